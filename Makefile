@@ -1,0 +1,41 @@
+# The commands of everyday; each installs what it needs into .venv first, and only if something changed.
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+
+demo: ## set everything up and run it; Ctrl-C ends it
+	@$(PYTHON) shared/demo/install.py demo
+	@exec $(BIN)/python -m shared.demo --end-with-parent
+
+test: ## every test; more for pytest in PYTEST_ARGS
+	@$(PYTHON) shared/demo/install.py dev
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: ## format, lint and types
+	@$(PYTHON) shared/demo/install.py dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: ## the figures of the README
+	@$(PYTHON) shared/demo/install.py dev
+	@$(BIN)/python -m benchmarks
+
+lock: ## resolve pyproject.toml anew into locks/
+	@$(PYTHON) shared/demo/install.py dev
+	@$(LOCK) --output-file locks/run.txt
+	@$(LOCK) --extra demo --output-file locks/demo.txt
+	@$(LOCK) --extra demo --extra dev --output-file locks/dev.txt
+
+clean: ## forget what was installed and cached; the demo's data stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +

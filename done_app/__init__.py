@@ -1,0 +1,1 @@
+"""Is this step done? The worker that runs steps, and the HTTP face of tasks."""

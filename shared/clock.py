@@ -1,0 +1,25 @@
+"""The present moment, in the units that the records hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def ms_since_epoch(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(milliseconds=1)
+
+
+def moment_of_ms(milliseconds: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC, as every answer writes a time: 2026-11-21T03:04:05.678Z, no more digits than needed."""
+    digits = "milliseconds" if moment.microsecond else "seconds"
+    return moment.astimezone(UTC).isoformat(timespec=digits).replace("+00:00", "Z")

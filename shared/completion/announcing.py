@@ -1,0 +1,34 @@
+"""Telling the end of a task: at least once, and under one id however often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from shared import clock
+from shared.completion import lifecycle
+from shared.completion.task import Task
+from shared.errors import NotFound
+from shared.store import Store
+
+LEASE = timedelta(seconds=30)  # whoever dies while telling is followed by another after this
+
+
+def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
+    """Tell an ended task's end, unless it is told or being told; whether this call told it.
+
+    The end counts as told only after `tell` has returned: a crash in between tells it again, under the
+    same id, and never not at all.
+    """
+    now_ms = clock.ms_since_epoch(clock.now())
+    if not store.tasks.take_announcement(task_id, now_ms=now_ms, lease=LEASE):
+        return False
+    try:
+        task = lifecycle.look(store, task_id).task
+    except NotFound:  # it was deleted, or its tombstone ended, this very moment
+        return False
+    tell(task)
+    told_at = clock.ms_since_epoch(clock.now())
+    store.tasks.note_on_task(task_id, task.nonce, {"announced_at": told_at})
+    store.tasks.close_task(task_id)
+    return True

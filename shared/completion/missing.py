@@ -1,0 +1,69 @@
+"""Which steps are missing, read from the bitmap as ranges, a chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.completion.task import State, Task
+from shared.store import Store
+
+CHUNK_BYTES = 64 * 1024  # 524,288 steps: one GETRANGE never holds the server up
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the ranges, half open and ascending, and the step to go on from, if there are more."""
+
+    ranges: list[Range]
+    next: int | None
+
+
+def ranges_of_zeros(bits: bytes, start: int, stop: int, *, offset: int = 0) -> list[Range]:
+    """The runs of zeros among the bits `start` to `stop` (half open) of a bitmap.
+
+    Args:
+        bits: the bitmap from bit `offset` on, bit 0 the highest of its byte as Redis has it. What lies
+            beyond its end is zero, as it is for Redis.
+    """
+    flags = np.unpackbits(np.frombuffer(bits, np.uint8), count=stop - offset if bits else 0)
+    window = np.zeros(stop - start + 2, np.int8)
+    window[1:-1] = 1
+    known = flags[start - offset :]
+    window[1 : 1 + len(known)] -= known.astype(np.int8)
+    edges: npt.NDArray[np.intp] = np.flatnonzero(np.diff(window))
+    return [(start + int(a), start + int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
+    """The missing ranges between two steps, joined where a chunk ends within one."""
+    pending: Range | None = None
+    for first in range(start // 8 * 8, stop, CHUNK_BYTES * 8):
+        after = min(first + CHUNK_BYTES * 8, stop)
+        bits = store.tasks.bitmap_bytes(task.id, first // 8, (after + 7) // 8)
+        for low, high in ranges_of_zeros(bits, max(first, start), after, offset=first):
+            if pending and pending[1] == low:
+                pending = (pending[0], high)
+                continue
+            if pending:
+                yield pending
+            pending = (low, high)
+    if pending:
+        yield pending
+
+
+def page(store: Store, task: Task, *, after: int = 0, limit: int) -> Page:
+    """Up to `limit` missing ranges from step `after` on."""
+    found: list[Range] = []
+    if task.state is State.DONE or after >= task.count:
+        return Page(found, None)
+    for low, high in iterate(store, task, after, task.count):
+        if len(found) == limit:
+            return Page(found, low)
+        found.append((low, high))
+    return Page(found, None)

@@ -1,0 +1,93 @@
+"""What keeps a task from being lost: a look at every open one, again and again, until its end is told.
+
+Any number of sweeps may run at once; each thing they do is done by one of them, or harmless twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared import clock
+from shared.completion import lifecycle
+from shared.completion.lifecycle import Lives
+from shared.completion.task import State, Task
+from shared.errors import NotFound
+from shared.store import Store
+
+LOOK_EVERY = timedelta(seconds=5)
+TASKS_A_SWEEP = 1000
+PRUNED_A_SWEEP = 100
+SETTLED = timedelta(minutes=1)
+HEALS = 8  # with pauses that double from a minute on: about four hours
+
+log = logging.getLogger(__name__)
+
+
+class Outbox(Protocol):
+    """Where the sweep puts what must happen elsewhere."""
+
+    def announce(self, task_id: str) -> None: ...
+    def dispatch(self, task: Task) -> None: ...
+    def probe(self, task: Task) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One round over the open tasks."""
+
+    store: Store
+    outbox: Outbox
+    lives: Lives
+
+    def run(self) -> int:
+        """Look at every task that is due; how many were."""
+        now = clock.now()
+        self.store.tasks.extend_indexes(self.lives.index)
+        due = self.store.tasks.open_tasks(clock.ms_since_epoch(now), TASKS_A_SWEEP)
+        for task_id in due:
+            self.look_at(task_id, now)
+        self.prune(now)
+        return len(due)
+
+    def look_at(self, task_id: str, now: datetime) -> None:
+        """Whatever this task needs now, and when to look again."""
+        try:
+            task = lifecycle.look(self.store, task_id).task
+            if task.announced_at:  # whoever told it died before closing it
+                self.store.tasks.close_task(task_id)
+            elif task.ended or lifecycle.recount(self.store, task).state is not State.RUNNING:
+                self.outbox.announce(task_id)
+            else:
+                self.look_at_running(task, now)
+        except NotFound:
+            self.store.tasks.unindex_task(task_id)
+        self.store.tasks.look_again(task_id, clock.ms_since_epoch(now + LOOK_EVERY))
+
+    def look_at_running(self, task: Task, now: datetime) -> None:
+        limit = HEALS if task.order.job else 0  # steps from elsewhere can only be waited for
+        found = self.store.tasks.take_probe(task.id, now_ms=clock.ms_since_epoch(now), limit=limit)
+        if found == "stalled":
+            log.error(
+                "task %s is stalled: %d of %d steps are missing, and the last one came at %s",
+                task.id,
+                task.left,
+                task.count,
+                clock.iso(task.last_progress_at),
+            )
+        elif task.order.job and task.dispatched_at is None and now - task.created_at >= LOOK_EVERY:
+            log.warning("task %s was never fanned out: it is now", task.id)
+            self.outbox.dispatch(task)
+        elif found == "probe":
+            self.outbox.probe(task)
+
+    def prune(self, now: datetime) -> None:
+        """Take tasks whose records have expired out of the listing, oldest first."""
+        # A task is listed a moment before its record is written: those just listed are left alone.
+        settled_us = int((now - SETTLED).timestamp() * 1e6)
+        names = self.store.tasks.oldest(settled_us, PRUNED_A_SWEEP)
+        for name, record in zip(names, self.store.tasks.records(names), strict=True):
+            if not record:
+                self.store.tasks.unindex_task(name)

@@ -1,0 +1,80 @@
+"""Every setting, read from the environment here and nowhere else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.errors import ConfigurationError
+
+Names = Annotated[tuple[str, ...], NoDecode]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Duration = Annotated[timedelta, Field(gt=timedelta(0))]
+
+# One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
+LARGEST_TASK = 100_000_000
+
+
+class Settings(BaseSettings):
+    """The settings, each an environment variable of the same name in capitals; durations in seconds."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    broker_url: str = ""  # Celery's broker; the same server when empty
+
+    host: str = "127.0.0.1"
+    trigger_port: Port = 8098
+    done_port: Port = 8097
+    distinct_port: Port = 8096
+    distinct_url: str = ""  # where the job `visit` reports; this machine's distinct_app when empty
+    web_threads: PositiveInt = 256  # an open event stream holds one
+
+    api_token: SecretStr | None = None
+    allow_anonymous: bool = False
+    allowed_hosts: Names = ()
+
+    jobs: Names = ()  # modules with the user's own step functions
+    worker_processes: PositiveInt = 8
+
+    max_steps: Annotated[int, Field(ge=1, le=LARGEST_TASK)] = 10_000_000
+    max_segments: PositiveInt = 1024
+    max_body_bytes: PositiveInt = 32 * 1024 * 1024
+
+    task_ttl: Duration = timedelta(days=7)
+    ended_ttl: Duration = timedelta(days=1)
+    stall_after: Duration = timedelta(seconds=60)
+
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("allowed_hosts", "jobs", mode="before")
+    @classmethod
+    def split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @cached_property
+    def broker(self) -> str:
+        return self.broker_url or self.redis_url
+
+    @cached_property
+    def distinct_address(self) -> str:
+        return self.distinct_url or f"http://127.0.0.1:{self.distinct_port}"
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigurationError: naming each variable at fault and what is wrong with it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+        raise ConfigurationError(f"settings: {faults}") from None

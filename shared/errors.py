@@ -1,0 +1,62 @@
+"""Every error a user can meet: one small tree, each with the HTTP status that tells it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class DonebitError(Exception):
+    """What all of them share. `field` names the input at fault, where there is one."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+
+
+class InvalidInput(DonebitError):
+    """A value outside its bound; the message names both."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class NotFound(DonebitError):
+    """Nothing is known under that name, or it has expired."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Conflict(DonebitError):
+    """The request is sound, but the state of the thing does not allow it."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class Unauthorized(DonebitError):
+    """A token is asked for, and none or a wrong one was given."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class Forbidden(DonebitError):
+    """Refused by where the request comes from or is addressed to."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class StoreUnavailable(DonebitError):
+    """Redis cannot be reached, or did not answer in time: try again later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class BrokerUnavailable(DonebitError):
+    """A message could not be handed to the broker."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ConfigurationError(DonebitError):
+    """A setting, or the server's own, that Donebit refuses to run with."""

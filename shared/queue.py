@@ -1,0 +1,108 @@
+"""Celery made one way, and the names that both of its ends use."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import OperationalError
+
+from shared.completion.fanout import Slice
+from shared.completion.task import Task
+from shared.config import Settings
+from shared.errors import BrokerUnavailable
+
+# The worker takes from its queues in turn, so that neither the bookkeeping nor a task of a few steps
+# waits behind the hundreds of slices of a large one.
+CONTROL, STEPS, SLICES = "donebit.control", "donebit.steps", "donebit.slices"
+QUEUES = (CONTROL, STEPS, SLICES)
+
+DISPATCH = "donebit.dispatch"
+RUN_STEPS = "donebit.run_steps"
+ANNOUNCE = "donebit.announce"
+PROBE = "donebit.probe"
+SWEEP = "donebit.sweep"
+
+SWEEP_EVERY = timedelta(seconds=5)
+# How long the broker waits for an acknowledgement before it gives a message to another worker. A slice
+# works for less than a second; a longer step is merely run twice. The sweep is what recovers quickly.
+VISIBILITY_TIMEOUT = timedelta(hours=1)
+BROKER_PATIENCE = timedelta(seconds=0.4)  # twice this at the most, and an answer must come within a second
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The Celery application: JSON only, acknowledged late, no results (the bitmap is the result)."""
+    app = Celery("donebit", broker=settings.broker, set_as_current=False)
+    app.conf.update(
+        task_ignore_result=True,
+        task_store_eager_result=False,
+        accept_content=["json"],
+        task_serializer="json",
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue=CONTROL,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0},
+        worker_prefetch_multiplier=1,
+        worker_concurrency=settings.worker_processes,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=BROKER_PATIENCE.total_seconds(),
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
+            "socket_connect_timeout": BROKER_PATIENCE.total_seconds(),
+        },
+        beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
+        beat_schedule={
+            "sweep": {
+                "task": SWEEP,
+                "schedule": SWEEP_EVERY,
+                # A sweep that waited longer than the next one is worth nothing.
+                "options": {"queue": CONTROL, "expires": SWEEP_EVERY.total_seconds()},
+            }
+        },
+        timezone="UTC",
+    )
+    return app
+
+
+class Outbox:
+    """Messages to the worker, whoever sends them.
+
+    Every method raises BrokerUnavailable when the broker does not take the message; what it would have
+    set going is then set going by the sweep.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def dispatch(self, task: Task) -> None:
+        """Have a task's missing steps fanned out."""
+        self._send(DISPATCH, CONTROL, task.id, task.nonce)
+
+    def announce(self, task_id: str) -> None:
+        """Have the end of a task told."""
+        self._send(ANNOUNCE, CONTROL, task_id)
+
+    def run_steps(self, task: Task, part: Slice) -> None:
+        """Have steps run."""
+        self._send(RUN_STEPS, queue_of(part), task.id, task.nonce, part.start, part.stop)
+
+    def probe(self, task: Task) -> None:
+        """Ask the queues a task's steps wait in whether anything is before them."""
+        progress_ms = round(task.last_progress_at.timestamp() * 1000)
+        self._send(PROBE, SLICES, task.id, task.nonce, progress_ms)
+
+    def _send(self, name: str, queue: str, *args: str | int) -> None:
+        try:
+            self._app.send_task(name, args=args, queue=queue)
+        except OperationalError as error:
+            raise BrokerUnavailable(f"the broker does not take messages: {error}") from error
+
+
+def queue_of(part: Slice) -> str:
+    return STEPS if part.single else SLICES

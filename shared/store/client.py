@@ -1,0 +1,73 @@
+"""How Donebit speaks to Redis: one pool per process, short waits, and an outage as one exception."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from redis import BlockingConnectionPool, Redis, exceptions
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+
+from shared.errors import ConfigurationError, StoreUnavailable
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+# What passes by itself, or with an operator's help, and is no fault of the request.
+OUTAGES = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ClusterDownError,
+    exceptions.MasterDownError,
+    exceptions.OutOfMemoryError,
+    exceptions.ReadOnlyError,
+)
+OUTAGE_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
+
+
+def connect(url: str, *, connections: int, patience: timedelta) -> Redis:
+    """A client that waits `patience` at most for an answer, and never sends a command twice.
+
+    A mark that may have run must not be sent again behind the caller's back: the second answer would
+    say "not fresh" where the first said "completed". Connections gone stale are noticed when they are
+    taken from the pool, so a restarted server costs nobody an error.
+
+    Raises:
+        ConfigurationError: the address is not one of a Redis server.
+    """
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            protocol=2,
+            max_connections=connections,
+            timeout=patience.total_seconds(),
+            socket_connect_timeout=patience.total_seconds(),
+            socket_timeout=patience.total_seconds(),
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"REDIS_URL: {error}") from None
+    return Redis.from_pool(pool)
+
+
+def scripts_of(client: Redis) -> dict[str, Script]:
+    """Every script by name, sent by its digest and loaded by itself where the server does not know it."""
+    return {file.stem: client.register_script(file.read_text()) for file in SCRIPTS.glob("*.lua")}
+
+
+@contextmanager
+def outages_named() -> Iterator[None]:
+    """Turn whatever says "not now" into StoreUnavailable; leave mistakes of ours as they are."""
+    try:
+        yield
+    except exceptions.AuthenticationError as error:
+        raise StoreUnavailable(f"Redis refuses the credentials in REDIS_URL: {error}") from error
+    except OUTAGES as error:
+        raise StoreUnavailable("Redis cannot be reached") from error
+    except exceptions.RedisError as error:
+        if str(error).startswith(OUTAGE_REPLIES):
+            raise StoreUnavailable(f"Redis cannot serve now: {error}") from error
+        raise

@@ -1,0 +1,75 @@
+"""The catalogue of every key Donebit writes, and the one place that builds them.
+
+Where two things share a `{hash tag}`, they share a slot on a cluster, so one script may touch both.
+
+Completion
+    done:{id}                  string   the task's bitmap: bits 0..N-1 the steps, bit N the end marker.
+                                        TTL of the open task; dropped when the task is done
+    done:{id}:task             hash     the task's record. Same TTL; after the end the tombstone's
+    done:{id}:reply:<key>      string   the answer given under an Idempotency-Key. One hour
+    done:open                  zset     tasks not yet announced, by the time of the next look (ms)
+    done:tasks                 zset     tasks by creation (us), for listing
+                                        Both indexes expire after the longest life a task in them can have
+Activity
+    seen:{s}:<event>:<period>  string   bit n: user s * M + n was here in that period. From the period's
+                                        end its retention; the period `all` is permanent
+    seen:{<event>}:segments:<period>
+                               string   bit s: that period has a segment s. The same life
+    seen:{<event>}:about       hash     the kind of users the event holds. Permanent
+    seen:{<event>}:periods     zset     the event's periods by the time they expire (s). Permanent
+    seen:{users}:numbers       hash     text id -> dense number. Permanent
+    seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
+    seen:{users}:next          string   the next free dense number. Permanent
+    seen:layout                string   the layout that the bitmaps were written with. Permanent
+Pulse
+    pulse:worker, pulse:sweep  string   when a worker, and the sweep, were last seen (ms). A minute
+
+Celery keeps its own keys beside these on the broker: its queues, `unacked*` and `_kombu.binding.*`.
+"""
+
+from __future__ import annotations
+
+OPEN_TASKS = "done:open"
+ALL_TASKS = "done:tasks"
+
+LAYOUT = "seen:layout"
+NUMBERS = "seen:{users}:numbers"
+TEXTS = "seen:{users}:texts"
+NEXT_NUMBER = "seen:{users}:next"
+
+
+def bitmap(task_id: str) -> str:
+    return f"done:{{{task_id}}}"
+
+
+def record(task_id: str) -> str:
+    return f"done:{{{task_id}}}:task"
+
+
+def reply(task_id: str, idempotency_key: str) -> str:
+    return f"done:{{{task_id}}}:reply:{idempotency_key}"
+
+
+def segment(number: int, event: str, period: str) -> str:
+    return f"seen:{{{number}}}:{event}:{period}"
+
+
+def scratch(number: int, token: str) -> str:
+    """Where a batch is laid before it is merged; gone before the script that fills it ends."""
+    return f"seen:{{{number}}}:batch:{token}"
+
+
+def segments(event: str, period: str) -> str:
+    return f"seen:{{{event}}}:segments:{period}"
+
+
+def about(event: str) -> str:
+    return f"seen:{{{event}}}:about"
+
+
+def periods(event: str) -> str:
+    return f"seen:{{{event}}}:periods"
+
+
+def pulse(of: str) -> str:
+    return f"pulse:{of}"

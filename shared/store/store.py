@@ -1,0 +1,51 @@
+"""The store as one thing: a connection, and behind it tasks, activity and signs of life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from redis import Redis
+
+from shared.errors import ConfigurationError
+from shared.store.activity import ActivityStore
+from shared.store.client import connect, scripts_of
+from shared.store.pulse import PulseStore
+from shared.store.tasks import TaskStore
+
+# A service must say 503 within a second; a worker has nobody waiting and may be patient.
+SERVICE_PATIENCE = timedelta(seconds=0.8)
+WORKER_PATIENCE = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What the domain is given. Built once a process, shared by its threads."""
+
+    tasks: TaskStore
+    activity: ActivityStore
+    pulse: PulseStore
+
+    @classmethod
+    def on(cls, client: Redis) -> Store:
+        scripts = scripts_of(client)
+        return cls(TaskStore(client, scripts), ActivityStore(client, scripts), PulseStore(client))
+
+    @classmethod
+    def at(cls, url: str, *, connections: int = 16, patience: timedelta = SERVICE_PATIENCE) -> Store:
+        return cls.on(connect(url, connections=connections, patience=patience))
+
+
+def refuse_eviction(store: Store) -> None:
+    """A server that evicts keys loses marks which it has acknowledged.
+
+    Raises:
+        ConfigurationError: its policy is another than noeviction.
+        StoreUnavailable: the server cannot be reached.
+    """
+    policy = store.pulse.eviction_policy()
+    if policy not in ("noeviction", ""):
+        raise ConfigurationError(
+            f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), marks that it has "
+            "acknowledged included: set maxmemory-policy noeviction"
+        )

@@ -1,0 +1,41 @@
+"""What the tests of the demo share: processes that do not outlive their test, and ports nobody uses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from shared.demo.ports import free_server_port
+from tests.demo.started import PROCESSES, Started
+
+Start = Callable[..., Started]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a command in the test's own folder."""
+    if not (PROCESSES / "self" / "cwd").exists():
+        pytest.skip("who is left is looked up in /proc, which this system does not have")
+    with ExitStack() as stack:
+
+        def start_one(*command: str, **environment: str) -> Started:
+            started = Started(command, tmp_path, **environment)
+            stack.callback(started.end)
+            return started
+
+        yield start_one
+
+
+@pytest.fixture
+def start_python(start: Start) -> Start:
+    """Start this Python with these arguments."""
+    return lambda *arguments, **environment: start(sys.executable, *arguments, **environment)
+
+
+@pytest.fixture
+def free_port() -> int:
+    return free_server_port()

@@ -1,0 +1,49 @@
+"""A demo of tiny programs for the tests to start and to kill: its stages come as JSON on the command line.
+
+A program is {"name", "code": Python, "sign": it is ready when this file is there, "awaited"?, "patience"?}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from shared.demo.errors import CannotStart, StopRequested
+from shared.demo.lines import Lines
+from shared.demo.process import Program
+from shared.demo.processes import SUPERVISOR, Processes
+
+
+def program(told: dict[str, Any]) -> Program:
+    return Program(
+        told["name"],
+        (sys.executable, "-c", told["code"]),
+        ready=Path(told["sign"]).exists,
+        awaited=told.get("awaited", True),
+        patience_seconds=told.get("patience", 10),
+    )
+
+
+def main(told: str) -> int:
+    stages = [[program(one) for one in stage] for stage in json.loads(told)]
+    names = [one.name for stage in stages for one in stage]
+    lines = Lines(sys.stdout, (SUPERVISOR, *names), coloured=False)
+    parent = os.getppid() if "--end-with-parent" in sys.argv else None
+    try:
+        with suppress(StopRequested), Processes(lines, os.environ, parent=parent) as processes:
+            for stage in stages:
+                processes.start(*stage)
+            lines.plain("ready")
+            processes.keep_running()
+    except CannotStart as error:
+        print(error.detail, file=sys.stderr)  # noqa: T201 - as the demo itself does
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

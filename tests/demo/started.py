@@ -1,0 +1,121 @@
+"""A process started by a test, with everything that it starts in turn: findable, and ended for certain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+PROCESSES = Path("/proc")
+
+
+def eventually(holds: Callable[[], object], within_seconds: float = 10.0, *, what: str = "") -> None:
+    """Poll until it holds; fail with `what` when it does not in time."""
+    deadline = time.monotonic() + within_seconds
+    while not holds():
+        assert time.monotonic() < deadline, what or "not in time"
+        time.sleep(0.02)
+
+
+class Started:
+    """The process and its family: whoever works in its folder, in whatever session.
+
+    (A mark in the environment would not do: Valkey writes its title over it.)
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, **environment: str) -> None:
+        self._folder = folder
+        number = len(list(folder.glob("*.out")))
+        self._out, self._err = folder / f"{number}.out", folder / f"{number}.err"
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self.process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text(errors="replace")
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text(errors="replace")
+
+    def wait_for(self, text: str, within_seconds: float = 10.0, *, times: int = 1) -> None:
+        """Poll until it has written this, so many times."""
+
+        def written() -> bool:
+            assert self.process.poll() is None or self.out.count(text) >= times, self.out + self.err
+            return self.out.count(text) >= times
+
+        deadline_missed = f"{text!r} was not written within {within_seconds} s"
+        eventually(written, within_seconds, what=deadline_missed)
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def exit_code(self, within_seconds: float = 10.0) -> int:
+        return self.process.wait(within_seconds)
+
+    def family(self) -> set[int]:
+        """Who of it lives; a zombie is nowhere any more."""
+        processes = PROCESSES.glob("[0-9]*")
+        return {int(process.name) for process in processes if self._works_here(process)}
+
+    def child(self, part_of_command: str) -> int:
+        """The one direct child whose command line has this in it."""
+        found = [pid for pid in self.family() if _parent(pid) == self.process.pid]
+        (pid,) = [pid for pid in found if part_of_command in _read(PROCESSES / str(pid) / "cmdline")]
+        return pid
+
+    def group(self, leader: int) -> set[int]:
+        """Who of it lives in this process group."""
+        return {pid for pid in self.family() if _group(pid) == leader}
+
+    def is_gone(self) -> bool:
+        return not self.family()
+
+    def _works_here(self, process: Path) -> bool:
+        try:
+            return (process / "cwd").readlink().is_relative_to(self._folder)
+        except OSError:  # it ended just now
+            return False
+
+    def end(self) -> None:
+        """Whatever the test left."""
+        while pids := self.family():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:  # it ended just now
+        return ""
+
+
+def _parent(pid: int) -> int:
+    return _status(pid)[1]
+
+
+def _group(pid: int) -> int:
+    return _status(pid)[2]
+
+
+def _status(pid: int) -> list[int]:
+    """What follows the name, less the letter: 0, parent, group; zeros when it ended just now."""
+    fields = _read(PROCESSES / str(pid) / "stat").rpartition(")")[2].split()
+    return [0, *map(int, fields[1:3])] if fields else [0, 0, 0]

@@ -1,0 +1,250 @@
+"""`install.py` with real virtual environments, and a package made here: no network is asked for anything."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import shutil
+import signal
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.demo.conftest import Start
+from tests.demo.started import REPOSITORY, Started, eventually
+
+INSTALL = Path("shared/demo/install.py")
+UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or ""
+
+# install.py as the Python of another machine would run it.
+ELSEWHERE = """
+import runpy, sys
+{change}
+sys.argv = ["install.py", "demo"]
+runpy.run_path("{file}", run_name="__main__")
+"""
+
+
+class Checkout:
+    """A folder with install.py and locks, as a clone has them."""
+
+    def __init__(self, folder: Path, start: Start) -> None:
+        self.folder = folder
+        self._start = start
+        (folder / INSTALL).parent.mkdir(parents=True)
+        shutil.copy(REPOSITORY / INSTALL, folder / INSTALL)
+        (folder / "locks").mkdir()
+        self.programs = folder / "bin"  # all of the PATH
+        self.programs.mkdir()
+
+    def lock(self, level: str, *wheels: Path) -> None:
+        lines = [
+            f"{wheel.name.split('-')[0]} @ {wheel.as_uri()} --hash=sha256:{_digest(wheel)}"
+            for wheel in wheels
+        ]
+        (self.folder / "locks" / f"{level}.txt").write_text("\n".join(lines) + "\n")
+
+    def start(self, level: str = "demo") -> Started:
+        return self._start(sys.executable, str(INSTALL), level, PATH=f"{self.programs}:/usr/bin:/bin")
+
+    def install(self, level: str = "demo", exit_code: int = 0) -> str:
+        """What it says, on a run to its end."""
+        installer = self.start(level)
+        assert installer.exit_code(60) == exit_code, installer.out + installer.err
+        return installer.out + installer.err
+
+    def value_of(self, module: str) -> str:
+        """What an installed module holds."""
+        program = self._start(
+            str(self.folder / ".venv/bin/python"), "-c", f"import {module}; print({module}.value)"
+        )
+        program.exit_code()
+        return program.out.strip()
+
+    def put_uv(self, script: str) -> None:
+        uv = self.programs / "uv"
+        uv.write_text(f"#!/bin/sh\n{script}\n")
+        uv.chmod(0o755)
+
+
+def wheel(folder: Path, name: str, version: str) -> Path:
+    """A package of one module, whose value is its version."""
+    about = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": f"value = {version!r}\n",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{file},,\n" for file in (*files, f"{about}/RECORD"))
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in (files | {f"{about}/RECORD": record}).items():
+            archive.writestr(file, text)
+    return path
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, start: Start) -> Checkout:
+    checkout = Checkout(tmp_path, start)
+    checkout.put_uv(f'exec {UV} --offline --no-config "$@"')
+    core, extra = wheel(tmp_path, "core", "1.0"), wheel(tmp_path, "extra", "1.0")
+    checkout.lock("run", core)
+    checkout.lock("demo", core)
+    checkout.lock("dev", core, extra)
+    return checkout
+
+
+def test_the_second_run_does_nothing_and_does_it_quickly(checkout: Checkout) -> None:
+    first = checkout.install()
+    checkout.put_uv("echo should not be called; exit 1")
+    durations = []
+
+    for _ in range(3):
+        began = time.monotonic()
+        assert checkout.install() == ""
+        durations.append(time.monotonic() - began)
+
+    assert first == "making .venv\ninstalling locks/demo.txt into .venv\n"
+    assert checkout.value_of("core") == "1.0"
+    assert min(durations) < 0.3  # 0.04 on an idle machine
+
+
+def test_without_uv_pip_installs(checkout: Checkout) -> None:
+    (checkout.programs / "uv").unlink()
+
+    checkout.install()
+
+    assert checkout.value_of("core") == "1.0"
+    assert checkout.install() == ""
+
+
+def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
+    checkout.install()
+    checkout.lock("demo", wheel(checkout.folder, "core", "2.0.1"))
+
+    again = checkout.install()
+
+    assert again == "installing locks/demo.txt into .venv\n"
+    assert checkout.value_of("core") == "2.0.1"
+
+
+def test_what_serves_the_developer_serves_the_demo(checkout: Checkout) -> None:
+    checkout.install("dev")
+
+    assert checkout.install("demo") == ""
+    assert checkout.value_of("extra") == "1.0"
+
+
+def test_what_serves_the_demo_does_not_serve_the_developer(checkout: Checkout) -> None:
+    checkout.install("demo")
+
+    assert checkout.install("dev") == "installing locks/dev.txt into .venv\n"
+
+
+@pytest.mark.parametrize(
+    "gone", ["bin/python", "installed.txt", "lib/python*/site-packages/core-1.0.dist-info"]
+)
+def test_a_broken_environment_is_made_anew(checkout: Checkout, gone: str) -> None:
+    checkout.install()
+    (part,) = (checkout.folder / ".venv").glob(gone)
+    shutil.move(part, checkout.folder / "elsewhere")
+
+    repair = checkout.install()
+
+    assert repair.startswith("making .venv\n")
+    assert checkout.value_of("core") == "1.0"
+    assert checkout.install() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_install_is_repaired_by_the_next(checkout: Checkout, number: signal.Signals) -> None:
+    checkout.put_uv(f'[ "$1" = pip ] && touch half && exec sleep 5\nexec {UV} "$@"')
+    interrupted = checkout.start()
+    eventually((checkout.folder / "half").exists)
+
+    interrupted.send(number)
+    interrupted.exit_code()
+    if number != signal.SIGKILL:  # which leaves it no time to stop uv
+        assert interrupted.is_gone()
+    checkout.put_uv(f'exec {UV} --offline --no-config "$@"')
+
+    assert checkout.install().startswith("making .venv\n")
+    assert checkout.value_of("core") == "1.0"
+
+
+def test_an_interrupted_change_is_repaired_by_the_next(checkout: Checkout) -> None:
+    checkout.install()
+    checkout.lock("demo", wheel(checkout.folder, "core", "2.0.1"))
+    checkout.put_uv("touch half && exec sleep 5")
+    interrupted = checkout.start()
+    eventually((checkout.folder / "half").exists)
+
+    interrupted.send(signal.SIGTERM)
+    interrupted.exit_code()
+    checkout.put_uv(f'exec {UV} --offline --no-config "$@"')
+
+    # From nothing: what was half exchanged cannot be told from what is whole.
+    assert checkout.install().startswith("making .venv\n")
+    assert checkout.value_of("core") == "2.0.1"
+
+
+def test_a_package_that_is_not_what_the_lock_says_is_refused(checkout: Checkout) -> None:
+    lock = checkout.folder / "locks/demo.txt"
+    right = lock.read_text()
+    lock.write_text(right[:-5] + "0000\n")
+
+    refusal = checkout.install(exit_code=1)
+    lock.write_text(right)
+
+    assert refusal.endswith("Installing failed; the lines above say why. The next run begins anew.\n")
+    checkout.install()
+    assert checkout.value_of("core") == "1.0"
+
+
+def test_two_at_once_install_once(checkout: Checkout) -> None:
+    both = [checkout.start(), checkout.start()]
+
+    codes = [installer.exit_code() for installer in both]
+
+    assert codes == [0, 0]
+    assert sorted(installer.out.count("making .venv") for installer in both) == [0, 1]
+
+
+@pytest.mark.parametrize("missing", ["venv", "ensurepip"])
+def test_a_python_without_venv_is_told_which_package_brings_it(
+    checkout: Checkout, start: Start, missing: str
+) -> None:
+    code = ELSEWHERE.format(change=f"sys.modules[{missing!r}] = None", file=INSTALL)
+
+    installer = start(sys.executable, "-c", code, PATH="/nowhere")
+
+    assert installer.exit_code() == 1
+    assert installer.err.startswith(
+        "Python cannot make virtual environments here: install the Debian package python3-venv"
+    )
+    assert installer.err.count("\n") == 1
+    assert not (checkout.folder / ".venv").exists()
+
+
+@pytest.mark.usefixtures("checkout")
+def test_too_old_a_python_is_told_so(start: Start) -> None:
+    code = ELSEWHERE.format(change="sys.version_info = (3, 10, 4)", file=INSTALL)
+
+    installer = start(sys.executable, "-c", code)
+
+    assert installer.exit_code() == 1
+    assert (
+        installer.err
+        == "Donebit needs Python 3.11 or newer, and this is 3.10.4: say `make PYTHON=...` with another.\n"
+    )
+
+
+def test_too_old_a_python_can_read_as_far_as_that() -> None:
+    ast.parse((REPOSITORY / INSTALL).read_text(), feature_version=(3, 7))
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

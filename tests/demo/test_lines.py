@@ -1,0 +1,51 @@
+"""Colour is for people at a terminal who did not decline it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from shared.demo.lines import Lines, is_coloured
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "environment", "coloured"),
+    [
+        (Terminal(), {}, True),
+        (Terminal(), {"NO_COLOR": ""}, True),
+        (Terminal(), {"NO_COLOR": "1"}, False),
+        (io.StringIO(), {}, False),
+    ],
+)
+def test_colour_needs_a_terminal_and_no_objection(
+    out: io.StringIO, environment: dict[str, str], coloured: bool
+) -> None:
+    assert is_coloured(out, environment) is coloured
+
+
+def test_each_name_has_its_colour_and_the_line_itself_none() -> None:
+    out = Terminal()
+    lines = Lines(out, ("redis", "done"), coloured=True)
+
+    lines.show("redis", "hello")
+    lines.show("done", "hello")
+
+    first, second = out.getvalue().splitlines()
+    assert first.startswith("\x1b[36m")
+    assert second.startswith("\x1b[33m")
+    assert first.endswith("redis |\x1b[0m hello")
+    assert second.endswith("done  |\x1b[0m hello")
+
+
+def test_a_plain_line_has_nothing_before_it() -> None:
+    out = Terminal()
+
+    Lines(out, ("redis",), coloured=True).plain("ready: http://127.0.0.1:8098/")
+
+    assert out.getvalue() == "ready: http://127.0.0.1:8098/\n"

@@ -1,0 +1,29 @@
+"""What `make demo` runs, as it was agreed with everybody else who runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.config import Settings
+from shared.demo import programs, server
+
+
+def test_it_runs_six_programs_under_their_names(tmp_path: Path) -> None:
+    backend = server.choose(None, tmp_path, 1)
+
+    run = [programs.embedded(backend, 0), *programs.of_donebit(Settings())]
+
+    assert tuple(program.name for program in run) == programs.NAMES
+    assert [program.name for program in run if not program.awaited] == ["beat"]
+
+
+def test_the_server_holds_the_lock_of_its_data(tmp_path: Path) -> None:
+    backend = server.choose(None, tmp_path, 1)
+
+    assert programs.embedded(backend, 7).inherits == (7,)
+
+
+def test_each_port_is_known_by_the_variable_that_sets_it() -> None:
+    settings = Settings(trigger_port=1, done_port=2, distinct_port=3)
+
+    assert programs.ports_by_variable(settings) == {"TRIGGER_PORT": 1, "DONE_PORT": 2, "DISTINCT_PORT": 3}

