@@ -20,6 +20,6 @@ def moment_of_ms(milliseconds: int) -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC, as every answer writes a time: 2026-11-21T03:04:05.678Z, no more digits than needed."""
+    """ISO 8601 in UTC, as every answer writes a time: 2026-11-21T03:04:05.678Z."""
     digits = "milliseconds" if moment.microsecond else "seconds"
     return moment.astimezone(UTC).isoformat(timespec=digits).replace("+00:00", "Z")

@@ -82,7 +82,7 @@ class TaskStore:
             pipe.pexpire(index, milliseconds(ttl))
 
     @outages_named()
-    def mark_steps(  # noqa: PLR0913 - one act on the server has all of these as its arguments
+    def mark_steps(
         self,
         task_id: str,
         steps: Sequence[int],

@@ -1,0 +1,181 @@
+"""The worker's functions: `celery --app done_app.worker worker`, and `beat` for the sweep."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from functools import cache
+from typing import Any
+
+from celery import signals
+from celery.platforms import SecurityWarning
+
+from done_app.running import Finished, Runner, describe, patiently
+from shared import clock, config, jobs, logs, queue
+from shared.completion import announcing, healing, lifecycle, missing
+from shared.completion.fanout import Slice
+from shared.completion.lifecycle import Lives, Report
+from shared.completion.sweeping import Sweep
+from shared.completion.task import Task
+from shared.errors import BrokerUnavailable, DonebitError, NotFound, StoreUnavailable
+from shared.queue import Outbox
+from shared.store import Store
+from shared.store.store import WORKER_PATIENCE, refuse_eviction
+
+PULSE_EVERY_SECONDS = 5.0
+# What passes by itself is tried again by Celery, for as long as an outage is likely to last; whatever
+# is given up then, the sweep finds.
+AGAIN = {
+    "autoretry_for": (StoreUnavailable, BrokerUnavailable),
+    "retry_backoff": 1,
+    "retry_backoff_max": 10,
+    "max_retries": 30,
+}
+
+log = logging.getLogger(__name__)
+settings = config.load()
+app = queue.make_celery(settings)
+outbox = Outbox(app)
+
+# Containers and CI run as root; the step functions are the operator's own code either way.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
+
+@cache
+def store() -> Store:
+    """This process's own connection: a pool made before the fork must not be shared."""
+    return Store.at(settings.redis_url, connections=4, patience=WORKER_PATIENCE)
+
+
+@cache
+def known_jobs() -> jobs.Jobs:
+    return jobs.load(settings)
+
+
+def meant(task_id: str, nonce: str) -> Task | None:
+    """The running task that a message means; None when it has ended, or another has its id."""
+    try:
+        task = lifecycle.look(store(), task_id).task
+    except NotFound:
+        return None
+    return task if task.nonce == nonce and not task.ended else None
+
+
+@app.task(name=queue.DISPATCH, **AGAIN)
+def dispatch(task_id: str, nonce: str) -> None:
+    """Fan a task's steps out."""
+    if task := meant(task_id, nonce):
+        sent = healing.fan_out(store(), task, outbox.run_steps)
+        log.info("task %s is fanned out: %d steps in %d messages", task_id, task.count, sent)
+
+
+@app.task(name=queue.RUN_STEPS, **AGAIN)
+def run_steps(task_id: str, nonce: str, start: int, stop: int) -> None:
+    """Run steps `start` to `stop`, half open, for a while; what remains goes to the tail of the queue."""
+    task = meant(task_id, nonce)
+    if task is None or task.order.job is None:
+        return
+    part = Slice(start, stop)
+    runner = Runner(task, known_jobs().find(task.order.job), missing_of(task), reporter(task))
+    try:
+        report, go_on = runner.run(part)
+    except NotFound:  # deleted while it ran
+        return
+    if report is not None:
+        log.info(describe(Slice(start, go_on), report, task))
+        if report.completed_task:
+            outbox.announce(task_id)
+    if go_on < stop:
+        outbox.run_steps(task, Slice(go_on, stop))
+
+
+def missing_of(task: Task) -> Any:
+    return lambda start, stop: list(missing.iterate(store(), task, start, stop))
+
+
+def reporter(task: Task) -> Any:
+    """A report of finished steps that outlasts an outage."""
+
+    def report(finished: Finished) -> Report:
+        return patiently(
+            lambda token: lifecycle.report(
+                store(), task.id, ranges=finished.ranges, token=token, nonce=task.nonce
+            )
+        )
+
+    return report
+
+
+@app.task(name=queue.ANNOUNCE, **AGAIN)
+def announce(task_id: str) -> None:
+    """Tell that a task has ended."""
+    announcing.announce(store(), task_id, tell)
+
+
+def tell(task: Task) -> None:
+    seconds = task.took.total_seconds() if task.took else 0.0
+    steps = f"{task.count} step{'s' if task.count > 1 else ''}"
+    if task.left:
+        steps = f"{task.done_steps} of {steps}"
+    log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.announcement_id)
+
+
+@app.task(name=queue.PROBE, **AGAIN)
+def probe(task_id: str, nonce: str, progress_ms: int) -> None:
+    """Having come through the queue: send again what is still missing."""
+    if task := meant(task_id, nonce):
+        if sent := healing.heal(store(), task, progress_ms, outbox.run_steps):
+            log.warning(
+                "task %s had not moved: its %d missing steps are sent again in %d messages",
+                task_id,
+                task.left,
+                sent,
+            )
+
+
+@app.task(name=queue.SWEEP)
+def sweep() -> None:
+    """Look after every open task; the next sweep does what an outage keeps this one from doing."""
+    lives = Lives(settings.task_ttl, settings.ended_ttl)
+    try:
+        Sweep(store(), outbox, lives).run()
+        store().pulse.beat("sweep", clock.ms_since_epoch(clock.now()))
+    except DonebitError as error:
+        log.warning("the sweep is put off: %s", error.detail)
+
+
+@signals.setup_logging.connect
+def set_up_logs(**_: Any) -> None:
+    logs.set_up(settings)
+
+
+@signals.worker_init.connect
+def refuse_what_cannot_work(**_: Any) -> None:
+    """Before the first message: the jobs load, and the server keeps what it acknowledges."""
+    try:
+        known_jobs()
+        refuse_eviction(store())
+    except StoreUnavailable as error:
+        log.warning("%s; the worker waits for it", error.detail)
+    except DonebitError as error:
+        raise SystemExit(error.detail) from None
+    finally:
+        store.cache_clear()
+
+
+@signals.worker_ready.connect
+def begin_pulse(**_: Any) -> None:
+    """Show from now on that a worker is there."""
+    threading.Thread(target=_pulse, name="pulse", daemon=True).start()
+
+
+def _pulse() -> None:
+    own = Store.at(settings.redis_url, connections=1, patience=WORKER_PATIENCE)
+    pause = threading.Event()
+    while True:
+        try:
+            own.pulse.beat("worker", clock.ms_since_epoch(clock.now()))
+        except StoreUnavailable as error:
+            log.warning("the worker's pulse is put off: %s", error.detail)
+        pause.wait(PULSE_EVERY_SECONDS)

@@ -1,0 +1,37 @@
+"""Sending again what is missing, and only that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared import clock
+from shared.completion import fanout, missing
+from shared.completion.fanout import Slice
+from shared.completion.task import Task
+from shared.store import Store
+
+
+def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None]) -> int:
+    """Send a task's missing steps, all of them at its start; how many messages that took.
+
+    A crash half way, and the same again, sends some twice: a worker skips the steps whose bit is set.
+    """
+    size = fanout.batch_size(task.count, task.order.batch)
+    sent = 0
+    for part in fanout.slices(missing.iterate(store, task, 0, task.count), size):
+        send(task, part)
+        sent += 1
+    note = {"dispatched_at": clock.ms_since_epoch(clock.now())}
+    store.tasks.note_on_task(task.id, task.nonce, note)
+    return sent
+
+
+def heal(store: Store, task: Task, progress_ms: int, send: Callable[[Task, Slice], None]) -> int:
+    """Send the missing steps of a task that has not moved since its probe left; how many messages.
+
+    The probe came through the queue that the steps wait in, so they are not merely behind others.
+    """
+    if task.ended or clock.ms_since_epoch(task.last_progress_at) != progress_ms:
+        return 0
+    store.tasks.note_on_task(task.id, task.nonce, {"heals": task.heals + 1})
+    return fan_out(store, task, send)
