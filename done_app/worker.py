@@ -26,7 +26,7 @@ from shared.store.store import WORKER_PATIENCE, refuse_eviction
 PULSE_EVERY_SECONDS = 5.0
 # What passes by itself is tried again by Celery, for as long as an outage is likely to last; whatever
 # is given up then, the sweep finds.
-AGAIN = {
+AGAIN: dict[str, Any] = {
     "autoretry_for": (StoreUnavailable, BrokerUnavailable),
     "retry_backoff": 1,
     "retry_backoff_max": 10,
@@ -124,14 +124,14 @@ def tell(task: Task) -> None:
 @app.task(name=queue.PROBE, **AGAIN)
 def probe(task_id: str, nonce: str, progress_ms: int) -> None:
     """Having come through the queue: send again what is still missing."""
-    if task := meant(task_id, nonce):
-        if sent := healing.heal(store(), task, progress_ms, outbox.run_steps):
-            log.warning(
-                "task %s had not moved: its %d missing steps are sent again in %d messages",
-                task_id,
-                task.left,
-                sent,
-            )
+    task = meant(task_id, nonce)
+    if task and (sent := healing.heal(store(), task, progress_ms, outbox.run_steps)):
+        log.warning(
+            "task %s had not moved: its %d missing steps are sent again in %d messages",
+            task_id,
+            task.left,
+            sent,
+        )
 
 
 @app.task(name=queue.SWEEP)

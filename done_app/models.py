@@ -1,0 +1,110 @@
+"""The requests and answers of done_app."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from shared.completion.lifecycle import STEPS_A_REPORT
+from shared.web.models import Integer, Name, Request
+from shared.web.task_summary import TaskSummary
+
+LARGEST_STEP = 2**32 - 1
+Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP, examples=[3])]
+
+
+class TaskPath(Request):
+    task_id: Name
+
+
+class StepPath(TaskPath):
+    n: Step
+
+
+class ReportHeader(Request):
+    model_config = {"extra": "ignore"}
+
+    idempotency_key: Annotated[
+        str | None,
+        Field(
+            alias="Idempotency-Key",
+            pattern=r"^[\x21-\x7e]{1,200}$",
+            description="The same again: the same answer",
+        ),
+    ] = None
+
+
+class StepsBody(Request):
+    """Steps that are done; ranges are half open."""
+
+    steps: Annotated[list[Step], Field(max_length=STEPS_A_REPORT, examples=[[1, 5, 7]])] = []
+    ranges: Annotated[
+        list[tuple[Step, Annotated[Integer, Field(ge=1, le=LARGEST_STEP)]]],
+        Field(max_length=STEPS_A_REPORT, examples=[[[100, 200]]]),
+    ] = []
+
+
+class ExampleQuery(Request):
+    taskId: Name  # noqa: N815 - the example project's names
+    stepNumber: Step  # noqa: N815 - the same
+
+
+class ListQuery(Request):
+    state: Literal["running", "done", "failed", "cancelled"] | None = None
+    label: Name | None = None
+    limit: Annotated[Integer, Field(ge=1, le=500)] = 50
+    cursor: Annotated[str | None, Field(max_length=130, description="`next` of the page before")] = None
+
+
+class MissingQuery(Request):
+    after: Annotated[Integer, Field(ge=0, le=LARGEST_STEP, description="`next` of the page before")] = 0
+    limit: Annotated[Integer, Field(ge=1, le=10_000)] = 1000
+
+
+class Ranges(BaseModel):
+    missing_steps: int = Field(examples=[3])
+    ranges: list[tuple[int, int]] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
+    next: int | None = Field(description="the step to go on from, if there are more ranges")
+
+
+class Rule(BaseModel):
+    """What the rule says of the bitmap now: the task is done when both are equal, and not 0."""
+
+    first_gap: int = Field(description="BITPOS key 0", examples=[2])
+    set_bits: int = Field(description="BITCOUNT key, end marker included", examples=[5])
+
+
+class TaskAnswer(TaskSummary):
+    """One task, and why it is not done."""
+
+    params: dict[str, Any]
+    missing: list[tuple[int, int]] = Field(description="the first missing ranges, half open")
+    rule: Rule
+    run: int
+    dispatched_at: str | None
+    heals: int = Field(description="how often its missing steps were sent again since the last progress")
+    took_seconds: float | None
+
+
+class TaskList(BaseModel):
+    tasks: list[TaskSummary]
+    next: str | None
+
+
+class StepAnswer(BaseModel):
+    task_id: str
+    fresh: bool
+    completed_task: bool
+    state: str
+    done_steps: int
+    count: int
+
+
+class StepsAnswer(BaseModel):
+    task_id: str
+    fresh: int = Field(description="how many are newly done")
+    completed_task: bool
+    state: str
+    done_steps: int
+    count: int

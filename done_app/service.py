@@ -1,0 +1,22 @@
+"""The HTTP face of tasks: how they stand, what is missing, and steps reported from elsewhere."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from done_app.views import blueprint
+from shared import config, queue
+from shared.config import Settings
+from shared.queue import Outbox
+from shared.store import Store
+from shared.web.service import make_service
+from shared.web.serving import service_store
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
+    """The service; settings and store are the process's own unless given."""
+    settings = settings or config.load()
+    store = store or service_store(settings)
+    app = make_service("done_app", "Is this step done? Tasks and their steps.", settings, store)
+    app.register_api(blueprint(store, Outbox(queue.make_celery(settings))))
+    return app

@@ -1,0 +1,106 @@
+"""/health and /metrics, the same on every service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from flask import Response, jsonify
+from flask.typing import ResponseReturnValue
+from flask_openapi3 import APIBlueprint, Tag
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from pydantic import BaseModel
+
+from shared import clock
+from shared.errors import StoreUnavailable
+from shared.queue import QUEUES
+from shared.store import Store
+from shared.web.guard import free
+
+TAG = Tag(name="service", description="How the service itself is")
+
+
+class Seen(BaseModel):
+    seen: bool  # within the last minute
+    last_seen: str | None
+
+
+class Health(BaseModel):
+    """What a service and those it stands on are up to."""
+
+    status: str
+    worker: Seen
+    sweep: Seen
+
+
+class Unavailable(BaseModel):
+    status: str
+    detail: str
+
+
+class RedisCollector(Collector):
+    """Reads the figures from Redis when they are asked for, so it needs no counting in many processes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges; only donebit_up while Redis is away."""
+        try:
+            gauges = list(self._gauges())
+        except StoreUnavailable:
+            yield GaugeMetricFamily("donebit_up", "Whether Redis can be reached", 0)
+            return
+        yield GaugeMetricFamily("donebit_up", "Whether Redis can be reached", 1)
+        yield from gauges
+
+    def _gauges(self) -> Iterable[Metric]:
+        open_tasks, listed = self._store.tasks.sizes()
+        yield GaugeMetricFamily("donebit_open_tasks", "Tasks whose end is not announced", open_tasks)
+        yield GaugeMetricFamily("donebit_listed_tasks", "Tasks that are remembered", listed)
+        waiting = GaugeMetricFamily("donebit_queue_messages", "Messages waiting", labels=["queue"])
+        for name, length in zip(QUEUES, self._store.pulse.queue_lengths(QUEUES), strict=True):
+            waiting.add_metric([name], length)
+        yield waiting
+        now_ms = clock.ms_since_epoch(clock.now())
+        age = GaugeMetricFamily(
+            "donebit_last_seen_seconds", "Since a worker and the sweep were seen", labels=["of"]
+        )
+        for name, seen in zip(
+            ("worker", "sweep"), self._store.pulse.last_seen_ms("worker", "sweep"), strict=True
+        ):
+            if seen is not None:
+                age.add_metric([name], max(0, now_ms - seen) / 1000)
+        yield age
+
+
+def blueprint(store: Store) -> APIBlueprint:
+    """The routes over this store."""
+    routes = APIBlueprint("health", __name__, abp_tags=[TAG])
+    registry = CollectorRegistry()
+    registry.register(RedisCollector(store))
+
+    @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
+    @free
+    def health() -> ResponseReturnValue:
+        """200 while Redis can be reached; says too whether a worker and the sweep were seen lately."""
+        try:
+            worker, sweep = store.pulse.last_seen_ms("worker", "sweep")
+        except StoreUnavailable as error:
+            return jsonify(status="unavailable", detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE
+        return jsonify(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep)).model_dump())
+
+    @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    def metrics() -> ResponseReturnValue:
+        """Figures for Prometheus."""
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+def _seen(at_ms: int | None) -> Seen:
+    return Seen(
+        seen=at_ms is not None, last_seen=None if at_ms is None else clock.iso(clock.moment_of_ms(at_ms))
+    )

@@ -1,0 +1,68 @@
+"""One Flask service as Donebit makes them."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+
+from flask import Response, request
+from flask_openapi3 import Info, OpenAPI
+
+from shared.config import Settings
+from shared.store import Store
+from shared.web import guard, health, problems
+
+VERSION = "0.1.0"
+# The documentation page of flask-openapi3 carries its start-up script inline; every other page has none.
+DOCS = "/docs"
+POLICY = (
+    "default-src 'none'; script-src 'self'{inline}; style-src 'self'{inline}; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def make_service(name: str, summary: str, settings: Settings, store: Store) -> OpenAPI:
+    """A service with errors, guard, health, metrics and documentation; its own routes are registered on it."""
+    app = OpenAPI(
+        name,
+        info=Info(title=name, version=VERSION, description=summary),
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}} if settings.api_token else {},
+        responses=problems.documented(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+        validation_error_model=problems.Problem,
+        validation_error_callback=problems.of_validation,
+        doc_prefix=DOCS,
+    )
+    app.url_map.strict_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    app.config["SESSION_COOKIE_HTTPONLY"] = True
+    if settings.api_token:
+        app.secret_key = _cookie_key(settings.api_token.get_secret_value())
+    guard.register(app, settings)
+    problems.register(app)
+    app.register_api(health.blueprint(store))
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
+    app.after_request(protect)
+    return app
+
+
+def _cookie_key(token: str) -> bytes:
+    """The key that signs the dashboard's cookie: a new token ends every session."""
+    return hashlib.sha256(b"donebit dashboard session " + token.encode()).digest()
+
+
+def protect(response: Response) -> Response:
+    """What keeps a page from loading or running anything but its own files."""
+    inline = " 'unsafe-inline'" if request.path.startswith(DOCS) else ""
+    response.headers["Content-Security-Policy"] = POLICY.format(inline=inline)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,60 @@
+"""A service on granian, the real server that it runs on everywhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from shared import config, logs
+from shared.errors import DonebitError, StoreUnavailable
+from shared.store import Store
+from shared.store.store import refuse_eviction
+from shared.web.guard import refuse_open_address
+
+KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
+
+log = logging.getLogger(__name__)
+
+
+def serve(factory: str, port_setting: str) -> None:
+    """Serve the application that `factory` ("module:function") makes until told to stop.
+
+    Exits with 1 and one sentence when a setting, or the server's own, cannot be worked with.
+    """
+    try:
+        settings = config.load()
+        logs.set_up(settings)
+        refuse_open_address(settings)
+        check_server(Store.at(settings.redis_url, connections=1))
+    except DonebitError as error:
+        sys.exit(error.detail)
+    port = getattr(settings, port_setting)
+    log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
+    Granian(
+        factory,
+        factory=True,
+        address=settings.host,
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=settings.web_threads,
+        workers_kill_timeout=KILL_AFTER_SECONDS,
+        log_enabled=False,
+        backpressure=settings.web_threads,
+        websockets=False,
+    ).serve()
+
+
+def check_server(store: Store) -> None:
+    """Refuse a server that would lose marks; wait for one that is merely away."""
+    try:
+        refuse_eviction(store)
+    except StoreUnavailable as error:
+        log.warning("%s; answers are 503 until it is back", error.detail)
+
+
+def service_store(settings: config.Settings) -> Store:
+    """The store of a service process: a connection for every thread, so that none waits for another."""
+    return Store.at(settings.redis_url, connections=settings.web_threads)
