@@ -1,0 +1,1 @@
+"""Was this user here? The HTTP face of activity."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.completion.lifecycle import STEPS_A_REPORT
 from shared.web.models import Integer, Name, Request
@@ -23,7 +23,7 @@ class StepPath(TaskPath):
 
 
 class ReportHeader(Request):
-    model_config = {"extra": "ignore"}
+    model_config = ConfigDict(extra="ignore")
 
     idempotency_key: Annotated[
         str | None,
@@ -38,11 +38,11 @@ class ReportHeader(Request):
 class StepsBody(Request):
     """Steps that are done; ranges are half open."""
 
-    steps: Annotated[list[Step], Field(max_length=STEPS_A_REPORT, examples=[[1, 5, 7]])] = []
+    steps: Annotated[list[Step], Field(default_factory=list, max_length=STEPS_A_REPORT, examples=[[1, 5, 7]])]
     ranges: Annotated[
         list[tuple[Step, Annotated[Integer, Field(ge=1, le=LARGEST_STEP)]]],
-        Field(max_length=STEPS_A_REPORT, examples=[[[100, 200]]]),
-    ] = []
+        Field(default_factory=list, max_length=STEPS_A_REPORT, examples=[[[100, 200]]]),
+    ]
 
 
 class ExampleQuery(Request):

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from celery import signals
-from celery.platforms import SecurityWarning
+from celery.exceptions import SecurityWarning
 
 from done_app.running import Finished, Runner, describe, patiently
 from shared import clock, config, jobs, logs, queue

@@ -6,6 +6,7 @@ import json
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,10 +31,8 @@ class Listener:
 
     def put(self, message: Message | None) -> None:
         """Leave the newest message; one not yet taken is out of date, and makes room."""
-        try:
+        with suppress(queue.Empty):
             self.box.get_nowait()
-        except queue.Empty:
-            pass
         self.box.put_nowait(message)
 
 

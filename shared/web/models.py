@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -25,9 +24,3 @@ class Request(BaseModel):
     """A part of a request: what is not documented is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @classmethod
-    @cache
-    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The schema, made once: flask-openapi3 asks for it at every request."""
-        return super().model_json_schema(*args, **kwargs)

@@ -47,7 +47,7 @@ def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) 
     return response
 
 
-def documented(*statuses: HTTPStatus) -> dict[str, Any]:
+def documented(*statuses: HTTPStatus) -> dict[Any, Any]:
     """These errors for the `responses` of an OpenAPI operation."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
@@ -98,13 +98,15 @@ def register(app: Flask) -> None:
             log.warning("%s %s: %s", request.method, request.path, error.detail)
         return problem(error.status, error.detail, faults)
 
+    app.register_error_handler(ValidationError, of_validation)
+
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         if error.response is not None:
             return Response(
-                error.response.get_data(),  # type: ignore[attr-defined]  # made by of_validation
-                status=error.response.status_code,  # type: ignore[attr-defined]  # the same
-                headers=error.response.headers,  # type: ignore[attr-defined]  # the same
+                error.response.get_data(),
+                status=error.response.status_code,
+                headers=error.response.headers,
             )
         answer = problem(HTTPStatus(error.code or 500), error.description or str(error))
         for name, value in error.get_headers():

@@ -22,7 +22,7 @@ POLICY = (
 
 
 def make_service(name: str, summary: str, settings: Settings, store: Store) -> OpenAPI:
-    """A service with errors, guard, health, metrics and documentation; its own routes are registered on it."""
+    """A service with errors, guard, health, metrics and documentation, for its own routes to join."""
     app = OpenAPI(
         name,
         info=Info(title=name, version=VERSION, description=summary),

@@ -1,0 +1,21 @@
+"""The HTTP face of activity."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from distinct_app.views import blueprint
+from shared import config
+from shared.config import Settings
+from shared.store import Store
+from shared.web.service import make_service
+from shared.web.serving import service_store
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
+    """The service; settings and store are the process's own unless given."""
+    settings = settings or config.load()
+    store = store or service_store(settings)
+    app = make_service("distinct_app", "Was this user here? Distinct users, exactly.", settings, store)
+    app.register_api(blueprint(store, settings))
+    return app

@@ -1,0 +1,62 @@
+"""Users: integers as they are, or texts; which bit of which segment is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import InvalidInput
+from shared.store.activity import SEGMENT_BITS
+
+User = int | str
+Ids = npt.NDArray[np.uint32]
+
+LARGEST_ID = 2**32 - 1
+LONGEST_TEXT = 200
+
+
+class Kind(StrEnum):
+    """What an event's users are: that of its first visit, and never the other."""
+
+    INTEGERS = "integers"
+    TEXTS = "texts"
+
+
+def kind_of(user: User) -> Kind:
+    return Kind.TEXTS if isinstance(user, str) else Kind.INTEGERS
+
+
+def checked(users: Sequence[User], field: str = "users") -> Kind:
+    """The one kind of a whole batch.
+
+    Raises:
+        InvalidInput: an id is out of its range, or the batch is mixed.
+    """
+    for user in users:
+        check(user, field)
+    kinds = {kind_of(user) for user in users}
+    if len(kinds) > 1:
+        raise InvalidInput("a batch holds integers or texts, not both", field=field)
+    return kinds.pop()
+
+
+def check(user: User, field: str) -> None:
+    """Raise InvalidInput for a user that cannot be one."""
+    if isinstance(user, str):
+        if not 1 <= len(user) <= LONGEST_TEXT:
+            raise InvalidInput(
+                f"a text id has 1 to {LONGEST_TEXT} characters; one has {len(user)}", field=field
+            )
+    elif not 0 <= user <= LARGEST_ID:
+        raise InvalidInput(f"user id {user} is out of range; it must be 0 to {LARGEST_ID}", field=field)
+
+
+def segments_of(ids: Ids) -> list[tuple[int, npt.NDArray[np.uint32]]]:
+    """(segment, the distinct bits within it) for each segment that the ids touch, ascending."""
+    distinct = np.unique(ids)
+    numbers, firsts = np.unique(distinct // SEGMENT_BITS, return_index=True)
+    parts = np.split(distinct % SEGMENT_BITS, firsts[1:])
+    return [(int(number), bits) for number, bits in zip(numbers, parts, strict=True)]
