@@ -1,0 +1,1 @@
+"""The front door: start tasks, simulate visits, the dashboard."""

@@ -104,8 +104,8 @@ def open_segments(store: Store, visits: Visits, numbers: Sequence[int], max_segm
         raise other_kind(visits, why.decode())
     if status == "segments":
         raise InvalidInput(
-            f"event {visits.event} would span {why} segments of {SEGMENT_BITS} ids; at most {max_segments}: its "
-            "ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send the ids as texts, which are numbered "
+            f"event {visits.event} would span {why} segments of {SEGMENT_BITS} ids; at most {max_segments}: "
+            "its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send them as texts, which are numbered "
             "densely",
             field="users",
         )

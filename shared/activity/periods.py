@@ -91,8 +91,8 @@ def check_retention(period: Period, now: datetime, field: str) -> None:
     if not period.lives_at(now):
         kept = RETENTION[period.granularity]
         raise InvalidInput(
-            f"the {period.granularity} {period.name} is no longer kept: {field} must not be further back than "
-            f"{_words(kept)} before {now:%Y-%m-%dT%H:%M:%SZ}",
+            f"the {period.granularity} {period.name} is no longer kept: {field} must not be further back "
+            f"than {_words(kept)} before {now:%Y-%m-%dT%H:%M:%SZ}",
             field=field,
         )
 

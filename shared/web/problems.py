@@ -103,11 +103,7 @@ def register(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def http(error: HTTPException) -> Response:
         if error.response is not None:
-            return Response(
-                error.response.get_data(),
-                status=error.response.status_code,
-                headers=error.response.headers,
-            )
+            return app.make_response(error.response)
         answer = problem(HTTPStatus(error.code or 500), error.description or str(error))
         for name, value in error.get_headers():
             if name not in ("Content-Type", "Content-Length"):

@@ -1,0 +1,40 @@
+"""The requests and answers of trigger_app."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from shared.web.models import Integer, Name, Request
+
+Count = Annotated[Integer, Field(description="steps; 1 to MAX_STEPS", examples=[10])]
+
+
+class DoneQuery(Request):
+    count: Count
+    sleep_ms: Annotated[Integer, Field(ge=0, le=60_000, description="a step sleeps up to this long")] = 100
+
+
+class DistinctQuery(Request):
+    count: Count
+
+
+class TaskBody(Request):
+    """A task to start. Without a job nothing is fanned out: the caller reports the steps to done_app."""
+
+    count: Count
+    job: Name | None = None
+    params: Annotated[dict[str, Any], Field(default_factory=dict, examples=[{"sleep_ms": 100}])]
+    task_id: Name | None = None
+    label: Name | None = None
+    batch: Annotated[Integer | None, Field(ge=1, description="steps a message")] = None
+    stall_after: Annotated[float | None, Field(gt=0, le=30 * 86400, description="seconds")] = None
+
+
+class TaskStarted(BaseModel):
+    task_id: str = Field(examples=["9f2c41d07a3b"])
+    count: int = Field(examples=[10])
+    job: str | None = Field(examples=["demo"])
+    state: str = Field(examples=["running"])
+    queued: bool = Field(description="false: the broker is away, and the sweep fans the task out later")

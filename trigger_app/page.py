@@ -1,0 +1,77 @@
+"""The page: server-rendered first, then kept live by one event stream."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+from flask import Blueprint, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+
+from shared import clock
+from shared.activity import questions
+from shared.activity.periods import Granularity, period_at
+from shared.completion import listing
+from shared.completion.listing import Filter
+from shared.config import Settings
+from shared.errors import StoreUnavailable
+from shared.store import Store
+from shared.web.guard import SIGNED_IN, free
+from shared.web.live import Feed, Message
+from shared.web.task_summary import TaskSummary
+
+EVENT = "distinct"
+SHOWN = 12  # tasks on the page
+OVERVIEW = "overview"
+
+
+def blueprint(store: Store, settings: Settings) -> Blueprint:
+    """The page, its files, its stream, and its sign-in."""
+    routes = Blueprint("page", __name__, static_folder="static", template_folder="templates")
+    feed = Feed(lambda topics: overviews(store, topics))
+
+    @routes.get("/")
+    @free
+    def dashboard() -> ResponseReturnValue:
+        if settings.api_token and not session.get(SIGNED_IN):
+            return redirect("/sign-in")
+        try:
+            now, away = overview(store), None
+        except StoreUnavailable as error:
+            now, away = {"tasks": [], "distinct": None, "today": None}, error.detail
+        return render_template("dashboard.html", now=now, away=away, settings=settings)
+
+    @routes.get("/events")
+    def events() -> ResponseReturnValue:
+        return feed.stream(OVERVIEW)
+
+    @routes.get("/sign-in")
+    @free
+    def sign_in() -> ResponseReturnValue:
+        return render_template("sign_in.html", refused=False)
+
+    @routes.post("/sign-in")
+    @free
+    def check_token() -> ResponseReturnValue:
+        given, token = request.form.get("token", ""), settings.api_token
+        if token and not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            return render_template("sign_in.html", refused=True), 401
+        session[SIGNED_IN] = True
+        return redirect("/")
+
+    return routes
+
+
+def overview(store: Store) -> Message:
+    """What the page shows: the newest tasks, and how many distinct users there were."""
+    now = clock.now()
+    page = listing.page(store, Filter(), limit=SHOWN)
+    return {
+        "tasks": [TaskSummary.of(task).model_dump() for task in page.tasks],
+        "distinct": questions.count(store, EVENT, period_at(Granularity.ALL, now)),
+        "today": questions.count(store, EVENT, period_at(Granularity.DAY, now)),
+    }
+
+
+def overviews(store: Store, topics: frozenset[str]) -> Mapping[str, Message | None]:
+    return {topic: overview(store) for topic in topics}

@@ -1,0 +1,24 @@
+"""The front door as a service."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from shared import config, jobs, queue
+from shared.config import Settings
+from shared.queue import Outbox
+from shared.store import Store
+from shared.web.service import make_service
+from shared.web.serving import service_store
+from trigger_app import page, views
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
+    """The service; settings and store are the process's own unless given."""
+    settings = settings or config.load()
+    store = store or service_store(settings)
+    app = make_service("trigger_app", "Start tasks, simulate visits, and watch both.", settings, store)
+    outbox = Outbox(queue.make_celery(settings))
+    app.register_api(views.blueprint(store, outbox, jobs.load(settings), settings))
+    app.register_blueprint(page.blueprint(store, settings))
+    return app
