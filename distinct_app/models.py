@@ -30,10 +30,10 @@ def _checked_moment(text: str) -> str:
 
 Moment = Annotated[
     str,
-    Field(pattern=MOMENT, examples=["2026-11-21"], description="ISO 8601, UTC; now when left out"),
+    Field(pattern=MOMENT, description="ISO 8601, UTC; now when left out"),
     AfterValidator(_checked_moment),
 ]
-UserId = Annotated[Integer, Field(ge=0, le=LARGEST_ID, examples=[7])]
+UserId = Annotated[Integer, Field(ge=0, le=LARGEST_ID)]
 
 
 def _one_kind(users: Any) -> Any:
@@ -44,10 +44,11 @@ def _one_kind(users: Any) -> Any:
 
 
 TextId = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+Size = Field(min_length=1, max_length=MOST_USERS)
 Users = Annotated[
-    list[UserId] | list[TextId],
-    Field(min_length=1, max_length=MOST_USERS, examples=[[7, 8, 8]], union_mode="left_to_right"),
+    Annotated[list[UserId], Size] | Annotated[list[TextId], Size],
     BeforeValidator(_one_kind),
+    Field(examples=[[7, 8, 8]]),
 ]
 
 

@@ -7,10 +7,8 @@ import re
 from typing import Any
 
 import numpy as np
-from flask import Response, jsonify, request
-from flask.typing import ResponseReturnValue
+from flask import request
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel
 
 from distinct_app.models import (
     AtQuery,
@@ -37,6 +35,7 @@ from shared.activity.users import Ids, Kind, User
 from shared.config import Settings
 from shared.errors import InvalidInput
 from shared.store import Store
+from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
 
 EXAMPLE_EVENT = "distinct"
@@ -66,7 +65,7 @@ def blueprint(store: Store, settings: Settings) -> APIBlueprint:
 def add_example(routes: APIBlueprint, store: Store, settings: Settings) -> None:
     """The example project's routes."""
 
-    def visit(user: int) -> ResponseReturnValue:
+    def visit(user: int) -> Reply:
         now = clock.now()
         made = ingest.record(
             store, EXAMPLE_EVENT, [user], at=now, now=now, max_segments=settings.max_segments
@@ -76,30 +75,30 @@ def add_example(routes: APIBlueprint, store: Store, settings: Settings) -> None:
         return answer(Visit(distinct=distinct, fresh=bool(made.fresh_ever)))
 
     @routes.post("/distinct", responses={200: Visit}, operation_id="distinct_post")
-    def post_distinct(query: VisitQuery) -> ResponseReturnValue:
+    def post_distinct(query: VisitQuery) -> Reply:
         """A visit of this user."""
         return visit(query.userId)
 
     @routes.get("/distinct", responses={200: Visit}, operation_id="distinct_get")
     @changes_state
-    def get_distinct(query: MaybeVisitQuery) -> ResponseReturnValue:
+    def get_distinct(query: MaybeVisitQuery) -> Reply:
         """How many distinct users there were; with a user, a visit of theirs."""
         if query.userId is not None:
             return visit(query.userId)
         return answer(Distinct(distinct=distinct_users(store)))
 
-    def reset() -> ResponseReturnValue:
+    def reset() -> Reply:
         forgetting.forget(store, EXAMPLE_EVENT)
         return answer(Forgotten(distinct=distinct_users(store)))
 
     @routes.delete("/distinct", responses={200: Forgotten}, operation_id="distinct_delete")
-    def delete_distinct() -> ResponseReturnValue:
+    def delete_distinct() -> Reply:
         """Forget all of the example's event."""
         return reset()
 
     @routes.get("/distinct/reset", responses={200: Forgotten}, operation_id="distinct_reset")
     @changes_state
-    def reset_distinct() -> ResponseReturnValue:
+    def reset_distinct() -> Reply:
         """Forget all of the example's event."""
         return reset()
 
@@ -108,7 +107,7 @@ def add_visits(routes: APIBlueprint, store: Store, settings: Settings) -> None:
     """The route through which visits arrive."""
 
     @routes.post("/events/<event>", responses={200: VisitsAnswer}, openapi_extensions={"requestBody": BODY})
-    def record_visits(path: EventPath, query: AtQuery) -> ResponseReturnValue:
+    def record_visits(path: EventPath, query: AtQuery) -> Reply:
         """Visits of many users: JSON, or packed little-endian uint32 ids with `?at=`."""
         now = clock.now()
         limits: dict[str, Any] = {"now": now, "max_segments": settings.max_segments}
@@ -126,14 +125,14 @@ def add_questions(routes: APIBlueprint, store: Store) -> None:
     """The routes that only look."""
 
     @routes.get("/events/<event>/count", responses={200: CountAnswer})
-    def count(path: EventPath, query: PeriodQuery) -> ResponseReturnValue:
+    def count(path: EventPath, query: PeriodQuery) -> Reply:
         """How many distinct users there were in a period."""
         period = asked_period(query)
         number = questions.count(store, path.event, period)
         return answer(CountAnswer(event=path.event, count=number, **bounds(period)))
 
     @routes.get("/events/<event>/users/<user>", responses={200: PresenceAnswer})
-    def present(path: UserPath, query: PeriodQuery) -> ResponseReturnValue:
+    def present(path: UserPath, query: PeriodQuery) -> Reply:
         """Whether a user was here in a period. Digits mean an integer, unless the event holds texts."""
         held = store.activity.kind(path.event)
         user: User = path.user
@@ -142,11 +141,11 @@ def add_questions(routes: APIBlueprint, store: Store) -> None:
         return presence(path.event, user, query)
 
     @routes.get("/events/<event>/users", responses={200: PresenceAnswer})
-    def present_text(path: EventPath, query: UserQuery) -> ResponseReturnValue:
+    def present_text(path: EventPath, query: UserQuery) -> Reply:
         """The same for any text, a slash in it or not."""
         return presence(path.event, query.user, query)
 
-    def presence(event: str, user: User, query: PeriodQuery) -> ResponseReturnValue:
+    def presence(event: str, user: User, query: PeriodQuery) -> Reply:
         period = asked_period(query)
         found = questions.present(store, event, user, period)
         return answer(PresenceAnswer(event=event, user=user, present=found, **bounds(period)))
@@ -179,11 +178,7 @@ def bounds(period: Period) -> dict[str, Any]:
     }
 
 
-def visits_answer(event: str, made: Recorded, at: Any) -> ResponseReturnValue:
+def visits_answer(event: str, made: Recorded, at: Any) -> Reply:
     return answer(
         VisitsAnswer(event=event, received=made.received, fresh=made.fresh_in_day, at=clock.iso(at))
     )
-
-
-def answer(model: BaseModel) -> Response:
-    return jsonify(model.model_dump(mode="json", by_alias=True))

@@ -11,7 +11,7 @@ from shared.web.models import Integer, Name, Request
 from shared.web.task_summary import TaskSummary
 
 LARGEST_STEP = 2**32 - 1
-Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP, examples=[3])]
+Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
 
 
 class TaskPath(Request):

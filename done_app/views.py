@@ -8,10 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 import numpy as np
-from flask import Response, jsonify
-from flask.typing import ResponseReturnValue
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel
 
 from done_app.models import (
     ExampleQuery,
@@ -36,6 +34,7 @@ from shared.completion.task import Sight, State, Task
 from shared.errors import BrokerUnavailable, InvalidInput, NotFound
 from shared.queue import Outbox
 from shared.store import Store
+from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
 from shared.web.live import Feed, Message
 from shared.web.problems import documented
@@ -65,7 +64,7 @@ def add_readings(routes: APIBlueprint, store: Store, feed: Feed) -> None:
     """The routes that only look."""
 
     @routes.get("/tasks", responses={200: TaskList})
-    def list_tasks(query: ListQuery) -> ResponseReturnValue:
+    def list_tasks(query: ListQuery) -> Reply:
         """Tasks, newest first."""
         if query.state == "failed":
             return answer(TaskList(tasks=[], next=None))
@@ -74,25 +73,25 @@ def add_readings(routes: APIBlueprint, store: Store, feed: Feed) -> None:
         return answer(TaskList(tasks=[TaskSummary.of(task) for task in page.tasks], next=page.next))
 
     @routes.get("/tasks/<task_id>", responses={200: TaskAnswer, **GONE})
-    def show_task(path: TaskPath) -> ResponseReturnValue:
+    def show_task(path: TaskPath) -> Reply:
         """One task: how far it is, and what it waits for."""
         return answer(task_answer(store, lifecycle.look(store, path.task_id)))
 
     @routes.get("/tasks/<task_id>/missing", responses={200: Ranges, **GONE})
-    def show_missing(path: TaskPath, query: MissingQuery) -> ResponseReturnValue:
+    def show_missing(path: TaskPath, query: MissingQuery) -> Reply:
         """The steps not yet done, as ranges."""
         task = lifecycle.look(store, path.task_id).task
         page = missing.page(store, task, after=query.after, limit=query.limit)
         return answer(Ranges(missing_steps=task.left, ranges=page.ranges, next=page.next))
 
     @routes.get("/tasks/<task_id>/bitmap", responses={200: BYTES, **GONE})
-    def show_bitmap(path: TaskPath) -> ResponseReturnValue:
+    def show_bitmap(path: TaskPath) -> Reply:
         """The bits as they stand, end marker included, bit 0 the highest of the first byte."""
         task = lifecycle.look(store, path.task_id).task
         return Response(bitmap_of(store, task), content_type="application/octet-stream")
 
     @routes.get("/tasks/<task_id>/events", responses={200: EVENTS, **GONE})
-    def follow_task(path: TaskPath) -> ResponseReturnValue:
+    def follow_task(path: TaskPath) -> Reply:
         """Server-sent events: the task now, then at each change, until it ends."""
         lifecycle.look(store, path.task_id)
         return feed.stream(path.task_id, last=lambda message: message.get("ended_at") is not None)
@@ -113,13 +112,13 @@ def add_reports(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
         return made
 
     @routes.put("/tasks/<task_id>/steps/<n>", responses={200: StepAnswer, **GONE})
-    def mark_step(path: StepPath, header: ReportHeader) -> ResponseReturnValue:
+    def mark_step(path: StepPath, header: ReportHeader) -> Reply:
         """Step n is done."""
         made = report(path.task_id, [path.n], key=header.idempotency_key)
         return answer(StepAnswer(fresh=bool(made.fresh), **common(path.task_id, made)))
 
     @routes.post("/tasks/<task_id>/steps", responses={200: StepsAnswer, **GONE})
-    def mark_steps(path: TaskPath, body: StepsBody, header: ReportHeader) -> ResponseReturnValue:
+    def mark_steps(path: TaskPath, body: StepsBody, header: ReportHeader) -> Reply:
         """Many steps are done: all of them are recorded, or none."""
         if not body.steps and not body.ranges:
             raise InvalidInput("a report names at least one step or range", field="steps")
@@ -129,7 +128,7 @@ def add_reports(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
     @routes.get("/done", responses={200: StepAnswer, **GONE}, operation_id="done_get")
     @routes.post("/done", responses={200: StepAnswer, **GONE}, operation_id="done_post")
     @changes_state
-    def mark_example_step(query: ExampleQuery) -> ResponseReturnValue:
+    def mark_example_step(query: ExampleQuery) -> Reply:
         """A step is done: the example project's call."""
         made = report(query.taskId, [query.stepNumber])
         return answer(StepAnswer(fresh=bool(made.fresh), **common(query.taskId, made)))
@@ -139,14 +138,14 @@ def add_ends(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
     """The routes that end a task before its steps do."""
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
-    def cancel_task(path: TaskPath) -> ResponseReturnValue:
+    def cancel_task(path: TaskPath) -> Reply:
         """End a running task; its slices stop, and no further one starts."""
         lifecycle.cancel(store, path.task_id)
         tell(outbox, path.task_id)
         return answer(task_answer(store, lifecycle.look(store, path.task_id)))
 
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
-    def delete_task(path: TaskPath) -> ResponseReturnValue:
+    def delete_task(path: TaskPath) -> Reply:
         """Forget a task, running or ended."""
         lifecycle.delete(store, path.task_id)
         return "", HTTPStatus.NO_CONTENT
@@ -204,7 +203,3 @@ def states(store: Store, task_ids: frozenset[str]) -> Mapping[str, Message | Non
         except NotFound:
             found[task_id] = None
     return found
-
-
-def answer(model: BaseModel) -> Response:
-    return jsonify(model.model_dump(mode="json"))

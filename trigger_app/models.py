@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from shared.web.models import Integer, Name, Request
 
-Count = Annotated[Integer, Field(description="steps; 1 to MAX_STEPS", examples=[10])]
+Count = Annotated[Integer, Field(description="steps; 1 to MAX_STEPS")]
 
 
 class DoneQuery(Request):

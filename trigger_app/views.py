@@ -7,8 +7,6 @@ import secrets
 from datetime import timedelta
 from http import HTTPStatus
 
-from flask import jsonify
-from flask.typing import ResponseReturnValue
 from flask_openapi3 import APIBlueprint, Tag
 
 from shared.completion import fanout, lifecycle
@@ -19,6 +17,7 @@ from shared.errors import BrokerUnavailable, InvalidInput
 from shared.jobs import Jobs
 from shared.queue import Outbox
 from shared.store import Store
+from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
 from shared.web.problems import documented
 from trigger_app.models import DistinctQuery, DoneQuery, TaskBody, TaskStarted
@@ -34,7 +33,7 @@ def blueprint(store: Store, outbox: Outbox, jobs: Jobs, settings: Settings) -> A
     routes = APIBlueprint("trigger", __name__, abp_tags=[TAG])
     lives = Lives(settings.task_ttl, settings.ended_ttl)
 
-    def begin(order: Order, task_id: str | None = None) -> ResponseReturnValue:
+    def begin(order: Order, task_id: str | None = None) -> Reply:
         check(order, jobs)
         started = lifecycle.start(store, order, task_id=task_id, lives=lives, max_steps=settings.max_steps)
         queued = fan_out(outbox, started)
@@ -44,12 +43,12 @@ def blueprint(store: Store, outbox: Outbox, jobs: Jobs, settings: Settings) -> A
                 "task %s is started: %d steps of %s", task.id, task.count, order.job or "the caller's own"
             )
         body = TaskStarted(task_id=task.id, count=task.count, job=order.job, state=task.state, queued=queued)
-        return jsonify(body.model_dump()), HTTPStatus.ACCEPTED if started.fresh else HTTPStatus.OK
+        return answer(body, HTTPStatus.ACCEPTED if started.fresh else HTTPStatus.OK)
 
     @routes.get("/trigger/done", responses={202: TaskStarted}, operation_id="trigger_done_get")
     @routes.post("/trigger/done", responses={202: TaskStarted}, operation_id="trigger_done_post")
     @changes_state
-    def trigger_done(query: DoneQuery) -> ResponseReturnValue:
+    def trigger_done(query: DoneQuery) -> Reply:
         """Start a task of the built-in job `demo`."""
         return begin(
             Order(query.count, "demo", {"sleep_ms": query.sleep_ms}, stall_after=settings.stall_after)
@@ -58,13 +57,13 @@ def blueprint(store: Store, outbox: Outbox, jobs: Jobs, settings: Settings) -> A
     @routes.get("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_get")
     @routes.post("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_post")
     @changes_state
-    def trigger_distinct(query: DistinctQuery) -> ResponseReturnValue:
+    def trigger_distinct(query: DistinctQuery) -> Reply:
         """Simulate visits of random users: a task of the built-in job `visit`."""
         params = {"seed": secrets.randbelow(2**32)}
         return begin(Order(query.count, "visit", params, stall_after=settings.stall_after))
 
     @routes.post("/tasks", responses={200: TaskStarted, 202: TaskStarted, **CONFLICT})
-    def create_task(body: TaskBody) -> ResponseReturnValue:
+    def create_task(body: TaskBody) -> Reply:
         """Start a task; the same `task_id` again is the same task."""
         stall_after = timedelta(seconds=body.stall_after) if body.stall_after else settings.stall_after
         order = Order(body.count, body.job, body.params, body.label, body.batch, stall_after)
@@ -81,7 +80,8 @@ def check(order: Order, jobs: Jobs) -> None:
         raise InvalidInput("params are given, but no job that takes them", field="params")
     if order.batch and order.count / order.batch > fanout.LARGEST_FANOUT:
         raise InvalidInput(
-            f"batch is {order.batch}, which makes more than {fanout.LARGEST_FANOUT} messages of {order.count} steps",
+            f"batch is {order.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "
+            f"of {order.count} steps",
             field="batch",
         )
 

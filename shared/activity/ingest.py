@@ -105,8 +105,8 @@ def open_segments(store: Store, visits: Visits, numbers: Sequence[int], max_segm
     if status == "segments":
         raise InvalidInput(
             f"event {visits.event} would span {why} segments of {SEGMENT_BITS} ids; at most {max_segments}: "
-            "its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send them as texts, which are numbered "
-            "densely",
+            "its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send them as texts, which "
+            "are numbered densely",
             field="users",
         )
 

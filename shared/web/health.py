@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from flask import Response, jsonify
-from flask.typing import ResponseReturnValue
+from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,6 +16,7 @@ from shared import clock
 from shared.errors import StoreUnavailable
 from shared.queue import QUEUES
 from shared.store import Store
+from shared.web.answers import Reply, answer
 from shared.web.guard import free
 
 TAG = Tag(name="service", description="How the service itself is")
@@ -36,7 +36,7 @@ class Health(BaseModel):
 
 
 class Unavailable(BaseModel):
-    status: str
+    status: str = "unavailable"
     detail: str
 
 
@@ -84,16 +84,16 @@ def blueprint(store: Store) -> APIBlueprint:
 
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
     @free
-    def health() -> ResponseReturnValue:
+    def health() -> Reply:
         """200 while Redis can be reached; says too whether a worker and the sweep were seen lately."""
         try:
             worker, sweep = store.pulse.last_seen_ms("worker", "sweep")
         except StoreUnavailable as error:
-            return jsonify(status="unavailable", detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE
-        return jsonify(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep)).model_dump())
+            return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
+        return answer(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep)))
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-    def metrics() -> ResponseReturnValue:
+    def metrics() -> Reply:
         """Figures for Prometheus."""
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 

@@ -17,7 +17,7 @@ def _no_bool(value: object) -> object:
 
 
 Integer = Annotated[int, BeforeValidator(_no_bool)]
-Name = Annotated[str, Field(pattern=NAME_PATTERN, examples=["nightly-import"])]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class Request(BaseModel):

@@ -1,0 +1,18 @@
+"""What a view gives back."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Response
+from pydantic import BaseModel
+
+# Not flask.typing.ResponseReturnValue: flask-openapi3 resolves every annotation of a view, and that one
+# names things which exist for type checkers only.
+Reply = Response | tuple[str, HTTPStatus]
+
+
+def answer(model: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """A model as the JSON that its schema documents."""
+    body = model.model_dump_json(by_alias=True)
+    return Response(body, status=status, content_type="application/json")
