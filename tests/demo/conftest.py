@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.demo.ports import free_server_port
-from tests.demo.started import PROCESSES, Started
+from tests.started import PROCESSES, Started
 
 Start = Callable[..., Started]
 

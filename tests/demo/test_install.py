@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.demo.conftest import Start
-from tests.demo.started import REPOSITORY, Started, eventually
+from tests.started import REPOSITORY, Started, eventually
 
 INSTALL = Path("shared/demo/install.py")
 UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or ""

@@ -17,7 +17,7 @@ import pytest
 
 from shared.demo.local_http import Answer, NoAnswer, ask
 from shared.demo.ports import free_server_port
-from tests.demo.started import Started, eventually
+from tests.started import Started, eventually
 
 pytestmark = pytest.mark.xdist_group("make_demo")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.demo.conftest import Start
-from tests.demo.started import REPOSITORY, Started, eventually
+from tests.started import REPOSITORY, Started, eventually
 
 PROGRAM = {"name": "app", "code": "import signal; signal.pause()", "sign": "Makefile"}  # it is there at once
 

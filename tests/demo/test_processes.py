@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.demo.conftest import Start
-from tests.demo.started import Started, eventually
+from tests.started import Started, eventually
 
 RunDemo = Callable[..., Started]
 

@@ -16,7 +16,7 @@ from shared.demo.errors import CannotStart
 from shared.demo.probes import redis_answers
 from shared.demo.server import Server
 from tests.demo.conftest import Start
-from tests.demo.started import Started, eventually
+from tests.started import Started, eventually
 
 MakeServer = Callable[..., Path]
 

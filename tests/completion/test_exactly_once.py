@@ -1,0 +1,63 @@
+"""A task ends once, with its last step, whoever reports what how often."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from shared.completion import lifecycle
+from shared.completion.task import Order, State
+from shared.errors import InvalidInput, NotFound
+from shared.store import Store
+from tests.conftest import keys_without_ttl
+
+BYTE_BORDERS = [1, 2, 6, 7, 8, 9, 15, 16, 17, 63, 64, 65]
+
+
+def start(store: Store, count: int) -> str:
+    return lifecycle.start(store, Order(count), max_steps=10_000_000).task.id
+
+
+def test_a_task_completes_with_its_last_missing_step_and_only_once(store: Store) -> None:
+    task_id = start(store, 3)
+
+    answers = [lifecycle.report(store, task_id, [step]) for step in (2, 0, 0, 1, 1)]
+
+    assert [answer.completed_task for answer in answers] == [False, False, False, True, False]
+    assert [answer.fresh for answer in answers] == [1, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("count", BYTE_BORDERS)
+def test_the_rule_holds_at_byte_borders(store: Store, count: int) -> None:
+    task_id = start(store, count)
+
+    states = [lifecycle.report(store, task_id, [step]).state for step in reversed(range(count))]
+
+    assert states == [State.RUNNING] * (count - 1) + [State.DONE]
+
+
+def test_a_late_duplicate_wakes_nothing_and_leaves_no_key_behind(store: Store, client: Redis) -> None:
+    task_id = start(store, 2)
+    lifecycle.report(store, task_id, [0, 1])
+
+    late = lifecycle.report(store, task_id, [0])
+
+    assert (late.fresh, late.completed_task, late.state) == (0, False, State.DONE)
+    assert keys_without_ttl(client) == set()
+
+
+def test_a_step_of_an_unknown_task_creates_no_key(store: Store, client: Redis) -> None:
+    with pytest.raises(NotFound):
+        lifecycle.report(store, "never", [0])
+
+    assert client.keys() == []
+
+
+@pytest.mark.parametrize("step", [-1, 3, 4, 2**32 - 1])
+def test_a_step_out_of_range_changes_nothing(store: Store, step: int) -> None:
+    task_id = start(store, 3)
+
+    with pytest.raises(InvalidInput, match=rf"step {step} .* 0 to 2"):
+        lifecycle.report(store, task_id, [0, step])
+
+    assert lifecycle.look(store, task_id).task.done_steps == 0

