@@ -37,4 +37,6 @@ class TaskStarted(BaseModel):
     count: int = Field(examples=[10])
     job: str | None = Field(examples=["demo"])
     state: str = Field(examples=["running"])
-    queued: bool = Field(description="false: the broker is away, and the sweep fans the task out later")
+    queued: bool | None = Field(
+        description="false: the broker is away, the sweep fans it out later; null: nothing to fan out"
+    )

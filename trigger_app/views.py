@@ -86,10 +86,10 @@ def check(order: Order, jobs: Jobs) -> None:
         )
 
 
-def fan_out(outbox: Outbox, started: Started) -> bool:
-    """Have a new task fanned out; whether the broker took it. Without one the sweep does it later."""
+def fan_out(outbox: Outbox, started: Started) -> bool | None:
+    """Have a new task of a job fanned out; whether the broker took it. If not, the sweep does it later."""
     if not started.fresh or started.task.order.job is None:
-        return True
+        return None
     try:
         outbox.dispatch(started.task)
     except BrokerUnavailable as error:

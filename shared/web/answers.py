@@ -13,6 +13,6 @@ Reply = Response | tuple[str, HTTPStatus]
 
 
 def answer(model: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """A model as the JSON that its schema documents."""
-    body = model.model_dump_json(by_alias=True)
+    """A model as the JSON that its schema documents, on a line of its own for whoever reads it in a shell."""
+    body = model.model_dump_json(by_alias=True) + "\n"
     return Response(body, status=status, content_type="application/json")

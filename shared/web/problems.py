@@ -39,7 +39,7 @@ class Problem(BaseModel):
 def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) -> Response:
     """The answer that tells of an error."""
     body = Problem(title=status.phrase, status=status, detail=detail, errors=errors or [])
-    response = Response(body.model_dump_json(), status=status, content_type=MEDIA_TYPE)
+    response = Response(body.model_dump_json() + "\n", status=status, content_type=MEDIA_TYPE)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status is HTTPStatus.UNAUTHORIZED:
