@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -31,12 +32,29 @@ log = logging.getLogger(__name__)
 def blueprint(store: Store, outbox: Outbox, jobs: Jobs, settings: Settings) -> APIBlueprint:
     """The routes over this store, fanning out through this outbox."""
     routes = APIBlueprint("trigger", __name__, abp_tags=[TAG])
-    lives = Lives(settings.task_ttl, settings.ended_ttl)
+    starter = Starter(store, outbox, jobs, settings)
+    add_example(routes, starter)
+    add_tasks(routes, starter)
+    return routes
 
-    def begin(order: Order, task_id: str | None = None) -> Reply:
-        check(order, jobs)
-        started = lifecycle.start(store, order, task_id=task_id, lives=lives, max_steps=settings.max_steps)
-        queued = fan_out(outbox, started)
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Starts what a request asks for."""
+
+    store: Store
+    outbox: Outbox
+    jobs: Jobs
+    settings: Settings
+
+    def start(self, order: Order, task_id: str | None = None) -> Reply:
+        """202 for a new task, 200 for one that there is already."""
+        check(order, self.jobs)
+        lives = Lives(self.settings.task_ttl, self.settings.ended_ttl)
+        started = lifecycle.start(
+            self.store, order, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
+        )
+        queued = fan_out(self.outbox, started)
         task = started.task
         if started.fresh:
             log.info(
@@ -45,31 +63,38 @@ def blueprint(store: Store, outbox: Outbox, jobs: Jobs, settings: Settings) -> A
         body = TaskStarted(task_id=task.id, count=task.count, job=order.job, state=task.state, queued=queued)
         return answer(body, HTTPStatus.ACCEPTED if started.fresh else HTTPStatus.OK)
 
+    def start_job(self, count: int, job: str, params: dict[str, int]) -> Reply:
+        return self.start(Order(count, job, params, stall_after=self.settings.stall_after))
+
+
+def add_example(routes: APIBlueprint, starter: Starter) -> None:
+    """The example project's routes."""
+
     @routes.get("/trigger/done", responses={202: TaskStarted}, operation_id="trigger_done_get")
     @routes.post("/trigger/done", responses={202: TaskStarted}, operation_id="trigger_done_post")
     @changes_state
     def trigger_done(query: DoneQuery) -> Reply:
         """Start a task of the built-in job `demo`."""
-        return begin(
-            Order(query.count, "demo", {"sleep_ms": query.sleep_ms}, stall_after=settings.stall_after)
-        )
+        return starter.start_job(query.count, "demo", {"sleep_ms": query.sleep_ms})
 
     @routes.get("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_get")
     @routes.post("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_post")
     @changes_state
     def trigger_distinct(query: DistinctQuery) -> Reply:
         """Simulate visits of random users: a task of the built-in job `visit`."""
-        params = {"seed": secrets.randbelow(2**32)}
-        return begin(Order(query.count, "visit", params, stall_after=settings.stall_after))
+        return starter.start_job(query.count, "visit", {"seed": secrets.randbelow(2**32)})
+
+
+def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
+    """The route for tasks of any job, or of none."""
 
     @routes.post("/tasks", responses={200: TaskStarted, 202: TaskStarted, **CONFLICT})
     def create_task(body: TaskBody) -> Reply:
         """Start a task; the same `task_id` again is the same task."""
-        stall_after = timedelta(seconds=body.stall_after) if body.stall_after else settings.stall_after
+        default = starter.settings.stall_after
+        stall_after = timedelta(seconds=body.stall_after) if body.stall_after else default
         order = Order(body.count, body.job, body.params, body.label, body.batch, stall_after)
-        return begin(order, body.task_id)
-
-    return routes
+        return starter.start(order, body.task_id)
 
 
 def check(order: Order, jobs: Jobs) -> None:

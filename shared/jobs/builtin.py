@@ -45,12 +45,12 @@ def visitor(seed: int, step: int) -> int:
     first = step
     while not _arrives(seed, first):
         first -= 1
-    return random.Random(f"{seed} user {first}").randint(FIRST_USER, LAST_USER)  # noqa: S311
+    return random.Random(f"{seed} user {first}").randint(FIRST_USER, LAST_USER)  # noqa: S311 - the same
 
 
 def _arrives(seed: int, step: int) -> bool:
     """Whether a new user begins at this step. One always does every fourth step."""
-    return step % VISITS_IN_A_ROW == 0 or random.Random(f"{seed} at {step}").random() < 0.4  # noqa: S311
+    return step % VISITS_IN_A_ROW == 0 or random.Random(f"{seed} at {step}").random() < 0.4  # noqa: S311 - the same
 
 
 @cache

