@@ -7,22 +7,20 @@
 -- Why a script: SETBIT alone would revive an expired task without marker or TTL, a full bitmap seen by
 --               two workers at once would be announced twice, and the counter of what is left must
 --               change with the bits or not at all.
--- It runs once a step: numbers stay the texts they came as where no sum needs them, and what only a range
--- or an ended task needs is made only then (8 % of its time).
 if KEYS[3] then
   local given = redis.call('GET', KEYS[3])
   if given then return cjson.decode(given) end
 end
 
-local bitmap, record, now = KEYS[1], KEYS[2], ARGV[1]
-local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'last_progress_at')
+local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'last_progress_at')
 local state, left, failed = r[4], tonumber(r[2]), tonumber(r[3])
 if not r[1] or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 
-local count, first_range = tonumber(r[1]), 6 + ARGV[4]
+local count = tonumber(r[1])
 for i = 6, #ARGV do
   local step, last = tonumber(ARGV[i]), count - 1
-  if i >= first_range then last = count end
+  if i >= 6 + ARGV[4] then last = count end
   if step < 0 or step > last then return {'range', step, 0, left, count, failed, state} end
 end
 
@@ -32,26 +30,25 @@ local function answer(fresh, completed)
   return given
 end
 
-if state == 'done' then return answer(0, redis.call('HGET', record, 'claim') == ARGV[2] and 1 or 0) end
+if state == 'done' then return answer(0, r[6] == ARGV[2] and 1 or 0) end
 -- The end marker is looked for, not assumed: a record whose bitmap is gone is an expired task.
-if redis.call('GETBIT', bitmap, r[1]) == 0 then return {'unknown'} end
+if redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
 
-local fresh = 0
+local function mark_range(start, stop)
+  local fresh = stop - start - redis.call('BITCOUNT', bitmap, start, stop - 1, 'BIT')
+  if fresh == 0 then return 0 end
+  while start < stop and start % 8 ~= 0 do redis.call('SETBIT', bitmap, start, 1); start = start + 1 end
+  while start < stop and stop % 8 ~= 0 do stop = stop - 1; redis.call('SETBIT', bitmap, stop, 1) end
+  if start < stop then redis.call('SETRANGE', bitmap, start / 8, string.rep('\255', (stop - start) / 8)) end
+  return fresh
+end
+
+local fresh, first_range = 0, 6 + ARGV[4]
 for i = 6, first_range - 1 do
   fresh = fresh + 1 - redis.call('SETBIT', bitmap, ARGV[i], 1)
 end
-if first_range <= #ARGV then
-  local function mark_range(start, stop)
-    local fresh = stop - start - redis.call('BITCOUNT', bitmap, start, stop - 1, 'BIT')
-    if fresh == 0 then return 0 end
-    while start < stop and start % 8 ~= 0 do redis.call('SETBIT', bitmap, start, 1); start = start + 1 end
-    while start < stop and stop % 8 ~= 0 do stop = stop - 1; redis.call('SETBIT', bitmap, stop, 1) end
-    if start < stop then redis.call('SETRANGE', bitmap, start / 8, string.rep('\255', (stop - start) / 8)) end
-    return fresh
-  end
-  for i = first_range, #ARGV, 2 do
-    fresh = fresh + mark_range(tonumber(ARGV[i]), tonumber(ARGV[i + 1]))
-  end
+for i = first_range, #ARGV, 2 do
+  fresh = fresh + mark_range(tonumber(ARGV[i]), tonumber(ARGV[i + 1]))
 end
 
 local function count_left()
@@ -75,7 +72,7 @@ if completed == 1 then
   redis.call('PEXPIRE', record, redis.call('HGET', record, 'ended_ttl'))
 elseif fresh > 0 then
   redis.call('HSET', record, 'left', left, 'last_progress_at', now)
-  if state == 'running' and now - r[6] >= 1000 then
+  if state == 'running' and now - tonumber(r[7]) >= 1000 then
     local ttl = redis.call('HGET', record, 'ttl')
     redis.call('PEXPIRE', bitmap, ttl)
     redis.call('PEXPIRE', record, ttl)
