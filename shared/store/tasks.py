@@ -11,7 +11,7 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from shared.store import keys
-from shared.store.client import outages_named
+from shared.store.client import answer_to, outages_named
 
 Fields = Mapping[str, str | int]
 
@@ -104,14 +104,6 @@ class TaskStore:
             return Marked("unknown")
         fresh, completed, left, count, failed, state = rest
         return Marked(status.decode(), fresh, completed, left, count, failed, state.decode())
-
-    def _run(self, name: str, names: Sequence[str], args: Sequence[str | int]) -> object:
-        """What redis-py's Script does, by a shorter way: a report of one step is dear enough."""
-        script = self._scripts[name]
-        try:
-            return cast(object, self._client.evalsha(script.sha, len(names), *names, *args))
-        except NoScriptError:
-            return script(keys=names, args=args)  # which loads it
 
     @outages_named
     def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> tuple[bool, str] | None:
@@ -213,6 +205,14 @@ class TaskStore:
             pipe.zcard(keys.ALL_TASKS)
             open_tasks, listed = pipe.execute()
         return open_tasks, listed
+
+    def _run(self, name: str, names: Sequence[str], args: Sequence[str | int]) -> object:
+        """What redis-py's Script does, by the short way: one step is a report of its own often enough."""
+        script = self._scripts[name]
+        try:
+            return answer_to(self._client, "EVALSHA", script.sha, len(names), *names, *args)
+        except NoScriptError:
+            return script(keys=names, args=args)  # which loads it
 
 
 def milliseconds(duration: timedelta) -> int:
