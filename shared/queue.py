@@ -79,6 +79,8 @@ class Outbox:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        # Celery imports these when they are first needed: in the first request, 200 ms of it.
+        _ = app.backend, app.connection_for_write().transport
 
     def dispatch(self, task: Task) -> None:
         """Have a task's missing steps fanned out."""

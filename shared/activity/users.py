@@ -56,7 +56,15 @@ def check(user: User, field: str) -> None:
 
 def segments_of(ids: Ids) -> list[tuple[int, npt.NDArray[np.uint32]]]:
     """(segment, the distinct bits within it) for each segment that the ids touch, ascending."""
-    distinct = np.unique(ids)
+    distinct = distinct_of(ids)
     numbers, firsts = np.unique(distinct // SEGMENT_BITS, return_index=True)
     parts = np.split(distinct % SEGMENT_BITS, firsts[1:])
     return [(int(number), bits) for number, bits in zip(numbers, parts, strict=True)]
+
+
+def distinct_of(ids: Ids) -> Ids:
+    """What np.unique gives, which for a million ids hashes for 600 ms where sorting takes 4 (numpy 2.4)."""
+    ordered = np.sort(ids)
+    first = np.ones(len(ordered), np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -148,8 +149,8 @@ def report(
         task_id,
         steps,
         ranges,
-        now_ms=clock.ms_since_epoch(clock.now()),
-        token=token or uuid.uuid4().hex,
+        now_ms=clock.now_ms(),
+        token=token or secrets.token_hex(16),
         nonce=nonce,
         reply_key=reply_key,
     )
@@ -165,8 +166,8 @@ def recount(store: Store, task: Task) -> Report:
         task.id,
         (),
         (),
-        now_ms=clock.ms_since_epoch(clock.now()),
-        token=uuid.uuid4().hex,
+        now_ms=clock.now_ms(),
+        token=secrets.token_hex(16),
         nonce=task.nonce,
         recount=True,
     )
@@ -189,11 +190,11 @@ def _report(task_id: str, marked: Marked) -> Report:
         raise unknown(task_id)
     if marked.status == "range":
         raise InvalidInput(
-            f"step {marked.fresh} is not a step of task {task_id}: its steps are 0 to {marked.count - 1}",
+            f"step {marked.fresh} is not a step of task {task_id}: its steps are 0 to {marked.steps - 1}",
             field="step",
         )
     return Report(
-        marked.fresh, bool(marked.completed), State(marked.state), marked.count, marked.left + marked.failed
+        marked.fresh, bool(marked.completed), State(marked.state), marked.steps, marked.left + marked.failed
     )
 
 
@@ -209,9 +210,7 @@ def cancel(store: Store, task_id: str) -> Task:
         Conflict: it has ended already.
     """
     checked_name(task_id, "task_id")
-    answer = store.tasks.cancel_task(
-        task_id, now_ms=clock.ms_since_epoch(clock.now()), token=uuid.uuid4().hex
-    )
+    answer = store.tasks.cancel_task(task_id, now_ms=clock.now_ms(), token=secrets.token_hex(16))
     if answer is None:
         raise unknown(task_id)
     cancelled, state = answer

@@ -48,7 +48,7 @@ class ActivityStore:
         self._scripts = scripts
         self._layout_checked = False
 
-    @outages_named()
+    @outages_named
     def check_layout(self) -> None:
         """Write the layout at first use, and refuse to mix two.
 
@@ -65,13 +65,13 @@ class ActivityStore:
             )
         self._layout_checked = True
 
-    @outages_named()
+    @outages_named
     def kind(self, event: str) -> str | None:
         """Which users the event holds; None for an event never seen."""
         found = cast(bytes | None, self._client.hget(keys.about(event), "kind"))
         return None if found is None else found.decode()
 
-    @outages_named()
+    @outages_named
     def open_event(
         self, event: str, kind: str, lives: Sequence[Life], segments: Iterable[int], limit: int
     ) -> tuple[str, Any]:
@@ -83,7 +83,7 @@ class ActivityStore:
         status, *why = cast(list[Any], self._scripts["open_event"](keys=names, args=args))
         return status.decode(), why[0] if why else ""
 
-    @outages_named()
+    @outages_named
     def mark_users(
         self, event: str, lives: Sequence[Life], batches: Sequence[Batch]
     ) -> tuple[list[list[int]], list[int]]:
@@ -109,7 +109,7 @@ class ActivityStore:
         args = [*(life.expires_s for life in lives), int(batch.packed is not None), *bits]
         self._scripts["mark_users"](keys=names, args=args, client=pipe)
 
-    @outages_named()
+    @outages_named
     def number_users(self, texts: Sequence[str]) -> list[int]:
         """The dense number of each text, new ones for those not seen before."""
         names = [keys.NUMBERS, keys.TEXTS, keys.NEXT_NUMBER]
@@ -119,17 +119,17 @@ class ActivityStore:
                 self._scripts["number_users"](keys=names, args=part, client=pipe)
             return [number for part in pipe.execute() for number in part]
 
-    @outages_named()
+    @outages_named
     def number_of(self, text: str) -> int | None:
         found = cast(bytes | None, self._client.hget(keys.NUMBERS, text))
         return None if found is None else int(found)
 
-    @outages_named()
+    @outages_named
     def segments(self, event: str, period: str) -> bytes:
         """The registry: a bitmap over segments, empty for a period nobody visited."""
         return cast(bytes | None, self._client.get(keys.segments(event, period))) or b""
 
-    @outages_named()
+    @outages_named
     def count(self, event: str, period: str, segments: Iterable[int]) -> int:
         """BITCOUNT, summed over the segments."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -137,21 +137,21 @@ class ActivityStore:
                 pipe.bitcount(keys.segment(number, event, period))
             return sum(pipe.execute())
 
-    @outages_named()
+    @outages_named
     def present(self, event: str, period: str, segment: int, bit: int) -> bool:
         return bool(self._client.getbit(keys.segment(segment, event, period), bit))
 
-    @outages_named()
+    @outages_named
     def periods(self, event: str) -> list[str]:
         """Every period the event was ever seen in, those already expired included."""
         return [name.decode() for name in cast(list[bytes], self._client.zrange(keys.periods(event), 0, -1))]
 
-    @outages_named()
+    @outages_named
     def prune_periods(self, event: str, now_s: int) -> None:
         """Drop the names of periods that have expired. Those which never do have the score 0."""
         self._client.zremrangebyscore(keys.periods(event), 1, now_s)
 
-    @outages_named()
+    @outages_named
     def drop_segments(self, event: str, segments_by_period: Mapping[str, Sequence[int]]) -> None:
         names = [
             keys.segment(number, event, period)
@@ -164,7 +164,7 @@ class ActivityStore:
                     pipe.unlink(name)
                 pipe.execute()
 
-    @outages_named()
+    @outages_named
     def drop_event(self, event: str, periods: Sequence[str]) -> bool:
         """Drop what is known about an event; False when it was seen in another period meanwhile."""
         with self._client.pipeline(transaction=True) as pipe:

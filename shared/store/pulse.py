@@ -18,33 +18,33 @@ class PulseStore:
     def __init__(self, client: Redis) -> None:
         self._client = client
 
-    @outages_named()
+    @outages_named
     def beat(self, of: str, now_ms: int) -> None:
         self._client.set(keys.pulse(of), now_ms, ex=LIFE_SECONDS)
 
-    @outages_named()
+    @outages_named
     def last_seen_ms(self, *of: str) -> list[int | None]:
         """When each was last seen, None for one not seen within a minute."""
         found = cast(list[bytes | None], self._client.mget([keys.pulse(name) for name in of]))
         return [None if value is None else int(value) for value in found]
 
-    @outages_named()
+    @outages_named
     def server(self) -> dict[str, str]:
         """The server's kind and version, as it gives them itself."""
         info = self._client.info("server")
         kind = str(info.get("server_name", "redis"))
         return {"server": kind, "version": str(info.get(f"{kind}_version", info["redis_version"]))}
 
-    @outages_named()
+    @outages_named
     def ping(self) -> None:
         self._client.ping()
 
-    @outages_named()
+    @outages_named
     def eviction_policy(self) -> str:
         """What the server drops when its memory is full; empty where it does not tell."""
         return str(self._client.info("memory").get("maxmemory_policy", ""))
 
-    @outages_named()
+    @outages_named
     def queue_lengths(self, queues: tuple[str, ...]) -> list[int]:
         """How many messages wait in each queue of the broker, where the broker is this server."""
         with self._client.pipeline(transaction=False) as pipe:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 from shared.store import keys
-from shared.store.client import outages_named
+from shared.store.client import answer_to, outages_named
 
 Fields = Mapping[str, str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
+class Marked(NamedTuple):
     """What mark_steps answered. `status` is "ok", "unknown" or "range"; then `fresh` is the step at fault."""
 
     status: str
     fresh: int = 0
     completed: int = 0
     left: int = 0
-    count: int = 0
+    steps: int = 0  # in all
     failed: int = 0
     state: str = ""
 
@@ -47,7 +46,7 @@ class TaskStore:
         self._client = client
         self._scripts = scripts
 
-    @outages_named()
+    @outages_named
     def start_task(self, task_id: str, count: int, fields: Fields, ttl: timedelta) -> str | None:
         """Make the task; None when made, else the order that made the one which exists."""
         ttl_ms = milliseconds(ttl)
@@ -57,7 +56,7 @@ class TaskStore:
         )
         return None if found is None else cast(bytes, found).decode()
 
-    @outages_named()
+    @outages_named
     def index_task(self, task_id: str, created_us: int, look_ms: int, ttl: timedelta) -> None:
         """Enter a task into both indexes.
 
@@ -69,7 +68,7 @@ class TaskStore:
             self._extend_indexes(pipe, ttl)
             pipe.execute()
 
-    @outages_named()
+    @outages_named
     def extend_indexes(self, ttl: timedelta) -> None:
         """Keep the indexes alive as long as the tasks in them can be."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -81,7 +80,7 @@ class TaskStore:
         for index in (keys.OPEN_TASKS, keys.ALL_TASKS):
             pipe.pexpire(index, milliseconds(ttl))
 
-    @outages_named()
+    @outages_named
     def mark_steps(
         self,
         task_id: str,
@@ -100,13 +99,13 @@ class TaskStore:
             names.append(keys.reply(task_id, reply_key))
         ends = [end for pair in ranges for end in pair]
         args: list[str | int] = [now_ms, token, nonce, len(steps), int(recount), *steps, *ends]
-        status, *rest = cast(list[Any], self._scripts["mark_steps"](keys=names, args=args))
+        status, *rest = cast(list[Any], self._run("mark_steps", names, args))
         if status == b"unknown":
             return Marked("unknown")
         fresh, completed, left, count, failed, state = rest
         return Marked(status.decode(), fresh, completed, left, count, failed, state.decode())
 
-    @outages_named()
+    @outages_named
     def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> tuple[bool, str] | None:
         """End a running task; (whether this call did, its state), or None for an unknown one."""
         answer = self._scripts["cancel_task"](
@@ -114,37 +113,37 @@ class TaskStore:
         )
         return None if answer is None else (bool(answer[0]), answer[1].decode())
 
-    @outages_named()
+    @outages_named
     def delete_task(self, task_id: str) -> bool:
         """Drop a task and its place in the indexes; whether there was one."""
         gone = self._client.unlink(keys.bitmap(task_id), keys.record(task_id))
         self.unindex_task(task_id)
         return bool(gone)
 
-    @outages_named()
+    @outages_named
     def unindex_task(self, task_id: str) -> None:
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zrem(keys.OPEN_TASKS, task_id)
             pipe.zrem(keys.ALL_TASKS, task_id)
             pipe.execute()
 
-    @outages_named()
+    @outages_named
     def note_on_task(self, task_id: str, nonce: str, fields: Fields) -> bool:
         """Write fields into the record, unless that task is gone; whether it was there."""
         pairs = [item for pair in fields.items() for item in pair]
         return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, *pairs]))
 
-    @outages_named()
+    @outages_named
     def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> bool:
         args = [now_ms, milliseconds(lease)]
         return bool(self._scripts["take_announcement"](keys=[keys.record(task_id)], args=args))
 
-    @outages_named()
+    @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int) -> str:
         names = [keys.record(task_id), keys.bitmap(task_id)]
         return cast(bytes, self._scripts["take_probe"](keys=names, args=[now_ms, limit])).decode()
 
-    @outages_named()
+    @outages_named
     def look(self, task_id: str) -> Look | None:
         """The record and both readings of the bitmap at one moment; None without a record."""
         with self._client.pipeline(transaction=True) as pipe:
@@ -154,7 +153,7 @@ class TaskStore:
             record, first_gap, set_bits = pipe.execute()
         return Look(decoded(record), first_gap, set_bits) if record else None
 
-    @outages_named()
+    @outages_named
     def records(self, task_ids: Iterable[str]) -> list[dict[str, str]]:
         """Each task's record, empty where there is none, in the order asked."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -162,28 +161,28 @@ class TaskStore:
                 pipe.hgetall(keys.record(task_id))
             return [decoded(record) for record in pipe.execute()]
 
-    @outages_named()
+    @outages_named
     def bitmap_bytes(self, task_id: str, start: int, stop: int) -> bytes:
         """Bytes `start` to `stop` (half open) of the bitmap, shorter where it ends; empty when it is gone."""
         return cast(bytes, self._client.getrange(keys.bitmap(task_id), start, stop - 1))
 
-    @outages_named()
+    @outages_named
     def open_tasks(self, until_ms: int, limit: int) -> list[str]:
         """Tasks whose next look is due, the longest due first."""
         found = self._client.zrangebyscore(keys.OPEN_TASKS, 0, until_ms, start=0, num=limit)
         return [name.decode() for name in cast(list[bytes], found)]
 
-    @outages_named()
+    @outages_named
     def look_again(self, task_id: str, at_ms: int) -> None:
         """Set the next look; a task that has left the index stays out."""
         self._client.zadd(keys.OPEN_TASKS, {task_id: at_ms}, xx=True)
 
-    @outages_named()
+    @outages_named
     def close_task(self, task_id: str) -> None:
         """Take an announced task out of the open ones."""
         self._client.zrem(keys.OPEN_TASKS, task_id)
 
-    @outages_named()
+    @outages_named
     def newest(self, before_us: int | None, limit: int) -> list[tuple[str, int]]:
         """(id, creation in us) newest first, created at `before_us` or earlier."""
         top = "+inf" if before_us is None else before_us
@@ -192,13 +191,13 @@ class TaskStore:
         )
         return [(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)]
 
-    @outages_named()
+    @outages_named
     def oldest(self, until_us: int, limit: int) -> list[str]:
         """Listed tasks created until then, oldest first."""
         found = self._client.zrangebyscore(keys.ALL_TASKS, "-inf", until_us, start=0, num=limit)
         return [name.decode() for name in cast(list[bytes], found)]
 
-    @outages_named()
+    @outages_named
     def sizes(self) -> tuple[int, int]:
         """(how many tasks are open, how many are listed)."""
         with self._client.pipeline(transaction=False) as pipe:
@@ -206,6 +205,14 @@ class TaskStore:
             pipe.zcard(keys.ALL_TASKS)
             open_tasks, listed = pipe.execute()
         return open_tasks, listed
+
+    def _run(self, name: str, names: Sequence[str], args: Sequence[str | int]) -> object:
+        """What redis-py's Script does, by the short way: one step is a report of its own often enough."""
+        script = self._scripts[name]
+        try:
+            return answer_to(self._client, "EVALSHA", script.sha, len(names), *names, *args)
+        except NoScriptError:
+            return script(keys=names, args=args)  # which loads it
 
 
 def milliseconds(duration: timedelta) -> int:

@@ -1,0 +1,63 @@
+"""What was measured, as a line of the table: beside what, and whether the bound holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+HEADS = ("what", "measured", "against", "ratio", "bound", "holds")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line. Whoever has no peer is held against a bound of its own unit; most have no bound."""
+
+    what: str
+    measured: str
+    against: str = ""
+    ratio: str = ""
+    bound: str = ""
+    holds: bool | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        holds = "" if self.holds is None else ("yes" if self.holds else "NO")
+        return (self.what, self.measured, self.against, self.ratio, self.bound, holds)
+
+
+def duration(seconds: float) -> str:
+    """Three figures and a unit: 34.7 us, 4.12 ms, 1.03 s."""
+    for factor, unit in ((1e6, "us"), (1e3, "ms")):
+        if seconds * factor < 999.5:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def compared(
+    what: str,
+    measured: float,
+    peer: str,
+    against: float,
+    *,
+    at_most: float | None = None,
+    write: Callable[[float], str] = duration,
+) -> Figure:
+    """Held against a peer of the same run: the ratio is what a noisy machine spoils least."""
+    ratio = measured / against
+    text = f"{ratio:.2f}x" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
+    bound, holds = ("", None) if at_most is None else (f"{at_most}x", ratio <= at_most)
+    return Figure(what, write(measured), f"{write(against)} ({peer})", text, bound, holds)
+
+
+def bounded(what: str, measured: float, *, at_most: float) -> Figure:
+    """Seconds, held against seconds."""
+    return Figure(what, duration(measured), bound=duration(at_most), holds=measured <= at_most)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Markdown, and aligned for whoever reads it as it is."""
+    rows = [HEADS, *(figure.cells for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
+    lines = [" | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines.insert(1, " | ".join("-" * width for width in widths))
+    return "\n".join(f"| {line} |" for line in lines)

@@ -1,0 +1,35 @@
+"""A real server for one benchmark, with the settings that `make demo` gives it, and gone afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from redis import Redis
+
+from benchmarks.waiting import wait_until
+from shared.demo import server
+from shared.demo.ports import LOOPBACK, free_server_port
+from shared.demo.probes import redis_answers
+from shared.store.client import connect
+
+PATIENCE = timedelta(seconds=60)
+
+
+@contextmanager
+def own_server() -> Iterator[Redis]:
+    """A client of Donebit's own making, on an empty server with an append-only file."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = server.choose(None, Path(folder), free_server_port())
+        process = subprocess.Popen(found.argv, stdout=subprocess.DEVNULL)
+        try:
+            wait_until(redis_answers(LOOPBACK, found.port))
+            with connect(found.url, connections=4, patience=PATIENCE) as client:
+                yield client
+        finally:
+            process.kill()
+            process.wait()

@@ -1,0 +1,88 @@
+"""All of Donebit, as `make demo` runs it: server, three services, a worker of 8 processes, and beat."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.waiting import wait_until
+from shared.demo.local_http import ask
+from shared.demo.ports import LOOPBACK
+
+REPOSITORY = Path(__file__).parents[1]
+SERVICES = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
+SERVER = re.compile(r"redis is .* at (\S+),")
+ANSWER_WITHIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where its parts answer."""
+
+    trigger: str
+    done: str
+    redis: str
+
+    def start_task(self, count: int, sleep_ms: int) -> tuple[str, float]:
+        """POST /trigger/done; (task id, seconds until the answer)."""
+        began = time.perf_counter()
+        url = f"{self.trigger}/trigger/done?count={count}&sleep_ms={sleep_ms}"
+        task_id = ask("POST", url, ANSWER_WITHIN_SECONDS).said["task_id"]
+        return task_id, time.perf_counter() - began
+
+    def look(self, task_id: str) -> Mapping[str, Any]:
+        return ask("GET", f"{self.done}/tasks/{task_id}", ANSWER_WITHIN_SECONDS).said
+
+    def cancel(self, task_id: str) -> None:
+        ask("POST", f"{self.done}/tasks/{task_id}/cancel", ANSWER_WITHIN_SECONDS)
+
+    def run_task(self, count: int, sleep_ms: int) -> tuple[float, float]:
+        """(seconds until the answer, seconds until the task is seen done); both from the POST on."""
+        began = time.perf_counter()
+        task_id, answered = self.start_task(count, sleep_ms)
+        wait_until(lambda: self.look(task_id)["state"] == "done")
+        return answered, time.perf_counter() - began
+
+
+@contextmanager
+def own_stack() -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory() as folder:
+        ports = {name: str(_free_port()) for name in SERVICES}
+        environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+        lines = Path(folder) / "lines"
+        with lines.open("w") as out:
+            demo = subprocess.Popen(
+                [sys.executable, "-m", "shared.demo", "--end-with-parent"],
+                cwd=folder,
+                env={**environment, **ports, "PYTHONPATH": str(REPOSITORY)},
+                stdout=out,
+            )
+        try:
+            wait_until(lambda: "ready: " in lines.read_text() or demo.poll() is not None)
+            yield _stack(ports, lines.read_text())
+        finally:
+            demo.terminate()
+            demo.wait()
+
+
+def _stack(ports: Mapping[str, str], said: str) -> Stack:
+    server = SERVER.search(said)
+    if server is None or "ready: " not in said:
+        raise RuntimeError(f"the demo did not start:\n{said}")
+    trigger, done = (f"http://{LOOPBACK}:{ports[name]}" for name in SERVICES[:2])
+    return Stack(trigger, done, f"redis://{server[1]}")
+
+
+def _free_port() -> int:
+    with closing(socket.create_server((LOOPBACK, 0))) as listener:
+        return int(listener.getsockname()[1])

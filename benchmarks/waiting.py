@@ -1,0 +1,20 @@
+"""Waiting for something to be so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+EVERY_SECONDS = 0.005
+
+
+def wait_until(holds: Callable[[], object], within_seconds: float = 60.0) -> None:
+    """
+    Raises:
+        TimeoutError: it was not so in time.
+    """
+    deadline = time.monotonic() + within_seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {within_seconds:g} s")
+        time.sleep(EVERY_SECONDS)
