@@ -21,7 +21,8 @@ local count = tonumber(r[1])
 for i = 6, #ARGV do
   local step, last = tonumber(ARGV[i]), count - 1
   if i >= 6 + ARGV[4] then last = count end
-  if step < 0 or step > last then return {'range', step, 0, left, count, failed, state} end
+  -- The step goes back as it came: as a number of Lua's, a large one would be another.
+  if step < 0 or step > last then return {'range', ARGV[i], 0, left, count, failed, state} end
 end
 
 local function answer(fresh, completed)
