@@ -13,7 +13,7 @@ if KEYS[3] then
 end
 
 local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
-local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'last_progress_at')
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
 local state, left, failed = r[4], tonumber(r[2]), tonumber(r[3])
 if not r[1] or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 
@@ -73,10 +73,11 @@ if completed == 1 then
   redis.call('PEXPIRE', record, redis.call('HGET', record, 'ended_ttl'))
 elseif fresh > 0 then
   redis.call('HSET', record, 'left', left, 'last_progress_at', now)
-  if state == 'running' and now - tonumber(r[7]) >= 1000 then
-    local ttl = redis.call('HGET', record, 'ttl')
-    redis.call('PEXPIRE', bitmap, ttl)
-    redis.call('PEXPIRE', record, ttl)
+  -- Renewed when a hundredth of it has passed, not with every step. What is left of it tells, and not
+  -- the time since the last step: steps without a pause would never renew it.
+  if state == 'running' and redis.call('PTTL', bitmap) < r[7] * 0.99 then
+    redis.call('PEXPIRE', bitmap, r[7])
+    redis.call('PEXPIRE', record, r[7])
   end
 elseif left ~= tonumber(r[2]) then
   redis.call('HSET', record, 'left', left)
