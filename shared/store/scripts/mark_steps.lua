@@ -7,14 +7,17 @@
 -- Why a script: SETBIT alone would revive an expired task without marker or TTL, a full bitmap seen by
 --               two workers at once would be announced twice, and the counter of what is left must
 --               change with the bits or not at all.
-if KEYS[3] then
-  local given = redis.call('GET', KEYS[3])
-  if given then return cjson.decode(given) end
-end
-
 local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
 local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
 local state, left, failed = r[4], tonumber(r[2]), tonumber(r[3])
+
+if KEYS[3] then
+  local kept = cjson.decode(redis.call('GET', KEYS[3]) or '[]')
+  local nonce = table.remove(kept)
+  -- An answer kept for an earlier task under this id says nothing about this one.
+  if nonce and (nonce == r[5] or not r[5]) then return kept end
+end
+
 if not r[1] or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 
 local count = tonumber(r[1])
@@ -27,7 +30,10 @@ end
 
 local function answer(fresh, completed)
   local given = {'ok', fresh, completed, left, count, failed, state}
-  if KEYS[3] then redis.call('SET', KEYS[3], cjson.encode(given), 'EX', 3600) end
+  if KEYS[3] then
+    local kept = {'ok', fresh, completed, left, count, failed, state, r[5]}
+    redis.call('SET', KEYS[3], cjson.encode(kept), 'EX', 3600)
+  end
   return given
 end
 
