@@ -41,11 +41,16 @@ def ranges_of_zeros(bits: bytes, start: int, stop: int, *, offset: int = 0) -> l
 
 
 def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
-    """The missing ranges between two steps, joined where a chunk ends within one."""
+    """The missing ranges between two steps, joined where a chunk ends within one.
+
+    None any more from the moment that the bitmap is gone: the task was done meanwhile, or deleted.
+    """
     pending: Range | None = None
     for first in range(start // 8 * 8, stop, CHUNK_BYTES * 8):
         after = min(first + CHUNK_BYTES * 8, stop)
         bits = store.tasks.bitmap_bytes(task.id, first // 8, (after + 7) // 8)
+        if not bits:  # while it stands, its end marker is behind every step
+            return
         for low, high in ranges_of_zeros(bits, max(first, start), after, offset=first):
             if pending and pending[1] == low:
                 pending = (pending[0], high)

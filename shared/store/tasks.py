@@ -103,7 +103,7 @@ class TaskStore:
         if status == b"unknown":
             return Marked("unknown")
         fresh, completed, left, count, failed, state = rest
-        return Marked(status.decode(), fresh, completed, left, count, failed, state.decode())
+        return Marked(status.decode(), int(fresh), completed, left, count, failed, state.decode())
 
     @outages_named
     def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> tuple[bool, str] | None:

@@ -7,26 +7,33 @@
 -- Why a script: SETBIT alone would revive an expired task without marker or TTL, a full bitmap seen by
 --               two workers at once would be announced twice, and the counter of what is left must
 --               change with the bits or not at all.
+local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
+local state, left, failed = r[4], tonumber(r[2]), tonumber(r[3])
+
 if KEYS[3] then
-  local given = redis.call('GET', KEYS[3])
-  if given then return cjson.decode(given) end
+  local kept = cjson.decode(redis.call('GET', KEYS[3]) or '[]')
+  local nonce = table.remove(kept)
+  -- An answer kept for an earlier task under this id says nothing about this one.
+  if nonce and (nonce == r[5] or not r[5]) then return kept end
 end
 
-local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
-local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'last_progress_at')
-local state, left, failed = r[4], tonumber(r[2]), tonumber(r[3])
 if not r[1] or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 
 local count = tonumber(r[1])
 for i = 6, #ARGV do
   local step, last = tonumber(ARGV[i]), count - 1
   if i >= 6 + ARGV[4] then last = count end
-  if step < 0 or step > last then return {'range', step, 0, left, count, failed, state} end
+  -- The step goes back as it came: as a number of Lua's, a large one would be another.
+  if step < 0 or step > last then return {'range', ARGV[i], 0, left, count, failed, state} end
 end
 
 local function answer(fresh, completed)
   local given = {'ok', fresh, completed, left, count, failed, state}
-  if KEYS[3] then redis.call('SET', KEYS[3], cjson.encode(given), 'EX', 3600) end
+  if KEYS[3] then
+    local kept = {'ok', fresh, completed, left, count, failed, state, r[5]}
+    redis.call('SET', KEYS[3], cjson.encode(kept), 'EX', 3600)
+  end
   return given
 end
 
@@ -72,10 +79,11 @@ if completed == 1 then
   redis.call('PEXPIRE', record, redis.call('HGET', record, 'ended_ttl'))
 elseif fresh > 0 then
   redis.call('HSET', record, 'left', left, 'last_progress_at', now)
-  if state == 'running' and now - tonumber(r[7]) >= 1000 then
-    local ttl = redis.call('HGET', record, 'ttl')
-    redis.call('PEXPIRE', bitmap, ttl)
-    redis.call('PEXPIRE', record, ttl)
+  -- Renewed when a hundredth of it has passed, not with every step. What is left of it tells, and not
+  -- the time since the last step: steps without a pause would never renew it.
+  if state == 'running' and redis.call('PTTL', bitmap) < r[7] * 0.99 then
+    redis.call('PEXPIRE', bitmap, r[7])
+    redis.call('PEXPIRE', record, r[7])
   end
 elseif left ~= tonumber(r[2]) then
   redis.call('HSET', record, 'left', left)

@@ -5,7 +5,8 @@
 -- Why a script: marker and record stand together or not at all, and two callers with the same id
 --               must not both believe that they made the task.
 local asked = redis.call('HMGET', KEYS[2], 'state', 'order')
-if asked[1] and (asked[1] ~= 'running' or redis.call('EXISTS', KEYS[1]) == 1) then
+-- A record whose bitmap is gone, unless its task is done, is an expired task: the id is free again.
+if asked[1] and (asked[1] == 'done' or redis.call('EXISTS', KEYS[1]) == 1) then
   return asked[2]
 end
 redis.call('DEL', KEYS[1], KEYS[2])

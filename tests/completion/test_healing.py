@@ -1,0 +1,214 @@
+"""Steps that got lost are sent again: those alone, only when nothing moves, and not for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shared import clock
+from shared.completion import fanout, healing, lifecycle
+from shared.completion.fanout import Slice
+from shared.completion.lifecycle import Lives
+from shared.completion.sweeping import HEALS, Sweep
+from shared.completion.task import Task
+from shared.store import Store
+from tests.completion.arranged import now, start, start_done
+from tests.completion.conftest import HandMovedClock
+from tests.completion.outbox import RecordingOutbox
+
+STALL_AFTER = timedelta(seconds=10)
+
+
+class Messages(list[Slice]):
+    """What was sent, as the slices asked for."""
+
+    def send(self, _: Task, part: Slice) -> None:
+        self.append(part)
+
+    @property
+    def steps(self) -> list[int]:
+        return [step for part in self for step in range(part.start, part.stop)]
+
+
+def start_fanned_out(store: Store, count: int = 9) -> Task:
+    task = start(store, count, job="demo", stall_after=STALL_AFTER)
+    healing.fan_out(store, task, Messages().send)
+    return task
+
+
+def progress_ms(task: Task) -> int:
+    return clock.ms_since_epoch(task.last_progress_at)
+
+
+def probed_at(store: Store, hands: HandMovedClock, *, until: int, heal: bool) -> list[int]:
+    """The seconds, out of so many, at which a sweep sends a probe; each heals at once if it may."""
+    outbox, began, seconds = RecordingOutbox(), hands.moment, []
+    while (passed := (hands.moment - began).total_seconds()) < until:
+        Sweep(store, outbox, Lives()).run()
+        for task in outbox.probed:
+            seconds.append(round(passed))
+            if heal:
+                healing.heal(store, now(store, task), progress_ms(task), Messages().send)
+        outbox.probed.clear()
+        hands.forward(seconds=5)
+    return seconds
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "messages", "largest"),
+    [(1, None, 1, 1), (250, None, 250, 1), (251, None, 126, 2), (100_000, None, 250, 400), (10, 4, 3, 4)],
+)
+def test_a_start_sends_every_step_once_in_few_messages(
+    store: Store, count: int, batch: int | None, messages: int, largest: int
+) -> None:
+    task, sent = start(store, count, job="demo", batch=batch), Messages()
+
+    assert healing.fan_out(store, task, sent.send) == messages == len(sent)
+    assert sent.steps == list(range(count))
+    assert max(part.stop - part.start for part in sent) == largest
+
+
+def test_a_fan_out_is_noted_when_all_of_it_is_sent(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = start(store, 2, job="demo")
+    noted: list[object] = []
+
+    healing.fan_out(store, task, lambda *_: noted.append(now(store, task).dispatched_at))
+
+    assert noted == [None, None]
+    assert now(store, task).dispatched_at == hand_moved_clock.moment
+
+
+def test_only_missing_steps_are_sent_again(store: Store) -> None:
+    task, sent = start_fanned_out(store, 9), Messages()
+    lifecycle.report(store, task.id, [0, 4, 8])
+
+    moved = now(store, task)
+    healing.heal(store, moved, progress_ms(moved), sent.send)
+
+    assert sent.steps == [1, 2, 3, 5, 6, 7]
+
+
+def test_missing_steps_of_slices_are_cut_at_what_is_done() -> None:
+    cut = list(fanout.slices([(0, 5), (7, 9), (20, 21)], 2))
+
+    assert [(part.start, part.stop) for part in cut] == [(0, 2), (2, 4), (4, 5), (7, 9), (20, 21)]
+
+
+def test_nothing_is_sent_again_when_the_task_has_moved_since_the_probe_left(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task, sent = start_fanned_out(store), Messages()
+    hand_moved_clock.forward(seconds=30)
+    lifecycle.report(store, task.id, [0])
+
+    assert healing.heal(store, now(store, task), progress_ms(task), sent.send) == 0
+    assert sent == []
+    assert now(store, task).heals == 0
+
+
+def test_nothing_is_sent_again_of_an_ended_task(store: Store) -> None:
+    done, cancelled = start_done(store), start(store)
+    lifecycle.cancel(store, cancelled.id)
+
+    sent = [
+        healing.heal(store, now(store, task), progress_ms(now(store, task)), Messages().send)
+        for task in (done, cancelled)
+    ]
+
+    assert sent == [0, 0]
+
+
+def test_a_probe_goes_when_the_task_has_not_moved_for_its_stall_after(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_fanned_out(store)
+
+    def probes() -> str:
+        return store.tasks.take_probe(
+            task.id, now_ms=clock.ms_since_epoch(hand_moved_clock.moment), limit=HEALS
+        )
+
+    hand_moved_clock.forward(seconds=9.999)
+    before = probes()
+    hand_moved_clock.forward(seconds=0.001)
+
+    assert (before, probes(), probes()) == ("fine", "probe", "fine")
+
+
+def test_progress_puts_the_probe_off(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = start_fanned_out(store)
+    hand_moved_clock.forward(seconds=9)
+    lifecycle.report(store, task.id, [0])
+
+    assert probed_at(store, hand_moved_clock, until=16, heal=True) == [10]
+
+
+def test_a_probe_that_does_not_come_through_the_queue_sends_nothing_again(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_fanned_out(store)
+
+    assert probed_at(store, hand_moved_clock, until=41, heal=False) == [10, 20, 30, 40]
+    assert now(store, task).heals == 0
+
+
+def test_pauses_double_with_each_healing_that_moves_nothing(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    start_fanned_out(store)
+
+    assert probed_at(store, hand_moved_clock, until=320, heal=True) == [10, 30, 70, 150, 310]
+
+
+def test_progress_makes_the_pauses_short_again(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = start_fanned_out(store)
+    probed_at(store, hand_moved_clock, until=80, heal=True)
+
+    lifecycle.report(store, task.id, [0])
+
+    assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
+
+
+def test_after_the_last_healing_the_task_is_called_stalled_once(
+    store: Store, hand_moved_clock: HandMovedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = start_fanned_out(store, 9)
+    lifecycle.report(store, task.id, [0])
+    store.tasks.note_on_task(task.id, task.nonce, {"heals": HEALS, "probed_at": progress_ms(task)})
+    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
+
+    probes = probed_at(store, hand_moved_clock, until=60, heal=True)
+
+    assert probes == []
+    assert now(store, task).stalled
+    (said,) = [record.message for record in caplog.records if "stalled" in record.message]
+    assert f"task {task.id} is stalled: 8 of 9 steps are missing" in said
+
+
+def test_a_stalled_task_that_moves_again_is_looked_after_again(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_fanned_out(store, 9)
+    store.tasks.note_on_task(task.id, task.nonce, {"heals": HEALS, "probed_at": progress_ms(task)})
+    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
+    probed_at(store, hand_moved_clock, until=6, heal=True)
+    stalled = now(store, task).stalled
+    hand_moved_clock.forward(seconds=1)
+
+    lifecycle.report(store, task.id, [0])
+
+    assert (stalled, now(store, task).stalled) == (True, False)
+    assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
+
+
+def test_a_task_whose_steps_come_from_elsewhere_is_called_stalled_and_never_probed(
+    store: Store, hand_moved_clock: HandMovedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = start(store, 3, stall_after=STALL_AFTER)
+
+    probes = probed_at(store, hand_moved_clock, until=60, heal=True)
+
+    assert probes == []
+    assert now(store, task).stalled
+    assert len([record for record in caplog.records if "stalled" in record.message]) == 1

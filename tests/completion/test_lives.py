@@ -1,0 +1,165 @@
+"""How long what a task leaves on the server stays there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from shared.completion import lifecycle
+from shared.completion.lifecycle import Lives
+from shared.completion.task import State, Task
+from shared.errors import NotFound
+from shared.store import Store, keys
+from tests.completion.arranged import expire, life_left, now, start, start_done
+from tests.completion.conftest import HandMovedClock
+from tests.conftest import keys_without_ttl
+
+LIVES = Lives(open=timedelta(days=5), ended=timedelta(hours=6))
+NEARLY = timedelta(minutes=10)  # more than any test takes
+
+
+def of_task(task: Task) -> list[str]:
+    return [keys.bitmap(task.id), keys.record(task.id)]
+
+
+def shorten(client: Redis, task: Task) -> None:
+    """As if most of its life had passed."""
+    for key in of_task(task):
+        client.pexpire(key, timedelta(hours=1))
+
+
+def is_about(life: timedelta, wanted: timedelta) -> bool:
+    return wanted - NEARLY < life <= wanted
+
+
+def test_a_started_task_has_the_life_of_an_open_one(store: Store, client: Redis) -> None:
+    task = start(store, lives=LIVES)
+
+    assert all(is_about(life_left(client, key), LIVES.open) for key in of_task(task))
+
+
+def test_the_indexes_outlive_the_tasks_in_them(store: Store, client: Redis) -> None:
+    start(store, lives=LIVES)
+
+    assert all(life_left(client, index) > LIVES.open for index in (keys.OPEN_TASKS, keys.ALL_TASKS))
+
+
+def test_the_indexes_outlive_tombstones_that_stay_longer_than_open_tasks(store: Store, client: Redis) -> None:
+    start(store, lives=Lives(open=timedelta(hours=1), ended=timedelta(days=30)))
+
+    assert life_left(client, keys.ALL_TASKS) > timedelta(days=30)
+
+
+def test_progress_renews_the_life(store: Store, client: Redis, hand_moved_clock: HandMovedClock) -> None:
+    task = start(store, lives=LIVES)
+    shorten(client, task)
+    hand_moved_clock.forward(minutes=5)
+
+    lifecycle.report(store, task.id, [0])
+
+    assert all(is_about(life_left(client, key), LIVES.open) for key in of_task(task))
+
+
+def test_progress_without_a_pause_renews_the_life_too(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, 9, lives=LIVES)
+    shorten(client, task)
+
+    for step in range(8):
+        hand_moved_clock.forward(milliseconds=500)
+        lifecycle.report(store, task.id, [step])
+
+    assert all(is_about(life_left(client, key), LIVES.open) for key in of_task(task))
+
+
+def test_a_duplicate_is_no_progress_and_renews_nothing(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, lives=LIVES)
+    lifecycle.report(store, task.id, [0])
+    shorten(client, task)
+    hand_moved_clock.forward(minutes=5)
+
+    lifecycle.report(store, task.id, [0])
+
+    assert all(life_left(client, key) <= timedelta(hours=1) for key in of_task(task))
+    assert now(store, task).last_progress_at < hand_moved_clock.moment
+
+
+def test_the_end_leaves_a_tombstone_with_a_shorter_life_and_no_bitmap(store: Store, client: Redis) -> None:
+    task = start_done(store, lives=LIVES)
+
+    assert client.exists(keys.bitmap(task.id)) == 0
+    assert is_about(life_left(client, keys.record(task.id)), LIVES.ended)
+
+
+def test_a_cancelled_task_keeps_its_bitmap_as_long_as_its_tombstone(store: Store, client: Redis) -> None:
+    task = start(store, lives=LIVES)
+
+    lifecycle.cancel(store, task.id)
+
+    assert all(is_about(life_left(client, key), LIVES.ended) for key in of_task(task))
+
+
+def test_late_steps_of_a_cancelled_task_do_not_lengthen_its_life(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, lives=LIVES)
+    lifecycle.cancel(store, task.id)
+    hand_moved_clock.forward(minutes=5)
+
+    lifecycle.report(store, task.id, [0])
+
+    assert all(life_left(client, key) <= LIVES.ended for key in of_task(task))
+
+
+def test_a_kept_answer_goes_after_an_hour(store: Store, client: Redis) -> None:
+    task = start(store)
+
+    lifecycle.report(store, task.id, [0], reply_key="k-1")
+
+    assert is_about(life_left(client, keys.reply(task.id, "k-1")), timedelta(hours=1))
+
+
+def test_no_key_of_a_whole_life_stays_for_ever(store: Store, client: Redis) -> None:
+    for end in (lifecycle.cancel, lifecycle.delete):
+        task = start(store)
+        lifecycle.report(store, task.id, [0], reply_key="k-1")
+        end(store, task.id)
+    start_done(store)
+
+    assert keys_without_ttl(client) == set()
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_the_id_of_an_expired_task_can_be_started_anew(
+    store: Store, client: Redis, *, cancelled: bool
+) -> None:
+    expired = start(store, task_id="nightly")
+    lifecycle.report(store, expired.id, [0])
+    if cancelled:
+        lifecycle.cancel(store, expired.id)
+    expire(client, expired)
+
+    with pytest.raises(NotFound, match="no task nightly is known, or it has expired"):
+        lifecycle.look(store, "nightly")
+    anew = start(store, 5, task_id="nightly")
+
+    assert (now(store, anew).state, anew.left) == (State.RUNNING, 5)
+    assert anew.nonce != expired.nonce
+
+
+def test_a_bitmap_that_other_hands_revived_is_none_of_a_task_started_anew(
+    store: Store, client: Redis
+) -> None:
+    task = start_done(store, task_id="nightly")
+    client.delete(keys.record(task.id))
+    client.setbit(keys.bitmap(task.id), 0, 1)
+
+    anew = start(store, task_id="nightly")
+
+    assert lifecycle.look(store, anew.id).reading.set_bits == 1
+    assert keys_without_ttl(client) == set()

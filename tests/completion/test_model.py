@@ -1,0 +1,219 @@
+"""Any sequence of what can happen to a few tasks, against a plain Python model of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fakeredis import FakeRedis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from redis import Redis
+
+from shared.completion import lifecycle
+from shared.completion.task import Order, State, Task
+from shared.errors import Conflict, InvalidInput, NotFound
+from shared.store import Store
+from tests.completion import arranged
+from tests.conftest import keys_without_ttl
+
+IDS = ("a", "b")
+COUNTS = st.integers(1, 18)
+STEPS = st.lists(st.integers(0, 17), max_size=6)
+RANGES = st.lists(st.tuples(st.integers(0, 17), st.integers(1, 18)).filter(lambda r: r[0] < r[1]), max_size=2)
+STRAYS = st.sampled_from([[], [], [], [-1], [18], [2**31]])
+
+
+@dataclass
+class Model:
+    """A task in plain Python."""
+
+    count: int
+    bits: set[int] = field(default_factory=set)
+    left: int = 0  # as the counter has it: bits set by other hands are not known to it
+    state: State = State.RUNNING
+
+    def __post_init__(self) -> None:
+        self.left = self.count
+
+    def report(self, steps: set[int]) -> tuple[int, bool]:
+        """(newly done, completed)."""
+        if self.state is State.DONE:
+            return 0, False
+        fresh = len(steps - self.bits)
+        self.bits |= steps
+        self.left -= fresh
+        return fresh, self.end_if_none_is_left()
+
+    def recount(self) -> bool:
+        if self.state is not State.DONE:
+            self.left = self.count - len(self.bits)
+        return self.end_if_none_is_left()
+
+    def end_if_none_is_left(self) -> bool:
+        if self.left or self.state is not State.RUNNING:
+            return False
+        self.state = State.DONE
+        return True
+
+    @property
+    def missing(self) -> set[int]:
+        return set(range(self.count)) - self.bits
+
+
+class Completion(RuleBasedStateMachine):
+    """Two task ids on one server; every rule compares its answer, every step the whole state."""
+
+    def __init__(self, client: Redis) -> None:
+        super().__init__()
+        client.flushall()
+        self.client, self.store = client, Store.on(client)
+        self.models: dict[str, Model] = {}
+        self.tasks: dict[str, Task] = {}
+        self.outdated: list[Task] = []  # earlier ones of the ids
+        self.remains: set[str] = set()  # expired ones whose records still stand
+
+    @rule(task_id=st.sampled_from(IDS), count=COUNTS)
+    def start(self, task_id: str, count: int) -> None:
+        known = self.models.get(task_id)
+        if known and known.count != count:
+            with pytest.raises(Conflict):
+                lifecycle.start(self.store, Order(count), task_id=task_id, max_steps=18)
+            return
+        started = lifecycle.start(self.store, Order(count), task_id=task_id, max_steps=18)
+        assert started.fresh is (known is None)
+        if known is None:
+            self.models[task_id], self.tasks[task_id] = Model(count), started.task
+            self.remains.discard(task_id)
+
+    @rule(task_id=st.sampled_from(IDS), steps=STEPS, ranges=RANGES, strays=STRAYS)
+    def report(
+        self, task_id: str, steps: list[int], ranges: list[tuple[int, int]], strays: list[int]
+    ) -> None:
+        named = steps + strays
+        model = self.models.get(task_id)
+        meant = {*named, *(step for first, after in ranges for step in range(first, after))}
+        if model is None:  # (of an expired task the record may still say how far its steps went)
+            with pytest.raises((NotFound, InvalidInput) if task_id in self.remains else NotFound):
+                lifecycle.report(self.store, task_id, named, ranges)
+        elif not meant <= set(range(model.count)):
+            with pytest.raises(InvalidInput):
+                lifecycle.report(self.store, task_id, named, ranges)
+        else:
+            report = lifecycle.report(self.store, task_id, named, ranges)
+            assert (report.fresh, report.completed_task) == model.report(meant)
+            assert (report.state, report.left, report.count) == (model.state, model.left, model.count)
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data())
+    def report_what_is_missing(self, chosen: st.DataObject) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        ranges = arranged.missing_ranges(self.store, self.tasks[task_id])
+        report = lifecycle.report(self.store, task_id, ranges=ranges)
+        assert (report.fresh, report.completed_task) == model.report(model.missing)
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data(), steps=STEPS)
+    def other_hands_set_bits(self, chosen: st.DataObject, steps: list[int]) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        if model.state is State.DONE:  # there is no bitmap that they could know of
+            return
+        bits = [step for step in steps if step < model.count]
+        arranged.set_by_other_hands(self.client, self.tasks[task_id], *bits)
+        model.bits.update(bits)
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data())
+    def recount(self, chosen: st.DataObject) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        report = lifecycle.recount(self.store, self.tasks[task_id])
+        assert (report.fresh, report.completed_task) == (0, model.recount())
+        assert (report.state, report.left) == (model.state, model.left)
+
+    @rule(task_id=st.sampled_from(IDS))
+    def cancel(self, task_id: str) -> None:
+        model = self.models.get(task_id)
+        if model is None or model.state is not State.RUNNING:
+            with pytest.raises(NotFound if model is None else Conflict):
+                lifecycle.cancel(self.store, task_id)
+            return
+        assert lifecycle.cancel(self.store, task_id).state is State.CANCELLED
+        model.state = State.CANCELLED
+
+    @rule(task_id=st.sampled_from(IDS))
+    def delete(self, task_id: str) -> None:
+        if task_id in self.models:
+            del self.models[task_id]
+            self.outdated.append(self.tasks.pop(task_id))
+        elif task_id in self.remains:  # what is left of an expired task can go at once
+            self.remains.remove(task_id)
+        else:
+            with pytest.raises(NotFound):
+                lifecycle.delete(self.store, task_id)
+            return
+        lifecycle.delete(self.store, task_id)
+
+    @precondition(lambda self: any(m.state is not State.DONE for m in self.models.values()))
+    @rule(chosen=st.data())
+    def expire(self, chosen: st.DataObject) -> None:
+        not_done = sorted(name for name, model in self.models.items() if model.state is not State.DONE)
+        task_id = chosen.draw(st.sampled_from(not_done))
+        del self.models[task_id]
+        arranged.expire(self.client, self.tasks[task_id])
+        self.outdated.append(self.tasks.pop(task_id))
+        self.remains.add(task_id)
+
+    @precondition(lambda self: self.outdated)
+    @rule(chosen=st.data())
+    def report_to_an_earlier_task_of_that_id(self, chosen: st.DataObject) -> None:
+        old = chosen.draw(st.sampled_from(self.outdated))
+        with pytest.raises(NotFound):
+            lifecycle.report(self.store, old.id, [0], nonce=old.nonce)
+
+    @invariant()
+    def the_store_says_what_the_model_says(self) -> None:
+        for task_id in IDS:
+            model = self.models.get(task_id)
+            if model is None:
+                with pytest.raises(NotFound):
+                    lifecycle.look(self.store, task_id)
+                continue
+            sight = lifecycle.look(self.store, task_id)
+            assert (sight.task.state, sight.task.left) == (model.state, model.left)
+            assert sight.reading.done is (not model.missing)
+            missing = {s for a, b in arranged.missing_ranges(self.store, sight.task) for s in range(a, b)}
+            assert missing == model.missing
+
+    @invariant()
+    def no_key_stays_for_ever(self) -> None:
+        assert keys_without_ttl(self.client) == set()
+
+
+def check(client: Redis, **profile: Any) -> None:
+    class OnThisServer(Completion):
+        def __init__(self) -> None:
+            super().__init__(client)
+
+    run_state_machine_as_test(
+        OnThisServer, settings=settings(deadline=None, suppress_health_check=list(HealthCheck), **profile)
+    )
+
+
+def test_any_sequence_agrees_with_the_model_on_fakeredis() -> None:
+    with FakeRedis(version=(7, 0)) as client:
+        check(client, max_examples=120, stateful_step_count=30)
+
+
+def test_any_sequence_agrees_with_the_model_on_a_real_server(real_client: Redis) -> None:
+    check(real_client, max_examples=50, stateful_step_count=30)

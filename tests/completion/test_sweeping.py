@@ -1,0 +1,189 @@
+"""A look at every open task, until its end is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from shared.completion import healing, lifecycle
+from shared.completion.announcing import announce
+from shared.completion.fanout import Slice
+from shared.completion.lifecycle import Lives
+from shared.completion.sweeping import LOOK_EVERY, Sweep
+from shared.completion.task import State, Task
+from shared.store import Store, keys
+from tests.completion.arranged import expire, life_left, now, set_by_other_hands, start, start_done
+from tests.completion.conftest import HandMovedClock
+from tests.completion.outbox import RecordingOutbox
+
+LIVES = Lives(open=timedelta(days=5), ended=timedelta(hours=6))
+ALL_AT_ONCE = LOOK_EVERY.total_seconds()
+
+
+def nowhere(_: Task, __: Slice) -> None:
+    """Where messages go that nobody takes."""
+
+
+def told(_: Task) -> None:
+    """Whoever hears of the end."""
+
+
+def look_now(store: Store, hands: HandMovedClock, *, after_seconds: float = ALL_AT_ONCE) -> RecordingOutbox:
+    """One sweep, after that long."""
+    hands.forward(seconds=after_seconds)
+    outbox = RecordingOutbox()
+    Sweep(store, outbox, LIVES).run()
+    return outbox
+
+
+def test_a_task_is_looked_at_when_its_look_is_due_and_again_after_a_while(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    start(store)
+    sweep = Sweep(store, RecordingOutbox(), LIVES)
+
+    looked_at = []
+    for _ in range(6):
+        looked_at.append(sweep.run())
+        hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds() / 2)
+
+    assert looked_at == [0, 0, 1, 0, 1, 0]
+
+
+def test_a_task_that_moves_needs_nothing(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = start(store, job="demo")
+    healing.fan_out(store, task, nowhere)
+
+    assert look_now(store, hand_moved_clock).empty
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_an_end_that_nobody_told_is_announced_until_somebody_has(
+    store: Store, hand_moved_clock: HandMovedClock, *, cancelled: bool
+) -> None:
+    task = start(store) if cancelled else start_done(store)
+    if cancelled:
+        lifecycle.cancel(store, task.id)
+
+    untold = [look_now(store, hand_moved_clock).announced for _ in range(2)]
+    announce(store, task.id, told)
+
+    assert untold == [[task.id], [task.id]]
+    assert look_now(store, hand_moved_clock).empty
+
+
+def test_an_end_that_was_told_and_not_closed_is_closed_and_not_told_again(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_done(store)
+    store.tasks.note_on_task(task.id, task.nonce, {"announced_at": 1})
+
+    outbox = look_now(store, hand_moved_clock)
+
+    assert outbox.empty
+    assert client.zcard(keys.OPEN_TASKS) == 0
+
+
+def test_bits_set_by_other_hands_are_counted(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, 9)
+    set_by_other_hands(client, task, 0, 8)
+
+    outbox = look_now(store, hand_moved_clock)
+
+    assert outbox.empty
+    assert now(store, task).done_steps == 2
+
+
+def test_a_task_finished_by_other_hands_is_announced(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, 2)
+    set_by_other_hands(client, task, 0, 1)
+
+    outbox = look_now(store, hand_moved_clock)
+
+    assert outbox.announced == [task.id]
+    assert now(store, task).state is State.DONE
+
+
+def test_a_task_that_was_never_fanned_out_is_dispatched_until_it_is(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, job="demo")
+
+    never = [look_now(store, hand_moved_clock).dispatched for _ in range(2)]
+    healing.fan_out(store, task, nowhere)
+
+    assert never == [[task.id], [task.id]]
+    assert look_now(store, hand_moved_clock).empty
+
+
+def test_a_task_whose_steps_come_from_elsewhere_is_not_dispatched(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    start(store)
+
+    assert look_now(store, hand_moved_clock).empty
+
+
+def test_a_task_just_started_is_left_to_whoever_started_it(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, job="demo")
+    outbox = RecordingOutbox()
+    hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds() - 0.001)
+
+    Sweep(store, outbox, LIVES).look_at(task.id, hand_moved_clock.moment)
+
+    assert outbox.empty
+
+
+@pytest.mark.parametrize("gone", ["bitmap", "both"])
+def test_an_expired_task_leaves_both_indexes(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock, gone: str
+) -> None:
+    task = start(store)
+    expire(client, task)
+    if gone == "both":
+        client.delete(keys.record(task.id))
+
+    outbox = look_now(store, hand_moved_clock)
+
+    assert outbox.empty
+    assert store.tasks.sizes() == (0, 0)
+
+
+def test_one_task_that_is_gone_keeps_no_other_from_being_looked_at(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    gone, ended = start(store, task_id="a"), start_done(store, task_id="b")
+    expire(client, gone)
+
+    assert look_now(store, hand_moved_clock).announced == [ended.id]
+
+
+def test_an_open_task_is_kept_alive_by_the_sweep(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, lives=LIVES)
+    names = [keys.bitmap(task.id), keys.record(task.id), keys.OPEN_TASKS, keys.ALL_TASKS]
+    for name in names:
+        client.pexpire(name, timedelta(hours=1))
+
+    look_now(store, hand_moved_clock)
+
+    assert all(life_left(client, name) > timedelta(days=4) for name in names)
+
+
+def test_an_ended_task_is_not_kept_alive_by_the_sweep(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_done(store, lives=LIVES)
+
+    look_now(store, hand_moved_clock)
+
+    assert life_left(client, keys.record(task.id)) <= LIVES.ended
