@@ -140,7 +140,7 @@ def sweep() -> None:
     lives = Lives(settings.task_ttl, settings.ended_ttl)
     try:
         Sweep(store(), outbox, lives).run()
-        store().pulse.beat("sweep", clock.ms_since_epoch(clock.now()))
+        store().pulse.beat("sweep", clock.now_ms())
     except DonebitError as error:
         log.warning("the sweep is put off: %s", error.detail)
 
@@ -175,7 +175,7 @@ def _pulse() -> None:
     pause = threading.Event()
     while True:
         try:
-            own.pulse.beat("worker", clock.ms_since_epoch(clock.now()))
+            own.pulse.beat("worker", clock.now_ms())
         except StoreUnavailable as error:
             log.warning("the worker's pulse is put off: %s", error.detail)
         pause.wait(PULSE_EVERY_SECONDS)

@@ -20,7 +20,7 @@ def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
     The end counts as told only after `tell` has returned: a crash in between tells it again, under the
     same id, and never not at all.
     """
-    now_ms = clock.ms_since_epoch(clock.now())
+    now_ms = clock.now_ms()
     if not store.tasks.take_announcement(task_id, now_ms=now_ms, lease=LEASE):
         return False
     try:
@@ -28,7 +28,7 @@ def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
     except NotFound:  # it was deleted, or its tombstone ended, this very moment
         return False
     tell(task)
-    told_at = clock.ms_since_epoch(clock.now())
+    told_at = clock.now_ms()
     store.tasks.note_on_task(task_id, task.nonce, {"announced_at": told_at})
     store.tasks.close_task(task_id)
     return True

@@ -21,7 +21,7 @@ def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None]) -> in
     for part in fanout.slices(missing.iterate(store, task, 0, task.count), size):
         send(task, part)
         sent += 1
-    note = {"dispatched_at": clock.ms_since_epoch(clock.now())}
+    note = {"dispatched_at": clock.now_ms()}
     store.tasks.note_on_task(task.id, task.nonce, note)
     return sent
 

@@ -64,7 +64,7 @@ class RedisCollector(Collector):
         for name, length in zip(QUEUES, self._store.pulse.queue_lengths(QUEUES), strict=True):
             waiting.add_metric([name], length)
         yield waiting
-        now_ms = clock.ms_since_epoch(clock.now())
+        now_ms = clock.now_ms()
         age = GaugeMetricFamily(
             "donebit_last_seen_seconds", "Since a worker and the sweep were seen", labels=["of"]
         )

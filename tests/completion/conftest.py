@@ -26,4 +26,5 @@ class HandMovedClock:
 def hand_moved_clock(monkeypatch: pytest.MonkeyPatch) -> HandMovedClock:
     moved = HandMovedClock()
     monkeypatch.setattr(clock, "now", moved.now)
+    monkeypatch.setattr(clock, "now_ms", lambda: clock.ms_since_epoch(moved.moment))
     return moved

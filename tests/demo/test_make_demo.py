@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +33,6 @@ class Demo:
         self._folder = folder
         self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
-        self.start_seconds = 0.0
         self.last_task = ""
 
     def start(self, **environment: str) -> Started:
@@ -45,11 +43,9 @@ class Demo:
 
     def ready(self) -> Iterator[Started]:
         """Start it and wait until it is ready; at last, end what is left of it."""
-        began = time.monotonic()
         started = self.start()
         try:
             started.wait_for("ready:", START_SECONDS)
-            self.start_seconds = time.monotonic() - began
             yield started
         finally:
             started.end()
@@ -177,8 +173,7 @@ def test_sigterm_ends_all_of_it(demo: Demo, running: Started) -> None:
 
 
 @pytest.mark.usefixtures("again")
-def test_a_second_start_is_quick_and_finds_the_data_of_the_first(demo: Demo) -> None:
-    assert demo.start_seconds < 10  # 2 to 3 on an idle machine; the promise is 5
+def test_a_second_start_finds_the_data_of_the_first(demo: Demo) -> None:
     assert demo.is_done(demo.last_task)
 
 
