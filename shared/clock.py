@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -9,6 +10,10 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def ms_since_epoch(moment: datetime) -> int:
