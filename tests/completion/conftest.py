@@ -18,6 +18,9 @@ class HandMovedClock:
     def now(self) -> datetime:
         return self.moment
 
+    def now_ms(self) -> int:
+        return clock.ms_since_epoch(self.moment)
+
     def forward(self, **duration: float) -> None:
         self.moment += timedelta(**duration)
 
@@ -26,5 +29,5 @@ class HandMovedClock:
 def hand_moved_clock(monkeypatch: pytest.MonkeyPatch) -> HandMovedClock:
     moved = HandMovedClock()
     monkeypatch.setattr(clock, "now", moved.now)
-    monkeypatch.setattr(clock, "now_ms", lambda: clock.ms_since_epoch(moved.moment))
+    monkeypatch.setattr(clock, "now_ms", moved.now_ms)
     return moved

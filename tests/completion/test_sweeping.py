@@ -13,7 +13,9 @@ from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import LOOK_EVERY, Sweep
 from shared.completion.task import State, Task
+from shared.errors import StoreUnavailable
 from shared.store import Store, keys
+from shared.store.tasks import TaskStore
 from tests.completion.arranged import expire, life_left, now, set_by_other_hands, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox
@@ -140,6 +142,24 @@ def test_a_task_just_started_is_left_to_whoever_started_it(
     Sweep(store, outbox, LIVES).look_at(task.id, hand_moved_clock.moment)
 
     assert outbox.empty
+
+
+def test_a_start_that_dies_halfway_leaves_an_entry_for_the_sweep_and_not_a_task_it_does_not_know(
+    store: Store, monkeypatch: pytest.MonkeyPatch, hand_moved_clock: HandMovedClock
+) -> None:
+    indexed = []
+
+    def die(tasks: TaskStore, *_: object) -> None:
+        indexed.append(tasks.sizes())
+        raise StoreUnavailable("it died here")
+
+    monkeypatch.setattr(TaskStore, "start_task", die)
+    with pytest.raises(StoreUnavailable):
+        start(store)
+    look_now(store, hand_moved_clock)
+
+    assert indexed == [(1, 1)]
+    assert store.tasks.sizes() == (0, 0)
 
 
 @pytest.mark.parametrize("gone", ["bitmap", "both"])

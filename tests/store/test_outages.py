@@ -1,0 +1,228 @@
+"""A server away, frozen or refusing: one exception, in time, and all works again when it is back."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from shared.completion import lifecycle
+from shared.completion.task import Order, Task
+from shared.errors import ConfigurationError, StoreUnavailable
+from shared.store import Store
+from shared.store.client import connect
+from shared.store.store import SERVICE_PATIENCE
+from tests.completion.arranged import now, start
+from tests.servers import RunningServer
+from tests.started import eventually
+from tests.store.conftest import StoreOn
+
+SHORT = timedelta(seconds=0.2)
+FAR_BEYOND_SECONDS = 10.0  # who waits for ever is told from who waits its patience, on a busy machine too
+
+ASKED: dict[str, Callable[[Store, Task], object]] = {
+    "start": lambda store, _: lifecycle.start(store, Order(2), max_steps=2),
+    "look": lambda store, task: lifecycle.look(store, task.id),
+    "report": lambda store, task: lifecycle.report(store, task.id, [0]),
+    "recount": lifecycle.recount,
+    "cancel": lambda store, task: lifecycle.cancel(store, task.id),
+    "delete": lambda store, task: lifecycle.delete(store, task.id),
+    "list": lambda store, _: store.tasks.newest(None, 1),
+    "ping": lambda store, _: store.pulse.ping(),
+}
+
+
+@contextmanager
+def frozen(server: RunningServer) -> Iterator[None]:
+    """It takes connections, and answers nobody."""
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
+def scripts_run(client: Redis) -> int:
+    return sum(
+        stats["calls"]
+        for command, stats in client.info("commandstats").items()
+        if command in ("cmdstat_evalsha", "cmdstat_eval")
+    )
+
+
+def test_a_frozen_server_is_unavailable_within_the_patience(
+    own_server: RunningServer, store_on: StoreOn
+) -> None:
+    store = store_on(own_server, SHORT)
+    task = start(store)
+
+    with frozen(own_server), ThreadPoolExecutor(len(ASKED)) as pool:
+        asked = [pool.submit(ask, store, task) for ask in ASKED.values()]
+        errors = [answer.exception(FAR_BEYOND_SECONDS) for answer in asked]
+
+    assert [type(error) for error in errors] == [StoreUnavailable] * len(ASKED)
+
+
+def test_a_service_is_patient_for_less_than_the_second_within_which_it_must_answer() -> None:
+    assert timedelta(0) < SERVICE_PATIENCE < timedelta(seconds=1)
+
+
+def test_a_command_that_a_frozen_server_left_unanswered_is_sent_once(
+    own_server: RunningServer, store_on: StoreOn
+) -> None:
+    store = store_on(own_server, SHORT)
+    task = start(store)
+    lifecycle.report(store, task.id, [0])  # the server knows the script: no second call to load it
+    before = scripts_run(own_server.client)
+
+    with frozen(own_server), pytest.raises(StoreUnavailable):
+        lifecycle.report(store, task.id, [1])
+    eventually(lambda: scripts_run(own_server.client) > before, what="the command was not run at all")
+    own_server.client.echo("whatever was sent before this has been run")
+
+    assert scripts_run(own_server.client) == before + 1
+
+
+def test_who_repeats_a_report_whose_answer_was_lost_hears_it_with_the_same_token(
+    own_server: RunningServer, store_on: StoreOn
+) -> None:
+    store = store_on(own_server, SHORT)
+    task = start(store, 2)
+    lifecycle.report(store, task.id, [0])
+
+    with frozen(own_server), pytest.raises(StoreUnavailable):
+        lifecycle.report(store, task.id, [1], token="mine")
+    eventually(lambda: now(store_on(own_server), task).ended, what="the report was not run at all")
+
+    assert lifecycle.report(store, task.id, [1], token="mine").completed_task
+    assert not lifecycle.report(store, task.id, [1], token="another's").completed_task
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_a_server_that_is_gone_is_unavailable(
+    own_server: RunningServer, store_on: StoreOn, ask: Callable[[Store, Task], object]
+) -> None:
+    store = store_on(own_server)
+    task = start(store)
+    own_server.end()
+
+    with pytest.raises(StoreUnavailable, match="Redis cannot be reached"):
+        ask(store, task)
+
+
+def test_a_server_that_comes_back_costs_nobody_an_error(own_server: RunningServer, store_on: StoreOn) -> None:
+    store = store_on(own_server)
+    task = start(store, 16)
+    together = threading.Barrier(8)
+
+    def report(step: int) -> int:
+        together.wait(10)
+        return lifecycle.report(store, task.id, [step]).fresh
+
+    with ThreadPoolExecutor(8) as pool:
+        before = list(pool.map(report, range(8)))  # every connection of the pool is in use once
+        own_server.end()
+        own_server.start()
+        after = list(pool.map(report, range(8, 16)))
+
+    assert (before, after) == ([1] * 8, [1] * 8)
+    assert now(store, task).ended
+
+
+def test_a_server_that_has_lost_its_scripts_gets_them_again(
+    own_server: RunningServer, store_on: StoreOn
+) -> None:
+    store = store_on(own_server)
+    task = start(store, 2)
+    lifecycle.report(store, task.id, [0])
+
+    own_server.client.script_flush()
+
+    assert lifecycle.report(store, task.id, [1]).completed_task
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("requirepass", "secret"),  # NOAUTH
+        ("min-replicas-to-write", "1"),  # NOREPLICAS
+        ("maxmemory", "1"),  # OOM
+    ],
+)
+def test_a_server_that_refuses_for_now_is_unavailable_and_nothing_has_changed(
+    own_server: RunningServer, store_on: StoreOn, setting: str, value: str
+) -> None:
+    store, operator = store_on(own_server), own_server.client
+    task = start(store, 2)
+    allowed = str(operator.config_get(setting)[setting])
+    operator.config_set(setting, value)
+
+    with pytest.raises(StoreUnavailable):
+        lifecycle.report(store_on(own_server), task.id, [0])
+
+    operator.config_set(setting, allowed)
+    assert now(store, task).done_steps == 0
+    assert lifecycle.report(store, task.id, [0]).fresh == 1
+
+
+def test_a_replica_takes_no_marks_and_is_unavailable(own_server: RunningServer, store_on: StoreOn) -> None:
+    store = store_on(own_server)
+    task = start(store, 2)
+    nobody = socket.create_server(("127.0.0.1", 0))
+    own_server.client.replicaof(*map(str, nobody.getsockname()))
+
+    with nobody, pytest.raises(StoreUnavailable):
+        lifecycle.report(store, task.id, [0])
+
+
+def test_a_server_busy_with_a_script_without_end_is_unavailable(
+    own_server: RunningServer, store_on: StoreOn
+) -> None:
+    store, operator = store_on(own_server), own_server.client
+    task = start(store, 2)
+    operator.config_set("busy-reply-threshold", 10)
+
+    def run_for_ever() -> None:
+        with Redis(port=own_server.port) as other, pytest.raises(ResponseError, match="killed"):
+            other.eval("while true do end", 0)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run_for_ever)
+        eventually(lambda: is_busy(operator), what="the script does not run")
+        try:
+            with pytest.raises(StoreUnavailable, match="BUSY"):
+                lifecycle.report(store, task.id, [0])
+        finally:
+            operator.script_kill()
+        running.result(FAR_BEYOND_SECONDS)
+
+    assert lifecycle.report(store, task.id, [0]).fresh == 1
+
+
+def is_busy(operator: Redis) -> bool:
+    try:
+        operator.ping()
+    except RedisError as error:
+        return str(error).startswith("BUSY")
+    return False
+
+
+def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, client: Redis) -> None:
+    client.set("done:{a}:task", "no hash")
+
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        lifecycle.look(store, "a")
+
+
+@pytest.mark.parametrize("url", ["", "localhost:6379", "http://localhost", "redis://localhost:port"])
+def test_an_address_of_no_redis_server_is_a_mistake_in_the_configuration(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL"):
+        connect(url, connections=1, patience=SHORT)

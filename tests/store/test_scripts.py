@@ -1,0 +1,63 @@
+"""Every script says what it is for, and touches nothing but what it is given."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.store.activity import ActivityStore
+from shared.store.client import SCRIPTS
+from shared.store.tasks import TaskStore
+
+FILES = sorted(SCRIPTS.glob("*.lua"))
+
+by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def header(file: Path) -> str:
+    lines = file.read_text().splitlines()
+    return "\n".join(lines[: next(n for n, line in enumerate(lines) if not line.startswith("--"))])
+
+
+def code(file: Path) -> str:
+    """What runs: without comments."""
+    return re.sub(r"--.*", "", file.read_text())
+
+
+def test_there_are_scripts() -> None:
+    assert FILES
+
+
+@by_name
+@pytest.mark.parametrize(
+    "part", [r"^-- {name}: \w+", r"^-- KEYS", r"^-- ARGV", r"^-- returns \S+", r"^-- Why a script: \w+"]
+)
+def test_a_script_begins_with_its_purpose_keys_arguments_answer_and_reason(file: Path, part: str) -> None:
+    assert re.search(part.format(name=file.stem), header(file), re.MULTILINE)
+
+
+@by_name
+def test_every_key_that_a_script_uses_is_explained(file: Path) -> None:
+    used = set(re.findall(r"KEYS\[(\d+)\]", code(file)))
+
+    explained = set(re.findall(r"KEYS\[(\d+)", header(file)))
+
+    assert used <= explained
+
+
+@by_name
+def test_no_script_makes_a_key_of_its_own(file: Path) -> None:
+    """On a cluster a key that did not come through KEYS may be another node's."""
+    first_arguments = re.findall(r"redis\.call\(\s*'\w+'\s*,\s*([^,)]+)", code(file))
+
+    literals = [argument for argument in first_arguments if re.search(r"['\"]|\.\.|ARGV", argument)]
+
+    assert first_arguments
+    assert [literal for literal in literals if literal != "'OR'"] == []  # BITOP's keys follow its operation
+
+
+@by_name
+def test_a_script_is_one_method_of_the_same_name(file: Path) -> None:
+    assert hasattr(TaskStore, file.stem) or hasattr(ActivityStore, file.stem)
