@@ -68,7 +68,8 @@ def own_stack() -> Iterator[Stack]:
                 stdout=out,
             )
         try:
-            wait_until(lambda: "ready: " in lines.read_text() or demo.poll() is not None)
+            # The demo greets with two tasks of its own; from then on it is idle.
+            wait_until(lambda: lines.read_text().count(" is done: ") == 2 or demo.poll() is not None)
             yield _stack(ports, lines.read_text())
         finally:
             demo.terminate()
@@ -77,7 +78,7 @@ def own_stack() -> Iterator[Stack]:
 
 def _stack(ports: Mapping[str, str], said: str) -> Stack:
     server = SERVER.search(said)
-    if server is None or "ready: " not in said:
+    if server is None or "ready: " not in said:  # it ended before
         raise RuntimeError(f"the demo did not start:\n{said}")
     trigger, done = (f"http://{LOOPBACK}:{ports[name]}" for name in SERVICES[:2])
     return Stack(trigger, done, f"redis://{server[1]}")
