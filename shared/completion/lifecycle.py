@@ -101,6 +101,7 @@ def _record(order: Order, now_ms: int, lives: Lives) -> dict[str, str | int]:
         "order": order.as_text(),
         "created_at": now_ms,
         "last_progress_at": now_ms,
+        "renew_at": now_ms + lives.open // timedelta(milliseconds=100),
         "stall_after": order.stall_after // timedelta(milliseconds=1),
         "ttl": lives.open // timedelta(milliseconds=1),
         "ended_ttl": lives.ended // timedelta(milliseconds=1),
