@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -49,12 +51,13 @@ def chord_worker(url: str) -> Iterator[None]:
     command = [sys.executable, "-m", "celery", "--broker", url, "--result-backend", url]
     options = ["--app", "benchmarks.chord_worker", "--quiet", "worker", "--loglevel", "error"]
     options += ["--concurrency", str(Settings.model_fields["worker_processes"].default)]
-    worker = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    nothing = subprocess.DEVNULL
+    worker = subprocess.Popen([*command, *options], stdout=nothing, stderr=nothing, start_new_session=True)
     try:
         ping.delay().get(timeout=30)
         yield
     finally:
-        worker.terminate()
+        os.killpg(worker.pid, signal.SIGKILL)  # with its pool: asked politely, it ends its messages first
         worker.wait()
 
 
