@@ -62,7 +62,7 @@ def chord_worker(url: str) -> Iterator[None]:
 
 
 def run_chord() -> None:
-    """To its callback, or to the end of all patience: one in ten did not come back on a busy machine."""
+    """To its callback, or to the end of all patience: one of five did not come back on a busy machine."""
     result = chord(step.s(number) for number in range(STEPS))(finish.s())
     try:
         answered = result.get(timeout=PATIENCE_SECONDS)
