@@ -1,23 +1,55 @@
-"""What each process of the torture does: report its share of the steps as fast as it can."""
+"""What each process of the torture does: take the next report off the common pile, send it, and so on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 
 from shared.completion import lifecycle
 from shared.store import Store
 from shared.store.store import WORKER_PATIENCE
 
-Reports = list[tuple[str, int]]  # task id and step
-_together: list[Barrier] = []
+Report = tuple[str, int]  # task id and step
 
 
-def meet_at(barrier: Barrier) -> None:
-    _together.append(barrier)
+@dataclass
+class Pile:
+    """Reports in the order in which they are taken, each by one of the processes."""
+
+    reports: list[Report]
+    taken: Synchronized[int]
+    together: Barrier
+
+    @classmethod
+    def of(cls, reports: list[Report], context: SpawnContext, processes: int) -> Pile:
+        return cls(reports, context.Value("i", 0), context.Barrier(processes))
+
+    def take(self) -> Iterator[Report]:
+        self.together.wait(60)
+        while True:
+            with self.taken.get_lock():
+                number, self.taken.value = self.taken.value, self.taken.value + 1
+            if number >= len(self.reports):
+                return
+            yield self.reports[number]
 
 
-def report_all(url: str, reports: Reports) -> list[str]:
-    """Report each; the tasks that these reports completed."""
+_pile: list[Pile] = []
+
+
+def share(pile: Pile) -> None:
+    """What is shared between processes can be handed over at their start only."""
+    _pile.append(pile)
+
+
+def report_all(url: str) -> list[str]:
+    """Report until the pile is gone; the tasks that these reports completed."""
     store = Store.at(url, connections=1, patience=WORKER_PATIENCE)
-    _together[0].wait(60)
-    return [task_id for task_id, step in reports if lifecycle.report(store, task_id, [step]).completed_task]
+    return [
+        task_id
+        for task_id, step in _pile[0].take()
+        if lifecycle.report(store, task_id, [step]).completed_task
+    ]
