@@ -64,6 +64,18 @@ def test_a_frozen_server_is_unavailable_within_the_patience(
     assert [type(error) for error in errors] == [StoreUnavailable] * len(ASKED)
 
 
+def test_who_waits_for_a_connection_waits_no_longer_than_for_an_answer(valkey: RunningServer) -> None:
+    with connect(valkey.url, connections=1, patience=SHORT) as client, ThreadPoolExecutor(1) as pool:
+        taken = client.connection_pool.get_connection()
+        asked = pool.submit(Store.on(client).pulse.ping)
+        try:
+            error = asked.exception(FAR_BEYOND_SECONDS)
+        finally:
+            client.connection_pool.release(taken)
+
+    assert type(error) is StoreUnavailable
+
+
 def test_a_service_is_patient_for_less_than_the_second_within_which_it_must_answer() -> None:
     assert timedelta(0) < SERVICE_PATIENCE < timedelta(seconds=1)
 
