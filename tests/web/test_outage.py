@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import valkey_binary
-from tests.servers import RunningServer, running
+from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
 from tests.web.real import Answer, RealServices, running_services
 
