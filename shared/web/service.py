@@ -46,6 +46,7 @@ def make_service(name: str, summary: str, settings: Settings, store: Store) -> O
     app.config["SESSION_COOKIE_HTTPONLY"] = True
     if settings.api_token:
         app.secret_key = _cookie_key(settings.api_token.get_secret_value())
+    guard.free(app.view_functions["static"])  # the sign-in page has a style too, and it is no secret
     guard.register(app, settings)
     problems.register(app)
     app.register_api(health.blueprint(store))
