@@ -80,8 +80,6 @@ def asked(method: str, url: str) -> Answer:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    if not Path("/proc/self/cwd").exists():
-        pytest.skip("who is left is looked up in /proc, which this system does not have")
     return Demo(tmp_path_factory.mktemp("demo"))
 
 
