@@ -23,14 +23,15 @@ def pool(stack: Stack) -> set[int]:
 
 
 def test_a_pool_process_killed_at_its_steps_costs_none_of_them(stack: Stack, tmp_path: Path) -> None:
-    task_id = stack.create(400, job="note", params={"folder": str(tmp_path), "pause_ms": 20}, batch=50)
+    params = {"folder": str(tmp_path), "pause_ms": 20}
+    task_id = stack.create(400, job="note", params=params, batch=50, stall_after=NEVER)
     stack.await_progress(task_id, 20)
     killed = pool(stack)
 
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
 
-    stack.await_told(task_id, swept=True)
+    stack.await_told(task_id)  # with nothing sent again: each message is kept until its work is done
     assert not killed & pool(stack)
     assert {int(file.name) for file in tmp_path.iterdir()} == set(range(400))
     assert set(stack.told(task_id)) == {f"{task_id}.1.done"}
