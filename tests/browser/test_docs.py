@@ -8,8 +8,6 @@ from tests.browser.page import Page
 from tests.stack import Stack
 from tests.started import eventually
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 OPERATIONS = {
     "trigger": ["/trigger/done", "/trigger/distinct", "/tasks"],
     "done": ["/tasks/{task_id}/steps/{n}", "/tasks/{task_id}/missing", "/done"],

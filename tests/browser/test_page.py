@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import pytest
 from selenium.webdriver import Keys
 
 from tests.browser.page import Page
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 
 def test_a_task_started_with_the_form_moves_to_its_end_without_a_reload(page: Page) -> None:

@@ -12,8 +12,6 @@ from tests.browser.page import Page
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import eventually
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 TOKEN = "a token of the tests"
 
 

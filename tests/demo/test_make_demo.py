@@ -18,8 +18,6 @@ from shared.demo.local_http import Answer, NoAnswer, ask
 from shared.demo.ports import free_server_port
 from tests.started import Started, eventually
 
-pytestmark = pytest.mark.xdist_group("make_demo")
-
 START_SECONDS = 60.0  # a machine with other things to do; 2 to 3 on an idle one
 RECOVERY_SECONDS = 30.0
 

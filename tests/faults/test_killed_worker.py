@@ -6,13 +6,9 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from shared.completion import lifecycle
 from shared.completion.task import Order
 from tests.stack import Stack
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
 

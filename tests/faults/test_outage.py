@@ -14,8 +14,6 @@ from tests.servers import RunningServer
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 STEPS = 3000
 
 OutageOf = Callable[[RunningServer], None]

@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from shared.completion import lifecycle
 from shared.completion.fanout import Slice
 from shared.completion.task import Order, Task
 from shared.jobs.builtin import visitor
 from tests.stack import Stack, ask
 from tests.started import eventually
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 
 def runs(folder: Path) -> dict[int, int]:
