@@ -18,7 +18,7 @@ from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives, Report
 from shared.completion.sweeping import Sweep
 from shared.completion.task import Task
-from shared.errors import BrokerUnavailable, DonebitError, NotFound, StoreUnavailable
+from shared.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
 from shared.queue import Outbox
 from shared.store import Store
 from shared.store.store import WORKER_PATIENCE, refuse_eviction
@@ -34,7 +34,10 @@ AGAIN: dict[str, Any] = {
 }
 
 log = logging.getLogger(__name__)
-settings = config.load()
+try:
+    settings = config.load()
+except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
+    raise SystemExit(error.detail) from None
 app = queue.make_celery(settings)
 outbox = Outbox(app)
 
@@ -64,8 +67,9 @@ def meant(task_id: str, nonce: str) -> Task | None:
 
 @app.task(name=queue.DISPATCH, **AGAIN)
 def dispatch(task_id: str, nonce: str) -> None:
-    """Fan a task's steps out."""
-    if task := meant(task_id, nonce):
+    """Fan a task's steps out, once: without a worker the sweep's requests for it pile up."""
+    task = meant(task_id, nonce)
+    if task and task.dispatched_at is None:
         sent = healing.fan_out(store(), task, outbox.run_steps)
         log.info("task %s is fanned out: %d steps in %d messages", task_id, task.count, sent)
 

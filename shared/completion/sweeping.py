@@ -14,7 +14,7 @@ from shared import clock
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Lives
 from shared.completion.task import State, Task
-from shared.errors import NotFound
+from shared.errors import DonebitError, NotFound
 from shared.store import Store
 
 LOOK_EVERY = timedelta(seconds=5)
@@ -48,9 +48,19 @@ class Sweep:
         self.store.tasks.extend_indexes(self.lives.index)
         due = self.store.tasks.open_tasks(clock.ms_since_epoch(now), TASKS_A_SWEEP)
         for task_id in due:
-            self.look_at(task_id, now)
+            self.look_at_safely(task_id, now)
         self.prune(now)
         return len(due)
+
+    def look_at_safely(self, task_id: str, now: datetime) -> None:
+        """One task that cannot be read, of a newer version perhaps, must not hide the others."""
+        try:
+            self.look_at(task_id, now)
+        except DonebitError:
+            raise
+        except Exception:
+            log.exception("task %s cannot be looked after", task_id)
+            self.store.tasks.look_again(task_id, clock.ms_since_epoch(now + LOOK_EVERY))
 
     def look_at(self, task_id: str, now: datetime) -> None:
         """Whatever this task needs now, and when to look again."""
@@ -84,10 +94,13 @@ class Sweep:
             self.outbox.probe(task)
 
     def prune(self, now: datetime) -> None:
-        """Take tasks whose records have expired out of the listing, oldest first."""
+        """Take tasks whose records have expired out of the listing, some at a time.
+
+        Some at random, and not the oldest: those may live long, and the expired ones hide behind them.
+        """
         # A task is listed a moment before its record is written: those just listed are left alone.
         settled_us = int((now - SETTLED).timestamp() * 1e6)
-        names = self.store.tasks.oldest(settled_us, PRUNED_A_SWEEP)
+        names = self.store.tasks.sample(settled_us, PRUNED_A_SWEEP)
         for name, record in zip(names, self.store.tasks.records(names), strict=True):
             if not record:
                 self.store.tasks.unindex_task(name)

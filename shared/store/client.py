@@ -26,10 +26,9 @@ OUTAGES = (
     exceptions.TimeoutError,
     exceptions.ClusterDownError,
     exceptions.MasterDownError,
-    exceptions.OutOfMemoryError,
-    exceptions.ReadOnlyError,
 )
-OUTAGE_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
+REFUSALS = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)
+REFUSING_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
 
 
 def connect(url: str, *, connections: int, patience: timedelta) -> Redis:
@@ -91,7 +90,7 @@ def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]
         except OUTAGES as error:
             raise StoreUnavailable("Redis cannot be reached") from error
         except exceptions.RedisError as error:
-            if str(error).startswith(OUTAGE_REPLIES):
+            if isinstance(error, REFUSALS) or str(error).startswith(REFUSING_REPLIES):
                 raise StoreUnavailable(f"Redis cannot serve now: {error}") from error
             raise
 

@@ -29,17 +29,6 @@ class PulseStore:
         return [None if value is None else int(value) for value in found]
 
     @outages_named
-    def server(self) -> dict[str, str]:
-        """The server's kind and version, as it gives them itself."""
-        info = self._client.info("server")
-        kind = str(info.get("server_name", "redis"))
-        return {"server": kind, "version": str(info.get(f"{kind}_version", info["redis_version"]))}
-
-    @outages_named
-    def ping(self) -> None:
-        self._client.ping()
-
-    @outages_named
     def eviction_policy(self) -> str:
         """What the server drops when its memory is full; empty where it does not tell."""
         try:

@@ -116,9 +116,9 @@ class TaskStore:
     @outages_named
     def delete_task(self, task_id: str) -> bool:
         """Drop a task and its place in the indexes; whether there was one."""
-        gone = self._client.unlink(keys.bitmap(task_id), keys.record(task_id))
+        # First out of the indexes: afterwards it could be another task's place under the same id.
         self.unindex_task(task_id)
-        return bool(gone)
+        return bool(self._client.unlink(keys.bitmap(task_id), keys.record(task_id)))
 
     @outages_named
     def unindex_task(self, task_id: str) -> None:
@@ -192,10 +192,11 @@ class TaskStore:
         return [(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)]
 
     @outages_named
-    def oldest(self, until_us: int, limit: int) -> list[str]:
-        """Listed tasks created until then, oldest first."""
-        found = self._client.zrangebyscore(keys.ALL_TASKS, "-inf", until_us, start=0, num=limit)
-        return [name.decode() for name in cast(list[bytes], found)]
+    def sample(self, until_us: int, limit: int) -> list[str]:
+        """Some of the listed tasks, at random, of those created until then."""
+        found = self._client.zrandmember(keys.ALL_TASKS, limit, withscores=True)
+        pairs = zip(*[iter(cast(list[bytes], found))] * 2, strict=True)
+        return [name.decode() for name, created_us in pairs if float(created_us) <= until_us]
 
     @outages_named
     def sizes(self) -> tuple[int, int]:

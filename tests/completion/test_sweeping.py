@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from shared import clock
 from shared.completion import healing, lifecycle
 from shared.completion.announcing import announce
 from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives
-from shared.completion.sweeping import LOOK_EVERY, Sweep
+from shared.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
 from shared.completion.task import State, Task
 from shared.errors import StoreUnavailable
 from shared.store import Store, keys
@@ -207,3 +208,33 @@ def test_an_ended_task_is_not_kept_alive_by_the_sweep(
     look_now(store, hand_moved_clock)
 
     assert life_left(client, keys.record(task.id)) <= LIVES.ended
+
+
+def test_a_task_that_cannot_be_read_keeps_no_other_from_being_looked_at(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    strange = start(store, task_id="strange")
+    client.hset(keys.record(strange.id), "state", "a state of a later version")
+    ended = start_done(store, task_id="ended")
+
+    outbox = look_now(store, hand_moved_clock)
+
+    assert outbox.announced == [ended.id]
+    assert f"task {strange.id} cannot be looked after" in caplog.text
+    assert store.tasks.open_tasks(2**53, 10)[-1] == strange.id
+
+
+def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    for _ in range(PRUNED_A_SWEEP + 1):
+        start(store)
+    start(store, task_id="expired")
+    client.delete(keys.record("expired"), keys.bitmap("expired"))
+    store.tasks.close_task("expired")
+    hand_moved_clock.forward(minutes=2)
+
+    for _ in range(50):  # each looks at nearly all of them
+        Sweep(store, RecordingOutbox(), LIVES).prune(clock.now())
+
+    assert store.tasks.sizes()[1] == PRUNED_A_SWEEP + 1

@@ -167,3 +167,15 @@ def test_a_small_task_is_done_beside_a_large_one_and_not_after_it(stack: Stack) 
 
     stack.await_told(small)
     assert stack.task(large).left > 90_000
+
+
+def test_a_task_that_is_fanned_out_is_not_again_for_a_late_request(stack: Stack) -> None:
+    task_id = stack.create(20, job="demo", params={"sleep_ms": 500})
+    eventually(lambda: stack.answer(task_id)["dispatched_at"], what="the task is not fanned out")
+
+    for _ in range(5):
+        stack.outbox.dispatch(lifecycle.look(stack.store, task_id).task)
+    stack.await_told(task_id)
+    stack.await_quiet()
+
+    assert sum("is fanned out" in line for line in stack.log_of(task_id)) == 1

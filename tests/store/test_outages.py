@@ -37,7 +37,7 @@ ASKED: dict[str, Callable[[Store, Task], object]] = {
     "cancel": lambda store, task: lifecycle.cancel(store, task.id),
     "delete": lambda store, task: lifecycle.delete(store, task.id),
     "list": lambda store, _: store.tasks.newest(None, 1),
-    "ping": lambda store, _: store.pulse.ping(),
+    "pulse": lambda store, _: store.pulse.last_seen_ms("worker"),
 }
 
 
@@ -67,7 +67,7 @@ def test_a_frozen_server_is_unavailable_within_the_patience(
 def test_who_waits_for_a_connection_waits_no_longer_than_for_an_answer(valkey: RunningServer) -> None:
     with connect(valkey.url, connections=1, patience=SHORT) as client, ThreadPoolExecutor(1) as pool:
         taken = client.connection_pool.get_connection()
-        asked = pool.submit(Store.on(client).pulse.ping)
+        asked = pool.submit(Store.on(client).pulse.last_seen_ms, "worker")
         try:
             error = asked.exception(FAR_BEYOND_SECONDS)
         finally:

@@ -59,13 +59,22 @@ for (const form of document.querySelectorAll("form[data-post]")) {
   });
 }
 
+let stream = null;
+
 function listen() {
-  const stream = new EventSource("/events");
+  stream?.close();
+  stream = new EventSource("/events");
   stream.onmessage = (event) => draw(JSON.parse(event.data));
   stream.onerror = () => notice("The connection is lost; the numbers are those of before. Trying again.");
-  // A page that was left is kept for the way back, and its stream with it; six of those are all that a
-  // browser opens to one service, and the next page would wait a minute for them.
-  addEventListener("pagehide", () => stream.close(), { once: true });
 }
 
-addEventListener("pageshow", listen);
+function rest() {
+  stream?.close();
+  stream = null;
+}
+
+// A page that nobody sees holds no stream: a browser opens six connections to one service, and the pages
+// behind other tabs, or on the way back, would take them all.
+addEventListener("pageshow", () => document.hidden || listen());
+addEventListener("pagehide", rest);
+document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
