@@ -1,0 +1,111 @@
+"""A forgotten event leaves nothing; what is visited meanwhile is counted or gone, never in between."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from shared.activity.forgetting import forget
+from shared.errors import Conflict, InvalidInput
+from shared.store import Store, keys
+from shared.store.activity import SEGMENT_BITS, ActivityStore, Batch, Life
+from tests.activity.arranged import count, real_now, record
+
+
+def of_event(client: Redis, event: str) -> list[bytes]:
+    return [key for key in client.scan_iter() if event.encode() in key]
+
+
+def test_all_of_an_event_is_forgotten_and_nothing_of_another(store: Store, client: Redis) -> None:
+    for days in (0, 1, 40):
+        record(store, [1, SEGMENT_BITS * 3], "this", at=real_now() - timedelta(days=days))
+    record(store, [1, 2], "that")
+    that = of_event(client, "that")
+
+    forget(store, "this")
+
+    assert of_event(client, "this") == []
+    assert sorted(of_event(client, "that")) == sorted(that)
+    assert (count(store, "this"), count(store, "that")) == (0, 2)
+
+
+def test_a_forgotten_event_may_begin_anew_with_the_other_kind(store: Store) -> None:
+    record(store, [1])
+    forget(store, "seen")
+
+    record(store, ["a"])
+
+    assert count(store) == 1
+
+
+def test_forgetting_what_was_never_seen_makes_no_key(store: Store, client: Redis) -> None:
+    forget(store, "never")
+
+    assert client.keys() == []
+
+
+def test_an_event_must_have_a_name(store: Store) -> None:
+    with pytest.raises(InvalidInput, match="event"):
+        forget(store, "no name")
+
+
+def test_a_visit_while_its_event_is_forgotten_is_registered_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment between the registry and the bits: what is written then must be found again."""
+    mark_users, interruptions = ActivityStore.mark_users, [None]
+
+    def forget_first(self: ActivityStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+        if interruptions:
+            interruptions.pop()
+            forget(store, event)
+        return mark_users(self, event, lives, batches)
+
+    record(store, [1])
+    monkeypatch.setattr(ActivityStore, "mark_users", forget_first)
+
+    record(store, [2])
+
+    assert count(store) == 1
+    forget(store, "seen")
+    assert store.activity.segments("seen", "all") == b""
+
+
+def test_an_event_that_begins_a_period_at_every_attempt_is_said_to_change_too_fast(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(store, [1])
+    monkeypatch.setattr(ActivityStore, "drop_event", lambda *_: False)
+
+    with pytest.raises(Conflict, match="event seen is changing too fast to be forgotten"):
+        forget(store, "seen")
+
+
+def test_visits_that_race_with_forgetting_are_counted_or_gone(real_store: Store, real_client: Redis) -> None:
+    stop = threading.Event()
+
+    def visit(first: int) -> None:
+        for user in range(first, first + 150):
+            record(real_store, [user])
+
+    def keep_forgetting() -> None:
+        while not stop.is_set():
+            forget(real_store, "seen")
+
+    visitors = [threading.Thread(target=visit, args=(segment * SEGMENT_BITS,)) for segment in range(4)]
+    forgetter = threading.Thread(target=keep_forgetting)
+    for thread in (*visitors, forgetter):
+        thread.start()
+    for thread in visitors:
+        thread.join()
+    stop.set()
+    forgetter.join()
+
+    counted = count(real_store)
+    bits = [real_client.bitcount(keys.segment(segment, "seen", "all")) for segment in range(4)]
+    assert counted == sum(bits)  # no bit is outside the registry
+    forget(real_store, "seen")
+    assert of_event(real_client, "seen") == [keys.LAYOUT.encode()]

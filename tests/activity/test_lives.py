@@ -1,0 +1,71 @@
+"""How long what activity leaves on the server stays there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from shared.activity.ingest import MOST_SINGLE_BITS
+from shared.activity.periods import RETENTION, Granularity, period_at
+from shared.store import Store, keys
+from tests.activity.arranged import real_now, record
+from tests.conftest import keys_without_ttl
+
+FEW, MANY = [5], list(range(MOST_SINGLE_BITS + 1))
+PERMANENT = {
+    keys.LAYOUT,
+    keys.about("seen"),
+    keys.periods("seen"),
+    keys.segments("seen", "all"),
+    keys.segment(0, "seen", "all"),
+}
+
+
+@pytest.mark.parametrize("batches", [[FEW], [MANY], [FEW, MANY], [MANY, FEW]], ids=str)
+def test_each_period_goes_when_its_retention_is_over(
+    store: Store, client: Redis, batches: list[list[int]]
+) -> None:
+    now = real_now()
+
+    for users in batches:
+        record(store, users, at=now)
+
+    for granularity, kept in RETENTION.items():
+        period = period_at(granularity, now)
+        assert period.stop is not None
+        for key in (keys.segment(0, "seen", period.name), keys.segments("seen", period.name)):
+            assert client.expiretime(key) == int((period.stop + kept).timestamp())
+
+
+@pytest.mark.parametrize("users", [FEW, MANY], ids=["few", "many"])
+def test_only_what_the_catalogue_calls_permanent_stays_for_ever(
+    store: Store, client: Redis, users: list[int]
+) -> None:
+    record(store, users)
+
+    assert keys_without_ttl(client) == PERMANENT
+
+
+def test_the_directory_of_texts_is_permanent(store: Store, client: Redis) -> None:
+    record(store, ["a"])
+
+    assert keys_without_ttl(client) == PERMANENT | {keys.NUMBERS, keys.TEXTS, keys.NEXT_NUMBER}
+
+
+@pytest.mark.parametrize("users", [FEW, MANY], ids=["few", "many"])
+def test_no_scratch_key_is_left(store: Store, client: Redis, users: list[int]) -> None:
+    record(store, users)
+
+    assert list(client.scan_iter("seen:*batch*")) == []
+
+
+def test_a_late_visit_makes_no_key_of_a_period_that_is_over(store: Store, client: Redis) -> None:
+    late = real_now() - timedelta(days=30)
+
+    record(store, FEW, at=late)
+
+    hour = period_at(Granularity.HOUR, late).name
+    assert not client.exists(keys.segment(0, "seen", hour), keys.segments("seen", hour))
+    assert client.exists(keys.segment(0, "seen", period_at(Granularity.DAY, late).name))
