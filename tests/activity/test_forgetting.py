@@ -74,6 +74,23 @@ def test_a_visit_while_its_event_is_forgotten_is_registered_again(
     assert store.activity.segments("seen", "all") == b""
 
 
+def test_a_visit_between_the_bitmaps_and_the_registry_is_forgotten_too(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_event = ActivityStore.drop_event
+
+    def visit_first(self: ActivityStore, event: str, periods: list[str]) -> bool:
+        record(store, [2], event)
+        return drop_event(self, event, periods)
+
+    record(store, [1])
+    monkeypatch.setattr(ActivityStore, "drop_event", visit_first)
+
+    forget(store, "seen")
+
+    assert client.keys() == [keys.LAYOUT.encode()]
+
+
 def test_an_event_that_begins_a_period_at_every_attempt_is_said_to_change_too_fast(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from shared.activity.periods import (
     period_at,
     periods_to_write,
 )
+from shared.activity.questions import period_of_question
 from shared.errors import InvalidInput
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
@@ -123,3 +124,5 @@ def test_a_question_past_the_retention_is_refused_and_names_the_bound() -> None:
 
     with pytest.raises(InvalidInput, match=r"the hour 2026-11-19T11 .* 48 hours before 2026-11-21T12:00:00Z"):
         check_retention(hour, now, "at")
+    with pytest.raises(InvalidInput, match="the hour 2026-11-19T11 is no longer kept"):
+        period_of_question(Granularity.HOUR, now - timedelta(hours=49), now)
