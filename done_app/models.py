@@ -7,11 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.completion.lifecycle import STEPS_A_REPORT
-from shared.web.models import Integer, Name, Request
+from shared.web.models import WRITTEN, Integer, Name, Request, matching
 from shared.web.task_summary import TaskSummary
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
+WrittenStep = Annotated[int, Field(ge=0, le=LARGEST_STEP), WRITTEN]
+KEY = r"^[\x21-\x7e]{1,200}$"
+
+
+IdempotencyKey = Annotated[
+    str,
+    matching(KEY, "1 to 200 of the visible characters of ASCII"),
+    Field(json_schema_extra={"pattern": KEY}),
+]
 
 
 class TaskPath(Request):
@@ -19,19 +28,15 @@ class TaskPath(Request):
 
 
 class StepPath(TaskPath):
-    n: Step
+    n: WrittenStep
 
 
 class ReportHeader(Request):
     model_config = ConfigDict(extra="ignore")
 
     idempotency_key: Annotated[
-        str | None,
-        Field(
-            alias="Idempotency-Key",
-            pattern=r"^[\x21-\x7e]{1,200}$",
-            description="The same again: the same answer",
-        ),
+        IdempotencyKey | None,
+        Field(alias="Idempotency-Key", description="The same again: the same answer"),
     ] = None
 
 
@@ -47,19 +52,19 @@ class StepsBody(Request):
 
 class ExampleQuery(Request):
     taskId: Name  # noqa: N815 - the example project's names
-    stepNumber: Step  # noqa: N815 - the same
+    stepNumber: WrittenStep  # noqa: N815 - the same
 
 
 class ListQuery(Request):
     state: Literal["running", "done", "failed", "cancelled"] | None = None
     label: Name | None = None
-    limit: Annotated[Integer, Field(ge=1, le=500)] = 50
+    limit: Annotated[int, Field(ge=1, le=500), WRITTEN] = 50
     cursor: Annotated[str | None, Field(max_length=130, description="`next` of the page before")] = None
 
 
 class MissingQuery(Request):
-    after: Annotated[Integer, Field(ge=0, le=LARGEST_STEP, description="`next` of the page before")] = 0
-    limit: Annotated[Integer, Field(ge=1, le=10_000)] = 1000
+    after: Annotated[WrittenStep, Field(description="`next` of the page before")] = 0
+    limit: Annotated[int, Field(ge=1, le=10_000), WRITTEN] = 1000
 
 
 class Ranges(BaseModel):

@@ -49,7 +49,7 @@ def guarded(real_store: Store) -> Services:
 def test_a_host_that_is_not_known_is_403(real_services: Services, service: str, host: str) -> None:
     problem = problem_of(real_services.of(service).get("/health", headers={"Host": host}), 403)
 
-    assert "ALLOWED_HOSTS" in problem["detail"]
+    assert f"the Host {host!r} is not known here; ALLOWED_HOSTS" in problem["detail"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8097", "127.0.0.1:8097", "[::1]:8097"])
