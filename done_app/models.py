@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -67,9 +68,13 @@ class MissingQuery(Request):
     limit: Annotated[int, Field(ge=1, le=10_000), WRITTEN] = 1000
 
 
+# Not a tuple: few tools know how JSON Schema 2020-12 describes one.
+Range = Annotated[Sequence[int], Field(min_length=2, max_length=2)]
+
+
 class Ranges(BaseModel):
     missing_steps: int = Field(examples=[3])
-    ranges: list[tuple[int, int]] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
+    ranges: Sequence[Range] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
     next: int | None = Field(description="the step to go on from, if there are more ranges")
 
 
@@ -84,7 +89,7 @@ class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
     params: dict[str, Any]
-    missing: list[tuple[int, int]] = Field(description="the first missing ranges, half open")
+    missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
     run: int
     dispatched_at: str | None

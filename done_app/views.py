@@ -45,7 +45,8 @@ FIRST_RANGES = 10  # how many missing ranges an answer shows unasked
 GONE = documented(HTTPStatus.NOT_FOUND)
 GONE_OR_ENDED = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-EVENTS = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+# Without a schema: it would be taken for one of each event.
+EVENTS: dict[str, Any] = {"content": {"text/event-stream": {}}}
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from shared.config import LARGEST_TASK
 from shared.web.models import WRITTEN, Integer, Name, Number, Request
 
-# The domain checks it: how large it may be is a setting.
-STEPS = Field(description="steps; 1 to MAX_STEPS", json_schema_extra={"minimum": 1})
+# The domain checks it: how large it may be is a setting, within these bounds.
+STEPS = Field(description="steps; 1 to MAX_STEPS", json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK})
 Count = Annotated[Integer, STEPS]
 WrittenCount = Annotated[int, STEPS, WRITTEN]
 
