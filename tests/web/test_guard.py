@@ -113,6 +113,17 @@ def test_the_token_opens_and_health_is_free(guarded: Services, service: str) -> 
     assert guarded.of(service).get("/health").status_code == 200
 
 
+def test_event_streams_are_opened_by_the_token_alone(guarded: Services) -> None:
+    body = body_of(guarded.trigger.post("/tasks", json={"count": 1}, headers=BEARER), 202)
+    streams = [(guarded.trigger, "/events"), (guarded.done, f"/tasks/{body['task_id']}/events")]
+
+    for client, url in streams:
+        problem_of(client.get(url), 401)
+        with client.get(url, headers=BEARER) as opened:
+            assert (opened.status_code, opened.mimetype) == (200, "text/event-stream")
+            assert next(opened.iter_encoded()) == b"retry: 1000\n\n"
+
+
 def test_signing_in_opens_the_page_and_its_requests(guarded: Services) -> None:
     page = guarded.trigger
 
