@@ -9,10 +9,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 
 from shared.activity.periods import Granularity
 from shared.activity.users import LARGEST_ID, LONGEST_TEXT, Kind
-from shared.web.models import Integer, Name, Request
+from shared.web.models import WRITTEN, Integer, Name, Request, expected, matching
 
 MOST_USERS = 1_000_000
 MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\d)?)?$"
+MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-21T03:04:05Z"
 
 
 def _moment(text: str) -> datetime:
@@ -23,23 +24,25 @@ def _moment(text: str) -> datetime:
 def _checked_moment(text: str) -> str:
     try:
         _moment(text)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"Input should be a date or time, ISO 8601 and UTC ({error})") from None
+    except (ValueError, OverflowError):
+        raise expected(MOMENT_RULE) from None
     return text
 
 
 Moment = Annotated[
     str,
-    Field(pattern=MOMENT, description="ISO 8601, UTC; now when left out"),
+    Field(json_schema_extra={"pattern": MOMENT}, description="ISO 8601, UTC; now when left out"),
+    matching(MOMENT, MOMENT_RULE),
     AfterValidator(_checked_moment),
 ]
 UserId = Annotated[Integer, Field(ge=0, le=LARGEST_ID)]
+WrittenUserId = Annotated[int, Field(ge=0, le=LARGEST_ID), WRITTEN]
 
 
 def _one_kind(users: Any) -> Any:
     # Told here in one sentence; of a list that begins as one kind every other element would be told.
     if isinstance(users, list) and len({isinstance(user, str) for user in users}) > 1:
-        raise ValueError("Input should hold integers or texts, not both")
+        raise expected("all integers or all texts, not both")
     return users
 
 
@@ -71,11 +74,11 @@ class UserPath(EventPath):
 
 
 class VisitQuery(Request):
-    userId: UserId  # noqa: N815 - the example project's name
+    userId: WrittenUserId  # noqa: N815 - the example project's name
 
 
 class MaybeVisitQuery(Request):
-    userId: UserId | None = None  # noqa: N815 - the same
+    userId: WrittenUserId | None = None  # noqa: N815 - the same
 
 
 class AtQuery(Request):
@@ -103,6 +106,12 @@ class Distinct(BaseModel):
 
 class Visit(Distinct):
     fresh: bool = Field(description="whether this user is one more")
+
+
+class MaybeVisit(Distinct):
+    """What documents an answer that tells of a visit where there was one."""
+
+    fresh: bool = Field(default=False, description="whether this user is one more; only with a user")
 
 
 class Forgotten(BaseModel):

@@ -16,6 +16,7 @@ from distinct_app.models import (
     Distinct,
     EventPath,
     Forgotten,
+    MaybeVisit,
     MaybeVisitQuery,
     PeriodQuery,
     PresenceAnswer,
@@ -37,6 +38,7 @@ from shared.errors import InvalidInput
 from shared.store import Store
 from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
+from shared.web.problems import EVERYWHERE
 
 EXAMPLE_EVENT = "distinct"
 TAG = Tag(name="activity", description="Who was here, and when")
@@ -56,7 +58,7 @@ log = logging.getLogger(__name__)
 
 def blueprint(store: Store, settings: Settings) -> APIBlueprint:
     """The routes over this store."""
-    routes = APIBlueprint("activity", __name__, abp_tags=[TAG])
+    routes = APIBlueprint("activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     add_example(routes, store, settings)
     add_visits(routes, store, settings)
     add_questions(routes, store)
@@ -80,7 +82,7 @@ def add_example(routes: APIBlueprint, store: Store, settings: Settings) -> None:
         """A visit of this user."""
         return visit(query.userId)
 
-    @routes.get("/distinct", responses={200: Visit}, operation_id="distinct_get")
+    @routes.get("/distinct", responses={200: MaybeVisit}, operation_id="distinct_get")
     @changes_state
     def get_distinct(query: MaybeVisitQuery) -> Reply:
         """How many distinct users there were; with a user, a visit of theirs."""

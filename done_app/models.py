@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.completion.lifecycle import STEPS_A_REPORT
-from shared.web.models import Integer, Name, Request
+from shared.web.models import WRITTEN, Integer, Name, Request, matching
 from shared.web.task_summary import TaskSummary
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
+WrittenStep = Annotated[int, Field(ge=0, le=LARGEST_STEP), WRITTEN]
+KEY = r"^[\x21-\x7e]{1,200}$"
+
+
+IdempotencyKey = Annotated[
+    str,
+    matching(KEY, "1 to 200 of the visible characters of ASCII"),
+    Field(json_schema_extra={"pattern": KEY}),
+]
 
 
 class TaskPath(Request):
@@ -19,19 +29,15 @@ class TaskPath(Request):
 
 
 class StepPath(TaskPath):
-    n: Step
+    n: WrittenStep
 
 
 class ReportHeader(Request):
     model_config = ConfigDict(extra="ignore")
 
     idempotency_key: Annotated[
-        str | None,
-        Field(
-            alias="Idempotency-Key",
-            pattern=r"^[\x21-\x7e]{1,200}$",
-            description="The same again: the same answer",
-        ),
+        IdempotencyKey | None,
+        Field(alias="Idempotency-Key", description="The same again: the same answer"),
     ] = None
 
 
@@ -47,24 +53,28 @@ class StepsBody(Request):
 
 class ExampleQuery(Request):
     taskId: Name  # noqa: N815 - the example project's names
-    stepNumber: Step  # noqa: N815 - the same
+    stepNumber: WrittenStep  # noqa: N815 - the same
 
 
 class ListQuery(Request):
     state: Literal["running", "done", "failed", "cancelled"] | None = None
     label: Name | None = None
-    limit: Annotated[Integer, Field(ge=1, le=500)] = 50
+    limit: Annotated[int, Field(ge=1, le=500), WRITTEN] = 50
     cursor: Annotated[str | None, Field(max_length=130, description="`next` of the page before")] = None
 
 
 class MissingQuery(Request):
-    after: Annotated[Integer, Field(ge=0, le=LARGEST_STEP, description="`next` of the page before")] = 0
-    limit: Annotated[Integer, Field(ge=1, le=10_000)] = 1000
+    after: Annotated[WrittenStep, Field(description="`next` of the page before")] = 0
+    limit: Annotated[int, Field(ge=1, le=10_000), WRITTEN] = 1000
+
+
+# Not a tuple: few tools know how JSON Schema 2020-12 describes one.
+Range = Annotated[Sequence[int], Field(min_length=2, max_length=2)]
 
 
 class Ranges(BaseModel):
     missing_steps: int = Field(examples=[3])
-    ranges: list[tuple[int, int]] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
+    ranges: Sequence[Range] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
     next: int | None = Field(description="the step to go on from, if there are more ranges")
 
 
@@ -79,7 +89,7 @@ class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
     params: dict[str, Any]
-    missing: list[tuple[int, int]] = Field(description="the first missing ranges, half open")
+    missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
     run: int
     dispatched_at: str | None

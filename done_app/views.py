@@ -37,7 +37,7 @@ from shared.store import Store
 from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
 from shared.web.live import Feed, Message
-from shared.web.problems import documented
+from shared.web.problems import EVERYWHERE, documented
 from shared.web.task_summary import TaskSummary
 
 TAG = Tag(name="tasks", description="Tasks and their steps")
@@ -45,14 +45,15 @@ FIRST_RANGES = 10  # how many missing ranges an answer shows unasked
 GONE = documented(HTTPStatus.NOT_FOUND)
 GONE_OR_ENDED = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-EVENTS = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+# Without a schema: it would be taken for one of each event.
+EVENTS: dict[str, Any] = {"content": {"text/event-stream": {}}}
 
 log = logging.getLogger(__name__)
 
 
 def blueprint(store: Store, outbox: Outbox) -> APIBlueprint:
     """The routes over this store, telling ends through this outbox."""
-    routes = APIBlueprint("tasks", __name__, abp_tags=[TAG])
+    routes = APIBlueprint("tasks", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     feed = Feed(lambda topics: states(store, topics))
     add_readings(routes, store, feed)
     add_reports(routes, store, outbox)

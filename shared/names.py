@@ -7,6 +7,7 @@ import re
 from shared.errors import InvalidInput
 
 NAME_PATTERN = r"^[A-Za-z0-9._-]{1,100}$"
+NAME_RULE = "1 to 100 of A-Z a-z 0-9 . _ -"
 _NAME = re.compile(NAME_PATTERN)
 
 
@@ -17,7 +18,5 @@ def checked_name(value: str, field: str) -> str:
         InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -
     """
     if not _NAME.fullmatch(value):
-        raise InvalidInput(
-            f"{field} is {value[:120]!r}; it must be 1 to 100 of A-Z a-z 0-9 . _ -", field=field
-        )
+        raise InvalidInput(f"{field} is {value[:120]!r}; it must be {NAME_RULE}", field=field)
     return value

@@ -6,18 +6,24 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from shared.web.models import Integer, Name, Request
+from shared.config import LARGEST_TASK
+from shared.web.models import WRITTEN, Integer, Name, Number, Request
 
-Count = Annotated[Integer, Field(description="steps; 1 to MAX_STEPS")]
+# The domain checks it: how large it may be is a setting, within these bounds.
+STEPS = Field(description="steps; 1 to MAX_STEPS", json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK})
+Count = Annotated[Integer, STEPS]
+WrittenCount = Annotated[int, STEPS, WRITTEN]
 
 
 class DoneQuery(Request):
-    count: Count
-    sleep_ms: Annotated[Integer, Field(ge=0, le=60_000, description="a step sleeps up to this long")] = 100
+    count: WrittenCount
+    sleep_ms: Annotated[int, Field(ge=0, le=60_000, description="a step sleeps up to this long"), WRITTEN] = (
+        100
+    )
 
 
 class DistinctQuery(Request):
-    count: Count
+    count: WrittenCount
 
 
 class TaskBody(Request):
@@ -29,7 +35,7 @@ class TaskBody(Request):
     task_id: Name | None = None
     label: Name | None = None
     batch: Annotated[Integer | None, Field(ge=1, description="steps a message")] = None
-    stall_after: Annotated[float | None, Field(gt=0, le=30 * 86400, description="seconds")] = None
+    stall_after: Annotated[Number | None, Field(ge=1, le=30 * 86400, description="seconds")] = None
 
 
 class TaskStarted(BaseModel):

@@ -20,7 +20,7 @@ from shared.queue import Outbox
 from shared.store import Store
 from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
-from shared.web.problems import documented
+from shared.web.problems import EVERYWHERE, documented
 from trigger_app.models import DistinctQuery, DoneQuery, TaskBody, TaskStarted
 
 TAG = Tag(name="trigger", description="Start something")
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def blueprint(store: Store, outbox: Outbox, jobs: Jobs, settings: Settings) -> APIBlueprint:
     """The routes over this store, fanning out through this outbox."""
-    routes = APIBlueprint("trigger", __name__, abp_tags=[TAG])
+    routes = APIBlueprint("trigger", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     starter = Starter(store, outbox, jobs, settings)
     add_example(routes, starter)
     add_tasks(routes, starter)
@@ -92,7 +92,7 @@ def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
     def create_task(body: TaskBody) -> Reply:
         """Start a task; the same `task_id` again is the same task."""
         default = starter.settings.stall_after
-        stall_after = timedelta(seconds=body.stall_after) if body.stall_after else default
+        stall_after = timedelta(seconds=body.stall_after) if body.stall_after is not None else default
         order = Order(body.count, body.job, body.params, body.label, body.batch, stall_after)
         return starter.start(order, body.task_id)
 

@@ -34,7 +34,8 @@ class Job:
     def check(self, params: Mapping[str, Any]) -> None:
         """Raise InvalidInput, naming each one at fault, when the function would not take these parameters."""
         try:
-            self.params.model_validate(params)
+            # Strictly: the function is given them as they came, not as they could be read.
+            self.params.model_validate(params, strict=True)
         except ValidationError as error:
             faults = "; ".join(
                 f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()

@@ -59,7 +59,9 @@ def register(app: Flask, settings: Settings) -> None:
     def check() -> None:
         view = app.view_functions.get(request.endpoint or "")
         if not _host_known(request.host, known, any_address=any_address):
-            raise Forbidden(f"the Host {request.host[:120]!r} is not known here; ALLOWED_HOSTS names more")
+            # As it came: request.host is empty for a malformed one.
+            named = request.headers.get("Host", "")[:120]
+            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more")
         if _changing(request, view) and _from_elsewhere(request):
             raise Forbidden("a page of another site may not change anything here")
         if token and not getattr(view, FREE, False) and not _authorized(request, token):

@@ -18,6 +18,7 @@ from shared.queue import QUEUES
 from shared.store import Store
 from shared.web.answers import Reply, answer
 from shared.web.guard import free
+from shared.web.problems import EVERYWHERE
 
 TAG = Tag(name="service", description="How the service itself is")
 
@@ -78,7 +79,7 @@ class RedisCollector(Collector):
 
 def blueprint(store: Store) -> APIBlueprint:
     """The routes over this store."""
-    routes = APIBlueprint("health", __name__, abp_tags=[TAG])
+    routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     registry = CollectorRegistry()
     registry.register(RedisCollector(store))
 

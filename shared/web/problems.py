@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import logging
-import reprlib
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException
 
 from shared.errors import DonebitError
+from shared.web import wording
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
-LONGEST_QUOTE = 120  # characters of a refused value that an answer gives back
-
-# Stops at a depth and a length: repr itself would fall over a deeply nested value, and write a long one
-# out in full before it is cut.
-QUOTE = reprlib.Repr()
-QUOTE.maxstring = QUOTE.maxother = QUOTE.maxlong = LONGEST_QUOTE
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +24,7 @@ class Fault(BaseModel):
     """What is wrong with one field."""
 
     field: str = Field(examples=["count"])
-    detail: str = Field(examples=["Input should be greater than or equal to 1; it is 0"])
+    detail: str = Field(examples=["count is 0; it must be 1 to 10000000"])
 
 
 class Problem(BaseModel):
@@ -62,34 +57,34 @@ def documented(*statuses: HTTPStatus) -> dict[Any, Any]:
     }
 
 
+# What any route may answer, for `abp_responses`: those given to the application reach no blueprint's routes.
+EVERYWHERE = documented(
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
 def of_validation(error: ValidationError) -> Response:
     """422 for a request that is not of the documented shape, naming each value and its bound."""
-    faults = [_fault(dict(one)) for one in error.errors(include_url=False, include_context=False)]
-    detail = "; ".join(f"{fault.field}: {fault.detail}" for fault in faults[:5])
+    faults = [_fault(one) for one in error.errors(include_url=False)]
+    detail = ". ".join(fault.detail for fault in faults[:5])
     if len(faults) > 5:
-        detail += f"; and {len(faults) - 5} more"
+        detail += f". And {len(faults) - 5} more"
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, faults[:100])
 
 
-def _fault(error: dict[str, Any]) -> Fault:
-    where = ".".join(str(part) for part in error["loc"])
-    if not where:
-        return Fault(field="body", detail=_about_body(error))
-    said = f"{error['msg']}"
-    if error["type"] != "missing":
-        said += f"; it is {_quoted(error['input'])}"
-    return Fault(field=where, detail=said)
-
-
-def _about_body(error: dict[str, Any]) -> str:
-    if error["type"] == "model_type":
-        sent = _quoted(request.get_data()[:LONGEST_QUOTE])
-        return f"the body must be a JSON object, sent as application/json; it is {sent}"
-    return str(error["msg"])
-
-
-def _quoted(value: object) -> str:
-    return QUOTE.repr(value)[: LONGEST_QUOTE + 3]
+def _fault(error: ErrorDetails) -> Fault:
+    field = ".".join(str(part) for part in error["loc"])
+    if not field:
+        sent = wording.quoted(request.get_data()[: wording.LONGEST_QUOTE])
+        return Fault(
+            field="body", detail=f"the body is {sent}; it must be a JSON object, sent as application/json"
+        )
+    return Fault(field=field, detail=wording.sentence(field, error))
 
 
 def register(app: Flask) -> None:

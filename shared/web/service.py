@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request
@@ -42,14 +41,6 @@ def make_service(name: str, summary: str, settings: Settings, store: Store) -> O
         name,
         info=Info(title=name, version=VERSION, description=summary),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}} if settings.api_token else {},
-        responses=problems.documented(
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
         validation_error_model=problems.Problem,
         validation_error_callback=problems.of_validation,
         doc_prefix=DOCS,

@@ -49,7 +49,7 @@ def guarded(real_store: Store) -> Services:
 def test_a_host_that_is_not_known_is_403(real_services: Services, service: str, host: str) -> None:
     problem = problem_of(real_services.of(service).get("/health", headers={"Host": host}), 403)
 
-    assert "ALLOWED_HOSTS" in problem["detail"]
+    assert f"the Host {host!r} is not known here; ALLOWED_HOSTS" in problem["detail"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8097", "127.0.0.1:8097", "[::1]:8097"])
@@ -111,6 +111,17 @@ def test_without_the_token_it_is_401(guarded: Services, service: str, given: str
 def test_the_token_opens_and_health_is_free(guarded: Services, service: str) -> None:
     assert guarded.of(service).get("/metrics", headers=BEARER).status_code == 200
     assert guarded.of(service).get("/health").status_code == 200
+
+
+def test_event_streams_are_opened_by_the_token_alone(guarded: Services) -> None:
+    body = body_of(guarded.trigger.post("/tasks", json={"count": 1}, headers=BEARER), 202)
+    streams = [(guarded.trigger, "/events"), (guarded.done, f"/tasks/{body['task_id']}/events")]
+
+    for client, url in streams:
+        problem_of(client.get(url), 401)
+        with client.get(url, headers=BEARER) as opened:
+            assert (opened.status_code, opened.mimetype) == (200, "text/event-stream")
+            assert next(opened.iter_encoded()) == b"retry: 1000\n\n"
 
 
 def test_signing_in_opens_the_page_and_its_requests(guarded: Services) -> None:

@@ -1,0 +1,82 @@
+"""Each service against its own OpenAPI document: every route, with thousands of good and bad requests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.config import LARGEST_TASK
+from tests.servers import running, valkey_binary
+from tests.web.real import RealServices, running_services
+
+pytestmark = pytest.mark.xdist_group("schemas")
+
+# An event stream goes on for as long as its task: its first message has to do.
+EVERYWHERE = """
+max-stream-events = 1
+request-timeout = 10
+"""
+# What no schema can say: the jobs that there are, the steps of a task, the hours that are kept, the kind of
+# users an event holds. There, and only there, a request that fits the schema may be refused.
+REFUSES = """
+[[operations]]
+include-path-regex = "{paths}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+"""
+# So that not all that is asked is 404.
+USES = """
+[[operations]]
+include-path-regex = "{paths}"
+parameters = {{ "path.task_id" = "{task_id}" }}
+"""
+CONFIGURATIONS = {
+    "trigger": REFUSES.format(paths="^/tasks$"),
+    "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$")
+    + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events)$", task_id="known")
+    + USES.format(paths="/cancel$", task_id="cancelled"),
+    "distinct": REFUSES.format(paths="^/events/"),
+}
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]:
+    folder = tmp_path_factory.mktemp("schemas")
+    with (
+        running(valkey_binary(), folder) as server,
+        running_services(
+            tmp_path_factory.mktemp("services"), server.url, MAX_STEPS=str(LARGEST_TASK)
+        ) as real,
+    ):
+        yield real
+
+
+@pytest.mark.parametrize("service", CONFIGURATIONS)
+def test_the_service_is_as_its_document_says(services: RealServices, service: str, tmp_path: Path) -> None:
+    for task_id in ("known", "cancelled"):
+        services.ask("trigger", "POST", "/tasks", {"count": 100, "task_id": task_id})
+    configuration = tmp_path / "schemathesis.toml"
+    configuration.write_text(EVERYWHERE + CONFIGURATIONS[service])
+
+    # A process of its own: its plugin would bring its warnings into every test of this run.
+    command = [
+        str(Path(sys.executable).with_name("schemathesis")),
+        "--config-file",
+        str(configuration),
+        "run",
+    ]
+    options = ["--seed", "1", "--max-examples", "6", "--warnings", "off"]
+    ran = subprocess.run(
+        [*command, services.url(service, "/openapi.json"), *options],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert ran.returncode == 0, ran.stdout
+    assert " passed" in ran.stdout
