@@ -61,6 +61,7 @@ class Process:
             self._popen = self._spawn()
         except OSError as error:
             raise CannotStart(f"{self.program.name} cannot be started: {error}") from None
+        self._watcher.remember(self._popen.pid)
         self.running, self.silent = True, False
         self._started_at = time.monotonic()
         os.set_blocking(self.fileno(), False)

@@ -87,6 +87,8 @@ class Processes:
     def _turn(self) -> None:
         self._show_lines()
         self._obey()
+        if self._watcher.revive():
+            self.say("the watcher, which ends everything should this be killed, started again")
         for process in chain(*self._stages):
             self._look_after(process)
 

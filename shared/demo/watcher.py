@@ -26,7 +26,11 @@ class Watcher:
     def __init__(self) -> None:
         # The reading end stays open here as well: without a reader, a write would raise SIGPIPE.
         self._reading, self._writing = os.pipe()
-        self._process = subprocess.Popen(
+        self._groups: set[int] = set()  # what a new one has to be told, should this one die
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__))],
             stdin=self._reading,
             stdout=subprocess.DEVNULL,
@@ -42,8 +46,22 @@ class Watcher:
         """
         os.write(self._writing, b"+%d\n" % os.getpid())
 
+    def remember(self, group: int) -> None:
+        """Called by the supervisor, which outlives a watcher, for what its child has told the watcher."""
+        self._groups.add(group)
+
+    def revive(self) -> bool:
+        """Start it again if it has died; whether it had."""
+        if self._process.poll() is None:
+            return False
+        self._process = self._start()
+        for group in self._groups:
+            os.write(self._writing, b"+%d\n" % group)
+        return True
+
     def forget(self, group: int) -> None:
         """The group has ended; its number may be somebody else's from now on."""
+        self._groups.discard(group)
         os.write(self._writing, b"-%d\n" % group)
 
     def close(self) -> None:

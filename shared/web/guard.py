@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, current_app, request, session
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.config import Settings
 from shared.errors import ConfigurationError, Forbidden, Unauthorized
@@ -64,8 +65,20 @@ def register(app: Flask, settings: Settings) -> None:
             raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more")
         if _changing(request, view) and _from_elsewhere(request):
             raise Forbidden("a page of another site may not change anything here")
+        if request.content_length is None:
+            refuse_cut_body(app.config["MAX_CONTENT_LENGTH"])
         if token and not getattr(view, FREE, False) and not _authorized(request, token):
             raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
+
+
+def refuse_cut_body(most_bytes: int) -> None:
+    """Raise RequestEntityTooLarge for a body of no told length that is too long.
+
+    Werkzeug would cut it at the limit and say nothing: what is read is asked for one byte more.
+    """
+    request.max_content_length = most_bytes + 1
+    if len(request.get_data()) > most_bytes:
+        raise RequestEntityTooLarge
 
 
 def _host_known(host: str, known: set[str], *, any_address: bool) -> bool:

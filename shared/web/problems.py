@@ -6,10 +6,10 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from shared.errors import DonebitError
 from shared.web import wording
@@ -89,29 +89,37 @@ def _fault(error: ErrorDetails) -> Fault:
 
 def register(app: Flask) -> None:
     """Answer every error, foreseen or not, with a problem."""
-
-    @app.errorhandler(DonebitError)
-    def told(error: DonebitError) -> Response:
-        faults = [Fault(field=error.field, detail=error.detail)] if error.field else []
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.warning("%s %s: %s", request.method, request.path, error.detail)
-        return problem(error.status, error.detail, faults)
-
+    app.register_error_handler(DonebitError, told)
     app.register_error_handler(ValidationError, of_validation)
+    app.register_error_handler(RequestEntityTooLarge, too_large)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, unforeseen)
 
-    @app.errorhandler(HTTPException)
-    def http(error: HTTPException) -> Response:
-        if error.response is not None:
-            return app.make_response(error.response)
-        answer = problem(HTTPStatus(error.code or 500), error.description or str(error))
-        for name, value in error.get_headers():
-            if name not in ("Content-Type", "Content-Length"):
-                answer.headers[name] = value
-        return answer
 
-    @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> Response:
-        log.exception("%s %s failed", request.method, request.path, exc_info=error)
-        return problem(
-            HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service, and its log has more"
-        )
+def told(error: DonebitError) -> Response:
+    faults = [Fault(field=error.field, detail=error.detail)] if error.field else []
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("%s %s: %s", request.method, request.path, error.detail)
+    return problem(error.status, error.detail, faults)
+
+
+def too_large(_: RequestEntityTooLarge) -> Response:
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    sent = f"{request.content_length} bytes" if request.content_length else "more"
+    detail = f"the body has {sent}; at most {most} bytes are taken (MAX_BODY_BYTES)"
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+def http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return current_app.make_response(error.response)
+    answer = problem(HTTPStatus(error.code or 500), error.description or str(error))
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            answer.headers[name] = value
+    return answer
+
+
+def unforeseen(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service, and its log has more")

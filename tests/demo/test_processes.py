@@ -163,6 +163,17 @@ def test_a_killed_supervisor_leaves_nobody(run_demo: RunDemo) -> None:
     eventually(demo.is_gone, 5)
 
 
+def test_a_killed_watcher_is_started_again_and_still_leaves_nobody(run_demo: RunDemo) -> None:
+    demo = run_demo([small("app", WITH_CHILD, FOREVER)])
+    demo.wait_for("ready\n")
+    os.kill(demo.child("watcher.py"), signal.SIGKILL)
+    demo.wait_for("the watcher, which ends everything should this be killed, started again")
+
+    demo.send(signal.SIGKILL)
+
+    eventually(demo.is_gone, 5)
+
+
 def test_a_supervisor_killed_with_all_of_its_group_leaves_nobody(run_demo: RunDemo) -> None:
     demo = run_demo([small("app", WITH_CHILD, FOREVER)])
     demo.wait_for("ready\n")
