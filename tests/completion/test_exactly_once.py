@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from redis import Redis
 
@@ -9,6 +11,7 @@ from shared.completion import lifecycle
 from shared.completion.task import Order, State
 from shared.errors import InvalidInput, NotFound
 from shared.store import Store
+from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl
 
 BYTE_BORDERS = [1, 2, 6, 7, 8, 9, 15, 16, 17, 63, 64, 65]
@@ -61,3 +64,20 @@ def test_a_step_out_of_range_changes_nothing(store: Store, step: int) -> None:
         lifecycle.report(store, task_id, [0, step])
 
     assert lifecycle.look(store, task_id).task.done_steps == 0
+
+
+def test_the_last_step_is_the_end_and_the_last_progress(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task_id = start(store, 2)
+    moments = []
+
+    for step in (0, 1, 1):
+        hand_moved_clock.forward(seconds=3)
+        lifecycle.report(store, task_id, [step])
+        task = lifecycle.look(store, task_id).task
+        moments.append((task.last_progress_at, task.ended_at))
+
+    first, last = (hand_moved_clock.moment - timedelta(seconds=seconds) for seconds in (6, 3))
+    assert moments == [(first, None), (last, last), (last, last)]
+    assert task.took == timedelta(seconds=6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
 from shared import clock
 from shared.completion import fanout, healing, lifecycle
@@ -12,8 +13,8 @@ from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import HEALS, Sweep
 from shared.completion.task import Task
-from shared.store import Store
-from tests.completion.arranged import now, start, start_done
+from shared.store import Store, keys
+from tests.completion.arranged import life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox
 
@@ -134,6 +135,18 @@ def test_a_probe_goes_when_the_task_has_not_moved_for_its_stall_after(
     hand_moved_clock.forward(seconds=0.001)
 
     assert (before, probes(), probes()) == ("fine", "probe", "fine")
+
+
+def test_an_end_that_came_after_the_look_is_neither_probed_nor_given_an_open_life(
+    store: Store, client: Redis
+) -> None:
+    task = start_fanned_out(store)
+    lifecycle.cancel(store, task.id)
+
+    found = store.tasks.take_probe(task.id, now_ms=progress_ms(task) + 3_600_000, limit=HEALS)
+
+    assert found == "fine"
+    assert life_left(client, keys.record(task.id)) <= Lives().ended
 
 
 def test_progress_puts_the_probe_off(store: Store, hand_moved_clock: HandMovedClock) -> None:

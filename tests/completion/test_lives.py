@@ -140,6 +140,7 @@ def test_the_id_of_an_expired_task_can_be_started_anew(
 ) -> None:
     expired = start(store, task_id="nightly")
     lifecycle.report(store, expired.id, [0])
+    store.tasks.note_on_task(expired.id, expired.nonce, {"heals": 3, "dispatched_at": 1, "stalled_at": 1})
     if cancelled:
         lifecycle.cancel(store, expired.id)
     expire(client, expired)
@@ -148,7 +149,8 @@ def test_the_id_of_an_expired_task_can_be_started_anew(
         lifecycle.look(store, "nightly")
     anew = start(store, 5, task_id="nightly")
 
-    assert (now(store, anew).state, anew.left) == (State.RUNNING, 5)
+    assert (anew.state, anew.left, anew.heals) == (State.RUNNING, 5, 0)
+    assert now(store, anew) == anew
     assert anew.nonce != expired.nonce
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from redis import Redis
 
 from shared.completion import lifecycle
-from shared.completion.task import Order, State
+from shared.completion.task import Order, State, Task
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.store import Store, keys
 from tests.completion.arranged import now, start, start_done
@@ -49,10 +51,11 @@ def test_a_done_task_asked_for_again_is_still_done(store: Store) -> None:
     assert (again.fresh, again.task.state) == (False, State.DONE)
 
 
+@pytest.mark.parametrize("begin", [start, start_done], ids=["running", "done"])
 def test_of_two_starts_that_both_found_nothing_the_second_agrees_with_the_first(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, begin: Callable[..., Task]
 ) -> None:
-    first = start(store, 3, task_id="t-1")
+    first = begin(store, 3, task_id="t-1")
     monkeypatch.setattr(lifecycle, "_find", lambda *_: None)
 
     again = lifecycle.start(store, Order(3), task_id="t-1", max_steps=3)

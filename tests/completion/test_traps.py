@@ -53,6 +53,7 @@ def test_a_task_without_its_bitmap_is_unknown_and_not_done(
         asked(store, task)
 
     assert client.exists(keys.bitmap(task.id)) == 0
+    assert client.hget(keys.record(task.id), "state") == b"running"
 
 
 @pytest.mark.parametrize("steps", [{"steps": [0]}, {"ranges": [(0, 3)]}])
