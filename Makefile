@@ -18,7 +18,7 @@ demo: ## set everything up and run it; Ctrl-C ends it
 
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/demo/install.py dev
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 check: ## format, lint and types
 	@$(PYTHON) shared/demo/install.py dev

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag
 
 from shared.activity.periods import Granularity
-from shared.activity.users import LARGEST_ID, LONGEST_TEXT
+from shared.activity.users import LARGEST_ID, LONGEST_TEXT, Kind
 from shared.web.models import Integer, Name, Request
 
 MOST_USERS = 1_000_000
@@ -37,16 +37,22 @@ UserId = Annotated[Integer, Field(ge=0, le=LARGEST_ID)]
 
 
 def _one_kind(users: Any) -> Any:
-    # Told here in one sentence; a union of two lists would tell of every element twice.
+    # Told here in one sentence; of a list that begins as one kind every other element would be told.
     if isinstance(users, list) and len({isinstance(user, str) for user in users}) > 1:
         raise ValueError("Input should hold integers or texts, not both")
     return users
 
 
+def _kind(users: Any) -> Kind:
+    # A plain union would tell of every bad element twice, once for each kind.
+    return Kind.TEXTS if isinstance(users, list) and users and isinstance(users[0], str) else Kind.INTEGERS
+
+
 TextId = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 Size = Field(min_length=1, max_length=MOST_USERS)
 Users = Annotated[
-    Annotated[list[UserId], Size] | Annotated[list[TextId], Size],
+    Annotated[list[UserId], Size, Tag(Kind.INTEGERS)] | Annotated[list[TextId], Size, Tag(Kind.TEXTS)],
+    Discriminator(_kind),
     BeforeValidator(_one_kind),
     Field(examples=[[7, 8, 8]]),
 ]

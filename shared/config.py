@@ -6,14 +6,25 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, PositiveInt, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 
+
+def _seconds(value: object) -> object:
+    # Left to itself, pydantic takes numbers as seconds but a text, as all of the environment is, as ISO 8601.
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"Input should be a number of seconds; it is {value!r}") from None
+
+
 Names = Annotated[tuple[str, ...], NoDecode]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Duration = Annotated[timedelta, Field(gt=timedelta(0))]
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 # One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
 LARGEST_TASK = 100_000_000

@@ -13,6 +13,8 @@ from shared.store.client import connect
 from shared.store.store import WORKER_PATIENCE
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
+pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack"]
+
 REDIS_8 = redis_binary()
 SERVERS = ["fakeredis", "valkey"] + (["redis"] if REDIS_8 else [])
 

@@ -45,6 +45,13 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     def events() -> ResponseReturnValue:
         return feed.stream(OVERVIEW)
 
+    add_sign_in(routes, settings)
+    return routes
+
+
+def add_sign_in(routes: Blueprint, settings: Settings) -> None:
+    """The page's own way in, for browsers cannot be told to send a header."""
+
     @routes.get("/sign-in")
     @free
     def sign_in() -> ResponseReturnValue:
@@ -54,12 +61,12 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     @free
     def check_token() -> ResponseReturnValue:
         given, token = request.form.get("token", ""), settings.api_token
-        if token and not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+        if not token:  # nothing to sign in to, and no key to sign a cookie with
+            return redirect("/")
+        if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
             return render_template("sign_in.html", refused=True), 401
         session[SIGNED_IN] = True
         return redirect("/")
-
-    return routes
 
 
 def overview(store: Store) -> Message:

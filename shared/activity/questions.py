@@ -15,9 +15,12 @@ from shared.store.activity import SEGMENT_BITS
 
 
 def period_of_question(granularity: Granularity, at: datetime, now: datetime) -> Period:
-    """The period asked about. Raises InvalidInput for one past its retention."""
-    period = period_at(granularity, at)
-    check_retention(period, now, "at")
+    """The period asked about. Raises InvalidInput for one past its retention, or past the calendar."""
+    try:
+        period = period_at(granularity, at)
+        check_retention(period, now, "at")
+    except OverflowError:  # the end of its period, or of its retention, is beyond the year 9999
+        raise InvalidInput(f"at is {at.isoformat()}; it must be years before 10000", field="at") from None
     return period
 
 

@@ -89,7 +89,14 @@ def _from_elsewhere(asked: Request) -> bool:
         return site == "cross-site"
     # Browsers leave it out over plain HTTP to other machines, but name the page's origin.
     origin = asked.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != asked.host
+    return origin is not None and _netloc(origin) != asked.host
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # "http://[": no browser sends it, and it is nobody's own
+        return ""
 
 
 def _authorized(asked: Request, token: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import reprlib
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,11 @@ from shared.errors import DonebitError
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
 LONGEST_QUOTE = 120  # characters of a refused value that an answer gives back
+
+# Stops at a depth and a length: repr itself would fall over a deeply nested value, and write a long one
+# out in full before it is cut.
+QUOTE = reprlib.Repr()
+QUOTE.maxstring = QUOTE.maxother = QUOTE.maxlong = LONGEST_QUOTE
 
 log = logging.getLogger(__name__)
 
@@ -77,15 +83,13 @@ def _fault(error: dict[str, Any]) -> Fault:
 
 def _about_body(error: dict[str, Any]) -> str:
     if error["type"] == "model_type":
-        return (
-            f"the body must be a JSON object, sent as application/json; it is {_quoted(request.get_data())}"
-        )
+        sent = _quoted(request.get_data()[:LONGEST_QUOTE])
+        return f"the body must be a JSON object, sent as application/json; it is {sent}"
     return str(error["msg"])
 
 
 def _quoted(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
+    return QUOTE.repr(value)[: LONGEST_QUOTE + 3]
 
 
 def register(app: Flask) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from http import HTTPStatus
+from typing import Any
 
 from flask import Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 
 from shared.config import Settings
@@ -19,6 +21,19 @@ POLICY = (
     "default-src 'none'; script-src 'self'{inline}; style-src 'self'{inline}; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+class Json(DefaultJSONProvider):
+    """Flask's own JSON, except that a body nested beyond Python's stack is a bad body, not a fault."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """As json.loads. Raises ValueError for what is no JSON, or nested too deeply."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 def make_service(name: str, summary: str, settings: Settings, store: Store) -> OpenAPI:
@@ -40,12 +55,14 @@ def make_service(name: str, summary: str, settings: Settings, store: Store) -> O
         doc_prefix=DOCS,
     )
     app.url_map.strict_slashes = False
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
     app.config["SESSION_COOKIE_HTTPONLY"] = True
     if settings.api_token:
         app.secret_key = _cookie_key(settings.api_token.get_secret_value())
+    if app.has_static_folder:  # the sign-in page is drawn with them
+        guard.free(app.view_functions["static"])
     guard.register(app, settings)
     problems.register(app)
     app.register_api(health.blueprint(store))

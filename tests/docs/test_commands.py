@@ -16,8 +16,6 @@ from tests.docs.examples import blocks, examples, files
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
 
-pytestmark = pytest.mark.xdist_group("documents")
-
 README = REPOSITORY / "README.md"
 DOCUMENTS = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
 PORTS = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")

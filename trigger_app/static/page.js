@@ -59,6 +59,13 @@ for (const form of document.querySelectorAll("form[data-post]")) {
   });
 }
 
-const stream = new EventSource("/events");
-stream.onmessage = (event) => draw(JSON.parse(event.data));
-stream.onerror = () => notice("The connection is lost; the numbers are those of before. Trying again.");
+function listen() {
+  const stream = new EventSource("/events");
+  stream.onmessage = (event) => draw(JSON.parse(event.data));
+  stream.onerror = () => notice("The connection is lost; the numbers are those of before. Trying again.");
+  // A page that was left is kept for the way back, and its stream with it; six of those are all that a
+  // browser opens to one service, and the next page would wait a minute for them.
+  addEventListener("pagehide", () => stream.close(), { once: true });
+}
+
+addEventListener("pageshow", listen);

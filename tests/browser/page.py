@@ -1,0 +1,78 @@
+"""The page as a person sees it: forms, bars, figures, and what the browser complains of."""
+
+from __future__ import annotations
+
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.command import Command
+from selenium.webdriver.remote.webelement import WebElement
+
+from tests.started import eventually
+
+
+class Page:
+    def __init__(self, browser: Chrome, address: str) -> None:
+        self.browser = browser
+        self.address = address
+
+    def open(self, path: str = "/") -> None:
+        self.browser.get(self.address + path)
+
+    def find(self, selector: str) -> WebElement:
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str) -> str:
+        """What is to be read there now; empty where there is nothing, or nothing is shown."""
+        for _ in range(3):
+            try:
+                found = self.browser.find_elements(By.CSS_SELECTOR, selector)
+                return found[0].text if found else ""
+            except StaleElementReferenceException:  # the row was drawn anew in between
+                continue
+        return ""
+
+    def fill(self, form: str, **values: object) -> None:
+        for name, value in values.items():
+            field = self.find(f"form[action='/trigger/{form}'] [name={name}]")
+            field.clear()
+            field.send_keys(str(value))
+
+    def submit(self, form: str) -> None:
+        self.find(f"form[action='/trigger/{form}'] button").click()
+
+    def said(self, form: str) -> str:
+        """What the page tells below this form."""
+        return self.text(f"form[action='/trigger/{form}'] ~ .said")
+
+    def started(self, form: str) -> str:
+        """The id of the task that this form has just started."""
+        eventually(lambda: self.said(form), what="the page says nothing")
+        words = self.said(form).split()
+        assert (words[0], words[2:]) == ("Task", ["is", "started."])
+        return words[1]
+
+    def state(self, task_id: str) -> str:
+        return self.text(f"#tasks li[data-id='{task_id}'] .state")
+
+    def bar(self, task_id: str) -> int:
+        """How far its bar is, in steps; 0 where there is none."""
+        script = "return document.querySelector(`#tasks li[data-id='${arguments[0]}'] progress`)?.value ?? 0"
+        return int(self.browser.execute_script(script, task_id))
+
+    def mark(self) -> None:
+        """Leave something in the window that a reload would lose."""
+        self.browser.execute_script("window.unloaded = 'not yet'")
+
+    def was_reloaded(self) -> bool:
+        return bool(self.browser.execute_script("return window.unloaded !== 'not yet'"))
+
+    def complaints(self) -> list[str]:
+        """The warnings and errors of the browser's console since the last look."""
+        logged = self.browser.execute(Command.GET_LOG, {"type": "browser"})["value"]
+        return [str(entry["message"]) for entry in logged if entry["level"] in ("WARNING", "SEVERE")]
+
+    def overflow_px(self) -> int:
+        """By how much the page is wider than its window."""
+        script = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
+        return int(self.browser.execute_script(script))

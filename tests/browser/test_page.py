@@ -1,0 +1,160 @@
+"""The first page in a real browser: it starts tasks, and it moves by itself."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from selenium.webdriver import Keys
+
+from tests.browser.page import Page
+from tests.stack import DONE_SECONDS, Stack, ask
+from tests.started import eventually
+
+
+def test_a_task_started_with_the_form_moves_to_its_end_without_a_reload(page: Page) -> None:
+    page.mark()
+    page.fill("done", count=60, sleep_ms=150)
+
+    page.submit("done")
+
+    task_id = page.started("done")
+    eventually(lambda: 0 < page.bar(task_id) < 60, what="the bar did not move, or jumped")
+    eventually(lambda: page.state(task_id) == "done", DONE_SECONDS)
+    assert page.text(f"#tasks li[data-id='{task_id}'] .steps") == "60 of 60"
+    assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+def test_the_distinct_count_moves_after_simulated_visits(page: Page, stack: Stack) -> None:
+    ask("DELETE", f"{stack.distinct}/distinct")
+    eventually(lambda: page.text("#distinct") == "0", what="the page still shows the old count")
+    page.mark()
+    page.fill("distinct", count=20)
+
+    page.submit("distinct")
+
+    task_id = page.started("distinct")
+    eventually(lambda: page.state(task_id) == "done", DONE_SECONDS)
+    distinct = ask("GET", f"{stack.distinct}/distinct").said["distinct"]
+    assert 5 <= distinct <= 20
+    eventually(lambda: page.text("#distinct") == page.text("#today") == str(distinct))
+    assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+def test_enter_starts_a_task_and_the_fields_follow_one_another(page: Page) -> None:
+    page.fill("done", count=7)
+    page.find("[name=count]").send_keys(Keys.TAB)
+
+    focused = page.browser.switch_to.active_element
+    assert focused.get_attribute("name") == "sleep_ms"
+    focused.send_keys(Keys.HOME, Keys.DELETE * 9, "0", Keys.ENTER)
+
+    task_id = page.started("done")
+    eventually(lambda: page.state(task_id) == "done", DONE_SECONDS)
+    assert page.text(f"#tasks li[data-id='{task_id}'] .steps") == "7 of 7"
+
+
+def test_a_count_that_is_refused_is_told_on_the_page(page: Page) -> None:
+    page.browser.execute_script("document.querySelector('form[data-post]').noValidate = true")
+    page.fill("done", count=99_999_999)
+
+    page.submit("done")
+
+    eventually(lambda: page.said("done"), what="the page says nothing")
+    assert page.said("done") == "count is 99999999; it must be 1 to 10000000"
+    assert all("422" in complaint for complaint in page.complaints())  # the browser's own word of it
+
+
+def test_the_browser_itself_holds_a_count_to_its_bounds(page: Page) -> None:
+    page.fill("done", count=0)
+
+    page.submit("done")
+
+    assert page.find("form[action='/trigger/done'] [name=count]:invalid").get_attribute("value") == "0"
+    assert page.said("done") == ""
+
+
+def test_a_notice_shows_while_redis_is_away_and_goes_when_it_is_back(page: Page, stack: Stack) -> None:
+    page.mark()
+    assert page.text("#notice") == ""
+
+    stack.server.end()
+
+    eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+    assert "stale" in str(page.find("body").get_attribute("class"))
+    stack.server.start()
+    eventually(lambda: page.text("#notice") == "", what="the notice stays")
+    assert "stale" not in str(page.find("body").get_attribute("class"))
+    assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+def test_a_page_opened_while_redis_is_away_says_so_and_comes_to_life(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(10, 0)
+    stack.await_told(task_id)
+    stack.server.end()
+
+    page.open()
+
+    eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+    stack.server.start()
+    eventually(lambda: page.state(task_id) == "done", what="the page stays as it was")
+    eventually(lambda: page.text("#notice") == "", what="the notice stays")
+
+
+def test_the_page_shows_its_tasks_without_any_script(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(10, 0)
+    stack.await_told(task_id)
+    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.open()
+
+        assert page.state(task_id) == "done"
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, stack: Stack) -> None:
+    stack.create(10_000_000, task_id="a-name-of-one-hundred-characters-" + 66 * "x", label="y" * 100)
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 3, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    try:
+        page.open()
+
+        eventually(lambda: page.text("#tasks .id").startswith("a-name"), what="the task is not shown")
+        assert page.browser.execute_script("return window.innerWidth") == 390
+        assert page.overflow_px() == 0
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_the_page_loads_from_nowhere_but_its_own_service(page: Page) -> None:
+    script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+
+    loaded = page.browser.execute_script(script)
+
+    assert loaded
+    assert all(str(name).startswith(page.address) for name in loaded)
+
+
+def test_pages_that_were_left_take_no_connection_from_the_next_one(page: Page, stack: Stack) -> None:
+    for _ in range(8):  # a browser opens six to one service
+        page.browser.get("about:blank")
+        page.open()
+        task_id = stack.create(3)
+        eventually(partial(is_shown, page, task_id), what="the page is not live")
+
+
+def is_shown(page: Page, task_id: str) -> bool:
+    return page.state(task_id) == "running"
+
+
+def test_a_page_that_is_gone_back_to_is_live_again(page: Page, stack: Stack) -> None:
+    page.browser.get("about:blank")
+    page.browser.back()
+
+    task_id = stack.trigger_done(10, 0)
+
+    eventually(lambda: page.state(task_id) == "done", what="the page stays as it was")
+    assert page.complaints() == []

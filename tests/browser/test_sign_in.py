@@ -1,0 +1,69 @@
+"""The page of a service with an API_TOKEN: a browser signs in once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver import Keys
+
+from shared.demo.ports import free_server_port
+from tests.browser.page import Page
+from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
+from tests.started import eventually
+
+TOKEN = "a token of the tests"
+
+
+@pytest.fixture(scope="module")
+def guarded(running_stack: Stack) -> Iterator[str]:
+    """The address of a trigger_app that asks for a token."""
+    port = free_server_port()
+    command = next(program.argv for program in running_stack.programs() if program.name == "trigger")
+    started = running_stack.started("guarded", command, TRIGGER_PORT=str(port), API_TOKEN=TOKEN)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: ask("GET", f"{address}/health").status == 200, START_SECONDS)
+        yield address
+    finally:
+        started.end()
+
+
+def sign_in(page: Page, token: str) -> None:
+    page.find("[name=token]").send_keys(token, Keys.ENTER)
+
+
+@pytest.mark.usefixtures("stack")
+def test_whoever_signs_in_has_the_page_live(page: Page, guarded: str) -> None:
+    page.address = guarded
+    page.open()
+    assert page.browser.current_url == f"{guarded}/sign-in"
+
+    sign_in(page, TOKEN)
+
+    eventually(lambda: page.browser.current_url == f"{guarded}/", what="the token is not taken")
+    page.fill("done", count=20, sleep_ms=50)
+    page.submit("done")
+    task_id = page.started("done")
+    eventually(lambda: page.state(task_id) == "done", DONE_SECONDS, what="the page does not move")
+    assert page.complaints() == []
+
+
+def test_a_wrong_token_is_told_and_opens_nothing(page: Page, guarded: str) -> None:
+    page.address = guarded
+    page.open()
+
+    sign_in(page, "another")
+
+    eventually(lambda: page.text("#refused") == "That is not the token.")
+    page.open()
+    assert page.browser.current_url == f"{guarded}/sign-in"
+
+
+def test_without_the_token_nothing_but_the_sign_in_is_answered(guarded: str) -> None:
+    asked = [
+        ask(method, guarded + path).status
+        for method, path in (("POST", "/trigger/done?count=1"), ("GET", "/events"), ("GET", "/metrics"))
+    ]
+
+    assert asked == [401, 401, 401]

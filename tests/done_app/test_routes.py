@@ -1,0 +1,96 @@
+"""done_app answers as its surface says."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.store import Store
+from tests.web.services import Services, body_of, problem_of
+
+
+@pytest.fixture
+def services(store: Store) -> Services:
+    return Services(store)
+
+
+def bits(count: int, *steps: int) -> bytes:
+    """The bitmap of a task of `count` steps, end marker included."""
+    size = count // 8 + 1
+    return sum(1 << (size * 8 - 1 - bit) for bit in (*steps, count)).to_bytes(size, "big")
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 8, 9, 15, 16, 17])
+def test_the_bitmap_is_the_bits_as_they_stand_and_the_same_bytes_after_the_end(
+    services: Services, count: int
+) -> None:
+    task_id = services.start(count)
+
+    before = services.done.get(f"/tasks/{task_id}/bitmap")
+    services.done.post(f"/tasks/{task_id}/steps", json={"ranges": [[0, count]]})
+    after = services.done.get(f"/tasks/{task_id}/bitmap")
+
+    assert before.content_type == "application/octet-stream"
+    assert before.data == bits(count)
+    assert after.data == bits(count, *range(count))
+
+
+def test_a_step_is_fresh_once_and_the_last_one_completes_the_task(services: Services) -> None:
+    task_id = services.start(2)
+
+    first = body_of(services.done.put(f"/tasks/{task_id}/steps/0"))
+    again = body_of(services.done.get(f"/done/?taskId={task_id}&stepNumber=0"))
+    last = body_of(services.done.post(f"/done?taskId={task_id}&stepNumber=1"))
+
+    assert first == {
+        "task_id": task_id,
+        "fresh": True,
+        "completed_task": False,
+        "state": "running",
+        "done_steps": 1,
+        "count": 2,
+    }
+    assert (again["fresh"], again["completed_task"]) == (False, False)
+    assert (last["fresh"], last["completed_task"], last["state"]) == (True, True, "done")
+
+
+def test_the_same_idempotency_key_gets_the_same_answer(services: Services) -> None:
+    task_id = services.start(1)
+    key = {"Idempotency-Key": "once"}
+
+    answers = [body_of(services.done.put(f"/tasks/{task_id}/steps/0", headers=key)) for _ in range(2)]
+
+    assert answers[0] == answers[1]
+    assert answers[1]["completed_task"]
+
+
+def test_missing_ranges_come_in_pages(services: Services) -> None:
+    task_id = services.start(9)
+    services.done.post(f"/tasks/{task_id}/steps", json={"steps": [1, 3, 5]})
+
+    first = body_of(services.done.get(f"/tasks/{task_id}/missing?limit=2"))
+    second = body_of(services.done.get(f"/tasks/{task_id}/missing?limit=2&after={first['next']}"))
+
+    assert (first["missing_steps"], first["ranges"]) == (6, [[0, 1], [2, 3]])
+    assert (second["ranges"], second["next"]) == ([[4, 5], [6, 9]], None)
+
+
+def test_tasks_are_listed_newest_first_in_pages_by_label_and_state(services: Services) -> None:
+    ids = [services.start(1, label="mine") for _ in range(3)]
+    services.start(1)
+    services.done.put(f"/tasks/{ids[0]}/steps/0")
+
+    first = body_of(services.done.get("/tasks?label=mine&limit=2"))
+    second = body_of(services.done.get(f"/tasks?label=mine&limit=2&cursor={first['next']}"))
+    done = body_of(services.done.get("/tasks?state=done"))
+
+    assert [task["task_id"] for task in first["tasks"] + second["tasks"]] == ids[::-1]
+    assert [task["task_id"] for task in done["tasks"]] == ids[:1]
+
+
+def test_a_task_is_cancelled_once_and_forgotten_once(services: Services) -> None:
+    task_id = services.start(2)
+
+    assert body_of(services.done.post(f"/tasks/{task_id}/cancel"))["state"] == "cancelled"
+    problem_of(services.done.post(f"/tasks/{task_id}/cancel"), 409)
+    assert services.done.delete(f"/tasks/{task_id}").status_code == 204
+    problem_of(services.done.delete(f"/tasks/{task_id}"), 404)

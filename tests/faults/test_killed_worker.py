@@ -1,0 +1,81 @@
+"""Whatever is killed, and when: the task gets done, and its end is told under one id."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from shared.completion import lifecycle
+from shared.completion.task import Order
+from tests.stack import Stack
+
+NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
+
+
+def pool(stack: Stack) -> set[int]:
+    """The processes that the worker runs its messages in."""
+    return stack.worker.family() - {stack.worker.process.pid}
+
+
+def test_a_pool_process_killed_at_its_steps_costs_none_of_them(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "pause_ms": 20}
+    task_id = stack.create(400, job="note", params=params, batch=50, stall_after=NEVER)
+    stack.await_progress(task_id, 20)
+    killed = pool(stack)
+
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+
+    stack.await_told(task_id)  # with nothing sent again: each message is kept until its work is done
+    assert not killed & pool(stack)
+    assert {int(file.name) for file in tmp_path.iterdir()} == set(range(400))
+    assert set(stack.told(task_id)) == {f"{task_id}.1.done"}
+
+
+def test_a_worker_killed_at_its_steps_and_started_again_finishes_the_task(stack: Stack) -> None:
+    task_id = stack.create(400, job="demo", params={"sleep_ms": 40}, batch=50)
+    stack.await_progress(task_id, 20)
+
+    stack.kill_worker()
+    left = stack.task(task_id).left
+    stack.start()
+
+    stack.await_told(task_id, swept=True)  # the broker would take an hour
+    assert 0 < left < 400
+    assert f"task {task_id} had not moved: its" in stack.log
+    assert set(stack.told(task_id)) == {f"{task_id}.1.done"}
+
+
+def test_an_end_that_was_claimed_and_never_told_is_told_by_the_sweep(stack: Stack) -> None:
+    task = lifecycle.start(stack.store, Order(3, "demo"), max_steps=3).task
+
+    claimed = lifecycle.report(stack.store, task.id, ranges=[(0, 3)])  # and here its worker dies
+
+    assert claimed.completed_task
+    stack.await_told(task.id, swept=True)
+    assert set(stack.told(task.id)) == {f"{task.id}.1.done"}
+
+
+def test_a_task_whose_fan_out_was_lost_is_fanned_out_by_the_sweep(stack: Stack) -> None:
+    task = lifecycle.start(stack.store, Order(3, "demo", {"sleep_ms": 0}), max_steps=3).task
+
+    stack.await_told(task.id)
+
+    assert f"task {task.id} was never fanned out: it is now" in stack.log
+
+
+def test_a_worker_told_to_end_does_so_soon_and_loses_nothing(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "pause_ms": 10}
+    task_id = stack.create(600, job="note", params=params, batch=100, stall_after=NEVER)
+    stack.await_progress(task_id, 20)
+    ended = stack.worker
+
+    ended.send(signal.SIGTERM)
+
+    assert ended.exit_code(10) == 0
+    assert ended.is_gone()
+    assert stack.task(task_id).left > 0
+    stack.start()
+    stack.await_told(task_id)  # with nothing sent again, each message left was still there
+    assert {file.read_text() for file in tmp_path.iterdir()} == {"run\n"}

@@ -1,0 +1,169 @@
+"""A real worker takes tasks from their start to the word of their end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from shared.completion import lifecycle
+from shared.completion.fanout import Slice
+from shared.completion.task import Order, Task
+from shared.jobs.builtin import visitor
+from tests.stack import Stack, ask
+from tests.started import eventually
+
+
+def runs(folder: Path) -> dict[int, int]:
+    """How often each step has run that the job `note` was given."""
+    return {int(file.name): file.read_text().count("run") for file in folder.iterdir()}
+
+
+def start_note(stack: Stack, task_id: str, folder: Path) -> Task:
+    """A task of ten steps that nobody has been told of."""
+    order = Order(10, "note", {"folder": str(folder)})
+    return lifecycle.start(stack.store, order, task_id=task_id, max_steps=100).task
+
+
+def test_each_step_of_a_small_task_has_its_line_in_the_log(stack: Stack) -> None:
+    task_id = stack.trigger_done(10, 20)
+
+    stack.await_told(task_id)
+
+    line = re.compile(rf"step (\d+) of task {task_id} is done \((\d+)/10\)")
+    found = [line.fullmatch(text) for text in stack.log_of(task_id)]
+    steps, progress = zip(*[(int(one[1]), int(one[2])) for one in found if one], strict=True)
+    assert sorted(steps) == list(range(10))
+    assert sorted(progress) == list(range(1, 11))
+
+
+def test_the_end_is_told_once_with_its_size_its_time_and_its_id(stack: Stack) -> None:
+    task_id = stack.trigger_done(10, 20)
+
+    stack.await_told(task_id)
+    stack.await_quiet()
+
+    end = rf"task {task_id} is done: 10 steps in \d+\.\d s \[{task_id}\.1\.done\]"
+    assert len([line for line in stack.log_of(task_id) if re.fullmatch(end, line)]) == 1
+    eventually(lambda: stack.answer(task_id)["announced_at"], what="the end is not recorded as told")
+
+
+def test_many_steps_travel_in_slices_and_each_runs_once(stack: Stack) -> None:
+    task_id = stack.trigger_done(10_000, 0)
+
+    stack.await_told(task_id)
+
+    lines = "\n".join(stack.log_of(task_id))
+    assert "is fanned out: 10000 steps in 250 messages" in lines
+    slices = [(int(a), int(b)) for a, b in re.findall(r"steps (\d+)-(\d+) of task \S+ are done", lines)]
+    assert sorted(step for first, last in slices for step in range(first, last + 1)) == list(range(10_000))
+    assert stack.told(task_id) == [f"{task_id}.1.done"]
+
+
+def test_visits_are_counted_exactly(stack: Stack) -> None:
+    assert ask("DELETE", f"{stack.distinct}/distinct").said == {"distinct": 0}
+
+    task_id = str(ask("POST", f"{stack.trigger}/trigger/distinct?count=60").said["task_id"])
+
+    stack.await_told(task_id)
+    seed = stack.task(task_id).order.params["seed"]
+    users = {visitor(seed, step) for step in range(60)}
+    assert ask("GET", f"{stack.distinct}/distinct").said == {"distinct": len(users)}
+    assert all(is_present(stack, user) for user in users)
+
+
+def is_present(stack: Stack, user: int) -> bool:
+    return bool(ask("GET", f"{stack.distinct}/events/distinct/users/{user}").said["present"])
+
+
+def test_a_job_of_the_users_own_module_runs_once_a_step(stack: Stack, tmp_path: Path) -> None:
+    task_id = stack.create(30, job="note", params={"folder": str(tmp_path)}, batch=7, label="mine")
+
+    stack.await_told(task_id)
+
+    assert runs(tmp_path) == dict.fromkeys(range(30), 1)
+    assert stack.answer(task_id)["label"] == "mine"
+
+
+def test_parameters_that_the_users_job_does_not_take_are_refused(stack: Stack) -> None:
+    answer = ask("POST", f"{stack.trigger}/tasks", {"count": 3, "job": "note", "params": {"pause_ms": 1}})
+
+    assert answer.status == 422
+    assert answer.said["detail"] == "params of job note: folder: Field required"
+
+
+def test_steps_that_raise_are_run_again_and_the_task_gets_done(stack: Stack, tmp_path: Path) -> None:
+    task_id = stack.create(6, job="hesitant", params={"folder": str(tmp_path)}, batch=3)
+
+    stack.await_told(task_id, swept=True)
+
+    assert runs(tmp_path) == dict.fromkeys(range(6), 2)
+    assert f"step 5 of task {task_id} raised; it is run again later" in stack.log
+    assert "is not in the mood" in stack.log
+    assert stack.told(task_id) == [f"{task_id}.1.done"]
+
+
+def test_a_cancelled_task_stops(stack: Stack) -> None:
+    task_id = stack.create_endless()
+    stack.await_progress(task_id)
+
+    answer = ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
+
+    stack.await_quiet()  # all that was sent would take an hour
+    assert answer.said["state"] == "cancelled"
+    assert re.search(rf"task {task_id} is cancelled: \d+ of 100000 steps in \d+\.\d s", stack.log)
+    assert stack.told(task_id) == [f"{task_id}.1.cancelled"]
+
+
+def test_a_task_deleted_while_it_runs_stops_and_stays_deleted(stack: Stack) -> None:
+    task_id = stack.create_endless()
+    stack.await_progress(task_id)
+    before = len(stack.log)
+
+    assert ask("DELETE", f"{stack.done}/tasks/{task_id}").status == 204
+
+    stack.await_quiet()
+    assert ask("GET", f"{stack.done}/tasks/{task_id}").status == 404
+    assert stack.server.client.keys(f"done:*{task_id}*") == []
+    assert "Traceback" not in stack.log[before:] + stack.worker.err
+    stack.await_told(stack.trigger_done(10, 0))
+
+
+def test_messages_of_an_earlier_task_under_the_same_id_run_nothing(stack: Stack, tmp_path: Path) -> None:
+    old = start_note(stack, "again", tmp_path)
+    lifecycle.delete(stack.store, "again")
+    new = start_note(stack, "again", tmp_path)
+
+    stack.outbox.dispatch(old)
+    stack.outbox.run_steps(old, Slice(0, 10))
+    stack.await_quiet()
+
+    assert old.order == new.order
+    assert runs(tmp_path) == {}
+    assert stack.task("again").done_steps == 0
+
+
+def test_messages_delivered_twice_change_nothing(stack: Stack, tmp_path: Path) -> None:
+    task = start_note(stack, "twice", tmp_path)
+    stack.outbox.run_steps(task, Slice(0, 9))
+    stack.await_progress("twice", 9)
+
+    stack.outbox.run_steps(task, Slice(0, 9))
+    stack.outbox.run_steps(task, Slice(5, 10))
+    stack.await_told("twice")
+    for _ in range(3):
+        stack.outbox.announce("twice")
+        stack.outbox.dispatch(task)
+    stack.await_quiet()
+
+    assert runs(tmp_path) == dict.fromkeys(range(10), 1)
+    assert stack.told("twice") == ["twice.1.done"]
+
+
+def test_a_small_task_is_done_beside_a_large_one_and_not_after_it(stack: Stack) -> None:
+    large = stack.trigger_done(100_000, 50)
+    stack.await_progress(large)
+
+    small = stack.trigger_done(10, 10)
+
+    stack.await_told(small)
+    assert stack.task(large).left > 90_000

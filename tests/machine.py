@@ -1,0 +1,73 @@
+"""What some tests need of the machine: where it is missing they are not run, and that is said aloud.
+
+A test is chosen by the fixture it uses, so none can forget to say what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.started import PROCESSES
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What the machine must have, and the fixtures that cannot do without it."""
+
+    name: str
+    fixtures: frozenset[str]
+    met: bool
+    advice: str
+
+
+def needs() -> tuple[Need, ...]:
+    return (
+        Need(
+            "browser",
+            frozenset({"browser"}),
+            bool(shutil.which("chromium") and shutil.which("chromedriver")),
+            "no chromium with chromedriver on the PATH: apt-get install chromium chromium-driver",
+        ),
+        Need(
+            "process",
+            frozenset({"start", "demo", "stack"}),
+            (PROCESSES / "self" / "cwd").exists(),
+            "who is left of what was started is looked up in /proc, which this system does not have",
+        ),
+    )
+
+
+def unmet() -> list[Need]:
+    return [need for need in needs() if not need.met]
+
+
+def pytest_configure() -> None:
+    """Where everything shall be tested, a machine that cannot is a failure."""
+    if os.environ.get("CI") and (lacking := unmet()):
+        advice = "; ".join(need.advice for need in lacking)
+        raise pytest.UsageError(f"CI is set, which allows no test to be left out, and {advice}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run here."""
+    beyond = frozenset().union(*(need.fixtures for need in unmet()))
+    left_out = [item for item in items if beyond.intersection(fixtures_of(item))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def fixtures_of(item: pytest.Item) -> Sequence[str]:
+    return getattr(item, "fixturenames", ())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The last lines that a person reads."""
+    for need in unmet():
+        line = f"THE {need.name.upper()} TESTS WERE NOT RUN: {need.advice}"
+        terminalreporter.write_line(line, red=True, bold=True)

@@ -1,0 +1,45 @@
+"""Which tests share a process of pytest-xdist, and which begin first: `make test` runs two at once.
+
+(xdist's own marks for that have no effect with pytest 9.2, which lost the attribute that they are kept in.)
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+# All of Donebit is started once for them, and mended after each.
+ON_ONE_STACK = {"integration", "faults", "browser"}
+# The longest, longest first: whatever begins last is what one process waits for.
+FIRST = ["stack", "tests/demo/test_make_demo.py", "tests/docs/test_commands.py", "tests/web/test_outage.py"]
+
+
+def scope_of(test: str) -> str:
+    """The tests of a file stay together, in their order; those on the stack do too."""
+    file = PurePath(test.partition("::")[0])
+    return "stack" if file.parts[1] in ON_ONE_STACK else str(file)
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library leaves it untyped
+    """Hands out the tests of a scope at once."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # it would begin with the file of the most tests
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; the rest as they are."""
+    ranks = {scope: rank for rank, scope in enumerate(FIRST)}
+    items.sort(key=lambda item: ranks.get(scope_of(item.nodeid), len(FIRST)))

@@ -1,0 +1,42 @@
+"""trigger_app answers as its surface says."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.store import Store
+from tests.web.services import ELSEWHERE, Services, body_of, problem_of
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("path", "job"), [("done", "demo"), ("distinct", "visit")])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_examples_two_lines_start_a_task(
+    real_store: Store, method: str, path: str, job: str, slash: str
+) -> None:
+    services = Services(real_store)
+
+    body = body_of(services.trigger.open(f"/trigger/{path}{slash}?count=10", method=method), 202)
+
+    task = body_of(services.done.get(f"/tasks/{body['task_id']}"))
+    assert (body["count"], body["job"], body["state"], body["queued"]) == (10, job, "running", True)
+    assert (task["count"], task["done_steps"], task["missing"]) == (10, 0, [[0, 10]])
+
+
+def test_the_same_task_id_again_is_the_same_task_or_a_conflict(store: Store) -> None:
+    services = Services(store)
+    services.start(3, task_id="mine")
+
+    again = body_of(services.trigger.post("/tasks", json={"count": 3, "task_id": "mine"}))
+    other = problem_of(services.trigger.post("/tasks", json={"count": 4, "task_id": "mine"}), 409)
+
+    assert again["task_id"] == "mine"
+    assert "mine" in other["detail"]
+
+
+def test_without_a_broker_a_task_is_started_and_fanned_out_later(real_store: Store) -> None:
+    services = Services(real_store, broker_url=ELSEWHERE)
+
+    body = body_of(services.trigger.post("/trigger/done?count=3"), 202)
+
+    assert body["queued"] is False

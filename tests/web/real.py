@@ -1,0 +1,69 @@
+"""The three services as the processes that they are, on a server that a test may freeze."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+from shared.demo.ports import LOOPBACK, free_server_port
+from tests.started import Started, eventually
+from tests.web.services import NAMES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class RealServices:
+    ports: dict[str, int]
+
+    def url(self, service: str, path: str = "") -> str:
+        return f"http://{LOOPBACK}:{self.ports[service]}{path}"
+
+    def ask(self, service: str, method: str, path: str, body: Any = None) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if data else {}
+        asked = urllib.request.Request(self.url(service, path), data, headers, method=method)
+        try:
+            with urllib.request.urlopen(asked, timeout=10) as reply:
+                return Answer(reply.status, reply.headers, reply.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def healthy(self) -> bool:
+        try:
+            return all(self.ask(name, "GET", "/health").status == 200 for name in NAMES)
+        except OSError:
+            return False
+
+
+@contextmanager
+def running_services(folder: Path, redis_url: str, **environment: str) -> Iterator[RealServices]:
+    ports = {name: free_server_port() for name in NAMES}
+    settings = {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
+    settings |= {"REDIS_URL": redis_url, "BROKER_URL": "", "WEB_THREADS": "32", **environment}
+    started = [Started([sys.executable, "-m", f"{name}_app"], folder, **settings) for name in NAMES]
+    try:
+        services = RealServices(ports)
+        eventually(services.healthy, 30, what="the services did not start")
+        yield services
+    finally:
+        for one in started:
+            one.end()

@@ -1,0 +1,77 @@
+"""Flask's test clients of the three services, and the checks that every refusal has to pass."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from flask.testing import FlaskClient
+from redis import Redis
+from werkzeug.test import TestResponse
+
+import distinct_app.service
+import done_app.service
+import trigger_app.service
+from shared.config import Settings
+from shared.store import Store
+
+NAMES = ("trigger", "done", "distinct")
+MEMBERS = {"type", "title", "status", "detail", "errors"}
+ELSEWHERE = "redis://127.0.0.1:1/0"  # nobody listens there
+
+
+class Services:
+    """A client of each service, over one store. The broker is Celery's own, in memory, unless given."""
+
+    def __init__(self, store: Store, **settings: Any) -> None:
+        self._store = store
+        self._settings = Settings(**{"redis_url": ELSEWHERE, "broker_url": "memory://", **settings})
+
+    # Each made when it is first asked for: most tests are about one.
+
+    @cached_property
+    def trigger(self) -> FlaskClient:
+        return trigger_app.service.create_app(self._settings, self._store).test_client()
+
+    @cached_property
+    def done(self) -> FlaskClient:
+        return done_app.service.create_app(self._settings, self._store).test_client()
+
+    @cached_property
+    def distinct(self) -> FlaskClient:
+        return distinct_app.service.create_app(self._settings, self._store).test_client()
+
+    def of(self, name: str) -> FlaskClient:
+        client: FlaskClient = getattr(self, name)
+        return client
+
+    def start(self, count: int, **body: Any) -> str:
+        """A task whose steps the caller reports."""
+        answer = self.trigger.post("/tasks", json={"count": count, **body})
+        assert answer.status_code == 202, answer.text
+        task_id: str = answer.json["task_id"] if answer.json else ""
+        return task_id
+
+
+def body_of(answer: TestResponse, status: int = 200) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert isinstance(answer.json, dict)
+    return answer.json
+
+
+def problem_of(answer: TestResponse, *statuses: int) -> dict[str, Any]:
+    """The refusal's members, once it is known to be one."""
+    assert answer.status_code in (statuses or (422,)), answer.text
+    assert answer.content_type == "application/problem+json"
+    body = body_of(answer, answer.status_code)
+    assert set(body) == MEMBERS
+    assert body["status"] == answer.status_code
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+def everything(client: Redis) -> dict[bytes, bytes | None]:
+    """A dump of every key."""
+    keys = sorted(key for key in client.scan_iter())
+    return {key: client.dump(key) for key in keys}

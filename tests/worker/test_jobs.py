@@ -1,0 +1,116 @@
+"""Jobs are found by name, and their parameters are checked before anything runs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared import jobs
+from shared.config import Settings
+from shared.errors import ConfigurationError, InvalidInput
+from shared.jobs import Job, Jobs, job
+from shared.jobs.builtin import FIRST_USER, LAST_USER, VISITS_IN_A_ROW, visitor
+
+
+def resize(step: int, *, folder: str, width: int = 100) -> None:
+    """A step function as a user writes one."""
+
+
+def anything(step: int, **params: object) -> None:
+    """One that takes whatever it is given."""
+
+
+@pytest.mark.parametrize("params", [{"folder": "a"}, {"folder": "a", "width": 7}])
+def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> None:
+    Job.of("resize", resize).check(params)
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({}, "folder: Field required"),
+        ({"folder": "a", "width": "wide"}, "width: Input should be a valid integer"),
+        ({"folder": "a", "height": 7}, "height: Extra inputs are not permitted"),
+        ({"folder": 7}, "folder: Input should be a valid string"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused_by_name(params: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^params of job resize: {why}") as refused:
+        Job.of("resize", resize).check(params)
+
+    assert refused.value.field == "params"
+
+
+def test_a_function_with_free_keywords_takes_any() -> None:
+    Job.of("anything", anything).check({"a": 1, "b": [2]})
+
+
+@pytest.mark.parametrize(("sleep_ms", "fits"), [(0, True), (60_000, True), (-1, False), (60_001, False)])
+def test_the_bounds_of_the_built_in_demo_hold(sleep_ms: int, fits: bool) -> None:
+    demo = jobs.load(Settings()).find("demo")
+
+    try:
+        demo.check({"sleep_ms": sleep_ms})
+    except InvalidInput:
+        assert not fits
+    else:
+        assert fits
+
+
+def test_an_unknown_job_is_refused_and_the_known_are_named() -> None:
+    with pytest.raises(InvalidInput, match=r"^job is 'resise'; known are: demo, visit$"):
+        jobs.load(Settings()).find("resise")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 101, "ä"])
+def test_a_job_has_a_name_like_everything_else(name: str) -> None:
+    with pytest.raises(InvalidInput, match="it must be 1 to 100 of"):
+        job(name)
+
+
+def test_the_modules_of_jobs_are_loaded_beside_the_built_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "from shared.jobs import job\n\n@job('thumbnail')\ndef thumbnail(step):\n    return step\n"
+    (tmp_path / "our_thumbnails.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    found = jobs.load(Settings(jobs=("our_thumbnails",)))
+
+    assert found.find("thumbnail").function(7) == 7
+    assert found.find("visit").name == "visit"
+
+
+def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
+    with pytest.raises(ConfigurationError, match=r"^JOBS: module 'no_such_module' cannot be imported: "):
+        jobs.load(Settings(jobs=("no_such_module",)))
+
+
+def test_two_functions_under_one_name_are_refused_and_one_imported_twice_is_not() -> None:
+    with pytest.raises(ConfigurationError, match=r"^JOBS: two functions are named 'resize'$"):
+        Jobs([Job.of("resize", resize), Job.of("resize", anything)])
+
+    assert Jobs([Job.of("resize", resize), Job.of("resize", resize)]).find("resize").function is resize
+
+
+def test_the_same_visit_is_always_the_same_users() -> None:
+    assert [visitor(1, step) for step in range(100)] == [visitor(1, step) for step in range(100)]
+    assert [visitor(1, step) for step in range(100)] != [visitor(2, step) for step in range(100)]
+
+
+def test_visitors_stay_for_one_to_four_visits_in_a_row() -> None:
+    users = [visitor(7, step) for step in range(5000)]
+
+    stays, stay = set(), 1
+    for before, user in pairwise(users):
+        if user == before:
+            stay += 1
+        else:
+            stays.add(stay)
+            stay = 1
+    assert stays == set(range(1, VISITS_IN_A_ROW + 1))
+    assert all(FIRST_USER <= user <= LAST_USER for user in users)
+    assert len({user // 100_000 for user in users}) == 9  # from all over the range
