@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,9 @@ from shared.store.store import WORKER_PATIENCE
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
 pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack"]
+
+# A shell's background job has SIGINT ignored, and so would have everything that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REDIS_8 = redis_binary()
 SERVERS = ["fakeredis", "valkey"] + (["redis"] if REDIS_8 else [])
