@@ -1,0 +1,81 @@
+"""The parts of docker-compose.yml as processes of this machine: its commands, environments and checks.
+
+What differs from containers: names of hosts are 127.0.0.1, ports are free ones, the server's data is in
+the test's folder, and `valkey-cli`, which no wheel carries, is a few lines on the client library.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.demo.ports import LOOPBACK, free_server_port
+from tests.compose.compose_file import services
+from tests.servers import valkey_binary
+from tests.started import REPOSITORY, Started
+
+PASSWORD, TOKEN = "pass-word_Abc", "token-word_Abc"
+PORTS = ("6379", "8096", "8097", "8098")
+CLI = f"""#!{sys.executable}
+import os, sys
+from redis import Redis
+flag, port, command = sys.argv[1:]
+answer = Redis(port=int(port), password=os.environ["REDISCLI_AUTH"]).execute_command(command)
+print("PONG" if answer is True else answer)
+"""
+
+
+class Composed:
+    """The file, on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ports = {port: str(free_server_port()) for port in PORTS}
+        secrets = {"REDIS_PASSWORD": PASSWORD, "API_TOKEN": TOKEN, "WORKER_PROCESSES": "2"}
+        self._parts = services(secrets)
+        self.started: list[Started] = []
+        self.homes: list[Path] = []
+        self._path = f"{self._tools()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def up(self, name: str) -> Started:
+        """Start a part; again for one more of it."""
+        home = self._folder / f"{len(self.started)}-{name}"
+        home.mkdir()
+        command = [self._here(word).replace("/data", str(home)) for word in self._parts[name]["command"]]
+        started = Started(command, home, **self._environment(name))
+        self.started.append(started)
+        self.homes.append(home)
+        return started
+
+    def is_healthy(self, name: str) -> bool:
+        kind, *words = [self._here(word) for word in self._parts[name]["healthcheck"]["test"]]
+        command: Sequence[str] = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)} | self._environment(name)
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+
+    def url(self, port: str) -> str:
+        return f"http://{LOOPBACK}:{self._ports[port]}"
+
+    def end(self) -> None:
+        for started in reversed(self.started):
+            started.end()
+
+    def _environment(self, name: str) -> dict[str, str]:
+        given = {key: self._here(value) for key, value in self._parts[name]["environment"].items()}
+        return {**given, "PATH": self._path}
+
+    def _here(self, text: str) -> str:
+        text = re.sub(r"\b(?:redis|trigger|done|distinct)(?=:\d)", LOOPBACK, text)
+        return re.sub("|".join(rf"\b{port}\b" for port in PORTS), lambda found: self._ports[found[0]], text)
+
+    def _tools(self) -> Path:
+        tools = self._folder / "tools"
+        tools.mkdir()
+        (tools / "valkey-server").symlink_to(valkey_binary())
+        (tools / "valkey-cli").write_text(CLI)
+        (tools / "valkey-cli").chmod(0o755)
+        return tools

@@ -1,0 +1,113 @@
+"""What docker-compose.yml promises, read without Docker."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from dotenv import dotenv_values
+
+from tests.compose.compose_file import FILE, Missing, services
+from tests.started import REPOSITORY
+
+SECRETS = ("REDIS_PASSWORD", "API_TOKEN")
+GIVEN = dict.fromkeys(SECRETS, "a-secret")
+EXAMPLE = {name: value or "" for name, value in dotenv_values(REPOSITORY / ".env.example").items()}
+
+
+@pytest.fixture
+def parts() -> dict[str, Any]:
+    return services(GIVEN)
+
+
+def test_the_file_is_one_that_compose_understands() -> None:
+    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", FILE)
+
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert said.returncode == 0, said.stdout
+
+
+def test_the_example_of_settings_names_every_variable_of_the_file_and_no_other() -> None:
+    used = set(re.findall(r"\$\{(\w+)", FILE.read_text()))
+
+    assert set(EXAMPLE) == used
+
+
+def test_the_example_gives_the_files_own_defaults_and_no_secret() -> None:
+    filled = {**EXAMPLE, **GIVEN}
+
+    assert services(filled) == services(GIVEN)
+    assert [EXAMPLE[name] for name in SECRETS] == ["", ""]
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_a_secret_that_is_missing_is_named_with_what_to_do(missing: str) -> None:
+    with pytest.raises(Missing, match=rf"{missing} is empty, copy .env.example"):
+        services({**GIVEN, missing: ""})
+
+
+def test_secrets_come_from_the_environment_alone() -> None:
+    written = re.findall(r"^ +\w*(?:PASSWORD|TOKEN): *(.*)", FILE.read_text(), re.MULTILINE)
+
+    assert written
+    assert all(re.match(r'"\$\{\w+:\?', value) for value in written)
+
+
+def test_no_command_carries_a_secret_among_its_arguments(parts: dict[str, Any]) -> None:
+    commands = {
+        name: " ".join([*part["command"], *part["healthcheck"]["test"]]) for name, part in parts.items()
+    }
+
+    # Valkey hides its arguments only after it has started; in the file's script they stand before `<<`.
+    assert not any(GIVEN["REDIS_PASSWORD"] in command for command in commands.values())
+    assert "--requirepass" not in commands["redis"]
+    assert " -a " not in commands["redis"]
+
+
+def test_nothing_is_published_beyond_this_machine(parts: dict[str, Any]) -> None:
+    published = {name: part["ports"] for name, part in parts.items() if "ports" in part}
+
+    assert published == {
+        "trigger": ["127.0.0.1:8098:8098"],
+        "done": ["127.0.0.1:8097:8097"],
+        "distinct": ["127.0.0.1:8096:8096"],
+    }
+    assert not any("network_mode" in part for part in parts.values())
+
+
+def test_ports_can_be_moved() -> None:
+    moved = services({**GIVEN, "TRIGGER_PORT": "1", "DONE_PORT": "2", "DISTINCT_PORT": "3"})
+
+    ports = [moved[name]["ports"][0] for name in ("trigger", "done", "distinct")]
+
+    assert ports == ["127.0.0.1:1:8098", "127.0.0.1:2:8097", "127.0.0.1:3:8096"]
+
+
+def test_every_part_is_confined_checked_and_started_again(parts: dict[str, Any]) -> None:
+    assert set(parts) == {"redis", "trigger", "done", "distinct", "worker", "beat"}
+    for part in parts.values():
+        assert part["restart"] == "unless-stopped"
+        assert part["read_only"] is True
+        assert part["cap_drop"] == ["ALL"]
+        assert part["security_opt"] == ["no-new-privileges:true"]
+        assert part["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+
+
+def test_every_part_waits_for_the_server(parts: dict[str, Any]) -> None:
+    waiting = {name for name, part in parts.items() if "depends_on" in part}
+
+    assert waiting == set(parts) - {"redis"}
+    assert all(parts[name]["depends_on"]["redis"]["condition"] == "service_healthy" for name in waiting)
+
+
+def test_workers_can_be_many_and_beat_is_one(parts: dict[str, Any]) -> None:
+    assert not {"container_name", "ports", "deploy", "hostname"} & set(parts["worker"])
+    assert parts["beat"]["deploy"] == {"replicas": 1}
+
+
+def test_the_data_outlives_the_server(parts: dict[str, Any]) -> None:
+    assert parts["redis"]["volumes"] == ["redis:/data"]
