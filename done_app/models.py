@@ -51,6 +51,25 @@ class StepsBody(Request):
     ]
 
 
+class FailureBody(Request):
+    """A step that gave up, and why."""
+
+    step: Step
+    error: Annotated[str, Field(max_length=10_000, description="the first 500 characters are kept")] = ""
+
+
+class ExtendBody(Request):
+    count: Annotated[
+        Integer, Field(description="the new total of steps; 1 to MAX_STEPS", examples=[200], ge=1)
+    ]
+
+
+class ResumeQuery(Request):
+    label: Name | None = None
+    limit: Annotated[Integer, Field(ge=1, le=500)] = 100
+    cursor: Annotated[str | None, Field(max_length=130, description="`next` of the answer before")] = None
+
+
 class ExampleQuery(Request):
     taskId: Name  # noqa: N815 - the example project's names
     stepNumber: WrittenStep  # noqa: N815 - the same
@@ -76,6 +95,25 @@ class Ranges(BaseModel):
     missing_steps: int = Field(examples=[3])
     ranges: Sequence[Range] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
     next: int | None = Field(description="the step to go on from, if there are more ranges")
+
+
+class StepFailure(BaseModel):
+    """A step that gave up."""
+
+    step: int = Field(examples=[17])
+    attempts: int = Field(examples=[3], description="15 for more")
+    error: str | None = Field(examples=["ValueError: no such picture"], description="null: not kept")
+
+
+class FailuresAnswer(BaseModel):
+    failed_steps: int = Field(examples=[1])
+    failures: list[StepFailure]
+    next: int | None = Field(description="the step to go on from, if there are more")
+
+
+class Resumed(BaseModel):
+    resumed: list[str] = Field(description="the tasks that run again")
+    next: str | None = Field(description="the cursor to go on from, if there may be more")
 
 
 class Rule(BaseModel):

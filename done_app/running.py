@@ -1,112 +1,160 @@
-"""Running a slice of a task's steps, and reporting what is finished while it runs."""
+"""Running a slice of a task's steps, and reporting what is finished, and what failed, while it runs."""
 
 from __future__ import annotations
 
 import logging
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
-from shared.completion.fanout import Slice
+from done_app.time_limit import StepTimedOut, time_limit
+from shared.completion.failing import Failure
 from shared.completion.lifecycle import Report
 from shared.completion.task import Task
-from shared.errors import StoreUnavailable
 from shared.jobs import Job
 
 REPORT_EVERY = timedelta(milliseconds=100)
 # After this a slice goes to the tail of its queue: tasks share the workers, a crash repeats little, and
 # 250 slices of a large task are through 8 processes in 10 seconds, not in 30 as with a second each.
 WORK_FOR = timedelta(milliseconds=250)
-LONGEST_PAUSE = timedelta(seconds=2)
-GIVE_UP_AFTER = timedelta(minutes=10)
+
+Range = tuple[int, int]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Finished:
-    """Steps finished and not yet reported, as half-open ranges."""
+class Ranges:
+    """Steps, as half-open ranges in the order they came."""
 
-    ranges: list[tuple[int, int]] = field(default_factory=list)
+    ranges: list[Range] = field(default_factory=list)
 
-    def add(self, step: int) -> None:
-        if self.ranges and self.ranges[-1][1] == step:
-            self.ranges[-1] = (self.ranges[-1][0], step + 1)
+    def add(self, start: int, stop: int) -> None:
+        if self.ranges and self.ranges[-1][1] == start:
+            self.ranges[-1] = (self.ranges[-1][0], stop)
         else:
-            self.ranges.append((step, step + 1))
+            self.ranges.append((start, stop))
+
+    def __len__(self) -> int:
+        return sum(stop - start for start, stop in self.ranges)
 
 
-@dataclass(frozen=True, slots=True)
+class Desk(Protocol):
+    """Where a runner reads what is missing, and reports what became of it."""
+
+    def missing(self, start: int, stop: int) -> list[Range]: ...
+    def finished(self, ranges: list[Range]) -> Report: ...
+    def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure: ...
+    def attempt(self, step: int) -> int: ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one run came to."""
+
+    report: Report | None = None  # the last one; None when nothing was finished
+    done: Ranges = field(default_factory=Ranges)
+    rest: list[Range] = field(default_factory=list)  # not come to in this run's time
+    again: Ranges = field(default_factory=Ranges)  # failed, and to be tried again after a pause
+    pause: timedelta = timedelta(0)
+    ended: bool = False  # this run's last failure, or its last report, ended the task
+
+
+@dataclass(slots=True)
 class Runner:
-    """Runs the missing steps of a slice with the task's job."""
+    """Runs the missing steps of some ranges with the task's job.
+
+    A careful one counts each attempt before it makes it, so that a step which kills its process is found;
+    that costs a round trip a step, and is for ranges that a process has died in before.
+    """
 
     task: Task
     job: Job
-    read_missing: Callable[[int, int], list[tuple[int, int]]]
-    report: Callable[[Finished], Report]
+    desk: Desk
+    careful: bool = False
+    finished: Ranges = field(default_factory=Ranges)
+    outcome: Outcome = field(default_factory=Outcome)
 
-    def run(self, part: Slice) -> tuple[Report | None, int]:
-        """Work through the slice for a while.
-
-        Returns:
-            the last report (None when nothing was finished) and the step to go on from; that is the
-            slice's stop when it is through, or when the task has ended meanwhile.
-        """
+    def run(self, ranges: list[Range]) -> Outcome:
+        """Work through the ranges for a while."""
         began = reported_at = time.monotonic()
-        finished, last = Finished(), None
-        for start, stop in self.read_missing(part.start, part.stop):
-            for step in range(start, stop):
-                if self.run_step(step):
-                    finished.add(step)
-                now = time.monotonic()
-                if now - reported_at >= REPORT_EVERY.total_seconds():
-                    last, reported_at = self._flush(finished, last), now
-                    if last is not None and last.state != "running":
-                        return last, part.stop
-                if now - began >= WORK_FOR.total_seconds():
-                    return self._flush(finished, last), step + 1
-        return self._flush(finished, last), part.stop
+        steps = self.missing_steps(ranges)
+        for step in steps:
+            self.run_step(step)
+            now = time.monotonic()
+            if now - reported_at >= REPORT_EVERY.total_seconds():
+                self.report_finished()
+                reported_at = now
+                if self.task_has_ended():
+                    return self.outcome
+            if now - began >= WORK_FOR.total_seconds():
+                self.outcome.rest = rest_after(step, ranges)
+                break
+        self.report_finished()
+        return self.outcome
 
-    def _flush(self, finished: Finished, last: Report | None) -> Report | None:
-        if not finished.ranges:
-            return last
-        report = self.report(finished)
-        finished.ranges.clear()
-        return report
+    def missing_steps(self, ranges: list[Range]) -> Iterator[int]:
+        for start, stop in ranges:
+            for first, after in self.desk.missing(start, stop):
+                yield from range(first, after)
 
-    def run_step(self, step: int) -> bool:
-        """Whether the step finished. One that raises is left missing, and its neighbours go on."""
+    def task_has_ended(self) -> bool:
+        return self.outcome.report is not None and self.outcome.report.state != "running"
+
+    def report_finished(self) -> None:
+        if self.finished.ranges:
+            self.outcome.report = self.desk.finished(self.finished.ranges)
+            self.outcome.ended |= self.outcome.report.completed_task
+            for start, stop in self.finished.ranges:
+                self.outcome.done.add(start, stop)
+            self.finished.ranges = []
+
+    def run_step(self, step: int) -> None:
+        """Run one step; whatever it raises is its failure, and its neighbours go on."""
+        if self.careful and self.desk.attempt(step) > self.job.policy.max_attempts:
+            self.record_failure(step, "its process died at every attempt", counted=True, last=True)
+            return
         try:
-            self.job.function(step, **self.task.order.params)
-        except Exception:
-            log.exception("step %d of task %s raised; it is run again later", step, self.task.id)
-            return False
-        return True
+            with time_limit(self.job.step_timeout):
+                self.job.function(step, **self.task.order.params)
+        except StepTimedOut as error:
+            self.record_failure(step, str(error), counted=self.careful)
+        except Exception as error:
+            log.exception("step %d of task %s raised", step, self.task.id)
+            self.record_failure(step, f"{type(error).__name__}: {error}", counted=self.careful)
+        else:
+            self.finished.add(step, step + 1)
+
+    def record_failure(self, step: int, error: str, *, counted: bool, last: bool = False) -> None:
+        failure = self.desk.failed(step, error, count_attempt=not counted, last=last)
+        self.outcome.ended |= failure.completed_task
+        if failure.gave_up:
+            log.error(
+                "step %d of task %s has given up after %d attempts: %s",
+                step,
+                self.task.id,
+                failure.attempts,
+                error,
+            )
+        elif failure.attempts:
+            self.outcome.again.add(step, step + 1)
+            self.outcome.pause = max(self.outcome.pause, failure.pause)
 
 
-def patiently(report: Callable[[str], Report]) -> Report:
-    """Report until the store takes it: the work is done, only the word of it is missing.
-
-    The one token makes the repeats one call, so the answer that was lost is given again.
-    """
-    token, pause = uuid.uuid4().hex, 0.1
-    give_up_at = time.monotonic() + GIVE_UP_AFTER.total_seconds()
-    while True:
-        try:
-            return report(token)
-        except StoreUnavailable:
-            if time.monotonic() >= give_up_at:
-                raise
-            log.warning("Redis is away; finished steps are kept and reported in %.1f s", pause)
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE.total_seconds())
+def rest_after(step: int, ranges: list[Range]) -> list[Range]:
+    """What of the ranges lies behind a step of theirs. They need not be in ascending order."""
+    at = next(i for i, (start, stop) in enumerate(ranges) if start <= step < stop)
+    rest = [(step + 1, ranges[at][1]), *ranges[at + 1 :]]
+    return [(start, stop) for start, stop in rest if start < stop]
 
 
-def describe(part: Slice, report: Report, task: Task) -> str:
+def describe(done: Ranges, report: Report, task: Task) -> str:
     """One line for whoever watches the log."""
     progress = f"({report.done_steps}/{report.count})"
-    if part.single:
-        return f"step {part.start} of task {task.id} is done {progress}"
-    return f"steps {part.start}-{part.stop - 1} of task {task.id} are done {progress}"
+    first, last = done.ranges[0][0], done.ranges[-1][1] - 1
+    if first == last:
+        return f"step {first} of task {task.id} is done {progress}"
+    steps = "steps" if len(done) == last - first + 1 else f"{len(done)} of the steps"
+    return f"{steps} {first}-{last} of task {task.id} are done {progress}"

@@ -11,11 +11,11 @@ from typing import Any
 from celery import signals
 from celery.exceptions import SecurityWarning
 
-from done_app.running import Finished, Runner, describe, patiently
+from done_app.desk import StoreDesk
+from done_app.running import Runner, describe
 from shared import clock, config, jobs, logs, queue
-from shared.completion import announcing, healing, lifecycle, missing
-from shared.completion.fanout import Slice
-from shared.completion.lifecycle import Lives, Report
+from shared.completion import announcing, healing, lifecycle
+from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import Sweep
 from shared.completion.task import Task
 from shared.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
@@ -66,49 +66,36 @@ def meant(task_id: str, nonce: str) -> Task | None:
 
 
 @app.task(name=queue.DISPATCH, **AGAIN)
-def dispatch(task_id: str, nonce: str) -> None:
-    """Fan a task's steps out, once: without a worker the sweep's requests for it pile up."""
+def dispatch(task_id: str, nonce: str, first: int) -> None:
+    """Fan a task's steps out, from `first` on; all of them once: without a worker the requests pile up."""
     task = meant(task_id, nonce)
-    if task and task.dispatched_at is None:
-        sent = healing.fan_out(store(), task, outbox.run_steps)
-        log.info("task %s is fanned out: %d steps in %d messages", task_id, task.count, sent)
+    if task and (first or task.dispatched_at is None):
+        sent = healing.fan_out(store(), task, outbox.run_slice, first)
+        log.info("task %s is fanned out: %d steps in %d messages", task_id, task.left, sent)
 
 
-@app.task(name=queue.RUN_STEPS, **AGAIN)
-def run_steps(task_id: str, nonce: str, start: int, stop: int) -> None:
-    """Run steps `start` to `stop`, half open, for a while; what remains goes to the tail of the queue."""
+@app.task(name=queue.RUN_STEPS, bind=True, **AGAIN)
+def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, int]], careful: bool) -> None:  # noqa: FBT001 - JSON has no keywords
+    """Run the missing steps of some ranges for a while; what remains goes to the tail of the queue."""
     task = meant(task_id, nonce)
     if task is None or task.order.job is None:
         return
-    part = Slice(start, stop)
-    runner = Runner(task, known_jobs().find(task.order.job), missing_of(task), reporter(task))
+    # A message that comes back was with a process that died: one of its steps may have killed it.
+    careful = careful or bool(message.request.delivery_info.get("redelivered"))
+    job = known_jobs().find(task.order.job)
+    runner = Runner(task, job, StoreDesk(store(), task, job.policy), careful)
     try:
-        report, go_on = runner.run(part)
+        outcome = runner.run([(start, stop) for start, stop in ranges])
     except NotFound:  # deleted while it ran
         return
-    if report is not None:
-        log.info(describe(Slice(start, go_on), report, task))
-        if report.completed_task:
-            outbox.announce(task_id)
-    if go_on < stop:
-        outbox.run_steps(task, Slice(go_on, stop))
-
-
-def missing_of(task: Task) -> Any:
-    return lambda start, stop: list(missing.iterate(store(), task, start, stop))
-
-
-def reporter(task: Task) -> Any:
-    """A report of finished steps that outlasts an outage."""
-
-    def report(finished: Finished) -> Report:
-        return patiently(
-            lambda token: lifecycle.report(
-                store(), task.id, ranges=finished.ranges, token=token, nonce=task.nonce
-            )
-        )
-
-    return report
+    if outcome.report is not None:
+        log.info(describe(outcome.done, outcome.report, task))
+    if outcome.ended:
+        outbox.announce(task_id)
+    if outcome.again.ranges:
+        outbox.run_ranges(task, outcome.again.ranges, pause=outcome.pause)
+    if outcome.rest:
+        outbox.run_ranges(task, outcome.rest, careful=careful)
 
 
 @app.task(name=queue.ANNOUNCE, **AGAIN)
@@ -120,7 +107,7 @@ def announce(task_id: str) -> None:
 def tell(task: Task) -> None:
     seconds = task.took.total_seconds() if task.took else 0.0
     steps = f"{task.count} step{'s' if task.count > 1 else ''}"
-    if task.left:
+    if task.done_steps < task.count:
         steps = f"{task.done_steps} of {steps}"
     log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.announcement_id)
 
@@ -129,7 +116,7 @@ def tell(task: Task) -> None:
 def probe(task_id: str, nonce: str, progress_ms: int) -> None:
     """Having come through the queue: send again what is still missing."""
     task = meant(task_id, nonce)
-    if task and (sent := healing.heal(store(), task, progress_ms, outbox.run_steps)):
+    if task and (sent := healing.heal(store(), task, progress_ms, outbox.run_carefully)):
         log.warning(
             "task %s had not moved: its %d missing steps are sent again in %d messages",
             task_id,

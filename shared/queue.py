@@ -18,6 +18,8 @@ from shared.errors import BrokerUnavailable
 CONTROL, STEPS, SLICES = "donebit.control", "donebit.steps", "donebit.slices"
 QUEUES = (CONTROL, STEPS, SLICES)
 
+Ranges = list[tuple[int, int]]  # half open
+
 DISPATCH = "donebit.dispatch"
 RUN_STEPS = "donebit.run_steps"
 ANNOUNCE = "donebit.announce"
@@ -82,29 +84,40 @@ class Outbox:
         # Celery imports these when they are first needed: in the first request, 200 ms of it.
         _ = app.backend, app.connection_for_write().transport
 
-    def dispatch(self, task: Task) -> None:
-        """Have a task's missing steps fanned out."""
-        self._send(DISPATCH, CONTROL, task.id, task.nonce)
+    def dispatch(self, task: Task, first: int = 0) -> None:
+        """Have a task's missing steps fanned out, from `first` on."""
+        self._send(DISPATCH, CONTROL, task.id, task.nonce, first)
 
     def announce(self, task_id: str) -> None:
         """Have the end of a task told."""
         self._send(ANNOUNCE, CONTROL, task_id)
 
-    def run_steps(self, task: Task, part: Slice) -> None:
+    def run_slice(self, task: Task, part: Slice) -> None:
         """Have steps run."""
-        self._send(RUN_STEPS, queue_of(part), task.id, task.nonce, part.start, part.stop)
+        self.run_ranges(task, [(part.start, part.stop)])
+
+    def run_carefully(self, task: Task, part: Slice) -> None:
+        """Have steps run one of which may have killed its process."""
+        self.run_ranges(task, [(part.start, part.stop)], careful=True)
+
+    def run_ranges(
+        self, task: Task, ranges: Ranges, *, careful: bool = False, pause: timedelta | None = None
+    ) -> None:
+        """Have the steps of some ranges run, after a pause if one is given."""
+        self._send(RUN_STEPS, queue_of(ranges), task.id, task.nonce, ranges, careful, pause=pause)
 
     def probe(self, task: Task) -> None:
         """Ask the queues a task's steps wait in whether anything is before them."""
         progress_ms = round(task.last_progress_at.timestamp() * 1000)
         self._send(PROBE, SLICES, task.id, task.nonce, progress_ms)
 
-    def _send(self, name: str, queue: str, *args: str | int) -> None:
+    def _send(self, name: str, queue: str, *args: object, pause: timedelta | None = None) -> None:
+        countdown = pause.total_seconds() if pause else None
         try:
-            self._app.send_task(name, args=args, queue=queue)
+            self._app.send_task(name, args=args, queue=queue, countdown=countdown)
         except OperationalError as error:
             raise BrokerUnavailable(f"the broker does not take messages: {error}") from error
 
 
-def queue_of(part: Slice) -> str:
-    return STEPS if part.single else SLICES
+def queue_of(ranges: Ranges) -> str:
+    return STEPS if len(ranges) == 1 and ranges[0][1] - ranges[0][0] == 1 else SLICES

@@ -21,6 +21,7 @@ def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
     same id, and never not at all.
     """
     now_ms = clock.now_ms()
+    next_look_ms = store.tasks.next_look(task_id)
     if not store.tasks.take_announcement(task_id, now_ms=now_ms, lease=LEASE):
         return False
     try:
@@ -29,6 +30,6 @@ def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
         return False
     tell(task)
     told_at = clock.now_ms()
-    store.tasks.note_on_task(task_id, task.nonce, {"announced_at": told_at})
-    store.tasks.close_task(task_id)
+    if store.tasks.note_on_task(task_id, task.nonce, task.run, {"announced_at": told_at}) and next_look_ms:
+        store.tasks.close_task(task_id, next_look_ms)
     return True

@@ -16,10 +16,6 @@ class Slice:
     start: int
     stop: int
 
-    @property
-    def single(self) -> bool:
-        return self.stop - self.start == 1
-
 
 def batch_size(count: int, batch: int | None) -> int:
     """Steps a message: one up to 250 steps, above that as many as make at most 250 messages."""

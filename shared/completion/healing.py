@@ -11,18 +11,18 @@ from shared.completion.task import Task
 from shared.store import Store
 
 
-def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None]) -> int:
-    """Send a task's missing steps, all of them at its start; how many messages that took.
+def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first: int = 0) -> int:
+    """Send a task's missing steps from `first` on, all of them at its start; how many messages that took.
 
     A crash half way, and the same again, sends some twice: a worker skips the steps whose bit is set.
     """
     size = fanout.batch_size(task.count, task.order.batch)
     sent = 0
-    for part in fanout.slices(missing.iterate(store, task, 0, task.count), size):
+    for part in fanout.slices(missing.iterate(store, task, first, task.count), size):
         send(task, part)
         sent += 1
     note = {"dispatched_at": clock.now_ms()}
-    store.tasks.note_on_task(task.id, task.nonce, note)
+    store.tasks.note_on_task(task.id, task.nonce, task.run, note)
     return sent
 
 
@@ -33,5 +33,5 @@ def heal(store: Store, task: Task, progress_ms: int, send: Callable[[Task, Slice
     """
     if task.ended or clock.ms_since_epoch(task.last_progress_at) != progress_ms:
         return 0
-    store.tasks.note_on_task(task.id, task.nonce, {"heals": task.heals + 1})
+    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": task.heals + 1})
     return fan_out(store, task, send)

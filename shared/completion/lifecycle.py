@@ -49,7 +49,7 @@ class Report:
     completed_task: bool
     state: State
     count: int
-    left: int
+    left: int  # not done, those that gave up included
 
     @property
     def done_steps(self) -> int:
@@ -190,10 +190,7 @@ def _report(task_id: str, marked: Marked) -> Report:
     if marked.status == "unknown":
         raise unknown(task_id)
     if marked.status == "range":
-        raise InvalidInput(
-            f"step {marked.fresh} is not a step of task {task_id}: its steps are 0 to {marked.steps - 1}",
-            field="step",
-        )
+        raise no_such_step(task_id, marked.fresh, marked.steps)
     return Report(
         marked.fresh, bool(marked.completed), State(marked.state), marked.steps, marked.left + marked.failed
     )
@@ -201,6 +198,12 @@ def _report(task_id: str, marked: Marked) -> Report:
 
 def unknown(task_id: str) -> NotFound:
     return NotFound(f"no task {task_id} is known, or it has expired", field="task_id")
+
+
+def no_such_step(task_id: str, step: int, count: int) -> InvalidInput:
+    return InvalidInput(
+        f"step {step} is not a step of task {task_id}: its steps are 0 to {count - 1}", field="step"
+    )
 
 
 def cancel(store: Store, task_id: str) -> Task:

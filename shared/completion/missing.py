@@ -40,8 +40,15 @@ def ranges_of_zeros(bits: bytes, start: int, stop: int, *, offset: int = 0) -> l
     return [(start + int(a), start + int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def either(bits: bytes, others: bytes) -> bytes:
+    """OR of two bitmaps, as long as the first, which is the longer."""
+    known = np.frombuffer(bits, np.uint8).copy()
+    known[: len(others)] |= np.frombuffer(others, np.uint8)[: len(known)]
+    return known.tobytes()
+
+
 def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
-    """The missing ranges between two steps, joined where a chunk ends within one.
+    """The ranges of steps neither done nor given up, joined where a chunk ends within one.
 
     None any more from the moment that the bitmap is gone: the task was done meanwhile, or deleted.
     """
@@ -51,6 +58,8 @@ def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
         bits = store.tasks.bitmap_bytes(task.id, first // 8, (after + 7) // 8)
         if not bits:  # while it stands, its end marker is behind every step
             return
+        if task.failed:
+            bits = either(bits, store.failures.failed_bytes(task.id, first // 8, (after + 7) // 8))
         for low, high in ranges_of_zeros(bits, max(first, start), after, offset=first):
             if pending and pending[1] == low:
                 pending = (pending[0], high)

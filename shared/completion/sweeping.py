@@ -65,9 +65,10 @@ class Sweep:
     def look_at(self, task_id: str, now: datetime) -> None:
         """Whatever this task needs now, and when to look again."""
         try:
+            next_look_ms = self.store.tasks.next_look(task_id)
             task = lifecycle.look(self.store, task_id).task
-            if task.announced_at:  # whoever told it died before closing it
-                self.store.tasks.close_task(task_id)
+            if task.announced_at and next_look_ms:  # whoever told it died before closing it
+                self.store.tasks.close_task(task_id, next_look_ms)
             elif task.ended or lifecycle.recount(self.store, task).state is not State.RUNNING:
                 self.outbox.announce(task_id)
             else:

@@ -16,6 +16,7 @@ from shared.completion.progress import Reading
 class State(StrEnum):
     RUNNING = "running"
     DONE = "done"
+    FAILED = "failed"  # each step is done or has given up, and some have
     CANCELLED = "cancelled"
 
 
@@ -56,7 +57,9 @@ class Task:
     id: str
     order: Order
     state: State
-    left: int  # steps not yet done
+    count: int  # of the order, or what it was extended to
+    left: int  # steps neither done nor given up
+    failed: int  # steps that gave up
     nonce: str  # tells this task from an earlier one under the same id
     run: int
     created_at: datetime
@@ -68,12 +71,8 @@ class Task:
     heals: int = 0  # how often missing steps were sent again since the last progress
 
     @property
-    def count(self) -> int:
-        return self.order.count
-
-    @property
     def done_steps(self) -> int:
-        return self.count - self.left
+        return self.count - self.left - self.failed
 
     @property
     def ended(self) -> bool:
@@ -102,7 +101,9 @@ class Task:
             id=task_id,
             order=Order.from_text(record["order"]),
             state=State(record["state"]),
+            count=int(record["count"]),
             left=int(record["left"]),
+            failed=int(record["failed"]),
             nonce=record["nonce"],
             run=int(record["run"]),
             created_at=moment_of_ms(int(record["created_at"])),

@@ -6,17 +6,29 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from shared.completion.failing import Policy
 from shared.config import Settings
 from shared.errors import ConfigurationError, InvalidInput
 from shared.names import checked_name
+from shared.store.failures import MOST_ATTEMPTS
 
 StepFunction = TypeVar("StepFunction", bound=Callable[..., object])
 MARK = "__donebit_job__"
 BUILT_IN = "shared.jobs.builtin"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What @job was told about its function."""
+
+    name: str
+    policy: Policy
+    step_timeout: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +38,14 @@ class Job:
     name: str
     function: Callable[..., object]
     params: type[BaseModel]  # the function's keywords, as its signature types them
+    policy: Policy
+    step_timeout: timedelta | None
 
     @classmethod
-    def of(cls, name: str, function: Callable[..., object]) -> Job:
-        return cls(name, function, params_model(name, function))
+    def of(cls, function: Callable[..., object]) -> Job:
+        """The job that @job made of a function."""
+        terms: Terms = getattr(function, MARK)
+        return cls(terms.name, function, params_model(terms.name, function), terms.policy, terms.step_timeout)
 
     def check(self, params: Mapping[str, Any]) -> None:
         """Raise InvalidInput, naming each one at fault, when the function would not take these parameters."""
@@ -58,12 +74,35 @@ def params_model(name: str, function: Callable[..., object]) -> type[BaseModel]:
     return create_model(name, __config__=ConfigDict(extra="allow" if free else "forbid"), **fields)
 
 
-def job(name: str) -> Callable[[StepFunction], StepFunction]:
-    """Make a function `(step, **params)` the job of this name. Called once a step, maybe more than once."""
+def job(
+    name: str,
+    *,
+    max_attempts: int = 3,
+    backoff: timedelta = timedelta(seconds=1),
+    step_timeout: timedelta | None = None,
+) -> Callable[[StepFunction], StepFunction]:
+    """Make a function `(step, **params)` the job of this name. Called once a step, maybe more than once.
+
+    Args:
+        max_attempts: how often a step that raises, times out or kills its process is tried, 1 to 15.
+        backoff: the pause before the second attempt, doubled before each further one, 10 minutes at most.
+        step_timeout: how long one step may take; None for as long as it likes.
+
+    Raises:
+        InvalidInput: the name is none.
+        ConfigurationError: attempts or a duration out of range.
+    """
     checked_name(name, "job")
+    if not 1 <= max_attempts <= MOST_ATTEMPTS:
+        raise ConfigurationError(
+            f"job {name}: max_attempts is {max_attempts}; it must be 1 to {MOST_ATTEMPTS}"
+        )
+    if backoff < timedelta(0) or (step_timeout is not None and step_timeout <= timedelta(0)):
+        raise ConfigurationError(f"job {name}: backoff and step_timeout must not be negative")
+    terms = Terms(name, Policy(max_attempts, backoff), step_timeout)
 
     def mark(function: StepFunction) -> StepFunction:
-        setattr(function, MARK, name)
+        setattr(function, MARK, terms)
         return function
 
     return mark
@@ -101,4 +140,4 @@ def _jobs_of(module: str) -> list[Job]:
         members = vars(importlib.import_module(module)).values()
     except ImportError as error:
         raise ConfigurationError(f"JOBS: module {module!r} cannot be imported: {error}") from error
-    return [Job.of(getattr(member, MARK), member) for member in list(members) if hasattr(member, MARK)]
+    return [Job.of(member) for member in list(members) if hasattr(member, MARK)]

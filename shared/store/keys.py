@@ -6,6 +6,10 @@ Completion
     done:{id}                  string   the task's bitmap: bits 0..N-1 the steps, bit N the end marker.
                                         TTL of the open task; dropped when the task is done
     done:{id}:task             hash     the task's record. Same TTL; after the end the tombstone's
+    done:{id}:failed           string   bit n: step n gave up. From the first failure, the same TTL
+    done:{id}:tried            string   four bits a step: its failed attempts. The same
+    done:{id}:errors           hash     step -> its last error, a thousand steps at most. The same
+    done:{id}:both             string   scratch of mark_steps, gone before it ends
     done:{id}:reply:<key>      string   the answer given under an Idempotency-Key. One hour
     done:open                  zset     tasks not yet announced, by the time of the next look (ms)
     done:tasks                 zset     tasks by creation (us), for listing
@@ -44,6 +48,28 @@ def bitmap(task_id: str) -> str:
 
 def record(task_id: str) -> str:
     return f"done:{{{task_id}}}:task"
+
+
+def failed(task_id: str) -> str:
+    return f"done:{{{task_id}}}:failed"
+
+
+def tried(task_id: str) -> str:
+    return f"done:{{{task_id}}}:tried"
+
+
+def errors(task_id: str) -> str:
+    return f"done:{{{task_id}}}:errors"
+
+
+def both(task_id: str) -> str:
+    """Where mark_steps lays which steps have given up and are done."""
+    return f"done:{{{task_id}}}:both"
+
+
+def of_failures(task_id: str) -> list[str]:
+    """What the failures of a task leave."""
+    return [failed(task_id), tried(task_id), errors(task_id)]
 
 
 def reply(task_id: str, idempotency_key: str) -> str:

@@ -10,6 +10,7 @@ from redis import Redis
 from shared.errors import ConfigurationError
 from shared.store.activity import ActivityStore
 from shared.store.client import connect, scripts_of
+from shared.store.failures import FailureStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
 
@@ -23,13 +24,19 @@ class Store:
     """What the domain is given. Built once a process, shared by its threads."""
 
     tasks: TaskStore
+    failures: FailureStore
     activity: ActivityStore
     pulse: PulseStore
 
     @classmethod
     def on(cls, client: Redis) -> Store:
         scripts = scripts_of(client)
-        return cls(TaskStore(client, scripts), ActivityStore(client, scripts), PulseStore(client))
+        return cls(
+            TaskStore(client, scripts),
+            FailureStore(client, scripts),
+            ActivityStore(client, scripts),
+            PulseStore(client),
+        )
 
     @classmethod
     def at(cls, url: str, *, connections: int = 16, patience: timedelta = SERVICE_PATIENCE) -> Store:

@@ -12,6 +12,7 @@ from redis.exceptions import NoScriptError
 
 from shared.store import keys
 from shared.store.client import answer_to, outages_named
+from shared.store.milliseconds import milliseconds
 
 Fields = Mapping[str, str | int]
 
@@ -95,11 +96,14 @@ class TaskStore:
     ) -> Marked:
         """Set the bits of these steps and of these half-open ranges, in one act."""
         names = [keys.bitmap(task_id), keys.record(task_id)]
+        of_failures = [keys.failed(task_id), keys.both(task_id)]
         if reply_key is not None:
-            names.append(keys.reply(task_id, reply_key))
+            names += [*of_failures, keys.reply(task_id, reply_key)]
         ends = [end for pair in ranges for end in pair]
         args: list[str | int] = [now_ms, token, nonce, len(steps), int(recount), *steps, *ends]
         status, *rest = cast(list[Any], self._run("mark_steps", names, args))
+        if status == b"keys":  # most tasks never need them, and every key costs every call
+            status, *rest = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
         if status == b"unknown":
             return Marked("unknown")
         fresh, completed, left, count, failed, state = rest
@@ -118,7 +122,9 @@ class TaskStore:
         """Drop a task and its place in the indexes; whether there was one."""
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self.unindex_task(task_id)
-        return bool(self._client.unlink(keys.bitmap(task_id), keys.record(task_id)))
+        gone = self._client.unlink(keys.bitmap(task_id), keys.record(task_id))
+        self._client.unlink(*keys.of_failures(task_id))
+        return bool(gone)
 
     @outages_named
     def unindex_task(self, task_id: str) -> None:
@@ -128,19 +134,27 @@ class TaskStore:
             pipe.execute()
 
     @outages_named
-    def note_on_task(self, task_id: str, nonce: str, fields: Fields) -> bool:
-        """Write fields into the record, unless that task is gone; whether it was there."""
+    def extend_task(self, task_id: str, count: int) -> tuple[str, str] | None:
+        """Move the end marker; None for an unknown task, else what extend_task.lua returns."""
+        names = [keys.bitmap(task_id), keys.record(task_id)]
+        answer = self._scripts["extend_task"](keys=names, args=[count])
+        return None if answer is None else (answer[0].decode(), answer[1].decode())
+
+    @outages_named
+    def note_on_task(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
+        """Write fields into the record, unless that task is gone or in another run; whether it was there."""
         pairs = [item for pair in fields.items() for item in pair]
-        return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, *pairs]))
+        return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, run, *pairs]))
 
     @outages_named
     def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> bool:
         args = [now_ms, milliseconds(lease)]
-        return bool(self._scripts["take_announcement"](keys=[keys.record(task_id)], args=args))
+        names = [keys.record(task_id), *keys.of_failures(task_id)]
+        return bool(self._scripts["take_announcement"](keys=names, args=args))
 
     @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int) -> str:
-        names = [keys.record(task_id), keys.bitmap(task_id)]
+        names = [keys.record(task_id), keys.bitmap(task_id), *keys.of_failures(task_id)]
         return cast(bytes, self._scripts["take_probe"](keys=names, args=[now_ms, limit])).decode()
 
     @outages_named
@@ -178,9 +192,21 @@ class TaskStore:
         self._client.zadd(keys.OPEN_TASKS, {task_id: at_ms}, xx=True)
 
     @outages_named
-    def close_task(self, task_id: str) -> None:
-        """Take an announced task out of the open ones."""
-        self._client.zrem(keys.OPEN_TASKS, task_id)
+    def next_look(self, task_id: str) -> int | None:
+        """When an open task is looked at next (ms); None for one that is not open."""
+        found = self._client.zscore(keys.OPEN_TASKS, task_id)
+        return None if found is None else int(found)
+
+    @outages_named
+    def open_again(self, task_id: str, look_ms: int) -> None:
+        """Put a task among the open ones."""
+        self._client.zadd(keys.OPEN_TASKS, {task_id: look_ms})
+
+    @outages_named
+    def close_task(self, task_id: str, next_look_ms: int) -> bool:
+        """Take an announced task out of the open ones, unless its next look is another by now."""
+        args: list[str | int] = [task_id, next_look_ms]
+        return bool(self._scripts["close_task"](keys=[keys.OPEN_TASKS], args=args))
 
     @outages_named
     def newest(self, before_us: int | None, limit: int) -> list[tuple[str, int]]:
@@ -214,10 +240,6 @@ class TaskStore:
             return answer_to(self._client, "EVALSHA", script.sha, len(names), *names, *args)
         except NoScriptError:
             return script(keys=names, args=args)  # which loads it
-
-
-def milliseconds(duration: timedelta) -> int:
-    return duration // timedelta(milliseconds=1)
 
 
 def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -33,7 +33,7 @@ class TaskSummary(BaseModel):
             label=task.order.label,
             count=task.count,
             done_steps=task.done_steps,
-            failed_steps=0,
+            failed_steps=task.failed,
             state=task.state,
             stalled=task.stalled,
             progress=round(task.done_steps / task.count, 4),

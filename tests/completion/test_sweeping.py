@@ -81,7 +81,7 @@ def test_an_end_that_was_told_and_not_closed_is_closed_and_not_told_again(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store)
-    store.tasks.note_on_task(task.id, task.nonce, {"announced_at": 1})
+    store.tasks.note_on_task(task.id, task.nonce, task.run, {"announced_at": 1})
 
     outbox = look_now(store, hand_moved_clock)
 
@@ -231,7 +231,7 @@ def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
         start(store)
     start(store, task_id="expired")
     client.delete(keys.record("expired"), keys.bitmap("expired"))
-    store.tasks.close_task("expired")
+    assert store.tasks.close_task("expired", store.tasks.next_look("expired") or 0)
     hand_moved_clock.forward(minutes=2)
 
     for _ in range(50):  # each looks at nearly all of them

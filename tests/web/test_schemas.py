@@ -35,8 +35,8 @@ parameters = {{ "path.task_id" = "{task_id}" }}
 """
 CONFIGURATIONS = {
     "trigger": REFUSES.format(paths="^/tasks$"),
-    "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$")
-    + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events)$", task_id="known")
+    "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$|/resume$|/failures$|/extend$")
+    + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
     + USES.format(paths="/cancel$", task_id="cancelled"),
     "distinct": REFUSES.format(paths="^/events/"),
 }

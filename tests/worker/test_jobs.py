@@ -25,7 +25,7 @@ def anything(step: int, **params: object) -> None:
 
 @pytest.mark.parametrize("params", [{"folder": "a"}, {"folder": "a", "width": 7}])
 def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> None:
-    Job.of("resize", resize).check(params)
+    Job.of(job("resize")(resize)).check(params)
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> 
 )
 def test_parameters_that_do_not_fit_are_refused_by_name(params: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput, match=f"^params of job resize: {why}") as refused:
-        Job.of("resize", resize).check(params)
+        Job.of(job("resize")(resize)).check(params)
 
     assert refused.value.field == "params"
 
 
 def test_a_function_with_free_keywords_takes_any() -> None:
-    Job.of("anything", anything).check({"a": 1, "b": [2]})
+    Job.of(job("anything")(anything)).check({"a": 1, "b": [2]})
 
 
 @pytest.mark.parametrize(("sleep_ms", "fits"), [(0, True), (60_000, True), (-1, False), (60_001, False)])
@@ -91,9 +91,11 @@ def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
 
 def test_two_functions_under_one_name_are_refused_and_one_imported_twice_is_not() -> None:
     with pytest.raises(ConfigurationError, match=r"^JOBS: two functions are named 'resize'$"):
-        Jobs([Job.of("resize", resize), Job.of("resize", anything)])
+        Jobs([Job.of(job("resize")(resize)), Job.of(job("resize")(anything))])
 
-    assert Jobs([Job.of("resize", resize), Job.of("resize", resize)]).find("resize").function is resize
+    assert (
+        Jobs([Job.of(job("resize")(resize)), Job.of(job("resize")(resize))]).find("resize").function is resize
+    )
 
 
 def test_the_same_visit_is_always_the_same_users() -> None:

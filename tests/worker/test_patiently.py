@@ -7,8 +7,8 @@ from threading import Timer
 
 import pytest
 
-from done_app import running
-from done_app.running import patiently
+from done_app import patience
+from done_app.patience import patiently
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Report
 from shared.completion.task import Order, State
@@ -57,8 +57,8 @@ def test_the_watcher_of_the_log_is_told_what_is_waited_for(caplog: pytest.LogCap
 
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "Redis is away; finished steps are kept and reported in 0.1 s",
-        "Redis is away; finished steps are kept and reported in 0.2 s",
+        "Redis is away; what became of the steps is reported in 0.1 s",
+        "Redis is away; what became of the steps is reported in 0.2 s",
     ]
 
 
@@ -76,7 +76,7 @@ def test_a_report_that_is_wrong_is_not_repeated() -> None:
 
 
 def test_after_a_long_time_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "GIVE_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(patience, "GIVE_UP_AFTER", timedelta(0))
     outage = Outage()
 
     with pytest.raises(StoreUnavailable):

@@ -43,17 +43,17 @@ def test_bookkeeping_waits_in_a_queue_of_its_own(outbox: Outbox, task: Task, rea
 
     assert sorted(waiting(real_client, CONTROL)) == [
         (queue.ANNOUNCE, [task.id]),
-        (queue.DISPATCH, [task.id, task.nonce]),
+        (queue.DISPATCH, [task.id, task.nonce, 0]),
     ]
     assert real_client.llen(STEPS) == real_client.llen(SLICES) == 0
 
 
 def test_single_steps_do_not_wait_behind_slices(outbox: Outbox, task: Task, real_client: Redis) -> None:
-    outbox.run_steps(task, Slice(3, 4))
-    outbox.run_steps(task, Slice(4, 9))
+    outbox.run_slice(task, Slice(3, 4))
+    outbox.run_slice(task, Slice(4, 9))
 
-    assert waiting(real_client, STEPS) == [(queue.RUN_STEPS, [task.id, task.nonce, 3, 4])]
-    assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, 4, 9])]
+    assert waiting(real_client, STEPS) == [(queue.RUN_STEPS, [task.id, task.nonce, [[3, 4]], False])]
+    assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[4, 9]], False])]
 
 
 def test_a_probe_waits_where_the_steps_do(outbox: Outbox, task: Task, real_client: Redis) -> None:

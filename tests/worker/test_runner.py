@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
 from done_app import running
-from done_app.running import REPORT_EVERY, WORK_FOR, Finished, Runner, describe
-from shared.completion import lifecycle, missing
-from shared.completion.fanout import Slice
+from done_app.desk import StoreDesk
+from done_app.running import REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
+from shared.completion import failing, lifecycle, missing
 from shared.completion.lifecycle import Report
 from shared.completion.task import Order, State, Task
-from shared.jobs import Job
+from shared.jobs import Job, job
 from shared.store import Store
-
-Ranges = list[tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -28,18 +28,25 @@ class Bench:
     store: Store
     task: Task
     function: Callable[[int], object]
-    reports: list[Ranges] = field(default_factory=list)
+    reports: list[list[tuple[int, int]]] = field(default_factory=list)
 
-    def report(self, finished: Finished) -> Report:
-        self.reports.append(list(finished.ranges))
-        return lifecycle.report(self.store, self.task.id, ranges=finished.ranges)
+    def run(self, start: int, stop: int, *, careful: bool = False, **terms: Any) -> Outcome:
+        made = Job.of(job("bench", **terms)(partial(self.function)))
+        desk = RecordingDesk(self.store, self.task, made.policy, self.reports)
+        return Runner(self.task, made, desk, careful).run([(start, stop)])
 
-    def read_missing(self, start: int, stop: int) -> Ranges:
-        return list(missing.iterate(self.store, self.task, start, stop))
+    def missing(self) -> list[tuple[int, int]]:
+        task = lifecycle.look(self.store, self.task.id).task
+        return list(missing.iterate(self.store, task, 0, task.count))
 
-    def run(self, start: int, stop: int) -> tuple[Report | None, int]:
-        job = Job.of("bench", self.function)
-        return Runner(self.task, job, self.read_missing, self.report).run(Slice(start, stop))
+
+@dataclass(frozen=True, slots=True)
+class RecordingDesk(StoreDesk):
+    reports: list[list[tuple[int, int]]] = field(default_factory=list)
+
+    def finished(self, ranges: list[tuple[int, int]]) -> Report:
+        self.reports.append(list(ranges))
+        return lifecycle.report(self.store, self.task.id, ranges=ranges, nonce=self.task.nonce)
 
 
 MakeBench = Callable[[int, Callable[[int], object]], Bench]
@@ -54,10 +61,10 @@ def bench(real_store: Store) -> MakeBench:
 
 
 def test_finished_steps_are_kept_as_ranges() -> None:
-    finished = Finished()
+    finished = Ranges()
 
     for step in (3, 4, 5, 9, 10, 12):
-        finished.add(step)
+        finished.add(step, step + 1)
 
     assert finished.ranges == [(3, 6), (9, 11), (12, 13)]
 
@@ -66,12 +73,12 @@ def test_quick_steps_are_run_in_order_and_reported_at_once(bench: MakeBench) -> 
     ran: list[int] = []
     made = bench(20, ran.append)
 
-    report, go_on = made.run(5, 15)
+    outcome = made.run(5, 15)
 
     assert ran == list(range(5, 15))
     assert made.reports == [[(5, 15)]]
-    assert report is not None
-    assert (report.fresh, report.state, go_on) == (10, State.RUNNING, 15)
+    assert outcome.report is not None
+    assert (outcome.report.fresh, outcome.report.state, outcome.rest) == (10, State.RUNNING, [])
 
 
 def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
@@ -88,11 +95,13 @@ def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
 def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench) -> None:
     made = bench(1000, lambda _: time.sleep(0.01))
 
-    report, go_on = made.run(0, 1000)
+    outcome = made.run(0, 1000)
 
+    ((go_on, stop),) = outcome.rest
     assert 0 < go_on <= WORK_FOR.total_seconds() / 0.01 + 1
-    assert report is not None
-    assert report.done_steps == go_on
+    assert stop == 1000
+    assert outcome.report is not None
+    assert outcome.report.done_steps == go_on
 
 
 def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
@@ -103,14 +112,14 @@ def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
         time.sleep(0.01)
 
     made = bench(60, slowly)
-    start, report = 0, None
+    outcome = made.run(0, 60)
 
-    while start < 60:
-        report, start = made.run(start, 60)
+    while outcome.rest:
+        ((start, stop),) = outcome.rest
+        outcome = made.run(start, stop)
 
     assert ran == list(range(60))
-    assert report is not None
-    assert report.completed_task
+    assert outcome.ended
 
 
 def test_a_slice_ends_when_its_task_does(bench: MakeBench) -> None:
@@ -123,33 +132,67 @@ def test_a_slice_ends_when_its_task_does(bench: MakeBench) -> None:
 
     made = bench(1000, cancel)
 
-    report, go_on = made.run(0, 1000)
+    outcome = made.run(0, 1000)
 
     assert ran == [0]
-    assert report is not None
-    assert (report.state, go_on) == (State.CANCELLED, 1000)
+    assert outcome.report is not None
+    assert (outcome.report.state, outcome.rest) == (State.CANCELLED, [])
 
 
-def test_a_step_that_raises_is_left_missing_and_its_neighbours_go_on(
+def test_a_step_that_raises_is_to_be_tried_again_and_its_neighbours_go_on(
     bench: MakeBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = bench(5, lambda step: 1 // (step - 2))
 
-    report, go_on = made.run(0, 5)
+    outcome = made.run(0, 5, backoff=timedelta(seconds=7))
 
     assert made.reports == [[(0, 2), (3, 5)]]
-    assert made.read_missing(0, 5) == [(2, 3)]
-    assert report is not None
-    assert (report.state, go_on) == (State.RUNNING, 5)
-    assert f"step 2 of task {made.task.id} raised; it is run again later" in caplog.text
+    assert made.missing() == [(2, 3)]
+    assert (outcome.again.ranges, outcome.pause) == ([(2, 3)], timedelta(seconds=7))
+    assert (outcome.rest, outcome.ended) == ([], False)
+    assert f"step 2 of task {made.task.id} raised" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_slice_of_which_every_step_raises_reports_nothing(bench: MakeBench) -> None:
+def test_a_step_that_raises_at_its_last_attempt_gives_up_and_may_end_the_task(bench: MakeBench) -> None:
+    made = bench(5, lambda step: 1 // (step - 2))
+
+    outcome = made.run(0, 5, max_attempts=1)
+
+    assert outcome.again.ranges == []
+    assert outcome.ended
+    assert lifecycle.look(made.store, made.task.id).task.state is State.FAILED
+
+
+def test_a_slice_of_which_every_step_raises_reports_nothing_done(bench: MakeBench) -> None:
     made = bench(3, lambda _: 1 // 0)
 
-    assert made.run(0, 3) == (None, 3)
+    outcome = made.run(0, 3)
+
+    assert outcome.report is None
+    assert outcome.again.ranges == [(0, 3)]
     assert made.reports == []
+
+
+def test_a_step_that_outlives_its_timeout_is_interrupted_and_has_failed(bench: MakeBench) -> None:
+    made = bench(3, lambda step: time.sleep(0.5 if step == 1 else 0))
+
+    outcome = made.run(0, 3, step_timeout=timedelta(milliseconds=50))
+
+    assert made.missing() == [(1, 2)]
+    assert outcome.again.ranges == [(1, 2)]
+
+
+def test_a_careful_run_gives_up_a_step_whose_attempts_nobody_survived(bench: MakeBench) -> None:
+    made = bench(3, lambda _: None)
+    for _ in range(3):
+        made.store.failures.begin_attempt(made.task.id, made.task.nonce, 1)
+
+    outcome = made.run(0, 3, careful=True, max_attempts=3)
+
+    (given_up,) = failing.page(made.store, lifecycle.look(made.store, made.task.id).task, limit=9).failures
+    assert (given_up.step, given_up.error) == (1, "its process died at every attempt")
+    assert outcome.ended
 
 
 def test_steps_that_are_done_are_not_run_again(bench: MakeBench) -> None:
@@ -166,9 +209,10 @@ def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeB
     task = bench(10, print).task
     report = Report(fresh=1, completed_task=False, state=State.RUNNING, count=10, left=6)
 
-    lines = [describe(part, report, task) for part in (Slice(3, 4), Slice(3, 7))]
+    lines = [describe(Ranges(done), report, task) for done in ([(3, 4)], [(3, 7)], [(3, 4), (5, 7)])]
 
     assert lines == [
         f"step 3 of task {task.id} is done (4/10)",
         f"steps 3-6 of task {task.id} are done (4/10)",
+        f"3 of the steps 3-6 of task {task.id} are done (4/10)",
     ]

@@ -1,9 +1,12 @@
 -- mark_steps: set the bits of finished steps; say whether this call finished the task.
--- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] optional: where to keep the answer
+-- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
+-- KEYS[3] the bitmap of steps that gave up   KEYS[4] scratch: both needed only for a task that has some
+-- KEYS[5] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
 -- ARGV[4] how many single steps follow   ARGV[5] '1' to count what is left from the bitmap
 -- ARGV[6..] the single steps, then the ranges as pairs: first step, step after the last
--- returns {status, fresh, completed, left, count, failed, state}; status 'unknown', 'range', 'ok'
+-- returns {status, fresh, completed, left, count, failed, state}; status 'unknown', 'range', 'ok', or 'keys'
+--               when the task has steps that gave up and KEYS[3] is not given: nothing was done
 -- Why a script: SETBIT alone would revive an expired task without marker or TTL, a full bitmap seen by
 --               two workers at once would be announced twice, and the counter of what is left must
 --               change with the bits or not at all.
@@ -11,14 +14,15 @@ local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
 local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'renew_at')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
 
-if KEYS[3] then
-  local kept = cjson.decode(redis.call('GET', KEYS[3]) or '[]')
+if KEYS[5] then
+  local kept = cjson.decode(redis.call('GET', KEYS[5]) or '[]')
   local nonce = table.remove(kept)
   -- An answer kept for an earlier task under this id says nothing about this one.
   if nonce and (nonce == r[5] or not r[5]) then return kept end
 end
 
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
+if failed > 0 and not KEYS[3] then return {'keys'} end
 
 local first_range = 6 + ARGV[4]
 for i = 6, #ARGV do
@@ -27,13 +31,10 @@ for i = 6, #ARGV do
   if step < 0 or step > last then return {'range', ARGV[i], 0, left, count, failed, state} end
 end
 
-local fresh, completed = 0, 0
-if state == 'done' then
-  completed = r[6] == ARGV[2] and 1 or 0
--- The end marker is looked for, not assumed: a record whose bitmap is gone is an expired task.
-elseif redis.call('GETBIT', bitmap, count) == 0 then
-  return {'unknown'}
-else
+local fresh, completed = 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0
+-- The end marker is looked for, not assumed: a record whose bitmap is gone, unless it is done, has expired.
+if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
+if state ~= 'done' then
   for i = 6, first_range - 1 do
     fresh = fresh + 1 - redis.call('SETBIT', bitmap, ARGV[i], 1)
   end
@@ -49,17 +50,29 @@ else
   end
 
   left = left - fresh
+  if failed > 0 then
+    -- A step that gave up and was done after all is done: its bit goes from the one bitmap to the other.
+    redis.call('BITOP', 'AND', KEYS[4], bitmap, KEYS[3])
+    redis.call('BITOP', 'XOR', KEYS[3], KEYS[3], KEYS[4])
+    redis.call('UNLINK', KEYS[4])
+    redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', record)) -- BITOP dropped it
+    failed = redis.call('BITCOUNT', KEYS[3])
+  end
   -- What looks like the end is counted again: the counter may be wrong, the bitmap never is.
-  if ARGV[5] == '1' or left <= 0 then
+  if ARGV[5] == '1' or left <= 0 or r[3] ~= '0' then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
   end
   -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
-  if left == 0 and failed == 0 and state == 'running'
-    and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap) then
-    state, completed = 'done', 1
-    redis.call('HSET', record, 'left', 0, 'state', state, 'ended_at', now, 'last_progress_at', now, 'claim', ARGV[2])
-    redis.call('UNLINK', bitmap)
-    redis.call('PEXPIRE', record, redis.call('HGET', record, 'ended_ttl'))
+  local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
+  if state == 'running' and left == 0 and (done or failed > 0) then
+    state, completed = done and 'done' or 'failed', 1
+    redis.call('HSET', record, 'left', 0, 'failed', failed, 'state', state,
+      'ended_at', now, 'last_progress_at', now, 'claim', ARGV[2])
+    local ttl = redis.call('HGET', record, 'ended_ttl')
+    if done then redis.call('UNLINK', bitmap) else redis.call('PEXPIRE', bitmap, ttl) end
+    redis.call('PEXPIRE', record, ttl)
+  elseif r[3] ~= '0' and (fresh > 0 or failed ~= tonumber(r[3])) then
+    redis.call('HSET', record, 'left', left, 'failed', failed, 'last_progress_at', now)
   elseif fresh > 0 then
     redis.call('HSET', record, 'left', left, 'last_progress_at', now)
     -- Renewed when a hundredth of it has passed, not with every step.
@@ -74,8 +87,8 @@ else
   end
 end
 
-if KEYS[3] then
+if KEYS[5] then
   local kept = {'ok', fresh, completed, left, count, failed, state, r[5]}
-  redis.call('SET', KEYS[3], cjson.encode(kept), 'EX', 3600)
+  redis.call('SET', KEYS[5], cjson.encode(kept), 'EX', 3600)
 end
 return {'ok', fresh, completed, left, count, failed, state}

@@ -1,8 +1,10 @@
--- note_on_task: write fields into the record of a task that is still the one meant.
+-- note_on_task: write fields into the record of a task that is still the one meant, in the run meant.
 -- KEYS[1] the task's record (hash)
--- ARGV[1] its nonce   ARGV[2..] fields and values, in turn
--- returns 1 when written, 0 when that task is gone
--- Why a script: HSET on an expired record would make a new one, without a count and without a TTL.
-if redis.call('HGET', KEYS[1], 'nonce') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+-- ARGV[1] its nonce   ARGV[2] its run   ARGV[3..] fields and values, in turn
+-- returns 1 when written, 0 when that task is gone or has been resumed
+-- Why a script: HSET on an expired record would make a new one, without a count and without a TTL; and what
+--               was noted of one run must not be believed of the next.
+local r = redis.call('HMGET', KEYS[1], 'nonce', 'run')
+if r[1] ~= ARGV[1] or r[2] ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 return 1

@@ -1,15 +1,15 @@
 -- take_probe: let one caller ask the queue about a running task that has not moved for a while.
--- KEYS[1] the task's record (hash)   KEYS[2] the task's bitmap
+-- KEYS[1] the task's record (hash)   KEYS[2..] the task's other keys
 -- ARGV[1] now in ms   ARGV[2] how many times its missing steps may be sent again
 -- returns 'fine', 'probe', or 'stalled' (once a stall: the limit is reached and nothing came of it)
 -- Why a script: any number of sweeps may look at once, and only one probe may go. The open task's TTL
 --               is renewed in the same look. Pauses double with each healing that moved nothing.
-local r = redis.call('HMGET', KEYS[1], 'state', 'last_progress_at', 'probed_at', 'heals', 'stall_after', 'stalled_at', 'ttl')
+local r = redis.call('HMGET', KEYS[1], 'state', 'last_progress_at', 'probed_at', 'heals', 'stall_after', 'stalled_at', 'ttl', 'quiet_until')
 if r[1] ~= 'running' then return 'fine' end
-redis.call('PEXPIRE', KEYS[1], r[7])
-redis.call('PEXPIRE', KEYS[2], r[7])
+for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], r[7]) end
 
-local now, moved = tonumber(ARGV[1]), tonumber(r[2])
+-- A step that waits for its next attempt is no stall.
+local now, moved = tonumber(ARGV[1]), math.max(tonumber(r[2]), tonumber(r[8] or 0))
 local probed, heals = tonumber(r[3] or 0), tonumber(r[4] or 0)
 if moved > probed then
   redis.call('HDEL', KEYS[1], 'heals')

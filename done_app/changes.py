@@ -1,0 +1,73 @@
+"""The routes that change a task as a whole: cancel, resume, extend, delete."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask_openapi3 import APIBlueprint
+
+from done_app.answers import GONE, GONE_OR_ENDED, task_answer
+from done_app.models import ExtendBody, Resumed, ResumeQuery, TaskAnswer, TaskPath
+from done_app.telling import fan_out, tell
+from shared.completion import failing, lifecycle, listing
+from shared.completion.listing import Filter
+from shared.completion.task import State, Task
+from shared.config import Settings
+from shared.errors import Conflict, NotFound
+from shared.queue import Outbox
+from shared.store import Store
+from shared.web.answers import Reply, answer
+
+
+def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Settings) -> None:
+    """All of them."""
+
+    @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
+    def cancel_task(path: TaskPath) -> Reply:
+        """End a running task; its slices stop, and no further one starts."""
+        lifecycle.cancel(store, path.task_id)
+        tell(outbox, path.task_id)
+        return answer(task_answer(store, lifecycle.look(store, path.task_id)))
+
+    @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
+    def delete_task(path: TaskPath) -> Reply:
+        """Forget a task, running or ended."""
+        lifecycle.delete(store, path.task_id)
+        return "", HTTPStatus.NO_CONTENT
+
+    @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
+    def resume_task(path: TaskPath) -> Reply:
+        """Let a failed task run again: what is missing or has given up is sent, and only that."""
+        resume(store, outbox, path.task_id)
+        return answer(task_answer(store, lifecycle.look(store, path.task_id)))
+
+    @routes.post("/tasks/resume", responses={200: Resumed})
+    def resume_tasks(query: ResumeQuery) -> Reply:
+        """Resume many failed tasks, newest first: those of a label, or all. Again until `next` is null."""
+        page = listing.page(store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor)
+        return answer(
+            Resumed(resumed=[t.id for t in page.tasks if resumes(store, outbox, t)], next=page.next)
+        )
+
+    @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
+    def extend_task(path: TaskPath, body: ExtendBody) -> Reply:
+        """Give a running task more steps."""
+        task, before = failing.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
+        fan_out(outbox, task, first=before)
+        return answer(task_answer(store, lifecycle.look(store, path.task_id)))
+
+
+def resume(store: Store, outbox: Outbox, task_id: str) -> None:
+    task = failing.resume(store, task_id)
+    if task.ended:
+        tell(outbox, task_id)
+    fan_out(outbox, task)
+
+
+def resumes(store: Store, outbox: Outbox, task: Task) -> bool:
+    """Whether a task that was failed a moment ago could be resumed."""
+    try:
+        resume(store, outbox, task.id)
+    except (Conflict, NotFound):
+        return False
+    return True

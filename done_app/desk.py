@@ -1,0 +1,51 @@
+"""What a runner reads and reports, by way of the store, through whatever outage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from done_app.patience import patiently
+from shared.completion import failing, lifecycle, missing
+from shared.completion.failing import GIVE_UP_NOW, Failure, Policy
+from shared.completion.lifecycle import Report
+from shared.completion.task import Task
+from shared.store import Store
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDesk:
+    """The desk of one task. Every method raises NotFound when that task is gone."""
+
+    store: Store
+    task: Task
+    policy: Policy
+
+    def missing(self, start: int, stop: int) -> list[Range]:
+        return list(missing.iterate(self.store, self.task, start, stop))
+
+    def finished(self, ranges: list[Range]) -> Report:
+        return patiently(
+            lambda token: lifecycle.report(
+                self.store, self.task.id, ranges=ranges, token=token, nonce=self.task.nonce
+            )
+        )
+
+    def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure:
+        policy = GIVE_UP_NOW if last else self.policy
+        return patiently(
+            lambda token: failing.fail(
+                self.store,
+                self.task.id,
+                step,
+                error,
+                policy,
+                token=token,
+                nonce=self.task.nonce,
+                count_attempt=count_attempt,
+            )
+        )
+
+    def attempt(self, step: int) -> int:
+        return patiently(lambda _: self.store.failures.begin_attempt(self.task.id, self.task.nonce, step))

@@ -1,0 +1,31 @@
+"""Messages that a request sends, and that the sweep sends where the broker does not take them."""
+
+from __future__ import annotations
+
+import logging
+
+from shared.completion.task import Task
+from shared.errors import BrokerUnavailable
+from shared.queue import Outbox
+
+log = logging.getLogger(__name__)
+
+
+def tell(outbox: Outbox, task_id: str) -> None:
+    """Have the end told. It is already claimed and kept: without a broker the sweep tells it later."""
+    try:
+        outbox.announce(task_id)
+    except BrokerUnavailable as error:
+        log.warning("the end of task %s is told later: %s", task_id, error.detail)
+
+
+def fan_out(outbox: Outbox, task: Task, first: int = 0) -> bool | None:
+    """Have a task's missing steps sent, from `first` on; whether the broker took it, None without a job."""
+    if task.order.job is None or task.ended:
+        return None
+    try:
+        outbox.dispatch(task, first)
+    except BrokerUnavailable as error:
+        log.warning("the steps of task %s are sent later: %s", task.id, error.detail)
+        return False
+    return True

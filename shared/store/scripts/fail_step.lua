@@ -1,0 +1,44 @@
+-- fail_step: record that a step failed; after its last attempt it has given up, and the task may have ended.
+-- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] the bitmap of steps that gave up
+-- KEYS[4] the attempts, four bits a step   KEYS[5] the errors (hash)
+-- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
+-- ARGV[4] the step   ARGV[5] attempts it has, 0 to give up at once   ARGV[6] '1' to count this one as an attempt
+-- ARGV[7] the error as JSON   ARGV[8] how many errors are kept
+-- ARGV[9] the pause before its second attempt in ms, doubled before each further one   ARGV[10] the longest
+-- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it
+-- Why a script: the bit, the counters and the end it may lead to are one act, as they are for a step done.
+local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl', 'ended_ttl')
+local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
+if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
+if step < 0 or step >= count then return {'range', ARGV[4], 0, 0, left, count, failed, state, 0} end
+if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
+if state ~= 'running' or redis.call('GETBIT', bitmap, step) == 1 or redis.call('GETBIT', KEYS[3], step) == 1 then
+  return {'ok', 0, 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0, left, count, failed, state, 0}
+end
+
+local tried = redis.call('BITFIELD', KEYS[4], 'OVERFLOW', 'SAT', 'INCRBY', 'u4', '#' .. ARGV[4], ARGV[6])[1]
+local gave_up, completed, ttl = 0, 0, r[7]
+local pause = math.floor(math.min(ARGV[9] * 2 ^ (tried - 1), tonumber(ARGV[10])))
+redis.call('HSET', record, 'last_progress_at', ARGV[1])
+if redis.call('HEXISTS', KEYS[5], ARGV[4]) == 1 or redis.call('HLEN', KEYS[5]) < tonumber(ARGV[8]) then
+  redis.call('HSET', KEYS[5], ARGV[4], ARGV[7])
+end
+if tried >= tonumber(ARGV[5]) then
+  gave_up, left, failed = 1, left - 1, failed + 1
+  redis.call('SETBIT', KEYS[3], ARGV[4], 1)
+  redis.call('HSET', record, 'left', left, 'failed', failed)
+  if left <= 0 then
+    left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
+    redis.call('HSET', record, 'left', left)
+  end
+  if left == 0 then
+    state, completed, ttl = 'failed', 1, r[8]
+    redis.call('HSET', record, 'state', state, 'ended_at', ARGV[1], 'claim', ARGV[2])
+    redis.call('PEXPIRE', bitmap, ttl)
+    redis.call('PEXPIRE', record, ttl)
+  end
+end
+if gave_up == 0 then redis.call('HSET', record, 'quiet_until', ARGV[1] + pause) end
+for i = 3, 5 do redis.call('PEXPIRE', KEYS[i], ttl) end
+return {'ok', tried, gave_up, completed, left, count, failed, state, pause}
