@@ -41,7 +41,7 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
         resume(store, outbox, path.task_id)
         return answer(task_answer(store, lifecycle.look(store, path.task_id)))
 
-    @routes.post("/tasks/resume", responses={200: Resumed})
+    @routes.post("/resume", responses={200: Resumed})
     def resume_tasks(query: ResumeQuery) -> Reply:
         """Resume many failed tasks, newest first: those of a label, or all. Again until `next` is null."""
         page = listing.page(store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor)

@@ -18,5 +18,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     settings = settings or config.load()
     store = store or service_store(settings)
     app = make_service("done_app", "Is this step done? Tasks and their steps.", settings, store)
-    app.register_api(blueprint(store, Outbox(queue.make_celery(settings)), settings))
+    outbox = Outbox(queue.make_celery(settings, sends_only=True))
+    app.register_api(blueprint(store, outbox, settings))
     return app

@@ -30,11 +30,14 @@ SWEEP_EVERY = timedelta(seconds=5)
 # How long the broker waits for an acknowledgement before it gives a message to another worker. A slice
 # works for less than a second; a longer step is merely run twice. The sweep is what recovers quickly.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
-BROKER_PATIENCE = timedelta(seconds=0.4)  # twice this at the most, and an answer must come within a second
+BROKER_PATIENCE = timedelta(seconds=0.25)  # three times this at the most, and an answer must come within 1 s
 
 
-def make_celery(settings: Settings) -> Celery:
-    """The Celery application: JSON only, acknowledged late, no results (the bitmap is the result)."""
+def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
+    """The Celery application: JSON only, acknowledged late, no results (the bitmap is the result).
+
+    One that `sends_only` does not wait for a frozen broker; a worker's blocking reads must.
+    """
     app = Celery("donebit", broker=settings.broker, set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
@@ -57,6 +60,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
             "socket_connect_timeout": BROKER_PATIENCE.total_seconds(),
+            **({"socket_timeout": BROKER_PATIENCE.total_seconds()} if sends_only else {}),
         },
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={

@@ -18,7 +18,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     settings = settings or config.load()
     store = store or service_store(settings)
     app = make_service("trigger_app", "Start tasks, simulate visits, and watch both.", settings, store)
-    outbox = Outbox(queue.make_celery(settings))
+    outbox = Outbox(queue.make_celery(settings, sends_only=True))
     app.register_api(views.blueprint(store, outbox, jobs.load(settings), settings))
     app.register_blueprint(page.blueprint(store, settings))
     return app

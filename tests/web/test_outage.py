@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shared.store import Store
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
 from tests.web.real import Answer, RealServices, running_services
+from tests.web.services import Services, body_of
 
 # The services give up after 0.8 s; the rest is room for a busy machine.
 AT_MOST_SECONDS = 1.5
@@ -98,3 +100,19 @@ def test_health_the_page_and_the_figures_tell_of_it(services: RealServices) -> N
     assert page.status == 200
     assert b"Redis cannot be reached" in page.body
     assert b"donebit_up 0.0" in figures.body
+
+
+def test_a_frozen_broker_holds_up_no_request(server: RunningServer, real_store: Store) -> None:
+    trigger = Services(real_store, broker_url=server.url).trigger
+    assert body_of(trigger.post("/trigger/done?count=3"), 202)["queued"] is True
+
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        body = body_of(trigger.post("/trigger/done?count=3"), 202)
+        took = time.monotonic() - began
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+
+    assert body["queued"] is False
+    assert took < AT_MOST_SECONDS
