@@ -1,0 +1,158 @@
+"""A failed task runs again with what it has done, and ends again under its next run."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from redis import Redis
+
+from shared.completion import failing, lifecycle
+from shared.completion.announcing import announce
+from shared.completion.sweeping import LOOK_EVERY, Sweep
+from shared.completion.task import State, Task
+from shared.errors import Conflict, NotFound
+from shared.store import Store, keys
+from shared.store.tasks import TaskStore
+from tests.completion.arranged import expire, missing_ranges, now, start, start_done
+from tests.completion.conftest import HandMovedClock
+from tests.completion.outbox import RecordingOutbox
+from tests.conftest import keys_without_ttl
+
+
+def start_failed(store: Store, *, task_id: str | None = None) -> Task:
+    """Of five steps 1 and 3 gave up, the others are done."""
+    task = start(store, 5, task_id=task_id)
+    lifecycle.report(store, task.id, [0, 2, 4])
+    for step in (1, 3):
+        failing.fail(store, task.id, step, "no")
+    return now(store, task)
+
+
+def told(store: Store, task: Task) -> list[str]:
+    heard: list[str] = []
+    announce(store, task.id, lambda ended: heard.append(ended.announcement_id))
+    return heard
+
+
+def test_what_was_done_stays_done_and_what_gave_up_is_missing_again(store: Store, client: Redis) -> None:
+    task = start_failed(store)
+
+    resumed = failing.resume(store, task.id)
+
+    assert (resumed.state, resumed.run, resumed.done_steps, resumed.failed) == (State.RUNNING, 2, 3, 0)
+    assert missing_ranges(store, task) == [(1, 2), (3, 4)]
+    assert not client.exists(*keys.of_failures(task.id))
+    assert keys_without_ttl(client) == set()
+
+
+def test_a_resumed_task_becomes_done_and_is_announced_under_its_next_run(store: Store) -> None:
+    task = start_failed(store)
+    first = told(store, task)
+    failing.resume(store, task.id)
+
+    last = lifecycle.report(store, task.id, [1, 3])
+
+    assert (last.completed_task, last.state) == (True, State.DONE)
+    assert (first, told(store, task)) == ([f"{task.id}.1.failed"], [f"{task.id}.2.done"])
+
+
+def test_a_resumed_task_may_fail_again(store: Store) -> None:
+    task = start_failed(store)
+    failing.resume(store, task.id)
+    lifecycle.report(store, task.id, [1])
+
+    made = failing.fail(store, task.id, 3, "still no")
+
+    assert (made.completed_task, made.state) == (True, State.FAILED)
+    assert told(store, task) == [f"{task.id}.2.failed"]
+
+
+def test_only_a_failed_task_is_resumed(store: Store) -> None:
+    running, done, cancelled = start(store), start_done(store), start(store)
+    lifecycle.cancel(store, cancelled.id)
+
+    for task, state in ((running, "running"), (done, "done"), (cancelled, "cancelled")):
+        with pytest.raises(Conflict, match=f"task {task.id} is {state}; only a failed task can be resumed"):
+            failing.resume(store, task.id)
+    with pytest.raises(NotFound):
+        failing.resume(store, "never")
+
+
+def test_an_expired_failed_task_is_not_resumed(store: Store, client: Redis) -> None:
+    task = start_failed(store)
+    expire(client, task)
+
+    with pytest.raises(NotFound):
+        failing.resume(store, task.id)
+
+
+def test_of_two_who_resume_at_once_one_does(real_store: Store) -> None:
+    def resumes(task_id: str) -> bool:
+        try:
+            failing.resume(real_store, task_id)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(20):
+            task = start_failed(real_store)
+            assert sorted(threads.map(resumes, [task.id] * 2)) == [False, True]
+            assert now(real_store, task).run == 2
+
+
+def test_a_task_whose_steps_were_done_after_all_is_done_when_it_is_resumed(store: Store) -> None:
+    task = start_failed(store)
+    recorded = lifecycle.report(store, task.id, [1, 3])
+
+    resumed = failing.resume(store, task.id)
+
+    assert (recorded.fresh, recorded.state, recorded.completed_task) == (2, State.FAILED, False)
+    assert resumed.state is State.DONE
+    assert told(store, task) == [f"{task.id}.2.done"]
+
+
+def test_word_of_the_run_before_that_comes_late_is_not_taken_for_word_of_this_one(store: Store) -> None:
+    task = start_failed(store)
+
+    def resume_meanwhile(_: Task) -> None:
+        failing.resume(store, task.id)
+
+    announce(store, task.id, resume_meanwhile)
+    lifecycle.report(store, task.id, [1, 3])
+
+    assert now(store, task).announced_at is None
+    assert told(store, task) == [f"{task.id}.2.done"]
+
+
+def test_a_task_resumed_between_its_word_and_its_closing_stays_open(
+    store: Store, monkeypatch: pytest.MonkeyPatch, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_failed(store)
+    close_task = TaskStore.close_task
+
+    def resume_first(tasks: TaskStore, task_id: str, next_look_ms: int) -> bool:
+        hand_moved_clock.forward(seconds=1)
+        failing.resume(store, task_id)
+        return close_task(tasks, task_id, next_look_ms)
+
+    monkeypatch.setattr(TaskStore, "close_task", resume_first)
+    announce(store, task.id, lambda _: None)
+    monkeypatch.undo()
+
+    assert store.tasks.next_look(task.id) is not None
+
+
+def test_the_sweep_looks_after_a_resumed_task(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = start(store, 2, job="demo")
+    lifecycle.report(store, task.id, [0])
+    failing.fail(store, task.id, 1, "no")
+    told(store, task)
+    failing.resume(store, task.id)
+    hand_moved_clock.forward(seconds=2 * LOOK_EVERY.total_seconds())
+    outbox = RecordingOutbox()
+
+    Sweep(store, outbox, lifecycle.Lives()).run()
+
+    assert outbox.dispatched == [task.id]
