@@ -67,7 +67,7 @@ class Runner:
     """Runs the missing steps of some ranges with the task's job.
 
     A careful one counts each attempt before it makes it, so that a step which kills its process is found;
-    that costs a round trip a step, and is for ranges that a process has died in before.
+    that costs two round trips a step, and is for ranges that a process has died in before.
     """
 
     task: Task
@@ -113,8 +113,7 @@ class Runner:
 
     def run_step(self, step: int) -> None:
         """Run one step; whatever it raises is its failure, and its neighbours go on."""
-        if self.careful and self.desk.attempt(step) > self.job.policy.max_attempts:
-            self.record_failure(step, "its process died at every attempt", counted=True, last=True)
+        if self.careful and not self.may_try(step):
             return
         try:
             with time_limit(self.job.step_timeout):
@@ -126,6 +125,17 @@ class Runner:
             self.record_failure(step, f"{type(error).__name__}: {error}", counted=self.careful)
         else:
             self.finished.add(step, step + 1)
+
+    def may_try(self, step: int) -> bool:
+        """Count the attempt ahead; give a step up that has used all of them without a word.
+
+        What is finished is reported first: it must not have to be done again should this step be deadly.
+        """
+        self.report_finished()
+        if self.desk.attempt(step) <= self.job.policy.max_attempts:
+            return True
+        self.record_failure(step, "its process died at every attempt", counted=True, last=True)
+        return False
 
     def record_failure(self, step: int, error: str, *, counted: bool, last: bool = False) -> None:
         failure = self.desk.failed(step, error, count_attempt=not counted, last=last)

@@ -137,7 +137,7 @@ class Stack:
 
     def told(self, task_id: str) -> list[str]:
         """The ids under which its end was told, once for each time."""
-        told = re.compile(rf"task {task_id} is (?:done|cancelled): .* \[(\S+)\]$")
+        told = re.compile(rf"task {task_id} is (?:done|failed|cancelled): .* \[(\S+)\]$")
         return [found.group(1) for line in self.log_of(task_id) if (found := told.search(line))]
 
     def kill_worker(self) -> None:
@@ -170,14 +170,15 @@ class Stack:
     def await_progress(self, task_id: str, steps: int = 1) -> None:
         eventually(lambda: self.task(task_id).done_steps >= steps, DONE_SECONDS, what=f"no {steps} steps")
 
-    def await_told(self, task_id: str, *, swept: bool = False) -> None:
+    def await_told(self, task_id: str, *, swept: bool = False, times: int = 1) -> None:
         """Wait until its end is told; `swept` to have the sweep look now and not after its usual pause."""
 
         deadline = time.monotonic() + DONE_SECONDS
         while swept and not self.told(task_id) and time.monotonic() < deadline:
             self.sweep(task_id)
             eventually(self._is_all_taken, DONE_SECONDS, what="nobody takes the messages")
-        eventually(lambda: self.told(task_id), DONE_SECONDS, what=f"the end of {task_id} was not told")
+        what = f"the end of {task_id} was not told {times} times"
+        eventually(lambda: len(self.told(task_id)) >= times, DONE_SECONDS, what=what)
 
     def sweep(self, task_id: str) -> None:
         """Have the sweep look at this task now, as beat would have it do after some seconds."""

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from shared.completion import failing, lifecycle
+from shared.completion.announcing import announce
 from shared.completion.failing import LONGEST_PAUSE, Failure, Policy
 from shared.completion.sweeping import LOOK_EVERY, Sweep
 from shared.completion.task import State, Task
@@ -279,3 +280,23 @@ def test_of_successes_and_failures_at_once_one_ends_the_task(real_store: Store) 
         failed = {step for task_id, step, fails in jobs if task_id == task.id and fails}
         assert now(real_store, task).state is (State.FAILED if failed else State.DONE)
         assert given_up(real_store, task) == sorted(failed)
+
+
+def test_an_attempt_counted_ahead_leaves_no_key_without_a_life(store: Store, client: Redis) -> None:
+    task = start(store, 3)
+
+    store.failures.begin_attempt(task.id, task.nonce, 0)
+
+    assert keys_without_ttl(client) == set()
+
+
+def test_what_failed_on_the_way_to_done_goes_with_the_tombstone(store: Store, client: Redis) -> None:
+    task = start(store, 2)
+    failing.fail(store, task.id, 0, "again", THRICE)
+    lifecycle.report(store, task.id, [0, 1])
+
+    announce(store, task.id, lambda _: None)
+
+    assert (
+        0 < life_left(client, keys.errors(task.id)).total_seconds() <= lifecycle.Lives().ended.total_seconds()
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from shared.jobs import job
@@ -24,3 +27,27 @@ def hesitant(step: int, *, folder: str) -> None:
     note(step, folder=folder)
     if first:
         raise RuntimeError(f"step {step} is not in the mood")
+
+
+@job("blocked", max_attempts=2, backoff=timedelta(milliseconds=50))
+def blocked(step: int, *, folder: str) -> None:
+    """Raise at every step that has a file `block-<step>`."""
+    note(step, folder=folder)
+    if (Path(folder) / f"block-{step}").exists():
+        raise ValueError(f"step {step} is blocked")
+
+
+@job("deadly", max_attempts=2)
+def deadly(step: int, *, folder: str, victim: int) -> None:
+    """Kill the process at one step, every time."""
+    note(step, folder=folder)
+    if step == victim:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job("endless", max_attempts=2, backoff=timedelta(milliseconds=50), step_timeout=timedelta(milliseconds=200))
+def endless(step: int, *, folder: str, stuck: int) -> None:
+    """Never come back from one step."""
+    note(step, folder=folder)
+    while step == stuck:
+        time.sleep(0.01)

@@ -1,0 +1,83 @@
+"""Steps from elsewhere that give up, and tasks that go on, over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from shared.store import Store
+from tests.web.services import Services, body_of, everything, problem_of
+
+
+@pytest.fixture
+def services(store: Store) -> Services:
+    return Services(store)
+
+
+def test_a_step_from_elsewhere_gives_up_once_and_may_end_its_task(services: Services) -> None:
+    task_id = services.start(2)
+    url = f"/tasks/{task_id}/failures"
+
+    first = body_of(services.done.post(url, json={"step": 1, "error": "disk full"}))
+    again = body_of(services.done.post(url, json={"step": 1, "error": "disk full"}))
+    last = body_of(services.done.put(f"/tasks/{task_id}/steps/0"))
+
+    assert (first["fresh"], first["completed_task"], first["state"]) == (True, False, "running")
+    assert again["fresh"] is False
+    assert (last["completed_task"], last["state"], last["done_steps"]) == (True, "failed", 1)
+    assert body_of(services.done.get(url)) == {
+        "failed_steps": 1,
+        "failures": [{"step": 1, "attempts": 1, "error": "disk full"}],
+        "next": None,
+    }
+
+
+def test_failures_come_in_pages(services: Services) -> None:
+    task_id = services.start(9)
+    for step in (1, 4, 6):
+        services.done.post(f"/tasks/{task_id}/failures", json={"step": step})
+
+    first = body_of(services.done.get(f"/tasks/{task_id}/failures?limit=2"))
+    rest = body_of(services.done.get(f"/tasks/{task_id}/failures?after={first['next']}"))
+
+    assert [one["step"] for one in first["failures"] + rest["failures"]] == [1, 4, 6]
+    assert rest["next"] is None
+
+
+def test_failed_tasks_are_found_and_resumed_by_label(services: Services) -> None:
+    tasks = [services.start(1, label="night") for _ in range(3)]
+    other = services.start(1, label="day")
+    for task_id in (*tasks, other):
+        services.done.post(f"/tasks/{task_id}/failures", json={"step": 0})
+
+    listed = body_of(services.done.get("/tasks?state=failed&label=night"))
+    resumed = body_of(services.done.post("/resume?label=night"))
+
+    assert sorted(one["task_id"] for one in listed["tasks"]) == sorted(resumed["resumed"]) == sorted(tasks)
+    assert body_of(services.done.get(f"/tasks/{tasks[0]}"))["run"] == 2
+    assert body_of(services.done.get(f"/tasks/{other}"))["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "why"),
+    [
+        ("failures", {"step": 3}, 422, "step 3 is not a step of"),
+        ("failures", {"step": -1}, 422, "-1"),
+        ("failures", {"error": "no"}, 422, "step"),
+        ("failures", {"step": 0, "error": "x" * 10_001}, 422, "10000"),
+        ("extend", {"count": 3}, 422, "count is 3; it must be above 3"),
+        ("extend", {"count": 10_000_001}, 422, "count is 10000001; it must be 1 to 10000000"),
+        ("extend", {}, 422, "count"),
+        ("resume", None, 409, "is running; only a failed task can be resumed"),
+    ],
+)
+def test_what_is_refused_is_told_and_changes_nothing(
+    services: Services, client: Redis, path: str, body: object, status: int, why: str
+) -> None:
+    task_id = services.start(3)
+    before = everything(client)
+
+    refused = problem_of(services.done.post(f"/tasks/{task_id}/{path}", json=body), status)
+
+    assert why in refused["detail"]
+    assert everything(client) == before
