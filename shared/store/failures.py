@@ -60,7 +60,7 @@ class FailureStore:
         terms: Terms,
     ) -> Failed:
         """Record a failed attempt at a step; with its last one the step has given up."""
-        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id)]
+        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id), keys.both(task_id)]
         pauses = (milliseconds(terms.pause), milliseconds(terms.longest_pause))
         attempt = (step, terms.max_attempts, int(count_attempt), error, ERRORS_KEPT)
         args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]

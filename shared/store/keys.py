@@ -9,7 +9,7 @@ Completion
     done:{id}:failed           string   bit n: step n gave up. From the first failure, the same TTL
     done:{id}:tried            string   four bits a step: its failed attempts. The same
     done:{id}:errors           hash     step -> its last error, a thousand steps at most. The same
-    done:{id}:both             string   scratch of mark_steps, gone before it ends
+    done:{id}:both             string   scratch of a script, gone before it ends
     done:{id}:reply:<key>      string   the answer given under an Idempotency-Key. One hour
     done:open                  zset     tasks not yet announced, by the time of the next look (ms)
     done:tasks                 zset     tasks by creation (us), for listing
@@ -63,7 +63,7 @@ def errors(task_id: str) -> str:
 
 
 def both(task_id: str) -> str:
-    """Where mark_steps lays which steps have given up and are done."""
+    """Where a script lays which steps have given up and are done."""
     return f"done:{{{task_id}}}:both"
 
 

@@ -52,9 +52,8 @@ class TaskStore:
         """Make the task; None when made, else the order that made the one which exists."""
         ttl_ms = milliseconds(ttl)
         pairs = [item for pair in fields.items() for item in pair]
-        found = self._scripts["start_task"](
-            keys=[keys.bitmap(task_id), keys.record(task_id)], args=[count, ttl_ms, *pairs]
-        )
+        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id)]
+        found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
 
     @outages_named

@@ -8,7 +8,7 @@ from multiprocessing.context import SpawnContext
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 
-from shared.completion import lifecycle
+from shared.completion import failing, lifecycle
 from shared.store import Store
 from shared.store.store import WORKER_PATIENCE
 
@@ -53,3 +53,15 @@ def report_all(url: str) -> list[str]:
         for task_id, step in _pile[0].take()
         if lifecycle.report(store, task_id, [step]).completed_task
     ]
+
+
+def report_and_fail_all(url: str) -> list[str]:
+    """As report_all; a step below zero stands for the failure of the step `~step`."""
+    store = Store.at(url, connections=1, patience=WORKER_PATIENCE)
+    return [task_id for task_id, step in _pile[0].take() if _ends(store, task_id, step)]
+
+
+def _ends(store: Store, task_id: str, step: int) -> bool:
+    if step < 0:
+        return failing.fail(store, task_id, ~step, "boom").completed_task
+    return lifecycle.report(store, task_id, [step]).completed_task

@@ -19,6 +19,7 @@ from shared.store import Store, keys
 from shared.store.failures import ERRORS_KEPT
 from tests.completion.arranged import (
     BYTE_BORDERS,
+    expire,
     life_left,
     missing_ranges,
     now,
@@ -300,3 +301,29 @@ def test_what_failed_on_the_way_to_done_goes_with_the_tombstone(store: Store, cl
     assert (
         0 < life_left(client, keys.errors(task.id)).total_seconds() <= lifecycle.Lives().ended.total_seconds()
     )
+
+
+def test_the_last_failure_ends_a_task_though_other_hands_did_a_step_that_gave_up(
+    store: Store, client: Redis
+) -> None:
+    task = start(store, 2)
+    failing.fail(store, task.id, 0, "boom")
+    set_by_other_hands(client, task, 0)
+
+    answer = failing.fail(store, task.id, 1, "boom")
+
+    assert (answer.completed_task, answer.state) == (True, State.FAILED)
+    assert (answer.left, answer.failed, answer.done_steps) == (0, 1, 1)
+
+
+def test_a_task_does_not_inherit_the_failures_of_an_expired_one_under_its_id(
+    store: Store, client: Redis
+) -> None:
+    old = start(store, task_id="same")
+    failing.fail(store, old.id, 0, "boom")
+    expire(client, old)
+
+    new = start(store, task_id="same")
+
+    assert not client.exists(*keys.of_failures(new.id))
+    assert failing.fail(store, new.id, 0, "boom").gave_up

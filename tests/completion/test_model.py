@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from shared.completion import lifecycle
+from shared.completion import failing, lifecycle
 from shared.completion.task import Order, State, Task
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.store import Store
@@ -38,11 +38,13 @@ class Model:
 
     count: int
     bits: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)  # those that gave up
+    ordered: int = 0  # the count it was started with
     left: int = 0  # as the counter has it: bits set by other hands are not known to it
     state: State = State.RUNNING
 
     def __post_init__(self) -> None:
-        self.left = self.count
+        self.left = self.ordered = self.count
 
     def report(self, steps: set[int]) -> tuple[int, bool]:
         """(newly done, completed)."""
@@ -51,22 +53,44 @@ class Model:
         fresh = len(steps - self.bits)
         self.bits |= steps
         self.left -= fresh
+        if self.failed:
+            self.count_again()
         return fresh, self.end_if_none_is_left()
+
+    def fail(self, step: int) -> tuple[bool, bool]:
+        """(gave up, completed)."""
+        if self.state is not State.RUNNING or step in self.bits | self.failed:
+            return False, False
+        self.failed.add(step)
+        self.left -= 1
+        if self.left <= 0:
+            self.count_again()
+        return True, self.end_if_none_is_left()
+
+    def resume(self) -> None:
+        self.state = State.RUNNING
+        self.failed.clear()
+        self.count_again()
+        self.end_if_none_is_left()
+
+    def count_again(self) -> None:
+        self.failed -= self.bits
+        self.left = self.count - len(self.bits) - len(self.failed)
 
     def recount(self) -> bool:
         if self.state is not State.DONE:
-            self.left = self.count - len(self.bits)
+            self.count_again()
         return self.end_if_none_is_left()
 
     def end_if_none_is_left(self) -> bool:
         if self.left or self.state is not State.RUNNING:
             return False
-        self.state = State.DONE
+        self.state = State.FAILED if self.failed else State.DONE
         return True
 
     @property
     def missing(self) -> set[int]:
-        return set(range(self.count)) - self.bits
+        return set(range(self.count)) - self.bits - self.failed
 
 
 class Completion(RuleBasedStateMachine):
@@ -84,7 +108,7 @@ class Completion(RuleBasedStateMachine):
     @rule(task_id=st.sampled_from(IDS), count=COUNTS)
     def start(self, task_id: str, count: int) -> None:
         known = self.models.get(task_id)
-        if known and known.count != count:
+        if known and known.ordered != count:
             with pytest.raises(Conflict):
                 lifecycle.start(self.store, Order(count), task_id=task_id, max_steps=18)
             return
@@ -110,7 +134,11 @@ class Completion(RuleBasedStateMachine):
         else:
             report = lifecycle.report(self.store, task_id, named, ranges)
             assert (report.fresh, report.completed_task) == model.report(meant)
-            assert (report.state, report.left, report.count) == (model.state, model.left, model.count)
+            assert (report.state, report.left, report.count) == (
+                model.state,
+                model.left + len(model.failed),
+                model.count,
+            )
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data())
@@ -139,7 +167,39 @@ class Completion(RuleBasedStateMachine):
         model = self.models[task_id]
         report = lifecycle.recount(self.store, self.tasks[task_id])
         assert (report.fresh, report.completed_task) == (0, model.recount())
-        assert (report.state, report.left) == (model.state, model.left)
+        assert (report.state, report.left) == (model.state, model.left + len(model.failed))
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data())
+    def fail(self, chosen: st.DataObject) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        step = chosen.draw(st.integers(0, model.count - 1))
+        failure = failing.fail(self.store, task_id, step, "boom")
+        assert (failure.gave_up, failure.completed_task) == model.fail(step)
+
+    @rule(task_id=st.sampled_from(IDS))
+    def resume(self, task_id: str) -> None:
+        model = self.models.get(task_id)
+        if model is None or model.state is not State.FAILED:
+            with pytest.raises(NotFound if model is None else Conflict):
+                failing.resume(self.store, task_id)
+            return
+        model.resume()
+        assert failing.resume(self.store, task_id).state is model.state
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data(), count=COUNTS)
+    def extend(self, chosen: st.DataObject, count: int) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        if model.state is not State.RUNNING or count <= model.count:
+            with pytest.raises((Conflict, InvalidInput)):
+                failing.extend(self.store, task_id, count, max_steps=18)
+            return
+        failing.extend(self.store, task_id, count, max_steps=18)
+        model.left += count - model.count
+        model.count = count
 
     @rule(task_id=st.sampled_from(IDS))
     def cancel(self, task_id: str) -> None:
@@ -191,7 +251,8 @@ class Completion(RuleBasedStateMachine):
                 continue
             sight = lifecycle.look(self.store, task_id)
             assert (sight.task.state, sight.task.left) == (model.state, model.left)
-            assert sight.reading.done is (not model.missing)
+            assert sight.task.failed == len(model.failed)
+            assert sight.reading.done is (len(model.bits) == model.count)
             missing = {s for a, b in arranged.missing_ranges(self.store, sight.task) for s in range(a, b)}
             assert missing == model.missing
 

@@ -1,6 +1,6 @@
 -- fail_step: record that a step failed; after its last attempt it has given up, and the task may have ended.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] the bitmap of steps that gave up
--- KEYS[4] the attempts, four bits a step   KEYS[5] the errors (hash)
+-- KEYS[4] the attempts, four bits a step   KEYS[5] the errors (hash)   KEYS[6] scratch
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
 -- ARGV[4] the step   ARGV[5] attempts it has, 0 to give up at once   ARGV[6] '1' to count this one as an attempt
 -- ARGV[7] the error as JSON   ARGV[8] how many errors are kept
@@ -29,8 +29,13 @@ if tried >= tonumber(ARGV[5]) then
   redis.call('SETBIT', KEYS[3], ARGV[4], 1)
   redis.call('HSET', record, 'left', left, 'failed', failed)
   if left <= 0 then
+    -- Other hands may have done a step that gave up: it is done, and counted once.
+    redis.call('BITOP', 'AND', KEYS[6], bitmap, KEYS[3])
+    redis.call('BITOP', 'XOR', KEYS[3], KEYS[3], KEYS[6])
+    redis.call('UNLINK', KEYS[6])
+    failed = redis.call('BITCOUNT', KEYS[3])
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
-    redis.call('HSET', record, 'left', left)
+    redis.call('HSET', record, 'left', left, 'failed', failed)
   end
   if left == 0 then
     state, completed, ttl = 'failed', 1, r[8]

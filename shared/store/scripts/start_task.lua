@@ -1,5 +1,6 @@
 -- start_task: lay down the end marker and the record of a new task.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
+-- KEYS[3..] what failures of an expired task under this id may have left
 -- ARGV[1] count N   ARGV[2] TTL in ms   ARGV[3..] the record's fields and values, in turn
 -- returns false when the task was made, else what was asked for when the one that exists was
 -- Why a script: marker and record stand together or not at all, and two callers with the same id
@@ -9,7 +10,7 @@ local asked = redis.call('HMGET', KEYS[2], 'state', 'order')
 if asked[1] and (asked[1] == 'done' or redis.call('EXISTS', KEYS[1]) == 1) then
   return asked[2]
 end
-redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('UNLINK', unpack(KEYS))
 redis.call('SETBIT', KEYS[1], ARGV[1], 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('HSET', KEYS[2], unpack(ARGV, 3))
