@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -106,11 +107,13 @@ def test_visits_that_race_with_forgetting_are_counted_or_gone(real_store: Store,
 
     def visit(first: int) -> None:
         for user in range(first, first + 150):
-            record(real_store, [user])
+            with suppress(Conflict):  # forgotten too often meanwhile, and said so
+                record(real_store, [user])
 
     def keep_forgetting() -> None:
         while not stop.is_set():
-            forget(real_store, "seen")
+            with suppress(Conflict):
+                forget(real_store, "seen")
 
     visitors = [threading.Thread(target=visit, args=(segment * SEGMENT_BITS,)) for segment in range(4)]
     forgetter = threading.Thread(target=keep_forgetting)

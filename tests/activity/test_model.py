@@ -69,7 +69,7 @@ def check(client: Redis, sequence: list[tuple[str, timedelta, list[User]]]) -> N
     assert not list(client.scan_iter("seen:{[0-9]*}*"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(SEQUENCES)
 def test_any_visits_are_counted_as_sets_would_on_fakeredis(
     sequence: list[tuple[str, timedelta, list[User]]],
@@ -79,7 +79,7 @@ def test_any_visits_are_counted_as_sets_would_on_fakeredis(
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=SEQUENCES)
 def test_any_visits_are_counted_as_sets_would_on_a_real_server(
     real_client: Redis, sequence: list[tuple[str, timedelta, list[User]]]

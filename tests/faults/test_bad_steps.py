@@ -88,7 +88,7 @@ def test_a_failed_task_is_resumed_and_runs_only_what_gave_up(stack: Stack, tmp_p
 
 
 def test_an_extended_task_runs_its_new_steps_too(stack: Stack, tmp_path: Path) -> None:
-    params = {"folder": str(tmp_path), "pause_ms": 200}
+    params = {"folder": str(tmp_path), "pause_ms": 1500}
     task_id = stack.create(4, job="note", params=params)
 
     extended = ask("POST", f"{stack.done}/tasks/{task_id}/extend", {"count": 9})
