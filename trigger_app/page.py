@@ -12,7 +12,6 @@ from shared import clock
 from shared.activity import questions
 from shared.activity.periods import Granularity, period_at
 from shared.completion import listing
-from shared.completion.listing import Filter
 from shared.config import Settings
 from shared.errors import StoreUnavailable
 from shared.store import Store
@@ -70,11 +69,10 @@ def add_sign_in(routes: Blueprint, settings: Settings) -> None:
 
 
 def overview(store: Store) -> Message:
-    """What the page shows: the newest tasks, and how many distinct users there were."""
+    """What the page shows: tasks, running ones first, and how many distinct users there were."""
     now = clock.now()
-    page = listing.page(store, Filter(), limit=SHOWN)
     return {
-        "tasks": [TaskSummary.of(task).model_dump() for task in page.tasks],
+        "tasks": [TaskSummary.of(task).model_dump() for task in listing.in_sight(store, SHOWN)],
         "distinct": questions.count(store, EVENT, period_at(Granularity.ALL, now)),
         "today": questions.count(store, EVENT, period_at(Granularity.DAY, now)),
     }

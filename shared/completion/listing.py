@@ -9,6 +9,8 @@ from shared.errors import InvalidInput
 from shared.store import Store
 
 LOOKED_AT = 200  # entries of the index a read takes
+OPEN_LOOKED_AT = 100
+FOR_EVER_MS = 2**53
 MOST_LOOKED_AT = 5_000  # a filter that matches little must not read the whole index in one request
 
 
@@ -53,6 +55,18 @@ def page(store: Store, wanted: Filter, *, limit: int, cursor: str | None = None)
                 if len(found) == limit:
                     return TaskPage(found, _cursor(at))
     return TaskPage(found, _cursor(at) if at else None)
+
+
+def in_sight(store: Store, most: int) -> list[Task]:
+    """Up to `most` tasks for somebody who watches: running ones first, then the others, newest first."""
+    names = store.tasks.open_tasks(FOR_EVER_MS, OPEN_LOOKED_AT)
+    records = zip(names, store.tasks.records(names), strict=True)
+    opened = [Task.from_record(name, record) for name, record in records if record]
+    running = [task for task in opened if not task.ended]
+    running.sort(key=lambda task: task.created_at, reverse=True)
+    shown = {task.id for task in running}
+    others = [task for task in page(store, Filter(), limit=most).tasks if task.id not in shown]
+    return [*running, *others][:most]
 
 
 def _cursor(at: tuple[int, str]) -> str:

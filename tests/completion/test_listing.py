@@ -14,7 +14,7 @@ from shared.completion.sweeping import Sweep
 from shared.completion.task import State, Task
 from shared.errors import InvalidInput
 from shared.store import Store, keys
-from tests.completion.arranged import start
+from tests.completion.arranged import start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox
 
@@ -160,3 +160,18 @@ def test_a_sweep_prunes_what_has_expired_and_leaves_what_was_listed_just_now(
     Sweep(store, RecordingOutbox(), Lives()).run()
 
     assert sorted(store.tasks.sample(listed_us, 10)) == ["alive", "half-started"]
+
+
+def test_a_running_task_stays_in_sight_however_many_ended_since(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    for name in ("older", "old"):
+        start(store, task_id=name)
+        hand_moved_clock.forward(seconds=1)
+    for number in range(5):
+        start_done(store, task_id=f"ended-{number}")
+        hand_moved_clock.forward(seconds=1)
+
+    seen = [task.id for task in listing.in_sight(store, 4)]
+
+    assert seen == ["old", "older", "ended-4", "ended-3"]
