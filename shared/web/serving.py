@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 
 from granian import Granian
 from granian.constants import Interfaces
 
 from shared import config, logs
+from shared.config import Settings
 from shared.errors import DonebitError, StoreUnavailable
 from shared.store import Store
 from shared.store.store import refuse_eviction
@@ -19,8 +21,14 @@ KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for e
 log = logging.getLogger(__name__)
 
 
-def serve(factory: str, port_setting: str) -> None:
+def serve(
+    factory: str, port_setting: str, check: Callable[[Settings], object] = lambda settings: settings
+) -> None:
     """Serve the application that `factory` ("module:function") makes until told to stop.
+
+    Args:
+        check: raises a ConfigurationError for what the application could not be made with: here it is
+            one sentence, and in the server's own process it would be a traceback.
 
     Exits with 1 and one sentence when a setting, or the server's own, cannot be worked with.
     """
@@ -28,6 +36,7 @@ def serve(factory: str, port_setting: str) -> None:
         settings = config.load()
         logs.set_up(settings)
         refuse_open_address(settings)
+        check(settings)
         check_server(Store.at(settings.redis_url, connections=1))
     except DonebitError as error:
         sys.exit(error.detail)
@@ -55,6 +64,6 @@ def check_server(store: Store) -> None:
         log.warning("%s; answers are 503 until it is back", error.detail)
 
 
-def service_store(settings: config.Settings) -> Store:
+def service_store(settings: Settings) -> Store:
     """The store of a service process: a connection for every thread, so that none waits for another."""
     return Store.at(settings.redis_url, connections=settings.web_threads)
