@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 from redis import Redis, WatchError
 from redis.commands.core import Script
 
@@ -35,6 +36,11 @@ class Batch(NamedTuple):
     segment: int
     bits: Sequence[int] = ()
     packed: bytes | None = None
+
+
+def segments_in(registry: bytes | None) -> list[int]:
+    """The segments that a registry names, ascending; none for one that does not exist."""
+    return [int(n) for n in np.flatnonzero(np.unpackbits(np.frombuffer(registry or b"", np.uint8)))]
 
 
 class ActivityStore:
@@ -166,7 +172,11 @@ class ActivityStore:
 
     @outages_named()
     def drop_event(self, event: str, periods: Sequence[str]) -> bool:
-        """Drop what is known about an event; False when it was seen in another period meanwhile."""
+        """Drop what is known about an event, and its bitmaps; False when it got another period meanwhile.
+
+        The registries are read in the act that drops them: a visit may have entered a segment since they
+        were last looked at, and without them its bits would stay, to be counted again one day.
+        """
         with self._client.pipeline(transaction=True) as pipe:
             pipe.watch(keys.periods(event))  # type: ignore[no-untyped-call]  # the library leaves it untyped
             known = {name.decode() for name in cast(list[bytes], pipe.zrange(keys.periods(event), 0, -1))}
@@ -174,9 +184,12 @@ class ActivityStore:
                 return False
             pipe.multi()
             registries = [keys.segments(event, period) for period in periods]
+            for registry in registries:
+                pipe.get(registry)
             pipe.unlink(keys.about(event), keys.periods(event), *registries)
             try:
-                pipe.execute()
+                *last, _ = pipe.execute()
             except WatchError:
                 return False
+        self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
         return True
