@@ -29,6 +29,9 @@ class Life(NamedTuple):
     period: str
     expires_s: int
 
+    def lasts_beyond(self, now_s: int) -> bool:
+        return self.expires_s == 0 or now_s < self.expires_s
+
 
 class Batch(NamedTuple):
     """Users of one segment: the bits within it, or all of them as the bytes of one bitmap."""
@@ -95,18 +98,22 @@ class ActivityStore:
     ) -> tuple[list[list[int]], list[int]]:
         """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
 
-        The registry is looked at again behind the marks: an event forgotten in between has lost it, and
-        without it what was just written would never be counted, nor ever be forgotten.
+        The registries are looked at again behind the marks: an event forgotten in between has lost them,
+        and without them what was just written would never be counted, nor ever be forgotten. Every period's:
+        another visit may have begun the event anew, in other periods. One that is over by the server's
+        clock is missing rightly.
         """
-        registry = keys.segments(event, lives[-1].period)
         with self._client.pipeline(transaction=False) as pipe:
             for batch in batches:
                 self._mark_batch(pipe, event, lives, batch)
-            for batch in batches:
-                pipe.getbit(registry, batch.segment)
+            for life in lives:
+                pipe.get(keys.segments(event, life.period))
+            pipe.time()
             answers = pipe.execute()
-        fresh, registered = answers[: len(batches)], answers[len(batches) :]
-        return fresh, [b.segment for b, known in zip(batches, registered, strict=True) if not known]
+        fresh, registries, (now_s, _) = answers[: len(batches)], answers[len(batches) : -1], answers[-1]
+        found = zip(lives, map(segments_in, registries), strict=True)
+        known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
+        return fresh, [batch.segment for batch in batches if batch.segment not in known]
 
     def _mark_batch(self, pipe: Redis, event: str, lives: Sequence[Life], batch: Batch) -> None:
         names = [keys.segment(batch.segment, event, life.period) for life in lives]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
@@ -11,7 +11,7 @@ from shared.activity import ingest, questions
 from shared.activity.forgetting import forget
 from shared.activity.periods import Granularity, period_at
 from shared.store import Store
-from shared.store.activity import SEGMENT_BITS, ActivityStore
+from shared.store.activity import SEGMENT_BITS, ActivityStore, Batch, Life
 
 
 def visit(store: Store, user: int, at: datetime) -> None:
@@ -40,3 +40,36 @@ def test_a_segment_entered_while_its_event_is_forgotten_is_forgotten_too(
     assert list(client.scan_iter("seen:{*}*")) == []
     visit(store, SEGMENT_BITS + 1, now)
     assert count(store, Granularity.ALL, now) == 1
+
+
+def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All time has its segment back, by a visit long ago; the day of this visit has not."""
+    now, mark_users, interruptions = datetime.now(UTC), ActivityStore.mark_users, [None]
+
+    def begin_anew_first(self: ActivityStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+        if interruptions:
+            interruptions.pop()
+            forget(store, event)
+            visit(store, 2, now - timedelta(days=40))
+        return mark_users(self, event, lives, batches)
+
+    monkeypatch.setattr(ActivityStore, "mark_users", begin_anew_first)
+
+    visit(store, 1, now)
+
+    assert [count(store, granularity, now) for granularity in Granularity] == [1, 1, 1, 1, 2]
+    forget(store, "seen")
+    assert list(client.scan_iter("seen:{*}*")) == []
+
+
+def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgotten_one(
+    store: Store,
+) -> None:
+    behind = datetime.now(UTC) - timedelta(hours=50)  # this machine's clock, and so its hour still lives
+
+    made = ingest.record(store, "seen", [1], at=behind, now=behind, max_segments=1024)
+
+    assert made.fresh_ever == 1
+    assert count(store, Granularity.DAY, behind) == 1
