@@ -10,6 +10,7 @@ from redis import Redis
 from shared.activity import ingest, questions
 from shared.activity.forgetting import forget
 from shared.activity.periods import Granularity, period_at
+from shared.errors import StoreUnavailable
 from shared.store import Store
 from shared.store.activity import SEGMENT_BITS, ActivityStore, Batch, Life
 
@@ -73,3 +74,22 @@ def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgo
 
     assert made.fresh_ever == 1
     assert count(store, Granularity.DAY, behind) == 1
+
+
+def test_a_server_lost_behind_the_registries_leaves_no_bitmap_that_nothing_names(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_segments = ActivityStore.drop_segments
+
+    def lost_without_registry(self: ActivityStore, event: str, found: dict[str, list[int]]) -> None:
+        if not self.periods(event):
+            raise StoreUnavailable("Redis cannot be reached")
+        drop_segments(self, event, found)
+
+    visit(store, 1, datetime.now(UTC))
+    monkeypatch.setattr(ActivityStore, "drop_segments", lost_without_registry)
+
+    with pytest.raises(StoreUnavailable):
+        forget(store, "seen")
+
+    assert list(client.scan_iter("seen:{*}*")) == []
