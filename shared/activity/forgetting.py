@@ -15,7 +15,8 @@ def forget(store: Store, event: str) -> None:
     """Drop every bitmap of an event.
 
     The bitmaps go first, so that a crash leaves the registry to try again with; then the registry; then
-    the bitmaps again, for what a visit wrote in between. A visit later than that registers anew.
+    the bitmaps it named at its end, for what a visit wrote in between. A visit later than that registers
+    anew.
 
     Raises:
         Conflict: the event began a new period at every attempt.
@@ -26,7 +27,6 @@ def forget(store: Store, event: str) -> None:
         segments = {period: questions.segments(store, event, period) for period in periods}
         store.activity.drop_segments(event, segments)
         if store.activity.drop_event(event, periods):
-            store.activity.drop_segments(event, segments)
             return
     raise Conflict(
         f"event {event} is changing too fast to be forgotten; try again at {clock.iso(clock.now())}"

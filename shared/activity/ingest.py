@@ -53,6 +53,7 @@ def record(
         raise InvalidInput("users is empty; a batch names at least one", field="users")
     kind = checked(users)
     visits = Visits(checked_name(event, "event"), kind, periods_to_write(at, now), len(users))
+    store.activity.check_layout()  # before texts get their numbers: a refused batch changes nothing
     ids = numbers_of(store, visits, users) if kind is Kind.TEXTS else np.array(users, np.uint32)
     return write(store, visits, ids, max_segments)
 
@@ -62,6 +63,7 @@ def record_ids(
 ) -> Recorded:
     """The same for integers that are an array already. Raises as `record` does."""
     visits = Visits(checked_name(event, "event"), Kind.INTEGERS, periods_to_write(at, now), len(ids))
+    store.activity.check_layout()
     return write(store, visits, ids, max_segments)
 
 
@@ -75,7 +77,6 @@ def numbers_of(store: Store, visits: Visits, users: Sequence[User]) -> Ids:
 
 def write(store: Store, visits: Visits, ids: Ids, max_segments: int) -> Recorded:
     """Registry first, then the bits; again for a segment whose registry was forgotten in between."""
-    store.activity.check_layout()
     lives = [period.life for period in visits.periods]
     day = next(i for i, period in enumerate(visits.periods) if period.granularity is Granularity.DAY)
     remaining = dict(segments_of(ids))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import numpy as np
-
 from shared.activity.periods import Granularity, Period, check_retention, period_at
 from shared.activity.users import Kind, User, check
 from shared.errors import InvalidInput
 from shared.names import checked_name
 from shared.store import Store
-from shared.store.activity import SEGMENT_BITS
+from shared.store.activity import SEGMENT_BITS, segments_in
 
 
 def period_of_question(granularity: Granularity, at: datetime, now: datetime) -> Period:
@@ -31,8 +29,7 @@ def count(store: Store, event: str, period: Period) -> int:
 
 
 def segments(store: Store, event: str, period: str) -> list[int]:
-    registry = store.activity.segments(event, period)
-    return [int(n) for n in np.flatnonzero(np.unpackbits(np.frombuffer(registry, np.uint8)))]
+    return segments_in(store.activity.segments(event, period))
 
 
 def present(store: Store, event: str, user: User, period: Period) -> bool:

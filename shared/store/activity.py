@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 from redis import Redis, WatchError
 from redis.commands.core import Script
 
@@ -28,6 +29,9 @@ class Life(NamedTuple):
     period: str
     expires_s: int
 
+    def lasts_beyond(self, now_s: int) -> bool:
+        return self.expires_s == 0 or now_s < self.expires_s
+
 
 class Batch(NamedTuple):
     """Users of one segment: the bits within it, or all of them as the bytes of one bitmap."""
@@ -35,6 +39,11 @@ class Batch(NamedTuple):
     segment: int
     bits: Sequence[int] = ()
     packed: bytes | None = None
+
+
+def segments_in(registry: bytes | None) -> list[int]:
+    """The segments that a registry names, ascending; none for one that does not exist."""
+    return [int(n) for n in np.flatnonzero(np.unpackbits(np.frombuffer(registry or b"", np.uint8)))]
 
 
 class ActivityStore:
@@ -89,18 +98,22 @@ class ActivityStore:
     ) -> tuple[list[list[int]], list[int]]:
         """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
 
-        The registry is looked at again behind the marks: an event forgotten in between has lost it, and
-        without it what was just written would never be counted, nor ever be forgotten.
+        The registries are looked at again behind the marks: an event forgotten in between has lost them,
+        and without them what was just written would never be counted, nor ever be forgotten. Every period's:
+        another visit may have begun the event anew, in other periods. One that is over by the server's
+        clock is missing rightly.
         """
-        registry = keys.segments(event, lives[-1].period)
         with self._client.pipeline(transaction=False) as pipe:
             for batch in batches:
                 self._mark_batch(pipe, event, lives, batch)
-            for batch in batches:
-                pipe.getbit(registry, batch.segment)
+            for life in lives:
+                pipe.get(keys.segments(event, life.period))
+            pipe.time()
             answers = pipe.execute()
-        fresh, registered = answers[: len(batches)], answers[len(batches) :]
-        return fresh, [b.segment for b, known in zip(batches, registered, strict=True) if not known]
+        fresh, registries, (now_s, _) = answers[: len(batches)], answers[len(batches) : -1], answers[-1]
+        found = zip(lives, map(segments_in, registries), strict=True)
+        known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
+        return fresh, [batch.segment for batch in batches if batch.segment not in known]
 
     def _mark_batch(self, pipe: Redis, event: str, lives: Sequence[Life], batch: Batch) -> None:
         names = [keys.segment(batch.segment, event, life.period) for life in lives]
@@ -166,7 +179,11 @@ class ActivityStore:
 
     @outages_named
     def drop_event(self, event: str, periods: Sequence[str]) -> bool:
-        """Drop what is known about an event; False when it was seen in another period meanwhile."""
+        """Drop what is known about an event, and its bitmaps; False when it got another period meanwhile.
+
+        The registries are read in the act that drops them: a visit may have entered a segment since they
+        were last looked at, and without them its bits would stay, to be counted again one day.
+        """
         with self._client.pipeline(transaction=True) as pipe:
             pipe.watch(keys.periods(event))  # type: ignore[no-untyped-call]  # the library leaves it untyped
             known = {name.decode() for name in cast(list[bytes], pipe.zrange(keys.periods(event), 0, -1))}
@@ -174,9 +191,12 @@ class ActivityStore:
                 return False
             pipe.multi()
             registries = [keys.segments(event, period) for period in periods]
+            for registry in registries:
+                pipe.get(registry)
             pipe.unlink(keys.about(event), keys.periods(event), *registries)
             try:
-                pipe.execute()
+                *last, _ = pipe.execute()
             except WatchError:
                 return False
+        self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
         return True

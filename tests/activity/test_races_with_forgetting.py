@@ -1,0 +1,95 @@
+"""A visit that an event is forgotten around is counted or gone: no bit outlives what names it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis import Redis
+
+from shared.activity import ingest, questions
+from shared.activity.forgetting import forget
+from shared.activity.periods import Granularity, period_at
+from shared.errors import StoreUnavailable
+from shared.store import Store
+from shared.store.activity import SEGMENT_BITS, ActivityStore, Batch, Life
+
+
+def visit(store: Store, user: int, at: datetime) -> None:
+    ingest.record(store, "seen", [user], at=at, now=datetime.now(UTC), max_segments=1024)
+
+
+def count(store: Store, granularity: Granularity, at: datetime) -> int:
+    return questions.count(store, "seen", period_at(granularity, at))
+
+
+def test_a_segment_entered_while_its_event_is_forgotten_is_forgotten_too(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registries have been read, and are not yet dropped: a visit enters a segment more."""
+    now, drop_event = datetime.now(UTC), ActivityStore.drop_event
+
+    def visit_first(self: ActivityStore, event: str, periods: list[str]) -> bool:
+        visit(store, SEGMENT_BITS + 9, now)
+        return drop_event(self, event, periods)
+
+    visit(store, 1, now)
+    monkeypatch.setattr(ActivityStore, "drop_event", visit_first)
+
+    forget(store, "seen")
+
+    assert list(client.scan_iter("seen:{*}*")) == []
+    visit(store, SEGMENT_BITS + 1, now)
+    assert count(store, Granularity.ALL, now) == 1
+
+
+def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All time has its segment back, by a visit long ago; the day of this visit has not."""
+    now, mark_users, interruptions = datetime.now(UTC), ActivityStore.mark_users, [None]
+
+    def begin_anew_first(self: ActivityStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+        if interruptions:
+            interruptions.pop()
+            forget(store, event)
+            visit(store, 2, now - timedelta(days=40))
+        return mark_users(self, event, lives, batches)
+
+    monkeypatch.setattr(ActivityStore, "mark_users", begin_anew_first)
+
+    visit(store, 1, now)
+
+    assert [count(store, granularity, now) for granularity in Granularity] == [1, 1, 1, 1, 2]
+    forget(store, "seen")
+    assert list(client.scan_iter("seen:{*}*")) == []
+
+
+def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgotten_one(
+    store: Store,
+) -> None:
+    behind = datetime.now(UTC) - timedelta(hours=50)  # this machine's clock, and so its hour still lives
+
+    made = ingest.record(store, "seen", [1], at=behind, now=behind, max_segments=1024)
+
+    assert made.fresh_ever == 1
+    assert count(store, Granularity.DAY, behind) == 1
+
+
+def test_a_server_lost_behind_the_registries_leaves_no_bitmap_that_nothing_names(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_segments = ActivityStore.drop_segments
+
+    def lost_without_registry(self: ActivityStore, event: str, found: dict[str, list[int]]) -> None:
+        if not self.periods(event):
+            raise StoreUnavailable("Redis cannot be reached")
+        drop_segments(self, event, found)
+
+    visit(store, 1, datetime.now(UTC))
+    monkeypatch.setattr(ActivityStore, "drop_segments", lost_without_registry)
+
+    with pytest.raises(StoreUnavailable):
+        forget(store, "seen")
+
+    assert list(client.scan_iter("seen:{*}*")) == []

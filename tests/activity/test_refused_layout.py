@@ -1,0 +1,25 @@
+"""A database of another layout is left as it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from redis import Redis
+
+from shared.activity import ingest
+from shared.errors import ConfigurationError
+from shared.store import Store, keys
+
+
+@pytest.mark.parametrize("user", [1, "ada"])
+def test_another_layout_is_refused_before_anything_is_written(
+    store: Store, client: Redis, user: int | str
+) -> None:
+    now = datetime.now(UTC)
+    client.set(keys.LAYOUT, "0 segment_bits=8")
+
+    with pytest.raises(ConfigurationError, match="0 segment_bits=8"):
+        ingest.record(store, "seen", [user], at=now, now=now, max_segments=1024)
+
+    assert client.keys() == [keys.LAYOUT.encode()]
