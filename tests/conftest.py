@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 from fakeredis import FakeRedis
@@ -70,3 +71,15 @@ def real_store(real_client: Redis) -> Store:
 def keys_without_ttl(client: Redis) -> set[str]:
     """Every key that stays for ever."""
     return {key.decode() for key in client.scan_iter() if client.ttl(key) == -1}
+
+
+def everything(client: Redis) -> dict[bytes, object]:
+    """What every key holds. (DUMP would not do: the fields of a hash have no order.)"""
+    read: dict[bytes, Callable[[bytes], object]] = {
+        b"string": client.get,
+        b"hash": client.hgetall,
+        b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"set": client.smembers,
+    }
+    return {key: read[cast(bytes, client.type(key))](key) for key in client.scan_iter()}

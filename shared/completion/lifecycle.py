@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -141,7 +142,8 @@ def report(
 
     Raises:
         NotFound: no such task, or it has expired.
-        InvalidInput: a step is not in the task, a range runs backwards, or they are too many.
+        InvalidInput: a step is not in the task, a range runs backwards, they are too many, or the
+            reply key was used for others.
         StoreUnavailable: the marks may or may not have been set; reporting them again is safe.
     """
     checked_name(task_id, "task_id")
@@ -151,11 +153,22 @@ def report(
         steps,
         ranges,
         now_ms=clock.now_ms(),
-        token=token or secrets.token_hex(16),
+        token=token
+        or (secrets.token_hex(16) if reply_key is None else _fingerprint(reply_key, steps, ranges)),
         nonce=nonce,
         reply_key=reply_key,
     )
+    if marked.status == "reused":
+        raise InvalidInput(
+            f"Idempotency-Key is {reply_key!r}, which was used for other steps; a key names one report",
+            field="Idempotency-Key",
+        )
     return _report(task_id, marked)
+
+
+def _fingerprint(reply_key: str, steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> str:
+    """The token of a report that names itself: the same again is the same call."""
+    return hashlib.sha256(repr((reply_key, list(steps), list(map(tuple, ranges)))).encode()).hexdigest()[:32]
 
 
 def recount(store: Store, task: Task) -> Report:

@@ -103,8 +103,8 @@ class TaskStore:
         status, *rest = cast(list[Any], self._run("mark_steps", names, args))
         if status == b"keys":  # most tasks never need them, and every key costs every call
             status, *rest = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
-        if status == b"unknown":
-            return Marked("unknown")
+        if status in (b"unknown", b"reused"):
+            return Marked(status.decode())
         fresh, completed, left, count, failed, state = rest
         return Marked(status.decode(), int(fresh), completed, left, count, failed, state.decode())
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
-from redis import Redis
 
 from shared.activity import ingest, questions
 from shared.activity.ingest import Recorded
@@ -47,11 +45,3 @@ def count(
 
 def present(store: Store, user: User, event: str = "seen") -> bool:
     return questions.present(store, event, user, period_at(Granularity.DAY, real_now()))
-
-
-def dump(client: Redis) -> dict[bytes, Any]:
-    """Everything there is, to see that nothing has changed."""
-    return {
-        key: client.dump(key) if client.type(key) != b"zset" else client.zrange(key, 0, -1, withscores=True)
-        for key in client.scan_iter()
-    }

@@ -14,7 +14,8 @@ from shared.activity.users import LARGEST_ID, User
 from shared.errors import ConfigurationError, InvalidInput
 from shared.store import Store, keys
 from shared.store.activity import SEGMENT_BITS
-from tests.activity.arranged import count, dump, present, real_now, record, record_packed
+from tests.activity.arranged import count, present, real_now, record, record_packed
+from tests.conftest import everything
 
 AT_BORDERS = [0, 1, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 1, 2 * SEGMENT_BITS, LARGEST_ID]
 
@@ -109,17 +110,17 @@ def test_one_bad_user_refuses_the_batch_and_changes_nothing(
     store: Store, client: Redis, users: list[User], why: str
 ) -> None:
     record(store, [1])
-    before = dump(client)
+    before = everything(client)
 
     with pytest.raises(InvalidInput, match=why):
         record(store, users, max_segments=1)
 
-    assert dump(client) == before
+    assert everything(client) == before
 
 
 def test_an_event_of_texts_refuses_integers(store: Store, client: Redis) -> None:
     record(store, ["a"])
-    before = dump(client)
+    before = everything(client)
 
     with pytest.raises(
         InvalidInput, match="holds texts, as its first visit did, and this batch holds integers"
@@ -128,7 +129,7 @@ def test_an_event_of_texts_refuses_integers(store: Store, client: Redis) -> None
     with pytest.raises(InvalidInput, match="event seen holds texts; 1 is none"):
         present(store, 1)
 
-    assert dump(client) == before
+    assert everything(client) == before
 
 
 @pytest.mark.parametrize("off", [timedelta(minutes=6), timedelta(days=-402)])

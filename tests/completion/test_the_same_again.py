@@ -184,3 +184,22 @@ def test_a_kept_answer_outlives_the_tombstone(store: Store, client: Redis) -> No
     client.delete(keys.record(task.id))
 
     assert lifecycle.report(store, task.id, [0], reply_key="k-1") == first
+
+
+def test_a_reply_key_used_for_other_steps_is_refused_and_marks_nothing(store: Store) -> None:
+    task = start(store, 3)
+    first = lifecycle.report(store, task.id, [0], reply_key="once")
+
+    with pytest.raises(InvalidInput, match="Idempotency-Key is 'once', which was used for other steps"):
+        lifecycle.report(store, task.id, [1, 2], reply_key="once")
+
+    assert lifecycle.report(store, task.id, [0], reply_key="once") == first
+    assert now(store, task).done_steps == 1
+
+
+def test_the_same_report_under_another_key_does_not_hear_that_it_completed_the_task(store: Store) -> None:
+    task = start(store, 1)
+
+    answers = [lifecycle.report(store, task.id, [0], reply_key=key) for key in ("one", "one", "two")]
+
+    assert [answer.completed_task for answer in answers] == [True, True, False]

@@ -6,7 +6,8 @@ import pytest
 from redis import Redis
 
 from shared.store import Store
-from tests.web.services import Services, body_of, everything, problem_of
+from tests.conftest import everything
+from tests.web.services import Services, body_of, problem_of
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 from flask.testing import FlaskClient
-from redis import Redis
 from werkzeug.test import TestResponse
 
 import distinct_app.service
@@ -69,9 +68,3 @@ def problem_of(answer: TestResponse, *statuses: int) -> dict[str, Any]:
     assert body["title"]
     assert body["detail"]
     return body
-
-
-def everything(client: Redis) -> dict[bytes, bytes | None]:
-    """A dump of every key."""
-    keys = sorted(key for key in client.scan_iter())
-    return {key: client.dump(key) for key in keys}

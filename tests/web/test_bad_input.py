@@ -15,7 +15,8 @@ from shared.activity import ingest
 from shared.completion import lifecycle
 from shared.completion.task import Order
 from shared.store import Store
-from tests.web.services import Services, everything, problem_of
+from tests.conftest import everything
+from tests.web.services import Services, problem_of
 
 Bodies = list[tuple[Any, str]]
 LONG = "a" * 101

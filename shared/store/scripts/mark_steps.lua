@@ -5,8 +5,9 @@
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
 -- ARGV[4] how many single steps follow   ARGV[5] '1' to count what is left from the bitmap
 -- ARGV[6..] the single steps, then the ranges as pairs: first step, step after the last
--- returns {status, fresh, completed, left, count, failed, state}; status 'unknown', 'range', 'ok', or 'keys'
---               when the task has steps that gave up and KEYS[3] is not given: nothing was done
+-- returns {status, fresh, completed, left, count, failed, state}; status 'unknown', 'range', 'ok', 'keys'
+--               when the task has steps that gave up and KEYS[3] is not given: nothing was done; or
+--               'reused' when the answer is one to another token
 -- Why a script: SETBIT alone would revive an expired task without marker or TTL, a full bitmap seen by
 --               two workers at once would be announced twice, and the counter of what is left must
 --               change with the bits or not at all.
@@ -16,9 +17,9 @@ local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]
 
 if KEYS[5] then
   local kept = cjson.decode(redis.call('GET', KEYS[5]) or '[]')
-  local nonce = table.remove(kept)
+  local token, nonce = table.remove(kept), table.remove(kept)
   -- An answer kept for an earlier task under this id says nothing about this one.
-  if nonce and (nonce == r[5] or not r[5]) then return kept end
+  if nonce and (nonce == r[5] or not r[5]) then return token == ARGV[2] and kept or {'reused'} end
 end
 
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
@@ -88,7 +89,7 @@ if state ~= 'done' then
 end
 
 if KEYS[5] then
-  local kept = {'ok', fresh, completed, left, count, failed, state, r[5]}
+  local kept = {'ok', fresh, completed, left, count, failed, state, r[5], ARGV[2]}
   redis.call('SET', KEYS[5], cjson.encode(kept), 'EX', 3600)
 end
 return {'ok', fresh, completed, left, count, failed, state}
