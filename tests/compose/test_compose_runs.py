@@ -13,7 +13,6 @@ from shared.demo.local_http import ask
 from tests.compose.composed import PASSWORD, TOKEN, Composed
 from tests.started import PROCESSES, Started, eventually
 
-pytestmark = pytest.mark.xdist_group("compose")
 ALL = ("redis", "trigger", "done", "distinct", "worker", "beat")
 SERVICES = {"trigger": "8098", "done": "8097", "distinct": "8096"}
 

@@ -13,8 +13,6 @@ from shared.config import LARGEST_TASK
 from tests.servers import running, valkey_binary
 from tests.web.real import RealServices, running_services
 
-pytestmark = pytest.mark.xdist_group("schemas")
-
 # An event stream goes on for as long as its task: its first message has to do.
 EVERYWHERE = """
 max-stream-events = 1

@@ -17,8 +17,6 @@ from tests.servers import running, valkey_binary
 from tests.started import eventually
 from tests.web.real import RealServices, running_services
 
-pytestmark = pytest.mark.xdist_group("streams")
-
 CLIENTS = 100
 THREADS = 110  # of each service
 
