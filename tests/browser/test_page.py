@@ -98,6 +98,7 @@ def test_a_page_opened_while_redis_is_away_says_so_and_comes_to_life(page: Page,
     page.open()
 
     eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+    assert page.text("#empty") == ""  # nothing is known of the tasks, not even that there are none
     stack.server.start()
     eventually(lambda: page.state(task_id) == "done", what="the page stays as it was")
     eventually(lambda: page.text("#notice") == "", what="the notice stays")
