@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 
 from shared.demo.errors import CannotStart
 from shared.demo.ports import LOOPBACK
+from shared.errors import ConfigurationError, StoreUnavailable
+from shared.store import Store
+from shared.store.store import refuse_eviction
 
 OLDEST = (7, 0)  # the first with BITCOUNT and BITPOS by BIT, and with an append-only file in parts
 
@@ -52,7 +55,7 @@ def choose(redis_url: str | None, folder: Path, port: int) -> Server:
         port: where an embedded server shall listen
 
     Raises:
-        CannotStart: the user's own server does not answer.
+        CannotStart: the user's own server does not answer, refuses the password, or would lose marks.
     """
     if redis_url is not None:
         check_reachable(redis_url)
@@ -108,6 +111,10 @@ def check_reachable(redis_url: str) -> None:
         socket.create_connection((host, port), timeout=3).close()
     except OSError as error:
         raise CannotStart(f"REDIS_URL: nothing answers at {host}:{port} ({error})") from None
+    try:
+        refuse_eviction(Store.at(redis_url, connections=1))
+    except (ConfigurationError, StoreUnavailable) as error:  # a wrong password, say
+        raise CannotStart(error.detail) from None
 
 
 def _arguments(binary: Path, folder: Path, port: int) -> tuple[str, ...]:

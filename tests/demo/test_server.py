@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from shared.demo.errors import CannotStart
 from shared.demo.probes import redis_answers
 from shared.demo.server import Server
 from tests.demo.conftest import Start
+from tests.servers import RunningServer
 from tests.started import Started, eventually
 
 MakeServer = Callable[..., Path]
@@ -147,13 +147,30 @@ def test_the_embedded_server_is_for_this_machine_and_forgets_nothing(
         assert redis.config_get(*wanted) == wanted
 
 
-def test_the_users_own_server_wins_and_nothing_is_started(tmp_path: Path, free_port: int) -> None:
-    with socket.create_server(("127.0.0.1", free_port)):
-        chosen = server.choose(f"redis://:secret@127.0.0.1:{free_port}/3", tmp_path, 1)
+@pytest.fixture
+def with_password(valkey: RunningServer) -> Iterator[int]:
+    """The port of a server whose password is `secret`."""
+    valkey.client.config_set("requirepass", "secret")
+    yield valkey.port
+    valkey.client.config_set("requirepass", "")
 
-    assert chosen.url == f"redis://:secret@127.0.0.1:{free_port}/3"
+
+def test_the_users_own_server_wins_and_nothing_is_started(tmp_path: Path, with_password: int) -> None:
+    chosen = server.choose(f"redis://:secret@127.0.0.1:{with_password}/3", tmp_path, 1)
+
+    assert chosen.url == f"redis://:secret@127.0.0.1:{with_password}/3"
     assert not chosen.argv
     assert "secret" not in chosen.description
+
+
+@pytest.mark.parametrize("password", ["", ":wrong@"])
+def test_the_users_own_server_must_take_the_password(
+    tmp_path: Path, with_password: int, password: str
+) -> None:
+    with pytest.raises(CannotStart, match="Redis refuses the credentials in REDIS_URL") as refusal:
+        server.choose(f"redis://{password}127.0.0.1:{with_password}/0", tmp_path, 1)
+
+    assert "127.0.0.1" not in refusal.value.detail  # nor anything else of the address
 
 
 def test_the_users_own_server_must_be_there(tmp_path: Path, free_port: int) -> None:
