@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.stack import Stack, ask
+from tests.started import eventually
 
 BY = {"blocked": "ValueError: step 3 is blocked", "deadly": "its process died at every attempt"}
 TIMED_OUT = "it took longer than its step_timeout of 0.2 s"
@@ -90,6 +91,8 @@ def test_a_failed_task_is_resumed_and_runs_only_what_gave_up(stack: Stack, tmp_p
 def test_an_extended_task_runs_its_new_steps_too(stack: Stack, tmp_path: Path) -> None:
     params = {"folder": str(tmp_path), "pause_ms": 1500}
     task_id = stack.create(4, job="note", params=params)
+    # Before that, both fan-outs would send the new steps: harmless, and not what this is about.
+    eventually(lambda: stack.answer(task_id)["dispatched_at"], what="the task is not fanned out")
 
     extended = ask("POST", f"{stack.done}/tasks/{task_id}/extend", {"count": 9})
     stack.await_told(task_id)
