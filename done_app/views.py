@@ -43,15 +43,16 @@ def blueprint(store: Store, outbox: Outbox, settings: Settings) -> APIBlueprint:
     """The routes over this store, telling ends through this outbox."""
     routes = APIBlueprint("tasks", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     feed = Feed(lambda topics: states(store, topics))
-    add_readings(routes, store, feed)
+    add_readings(routes, store)
+    add_contents(routes, store, feed)
     add_reports(routes, store, outbox)
     add_failures(routes, store, outbox)
     add_changes(routes, store, outbox, settings)
     return routes
 
 
-def add_readings(routes: APIBlueprint, store: Store, feed: Feed) -> None:
-    """The routes that only look."""
+def add_readings(routes: APIBlueprint, store: Store) -> None:
+    """The routes that tell how tasks are."""
 
     @routes.get("/tasks", responses={200: TaskList})
     def list_tasks(query: ListQuery) -> Reply:
@@ -79,6 +80,10 @@ def add_readings(routes: APIBlueprint, store: Store, feed: Feed) -> None:
         page = failing.page(store, task, after=query.after, limit=query.limit)
         failures = [StepFailure(step=f.step, attempts=f.attempts, error=f.error) for f in page.failures]
         return answer(FailuresAnswer(failed_steps=task.failed, failures=failures, next=page.next))
+
+
+def add_contents(routes: APIBlueprint, store: Store, feed: Feed) -> None:
+    """The routes that give a task whole: its bits, and its changes as they come."""
 
     @routes.get("/tasks/<task_id>/bitmap", responses={200: BYTES, **GONE})
     def show_bitmap(path: TaskPath) -> Reply:

@@ -57,11 +57,7 @@ def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=BROKER_PATIENCE.total_seconds(),
-        broker_transport_options={
-            "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
-            "socket_connect_timeout": BROKER_PATIENCE.total_seconds(),
-            **({"socket_timeout": BROKER_PATIENCE.total_seconds()} if sends_only else {}),
-        },
+        broker_transport_options=_transport_options(sends_only=sends_only),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={
             "sweep": {
@@ -74,6 +70,14 @@ def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
         timezone="UTC",
     )
     return app
+
+
+def _transport_options(*, sends_only: bool) -> dict[str, float]:
+    options = {
+        "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
+        "socket_connect_timeout": BROKER_PATIENCE.total_seconds(),
+    }
+    return options | {"socket_timeout": BROKER_PATIENCE.total_seconds()} if sends_only else options
 
 
 class Outbox:

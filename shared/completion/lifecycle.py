@@ -153,8 +153,7 @@ def report(
         steps,
         ranges,
         now_ms=clock.now_ms(),
-        token=token
-        or (secrets.token_hex(16) if reply_key is None else _fingerprint(reply_key, steps, ranges)),
+        token=token or _token(reply_key, steps, ranges),
         nonce=nonce,
         reply_key=reply_key,
     )
@@ -166,8 +165,10 @@ def report(
     return _report(task_id, marked)
 
 
-def _fingerprint(reply_key: str, steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> str:
-    """The token of a report that names itself: the same again is the same call."""
+def _token(reply_key: str | None, steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> str:
+    """A new one for each report, but for one with a reply key: the same again is the same call."""
+    if reply_key is None:
+        return secrets.token_hex(16)
     return hashlib.sha256(repr((reply_key, list(steps), list(map(tuple, ranges)))).encode()).hexdigest()[:32]
 
 

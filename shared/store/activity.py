@@ -160,11 +160,6 @@ class ActivityStore:
         return [name.decode() for name in cast(list[bytes], self._client.zrange(keys.periods(event), 0, -1))]
 
     @outages_named
-    def prune_periods(self, event: str, now_s: int) -> None:
-        """Drop the names of periods that have expired. Those which never do have the score 0."""
-        self._client.zremrangebyscore(keys.periods(event), 1, now_s)
-
-    @outages_named
     def drop_segments(self, event: str, segments_by_period: Mapping[str, Sequence[int]]) -> None:
         names = [
             keys.segment(number, event, period)

@@ -69,3 +69,14 @@ def test_a_late_visit_makes_no_key_of_a_period_that_is_over(store: Store, client
     hour = period_at(Granularity.HOUR, late).name
     assert not client.exists(keys.segment(0, "seen", hour), keys.segments("seen", hour))
     assert client.exists(keys.segment(0, "seen", period_at(Granularity.DAY, late).name))
+
+
+def test_the_names_of_periods_that_are_over_go_when_a_new_one_begins(store: Store, client: Redis) -> None:
+    record(store, FEW, at=real_now() - timedelta(days=1))
+    client.zadd(keys.periods("seen"), {"2001-01-01": 1_009_843_200})
+
+    record(store, FEW)
+
+    names = store.activity.periods("seen")
+    assert "2001-01-01" not in names
+    assert {"all", period_at(Granularity.DAY, real_now()).name} < set(names)

@@ -20,6 +20,9 @@ for k = 3, #KEYS do
   local name, expires = ARGV[last + 2 * (k - 2) - 1], ARGV[last + 2 * (k - 2)]
   for i = 4, last do redis.call('SETBIT', KEYS[k], ARGV[i], 1) end
   if expires ~= '0' then redis.call('EXPIREAT', KEYS[k], expires) end
-  redis.call('ZADD', periods, expires, name)
+  -- With each new period the names of those that are over go; what never is has the score 0.
+  if redis.call('ZADD', periods, expires, name) == 1 then
+    redis.call('ZREMRANGEBYSCORE', periods, 1, redis.call('TIME')[1])
+  end
 end
 return {'ok'}
