@@ -9,7 +9,7 @@ from redis import Redis
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
 from shared.completion import lifecycle
-from shared.completion.task import Order
+from shared.completion.order import Order
 from shared.store import Store
 
 SIZES = (10**3, 10**5, 10**7)

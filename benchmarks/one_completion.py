@@ -11,7 +11,8 @@ from redis import Redis
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
 from shared.completion import lifecycle
-from shared.completion.task import Order, Task
+from shared.completion.order import Order
+from shared.completion.task import Task
 from shared.store import Store, keys
 from shared.store.client import scripts_of
 

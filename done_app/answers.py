@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from done_app.models import Rule, TaskAnswer
+from done_app.models import AttemptAnswer, DeliveryAnswer, Rule, TaskAnswer
 from shared import clock
-from shared.completion import lifecycle, missing
+from shared.completion import deliveries, lifecycle, missing
+from shared.completion.deliveries import Shown
 from shared.completion.failing import Failure
 from shared.completion.lifecycle import Report
-from shared.completion.task import Sight, State, Task
+from shared.completion.order import State
+from shared.completion.task import Sight, Task
 from shared.store import Store
 from shared.web.problems import documented
 from shared.web.task_summary import TaskSummary
@@ -33,6 +35,19 @@ def task_answer(store: Store, sight: Sight) -> TaskAnswer:
         dispatched_at=clock.iso(task.dispatched_at) if task.dispatched_at else None,
         heals=task.heals,
         took_seconds=task.took.total_seconds() if task.took else None,
+        deliveries=[_delivery(shown) for shown in deliveries.of_task(store, task)],
+    )
+
+
+def _delivery(shown: Shown) -> DeliveryAnswer:
+    delivery = shown.delivery
+    return DeliveryAnswer(
+        kind=shown.kind,
+        to=delivery.to,
+        announcement_id=delivery.announcement_id,
+        outcome=delivery.outcome.value,
+        attempts=[AttemptAnswer(at=clock.iso(one.at), said=one.said) for one in delivery.attempts],
+        next_attempt_at=clock.iso(shown.next_attempt_at) if shown.next_attempt_at else None,
     )
 
 

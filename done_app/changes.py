@@ -11,7 +11,8 @@ from done_app.models import ExtendBody, Resumed, ResumeQuery, TaskAnswer, TaskPa
 from done_app.telling import fan_out, tell
 from shared.completion import failing, lifecycle, listing
 from shared.completion.listing import Filter
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.config import Settings
 from shared.errors import Conflict, NotFound
 from shared.queue import Outbox

@@ -123,6 +123,22 @@ class Rule(BaseModel):
     set_bits: int = Field(description="BITCOUNT key, end marker included", examples=[5])
 
 
+class AttemptAnswer(BaseModel):
+    at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
+    said: str = Field(description="what came of it", examples=["answered 503"])
+
+
+class DeliveryAnswer(BaseModel):
+    """Telling one end to one receiver."""
+
+    kind: str = Field(description="webhook, callback or then", examples=["webhook"])
+    to: str = Field(description="the URL, the function, or the next task's id")
+    announcement_id: str = Field(examples=["9f2c41d07a3b.1.done"])
+    outcome: str = Field(description="pending, delivered or given up", examples=["pending"])
+    attempts: list[AttemptAnswer]
+    next_attempt_at: str | None
+
+
 class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
@@ -133,6 +149,7 @@ class TaskAnswer(TaskSummary):
     dispatched_at: str | None
     heals: int = Field(description="how often its missing steps were sent again since the last progress")
     took_seconds: float | None
+    deliveries: list[DeliveryAnswer] = Field(description="whom its ends are told, and every attempt at it")
 
 
 class TaskList(BaseModel):

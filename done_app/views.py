@@ -23,7 +23,7 @@ from done_app.models import (
 from done_app.reports import add_failures, add_reports
 from shared.completion import failing, lifecycle, listing, missing
 from shared.completion.listing import Filter
-from shared.completion.task import State
+from shared.completion.order import State
 from shared.config import Settings
 from shared.errors import NotFound
 from shared.queue import Outbox

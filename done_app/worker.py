@@ -11,8 +11,10 @@ from typing import Any
 from celery import signals
 from celery.exceptions import SecurityWarning
 
+from done_app.courier import Courier
 from done_app.desk import StoreDesk
 from done_app.running import Runner, describe
+from done_app.ways import Ways
 from shared import clock, config, jobs, logs, queue
 from shared.completion import announcing, healing, lifecycle
 from shared.completion.lifecycle import Lives
@@ -24,6 +26,7 @@ from shared.store import Store
 from shared.store.store import WORKER_PATIENCE, refuse_eviction
 
 PULSE_EVERY_SECONDS = 5.0
+COURIER_CONNECTIONS = 32
 # What passes by itself is tried again by Celery, for as long as an outage is likely to last; whatever
 # is given up then, the sweep finds.
 AGAIN: dict[str, Any] = {
@@ -156,9 +159,13 @@ def refuse_what_cannot_work(**_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def begin_pulse(**_: Any) -> None:
-    """Show from now on that a worker is there."""
+def begin_beside_the_pool(**_: Any) -> None:
+    """Show from now on that a worker is there, and tell ends to those who asked."""
     threading.Thread(target=_pulse, name="pulse", daemon=True).start()
+    own = Store.at(settings.redis_url, connections=COURIER_CONNECTIONS, patience=WORKER_PATIENCE)
+    for kind, send in Ways(own, app, outbox, settings).by_kind.items():
+        courier = Courier(own, kind, send)
+        threading.Thread(target=courier.run_for_ever, name=f"courier of {kind}", daemon=True).start()
 
 
 def _pulse() -> None:

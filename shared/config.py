@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import ConfigurationError
@@ -30,6 +41,19 @@ Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0)
 LARGEST_TASK = 100_000_000
 
 
+SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
+HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
+CELERYS_QUEUE = "celery"
+
+
+def _length(secret: str) -> int:
+    """How many bytes a webhook secret has; 0 for one that is no base64."""
+    try:
+        return len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        return 0
+
+
 class Settings(BaseSettings):
     """The settings, each an environment variable of the same name in capitals; durations in seconds."""
 
@@ -50,6 +74,9 @@ class Settings(BaseSettings):
     allowed_hosts: Names = ()
 
     jobs: Names = ()  # modules with the user's own step functions
+    webhook_hosts: Names = ()  # that a webhook may be sent to; a private address only if listed itself
+    webhook_secret: SecretStr | None = None  # that webhooks are signed with, as Standard Webhooks writes it
+    callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
     worker_processes: PositiveInt = 8
 
     max_steps: Annotated[int, Field(ge=1, le=LARGEST_TASK)] = 10_000_000
@@ -62,12 +89,33 @@ class Settings(BaseSettings):
 
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("allowed_hosts", "jobs", mode="before")
+    @field_validator("allowed_hosts", "jobs", "webhook_hosts", "callbacks", mode="before")
     @classmethod
     def split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not SHORTEST_SECRET <= _length(value.get_secret_value()) <= LONGEST_SECRET:
+            raise ValueError(HOW_TO_SIGN)
+        return value
+
+    @model_validator(mode="after")
+    def webhooks_are_signed(self) -> Self:
+        if self.webhook_hosts and self.webhook_secret is None:
+            raise ValueError(
+                f"WEBHOOK_HOSTS is set, but nothing to sign webhooks with; WEBHOOK_SECRET {HOW_TO_SIGN}"
+            )
+        return self
+
+    @cached_property
+    def callback_queues(self) -> Mapping[str, str]:
+        """Which queue each of the Celery functions is called through."""
+        pairs = (listed.partition("@") for listed in self.callbacks)
+        return {name: queue or CELERYS_QUEUE for name, _, queue in pairs}
 
     @cached_property
     def broker(self) -> str:
@@ -87,5 +135,11 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "; ".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
-        raise ConfigurationError(f"settings: {faults}") from None
+        raise ConfigurationError(f"settings: {'; '.join(map(_fault, error.errors()))}") from None
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """Which variable is wrong, and why; more than one may be, together."""
+    return ": ".join(
+        [*(str(name).upper() for name in fault["loc"][:1]), fault["msg"].removeprefix("Value error, ")]
+    )

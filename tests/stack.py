@@ -28,6 +28,7 @@ from shared.errors import Conflict, NotFound
 from shared.queue import Outbox
 from shared.store import Store
 from shared.store.store import WORKER_PATIENCE
+from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
 from tests.started import Started, eventually
 
@@ -76,6 +77,9 @@ class Stack:
             **{name: str(port) for name, port in self.ports.items()},
             "REDIS_URL": self.server.url,
             "JOBS": OWN_JOBS,
+            "WEBHOOK_HOSTS": "127.0.0.1",
+            "WEBHOOK_SECRET": SECRET,
+            "CALLBACKS": "reports.finished",
             "STALL_AFTER": str(STALL_AFTER.total_seconds()),
             "WORKER_PROCESSES": "4",
             "PYTHONUNBUFFERED": "1",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
+from shared.completion.lifecycle import LONGEST_ENDED_TTL
 from shared.config import LARGEST_TASK
 from shared.web.models import WRITTEN, Integer, Name, Number, Request
+from shared.webhooks import LONGEST_URL
+
+LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 
 # The domain checks it: how large it may be is a setting, within these bounds.
 STEPS = Field(description="steps; 1 to MAX_STEPS", json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK})
@@ -26,16 +30,77 @@ class DistinctQuery(Request):
     count: WrittenCount
 
 
-class TaskBody(Request):
+End = Literal["done", "failed", "cancelled"]
+AnyEnd = Annotated[
+    list[End],
+    Field(
+        default_factory=lambda: ["done", "failed", "cancelled"],
+        min_length=1,
+        max_length=3,
+        description="which ends are told; any of them when left out",
+    ),
+]
+
+
+class WebhookBody(Request):
+    """A signed request (Standard Webhooks), sent again for a day until it is taken."""
+
+    url: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_URL,
+            description="http or https, to one of WEBHOOK_HOSTS",
+            examples=["https://hooks.example.org/donebit"],
+        ),
+    ]
+    on: AnyEnd
+
+    @model_validator(mode="before")
+    @classmethod
+    def url_alone(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
+
+
+class CallbackBody(Request):
+    """A Celery function of yours, one of CALLBACKS; it is called with what is told."""
+
+    name: Annotated[str, Field(max_length=200, examples=["reports.finished"])]
+    on: AnyEnd
+
+
+class Asked(Request):
     """A task to start. Without a job nothing is fanned out: the caller reports the steps to done_app."""
 
     count: Count
     job: Name | None = None
     params: Annotated[dict[str, Any], Field(default_factory=dict, examples=[{"sleep_ms": 100}])]
-    task_id: Name | None = None
     label: Name | None = None
     batch: Annotated[Integer | None, Field(ge=1, description="steps a message")] = None
-    stall_after: Annotated[Number | None, Field(ge=1, le=30 * 86400, description="seconds")] = None
+    stall_after: Annotated[Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds")] = None
+    ended_ttl: Annotated[
+        Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds that it is kept after its end")
+    ] = None
+    webhook: WebhookBody | None = None
+    callback: CallbackBody | None = None
+    then: NextBody | None = None
+
+
+class NextBody(Asked):
+    """The task that is started when this one has ended."""
+
+    on: Annotated[
+        list[End],
+        Field(
+            default_factory=lambda: ["done"],
+            min_length=1,
+            max_length=3,
+            description="which ends it follows; done when left out",
+        ),
+    ]
+
+
+class TaskBody(Asked):
+    task_id: Name | None = None
 
 
 class TaskStarted(BaseModel):

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint, Tag
 
-from shared.completion import fanout, lifecycle
+from shared.completion import lifecycle
 from shared.completion.lifecycle import Lives, Started
-from shared.completion.task import Order
+from shared.completion.order import Order
 from shared.config import Settings
-from shared.errors import BrokerUnavailable, InvalidInput
+from shared.errors import BrokerUnavailable
 from shared.jobs import Jobs
 from shared.queue import Outbox
 from shared.store import Store
@@ -22,6 +21,7 @@ from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
 from shared.web.problems import EVERYWHERE, documented
 from trigger_app.models import DistinctQuery, DoneQuery, TaskBody, TaskStarted
+from trigger_app.orders import Checker, order_of
 
 TAG = Tag(name="trigger", description="Start something")
 CONFLICT = documented(HTTPStatus.CONFLICT)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def blueprint(store: Store, outbox: Outbox, jobs: Jobs, settings: Settings) -> APIBlueprint:
     """The routes over this store, fanning out through this outbox."""
     routes = APIBlueprint("trigger", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
-    starter = Starter(store, outbox, jobs, settings)
+    starter = Starter(store, outbox, Checker(jobs, settings), settings)
     add_example(routes, starter)
     add_tasks(routes, starter)
     return routes
@@ -44,12 +44,12 @@ class Starter:
 
     store: Store
     outbox: Outbox
-    jobs: Jobs
+    checker: Checker
     settings: Settings
 
     def start(self, order: Order, task_id: str | None = None) -> Reply:
         """202 for a new task, 200 for one that there is already."""
-        check(order, self.jobs)
+        self.checker.check(order)
         lives = Lives(self.settings.task_ttl, self.settings.ended_ttl)
         started = lifecycle.start(
             self.store, order, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
@@ -91,24 +91,8 @@ def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
     @routes.post("/tasks", responses={200: TaskStarted, 202: TaskStarted, **CONFLICT})
     def create_task(body: TaskBody) -> Reply:
         """Start a task; the same `task_id` again is the same task."""
-        default = starter.settings.stall_after
-        stall_after = timedelta(seconds=body.stall_after) if body.stall_after is not None else default
-        order = Order(body.count, body.job, body.params, body.label, body.batch, stall_after)
+        order = order_of(body, starter.settings.stall_after)
         return starter.start(order, body.task_id)
-
-
-def check(order: Order, jobs: Jobs) -> None:
-    """Raise InvalidInput for a job or parameters that no worker could run."""
-    if order.job is not None:
-        jobs.find(order.job).check(order.params)
-    elif order.params:
-        raise InvalidInput("params are given, but no job that takes them", field="params")
-    if order.batch and order.count / order.batch > fanout.LARGEST_FANOUT:
-        raise InvalidInput(
-            f"batch is {order.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "
-            f"of {order.count} steps",
-            field="batch",
-        )
 
 
 def fan_out(outbox: Outbox, started: Started) -> bool | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from shared import clock
-from shared.completion import lifecycle
+from shared.completion import deliveries, lifecycle
 from shared.completion.task import Task
 from shared.errors import NotFound
 from shared.store import Store
@@ -28,6 +28,7 @@ def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
         task = lifecycle.look(store, task_id).task
     except NotFound:  # it was deleted, or its tombstone ended, this very moment
         return False
+    deliveries.owe(store, task)  # kept first: only then may the end count as told
     tell(task)
     told_at = clock.now_ms()
     if store.tasks.note_on_task(task_id, task.nonce, task.run, {"announced_at": told_at}) and next_look_ms:

@@ -12,7 +12,8 @@ import numpy as np
 
 from shared import clock
 from shared.completion import lifecycle
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.errors import Conflict, InvalidInput
 from shared.names import checked_name
 from shared.store import Store
@@ -184,8 +185,7 @@ def extend(store: Store, task_id: str, count: int, *, max_steps: int) -> tuple[T
         InvalidInput: the new count is not above the old, or above `max_steps`.
     """
     checked_name(task_id, "task_id")
-    if not 1 <= count <= max_steps:
-        raise InvalidInput(f"count is {count}; it must be 1 to {max_steps}", field="count")
+    lifecycle.check_count(count, max_steps)
     answer = store.tasks.extend_task(task_id, count)
     if answer is None:
         raise lifecycle.unknown(task_id)

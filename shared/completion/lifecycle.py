@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from shared import clock
+from shared.completion.order import Order, State
 from shared.completion.progress import Reading
-from shared.completion.task import Order, Sight, State, Task
+from shared.completion.task import Sight, Task
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.names import checked_name
 from shared.store import Store
@@ -19,6 +20,7 @@ from shared.store.tasks import Marked
 
 STEPS_A_REPORT = 10_000  # single steps and ranges in one act: about 5 ms of the server
 FIRST_LOOK = timedelta(seconds=5)  # by then a task that was started has been fanned out
+LONGEST_ENDED_TTL = timedelta(days=30)  # that a task may ask for
 INDEX_MARGIN = timedelta(days=1)  # the indexes outlive the last task in them
 
 
@@ -31,7 +33,7 @@ class Lives:
 
     @property
     def index(self) -> timedelta:
-        return max(self.open, self.ended) + INDEX_MARGIN
+        return max(self.open, self.ended, LONGEST_ENDED_TTL) + INDEX_MARGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,7 @@ def start(
         Conflict: the id is that of a task which was asked for otherwise.
         StoreUnavailable: nothing was started, or nobody knows: ask again with the same id.
     """
-    if not 1 <= order.count <= max_steps:
-        raise InvalidInput(f"count is {order.count}; it must be 1 to {max_steps}", field="count")
+    check_count(order.count, max_steps)
     if order.label is not None:
         checked_name(order.label, "label")
     if task_id is None:
@@ -77,6 +78,12 @@ def start(
     if (known := _find(store, task_id)) is not None:
         return _agreeing(known, order)
     return _start_new(store, order, task_id, lives or Lives())
+
+
+def check_count(count: int, max_steps: int) -> None:
+    """Raise InvalidInput for what is no number of steps."""
+    if not 1 <= count <= max_steps:
+        raise InvalidInput(f"count is {count}; it must be 1 to {max_steps}", field="count")
 
 
 def _start_new(store: Store, order: Order, task_id: str, lives: Lives) -> Started:
@@ -105,7 +112,7 @@ def _record(order: Order, now_ms: int, lives: Lives) -> dict[str, str | int]:
         "renew_at": now_ms + lives.open // timedelta(milliseconds=100),
         "stall_after": order.stall_after // timedelta(milliseconds=1),
         "ttl": lives.open // timedelta(milliseconds=1),
-        "ended_ttl": lives.ended // timedelta(milliseconds=1),
+        "ended_ttl": (order.ended_ttl or lives.ended) // timedelta(milliseconds=1),
     }
 
 

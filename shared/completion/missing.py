@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.store import Store
 
 CHUNK_BYTES = 64 * 1024  # 524,288 steps: one GETRANGE never holds the server up

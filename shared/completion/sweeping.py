@@ -13,7 +13,8 @@ from typing import Protocol
 from shared import clock
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Lives
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.errors import DonebitError, NotFound
 from shared.store import Store
 

@@ -1,53 +1,14 @@
-"""What a task is: the order it was started with, and its record as it stands."""
+"""A task: its record as it stands, with the order it was started with."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 from shared.clock import moment_of_ms
+from shared.completion.order import Order, State
 from shared.completion.progress import Reading
-
-
-class State(StrEnum):
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"  # each step is done or has given up, and some have
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What was asked for when the task was started: the same again is the same task."""
-
-    count: int
-    job: str | None = None  # None: the caller reports the steps
-    params: Mapping[str, Any] = field(default_factory=dict)
-    label: str | None = None
-    batch: int | None = None  # steps a message; None: chosen from the count
-    stall_after: timedelta = timedelta(seconds=60)
-
-    def as_text(self) -> str:
-        """The order as one canonical text: equal orders give equal texts."""
-        asked = {
-            "count": self.count,
-            "job": self.job,
-            "params": dict(self.params),
-            "label": self.label,
-            "batch": self.batch,
-            "stall_after_s": self.stall_after.total_seconds(),
-        }
-        return json.dumps(asked, sort_keys=True, separators=(",", ":"))
-
-    @classmethod
-    def from_text(cls, text: str) -> Order:
-        asked = json.loads(text)
-        stall_after = timedelta(seconds=asked.pop("stall_after_s"))
-        return cls(stall_after=stall_after, **asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +25,7 @@ class Task:
     run: int
     created_at: datetime
     last_progress_at: datetime
+    ended_ttl: timedelta  # how long it stays after its end
     ended_at: datetime | None = None
     announced_at: datetime | None = None
     dispatched_at: datetime | None = None
@@ -108,6 +70,7 @@ class Task:
             run=int(record["run"]),
             created_at=moment_of_ms(int(record["created_at"])),
             last_progress_at=moment_of_ms(int(record["last_progress_at"])),
+            ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
             ended_at=moment("ended_at"),
             announced_at=moment("announced_at"),
             dispatched_at=moment("dispatched_at"),

@@ -10,10 +10,13 @@ Completion
     done:{id}:tried            string   four bits a step: its failed attempts. The same
     done:{id}:errors           hash     step -> its last error, a thousand steps at most. The same
     done:{id}:both             string   scratch of a script, gone before it ends
+    done:{id}:told             hash     <run>:<end>:<kind> -> what of that end is told to whom, and how
+                                        often it was tried. For as long as it may be tried, and the task lives
     done:{id}:reply:<key>      string   the answer given under an Idempotency-Key. One hour
     done:open                  zset     tasks not yet announced, by the time of the next look (ms)
     done:tasks                 zset     tasks by creation (us), for listing
-                                        Both indexes expire after the longest life a task in them can have
+    done:deliveries:<kind>     zset     <id>:<run>:<end>:<kind> not yet told, by the next attempt (ms)
+                                        All of these expire after the longest life a task in them can have
 Activity
     seen:{s}:<event>:<period>  string   bit n: user s * M + n was here in that period. From the period's
                                         end its retention; the period `all` is permanent
@@ -35,6 +38,7 @@ from __future__ import annotations
 
 OPEN_TASKS = "done:open"
 ALL_TASKS = "done:tasks"
+KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind a slow other
 
 LAYOUT = "seen:layout"
 NUMBERS = "seen:{users}:numbers"
@@ -65,6 +69,14 @@ def errors(task_id: str) -> str:
 def both(task_id: str) -> str:
     """Where a script lays which steps have given up and are done."""
     return f"done:{{{task_id}}}:both"
+
+
+def deliveries(kind: str) -> str:
+    return f"done:deliveries:{kind}"
+
+
+def told(task_id: str) -> str:
+    return f"done:{{{task_id}}}:told"
 
 
 def of_failures(task_id: str) -> list[str]:

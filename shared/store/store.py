@@ -10,6 +10,7 @@ from redis import Redis
 from shared.errors import ConfigurationError
 from shared.store.activity import ActivityStore
 from shared.store.client import connect, scripts_of
+from shared.store.deliveries import DeliveryStore
 from shared.store.failures import FailureStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
@@ -25,6 +26,7 @@ class Store:
 
     tasks: TaskStore
     failures: FailureStore
+    deliveries: DeliveryStore
     activity: ActivityStore
     pulse: PulseStore
 
@@ -34,6 +36,7 @@ class Store:
         return cls(
             TaskStore(client, scripts),
             FailureStore(client, scripts),
+            DeliveryStore(client, scripts),
             ActivityStore(client, scripts),
             PulseStore(client),
         )

@@ -52,7 +52,7 @@ class TaskStore:
         """Make the task; None when made, else the order that made the one which exists."""
         ttl_ms = milliseconds(ttl)
         pairs = [item for pair in fields.items() for item in pair]
-        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id)]
+        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id), keys.told(task_id)]
         found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
 
@@ -77,7 +77,7 @@ class TaskStore:
 
     @staticmethod
     def _extend_indexes(pipe: Redis, ttl: timedelta) -> None:
-        for index in (keys.OPEN_TASKS, keys.ALL_TASKS):
+        for index in (keys.OPEN_TASKS, keys.ALL_TASKS, *map(keys.deliveries, keys.KINDS)):
             pipe.pexpire(index, milliseconds(ttl))
 
     @outages_named
@@ -122,7 +122,7 @@ class TaskStore:
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self.unindex_task(task_id)
         gone = self._client.unlink(keys.bitmap(task_id), keys.record(task_id))
-        self._client.unlink(*keys.of_failures(task_id))
+        self._client.unlink(*keys.of_failures(task_id), keys.told(task_id))
         return bool(gone)
 
     @outages_named
@@ -205,7 +205,7 @@ class TaskStore:
     def close_task(self, task_id: str, next_look_ms: int) -> bool:
         """Take an announced task out of the open ones, unless its next look is another by now."""
         args: list[str | int] = [task_id, next_look_ms]
-        return bool(self._scripts["close_task"](keys=[keys.OPEN_TASKS], args=args))
+        return bool(self._scripts["remove_unmoved"](keys=[keys.OPEN_TASKS], args=args))
 
     @outages_named
     def newest(self, before_us: int | None, limit: int) -> list[tuple[str, int]]:

@@ -65,6 +65,10 @@ class RedisCollector(Collector):
         for name, length in zip(QUEUES, self._store.pulse.queue_lengths(QUEUES), strict=True):
             waiting.add_metric([name], length)
         yield waiting
+        owed = GaugeMetricFamily("donebit_owed_deliveries", "Ends that are still to be told", labels=["kind"])
+        for kind, number in self._store.deliveries.numbers_owed().items():
+            owed.add_metric([kind], number)
+        yield owed
         now_ms = clock.now_ms()
         age = GaugeMetricFamily(
             "donebit_last_seen_seconds", "Since a worker and the sweep were seen", labels=["of"]

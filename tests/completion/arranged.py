@@ -9,7 +9,8 @@ from redis import Redis
 
 from shared.completion import lifecycle, missing
 from shared.completion.lifecycle import Lives
-from shared.completion.task import Order, Task
+from shared.completion.order import Order
+from shared.completion.task import Task
 from shared.store import Store, keys
 
 MAX_STEPS = 10_000_000

@@ -10,7 +10,7 @@ from redis import Redis
 from shared.completion import lifecycle, listing
 from shared.completion.lifecycle import STEPS_A_REPORT
 from shared.completion.listing import Filter
-from shared.completion.task import State
+from shared.completion.order import State
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.store import Store
 from tests.completion.arranged import missing_ranges, now, start, start_done

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from shared.completion import lifecycle
-from shared.completion.task import Order, State
+from shared.completion.order import Order, State
 from shared.errors import InvalidInput, NotFound
 from shared.store import Store
 from tests.completion.conftest import HandMovedClock

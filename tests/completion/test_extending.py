@@ -8,7 +8,8 @@ import pytest
 
 from shared.completion import failing, healing, lifecycle
 from shared.completion.fanout import Slice
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.store import Store
 from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, missing_ranges, now, start, start_done

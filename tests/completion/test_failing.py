@@ -12,8 +12,9 @@ from redis import Redis
 from shared.completion import failing, lifecycle
 from shared.completion.announcing import announce
 from shared.completion.failing import LONGEST_PAUSE, Failure, Policy
+from shared.completion.order import State
 from shared.completion.sweeping import LOOK_EVERY, Sweep
-from shared.completion.task import State, Task
+from shared.completion.task import Task
 from shared.errors import InvalidInput, NotFound
 from shared.store import Store, keys
 from shared.store.failures import ERRORS_KEPT

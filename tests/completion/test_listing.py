@@ -10,8 +10,9 @@ from redis import Redis
 from shared.completion import lifecycle, listing
 from shared.completion.lifecycle import Lives
 from shared.completion.listing import Filter
+from shared.completion.order import State
 from shared.completion.sweeping import Sweep
-from shared.completion.task import State, Task
+from shared.completion.task import Task
 from shared.errors import InvalidInput
 from shared.store import Store, keys
 from tests.completion.arranged import start, start_done

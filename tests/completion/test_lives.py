@@ -9,7 +9,8 @@ from redis import Redis
 
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Lives
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.errors import NotFound
 from shared.store import Store, keys
 from tests.completion.arranged import expire, life_left, now, start, start_done

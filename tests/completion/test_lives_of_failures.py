@@ -10,7 +10,8 @@ from redis import Redis
 from shared import clock
 from shared.completion import announcing, failing, lifecycle
 from shared.completion.lifecycle import Lives
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.store import Store, keys
 from shared.store.tasks import TaskStore
 from tests.completion.arranged import life_left, now, start

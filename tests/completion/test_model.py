@@ -19,7 +19,8 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from shared.completion import failing, lifecycle
-from shared.completion.task import Order, State, Task
+from shared.completion.order import Order, State
+from shared.completion.task import Task
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.store import Store
 from tests.completion import arranged

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from shared.completion import lifecycle
-from shared.completion.task import Order
+from shared.completion.order import Order
 from shared.errors import StoreUnavailable
 from shared.store import Store
 from tests.servers import running, valkey_binary

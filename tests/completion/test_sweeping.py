@@ -12,8 +12,9 @@ from shared.completion import healing, lifecycle
 from shared.completion.announcing import announce
 from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives
+from shared.completion.order import State
 from shared.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
-from shared.completion.task import State, Task
+from shared.completion.task import Task
 from shared.errors import StoreUnavailable
 from shared.store import Store, keys
 from shared.store.tasks import TaskStore

@@ -8,7 +8,8 @@ import pytest
 from redis import Redis
 
 from shared.completion import lifecycle
-from shared.completion.task import Order, State, Task
+from shared.completion.order import Order, State
+from shared.completion.task import Task
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.store import Store, keys
 from tests.completion.arranged import now, start, start_done

@@ -9,7 +9,8 @@ from multiprocessing import get_context
 
 from redis import Redis
 
-from shared.completion.task import State, Task
+from shared.completion.order import State
+from shared.completion.task import Task
 from shared.store import Store
 from tests.completion.arranged import now, start
 from tests.completion.reporter import Pile, Report, report_all, share

@@ -9,8 +9,9 @@ import pytest
 from redis import Redis
 
 from shared.completion import lifecycle
+from shared.completion.order import Order, State
 from shared.completion.progress import Reading
-from shared.completion.task import Order, State, Task
+from shared.completion.task import Task
 from shared.errors import InvalidInput, NotFound
 from shared.store import Store, keys
 from tests.completion.arranged import BYTE_BORDERS, expire, now, set_by_other_hands, start, start_done

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from shared.completion import lifecycle
-from shared.completion.task import Order
+from shared.completion.order import Order
 from tests.stack import Stack
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from shared.completion import lifecycle
 from shared.completion.fanout import Slice
-from shared.completion.task import Order, Task
+from shared.completion.order import Order
+from shared.completion.task import Task
 from shared.jobs.builtin import visitor
 from tests.stack import Stack, ask
 from tests.started import eventually

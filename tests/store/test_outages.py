@@ -15,7 +15,8 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from shared.completion import lifecycle
-from shared.completion.task import Order, Task
+from shared.completion.order import Order
+from shared.completion.task import Task
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.store import Store
 from shared.store.client import connect

@@ -9,6 +9,7 @@ import pytest
 
 from shared.store.activity import ActivityStore
 from shared.store.client import SCRIPTS
+from shared.store.deliveries import DeliveryStore
 from shared.store.failures import FailureStore
 from shared.store.tasks import TaskStore
 
@@ -62,4 +63,4 @@ def test_no_script_makes_a_key_of_its_own(file: Path) -> None:
 
 @by_name
 def test_a_script_is_one_method_of_the_same_name(file: Path) -> None:
-    assert any(hasattr(kind, file.stem) for kind in (TaskStore, FailureStore, ActivityStore))
+    assert any(hasattr(kind, file.stem) for kind in (TaskStore, FailureStore, DeliveryStore, ActivityStore))

@@ -13,7 +13,7 @@ from redis import Redis
 from shared import clock
 from shared.activity import ingest
 from shared.completion import lifecycle
-from shared.completion.task import Order
+from shared.completion.order import Order
 from shared.store import Store
 from tests.conftest import everything
 from tests.web.services import Services, problem_of

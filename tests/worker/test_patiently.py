@@ -11,7 +11,7 @@ from done_app import patience
 from done_app.patience import patiently
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Report
-from shared.completion.task import Order, State
+from shared.completion.order import Order, State
 from shared.errors import InvalidInput, StoreUnavailable
 from shared.store import Store
 from tests.servers import RunningServer, valkey_binary

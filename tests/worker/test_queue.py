@@ -12,7 +12,8 @@ from redis import Redis
 from shared import queue
 from shared.completion import lifecycle
 from shared.completion.fanout import Slice
-from shared.completion.task import Order, Task
+from shared.completion.order import Order
+from shared.completion.task import Task
 from shared.config import Settings
 from shared.demo.ports import free_server_port
 from shared.errors import BrokerUnavailable

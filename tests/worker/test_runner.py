@@ -16,7 +16,8 @@ from done_app.desk import StoreDesk
 from done_app.running import REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
 from shared.completion import failing, lifecycle, missing
 from shared.completion.lifecycle import Report
-from shared.completion.task import Order, State, Task
+from shared.completion.order import Order, State
+from shared.completion.task import Task
 from shared.jobs import Job, job
 from shared.store import Store
 

@@ -1,6 +1,6 @@
 -- start_task: lay down the end marker and the record of a new task.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
--- KEYS[3..] what failures of an expired task under this id may have left
+-- KEYS[3..] what an expired task under this id may have left
 -- ARGV[1] count N   ARGV[2] TTL in ms   ARGV[3..] the record's fields and values, in turn
 -- returns false when the task was made, else what was asked for when the one that exists was
 -- Why a script: marker and record stand together or not at all, and two callers with the same id

@@ -1,0 +1,68 @@
+"""The ways an end is told, by their kind: a webhook, a Celery function, the next task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from done_app.courier import Send
+from done_app.telling import fan_out
+from done_app.webhooks import NotDelivered, Sender
+from shared.completion import deliveries, lifecycle
+from shared.completion.deliveries import Delivery, Refused
+from shared.completion.lifecycle import Lives
+from shared.config import Settings
+from shared.errors import Conflict, InvalidInput
+from shared.queue import Outbox
+from shared.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How each kind is sent, with what this process has at hand."""
+
+    store: Store
+    app: Celery
+    outbox: Outbox
+    settings: Settings
+
+    @property
+    def by_kind(self) -> Mapping[str, Send]:
+        return {"webhook": self.webhook, "callback": self.callback, "then": self.then}
+
+    def webhook(self, delivery: Delivery) -> str:
+        """Send a signed request."""
+        if self.settings.webhook_secret is None:
+            raise Refused("WEBHOOK_SECRET is not set in the worker, and nothing is sent unsigned")
+        secret = self.settings.webhook_secret.get_secret_value()
+        return Sender(self.settings.webhook_hosts, secret).send(delivery)
+
+    def callback(self, delivery: Delivery) -> str:
+        """Have a Celery function called with what is told; its message bears the announcement's id."""
+        queue = self.settings.callback_queues.get(delivery.to)
+        if queue is None:
+            raise Refused(f"{delivery.to} is not in the worker's CALLBACKS")
+        try:
+            self.app.send_task(
+                delivery.to, args=[dict(delivery.event)], queue=queue, task_id=delivery.announcement_id
+            )
+        except OperationalError as error:
+            raise NotDelivered(f"the broker does not take messages: {error}") from error
+        return f"sent to the queue {queue}"
+
+    def then(self, delivery: Delivery) -> str:
+        """Start the next task, unless it is started already."""
+        lives = Lives(self.settings.task_ttl, self.settings.ended_ttl)
+        order = deliveries.next_order(delivery)
+        try:
+            started = lifecycle.start(
+                self.store, order, task_id=delivery.to, lives=lives, max_steps=self.settings.max_steps
+            )
+        except (InvalidInput, Conflict) as error:
+            raise Refused(error.detail) from error
+        # Again, where a crash came between: a task is fanned out once however often that is asked for.
+        fan_out(self.outbox, started.task)
+        return "started" if started.fresh else "started before"

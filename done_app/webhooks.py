@@ -1,0 +1,134 @@
+"""Sending a webhook: signed as Standard Webhooks has it, and only to where it may go."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
+from ssl import create_default_context
+
+from standardwebhooks import Webhook
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util import Url
+
+from shared import clock
+from shared.completion.deliveries import Delivery, Refused
+from shared.errors import InvalidInput
+from shared.webhooks import checked_url, host_of, may_be_reached
+
+PATIENCE_SECONDS = 10.0  # to connect, and between two signs of an answer
+LONGEST_SECONDS = 15.0  # in all, for an answer that comes drop by drop
+
+
+class NotDelivered(Exception):
+    """This attempt came to nothing; the next may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends to the hosts that are listed, with the secret that they know."""
+
+    hosts: Collection[str]
+    secret: str
+
+    def send(self, delivery: Delivery) -> str:
+        """Send; what was answered.
+
+        No redirect is followed: the answer to one is an attempt that failed.
+
+        Raises:
+            Refused: the host is no longer listed, or says that it wants no more (410).
+            NotDelivered: it did not take it this time.
+        """
+        try:
+            url = checked_url(delivery.to, self.hosts)
+        except InvalidInput as error:
+            raise Refused(error.detail) from error
+        body = json.dumps(delivery.event, separators=(",", ":"))
+        try:
+            status = post(url, self.address_of(url), body, self.headers(delivery, body))
+        except (HTTPError, HTTPException, OSError) as error:
+            raise NotDelivered(f"{type(error).__name__}: {error}") from error
+        return _judged(status)
+
+    def address_of(self, url: Url) -> str:
+        """The address its host has now, if it may be reached: what is connected to is what was checked."""
+        host = host_of(url)
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise NotDelivered(f"{host} has no address: {error}") from error
+        addresses = [str(entry[4][0]) for entry in found]
+        for address in addresses:
+            if may_be_reached(address, self.hosts):
+                return address
+        raise NotDelivered(f"{host} is {addresses[0]}, a private address that WEBHOOK_HOSTS does not list")
+
+    def headers(self, delivery: Delivery, body: str) -> dict[str, str]:
+        """Those of Standard Webhooks; the id is the announcement's, the same at every attempt."""
+        now = clock.now()
+        signature = Webhook(self.secret).sign(delivery.announcement_id, now, body)
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": "Donebit",
+            "webhook-id": delivery.announcement_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signature,
+            "Idempotency-Key": delivery.announcement_id,
+        }
+
+
+def _judged(status: int) -> str:
+    if status // 100 == 2:
+        return f"answered {status}"
+    if status == HTTPStatus.GONE:
+        raise Refused("answered 410: it wants no more")
+    redirected = " and redirects, which is not followed" if status // 100 == 3 else ""
+    raise NotDelivered(f"answered {status}{redirected}")
+
+
+def post(url: Url, address: str, body: str, headers: dict[str, str]) -> int:
+    """POST to this very address under the URL's own name; the answer's status. Its body is not read."""
+    connection = connect(url, address)
+    try:
+        with cut_off_after(LONGEST_SECONDS, connection):
+            host = url.netloc or host_of(url)
+            connection.request("POST", url.request_uri, body.encode(), {**headers, "Host": host})
+            return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def connect(url: Url, address: str) -> HTTPConnection:
+    """A connection to the address; with TLS, the certificate must be that of the URL's host."""
+    if url.scheme == "http":
+        return HTTPConnection(address, url.port or 80, timeout=PATIENCE_SECONDS)
+    return HTTPSConnection(
+        address,
+        url.port or 443,
+        timeout=PATIENCE_SECONDS,
+        server_hostname=host_of(url),
+        ssl_context=create_default_context(),
+    )
+
+
+@contextmanager
+def cut_off_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
+    """End an exchange that takes too long in all: timeouts are of each read, and many short ones add up."""
+
+    def cut() -> None:
+        with suppress(OSError, AttributeError):  # it is closed, or was never open
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

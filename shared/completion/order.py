@@ -1,0 +1,122 @@
+"""What is asked for when a task is started, and who is told when it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"  # each step is done or has given up, and some have
+    CANCELLED = "cancelled"
+
+
+ANY_END = (State.DONE, State.FAILED, State.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An address that a signed request is sent to."""
+
+    url: str
+    on: tuple[State, ...] = ANY_END
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A Celery function of the user's own, by its name."""
+
+    name: str
+    on: tuple[State, ...] = ANY_END
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A task that is started when this one has ended."""
+
+    order: Order
+    on: tuple[State, ...] = (State.DONE,)
+
+
+Receiver = Webhook | Callback | Next
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for when the task was started: the same again is the same task."""
+
+    count: int
+    job: str | None = None  # None: the caller reports the steps
+    params: Mapping[str, Any] = field(default_factory=dict)
+    label: str | None = None
+    batch: int | None = None  # steps a message; None: chosen from the count
+    stall_after: timedelta = timedelta(seconds=60)
+    ended_ttl: timedelta | None = None  # None: as long as the settings say
+    webhook: Webhook | None = None
+    callback: Callback | None = None
+    then: Next | None = None
+
+    @property
+    def receivers(self) -> Mapping[str, Receiver]:
+        """Who is told of an end, by the kind of telling."""
+        asked = {"webhook": self.webhook, "callback": self.callback, "then": self.then}
+        return {kind: receiver for kind, receiver in asked.items() if receiver is not None}
+
+    @property
+    def chain(self) -> Iterator[Order]:
+        """This order, and those of the tasks that follow, one after the other."""
+        order: Order | None = self
+        while order is not None:
+            yield order
+            order = order.then.order if order.then else None
+
+    def as_text(self) -> str:
+        """The order as one canonical text: equal orders give equal texts."""
+        return json.dumps(self._asked(), sort_keys=True, separators=(",", ":"))
+
+    def _asked(self) -> dict[str, Any]:
+        asked = {
+            "count": self.count,
+            "job": self.job,
+            "params": dict(self.params),
+            "label": self.label,
+            "batch": self.batch,
+            "stall_after_s": self.stall_after.total_seconds(),
+        }
+        if self.ended_ttl is not None:
+            asked["ended_ttl_s"] = self.ended_ttl.total_seconds()
+        if self.webhook:
+            asked["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
+        if self.callback:
+            asked["callback"] = {"name": self.callback.name, "on": self.callback.on}
+        if self.then:
+            asked["then"] = {**self.then.order._asked(), "on": self.then.on}
+        return asked
+
+    @classmethod
+    def from_text(cls, text: str) -> Order:
+        return cls._from_asked(json.loads(text))
+
+    @classmethod
+    def _from_asked(cls, asked: dict[str, Any]) -> Order:
+        made: dict[str, Any] = {"stall_after": timedelta(seconds=asked.pop("stall_after_s"))}
+        if "ended_ttl_s" in asked:
+            made["ended_ttl"] = timedelta(seconds=asked.pop("ended_ttl_s"))
+        if webhook := asked.pop("webhook", None):
+            made["webhook"] = Webhook(webhook["url"], _ends(webhook["on"]))
+        if callback := asked.pop("callback", None):
+            made["callback"] = Callback(callback["name"], _ends(callback["on"]))
+        if then := asked.pop("then", None):
+            ends = _ends(then.pop("on"))
+            made["then"] = Next(cls._from_asked(then), ends)
+        return cls(**asked, **made)
+
+
+def _ends(names: list[str]) -> tuple[State, ...]:
+    return tuple(State(name) for name in names)

@@ -1,0 +1,10 @@
+-- note_delivery: write down what became of an attempt.
+-- KEYS[1] the task's deliveries (hash)
+-- ARGV[1] the delivery's name   ARGV[2] as it now stands, JSON   ARGV[3] the nonce of the task it is of
+-- returns 1 when it is written, 0 when it has gone with its task
+-- Why a script: HSET on a key that has gone would make a new one, without a TTL; and a task made anew under
+--               the id while the attempt was under way has a delivery of its own under that name.
+local kept = redis.call('HGET', KEYS[1], ARGV[1])
+if not kept or cjson.decode(kept).nonce ~= ARGV[3] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return 1
