@@ -28,7 +28,7 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
         """End a running task; its slices stop, and no further one starts."""
         lifecycle.cancel(store, path.task_id)
         tell(outbox, path.task_id)
-        return answer(task_answer(store, lifecycle.look(store, path.task_id)))
+        return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
 
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
     def delete_task(path: TaskPath) -> Reply:
@@ -40,7 +40,7 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
     def resume_task(path: TaskPath) -> Reply:
         """Let a failed task run again: what is missing or has given up is sent, and only that."""
         resume(store, outbox, path.task_id)
-        return answer(task_answer(store, lifecycle.look(store, path.task_id)))
+        return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
 
     @routes.post("/resume", responses={200: Resumed})
     def resume_tasks(query: ResumeQuery) -> Reply:
@@ -55,7 +55,7 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
         """Give a running task more steps."""
         task, before = failing.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
         fan_out(outbox, task, first=before)
-        return answer(task_answer(store, lifecycle.look(store, path.task_id)))
+        return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
 
 
 def resume(store: Store, outbox: Outbox, task_id: str) -> None:

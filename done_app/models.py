@@ -139,6 +139,16 @@ class DeliveryAnswer(BaseModel):
     next_attempt_at: str | None
 
 
+class SweepAnswer(BaseModel):
+    """What the sweep, which looks after every open task, has done for this one."""
+
+    looked_at: str | None
+    next_look_at: str | None = Field(description="null: its end is told, and nobody looks any more")
+    asks_at: str | None = Field(description="asks through the queue then, if nothing moves until then")
+    probed_at: str | None = Field(description="when it last asked")
+    stalled_at: str | None = Field(description="when it gave up: nothing came of all it sent again")
+
+
 class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
@@ -146,8 +156,22 @@ class TaskAnswer(TaskSummary):
     missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
     run: int
+    why: str = Field(
+        description="a sentence for somebody who wonders",
+        examples=["6 of 10 steps are missing, and the last progress is 0 s old: a worker is at them"],
+    )
+    waiting_for: str | None = Field(
+        description="reports, fan-out, worker, retry, running, queue or lost; null: it has ended",
+        examples=["running"],
+    )
+    last_progress_age_seconds: float
+    steps_per_second: float | None = Field(description="since the last look of the sweep but one")
+    seconds_left: float | None = Field(description="at that speed")
     dispatched_at: str | None
+    messages_sent: int = Field(description="in this run, by the fan-out and by the sweep")
+    failed_attempts: int = Field(description="in this run")
     heals: int = Field(description="how often its missing steps were sent again since the last progress")
+    sweep: SweepAnswer
     took_seconds: float | None
     deliveries: list[DeliveryAnswer] = Field(description="whom its ends are told, and every attempt at it")
 

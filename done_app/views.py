@@ -43,7 +43,7 @@ def blueprint(store: Store, outbox: Outbox, settings: Settings) -> APIBlueprint:
     """The routes over this store, telling ends through this outbox."""
     routes = APIBlueprint("tasks", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     feed = Feed(lambda topics: states(store, topics))
-    add_readings(routes, store)
+    add_readings(routes, store, settings)
     add_contents(routes, store, feed)
     add_reports(routes, store, outbox)
     add_failures(routes, store, outbox)
@@ -51,7 +51,7 @@ def blueprint(store: Store, outbox: Outbox, settings: Settings) -> APIBlueprint:
     return routes
 
 
-def add_readings(routes: APIBlueprint, store: Store) -> None:
+def add_readings(routes: APIBlueprint, store: Store, settings: Settings) -> None:
     """The routes that tell how tasks are."""
 
     @routes.get("/tasks", responses={200: TaskList})
@@ -64,7 +64,7 @@ def add_readings(routes: APIBlueprint, store: Store) -> None:
     @routes.get("/tasks/<task_id>", responses={200: TaskAnswer, **GONE})
     def show_task(path: TaskPath) -> Reply:
         """One task: how far it is, and what it waits for."""
-        return answer(task_answer(store, lifecycle.look(store, path.task_id)))
+        return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
 
     @routes.get("/tasks/<task_id>/missing", responses={200: Ranges, **GONE})
     def show_missing(path: TaskPath, query: MissingQuery) -> Reply:

@@ -21,7 +21,7 @@ def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first
     for part in fanout.slices(missing.iterate(store, task, first, task.count), size):
         send(task, part)
         sent += 1
-    note = {"dispatched_at": clock.now_ms()}
+    note = {"dispatched_at": clock.now_ms(), "messages": task.messages + sent}
     store.tasks.note_on_task(task.id, task.nonce, task.run, note)
     return sent
 

@@ -19,6 +19,7 @@ from shared.errors import DonebitError, NotFound
 from shared.store import Store
 
 LOOK_EVERY = timedelta(seconds=5)
+LOOKS_APART = LOOK_EVERY * 0.8  # that are kept, to tell from them how fast a task goes
 TASKS_A_SWEEP = 1000
 PRUNED_A_SWEEP = 100
 SETTLED = timedelta(minutes=1)
@@ -80,7 +81,9 @@ class Sweep:
 
     def look_at_running(self, task: Task, now: datetime) -> None:
         limit = HEALS if task.order.job else 0  # steps from elsewhere can only be waited for
-        found = self.store.tasks.take_probe(task.id, now_ms=clock.ms_since_epoch(now), limit=limit)
+        found = self.store.tasks.take_probe(
+            task.id, now_ms=clock.ms_since_epoch(now), limit=limit, looks_apart=LOOKS_APART
+        )
         if found == "stalled":
             log.error(
                 "task %s is stalled: %d of %d steps are missing, and the last one came at %s",

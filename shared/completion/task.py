@@ -12,6 +12,14 @@ from shared.completion.progress import Reading
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """How much was left when the sweep looked."""
+
+    at: datetime
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A task's record as one look found it."""
 
@@ -31,6 +39,11 @@ class Task:
     dispatched_at: datetime | None = None
     stalled_at: datetime | None = None
     heals: int = 0  # how often missing steps were sent again since the last progress
+    messages: int = 0  # sent for its steps in this run, by the fan-out and to heal
+    failed_attempts: int = 0  # in this run
+    quiet_until: datetime | None = None  # a failed step waits for its next attempt
+    probed_at: datetime | None = None  # when the sweep last asked through the queue
+    looks: tuple[Look, ...] = ()  # the sweep's last two in this run, the older first
 
     @property
     def done_steps(self) -> int:
@@ -76,6 +89,15 @@ class Task:
             dispatched_at=moment("dispatched_at"),
             stalled_at=moment("stalled_at"),
             heals=int(record.get("heals", 0)),
+            messages=int(record.get("messages", 0)),
+            failed_attempts=int(record.get("failed_attempts", 0)),
+            quiet_until=moment("quiet_until"),
+            probed_at=moment("probed_at"),
+            looks=tuple(
+                Look(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
+                for when in ("before", "seen")
+                if f"{when}_at" in record
+            ),
         )
 
 

@@ -46,3 +46,8 @@ class PulseStore:
             for queue in queues:
                 pipe.llen(queue)
             return cast(list[int], pipe.execute())
+
+    @outages_named
+    def messages_in_hand(self) -> int:
+        """How many messages workers have taken and not finished; Celery's broker keeps them in one hash."""
+        return self._client.hlen("unacked")

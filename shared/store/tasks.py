@@ -152,9 +152,10 @@ class TaskStore:
         return bool(self._scripts["take_announcement"](keys=names, args=args))
 
     @outages_named
-    def take_probe(self, task_id: str, *, now_ms: int, limit: int) -> str:
+    def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:
         names = [keys.record(task_id), keys.bitmap(task_id), *keys.of_failures(task_id)]
-        return cast(bytes, self._scripts["take_probe"](keys=names, args=[now_ms, limit])).decode()
+        args = [now_ms, limit, milliseconds(looks_apart)]
+        return cast(bytes, self._scripts["take_probe"](keys=names, args=args)).decode()
 
     @outages_named
     def look(self, task_id: str) -> Look | None:

@@ -11,7 +11,7 @@ from shared import clock
 from shared.completion import fanout, healing, lifecycle
 from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives
-from shared.completion.sweeping import HEALS, Sweep
+from shared.completion.sweeping import HEALS, LOOKS_APART, Sweep
 from shared.completion.task import Task
 from shared.store import Store, keys
 from tests.completion.arranged import life_left, now, start, start_done
@@ -126,9 +126,7 @@ def test_a_probe_goes_when_the_task_has_not_moved_for_its_stall_after(
     task = start_fanned_out(store)
 
     def probes() -> str:
-        return store.tasks.take_probe(
-            task.id, now_ms=clock.ms_since_epoch(hand_moved_clock.moment), limit=HEALS
-        )
+        return store.tasks.take_probe(task.id, now_ms=clock.now_ms(), limit=HEALS, looks_apart=LOOKS_APART)
 
     hand_moved_clock.forward(seconds=9.999)
     before = probes()
@@ -143,7 +141,9 @@ def test_an_end_that_came_after_the_look_is_neither_probed_nor_given_an_open_lif
     task = start_fanned_out(store)
     lifecycle.cancel(store, task.id)
 
-    found = store.tasks.take_probe(task.id, now_ms=progress_ms(task) + 3_600_000, limit=HEALS)
+    found = store.tasks.take_probe(
+        task.id, now_ms=progress_ms(task) + 3_600_000, limit=HEALS, looks_apart=LOOKS_APART
+    )
 
     assert found == "fine"
     assert life_left(client, keys.record(task.id)) <= Lives().ended

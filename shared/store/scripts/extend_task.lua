@@ -12,4 +12,5 @@ if more <= 0 then return {'less', r[2]} end
 redis.call('SETBIT', KEYS[1], ARGV[1], 1)
 redis.call('SETBIT', KEYS[1], r[2], 0)
 redis.call('HSET', KEYS[2], 'count', ARGV[1], 'left', r[3] + more)
+redis.call('HDEL', KEYS[2], 'seen_at', 'seen_left', 'before_at', 'before_left') -- of another number of steps
 return {'ok', r[2]}

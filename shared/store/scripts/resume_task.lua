@@ -11,7 +11,8 @@ redis.call('UNLINK', unpack(KEYS, 3))
 redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', 0, 'run', r[3] + 1,
   'last_progress_at', ARGV[1], 'renew_at', 0)
 redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatched_at',
-  'heals', 'probed_at', 'stalled_at')
+  'heals', 'probed_at', 'stalled_at', 'quiet_until', 'messages', 'failed_attempts',
+  'seen_at', 'seen_left', 'before_at', 'before_left')
 redis.call('PEXPIRE', KEYS[1], r[4])
 redis.call('PEXPIRE', KEYS[2], r[4])
 return {1, r[1]}

@@ -1,12 +1,20 @@
 -- take_probe: let one caller ask the queue about a running task that has not moved for a while.
 -- KEYS[1] the task's record (hash)   KEYS[2..] the task's other keys
 -- ARGV[1] now in ms   ARGV[2] how many times its missing steps may be sent again
+-- ARGV[3] ms between two looks that are kept
 -- returns 'fine', 'probe', or 'stalled' (once a stall: the limit is reached and nothing came of it)
 -- Why a script: any number of sweeps may look at once, and only one probe may go. The open task's TTL
 --               is renewed in the same look. Pauses double with each healing that moved nothing.
-local r = redis.call('HMGET', KEYS[1], 'state', 'last_progress_at', 'probed_at', 'heals', 'stall_after', 'stalled_at', 'ttl', 'quiet_until')
+local r = redis.call('HMGET', KEYS[1], 'state', 'last_progress_at', 'probed_at', 'heals', 'stall_after', 'stalled_at', 'ttl', 'quiet_until',
+  'left', 'seen_at', 'seen_left')
 if r[1] ~= 'running' then return 'fine' end
 for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], r[7]) end
+
+-- What is left now and two looks ago says how fast it goes. Several sweeps at once leave one look.
+if tonumber(ARGV[1]) - tonumber(r[10] or 0) >= tonumber(ARGV[3]) then
+  if r[10] then redis.call('HSET', KEYS[1], 'before_at', r[10], 'before_left', r[11]) end
+  redis.call('HSET', KEYS[1], 'seen_at', ARGV[1], 'seen_left', r[9])
+end
 
 -- A step that waits for its next attempt is no stall.
 local now, moved = tonumber(ARGV[1]), math.max(tonumber(r[2]), tonumber(r[8] or 0))

@@ -1,0 +1,182 @@
+"""Why isn't it done? What a task waits for, how fast it goes, and when the sweep asks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from shared import clock
+from shared.completion import failing, healing, lifecycle
+from shared.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
+from shared.completion.failing import Policy
+from shared.completion.lifecycle import Lives
+from shared.completion.sweeping import Sweep
+from shared.completion.task import Task
+from shared.store import Store
+from tests.completion.arranged import now, start
+from tests.completion.conftest import HandMovedClock
+from tests.completion.outbox import RecordingOutbox
+
+IDLE = Signs(worker_seen=True, queued=0, in_hand=0)
+NOBODY = Signs(worker_seen=False, queued=3, in_hand=0)
+ELSEWHERE = Signs(worker_seen=True, queued=None, in_hand=None)
+STALL_AFTER = timedelta(seconds=60)
+
+
+def asked(store: Store, task: Task, signs: Signs = IDLE) -> Diagnosis:
+    return diagnose(now(store, task), signs, clock.now())
+
+
+def fanned_out(store: Store, count: int = 100) -> Task:
+    task = start(store, count, job="demo", stall_after=STALL_AFTER)
+    healing.fan_out(store, task, lambda *_: None)
+    return task
+
+
+def sweep(store: Store) -> None:
+    Sweep(store, RecordingOutbox(), Lives()).run()
+
+
+def test_a_task_that_has_ended_waits_for_nothing(store: Store) -> None:
+    task = fanned_out(store, 1)
+    lifecycle.report(store, task.id, [0])
+
+    found = asked(store, task)
+
+    assert found == Diagnosis(None, None, None, None)
+    assert found.sentence(now(store, task), clock.now()) == "it is done"
+
+
+def test_a_task_without_a_job_waits_for_reports(store: Store) -> None:
+    found = asked(store, start(store, 3))
+
+    assert (found.waiting_for, found.asks_at) == (Waiting.REPORTS, None)
+
+
+def test_a_task_is_not_fanned_out_at_once(store: Store) -> None:
+    assert asked(store, start(store, 3, job="demo")).waiting_for is Waiting.FAN_OUT
+
+
+def test_without_a_worker_that_is_what_is_said(store: Store) -> None:
+    assert asked(store, fanned_out(store), NOBODY).waiting_for is Waiting.WORKER
+
+
+@pytest.mark.parametrize(
+    ("signs", "waiting"),
+    [
+        (Signs(worker_seen=True, queued=7, in_hand=8), Waiting.QUEUE),
+        (Signs(worker_seen=True, queued=0, in_hand=1), Waiting.RUNNING),
+        (IDLE, Waiting.LOST),
+        (ELSEWHERE, Waiting.QUEUE),
+    ],
+)
+def test_what_does_not_move_is_judged_by_the_queue(
+    store: Store, hand_moved_clock: HandMovedClock, signs: Signs, waiting: Waiting
+) -> None:
+    task = fanned_out(store)
+
+    at_once = asked(store, task, signs)
+    hand_moved_clock.forward(seconds=3)
+
+    assert at_once.waiting_for is Waiting.RUNNING
+    assert asked(store, task, signs).waiting_for is waiting
+
+
+def test_a_step_that_failed_waits_for_its_next_attempt(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store)
+    failing.fail(store, task.id, 5, "boom", Policy(3, timedelta(seconds=30)))
+    hand_moved_clock.forward(seconds=10)
+
+    found = asked(store, task)
+
+    assert found.waiting_for is Waiting.RETRY
+    assert now(store, task).failed_attempts == 1
+    assert found.asks_at == clock.now() + timedelta(seconds=20) + STALL_AFTER
+
+
+def test_the_speed_is_that_since_the_fan_out_then_that_of_the_last_two_looks(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store, 100)
+    too_early = asked(store, task).steps_per_second
+    hand_moved_clock.forward(seconds=5)
+    lifecycle.report(store, task.id, ranges=[(0, 10)])
+    at_first = asked(store, task)
+    for done in (20, 50, 80):
+        sweep(store)
+        hand_moved_clock.forward(seconds=5)
+        lifecycle.report(store, task.id, ranges=[(0, done)])
+    later = asked(store, task)
+
+    assert too_early is None
+    assert (at_first.steps_per_second, at_first.time_left) == (2, timedelta(seconds=45))
+    assert (later.steps_per_second, later.time_left) == (6, timedelta(seconds=20) / 6)
+
+
+def test_many_sweeps_at_once_are_one_look(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = fanned_out(store, 100)
+    for _ in range(2):
+        hand_moved_clock.forward(seconds=5)
+        for _ in range(3):
+            store.tasks.look_again(task.id, 0)
+            sweep(store)
+
+    looks = now(store, task).looks
+
+    assert looks[1].at - looks[0].at == timedelta(seconds=5)
+
+
+def test_a_task_that_stands_still_has_no_end_in_sight(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = fanned_out(store)
+    hand_moved_clock.forward(seconds=10)
+
+    found = asked(store, task)
+
+    assert (found.steps_per_second, found.time_left) == (0, None)
+    assert found.sentence(now(store, task), clock.now()).startswith(
+        "100 of 100 steps are missing, and the last progress is 10 s old: no message waits"
+    )
+
+
+def test_it_says_when_the_sweep_asks_and_the_sweep_asks_then(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store)
+    outbox = RecordingOutbox()
+
+    for heals in range(3):
+        asks_at = asked(store, task).asks_at
+        assert asks_at is not None
+        hand_moved_clock.moment = asks_at - timedelta(milliseconds=1)
+        store.tasks.look_again(task.id, 0)
+        Sweep(store, outbox, Lives()).run()
+        assert len(outbox.probed) == heals
+        hand_moved_clock.forward(seconds=0.001)
+        store.tasks.look_again(task.id, 0)
+        Sweep(store, outbox, Lives()).run()
+        assert len(outbox.probed) == heals + 1
+        moved_ms = clock.ms_since_epoch(now(store, task).last_progress_at)
+        healing.heal(store, now(store, task), moved_ms, lambda *_: None)
+
+    assert now(store, task).messages == 4 * 100
+
+
+def test_a_resumed_and_an_extended_task_are_looked_at_anew(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store, 2)
+    hand_moved_clock.forward(seconds=5)
+    sweep(store)
+    failing.extend(store, task.id, 3, max_steps=10)
+    extended = now(store, task)
+    sweep(store)
+    for step in range(3):
+        failing.fail(store, task.id, step, "boom")
+    failing.resume(store, task.id)
+    resumed = now(store, task)
+
+    assert extended.looks == ()
+    assert (resumed.looks, resumed.messages, resumed.failed_attempts) == ((), 0, 0)
