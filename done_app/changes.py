@@ -38,7 +38,7 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
 
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath) -> Reply:
-        """Let a failed task run again: what is missing or has given up is sent, and only that."""
+        """Let a failed or stalled task run again: what is missing or has given up is sent, and only that."""
         resume(store, outbox, path.task_id)
         return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
 

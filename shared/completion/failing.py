@@ -152,11 +152,11 @@ def _with_errors(store: Store, task: Task, steps: list[int]) -> list[GivenUp]:
 
 
 def resume(store: Store, task_id: str) -> Task:
-    """Let a failed task run again: what it did stays done, what gave up is missing again.
+    """Let a failed task run again, or a stalled one: what it did stays done, what gave up is missing again.
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it has not failed.
+        Conflict: it has neither failed nor stalled.
     """
     checked_name(task_id, "task_id")
     now_ms = clock.now_ms()
@@ -168,7 +168,7 @@ def resume(store: Store, task_id: str) -> Task:
         raise lifecycle.unknown(task_id)
     resumed, state = answer
     if not resumed:
-        raise Conflict(f"task {task_id} is {state}; only a failed task can be resumed")
+        raise Conflict(f"task {task_id} is {state}; only a failed or stalled task can be resumed")
     task = lifecycle.look(store, task_id).task
     if task.left == 0:  # what had given up was done after all
         lifecycle.recount(store, task)

@@ -8,11 +8,12 @@ import pytest
 from redis import Redis
 
 from shared import clock
-from shared.completion import fanout, healing, lifecycle
+from shared.completion import failing, fanout, healing, lifecycle
 from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import HEALS, LOOKS_APART, Sweep
 from shared.completion.task import Task
+from shared.errors import Conflict
 from shared.store import Store, keys
 from tests.completion.arranged import life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
@@ -225,3 +226,23 @@ def test_a_task_whose_steps_come_from_elsewhere_is_called_stalled_and_never_prob
     assert probes == []
     assert now(store, task).stalled
     assert len([record for record in caplog.records if "stalled" in record.message]) == 1
+
+
+def test_a_stalled_task_is_resumed_in_the_same_run_and_sends_what_is_missing(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_fanned_out(store, 9)
+    lifecycle.report(store, task.id, [0])
+    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
+    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
+    probed_at(store, hand_moved_clock, until=6, heal=True)
+    messages = Messages()
+
+    resumed = failing.resume(store, task.id)
+    healing.fan_out(store, resumed, messages.send)
+
+    assert (resumed.stalled, resumed.run, resumed.dispatched_at, resumed.heals) == (False, 1, None, 0)
+    assert messages == [Slice(step, step + 1) for step in range(1, 9)]
+    with pytest.raises(Conflict):
+        failing.resume(store, task.id)
+    assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]

@@ -74,7 +74,9 @@ def test_only_a_failed_task_is_resumed(store: Store) -> None:
     lifecycle.cancel(store, cancelled.id)
 
     for task, state in ((running, "running"), (done, "done"), (cancelled, "cancelled")):
-        with pytest.raises(Conflict, match=f"task {task.id} is {state}; only a failed task can be resumed"):
+        with pytest.raises(
+            Conflict, match=f"task {task.id} is {state}; only a failed or stalled task can be resumed"
+        ):
             failing.resume(store, task.id)
     with pytest.raises(NotFound):
         failing.resume(store, "never")

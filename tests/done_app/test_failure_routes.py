@@ -69,7 +69,7 @@ def test_failed_tasks_are_found_and_resumed_by_label(services: Services) -> None
         ("extend", {"count": 3}, 422, "count is 3; it must be above 3"),
         ("extend", {"count": 10_000_001}, 422, "count is 10000001; it must be 1 to 10000000"),
         ("extend", {}, 422, "count"),
-        ("resume", None, 409, "is running; only a failed task can be resumed"),
+        ("resume", None, 409, "is running; only a failed or stalled task can be resumed"),
     ],
 )
 def test_what_is_refused_is_told_and_changes_nothing(
