@@ -104,15 +104,7 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
 @app.task(name=queue.ANNOUNCE, **AGAIN)
 def announce(task_id: str) -> None:
     """Tell that a task has ended."""
-    announcing.announce(store(), task_id, tell)
-
-
-def tell(task: Task) -> None:
-    seconds = task.took.total_seconds() if task.took else 0.0
-    steps = f"{task.count} step{'s' if task.count > 1 else ''}"
-    if task.done_steps < task.count:
-        steps = f"{task.done_steps} of {steps}"
-    log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.announcement_id)
+    announcing.announce(store(), task_id)
 
 
 @app.task(name=queue.PROBE, **AGAIN)

@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 
 from shared import clock
-from shared.completion import lifecycle
+from shared.completion import announcing, lifecycle
 from shared.completion.order import State
 from shared.completion.task import Task
 from shared.errors import Conflict, InvalidInput
@@ -161,8 +161,10 @@ def resume(store: Store, task_id: str) -> Task:
     checked_name(task_id, "task_id")
     now_ms = clock.now_ms()
     before = lifecycle.look(store, task_id).task
+    announcing.announce_before_resume(store, before)
     if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
-        store.tasks.open_again(task_id, now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1))
+        look_ms = now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1)
+        store.tasks.open_again(task_id, look_ms, lifecycle.Lives().index)
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown(task_id)

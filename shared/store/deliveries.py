@@ -51,7 +51,7 @@ class DeliveryStore:
     def owe_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
         """Keep a delivery, due now; nothing for a task that is gone. Again is harmless."""
         names = [keys.record(name.task_id), keys.told(name.task_id)]
-        args: list[str | int] = [nonce, name.run, milliseconds(ttl), name.field, text]
+        args: list[str | int] = [nonce, milliseconds(ttl), name.field, text]
         # The text before the index: what is in the index without a text has gone with its task.
         if self._scripts["owe_delivery"](keys=names, args=args):
             with self._client.pipeline(transaction=False) as pipe:

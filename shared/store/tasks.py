@@ -146,10 +146,12 @@ class TaskStore:
         return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, run, *pairs]))
 
     @outages_named
-    def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> bool:
+    def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> dict[str, str] | None:
+        """The record as it ended, for the one who is to announce it; None for everybody else."""
         args = [now_ms, milliseconds(lease)]
         names = [keys.record(task_id), *keys.of_failures(task_id)]
-        return bool(self._scripts["take_announcement"](keys=names, args=args))
+        pairs = cast(list[bytes] | None, self._scripts["take_announcement"](keys=names, args=args))
+        return None if pairs is None else decoded(dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
     @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:
@@ -198,9 +200,12 @@ class TaskStore:
         return None if found is None else int(found)
 
     @outages_named
-    def open_again(self, task_id: str, look_ms: int) -> None:
-        """Put a task among the open ones."""
-        self._client.zadd(keys.OPEN_TASKS, {task_id: look_ms})
+    def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
+        """Put a task among the open ones, which may have been none."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zadd(keys.OPEN_TASKS, {task_id: look_ms})
+            self._extend_indexes(pipe, ttl)
+            pipe.execute()
 
     @outages_named
     def close_task(self, task_id: str, next_look_ms: int) -> bool:

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle
+from shared import clock
+from shared.completion import failing, lifecycle
 from shared.completion.announcing import LEASE, announce
+from shared.completion.order import Webhook
 from shared.completion.task import Task
 from shared.store import Store, keys
 from shared.store.tasks import TaskStore
@@ -119,18 +121,58 @@ def test_a_task_deleted_while_it_is_told_does_not_come_back(store: Store, client
     assert keys_without_ttl(client) == set()
 
 
-def test_a_task_deleted_just_before_it_is_told_is_not_told(
+def test_a_task_deleted_just_before_it_is_told_leaves_nothing(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = start_done(store)
+    task = start_done(store, webhook=Webhook("https://example.org/"))
     take = TaskStore.take_announcement
 
-    def take_and_delete(tasks: TaskStore, task_id: str, **lease: int) -> bool:
+    def take_and_delete(tasks: TaskStore, task_id: str, **lease: int) -> dict[str, str] | None:
         taken = take(tasks, task_id, **lease)  # type: ignore[arg-type]  # passed on as it came
         tasks.delete_task(task_id)
         return taken
 
     monkeypatch.setattr(TaskStore, "take_announcement", take_and_delete)
 
-    assert not announce(store, task.id, crash)
+    announce(store, task.id)
+
     assert client.keys() == []
+
+
+def test_an_end_that_is_told_while_its_task_is_resumed_is_told_as_it_was(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = start(store, 1)
+    failing.fail(store, task.id, 0, "no")
+    take = TaskStore.take_announcement
+    told: list[Task] = []
+
+    def take_and_resume(tasks: TaskStore, task_id: str, **lease: int) -> dict[str, str] | None:
+        taken = take(tasks, task_id, **lease)  # type: ignore[arg-type]  # passed on as it came
+        monkeypatch.undo()
+        failing.resume(store, task_id)
+        return taken
+
+    monkeypatch.setattr(TaskStore, "take_announcement", take_and_resume)
+    announce(store, task.id, told.append)
+
+    assert [end.announcement_id for end in told] == [f"{task.id}.1.failed"]
+    assert now(store, task).announced_at is None
+    assert is_open(client, task)
+
+
+def test_an_end_that_nobody_has_told_is_told_before_the_task_runs_again(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    task = start(store, 1, webhook=Webhook("https://example.org/"))
+    failing.fail(store, task.id, 0, "no")
+    with pytest.raises(Crash):  # whoever was telling it holds the lease, and is dead
+        announce(store, task.id, crash)
+
+    failing.resume(store, task.id)
+
+    assert f"[{task.id}.1.failed]" in caplog.text
+    assert [name.member for name in store.deliveries.due("webhook", clock.now_ms(), 9)] == [
+        f"{task.id}:1:failed:webhook"
+    ]
