@@ -45,8 +45,8 @@ def announce(
     task = Task.from_record(task_id, record)  # as it was in that act, whatever has become of it since
     deliveries.owe(store, task)
     tell(task)
-    told_at = clock.now_ms()
-    if store.tasks.note_on_task(task_id, task.nonce, task.run, {"announced_at": told_at}) and next_look_ms:
+    noted = store.tasks.note_announced(task_id, task.nonce, task.run, now_ms=clock.now_ms())
+    if noted and next_look_ms:
         store.tasks.close_task(task_id, next_look_ms)
     return True
 

@@ -5,7 +5,7 @@ Where two things share a `{hash tag}`, they share a slot on a cluster, so one sc
 Completion
     done:{id}                  string   the task's bitmap: bits 0..N-1 the steps, bit N the end marker.
                                         TTL of the open task; dropped when the task is done
-    done:{id}:task             hash     the task's record. Same TTL; after the end the tombstone's
+    done:{id}:task             hash     the task's record. Same TTL; once its end is told the tombstone's
     done:{id}:failed           string   bit n: step n gave up. From the first failure, the same TTL
     done:{id}:tried            string   four bits a step: its failed attempts. The same
     done:{id}:errors           hash     step -> its last error, a thousand steps at most. The same
@@ -82,6 +82,11 @@ def told(task_id: str) -> str:
 def of_failures(task_id: str) -> list[str]:
     """What the failures of a task leave."""
     return [failed(task_id), tried(task_id), errors(task_id)]
+
+
+def of_task(task_id: str) -> list[str]:
+    """The keys of a task that live as long as it does, the record first."""
+    return [record(task_id), bitmap(task_id), *of_failures(task_id)]
 
 
 def reply(task_id: str, idempotency_key: str) -> str:

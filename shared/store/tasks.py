@@ -149,15 +149,21 @@ class TaskStore:
     def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> dict[str, str] | None:
         """The record as it ended, for the one who is to announce it; None for everybody else."""
         args = [now_ms, milliseconds(lease)]
-        names = [keys.record(task_id), *keys.of_failures(task_id)]
-        pairs = cast(list[bytes] | None, self._scripts["take_announcement"](keys=names, args=args))
+        pairs = cast(
+            list[bytes] | None, self._scripts["take_announcement"](keys=keys.of_task(task_id), args=args)
+        )
         return None if pairs is None else decoded(dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
     @outages_named
+    def note_announced(self, task_id: str, nonce: str, run: int, *, now_ms: int) -> bool:
+        """Its end is told; False when that task is gone or in another run."""
+        args: list[str | int] = [nonce, run, now_ms]
+        return bool(self._scripts["note_announced"](keys=keys.of_task(task_id), args=args))
+
+    @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:
-        names = [keys.record(task_id), keys.bitmap(task_id), *keys.of_failures(task_id)]
         args = [now_ms, limit, milliseconds(looks_apart)]
-        return cast(bytes, self._scripts["take_probe"](keys=names, args=args)).decode()
+        return cast(bytes, self._scripts["take_probe"](keys=keys.of_task(task_id), args=args)).decode()
 
     @outages_named
     def look(self, task_id: str) -> Look | None:

@@ -9,6 +9,7 @@ from redis import Redis
 
 from shared import clock
 from shared.completion import failing, fanout, healing, lifecycle
+from shared.completion.announcing import announce
 from shared.completion.fanout import Slice
 from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import HEALS, LOOKS_APART, Sweep
@@ -141,6 +142,7 @@ def test_an_end_that_came_after_the_look_is_neither_probed_nor_given_an_open_lif
 ) -> None:
     task = start_fanned_out(store)
     lifecycle.cancel(store, task.id)
+    announce(store, task.id)
 
     found = store.tasks.take_probe(
         task.id, now_ms=progress_ms(task) + 3_600_000, limit=HEALS, looks_apart=LOOKS_APART

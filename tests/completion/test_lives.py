@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle
+from shared.completion import failing, lifecycle
+from shared.completion.announcing import announce
 from shared.completion.lifecycle import Lives
 from shared.completion.order import State
 from shared.completion.task import Task
@@ -93,14 +94,54 @@ def test_a_duplicate_is_no_progress_and_renews_nothing(
 def test_the_end_leaves_a_tombstone_with_a_shorter_life_and_no_bitmap(store: Store, client: Redis) -> None:
     task = start_done(store, lives=LIVES)
 
+    announce(store, task.id)
+
     assert client.exists(keys.bitmap(task.id)) == 0
     assert is_about(life_left(client, keys.record(task.id)), LIVES.ended)
+
+
+def test_an_end_that_is_not_told_yet_lives_as_long_as_an_open_task(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    done, failed, cancelled = (start(store, 1, lives=LIVES) for _ in range(3))
+    lifecycle.report(store, done.id, [0])
+    failing.fail(store, failed.id, 0, "no")
+    lifecycle.cancel(store, cancelled.id)
+    ended = [keys.record(task.id) for task in (done, failed, cancelled)]
+    untold = [life_left(client, key) for key in ended]
+    for key in ended:
+        client.pexpire(key, timedelta(hours=1))
+
+    for task in (done, failed, cancelled):
+        with pytest.raises(RuntimeError):
+            announce(store, task.id, nobody)
+
+    assert all(is_about(life, LIVES.open) for life in untold)
+    assert all(is_about(life_left(client, key), LIVES.open) for key in ended)
+    hand_moved_clock.forward(minutes=1)
+    for task in (done, failed, cancelled):
+        announce(store, task.id)
+    assert all(is_about(life_left(client, key), LIVES.ended) for key in ended)
+
+
+def nobody(_: Task) -> None:
+    raise RuntimeError
+
+
+def test_a_task_may_ask_for_a_life_of_its_own_after_its_end(store: Store, client: Redis) -> None:
+    task = start(store, 1, lives=LIVES, ended_ttl=timedelta(seconds=90))
+    lifecycle.report(store, task.id, [0])
+
+    announce(store, task.id)
+
+    assert timedelta(seconds=80) < life_left(client, keys.record(task.id)) <= timedelta(seconds=90)
 
 
 def test_a_cancelled_task_keeps_its_bitmap_as_long_as_its_tombstone(store: Store, client: Redis) -> None:
     task = start(store, lives=LIVES)
 
     lifecycle.cancel(store, task.id)
+    announce(store, task.id)
 
     assert all(is_about(life_left(client, key), LIVES.ended) for key in of_task(task))
 
@@ -110,6 +151,7 @@ def test_late_steps_of_a_cancelled_task_do_not_lengthen_its_life(
 ) -> None:
     task = start(store, lives=LIVES)
     lifecycle.cancel(store, task.id)
+    announce(store, task.id)
     hand_moved_clock.forward(minutes=5)
 
     lifecycle.report(store, task.id, [0])

@@ -51,6 +51,7 @@ def test_failures_that_end_the_task_live_as_long_as_its_tombstone(store: Store, 
 
     for step in (1, 2):
         failing.fail(store, task.id, step, "boom")
+    announcing.announce(store, task.id)
 
     assert all(timedelta(0) < life <= LIVES.ended for life in lives_left(client, task))
 

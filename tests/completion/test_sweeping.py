@@ -205,6 +205,7 @@ def test_an_ended_task_is_not_kept_alive_by_the_sweep(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store, lives=LIVES)
+    announce(store, task.id)
 
     look_now(store, hand_moved_clock)
 

@@ -8,7 +8,7 @@
 -- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it
 -- Why a script: the bit, the counters and the end it may lead to are one act, as they are for a step done.
 local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
-local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl', 'ended_ttl')
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 if step < 0 or step >= count then return {'range', ARGV[4], 0, 0, left, count, failed, state, 0} end
@@ -39,7 +39,7 @@ if tried >= tonumber(ARGV[5]) then
     redis.call('HSET', record, 'left', left, 'failed', failed)
   end
   if left == 0 then
-    state, completed, ttl = 'failed', 1, r[8]
+    state, completed = 'failed', 1
     redis.call('HSET', record, 'state', state, 'ended_at', ARGV[1], 'claim', ARGV[2])
     redis.call('PEXPIRE', bitmap, ttl)
     redis.call('PEXPIRE', record, ttl)
