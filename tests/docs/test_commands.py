@@ -38,17 +38,20 @@ class House:
         python.chmod(0o755)
         for document in DOCUMENTS:
             for name, body in files(document).items():
-                (folder / name).write_text(body)
+                (folder / name).write_text(self.at_its_ports(body))
 
     def start(self, command: str) -> Started:
         installed = {"PYTHON": "true"}  # in place of the Python that would install into .venv
         clean = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS"), "")
         return Started(("bash", "-c", f"exec env {command}"), self.folder, **clean | installed | self.ports)
 
-    def run(self, command: str) -> str:
+    def at_its_ports(self, text: str) -> str:
         for name, port in self.ports.items():
-            command = command.replace(str(Settings.model_fields[name.lower()].default), port)
-        command = command.replace("curl ", "curl --silent --show-error ")
+            text = text.replace(str(Settings.model_fields[name.lower()].default), port)
+        return text
+
+    def run(self, command: str) -> str:
+        command = self.at_its_ports(command).replace("curl ", "curl --silent --show-error ")
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, capture_output=True, text=True, timeout=30, check=True
         )
