@@ -51,6 +51,8 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
 
         def say(self, status: int, body: bytes) -> None:
             self.send_response(status)
+            if status == 503:
+                self.send_header("Retry-After", "1")  # as done_app's own has it
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -81,6 +81,10 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
+def test_neighbours_are_one_range(module: ModuleType) -> None:
+    assert module.ranges([7, 3, 1, 2, 2]) == [(1, 4), (7, 8)]
+
+
 def test_steps_in_any_order_are_reported_as_ranges(donebit: Any) -> None:
     task_id = donebit.start(10)
 

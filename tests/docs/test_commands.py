@@ -63,12 +63,18 @@ def demo_commands() -> list[str]:
     return [line for line in lines if line.endswith("make demo")]
 
 
+def job_modules() -> list[str]:
+    """Every module of jobs that a document shows."""
+    shown = (file for document in DOCUMENTS for file in files(document).items())
+    return [name.removesuffix(".py") for name, body in shown if "@job(" in body]
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A running demo that knows the job of the README."""
+    """A running demo that knows the jobs of the README and of docs/."""
     made = House(tmp_path_factory.mktemp("house"))
     (command,) = [line for line in demo_commands() if line.startswith("JOBS=")]
-    started = made.start(command)
+    started = made.start(command.replace("JOBS=words", f"JOBS={','.join(job_modules())}"))
     try:
         started.wait_for("ready:", START_SECONDS)
         yield made
