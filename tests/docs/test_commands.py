@@ -74,7 +74,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A running demo that knows the jobs of the README and of docs/."""
     made = House(tmp_path_factory.mktemp("house"))
     (command,) = [line for line in demo_commands() if line.startswith("JOBS=")]
-    started = made.start(command.replace("JOBS=words", f"JOBS={','.join(job_modules())}"))
+    started = made.start(re.sub(r"^JOBS=\S+", f"JOBS={','.join(job_modules())}", command))
     try:
         started.wait_for("ready:", START_SECONDS)
         yield made
