@@ -233,19 +233,3 @@ def test_the_token_is_taken_from_the_environment(
     monkeypatch.setenv("API_TOKEN", TOKEN)
 
     assert module.Donebit(*addresses[:2]).start(1)
-
-
-def test_the_files_of_the_page_pass_mypy_and_ruff(folder: Path, tmp_path: Path) -> None:
-    files = ["donebit.py", "squares.py"]
-    checks = [
-        ["mypy", "--strict", "--cache-dir", str(tmp_path), *files],
-        ["ruff", "format", "--check", "--no-cache", "--line-length", "110", *files],
-        ["ruff", "check", "--no-cache", "--line-length", "110", "--select", "ARG,B,C90,E,F,I,RUF,UP", *files],
-    ]
-
-    for check in checks:
-        done = subprocess.run(
-            [sys.executable, "-m", *check], cwd=folder, capture_output=True, text=True, check=False
-        )
-
-        assert done.returncode == 0, done.stdout + done.stderr
