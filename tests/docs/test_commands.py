@@ -38,17 +38,20 @@ class House:
         python.chmod(0o755)
         for document in DOCUMENTS:
             for name, body in files(document).items():
-                (folder / name).write_text(body)
+                (folder / name).write_text(self.at_its_ports(body))
 
     def start(self, command: str) -> Started:
         installed = {"PYTHON": "true"}  # in place of the Python that would install into .venv
         clean = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS"), "")
         return Started(("bash", "-c", f"exec env {command}"), self.folder, **clean | installed | self.ports)
 
-    def run(self, command: str) -> str:
+    def at_its_ports(self, text: str) -> str:
         for name, port in self.ports.items():
-            command = command.replace(str(Settings.model_fields[name.lower()].default), port)
-        command = command.replace("curl ", "curl --silent --show-error ")
+            text = text.replace(str(Settings.model_fields[name.lower()].default), port)
+        return text
+
+    def run(self, command: str) -> str:
+        command = self.at_its_ports(command).replace("curl ", "curl --silent --show-error ")
         done = subprocess.run(
             ["bash", "-c", command], cwd=self.folder, capture_output=True, text=True, timeout=30, check=True
         )
@@ -60,12 +63,18 @@ def demo_commands() -> list[str]:
     return [line for line in lines if line.endswith("make demo")]
 
 
+def job_modules() -> list[str]:
+    """Every module of jobs that a document shows."""
+    shown = (file for document in DOCUMENTS for file in files(document).items())
+    return [name.removesuffix(".py") for name, body in shown if "@job(" in body]
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A running demo that knows the job of the README."""
+    """A running demo that knows the jobs of the README and of docs/."""
     made = House(tmp_path_factory.mktemp("house"))
     (command,) = [line for line in demo_commands() if line.startswith("JOBS=")]
-    started = made.start(command)
+    started = made.start(re.sub(r"^JOBS=\S+", f"JOBS={','.join(job_modules())}", command))
     try:
         started.wait_for("ready:", START_SECONDS)
         yield made
