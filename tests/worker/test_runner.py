@@ -13,7 +13,7 @@ import pytest
 
 from done_app import running
 from done_app.desk import StoreDesk
-from done_app.running import REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
+from done_app.running import RANGES_A_REPORT, REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
 from shared.completion import failing, lifecycle, missing
 from shared.completion.lifecycle import Report
 from shared.completion.task import Order, State, Task
@@ -270,6 +270,18 @@ def test_steps_that_are_done_are_not_run_again(bench: MakeBench) -> None:
     made.run(0, 10)
 
     assert ran == [0, 1, 2, 4, 5, 6]
+
+
+def test_many_steps_apart_from_each_other_are_reported_a_few_at_a_time(bench: MakeBench) -> None:
+    made = bench(6 * RANGES_A_REPORT, lambda _: None)
+    lifecycle.report(made.store, made.task.id, range(0, made.task.count, 2))
+
+    outcome = made.run(0, made.task.count)
+    while outcome.rest:
+        outcome = made.run_ranges(outcome.rest)
+
+    assert max(map(len, made.reports)) == RANGES_A_REPORT
+    assert outcome.ended
 
 
 def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeBench) -> None:
