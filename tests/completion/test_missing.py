@@ -12,7 +12,7 @@ from redis import Redis
 from shared.completion import lifecycle, missing
 from shared.completion.missing import Range, ranges_of_zeros
 from shared.store import Store, keys
-from tests.completion.arranged import BYTE_BORDERS, now, set_by_other_hands, start, start_done
+from tests.completion.arranged import BYTE_BORDERS, missing_ranges, now, set_by_other_hands, start, start_done
 
 
 def zeros_one_by_one(bits: bytes, start: int, stop: int) -> list[Range]:
@@ -162,3 +162,14 @@ def test_a_task_that_is_deleted_halfway_through_a_read_has_no_more_missing_steps
     client.delete(keys.bitmap(task.id))
 
     assert (first, list(reading)) == ((0, 1), [])
+
+
+@pytest.mark.parametrize("whole_bytes", [0, 4095, 4096, 4097, 8192, 10_000])
+def test_a_range_of_any_length_is_marked_whole_and_nothing_beside_it(store: Store, whole_bytes: int) -> None:
+    first, after = 13, 13 + 3 + 8 * whole_bytes + 5
+    task = start(store, after + 20)
+
+    report = lifecycle.report(store, task.id, ranges=[(first, after)])
+
+    assert report.fresh == after - first
+    assert missing_ranges(store, task) == [(0, first), (after, task.count)]

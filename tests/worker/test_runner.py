@@ -13,7 +13,7 @@ import pytest
 
 from done_app import running
 from done_app.desk import StoreDesk
-from done_app.running import REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
+from done_app.running import RANGES_A_REPORT, REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
 from shared.completion import failing, lifecycle, missing
 from shared.completion.lifecycle import Report
 from shared.completion.order import Order, State
@@ -32,9 +32,12 @@ class Bench:
     reports: list[list[tuple[int, int]]] = field(default_factory=list)
 
     def run(self, start: int, stop: int, *, careful: bool = False, **terms: Any) -> Outcome:
+        return self.run_ranges([(start, stop)], careful=careful, **terms)
+
+    def run_ranges(self, ranges: list[tuple[int, int]], *, careful: bool = False, **terms: Any) -> Outcome:
         made = Job.of(job("bench", **terms)(partial(self.function)))
         desk = RecordingDesk(self.store, self.task, made.policy, self.reports)
-        return Runner(self.task, made, desk, careful).run([(start, stop)])
+        return Runner(self.task, made, desk, careful).run(ranges)
 
     def missing(self) -> list[tuple[int, int]]:
         task = lifecycle.look(self.store, self.task.id).task
@@ -64,8 +67,8 @@ def bench(real_store: Store) -> MakeBench:
 def test_finished_steps_are_kept_as_ranges() -> None:
     finished = Ranges()
 
-    for step in (3, 4, 5, 9, 10, 12):
-        finished.add(step, step + 1)
+    for start, stop in ((3, 4), (4, 6), (7, 7), (9, 10), (10, 11), (12, 13)):
+        finished.add(start, stop)
 
     assert finished.ranges == [(3, 6), (9, 11), (12, 13)]
 
@@ -93,6 +96,18 @@ def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
     assert made.reports == [[(0, 1)], [(1, 2)], [(2, 3)]]
 
 
+def test_slow_steps_apart_from_each_other_are_reported_while_the_slice_runs_too(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "WORK_FOR", timedelta(minutes=1))
+    made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
+    lifecycle.report(made.store, made.task.id, [1, 3])
+
+    made.run(0, 5)
+
+    assert made.reports == [[(0, 1)], [(2, 3)], [(4, 5)]]
+
+
 def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench) -> None:
     made = bench(1000, lambda _: time.sleep(0.01))
 
@@ -103,6 +118,18 @@ def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench
     assert stop == 1000
     assert outcome.report is not None
     assert outcome.report.done_steps == go_on
+
+
+@pytest.mark.parametrize(("stop", "rest"), [(16, [(13, 16), (2, 4), (0, 1)]), (13, [(2, 4), (0, 1)])])
+def test_what_is_left_after_its_time_is_all_that_it_has_not_come_to(
+    bench: MakeBench, stop: int, rest: list[tuple[int, int]]
+) -> None:
+    made = bench(20, lambda _: time.sleep(WORK_FOR.total_seconds()))
+
+    outcome = made.run_ranges([(12, stop), (2, 4), (0, 1)])
+
+    assert made.reports == [[(12, 13)]]
+    assert outcome.rest == rest
 
 
 def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
@@ -138,6 +165,46 @@ def test_a_slice_ends_when_its_task_does(bench: MakeBench) -> None:
     assert ran == [0]
     assert outcome.report is not None
     assert (outcome.report.state, outcome.rest) == (State.CANCELLED, [])
+
+
+def test_a_task_that_ended_leaves_nothing_to_go_on_with_when_its_slice_is_out_of_time(
+    bench: MakeBench,
+) -> None:
+    def cancel(_: int) -> None:
+        lifecycle.cancel(made.store, made.task.id)
+        time.sleep(WORK_FOR.total_seconds())
+
+    made = bench(1000, cancel)
+
+    outcome = made.run(0, 1000)
+
+    assert outcome.rest == []
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{}, {"step_timeout": timedelta(minutes=1)}, {"careful": True}],
+    ids=["freely", "timed", "careful"],
+)
+def test_however_steps_are_run_each_runs_once_and_only_those_that_raise_are_tried_again(
+    bench: MakeBench, terms: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "WORK_FOR", timedelta(minutes=1))
+    ran: list[int] = []
+
+    def raise_at_some(step: int) -> None:
+        ran.append(step)
+        if step in (4, 8, 9, 13):
+            raise ValueError(step)
+
+    made = bench(20, raise_at_some)
+
+    outcome = made.run_ranges([(4, 10), (12, 14)], **terms)
+
+    assert ran == [4, 5, 6, 7, 8, 9, 12, 13]
+    assert made.missing() == [(0, 5), (8, 12), (13, 20)]
+    assert outcome.again.ranges == [(4, 5), (8, 10), (13, 14)]
+    assert outcome.done.ranges == [(5, 8), (12, 13)]
 
 
 def test_a_step_that_raises_is_to_be_tried_again_and_its_neighbours_go_on(
@@ -204,6 +271,18 @@ def test_steps_that_are_done_are_not_run_again(bench: MakeBench) -> None:
     made.run(0, 10)
 
     assert ran == [0, 1, 2, 4, 5, 6]
+
+
+def test_many_steps_apart_from_each_other_are_reported_a_few_at_a_time(bench: MakeBench) -> None:
+    made = bench(6 * RANGES_A_REPORT, lambda _: None)
+    lifecycle.report(made.store, made.task.id, range(0, made.task.count, 2))
+
+    outcome = made.run(0, made.task.count)
+    while outcome.rest:
+        outcome = made.run_ranges(outcome.rest)
+
+    assert max(map(len, made.reports)) == RANGES_A_REPORT
+    assert outcome.ended
 
 
 def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeBench) -> None:

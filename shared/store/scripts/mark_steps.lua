@@ -45,7 +45,13 @@ if state ~= 'done' then
     if new > 0 then
       while start < stop and start % 8 ~= 0 do redis.call('SETBIT', bitmap, start, 1); start = start + 1 end
       while start < stop and stop % 8 ~= 0 do stop = stop - 1; redis.call('SETBIT', bitmap, stop, 1) end
-      if start < stop then redis.call('SETRANGE', bitmap, start / 8, string.rep('\255', (stop - start) / 8)) end
+      -- In pieces, for Lua makes a string byte by byte: a megabyte of it would hold the server up for 4 ms.
+      local ones = string.rep('\255', math.min((stop - start) / 8, 4096))
+      while start < stop do
+        local piece = ones:sub(1, (stop - start) / 8)
+        redis.call('SETRANGE', bitmap, start / 8, piece)
+        start = start + 8 * #piece
+      end
     end
     fresh = fresh + new
   end
