@@ -28,6 +28,8 @@ def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
         task = lifecycle.look(store, task_id).task
     except NotFound:  # it was deleted, or its tombstone ended, this very moment
         return False
+    if not task.ended:  # resumed this very moment: its next end shall not count as told
+        return False
     deliveries.owe(store, task)  # kept first: only then may the end count as told
     tell(task)
     told_at = clock.now_ms()
