@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 
 from shared import clock
-from shared.completion import lifecycle
+from shared.completion import deliveries, lifecycle
 from shared.completion.order import State
 from shared.completion.task import Task
 from shared.errors import Conflict, InvalidInput
@@ -163,6 +163,7 @@ def resume(store: Store, task_id: str) -> Task:
     before = lifecycle.look(store, task_id).task
     if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
         store.tasks.open_again(task_id, now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1))
+        deliveries.owe(store, before)  # the end that was is no longer seen by whoever comes to announce it
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown(task_id)
