@@ -73,7 +73,9 @@ class Delivery:
         return str(self.event["data"]["announcement_id"])
 
     def tried(self, now_ms: int, said: str, outcome: Outcome) -> Delivery:
-        attempt = Attempt(now_ms, said[:LONGEST_OUTCOME])
+        # What no UTF-8 can hold, the script that reads it again could not read.
+        readable = said[:LONGEST_OUTCOME].encode(errors="replace").decode()
+        attempt = Attempt(now_ms, readable)
         return replace(self, attempts=(*self.attempts, attempt), outcome=outcome)
 
     def next_attempt_ms(self, now_ms: int) -> int | None:

@@ -53,9 +53,11 @@ class DeliveryStore:
         names = [keys.record(name.task_id), keys.told(name.task_id)]
         args: list[str | int] = [nonce, milliseconds(ttl), name.field, text]
         # The text before the index: what is in the index without a text has gone with its task.
-        if self._scripts["owe_delivery"](keys=names, args=args):
+        if kept := self._scripts["owe_delivery"](keys=names, args=args):
             with self._client.pipeline(transaction=False) as pipe:
-                pipe.zadd(name.key, {name.member: now_ms})
+                # A new one is due whatever an earlier task has left there; one that is being tried, or is
+                # to be tried later, keeps its time.
+                pipe.zadd(name.key, {name.member: now_ms}, nx=kept == b"kept")
                 pipe.pexpire(name.key, milliseconds(ttl))
                 pipe.execute()
 
@@ -79,7 +81,7 @@ class DeliveryStore:
 
     @outages_named
     def note_delivery(self, name: Name, nonce: str, text: str) -> bool:
-        """Write down how it now stands; False when it has gone with its task."""
+        """Write down how it now stands; False when it has gone with its task, or is delivered."""
         return bool(
             self._scripts["note_delivery"](keys=[keys.told(name.task_id)], args=[name.field, text, nonce])
         )

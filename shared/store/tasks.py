@@ -121,8 +121,11 @@ class TaskStore:
         """Drop a task and its place in the indexes; whether there was one."""
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self.unindex_task(task_id)
-        gone = self._client.unlink(keys.bitmap(task_id), keys.record(task_id))
-        self._client.unlink(*keys.of_failures(task_id), keys.told(task_id))
+        # All at once: what is dropped a moment later could be another task's by then.
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.unlink(keys.bitmap(task_id), keys.record(task_id))
+            pipe.unlink(*keys.of_failures(task_id), keys.told(task_id))
+            gone, _ = pipe.execute()
         return bool(gone)
 
     @outages_named

@@ -1,10 +1,12 @@
 -- note_delivery: write down what became of an attempt.
 -- KEYS[1] the task's deliveries (hash)
 -- ARGV[1] the delivery's name   ARGV[2] as it now stands, JSON   ARGV[3] the nonce of the task it is of
--- returns 1 when it is written, 0 when it has gone with its task
+-- returns 1 when it is written, 0 when it has gone with its task or is delivered
 -- Why a script: HSET on a key that has gone would make a new one, without a TTL; and a task made anew under
---               the id while the attempt was under way has a delivery of its own under that name.
+--               the id while the attempt was under way has a delivery of its own under that name; and one
+--               who was too slow must not undo what another, who took it when the lease was over, achieved.
 local kept = redis.call('HGET', KEYS[1], ARGV[1])
-if not kept or cjson.decode(kept).nonce ~= ARGV[3] then return 0 end
+kept = kept and cjson.decode(kept)
+if not kept or kept.nonce ~= ARGV[3] or kept.outcome == 'delivered' then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return 1

@@ -1,0 +1,245 @@
+"""What is owed to those who asked to be told: kept once, tried by one at a time, for a day."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from redis import Redis
+
+from shared.completion import deliveries, failing, lifecycle
+from shared.completion.announcing import announce
+from shared.completion.deliveries import KEPT_AFTER, LEASE, TRIED_FOR, Outcome, Shown, Taken
+from shared.completion.order import State, Webhook
+from shared.completion.task import Task
+from shared.store import Store, keys
+from shared.store.deliveries import Name
+from tests.completion.arranged import life_left, now, start, start_done
+from tests.completion.conftest import HandMovedClock
+from tests.conftest import everything, keys_without_ttl
+
+HOOK = Webhook("http://hooks.example.org/told")
+INSTANT = timedelta(milliseconds=1)
+
+
+def start_owed(store: Store, **asked: object) -> Task:
+    """A task that is done, and whose end is owed to a webhook."""
+    task = start_done(store, **{"webhook": HOOK, **asked})  # type: ignore[arg-type]  # an order's own fields
+    deliveries.owe(store, task)
+    return task
+
+
+def start_failed(store: Store) -> Task:
+    task = start(store, 1, webhook=HOOK)
+    failing.fail(store, task.id, 0, "no")
+    return now(store, task)
+
+
+def due(store: Store) -> list[Name]:
+    return deliveries.due(store, "webhook", 100)
+
+
+def take(store: Store) -> Taken:
+    (name,) = due(store)
+    taken = deliveries.take(store, name)
+    assert taken is not None
+    return taken
+
+
+def shown(store: Store, task: Task) -> Shown:
+    (one,) = deliveries.of_task(store, task)
+    return one
+
+
+def said(one: Shown) -> list[str]:
+    return [attempt.said for attempt in one.delivery.attempts]
+
+
+def test_owing_again_changes_nothing(store: Store, client: Redis, hand_moved_clock: HandMovedClock) -> None:
+    task = start_owed(store)
+    before = everything(client)
+    hand_moved_clock.forward(seconds=40)
+
+    deliveries.owe(store, task)
+
+    assert everything(client) == before
+    assert due(store) == [Name(task.id, 1, "done", "webhook")]
+
+
+def test_owing_again_forgets_no_attempt_and_does_not_hurry_the_next(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_owed(store)
+    again_at = deliveries.failed(store, take(store), "answered 500")
+    hand_moved_clock.forward(seconds=1)
+
+    deliveries.owe(store, task)
+
+    assert said(shown(store, task)) == ["answered 500"]
+    assert shown(store, task).next_attempt_at == again_at
+    assert due(store) == []
+
+
+def test_what_is_delivered_is_not_tried_again_when_it_is_owed_again(store: Store) -> None:
+    task = start_owed(store)
+    deliveries.delivered(store, take(store), "answered 204")
+
+    deliveries.owe(store, task)
+
+    assert [deliveries.take(store, name) for name in due(store)] in ([], [None])
+    assert shown(store, task).delivery.outcome is Outcome.DELIVERED
+    assert due(store) == []
+
+
+def test_a_text_kept_without_its_place_in_the_index_gets_it_when_owed_again(
+    store: Store, client: Redis
+) -> None:
+    task = start_owed(store)
+    client.delete(keys.deliveries("webhook"))  # the announcer died between the two
+
+    deliveries.owe(store, task)
+
+    assert take(store).delivery.to == HOOK.url
+
+
+def test_of_many_who_would_try_one_does(real_store: Store) -> None:
+    start_owed(real_store)
+    (name,) = due(real_store)
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda _: deliveries.take(real_store, name), range(24)))
+
+    assert len([one for one in taken if one]) == 1
+
+
+def test_whoever_dies_while_trying_is_followed_by_another_when_the_lease_is_over(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    start_owed(store)
+    (name,) = due(store)
+    assert deliveries.take(store, name)  # and here it dies
+
+    hand_moved_clock.forward(seconds=(LEASE - INSTANT).total_seconds())
+    within_the_lease = (due(store), deliveries.take(store, name))
+    hand_moved_clock.forward(seconds=INSTANT.total_seconds())
+    after_it = deliveries.take(store, name)
+
+    assert within_the_lease == ([], None)
+    assert after_it is not None
+    assert after_it.delivery.announcement_id == f"{name.task_id}.1.done"
+
+
+def test_pauses_grow_through_a_day_and_then_it_is_given_up(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_owed(store)
+    tried_at = []
+
+    while due(store):
+        tried_at.append(hand_moved_clock.moment)
+        again_at = deliveries.failed(store, take(store), "answered 500")
+        hand_moved_clock.moment = again_at or hand_moved_clock.moment
+
+    pauses = [later - earlier for earlier, later in pairwise(tried_at)]
+    assert pauses == [timedelta(seconds=5) * 2**number for number in range(14)]
+    assert TRIED_FOR / 2 < tried_at[-1] - tried_at[0] <= TRIED_FOR
+    assert shown(store, task).delivery.outcome is Outcome.GIVEN_UP
+    assert said(shown(store, task)) == ["answered 500"] * 15
+    assert shown(store, task).next_attempt_at is None
+
+
+def test_what_failed_is_not_tried_before_its_pause_is_over(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    start_owed(store)
+    taken = take(store)
+
+    deliveries.failed(store, taken, "answered 500")
+
+    hand_moved_clock.forward(seconds=4.999)
+    assert (due(store), deliveries.take(store, taken.name)) == ([], None)
+    hand_moved_clock.forward(seconds=0.001)
+    assert take(store).delivery.attempts[0].said == "answered 500"
+
+
+def test_one_who_came_too_late_does_not_undo_what_is_delivered(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    """Its lease was over before it had an answer, and another was faster."""
+    task = start_owed(store)
+    slow = take(store)
+    hand_moved_clock.forward(seconds=LEASE.total_seconds())
+    deliveries.delivered(store, take(store), "answered 204")
+
+    deliveries.failed(store, slow, "timed out")
+
+    assert shown(store, task).delivery.outcome is Outcome.DELIVERED
+    assert said(shown(store, task)) == ["answered 204"]
+    assert client.zcard(keys.deliveries("webhook")) == 0
+
+
+def test_what_was_said_is_kept_shortened_and_in_characters_that_can_be_read_back(store: Store) -> None:
+    task = start_owed(store)
+
+    deliveries.failed(store, take(store), "\ud800" + "x" * 1000)
+    store.deliveries.try_again(Name(task.id, 1, "done", "webhook"), 0)
+    deliveries.delivered(store, take(store), "answered 204")
+
+    assert said(shown(store, task)) == ["?" + "x" * 199, "answered 204"]
+
+
+@pytest.mark.parametrize("on", [(State.FAILED,), (State.FAILED, State.CANCELLED)])
+def test_an_end_that_nobody_asked_for_is_owed_to_nobody(
+    store: Store, client: Redis, on: tuple[State, ...]
+) -> None:
+    task = start_owed(store, webhook=Webhook(HOOK.url, on))
+
+    assert deliveries.of_task(store, task) == []
+    assert not client.exists(keys.told(task.id), keys.deliveries("webhook"))
+
+
+def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_its_run(store: Store) -> None:
+    task = start_failed(store)
+    announce(store, task.id, lambda _: None)
+    failing.resume(store, task.id)
+
+    first = take(store)
+    deliveries.delivered(store, first, "answered 204")
+    lifecycle.report(store, task.id, [0])
+    announce(store, task.id, lambda _: None)
+    second = take(store)
+
+    assert [one.delivery.announcement_id for one in (first, second)] == [
+        f"{task.id}.1.failed",
+        f"{task.id}.2.done",
+    ]
+    assert first.delivery.event["data"]["state"] == "failed"
+    outcomes = [one.delivery.outcome for one in deliveries.of_task(store, task)]
+    assert outcomes == [Outcome.DELIVERED, Outcome.PENDING]
+
+
+def test_every_key_outlives_the_day_of_attempts(store: Store, client: Redis) -> None:
+    task = start_owed(store, ended_ttl=timedelta(seconds=1))
+
+    for key in (keys.told(task.id), keys.deliveries("webhook")):
+        assert TRIED_FOR < life_left(client, key) <= TRIED_FOR + KEPT_AFTER
+    assert keys_without_ttl(client) == set()
+
+
+def test_what_is_owed_is_seen_for_as_long_as_the_ended_task(store: Store, client: Redis) -> None:
+    task = start_owed(store, ended_ttl=timedelta(days=30))
+
+    assert life_left(client, keys.told(task.id)) > timedelta(days=30)
+
+
+def test_an_attempt_at_what_has_gone_leaves_no_key(store: Store, client: Redis) -> None:
+    task = start_owed(store)
+    taken = take(store)
+    client.delete(keys.told(task.id))
+
+    deliveries.failed(store, taken, "answered 500")
+
+    assert not client.exists(keys.told(task.id))
+    assert keys_without_ttl(client) == set()
