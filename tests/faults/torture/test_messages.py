@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from shared import queue
 from tests.faults.harness.aftermath import assert_whole
-from tests.faults.harness.ground import HEAL_SECONDS, Ground, pass_by
+from tests.faults.harness.ground import HEAL_SECONDS, NEVER, SOON, Ground, pass_by
 from tests.started import eventually
 from tests.torture import Healed
 
@@ -58,3 +60,21 @@ def test_all_that_the_broker_holds_lost(ground: Ground, chance: Random, healed: 
 
     healed(ground.await_end(victim))
     assert_whole(ground, victim)
+
+
+@pytest.mark.parametrize("batch", [1, 2], ids=["of single steps", "of slices"])
+def test_a_queue_so_long_that_a_task_waits_beyond_its_stall_after(
+    ground: Ground, chance: Random, healed: Healed, batch: int
+) -> None:
+    ahead = ground.start(60 * batch, pause_ms=150 // batch, batch=batch, stall_after=NEVER)
+    ground.await_sent(ahead)
+    victim = ground.start(chance.randint(2, 20), batch=batch)
+
+    waited = ground.await_end(victim)
+
+    healed(waited)
+    assert waited > 2 * SOON.total_seconds()
+    assert ground.now(victim).heals == 0
+    assert_whole(ground, victim)
+    assert set(victim.runs.values()) == {1}
+    assert not [line for line in ground.said_of(victim) if "stalled" in line or "had not moved" in line]
