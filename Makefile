@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
+ROUNDS ?= 20
 
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test torture check bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -19,6 +20,10 @@ demo: ## set everything up and run it; Ctrl-C ends it
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/demo/install.py dev
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+torture: ## the faults that tasks survive, ROUNDS times each with random timing
+	@$(PYTHON) shared/demo/install.py dev
+	@$(BIN)/python -m pytest -n 2 tests/faults/torture --torture $(ROUNDS) $(PYTEST_ARGS)
 
 check: ## format, lint and types
 	@$(PYTHON) shared/demo/install.py dev

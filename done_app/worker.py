@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -108,10 +109,14 @@ def announce(task_id: str) -> None:
 
 
 @app.task(name=queue.PROBE, **AGAIN)
-def probe(task_id: str, nonce: str, progress_ms: int) -> None:
-    """Having come through the queue: send again what is still missing."""
+def probe(task_id: str, nonce: str, progress_ms: int, then: Sequence[str] = ()) -> None:
+    """Having come through every queue that steps wait in: send again what is still missing."""
     task = meant(task_id, nonce)
-    if task and (sent := healing.heal(store(), task, progress_ms, outbox.run_carefully)):
+    if task is None or healing.has_moved(task, progress_ms):
+        return
+    if then:
+        outbox.probe(task, then)
+    elif sent := healing.heal(store(), task, progress_ms, outbox.run_carefully):
         log.warning(
             "task %s had not moved: its %d missing steps are sent again in %d messages",
             task_id,

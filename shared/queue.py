@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from celery import Celery
@@ -114,10 +115,11 @@ class Outbox:
         """Have the steps of some ranges run, after a pause if one is given."""
         self._send(RUN_STEPS, queue_of(ranges), task.id, task.nonce, ranges, careful, pause=pause)
 
-    def probe(self, task: Task) -> None:
-        """Ask the queues a task's steps wait in whether anything is before them."""
+    def probe(self, task: Task, through: Sequence[str] = (STEPS, SLICES)) -> None:
+        """Ask the queues a task's steps wait in, one after the other, whether anything is before them."""
         progress_ms = round(task.last_progress_at.timestamp() * 1000)
-        self._send(PROBE, SLICES, task.id, task.nonce, progress_ms)
+        first, *then = through
+        self._send(PROBE, first, task.id, task.nonce, progress_ms, then)
 
     def _send(self, name: str, queue: str, *args: object, pause: timedelta | None = None) -> None:
         countdown = pause.total_seconds() if pause else None

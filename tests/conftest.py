@@ -15,7 +15,7 @@ from shared.store.client import connect
 from shared.store.store import WORKER_PATIENCE
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
-pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack"]
+pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack", "tests.torture"]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

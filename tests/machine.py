@@ -35,7 +35,7 @@ def needs() -> tuple[Need, ...]:
         ),
         Need(
             "process",
-            frozenset({"start", "demo", "stack"}),
+            frozenset({"start", "demo", "stack", "ground"}),
             (PROCESSES / "self" / "cwd").exists(),
             "who is left of what was started is looked up in /proc, which this system does not have",
         ),

@@ -14,13 +14,20 @@ from xdist.scheduler import LoadScopeScheduling
 # All of Donebit is started once for them, and mended after each.
 ON_ONE_STACK = {"integration", "faults", "browser"}
 # The longest, longest first: whatever begins last is what one process waits for.
-FIRST = ["stack", "tests/demo/test_make_demo.py", "tests/docs/test_commands.py", "tests/web/test_outage.py"]
+FIRST = [
+    "stack",
+    *(f"tests/faults/torture/test_{name}.py" for name in ("deaths", "messages", "redis", "late")),
+    "tests/demo/test_make_demo.py",
+    "tests/docs/test_commands.py",
+    "tests/web/test_outage.py",
+]
 
 
 def scope_of(test: str) -> str:
     """The tests of a file stay together, in their order; those on the stack do too."""
     file = PurePath(test.partition("::")[0])
-    return "stack" if file.parts[1] in ON_ONE_STACK else str(file)
+    on_stack = file.parts[1] in ON_ONE_STACK and "torture" not in file.parts
+    return "stack" if on_stack else str(file)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library leaves it untyped

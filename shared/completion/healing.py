@@ -26,12 +26,17 @@ def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first
     return sent
 
 
+def has_moved(task: Task, progress_ms: int) -> bool:
+    """Whether anything has come of a task since its progress was seen to be of then."""
+    return clock.ms_since_epoch(task.last_progress_at) != progress_ms
+
+
 def heal(store: Store, task: Task, progress_ms: int, send: Callable[[Task, Slice], None]) -> int:
     """Send the missing steps of a task that has not moved since its probe left; how many messages.
 
-    The probe came through the queue that the steps wait in, so they are not merely behind others.
+    The probe came through the queues that the steps wait in, so they are not merely behind others.
     """
-    if task.ended or clock.ms_since_epoch(task.last_progress_at) != progress_ms:
+    if task.ended or has_moved(task, progress_ms):
         return 0
     store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": task.heals + 1})
     return fan_out(store, task, send)

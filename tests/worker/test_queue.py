@@ -59,9 +59,11 @@ def test_single_steps_do_not_wait_behind_slices(outbox: Outbox, task: Task, real
 
 def test_a_probe_waits_where_the_steps_do(outbox: Outbox, task: Task, real_client: Redis) -> None:
     outbox.probe(task)
+    outbox.probe(task, [SLICES])
 
     progress_ms = round(task.last_progress_at.timestamp() * 1000)
-    assert waiting(real_client, SLICES) == [(queue.PROBE, [task.id, task.nonce, progress_ms])]
+    assert waiting(real_client, STEPS) == [(queue.PROBE, [task.id, task.nonce, progress_ms, [SLICES]])]
+    assert waiting(real_client, SLICES) == [(queue.PROBE, [task.id, task.nonce, progress_ms, []])]
 
 
 def test_a_broker_that_is_away_is_told_soon(task: Task) -> None:

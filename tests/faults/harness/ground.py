@@ -1,0 +1,218 @@
+"""What is tortured: a server, a worker and beat of its own, each to be killed, frozen and cut off."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from shared import clock, queue
+from shared.completion import lifecycle
+from shared.completion.lifecycle import Lives
+from shared.completion.task import Order, Task
+from shared.config import Settings
+from shared.errors import NotFound
+from shared.queue import Outbox
+from shared.store import Store
+from shared.store.store import WORKER_PATIENCE
+from tests.faults.harness.witness import Witness, let_pass
+from tests.servers import RunningServer, valkey_binary
+from tests.started import Started, eventually
+
+START_SECONDS = 60.0
+HEAL_SECONDS = 60.0  # a machine with other things to do; 1 to 8 on an idle one
+SOON = timedelta(seconds=1)  # a stall_after
+NEVER = timedelta(hours=1)
+LOOK_EVERY_MS = 500  # as the quick worker has it
+CELERY = (sys.executable, "-m", "celery", "--app", "tests.faults.harness.quick_worker", "--quiet")
+WORKER = (*CELERY, "worker", "--without-mingle", "--without-gossip")
+BEAT = (*CELERY, "beat")
+
+
+def pass_by(seconds: float) -> None:
+    """Let time pass, which is no wait for anything."""
+    until = time.monotonic() + seconds
+    eventually(lambda: time.monotonic() >= until, seconds + 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """A task that something happens to, and where its steps leave their lines."""
+
+    task: Task
+    tally: Path
+
+    @property
+    def id(self) -> str:
+        return self.task.id
+
+    @property
+    def runs(self) -> Counter[int]:
+        """How often each step has run to its end."""
+        return Counter(map(int, self.tally.read_text().split()))
+
+
+class Ground:
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self._folder = folder
+        self.server = RunningServer(valkey_binary(), self.folder("server"))
+        self.witness = Witness(self.server)
+        self.store = Store.at(self.server.url, patience=WORKER_PATIENCE)
+        self.celery = queue.make_celery(Settings(redis_url=self.server.url))
+        self.outbox = Outbox(self.celery)
+        self._environment = {
+            "REDIS_URL": self.witness.url,
+            "BROKER_URL": self.server.url,
+            "JOBS": "tests.faults.harness.jobs",
+            "WORKER_PROCESSES": "3",
+            "PYTHONUNBUFFERED": "1",
+        } | environment
+        self.start_worker()
+        self.beat = self._started("beat", BEAT)
+
+    def folder(self, name: str) -> Path:
+        folder = self._folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _started(self, name: str, command: tuple[str, ...]) -> Started:
+        return Started(command, self.folder(name), **self._environment)
+
+    def start_worker(self) -> None:
+        """Start the worker, and wait until it takes messages."""
+        began_ms = clock.now_ms()
+        self.worker = self._started("worker", WORKER)
+
+        def is_ready() -> bool:
+            assert self.worker.process.poll() is None, self.worker.out + self.worker.err
+            (seen_ms,) = self.store.pulse.last_seen_ms("worker")
+            return (seen_ms or 0) >= began_ms
+
+        eventually(is_ready, START_SECONDS, what="the worker did not start")
+
+    def kill_worker(self) -> None:
+        """kill -9, of the worker and of every process of its pool at once."""
+        os.killpg(self.worker.process.pid, signal.SIGKILL)
+        self.worker.process.wait()
+
+    def pool(self) -> set[int]:
+        """The processes that the worker runs its messages in."""
+        return self.worker.family() - {self.worker.process.pid}
+
+    def kill_pool(self, pids: Collection[int]) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def send_each_twice(self) -> None:
+        (self.folder("worker") / "twice").touch()
+
+    def die_after(self, messages: int, who: str) -> None:
+        """Have whoever sends more messages than these die: `all` of the worker, or that process `alone`."""
+        (self.folder("worker") / "last").write_text(f"{messages} {who}")
+
+    def has_died(self) -> bool:
+        return not (self.folder("worker") / "last").exists()
+
+    def make(
+        self,
+        count: int,
+        *,
+        pause_ms: int = 0,
+        deadly: Collection[int] = (),
+        task_id: str | None = None,
+        batch: int | None = None,
+        stall_after: timedelta = SOON,
+        lives: Lives | None = None,
+    ) -> Victim:
+        """A task that the worker has not been told of."""
+        tally = self.folder("tallies") / str(len(list(self.folder("tallies").iterdir())))
+        tally.touch()
+        params = {"file": str(tally), "pause_ms": pause_ms, "deadly": list(deadly)}
+        order = Order(count, "tally", params, batch=batch, stall_after=stall_after)
+        started = lifecycle.start(self.store, order, task_id=task_id, lives=lives, max_steps=count)
+        self.store.tasks.look_again(started.task.id, clock.now_ms() + LOOK_EVERY_MS)  # not after seconds
+        return Victim(started.task, tally)
+
+    def start(self, count: int, **asked: object) -> Victim:
+        """A task that the worker is told to fan out."""
+        victim = self.make(count, **asked)  # type: ignore[arg-type]  # as make() has them
+        self.outbox.dispatch(victim.task)
+        return victim
+
+    def now(self, victim: Victim) -> Task:
+        return lifecycle.look(self.store, victim.id).task
+
+    @property
+    def log(self) -> str:
+        """All that the workers have written, the ones before this one too."""
+        files = sorted(self.folder("worker").glob("*.out"))
+        return "".join(file.read_text(errors="replace") for file in files)
+
+    def said_of(self, victim: Victim) -> list[str]:
+        return [line for line in self.log.splitlines() if f"task {victim.id} " in line]
+
+    def told(self, victim: Victim) -> list[str]:
+        """The ids under which its end was told, once for each time."""
+        told = re.compile(rf"task {victim.id} is (?:done|failed|cancelled): .* \[(\S+)\]$")
+        return [found.group(1) for line in self.said_of(victim) if (found := told.search(line))]
+
+    def await_end(self, victim: Victim) -> float:
+        """Wait until its end is told and nobody need look after it; how many seconds that took."""
+        began = time.monotonic()
+        left_alone = f"task {victim.id} is not told, or still open"
+        eventually(lambda: self.told(victim) and not self.is_open(victim), HEAL_SECONDS, what=left_alone)
+        return time.monotonic() - began
+
+    def await_sent(self, victim: Victim) -> None:
+        eventually(lambda: self.now(victim).dispatched_at, HEAL_SECONDS, what="it is not fanned out")
+
+    def lose_messages(self) -> None:
+        """All of the broker's keys at once: what waits, what is worked at, and which queues there are."""
+        client = self.server.client
+        client.delete(*queue.QUEUES, "unacked", "unacked_index", *client.keys("_kombu.*"))
+
+    def is_open(self, victim: Victim) -> bool:
+        return self.store.tasks.next_look(victim.id) is not None
+
+    def await_quiet(self) -> None:
+        """Wait until no message waits but the sweep's own."""
+        lengths: list[int] = []
+
+        def stays_quiet() -> bool:
+            lengths.append(sum(self.store.pulse.queue_lengths((queue.STEPS, queue.SLICES))))
+            return len(lengths) > 4 and not any(lengths[-4:])
+
+        eventually(stays_quiet, HEAL_SECONDS, what="messages are still there")
+
+    def restore(self) -> None:
+        """Whatever a test has broken or left, for the next one."""
+        self.witness.trap = let_pass
+        for name in ("twice", "last"):
+            (self.folder("worker") / name).unlink(missing_ok=True)
+        self.server.process.send_signal(signal.SIGCONT)
+        if not self.server.answers():
+            self.server.start()
+        if self.worker.process.poll() is not None:
+            self.start_worker()
+        os.killpg(self.worker.process.pid, signal.SIGCONT)
+        for task_id, _ in self.store.tasks.newest(None, 1000):
+            with suppress(NotFound):
+                lifecycle.delete(self.store, task_id)
+        self.await_quiet()
+        # What a killed worker held would be held for an hour.
+        self.server.client.delete("unacked", "unacked_index")
+
+    def close(self) -> None:
+        for started in (self.worker, self.beat):
+            started.end()
+        self.witness.close()
+        self.server.close()

@@ -1,0 +1,22 @@
+"""The steps of tortured tasks: each run leaves its line outside Redis."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from shared.jobs import job
+
+
+@job("tally", max_attempts=2, backoff=timedelta(milliseconds=50))
+def tally(step: int, *, file: str, pause_ms: int = 0, deadly: Any = ()) -> None:
+    """Take a while, and say that this step has run; a deadly one then kills its process."""
+    time.sleep(pause_ms / 1000)
+    with Path(file).open("a") as runs:
+        runs.write(f"{step}\n")
+    if step in deadly:
+        os.kill(os.getpid(), signal.SIGKILL)

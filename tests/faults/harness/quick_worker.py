@@ -1,0 +1,51 @@
+"""The worker as it is, with less patience: it looks after tasks several times a second.
+
+Files in the folder it works in make it misbehave: with one named `twice` it sends every message twice;
+one named `last` says after how many more messages the sender dies, alone or with its whole worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from done_app import worker
+from shared import queue
+from shared.completion import announcing, lifecycle, sweeping
+
+SWEEP_EVERY = timedelta(milliseconds=300)
+TWICE, LAST = Path("twice"), Path("last")
+
+announcing.LEASE = timedelta(seconds=1)
+lifecycle.FIRST_LOOK = sweeping.LOOK_EVERY = timedelta(milliseconds=500)
+
+app = worker.app
+app.conf.beat_schedule["sweep"] = {
+    "task": queue.SWEEP,
+    "schedule": SWEEP_EVERY,
+    "options": {"queue": queue.CONTROL, "expires": 5},  # a busy worker takes it late
+}
+
+_send_once = app.send_task
+
+
+def _send(*args: Any, **kwargs: Any) -> None:
+    if LAST.exists():
+        _come_nearer_to_the_last()
+    for _ in range(2 if TWICE.exists() else 1):
+        _send_once(*args, **kwargs)
+
+
+def _come_nearer_to_the_last() -> None:
+    left, who = LAST.read_text().split()
+    if int(left) > 0:
+        LAST.write_text(f"{int(left) - 1} {who}")
+        return
+    LAST.unlink()
+    os.kill(0 if who == "all" else os.getpid(), signal.SIGKILL)
+
+
+app.send_task = _send  # type: ignore[method-assign, assignment]  # all that sends goes through it

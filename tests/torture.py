@@ -1,0 +1,77 @@
+"""Torture: a test that takes `chance` does its harm at random moments, in as many rounds as are asked for.
+
+    pytest tests/faults/torture --torture 20                         twenty rounds of each
+    pytest tests/faults/torture --torture-seed 731 -k "pool_process"   that round again
+
+The last lines say the seeds, and how long the product took to heal.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from typing import Any, Protocol
+
+import pytest
+
+HEALED = "healed_seconds"
+
+
+class Healed(Protocol):
+    """Called with the seconds between the last harm done and all being well."""
+
+    def __call__(self, seconds: float) -> None: ...
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("torture")
+    group.addoption("--torture", type=int, default=1, metavar="ROUNDS", help="rounds of each fault (1)")
+    group.addoption("--torture-seed", type=int, metavar="SEED", help="the first round's seed (random)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed once: the processes of pytest-xdist are told it with the options."""
+    if config.option.torture_seed is None:
+        config.option.torture_seed = random.SystemRandom().randrange(1_000_000)
+
+
+def seeds(config: pytest.Config) -> range:
+    first: int = config.option.torture_seed
+    return range(first, first + config.option.torture)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "chance" in metafunc.fixturenames:
+        rounds = seeds(metafunc.config)
+        metafunc.parametrize("chance", rounds, ids=[f"seed {seed}" for seed in rounds], indirect=True)
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What decides when, where and how often: the same for the same seed."""
+    return random.Random(request.param)
+
+
+@pytest.fixture
+def healed(record_property: Any) -> Healed:
+    """Tells the last lines how long it took to heal."""
+    return lambda seconds: record_property(HEALED, seconds)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    seconds = healing_times(terminalreporter)
+    if seconds:
+        rounds = seeds(config)
+        terminalreporter.write_sep("-", f"torture, seeds {rounds[0]} to {rounds[-1]}: healed after")
+    for fault, times in seconds.items():
+        terminalreporter.write_line(f"{min(times):5.1f} to {max(times):4.1f} s  {fault}")
+
+
+def healing_times(terminalreporter: pytest.TerminalReporter) -> dict[str, list[float]]:
+    """By the name of the test."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        times = [value for name, value in report.user_properties if name == HEALED]
+        if times and report.when == "call":
+            found[report.nodeid.partition("::")[2].partition("[")[0]] += times
+    return found
