@@ -30,9 +30,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed once: the processes of pytest-xdist are told it with the options."""
+    """Choose the seed once: the processes of pytest-xdist are told it."""
     if config.option.torture_seed is None:
-        config.option.torture_seed = random.SystemRandom().randrange(1_000_000)
+        told = getattr(config, "workerinput", {})
+        config.option.torture_seed = told.get("torture_seed", random.SystemRandom().randrange(1_000_000))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process of pytest-xdist; options alone do not reach it where several folders are named."""
+    node.workerinput["torture_seed"] = node.config.option.torture_seed
 
 
 def seeds(config: pytest.Config) -> range:

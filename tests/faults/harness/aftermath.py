@@ -7,7 +7,7 @@ from collections.abc import Collection
 from redis import Redis
 
 from shared.completion import failing
-from shared.completion.task import State
+from shared.completion.order import State
 from tests.conftest import keys_without_ttl
 from tests.faults.harness.ground import Ground, Victim
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from shared import clock, queue
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Lives
-from shared.completion.task import Order, Task
+from shared.completion.order import Order
+from shared.completion.task import Task
 from shared.config import Settings
 from shared.errors import NotFound
 from shared.queue import Outbox
