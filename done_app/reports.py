@@ -68,9 +68,9 @@ def add_failures(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
     """The route through which steps from elsewhere are given up."""
 
     @routes.post("/tasks/<task_id>/failures", responses={200: StepAnswer, **GONE})
-    def fail_step(path: TaskPath, body: FailureBody) -> Reply:
+    def fail_step(path: TaskPath, body: FailureBody, header: ReportHeader) -> Reply:
         """A step gave up."""
-        made = failing.fail(store, path.task_id, body.step, body.error)
+        made = failing.fail(store, path.task_id, body.step, body.error, reply_key=header.idempotency_key)
         if made.completed_task:
             tell(outbox, path.task_id)
         return answer(StepAnswer(fresh=made.gave_up, **common(path.task_id, made)))

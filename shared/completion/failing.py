@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -78,14 +77,16 @@ def fail(
     token: str | None = None,
     nonce: str = "",
     count_attempt: bool = True,
+    reply_key: str | None = None,
 ) -> Failure:
     """Record a failed attempt at a step; one without a policy gives up at once.
 
-    A step that is done, or has given up, stays what it is; so does a task that has ended.
+    A step that is done, or has given up, stays what it is; so does a task that has ended. Token, nonce and
+    reply key are as in lifecycle.report.
 
     Raises:
         NotFound: no such task, or it has expired.
-        InvalidInput: the task has no such step.
+        InvalidInput: the task has no such step, or the reply key was used for another report.
         StoreUnavailable: recorded or not; the same call with the same token may be made again.
     """
     checked_name(task_id, "task_id")
@@ -94,11 +95,14 @@ def fail(
         step,
         json.dumps(error[:LONGEST_ERROR]),
         now_ms=clock.now_ms(),
-        token=token or secrets.token_hex(16),
+        token=token or lifecycle.token_of(reply_key, step, error),
         nonce=nonce,
         count_attempt=count_attempt,
         terms=Terms(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
+        reply_key=reply_key,
     )
+    if made.status == "reused":
+        raise lifecycle.reused(reply_key)
     return _failure(task_id, step, made)
 
 

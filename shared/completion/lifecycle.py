@@ -160,23 +160,27 @@ def report(
         steps,
         ranges,
         now_ms=clock.now_ms(),
-        token=token or _token(reply_key, steps, ranges),
+        token=token or token_of(reply_key, list(steps), list(map(tuple, ranges))),
         nonce=nonce,
         reply_key=reply_key,
     )
     if marked.status == "reused":
-        raise InvalidInput(
-            f"Idempotency-Key is {reply_key!r}, which was used for other steps; a key names one report",
-            field="Idempotency-Key",
-        )
+        raise reused(reply_key)
     return _report(task_id, marked)
 
 
-def _token(reply_key: str | None, steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> str:
+def token_of(reply_key: str | None, *said: object) -> str:
     """A new one for each report, but for one with a reply key: the same again is the same call."""
     if reply_key is None:
         return secrets.token_hex(16)
-    return hashlib.sha256(repr((reply_key, list(steps), list(map(tuple, ranges)))).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr((reply_key, *said)).encode()).hexdigest()[:32]
+
+
+def reused(reply_key: str | None) -> InvalidInput:
+    return InvalidInput(
+        f"Idempotency-Key is {reply_key!r}, which was used for another report; a key names one",
+        field="Idempotency-Key",
+    )
 
 
 def recount(store: Store, task: Task) -> Report:

@@ -58,15 +58,18 @@ class FailureStore:
         nonce: str = "",
         count_attempt: bool,
         terms: Terms,
+        reply_key: str | None = None,
     ) -> Failed:
         """Record a failed attempt at a step; with its last one the step has given up."""
         names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id), keys.both(task_id)]
+        if reply_key is not None:
+            names.append(keys.reply(task_id, reply_key))
         pauses = (milliseconds(terms.pause), milliseconds(terms.longest_pause))
         attempt = (step, terms.max_attempts, int(count_attempt), error, ERRORS_KEPT)
         args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]
         status, *rest = cast(list[Any], self._scripts["fail_step"](keys=names, args=args))
-        if status == b"unknown":
-            return Failed("unknown")
+        if status in (b"unknown", b"reused"):
+            return Failed(status.decode())
         attempts, gave_up, completed, left, steps, failed, state, pause_ms = rest
         return Failed(
             status.decode(),

@@ -33,6 +33,21 @@ def test_a_step_from_elsewhere_gives_up_once_and_may_end_its_task(services: Serv
     }
 
 
+def test_a_failure_reported_again_under_its_key_gets_the_same_answer(services: Services) -> None:
+    task_id = services.start(1)
+    url, key = f"/tasks/{task_id}/failures", {"Idempotency-Key": "f-1"}
+
+    first = services.done.post(url, json={"step": 0, "error": "disk full"}, headers=key)
+    again = services.done.post(url, json={"step": 0, "error": "disk full"}, headers=key)
+    other = services.done.post(url, json={"step": 0, "error": "no disk"}, headers=key)
+    steps = services.done.post(f"/tasks/{task_id}/steps", json={"steps": [0]}, headers=key)
+
+    assert (body_of(first)["fresh"], body_of(first)["completed_task"]) == (True, True)
+    assert body_of(again) == body_of(first)
+    assert "which was used for another report" in problem_of(other, 422)["detail"]
+    assert "which was used for another report" in problem_of(steps, 422)["detail"]
+
+
 def test_failures_come_in_pages(services: Services) -> None:
     task_id = services.start(9)
     for step in (1, 4, 6):

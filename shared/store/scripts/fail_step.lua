@@ -1,6 +1,7 @@
 -- fail_step: record that a step failed; after its last attempt it has given up, and the task may have ended.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] the bitmap of steps that gave up
 -- KEYS[4] the attempts, four bits a step   KEYS[5] the errors (hash)   KEYS[6] scratch
+-- KEYS[7] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
 -- ARGV[4] the step   ARGV[5] attempts it has, 0 to give up at once   ARGV[6] '1' to count this one as an attempt
 -- ARGV[7] the error as JSON   ARGV[8] how many errors are kept
@@ -10,6 +11,13 @@
 local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
 local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
+if KEYS[7] then
+  local kept = cjson.decode(redis.call('GET', KEYS[7]) or '[]')
+  local token, nonce = table.remove(kept), table.remove(kept)
+  -- An answer kept for an earlier task under this id says nothing about this one.
+  if nonce and (nonce == r[5] or not r[5]) then return token == ARGV[2] and kept or {'reused'} end
+end
+
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 if step < 0 or step >= count then return {'range', ARGV[4], 0, 0, left, count, failed, state, 0} end
 if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
@@ -47,4 +55,8 @@ if tried >= tonumber(ARGV[5]) then
 end
 if gave_up == 0 then redis.call('HSET', record, 'quiet_until', ARGV[1] + pause) end
 for i = 3, 5 do redis.call('PEXPIRE', KEYS[i], ttl) end
+if KEYS[7] then
+  local kept = {'ok', tried, gave_up, completed, left, count, failed, state, pause, r[5], ARGV[2]}
+  redis.call('SET', KEYS[7], cjson.encode(kept), 'EX', 3600)
+end
 return {'ok', tried, gave_up, completed, left, count, failed, state, pause}
