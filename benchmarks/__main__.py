@@ -1,55 +1,61 @@
-"""`python -m benchmarks`: all of them in about two minutes; with names, only those."""
+"""`python -m benchmarks`: all of them, into docs/benchmarks.md; with names only those, and only printed."""
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
 
-from benchmarks import chord, flatness, ingest, one_completion, whole_product
-from benchmarks.figures import Figure, table
-from benchmarks.own_server import own_server
+from benchmarks import (
+    asked_meanwhile,
+    chord,
+    fan_out,
+    flatness,
+    ingest,
+    one_completion,
+    page,
+    scattered,
+    whole_product,
+)
+from benchmarks.figures import Figure
 
-BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
-    "one_completion": one_completion.measure,
-    "flatness": flatness.measure,
-    "whole_product": whole_product.measure,
-    "chord": chord.measure,
-    "ingest": ingest.measure,
-}
+MODULES = (one_completion, flatness, scattered, fan_out, chord, asked_meanwhile, whole_product, ingest)
+BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 
-def main(names: Sequence[str]) -> int:
-    """Measure and print. A bound that does not hold is no failure: the machine may be busy."""
+def main(names: Sequence[str], written_to: Path = page.PAGE) -> int:
+    """Measure, print and write. A bound that does not hold is no failure: the machine may be busy."""
     if unknown := set(names) - set(BENCHMARKS):
         print(
             f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr
         )
         return 2
-    print(machine(), flush=True)
-    began = time.monotonic()
-    figures: list[Figure] = []
-    for name in names or BENCHMARKS:
-        print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        figures += BENCHMARKS[name]()
-    print(f"load average after it {load()}, took {time.monotonic() - began:.0f} s\n\n{table(figures)}")
+    measured = measure(names or list(BENCHMARKS))
+    print(measured)
+    if not names:
+        page.write(measured, written_to)
     return 0
 
 
-def machine() -> str:
-    with own_server() as client:
-        said = client.info("server")
-    server = (
-        f"Valkey {said['valkey_version']}" if "valkey_version" in said else f"Redis {said['redis_version']}"
-    )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} cores, Python {platform.python_version()}, {server}, load average before it {load()}"
+def measure(names: Sequence[str]) -> str:
+    """What the page says of them: when and where, and the tables."""
+    where, load, began = page.machine(), page.load(), time.monotonic()
+    figures: dict[str, list[Figure]] = {}
+    for name in names:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        figures[name] = BENCHMARKS[name].measure()
+    taken = time.monotonic() - began
+    loads = f"Load average {load} before and {page.load()} after; {taken:.0f} s in all"
+    heading = textwrap.fill(f"Measured on {page.today()}, on {where}. {loads}.", width=110)
+    return f"{heading}\n\n{page.tables(figures, titles())}"
 
 
-def load() -> str:
-    return f"{os.getloadavg()[0]:.1f}"
+def titles() -> dict[str, str]:
+    """What each measures, as its module says."""
+    return {name: (module.__doc__ or "").splitlines()[0] for name, module in BENCHMARKS.items()}
 
 
 if __name__ == "__main__":

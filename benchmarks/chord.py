@@ -1,79 +1,58 @@
-"""10,000 no-op steps as a Donebit task and as a Celery chord: time and memory, 8 processes each."""
+"""10,000 no-op steps as a Donebit task and as a Celery chord, 8 processes each: time and memory."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from celery import chord, exceptions
+from celery import Celery
 from redis import Redis
 
-from benchmarks.chord_worker import app, finish, ping, step
-from benchmarks.figures import Figure, compared
-from benchmarks.own_stack import own_stack
-from shared.config import Settings
+from benchmarks.celery_chord import PEER, chord_worker, run_chord
+from benchmarks.figures import Figure, compared, size
+from benchmarks.own_stack import Stack, own_stack
 
 STEPS = 10_000
-SAMPLE_EVERY_SECONDS = 0.005
-PATIENCE_SECONDS = 60
+WARM_UP = 1000
+RUNS, CHORD_RUNS = 7, 2
+SAMPLE_EVERY_SECONDS = 0.05
 
 
 def measure() -> list[Figure]:
-    """One after the other on one server; the chord is published here, the task by Donebit's worker."""
-    with own_stack() as stack:
-        client = Redis.from_url(stack.redis)
-        stack.run_task(STEPS, sleep_ms=0)  # both are warm when they are measured
-        task_seconds, task_bytes = watched(client, lambda: stack.run_task(STEPS, sleep_ms=0))
-        with chord_worker(f"{stack.redis}/1"):
-            chord_seconds, chord_bytes = watched(client, run_chord)
+    """The quickest runs of both, on one server, with as many worker processes; the other's worker is idle."""
+    with own_stack() as stack, Redis.from_url(stack.redis) as client:
+        by_default, by_hundreds, task_bytes = run_tasks(stack, client)
+        with chord_worker(f"{stack.redis}/1") as app:
+            taken, chord_bytes = run_chords(app, client)
     return [
-        compared("10,000 no-op steps done", task_seconds, "Celery chord", chord_seconds),
+        compared("10,000 no-op steps announced", by_default, PEER, taken, at_most=1 / 30),
+        compared("the same in messages of 100 steps", by_hundreds, PEER, taken, at_most=1 / 70),
         compared(
-            "Redis memory a step, at the peak",
+            "all that the server holds at the peak of 10,000, a step",
             task_bytes / STEPS,
-            "Celery chord",
+            PEER,
             chord_bytes / STEPS,
-            write=lambda size: f"{size:.4g} B",
+            write=size,
         ),
     ]
 
 
-@contextmanager
-def chord_worker(url: str) -> Iterator[None]:
-    """A worker with Celery's own settings and as many processes as Donebit's."""
-    app.conf.update(broker_url=url, result_backend=url)
-    command = [sys.executable, "-m", "celery", "--broker", url, "--result-backend", url]
-    options = ["--app", "benchmarks.chord_worker", "--quiet", "worker", "--loglevel", "error"]
-    options += ["--concurrency", str(Settings.model_fields["worker_processes"].default)]
-    nothing = subprocess.DEVNULL
-    worker = subprocess.Popen([*command, *options], stdout=nothing, stderr=nothing, start_new_session=True)
-    try:
-        ping.delay().get(timeout=30)
-        yield
-    finally:
-        os.killpg(worker.pid, signal.SIGKILL)  # with its pool: asked politely, it ends its messages first
-        worker.wait()
+def run_tasks(stack: Stack, client: Redis) -> tuple[float, float, float]:
+    """(least seconds, least seconds in messages of 100 steps, most bytes)."""
+    stack.run_no_op_steps(STEPS)  # it is warm when it is measured
+    runs = [watched(client, lambda: stack.run_no_op_steps(STEPS)) for _ in range(RUNS)]
+    hundreds = [stack.run_no_op_steps(STEPS, batch=100) for _ in range(RUNS)]
+    return min(seconds for seconds, _ in runs), min(hundreds), max(grown for _, grown in runs)
 
 
-def run_chord() -> None:
-    """To its callback, or to the end of all patience: one of five did not come back on a busy machine."""
-    result = chord(step.s(number) for number in range(STEPS))(finish.s())
-    try:
-        answered = result.get(timeout=PATIENCE_SECONDS)
-    except exceptions.TimeoutError:
-        print(f"the chord was given up after {PATIENCE_SECONDS} s: it never came back", file=sys.stderr)
-        return
-    if answered != STEPS:
-        raise RuntimeError(f"the chord ended with {answered} results")
+def run_chords(app: Celery, client: Redis) -> tuple[float, float]:
+    """(least seconds, most bytes)."""
+    run_chord(app, WARM_UP)
+    runs = [watched(client, lambda: run_chord(app, STEPS)) for _ in range(CHORD_RUNS)]
+    return min(seconds for seconds, _ in runs), max(grown for _, grown in runs)
 
 
-def watched(client: Redis, run: Callable[[], object]) -> tuple[float, float]:
+def watched(client: Redis, run: Callable[[], float]) -> tuple[float, float]:
     """(seconds, bytes that the server's data grew by at the most) of a run."""
     before = peak = dataset(client)
     ended = threading.Event()
@@ -85,10 +64,8 @@ def watched(client: Redis, run: Callable[[], object]) -> tuple[float, float]:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    began = time.perf_counter()
     try:
-        run()
-        return time.perf_counter() - began, peak - before
+        return run(), peak - before
     finally:
         ended.set()
         watcher.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from celery import Celery
@@ -12,6 +13,13 @@ app = Celery("chord", set_as_current=False)
 @app.task
 def step(number: int) -> None:
     del number
+
+
+@app.task
+def held_step(number: int) -> None:
+    """One that is not done as long as anybody looks."""
+    del number
+    time.sleep(600)
 
 
 @app.task

@@ -44,9 +44,18 @@ def compared(
 ) -> Figure:
     """Held against a peer of the same run: the ratio is what a noisy machine spoils least."""
     ratio = measured / against
-    text = f"{ratio:.2f}x" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
-    bound, holds = ("", None) if at_most is None else (f"{at_most}x", ratio <= at_most)
-    return Figure(what, write(measured), f"{write(against)} ({peer})", text, bound, holds)
+    bound, holds = ("", None) if at_most is None else (times(at_most), ratio <= at_most)
+    return Figure(what, write(measured), f"{write(against)} ({peer})", times(ratio), bound, holds)
+
+
+def times(ratio: float) -> str:
+    """1.30x as it is; what is much less as a fraction, 1/30."""
+    return f"{ratio:.2f}x" if ratio >= 0.1 else f"1/{1 / ratio:,.0f}"
+
+
+def size(a_step: float) -> str:
+    """Bytes, with three figures."""
+    return f"{a_step:.3g} B" if a_step < 999.5 else f"{a_step:.0f} B"
 
 
 def bounded(what: str, measured: float, *, at_most: float) -> Figure:

@@ -1,7 +1,9 @@
-"""Server time of one completion in tasks of 10^3, 10^5 and 10^7 steps, half full; and the naive way's."""
+"""Server time of one completion in tasks of 10^3 to 10^7 steps, in three orders; and the naive way's."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from redis import Redis
@@ -12,43 +14,66 @@ from shared.completion import lifecycle
 from shared.completion.order import Order
 from shared.store import Store
 
-SIZES = (10**3, 10**5, 10**7)
+SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
 ROUNDS = 12
-CALLS = 250  # half of the steps that a half full task of 1000 still lacks
+CALLS = 250
 BOUND = 1.3
 MICROSECOND = 1e-6
+
+# Which steps of a task are reported, one by one: those before them, or behind them, are done already.
+ORDERS: dict[str, Callable[[int], Sequence[int]]] = {
+    "in order": lambda size: range(size // 2, size // 2 + CALLS),
+    "reversed": lambda size: range(size // 2 - 1, size // 2 - 1 - CALLS, -1),
+    "at random": lambda size: random.sample(range(size), CALLS),
+}
 
 
 def measure() -> list[Figure]:
     """Medians of rounds in which the sizes take turns; the server's own clock, INFO commandstats."""
     with own_server() as client:
-        flat = [[completion(client, size) for size in SIZES] for _ in range(ROUNDS)]
+        ordered = [figure(client, order) for order in ORDERS]
         naive = [[seed_way(client, size) for size in (SIZES[0], SIZES[-1])] for _ in range(ROUNDS // 3)]
-    least, middle, most = (median(times) for times in zip(*flat, strict=True))
-    naive_least, naive_most = (median(times) for times in zip(*naive, strict=True))
-    return [
-        compared("server time of a completion, N = 10^5", middle, "N = 10^3", least),
-        compared("server time of a completion, N = 10^7", most, "N = 10^3", least, at_most=BOUND),
-        compared("SETBIT, BITPOS, BITCOUNT instead, N = 10^7", naive_most, "N = 10^3", naive_least),
-    ]
+    least, most = (median(times) for times in zip(*naive, strict=True))
+    return [*ordered, compared("SETBIT, BITPOS, BITCOUNT instead, 10^7", most, "10^3", least)]
+
+
+def figure(client: Redis, order: str) -> Figure:
+    """The size at which a completion is the dearest, against that at which it is the cheapest."""
+    rounds = [[completion(client, size, order) for size in SIZES] for _ in range(ROUNDS)]
+    a_step = dict(zip(SIZES, (median(times) for times in zip(*rounds, strict=True)), strict=True))
+    dearest, cheapest = max(SIZES, key=a_step.__getitem__), min(SIZES, key=a_step.__getitem__)
+    return compared(
+        f"server time of a completion {order}, {power(dearest)}",
+        a_step[dearest],
+        power(cheapest),
+        a_step[cheapest],
+        at_most=BOUND,
+    )
+
+
+def power(size: int) -> str:
+    return f"10^{len(str(size)) - 1}"
+
+
+def completion(client: Redis, size: int, order: str) -> float:
+    """Seconds of the server a step, through the domain."""
+    store = Store.on(client)
+    task_id = lifecycle.start(store, Order(size), max_steps=size).task.id
+    if order != "at random":
+        done = (0, size // 2) if order == "in order" else (size // 2, size)
+        lifecycle.report(store, task_id, ranges=[done])
+    steps = ORDERS[order](size)
+    client.config_resetstat()
+    for step in steps:
+        lifecycle.report(store, task_id, [step])
+    taken = server_seconds(client, "evalsha")
+    lifecycle.delete(store, task_id)
+    return taken
 
 
 def upper_half(size: int) -> range:
     """Steps not yet done, spread over all of the half."""
     return range(size // 2, size, size // 2 // CALLS)[:CALLS]
-
-
-def completion(client: Redis, size: int) -> float:
-    """Seconds of the server a step, through the domain."""
-    store = Store.on(client)
-    task_id = lifecycle.start(store, Order(size), max_steps=size).task.id
-    lifecycle.report(store, task_id, ranges=[(0, size // 2)])
-    client.config_resetstat()
-    for step in upper_half(size):
-        lifecycle.report(store, task_id, [step])
-    taken = server_seconds(client, "evalsha")
-    lifecycle.delete(store, task_id)
-    return taken
 
 
 def seed_way(client: Redis, size: int) -> float:

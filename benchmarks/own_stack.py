@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.keep_alive import KeepAlive
 from benchmarks.waiting import wait_until
 from shared.demo.local_http import ask
 from shared.demo.ports import LOOPBACK
@@ -53,9 +55,26 @@ class Stack:
         wait_until(lambda: self.look(task_id)["state"] == "done")
         return answered, time.perf_counter() - began
 
+    def run_no_op_steps(self, count: int, batch: int | None = None, task_id: str | None = None) -> float:
+        """Seconds from the HTTP call to the announcement, as the task's record tells its moment."""
+        asked = {"count": count, "job": "demo", "params": {"sleep_ms": 0}, "batch": batch, "task_id": task_id}
+        began = time.time()
+        with KeepAlive(self.trigger) as trigger:
+            started = trigger.ask("POST", "/tasks", {name: value for name, value in asked.items() if value})
+        with KeepAlive(self.done) as done:
+            told = announced_at(done, f"/tasks/{started['task_id']}")
+        return told.timestamp() - began
+
+
+def announced_at(done: KeepAlive, task: str) -> datetime:
+    """The moment at which a task's end was told; asked for rarely, for each look takes from the workers."""
+    wait_until(lambda: done.ask("GET", task)["announced_at"], every_seconds=0.1)
+    return datetime.fromisoformat(done.ask("GET", task)["announced_at"])
+
 
 @contextmanager
-def own_stack() -> Iterator[Stack]:
+def own_stack(**settings: str) -> Iterator[Stack]:
+    """Started, and idle. The settings are the demo's own, but for those given."""
     with tempfile.TemporaryDirectory() as folder:
         ports = {name: str(_free_port()) for name in SERVICES}
         environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
@@ -64,7 +83,7 @@ def own_stack() -> Iterator[Stack]:
             demo = subprocess.Popen(
                 [sys.executable, "-m", "shared.demo", "--end-with-parent"],
                 cwd=folder,
-                env={**environment, **ports, "PYTHONPATH": str(REPOSITORY)},
+                env={**environment, **ports, **settings, "PYTHONPATH": str(REPOSITORY)},
                 stdout=out,
             )
         try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-EVERY_SECONDS = 0.005
 
-
-def wait_until(holds: Callable[[], object], within_seconds: float = 60.0) -> None:
+def wait_until(
+    holds: Callable[[], object], within_seconds: float = 60.0, *, every_seconds: float = 0.005
+) -> None:
     """
     Raises:
         TimeoutError: it was not so in time.
@@ -17,4 +17,4 @@ def wait_until(holds: Callable[[], object], within_seconds: float = 60.0) -> Non
     while not holds():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {within_seconds:g} s")
-        time.sleep(EVERY_SECONDS)
+        time.sleep(every_seconds)
