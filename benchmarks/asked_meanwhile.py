@@ -15,7 +15,7 @@ from benchmarks.celery_chord import PEER, Results, afresh, chord_worker, hold_ch
 from benchmarks.figures import Figure, compared, size
 from benchmarks.own_server import own_server
 from shared.completion import lifecycle, missing
-from shared.completion.task import Order
+from shared.completion.order import Order
 from shared.demo.ports import LOOPBACK
 from shared.store import Store
 

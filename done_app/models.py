@@ -82,6 +82,10 @@ class ListQuery(Request):
     cursor: Annotated[str | None, Field(max_length=130, description="`next` of the page before")] = None
 
 
+class EventsQuery(Request):
+    label: Annotated[Name | None, Field(description="only tasks with this label")] = None
+
+
 class MissingQuery(Request):
     after: Annotated[WrittenStep, Field(description="`next` of the page before")] = 0
     limit: Annotated[int, Field(ge=1, le=10_000), WRITTEN] = 1000

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
+from done_app.streams import Watch
 from done_app.views import blueprint
 from shared import config, queue
 from shared.config import Settings
 from shared.queue import Outbox
 from shared.store import Store
+from shared.web.live import Feed, most_streams
 from shared.web.service import make_service
 from shared.web.serving import service_store
 
@@ -17,7 +19,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    app = make_service("done_app", "Is this step done? Tasks and their steps.", settings, store)
+    feed = Feed(Watch(store).read, most_streams(settings.web_threads))
+    app = make_service("done_app", "Is this step done? Tasks and their steps.", settings, store, feed.__len__)
     outbox = Outbox(queue.make_celery(settings, sends_only=True))
-    app.register_api(blueprint(store, outbox, settings))
+    app.register_api(blueprint(store, outbox, settings, feed))
     return app

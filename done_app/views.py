@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
@@ -21,30 +18,28 @@ from done_app.models import (
     TaskPath,
 )
 from done_app.reports import add_failures, add_reports
+from done_app.streams import add_streams
 from shared.completion import failing, lifecycle, listing, missing
 from shared.completion.listing import Filter
 from shared.completion.order import State
 from shared.config import Settings
-from shared.errors import NotFound
 from shared.queue import Outbox
 from shared.store import Store
 from shared.web.answers import Reply, answer
-from shared.web.live import Feed, Message
+from shared.web.live import Feed
 from shared.web.problems import EVERYWHERE
 from shared.web.task_summary import TaskSummary
 
 TAG = Tag(name="tasks", description="Tasks and their steps")
 BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-# Without a schema: it would be taken for one of each event.
-EVENTS: dict[str, Any] = {"content": {"text/event-stream": {}}}
 
 
-def blueprint(store: Store, outbox: Outbox, settings: Settings) -> APIBlueprint:
+def blueprint(store: Store, outbox: Outbox, settings: Settings, feed: Feed) -> APIBlueprint:
     """The routes over this store, telling ends through this outbox."""
     routes = APIBlueprint("tasks", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
-    feed = Feed(lambda topics: states(store, topics))
     add_readings(routes, store, settings)
-    add_contents(routes, store, feed)
+    add_bits(routes, store)
+    add_streams(routes, store, feed)
     add_reports(routes, store, outbox)
     add_failures(routes, store, outbox)
     add_changes(routes, store, outbox, settings)
@@ -82,28 +77,11 @@ def add_readings(routes: APIBlueprint, store: Store, settings: Settings) -> None
         return answer(FailuresAnswer(failed_steps=task.failed, failures=failures, next=page.next))
 
 
-def add_contents(routes: APIBlueprint, store: Store, feed: Feed) -> None:
-    """The routes that give a task whole: its bits, and its changes as they come."""
+def add_bits(routes: APIBlueprint, store: Store) -> None:
+    """The route that gives a task's bits as they are."""
 
     @routes.get("/tasks/<task_id>/bitmap", responses={200: BYTES, **GONE})
     def show_bitmap(path: TaskPath) -> Reply:
         """The bits as they stand, end marker included, bit 0 the highest of the first byte."""
         task = lifecycle.look(store, path.task_id).task
         return Response(bitmap_of(store, task), content_type="application/octet-stream")
-
-    @routes.get("/tasks/<task_id>/events", responses={200: EVENTS, **GONE})
-    def follow_task(path: TaskPath) -> Reply:
-        """Server-sent events: the task now, then at each change, until it ends."""
-        lifecycle.look(store, path.task_id)
-        return feed.stream(path.task_id, last=lambda message: message.get("ended_at") is not None)
-
-
-def states(store: Store, task_ids: frozenset[str]) -> Mapping[str, Message | None]:
-    """Each task as an event tells it; None for one that is gone."""
-    found: dict[str, Message | None] = {}
-    for task_id in task_ids:
-        try:
-            found[task_id] = TaskSummary.of(lifecycle.look(store, task_id).task).model_dump()
-        except NotFound:
-            found[task_id] = None
-    return found

@@ -58,5 +58,11 @@ class BrokerUnavailable(DonebitError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class TooManyStreams(DonebitError):
+    """Every thread that event streams may hold is held: try again later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class ConfigurationError(DonebitError):
     """A setting, or the server's own, that Donebit refuses to run with."""

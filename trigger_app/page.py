@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
@@ -16,7 +16,8 @@ from shared.config import Settings
 from shared.errors import StoreUnavailable
 from shared.store import Store
 from shared.web.guard import SIGNED_IN, free
-from shared.web.live import Feed, Message
+from shared.web.listener import Message, Table, Topic
+from shared.web.live import Feed
 from shared.web.task_summary import TaskSummary
 
 EVENT = "distinct"
@@ -24,10 +25,9 @@ SHOWN = 12  # tasks on the page
 OVERVIEW = "overview"
 
 
-def blueprint(store: Store, settings: Settings) -> Blueprint:
+def blueprint(store: Store, settings: Settings, feed: Feed) -> Blueprint:
     """The page, its files, its stream, and its sign-in."""
     routes = Blueprint("page", __name__, static_folder="static", template_folder="templates")
-    feed = Feed(lambda topics: overviews(store, topics))
 
     @routes.get("/")
     @free
@@ -78,5 +78,5 @@ def overview(store: Store) -> Message:
     }
 
 
-def overviews(store: Store, topics: frozenset[str]) -> Mapping[str, Message | None]:
-    return {topic: overview(store) for topic in topics}
+def overviews(store: Store, topics: Iterable[Topic]) -> Mapping[Topic, Table]:
+    return {topic: {OVERVIEW: overview(store)} for topic in topics}

@@ -8,6 +8,7 @@ from shared import config, jobs, queue
 from shared.config import Settings
 from shared.queue import Outbox
 from shared.store import Store
+from shared.web.live import Feed, most_streams
 from shared.web.service import make_service
 from shared.web.serving import service_store
 from trigger_app import page, views
@@ -17,8 +18,10 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    app = make_service("trigger_app", "Start tasks, simulate visits, and watch both.", settings, store)
+    feed = Feed(lambda topics: page.overviews(store, topics), most_streams(settings.web_threads))
+    summary = "Start tasks, simulate visits, and watch both."
+    app = make_service("trigger_app", summary, settings, store, feed.__len__)
     outbox = Outbox(queue.make_celery(settings, sends_only=True))
     app.register_api(views.blueprint(store, outbox, jobs.load(settings), settings))
-    app.register_blueprint(page.blueprint(store, settings))
+    app.register_blueprint(page.blueprint(store, settings, feed))
     return app

@@ -198,6 +198,15 @@ class TaskStore:
         return [name.decode() for name in cast(list[bytes], found)]
 
     @outages_named
+    def open_and_new(self, since_us: int) -> tuple[set[str], set[str]]:
+        """(every open task, every task created since then)."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zrange(keys.OPEN_TASKS, 0, -1)
+            pipe.zrangebyscore(keys.ALL_TASKS, since_us, "+inf")
+            opened, new = pipe.execute()
+        return {name.decode() for name in opened}, {name.decode() for name in new}
+
+    @outages_named
     def look_again(self, task_id: str, at_ms: int) -> None:
         """Set the next look; a task that has left the index stays out."""
         self._client.zadd(keys.OPEN_TASKS, {task_id: at_ms}, xx=True)

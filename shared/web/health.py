@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from pydantic import BaseModel
@@ -81,11 +81,12 @@ class RedisCollector(Collector):
         yield age
 
 
-def blueprint(store: Store) -> APIBlueprint:
-    """The routes over this store."""
+def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
+    """The routes over this store, of a process that has so many event streams open."""
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     registry = CollectorRegistry()
     registry.register(RedisCollector(store))
+    Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
     @free

@@ -2,122 +2,137 @@
 
 from __future__ import annotations
 
-import json
-import queue
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 from flask import Response
 
-from shared.errors import StoreUnavailable
+from shared.errors import StoreUnavailable, TooManyStreams
+from shared.web.listener import Choice, Listener, Table, Texts, Topic, every, none
 
 READ_EVERY_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 5.0
+READING_SHARE = 4  # a read that takes long is followed by a pause so many times as long
 KEEP_ALIVE_SECONDS = 10.0  # a client that has gone is noticed when something is written to it
+NO_BUFFERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-Topic = str
-Message = dict[str, Any]
-Read = Callable[[frozenset[Topic]], Mapping[Topic, Message | None]]
+log = logging.getLogger(__name__)
+
+# Given the topics that anybody listens to, each with its table as it was read before (empty at first), the
+# tables as they are now. A topic that is left out has ended.
+Read = Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]
 
 
-@dataclass(eq=False, slots=True)
-class Listener:
-    """One client: the topic it listens to, and the newest message it has not taken yet."""
-
-    topic: Topic
-    box: queue.Queue[Message | None] = field(default_factory=lambda: queue.Queue(maxsize=1))
-
-    def put(self, message: Message | None) -> None:
-        """Leave the newest message; one not yet taken is out of date, and makes room."""
-        with suppress(queue.Empty):
-            self.box.get_nowait()
-        self.box.put_nowait(message)
+def most_streams(threads: int) -> int:
+    """Of a service's threads, how many may be held by streams: an eighth stays for all else."""
+    return threads - max(1, threads // 8)
 
 
 class Feed:
-    """Reads what its listeners listen to, and tells each what has changed.
+    """Reads what its listeners listen to, and tells each what has changed."""
 
-    `read` is given the topics that anybody listens to and answers each with its state as it is now; None
-    ends that topic's streams.
-    """
-
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    def __init__(self, read: Read, most: int) -> None:
+        self._read, self._most = read, most
         self._lock = threading.Lock()
         self._listeners: set[Listener] = set()
-        self._last: dict[Topic, Message] = {}
+        self._tables: dict[Topic, Table] = {}
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def join(self, topic: Topic) -> Listener:
-        listener = Listener(topic)
+    def __len__(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    def stream(
+        self, topic: Topic, *, wanted: Choice = every, opening: Choice = every, last: Choice = none
+    ) -> Response:
+        """A response of server-sent events: what there is now, then each change, until the `last`.
+
+        Raises:
+            TooManyStreams: as many as may be are open.
+        """
+        listener = Listener(topic, wanted, opening, last)
+        self._join(listener)
+        response = Response(events(listener), content_type="text/event-stream", headers=NO_BUFFERS)
+        response.call_on_close(lambda: self._leave(listener))  # for HEAD too, which reads no event
+        return response
+
+    def _join(self, listener: Listener) -> None:
         with self._lock:
+            if len(self._listeners) >= self._most:
+                raise TooManyStreams(
+                    f"{self._most} event streams are open, which is the most with this WEB_THREADS"
+                )
             self._listeners.add(listener)
-            if topic in self._last:
-                listener.put(self._last[topic])
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
                 self._thread.start()
         self._awake.set()
-        return listener
 
-    def leave(self, listener: Listener) -> None:
+    def _leave(self, listener: Listener) -> None:
         with self._lock:
             self._listeners.discard(listener)
 
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            with self._lock:
-                topics = frozenset(listener.topic for listener in self._listeners)
-                self._last = {topic: last for topic, last in self._last.items() if topic in topics}
+            topics = self._topics()
             if not topics:
+                self._awake.wait()
                 self._awake.clear()
-                self._awake.wait(KEEP_ALIVE_SECONDS)
                 continue
+            began = time.monotonic()
             self._tell(topics)
-            pause.wait(READ_EVERY_SECONDS)
+            took = time.monotonic() - began
+            pause.wait(min(max(READ_EVERY_SECONDS, READING_SHARE * took), LONGEST_PAUSE_SECONDS))
 
-    def _tell(self, topics: frozenset[Topic]) -> None:
-        try:
-            found = self._read(topics)
-        except StoreUnavailable as error:
-            found = {topic: {"unavailable": error.detail} for topic in topics}
+    def _topics(self) -> set[Topic]:
         with self._lock:
-            for topic, message in found.items():
-                if message is None or self._last.get(topic) != message:
-                    self._tell_topic(topic, message)
+            topics = {listener.topic for listener in self._listeners}
+        self._tables = {topic: table for topic, table in self._tables.items() if topic in topics}
+        return topics
 
-    def _tell_topic(self, topic: Topic, message: Message | None) -> None:
-        if message is not None:
-            self._last[topic] = message
-        for listener in self._listeners:
-            if listener.topic == topic:
-                listener.put(message)
-
-    def stream(self, topic: Topic, last: Callable[[Message], bool] = lambda _: False) -> Response:
-        """A response of server-sent events: the state now, then each change, until one that is `last`."""
-        return Response(self._events(topic, last), content_type="text/event-stream", headers=NO_BUFFERS)
-
-    def _events(self, topic: Topic, last: Callable[[Message], bool]) -> Iterator[str]:
-        listener = self.join(topic)
+    def _tell(self, topics: set[Topic]) -> None:
         try:
-            yield "retry: 1000\n\n"
-            while True:
-                try:
-                    message = listener.box.get(timeout=KEEP_ALIVE_SECONDS)
-                except queue.Empty:
-                    yield ": still here\n\n"
-                    continue
-                if message is None:
-                    return
-                yield f"data: {json.dumps(message)}\n\n"
-                if last(message):
-                    return
-        finally:
-            self.leave(listener)
+            found = self._read({topic: self._tables.get(topic, {}) for topic in topics})
+        except StoreUnavailable as error:
+            self._tell_outage(topics, error.detail)
+            return
+        except Exception:  # the one reader: without it every stream would be silent for ever
+            log.exception("the event streams cannot be read")
+            return
+        for topic in topics:
+            self._tell_topic(topic, found.get(topic))
+
+    def _tell_topic(self, topic: Topic, table: Table | None) -> None:
+        if table is None:
+            for listener in self._listening(topic):
+                listener.end()
+            return
+        before = self._tables.get(topic, table)
+        changed = [key for key, message in table.items() if before.get(key) != message]
+        self._tables[topic] = table
+        texts = Texts(table)
+        for listener in self._listening(topic):
+            listener.tell(table, changed, texts)
+
+    def _tell_outage(self, topics: set[Topic], detail: str) -> None:
+        for topic in topics:
+            for listener in self._listening(topic):
+                listener.tell_outage(detail)
+
+    def _listening(self, topic: Topic) -> list[Listener]:
+        with self._lock:
+            return [listener for listener in self._listeners if listener.topic == topic]
 
 
-NO_BUFFERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+def events(listener: Listener) -> Iterator[str]:
+    """What the listener is told, and now and then a sign of life."""
+    yield "retry: 1000\n\n"
+    over = False
+    while not over:
+        text, over = listener.take(KEEP_ALIVE_SECONDS)
+        if text or not over:
+            yield text or ": still here\n\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request
@@ -35,8 +36,14 @@ class Json(DefaultJSONProvider):
             raise ValueError("nested too deeply") from None
 
 
-def make_service(name: str, summary: str, settings: Settings, store: Store) -> OpenAPI:
-    """A service with errors, guard, health, metrics and documentation, for its own routes to join."""
+def make_service(
+    name: str, summary: str, settings: Settings, store: Store, streams: Callable[[], int] = lambda: 0
+) -> OpenAPI:
+    """A service with errors, guard, health, metrics and documentation, for its own routes to join.
+
+    Args:
+        streams: how many event streams are open
+    """
     app = OpenAPI(
         name,
         info=Info(title=name, version=VERSION, description=summary),
@@ -56,7 +63,7 @@ def make_service(name: str, summary: str, settings: Settings, store: Store) -> O
         guard.free(app.view_functions["static"])
     guard.register(app, settings)
     problems.register(app)
-    app.register_api(health.blueprint(store))
+    app.register_api(health.blueprint(store, streams))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app

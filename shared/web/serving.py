@@ -17,6 +17,9 @@ from shared.store.store import refuse_eviction
 from shared.web.guard import refuse_open_address
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
+# Browsers keep connections open that they ask nothing on. With as many as threads allowed, they and the
+# open streams kept everybody else out; four times as many would be more files than a process may open.
+CONNECTIONS_A_THREAD = 2
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +54,7 @@ def serve(
         blocking_threads=settings.web_threads,
         workers_kill_timeout=KILL_AFTER_SECONDS,
         log_enabled=False,
-        backpressure=settings.web_threads,
+        backpressure=CONNECTIONS_A_THREAD * settings.web_threads,
         websockets=False,
     ).serve()
 

@@ -1,58 +1,23 @@
-"""Event streams on the real server, read to their end: by one client, by one that leaves, by a hundred."""
+"""Event streams on the real server, read to their end."""
 
 from __future__ import annotations
 
-import http.client
-import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
-from typing import Any
 
 import pytest
 
-from shared.demo.ports import LOOPBACK
-from shared.web.live import Feed, Message
 from tests.servers import running, valkey_binary
-from tests.started import eventually
+from tests.web.following import messages, nobody_listens, report, start, stream
 from tests.web.real import RealServices, running_services
-
-CLIENTS = 100
-THREADS = 110  # of each service
 
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]:
     with (
         running(valkey_binary(), tmp_path_factory.mktemp("streams-server")) as server,
-        running_services(tmp_path_factory.mktemp("streams"), server.url, WEB_THREADS=str(THREADS)) as real,
+        running_services(tmp_path_factory.mktemp("streams"), server.url) as real,
     ):
         yield real
-
-
-@contextmanager
-def stream(
-    services: RealServices, service: str, path: str, **headers: str
-) -> Iterator[http.client.HTTPResponse]:
-    with closing(http.client.HTTPConnection(LOOPBACK, services.ports[service], timeout=15)) as connection:
-        connection.request("GET", path, headers=headers)
-        yield connection.getresponse()
-
-
-def messages(events: http.client.HTTPResponse) -> Iterator[Any]:
-    for line in events:
-        if line.startswith(b"data: "):
-            yield json.loads(line.removeprefix(b"data: "))
-
-
-def start(services: RealServices, count: int) -> str:
-    task_id: str = services.ask("trigger", "POST", "/tasks", {"count": count}).json["task_id"]
-    return task_id
-
-
-def report(services: RealServices, task_id: str, start: int, stop: int) -> None:
-    answer = services.ask("done", "POST", f"/tasks/{task_id}/steps", {"ranges": [[start, stop]]})
-    assert answer.status == 200
 
 
 def test_a_task_is_told_as_it_is_then_as_it_changes_and_the_last_message_is_its_end(
@@ -115,54 +80,44 @@ def test_the_page_is_told_of_new_tasks_and_visits(services: RealServices) -> Non
     assert visited["today"] == before["today"] + 1
 
 
-def test_a_hundred_clients_follow_one_task_while_others_are_answered(services: RealServices) -> None:
-    task_id = start(services, 1)
+def test_all_tasks_are_told_as_they_are_as_they_come_as_they_change_and_as_they_end(
+    services: RealServices,
+) -> None:
+    early = start(services, 2)
 
-    def follow(_: int) -> tuple[Any, Any]:
-        with stream(services, "done", f"/tasks/{task_id}/events") as events:
-            told = messages(events)
-            first = next(told)
-            joined.append(first)
-            return first["state"], list(told)[-1]["state"]
+    with stream(services, "done", "/events") as events:
+        told = messages(events)
+        opening = next(message for message in told if message["task_id"] == early)
+        late = start(services, 1)
+        came = next(message for message in told if message["task_id"] == late)
+        report(services, early, 0, 1)
+        changed = next(message for message in told if message["task_id"] == early)
+        report(services, late, 0, 1)
+        ended = next(message for message in told if message["task_id"] == late)
+        services.ask("done", "DELETE", f"/tasks/{early}")
+        deleted = next(message for message in told if message["task_id"] == early)
 
-    joined: list[Any] = []
-    with ThreadPoolExecutor(CLIENTS) as clients:
-        seen = clients.map(follow, range(CLIENTS))
-        eventually(lambda: len(joined) == CLIENTS, what="not everybody was told the state now")
-        looked = services.ask("done", "GET", f"/tasks/{task_id}")
-        report(services, task_id, 0, 1)
-
-    assert looked.status == 200
-    assert list(seen) == [("running", "done")] * CLIENTS
-
-
-def test_clients_that_leave_give_their_threads_back(services: RealServices) -> None:
-    task_id = start(services, 100)
-
-    for step in range(3):
-        with ExitStack() as clients:
-            for _ in range(CLIENTS):
-                events = clients.enter_context(stream(services, "done", f"/tasks/{task_id}/events"))
-                next(messages(events))
-        report(services, task_id, step, step + 1)  # who has left is noticed when there is news
-
-    eventually(lambda: services.ask("done", "GET", "/health").status == 200)
+    assert events.headers["Content-Type"] == "text/event-stream"
+    assert (opening["state"], came["state"]) == ("running", "running")
+    assert (changed["done_steps"], ended["state"]) == (1, "done")
+    assert deleted == {"task_id": early, "label": None, "deleted": True}
 
 
-def test_nothing_is_read_for_a_client_that_has_left() -> None:
-    asked: list[frozenset[str]] = []
+def test_a_label_leaves_the_tasks_of_others_out(services: RealServices) -> None:
+    with stream(services, "done", "/events?label=mine") as events:
+        told = messages(events)
+        for task_id, label in (("theirs", "other"), ("nobodys", None), ("mine", "mine")):
+            services.ask("trigger", "POST", "/tasks", {"count": 1, "task_id": task_id, "label": label})
+        report(services, "mine", 0, 1)
+        seen = [next(told)]
+        while seen[-1]["state"] == "running":
+            seen.append(next(told))
 
-    def read(topics: frozenset[str]) -> dict[str, Message | None]:
-        asked.append(topics)
-        return {topic: {"topic": topic} for topic in topics}
+    assert {message["task_id"] for message in seen} == {"mine"}
 
-    feed = Feed(read)
-    stays, leaves = feed.stream("stays"), feed.stream("leaves")
-    for response in (stays, leaves):
-        assert "retry" in next(iter(response.iter_encoded())).decode()
-    eventually(lambda: asked[-1:] == [{"stays", "leaves"}])
 
-    leaves.close()
+def test_asking_for_a_streams_head_takes_no_place(services: RealServices) -> None:
+    with stream(services, "done", "/events", method="HEAD") as head:
+        assert head.status == 200
 
-    eventually(lambda: asked[-1] == {"stays"})
-    stays.close()
+    nobody_listens(services)

@@ -65,7 +65,11 @@ function listen() {
   stream?.close();
   stream = new EventSource("/events");
   stream.onmessage = (event) => draw(JSON.parse(event.data));
-  stream.onerror = () => notice("The connection is lost; the numbers are those of before. Trying again.");
+  stream.onerror = () => {
+    notice("The connection is lost; the numbers are those of before. Trying again.");
+    // After an answer that is no stream, such as 503, the browser itself does not.
+    if (stream?.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || listen(), 5000);
+  };
 }
 
 function rest() {
