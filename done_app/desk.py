@@ -47,5 +47,13 @@ class StoreDesk:
             )
         )
 
-    def attempt(self, step: int) -> int:
-        return patiently(lambda _: self.store.failures.begin_attempt(self.task.id, self.task.nonce, step))
+    def attempt(self, step: int, *, made_already: bool = False) -> int:
+        return patiently(
+            lambda _: self.store.failures.begin_attempt(
+                self.task.id,
+                self.task.nonce,
+                step,
+                max_attempts=self.policy.max_attempts,
+                made_already=made_already,
+            )
+        )

@@ -84,10 +84,13 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
     task = meant(task_id, nonce)
     if task is None or task.order.job is None:
         return
-    # A message that comes back was with a process that died: one of its steps may have killed it.
-    careful = careful or bool(message.request.delivery_info.get("redelivered"))
     job = known_jobs().find(task.order.job)
-    runner = Runner(task, job, StoreDesk(store(), task, job.policy), careful)
+    desk = StoreDesk(store(), task, job.policy)
+    # A message that comes back was with a process that died: one of its steps may have killed it.
+    came_back = bool(message.request.delivery_info.get("redelivered"))
+    if came_back and queue.is_single(ranges):  # and of a single one it is known which
+        desk.attempt(ranges[0][0], made_already=True)
+    runner = Runner(task, job, desk, careful or came_back)
     try:
         outcome = runner.run([(start, stop) for start, stop in ranges])
     except NotFound:  # deleted while it ran

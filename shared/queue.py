@@ -130,4 +130,9 @@ class Outbox:
 
 
 def queue_of(ranges: Ranges) -> str:
-    return STEPS if len(ranges) == 1 and ranges[0][1] - ranges[0][0] == 1 else SLICES
+    return STEPS if is_single(ranges) else SLICES
+
+
+def is_single(ranges: Ranges) -> bool:
+    """Whether it is one step."""
+    return len(ranges) == 1 and ranges[0][1] - ranges[0][0] == 1

@@ -84,7 +84,8 @@ def job(
     """Make a function `(step, **params)` the job of this name. Called once a step, maybe more than once.
 
     Args:
-        max_attempts: how often a step that raises, times out or kills its process is tried, 1 to 15.
+        max_attempts: how often a step that raises, times out or kills its process is tried, 1 to 15. One
+            that kills its process among the steps of a range runs once more: the first time, nobody knew.
         backoff: the pause before the second attempt, doubled before each further one, 10 minutes at most.
         step_timeout: how long one step may take; None for as long as it likes.
 

@@ -84,10 +84,13 @@ class FailureStore:
         )
 
     @outages_named
-    def begin_attempt(self, task_id: str, nonce: str, step: int) -> int:
-        """Count an attempt before it is made; how many that makes, 0 for a task that does not run."""
+    def begin_attempt(
+        self, task_id: str, nonce: str, step: int, *, max_attempts: int, made_already: bool = False
+    ) -> int:
+        """Count an attempt before it is made; how many that makes, see begin_attempt.lua."""
         names = [keys.record(task_id), keys.tried(task_id)]
-        return cast(int, self._scripts["begin_attempt"](keys=names, args=[nonce, step]))
+        args: list[str | int] = [nonce, step, max_attempts, int(made_already)]
+        return cast(int, self._scripts["begin_attempt"](keys=names, args=args))
 
     @outages_named
     def resume_task(self, task_id: str, *, now_ms: int) -> tuple[bool, str] | None:

@@ -64,7 +64,7 @@ def test_a_pause_is_never_longer_than_the_longest(store: Store) -> None:
 
 def test_an_attempt_that_was_counted_before_it_began_is_not_counted_twice(store: Store) -> None:
     task = start(store, 3)
-    store.failures.begin_attempt(task.id, task.nonce, 0)
+    store.failures.begin_attempt(task.id, task.nonce, 0, max_attempts=3)
 
     made = failing.fail(store, task.id, 0, "again", THRICE, count_attempt=False)
 
@@ -147,7 +147,7 @@ def test_a_step_out_of_range_changes_nothing(store: Store, client: Redis, step: 
 def test_a_failure_of_an_unknown_task_makes_no_key(store: Store, client: Redis) -> None:
     with pytest.raises(NotFound):
         failing.fail(store, "never", 0, "no")
-    assert store.failures.begin_attempt("never", "nonce", 0) == 0
+    assert store.failures.begin_attempt("never", "nonce", 0, max_attempts=3) == 0
 
     assert client.keys() == []
 
@@ -160,7 +160,10 @@ def test_a_message_of_an_earlier_task_under_the_same_id_fails_nothing(store: Sto
     with pytest.raises(NotFound):
         failing.fail(store, "again", 0, "no", nonce=old.nonce)
 
-    assert (now(store, new).failed, store.failures.begin_attempt("again", old.nonce, 0)) == (0, 0)
+    assert (now(store, new).failed, store.failures.begin_attempt("again", old.nonce, 0, max_attempts=3)) == (
+        0,
+        0,
+    )
 
 
 def test_errors_are_kept_with_their_attempts_cut_to_a_length_and_paged(store: Store) -> None:
@@ -287,7 +290,7 @@ def test_of_successes_and_failures_at_once_one_ends_the_task(real_store: Store) 
 def test_an_attempt_counted_ahead_leaves_no_key_without_a_life(store: Store, client: Redis) -> None:
     task = start(store, 3)
 
-    store.failures.begin_attempt(task.id, task.nonce, 0)
+    store.failures.begin_attempt(task.id, task.nonce, 0, max_attempts=3)
 
     assert keys_without_ttl(client) == set()
 

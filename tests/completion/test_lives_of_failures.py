@@ -74,7 +74,7 @@ def test_the_announcement_shortens_the_life_of_failures(store: Store, client: Re
 def test_an_attempt_counted_before_it_is_made_has_a_life(store: Store, client: Redis) -> None:
     task = start(store, lives=LIVES)
 
-    counted = store.failures.begin_attempt(task.id, task.nonce, 0)
+    counted = store.failures.begin_attempt(task.id, task.nonce, 0, max_attempts=3)
 
     assert counted == 1
     assert keys_without_ttl(client) == set()
@@ -84,7 +84,7 @@ def test_an_attempt_at_a_step_of_a_task_that_is_gone_leaves_no_key(store: Store,
     task = start(store)
     lifecycle.delete(store, task.id)
 
-    counted = store.failures.begin_attempt(task.id, task.nonce, 0)
+    counted = store.failures.begin_attempt(task.id, task.nonce, 0, max_attempts=3)
 
     assert counted == 0
     assert not client.exists(*keys.of_failures(task.id))

@@ -57,7 +57,9 @@ def test_a_step_that_kills_its_process_every_time_gives_up_and_its_neighbours_ar
 
     (failure,) = failures(stack, task_id)
     assert (failure["step"], failure["error"]) == (3, BY["deadly"])
-    assert runs(tmp_path)[3] == 3  # once before anybody knew, then twice with care
+    assert failure["attempts"] == 2
+    # In a range it was run once before anybody knew which of its steps is deadly.
+    assert runs(tmp_path)[3] == (2 if batch == 1 else 3)
     assert stack.answer(task_id)["done_steps"] == 7
     assert stack.told(task_id) == [f"{task_id}.1.failed"]
 

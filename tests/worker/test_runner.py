@@ -254,7 +254,7 @@ def test_a_step_that_outlives_its_timeout_is_interrupted_and_has_failed(bench: M
 def test_a_careful_run_gives_up_a_step_whose_attempts_nobody_survived(bench: MakeBench) -> None:
     made = bench(3, lambda _: None)
     for _ in range(3):
-        made.store.failures.begin_attempt(made.task.id, made.task.nonce, 1)
+        made.store.failures.begin_attempt(made.task.id, made.task.nonce, 1, max_attempts=3)
 
     outcome = made.run(0, 3, careful=True, max_attempts=3)
 

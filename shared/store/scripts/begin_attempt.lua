@@ -1,10 +1,14 @@
 -- begin_attempt: count an attempt before it is made, for a step that may not live to report it.
 -- KEYS[1] the task's record (hash)   KEYS[2] the attempts, four bits a step
--- ARGV[1] the record's nonce   ARGV[2] the step
--- returns how many attempts that makes, 15 for more; 0 for a task that is gone or not running
+-- ARGV[1] the record's nonce   ARGV[2] the step   ARGV[3] attempts it has
+-- ARGV[4] '1' for one that was made already: it is counted only if none is
+-- returns how many attempts that makes, one more than it has for no further one; 0 for a task that is gone
+--               or not running
 -- Why a script: BITFIELD on a task that has gone would make a key without a TTL.
 local r = redis.call('HMGET', KEYS[1], 'nonce', 'state', 'ttl')
 if r[1] ~= ARGV[1] or r[2] ~= 'running' then return 0 end
-local tried = redis.call('BITFIELD', KEYS[2], 'OVERFLOW', 'SAT', 'INCRBY', 'u4', '#' .. ARGV[2], 1)[1]
+local tried = redis.call('BITFIELD', KEYS[2], 'GET', 'u4', '#' .. ARGV[2])[1]
+if ARGV[4] == '1' and tried > 0 then return tried end
+if tried < tonumber(ARGV[3]) then redis.call('BITFIELD', KEYS[2], 'INCRBY', 'u4', '#' .. ARGV[2], 1) end
 redis.call('PEXPIRE', KEYS[2], r[3])
-return tried
+return tried + 1
