@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from shared import clock
-from shared.completion import fanout, missing
+from shared.completion import fanout, lifecycle, missing
 from shared.completion.fanout import Slice
 from shared.completion.task import Task
+from shared.errors import NotFound
 from shared.store import Store
+
+
+def is_due(task: Task, first: int) -> bool:
+    """Whether a request to fan out has anything to do.
+
+    One for all steps, once. One for what a task was extended by, only after that: before it, the first
+    fan-out sends the new steps with the others.
+    """
+    return (first > 0) is (task.dispatched_at is not None)
 
 
 def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first: int = 0) -> int:
@@ -16,13 +27,29 @@ def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first
 
     A crash half way, and the same again, sends some twice: a worker skips the steps whose bit is set.
     """
+    sent = send_missing(store, task, send, first)
+    if not note_sent(store, task, sent) or task.dispatched_at is not None:
+        return sent
+    # An extension that came while these were sent has found no note, and left its steps to this one.
+    with suppress(NotFound):
+        extended = lifecycle.look(store, task.id).task
+        if more := send_missing(store, extended, send, task.count):
+            note_sent(store, extended, more)
+            sent += more
+    return sent
+
+
+def note_sent(store: Store, task: Task, sent: int) -> bool:
+    note = {"dispatched_at": clock.now_ms(), "messages": task.messages + sent}
+    return store.tasks.note_on_task(task.id, task.nonce, task.run, note)
+
+
+def send_missing(store: Store, task: Task, send: Callable[[Task, Slice], None], first: int) -> int:
     size = fanout.batch_size(task.count, task.order.batch)
     sent = 0
     for part in fanout.slices(missing.iterate(store, task, first, task.count), size):
         send(task, part)
         sent += 1
-    note = {"dispatched_at": clock.now_ms(), "messages": task.messages + sent}
-    store.tasks.note_on_task(task.id, task.nonce, task.run, note)
     return sent
 
 

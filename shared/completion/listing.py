@@ -43,18 +43,22 @@ def page(store: Store, wanted: Filter, *, limit: int, cursor: str | None = None)
     at, looked_at = _position(cursor), 0
     found: list[Task] = []
     while looked_at < MOST_LOOKED_AT:
-        entries = store.tasks.newest(at[0] if at else None, LOOKED_AT)
-        entries = [entry for entry in entries if at is None or (entry[1], entry[0]) < at]
+        read = store.tasks.newest(at[0] if at else None, LOOKED_AT)
+        entries = [entry for entry in read if at is None or (entry[1], entry[0]) < at]
         if not entries:
             return TaskPage(found, None)
         records = store.tasks.records(task_id for task_id, _ in entries)
         for (task_id, created_us), record in zip(entries, records, strict=True):
+            if record and wanted.matches(task := Task.from_record(task_id, record)):
+                if len(found) == limit:  # one more than asked for: so the next page is not empty
+                    return TaskPage(found, _cursor(at) if at else None)
+                found.append(task)
             at = (created_us, task_id)
             looked_at += 1
-            if record and wanted.matches(task := Task.from_record(task_id, record)):
-                found.append(task)
-                if len(found) == limit:
-                    return TaskPage(found, _cursor(at))
+        if len(read) < LOOKED_AT:
+            return TaskPage(found, None)
+        if len(found) == limit:
+            break
     return TaskPage(found, _cursor(at) if at else None)
 
 

@@ -48,7 +48,12 @@ def run(settings: Settings, parent: int | None) -> None:
     backend = server.choose(own_server(settings), DATA_FOLDER, ports.free_server_port())
     print(backend.warning, end="", file=sys.stderr)
     environment = {**os.environ, "REDIS_URL": backend.url, "PYTHONUNBUFFERED": "1"}
-    lines = Lines(sys.stdout, (SUPERVISOR, *programs.NAMES), coloured=is_coloured(sys.stdout, environment))
+    lines = Lines(
+        sys.stdout,
+        (SUPERVISOR, *programs.NAMES),
+        coloured=is_coloured(sys.stdout, environment),
+        objects_bare=settings.log_format == "json",
+    )
     with suppress(StopRequested), Processes(lines, environment, parent=parent) as processes:
         processes.say(f"redis is {backend.description}")
         if backend.argv:

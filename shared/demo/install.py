@@ -63,7 +63,8 @@ def install(level: str) -> None:
     # uv would leave compiling to the first start, of five processes at once; pip compiles by itself.
     command = [uv, "pip", "install", "--python", PYTHON, "--compile-bytecode"]
     if not uv:
-        command = [PYTHON, "-I", "-m", "pip", "--disable-pip-version-check", "install"]
+        # Once more quiet: its warnings, of a cache say, are about this machine; errors are still shown.
+        command = [PYTHON, "-I", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     run(*command, "--quiet", "--require-hashes", "--requirement", f"locks/{level}.txt")
     write_stamp(level)
 

@@ -13,15 +13,23 @@ COLOURS = (36, 33, 32, 35, 34, 96, 93)  # of ANSI terminals, legible on dark and
 class Lines:
     """The one place that writes to the terminal."""
 
-    def __init__(self, out: TextIO, names: Sequence[str], *, coloured: bool) -> None:
+    def __init__(
+        self, out: TextIO, names: Sequence[str], *, coloured: bool, objects_bare: bool = False
+    ) -> None:
+        """
+        Args:
+            objects_bare: a line that is a JSON object is for a program, and has nothing before it
+        """
         self._out = out
         self._names = list(names)
         self._width = max(map(len, names))
         self._coloured = coloured
+        self._objects_bare = objects_bare
         self.unread = False  # the reader went away: a closed pipe, a terminal that is gone
 
     def show(self, name: str, line: str) -> None:
-        self.plain(f"{self._prefix(name)} {line}")
+        bare = self._objects_bare and line.startswith("{")
+        self.plain(line if bare else f"{self._prefix(name)} {line}")
 
     def plain(self, line: str) -> None:
         """A line with nothing before it, for programs that look for it."""

@@ -32,6 +32,7 @@ class Program:
     awaited: bool = True  # False: the start is not held up for it
     patience_seconds: float = 60.0  # generous: a first start compiles every module
     inherits: tuple[int, ...] = ()  # open files
+    unshown: tuple[str, ...] = ()  # lines with this in them are not for the reader
 
 
 class Process:
@@ -102,7 +103,10 @@ class Process:
         if self.silent or len(self._unfinished) > LONGEST_LINE:
             whole.append(self._unfinished)
             self._unfinished = b""
-        return [_text(line) for line in whole if line]
+        return [text for line in whole if line and self._is_shown(text := _text(line))]
+
+    def _is_shown(self, line: str) -> bool:
+        return not any(part in line for part in self.program.unshown)
 
     def terminate(self) -> None:
         """Ask its main process to end; that one knows best how to end the others."""

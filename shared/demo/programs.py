@@ -13,6 +13,9 @@ from shared.demo.server import Server
 
 NAMES = ("redis", "trigger", "done", "distinct", "worker", "beat")
 
+# What the server says of a machine's setting that matters to large servers, and is not ours to change.
+OF_NO_USE = ("Memory overcommit must be enabled",)
+
 
 def ports_by_variable(settings: Settings) -> dict[str, int]:
     """The services' ports, each under the variable that sets it."""
@@ -25,7 +28,8 @@ def ports_by_variable(settings: Settings) -> dict[str, int]:
 
 def embedded(server: Server, lock: int) -> Program:
     """The server; it holds the lock of its data as well."""
-    return Program("redis", server.argv, redis_answers(LOOPBACK, server.port), inherits=(lock,))
+    ready = redis_answers(LOOPBACK, server.port)
+    return Program("redis", server.argv, ready, inherits=(lock,), unshown=OF_NO_USE)
 
 
 def of_donebit(settings: Settings) -> list[Program]:

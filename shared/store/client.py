@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from redis import BlockingConnectionPool, Redis, exceptions
 from redis.backoff import NoBackoff
@@ -28,6 +28,7 @@ OUTAGES = (
     exceptions.MasterDownError,
 )
 REFUSALS = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)
+NO_SUCH_DATABASE = ("DB index is out of range", "invalid DB index", "value is out of range")
 REFUSING_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
 
 
@@ -54,6 +55,33 @@ def connect(url: str, *, connections: int, patience: timedelta) -> Redis:
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
     return Redis.from_pool(pool)
+
+
+def refuse_database(client: Redis) -> None:
+    """Ask the server for the database that the address names.
+
+    Raises:
+        ConfigurationError: it has none of that number.
+    """
+    try:
+        client.ping()
+    except exceptions.ResponseError as error:
+        if not str(error).startswith(NO_SUCH_DATABASE):
+            raise
+        named = client.connection_pool.connection_kwargs["db"]
+        raise ConfigurationError(f"REDIS_URL names database {named}; {_databases(client)}") from None
+
+
+def _databases(client: Redis) -> str:
+    """Which there are, as far as the server tells: some keep their settings to themselves."""
+    pool = client.connection_pool
+    first = type(pool)(**{**pool.connection_kwargs, "db": 0, "connection_class": pool.connection_class})
+    try:
+        with Redis.from_pool(first) as other:
+            known = int(cast(dict[str, str], other.config_get("databases"))["databases"])
+    except (exceptions.RedisError, KeyError):
+        return "this server has none of that number"
+    return f"this server's databases are 0 to {known - 1}"
 
 
 def scripts_of(client: Redis) -> dict[str, Script]:

@@ -7,7 +7,7 @@ from typing import cast
 from redis import Redis, exceptions
 
 from shared.store import keys
-from shared.store.client import outages_named
+from shared.store.client import outages_named, refuse_database
 
 LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
 
@@ -30,7 +30,11 @@ class PulseStore:
 
     @outages_named
     def eviction_policy(self) -> str:
-        """What the server drops when its memory is full; empty where it does not tell."""
+        """What the server drops when its memory is full; empty where it does not tell.
+
+        Raises ConfigurationError when the server has no database of the number asked for.
+        """
+        refuse_database(self._client)
         try:
             memory = self._client.info("memory")
         except exceptions.ResponseError as error:

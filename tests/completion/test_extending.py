@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -17,6 +18,11 @@ from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, missing_ranges, n
 
 def extend(store: Store, task: Task, count: int) -> tuple[Task, int]:
     return failing.extend(store, task.id, count, max_steps=MAX_STEPS)
+
+
+def delete_once(store: Store, task: Task) -> None:
+    with suppress(NotFound):
+        lifecycle.delete(store, task.id)
 
 
 @pytest.mark.parametrize("count", BYTE_BORDERS)
@@ -43,6 +49,42 @@ def test_only_the_new_steps_are_sent(store: Store) -> None:
     healing.fan_out(store, extended, lambda _, part: sent.append(part), before)
 
     assert sent == [Slice(10, 11), Slice(11, 12), Slice(12, 13)]
+
+
+def test_what_a_task_was_extended_by_before_its_first_fan_out_is_sent_by_that_one_alone(
+    store: Store,
+) -> None:
+    before = start(store, 10, job="demo")
+    extended, first = extend(store, before, 13)
+    due = [healing.is_due(extended, first), healing.is_due(extended, 0)]
+    sent: list[Slice] = []
+
+    healing.fan_out(store, extended, lambda _, part: sent.append(part))
+
+    assert due == [False, True]
+    assert sent == [Slice(step, step + 1) for step in range(13)]
+    assert [healing.is_due(now(store, extended), asked) for asked in (first, 0)] == [True, False]
+
+
+def test_what_a_task_was_extended_by_while_it_is_fanned_out_is_sent_too(store: Store) -> None:
+    task = start(store, 3, job="demo")
+    sent: list[Slice] = []
+
+    def send(_: Task, part: Slice) -> None:
+        sent.append(part)
+        if part.start == 1:
+            extended, first = extend(store, task, 5)
+            assert not healing.is_due(extended, first)
+
+    healing.fan_out(store, task, send)
+
+    assert sent == [Slice(step, step + 1) for step in range(5)]
+
+
+def test_a_task_deleted_while_it_is_fanned_out_is_let_go(store: Store) -> None:
+    task = start(store, 2, job="demo")
+
+    assert healing.fan_out(store, task, lambda *_: delete_once(store, task)) == 2
 
 
 def test_the_same_order_still_finds_an_extended_task(store: Store) -> None:

@@ -129,6 +129,26 @@ def test_a_filter_that_matches_little_gives_up_early_and_goes_on_with_the_next_p
     assert ids(pages) == ["t-000"]
 
 
+@pytest.mark.parametrize("limit", [1, 2, 4, 8])
+def test_no_page_leads_to_an_empty_one(store: Store, hand_moved_clock: HandMovedClock, limit: int) -> None:
+    start_some(store, hand_moved_clock, 8)
+
+    pages = all_pages(store, EVERY, limit)
+
+    assert [len(page) for page in pages] == [limit] * (8 // limit)
+
+
+def test_the_last_match_of_a_filter_is_known_to_be_the_last(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    start_some(store, hand_moved_clock, 12)
+    lifecycle.report(store, "t-006", [0])
+
+    pages = all_pages(store, Filter(state=State.DONE), 1)
+
+    assert [len(page) for page in pages] == [1]
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "12", "-a", "1.5-a", "-5-a", "1" * 18 + "-a", "٣-a"])
 def test_a_cursor_that_no_page_gave_is_named(store: Store, cursor: str) -> None:
     with pytest.raises(InvalidInput, match="it must be the `next` of an earlier page") as refused:

@@ -173,6 +173,34 @@ def test_a_bit_beyond_the_end_set_by_other_hands_ends_nothing_early(store: Store
 
 
 @pytest.mark.parametrize("count", BYTE_BORDERS)
+@pytest.mark.parametrize("beyond", [2, 3, 8, 100])
+def test_bits_beyond_the_end_marker_do_not_keep_a_task_from_its_end(
+    store: Store, client: Redis, count: int, beyond: int
+) -> None:
+    task = start(store, count)
+    set_by_other_hands(client, task, count + beyond, count + beyond + 1)
+    kept = lifecycle.report(store, task.id, ranges=[(0, count)])
+
+    recounted = lifecycle.recount(store, task)
+
+    assert not kept.completed_task
+    assert (recounted.completed_task, recounted.state, recounted.left) == (True, State.DONE, 0)
+
+
+def test_a_task_cleared_of_bits_beyond_its_end_marker_keeps_its_life(store: Store, client: Redis) -> None:
+    task = start(store, 3)
+    set_by_other_hands(client, task, 5, 90)
+    lifecycle.report(store, task.id, [0, 1, 2])
+    life = client.pttl(keys.bitmap(task.id))
+    client.hset(keys.record(task.id), "state", "cancelled")  # so that the recount ends nothing
+
+    lifecycle.recount(store, task)
+
+    assert 0 < client.pttl(keys.bitmap(task.id)) <= life
+    assert client.get(keys.bitmap(task.id)) == bytes([0b1111_0000])
+
+
+@pytest.mark.parametrize("count", BYTE_BORDERS)
 def test_the_end_marker_stands_when_start_returns(store: Store, client: Redis, count: int) -> None:
     task = start(store, count)
 

@@ -1,6 +1,7 @@
 """A demo of tiny programs for the tests to start and to kill: its stages come as JSON on the command line.
 
-A program is {"name", "code": Python, "sign": it is ready when this file is there, "awaited"?, "patience"?}.
+A program is {"name", "code": Python, "sign": it is ready when this file is there, "awaited"?, "patience"?,
+"unshown"?}.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def program(told: dict[str, Any]) -> Program:
         ready=Path(told["sign"]).exists,
         awaited=told.get("awaited", True),
         patience_seconds=told.get("patience", 10),
+        unshown=tuple(told.get("unshown", ())),
     )
 
 

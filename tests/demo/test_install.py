@@ -121,6 +121,22 @@ def test_without_uv_pip_installs(checkout: Checkout) -> None:
     assert checkout.install() == ""
 
 
+def test_pips_warnings_are_left_out_and_its_errors_are_not(checkout: Checkout) -> None:
+    (checkout.programs / "uv").unlink()
+    checkout.install()
+    (packages,) = (checkout.folder / ".venv/lib").glob("python*/site-packages")
+    (packages / "~ore-1.0.dist-info").mkdir()  # pip warns of it: "Ignoring invalid distribution"
+    checkout.lock("demo", wheel(checkout.folder, "core", "2.0"))
+
+    warned = checkout.install()
+    (checkout.folder / "locks/demo.txt").write_text("core @ file:///nowhere/core-3.0-py3-none-any.whl\n")
+    refused = checkout.install(exit_code=1)
+
+    assert warned == "installing locks/demo.txt into .venv\n"
+    assert "ERROR: " in refused
+    assert "Installing failed; the lines above say why." in refused
+
+
 def test_a_changed_lock_is_installed(checkout: Checkout) -> None:
     checkout.install()
     checkout.lock("demo", wheel(checkout.folder, "core", "2.0.1"))

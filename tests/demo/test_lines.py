@@ -49,3 +49,18 @@ def test_a_plain_line_has_nothing_before_it() -> None:
     Lines(out, ("redis",), coloured=True).plain("ready: http://127.0.0.1:8098/")
 
     assert out.getvalue() == "ready: http://127.0.0.1:8098/\n"
+
+
+@pytest.mark.parametrize(
+    ("objects_bare", "line", "bare"),
+    [(True, '{"level": "info"}', True), (True, "as it is", False), (False, '{"level": "info"}', False)],
+)
+def test_a_json_object_stands_bare_where_that_was_asked_for(
+    *, objects_bare: bool, line: str, bare: bool
+) -> None:
+    out = Terminal()
+
+    Lines(out, ("done",), coloured=False, objects_bare=objects_bare).show("done", line)
+
+    assert out.getvalue().endswith(f"{line}\n")
+    assert (out.getvalue() == f"{line}\n") is bare

@@ -114,7 +114,7 @@ def test_it_triggers_a_task_and_some_activity(demo: Demo, running: Started) -> N
 
 
 def test_each_process_is_heard_under_its_name(running: Started) -> None:
-    for name in ("demo", "redis", "worker"):
+    for name in ("demo", "trigger", "done", "worker"):
         running.wait_for(f" {name:<8} | ")
 
 

@@ -255,3 +255,13 @@ def ends_by(demo: Started, number: int) -> bool:
 
 def small_demo_in_shell(*stage: dict[str, Any]) -> str:
     return shlex.join([sys.executable, "-m", "tests.demo.small_demo", json.dumps([stage])])
+
+
+def test_a_line_that_is_not_for_the_reader_is_left_out_and_every_other_shown(run_demo: RunDemo) -> None:
+    says = "print('WARNING of the machine'); print('WARNING of ours'); print('last', flush=True)"
+
+    demo = run_demo([small("server", says, FOREVER, unshown=["of the machine"])])
+
+    demo.wait_for("last")
+    assert "server | WARNING of ours" in demo.out
+    assert "of the machine" not in demo.out

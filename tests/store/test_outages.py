@@ -20,7 +20,7 @@ from shared.completion.task import Task
 from shared.errors import ConfigurationError, StoreUnavailable
 from shared.store import Store
 from shared.store.client import connect
-from shared.store.store import SERVICE_PATIENCE
+from shared.store.store import SERVICE_PATIENCE, refuse_eviction
 from tests.completion.arranged import now, start
 from tests.servers import RunningServer
 from tests.started import eventually
@@ -231,3 +231,24 @@ def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, client: Redis) 
 def test_an_address_of_no_redis_server_is_a_mistake_in_the_configuration(url: str) -> None:
     with pytest.raises(ConfigurationError, match="REDIS_URL"):
         connect(url, connections=1, patience=SHORT)
+
+
+@pytest.mark.parametrize("number", [16, 99, 2**31])
+def test_a_database_that_the_server_does_not_have_is_named_with_those_that_it_has(
+    valkey: RunningServer, number: int
+) -> None:
+    store = Store.at(valkey.url.removesuffix("/0") + f"/{number}", connections=1)
+
+    with pytest.raises(ConfigurationError) as refusal:
+        refuse_eviction(store)
+
+    assert refusal.value.detail == f"REDIS_URL names database {number}; this server's databases are 0 to 15"
+
+
+def test_a_database_is_refused_too_by_a_server_that_keeps_its_settings_to_itself(
+    own_server: RunningServer,
+) -> None:
+    own_server.client.execute_command("ACL", "SETUSER", "default", "-config")  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    with pytest.raises(ConfigurationError, match="database 16; this server has none of that number"):
+        refuse_eviction(Store.at(own_server.url.removesuffix("/0") + "/16", connections=1))

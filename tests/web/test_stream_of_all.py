@@ -87,7 +87,7 @@ def test_a_task_that_came_and_went_between_two_looks_is_told_once(store: Store) 
     announce(store, "a")
 
     assert states(told.next()) == {"a": "done"}
-    assert told.next() == {}
+    assert [told.next() for _ in range(3)] == [{}] * 3
 
 
 @pytest.mark.usefixtures("nothing_lately")

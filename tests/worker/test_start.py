@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from shared.demo.ports import free_server_port
 from tests.servers import RunningServer
+from tests.started import REPOSITORY
 
 
 @pytest.mark.parametrize("role", ["worker", "beat"])
@@ -44,3 +47,29 @@ def test_a_module_of_jobs_that_is_not_there_is_one_sentence(
 
     assert ended.returncode == 1
     assert ended.stderr == "JOBS: module 'nosuch' cannot be imported: No module named 'nosuch'\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["trigger_app"], ["celery", "--app", "done_app.worker", "--quiet", "worker"], ["shared.demo"]],
+    ids=["service", "worker", "demo"],
+)
+def test_a_database_that_the_server_does_not_have_is_one_sentence(
+    command: list[str], valkey: RunningServer, tmp_path: Path
+) -> None:
+    ports = {name: str(free_server_port()) for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+    url = valkey.url.removesuffix("/0") + "/99"
+    environment = os.environ | ports | {"REDIS_URL": url, "PYTHONPATH": str(REPOSITORY)}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr == "REDIS_URL names database 99; this server's databases are 0 to 15\n"

@@ -3,7 +3,7 @@
 -- KEYS[3] the bitmap of steps that gave up   KEYS[4] scratch: both needed only for a task that has some
 -- KEYS[5] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
--- ARGV[4] how many single steps follow   ARGV[5] '1' to count what is left from the bitmap
+-- ARGV[4] how many single steps follow   ARGV[5] '1' to count what is left from the bitmap, and clear what is beyond it
 -- ARGV[6..] the single steps, then the ranges as pairs: first step, step after the last
 -- returns {status, fresh, completed, left, count, failed, state}; status 'unknown', 'range', 'ok', 'keys'
 --               when the task has steps that gave up and KEYS[3] is not given: nothing was done; or
@@ -68,6 +68,11 @@ if state ~= 'done' then
   -- What looks like the end is counted again: the counter may be wrong, the bitmap never is.
   if ARGV[5] == '1' or left <= 0 or r[3] ~= '0' then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
+  end
+  -- Bits beyond the marker, which other hands have set, would keep the rule from ever holding.
+  if ARGV[5] == '1' and left == 0 and redis.call('BITCOUNT', bitmap) > redis.call('BITCOUNT', bitmap, 0, count, 'BIT') then
+    redis.call('SET', bitmap, redis.call('GETRANGE', bitmap, 0, math.floor(count / 8)), 'KEEPTTL')
+    for bit = count + 1, count + 7 - count % 8 do redis.call('SETBIT', bitmap, bit, 0) end
   end
   -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
   local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
