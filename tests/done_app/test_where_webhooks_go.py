@@ -89,7 +89,7 @@ def test_a_listed_name_that_is_a_private_address_is_not_connected_to(names: Name
 
 
 def test_localhost_is_not_reached_when_only_its_name_is_listed() -> None:
-    with receiving() as receiver, pytest.raises(NotDelivered, match="localhost is .*, a private address"):
+    with receiving() as receiver, pytest.raises(NotDelivered, match=r"localhost is .*, a private address"):
         send(receiver.url_at("localhost"), "localhost")
 
     assert receiver.requests == []
@@ -137,7 +137,7 @@ def test_the_address_is_checked_at_every_attempt(names: Names) -> None:
 
 def test_an_ipv6_address_in_brackets_is_its_address() -> None:
     assert host_of(checked_url("http://[::1]:8080/told", ["::1"])) == "::1"
-    with pytest.raises(NotDelivered, match="Connection refused|Cannot assign|unreachable"):
+    with pytest.raises(NotDelivered, match=r"Connection refused|Cannot assign|unreachable"):
         send("http://[::1]:9/", "::1")
 
 
@@ -170,7 +170,7 @@ def test_however_it_is_written_it_goes_to_the_listed_host(url: str) -> None:
     parts = checked_url(url, ["Listed.example"])
 
     assert host_of(parts) == "listed.example"
-    assert parts.netloc.rstrip(".").split(":")[0].rstrip(".") == "listed.example" if parts.netloc else False
+    assert str(parts.netloc).partition(":")[0].rstrip(".") == "listed.example"
     assert parts.request_uri.isascii()
     assert not set(parts.request_uri) & set(" \r\n\t\\")
 
@@ -196,9 +196,9 @@ OTHER_HOST = [
     "http://0177.0.0.1/",
     "http://[::ffff:127.0.0.1]/",
     "http://[::1]/",
-    "http://LİSTED.example/",
-    "http://ｌisted.example/",
-    "http://lіsted.example/",  # with a Cyrillic i
+    "http://L\u0130STED.example/",
+    "http://\uff4cisted.example/",
+    "http://l\u0456sted.example/",  # with a Cyrillic i
 ]
 NO_URL = [
     "",
@@ -219,7 +219,7 @@ NO_URL = [
     "http://listed.example:-1/",
     "http://listed.example:+80/",
     "http://listed.example:80:80/",
-    "http://listed.example:８０/",
+    "http://listed.example:\uff18\uff10/",
     "http://listed.example:80 /",
     "http://listed.example /",
     " http://listed.example/",
@@ -249,9 +249,7 @@ def test_whatever_is_another_host_or_no_address_is_refused(url: str) -> None:
         checked_url(url, ["listed.example"])
 
     assert refused.value.field == "webhook.url"
-    assert refused.value.detail.startswith(f"webhook is {url[:120]!r}; its ") or "it must" in str(
-        refused.value
-    )
+    assert refused.value.detail.startswith(f"webhook is {url!r}; it")
 
 
 def test_nothing_is_listed_unless_somebody_lists_it() -> None:
