@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from shared import clock
@@ -36,8 +35,7 @@ class Courier:
     store: Store
     kind: str
     send: Send
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, "courier"))
-    _under_way: set[Name] = field(default_factory=set)
+    under_way: set[Name] = field(default_factory=set)
 
     def run_for_ever(self) -> None:
         pause = threading.Event()
@@ -51,11 +49,15 @@ class Courier:
             pause.wait(LOOK_EVERY_SECONDS)
 
     def look(self) -> None:
-        """Hand what is due to the threads that are free."""
-        for name in deliveries.due(self.store, self.kind, THREADS - len(self._under_way)):
-            if name not in self._under_way:
-                self._under_way.add(name)
-                self._pool.submit(self._try, name)
+        """Try what is due, each in a thread of its own, as far as there may be more of them.
+
+        Not in a pool: a worker that is told to end would wait for its threads, as long as the slowest
+        receiver does. What is cut short is tried again when its lease is over.
+        """
+        for name in deliveries.due(self.store, self.kind, THREADS - len(self.under_way)):
+            if name not in self.under_way:
+                self.under_way.add(name)
+                threading.Thread(target=self._try, args=(name,), name="courier", daemon=True).start()
 
     def _try(self, name: Name) -> None:
         try:
@@ -66,7 +68,7 @@ class Courier:
         except Exception:
             log.exception("%s cannot be told", name.member)
         finally:
-            self._under_way.discard(name)
+            self.under_way.discard(name)
 
     def deliver(self, taken: Taken) -> None:
         """Try once, and write down what came of it."""

@@ -24,6 +24,7 @@ from shared.webhooks import checked_url, host_of, may_be_reached
 
 PATIENCE_SECONDS = 10.0  # to connect, and between two signs of an answer
 LONGEST_SECONDS = 15.0  # in all, for an answer that comes drop by drop
+CUT_AGAIN_SECONDS = 0.1  # until it is over: what is not connected yet cannot be cut
 
 
 class NotDelivered(Exception):
@@ -99,8 +100,11 @@ def post(url: Url, address: str, body: str, headers: dict[str, str]) -> int:
     try:
         with cut_off_after(LONGEST_SECONDS, connection):
             host = url.netloc or host_of(url)
-            connection.request("POST", url.request_uri, body.encode(), {**headers, "Host": host})
-            return connection.getresponse().status
+            connection.request(
+                "POST", url.request_uri, body.encode(), {**headers, "Host": host}, preload_content=False
+            )
+            with connection.getresponse() as answer:
+                return answer.status
     finally:
         connection.close()
 
@@ -121,14 +125,17 @@ def connect(url: Url, address: str) -> HTTPConnection:
 @contextmanager
 def cut_off_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
     """End an exchange that takes too long in all: timeouts are of each read, and many short ones add up."""
+    over = threading.Event()
 
     def cut() -> None:
-        with suppress(OSError, AttributeError):  # it is closed, or was never open
-            connection.sock.shutdown(socket.SHUT_RDWR)
+        pause = seconds
+        while not over.wait(pause):
+            with suppress(OSError, AttributeError):  # it is not open yet, or TLS is still being agreed on
+                connection.sock.shutdown(socket.SHUT_RDWR)
+            pause = CUT_AGAIN_SECONDS
 
-    timer = threading.Timer(seconds, cut)
-    timer.start()
+    threading.Thread(target=cut, name="cut off", daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()

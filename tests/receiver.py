@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from standardwebhooks import Webhook
+
+from shared.demo.ports import LOOPBACK
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAAAAAAAAAA="
 
@@ -18,6 +21,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAAAAAAAAAA="
 class Request:
     headers: dict[str, str]
     body: bytes
+    path: str
 
     @property
     def id(self) -> str:
@@ -43,6 +47,45 @@ def status(code: int, **headers: str) -> Answer:
     return answer
 
 
+def written(data: bytes) -> Answer:
+    """What an HTTP server would not say, and then the end; nothing at all when it is empty."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(data)
+        handler.close_connection = True
+
+    return answer
+
+
+def silence(handler: BaseHTTPRequestHandler) -> None:
+    """No answer, until whoever waits for it has left."""
+    with suppress(OSError):
+        while handler.connection.recv(1024):
+            pass
+    handler.close_connection = True
+
+
+def dripping(begin: bytes, drop: bytes) -> Answer:
+    """An answer that never ends, drop by drop, until whoever reads it has left."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.connection.settimeout(0.05)
+        with suppress(ConnectionError):
+            handler.wfile.write(begin)
+            while not _has_left(handler):
+                handler.wfile.write(drop)
+
+    return answer
+
+
+def _has_left(handler: BaseHTTPRequestHandler) -> bool:
+    try:
+        return not handler.connection.recv(1)
+    except TimeoutError:
+        return False
+
+
 @dataclass
 class Receiver:
     """Its requests, and how it answers the next ones; the last answer is given again and again."""
@@ -50,10 +93,16 @@ class Receiver:
     answers: list[Answer] = field(default_factory=lambda: [status(204)])
     requests: list[Request] = field(default_factory=list)
     port: int = 0
+    host: str = LOOPBACK
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/told"
+        return self.url_at(self.host)
+
+    def url_at(self, host: str) -> str:
+        """By another name of its host's."""
+        return f"{self.scheme}://{host}:{self.port}/told"
 
     @property
     def ids(self) -> list[str]:
@@ -61,25 +110,49 @@ class Receiver:
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
-        self.requests.append(Request({name.lower(): value for name, value in handler.headers.items()}, body))
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.requests.append(Request(headers, body, handler.path))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         answer(handler)
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """The other end has left, as some tests have it do."""
+
+
 @contextmanager
-def receiving(*answers: Answer) -> Iterator[Receiver]:
-    """A receiver that listens, on a port of its own."""
-    receiver = Receiver(list(answers or [status(204)]))
+def receiving(
+    *answers: Answer,
+    host: str = LOOPBACK,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+    late_by: float = 0,
+) -> Iterator[Receiver]:
+    """A receiver that listens, on a port of its own; it begins TLS late by some seconds."""
+    receiver = Receiver(list(answers or [status(204)]), host=host, scheme="https" if tls else "http")
 
     class Handler(BaseHTTPRequestHandler):
+        def setup(self) -> None:
+            threading.Event().wait(late_by)
+            if tls:
+                self.request = tls.wrap_socket(self.request, server_side=True)
+            super().setup()
+
+        def finish(self) -> None:
+            super().finish()
+            self.request.close()
+
         def do_POST(self) -> None:
             receiver.handle(self)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             del format, args
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server((host, port), Handler)
     receiver.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

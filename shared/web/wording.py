@@ -29,6 +29,7 @@ BOUNDS = {
     "list_type": "be a list",
     "tuple_type": "be a list",
     "dict_type": "be an object",
+    "model_type": "be an object",
     "literal_error": "be {expected}",
     "enum": "be {expected}",
     "string_too_short": "have at least {min_length} character(s)",

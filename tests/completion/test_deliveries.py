@@ -243,3 +243,9 @@ def test_an_attempt_at_what_has_gone_leaves_no_key(store: Store, client: Redis) 
 
     assert not client.exists(keys.told(task.id))
     assert keys_without_ttl(client) == set()
+
+
+def test_a_next_attempt_at_what_has_left_the_index_brings_nothing_back(store: Store, client: Redis) -> None:
+    store.deliveries.try_again(Name("gone", 1, "done", "webhook"), 1)
+
+    assert client.keys() == []
