@@ -45,7 +45,7 @@ def chained(tasks: int, last: dict[str, Any] | None = None) -> dict[str, Any]:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "host": (
         {"webhook": "http://evil.example/"},
-        r"webhook is 'http://evil.example/'; its host must be one of WEBHOOK_HOSTS, which has: hooks.example.org",
+        r"webhook is 'http://evil.example/'; its host must be one of WEBHOOK_HOSTS, which has: hooks",
     ),
     "address": ({"webhook": "http://127.0.0.1/"}, r"webhook is 'http://127.0.0.1/'; its host must be one of"),
     "scheme": (
