@@ -45,7 +45,7 @@ def chained(tasks: int, last: dict[str, Any] | None = None) -> dict[str, Any]:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "host": (
         {"webhook": "http://evil.example/"},
-        r"webhook is 'http://evil.example/'; its host must be one of WEBHOOK_HOSTS, which has: hooks",
+        r"webhook is 'http://evil.example/'; its host must be one of WEBHOOK_HOSTS, .*: hooks.example.org$",
     ),
     "address": ({"webhook": "http://127.0.0.1/"}, r"webhook is 'http://127.0.0.1/'; its host must be one of"),
     "scheme": (
@@ -58,8 +58,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "empty url": ({"webhook": ""}, "webhook is ''; its scheme must be http or https"),
     "long url": ({"webhook": HOOK + "a" * 2000}, r"webhook.url is 'https.*; it must have at most 2000"),
     "surrogate": ({"webhook": HOOK + "\ud800"}, r"webhook.url is .*; it must be"),
-    "url of another type": ({"webhook": 7}, "webhook is 7; it must be"),
-    "url in a list": ({"webhook": [HOOK]}, r"webhook is \['https.*\]; it must be"),
+    "url of another type": ({"webhook": 7}, "webhook is 7; it must be an object"),
+    "url in a list": ({"webhook": [HOOK]}, r"webhook is \['https.*\]; it must be an object"),
     "more in it": ({"webhook": {"url": HOOK, "secret": "x"}}, "webhook.secret is 'x'; it must be left out"),
     "callback": (
         {"callback": {"name": "os.system"}},
@@ -69,7 +69,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "long callback": ({"callback": {"name": "a" * 201}}, "callback.name is 'aa.*; it must have at most 200"),
     "callback of another type": (
         {"callback": "reports.finished"},
-        "callback is 'reports.finished'; it must be",
+        "'reports.finished'; it must be an object",
     ),
     "wrong end": ({"webhook": {"url": HOOK, "on": ["ended"]}}, f"webhook.on.0 is 'ended'; {ENDS}"),
     "running": ({"callback": {"name": "bills.sent", "on": ["running"]}}, f"on.0 is 'running'; {ENDS}"),
