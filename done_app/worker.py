@@ -13,6 +13,7 @@ from celery import signals
 from celery.exceptions import SecurityWarning
 
 from done_app.desk import StoreDesk
+from done_app.hearing import Hearing
 from done_app.running import Runner, describe
 from shared import clock, config, jobs, logs, queue
 from shared.completion import announcing, healing, lifecycle
@@ -40,6 +41,7 @@ try:
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
     raise SystemExit(error.detail) from None
 app = queue.make_celery(settings)
+app.steps["consumer"].add(Hearing)
 outbox = Outbox(app)
 
 # Containers and CI run as root; the step functions are the operator's own code either way.
