@@ -14,6 +14,7 @@ from celery.exceptions import SecurityWarning
 
 from done_app.courier import Courier
 from done_app.desk import StoreDesk
+from done_app.hearing import Hearing
 from done_app.running import Runner, describe
 from done_app.ways import Ways
 from shared import clock, config, jobs, logs, queue
@@ -43,6 +44,7 @@ try:
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
     raise SystemExit(error.detail) from None
 app = queue.make_celery(settings)
+app.steps["consumer"].add(Hearing)
 outbox = Outbox(app)
 
 # Containers and CI run as root; the step functions are the operator's own code either way.

@@ -1,0 +1,106 @@
+"""Messages that come late, to nobody or to another task, and many sweeps at once: nothing is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from random import Random
+
+from shared import queue
+from shared.completion import lifecycle
+from shared.completion.fanout import Slice
+from shared.completion.lifecycle import Lives
+from shared.completion.sweeping import Sweep
+from tests.faults.harness.aftermath import assert_whole, lasting_keys
+from tests.faults.harness.ground import NEVER, Ground, Victim, pass_by
+from tests.started import eventually
+from tests.torture import Healed
+
+SWEEPERS = 8
+
+
+def send_all_again(ground: Ground, victim: Victim, chance: Random) -> None:
+    """Every kind of message that the task ever had, in any order, as the broker would deliver it late."""
+    task, outbox = victim.task, ground.outbox
+    sends: list[Callable[[], None]] = [
+        *(partial(outbox.run_slice, task, Slice(step, step + 1)) for step in range(task.count)),
+        lambda: outbox.run_ranges(task, [(0, task.count)], careful=True),
+        lambda: outbox.dispatch(task),
+        lambda: outbox.probe(task),
+        lambda: outbox.announce(task.id),
+    ]
+    for send in chance.sample(sends, len(sends)):
+        send()
+    ground.await_quiet()
+    eventually(lambda: not ground.server.client.llen(queue.CONTROL), what="messages are still there")
+
+
+def test_duplicates_after_the_end(ground: Ground, chance: Random, healed: Healed) -> None:
+    victim = ground.start(chance.randint(1, 20))
+    healed(ground.await_end(victim))
+
+    send_all_again(ground, victim, chance)
+
+    assert_whole(ground, victim)
+    assert set(victim.runs.values()) == {1}
+    assert len(ground.told(victim)) == 1
+
+
+def test_duplicates_after_the_end_of_the_tombstone(ground: Ground, chance: Random) -> None:
+    victim = ground.start(chance.randint(1, 20), lives=Lives(ended=timedelta(milliseconds=300)))
+    eventually(lambda: ground.told(victim), what="the end is not told")
+    eventually(lambda: not ground.keys_of(victim), what="the tombstone stays")
+
+    send_all_again(ground, victim, chance)
+
+    assert ground.keys_of(victim) == set()
+    assert set(victim.runs.values()) == {1}
+    assert len(ground.told(victim)) == 1
+    assert lasting_keys(ground.server.client) == set()
+
+
+def test_duplicates_after_a_delete_and_a_new_task_under_the_same_id(
+    ground: Ground, chance: Random, healed: Healed
+) -> None:
+    task_id = f"again-{chance.getrandbits(32)}"
+    old = ground.start(300, pause_ms=10, batch=chance.choice([1, 20]), task_id=task_id)
+    pass_by(chance.uniform(0, 0.3))
+    lifecycle.delete(ground.store, task_id)
+    new = ground.make(60, pause_ms=10, task_id=task_id, stall_after=NEVER)
+    ground.outbox.dispatch(new.task)
+
+    send_all_again(ground, old, chance)
+
+    healed(ground.await_end(new))
+    assert_whole(ground, new)
+    assert set(new.runs.values()) == {1}
+
+
+def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> None:
+    ended = [ground.make(1) for _ in range(10)]
+    lost = [ground.make(chance.randint(1, 5)) for _ in range(10)]
+    for victim in ended:
+        lifecycle.report(ground.store, victim.id, [0])
+    for victim in lost:
+        ground.note_dispatched(victim)
+    pass_by(1.1)  # beyond the stall_after
+
+    def sweep(_: int) -> None:
+        for victim in chance.sample(ended + lost, 20):
+            ground.store.tasks.look_again(victim.id, 0)
+        Sweep(ground.store, ground.outbox, Lives()).run()
+
+    with ThreadPoolExecutor(SWEEPERS) as pool:
+        list(pool.map(sweep, range(SWEEPERS * 3)))
+
+    healed(max(ground.await_end(victim) for victim in ended + lost))
+    ground.await_quiet()
+    for victim in ended:
+        assert ground.told(victim) == [f"{victim.id}.1.done"]
+    for victim in lost:
+        assert_whole(ground, victim)
+        assert set(victim.runs.values()) == {1}
+        assert len(ground.told(victim)) == 1
+        assert sum("had not moved" in line for line in ground.said_of(victim)) == 1
