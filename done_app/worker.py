@@ -12,11 +12,11 @@ from typing import Any
 from celery import signals
 from celery.exceptions import SecurityWarning
 
-from done_app.courier import Courier
-from done_app.desk import StoreDesk
+from done_app.couriers.courier import Courier
+from done_app.couriers.ways import Ways
 from done_app.hearing import Hearing
-from done_app.running import Runner, describe
-from done_app.ways import Ways
+from done_app.steps.desk import StoreDesk
+from done_app.steps.running import Runner, describe
 from shared import clock, config, jobs, logs, queue
 from shared.completion import announcing, healing, lifecycle
 from shared.completion.lifecycle import Lives

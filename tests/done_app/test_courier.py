@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from done_app import courier
-from done_app.courier import THREADS, Courier, Send
-from done_app.webhooks import NotDelivered, Sender
+from done_app.couriers import courier
+from done_app.couriers.courier import THREADS, Courier, Send
+from done_app.couriers.webhooks import NotDelivered, Sender
 from shared.completion import deliveries
 from shared.completion.deliveries import Delivery, Outcome, Refused, Shown
 from shared.completion.order import Callback, Webhook

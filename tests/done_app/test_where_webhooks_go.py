@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from done_app.webhooks import NotDelivered
+from done_app.couriers.webhooks import NotDelivered
 from shared.completion.deliveries import Refused
 from shared.errors import InvalidInput
 from shared.webhooks import checked_url, host_of, may_be_reached

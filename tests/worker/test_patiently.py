@@ -7,8 +7,8 @@ from threading import Timer
 
 import pytest
 
-from done_app import patience
-from done_app.patience import patiently
+from done_app.steps import patience
+from done_app.steps.patience import patiently
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Report
 from shared.completion.order import Order, State

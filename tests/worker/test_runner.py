@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from done_app import running
-from done_app.desk import StoreDesk
-from done_app.running import RANGES_A_REPORT, REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
+from done_app.steps import running
+from done_app.steps.desk import StoreDesk
+from done_app.steps.running import RANGES_A_REPORT, REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
 from shared.completion import failing, lifecycle, missing
 from shared.completion.lifecycle import Report
 from shared.completion.order import Order, State

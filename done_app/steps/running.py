@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from done_app.time_limit import StepTimedOut, time_limit
+from done_app.steps.time_limit import StepTimedOut, time_limit
 from shared.completion.failing import Failure
 from shared.completion.lifecycle import Report
 from shared.completion.task import Task

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from done_app.courier import Send
+from done_app.couriers.courier import Send
+from done_app.couriers.webhooks import NotDelivered, Sender
 from done_app.telling import fan_out
-from done_app.webhooks import NotDelivered, Sender
 from shared.completion import deliveries, lifecycle
 from shared.completion.deliveries import Delivery, Refused
 from shared.completion.lifecycle import Lives

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from done_app.patience import patiently
+from done_app.steps.patience import patiently
 from shared.completion import failing, lifecycle, missing
 from shared.completion.failing import GIVE_UP_NOW, Failure, Policy
 from shared.completion.lifecycle import Report

@@ -1,0 +1,1 @@
+"""Telling the ends of tasks to those who asked to be told."""

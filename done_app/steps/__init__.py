@@ -1,0 +1,1 @@
+"""Running the steps of a task, and reporting what became of them."""
