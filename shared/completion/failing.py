@@ -161,7 +161,8 @@ def resume(store: Store, task_id: str) -> Task:
     now_ms = clock.now_ms()
     before = lifecycle.look(store, task_id).task
     if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
-        store.tasks.open_again(task_id, now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1))
+        look_ms = now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1)
+        store.tasks.open_again(task_id, look_ms, lifecycle.Lives().index)  # the sweep knows better
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown(task_id)

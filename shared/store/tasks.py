@@ -197,9 +197,12 @@ class TaskStore:
         return None if found is None else int(found)
 
     @outages_named
-    def open_again(self, task_id: str, look_ms: int) -> None:
-        """Put a task among the open ones."""
-        self._client.zadd(keys.OPEN_TASKS, {task_id: look_ms})
+    def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
+        """Put a task among the open ones; were there none, their index is made anew and lives as long."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zadd(keys.OPEN_TASKS, {task_id: look_ms})
+            pipe.pexpire(keys.OPEN_TASKS, milliseconds(ttl), nx=True)
+            pipe.execute()
 
     @outages_named
     def close_task(self, task_id: str, next_look_ms: int) -> bool:
