@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 HEALED = "healed_seconds"
+SEED = "torture_seed"
 
 
 class Healed(Protocol):
@@ -30,9 +31,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed once: the processes of pytest-xdist are told it with the options."""
+    """Choose the seed, once for all processes of pytest-xdist: they must agree on the tests."""
     if config.option.torture_seed is None:
-        config.option.torture_seed = random.SystemRandom().randrange(1_000_000)
+        told: dict[str, Any] = getattr(config, "workerinput", {})
+        config.option.torture_seed = told.get(SEED, random.SystemRandom().randrange(1_000_000))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput[SEED] = node.config.option.torture_seed
 
 
 def seeds(config: pytest.Config) -> range:
