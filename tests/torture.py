@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import pytest
 
 HEALED = "healed_seconds"
+SEED = "torture_seed"
 
 
 class Healed(Protocol):
@@ -30,16 +31,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the seed once: the processes of pytest-xdist are told it."""
+    """Choose the seed, once for all processes of pytest-xdist: they must agree on the tests."""
     if config.option.torture_seed is None:
-        told = getattr(config, "workerinput", {})
-        config.option.torture_seed = told.get("torture_seed", random.SystemRandom().randrange(1_000_000))
+        told: dict[str, Any] = getattr(config, "workerinput", {})
+        config.option.torture_seed = told.get(SEED, random.SystemRandom().randrange(1_000_000))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a process of pytest-xdist; options alone do not reach it where several folders are named."""
-    node.workerinput["torture_seed"] = node.config.option.torture_seed
+    node.workerinput[SEED] = node.config.option.torture_seed
 
 
 def seeds(config: pytest.Config) -> range:

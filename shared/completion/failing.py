@@ -168,7 +168,7 @@ def resume(store: Store, task_id: str) -> Task:
     announcing.announce_before_resume(store, before)
     if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
         look_ms = now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1)
-        store.tasks.open_again(task_id, look_ms, lifecycle.Lives().index)
+        store.tasks.open_again(task_id, look_ms, lifecycle.Lives().index)  # the sweep knows better
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown(task_id)

@@ -219,10 +219,10 @@ class TaskStore:
 
     @outages_named
     def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
-        """Put a task among the open ones, which may have been none."""
+        """Put a task among the open ones; were there none, their index is made anew and lives as long."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zadd(keys.OPEN_TASKS, {task_id: look_ms})
-            self._extend_indexes(pipe, ttl)
+            pipe.pexpire(keys.OPEN_TASKS, milliseconds(ttl), nx=True)
             pipe.execute()
 
     @outages_named

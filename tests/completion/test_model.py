@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,80 +18,24 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from shared.completion import failing, lifecycle
+from shared.completion import announcing, failing, lifecycle
+from shared.completion.failing import Policy
 from shared.completion.order import Order, State
 from shared.completion.task import Task
 from shared.errors import Conflict, InvalidInput, NotFound
-from shared.store import Store
+from shared.store import Store, keys
 from tests.completion import arranged
+from tests.completion.model import Model
 from tests.conftest import keys_without_ttl
 
 IDS = ("a", "b")
 COUNTS = st.integers(1, 18)
 STEPS = st.lists(st.integers(0, 17), max_size=6)
 RANGES = st.lists(st.tuples(st.integers(0, 17), st.integers(1, 18)).filter(lambda r: r[0] < r[1]), max_size=2)
+# Of some calls the token was another's before: the same call made again, or one that should not be.
+TOKENS = st.one_of(st.sampled_from(["one", "another"]), st.uuids().map(str))
+POLICIES = st.builds(Policy, st.integers(0, 3), st.just(timedelta(0)))
 STRAYS = st.sampled_from([[], [], [], [-1], [18], [2**31]])
-
-
-@dataclass
-class Model:
-    """A task in plain Python."""
-
-    count: int
-    bits: set[int] = field(default_factory=set)
-    failed: set[int] = field(default_factory=set)  # those that gave up
-    ordered: int = 0  # the count it was started with
-    left: int = 0  # as the counter has it: bits set by other hands are not known to it
-    state: State = State.RUNNING
-
-    def __post_init__(self) -> None:
-        self.left = self.ordered = self.count
-
-    def report(self, steps: set[int]) -> tuple[int, bool]:
-        """(newly done, completed)."""
-        if self.state is State.DONE:
-            return 0, False
-        fresh = len(steps - self.bits)
-        self.bits |= steps
-        self.left -= fresh
-        if self.failed:
-            self.count_again()
-        return fresh, self.end_if_none_is_left()
-
-    def fail(self, step: int) -> tuple[bool, bool]:
-        """(gave up, completed)."""
-        if self.state is not State.RUNNING or step in self.bits | self.failed:
-            return False, False
-        self.failed.add(step)
-        self.left -= 1
-        if self.left <= 0:
-            self.count_again()
-        return True, self.end_if_none_is_left()
-
-    def resume(self) -> None:
-        self.state = State.RUNNING
-        self.failed.clear()
-        self.count_again()
-        self.end_if_none_is_left()
-
-    def count_again(self) -> None:
-        self.failed -= self.bits
-        self.left = self.count - len(self.bits) - len(self.failed)
-
-    def recount(self) -> bool:
-        if self.state is not State.DONE:
-            self.count_again()
-        return self.end_if_none_is_left()
-
-    def end_if_none_is_left(self) -> bool:
-        if self.left or self.state is not State.RUNNING:
-            return False
-        self.state = State.FAILED if self.failed else State.DONE
-        return True
-
-    @property
-    def missing(self) -> set[int]:
-        return set(range(self.count)) - self.bits - self.failed
 
 
 class Completion(RuleBasedStateMachine):
@@ -119,9 +63,14 @@ class Completion(RuleBasedStateMachine):
             self.models[task_id], self.tasks[task_id] = Model(count), started.task
             self.remains.discard(task_id)
 
-    @rule(task_id=st.sampled_from(IDS), steps=STEPS, ranges=RANGES, strays=STRAYS)
+    @rule(task_id=st.sampled_from(IDS), steps=STEPS, ranges=RANGES, strays=STRAYS, token=TOKENS)
     def report(
-        self, task_id: str, steps: list[int], ranges: list[tuple[int, int]], strays: list[int]
+        self,
+        task_id: str,
+        steps: list[int],
+        ranges: list[tuple[int, int]],
+        strays: list[int],
+        token: str,
     ) -> None:
         named = steps + strays
         model = self.models.get(task_id)
@@ -133,8 +82,8 @@ class Completion(RuleBasedStateMachine):
             with pytest.raises(InvalidInput):
                 lifecycle.report(self.store, task_id, named, ranges)
         else:
-            report = lifecycle.report(self.store, task_id, named, ranges)
-            assert (report.fresh, report.completed_task) == model.report(meant)
+            report = lifecycle.report(self.store, task_id, named, ranges, token=token)
+            assert (report.fresh, report.completed_task) == model.report(meant, token)
             assert (report.state, report.left, report.count) == (
                 model.state,
                 model.left + len(model.failed),
@@ -142,13 +91,13 @@ class Completion(RuleBasedStateMachine):
             )
 
     @precondition(lambda self: self.models)
-    @rule(chosen=st.data())
-    def report_what_is_missing(self, chosen: st.DataObject) -> None:
+    @rule(chosen=st.data(), token=TOKENS)
+    def report_what_is_missing(self, chosen: st.DataObject, token: str) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
         ranges = arranged.missing_ranges(self.store, self.tasks[task_id])
-        report = lifecycle.report(self.store, task_id, ranges=ranges)
-        assert (report.fresh, report.completed_task) == model.report(model.missing)
+        report = lifecycle.report(self.store, task_id, ranges=ranges, token=token)
+        assert (report.fresh, report.completed_task) == model.report(model.missing, token)
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data(), steps=STEPS)
@@ -171,13 +120,46 @@ class Completion(RuleBasedStateMachine):
         assert (report.state, report.left) == (model.state, model.left + len(model.failed))
 
     @precondition(lambda self: self.models)
-    @rule(chosen=st.data())
-    def fail(self, chosen: st.DataObject) -> None:
+    @rule(chosen=st.data(), policy=POLICIES, token=TOKENS, counted=st.booleans())
+    def fail(self, chosen: st.DataObject, policy: Policy, token: str, counted: bool) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
         step = chosen.draw(st.integers(0, model.count - 1))
-        failure = failing.fail(self.store, task_id, step, "boom")
-        assert (failure.gave_up, failure.completed_task) == model.fail(step)
+        failure = failing.fail(
+            self.store, task_id, step, "boom", policy, token=token, count_attempt=not counted
+        )
+        assert (failure.attempts, failure.gave_up, failure.completed_task) == model.fail(
+            step, token, policy.max_attempts, count_attempt=not counted
+        )
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data())
+    def fail_what_is_missing(self, chosen: st.DataObject) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        for step in sorted(model.missing):
+            failure = failing.fail(self.store, task_id, step, "boom", token="all")
+            expected = model.fail(step, "all", 0, count_attempt=True)
+            assert (failure.attempts, failure.gave_up, failure.completed_task) == expected
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data(), max_attempts=st.integers(1, 3), made_already=st.booleans())
+    def begin_attempt(self, chosen: st.DataObject, max_attempts: int, made_already: bool) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        step = chosen.draw(st.integers(0, model.count - 1))
+        nonce = self.tasks[task_id].nonce
+        attempt = self.store.failures.begin_attempt(
+            task_id, nonce, step, max_attempts=max_attempts, made_already=made_already
+        )
+        assert attempt == model.begin_attempt(step, max_attempts, made_already=made_already)
+
+    @rule(task_id=st.sampled_from(IDS))
+    def announce(self, task_id: str) -> None:
+        model, told = self.models.get(task_id), list[str]()
+        announcing.announce(self.store, task_id, lambda task: told.append(task.announcement_id))
+        ends_now = model is not None and model.announce()
+        assert told == ([f"{task_id}.{model.run}.{model.state}"] if model and ends_now else [])
 
     @rule(task_id=st.sampled_from(IDS))
     def resume(self, task_id: str) -> None:
@@ -199,8 +181,7 @@ class Completion(RuleBasedStateMachine):
                 failing.extend(self.store, task_id, count, max_steps=18)
             return
         failing.extend(self.store, task_id, count, max_steps=18)
-        model.left += count - model.count
-        model.count = count
+        model.extend(count)
 
     @rule(task_id=st.sampled_from(IDS))
     def cancel(self, task_id: str) -> None:
@@ -210,7 +191,7 @@ class Completion(RuleBasedStateMachine):
                 lifecycle.cancel(self.store, task_id)
             return
         assert lifecycle.cancel(self.store, task_id).state is State.CANCELLED
-        model.state = State.CANCELLED
+        model.cancel()
 
     @rule(task_id=st.sampled_from(IDS))
     def delete(self, task_id: str) -> None:
@@ -225,14 +206,16 @@ class Completion(RuleBasedStateMachine):
             return
         lifecycle.delete(self.store, task_id)
 
-    @precondition(lambda self: any(m.state is not State.DONE for m in self.models.values()))
+    @precondition(lambda self: self.models)
     @rule(chosen=st.data())
     def expire(self, chosen: st.DataObject) -> None:
-        not_done = sorted(name for name, model in self.models.items() if model.state is not State.DONE)
-        task_id = chosen.draw(st.sampled_from(not_done))
-        del self.models[task_id]
-        arranged.expire(self.client, self.tasks[task_id])
-        self.outdated.append(self.tasks.pop(task_id))
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        task, model = self.tasks.pop(task_id), self.models.pop(task_id)
+        self.outdated.append(task)
+        if model.state is State.DONE:  # its tombstone is all that there was
+            self.client.delete(keys.record(task_id))
+            return
+        arranged.expire(self.client, task)
         self.remains.add(task_id)
 
     @precondition(lambda self: self.outdated)
@@ -256,6 +239,11 @@ class Completion(RuleBasedStateMachine):
             assert sight.reading.done is (len(model.bits) == model.count)
             missing = {s for a, b in arranged.missing_ranges(self.store, sight.task) for s in range(a, b)}
             assert missing == model.missing
+
+    @invariant()
+    def whatever_is_not_told_is_looked_after(self) -> None:
+        untold = {task_id for task_id, model in self.models.items() if not model.announced}
+        assert {task_id for task_id in untold if self.store.tasks.next_look(task_id) is None} == set()
 
     @invariant()
     def no_key_stays_for_ever(self) -> None:

@@ -58,6 +58,18 @@ def test_a_resumed_task_becomes_done_and_is_announced_under_its_next_run(store: 
     assert (first, told(store, task)) == ([f"{task.id}.1.failed"], [f"{task.id}.2.done"])
 
 
+def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, client: Redis) -> None:
+    task = start_failed(store)
+    told(store, task)
+    none_open = client.exists(keys.OPEN_TASKS) == 0
+
+    failing.resume(store, task.id)
+
+    assert none_open
+    assert client.exists(keys.OPEN_TASKS)
+    assert keys_without_ttl(client) == set()
+
+
 def test_a_resumed_task_may_fail_again(store: Store) -> None:
     task = start_failed(store)
     failing.resume(store, task.id)

@@ -40,6 +40,7 @@ def send_all_again(ground: Ground, victim: Victim, chance: Random) -> None:
 def test_duplicates_after_the_end(ground: Ground, chance: Random, healed: Healed) -> None:
     victim = ground.start(chance.randint(1, 20))
     healed(ground.await_end(victim))
+    pass_by(chance.choice([0, 1.1]))  # beyond the lease of whoever told it, too
 
     send_all_again(ground, victim, chance)
 

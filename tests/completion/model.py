@@ -1,0 +1,114 @@
+"""A task in plain Python: what the store must say of one, whatever happened to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from shared.completion.order import State
+from shared.store.failures import MOST_ATTEMPTS
+
+NOBODY = ""  # the token of a call that nobody makes again
+
+
+@dataclass
+class Model:
+    """A task in plain Python."""
+
+    count: int
+    bits: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)  # those that gave up
+    tried: Counter[int] = field(default_factory=Counter)  # failed attempts, and those begun with care
+    ordered: int = 0  # the count it was started with
+    left: int = 0  # as the counter has it: bits set by other hands are not known to it
+    state: State = State.RUNNING
+    claim: str = NOBODY  # the token of the call that ended it
+    run: int = 1
+    announced: bool = False
+
+    def __post_init__(self) -> None:
+        self.left = self.ordered = self.count
+
+    def report(self, steps: set[int], token: str) -> tuple[int, bool]:
+        """(newly done, completed)."""
+        heard_before = self.has_ended_by(token)
+        if self.state is State.DONE:
+            return 0, heard_before
+        fresh = len(steps - self.bits)
+        self.bits |= steps
+        self.left -= fresh
+        if self.failed:
+            self.count_again()
+        return fresh, self.end_if_none_is_left(token) or heard_before
+
+    def begin_attempt(self, step: int, max_attempts: int, *, made_already: bool) -> int:
+        """Which attempt it is, one beyond the last where it has no more, 0 where none is to be made."""
+        if self.state is not State.RUNNING:
+            return 0
+        tried = self.tried[step]
+        if made_already and tried:
+            return tried
+        self.tried[step] = max(tried, min(tried + 1, max_attempts))
+        return tried + 1
+
+    def fail(
+        self, step: int, token: str, max_attempts: int, *, count_attempt: bool
+    ) -> tuple[int, bool, bool]:
+        """(attempts, gave up, completed)."""
+        if self.state is not State.RUNNING or step in self.bits | self.failed:
+            return 0, False, self.has_ended_by(token)
+        if count_attempt:
+            self.tried[step] = min(self.tried[step] + 1, MOST_ATTEMPTS)
+        attempts = self.tried[step]
+        if attempts < max_attempts:
+            return attempts, False, False
+        self.failed.add(step)
+        self.left -= 1
+        if self.left <= 0:
+            self.count_again()
+        return attempts, True, self.end_if_none_is_left(token)
+
+    def resume(self) -> None:
+        self.state, self.claim = State.RUNNING, NOBODY
+        self.run, self.announced = self.run + 1, False
+        self.failed.clear()
+        self.tried.clear()
+        self.count_again()
+        self.end_if_none_is_left(NOBODY)
+
+    def extend(self, count: int) -> None:
+        self.left += count - self.count
+        self.count = count
+
+    def cancel(self) -> None:
+        self.state, self.claim = State.CANCELLED, NOBODY
+
+    def count_again(self) -> None:
+        self.failed -= self.bits
+        self.left = self.count - len(self.bits) - len(self.failed)
+
+    def recount(self) -> bool:
+        if self.state is not State.DONE:
+            self.count_again()
+        return self.end_if_none_is_left(NOBODY)
+
+    def announce(self) -> bool:
+        """Whether its end is told now."""
+        told_now = self.state is not State.RUNNING and not self.announced
+        self.announced |= told_now
+        return told_now
+
+    def end_if_none_is_left(self, token: str) -> bool:
+        if self.left or self.state is not State.RUNNING:
+            return False
+        self.state = State.FAILED if self.failed else State.DONE
+        self.claim = token
+        return True
+
+    def has_ended_by(self, token: str) -> bool:
+        """Whether a call of this token ended it: made again, it hears so again."""
+        return self.state is not State.RUNNING and self.claim == token != NOBODY
+
+    @property
+    def missing(self) -> set[int]:
+        return set(range(self.count)) - self.bits - self.failed
