@@ -32,7 +32,6 @@ def announce(store: Store, task_id: str, tell: Callable[[Task], None]) -> bool:
         return False
     deliveries.owe(store, task)  # kept first: only then may the end count as told
     tell(task)
-    told_at = clock.now_ms()
-    if store.tasks.note_on_task(task_id, task.nonce, task.run, {"announced_at": told_at}) and next_look_ms:
+    if store.tasks.note_announced(task_id, task.nonce, task.run, clock.now_ms()) and next_look_ms:
         store.tasks.close_task(task_id, next_look_ms)
     return True

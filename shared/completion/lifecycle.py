@@ -20,6 +20,7 @@ from shared.store.tasks import Marked
 
 STEPS_A_REPORT = 10_000  # single steps and ranges in one act: about 5 ms of the server
 FIRST_LOOK = timedelta(seconds=5)  # by then a task that was started has been fanned out
+UNTOLD_TTL = timedelta(hours=1)  # the least that an ended task is kept for its end to be told
 LONGEST_ENDED_TTL = timedelta(days=30)  # that a task may ask for
 INDEX_MARGIN = timedelta(days=1)  # the indexes outlive the last task in them
 
@@ -99,6 +100,7 @@ def _start_new(store: Store, order: Order, task_id: str, lives: Lives) -> Starte
 
 
 def _record(order: Order, now_ms: int, lives: Lives) -> dict[str, str | int]:
+    ended_ttl = order.ended_ttl or lives.ended
     return {
         "count": order.count,
         "left": order.count,
@@ -112,7 +114,8 @@ def _record(order: Order, now_ms: int, lives: Lives) -> dict[str, str | int]:
         "renew_at": now_ms + lives.open // timedelta(milliseconds=100),
         "stall_after": order.stall_after // timedelta(milliseconds=1),
         "ttl": lives.open // timedelta(milliseconds=1),
-        "ended_ttl": (order.ended_ttl or lives.ended) // timedelta(milliseconds=1),
+        "ended_ttl": max(ended_ttl, UNTOLD_TTL) // timedelta(milliseconds=1),
+        "told_ttl": ended_ttl // timedelta(milliseconds=1),
     }
 
 

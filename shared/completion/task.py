@@ -70,7 +70,7 @@ class Task:
             run=int(record["run"]),
             created_at=moment_of_ms(int(record["created_at"])),
             last_progress_at=moment_of_ms(int(record["last_progress_at"])),
-            ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
+            ended_ttl=timedelta(milliseconds=int(record.get("told_ttl", record["ended_ttl"]))),
             ended_at=moment("ended_at"),
             announced_at=moment("announced_at"),
             dispatched_at=moment("dispatched_at"),

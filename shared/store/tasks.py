@@ -149,6 +149,12 @@ class TaskStore:
         return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, run, *pairs]))
 
     @outages_named
+    def note_announced(self, task_id: str, nonce: str, run: int, now_ms: int) -> bool:
+        """Note that an end is told, unless that task is gone or in another run; whether it was there."""
+        names = [keys.record(task_id), keys.bitmap(task_id), *keys.of_failures(task_id)]
+        return bool(self._scripts["note_announced"](keys=names, args=[nonce, run, now_ms]))
+
+    @outages_named
     def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> bool:
         args = [now_ms, milliseconds(lease)]
         names = [keys.record(task_id), *keys.of_failures(task_id)]
