@@ -16,7 +16,7 @@ from shared.completion.task import Task
 from shared.store import Store, keys
 from shared.store.deliveries import DeliveryStore
 from shared.store.tasks import TaskStore
-from tests.completion.arranged import expire, now, start, start_done
+from tests.completion.arranged import expire, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.test_announcing import Crash, crash
 from tests.completion.test_deliveries import HOOK, due, said, shown, start_failed, start_owed, take
@@ -204,3 +204,40 @@ def test_what_is_owed_outlives_a_task_that_is_kept_for_a_second(
 
     assert due(store) == []
     assert keys_without_ttl(client) == set()
+
+
+@pytest.mark.parametrize("end", [State.DONE, State.FAILED, State.CANCELLED])
+def test_a_task_kept_for_a_second_is_kept_until_its_end_is_told(
+    store: Store, client: Redis, end: State
+) -> None:
+    task = start(store, 1, webhook=HOOK, ended_ttl=timedelta(seconds=1))
+    if end is State.DONE:
+        lifecycle.report(store, task.id, [0])
+    elif end is State.FAILED:
+        failing.fail(store, task.id, 0, "no")
+    else:
+        lifecycle.cancel(store, task.id)
+    own = [keys.record(task.id), keys.bitmap(task.id), *keys.of_failures(task.id)]
+    untold = [life_left(client, key) for key in own if client.exists(key)]
+
+    announce(store, task.id, tell)
+
+    assert all(life > timedelta(minutes=50) for life in untold)
+    assert all(life_left(client, key) <= timedelta(seconds=1) for key in own)
+    assert now(store, task).ended_ttl == timedelta(seconds=1)
+    assert take(store).delivery.event["data"]["state"] == end
+
+
+def test_a_task_resumed_while_its_end_is_told_keeps_the_life_of_an_open_one(
+    store: Store, client: Redis
+) -> None:
+    task = start_failed(store)
+
+    def resume(end: Task) -> None:
+        failing.resume(store, end.id)
+
+    announce(store, task.id, resume)
+
+    assert now(store, task).announced_at is None
+    for key in (keys.record(task.id), keys.bitmap(task.id)):
+        assert life_left(client, key) > timedelta(days=6)
