@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 from shared import clock
 from shared.completion import fanout, missing
 from shared.completion.fanout import Slice
 from shared.completion.task import Task
 from shared.store import Store
+
+LEASE = timedelta(seconds=5)  # whoever dies while fanning out is followed by another after this
+RENEWALS = 5  # of a lease
+
+
+def is_being_fanned_out(task: Task, now: datetime) -> bool:
+    """Whether somebody is at it: 100,000 messages take a minute, and as long again if sent twice."""
+    return task.dispatching_at is not None and now - task.dispatching_at < LEASE
+
+
+def may_fan_out(store: Store, task: Task) -> bool:
+    """Whether the caller is the one to send a task's steps for the first time."""
+    return store.tasks.take_fan_out(task.id, task.nonce, now_ms=clock.now_ms(), lease=LEASE)
 
 
 def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first: int = 0) -> int:
@@ -18,12 +32,24 @@ def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first
     """
     size = fanout.batch_size(task.count, task.order.batch)
     sent = 0
-    for part in fanout.slices(missing.iterate(store, task, first, task.count), size):
+    parts = fanout.slices(missing.iterate(store, task, first, task.count), size)
+    for part in _leased(store, task, parts):
         send(task, part)
         sent += 1
     note = {"dispatched_at": clock.now_ms()}
     store.tasks.note_on_task(task.id, task.nonce, task.run, note)
     return sent
+
+
+def _leased(store: Store, task: Task, parts: Iterator[Slice]) -> Iterator[Slice]:
+    """The parts, while it is noted again and again that they are being sent."""
+    renew_at = clock.now()
+    for part in parts:
+        if (now := clock.now()) >= renew_at:
+            note = {"dispatching_at": clock.ms_since_epoch(now)}
+            store.tasks.note_on_task(task.id, task.nonce, task.run, note)
+            renew_at = now + LEASE / RENEWALS
+        yield part
 
 
 def has_moved(task: Task, progress_ms: int) -> bool:

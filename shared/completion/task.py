@@ -66,6 +66,7 @@ class Task:
     last_progress_at: datetime
     ended_at: datetime | None = None
     announced_at: datetime | None = None
+    dispatching_at: datetime | None = None  # when somebody was last seen fanning it out
     dispatched_at: datetime | None = None
     stalled_at: datetime | None = None
     heals: int = 0  # how often missing steps were sent again since the last progress
@@ -110,6 +111,7 @@ class Task:
             last_progress_at=moment_of_ms(int(record["last_progress_at"])),
             ended_at=moment("ended_at"),
             announced_at=moment("announced_at"),
+            dispatching_at=moment("dispatching_at"),
             dispatched_at=moment("dispatched_at"),
             stalled_at=moment("stalled_at"),
             heals=int(record.get("heals", 0)),

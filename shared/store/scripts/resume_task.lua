@@ -10,7 +10,7 @@ local left = r[2] - redis.call('BITCOUNT', KEYS[1], 0, r[2] - 1, 'BIT')
 redis.call('UNLINK', unpack(KEYS, 3))
 redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', 0, 'run', r[3] + 1,
   'last_progress_at', ARGV[1], 'renew_at', 0)
-redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatched_at',
+redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatching_at', 'dispatched_at',
   'heals', 'probed_at', 'stalled_at')
 redis.call('PEXPIRE', KEYS[1], r[4])
 redis.call('PEXPIRE', KEYS[2], r[4])
