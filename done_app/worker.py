@@ -75,7 +75,9 @@ def meant(task_id: str, nonce: str) -> Task | None:
 def dispatch(task_id: str, nonce: str, first: int) -> None:
     """Fan a task's steps out, from `first` on; all of them once: without a worker the requests pile up."""
     task = meant(task_id, nonce)
-    if task and healing.is_due(task, first):
+    if task is None or not healing.is_due(task, first):
+        return
+    if first or healing.may_fan_out(store(), task):
         sent = healing.fan_out(store(), task, outbox.run_slice, first)
         log.info("task %s is fanned out: %d steps in %d messages", task_id, task.left, sent)
 

@@ -27,7 +27,7 @@ def say(task: Task) -> None:
 
 
 def announce(
-    store: Store, task_id: str, tell: Callable[[Task], None] = say, *, lease: timedelta = LEASE
+    store: Store, task_id: str, tell: Callable[[Task], None] = say, *, lease: timedelta | None = None
 ) -> bool:
     """Tell an ended task's end, unless it is told or being told; whether this call told it.
 
@@ -39,7 +39,7 @@ def announce(
     """
     now_ms = clock.now_ms()
     next_look_ms = store.tasks.next_look(task_id)
-    record = store.tasks.take_announcement(task_id, now_ms=now_ms, lease=lease)
+    record = store.tasks.take_announcement(task_id, now_ms=now_ms, lease=LEASE if lease is None else lease)
     if record is None:
         return False
     task = Task.from_record(task_id, record)  # as it was in that act, whatever has become of it since

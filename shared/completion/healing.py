@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 from shared import clock
 from shared.completion import fanout, lifecycle, missing
@@ -11,6 +12,21 @@ from shared.completion.fanout import Slice
 from shared.completion.task import Task
 from shared.errors import NotFound
 from shared.store import Store
+
+LEASE = timedelta(seconds=5)  # whoever dies while fanning out is followed by another after this
+RENEWALS = 5  # of a lease
+
+Send = Callable[[Task, Slice], None]
+
+
+def is_being_fanned_out(task: Task, now: datetime) -> bool:
+    """Whether somebody is at it: 100,000 messages take a minute, and as long again if sent twice."""
+    return task.dispatching_at is not None and now - task.dispatching_at < LEASE
+
+
+def may_fan_out(store: Store, task: Task) -> bool:
+    """Whether the caller is the one to send a task's steps for the first time."""
+    return store.tasks.take_fan_out(task.id, task.nonce, now_ms=clock.now_ms(), lease=LEASE)
 
 
 def is_due(task: Task, first: int) -> bool:
@@ -22,7 +38,7 @@ def is_due(task: Task, first: int) -> bool:
     return (first > 0) is (task.dispatched_at is not None)
 
 
-def fan_out(store: Store, task: Task, send: Callable[[Task, Slice], None], first: int = 0) -> int:
+def fan_out(store: Store, task: Task, send: Send, first: int = 0) -> int:
     """Send a task's missing steps from `first` on, all of them at its start; how many messages that took.
 
     A crash half way, and the same again, sends some twice: a worker skips the steps whose bit is set.
@@ -44,13 +60,26 @@ def note_sent(store: Store, task: Task, sent: int) -> bool:
     return store.tasks.note_on_task(task.id, task.nonce, task.run, note)
 
 
-def send_missing(store: Store, task: Task, send: Callable[[Task, Slice], None], first: int) -> int:
+def send_missing(store: Store, task: Task, send: Send, first: int) -> int:
+    """Send the missing steps from `first` on; how many messages that took."""
     size = fanout.batch_size(task.count, task.order.batch)
     sent = 0
-    for part in fanout.slices(missing.iterate(store, task, first, task.count), size):
+    parts = fanout.slices(missing.iterate(store, task, first, task.count), size)
+    for part in _leased(store, task, parts):
         send(task, part)
         sent += 1
     return sent
+
+
+def _leased(store: Store, task: Task, parts: Iterator[Slice]) -> Iterator[Slice]:
+    """The parts, while it is noted again and again that they are being sent."""
+    renew_at = clock.now()
+    for part in parts:
+        if (now := clock.now()) >= renew_at:
+            note = {"dispatching_at": clock.ms_since_epoch(now)}
+            store.tasks.note_on_task(task.id, task.nonce, task.run, note)
+            renew_at = now + LEASE / RENEWALS
+        yield part
 
 
 def has_moved(task: Task, progress_ms: int) -> bool:
@@ -58,7 +87,7 @@ def has_moved(task: Task, progress_ms: int) -> bool:
     return clock.ms_since_epoch(task.last_progress_at) != progress_ms
 
 
-def heal(store: Store, task: Task, progress_ms: int, send: Callable[[Task, Slice], None]) -> int:
+def heal(store: Store, task: Task, progress_ms: int, send: Send) -> int:
     """Send the missing steps of a task that has not moved since its probe left; how many messages.
 
     The probe came through the queues that the steps wait in, so they are not merely behind others.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared import clock
-from shared.completion import lifecycle
+from shared.completion import healing, lifecycle
 from shared.completion.lifecycle import Lives
 from shared.completion.order import State
 from shared.completion.task import Task
@@ -34,6 +34,13 @@ class Outbox(Protocol):
     def announce(self, task_id: str) -> None: ...
     def dispatch(self, task: Task) -> None: ...
     def probe(self, task: Task) -> None: ...
+
+
+def needs_fan_out(task: Task, now: datetime) -> bool:
+    """Whether its steps were not sent in time, and nobody is sending them."""
+    if task.order.job is None or task.dispatched_at or healing.is_being_fanned_out(task, now):
+        return False
+    return now - task.created_at >= LOOK_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Sweep:
                 task.count,
                 clock.iso(task.last_progress_at),
             )
-        elif task.order.job and task.dispatched_at is None and now - task.created_at >= LOOK_EVERY:
+        elif needs_fan_out(task, now):
             log.warning("task %s was never fanned out: it is now", task.id)
             self.outbox.dispatch(task)
         elif found == "probe":

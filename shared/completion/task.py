@@ -36,6 +36,7 @@ class Task:
     ended_ttl: timedelta  # how long it stays after its end
     ended_at: datetime | None = None
     announced_at: datetime | None = None
+    dispatching_at: datetime | None = None  # when somebody was last seen fanning it out
     dispatched_at: datetime | None = None
     stalled_at: datetime | None = None
     heals: int = 0  # how often missing steps were sent again since the last progress
@@ -86,6 +87,7 @@ class Task:
             ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
             ended_at=moment("ended_at"),
             announced_at=moment("announced_at"),
+            dispatching_at=moment("dispatching_at"),
             dispatched_at=moment("dispatched_at"),
             stalled_at=moment("stalled_at"),
             heals=int(record.get("heals", 0)),

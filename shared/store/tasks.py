@@ -149,6 +149,11 @@ class TaskStore:
         return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, run, *pairs]))
 
     @outages_named
+    def take_fan_out(self, task_id: str, nonce: str, *, now_ms: int, lease: timedelta) -> bool:
+        args: list[str | int] = [nonce, now_ms, milliseconds(lease)]
+        return bool(self._scripts["take_fan_out"](keys=[keys.record(task_id)], args=args))
+
+    @outages_named
     def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> dict[str, str] | None:
         """The record as it ended, for the one who is to announce it; None for everybody else."""
         args = [now_ms, milliseconds(lease)]

@@ -134,13 +134,17 @@ class Completion(RuleBasedStateMachine):
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data())
-    def fail_what_is_missing(self, chosen: st.DataObject) -> None:
+    def fail_tell_and_resume(self, chosen: st.DataObject) -> None:
+        """A whole life: by chance alone few get as far."""
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
-        for step in sorted(model.missing):
-            failure = failing.fail(self.store, task_id, step, "boom", token="all")
-            expected = model.fail(step, "all", 0, count_attempt=True)
-            assert (failure.attempts, failure.gave_up, failure.completed_task) == expected
+        for _ in range(2):
+            for step in sorted(model.missing) * 2:  # each call made again
+                failure = failing.fail(self.store, task_id, step, "boom", token=f"of {step}")
+                expected = model.fail(step, f"of {step}", 0, count_attempt=True)
+                assert (failure.attempts, failure.gave_up, failure.completed_task) == expected
+            self.announce(task_id)
+            self.resume(task_id)
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data(), max_attempts=st.integers(1, 3), made_already=st.booleans())

@@ -117,6 +117,14 @@ class Ground:
         for pid in self.pool():
             os.kill(pid, number)
 
+    def takes_no_more(self) -> bool:
+        """Whether messages wait that the worker, its pool stopped, does not take."""
+        seen = {self.server.client.hlen("unacked")}
+        for _ in range(10):
+            pass_by(0.02)
+            seen.add(self.server.client.hlen("unacked"))
+        return len(seen) == 1 and self.server.client.llen(queue.CONTROL) > 0
+
     def send_each_twice(self) -> None:
         (self.folder("worker") / "twice").touch()
 

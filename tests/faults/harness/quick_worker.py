@@ -14,12 +14,12 @@ from typing import Any
 
 from done_app import worker
 from shared import queue
-from shared.completion import announcing, lifecycle, sweeping
+from shared.completion import announcing, healing, lifecycle, sweeping
 
 SWEEP_EVERY = timedelta(milliseconds=300)
 TWICE, LAST = Path("twice"), Path("last")
 
-announcing.LEASE = timedelta(seconds=1)
+announcing.LEASE = healing.LEASE = timedelta(seconds=1)
 lifecycle.FIRST_LOOK = sweeping.LOOK_EVERY = timedelta(milliseconds=500)
 
 app = worker.app

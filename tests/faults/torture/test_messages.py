@@ -35,6 +35,19 @@ def test_every_message_delivered_twice(ground: Ground, chance: Random, healed: H
     assert len(ground.told(victim)) == 1  # and not once for each time that it was asked for
 
 
+def test_a_fan_out_that_takes_longer_than_the_sweep_waits(
+    ground: Ground, chance: Random, healed: Healed
+) -> None:
+    victim = ground.make(chance.randint(400, 600), batch=1, stall_after=NEVER)
+    for _ in range(3):  # as requests and sweeps ask for it that nobody has served for a while
+        ground.outbox.dispatch(victim.task)
+
+    healed(ground.await_end(victim))
+    assert_whole(ground, victim)
+    assert victim.runs.total() < 1.5 * victim.task.count
+    assert sum("is fanned out" in line for line in ground.said_of(victim)) == 1
+
+
 def test_messages_delivered_in_reverse(ground: Ground, chance: Random, healed: Healed) -> None:
     victim = ground.start(300, pause_ms=2, batch=chance.choice([1, 2, 3]))
     most = 0
