@@ -19,6 +19,7 @@ from done_app.steps.desk import StoreDesk
 from done_app.steps.running import Runner, describe
 from shared import clock, config, jobs, logs, queue
 from shared.completion import announcing, healing, lifecycle
+from shared.completion.healing import Seen
 from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import Sweep
 from shared.completion.task import Task
@@ -116,14 +117,14 @@ def announce(task_id: str) -> None:
 
 
 @app.task(name=queue.PROBE, **AGAIN)
-def probe(task_id: str, nonce: str, progress_ms: int, then: Sequence[str] = ()) -> None:
+def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence[str]) -> None:
     """Having come through every queue that steps wait in: send again what is still missing."""
-    task = meant(task_id, nonce)
-    if task is None or healing.has_moved(task, progress_ms):
+    task, seen = meant(task_id, nonce), Seen(progress_ms, heals)
+    if task is None or Seen.of(task) != seen:
         return
     if then:
         outbox.probe(task, then)
-    elif sent := healing.heal(store(), task, progress_ms, outbox.run_carefully):
+    elif sent := healing.heal(store(), task, seen, outbox.run_carefully):
         log.warning(
             "task %s had not moved: its %d missing steps are sent again in %d messages",
             task_id,

@@ -10,6 +10,7 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from shared.completion.fanout import Slice
+from shared.completion.healing import Seen
 from shared.completion.task import Task
 from shared.config import Settings
 from shared.errors import BrokerUnavailable
@@ -117,9 +118,9 @@ class Outbox:
 
     def probe(self, task: Task, through: Sequence[str] = (STEPS, SLICES)) -> None:
         """Ask the queues a task's steps wait in, one after the other, whether anything is before them."""
-        progress_ms = round(task.last_progress_at.timestamp() * 1000)
+        seen = Seen.of(task)
         first, *then = through
-        self._send(PROBE, first, task.id, task.nonce, progress_ms, then)
+        self._send(PROBE, first, task.id, task.nonce, seen.progress_ms, seen.heals, then)
 
     def _send(self, name: str, queue: str, *args: object, pause: timedelta | None = None) -> None:
         countdown = pause.total_seconds() if pause else None

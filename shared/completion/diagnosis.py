@@ -111,8 +111,7 @@ def asks_at(task: Task) -> datetime | None:
     """When the sweep asks through the queue about a task that does not move; None when it does not ask."""
     if task.order.job is None or task.stalled:
         return None
-    moved = max(task.last_progress_at, task.quiet_until or task.last_progress_at)
-    if task.probed_at is None or moved > task.probed_at:
-        return moved + task.order.stall_after
+    if task.probed_at is None or task.moved_at > task.probed_at:
+        return task.moved_at + task.order.stall_after
     pauses: int = 2**task.heals
     return task.probed_at + task.order.stall_after * pauses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared import clock
@@ -82,17 +83,25 @@ def _leased(store: Store, task: Task, parts: Iterator[Slice]) -> Iterator[Slice]
         yield part
 
 
-def has_moved(task: Task, progress_ms: int) -> bool:
-    """Whether anything has come of a task since its progress was seen to be of then."""
-    return clock.ms_since_epoch(task.last_progress_at) != progress_ms
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a task was when a probe left for it."""
+
+    progress_ms: int
+    heals: int
+
+    @classmethod
+    def of(cls, task: Task) -> Seen:
+        return cls(clock.ms_since_epoch(task.last_progress_at), task.fruitless_heals)
 
 
-def heal(store: Store, task: Task, progress_ms: int, send: Send) -> int:
-    """Send the missing steps of a task that has not moved since its probe left; how many messages.
+def heal(store: Store, task: Task, seen: Seen, send: Send) -> int:
+    """Send the missing steps of a task that is as it was when its probe left; how many messages.
 
-    The probe came through the queues that the steps wait in, so they are not merely behind others.
+    The probe came through the queues that the steps wait in, so they are not merely behind others. Of many
+    probes that waited in a long queue the first heals, and the others find it healed.
     """
-    if task.ended or has_moved(task, progress_ms):
+    if task.ended or Seen.of(task) != seen:
         return 0
-    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": task.heals + 1})
+    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": seen.heals + 1})
     return fan_out(store, task, send)

@@ -60,6 +60,16 @@ class Task:
         return not self.ended and self.stalled_at is not None and self.stalled_at >= self.last_progress_at
 
     @property
+    def moved_at(self) -> datetime:
+        """Its last progress, or the end of the pause before a failed step's next attempt."""
+        return max(self.last_progress_at, self.quiet_until or self.last_progress_at)
+
+    @property
+    def fruitless_heals(self) -> int:
+        """How often its missing steps were sent again since it last moved."""
+        return 0 if self.probed_at is None or self.moved_at > self.probed_at else self.heals
+
+    @property
     def announcement_id(self) -> str:
         """The one id under which this end is told, however often it is told."""
         return f"{self.id}.{self.run}.{self.state}"

@@ -10,6 +10,7 @@ from shared import clock
 from shared.completion import failing, healing, lifecycle
 from shared.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
 from shared.completion.failing import Policy
+from shared.completion.healing import Seen
 from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import Sweep
 from shared.completion.task import Task
@@ -158,8 +159,7 @@ def test_it_says_when_the_sweep_asks_and_the_sweep_asks_then(
         store.tasks.look_again(task.id, 0)
         Sweep(store, outbox, Lives()).run()
         assert len(outbox.probed) == heals + 1
-        moved_ms = clock.ms_since_epoch(now(store, task).last_progress_at)
-        healing.heal(store, now(store, task), moved_ms, lambda *_: None)
+        healing.heal(store, now(store, task), Seen.of(now(store, task)), lambda *_: None)
 
     assert now(store, task).messages == 4 * 100
 

@@ -11,6 +11,7 @@ from shared import clock
 from shared.completion import failing, fanout, healing, lifecycle
 from shared.completion.announcing import announce
 from shared.completion.fanout import Slice
+from shared.completion.healing import Seen
 from shared.completion.lifecycle import Lives
 from shared.completion.sweeping import HEALS, LOOKS_APART, Sweep
 from shared.completion.task import Task
@@ -52,7 +53,7 @@ def probed_at(store: Store, hands: HandMovedClock, *, until: int, heal: bool) ->
         for task in outbox.probed:
             seconds.append(round(passed))
             if heal:
-                healing.heal(store, now(store, task), progress_ms(task), Messages().send)
+                healing.heal(store, now(store, task), Seen.of(now(store, task)), Messages().send)
         outbox.probed.clear()
         hands.forward(seconds=5)
     return seconds
@@ -87,7 +88,7 @@ def test_only_missing_steps_are_sent_again(store: Store) -> None:
     lifecycle.report(store, task.id, [0, 4, 8])
 
     moved = now(store, task)
-    healing.heal(store, moved, progress_ms(moved), sent.send)
+    healing.heal(store, moved, Seen.of(moved), sent.send)
 
     assert sent.steps == [1, 2, 3, 5, 6, 7]
 
@@ -105,7 +106,7 @@ def test_nothing_is_sent_again_when_the_task_has_moved_since_the_probe_left(
     hand_moved_clock.forward(seconds=30)
     lifecycle.report(store, task.id, [0])
 
-    assert healing.heal(store, now(store, task), progress_ms(task), sent.send) == 0
+    assert healing.heal(store, now(store, task), Seen.of(task), sent.send) == 0
     assert sent == []
     assert now(store, task).heals == 0
 
@@ -115,7 +116,7 @@ def test_nothing_is_sent_again_of_an_ended_task(store: Store) -> None:
     lifecycle.cancel(store, cancelled.id)
 
     sent = [
-        healing.heal(store, now(store, task), progress_ms(now(store, task)), Messages().send)
+        healing.heal(store, now(store, task), Seen.of(now(store, task)), Messages().send)
         for task in (done, cancelled)
     ]
 
@@ -248,3 +249,19 @@ def test_a_stalled_task_is_resumed_in_the_same_run_and_sends_what_is_missing(
     with pytest.raises(Conflict):
         failing.resume(store, task.id)
     assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
+
+
+def test_of_many_probes_that_waited_in_a_long_queue_one_heals(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task, outbox = start_fanned_out(store), RecordingOutbox()
+    while len(outbox.probed) < 4:
+        hand_moved_clock.forward(seconds=5)
+        store.tasks.look_again(task.id, 0)
+        Sweep(store, outbox, Lives()).run()
+
+    waited = [Seen.of(probed) for probed in outbox.probed]
+    sent = [healing.heal(store, now(store, task), seen, Messages().send) for seen in waited]
+
+    assert sent == [9, 0, 0, 0]
+    assert now(store, task).heals == 1

@@ -62,8 +62,8 @@ def test_a_probe_waits_where_the_steps_do(outbox: Outbox, task: Task, real_clien
     outbox.probe(task, [SLICES])
 
     progress_ms = round(task.last_progress_at.timestamp() * 1000)
-    assert waiting(real_client, STEPS) == [(queue.PROBE, [task.id, task.nonce, progress_ms, [SLICES]])]
-    assert waiting(real_client, SLICES) == [(queue.PROBE, [task.id, task.nonce, progress_ms, []])]
+    assert waiting(real_client, STEPS) == [(queue.PROBE, [task.id, task.nonce, progress_ms, 0, [SLICES]])]
+    assert waiting(real_client, SLICES) == [(queue.PROBE, [task.id, task.nonce, progress_ms, 0, []])]
 
 
 def test_a_broker_that_is_away_is_told_soon(task: Task) -> None:
