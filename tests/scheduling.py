@@ -16,7 +16,10 @@ ON_ONE_STACK = {"integration", "faults", "browser"}
 # The longest, longest first: whatever begins last is what one process waits for.
 FIRST = [
     "stack",
-    *(f"tests/faults/torture/test_{name}.py" for name in ("deaths", "messages", "redis", "late")),
+    *(
+        f"tests/faults/torture/test_{name}.py"
+        for name in ("deaths", "messages", "redis", "late", "receivers")
+    ),
     "tests/demo/test_make_demo.py",
     "tests/docs/test_commands.py",
     "tests/web/test_outage.py",

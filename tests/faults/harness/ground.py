@@ -17,7 +17,7 @@ from pathlib import Path
 from shared import clock, queue
 from shared.completion import lifecycle
 from shared.completion.lifecycle import Lives
-from shared.completion.order import Order
+from shared.completion.order import Order, Webhook
 from shared.completion.task import Task
 from shared.config import Settings
 from shared.errors import NotFound
@@ -25,6 +25,7 @@ from shared.queue import Outbox
 from shared.store import Store
 from shared.store.store import WORKER_PATIENCE
 from tests.faults.harness.witness import Witness, let_pass
+from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
 from tests.started import Started, eventually
 
@@ -74,6 +75,8 @@ class Ground:
             "BROKER_URL": self.server.url,
             "JOBS": "tests.faults.harness.jobs",
             "WORKER_PROCESSES": "3",
+            "WEBHOOK_HOSTS": "127.0.0.1",
+            "WEBHOOK_SECRET": SECRET,
             "PYTHONUNBUFFERED": "1",
         } | environment
         self.start_worker()
@@ -103,6 +106,11 @@ class Ground:
         """kill -9, of the worker and of every process of its pool at once."""
         os.killpg(self.worker.process.pid, signal.SIGKILL)
         self.worker.process.wait()
+
+    def restart_server(self) -> None:
+        """kill -9, and again on the same data."""
+        self.server.end()
+        self.server.start()
 
     def pool(self) -> set[int]:
         """The processes that the worker runs its messages in."""
@@ -145,12 +153,13 @@ class Ground:
         batch: int | None = None,
         stall_after: timedelta = SOON,
         lives: Lives | None = None,
+        webhook: Webhook | None = None,
     ) -> Victim:
         """A task that the worker has not been told of."""
         tally = self.folder("tallies") / str(len(list(self.folder("tallies").iterdir())))
         tally.touch()
         params = {"file": str(tally), "pause_ms": pause_ms, "deadly": list(deadly)}
-        order = Order(count, "tally", params, batch=batch, stall_after=stall_after)
+        order = Order(count, "tally", params, batch=batch, stall_after=stall_after, webhook=webhook)
         started = lifecycle.start(self.store, order, task_id=task_id, lives=lives, max_steps=count)
         self.store.tasks.look_again(started.task.id, clock.now_ms() + LOOK_EVERY_MS)  # not after seconds
         return Victim(started.task, tally)

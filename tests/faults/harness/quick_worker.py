@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from done_app import worker
+from done_app.couriers import webhooks
 from shared import queue
-from shared.completion import announcing, healing, lifecycle, sweeping
+from shared.completion import announcing, deliveries, healing, lifecycle, sweeping
 
 SWEEP_EVERY = timedelta(milliseconds=300)
 TWICE, LAST = Path("twice"), Path("last")
 
 announcing.LEASE = healing.LEASE = timedelta(seconds=1)
 lifecycle.FIRST_LOOK = sweeping.LOOK_EVERY = timedelta(milliseconds=500)
+deliveries.LEASE, deliveries.FIRST_PAUSE = timedelta(seconds=2), timedelta(milliseconds=200)
+webhooks.PATIENCE_SECONDS = 0.5
 
 app = worker.app
 app.conf.beat_schedule["sweep"] = {
