@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -37,6 +38,8 @@ class JsonFormatter(logging.Formatter):
 
 def set_up(settings: Settings) -> None:
     """Send every log line to standard output in the format that was asked for."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a step's error may hold what it could not write
+        sys.stdout.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else PlainFormatter())
     root = logging.getLogger()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from done_app.steps.time_limit import StepTimedOut, time_limit
 from shared.completion.failing import Failure
@@ -20,6 +20,9 @@ RANGES_A_REPORT = 500  # what quick steps apart from each other come to: 2 ms of
 # After this a slice goes to the tail of its queue: tasks share the workers, a crash repeats little, and
 # 250 slices of a large task are through 8 processes in 10 seconds, not in 30 as with a second each.
 WORK_FOR = timedelta(milliseconds=250)
+
+# Celery and the system use these to end a process; all else that is raised is the step's failure.
+ENDS_THE_PROCESS = (SystemExit, KeyboardInterrupt)
 
 Range = tuple[int, int]
 
@@ -82,10 +85,14 @@ class Runner:
     job: Job
     desk: Desk
     careful: bool = False
+    params: Mapping[str, Any] = field(init=False)  # as the function's signature has them
     finished: Ranges = field(default_factory=Ranges)
     outcome: Outcome = field(default_factory=Outcome)
     began: float = 0.0
     reported_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.params = self.job.given(self.task.order.params)
 
     def run(self, ranges: list[Range]) -> Outcome:
         """Work through the ranges for a while."""
@@ -141,7 +148,7 @@ class Runner:
 
     def run_freely(self, start: int, stop: int) -> int:
         """Run steps until it is time to look up, or one raises: for most, this loop is all that they cost."""
-        function, params = self.job.function, self.task.order.params
+        function, params = self.job.function, self.params
         now, until = time.monotonic, self.look_up_at()
         step = start
         try:
@@ -149,7 +156,9 @@ class Runner:
                 function(step, **params)
                 if now() >= until:
                     break
-        except Exception as error:
+        except ENDS_THE_PROCESS:
+            raise
+        except BaseException as error:
             self.finished.add(start, step)
             self.record_raised(step, error)
         else:
@@ -162,10 +171,12 @@ class Runner:
             return
         try:
             with time_limit(self.job.step_timeout):
-                self.job.function(step, **self.task.order.params)
+                self.job.function(step, **self.params)
+        except ENDS_THE_PROCESS:
+            raise
         except StepTimedOut as error:
             self.record_failure(step, str(error), counted=self.careful)
-        except Exception as error:
+        except BaseException as error:
             self.record_raised(step, error)
         else:
             self.finished.add(step, step + 1)
@@ -178,12 +189,18 @@ class Runner:
         self.report_finished()
         if self.desk.attempt(step) <= self.job.policy.max_attempts:
             return True
-        self.record_failure(step, "its process died at every attempt", counted=True, last=True)
+        self.record_failure(step, self.how_it_died(), counted=True, last=True)
         return False
 
-    def record_raised(self, step: int, error: Exception) -> None:
+    def how_it_died(self) -> str:
+        if self.job.step_timeout is None:
+            return "its process died at every attempt"
+        limit = self.job.step_timeout.total_seconds()
+        return f"its process died at every attempt, or was ended: it heeded no step_timeout of {limit:g} s"
+
+    def record_raised(self, step: int, error: BaseException) -> None:
         log.error("step %d of task %s raised", step, self.task.id, exc_info=error)
-        self.record_failure(step, f"{type(error).__name__}: {error}", counted=self.careful)
+        self.record_failure(step, named(error), counted=self.careful)
 
     def record_failure(self, step: int, error: str, *, counted: bool, last: bool = False) -> None:
         failure = self.desk.failed(step, error, count_attempt=not counted, last=last)
@@ -199,6 +216,14 @@ class Runner:
         elif failure.attempts:
             self.outcome.again.add(step, step + 1)
             self.outcome.pause = max(self.outcome.pause, failure.pause)
+
+
+def named(error: BaseException) -> str:
+    """What it is and says; some cannot even say it."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}, whose text cannot be had"
 
 
 def rest_after(step: int, ranges: list[Range]) -> list[Range]:

@@ -93,7 +93,7 @@ def fail(
     made = store.failures.fail_step(
         task_id,
         step,
-        json.dumps(error[:LONGEST_ERROR]),
+        json.dumps(printable(error[:LONGEST_ERROR])),
         now_ms=clock.now_ms(),
         token=token or lifecycle.token_of(reply_key, step, error),
         nonce=nonce,
@@ -104,6 +104,11 @@ def fail(
     if made.status == "reused":
         raise lifecycle.reused(reply_key)
     return _failure(task_id, step, made)
+
+
+def printable(text: str) -> str:
+    """The text, with question marks for what no UTF-8 can hold, such as a file's name in another encoding."""
+    return text.encode(errors="replace").decode()
 
 
 def _failure(task_id: str, step: int, made: Failed) -> Failure:

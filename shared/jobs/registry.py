@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 
 from shared.completion.failing import Policy
 from shared.config import Settings
@@ -20,6 +21,7 @@ from shared.store.failures import MOST_ATTEMPTS
 StepFunction = TypeVar("StepFunction", bound=Callable[..., object])
 MARK = "__donebit_job__"
 BUILT_IN = "shared.jobs.builtin"
+PREFIX = "of_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Job:
 
     name: str
     function: Callable[..., object]
+    step_name: str  # what its first parameter is called; empty if it cannot be given by name
     params: type[BaseModel]  # the function's keywords, as its signature types them
     policy: Policy
     step_timeout: timedelta | None
@@ -45,33 +48,87 @@ class Job:
     def of(cls, function: Callable[..., object]) -> Job:
         """The job that @job made of a function."""
         terms: Terms = getattr(function, MARK)
-        return cls(terms.name, function, params_model(terms.name, function), terms.policy, terms.step_timeout)
+        return cls(
+            terms.name, function, *params_model(terms.name, function), terms.policy, terms.step_timeout
+        )
 
-    def check(self, params: Mapping[str, Any]) -> None:
-        """Raise InvalidInput, naming each one at fault, when the function would not take these parameters."""
+    def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters as the function takes them: what is typed UUID or as a model is one.
+
+        Raises InvalidInput, naming each one at fault, when the function would not take them.
+        """
+        if self.step_name in params:
+            raise InvalidInput(
+                f"params of job {self.name}: {self.step_name} is the step's own", field="params"
+            )
         try:
-            # Strictly: the function is given them as they came, not as they could be read.
-            self.params.model_validate(params, strict=True)
+            # Strictly: "1" is no number. And as JSON, in which a UUID or a time can only be a text.
+            made = self.params.model_validate_json(self._as_json(params), strict=True)
         except ValidationError as error:
             faults = "; ".join(
                 f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
             )
             raise InvalidInput(f"params of job {self.name}: {faults}", field="params") from None
+        return {name: getattr(made, PREFIX + name) for name in self._given_names(made)} | (
+            made.model_extra or {}
+        )
+
+    def _as_json(self, params: Mapping[str, Any]) -> str:
+        try:
+            text = json.dumps(dict(params), ensure_ascii=False, allow_nan=False)
+            text.encode()
+        except ValueError as error:
+            raise InvalidInput(
+                f"params of job {self.name} hold what no JSON text can: {error}", field="params"
+            ) from None
+        return text
+
+    def _given_names(self, made: BaseModel) -> Iterator[str]:
+        return (name.removeprefix(PREFIX) for name in made.model_fields_set if name.startswith(PREFIX))
 
 
-def params_model(name: str, function: Callable[..., object]) -> type[BaseModel]:
-    """What a step function takes beside the step, as a model that can be checked before anything runs."""
-    _, *keywords = inspect.signature(function, eval_str=True).parameters.values()
-    free = any(one.kind is one.VAR_KEYWORD for one in keywords)
+def params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
+    """What a step function calls its step, and what it takes beside it, as a model to check and convert by.
+
+    Raises:
+        ConfigurationError: a parameter is of no type that JSON can be read as, or cannot be given by name.
+    """
+    try:
+        return _params_model(name, function)
+    except (PydanticUserError, NameError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"job {name}: its parameters cannot be read from JSON: {error}") from error
+
+
+def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
+    step, *keywords = inspect.signature(function, eval_str=True).parameters.values()
+    # A prefix, for a parameter may be named like something that a model has of its own.
     fields: dict[str, Any] = {
-        one.name: (
+        PREFIX + one.name: (
             Any if one.annotation is one.empty else one.annotation,
-            ... if one.default is one.empty else one.default,
+            Field(... if one.default is one.empty else one.default, alias=one.name),
         )
         for one in keywords
-        if one.kind is not one.VAR_KEYWORD
+        if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
     }
-    return create_model(name, __config__=ConfigDict(extra="allow" if free else "forbid"), **fields)
+    if unnamed := [one.name for one in keywords if one.kind is one.POSITIONAL_ONLY]:
+        raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
+    step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
+    return step_name, create_model(name, __base__=_base(keywords), **fields)
+
+
+def _base(keywords: Iterable[inspect.Parameter]) -> type[BaseModel]:
+    """A model that takes further parameters, of the type they must have, if the function does."""
+    for one in keywords:
+        if one.kind is one.VAR_KEYWORD:
+            kind: Any = Any if one.annotation is one.empty else one.annotation
+            names = {"__pydantic_extra__": dict.__class_getitem__((str, kind))}
+            body = {"__annotations__": names, "model_config": ConfigDict(extra="allow")}
+            return type("Free", (BaseModel,), body)
+    return Strict
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
 
 def job(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
+from multiprocessing.synchronize import Lock
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from pydantic import BaseModel
 
 from shared import jobs
 from shared.config import Settings
@@ -25,7 +29,7 @@ def anything(step: int, **params: object) -> None:
 
 @pytest.mark.parametrize("params", [{"folder": "a"}, {"folder": "a", "width": 7}])
 def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> None:
-    Job.of(job("resize")(resize)).check(params)
+    assert Job.of(job("resize")(resize)).given(params) == params
 
 
 @pytest.mark.parametrize(
@@ -39,13 +43,68 @@ def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> 
 )
 def test_parameters_that_do_not_fit_are_refused_by_name(params: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput, match=f"^params of job resize: {why}") as refused:
-        Job.of(job("resize")(resize)).check(params)
+        Job.of(job("resize")(resize)).given(params)
 
     assert refused.value.field == "params"
 
 
 def test_a_function_with_free_keywords_takes_any() -> None:
-    Job.of(job("anything")(anything)).check({"a": 1, "b": [2]})
+    assert Job.of(job("anything")(anything)).given({"a": 1, "b": [2]}) == {"a": 1, "b": [2]}
+
+
+class Area(BaseModel):
+    width: int
+
+
+def rich(
+    step: int, *, area: Area, run: UUID, at: datetime, copy: tuple[int, ...] = (), **counts: int
+) -> None:
+    """One whose parameters are no JSON as they are, and named like what a model has of its own."""
+
+
+def test_parameters_come_as_what_the_signature_says() -> None:
+    run = UUID("6f1c3a52-54f5-4a4e-9d2c-0a6ff1a6b8c1")
+    params = {"area": {"width": 3}, "run": str(run), "at": "2026-11-21T03:04:05Z", "copy": [1, 2], "blue": 4}
+
+    assert Job.of(job("rich")(rich)).given(params) == {
+        "area": Area(width=3),
+        "run": run,
+        "at": datetime(2026, 11, 21, 3, 4, 5, tzinfo=UTC),
+        "copy": (1, 2),
+        "blue": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({"a": "\ud800"}, "params of job anything hold what no JSON text can"),
+        ({"a": float("nan")}, "params of job anything hold what no JSON text can"),
+        ({"a": float("inf")}, "params of job anything hold what no JSON text can"),
+        ({"step": 3}, "params of job anything: step is the step's own"),
+    ],
+)
+def test_what_no_function_could_be_given_is_refused(params: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        Job.of(job("anything")(anything)).given(params)
+
+
+def test_free_keywords_must_be_of_their_type_too() -> None:
+    def counted(step: int, **counts: int) -> None: ...
+
+    with pytest.raises(InvalidInput, match="params of job counted: a: Input should be a valid integer"):
+        Job.of(job("counted")(counted)).given({"a": "x"})
+
+
+def test_a_function_that_no_parameters_could_be_given_is_refused_when_it_is_loaded() -> None:
+    def unnamed(step: int, folder: str, /) -> None: ...
+
+    def unreadable(step: int, *, lock: Lock) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"job unnamed: .* folder cannot be given by name"):
+        Job.of(job("unnamed")(unnamed))
+    with pytest.raises(ConfigurationError, match="job unreadable: its parameters cannot be read from JSON"):
+        Job.of(job("unreadable")(unreadable))
 
 
 @pytest.mark.parametrize(("sleep_ms", "fits"), [(0, True), (60_000, True), (-1, False), (60_001, False)])
@@ -53,7 +112,7 @@ def test_the_bounds_of_the_built_in_demo_hold(sleep_ms: int, fits: bool) -> None
     demo = jobs.load(Settings()).find("demo")
 
     try:
-        demo.check({"sleep_ms": sleep_ms})
+        demo.given({"sleep_ms": sleep_ms})
     except InvalidInput:
         assert not fits
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from asyncio import CancelledError
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -249,6 +250,51 @@ def test_a_step_that_outlives_its_timeout_is_interrupted_and_has_failed(bench: M
 
     assert made.missing() == [(1, 2)]
     assert outcome.again.ranges == [(1, 2)]
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (CancelledError(), "CancelledError: "),
+        (GeneratorExit(), "GeneratorExit: "),
+        (BaseException("base"), "BaseException: base"),
+        (Unspeakable(), "Unspeakable, whose text cannot be had"),
+    ],
+)
+@pytest.mark.parametrize("careful", [False, True])
+def test_whatever_a_step_raises_is_its_own_failure(
+    bench: MakeBench, raised: BaseException, said: str, careful: bool
+) -> None:
+    def function(step: int) -> None:
+        if step == 1:
+            raise raised
+
+    made = bench(3, function)
+
+    made.run(0, 3, careful=careful, max_attempts=1)
+
+    (given_up,) = failing.page(made.store, lifecycle.look(made.store, made.task.id).task, limit=9).failures
+    assert (given_up.step, given_up.error) == (1, said)
+    assert made.missing() == []
+
+
+@pytest.mark.parametrize("ends", [SystemExit, KeyboardInterrupt])
+def test_what_ends_a_process_is_no_failure_of_the_step(bench: MakeBench, ends: type[BaseException]) -> None:
+    def function(step: int) -> None:
+        if step == 1:
+            raise ends
+
+    made = bench(3, function)
+
+    with pytest.raises(ends):
+        made.run(0, 3, max_attempts=1)
+
+    assert lifecycle.look(made.store, made.task.id).task.failed == 0
 
 
 def test_a_careful_run_gives_up_a_step_whose_attempts_nobody_survived(bench: MakeBench) -> None:

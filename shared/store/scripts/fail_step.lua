@@ -29,7 +29,8 @@ local tried = redis.call('BITFIELD', KEYS[4], 'OVERFLOW', 'SAT', 'INCRBY', 'u4',
 local gave_up, completed, ttl = 0, 0, r[7]
 local pause = math.floor(math.min(ARGV[9] * 2 ^ (tried - 1), tonumber(ARGV[10])))
 redis.call('HSET', record, 'last_progress_at', ARGV[1])
-redis.call('HINCRBY', record, 'failed_attempts', 1)
+-- Given up though its attempts were counted ahead: nobody lived to report them.
+redis.call('HINCRBY', record, 'failed_attempts', ARGV[5] == '0' and ARGV[6] == '0' and tried or 1)
 if redis.call('HEXISTS', KEYS[5], ARGV[4]) == 1 or redis.call('HLEN', KEYS[5]) < tonumber(ARGV[8]) then
   redis.call('HSET', KEYS[5], ARGV[4], ARGV[7])
 end
