@@ -162,7 +162,9 @@ class TaskAnswer(TaskSummary):
     run: int
     why: str = Field(
         description="a sentence for somebody who wonders",
-        examples=["6 of 10 steps are missing, and the last progress is 0 s old: a worker is at them"],
+        examples=[
+            "6 of 10 steps are missing, and the last progress is 3 s old: their messages wait in the queue"
+        ],
     )
     waiting_for: str | None = Field(
         description="reports, fan-out, worker, retry, running, queue or lost; null: it has ended",

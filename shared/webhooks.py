@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
@@ -11,6 +12,7 @@ from urllib3.util import Url, parse_url
 from shared.errors import InvalidInput
 
 LONGEST_URL = 2000
+WRITTEN = re.compile(r"[!-\[\]-~]*")  # libraries differ in what they make of others
 SCHEMES = ("http", "https")
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: a gateway goes on from there to the IPv4 address
 
@@ -23,6 +25,8 @@ def checked_url(url: str, hosts: Collection[str]) -> Url:
     Raises:
         InvalidInput: it is no http or https address, carries a password, or names a host that is not listed.
     """
+    if not WRITTEN.fullmatch(url):
+        raise _refused(url, "it must be visible characters of ASCII, without a backslash")
     try:
         parts = parse_url(url)
     except LocationParseError:

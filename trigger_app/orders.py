@@ -64,10 +64,16 @@ class Checker:
             raise InvalidInput(
                 f"then is {len(chain)} tasks long, one after the other; at most {LONGEST_CHAIN}", field="then"
             )
-        for one in chain:
-            check_count(one.count, self.settings.max_steps)
-            self.check_job(one)
-            self.check_receivers(one)
+        for depth, one in enumerate(chain):
+            try:
+                self.check_one(one)
+            except InvalidInput as error:
+                raise InvalidInput(error.detail, field="then." * depth + (error.field or "")) from None
+
+    def check_one(self, order: Order) -> None:
+        check_count(order.count, self.settings.max_steps)
+        self.check_job(order)
+        self.check_receivers(order)
 
     def check_job(self, order: Order) -> None:
         if order.job is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.completion.order import State
 from shared.completion.task import Look, Task
 
 FRESH = timedelta(seconds=2)  # progress that is younger shows that somebody is at work
@@ -44,6 +45,8 @@ class Diagnosis:
 
     def sentence(self, task: Task, now: datetime) -> str:
         """For somebody who wonders."""
+        if task.state is State.FAILED:
+            return f"it is failed: {task.failed} of {task.count} steps gave up, and can be resumed"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = (now - task.last_progress_at).total_seconds()
@@ -55,11 +58,11 @@ class Diagnosis:
 
 REASONS = {
     Waiting.REPORTS: "they are reported from elsewhere, and can only be waited for",
-    Waiting.FAN_OUT: "their messages are not sent yet",
+    Waiting.FAN_OUT: "their messages are not sent yet, as no worker has come to it",
     Waiting.WORKER: "no worker was seen within the last minute",
     Waiting.RETRY: "a step that failed waits for its next attempt",
-    Waiting.RUNNING: "a worker is at them",
-    Waiting.QUEUE: "their messages wait in the queue",
+    Waiting.RUNNING: "a worker is at them; should it have died, the sweep sends them again",
+    Waiting.QUEUE: "they wait in the queue",
     Waiting.LOST: "no message waits and none is worked at; the sweep sends them again, or has given up",
 }
 

@@ -20,6 +20,7 @@ from shared.store.tasks import Marked
 
 STEPS_A_REPORT = 10_000  # single steps and ranges in one act: about 5 ms of the server
 FIRST_LOOK = timedelta(seconds=5)  # by then a task that was started has been fanned out
+STARTS = 5  # of a task that others delete between its start and a look at it
 LONGEST_ENDED_TTL = timedelta(days=30)  # that a task may ask for
 INDEX_MARGIN = timedelta(days=1)  # the indexes outlive the last task in them
 
@@ -87,15 +88,17 @@ def check_count(count: int, max_steps: int) -> None:
 
 
 def _start_new(store: Store, order: Order, task_id: str, lives: Lives) -> Started:
-    now = clock.now()
-    now_ms = clock.ms_since_epoch(now)
-    store.tasks.index_task(
-        task_id, int(now.timestamp() * 1e6), now_ms + FIRST_LOOK // timedelta(milliseconds=1), lives.index
-    )
-    fields = _record(order, now_ms, lives)
-    asked = store.tasks.start_task(task_id, order.count, fields, lives.open)
-    task = look(store, task_id).task if asked is not None else Task.from_record(task_id, _texts(fields))
-    return Started(task, fresh=True) if asked is None else _agreeing(task, order)
+    for _ in range(STARTS):
+        now = clock.now()
+        now_ms = clock.ms_since_epoch(now)
+        look_ms = now_ms + FIRST_LOOK // timedelta(milliseconds=1)
+        store.tasks.index_task(task_id, int(now.timestamp() * 1e6), look_ms, lives.index)
+        fields = _record(order, now_ms, lives)
+        if store.tasks.start_task(task_id, order.count, fields, lives.open) is None:
+            return Started(Task.from_record(task_id, _texts(fields)), fresh=True)
+        if (known := _find(store, task_id)) is not None:
+            return _agreeing(known, order)
+    raise Conflict(f"task {task_id} is being started and deleted by others all the time", field="task_id")
 
 
 def _record(order: Order, now_ms: int, lives: Lives) -> dict[str, str | int]:

@@ -57,13 +57,41 @@ def test_of_two_starts_that_both_found_nothing_the_second_agrees_with_the_first(
     store: Store, monkeypatch: pytest.MonkeyPatch, begin: Callable[..., Task]
 ) -> None:
     first = begin(store, 3, task_id="t-1")
-    monkeypatch.setattr(lifecycle, "_find", lambda *_: None)
+    find = lifecycle._find
 
+    def find_nothing_first(*_: object) -> Task | None:
+        monkeypatch.setattr(lifecycle, "_find", find)
+        return None
+
+    monkeypatch.setattr(lifecycle, "_find", find_nothing_first)
     again = lifecycle.start(store, Order(3), task_id="t-1", max_steps=3)
 
     assert (again.fresh, again.task.nonce) == (False, first.nonce)
+    monkeypatch.setattr(lifecycle, "_find", find_nothing_first)
     with pytest.raises(Conflict):
         lifecycle.start(store, Order(2), task_id="t-1", max_steps=3)
+
+
+def test_a_task_that_is_deleted_just_after_it_was_found_is_started_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(store, 3, task_id="t-1")
+    find = lifecycle._find
+
+    def find_nothing_then_delete(*_: object) -> Task | None:
+        monkeypatch.setattr(lifecycle, "_find", delete_and_find)
+        return None
+
+    def delete_and_find(*_: object) -> Task | None:
+        monkeypatch.setattr(lifecycle, "_find", find)
+        lifecycle.delete(store, "t-1")
+        return find(store, "t-1")
+
+    monkeypatch.setattr(lifecycle, "_find", find_nothing_then_delete)
+    again = lifecycle.start(store, Order(3), task_id="t-1", max_steps=3)
+
+    assert again.fresh
+    assert now(store, again.task).nonce == again.task.nonce != first.nonce
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "ä", "x" * 101, "a\n"])

@@ -168,7 +168,7 @@ def test_a_host_that_is_no_longer_listed_is_given_up_and_hears_nothing() -> None
 
 def test_what_stands_in_the_path_and_query_stays_there() -> None:
     with receiving() as receiver:
-        send(f"{receiver.url}?a=1&b=%20\r\nX-Injected: 1#fragment", HERE)
+        send(f"{receiver.url}?a=1&b=%20%0D%0AX-Injected:%201#fragment", HERE)
 
     (request,) = receiver.requests
     assert "x-injected" not in request.headers

@@ -159,10 +159,23 @@ SAME_HOST = [
     "http://listed.example#@evil.example/",
     "http://listed.example?@evil.example/",
     "http://listed.example/@evil.example/",
+    "http://listed.example/%0d%0aHost:%20evil.example",
+]
+# Of which one library makes one address, and the next another.
+AMBIGUOUS = [
     "http://listed.example\\@evil.example/",
     "http://listed.example/\r\nHost: evil.example",
-    "http://listed.example/a b\ud800",
+    "http://listed.example/a b",
+    "http://listed.example/\ud800",
+    "http://listed.example/ä",
+    "http://listed.example/\x7f",
 ]
+
+
+@pytest.mark.parametrize("url", AMBIGUOUS)
+def test_what_may_be_read_in_two_ways_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="it must be visible characters of ASCII, without a backslash"):
+        checked_url(url, ["listed.example"])
 
 
 @pytest.mark.parametrize("url", SAME_HOST)

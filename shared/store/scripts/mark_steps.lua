@@ -28,8 +28,11 @@ if failed > 0 and not KEYS[3] then return {'keys'} end
 local first_range = 6 + ARGV[4]
 for i = 6, #ARGV do
   local step, last = tonumber(ARGV[i]), i < first_range and count - 1 or count
-  -- The step goes back as it came: as a number of Lua's, a large one would be another.
-  if step < 0 or step > last then return {'range', ARGV[i], 0, left, count, failed, state} end
+  if step < 0 or step > last then
+    -- Of a range's end the last step that it asks for. Else as it came: a large number of Lua's is another.
+    local is_end = i >= first_range and (i - first_range) % 2 == 1
+    return {'range', is_end and string.format('%.0f', step - 1) or ARGV[i], 0, left, count, failed, state}
+  end
 end
 
 local fresh, completed = 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0
