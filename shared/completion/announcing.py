@@ -43,9 +43,15 @@ def announce(
     if record is None:
         return False
     task = Task.from_record(task_id, record)  # as it was in that act, whatever has become of it since
-    deliveries.owe(store, task)
+    owed = deliveries.owe(store, task)
     tell(task)
-    noted = store.tasks.note_announced(task_id, task.nonce, task.run, now_ms=clock.now_ms())
+    noted = store.tasks.note_announced(
+        task_id,
+        task.nonce,
+        task.run,
+        now_ms=clock.now_ms(),
+        least_life=deliveries.KEPT if owed else timedelta(0),
+    )
     if noted and next_look_ms:
         store.tasks.close_task(task_id, next_look_ms)
     return True

@@ -23,7 +23,8 @@ from shared.store.deliveries import Name
 LEASE = timedelta(seconds=30)  # whoever dies while trying is followed by another after this
 FIRST_PAUSE = timedelta(seconds=5)  # doubled before each further attempt: 15 of them in a day
 TRIED_FOR = timedelta(days=1)
-KEPT_AFTER = timedelta(hours=1)
+MARGIN = timedelta(hours=1)
+KEPT = TRIED_FOR + MARGIN  # and the task with it, until all is told: who asks sees the attempts
 LONGEST_OUTCOME = 200  # characters
 
 
@@ -103,20 +104,21 @@ class Shown:
     next_attempt_at: datetime | None
 
 
-def owe(store: Store, task: Task) -> None:
-    """Keep what the end of a task is to be told to whom. The same again is harmless."""
-    for kind, receiver in task.order.receivers.items():
-        if task.state in receiver.on:
-            now_ms = clock.now_ms()
-            to, order = _address(task, receiver)
-            delivery = Delivery(task.nonce, to, announcement(task), now_ms, order)
-            store.deliveries.owe_delivery(
-                Name(task.id, task.run, task.state, kind),
-                task.nonce,
-                delivery.as_text(),
-                now_ms=now_ms,
-                ttl=max(task.ended_ttl, TRIED_FOR) + KEPT_AFTER,
-            )
+def owe(store: Store, task: Task) -> bool:
+    """Keep what the end of a task is to be told to whom; whether it is to anybody. Again is harmless."""
+    asked = {kind: one for kind, one in task.order.receivers.items() if task.state in one.on}
+    for kind, receiver in asked.items():
+        now_ms = clock.now_ms()
+        to, order = _address(task, receiver)
+        delivery = Delivery(task.nonce, to, announcement(task), now_ms, order)
+        store.deliveries.owe_delivery(
+            Name(task.id, task.run, task.state, kind),
+            task.nonce,
+            delivery.as_text(),
+            now_ms=now_ms,
+            ttl=max(task.ended_ttl, TRIED_FOR) + MARGIN,
+        )
+    return bool(asked)
 
 
 def _address(task: Task, receiver: Receiver) -> tuple[str, str | None]:
@@ -190,9 +192,13 @@ def give_up(store: Store, taken: Taken, said: str) -> None:
 
 
 def _end(store: Store, taken: Taken, said: str, outcome: Outcome) -> None:
-    tried = taken.delivery.tried(clock.now_ms(), said, outcome)
-    if store.deliveries.note_delivery(taken.name, tried.nonce, tried.as_text()):
-        store.deliveries.remove_unmoved(taken.name, taken.lease_ends_ms)
+    name, tried = taken.name, taken.delivery.tried(clock.now_ms(), said, outcome)
+    if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text()):
+        return
+    store.deliveries.remove_unmoved(name, taken.lease_ends_ms)
+    others = (Delivery.from_text(text) for _, text, _ in store.deliveries.of_task(name.task_id))
+    if all(other.outcome is not Outcome.PENDING for other in others):  # nobody waits for the task any more
+        store.tasks.note_announced(name.task_id, tried.nonce, name.run, now_ms=clock.now_ms())
 
 
 def failed(store: Store, taken: Taken, said: str) -> datetime | None:

@@ -163,9 +163,11 @@ class TaskStore:
         return None if pairs is None else decoded(dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
     @outages_named
-    def note_announced(self, task_id: str, nonce: str, run: int, *, now_ms: int) -> bool:
-        """Its end is told; False when that task is gone or in another run."""
-        args: list[str | int] = [nonce, run, now_ms]
+    def note_announced(
+        self, task_id: str, nonce: str, run: int, *, now_ms: int, least_life: timedelta = timedelta(0)
+    ) -> bool:
+        """Its end is told; False when that task is gone or in another run. Again it may get another life."""
+        args: list[str | int] = [nonce, run, now_ms, milliseconds(least_life)]
         return bool(self._scripts["note_announced"](keys=keys.of_task(task_id), args=args))
 
     @outages_named

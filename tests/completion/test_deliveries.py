@@ -11,7 +11,7 @@ from redis import Redis
 
 from shared.completion import deliveries, failing, lifecycle
 from shared.completion.announcing import announce
-from shared.completion.deliveries import KEPT_AFTER, LEASE, TRIED_FOR, Outcome, Shown, Taken
+from shared.completion.deliveries import KEPT, LEASE, TRIED_FOR, Outcome, Shown, Taken
 from shared.completion.order import State, Webhook
 from shared.completion.task import Task
 from shared.store import Store, keys
@@ -224,7 +224,7 @@ def test_every_key_outlives_the_day_of_attempts(store: Store, client: Redis) -> 
     task = start_owed(store, ended_ttl=timedelta(seconds=1))
 
     for key in (keys.told(task.id), keys.deliveries("webhook")):
-        assert TRIED_FOR < life_left(client, key) <= TRIED_FOR + KEPT_AFTER
+        assert TRIED_FOR < life_left(client, key) <= KEPT
     assert keys_without_ttl(client) == set()
 
 

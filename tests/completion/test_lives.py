@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.completion import failing, lifecycle
+from shared.completion import deliveries, failing, lifecycle
 from shared.completion.announcing import announce
 from shared.completion.lifecycle import Lives
-from shared.completion.order import State
+from shared.completion.order import State, Webhook
 from shared.completion.task import Task
 from shared.errors import NotFound
 from shared.store import Store, keys
@@ -126,6 +126,28 @@ def test_an_end_that_is_not_told_yet_lives_as_long_as_an_open_task(
 
 def nobody(_: Task) -> None:
     raise RuntimeError
+
+
+def test_a_task_whose_end_is_still_to_be_told_to_somebody_stays_to_be_asked_about_it(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(
+        store, 1, lives=LIVES, ended_ttl=timedelta(seconds=90), webhook=Webhook("https://a.example/")
+    )
+    lifecycle.report(store, task.id, [0])
+    announce(store, task.id)
+    told_at = now(store, task).announced_at
+    owed = life_left(client, keys.record(task.id))
+    hand_moved_clock.forward(seconds=5)
+    (name,) = deliveries.due(store, "webhook", 9)
+    taken = deliveries.take(store, name)
+    assert taken is not None
+
+    deliveries.delivered(store, taken, "answered 204")
+
+    assert owed > deliveries.TRIED_FOR
+    assert life_left(client, keys.record(task.id)) <= timedelta(seconds=90)
+    assert now(store, task).announced_at == told_at
 
 
 def test_a_task_may_ask_for_a_life_of_its_own_after_its_end(store: Store, client: Redis) -> None:

@@ -22,7 +22,7 @@ from shared.completion.task import Task
 from shared.config import Settings
 from shared.errors import NotFound
 from shared.queue import Outbox
-from shared.store import Store
+from shared.store import Store, keys
 from shared.store.store import WORKER_PATIENCE
 from tests.faults.harness.witness import Witness, let_pass
 from tests.receiver import SECRET
@@ -198,9 +198,24 @@ class Ground:
     def await_end(self, victim: Victim) -> float:
         """Wait until its end is told and nobody need look after it; how many seconds that took."""
         began = time.monotonic()
-        left_alone = f"task {victim.id} is not told, or still open"
-        eventually(lambda: self.told(victim) and not self.is_open(victim), HEAL_SECONDS, what=left_alone)
+        try:
+            eventually(lambda: self.told(victim) and not self.is_open(victim), HEAL_SECONDS)
+        except AssertionError:
+            raise AssertionError(
+                f"task {victim.id} is not told, or still open: {self.state(victim)}"
+            ) from None
         return time.monotonic() - began
+
+    def state(self, victim: Victim) -> str:
+        """For whoever wonders why it has not healed."""
+        client, record = self.server.client, keys.record(victim.id)
+        waiting = [f"{name} {client.llen(name)}" for name in (*queue.QUEUES, "celery")]
+        seen = dict(zip(("worker", "sweep"), self.store.pulse.last_seen_ms("worker", "sweep"), strict=True))
+        said = "\n".join(self.log.splitlines()[-40:])
+        return (
+            f"at {clock.now_ms()} {client.hgetall(record)}; {waiting}, {client.hlen('unacked')} unacked; "
+            f"seen {seen}; pool {self.pool()}, beat {self.beat.process.poll()}; {said}"
+        )
 
     def await_sent(self, victim: Victim) -> None:
         eventually(lambda: self.now(victim).dispatched_at, HEAL_SECONDS, what="it is not fanned out")
