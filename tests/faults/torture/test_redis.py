@@ -6,7 +6,7 @@ import signal
 from random import Random
 
 from tests.faults.harness.aftermath import assert_whole
-from tests.faults.harness.ground import NEVER, Ground, pass_by
+from tests.faults.harness.ground import HEAL_SECONDS, NEVER, Ground, pass_by
 from tests.faults.harness.witness import Marking
 from tests.started import eventually
 from tests.torture import Healed
@@ -28,7 +28,9 @@ def test_redis_killed_and_started_again_on_its_append_only_file(
     assert_whole(ground, victim)
 
 
-def test_redis_away_just_when_each_message_of_the_worker_ends(ground: Ground, healed: Healed) -> None:
+def test_redis_away_just_when_each_message_of_the_worker_ends(
+    ground: Ground, chance: Random, healed: Healed
+) -> None:
     pool, before = ground.pool(), ground.log.count(UNANSWERED)
     ground.signal_pool(signal.SIGSTOP)
     for _ in pool:
@@ -36,8 +38,10 @@ def test_redis_away_just_when_each_message_of_the_worker_ends(ground: Ground, he
     eventually(ground.takes_no_more, what="they are not taken")
 
     ground.server.end()
+    pass_by(chance.uniform(0, 0.5))
     ground.signal_pool(signal.SIGCONT)
-    eventually(lambda: ground.log.count(UNANSWERED) >= before + len(pool), what="they do not end")
+    every = before + len(pool)
+    eventually(lambda: ground.log.count(UNANSWERED) >= every, HEAL_SECONDS, what="they do not end")
     ground.server.start()
     victim = ground.start(20)
 
