@@ -29,17 +29,19 @@ class Model:
     def __post_init__(self) -> None:
         self.left = self.ordered = self.count
 
-    def report(self, steps: set[int], token: str) -> tuple[int, bool]:
+    def report(self, single: set[int], in_ranges: set[int], token: str) -> tuple[int, bool]:
         """(newly done, completed)."""
         heard_before = self.has_ended_by(token)
         if self.state is State.DONE:
             return 0, heard_before
-        fresh = len(steps - self.bits)
-        self.bits |= steps
-        self.left -= fresh
-        if self.failed:
+        had_failed, mended = bool(self.failed), self.failed & single - self.bits
+        fresh = (single | in_ranges) - self.bits
+        self.bits |= fresh
+        self.failed -= mended
+        self.left -= len(fresh) - len(mended)
+        if had_failed and (self.failed & in_ranges or self.left <= 0):
             self.count_again()
-        return fresh, self.end_if_none_is_left(token) or heard_before
+        return len(fresh), self.end_if_none_is_left(token) or heard_before
 
     def begin_attempt(self, step: int, max_attempts: int, *, made_already: bool) -> int:
         """Which attempt it is, one beyond the last where it has no more, 0 where none is to be made."""

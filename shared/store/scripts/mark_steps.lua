@@ -39,11 +39,18 @@ local fresh, completed = 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0
 -- The end marker is looked for, not assumed: a record whose bitmap is gone, unless it is done, has expired.
 if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
 if state ~= 'done' then
+  -- A step that gave up and was done after all is done: its bit goes from the one bitmap to the other. Of single
+  -- steps at once; both are compared whole only where a range may hold some, and where all is counted again.
+  local mended, compared = 0, false
   for i = 6, first_range - 1 do
-    fresh = fresh + 1 - redis.call('SETBIT', bitmap, ARGV[i], 1)
+    if redis.call('SETBIT', bitmap, ARGV[i], 1) == 0 then
+      fresh = fresh + 1
+      if failed > 0 then mended = mended + redis.call('SETBIT', KEYS[3], ARGV[i], 0) end
+    end
   end
   for i = first_range, #ARGV, 2 do
     local start, stop = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+    compared = compared or failed > 0 and redis.call('BITCOUNT', KEYS[3], start, stop - 1, 'BIT') > 0
     local new = stop - start - redis.call('BITCOUNT', bitmap, start, stop - 1, 'BIT')
     if new > 0 then
       while start < stop and start % 8 ~= 0 do redis.call('SETBIT', bitmap, start, 1); start = start + 1 end
@@ -59,9 +66,9 @@ if state ~= 'done' then
     fresh = fresh + new
   end
 
-  left = left - fresh
-  if failed > 0 then
-    -- A step that gave up and was done after all is done: its bit goes from the one bitmap to the other.
+  left, failed = left - fresh + mended, failed - mended
+  compared = r[3] ~= '0' and (compared or ARGV[5] == '1' or left <= 0)
+  if compared then
     redis.call('BITOP', 'AND', KEYS[4], bitmap, KEYS[3])
     redis.call('BITOP', 'XOR', KEYS[3], KEYS[3], KEYS[4])
     redis.call('UNLINK', KEYS[4])
@@ -69,7 +76,7 @@ if state ~= 'done' then
     failed = redis.call('BITCOUNT', KEYS[3])
   end
   -- What looks like the end is counted again: the counter may be wrong, the bitmap never is.
-  if ARGV[5] == '1' or left <= 0 or r[3] ~= '0' then
+  if ARGV[5] == '1' or left <= 0 or compared then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
   end
   -- Bits beyond the marker, which other hands have set, would keep the rule from ever holding.
