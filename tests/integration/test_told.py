@@ -72,7 +72,7 @@ def test_a_celery_function_is_called_under_the_announcements_id(stack: Stack) ->
 def test_tasks_follow_one_another(stack: Stack) -> None:
     step = {"count": 2, "job": "demo", "params": {"sleep_ms": 0}}
 
-    first = stack.create(**step, then={**step, "then": {**step, "count": 3}})  # type: ignore[arg-type]
+    first = stack.create(**step, then={**step, "then": {**step, "count": 3}})  # type: ignore[arg-type]  # the count is a number
     eventually(lambda: deliveries(stack, first) and deliveries(stack, first)[0]["attempts"], IN_TIME)
     second = deliveries(stack, first)[0]["to"]
     stack.await_told(second)
