@@ -102,6 +102,14 @@ class Ground:
 
         eventually(is_ready, START_SECONDS, what="the worker did not start")
 
+    def keep_worker(self) -> None:
+        """Start a worker that has ended, as `make demo` and whoever else supervises one does.
+
+        Celery's ends with an error of its own where a process of its pool dies while it connects anew.
+        """
+        if self.worker.process.poll() is not None:
+            self.start_worker()
+
     def kill_worker(self) -> None:
         """kill -9, of the worker and of every process of its pool at once."""
         os.killpg(self.worker.process.pid, signal.SIGKILL)
@@ -198,8 +206,13 @@ class Ground:
     def await_end(self, victim: Victim) -> float:
         """Wait until its end is told and nobody need look after it; how many seconds that took."""
         began = time.monotonic()
+
+        def is_left_alone() -> bool:
+            self.keep_worker()
+            return bool(self.told(victim)) and not self.is_open(victim)
+
         try:
-            eventually(lambda: self.told(victim) and not self.is_open(victim), HEAL_SECONDS)
+            eventually(is_left_alone, HEAL_SECONDS)
         except AssertionError:
             raise AssertionError(
                 f"task {victim.id} is not told, or still open: {self.state(victim)}"

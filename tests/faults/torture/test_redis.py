@@ -6,12 +6,10 @@ import signal
 from random import Random
 
 from tests.faults.harness.aftermath import assert_whole
-from tests.faults.harness.ground import HEAL_SECONDS, NEVER, Ground, pass_by
+from tests.faults.harness.ground import NEVER, Ground, pass_by
 from tests.faults.harness.witness import Marking
 from tests.started import eventually
 from tests.torture import Healed
-
-UNANSWERED = "CRITICAL: Couldn't "  # acknowledge or reject a message, says Celery
 
 
 def test_redis_killed_and_started_again_on_its_append_only_file(
@@ -31,17 +29,15 @@ def test_redis_killed_and_started_again_on_its_append_only_file(
 def test_redis_away_just_when_each_message_of_the_worker_ends(
     ground: Ground, chance: Random, healed: Healed
 ) -> None:
-    pool, before = ground.pool(), ground.log.count(UNANSWERED)
     ground.signal_pool(signal.SIGSTOP)
-    for _ in pool:
+    for _ in ground.pool():
         ground.outbox.announce("nobody")
     eventually(ground.takes_no_more, what="they are not taken")
 
     ground.server.end()
-    pass_by(chance.uniform(0, 0.5))
+    pass_by(chance.choice([0, 0, 0, 0.3]))  # mostly before the worker itself has noticed
     ground.signal_pool(signal.SIGCONT)
-    every = before + len(pool)
-    eventually(lambda: ground.log.count(UNANSWERED) >= every, HEAL_SECONDS, what="they do not end")
+    pass_by(chance.uniform(1, 3))
     ground.server.start()
     victim = ground.start(20)
 
