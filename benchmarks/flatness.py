@@ -1,4 +1,4 @@
-"""Server time of one completion in tasks of 10^3 to 10^7 steps, in three orders; and the naive way's."""
+"""Server time of one completion in tasks of 10^3 to 10^7 steps, in four situations; and the naive way's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis import Redis
 
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
-from shared.completion import lifecycle
+from shared.completion import failing, lifecycle
 from shared.completion.order import Order
 from shared.store import Store
 
@@ -24,6 +24,7 @@ MICROSECOND = 1e-6
 ORDERS: dict[str, Callable[[int], Sequence[int]]] = {
     "in order": lambda size: range(size // 2, size // 2 + CALLS),
     "reversed": lambda size: range(size // 2 - 1, size // 2 - 1 - CALLS, -1),
+    "after a failure": lambda size: range(size // 2, size // 2 + CALLS),
     "at random": lambda size: random.sample(range(size), CALLS),
 }
 
@@ -60,8 +61,10 @@ def completion(client: Redis, size: int, order: str) -> float:
     store = Store.on(client)
     task_id = lifecycle.start(store, Order(size), max_steps=size).task.id
     if order != "at random":
-        done = (0, size // 2) if order == "in order" else (size // 2, size)
+        done = (size // 2, size) if order == "reversed" else (0, size // 2)
         lifecycle.report(store, task_id, ranges=[done])
+    if order == "after a failure":
+        failing.fail(store, task_id, size - 1, "benchmark")
     steps = ORDERS[order](size)
     client.config_resetstat()
     for step in steps:

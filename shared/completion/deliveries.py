@@ -19,6 +19,7 @@ from shared.completion.order import Callback, Next, Order, Receiver, Webhook
 from shared.completion.task import Task
 from shared.store import Store
 from shared.store.deliveries import Name
+from shared.texts import printable
 
 LEASE = timedelta(seconds=30)  # whoever dies while trying is followed by another after this
 FIRST_PAUSE = timedelta(seconds=5)  # doubled before each further attempt: 15 of them in a day
@@ -75,8 +76,7 @@ class Delivery:
 
     def tried(self, now_ms: int, said: str, outcome: Outcome) -> Delivery:
         # What no UTF-8 can hold, the script that reads it again could not read.
-        readable = said[:LONGEST_OUTCOME].encode(errors="replace").decode()
-        attempt = Attempt(now_ms, readable)
+        attempt = Attempt(now_ms, printable(said[:LONGEST_OUTCOME]))
         return replace(self, attempts=(*self.attempts, attempt), outcome=outcome)
 
     def next_attempt_ms(self, now_ms: int) -> int | None:
@@ -198,7 +198,7 @@ def _end(store: Store, taken: Taken, said: str, outcome: Outcome) -> None:
     store.deliveries.remove_unmoved(name, taken.lease_ends_ms)
     others = (Delivery.from_text(text) for _, text, _ in store.deliveries.of_task(name.task_id))
     if all(other.outcome is not Outcome.PENDING for other in others):  # nobody waits for the task any more
-        store.tasks.note_announced(name.task_id, tried.nonce, name.run, now_ms=clock.now_ms())
+        store.tasks.let_task_go(name.task_id, tried.nonce, name.run)
 
 
 def failed(store: Store, taken: Taken, said: str) -> datetime | None:

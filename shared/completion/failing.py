@@ -17,6 +17,7 @@ from shared.errors import Conflict, InvalidInput
 from shared.names import checked_name
 from shared.store import Store
 from shared.store.failures import Failed, Terms
+from shared.texts import printable
 
 LONGEST_ERROR = 500  # characters that are kept of an error
 LONGEST_PAUSE = timedelta(minutes=10)  # between two attempts: well within the broker's patience
@@ -104,11 +105,6 @@ def fail(
     if made.status == "reused":
         raise lifecycle.reused(reply_key)
     return _failure(task_id, step, made)
-
-
-def printable(text: str) -> str:
-    """The text, with question marks for what no UTF-8 can hold, such as a file's name in another encoding."""
-    return text.encode(errors="replace").decode()
 
 
 def _failure(task_id: str, step: int, made: Failed) -> Failure:

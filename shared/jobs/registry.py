@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -69,9 +69,9 @@ class Job:
                 f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
             )
             raise InvalidInput(f"params of job {self.name}: {faults}", field="params") from None
-        return {name: getattr(made, PREFIX + name) for name in self._given_names(made)} | (
-            made.model_extra or {}
-        )
+        fields = self.params.model_fields.items()
+        named = {info.alias: getattr(made, field) for field, info in fields if info.alias}
+        return {name: value for name, value in named.items() if name in params} | (made.model_extra or {})
 
     def _as_json(self, params: Mapping[str, Any]) -> str:
         try:
@@ -82,9 +82,6 @@ class Job:
                 f"params of job {self.name} hold what no JSON text can: {error}", field="params"
             ) from None
         return text
-
-    def _given_names(self, made: BaseModel) -> Iterator[str]:
-        return (name.removeprefix(PREFIX) for name in made.model_fields_set if name.startswith(PREFIX))
 
 
 def params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:

@@ -164,11 +164,16 @@ class TaskStore:
 
     @outages_named
     def note_announced(
-        self, task_id: str, nonce: str, run: int, *, now_ms: int, least_life: timedelta = timedelta(0)
+        self, task_id: str, nonce: str, run: int, *, now_ms: int, least_life: timedelta
     ) -> bool:
-        """Its end is told; False when that task is gone or in another run. Again it may get another life."""
+        """Its end is told; False when that task is gone or in another run."""
         args: list[str | int] = [nonce, run, now_ms, milliseconds(least_life)]
         return bool(self._scripts["note_announced"](keys=keys.of_task(task_id), args=args))
+
+    @outages_named
+    def let_task_go(self, task_id: str, nonce: str, run: int) -> None:
+        """Everybody has been told of its end; the life of an ended task begins, if it is announced too."""
+        self._scripts["let_task_go"](keys=keys.of_task(task_id), args=[nonce, run])
 
     @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:

@@ -139,28 +139,6 @@ def test_a_task_deleted_just_before_it_is_told_leaves_nothing(
     assert client.keys() == []
 
 
-def test_an_end_that_is_told_while_its_task_is_resumed_is_told_as_it_was(
-    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    task = start(store, 1)
-    failing.fail(store, task.id, 0, "no")
-    take = TaskStore.take_announcement
-    told: list[Task] = []
-
-    def take_and_resume(tasks: TaskStore, task_id: str, **lease: int) -> dict[str, str] | None:
-        taken = take(tasks, task_id, **lease)  # type: ignore[arg-type]  # passed on as it came
-        monkeypatch.undo()
-        failing.resume(store, task_id)
-        return taken
-
-    monkeypatch.setattr(TaskStore, "take_announcement", take_and_resume)
-    announce(store, task.id, told.append)
-
-    assert [end.announcement_id for end in told] == [f"{task.id}.1.failed"]
-    assert now(store, task).announced_at is None
-    assert is_open(client, task)
-
-
 def test_an_end_that_nobody_has_told_is_told_before_the_task_runs_again(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -110,10 +110,13 @@ def test_a_task_resumed_while_its_end_is_being_announced_gets_its_next_end_told(
     monkeypatch.setattr(TaskStore, "take_announcement", take_and_resume)
     told: list[State] = []
     announce(store, task.id, lambda end: told.append(end.state))
+    announced_at, next_look_ms = now(store, task).announced_at, store.tasks.next_look(task.id)
     lifecycle.report(store, task.id, [0])
     announce(store, task.id, lambda end: told.append(end.state))
 
     assert told == [State.FAILED, State.DONE]
+    assert announced_at is None
+    assert next_look_ms is not None
     owed = [one.delivery.announcement_id for one in deliveries.of_task(store, task)]
     assert sorted(owed) == [f"{task.id}.1.failed", f"{task.id}.2.done"]
 
@@ -228,6 +231,27 @@ def test_a_task_kept_for_a_second_is_kept_until_everybody_is_told(
     assert all(life > deliveries.TRIED_FOR for life in (*untold, *owed))
     assert all(life_left(client, key) <= timedelta(seconds=1) for key in own)
     assert taken.delivery.event["data"]["state"] == end
+
+
+def test_an_end_whose_receiver_was_quicker_than_its_announcer_is_announced_all_the_same(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_done(store, webhook=HOOK, ended_ttl=timedelta(seconds=1))
+
+    def told_and_dead(_: Task) -> None:
+        deliveries.delivered(store, take(store), "answered 204")
+        raise Crash
+
+    with pytest.raises(Crash):
+        announce(store, task.id, told_and_dead)
+    untold, life = now(store, task).announced_at, life_left(client, keys.record(task.id))
+    hand_moved_clock.forward(seconds=LEASE.total_seconds())
+    told: list[Task] = []
+    announce(store, task.id, told.append)
+
+    assert untold is None
+    assert life > timedelta(days=1)
+    assert [end.id for end in told] == [task.id]
 
 
 def test_a_task_resumed_while_its_end_is_told_keeps_the_life_of_an_open_one(

@@ -96,6 +96,15 @@ def test_free_keywords_must_be_of_their_type_too() -> None:
         Job.of(job("counted")(counted)).given({"a": "x"})
 
 
+def test_a_free_keyword_may_be_called_whatever_the_model_calls_its_fields() -> None:
+    def free(step: int, *, folder: str = "here", **more: str) -> None: ...
+
+    given = Job.of(job("free")(free)).given
+
+    assert given({"of_folder": "a", "of_x": "b"}) == {"of_folder": "a", "of_x": "b"}
+    assert given({"folder": "f", "of_folder": "a"}) == {"folder": "f", "of_folder": "a"}
+
+
 def test_a_function_that_no_parameters_could_be_given_is_refused_when_it_is_loaded() -> None:
     def unnamed(step: int, folder: str, /) -> None: ...
 

@@ -6,6 +6,6 @@
 --               lives as long as an open task: it must outlast whatever keeps it from being told.
 local r = redis.call('HMGET', KEYS[1], 'nonce', 'run', 'ended_ttl')
 if r[1] ~= ARGV[1] or r[2] ~= ARGV[2] then return 0 end
-redis.call('HSETNX', KEYS[1], 'announced_at', ARGV[3])
+redis.call('HSET', KEYS[1], 'announced_at', ARGV[3])
 for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], math.max(tonumber(r[3]), tonumber(ARGV[4]))) end
 return 1
