@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from statistics import median
+from statistics import mean, median
 
 from redis import Redis
 
@@ -41,7 +41,7 @@ def measure() -> list[Figure]:
 def figure(client: Redis, order: str) -> Figure:
     """The size at which a completion is the dearest, against that at which it is the cheapest."""
     rounds = [[completion(client, size, order) for size in SIZES] for _ in range(ROUNDS)]
-    a_step = dict(zip(SIZES, (median(times) for times in zip(*rounds, strict=True)), strict=True))
+    a_step = dict(zip(SIZES, typical(rounds), strict=True))
     dearest, cheapest = max(SIZES, key=a_step.__getitem__), min(SIZES, key=a_step.__getitem__)
     return compared(
         f"server time of a completion {order}, {power(dearest)}",
@@ -50,6 +50,13 @@ def figure(client: Redis, order: str) -> Figure:
         a_step[cheapest],
         at_most=BOUND,
     )
+
+
+def typical(rounds: list[list[float]]) -> list[float]:
+    """Each size as it stands to the others of its round: the machine's pace may change between rounds."""
+    shares = [[taken / mean(times) for taken in times] for times in rounds]
+    pace = median(mean(times) for times in rounds)
+    return [pace * median(of_size) for of_size in zip(*shares, strict=True)]
 
 
 def power(size: int) -> str:
