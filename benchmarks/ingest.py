@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from statistics import median
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from redis import Redis
@@ -13,6 +14,8 @@ from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
 from shared import clock
 from shared.activity import ingest
+from shared.activity.calendar import Calendar
+from shared.activity.site import Site
 from shared.activity.users import Ids
 from shared.store import Store
 
@@ -47,7 +50,7 @@ def per_visit(ids: Ids, write: Callable[[Ids], None]) -> float:
 def record(store: Store, ids: Ids) -> None:
     """As a body of packed ids is recorded: into hour, day, week, month and all time."""
     now = clock.now()
-    ingest.record_ids(store, "bench", ids, at=now, now=now, max_segments=64)
+    ingest.record_ids(Site(store, Calendar(ZoneInfo("UTC")), 64), "bench", ids, at=now, now=now)
 
 
 def setbits(client: Redis, ids: Ids) -> None:

@@ -6,6 +6,7 @@ from flask import Flask
 
 from distinct_app.views import blueprint
 from shared import config
+from shared.activity.site import Site
 from shared.config import Settings
 from shared.store import Store
 from shared.web.service import make_service
@@ -17,5 +18,5 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     settings = settings or config.load()
     store = store or service_store(settings)
     app = make_service("distinct_app", "Was this user here? Distinct users, exactly.", settings, store)
-    app.register_api(blueprint(store, settings))
+    app.register_api(blueprint(Site.of(store, settings)))
     return app

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import (
     BeforeValidator,
@@ -69,6 +70,8 @@ class Settings(BaseSettings):
     distinct_url: str = ""  # where the job `visit` reports; this machine's distinct_app when empty
     web_threads: PositiveInt = 256  # an open event stream holds one
 
+    zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
+
     api_token: SecretStr | None = None
     allow_anonymous: bool = False
     allowed_hosts: Names = ()
@@ -94,6 +97,13 @@ class Settings(BaseSettings):
     def split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("zone")
+    @classmethod
+    def is_a_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
         return value
 
     @field_validator("webhook_secret")

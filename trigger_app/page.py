@@ -10,11 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from shared import clock
 from shared.activity import questions
-from shared.activity.periods import Granularity, period_at
+from shared.activity.calendar import ALL_TIME, Granularity
+from shared.activity.site import Site
 from shared.completion import listing
 from shared.config import Settings
 from shared.errors import StoreUnavailable
-from shared.store import Store
 from shared.web.guard import SIGNED_IN, free
 from shared.web.listener import Message, Table, Topic
 from shared.web.live import Feed
@@ -25,7 +25,7 @@ SHOWN = 12  # tasks on the page
 OVERVIEW = "overview"
 
 
-def blueprint(store: Store, settings: Settings, feed: Feed) -> Blueprint:
+def blueprint(site: Site, settings: Settings, feed: Feed) -> Blueprint:
     """The page, its files, its stream, and its sign-in."""
     routes = Blueprint("page", __name__, static_folder="static", template_folder="templates")
 
@@ -35,7 +35,7 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> Blueprint:
         if settings.api_token and not session.get(SIGNED_IN):
             return redirect("/sign-in")
         try:
-            now, away = overview(store), None
+            now, away = overview(site), None
         except StoreUnavailable as error:
             now, away = {"tasks": [], "distinct": None, "today": None}, error.detail
         return render_template("dashboard.html", now=now, away=away, settings=settings)
@@ -68,15 +68,15 @@ def add_sign_in(routes: Blueprint, settings: Settings) -> None:
         return redirect("/")
 
 
-def overview(store: Store) -> Message:
+def overview(site: Site) -> Message:
     """What the page shows: tasks, running ones first, and how many distinct users there were."""
-    now = clock.now()
+    today = site.calendar.period_at(Granularity.DAY, clock.now())
     return {
-        "tasks": [TaskSummary.of(task).model_dump() for task in listing.in_sight(store, SHOWN)],
-        "distinct": questions.count(store, EVENT, period_at(Granularity.ALL, now)),
-        "today": questions.count(store, EVENT, period_at(Granularity.DAY, now)),
+        "tasks": [TaskSummary.of(task).model_dump() for task in listing.in_sight(site.store, SHOWN)],
+        "distinct": questions.count(site, EVENT, ALL_TIME),
+        "today": questions.count(site, EVENT, today),
     }
 
 
-def overviews(store: Store, topics: Iterable[Topic]) -> Mapping[Topic, Table]:
-    return {topic: {OVERVIEW: overview(store)} for topic in topics}
+def overviews(site: Site, topics: Iterable[Topic]) -> Mapping[Topic, Table]:
+    return {topic: {OVERVIEW: overview(site)} for topic in topics}

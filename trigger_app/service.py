@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from shared import config, jobs, queue
+from shared.activity.site import Site
 from shared.config import Settings
 from shared.queue import Outbox
 from shared.store import Store
@@ -18,10 +19,11 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    feed = Feed(lambda topics: page.overviews(store, topics), most_streams(settings.web_threads))
+    site = Site.of(store, settings)
+    feed = Feed(lambda topics: page.overviews(site, topics), most_streams(settings.web_threads))
     summary = "Start tasks, simulate visits, and watch both."
     app = make_service("trigger_app", summary, settings, store, feed.__len__)
     outbox = Outbox(queue.make_celery(settings, sends_only=True))
     app.register_api(views.blueprint(store, outbox, jobs.load(settings), settings))
-    app.register_blueprint(page.blueprint(store, settings, feed))
+    app.register_blueprint(page.blueprint(site, settings, feed))
     return app

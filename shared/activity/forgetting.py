@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from shared import clock
-from shared.activity import questions
+from shared.activity.site import Site
 from shared.errors import Conflict
 from shared.names import checked_name
-from shared.store import Store
+from shared.store.bitmaps import Bitmap
 
 ATTEMPTS = 5
 
 
-def forget(store: Store, event: str) -> None:
+def forget(site: Site, event: str) -> None:
     """Drop every bitmap of an event.
 
     The bitmaps go first, so that a crash leaves the registry to try again with; then the registry; then
@@ -23,10 +23,10 @@ def forget(store: Store, event: str) -> None:
     """
     checked_name(event, "event")
     for _ in range(ATTEMPTS):
-        periods = store.activity.periods(event)
-        segments = {period: questions.segments(store, event, period) for period in periods}
-        store.activity.drop_segments(event, segments)
-        if store.activity.drop_event(event, periods):
+        periods = site.store.visits.periods(event)
+        segments = site.store.bitmaps.segments([Bitmap(event, period) for period in periods])
+        site.store.visits.drop_segments(event, dict(zip(periods, segments, strict=True)))
+        if site.store.visits.drop_event(event, periods):
             return
     raise Conflict(
         f"event {event} is changing too fast to be forgotten; try again at {clock.iso(clock.now())}"

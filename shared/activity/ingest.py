@@ -9,12 +9,15 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from shared.activity.periods import Granularity, Period, periods_to_write
+from shared.activity import events
+from shared.activity.calendar import Granularity
+from shared.activity.events import Event
+from shared.activity.retention import periods_to_write
+from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User, checked, segments_of
 from shared.errors import Conflict, InvalidInput
-from shared.names import checked_name
-from shared.store import Store
-from shared.store.activity import SEGMENT_BITS, Batch
+from shared.store.bitmaps import SEGMENT_BITS
+from shared.store.visits import Batch, Life
 
 MOST_SINGLE_BITS = 512  # above that one packed merge costs less than a SETBIT for each
 SEGMENTS_A_CALL = 64  # packed, 8 MB a round trip
@@ -36,13 +39,23 @@ class Visits:
 
     event: str
     kind: Kind
-    periods: list[Period]
+    lives: list[Life]  # of each period that is written, all-time last
+    day: int  # which of them is the day
     received: int
 
+    @classmethod
+    def to(
+        cls, site: Site, event: Event, kind: Kind, received: int, *, at: datetime, now: datetime
+    ) -> Visits:
+        """Raises InvalidInput for a moment that is not taken, or the kind of users that the event refuses."""
+        if event.kind not in (None, kind):
+            raise other_kind(event.name, event.kind, kind)
+        periods = periods_to_write(site.calendar, event.retention, at, now)
+        day = next(i for i, period in enumerate(periods) if period.granularity is Granularity.DAY)
+        return cls(event.name, kind, [event.retention.life(period) for period in periods], day, received)
 
-def record(
-    store: Store, event: str, users: Sequence[User], *, at: datetime, now: datetime, max_segments: int
-) -> Recorded:
+
+def record(site: Site, event: str, users: Sequence[User], *, at: datetime, now: datetime) -> Recorded:
     """Record visits of these users. If the server is lost midway, part may be kept: send them again.
 
     Raises:
@@ -52,43 +65,37 @@ def record(
     if not users:
         raise InvalidInput("users is empty; a batch names at least one", field="users")
     kind = checked(users)
-    visits = Visits(checked_name(event, "event"), kind, periods_to_write(at, now), len(users))
-    store.activity.check_layout()  # before texts get their numbers: a refused batch changes nothing
-    ids = numbers_of(store, visits, users) if kind is Kind.TEXTS else np.array(users, np.uint32)
-    return write(store, visits, ids, max_segments)
+    # All is checked before texts get their numbers: a refused batch changes nothing.
+    visits = Visits.to(site, events.known(site, event), kind, len(users), at=at, now=now)
+    site.store.visits.check_layout(site.zone)
+    ids = numbers_of(site, users) if kind is Kind.TEXTS else np.array(users, np.uint32)
+    return write(site, visits, ids)
 
 
-def record_ids(
-    store: Store, event: str, ids: Ids, *, at: datetime, now: datetime, max_segments: int
-) -> Recorded:
+def record_ids(site: Site, event: str, ids: Ids, *, at: datetime, now: datetime) -> Recorded:
     """The same for integers that are an array already. Raises as `record` does."""
-    visits = Visits(checked_name(event, "event"), Kind.INTEGERS, periods_to_write(at, now), len(ids))
-    store.activity.check_layout()
-    return write(store, visits, ids, max_segments)
+    visits = Visits.to(site, events.known(site, event), Kind.INTEGERS, len(ids), at=at, now=now)
+    site.store.visits.check_layout(site.zone)
+    return write(site, visits, ids)
 
 
-def numbers_of(store: Store, visits: Visits, users: Sequence[User]) -> Ids:
-    """The texts' dense numbers. The kind is looked at first: a refused batch must give nobody a number."""
-    held = store.activity.kind(visits.event)
-    if held not in (None, visits.kind):
-        raise other_kind(visits, held)
-    return np.array(store.activity.number_users([str(user) for user in users]), np.uint32)
+def numbers_of(site: Site, users: Sequence[User]) -> Ids:
+    """The texts' dense numbers."""
+    return np.array(site.store.directory.number_users([str(user) for user in users]), np.uint32)
 
 
-def write(store: Store, visits: Visits, ids: Ids, max_segments: int) -> Recorded:
+def write(site: Site, visits: Visits, ids: Ids) -> Recorded:
     """Registry first, then the bits; again for a segment whose registry was forgotten in between."""
-    lives = [period.life for period in visits.periods]
-    day = next(i for i, period in enumerate(visits.periods) if period.granularity is Granularity.DAY)
     remaining = dict(segments_of(ids))
     fresh_in_day = fresh_ever = 0
     for _ in range(ATTEMPTS):
-        open_segments(store, visits, list(remaining), max_segments)
+        open_segments(site, visits, list(remaining))
         lost: list[int] = []
         batches = [batch_of(number, bits) for number, bits in remaining.items()]
         for start in range(0, len(batches), SEGMENTS_A_CALL):
             part = batches[start : start + SEGMENTS_A_CALL]
-            fresh, unregistered = store.activity.mark_users(visits.event, lives, part)
-            fresh_in_day += sum(one[day] for one in fresh)
+            fresh, unregistered = site.store.visits.mark_users(visits.event, visits.lives, part)
+            fresh_in_day += sum(one[visits.day] for one in fresh)
             fresh_ever += sum(one[-1] for one in fresh)
             lost += unregistered
         remaining = {number: remaining[number] for number in lost}
@@ -97,24 +104,25 @@ def write(store: Store, visits: Visits, ids: Ids, max_segments: int) -> Recorded
     raise Conflict(f"event {visits.event} is being forgotten; send the visits again")
 
 
-def open_segments(store: Store, visits: Visits, numbers: Sequence[int], max_segments: int) -> None:
+def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
     """Enter the segments into the registries. Raises InvalidInput for another kind or too wide a span."""
-    lives = [period.life for period in visits.periods]
-    status, why = store.activity.open_event(visits.event, visits.kind, lives, numbers, max_segments)
+    status, why = site.store.visits.open_event(
+        visits.event, visits.kind, visits.lives, numbers, site.max_segments
+    )
     if status == "kind":
-        raise other_kind(visits, why.decode())
+        raise other_kind(visits.event, why.decode(), visits.kind)
     if status == "segments":
         raise InvalidInput(
-            f"event {visits.event} would span {why} segments of {SEGMENT_BITS} ids; at most {max_segments}: "
-            "its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send them as texts, which "
-            "are numbered densely",
+            f"event {visits.event} would span {why} segments of {SEGMENT_BITS} ids; at most "
+            f"{site.max_segments}: its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send "
+            "them as texts, which are numbered densely",
             field="users",
         )
 
 
-def other_kind(visits: Visits, held: str | None) -> InvalidInput:
+def other_kind(event: str, held: str | None, kind: Kind) -> InvalidInput:
     return InvalidInput(
-        f"event {visits.event} holds {held}, as its first visit did, and this batch holds {visits.kind}",
+        f"event {event} holds {held}, as its first visit did, and this batch holds {kind}",
         field="users",
     )
 

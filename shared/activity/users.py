@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import InvalidInput
-from shared.store.activity import SEGMENT_BITS
+from shared.store.bitmaps import SEGMENT_BITS
 
 User = int | str
 Ids = npt.NDArray[np.uint32]

@@ -20,10 +20,13 @@ Completion
 Activity
     seen:{s}:<event>:<period>  string   bit n: user s * M + n was here in that period. From the period's
                                         end its retention; the period `all` is permanent
+    seen:{s}:query:<token>:<n> string   scratch of a question, gone before its script ends
     seen:{<event>}:segments:<period>
                                string   bit s: that period has a segment s. The same life
-    seen:{<event>}:about       hash     the kind of users the event holds. Permanent
+    seen:{<event>}:about       hash     the kind of users the event holds, and its retention. Permanent
     seen:{<event>}:periods     zset     the event's periods by the time they expire (s). Permanent
+    flag:{s}:<flag>            string   bit n: user s * M + n has the flag. Permanent
+    flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
     seen:{users}:numbers       hash     text id -> dense number. Permanent
     seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
@@ -100,6 +103,19 @@ def segment(number: int, event: str, period: str) -> str:
 def scratch(number: int, token: str) -> str:
     """Where a batch is laid before it is merged; gone before the script that fills it ends."""
     return f"seen:{{{number}}}:batch:{token}"
+
+
+def query_scratch(number: int, token: str, level: int) -> str:
+    """Where a question lays what it reckons with next; gone before its script ends."""
+    return f"seen:{{{number}}}:query:{token}:{level}"
+
+
+def flag_segment(number: int, flag: str) -> str:
+    return f"flag:{{{number}}}:{flag}"
+
+
+def flag_segments(flag: str) -> str:
+    return f"flag:{{{flag}}}:segments"
 
 
 def segments(event: str, period: str) -> str:

@@ -8,12 +8,14 @@ from datetime import timedelta
 from redis import Redis
 
 from shared.errors import ConfigurationError
-from shared.store.activity import ActivityStore
+from shared.store.bitmaps import BitmapStore
 from shared.store.client import connect, scripts_of
 from shared.store.deliveries import DeliveryStore
+from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
+from shared.store.visits import VisitStore
 
 # A service must say 503 within a second; a worker has nobody waiting and may be patient.
 SERVICE_PATIENCE = timedelta(seconds=0.8)
@@ -27,7 +29,9 @@ class Store:
     tasks: TaskStore
     failures: FailureStore
     deliveries: DeliveryStore
-    activity: ActivityStore
+    bitmaps: BitmapStore
+    visits: VisitStore
+    directory: DirectoryStore
     pulse: PulseStore
 
     @classmethod
@@ -37,7 +41,9 @@ class Store:
             TaskStore(client, scripts),
             FailureStore(client, scripts),
             DeliveryStore(client, scripts),
-            ActivityStore(client, scripts),
+            BitmapStore(client, scripts),
+            VisitStore(client, scripts),
+            DirectoryStore(client, scripts),
             PulseStore(client),
         )
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from shared.activity import ingest, questions
+from shared.activity.calendar import Calendar, Granularity
 from shared.activity.ingest import Recorded
-from shared.activity.periods import Granularity, period_at
+from shared.activity.site import Site
 from shared.activity.users import User
 from shared.store import Store
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+UTC_CALENDAR = Calendar(ZoneInfo("UTC"))
 MAX_SEGMENTS = 1024
 FAR = timedelta(days=20_000)
 
@@ -23,25 +26,31 @@ def real_now() -> datetime:
     return datetime.now(UTC)
 
 
+def site_on(store: Store, *, zone: str = "UTC", max_segments: int = MAX_SEGMENTS) -> Site:
+    return Site(store, Calendar(ZoneInfo(zone)), max_segments)
+
+
 def record(
-    store: Store, users: Sequence[User], event: str = "seen", at: datetime | None = None, **limits: int
+    store: Store,
+    users: Sequence[User],
+    event: str = "seen",
+    at: datetime | None = None,
+    max_segments: int = MAX_SEGMENTS,
 ) -> Recorded:
     now = real_now()
-    most = limits.get("max_segments", MAX_SEGMENTS)
-    return ingest.record(store, event, users, at=at or now, now=now, max_segments=most)
+    return ingest.record(site_on(store, max_segments=max_segments), event, users, at=at or now, now=now)
 
 
 def record_packed(store: Store, ids: Sequence[int], event: str = "seen") -> Recorded:
     now = real_now()
-    packed = np.array(ids, np.uint32)
-    return ingest.record_ids(store, event, packed, at=now, now=now, max_segments=MAX_SEGMENTS)
+    return ingest.record_ids(site_on(store), event, np.array(ids, np.uint32), at=now, now=now)
 
 
 def count(
     store: Store, event: str = "seen", granularity: Granularity = Granularity.ALL, at: datetime | None = None
 ) -> int:
-    return questions.count(store, event, period_at(granularity, at or real_now()))
+    return questions.count(site_on(store), event, UTC_CALENDAR.period_at(granularity, at or real_now()))
 
 
 def present(store: Store, user: User, event: str = "seen") -> bool:
-    return questions.present(store, event, user, period_at(Granularity.DAY, real_now()))
+    return questions.present(site_on(store), event, user, UTC_CALENDAR.period_at(Granularity.DAY, real_now()))

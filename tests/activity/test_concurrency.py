@@ -15,9 +15,10 @@ from redis import Redis
 from shared.activity import ingest
 from shared.errors import InvalidInput, StoreUnavailable
 from shared.store import Store
-from shared.store.activity import SEGMENT_BITS, ActivityStore, Batch, Life
+from shared.store.bitmaps import SEGMENT_BITS
 from shared.store.client import connect
 from shared.store.store import WORKER_PATIENCE
+from shared.store.visits import Batch, Life, VisitStore
 from tests.activity.arranged import count, record
 from tests.activity.visitor import BATCH, BATCHES, USERS
 from tests.servers import RunningServer, running, valkey_binary
@@ -54,7 +55,7 @@ def test_texts_that_come_at_once_get_one_number_each_without_gaps(real_store: St
 
     def numbers(seed: int) -> dict[str, int]:
         mixed = random.Random(seed).sample(texts, len(texts))
-        return dict(zip(mixed, real_store.activity.number_users(mixed), strict=True))
+        return dict(zip(mixed, real_store.directory.number_users(mixed), strict=True))
 
     with ThreadPoolExecutor(8) as threads:
         first, *others = threads.map(numbers, range(8))
@@ -82,7 +83,7 @@ def test_of_two_first_batches_of_different_kinds_one_is_refused(real_store: Stor
 def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark_users, calls = ActivityStore.mark_users, 0
+    mark_users, calls = VisitStore.mark_users, 0
     monkeypatch.setattr(ingest, "SEGMENTS_A_CALL", 1)
     users = [segment * SEGMENT_BITS + 3 for segment in range(6)]
     with (
@@ -92,7 +93,7 @@ def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
         store = Store.on(client)
 
         def die_midway(
-            self: ActivityStore, event: str, lives: Sequence[Life], batches: Sequence[Batch]
+            self: VisitStore, event: str, lives: Sequence[Life], batches: Sequence[Batch]
         ) -> object:
             nonlocal calls
             calls += 1
@@ -100,7 +101,7 @@ def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
                 server.end()
             return mark_users(self, event, lives, batches)
 
-        monkeypatch.setattr(ActivityStore, "mark_users", die_midway)
+        monkeypatch.setattr(VisitStore, "mark_users", die_midway)
         with pytest.raises(StoreUnavailable):
             record(store, users)
         server.start()

@@ -8,12 +8,12 @@ import pytest
 from redis import Redis
 
 from shared.activity import ingest
+from shared.activity.calendar import Granularity
 from shared.activity.ingest import MOST_SINGLE_BITS
-from shared.activity.periods import Granularity
 from shared.activity.users import LARGEST_ID, User
 from shared.errors import ConfigurationError, InvalidInput
 from shared.store import Store, keys
-from shared.store.activity import SEGMENT_BITS
+from shared.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import count, present, real_now, record, record_packed
 from tests.conftest import everything
 
@@ -84,7 +84,7 @@ def test_a_text_has_one_number_in_all_events_and_numbers_are_dense(store: Store)
     record(store, ["a", "b"], "one")
     record(store, ["c", "b"], "two")
 
-    assert sorted(store.activity.number_users(["a", "b", "c"])) == [0, 1, 2]
+    assert sorted(store.directory.number_users(["a", "b", "c"])) == [0, 1, 2]
 
 
 def test_an_event_never_seen_is_empty_and_no_error(store: Store, client: Redis) -> None:

@@ -12,8 +12,9 @@ from redis import Redis
 from shared.activity.forgetting import forget
 from shared.errors import Conflict, InvalidInput
 from shared.store import Store, keys
-from shared.store.activity import SEGMENT_BITS, ActivityStore, Batch, Life
-from tests.activity.arranged import count, real_now, record
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from shared.store.visits import Batch, Life, VisitStore
+from tests.activity.arranged import count, real_now, record, site_on
 
 
 def of_event(client: Redis, event: str) -> list[bytes]:
@@ -26,7 +27,7 @@ def test_all_of_an_event_is_forgotten_and_nothing_of_another(store: Store, clien
     record(store, [1, 2], "that")
     that = of_event(client, "that")
 
-    forget(store, "this")
+    forget(site_on(store), "this")
 
     assert of_event(client, "this") == []
     assert sorted(of_event(client, "that")) == sorted(that)
@@ -35,7 +36,7 @@ def test_all_of_an_event_is_forgotten_and_nothing_of_another(store: Store, clien
 
 def test_a_forgotten_event_may_begin_anew_with_the_other_kind(store: Store) -> None:
     record(store, [1])
-    forget(store, "seen")
+    forget(site_on(store), "seen")
 
     record(store, ["a"])
 
@@ -43,51 +44,51 @@ def test_a_forgotten_event_may_begin_anew_with_the_other_kind(store: Store) -> N
 
 
 def test_forgetting_what_was_never_seen_makes_no_key(store: Store, client: Redis) -> None:
-    forget(store, "never")
+    forget(site_on(store), "never")
 
     assert client.keys() == []
 
 
 def test_an_event_must_have_a_name(store: Store) -> None:
     with pytest.raises(InvalidInput, match="event"):
-        forget(store, "no name")
+        forget(site_on(store), "no name")
 
 
 def test_a_visit_while_its_event_is_forgotten_is_registered_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The moment between the registry and the bits: what is written then must be found again."""
-    mark_users, interruptions = ActivityStore.mark_users, [None]
+    mark_users, interruptions = VisitStore.mark_users, [None]
 
-    def forget_first(self: ActivityStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+    def forget_first(self: VisitStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
         if interruptions:
             interruptions.pop()
-            forget(store, event)
+            forget(site_on(store), event)
         return mark_users(self, event, lives, batches)
 
     record(store, [1])
-    monkeypatch.setattr(ActivityStore, "mark_users", forget_first)
+    monkeypatch.setattr(VisitStore, "mark_users", forget_first)
 
     record(store, [2])
 
     assert count(store) == 1
-    forget(store, "seen")
-    assert store.activity.segments("seen", "all") == b""
+    forget(site_on(store), "seen")
+    assert store.bitmaps.segments([Bitmap("seen", "all")]) == [[]]
 
 
 def test_a_visit_between_the_bitmaps_and_the_registry_is_forgotten_too(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop_event = ActivityStore.drop_event
+    drop_event = VisitStore.drop_event
 
-    def visit_first(self: ActivityStore, event: str, periods: list[str]) -> bool:
+    def visit_first(self: VisitStore, event: str, periods: list[str]) -> bool:
         record(store, [2], event)
         return drop_event(self, event, periods)
 
     record(store, [1])
-    monkeypatch.setattr(ActivityStore, "drop_event", visit_first)
+    monkeypatch.setattr(VisitStore, "drop_event", visit_first)
 
-    forget(store, "seen")
+    forget(site_on(store), "seen")
 
     assert client.keys() == [keys.LAYOUT.encode()]
 
@@ -96,10 +97,10 @@ def test_an_event_that_begins_a_period_at_every_attempt_is_said_to_change_too_fa
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(store, [1])
-    monkeypatch.setattr(ActivityStore, "drop_event", lambda *_: False)
+    monkeypatch.setattr(VisitStore, "drop_event", lambda *_: False)
 
     with pytest.raises(Conflict, match="event seen is changing too fast to be forgotten"):
-        forget(store, "seen")
+        forget(site_on(store), "seen")
 
 
 def test_visits_that_race_with_forgetting_are_counted_or_gone(real_store: Store, real_client: Redis) -> None:
@@ -113,7 +114,7 @@ def test_visits_that_race_with_forgetting_are_counted_or_gone(real_store: Store,
     def keep_forgetting() -> None:
         while not stop.is_set():
             with suppress(Conflict):
-                forget(real_store, "seen")
+                forget(site_on(real_store), "seen")
 
     visitors = [threading.Thread(target=visit, args=(segment * SEGMENT_BITS,)) for segment in range(4)]
     forgetter = threading.Thread(target=keep_forgetting)
@@ -127,5 +128,5 @@ def test_visits_that_race_with_forgetting_are_counted_or_gone(real_store: Store,
     counted = count(real_store)
     bits = [real_client.bitcount(keys.segment(segment, "seen", "all")) for segment in range(4)]
     assert counted == sum(bits)  # no bit is outside the registry
-    forget(real_store, "seen")
+    forget(site_on(real_store), "seen")
     assert of_event(real_client, "seen") == [keys.LAYOUT.encode()]

@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from shared.activity.calendar import Granularity
 from shared.activity.ingest import MOST_SINGLE_BITS
-from shared.activity.periods import RETENTION, Granularity, period_at
+from shared.activity.retention import DEFAULT
 from shared.store import Store, keys
-from tests.activity.arranged import real_now, record
+from tests.activity.arranged import UTC_CALENDAR, real_now, record
 from tests.conftest import keys_without_ttl
 
+ENDING = [one for one in Granularity if one is not Granularity.ALL]
 FEW, MANY = [5], list(range(MOST_SINGLE_BITS + 1))
 PERMANENT = {
     keys.LAYOUT,
@@ -32,9 +34,10 @@ def test_each_period_goes_when_its_retention_is_over(
     for users in batches:
         record(store, users, at=now)
 
-    for granularity, kept in RETENTION.items():
-        period = period_at(granularity, now)
+    for granularity in ENDING:
+        period, kept = UTC_CALENDAR.period_at(granularity, now), DEFAULT.of(granularity)
         assert period.stop is not None
+        assert kept is not None
         for key in (keys.segment(0, "seen", period.name), keys.segments("seen", period.name)):
             assert client.expiretime(key) == int((period.stop + kept).timestamp())
 
@@ -66,9 +69,9 @@ def test_a_late_visit_makes_no_key_of_a_period_that_is_over(store: Store, client
 
     record(store, FEW, at=late)
 
-    hour = period_at(Granularity.HOUR, late).name
+    hour = UTC_CALENDAR.period_at(Granularity.HOUR, late).name
     assert not client.exists(keys.segment(0, "seen", hour), keys.segments("seen", hour))
-    assert client.exists(keys.segment(0, "seen", period_at(Granularity.DAY, late).name))
+    assert client.exists(keys.segment(0, "seen", UTC_CALENDAR.period_at(Granularity.DAY, late).name))
 
 
 def test_the_names_of_periods_that_are_over_go_when_a_new_one_begins(store: Store, client: Redis) -> None:
@@ -77,6 +80,6 @@ def test_the_names_of_periods_that_are_over_go_when_a_new_one_begins(store: Stor
 
     record(store, FEW)
 
-    names = store.activity.periods("seen")
+    names = store.visits.periods("seen")
     assert "2001-01-01" not in names
-    assert {"all", period_at(Granularity.DAY, real_now()).name} < set(names)
+    assert {"all", UTC_CALENDAR.period_at(Granularity.DAY, real_now()).name} < set(names)

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from shared.activity import ingest, questions
+from shared.activity.calendar import Granularity
 from shared.activity.forgetting import forget
-from shared.activity.periods import Granularity, period_at, periods_to_write
+from shared.activity.retention import DEFAULT, periods_to_write
 from shared.activity.users import LARGEST_ID, User
 from shared.store import Store
-from shared.store.activity import SEGMENT_BITS
-from tests.activity.arranged import MAX_SEGMENTS
+from shared.store.bitmaps import SEGMENT_BITS
+from tests.activity.arranged import UTC_CALENDAR, site_on
 
 # Around now, and around the borders of days, ISO weeks and months that lie behind.
 AGO = st.integers(0, 380 * 24 * 60).map(lambda minutes: timedelta(minutes=minutes))
@@ -41,9 +42,12 @@ class Model:
 
     def record(self, event: str, users: list[User], at: datetime, now: datetime) -> tuple[int, int]:
         """(fresh that day, fresh ever)."""
-        day, ever = self.seen[event, period_at(Granularity.DAY, at).name], self.seen[event, "all"]
+        day, ever = (
+            self.seen[event, UTC_CALENDAR.period_at(Granularity.DAY, at).name],
+            self.seen[event, "all"],
+        )
         fresh = len(set(users) - day), len(set(users) - ever)
-        for period in periods_to_write(at, now):
+        for period in periods_to_write(UTC_CALENDAR, DEFAULT, at, now):
             self.seen[event, period.name] |= set(users)
         return fresh
 
@@ -55,17 +59,17 @@ def check(client: Redis, sequence: list[tuple[str, timedelta, list[User]]]) -> N
         at = now - ago
         if not model.takes(event, users):
             continue
-        made = ingest.record(store, event, users, at=at, now=now, max_segments=MAX_SEGMENTS)
+        made = ingest.record(site_on(store), event, users, at=at, now=now)
         assert (made.fresh_in_day, made.fresh_ever) == model.record(event, users, at, now)
     for event, ago, users in sequence:
-        for period in periods_to_write(now - ago, now):
+        for period in periods_to_write(UTC_CALENDAR, DEFAULT, now - ago, now):
             seen = model.seen[event, period.name]
-            assert questions.count(store, event, period) == len(seen)
+            assert questions.count(site_on(store), event, period) == len(seen)
             for user in users:
                 if model.kinds[event] is type(user):
-                    assert questions.present(store, event, user, period) == (user in seen)
+                    assert questions.present(site_on(store), event, user, period) == (user in seen)
     for event in model.kinds:
-        forget(store, event)
+        forget(site_on(store), event)
     assert not list(client.scan_iter("seen:{[0-9]*}*"))
 
 

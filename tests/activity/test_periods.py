@@ -8,19 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.activity.periods import (
-    RETENTION,
-    Granularity,
-    Period,
-    check_retention,
-    period_at,
-    periods_to_write,
-)
-from shared.activity.questions import period_of_question
+from shared.activity import questions, retention
+from shared.activity.calendar import Granularity, Period
+from shared.activity.events import Event
+from shared.activity.retention import DEFAULT
 from shared.errors import InvalidInput
+from shared.store import Store
+from tests.activity.arranged import UTC_CALENDAR, site_on
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 ENDING = st.sampled_from([one for one in Granularity if one is not Granularity.ALL])
+
+period_at = UTC_CALENDAR.period_at
 
 
 def bounds(period: Period) -> tuple[datetime, datetime]:
@@ -73,26 +72,28 @@ def test_the_zone_a_moment_is_told_in_does_not_matter(moment: datetime, hours: i
 @given(ENDING, MOMENTS)
 def test_a_period_is_kept_for_its_retention_from_its_end(granularity: Granularity, moment: datetime) -> None:
     period = period_at(granularity, moment)
-    last = bounds(period)[1] + RETENTION[granularity]
+    kept = DEFAULT.of(granularity)
+    assert kept is not None
+    last = bounds(period)[1] + kept
 
-    assert period.lives_at(last - timedelta(microseconds=1))
-    assert not period.lives_at(last)
-    assert period.life.expires_s == last.timestamp()
+    assert DEFAULT.keeps(period, last - timedelta(microseconds=1))
+    assert not DEFAULT.keeps(period, last)
+    assert DEFAULT.life(period).expires_s == last.timestamp()
 
 
 def test_all_time_has_neither_bounds_nor_an_end() -> None:
     period = period_at(Granularity.ALL, datetime(2026, 11, 21, tzinfo=UTC))
 
-    assert (period.start, period.stop, period.life.expires_s) == (None, None, 0)
-    assert period.lives_at(datetime(9999, 1, 1, tzinfo=UTC))
+    assert (period.start, period.stop, DEFAULT.life(period).expires_s) == (None, None, 0)
+    assert DEFAULT.keeps(period, datetime(9999, 1, 1, tzinfo=UTC))
 
 
 def test_a_visit_is_written_to_every_period_that_still_lives() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-    late = periods_to_write(now - timedelta(days=3), now)
+    late = retention.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=3), now)
 
-    assert [one.name for one in periods_to_write(now, now)] == [
+    assert [one.name for one in retention.periods_to_write(UTC_CALENDAR, DEFAULT, now, now)] == [
         "2026-11-21T12",
         "2026-11-21",
         "2026-W47",
@@ -105,24 +106,26 @@ def test_a_visit_is_written_to_every_period_that_still_lives() -> None:
 def test_a_visit_from_the_future_is_refused_unless_a_clock_runs_a_little_ahead() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-    assert periods_to_write(now + timedelta(minutes=5), now)
+    assert retention.periods_to_write(UTC_CALENDAR, DEFAULT, now + timedelta(minutes=5), now)
     with pytest.raises(InvalidInput, match=r"at is 2026-11-21T12:05:01\+00:00, more than 5 minutes ahead"):
-        periods_to_write(now + timedelta(minutes=5, seconds=1), now)
+        retention.periods_to_write(UTC_CALENDAR, DEFAULT, now + timedelta(minutes=5, seconds=1), now)
 
 
 def test_a_visit_before_the_retention_of_days_is_refused() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-    assert periods_to_write(now - timedelta(days=400), now)
+    assert retention.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=400), now)
     with pytest.raises(InvalidInput, match=r"the day 2025-10-16 is no longer kept: .* 400 days before"):
-        periods_to_write(now - timedelta(days=401), now)
+        retention.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=401), now)
 
 
-def test_a_question_past_the_retention_is_refused_and_names_the_bound() -> None:
+def test_a_question_past_the_retention_is_refused_and_names_the_bound(store: Store) -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     hour = period_at(Granularity.HOUR, now - timedelta(hours=49))
 
     with pytest.raises(InvalidInput, match=r"the hour 2026-11-19T11 .* 48 hours before 2026-11-21T12:00:00Z"):
-        check_retention(hour, now, "at")
+        DEFAULT.check(hour, now, "at")
     with pytest.raises(InvalidInput, match="the hour 2026-11-19T11 is no longer kept"):
-        period_of_question(Granularity.HOUR, now - timedelta(hours=49), now)
+        questions.asked_period(
+            site_on(store), Event("seen"), Granularity.HOUR, at=now - timedelta(hours=49), now=now
+        )

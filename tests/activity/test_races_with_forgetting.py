@@ -8,35 +8,37 @@ import pytest
 from redis import Redis
 
 from shared.activity import ingest, questions
+from shared.activity.calendar import Granularity
 from shared.activity.forgetting import forget
-from shared.activity.periods import Granularity, period_at
 from shared.errors import StoreUnavailable
 from shared.store import Store
-from shared.store.activity import SEGMENT_BITS, ActivityStore, Batch, Life
+from shared.store.bitmaps import SEGMENT_BITS
+from shared.store.visits import Batch, Life, VisitStore
+from tests.activity.arranged import UTC_CALENDAR, site_on
 
 
 def visit(store: Store, user: int, at: datetime) -> None:
-    ingest.record(store, "seen", [user], at=at, now=datetime.now(UTC), max_segments=1024)
+    ingest.record(site_on(store), "seen", [user], at=at, now=datetime.now(UTC))
 
 
 def count(store: Store, granularity: Granularity, at: datetime) -> int:
-    return questions.count(store, "seen", period_at(granularity, at))
+    return questions.count(site_on(store), "seen", UTC_CALENDAR.period_at(granularity, at))
 
 
 def test_a_segment_entered_while_its_event_is_forgotten_is_forgotten_too(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The registries have been read, and are not yet dropped: a visit enters a segment more."""
-    now, drop_event = datetime.now(UTC), ActivityStore.drop_event
+    now, drop_event = datetime.now(UTC), VisitStore.drop_event
 
-    def visit_first(self: ActivityStore, event: str, periods: list[str]) -> bool:
+    def visit_first(self: VisitStore, event: str, periods: list[str]) -> bool:
         visit(store, SEGMENT_BITS + 9, now)
         return drop_event(self, event, periods)
 
     visit(store, 1, now)
-    monkeypatch.setattr(ActivityStore, "drop_event", visit_first)
+    monkeypatch.setattr(VisitStore, "drop_event", visit_first)
 
-    forget(store, "seen")
+    forget(site_on(store), "seen")
 
     assert list(client.scan_iter("seen:{*}*")) == []
     visit(store, SEGMENT_BITS + 1, now)
@@ -47,21 +49,21 @@ def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All time has its segment back, by a visit long ago; the day of this visit has not."""
-    now, mark_users, interruptions = datetime.now(UTC), ActivityStore.mark_users, [None]
+    now, mark_users, interruptions = datetime.now(UTC), VisitStore.mark_users, [None]
 
-    def begin_anew_first(self: ActivityStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+    def begin_anew_first(self: VisitStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
         if interruptions:
             interruptions.pop()
-            forget(store, event)
+            forget(site_on(store), event)
             visit(store, 2, now - timedelta(days=40))
         return mark_users(self, event, lives, batches)
 
-    monkeypatch.setattr(ActivityStore, "mark_users", begin_anew_first)
+    monkeypatch.setattr(VisitStore, "mark_users", begin_anew_first)
 
     visit(store, 1, now)
 
     assert [count(store, granularity, now) for granularity in Granularity] == [1, 1, 1, 1, 2]
-    forget(store, "seen")
+    forget(site_on(store), "seen")
     assert list(client.scan_iter("seen:{*}*")) == []
 
 
@@ -70,7 +72,7 @@ def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgo
 ) -> None:
     behind = datetime.now(UTC) - timedelta(hours=50)  # this machine's clock, and so its hour still lives
 
-    made = ingest.record(store, "seen", [1], at=behind, now=behind, max_segments=1024)
+    made = ingest.record(site_on(store), "seen", [1], at=behind, now=behind)
 
     assert made.fresh_ever == 1
     assert count(store, Granularity.DAY, behind) == 1
@@ -79,17 +81,17 @@ def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgo
 def test_a_server_lost_behind_the_registries_leaves_no_bitmap_that_nothing_names(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop_segments = ActivityStore.drop_segments
+    drop_segments = VisitStore.drop_segments
 
-    def lost_without_registry(self: ActivityStore, event: str, found: dict[str, list[int]]) -> None:
+    def lost_without_registry(self: VisitStore, event: str, found: dict[str, list[int]]) -> None:
         if not self.periods(event):
             raise StoreUnavailable("Redis cannot be reached")
         drop_segments(self, event, found)
 
     visit(store, 1, datetime.now(UTC))
-    monkeypatch.setattr(ActivityStore, "drop_segments", lost_without_registry)
+    monkeypatch.setattr(VisitStore, "drop_segments", lost_without_registry)
 
     with pytest.raises(StoreUnavailable):
-        forget(store, "seen")
+        forget(site_on(store), "seen")
 
     assert list(client.scan_iter("seen:{*}*")) == []

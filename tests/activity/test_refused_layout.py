@@ -10,6 +10,7 @@ from redis import Redis
 from shared.activity import ingest
 from shared.errors import ConfigurationError
 from shared.store import Store, keys
+from tests.activity.arranged import site_on
 
 
 @pytest.mark.parametrize("user", [1, "ada"])
@@ -20,6 +21,6 @@ def test_another_layout_is_refused_before_anything_is_written(
     client.set(keys.LAYOUT, "0 segment_bits=8")
 
     with pytest.raises(ConfigurationError, match="0 segment_bits=8"):
-        ingest.record(store, "seen", [user], at=now, now=now, max_segments=1024)
+        ingest.record(site_on(store), "seen", [user], at=now, now=now)
 
     assert client.keys() == [keys.LAYOUT.encode()]

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from shared.store.activity import ActivityStore
+from shared.store.bitmaps import BitmapStore
 from shared.store.client import SCRIPTS
 from shared.store.deliveries import DeliveryStore
+from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
 from shared.store.tasks import TaskStore
+from shared.store.visits import VisitStore
 
 FILES = sorted(SCRIPTS.glob("*.lua"))
 
 OF_BITOP = {"'OR'", "'AND'", "'XOR'"}
+STORES = (TaskStore, FailureStore, DeliveryStore, VisitStore, DirectoryStore, BitmapStore)
 by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
@@ -63,4 +66,4 @@ def test_no_script_makes_a_key_of_its_own(file: Path) -> None:
 
 @by_name
 def test_a_script_is_one_method_of_the_same_name(file: Path) -> None:
-    assert any(hasattr(kind, file.stem) for kind in (TaskStore, FailureStore, DeliveryStore, ActivityStore))
+    assert any(hasattr(kind, file.stem) for kind in STORES)

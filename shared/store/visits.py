@@ -1,4 +1,4 @@
-"""Activity in Redis: bitmaps over users, cut into segments, and the registry of which segments exist."""
+"""Visits in Redis: writing them into the bitmaps of their periods, and what is known about each event."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 from redis import Redis, WatchError
 from redis.commands.core import Script
 
 from shared.errors import ConfigurationError
 from shared.store import keys
+from shared.store.bitmaps import SEGMENT_BITS, segments_in
 from shared.store.client import outages_named
 
-# Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
-# with the string's header. A power of two would waste 1.3 to 1.7 times its size.
-SEGMENT_BITS = 1_048_448
-LAYOUT = f"1 segment_bits={SEGMENT_BITS} zone=UTC"
-
-TEXTS_A_CALL = 1000
+LAYOUT_VERSION = 2
 KEYS_A_PIPELINE = 1000
 
 
@@ -41,13 +36,13 @@ class Batch(NamedTuple):
     packed: bytes | None = None
 
 
-def segments_in(registry: bytes | None) -> list[int]:
-    """The segments that a registry names, ascending; none for one that does not exist."""
-    return [int(n) for n in np.flatnonzero(np.unpackbits(np.frombuffer(registry or b"", np.uint8)))]
+def layout(zone: str) -> str:
+    """What bitmaps of two layouts must not be mixed over: where segments are cut, and where days begin."""
+    return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
 
 
-class ActivityStore:
-    """Everything activity keeps in Redis.
+class VisitStore:
+    """The bitmaps of events, as visits are written to them.
 
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
@@ -58,27 +53,41 @@ class ActivityStore:
         self._layout_checked = False
 
     @outages_named
-    def check_layout(self) -> None:
+    def check_layout(self, zone: str) -> None:
         """Write the layout at first use, and refuse to mix two.
 
         Raises:
             ConfigurationError: the bitmaps there were written with another layout.
         """
-        if self._layout_checked:
-            return
-        found = self._client.set(keys.LAYOUT, LAYOUT, nx=True, get=True)
-        if found is not None and cast(bytes, found).decode() != LAYOUT:
+        if not self._layout_checked:
+            self._check_layout(
+                zone, cast(bytes | None, self._client.set(keys.LAYOUT, layout(zone), nx=True, get=True))
+            )
+
+    @outages_named
+    def refuse_other_layout(self, zone: str) -> None:
+        """The same before the first question, which writes nothing.
+
+        Raises:
+            ConfigurationError: the bitmaps there were written with another layout.
+        """
+        if not self._layout_checked and (found := cast(bytes | None, self._client.get(keys.LAYOUT))):
+            self._check_layout(zone, found)
+
+    def _check_layout(self, zone: str, found: bytes | None) -> None:
+        if found is not None and found.decode() != layout(zone):
             raise ConfigurationError(
-                f"this Redis holds activity in the layout {cast(bytes, found).decode()!r}, and this "
-                f"version writes {LAYOUT!r}: use another database, or the version that wrote it"
+                f"this Redis holds activity in the layout {found.decode()!r}, and this service would write "
+                f"{layout(zone)!r}: set ZONE as it was, use another database, or move the activity there "
+                "(docs/backup.md)"
             )
         self._layout_checked = True
 
     @outages_named
-    def kind(self, event: str) -> str | None:
-        """Which users the event holds; None for an event never seen."""
-        found = cast(bytes | None, self._client.hget(keys.about(event), "kind"))
-        return None if found is None else found.decode()
+    def about(self, event: str) -> dict[str, str]:
+        """What is known about an event: its `kind`, and what was set of its retention."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(keys.about(event)))
+        return {name.decode(): value.decode() for name, value in found.items()}
 
     @outages_named
     def open_event(
@@ -121,38 +130,6 @@ class ActivityStore:
         bits = batch.bits if batch.packed is None else [batch.packed]
         args = [*(life.expires_s for life in lives), int(batch.packed is not None), *bits]
         self._scripts["mark_users"](keys=names, args=args, client=pipe)
-
-    @outages_named
-    def number_users(self, texts: Sequence[str]) -> list[int]:
-        """The dense number of each text, new ones for those not seen before."""
-        names = [keys.NUMBERS, keys.TEXTS, keys.NEXT_NUMBER]
-        with self._client.pipeline(transaction=False) as pipe:
-            for start in range(0, len(texts), TEXTS_A_CALL):
-                part = texts[start : start + TEXTS_A_CALL]
-                self._scripts["number_users"](keys=names, args=part, client=pipe)
-            return [number for part in pipe.execute() for number in part]
-
-    @outages_named
-    def number_of(self, text: str) -> int | None:
-        found = cast(bytes | None, self._client.hget(keys.NUMBERS, text))
-        return None if found is None else int(found)
-
-    @outages_named
-    def segments(self, event: str, period: str) -> bytes:
-        """The registry: a bitmap over segments, empty for a period nobody visited."""
-        return cast(bytes | None, self._client.get(keys.segments(event, period))) or b""
-
-    @outages_named
-    def count(self, event: str, period: str, segments: Iterable[int]) -> int:
-        """BITCOUNT, summed over the segments."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for number in segments:
-                pipe.bitcount(keys.segment(number, event, period))
-            return sum(pipe.execute())
-
-    @outages_named
-    def present(self, event: str, period: str, segment: int, bit: int) -> bool:
-        return bool(self._client.getbit(keys.segment(segment, event, period), bit))
 
     @outages_named
     def periods(self, event: str) -> list[str]:

@@ -1,0 +1,81 @@
+"""What the requests of distinct_app share: moments, users, and what they are asked about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag
+
+from shared.activity.calendar import Granularity
+from shared.activity.users import LARGEST_ID, LONGEST_TEXT, Kind
+from shared.web.models import WRITTEN, Integer, Name, Request, expected, matching
+
+MOST_USERS = 1_000_000
+MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\d)?)?$"
+MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-21T03:04:05Z"
+
+
+def _checked_moment(text: str) -> str:
+    try:
+        datetime.fromisoformat(text).replace(tzinfo=None).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise expected(MOMENT_RULE) from None
+    return text
+
+
+Moment = Annotated[
+    str,
+    Field(
+        json_schema_extra={"pattern": MOMENT},
+        description="ISO 8601, UTC; a date is a day of the site's zone; now when left out",
+        examples=["2026-11-21"],
+    ),
+    matching(MOMENT, MOMENT_RULE),
+    AfterValidator(_checked_moment),
+]
+UserId = Annotated[Integer, Field(ge=0, le=LARGEST_ID)]
+WrittenUserId = Annotated[int, Field(ge=0, le=LARGEST_ID), WRITTEN]
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
+
+
+def _one_kind(users: Any) -> Any:
+    # Told here in one sentence; of a list that begins as one kind every other element would be told.
+    if isinstance(users, list) and len({isinstance(user, str) for user in users}) > 1:
+        raise expected("all integers or all texts, not both")
+    return users
+
+
+def _kind(users: Any) -> Kind:
+    # A plain union would tell of every bad element twice, once for each kind.
+    return Kind.TEXTS if isinstance(users, list) and users and isinstance(users[0], str) else Kind.INTEGERS
+
+
+Size = Field(min_length=1, max_length=MOST_USERS)
+Users = Annotated[
+    Annotated[list[UserId], Size, Tag(Kind.INTEGERS)] | Annotated[list[Text], Size, Tag(Kind.TEXTS)],
+    Discriminator(_kind),
+    BeforeValidator(_one_kind),
+    Field(examples=[[7, 8, 8]]),
+]
+
+
+class EventPath(Request):
+    event: Name
+
+
+class AtQuery(Request):
+    at: Moment | None = None
+
+
+class PeriodQuery(AtQuery):
+    period: Granularity = Granularity.ALL
+
+
+class InPeriod(BaseModel):
+    """What an answer about a period says of it; `from` and `to` are half open, and null for all time."""
+
+    event: str
+    period: str
+    from_: str | None = Field(serialization_alias="from")
+    to: str | None

@@ -1,0 +1,20 @@
+"""distinct_app's routes, a module for each kind of thing: read, call, answer."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from distinct_app.views import example, questions, visits
+from shared.activity.site import Site
+from shared.web.problems import EVERYWHERE
+
+TAG = Tag(name="activity", description="Who was here, and when")
+
+
+def blueprint(site: Site) -> APIBlueprint:
+    """All routes over this site."""
+    routes = APIBlueprint("activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
+    routes.before_request(lambda: site.store.visits.refuse_other_layout(site.zone))
+    for part in (example, visits, questions):
+        part.add(routes, site)
+    return routes

@@ -1,0 +1,41 @@
+"""What is known about an event: the kind of users it holds, and how long its bitmaps are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.activity.calendar import Granularity
+from shared.activity.retention import DEFAULT, Retention
+from shared.activity.site import Site
+from shared.activity.users import Kind
+from shared.names import checked_name
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event, seen already or not."""
+
+    name: str
+    kind: Kind | None = None  # None for one never seen
+    retention: Retention = DEFAULT
+
+
+def known(site: Site, name: str) -> Event:
+    """The event of that name. Raises InvalidInput for a name that cannot be one."""
+    about = site.store.visits.about(checked(name))
+    kind = Kind(about["kind"]) if "kind" in about else None
+    return Event(name, kind, _retention(about))
+
+
+def checked(name: str) -> str:
+    """The name, if it can be an event's. Raises InvalidInput for any other."""
+    return checked_name(name, "event")
+
+
+def _retention(about: dict[str, str]) -> Retention:
+    """The default, save what was set for this event: fields `keep_day` and so on, in seconds."""
+    fields = {granularity.value: f"keep_{granularity}" for granularity in Granularity}
+    return Retention(
+        **{name: timedelta(seconds=int(about[field])) for name, field in fields.items() if field in about}
+    )

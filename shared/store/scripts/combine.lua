@@ -1,0 +1,43 @@
+-- combine: reckon with the bitmaps of one segment, and answer with what comes out.
+-- KEYS[1..n] the sources   KEYS[n+1..] where results between are laid, by their place on the stack; MINUS
+--            needs the place above its result too. Gone before the script ends
+-- ARGV[1] 'count' or 'bytes'   ARGV[2] n   ARGV[3..] the program in postfix: the place of a source, or an
+--         operation and how many operands it takes: AND:3, OR:2, XOR:2, MINUS:2
+-- returns how many bits are set in the result, or its bytes
+-- Why a script: between the operations nobody else may see, or lose, what lies in between; and a question
+--               is one round trip.
+local n, stack = tonumber(ARGV[2]), {}
+
+-- Above 16 sources older servers leave their fast path: ten times slower for one source more.
+local function fold(operation, result, operands)
+  local first = 1
+  while first <= #operands do
+    local last = math.min(first + (first == 1 and 15 or 14), #operands)
+    local part = {unpack(operands, first, last)}
+    if first > 1 then table.insert(part, 1, result) end
+    redis.call('BITOP', operation, result, unpack(part))
+    first = last + 1
+  end
+end
+
+for i = 3, #ARGV do
+  local operation, taken = string.match(ARGV[i], '(%a+):(%d+)')
+  if not operation then
+    stack[#stack + 1] = KEYS[tonumber(ARGV[i])]
+  else
+    local base = #stack - taken
+    local operands, result, shared = {unpack(stack, base + 1)}, KEYS[n + base + 1], KEYS[n + base + 2]
+    if operation == 'MINUS' then
+      -- A xor (A and B): right for any lengths, which A and (not B) is not where B is the shorter.
+      redis.call('BITOP', 'AND', shared, operands[1], operands[2])
+      redis.call('BITOP', 'XOR', result, operands[1], shared)
+    else
+      fold(operation, result, operands)
+    end
+    for level = #stack, base + 1, -1 do stack[level] = nil end
+    stack[base + 1] = result
+  end
+end
+local answer = ARGV[1] == 'count' and redis.call('BITCOUNT', stack[1]) or redis.call('GET', stack[1])
+if #KEYS > n then redis.call('UNLINK', unpack(KEYS, n + 1)) end
+return answer or ''
