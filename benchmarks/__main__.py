@@ -16,13 +16,24 @@ from benchmarks import (
     flatness,
     ingest,
     one_completion,
+    one_visit,
     page,
     scattered,
     whole_product,
 )
 from benchmarks.figures import Figure
 
-MODULES = (one_completion, flatness, scattered, fan_out, chord, asked_meanwhile, whole_product, ingest)
+MODULES = (
+    one_completion,
+    flatness,
+    scattered,
+    fan_out,
+    chord,
+    asked_meanwhile,
+    whole_product,
+    ingest,
+    one_visit,
+)
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 

@@ -15,26 +15,25 @@ from distinct_app.models.visits import (
     VisitQuery,
 )
 from shared import clock
-from shared.activity import forgetting, ingest, questions
+from shared.activity import forgetting, questions, visiting
 from shared.activity.calendar import ALL_TIME
 from shared.activity.site import Site
+from shared.paced import PacedLog
 from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
 
 EVENT = "distinct"
 
-log = logging.getLogger(__name__)
+log = PacedLog(logging.getLogger(__name__))
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
     """The routes of the fixed surface, each also by GET as the example project's curl lines ask."""
 
     def visit(user: int) -> Reply:
-        now = clock.now()
-        made = ingest.record(site, EVENT, [user], at=now, now=now)
-        distinct = distinct_users(site)
-        log.info("%d distinct users", distinct)
-        return answer(Visit(distinct=distinct, fresh=bool(made.fresh_ever)))
+        made = visiting.visit(site, EVENT, user, clock.now())
+        log.info("%d distinct users", made.users)
+        return answer(Visit(distinct=made.users, fresh=made.fresh))
 
     add_reset(routes, site)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from redis import BlockingConnectionPool, Redis, exceptions
 from redis.backoff import NoBackoff
@@ -101,6 +101,33 @@ def answer_to(client: Redis, *command: str | int) -> object:
         return connection.read_response()
     finally:
         client.connection_pool.release(connection)
+
+
+def answers_to(client: Redis, commands: Sequence[Sequence[str | int]]) -> list[Any]:
+    """Send some commands at once, and read their answers: as `answer_to`, in one round trip.
+
+    Raises:
+        ResponseError: that of the first command which failed; all of them were sent.
+    """
+    connection = client.connection_pool.get_connection()
+    try:
+        packed = [part for command in commands for part in connection.pack_command(*command)]  # type: ignore[no-untyped-call]  # untyped there
+        connection.send_packed_command([b"".join(packed)])  # type: ignore[no-untyped-call]  # the same
+        answers = [_answer_or_error(connection) for _ in commands]
+    finally:
+        client.connection_pool.release(connection)
+    for answer in answers:
+        if isinstance(answer, exceptions.ResponseError):
+            raise answer
+    return answers
+
+
+def _answer_or_error(connection: Any) -> Any:
+    # All are read before any is raised: the next user of the connection must not read what is left.
+    try:
+        return connection.read_response()
+    except exceptions.ResponseError as error:
+        return error
 
 
 def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]:

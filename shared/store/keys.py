@@ -20,6 +20,9 @@ Completion
 Activity
     seen:{s}:<event>:<period>  string   bit n: user s * M + n was here in that period. From the period's
                                         end its retention; the period `all` is permanent
+    seen:{s}:<event>:<kind>    string   how many users the segment's all-time bitmap has, and their kind.
+                                        Whoever changes that bitmap changes or drops this in the same
+                                        act; without it the bits are counted. Permanent
     seen:{s}:query:<token>:<n> string   scratch of a question, gone before its script ends
     seen:{<event>}:segments:<period>
                                string   bit s: that period has a segment s. The same life
@@ -42,6 +45,8 @@ from __future__ import annotations
 OPEN_TASKS = "done:open"
 ALL_TASKS = "done:tasks"
 KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind a slow other
+
+USER_KINDS = ("integers", "texts", "mapped")
 
 LAYOUT = "seen:layout"
 NUMBERS = "seen:{users}:numbers"
@@ -98,6 +103,17 @@ def reply(task_id: str, idempotency_key: str) -> str:
 
 def segment(number: int, event: str, period: str) -> str:
     return f"seen:{{{number}}}:{event}:{period}"
+
+
+def counted(number: int, event: str, kind: str) -> str:
+    """How many users of this kind an event's all-time bitmap has in a segment."""
+    return f"seen:{{{number}}}:{event}:{kind}"
+
+
+def of_segment(number: int, event: str, period: str) -> list[str]:
+    """What goes with a bitmap when it goes, in one act: a count without its bits would be added to."""
+    counts = [counted(number, event, kind) for kind in USER_KINDS] if period == "all" else []
+    return [segment(number, event, period), *counts]
 
 
 def scratch(number: int, token: str) -> str:

@@ -10,6 +10,7 @@ from redis import Redis
 from shared.errors import ConfigurationError
 from shared.store.bitmaps import BitmapStore
 from shared.store.client import connect, scripts_of
+from shared.store.counted import CountedStore
 from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
@@ -31,6 +32,7 @@ class Store:
     deliveries: DeliveryStore
     bitmaps: BitmapStore
     visits: VisitStore
+    counted: CountedStore
     directory: DirectoryStore
     pulse: PulseStore
 
@@ -43,6 +45,7 @@ class Store:
             DeliveryStore(client, scripts),
             BitmapStore(client, scripts),
             VisitStore(client, scripts),
+            CountedStore(client, scripts),
             DirectoryStore(client, scripts),
             PulseStore(client),
         )

@@ -103,7 +103,7 @@ class VisitStore:
 
     @outages_named
     def mark_users(
-        self, event: str, lives: Sequence[Life], batches: Sequence[Batch]
+        self, event: str, kind: str, lives: Sequence[Life], batches: Sequence[Batch]
     ) -> tuple[list[list[int]], list[int]]:
         """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
 
@@ -114,7 +114,7 @@ class VisitStore:
         """
         with self._client.pipeline(transaction=False) as pipe:
             for batch in batches:
-                self._mark_batch(pipe, event, lives, batch)
+                self._mark_batch(pipe, event, kind, lives, batch)
             for life in lives:
                 pipe.get(keys.segments(event, life.period))
             pipe.time()
@@ -124,8 +124,9 @@ class VisitStore:
         known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
         return fresh, [batch.segment for batch in batches if batch.segment not in known]
 
-    def _mark_batch(self, pipe: Redis, event: str, lives: Sequence[Life], batch: Batch) -> None:
+    def _mark_batch(self, pipe: Redis, event: str, kind: str, lives: Sequence[Life], batch: Batch) -> None:
         names = [keys.segment(batch.segment, event, life.period) for life in lives]
+        names.append(keys.counted(batch.segment, event, kind))
         names.append(keys.scratch(batch.segment, uuid.uuid4().hex))
         bits = batch.bits if batch.packed is None else [batch.packed]
         args = [*(life.expires_s for life in lives), int(batch.packed is not None), *bits]
@@ -139,14 +140,14 @@ class VisitStore:
     @outages_named
     def drop_segments(self, event: str, segments_by_period: Mapping[str, Sequence[int]]) -> None:
         names = [
-            keys.segment(number, event, period)
+            keys.of_segment(number, event, period)
             for period, numbers in segments_by_period.items()
             for number in numbers
         ]
         for start in range(0, len(names), KEYS_A_PIPELINE):
             with self._client.pipeline(transaction=False) as pipe:
                 for name in names[start : start + KEYS_A_PIPELINE]:
-                    pipe.unlink(name)
+                    pipe.unlink(*name)
                 pipe.execute()
 
     @outages_named

@@ -93,13 +93,13 @@ def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
         store = Store.on(client)
 
         def die_midway(
-            self: VisitStore, event: str, lives: Sequence[Life], batches: Sequence[Batch]
+            self: VisitStore, event: str, kind: str, lives: Sequence[Life], batches: Sequence[Batch]
         ) -> object:
             nonlocal calls
             calls += 1
             if calls == 4:
                 server.end()
-            return mark_users(self, event, lives, batches)
+            return mark_users(self, event, kind, lives, batches)
 
         monkeypatch.setattr(VisitStore, "mark_users", die_midway)
         with pytest.raises(StoreUnavailable):

@@ -60,11 +60,13 @@ def test_a_visit_while_its_event_is_forgotten_is_registered_again(
     """The moment between the registry and the bits: what is written then must be found again."""
     mark_users, interruptions = VisitStore.mark_users, [None]
 
-    def forget_first(self: VisitStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+    def forget_first(
+        self: VisitStore, event: str, kind: str, lives: list[Life], batches: list[Batch]
+    ) -> object:
         if interruptions:
             interruptions.pop()
             forget(site_on(store), event)
-        return mark_users(self, event, lives, batches)
+        return mark_users(self, event, kind, lives, batches)
 
     record(store, [1])
     monkeypatch.setattr(VisitStore, "mark_users", forget_first)

@@ -51,12 +51,14 @@ def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
     """All time has its segment back, by a visit long ago; the day of this visit has not."""
     now, mark_users, interruptions = datetime.now(UTC), VisitStore.mark_users, [None]
 
-    def begin_anew_first(self: VisitStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+    def begin_anew_first(
+        self: VisitStore, event: str, kind: str, lives: list[Life], batches: list[Batch]
+    ) -> object:
         if interruptions:
             interruptions.pop()
             forget(site_on(store), event)
             visit(store, 2, now - timedelta(days=40))
-        return mark_users(self, event, lives, batches)
+        return mark_users(self, event, kind, lives, batches)
 
     monkeypatch.setattr(VisitStore, "mark_users", begin_anew_first)
 

@@ -9,6 +9,7 @@ import pytest
 
 from shared.store.bitmaps import BitmapStore
 from shared.store.client import SCRIPTS
+from shared.store.counted import CountedStore
 from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
@@ -18,7 +19,7 @@ from shared.store.visits import VisitStore
 FILES = sorted(SCRIPTS.glob("*.lua"))
 
 OF_BITOP = {"'OR'", "'AND'", "'XOR'"}
-STORES = (TaskStore, FailureStore, DeliveryStore, VisitStore, DirectoryStore, BitmapStore)
+STORES = (TaskStore, FailureStore, DeliveryStore, VisitStore, DirectoryStore, BitmapStore, CountedStore)
 by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 

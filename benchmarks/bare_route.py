@@ -1,0 +1,24 @@
+"""distinct_app with one route more: the least a visit can be, one SETBIT, to hold ours against."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from distinct_app.service import create_app as distinct_app
+from shared import config
+from shared.store.client import connect
+from shared.store.store import SERVICE_PATIENCE
+
+
+def create_app() -> Flask:
+    """The service as it is, and `POST /bare?userId=7` beside it."""
+    settings = config.load()
+    client = connect(settings.redis_url, connections=settings.web_threads, patience=SERVICE_PATIENCE)
+    app = distinct_app(settings)
+
+    @app.post("/bare")
+    def bare() -> Response:
+        before = client.setbit("bare", int(request.args["userId"]), 1)
+        return Response(f'{{"fresh":{"false" if before else "true"}}}\n', content_type="application/json")
+
+    return app
