@@ -18,7 +18,7 @@ from shared.store.visits import VisitStore
 
 FILES = sorted(SCRIPTS.glob("*.lua"))
 
-OF_BITOP = {"'OR'", "'AND'", "'XOR'"}
+OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (TaskStore, FailureStore, DeliveryStore, VisitStore, DirectoryStore, BitmapStore, FlagStore)
 by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
