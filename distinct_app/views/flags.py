@@ -24,6 +24,7 @@ from shared.activity.flags import Flag
 from shared.activity.selection import Chosen, Selection, Spans
 from shared.activity.site import Site
 from shared.activity.users import User
+from shared.errors import InvalidInput
 from shared.web.answers import Reply, answer
 
 BODY = {
@@ -87,8 +88,10 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
 
 
 def chosen_users(query: MaybeUserQuery) -> tuple[Chosen, Spans]:
-    """The users and ranges of a request."""
+    """The users and ranges of a request. Raises InvalidInput for both `?user=` and a body."""
     if query.user is not None:
+        if request.get_data():
+            raise InvalidInput("user is given, and a body too; name users in one of them", field="user")
         return [query.user], ()
     if request.mimetype == PACKED:
         return packed_ids(request.get_data()), ()

@@ -107,6 +107,7 @@ REFUSED = [
     ("PUT", "/flags/f/users", {}, r"users and ranges are empty"),
     ("DELETE", "/flags/f/users", {"users": []}, r"users.* is \[\]; it must have at least 1 item"),
     ("PUT", "/flags/f/users", {"users": [7, 2**32]}, r"users.*1 is 4294967296; .* at most 4294967295"),
+    ("PUT", "/flags/f/users?user=1", {"users": [7]}, r"user is given, and a body too"),
     ("PUT", "/flags/f/users", {"users": ["a"]}, r"flag f holds integers, as its first user was"),
     ("PUT", "/flags/f/users", {"users": ["a"], "ranges": [[0, 1]]}, r"a range holds integers"),
     ("PUT", "/flags/f/users", {"ranges": [[0, 1], [5, 5]]}, r"range \[5, 5\] is half open.*start < stop"),
