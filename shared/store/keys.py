@@ -23,13 +23,22 @@ Activity
     seen:{s}:<event>:<kind>    string   how many users the segment's all-time bitmap has, and their kind.
                                         Whoever changes that bitmap changes or drops this in the same
                                         act; without it the bits are counted. Permanent
-    seen:{s}:query:<token>:<n> string   scratch of a question, gone before its script ends
+    seen:{s}:query:<token>:<n> string   scratch of a question, gone before its script ends; of one over more
+                                        bitmaps than a script may read, with its last. A minute at most
     seen:{<event>}:segments:<period>
                                string   bit s: that period has a segment s. The same life
     seen:{<event>}:about       hash     the kind of users the event holds, and its retention. Permanent
     seen:{<event>}:periods     zset     the event's periods by the time they expire (s). Permanent
+    seen:events                hash     every event -> the kind of users it holds; entered before its first
+                                        bit, gone when it is forgotten. Permanent
     flag:{s}:<flag>            string   bit n: user s * M + n has the flag. Permanent
     flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
+    flag:{<flag>}:about        hash     the kind of users the flag holds. Permanent
+    flag:{s}:batch:<token>     string   scratch of a batch, gone before its script ends
+    flag:names                 hash     flag -> the kind of users it holds: every flag there is. Permanent
+    may:{<kind>}:names         list     what the bits of this kind of objects permit, in order. Permanent
+    may:{<kind>:<object>}      string   bit n: the object has the n-th permission of its kind. Permanent;
+                                        gone when no bit is set
     seen:{users}:numbers       hash     text id -> dense number. Permanent
     seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
@@ -49,6 +58,8 @@ KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind 
 USER_KINDS = ("integers", "texts", "mapped")
 
 LAYOUT = "seen:layout"
+EVENTS = "seen:events"
+FLAGS = "flag:names"
 NUMBERS = "seen:{users}:numbers"
 TEXTS = "seen:{users}:texts"
 NEXT_NUMBER = "seen:{users}:next"
@@ -122,7 +133,7 @@ def scratch(number: int, token: str) -> str:
 
 
 def query_scratch(number: int, token: str, level: int) -> str:
-    """Where a question lays what it reckons with next; gone before its script ends."""
+    """Where a question lays what it reckons with next."""
     return f"seen:{{{number}}}:query:{token}:{level}"
 
 
@@ -132,6 +143,15 @@ def flag_segment(number: int, flag: str) -> str:
 
 def flag_segments(flag: str) -> str:
     return f"flag:{{{flag}}}:segments"
+
+
+def flag_about(flag: str) -> str:
+    return f"flag:{{{flag}}}:about"
+
+
+def flag_scratch(number: int, token: str) -> str:
+    """Where a flag's batch is laid before it is merged; gone before the script that fills it ends."""
+    return f"flag:{{{number}}}:batch:{token}"
 
 
 def segments(event: str, period: str) -> str:
@@ -144,6 +164,14 @@ def about(event: str) -> str:
 
 def periods(event: str) -> str:
     return f"seen:{{{event}}}:periods"
+
+
+def permission_names(kind: str) -> str:
+    return f"may:{{{kind}}}:names"
+
+
+def permissions(kind: str, thing: str) -> str:
+    return f"may:{{{kind}:{thing}}}"
 
 
 def pulse(of: str) -> str:

@@ -14,6 +14,8 @@ from shared.store.counted import CountedStore
 from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
+from shared.store.flags import FlagStore
+from shared.store.permissions import PermissionStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
@@ -33,6 +35,8 @@ class Store:
     bitmaps: BitmapStore
     visits: VisitStore
     counted: CountedStore
+    flags: FlagStore
+    permissions: PermissionStore
     directory: DirectoryStore
     pulse: PulseStore
 
@@ -46,6 +50,8 @@ class Store:
             BitmapStore(client, scripts),
             VisitStore(client, scripts),
             CountedStore(client, scripts),
+            FlagStore(client, scripts),
+            PermissionStore(client, scripts),
             DirectoryStore(client, scripts),
             PulseStore(client),
         )
