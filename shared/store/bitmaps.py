@@ -95,6 +95,23 @@ class BitmapStore:
     def present(self, bitmap: Bitmap, segment: int, bit: int) -> bool:
         return bool(self._client.getbit(bitmap.segment(segment), bit))
 
+    @outages_named
+    def packed(self, bitmap: Bitmap, segments: Sequence[int]) -> list[bytes]:
+        """The bytes of each segment as they are; empty for one that is gone."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for number in segments:
+                pipe.get(bitmap.segment(number))
+            return [found or b"" for found in pipe.execute()]
+
+    @outages_named
+    def memory(self, bitmap: Bitmap, segments: Sequence[int]) -> int:
+        """Bytes that the bitmap and its registry take on the server, with all that goes with a key."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for number in segments:
+                pipe.memory_usage(bitmap.segment(number))
+            pipe.memory_usage(bitmap.registry)
+            return sum(found or 0 for found in pipe.execute())
+
     def counts(self, combinations: Sequence[Combination]) -> list[int]:
         """How many bits are set in the result of each."""
         return cast(list[int], self.combine(combinations, "count"))

@@ -57,6 +57,8 @@ KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind 
 
 USER_KINDS = ("integers", "texts", "mapped")
 
+RETENTION_FIELDS = ("keep_hour", "keep_day", "keep_week", "keep_month")  # of an event's `about`, in seconds
+
 LAYOUT = "seen:layout"
 EVENTS = "seen:events"
 FLAGS = "flag:names"

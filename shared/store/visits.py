@@ -150,6 +150,26 @@ class VisitStore:
         return [name.decode() for name in cast(list[bytes], self._client.zrange(keys.periods(event), 0, -1))]
 
     @outages_named
+    def set_retention(self, event: str, kept: Mapping[str, int]) -> None:
+        """What `about` tells of the event's retention from now on: `keep_day` and so on, in seconds."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hdel(keys.about(event), *keys.RETENTION_FIELDS)
+            if kept:
+                pipe.hset(keys.about(event), items=[item for pair in kept.items() for item in pair])
+            pipe.execute()
+
+    @outages_named
+    def relive(self, event: str, lives: Sequence[Life], segments: Sequence[Sequence[int]]) -> None:
+        """Let the bitmaps of these periods, and what names them, live so long; what is over goes at once."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for life, numbers in zip(lives, segments, strict=True):
+                for number in numbers:
+                    pipe.expireat(keys.segment(number, event, life.period), life.expires_s)
+                pipe.expireat(keys.segments(event, life.period), life.expires_s)
+                pipe.zadd(keys.periods(event), {life.period: life.expires_s}, xx=True)
+            pipe.execute()
+
+    @outages_named
     def drop_segments(self, event: str, segments_by_period: Mapping[str, Sequence[int]]) -> None:
         names = [
             keys.of_segment(number, event, period)

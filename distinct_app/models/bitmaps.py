@@ -1,0 +1,30 @@
+"""Requests and answers of whole bitmaps, out and in."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from distinct_app.models.common import PeriodQuery
+from shared.activity.formats import Format
+from shared.web.models import Request
+
+
+class FormatQuery(Request):
+    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or a user a line")
+
+
+class BitmapQuery(PeriodQuery):
+    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or a user a line")
+
+
+class ImportAnswer(BaseModel):
+    event: str
+    period: str = Field(examples=["day"])
+    name: str = Field(examples=["2026-11-21"])
+    received: int = Field(description="users in the bitmap")
+    fresh: int = Field(description="users that the period had not")
+
+
+class FlagImportAnswer(BaseModel):
+    flag: str
+    count: int = Field(description="users that have the flag now, and nobody else")

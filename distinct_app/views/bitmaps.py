@@ -1,0 +1,120 @@
+"""The routes of whole bitmaps: out of the store, and in again."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, request
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.bitmaps import BitmapQuery, FlagImportAnswer, FormatQuery, ImportAnswer
+from distinct_app.models.common import EventPath
+from distinct_app.models.flags import FlagPath
+from distinct_app.views.questions import asked_period
+from shared import clock
+from shared.activity import events, exporting, flags, formats, importing
+from shared.activity.exporting import Export
+from shared.activity.formats import Format, Parts
+from shared.activity.selection import Selection
+from shared.activity.site import Site
+from shared.activity.users import Kind, User
+from shared.errors import InvalidInput
+from shared.store.bitmaps import Bitmap
+from shared.web.answers import Reply, answer
+
+BYTES, LINES = "application/octet-stream", "application/x-ndjson"
+BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+OUT: dict[str | int | HTTPStatus, Any] = {
+    200: {"description": "the bitmap", "content": {BYTES: BINARY, LINES: BINARY}}
+}
+IN = {"requestBody": {"content": {BYTES: BINARY, LINES: BINARY}, "required": True}}
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """An event's, and a flag's."""
+    add_of_events(routes, site)
+    add_of_flags(routes, site)
+
+
+def add_of_events(routes: APIBlueprint, site: Site) -> None:
+    """The bitmap of one period of an event."""
+
+    @routes.get("/events/<event>/bitmap", responses=OUT)
+    def export_event(path: EventPath, query: BitmapQuery) -> Response:
+        """Everybody of a period: raw bits as SETBIT makes them, a roaring bitmap, or a user a line."""
+        event = events.known(site, path.event)
+        period = asked_period(site, event, query)
+        found = exporting.export(site, Bitmap(event.name, period.name), event.kind, query.format)
+        return sent(found, query.format)
+
+    @routes.post("/events/<event>/bitmap", responses={200: ImportAnswer}, openapi_extensions=IN)
+    def import_event(path: EventPath, query: BitmapQuery) -> Reply:
+        """Add the users of a bitmap to a period, and to the longer ones it lies in. Safe to send again."""
+        now, event = clock.now(), events.known(site, path.event)
+        period = asked_period(site, event, query)
+        if query.format is Format.IDS:
+            received, fresh = importing.add_users(site, event.name, period, sent_users(), now)
+        else:
+            received, fresh = importing.add(site, event.name, period, sent_parts(query.format), now)
+        return answer(
+            ImportAnswer(
+                event=event.name,
+                period=period.granularity,
+                name=period.name,
+                received=received,
+                fresh=fresh,
+            )
+        )
+
+
+def add_of_flags(routes: APIBlueprint, site: Site) -> None:
+    """The bitmap of a flag."""
+
+    @routes.get("/flags/<flag>/bitmap", responses=OUT)
+    def export_flag(path: FlagPath, query: FormatQuery) -> Response:
+        """Everybody who has the flag."""
+        flag = flags.known(site, path.flag)
+        return sent(exporting.export(site, flag.bitmap, flag.kind, query.format), query.format)
+
+    @routes.put("/flags/<flag>/bitmap", responses={200: FlagImportAnswer}, openapi_extensions=IN)
+    def import_flag(path: FlagPath, query: FormatQuery) -> Reply:
+        """Let just these users have the flag, and nobody else."""
+        if query.format is Format.IDS:
+            chosen = Selection.of(sent_users())
+            flags.assign_ids(site, path.flag, chosen.kind, chosen.numbers(site))
+        else:
+            parts = sent_parts(query.format)
+            packed = (parts[number]() for number in sorted(parts))
+            flags.assign(site, path.flag, Kind.INTEGERS, sorted(parts), packed)
+        return answer(FlagImportAnswer(flag=path.flag, count=flags.count(site, path.flag)))
+
+
+def sent(found: Export, form: Format) -> Response:
+    """The bytes as they are made; with their length where it is known, so that a cut is noticed."""
+    response = Response(found.pieces, content_type=LINES if form is Format.IDS else BYTES)
+    if found.length is not None:
+        response.content_length = found.length
+    return response
+
+
+def sent_parts(form: Format) -> Parts:
+    body = request.get_data()
+    return formats.parts_of_roaring(body) if form is Format.ROARING else formats.parts_of_raw(body)
+
+
+def sent_users() -> list[User]:
+    """One user a line, as JSON: an integer, or a text. Raises InvalidInput naming the first bad line."""
+    found: list[User] = []
+    for number, line in enumerate(request.get_data().splitlines(), 1):
+        try:
+            user = json.loads(line)
+        except ValueError:
+            user = None
+        if not isinstance(user, int | str) or isinstance(user, bool):
+            raise InvalidInput(
+                f"line {number} is {line[:80]!r}; it must be an integer or a JSON text", field="body"
+            )
+        found.append(user)
+    return found

@@ -1,0 +1,96 @@
+"""How long an event is kept can be said, before its first visit or after many."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from shared.activity import events, keeping
+from shared.activity.calendar import Granularity, Period
+from shared.activity.forgetting import forget
+from shared.activity.retention import DEFAULT, Retention
+from shared.errors import InvalidInput
+from shared.store import Store, keys
+from tests.activity.arranged import UTC_CALENDAR, count, real_now, record, site_on
+
+SHORT = Retention(
+    hour=timedelta(days=1), day=timedelta(days=3), week=timedelta(days=9), month=timedelta(days=9)
+)
+LONG = Retention(day=timedelta(days=1000), month=timedelta(days=36_500))
+
+
+def keys_of(period: Period) -> list[str]:
+    return [keys.segment(0, "seen", period.name), keys.segments("seen", period.name)]
+
+
+def lives(client: Redis, kept: Retention) -> bool:
+    """Whether each period of now expires when it should."""
+    periods = [UTC_CALENDAR.period_at(one, real_now()) for one in Granularity if one is not Granularity.ALL]
+    return all(
+        client.expiretime(key) == kept.life(period).expires_s for period in periods for key in keys_of(period)
+    )
+
+
+@pytest.mark.parametrize("kept", [SHORT, LONG, DEFAULT], ids=["short", "long", "default"])
+def test_what_is_there_and_what_comes_lives_as_was_said(store: Store, client: Redis, kept: Retention) -> None:
+    record(store, [1])
+
+    event = keeping.keep(site_on(store), "seen", kept)
+
+    assert event.retention == kept
+    assert lives(client, kept)
+    record(store, [2])
+    assert lives(client, kept)
+    assert count(store, granularity=Granularity.DAY) == 2
+
+
+def test_an_event_can_be_told_before_its_first_visit_and_told_otherwise_after(
+    store: Store, client: Redis
+) -> None:
+    keeping.keep(site_on(store), "seen", SHORT)
+    record(store, [1])
+    assert lives(client, SHORT)
+
+    keeping.keep(site_on(store), "seen", DEFAULT)
+
+    assert lives(client, DEFAULT)
+
+
+def test_what_is_over_by_the_new_word_goes_at_once_and_all_time_stays(store: Store, client: Redis) -> None:
+    old = real_now() - timedelta(days=30)
+    record(store, [1], at=old)
+
+    keeping.keep(site_on(store), "seen", SHORT)
+
+    assert not client.exists(*keys_of(UTC_CALENDAR.period_at(Granularity.DAY, old)))
+    assert count(store) == 1
+    with pytest.raises(InvalidInput, match="no longer kept: at must not be further back than 3 days"):
+        record(store, [2], at=old)
+
+
+def test_a_longer_word_takes_visits_from_longer_ago(store: Store) -> None:
+    keeping.keep(site_on(store), "seen", LONG)
+
+    record(store, [1], at=real_now() - timedelta(days=900))
+
+    assert count(store, granularity=Granularity.DAY, at=real_now() - timedelta(days=900)) == 1
+
+
+@pytest.mark.parametrize("days", [0, 36_501])
+def test_a_duration_out_of_bounds_is_refused_and_changes_nothing(
+    store: Store, client: Redis, days: int
+) -> None:
+    with pytest.raises(InvalidInput, match=f"day is {days} days; it must be 1 to 36500"):
+        keeping.keep(site_on(store), "seen", Retention(day=timedelta(days=days)))
+
+    assert client.dbsize() == 0
+
+
+def test_a_forgotten_event_is_kept_as_all_others_again(store: Store) -> None:
+    keeping.keep(site_on(store), "seen", SHORT)
+
+    forget(site_on(store), "seen")
+
+    assert events.known(site_on(store), "seen").retention == DEFAULT

@@ -1,0 +1,106 @@
+"""Events, their retention, their memory and their bitmaps over HTTP."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import pytest
+from pyroaring import BitMap
+
+from shared.store import Store
+from tests.web.services import Services, body_of, problem_of
+
+LINES = "application/x-ndjson"
+BYTES = "application/octet-stream"
+
+
+def test_events_are_listed_with_their_kind_and_retention(store: Store) -> None:
+    distinct = Services(store).distinct
+    distinct.post("/events/b", json={"users": ["x"]})
+    distinct.post("/events/a", json={"users": [1]})
+
+    kept = body_of(distinct.put("/events/a/retention", json={"day": 800}))
+
+    assert body_of(distinct.get("/events")) == {
+        "events": [{"event": "a", "kind": "integers"}, {"event": "b", "kind": "texts"}]
+    }
+    assert kept == body_of(distinct.get("/events/a"))
+    assert kept["retention_days"] == {"hour": 2, "day": 800, "week": 840, "month": 1860}
+    assert body_of(distinct.get("/events/never"))["kind"] is None
+
+
+@pytest.mark.parametrize("form", ["raw", "roaring", "ids"])
+def test_a_bitmap_goes_out_and_in_again_in_every_format(store: Store, form: str) -> None:
+    distinct = Services(store).distinct
+    distinct.post("/events/a", json={"users": [3, 1_048_448, 70_000]})
+
+    out = distinct.get(f"/events/a/bitmap?period=day&format={form}")
+    made = body_of(distinct.post(f"/events/b/bitmap?period=day&format={form}", data=out.data))
+    flag = body_of(distinct.put(f"/flags/f/bitmap?format={form}", data=out.data))
+    back = distinct.get(f"/flags/f/bitmap?format={form}")
+
+    assert (made["received"], made["fresh"], made["period"]) == (3, 3, "day")
+    assert body_of(distinct.get("/events/b/count?period=week"))["count"] == 3
+    assert flag == {"flag": "f", "count": 3}
+    assert back.data == out.data
+    assert out.headers["Content-Type"].startswith(LINES if form == "ids" else BYTES)
+
+
+def test_what_an_import_would_take_is_told_and_nothing_recorded(store: Store) -> None:
+    distinct = Services(store, max_segments=2).distinct
+
+    said = body_of(distinct.post("/events/a/estimate", json={"users": [1, 2, 2**31, 2**32 - 1]}))
+    packed = distinct.post("/events/a/estimate", data=struct.pack("<2I", 1, 2), content_type=BYTES)
+
+    assert (said["users"], said["segments"], said["fits"]) == (4, 3, False)
+    assert body_of(packed)["fits"] is True
+    assert body_of(distinct.get("/events"))["events"] == []
+
+
+def test_memory_is_told_in_all_and_by_period(real_store: Store) -> None:
+    distinct = Services(real_store).distinct
+    distinct.post("/events/a", json={"users": [1, 2]})
+
+    said = body_of(distinct.get("/events/a/memory"))
+
+    assert (said["periods"], said["segments"]) == (5, 5)
+    assert said["bytes"] == sum(said["by_granularity"].values()) > 0
+    assert len(said["largest"]) == 5
+
+
+REFUSED = [
+    ("POST", "/events/a/bitmap?format=roaring", b"no", "no roaring bitmap in the portable format"),
+    ("POST", "/events/a/bitmap?format=ids", b"1\nx\n", r"line 2 is b'x'; it must be an integer"),
+    ("POST", "/events/a/bitmap?format=ids", b"true\n", "line 1 is b'true'"),
+    ("POST", "/events/a/bitmap?format=ids", b'1\n"a"\n', "integers or texts, not both"),
+    ("POST", "/events/a/bitmap?format=csv", b"1", "format"),
+    ("POST", "/events/a/bitmap?period=day&at=2099-01-01", b"\1", "has not begun yet"),
+    ("PUT", "/flags/f/bitmap?format=ids", b"-1\n", "user id -1 is out of range"),
+    ("PUT", "/events/a/retention", b'{"day": 0}', "day is 0; it must be"),
+    ("PUT", "/events/a/retention", b'{"year": 1}', "year"),
+    ("POST", "/events/a/estimate", b'{"users": ["a"]}', "users are texts"),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "body", "why"), REFUSED)
+def test_a_bad_request_is_refused_and_says_why(
+    store: Store, method: str, url: str, body: bytes, why: str
+) -> None:
+    distinct = Services(store).distinct
+    kind = "application/json" if body.startswith(b"{") else BYTES
+
+    problem = problem_of(distinct.open(url, method=method, data=body, content_type=kind))
+
+    assert re.search(why, problem["detail"]), problem["detail"]
+    assert body_of(distinct.get("/events"))["events"] == []
+
+
+def test_a_roaring_bitmap_is_one_that_its_library_reads(store: Store) -> None:
+    distinct = Services(store).distinct
+    distinct.post("/events/a", json={"users": [3, 70_000]})
+
+    out = distinct.get("/events/a/bitmap?format=roaring")
+
+    assert list(BitMap.deserialize(out.data)) == [3, 70_000]
+    assert int(out.headers["Content-Length"]) == len(out.data)
