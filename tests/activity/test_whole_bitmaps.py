@@ -116,8 +116,8 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(store: Store, cl
     record(store, [1], "seen")
     before = everything(client)
     parts = formats.parts_of_raw(b"\xff")
-    far = formats.parts_of_roaring(BitMap([0, SEGMENT_BITS, 2 * SEGMENT_BITS]).serialize())
-    site, narrow = site_on(store), site_on(store, max_segments=2)
+    far = formats.parts_of_roaring(BitMap(range(0, 10 * SEGMENT_BITS, SEGMENT_BITS)).serialize())
+    site, narrow = site_on(store), site_on(store, max_segments=9)
     tomorrow = UTC_CALENDAR.period_at(Granularity.DAY, now + timedelta(days=1))
     gone = UTC_CALENDAR.period_at(Granularity.HOUR, now - timedelta(days=5))
 
@@ -125,7 +125,7 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(store: Store, cl
         (lambda: importing.add(site, "texts", ALL_TIME, parts, now), "event texts holds texts"),
         (lambda: importing.add(site, "seen", tomorrow, parts, now), "has not begun yet"),
         (lambda: importing.add(site, "seen", gone, parts, now), "no longer kept"),
-        (lambda: importing.add(narrow, "seen", ALL_TIME, far, now), "would span 3 segments .* at most 2"),
+        (lambda: importing.add(narrow, "seen", ALL_TIME, far, now), "would span 10 segments .* at most 9"),
         (lambda: importing.add_users(site, "seen", ALL_TIME, ["a"], now), "event seen holds integers"),
         (lambda: importing.add_users(site, "seen", ALL_TIME, [2**32], now), "4294967296 is out of range"),
     ]
