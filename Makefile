@@ -8,7 +8,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture check bench lock clean
+.PHONY: help demo clear test torture check bench lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -16,6 +16,9 @@ help: ## this list
 demo: ## set everything up and run it; Ctrl-C ends it
 	@$(PYTHON) shared/demo/install.py demo
 	@exec $(BIN)/python -m shared.demo --end-with-parent
+
+clear: ## remove the made-up tasks and visitors from a demo that runs
+	@$(BIN)/python -m shared.demo.sample
 
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/demo/install.py dev

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     ended_ttl: Duration = timedelta(days=1)
     stall_after: Duration = timedelta(seconds=60)
 
+    sample: bool = True  # whether `make demo` shows made-up tasks and visitors
+
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("allowed_hosts", "jobs", "webhook_hosts", "callbacks", mode="before")

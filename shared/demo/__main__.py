@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from shared.demo.errors import CannotStart, StopRequested
 from shared.demo.greeting import greet
 from shared.demo.lines import Lines, is_coloured
 from shared.demo.processes import SUPERVISOR, Processes
+from shared.demo.sample.filling import Failed, fill
+from shared.demo.sample.services import services
 from shared.errors import ConfigurationError
 
 DATA_FOLDER = Path(".data")
@@ -74,6 +77,17 @@ def welcome(settings: Settings, lines: Lines, processes: Processes) -> None:
     token = settings.api_token.get_secret_value() if settings.api_token else None
     for line in greet(trigger, token):
         processes.say(line)
+    if settings.sample:
+        threading.Thread(target=show_sample, args=(settings, processes), daemon=True).start()
+
+
+def show_sample(settings: Settings, processes: Processes) -> None:
+    """Fill the page with something to look at; the demo runs without it."""
+    try:
+        with services(settings) as (trigger, done, distinct):
+            processes.say(fill(trigger, done, distinct))
+    except Failed as error:
+        processes.say(f"no sample data: {error}")
 
 
 if __name__ == "__main__":

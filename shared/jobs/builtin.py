@@ -21,11 +21,17 @@ TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 
 @job("demo")
-def demo(step: int, *, sleep_ms: Annotated[int, Field(ge=0, le=60_000)] = 100) -> None:
-    """Do nothing, for a random time up to `sleep_ms`."""
-    del step
+def demo(
+    step: int,
+    *,
+    sleep_ms: Annotated[int, Field(ge=0, le=60_000)] = 100,
+    fail_percent: Annotated[int, Field(ge=0, le=100)] = 0,
+) -> None:
+    """Do nothing, for a random time up to `sleep_ms`; and fail, as many of a hundred times as asked."""
     if sleep_ms > 0:
         time.sleep(random.uniform(0, sleep_ms) / 1000)  # noqa: S311 - a nap needs no secrecy
+    if fail_percent > 0 and random.uniform(0, 100) < fail_percent:  # noqa: S311 - nor does a mishap
+        raise RuntimeError(f"step {step} was asked to fail now and then")
 
 
 @job("visit")
