@@ -83,7 +83,7 @@ def own_stack(**settings: str) -> Iterator[Stack]:
             demo = subprocess.Popen(
                 [sys.executable, "-m", "shared.demo", "--end-with-parent"],
                 cwd=folder,
-                env={**environment, **ports, **settings, "PYTHONPATH": str(REPOSITORY)},
+                env={**environment, **ports, "SAMPLE": "0", **settings, "PYTHONPATH": str(REPOSITORY)},
                 stdout=out,
             )
         try:

@@ -37,6 +37,7 @@ class Demo:
         ports = {name: str(port) for name, port in self.ports.items()}
         # Empty is as good as unset: nothing of the shell that runs the tests shall reach the demo.
         clean = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS"), "")
+        clean["SAMPLE"] = "0"
         return Started((sys.executable, "-m", "shared.demo"), self._folder, **clean | ports | environment)
 
     def ready(self) -> Iterator[Started]:

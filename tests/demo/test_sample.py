@@ -33,9 +33,8 @@ def test_a_day_has_the_same_people_whenever_it_is_asked_for() -> None:
 def test_people_come_back_less_and_less_but_not_to_nobody() -> None:
     began = TODAY - timedelta(days=60)
     number = (began - population.FIRST_DAY).days
-    mine = {
-        user for user in population.day(began, 90).visited.tolist() if user // population.MOST_A_DAY == number
-    }
+    everybody = population.day(began, 90).visited.tolist()
+    mine = {user for user in everybody if user // population.MOST_A_DAY == number}
 
     back = [
         len(mine & set(population.day(began + timedelta(days=days), 90).visited.tolist())) / len(mine)

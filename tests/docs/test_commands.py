@@ -43,7 +43,9 @@ class House:
     def start(self, command: str) -> Started:
         installed = {"PYTHON": "true"}  # in place of the Python that would install into .venv
         clean = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS"), "")
-        return Started(("bash", "-c", f"exec env {command}"), self.folder, **clean | installed | self.ports)
+        quiet = {"SAMPLE": "0"}  # the documents tell of nobody else's tasks
+        started = clean | installed | quiet | self.ports
+        return Started(("bash", "-c", f"exec env {command}"), self.folder, **started)
 
     def at_its_ports(self, text: str) -> str:
         for name, port in self.ports.items():
