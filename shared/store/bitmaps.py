@@ -95,6 +95,20 @@ class BitmapStore:
     def present(self, bitmap: Bitmap, segment: int, bit: int) -> bool:
         return bool(self._client.getbit(bitmap.segment(segment), bit))
 
+    @outages_named
+    def clear_user(self, segment: int, bit: int, groups: Sequence[Sequence[Bitmap]]) -> list[list[Bitmap]]:
+        """Clear one bit in groups of bitmaps, each group in one act; in which of them it was set."""
+        cleared: list[list[Bitmap]] = []
+        for start in range(0, len(groups), CALLS_A_PIPELINE):
+            part = groups[start : start + CALLS_A_PIPELINE]
+            with self._client.pipeline(transaction=False) as pipe:
+                for group in part:
+                    names = [bitmap.segment(segment) for bitmap in group]
+                    self._scripts["clear_user"](keys=names, args=[bit], client=pipe)
+                for group, places in zip(part, pipe.execute(), strict=True):
+                    cleared.append([group[place - 1] for place in places])
+        return cleared
+
     def counts(self, combinations: Sequence[Combination]) -> list[int]:
         """How many bits are set in the result of each."""
         return cast(list[int], self.combine(combinations, "count"))

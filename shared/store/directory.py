@@ -41,6 +41,34 @@ class DirectoryStore:
         return None if found is None else int(found)
 
     @outages_named
+    def erase_text(self, text: str) -> int | None:
+        """Take a text out of the directory; its number, whose bits are then to be cleared.
+
+        None for one never seen. The number stays in `erasing` until `erased` is told of it.
+        """
+        number = self.number_of(text)
+        if number is None:
+            return None
+        names = [keys.NUMBERS, keys.TEXTS, keys.ERASURES, keys.ERASING]
+        self._scripts["erase_text"](keys=names, args=[text, number, number])
+        return number
+
+    @outages_named
+    def erasures(self) -> int:
+        """How many texts were erased ever: whether one was since it was last asked."""
+        return int(cast(bytes | None, self._client.get(keys.ERASURES)) or 0)
+
+    @outages_named
+    def erasing(self) -> list[int]:
+        """The numbers whose text is erased, and whose bits may not all be cleared."""
+        return sorted(map(int, cast(set[bytes], self._client.smembers(keys.ERASING))))
+
+    @outages_named
+    def erased(self, number: int) -> None:
+        """All bits of a number are cleared."""
+        self._client.srem(keys.ERASING, number)
+
+    @outages_named
     def numbers_of(self, texts: Sequence[str]) -> list[int | None]:
         """The numbers of many; None for those never seen, which get none by this."""
         found: list[bytes | None] = []

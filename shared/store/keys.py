@@ -39,6 +39,8 @@ Activity
     seen:{users}:numbers       hash     text id -> dense number. Permanent
     seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
+    seen:{users}:erasures      string   how many texts were erased ever. Permanent
+    seen:{users}:erasing       set      numbers whose text is erased, and whose bits are still being cleared
     seen:layout                string   the layout that the bitmaps were written with. Permanent
 Pulse
     pulse:worker, pulse:sweep  string   when a worker, and the sweep, were last seen (ms). A minute
@@ -58,6 +60,8 @@ FLAGS = "flag:names"
 NUMBERS = "seen:{users}:numbers"
 TEXTS = "seen:{users}:texts"
 NEXT_NUMBER = "seen:{users}:next"
+ERASURES = "seen:{users}:erasures"
+ERASING = "seen:{users}:erasing"
 
 
 def bitmap(task_id: str) -> str:

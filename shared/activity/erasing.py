@@ -1,0 +1,118 @@
+"""Erasing a user: out of every event in every period, every flag, and the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from shared.activity import users
+from shared.activity.site import Site
+from shared.activity.users import Ids, Kind, User
+from shared.errors import Conflict
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+
+# Bitmaps a script, each a GETBIT: a millisecond. An event of the default retention has 630 at most.
+BITMAPS_A_CALL = 1000
+ATTEMPTS = 5
+
+Made = TypeVar("Made")
+
+
+@dataclass(slots=True)
+class Erased:
+    """What held a user, and does no more."""
+
+    events: set[str] = field(default_factory=set)
+    flags: set[str] = field(default_factory=set)
+    bitmaps: int = 0
+    texts: int = 0  # taken out of the directory
+
+    def add(self, cleared: Sequence[Bitmap]) -> None:
+        self.bitmaps += len(cleared)
+        self.events |= {bitmap.name for bitmap in cleared if bitmap.period is not None}
+        self.flags |= {bitmap.name for bitmap in cleared if bitmap.period is None}
+
+
+def erase(site: Site, user: User) -> Erased:
+    """Erase a user everywhere. Makes no key, whoever it is.
+
+    A visit of the same user beside it is erased too, or is one after it; in no event it is in some of its
+    periods only. A text that visits after it is a user never seen: it gets a number of its own, and the
+    number it had is never given again. If the server is lost midway, part may be cleared: erase again,
+    which also ends what another erasure has left.
+
+    Raises:
+        InvalidInput: the user cannot be one.
+    """
+    users.check(user, "user")
+    made = Erased()
+    if not isinstance(user, str):
+        clear(site, Kind.INTEGERS, user, made)
+        return made
+    if site.store.directory.erase_text(user) is not None:
+        made.texts = 1
+    for number in site.store.directory.erasing():
+        clear(site, Kind.TEXTS, number, made)
+        site.store.directory.erased(number)
+    return made
+
+
+def clear(site: Site, kind: Kind, number: int, made: Erased) -> None:
+    """Clear a number's bits in all events and flags of its kind."""
+    segment, bit = divmod(number, SEGMENT_BITS)
+    held = site.store.visits.events()
+    events = [event for event in held if held[event] == kind]
+    for _ in range(ATTEMPTS):
+        before = site.store.visits.periods_of(events)
+        for cleared in site.store.bitmaps.clear_user(segment, bit, groups_of(events, before)):
+            made.add(cleared)
+        after = site.store.visits.periods_of(events)
+        # A period begun meanwhile may have been written with those just cleared: all of them once more.
+        events = [event for event, old, new in zip(events, before, after, strict=True) if set(new) - set(old)]
+        if not events:
+            break
+    flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
+    for cleared in site.store.bitmaps.clear_user(segment, bit, in_calls(flags)):
+        made.add(cleared)
+
+
+def groups_of(events: Sequence[str], periods: Sequence[Sequence[str]]) -> list[Sequence[Bitmap]]:
+    """The bitmaps of each event, together as far as one script may take them."""
+    return [
+        group
+        for event, names in zip(events, periods, strict=True)
+        for group in in_calls([Bitmap(event, name) for name in names])
+    ]
+
+
+def in_calls(bitmaps: Sequence[Bitmap]) -> list[Sequence[Bitmap]]:
+    return [bitmaps[start : start + BITMAPS_A_CALL] for start in range(0, len(bitmaps), BITMAPS_A_CALL)]
+
+
+def with_numbers(site: Site, texts: Sequence[str], write: Callable[[Ids], Made]) -> list[Made]:
+    """Write something of these texts by their numbers, new ones for those never seen.
+
+    A text that is erased meanwhile has lost the number that was written: its bits are cleared, and the
+    text is written again, as the user never seen that it is now.
+
+    Raises:
+        Conflict: one was erased at every attempt.
+    """
+    made: list[Made] = []
+    for _ in range(ATTEMPTS):
+        before = site.store.directory.erasures()
+        numbers = site.store.directory.number_users(texts)
+        made.append(write(np.array(numbers, np.uint32)))
+        if site.store.directory.erasures() == before:
+            return made
+        now = site.store.directory.numbers_of(texts)
+        lost = {text: old for text, old, new in zip(texts, numbers, now, strict=True) if old != new}
+        for number in lost.values():
+            clear(site, Kind.TEXTS, number, Erased())
+        if not lost:
+            return made
+        texts = list(lost)
+    raise Conflict("users are being erased while they are written; send them again")
