@@ -30,9 +30,10 @@ Activity
                                         bit, gone when it is forgotten. Permanent
     flag:{s}:<flag>            string   bit n: user s * M + n has the flag. Permanent
     flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
-    seen:{users}:numbers       hash     text id -> dense number. Permanent
-    seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
+    seen:{users}:numbers       hash     text id -> dense number, 4 bytes; a UUID as its 16 bytes. Permanent
+    seen:{users}:ids:<n>       hash     the text ids of 64 numbers, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
+    seen:{mapped}:numbers, ... hash     the same of integers that are numbered densely. Permanent
     seen:layout                string   the layout that the bitmaps were written with. Permanent
 Pulse
     pulse:worker, pulse:sweep  string   when a worker, and the sweep, were last seen (ms). A minute
@@ -48,9 +49,7 @@ KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind 
 
 LAYOUT = "seen:layout"
 EVENTS = "seen:events"
-NUMBERS = "seen:{users}:numbers"
-TEXTS = "seen:{users}:texts"
-NEXT_NUMBER = "seen:{users}:next"
+TEXT_USERS, MAPPED_USERS = "users", "mapped"  # the directories
 
 
 def bitmap(task_id: str) -> str:
@@ -132,6 +131,18 @@ def about(event: str) -> str:
 
 def periods(event: str) -> str:
     return f"seen:{{{event}}}:periods"
+
+
+def numbers(directory: str) -> str:
+    return f"seen:{{{directory}}}:numbers"
+
+
+def ids_of_numbers(directory: str, bucket: int) -> str:
+    return f"seen:{{{directory}}}:ids:{bucket}"
+
+
+def next_number(directory: str) -> str:
+    return f"seen:{{{directory}}}:next"
 
 
 def pulse(of: str) -> str:

@@ -11,7 +11,7 @@ from shared.errors import ConfigurationError
 from shared.store.bitmaps import BitmapStore
 from shared.store.client import connect, scripts_of
 from shared.store.deliveries import DeliveryStore
-from shared.store.directory import DirectoryStore
+from shared.store.directory import IntegerDirectory, TextDirectory
 from shared.store.failures import FailureStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
@@ -31,7 +31,8 @@ class Store:
     deliveries: DeliveryStore
     bitmaps: BitmapStore
     visits: VisitStore
-    directory: DirectoryStore
+    directory: TextDirectory
+    mapped: IntegerDirectory
     pulse: PulseStore
 
     @classmethod
@@ -43,7 +44,8 @@ class Store:
             DeliveryStore(client, scripts),
             BitmapStore(client, scripts),
             VisitStore(client, scripts),
-            DirectoryStore(client, scripts),
+            TextDirectory(client, scripts),
+            IntegerDirectory(client, scripts),
             PulseStore(client),
         )
 
