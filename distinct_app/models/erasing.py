@@ -19,7 +19,7 @@ class ErasedAnswer(BaseModel):
     events: list[str] = Field(description="events that saw them", examples=[["seen"]])
     flags: list[str] = Field(description="flags they had", examples=[["newsletter"]])
     bitmaps: int = Field(description="bits cleared, one for each period and flag", examples=[6])
-    texts: int = Field(description="1 where a text was taken out of the directory", examples=[0])
+    numbers: int = Field(description="1 where a directory had numbered them, and does no more", examples=[0])
 
 
 class ForgottenEvent(BaseModel):

@@ -45,6 +45,6 @@ def erased_answer(user: str, made: list[Erased]) -> Reply:
             events=sorted(set[str]().union(*(one.events for one in made))),
             flags=sorted(set[str]().union(*(one.flags for one in made))),
             bitmaps=sum(one.bitmaps for one in made),
-            texts=sum(one.texts for one in made),
+            numbers=sum(one.numbers for one in made),
         )
     )

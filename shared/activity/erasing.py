@@ -13,12 +13,16 @@ from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User
 from shared.errors import Conflict
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from shared.store.directory import DirectoryStore
 
 # Bitmaps a script, each a GETBIT: a millisecond. An event of the default retention has 630 at most.
 BITMAPS_A_CALL = 1000
 ATTEMPTS = 5
 
+MAPPED = "mapped"  # the kind of integers that a directory numbers
+
 Made = TypeVar("Made")
+Id = TypeVar("Id")
 
 
 @dataclass(slots=True)
@@ -28,7 +32,7 @@ class Erased:
     events: set[str] = field(default_factory=set)
     flags: set[str] = field(default_factory=set)
     bitmaps: int = 0
-    texts: int = 0  # taken out of the directory
+    numbers: int = 0  # taken out of a directory: of a text, or of an integer that was mapped
 
     def add(self, cleared: Sequence[Bitmap]) -> None:
         self.bitmaps += len(cleared)
@@ -49,18 +53,23 @@ def erase(site: Site, user: User) -> Erased:
     """
     users.check(user, "user")
     made = Erased()
-    if not isinstance(user, str):
+    if isinstance(user, str):
+        erase_numbered(site, Kind.TEXTS, site.store.directory, user, made)
+    else:
         clear(site, Kind.INTEGERS, user, made)
-        return made
-    if site.store.directory.erase_text(user) is not None:
-        made.texts = 1
-    for number in site.store.directory.erasing():
-        clear(site, Kind.TEXTS, number, made)
-        site.store.directory.erased(number)
+        erase_numbered(site, MAPPED, site.store.mapped, user, made)
     return made
 
 
-def clear(site: Site, kind: Kind, number: int, made: Erased) -> None:
+def erase_numbered(site: Site, kind: str, directory: DirectoryStore[Id], user: Id, made: Erased) -> None:
+    """Erase a user that a directory numbers, and whoever an erasure before has not done with."""
+    made.numbers += directory.erase_id(user)
+    for number in directory.erasing():
+        clear(site, kind, number, made)
+        directory.erased(number)
+
+
+def clear(site: Site, kind: str, number: int, made: Erased) -> None:
     """Clear a number's bits in all events and flags of its kind."""
     segment, bit = divmod(number, SEGMENT_BITS)
     held = site.store.visits.events()
@@ -92,27 +101,29 @@ def in_calls(bitmaps: Sequence[Bitmap]) -> list[Sequence[Bitmap]]:
     return [bitmaps[start : start + BITMAPS_A_CALL] for start in range(0, len(bitmaps), BITMAPS_A_CALL)]
 
 
-def with_numbers(site: Site, texts: Sequence[str], write: Callable[[Ids], Made]) -> list[Made]:
-    """Write something of these texts by their numbers, new ones for those never seen.
+def with_numbers(
+    site: Site, kind: str, directory: DirectoryStore[Id], ids: Sequence[Id], write: Callable[[Ids], Made]
+) -> list[Made]:
+    """Write something of these users by their numbers, new ones for those never seen.
 
-    A text that is erased meanwhile has lost the number that was written: its bits are cleared, and the
-    text is written again, as the user never seen that it is now.
+    One who is erased meanwhile has lost the number that was written: its bits are cleared, and the user
+    is written again, as the one never seen that they are now.
 
     Raises:
         Conflict: one was erased at every attempt.
     """
     made: list[Made] = []
     for _ in range(ATTEMPTS):
-        before = site.store.directory.erasures()
-        numbers = site.store.directory.number_users(texts)
+        before = directory.erasures()
+        numbers = directory.number_users(ids)
         made.append(write(np.array(numbers, np.uint32)))
-        if site.store.directory.erasures() == before:
+        if directory.erasures() == before:
             return made
-        now = site.store.directory.numbers_of(texts)
-        lost = {text: old for text, old, new in zip(texts, numbers, now, strict=True) if old != new}
+        now = directory.known(ids).numbers
+        lost = {one: old for one, old, new in zip(ids, numbers, now, strict=True) if old != new}
         for number in lost.values():
-            clear(site, Kind.TEXTS, number, Erased())
+            clear(site, kind, number, Erased())
         if not lost:
             return made
-        texts = list(lost)
+        ids = list(lost)
     raise Conflict("users are being erased while they are written; send them again")

@@ -70,7 +70,11 @@ def record(site: Site, event: str, users: Sequence[User], *, at: datetime, now: 
     site.store.visits.check_layout(site.zone)
     if kind is Kind.TEXTS:
         texts = [str(user) for user in users]
-        return together(erasing.with_numbers(site, texts, lambda ids: write(site, visits, ids)))
+        return together(
+            erasing.with_numbers(
+                site, kind, site.store.directory, texts, lambda ids: write(site, visits, ids)
+            )
+        )
     return write(site, visits, np.array(users, np.uint32))
 
 

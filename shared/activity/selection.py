@@ -11,6 +11,7 @@ from shared.activity import erasing, ranges, users
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User
 from shared.errors import InvalidInput
+from shared.store.directory import UNKNOWN
 
 Chosen = Sequence[User] | Ids
 Spans = Sequence[Sequence[int]]  # half open
@@ -46,14 +47,15 @@ class Selection:
         """What `write` makes of those named singly, by their bits; a text never seen is given a number."""
         if self.kind is not Kind.TEXTS:
             return write(np.asarray(self.chosen, np.uint32))
-        return sum(erasing.with_numbers(site, self.texts, write))
+        return sum(erasing.with_numbers(site, self.kind, site.store.directory, self.texts, write))
 
     def known_numbers(self, site: Site) -> Ids:
         """The bits of those only who have one."""
         if self.kind is not Kind.TEXTS:
             return np.asarray(self.chosen, np.uint32)
-        found = site.store.directory.numbers_of(self.texts)
-        return np.array([number for number in found if number is not None], np.uint32)
+        numbers: Ids = site.store.directory.known(self.texts).numbers
+        held: Ids = numbers[numbers != UNKNOWN]
+        return held
 
     @property
     def texts(self) -> list[str]:

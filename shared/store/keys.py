@@ -36,11 +36,12 @@ Activity
     may:{<kind>}:names         list     what the bits of this kind of objects permit, in order. Permanent
     may:{<kind>:<object>}      string   bit n: the object has the n-th permission of its kind. Permanent;
                                         gone when no bit is set
-    seen:{users}:numbers       hash     text id -> dense number. Permanent
-    seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
+    seen:{users}:numbers       hash     text id -> dense number, 4 bytes; a UUID as its 16 bytes. Permanent
+    seen:{users}:ids:<n>       hash     the text ids of 64 numbers, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
-    seen:{users}:erasures      string   how many texts were erased ever. Permanent
-    seen:{users}:erasing       set      numbers whose text is erased, and whose bits are still being cleared
+    seen:{users}:erasures      string   how many ids were erased ever. Permanent
+    seen:{users}:erasing       set      numbers whose id is erased, and whose bits are still being cleared
+    seen:{mapped}:numbers, ... hash     the same of integers that are numbered densely. Permanent
     seen:layout                string   the layout that the bitmaps were written with. Permanent
 Pulse
     pulse:worker, pulse:sweep  string   when a worker, and the sweep, were last seen (ms). A minute
@@ -57,11 +58,7 @@ KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind 
 LAYOUT = "seen:layout"
 EVENTS = "seen:events"
 FLAGS = "flag:names"
-NUMBERS = "seen:{users}:numbers"
-TEXTS = "seen:{users}:texts"
-NEXT_NUMBER = "seen:{users}:next"
-ERASURES = "seen:{users}:erasures"
-ERASING = "seen:{users}:erasing"
+TEXT_USERS, MAPPED_USERS = "users", "mapped"  # the directories
 
 
 def bitmap(task_id: str) -> str:
@@ -160,6 +157,26 @@ def permission_names(kind: str) -> str:
 
 def permissions(kind: str, thing: str) -> str:
     return f"may:{{{kind}:{thing}}}"
+
+
+def numbers(directory: str) -> str:
+    return f"seen:{{{directory}}}:numbers"
+
+
+def ids_of_numbers(directory: str, bucket: int) -> str:
+    return f"seen:{{{directory}}}:ids:{bucket}"
+
+
+def next_number(directory: str) -> str:
+    return f"seen:{{{directory}}}:next"
+
+
+def erasures(directory: str) -> str:
+    return f"seen:{{{directory}}}:erasures"
+
+
+def erasing(directory: str) -> str:
+    return f"seen:{{{directory}}}:erasing"
 
 
 def pulse(of: str) -> str:

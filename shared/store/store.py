@@ -11,7 +11,7 @@ from shared.errors import ConfigurationError
 from shared.store.bitmaps import BitmapStore
 from shared.store.client import connect, scripts_of
 from shared.store.deliveries import DeliveryStore
-from shared.store.directory import DirectoryStore
+from shared.store.directory import IntegerDirectory, TextDirectory
 from shared.store.failures import FailureStore
 from shared.store.flags import FlagStore
 from shared.store.permissions import PermissionStore
@@ -35,7 +35,8 @@ class Store:
     visits: VisitStore
     flags: FlagStore
     permissions: PermissionStore
-    directory: DirectoryStore
+    directory: TextDirectory
+    mapped: IntegerDirectory
     pulse: PulseStore
 
     @classmethod
@@ -49,7 +50,8 @@ class Store:
             VisitStore(client, scripts),
             FlagStore(client, scripts),
             PermissionStore(client, scripts),
-            DirectoryStore(client, scripts),
+            TextDirectory(client, scripts),
+            IntegerDirectory(client, scripts),
             PulseStore(client),
         )
 

@@ -33,7 +33,8 @@ def bits(client: Redis) -> int:
 
 def registered(client: Redis) -> set[int]:
     """The numbers in the directory."""
-    return set(map(int, client.hvals(keys.NUMBERS)))
+    found = cast(list[bytes], client.hvals(keys.numbers(keys.TEXT_USERS)))
+    return {int.from_bytes(number, "little") for number in found}
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -52,7 +53,7 @@ def test_an_erased_user_is_in_nothing_and_nobody_else_is_touched(
     made = erase(site_on(store), user)
 
     assert (made.events, made.flags) == ({"seen", "read"}, {"newsletter"})
-    assert made.texts == isinstance(user, str)
+    assert made.numbers == isinstance(user, str)
     assert bits(client) == others
     assert (count(store), count(store, "read"), flags.count(site_on(store), "newsletter")) == (1, 1, 1)
     assert flags.has(site_on(store), "newsletter", user) is False
@@ -70,7 +71,7 @@ def test_erasing_a_user_never_seen_makes_no_key(store: Store, client: Redis, use
 
     made = erase(site_on(store), user)
 
-    assert (made.bitmaps, made.texts) == (0, 0)
+    assert (made.bitmaps, made.numbers) == (0, 0)
     assert everything(client) == before
 
 
@@ -84,7 +85,7 @@ def test_the_number_of_an_erased_text_is_never_given_again(store: Store, client:
     assert store.directory.texts_of([alice or 0]) == [None]
     assert alice not in registered(client)
     assert len(registered(client)) == count(store) == 3
-    assert client.exists(keys.ERASING) == 0
+    assert client.exists(keys.erasing(keys.TEXT_USERS)) == 0
 
 
 def test_an_integer_is_not_the_text_of_the_same_digits(store: Store) -> None:
@@ -169,7 +170,7 @@ def test_an_erasure_that_the_server_is_lost_in_goes_on_when_it_is_asked_for_agai
 
     made = erase(site_on(store), "alice")
 
-    assert (made.events, bits(client), client.exists(keys.ERASING)) == ({"seen"}, 0, 0)
+    assert (made.events, bits(client), client.exists(keys.erasing(keys.TEXT_USERS))) == ({"seen"}, 0, 0)
 
 
 def unavailable(*_: object) -> None:
