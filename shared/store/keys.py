@@ -30,6 +30,9 @@ Activity
                                         bit, gone when it is forgotten. Permanent
     flag:{s}:<flag>            string   bit n: user s * M + n has the flag. Permanent
     flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
+    flag:{<flag>}:about        hash     the kind of users the flag holds. Permanent
+    flag:{s}:batch:<token>     string   scratch of a batch, gone before its script ends
+    flag:names                 hash     flag -> the kind of users it holds: every flag there is. Permanent
     seen:{users}:numbers       hash     text id -> dense number. Permanent
     seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
@@ -48,6 +51,7 @@ KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind 
 
 LAYOUT = "seen:layout"
 EVENTS = "seen:events"
+FLAGS = "flag:names"
 NUMBERS = "seen:{users}:numbers"
 TEXTS = "seen:{users}:texts"
 NEXT_NUMBER = "seen:{users}:next"
@@ -120,6 +124,15 @@ def flag_segment(number: int, flag: str) -> str:
 
 def flag_segments(flag: str) -> str:
     return f"flag:{{{flag}}}:segments"
+
+
+def flag_about(flag: str) -> str:
+    return f"flag:{{{flag}}}:about"
+
+
+def flag_scratch(number: int, token: str) -> str:
+    """Where a flag's batch is laid before it is merged; gone before the script that fills it ends."""
+    return f"flag:{{{number}}}:batch:{token}"
 
 
 def segments(event: str, period: str) -> str:
