@@ -25,6 +25,25 @@ LARGE = (Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """[start, stop), and the periods that it is the union of; both ends None for all time."""
+
+    name: str  # a granularity, or range
+    start: datetime | None
+    stop: datetime | None
+    periods: tuple[Period, ...]
+
+    @classmethod
+    def of(cls, period: Period) -> Span:
+        return cls(period.granularity, period.start, period.stop, (period,))
+
+
+def between(calendar: Calendar, kept: Retention, start: datetime, stop: datetime, *, now: datetime) -> Span:
+    """Any from-to. Raises InvalidInput as Making.periods does."""
+    return Span("range", start, stop, Making(calendar, kept, now).periods(start, stop))
+
+
+@dataclass(frozen=True, slots=True)
 class Ends:
     """What the two ends of a span are called in messages."""
 
