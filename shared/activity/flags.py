@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.activity import ranges, sets, users
-from shared.activity.ingest import numbers_of
 from shared.activity.ranges import Part
+from shared.activity.selection import Chosen, Selection, Spans
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User
 from shared.errors import Conflict, InvalidInput
@@ -37,26 +38,6 @@ class Flag:
         return Bitmap(self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Users to be flagged or cleared, checked: one kind, and all within what ids can be."""
-
-    kind: Kind
-    users: Sequence[User]
-    ranges: Sequence[Sequence[int]]
-
-    @classmethod
-    def of(cls, chosen: Sequence[User], spans: Sequence[Sequence[int]]) -> Selection:
-        """Raises InvalidInput for nobody, an id or a range out of bounds, or texts among integers."""
-        if not chosen and not spans:
-            raise InvalidInput("users and ranges are empty; name at least one user", field="users")
-        kind = users.checked(chosen) if chosen else Kind.INTEGERS
-        ranges.check(spans)
-        if spans and kind is not Kind.INTEGERS:
-            raise InvalidInput("a range holds integers; the users beside it are texts", field="ranges")
-        return cls(kind, chosen, spans)
-
-
 def known(site: Site, name: str) -> Flag:
     """The flag of that name. Raises InvalidInput for a name that cannot be one."""
     about = site.store.flags.about(checked_name(name, "flag"))
@@ -68,7 +49,15 @@ def every(site: Site) -> list[Flag]:
     return [Flag(name, Kind(kind)) for name, kind in sorted(site.store.flags.flags().items())]
 
 
-def set_users(site: Site, name: str, chosen: Sequence[User], spans: Sequence[Sequence[int]] = ()) -> int:
+def listed(site: Site, *, after: str = "", limit: int) -> tuple[list[tuple[Flag, int]], bool]:
+    """The first `limit` flags behind a name, each with how many users have it; whether there are more."""
+    found = [flag for flag in every(site) if flag.name > after]
+    page = found[:limit]
+    numbers = sets.counts(site.store, [flag.bitmap for flag in page])
+    return list(zip(page, numbers, strict=True)), len(found) > limit
+
+
+def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
     """Flag these users, and all in these half-open ranges; how many were not flagged before.
 
     If the server is lost midway, part may be flagged: send them again.
@@ -82,14 +71,11 @@ def set_users(site: Site, name: str, chosen: Sequence[User], spans: Sequence[Seq
     flag = known(site, name)
     refuse_other_kind(flag, selection.kind)
     site.store.visits.check_layout(site.zone)
-    if selection.kind is Kind.TEXTS:
-        parts = ranges.parts_of(numbers_of(site, selection.users))
-    else:
-        parts = ranges.parts_of(np.array(selection.users, np.uint32), selection.ranges)
+    parts = ranges.parts_of(selection.numbers(site), selection.spans)
     return set_parts(site, flag, selection.kind, parts)
 
 
-def clear_users(site: Site, name: str, chosen: Sequence[User], spans: Sequence[Sequence[int]] = ()) -> int:
+def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
     """Clear the flag for users; how many had it. Makes no key, and gives no unknown text a number.
 
     Raises:
@@ -100,7 +86,7 @@ def clear_users(site: Site, name: str, chosen: Sequence[User], spans: Sequence[S
     if flag.kind is None:
         return 0
     refuse_other_kind(flag, selection.kind)
-    parts = ranges.parts_of(known_numbers(site, selection), selection.ranges)
+    parts = ranges.parts_of(selection.known_numbers(site), selection.spans)
     (there,) = site.store.bitmaps.segments([flag.bitmap])
     return mark(site, flag, {segment: parts[segment] for segment in there if segment in parts}, CLEAR)
 
@@ -163,19 +149,18 @@ def assign(site: Site, name: str, kind: Kind, segments: Sequence[int], packed: I
     site.store.visits.check_layout(site.zone)
     refuse_span(site, flag.name, len(set(segments)))
     (before,) = site.store.bitmaps.segments([flag.bitmap])
-    # Those of before are still in the registry while the new ones come, and go only after.
-    open_segments(site, flag, kind, [], limit=site.max_segments)
+    limit = site.max_segments + len(before)  # those of before stay registered until the new ones are there
+    open_segments(site, flag, kind, [], limit=limit)
     pairs = iter(zip(segments, packed, strict=True))
-    while part := list(islice(pairs, SEGMENTS_A_CALL)):
-
-        def write(numbers: Sequence[int], part: list[tuple[int, bytes]] = part) -> int:
-            site.store.flags.replace_segments(name, [one for one in part if one[0] in set(numbers)])
-            return 0
-
-        written(
-            site, flag, kind, [number for number, _ in part], write, limit=site.max_segments + len(before)
-        )
+    while part := dict(islice(pairs, SEGMENTS_A_CALL)):
+        replace = partial(replace_segments, site, name, part)
+        written(site, flag, kind, list(part), replace, limit=limit)
     site.store.flags.leave_segments(name, sorted(set(before) - set(segments)))
+
+
+def replace_segments(site: Site, name: str, packed: Mapping[int, bytes], numbers: Sequence[int]) -> int:
+    site.store.flags.replace_segments(name, [(number, packed[number]) for number in numbers])
+    return len(numbers)
 
 
 def set_parts(site: Site, flag: Flag, kind: Kind, parts: dict[int, Part]) -> int:
@@ -224,14 +209,6 @@ def mark(site: Site, flag: Flag, parts: dict[int, Part], value: int) -> int:
         made = [part.marks(segment) for segment, part in some]
         changed += sum(site.store.flags.mark_flag(flag.name, made, value))
     return changed
-
-
-def known_numbers(site: Site, selection: Selection) -> Ids:
-    """The numbers of the users who have one."""
-    if selection.kind is not Kind.TEXTS:
-        return np.array(selection.users, np.uint32)
-    found = site.store.directory.numbers_of([str(user) for user in selection.users])
-    return np.array([number for number in found if number is not None], np.uint32)
 
 
 def refuse_other_kind(flag: Flag, kind: Kind, field: str = "users") -> None:

@@ -33,6 +33,9 @@ Activity
     flag:{<flag>}:about        hash     the kind of users the flag holds. Permanent
     flag:{s}:batch:<token>     string   scratch of a batch, gone before its script ends
     flag:names                 hash     flag -> the kind of users it holds: every flag there is. Permanent
+    may:{<kind>}:names         list     what the bits of this kind of objects permit, in order. Permanent
+    may:{<kind>:<object>}      string   bit n: the object has the n-th permission of its kind. Permanent;
+                                        gone when no bit is set
     seen:{users}:numbers       hash     text id -> dense number. Permanent
     seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
@@ -145,6 +148,14 @@ def about(event: str) -> str:
 
 def periods(event: str) -> str:
     return f"seen:{{{event}}}:periods"
+
+
+def permission_names(kind: str) -> str:
+    return f"may:{{{kind}}}:names"
+
+
+def permissions(kind: str, thing: str) -> str:
+    return f"may:{{{kind}:{thing}}}"
 
 
 def pulse(of: str) -> str:

@@ -14,6 +14,7 @@ from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
 from shared.store.flags import FlagStore
+from shared.store.permissions import PermissionStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
@@ -33,6 +34,7 @@ class Store:
     bitmaps: BitmapStore
     visits: VisitStore
     flags: FlagStore
+    permissions: PermissionStore
     directory: DirectoryStore
     pulse: PulseStore
 
@@ -46,6 +48,7 @@ class Store:
             BitmapStore(client, scripts),
             VisitStore(client, scripts),
             FlagStore(client, scripts),
+            PermissionStore(client, scripts),
             DirectoryStore(client, scripts),
             PulseStore(client),
         )

@@ -13,13 +13,23 @@ from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
 from shared.store.flags import FlagStore
+from shared.store.permissions import PermissionStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
 
 FILES = sorted(SCRIPTS.glob("*.lua"))
 
 OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
-STORES = (TaskStore, FailureStore, DeliveryStore, VisitStore, DirectoryStore, BitmapStore, FlagStore)
+STORES = (
+    TaskStore,
+    FailureStore,
+    DeliveryStore,
+    VisitStore,
+    DirectoryStore,
+    BitmapStore,
+    FlagStore,
+    PermissionStore,
+)
 by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 

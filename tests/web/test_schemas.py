@@ -31,12 +31,18 @@ USES = """
 include-path-regex = "{paths}"
 parameters = {{ "path.task_id" = "{task_id}" }}
 """
+# What is not there is empty, not 404: a flag that was dropped is one that nobody has.
+STAYS = """
+[[operations]]
+include-path-regex = "{paths}"
+checks.use_after_free.enabled = false
+"""
 CONFIGURATIONS = {
     "trigger": REFUSES.format(paths="^/tasks$"),
     "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$|/resume$|/failures$|/extend$")
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
     + USES.format(paths="/cancel$", task_id="cancelled"),
-    "distinct": REFUSES.format(paths="^/events/"),
+    "distinct": REFUSES.format(paths="^/events/|^/flags/|^/permissions/") + STAYS.format(paths="^/flags"),
 }
 
 

@@ -1,0 +1,115 @@
+"""The routes of permissions: what may be done with an object."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.permissions import (
+    ChangeBody,
+    ChangedAnswer,
+    DroppedObject,
+    KindAnswer,
+    KindPath,
+    NamesBody,
+    ObjectAnswer,
+    ObjectPath,
+    PermissionPath,
+    ReplaceBody,
+    TestAnswer,
+    TestQuery,
+)
+from shared.activity import permissions
+from shared.activity.permissions import Changed
+from shared.activity.site import Site
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The routes of kinds, of objects, and of one permission."""
+    add_kinds(routes, site)
+    add_objects(routes, site)
+    add_changes(routes, site)
+    add_one(routes, site)
+
+
+def add_kinds(routes: APIBlueprint, site: Site) -> None:
+    @routes.put("/permissions/<kind>", responses={200: KindAnswer})
+    def name_permissions(path: KindPath, body: NamesBody) -> Reply:
+        """Say what the bits of this kind of objects permit. Names can be added, and never change."""
+        kind = permissions.name(site, path.kind, body.permissions)
+        return answer(KindAnswer(kind=kind.name, permissions=list(kind.permissions)))
+
+    @routes.get("/permissions/<kind>", responses={200: KindAnswer})
+    def named_permissions(path: KindPath) -> Reply:
+        """What the bits of this kind of objects permit."""
+        kind = permissions.known(site, path.kind)
+        return answer(KindAnswer(kind=kind.name, permissions=list(kind.permissions)))
+
+
+def add_objects(routes: APIBlueprint, site: Site) -> None:
+    @routes.get("/permissions/<kind>/<object>", responses={200: ObjectAnswer})
+    def object_permissions(path: ObjectPath) -> Reply:
+        """The permissions that an object has; none for one never seen."""
+        held = permissions.of(site, permissions.known(site, path.kind), path.object)
+        return answer(ObjectAnswer(kind=path.kind, object=path.object, permissions=held))
+
+    @routes.get("/permissions/<kind>/<object>/allowed", responses={200: TestAnswer})
+    def test_permissions(path: ObjectPath, query: TestQuery) -> Reply:
+        """Whether an object has all of some permissions, and any of some: `?all=read,write&any=own,share`."""
+        kind = permissions.known(site, path.kind)
+        held = permissions.of(site, kind, path.object)
+        all_of, any_of = listed(query.all), listed(query.any)
+        return answer(
+            TestAnswer(
+                kind=path.kind,
+                object=path.object,
+                permissions=held,
+                allowed=permissions.allowed(held, kind, all_of, any_of),
+                missing=permissions.missing(held, kind, all_of),
+            )
+        )
+
+    @routes.delete("/permissions/<kind>/<object>", responses={200: DroppedObject})
+    def drop_permissions(path: ObjectPath) -> Reply:
+        """Let an object have no permission at all."""
+        dropped = permissions.drop(site, path.kind, path.object)
+        return answer(DroppedObject(kind=path.kind, object=path.object, dropped=dropped))
+
+
+def add_changes(routes: APIBlueprint, site: Site) -> None:
+    @routes.put("/permissions/<kind>/<object>", responses={200: ChangedAnswer})
+    def replace_permissions(path: ObjectPath, body: ReplaceBody) -> Reply:
+        """Let an object have just these permissions."""
+        kind = permissions.known(site, path.kind)
+        return changed_answer(path, permissions.replace(site, kind, path.object, body.permissions))
+
+    @routes.post("/permissions/<kind>/<object>", responses={200: ChangedAnswer})
+    def change_permissions(path: ObjectPath, body: ChangeBody) -> Reply:
+        """Set some permissions of an object and clear others, in one act."""
+        kind = permissions.known(site, path.kind)
+        made = permissions.change(site, kind, path.object, grant=body.grant, revoke=body.revoke)
+        return changed_answer(path, made)
+
+
+def add_one(routes: APIBlueprint, site: Site) -> None:
+    @routes.put("/permissions/<kind>/<object>/<permission>", responses={200: ChangedAnswer})
+    def grant_permission(path: PermissionPath) -> Reply:
+        """Set one permission of an object."""
+        kind = permissions.known(site, path.kind)
+        return changed_answer(path, permissions.change(site, kind, path.object, grant=[path.permission]))
+
+    @routes.delete("/permissions/<kind>/<object>/<permission>", responses={200: ChangedAnswer})
+    def revoke_permission(path: PermissionPath) -> Reply:
+        """Clear one permission of an object."""
+        kind = permissions.known(site, path.kind)
+        return changed_answer(path, permissions.change(site, kind, path.object, revoke=[path.permission]))
+
+
+def changed_answer(path: ObjectPath, made: Changed) -> Reply:
+    return answer(
+        ChangedAnswer(kind=path.kind, object=path.object, permissions=made.permissions, changed=made.changed)
+    )
+
+
+def listed(names: str | None) -> list[str]:
+    return names.split(",") if names else []
