@@ -76,8 +76,9 @@ def asked_span(site: Site, event: Event, query: SpanQuery) -> Span:
     return spans.between(site.calendar, event.retention, moment(query.from_), stop, now=now)
 
 
-def bounds(asked: Span) -> dict[str, Any]:
-    """What an answer says of a span."""
+def bounds(asked: Period | Span) -> dict[str, Any]:
+    """What an answer says of a period, or of a span."""
+    asked = Span.of(asked) if isinstance(asked, Period) else asked
     return {
         "period": asked.name,
         "from_": clock.iso(asked.start) if asked.start else None,

@@ -21,13 +21,42 @@ from shared.activity.expressions.tree import (
     taken,
 )
 from shared.activity.sets import Operation
-from shared.names import NAME_RULE, is_name
+from shared.names import NAME_PATTERN, NAME_RULE, is_name
 
 OPERATIONS = {operation.value.lower(): operation for operation in Operation}
 MAY_HAVE = {"event": {"at", "from", "to"}, "flag": set(), "not": {"of"}} | {
     name: set() for name in OPERATIONS
 }
 RULE = 'an object with one of "event", "flag", "and", "or", "xor", "minus", "not"'
+
+# Its parts are expressions again, which is told in words: a page of documentation need not be endless.
+_PARTS = {"type": "array", "minItems": 1, "maxItems": MOST_LEAVES, "items": {"type": "object"}}
+_NAME = {"type": "string", "pattern": NAME_PATTERN}
+_WHEN = {
+    "at": {"type": "string", "description": times.RULE},
+    "from": {"type": "string", "description": times.BORDER_RULE},
+    "to": {"type": "string", "description": "half open; today is the last day when left out"},
+}
+
+
+def _schema(needs: str, properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [needs], "additionalProperties": False}
+
+
+SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        _schema("event", {"event": _NAME} | _WHEN),
+        _schema("flag", {"flag": _NAME}),
+        *(_schema(name, {name: _PARTS}) for name in OPERATIONS),
+        _schema("not", {"not": {"type": "object"}, "of": {"type": "object"}}),
+    ]
+}
+EXAMPLE = {
+    "minus": [
+        {"and": [{"event": "active", "at": "2026-11-20"}, {"event": "active", "at": "2026-11-21"}]},
+        {"flag": "staff"},
+    ]
+}
 
 
 def read(value: object, field: str = "query") -> Expression:
