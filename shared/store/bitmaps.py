@@ -63,6 +63,15 @@ class Combination(NamedTuple):
     bits: tuple[int, int] | None = None
 
 
+class Windows(NamedTuple):
+    """Windows of `width` bitmaps that slide over some bitmaps of one segment; at most `width` of them."""
+
+    segment: int
+    bitmaps: tuple[Bitmap, ...]
+    there: tuple[bool, ...]  # which of them the segment has
+    width: int
+
+
 def segments_in(registry: bytes | None) -> list[int]:
     """The segments that a registry names, ascending; none for one that does not exist."""
     return [int(n) for n in np.flatnonzero(np.unpackbits(np.frombuffer(registry or b"", np.uint8)))]
@@ -144,3 +153,16 @@ class BitmapStore:
 
     def _combine(self, names: Sequence[str], answer: str, sources: int, program: Sequence[str]) -> Command:
         return ("EVALSHA", self._scripts["combine"].sha, len(names), *names, answer, sources, *program)
+
+    @outages_named
+    def rolling_counts(self, windows: Sequence[Windows]) -> list[list[int]]:
+        """How many users each window has, for each of the segments; in few round trips."""
+        script, token = self._scripts["rolling_counts"], uuid.uuid4().hex
+        commands: list[Command] = []
+        for one in windows:
+            names = [bitmap.segment(one.segment) for bitmap in one.bitmaps]
+            levels = len(one.bitmaps) - one.width + 3  # one a window, and two
+            names += [keys.query_scratch(one.segment, token, level) for level in range(levels)]
+            there = "".join(str(int(is_there)) for is_there in one.there)
+            commands.append(("EVALSHA", script.sha, len(names), *names, one.width, there))
+        return answers_to(self._client, commands, script)
