@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from distinct_app.models.flags import After, Members, MembersLimit
+from distinct_app.models.flags import After, FlagAnswer, Members, MembersLimit
 from shared.activity.expressions.as_json import EXAMPLE, SCHEMA
 from shared.activity.expressions.text import LONGEST
 from shared.activity.users import Kind
@@ -60,5 +60,5 @@ class QueryMembers(Asked, Members):
     pass
 
 
-class SavedAnswer(QueryAnswer):
-    flag: str = Field(examples=["regulars"])
+class SavedAnswer(QueryAnswer, FlagAnswer):
+    pass

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from flask_openapi3 import APIBlueprint
 
+from distinct_app.models.flags import FlagPath
 from distinct_app.models.queries import (
     ExpressionBody,
     ExpressionQuery,
@@ -13,6 +15,7 @@ from distinct_app.models.queries import (
     PageQuery,
     QueryAnswer,
     QueryMembers,
+    SavedAnswer,
 )
 from shared import clock
 from shared.activity import queries
@@ -22,6 +25,7 @@ from shared.activity.expressions.tree import Expression
 from shared.activity.site import Site
 from shared.errors import InvalidInput
 from shared.web.answers import Reply, answer
+from shared.web.problems import documented
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -42,6 +46,18 @@ def add(routes: APIBlueprint, site: Site) -> None:
         return count(text.read(query.text))
 
     add_members(routes, site)
+    add_saving(routes, site)
+
+
+def add_saving(routes: APIBlueprint, site: Site) -> None:
+    """The route that keeps a result."""
+
+    @routes.put("/flags/<flag>", responses={200: SavedAnswer} | documented(HTTPStatus.CONFLICT))
+    def save_query(path: FlagPath, body: ExpressionBody) -> Reply:
+        """Let a flag be the users of a set, as they are now, and nobody else's: a cohort."""
+        expression = read(body)
+        number, resolved = queries.save(site, path.flag, expression, now=clock.now())
+        return answer(SavedAnswer(flag=path.flag, count=number, **asked(expression, resolved)))
 
 
 def add_members(routes: APIBlueprint, site: Site) -> None:

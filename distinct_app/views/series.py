@@ -20,7 +20,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
     @routes.get("/events/<event>/series", responses={200: SeriesAnswer})
     def event_series(path: EventPath, query: SeriesQuery) -> Reply:
-        """Distinct users of each hour, day, week or month; with `rolling` also of windows that end with it."""
+        """Distinct users of each hour, day, week or month; with `rolling` also of windows ending there."""
         start, stop = (site.calendar.moment(text) if text else None for text in (query.from_, query.to))
         found = series.columns(
             site,

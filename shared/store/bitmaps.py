@@ -121,6 +121,20 @@ class BitmapStore:
         return cast(list[bytes], self.combine(combinations, "bytes"))
 
     @outages_named
+    def stage(self, combinations: Sequence[Combination], token: str) -> list[int]:
+        """Lay each result where it waits to become a flag's; how many bits are set in it."""
+        commands: list[Command] = []
+        places = []
+        for one in combinations:
+            commands += self._merges(one)
+            places.append(len(commands))
+            names = [*self._names(one, token), keys.flag_staged(one.segment, token)]
+            commands.append(self._combine(names, "staged", len(one.sources), one.program))
+            commands += self._unmerges(one)
+        answers = answers_to(self._client, commands, self._scripts["combine"])
+        return [answers[place] for place in places]
+
+    @outages_named
     def combine(self, combinations: Sequence[Combination], answer: str) -> list[Any]:
         """What comes out of each: its `count`, or its `bytes`."""
         commands: list[Command] = []
@@ -129,8 +143,7 @@ class BitmapStore:
             commands += self._merges(one)
             places.append(len(commands))
             commands.append(self._asked(one, answer, token))
-            if one.merged:
-                commands.append(("UNLINK", *(scratch.segment(one.segment) for scratch, *_ in one.merged)))
+            commands += self._unmerges(one)
         answers = answers_to(self._client, commands, self._scripts["combine"])
         return [answers[place] or b"" if answer == "bytes" else answers[place] for place in places]
 
@@ -140,16 +153,23 @@ class BitmapStore:
             if answer == "bytes":
                 return ("GET", name)
             return ("BITCOUNT", name, *one.bits, "BIT") if one.bits else ("BITCOUNT", name)
-        names = [source.segment(one.segment) for source in one.sources]
-        scratch = [keys.query_scratch(one.segment, token, level) for level in range(one.levels)]
         wanted = f"count:{one.bits[0]}:{one.bits[1]}" if one.bits and answer == "count" else answer
-        return self._combine([*names, *scratch], wanted, len(names), one.program)
+        return self._combine(self._names(one, token), wanted, len(one.sources), one.program)
+
+    def _names(self, one: Combination, token: str) -> list[str]:
+        """The sources, and where results between are laid."""
+        levels = (keys.query_scratch(one.segment, token, level) for level in range(one.levels))
+        return [*(source.segment(one.segment) for source in one.sources), *levels]
 
     def _merges(self, one: Combination) -> Iterator[Command]:
         for scratch, operation, parts in one.merged:
             names = [*(part.segment(one.segment) for part in parts), scratch.segment(one.segment)]
             program = [*map(str, range(1, len(parts) + 1)), f"{operation}:{len(parts)}"]
             yield self._combine(names, "kept", len(parts), program)
+
+    def _unmerges(self, one: Combination) -> Iterator[Command]:
+        if one.merged:
+            yield ("UNLINK", *(scratch.segment(one.segment) for scratch, *_ in one.merged))
 
     def _combine(self, names: Sequence[str], answer: str, sources: int, program: Sequence[str]) -> Command:
         return ("EVALSHA", self._scripts["combine"].sha, len(names), *names, answer, sources, *program)
