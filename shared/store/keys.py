@@ -32,6 +32,8 @@ Activity
     flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
     flag:{<flag>}:about        hash     the kind of users the flag holds. Permanent
     flag:{s}:batch:<token>     string   scratch of a batch, gone before its script ends
+    flag:{s}:staged:<token>    string   a question's answer that is to become a flag, until all of it has
+                                        been reckoned. Ten minutes at most
     flag:names                 hash     flag -> the kind of users it holds: every flag there is. Permanent
     may:{<kind>}:names         list     what the bits of this kind of objects permit, in order. Permanent
     may:{<kind>:<object>}      string   bit n: the object has the n-th permission of its kind. Permanent;
@@ -132,6 +134,11 @@ def flag_segments(flag: str) -> str:
 
 def flag_about(flag: str) -> str:
     return f"flag:{{{flag}}}:about"
+
+
+def flag_staged(number: int, token: str) -> str:
+    """Where a question's answer waits to become a flag's."""
+    return f"flag:{{{number}}}:staged:{token}"
 
 
 def flag_scratch(number: int, token: str) -> str:

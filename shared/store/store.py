@@ -16,6 +16,7 @@ from shared.store.failures import FailureStore
 from shared.store.flags import FlagStore
 from shared.store.permissions import PermissionStore
 from shared.store.pulse import PulseStore
+from shared.store.swapping import SwapStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
 
@@ -34,6 +35,7 @@ class Store:
     bitmaps: BitmapStore
     visits: VisitStore
     flags: FlagStore
+    swaps: SwapStore
     permissions: PermissionStore
     directory: TextDirectory
     mapped: IntegerDirectory
@@ -49,6 +51,7 @@ class Store:
             BitmapStore(client, scripts),
             VisitStore(client, scripts),
             FlagStore(client, scripts),
+            SwapStore(client),
             PermissionStore(client, scripts),
             TextDirectory(client, scripts),
             IntegerDirectory(client, scripts),
