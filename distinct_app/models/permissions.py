@@ -63,8 +63,12 @@ class KindAnswer(BaseModel):
     )
 
 
-class ObjectAnswer(KindAnswer):
+class ObjectAnswer(BaseModel):
+    kind: str = Field(examples=["report"])
     object: str = Field(examples=["report-7.alice"])
+    permissions: list[str] = Field(
+        description="those it has, in the order of their bits", examples=[["read", "write"]]
+    )
 
 
 class ChangedAnswer(ObjectAnswer):
