@@ -72,10 +72,31 @@ class PeriodQuery(AtQuery):
     period: Granularity = Granularity.ALL
 
 
+class SpanQuery(PeriodQuery):
+    """A period, or any from-to in place of it."""
+
+    from_: Moment | None = Field(
+        default=None,
+        alias="from",
+        description="in place of period and at: a day of the site, or a whole hour",
+    )
+    to: Moment | None = Field(
+        default=None,
+        description="where it ends, not itself in it; today is the last day when left out",
+    )
+
+
+class CountQuery(SpanQuery):
+    first: WrittenUserId | None = Field(default=None, description="only ids from this one on")
+    last: Annotated[int, Field(ge=1, le=LARGEST_ID + 1), WRITTEN] | None = Field(
+        default=None, description="only ids below this one: the range is half open"
+    )
+
+
 class InPeriod(BaseModel):
     """What an answer about a period says of it; `from` and `to` are half open, and null for all time."""
 
     event: str
-    period: str
+    period: str = Field(description="its granularity, or `range` for a from-to", examples=["day"])
     from_: str | None = Field(serialization_alias="from")
     to: str | None

@@ -114,7 +114,7 @@ class Members(BaseModel):
     next: int | None = Field(description="the `after` to go on from, if there may be more")
 
 
-class FlagMembers(FlagAnswer, Members):
+class FlagMembers(Members, FlagAnswer):
     pass
 
 
@@ -127,9 +127,8 @@ class MembersOrPresence(FlagAnswer):
     present: bool = Field(default=False, description="whether this user has it; only with a user")
 
 
-class MissingAnswer(InPeriod, Members):
-    """Who of the roster was not there."""
+class MissingAnswer(Members, InPeriod, FlagAnswer):
+    """Who of the roster, which is the flag, was not there."""
 
-    flag: str = Field(description="the roster", examples=["roster"])
     count: int = Field(description="how many are missing", examples=[999])
     first: int | str | None = Field(description="the first who is missing", examples=[0])

@@ -51,7 +51,7 @@ class ChangeBody(Request):
     revoke: Annotated[Names, Field(default_factory=list, examples=[["delete"]])]
 
 
-class TestQuery(Request):
+class AllowedQuery(Request):
     all: Annotated[Listed | None, Field(description="every one of these, with commas between")] = None
     any: Annotated[Listed | None, Field(description="at least one of these")] = None
 
@@ -63,16 +63,20 @@ class KindAnswer(BaseModel):
     )
 
 
-class ObjectAnswer(KindAnswer):
+class ObjectAnswer(BaseModel):
+    kind: str = Field(examples=["report"])
     object: str = Field(examples=["report-7.alice"])
+    permissions: list[str] = Field(
+        description="those it has, in the order of their bits", examples=[["read", "write"]]
+    )
 
 
 class ChangedAnswer(ObjectAnswer):
     changed: int = Field(description="how many were not so before", examples=[2])
 
 
-class TestAnswer(ObjectAnswer):
-    allowed: bool
+class AllowedAnswer(ObjectAnswer):
+    allowed: bool | None = Field(description="null where nothing was asked")
     missing: list[str] = Field(description="those of `all` that it does not have", examples=[["write"]])
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from distinct_app.models.common import EventPath, InPeriod, PeriodQuery, Text
+from distinct_app.models.common import EventPath, InPeriod, SpanQuery, Text
 
 
 class UserPath(EventPath):
     user: Text
 
 
-class UserQuery(PeriodQuery):
+class UserQuery(SpanQuery):
     user: Text
 
 

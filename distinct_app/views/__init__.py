@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint, Tag
 
-from distinct_app.views import bitmaps, events, example, flag_lists, flags, permissions, questions, visits
+from distinct_app.views import (
+    bitmaps,
+    erasing,
+    events,
+    example,
+    flag_lists,
+    flags,
+    permissions,
+    queries,
+    questions,
+    series,
+    visits,
+)
 from shared.activity.site import Site
 from shared.web.problems import EVERYWHERE
 
@@ -15,6 +27,18 @@ def blueprint(site: Site) -> APIBlueprint:
     """All routes over this site."""
     routes = APIBlueprint("activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     routes.before_request(lambda: site.store.visits.refuse_other_layout(site.zone))
-    for part in (example, visits, questions, events, bitmaps, flags, flag_lists, permissions):
+    for part in (
+        example,
+        visits,
+        questions,
+        events,
+        bitmaps,
+        flags,
+        flag_lists,
+        permissions,
+        queries,
+        series,
+        erasing,
+    ):
         part.add(routes, site)
     return routes

@@ -5,18 +5,17 @@ from __future__ import annotations
 from flask_openapi3 import APIBlueprint
 
 from distinct_app.models.permissions import (
+    AllowedAnswer,
+    AllowedQuery,
     ChangeBody,
     ChangedAnswer,
     DroppedObject,
     KindAnswer,
     KindPath,
     NamesBody,
-    ObjectAnswer,
     ObjectPath,
     PermissionPath,
     ReplaceBody,
-    TestAnswer,
-    TestQuery,
 )
 from shared.activity import permissions
 from shared.activity.permissions import Changed
@@ -47,27 +46,10 @@ def add_kinds(routes: APIBlueprint, site: Site) -> None:
 
 
 def add_objects(routes: APIBlueprint, site: Site) -> None:
-    @routes.get("/permissions/<kind>/<object>", responses={200: ObjectAnswer})
-    def object_permissions(path: ObjectPath) -> Reply:
-        """The permissions that an object has; none for one never seen."""
-        held = permissions.of(site, permissions.known(site, path.kind), path.object)
-        return answer(ObjectAnswer(kind=path.kind, object=path.object, permissions=held))
-
-    @routes.get("/permissions/<kind>/<object>/allowed", responses={200: TestAnswer})
-    def test_permissions(path: ObjectPath, query: TestQuery) -> Reply:
-        """Whether an object has all of some permissions, and any of some: `?all=read,write&any=own,share`."""
-        kind = permissions.known(site, path.kind)
-        held = permissions.of(site, kind, path.object)
-        all_of, any_of = listed(query.all), listed(query.any)
-        return answer(
-            TestAnswer(
-                kind=path.kind,
-                object=path.object,
-                permissions=held,
-                allowed=permissions.allowed(held, kind, all_of, any_of),
-                missing=permissions.missing(held, kind, all_of),
-            )
-        )
+    @routes.get("/permissions/<kind>/<object>", responses={200: AllowedAnswer})
+    def object_permissions(path: ObjectPath, query: AllowedQuery) -> Reply:
+        """The permissions that an object has; also whether all of some, and any of some."""
+        return allowed_answer(site, path, listed(query.all), listed(query.any))
 
     @routes.delete("/permissions/<kind>/<object>", responses={200: DroppedObject})
     def drop_permissions(path: ObjectPath) -> Reply:
@@ -92,6 +74,11 @@ def add_changes(routes: APIBlueprint, site: Site) -> None:
 
 
 def add_one(routes: APIBlueprint, site: Site) -> None:
+    @routes.get("/permissions/<kind>/<object>/<permission>", responses={200: AllowedAnswer})
+    def test_permission(path: PermissionPath) -> Reply:
+        """Whether an object has one permission."""
+        return allowed_answer(site, path, [path.permission], [])
+
     @routes.put("/permissions/<kind>/<object>/<permission>", responses={200: ChangedAnswer})
     def grant_permission(path: PermissionPath) -> Reply:
         """Set one permission of an object."""
@@ -103,6 +90,21 @@ def add_one(routes: APIBlueprint, site: Site) -> None:
         """Clear one permission of an object."""
         kind = permissions.known(site, path.kind)
         return changed_answer(path, permissions.change(site, kind, path.object, revoke=[path.permission]))
+
+
+def allowed_answer(site: Site, path: ObjectPath, all_of: list[str], any_of: list[str]) -> Reply:
+    kind = permissions.known(site, path.kind)
+    held = permissions.of(site, kind, path.object)
+    allowed = permissions.allowed(held, kind, all_of, any_of)
+    return answer(
+        AllowedAnswer(
+            kind=path.kind,
+            object=path.object,
+            permissions=held,
+            allowed=allowed if all_of or any_of else None,
+            missing=permissions.missing(held, kind, all_of),
+        )
+    )
 
 
 def changed_answer(path: ObjectPath, made: Changed) -> Reply:

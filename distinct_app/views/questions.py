@@ -7,14 +7,16 @@ from typing import Any
 
 from flask_openapi3 import APIBlueprint
 
-from distinct_app.models.common import EventPath, PeriodQuery
+from distinct_app.models.common import CountQuery, EventPath, PeriodQuery, SpanQuery
 from distinct_app.models.questions import CountAnswer, PresenceAnswer, UserPath, UserQuery
 from shared import clock
-from shared.activity import events, questions
+from shared.activity import events, questions, spans
 from shared.activity.calendar import Period
 from shared.activity.events import Event
 from shared.activity.site import Site
+from shared.activity.spans import Span
 from shared.activity.users import Kind, User
+from shared.errors import InvalidInput
 from shared.web.answers import Reply, answer
 
 INTEGER = re.compile(r"0|[1-9][0-9]*")
@@ -24,14 +26,16 @@ def add(routes: APIBlueprint, site: Site) -> None:
     """The routes that only look."""
 
     @routes.get("/events/<event>/count", responses={200: CountAnswer})
-    def count(path: EventPath, query: PeriodQuery) -> Reply:
-        """How many distinct users there were in a period."""
-        period = asked_period(site, events.known(site, path.event), query)
-        number = questions.count(site, path.event, period)
-        return answer(CountAnswer(event=path.event, count=number, **bounds(period)))
+    def count(path: EventPath, query: CountQuery) -> Reply:
+        """How many distinct users there were in a period, or from one day or hour to another."""
+        event = events.known(site, path.event)
+        asked = asked_span(site, event, query)
+        ids = questions.asked_ids(event, query.first, query.last)
+        number = questions.count_in(site, event.name, asked.periods, ids=ids)
+        return answer(CountAnswer(event=event.name, count=number, **bounds(asked)))
 
     @routes.get("/events/<event>/users/<user>", responses={200: PresenceAnswer})
-    def present(path: UserPath, query: PeriodQuery) -> Reply:
+    def present(path: UserPath, query: SpanQuery) -> Reply:
         """Whether a user was here in a period. Digits mean an integer, unless the event holds texts."""
         event = events.known(site, path.event)
         return presence(event, user_of_path(path.user, event), query)
@@ -41,10 +45,10 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """The same for any text, a slash in it or not."""
         return presence(events.known(site, path.event), query.user, query)
 
-    def presence(event: Event, user: User, query: PeriodQuery) -> Reply:
-        period = asked_period(site, event, query)
-        found = questions.present(site, event.name, user, period)
-        return answer(PresenceAnswer(event=event.name, user=user, present=found, **bounds(period)))
+    def presence(event: Event, user: User, query: SpanQuery) -> Reply:
+        asked = asked_span(site, event, query)
+        found = questions.present(site, event.name, user, *asked.periods)
+        return answer(PresenceAnswer(event=event.name, user=user, present=found, **bounds(asked)))
 
 
 def user_of_path(text: str, event: Event) -> User:
@@ -59,10 +63,24 @@ def asked_period(site: Site, event: Event, query: PeriodQuery) -> Period:
     return questions.asked_period(site, event, query.period, at=at, now=now)
 
 
-def bounds(period: Period) -> dict[str, Any]:
-    """What an answer says of a period."""
+def asked_span(site: Site, event: Event, query: SpanQuery) -> Span:
+    """The period, or the from-to, of a request. Raises InvalidInput for both, or one past its retention."""
+    if query.from_ is None and query.to is None:
+        return Span.of(asked_period(site, event, query))
+    if both := query.model_fields_set & {"period", "at"}:
+        raise InvalidInput(f"from and to take the place of {' and '.join(sorted(both))}", field=min(both))
+    if query.from_ is None:
+        raise InvalidInput("from is missing; a to needs one", field="from")
+    now, moment = clock.now(), site.calendar.moment
+    stop = moment(query.to) if query.to else site.calendar.tomorrow(now)
+    return spans.between(site.calendar, event.retention, moment(query.from_), stop, now=now)
+
+
+def bounds(asked: Period | Span) -> dict[str, Any]:
+    """What an answer says of a period, or of a span."""
+    asked = Span.of(asked) if isinstance(asked, Period) else asked
     return {
-        "period": period.granularity,
-        "from_": clock.iso(period.start) if period.start else None,
-        "to": clock.iso(period.stop) if period.stop else None,
+        "period": asked.name,
+        "from_": clock.iso(asked.start) if asked.start else None,
+        "to": clock.iso(asked.stop) if asked.stop else None,
     }

@@ -83,6 +83,10 @@ class Calendar:
         """The site's day that a moment lies in."""
         return moment.astimezone(self.zone).date()
 
+    def tomorrow(self, now: datetime) -> datetime:
+        """When the site's day behind the present one begins."""
+        return self.midnight(self.day_of(now) + DAY)
+
     def named(self, name: str, field: str) -> Period:
         """The period of a name as `Period.name` has it.
 

@@ -71,8 +71,11 @@ def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
     flag = known(site, name)
     refuse_other_kind(flag, selection.kind)
     site.store.visits.check_layout(site.zone)
-    parts = ranges.parts_of(selection.numbers(site), selection.spans)
-    return set_parts(site, flag, selection.kind, parts)
+
+    def write(ids: Ids) -> int:
+        return set_parts(site, flag, selection.kind, ranges.parts_of(ids, selection.spans))
+
+    return selection.written(site, write)
 
 
 def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:

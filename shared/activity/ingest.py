@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from shared.activity import events
+from shared.activity import erasing, events
 from shared.activity.calendar import Granularity
 from shared.activity.events import Event
 from shared.activity.retention import periods_to_write
@@ -68,8 +68,14 @@ def record(site: Site, event: str, users: Sequence[User], *, at: datetime, now: 
     # All is checked before texts get their numbers: a refused batch changes nothing.
     visits = Visits.to(site, events.known(site, event), kind, len(users), at=at, now=now)
     site.store.visits.check_layout(site.zone)
-    ids = numbers_of(site, users) if kind is Kind.TEXTS else np.array(users, np.uint32)
-    return write(site, visits, ids)
+    if kind is Kind.TEXTS:
+        texts = [str(user) for user in users]
+        return together(
+            erasing.with_numbers(
+                site, kind, site.store.directory, texts, lambda ids: write(site, visits, ids)
+            )
+        )
+    return write(site, visits, np.array(users, np.uint32))
 
 
 def record_ids(site: Site, event: str, ids: Ids, *, at: datetime, now: datetime) -> Recorded:
@@ -79,9 +85,10 @@ def record_ids(site: Site, event: str, ids: Ids, *, at: datetime, now: datetime)
     return write(site, visits, ids)
 
 
-def numbers_of(site: Site, users: Sequence[User]) -> Ids:
-    """The texts' dense numbers."""
-    return np.array(site.store.directory.number_users([str(user) for user in users]), np.uint32)
+def together(made: Sequence[Recorded]) -> Recorded:
+    """What a batch changed, some of it written again."""
+    fresh_in_day, fresh_ever = (sum(one.fresh_in_day for one in made), sum(one.fresh_ever for one in made))
+    return Recorded(made[0].received, fresh_in_day, fresh_ever)
 
 
 def write(site: Site, visits: Visits, ids: Ids) -> Recorded:

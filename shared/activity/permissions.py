@@ -36,7 +36,8 @@ class Kind:
         return [places[name] for name in chosen]
 
     def named(self, bits: Iterable[int]) -> list[str]:
-        return [self.permissions[bit] for bit in bits]
+        """Without those that were named after the kind was looked at."""
+        return [self.permissions[bit] for bit in bits if bit < len(self.permissions)]
 
     @property
     def rule(self) -> str:
@@ -69,9 +70,7 @@ def name(site: Site, kind: str, permissions: Sequence[str]) -> Kind:
         )
     if not site.store.permissions.name_permissions(kind, permissions):
         held = ", ".join(known(site, kind).permissions)
-        raise Conflict(
-            f"objects of kind {kind} have the permissions {held}: names can only be added to these"
-        )
+        raise Conflict(f"objects of kind {kind} have the permissions {held}: names can only be added")
     return Kind(kind, permissions)
 
 

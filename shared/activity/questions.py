@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from shared.activity import events, sets
 from shared.activity.calendar import Granularity, Period
 from shared.activity.events import Event
 from shared.activity.site import Site
-from shared.activity.users import Kind, User, check
+from shared.activity.users import LARGEST_ID, Kind, User, check
 from shared.errors import InvalidInput
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap
 
@@ -22,13 +23,40 @@ def asked_period(
     return period
 
 
+def asked_ids(event: Event, first: int | None, last: int | None) -> range | None:
+    """The users of ids [first, last), either left out for all up to there; None without both.
+
+    Raises:
+        InvalidInput: the range is empty, or the event's users are not of a range: texts have no order.
+    """
+    if first is None and last is None:
+        return None
+    ids = range(first or 0, LARGEST_ID + 1 if last is None else last)
+    if not ids:
+        raise InvalidInput(
+            f"last is {ids.stop}; the range [first, last) is half open, so it must be above {ids.start}",
+            field="last",
+        )
+    if event.kind not in (None, Kind.INTEGERS):
+        raise InvalidInput(
+            f"event {event.name} holds {event.kind}; only integers are counted by range", field="first"
+        )
+    return ids
+
+
 def count(site: Site, event: str, period: Period) -> int:
     """How many distinct users the event saw in the period; 0 for an event never seen."""
     return sets.count(site.store, Bitmap(events.checked(event), period.name))
 
 
-def present(site: Site, event: str, user: User, period: Period) -> bool:
-    """Whether the event saw this user in the period.
+def count_in(site: Site, event: str, periods: Sequence[Period], *, ids: range | None = None) -> int:
+    """How many distinct users the event saw in any of the periods; with `ids`, of those alone."""
+    bitmaps = [Bitmap(events.checked(event), period.name) for period in periods]
+    return sets.count(site.store, sets.union(bitmaps), ids=ids)
+
+
+def present(site: Site, event: str, user: User, *periods: Period) -> bool:
+    """Whether the event saw this user in any of the periods.
 
     Raises:
         InvalidInput: the user cannot be one, or is of the kind that the event does not hold.
@@ -38,7 +66,7 @@ def present(site: Site, event: str, user: User, period: Period) -> bool:
     if number is None:
         return False
     segment, bit = divmod(number, SEGMENT_BITS)
-    return site.store.bitmaps.present(Bitmap(event, period.name), segment, bit)
+    return site.store.bitmaps.present_in_any([Bitmap(event, period.name) for period in periods], segment, bit)
 
 
 def number_of(site: Site, event: Event, user: User) -> int | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from shared.activity import ranges, users
+from shared.activity import erasing, ranges, users
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User
 from shared.errors import InvalidInput
+from shared.store.directory import UNKNOWN
 
 Chosen = Sequence[User] | Ids
 Spans = Sequence[Sequence[int]]  # half open
@@ -42,18 +43,19 @@ class Selection:
         """How many were named, each as often as it was."""
         return len(self.chosen) + sum(stop - start for start, stop in self.spans)
 
-    def numbers(self, site: Site) -> Ids:
-        """The bits of those named singly; a text never seen before is given its number."""
+    def written(self, site: Site, write: Callable[[Ids], int]) -> int:
+        """What `write` makes of those named singly, by their bits; a text never seen is given a number."""
         if self.kind is not Kind.TEXTS:
-            return np.asarray(self.chosen, np.uint32)
-        return np.array(site.store.directory.number_users(self.texts), np.uint32)
+            return write(np.asarray(self.chosen, np.uint32))
+        return sum(erasing.with_numbers(site, self.kind, site.store.directory, self.texts, write))
 
     def known_numbers(self, site: Site) -> Ids:
-        """The same, of those only who have one."""
+        """The bits of those only who have one."""
         if self.kind is not Kind.TEXTS:
             return np.asarray(self.chosen, np.uint32)
-        found = site.store.directory.numbers_of(self.texts)
-        return np.array([number for number in found if number is not None], np.uint32)
+        numbers: Ids = site.store.directory.known(self.texts).numbers
+        held: Ids = numbers[numbers != UNKNOWN]
+        return held
 
     @property
     def texts(self) -> list[str]:

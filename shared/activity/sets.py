@@ -17,9 +17,12 @@ from shared.errors import InvalidInput
 from shared.store import Store
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap, Combination, Scratch, bits_of
 
-# One script reads this much of a segment in about 2 ms, and nobody else is served meanwhile.
 MOST_BITMAPS = 256
-MOST_EVENTS_AT_ONCE = 64  # of all events; more are merged before, by scripts of their own
+# Nobody else is served while a script runs. Of what is taken together, so many bitmaps are read by one; more
+# are merged before, by scripts of their own.
+MOST_AT_ONCE = 64
+MOST_READS = 192  # operands of all operations of one script, MINUS being two of two each
+SEGMENTS_AT_ONCE = 16  # of members, 2 MB
 
 
 class Operation(StrEnum):
@@ -68,13 +71,13 @@ def without(left: Set, right: Set) -> Set:
     return Combined(Operation.MINUS, (left, right))
 
 
-def count(store: Store, users: Set) -> int:
-    """How many users a set has.
+def count(store: Store, users: Set, *, ids: range | None = None) -> int:
+    """How many users a set has; with `ids`, of those alone.
 
     Raises:
-        InvalidInput: the expression reads more bitmaps than one script may.
+        InvalidInput: the expression reads more bitmaps than a question may.
     """
-    return sum(store.bitmaps.counts(list(combinations(store, users))))
+    return sum(store.bitmaps.counts(list(combinations(store, users, ids=ids))))
 
 
 def counts(store: Store, sets: Sequence[Set]) -> list[int]:
@@ -90,21 +93,22 @@ def counts(store: Store, sets: Sequence[Set]) -> list[int]:
 
 def members(store: Store, users: Set, *, after: int = -1, limit: int) -> npt.NDArray[np.int64]:
     """The first `limit` users of a set behind `after`, as their bits, ascending. Raises as `count` does."""
+    remaining = list(combinations(store, users, ids=range(after + 1, 2**32)))
     found: list[npt.NDArray[np.int64]] = []
-    missing = limit
-    for one in combinations(store, users):
-        if (one.segment + 1) * SEGMENT_BITS <= after + 1 or missing <= 0:
-            continue
-        (packed,) = store.bitmaps.results([one])
-        numbers = bits_of(packed) + one.segment * SEGMENT_BITS
-        found.append(numbers[numbers > after][:missing])
-        missing -= len(found[-1])
+    at_once, missing = 1, limit
+    while remaining and missing > 0:
+        some, remaining = remaining[:at_once], remaining[at_once:]
+        for one, packed in zip(some, store.bitmaps.results(some), strict=True):
+            numbers = bits_of(packed) + one.segment * SEGMENT_BITS
+            found.append(numbers[numbers > after][:missing])
+            missing -= len(found[-1])
+        at_once = min(2 * at_once, SEGMENTS_AT_ONCE)  # a set of few users may have them far apart
     return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
-def combinations(store: Store, users: Set) -> Iterator[Combination]:
+def combinations(store: Store, users: Set, *, ids: range | None = None) -> Iterator[Combination]:
     """What is reckoned in each segment that the set can have users in, ascending."""
-    return in_segments(users, segments_of(store, set(bitmaps_in(users))))
+    return in_segments(users, segments_of(store, set(bitmaps_in(users))), ids)
 
 
 def segments_of(store: Store, bitmaps: Collection[Bitmap]) -> dict[Bitmap, frozenset[int]]:
@@ -130,18 +134,38 @@ def named_in(users: Set) -> Iterator[Bitmap]:
             yield from named_in(part)
 
 
-def in_segments(users: Set, found: Mapping[Bitmap, frozenset[int]]) -> Iterator[Combination]:
+def in_segments(
+    users: Set, found: Mapping[Bitmap, frozenset[int]], ids: range | None = None
+) -> Iterator[Combination]:
     """The same, where it is known which segments there are."""
+    refuse_wide(users)
+    asked = list(set(bitmaps_in(users)))
+    programs: dict[frozenset[Bitmap], Combination | None] = {}  # most segments have the same bitmaps
+    for segment in sorted(frozenset().union(*(found[bitmap] for bitmap in asked))):
+        if ids is not None and not (bits := bits_within(segment, ids)):
+            continue
+        there = frozenset([bitmap for bitmap in asked if segment in found[bitmap]])
+        if there not in programs:
+            programs[there] = compiled(within(users, there.__contains__))
+        if program := programs[there]:
+            whole = ids is None or bits == (0, SEGMENT_BITS - 1)
+            yield program._replace(segment=segment, bits=None if whole else bits)
+
+
+def refuse_wide(users: Set) -> None:
+    """Raise InvalidInput for a question that reads more bitmaps than it may."""
     named = len(set(named_in(users)))
     if named > MOST_BITMAPS:
         raise InvalidInput(
             f"the question reads {named} bitmaps of each segment; at most {MOST_BITMAPS}", field="query"
         )
-    asked = set(bitmaps_in(users))
-    for segment in sorted(frozenset().union(*(found[bitmap] for bitmap in asked))):
-        there = within(users, lambda bitmap, segment=segment: segment in found[bitmap])  # type: ignore[misc]  # bound now
-        if there != EMPTY:
-            yield Compiler(segment).compiled(there)
+
+
+def bits_within(segment: int, ids: range) -> tuple[int, int] | None:
+    """The first and the last bit of a segment that are in a range of ids, where there are any."""
+    base = segment * SEGMENT_BITS
+    first, last = max(ids.start - base, 0), min(ids.stop - base, SEGMENT_BITS) - 1
+    return (first, last) if first <= last else None
 
 
 def within(users: Set, exists: Callable[[Bitmap], bool]) -> Set:
@@ -158,42 +182,59 @@ def within(users: Set, exists: Callable[[Bitmap], bool]) -> Set:
     return kept[0] if len(kept) == 1 else replace(users, parts=kept) if kept else EMPTY
 
 
+def compiled(users: Set) -> Combination | None:
+    """An expression without bitmaps that are not there, as a program; None for the empty set."""
+    return None if users == EMPTY else Compiler().compiled(users)
+
+
 class Compiler:
     """Writes one expression as a program in postfix. Each bitmap is read once, however often it is named."""
 
-    def __init__(self, segment: int) -> None:
-        self.segment = segment
+    def __init__(self) -> None:
         self.sources: dict[Bitmap | Scratch, int] = {}
         self.program: list[str] = []
-        self.levels = 0
-        self.merged: dict[tuple[Bitmap, ...], Scratch] = {}
+        self.levels = self.reads = 0
+        self.merged: dict[tuple[Operation, tuple[Bitmap, ...]], Scratch] = {}
 
     def compiled(self, users: Set) -> Combination:
         self.write(users, 0)
-        merged = tuple((scratch, parts) for parts, scratch in self.merged.items())
-        return Combination(self.segment, tuple(self.sources), tuple(self.program), self.levels, merged)
+        merged = tuple((scratch, operation, parts) for (operation, parts), scratch in self.merged.items())
+        if self.reads > MOST_READS:
+            raise InvalidInput(
+                f"the question reads {self.reads} operands in each segment; at most {MOST_READS}",
+                field="query",
+            )
+        return Combination(0, tuple(self.sources), tuple(self.program), self.levels, merged)
 
     def write(self, users: Set, waiting: int) -> None:
         """Append what computes a set, with so many operands of others on the stack already."""
         if isinstance(users, Bitmap):
             self.read(users)
             return
-        parts = self.in_groups(users) if isinstance(users, Everybody) else users.parts
+        parts = self.in_groups(users)
         for place, part in enumerate(parts):
             if isinstance(part, Combined):
                 self.write(part, waiting + place)
             else:
                 self.read(part)
         self.program.append(f"{users.operation}:{len(parts)}")
-        self.levels = max(self.levels, waiting + (2 if users.operation is Operation.MINUS else 1))
+        of_two = users.operation is Operation.MINUS
+        self.levels = max(self.levels, waiting + 1 + of_two)
+        self.reads += 4 if of_two else len(parts)
 
     def read(self, source: Bitmap | Scratch) -> None:
         self.program.append(str(self.sources.setdefault(source, len(self.sources) + 1)))
 
-    def in_groups(self, users: Everybody) -> Sequence[Bitmap | Scratch]:
-        """The bitmaps themselves where they are few; else unions of as many as one script may read."""
-        bitmaps = tuple(bitmaps_in(users))
-        if len(bitmaps) <= MOST_EVENTS_AT_ONCE:
-            return bitmaps
-        groups = [bitmaps[start : start + MOST_BITMAPS] for start in range(0, len(bitmaps), MOST_BITMAPS)]
-        return [self.merged.setdefault(group, Scratch(uuid.uuid4().hex, 0)) for group in groups]
+    def in_groups(self, users: Combined) -> Sequence[Set | Scratch]:
+        """What is taken together: where there are many bitmaps, some are merged by scripts before."""
+        bitmaps = [part for part in users.parts if isinstance(part, Bitmap)]
+        if len(bitmaps) <= MOST_AT_ONCE:
+            return users.parts
+        others = [part for part in users.parts if not isinstance(part, Bitmap)]
+        starts = range(0, len(bitmaps), MOST_AT_ONCE)
+        return [*others, *(self.merge(users, bitmaps[at : at + MOST_AT_ONCE]) for at in starts)]
+
+    def merge(self, users: Combined, bitmaps: Sequence[Bitmap]) -> Bitmap | Scratch:
+        if len(bitmaps) == 1:
+            return bitmaps[0]
+        return self.merged.setdefault((users.operation, tuple(bitmaps)), Scratch(uuid.uuid4().hex, 0))

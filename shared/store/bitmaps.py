@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 from redis import Redis
-from redis.client import Pipeline
 from redis.commands.core import Script
 
 from shared.store import keys
+from shared.store.ahead import Command, answers_to
 from shared.store.client import outages_named
 
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.
 SEGMENT_BITS = 1_048_448
 
-CALLS_A_PIPELINE = 64  # segments: not one round trip each, nor all their answers in memory at once
+GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
 
 
 class Bitmap(NamedTuple):
@@ -53,14 +53,25 @@ class Combination(NamedTuple):
 
     `program` is in postfix: the place of a source in `sources`, or an operation and how many operands it
     takes off the stack: AND:3, OR:2, XOR:2, MINUS:2. `levels` is how many results between wait at most.
-    `merged` are unions that some sources are, each made by a script of its own before.
+    `merged` are what some sources are made of before, each by a script of its own, and its operation.
+    `bits` are the first and the last that are counted, where not all of the segment is.
     """
 
     segment: int
     sources: tuple[Bitmap | Scratch, ...]
     program: tuple[str, ...]
     levels: int
-    merged: tuple[tuple[Scratch, tuple[Bitmap, ...]], ...] = ()
+    merged: tuple[tuple[Scratch, str, tuple[Bitmap, ...]], ...] = ()
+    bits: tuple[int, int] | None = None
+
+
+class Windows(NamedTuple):
+    """Windows of `width` bitmaps that slide over some bitmaps of one segment; at most `width` of them."""
+
+    segment: int
+    bitmaps: tuple[Bitmap, ...]
+    there: tuple[bool, ...]  # which of them the segment has
+    width: int
 
 
 def segments_in(registry: bytes | None) -> list[int]:
@@ -92,6 +103,14 @@ class BitmapStore:
         return [segments_in(registry) for registry in found]
 
     @outages_named
+    def present_in_any(self, bitmaps: Sequence[Bitmap], segment: int, bit: int) -> bool:
+        """Whether a bit is set in one of them, or more."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for bitmap in bitmaps:
+                pipe.getbit(bitmap.segment(segment), bit)
+            return any(pipe.execute())
+
+    @outages_named
     def present(self, bitmap: Bitmap, segment: int, bit: int) -> bool:
         return bool(self._client.getbit(bitmap.segment(segment), bit))
 
@@ -112,6 +131,20 @@ class BitmapStore:
             pipe.memory_usage(bitmap.registry)
             return sum(found or 0 for found in pipe.execute())
 
+    @outages_named
+    def clear_user(self, segment: int, bit: int, groups: Sequence[Sequence[Bitmap]]) -> list[list[Bitmap]]:
+        """Clear one bit in groups of bitmaps, each group in one act; in which of them it was set."""
+        cleared: list[list[Bitmap]] = []
+        for start in range(0, len(groups), GROUPS_A_PIPELINE):
+            part = groups[start : start + GROUPS_A_PIPELINE]
+            with self._client.pipeline(transaction=False) as pipe:
+                for group in part:
+                    names = [bitmap.segment(segment) for bitmap in group]
+                    self._scripts["clear_user"](keys=names, args=[bit], client=pipe)
+                for group, places in zip(part, pipe.execute(), strict=True):
+                    cleared.append([group[place - 1] for place in places])
+        return cleared
+
     def counts(self, combinations: Sequence[Combination]) -> list[int]:
         """How many bits are set in the result of each."""
         return cast(list[int], self.combine(combinations, "count"))
@@ -121,33 +154,68 @@ class BitmapStore:
         return cast(list[bytes], self.combine(combinations, "bytes"))
 
     @outages_named
+    def stage(self, combinations: Sequence[Combination], token: str) -> list[int]:
+        """Lay each result where it waits to become a flag's; how many bits are set in it."""
+        commands: list[Command] = []
+        places = []
+        for one in combinations:
+            commands += self._merges(one)
+            places.append(len(commands))
+            names = [*self._names(one, token), keys.flag_staged(one.segment, token)]
+            commands.append(self._combine(names, "staged", len(one.sources), one.program))
+            commands += self._unmerges(one)
+        answers = answers_to(self._client, commands, self._scripts["combine"])
+        return [answers[place] for place in places]
+
+    @outages_named
     def combine(self, combinations: Sequence[Combination], answer: str) -> list[Any]:
         """What comes out of each: its `count`, or its `bytes`."""
-        answers: list[Any] = []
-        for start in range(0, len(combinations), CALLS_A_PIPELINE):
-            with self._client.pipeline(transaction=False) as pipe:
-                places = [
-                    self._combine(pipe, one, answer) for one in combinations[start : start + CALLS_A_PIPELINE]
-                ]
-                said = pipe.execute()
-                answers += [said[place] for place in places]
-        return answers
+        commands: list[Command] = []
+        places, token = [], uuid.uuid4().hex
+        for one in combinations:
+            commands += self._merges(one)
+            places.append(len(commands))
+            commands.append(self._asked(one, answer, token))
+            commands += self._unmerges(one)
+        answers = answers_to(self._client, commands, self._scripts["combine"])
+        return [answers[place] or b"" if answer == "bytes" else answers[place] for place in places]
 
-    def _combine(self, pipe: Pipeline, one: Combination, answer: str) -> int:
-        """Where among the pipeline's answers the one asked for is."""
-        for scratch, parts in one.merged:
-            self._merge(pipe, one.segment, scratch, parts)
-        token = uuid.uuid4().hex
-        names = [source.segment(one.segment) for source in one.sources]
-        names += [keys.query_scratch(one.segment, token, level) for level in range(one.levels)]
-        args: list[str | int] = [answer, len(one.sources), *one.program]
-        self._scripts["combine"](keys=names, args=args, client=pipe)
-        place = len(pipe) - 1
+    def _asked(self, one: Combination, answer: str, token: str) -> Command:
+        if one.program == ("1",):
+            name = one.sources[0].segment(one.segment)
+            if answer == "bytes":
+                return ("GET", name)
+            return ("BITCOUNT", name, *one.bits, "BIT") if one.bits else ("BITCOUNT", name)
+        wanted = f"count:{one.bits[0]}:{one.bits[1]}" if one.bits and answer == "count" else answer
+        return self._combine(self._names(one, token), wanted, len(one.sources), one.program)
+
+    def _names(self, one: Combination, token: str) -> list[str]:
+        """The sources, and where results between are laid."""
+        levels = (keys.query_scratch(one.segment, token, level) for level in range(one.levels))
+        return [*(source.segment(one.segment) for source in one.sources), *levels]
+
+    def _merges(self, one: Combination) -> Iterator[Command]:
+        for scratch, operation, parts in one.merged:
+            names = [*(part.segment(one.segment) for part in parts), scratch.segment(one.segment)]
+            program = [*map(str, range(1, len(parts) + 1)), f"{operation}:{len(parts)}"]
+            yield self._combine(names, "kept", len(parts), program)
+
+    def _unmerges(self, one: Combination) -> Iterator[Command]:
         if one.merged:
-            pipe.unlink(*(scratch.segment(one.segment) for scratch, _ in one.merged))
-        return place
+            yield ("UNLINK", *(scratch.segment(one.segment) for scratch, *_ in one.merged))
 
-    def _merge(self, pipe: Pipeline, segment: int, scratch: Scratch, parts: Sequence[Bitmap]) -> None:
-        names = [*(part.segment(segment) for part in parts), scratch.segment(segment)]
-        program = [str(place + 1) for place in range(len(parts))] + [f"OR:{len(parts)}"]
-        self._scripts["combine"](keys=names, args=["kept", len(parts), *program], client=pipe)
+    def _combine(self, names: Sequence[str], answer: str, sources: int, program: Sequence[str]) -> Command:
+        return ("EVALSHA", self._scripts["combine"].sha, len(names), *names, answer, sources, *program)
+
+    @outages_named
+    def rolling_counts(self, windows: Sequence[Windows]) -> list[list[int]]:
+        """How many users each window has, for each of the segments; in few round trips."""
+        script, token = self._scripts["rolling_counts"], uuid.uuid4().hex
+        commands: list[Command] = []
+        for one in windows:
+            names = [bitmap.segment(one.segment) for bitmap in one.bitmaps]
+            levels = len(one.bitmaps) - one.width + 3  # one a window, and two
+            names += [keys.query_scratch(one.segment, token, level) for level in range(levels)]
+            there = "".join(str(int(is_there)) for is_there in one.there)
+            commands.append(("EVALSHA", script.sha, len(names), *names, one.width, there))
+        return answers_to(self._client, commands, script)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
+from hiredis import pack_command
 from redis import BlockingConnectionPool, Redis, exceptions
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
+from redis.connection import AbstractConnection
 from redis.retry import Retry
 
 from shared.errors import ConfigurationError, StoreUnavailable
@@ -103,17 +105,17 @@ def answer_to(client: Redis, *command: str | int) -> object:
         client.connection_pool.release(connection)
 
 
-def answers_to(client: Redis, commands: Sequence[Sequence[str | int]]) -> list[Any]:
-    """Send some commands at once, and read their answers: as `answer_to`, in one round trip.
+def answers_to(client: Redis, commands: Iterable[Sequence[str | bytes | int]]) -> list[Any]:
+    """Send many commands at once, and read their answers. Raises what the first that failed said.
 
-    Raises:
-        ResponseError: that of the first command which failed; all of them were sent.
+    As a pipeline does, less its look at every argument, which for a thousand ids a command is a third of
+    the time that the client takes.
     """
+    packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]  # takes any number
     connection = client.connection_pool.get_connection()
     try:
-        packed = [part for command in commands for part in connection.pack_command(*command)]  # type: ignore[no-untyped-call]  # untyped there
-        connection.send_packed_command([b"".join(packed)])  # type: ignore[no-untyped-call]  # the same
-        answers = [_answer_or_error(connection) for _ in commands]
+        connection.send_packed_command([b"".join(packed)])  # type: ignore[no-untyped-call]  # the library's
+        answers = [_answer_or_error(connection) for _ in packed]
     finally:
         client.connection_pool.release(connection)
     for answer in answers:
@@ -122,8 +124,8 @@ def answers_to(client: Redis, commands: Sequence[Sequence[str | int]]) -> list[A
     return answers
 
 
-def _answer_or_error(connection: Any) -> Any:
-    # All are read before any is raised: the next user of the connection must not read what is left.
+def _answer_or_error(connection: AbstractConnection) -> object:
+    """What is raised at once would leave the answers behind it for whoever has the connection next."""
     try:
         return connection.read_response()
     except exceptions.ResponseError as error:

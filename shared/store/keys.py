@@ -35,13 +35,18 @@ Activity
     flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
     flag:{<flag>}:about        hash     the kind of users the flag holds. Permanent
     flag:{s}:batch:<token>     string   scratch of a batch, gone before its script ends
+    flag:{s}:staged:<token>    string   a question's answer that is to become a flag, until all of it has
+                                        been reckoned. Ten minutes at most
     flag:names                 hash     flag -> the kind of users it holds: every flag there is. Permanent
     may:{<kind>}:names         list     what the bits of this kind of objects permit, in order. Permanent
     may:{<kind>:<object>}      string   bit n: the object has the n-th permission of its kind. Permanent;
                                         gone when no bit is set
-    seen:{users}:numbers       hash     text id -> dense number. Permanent
-    seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
+    seen:{users}:numbers       hash     text id -> dense number, 4 bytes; a UUID as its 16 bytes. Permanent
+    seen:{users}:ids:<n>       hash     the text ids of 64 numbers, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
+    seen:{users}:erasures      string   how many ids were erased ever. Permanent
+    seen:{users}:erasing       set      numbers whose id is erased, and whose bits are still being cleared
+    seen:{mapped}:numbers, ... hash     the same of integers that are numbered densely. Permanent
     seen:layout                string   the layout that the bitmaps were written with. Permanent
 Pulse
     pulse:worker, pulse:sweep  string   when a worker, and the sweep, were last seen (ms). A minute
@@ -62,9 +67,7 @@ RETENTION_FIELDS = ("keep_hour", "keep_day", "keep_week", "keep_month")  # of an
 LAYOUT = "seen:layout"
 EVENTS = "seen:events"
 FLAGS = "flag:names"
-NUMBERS = "seen:{users}:numbers"
-TEXTS = "seen:{users}:texts"
-NEXT_NUMBER = "seen:{users}:next"
+TEXT_USERS, MAPPED_USERS = "users", "mapped"  # the directories
 
 
 def bitmap(task_id: str) -> str:
@@ -151,6 +154,11 @@ def flag_about(flag: str) -> str:
     return f"flag:{{{flag}}}:about"
 
 
+def flag_staged(number: int, token: str) -> str:
+    """Where a question's answer waits to become a flag's."""
+    return f"flag:{{{number}}}:staged:{token}"
+
+
 def flag_scratch(number: int, token: str) -> str:
     """Where a flag's batch is laid before it is merged; gone before the script that fills it ends."""
     return f"flag:{{{number}}}:batch:{token}"
@@ -174,6 +182,26 @@ def permission_names(kind: str) -> str:
 
 def permissions(kind: str, thing: str) -> str:
     return f"may:{{{kind}:{thing}}}"
+
+
+def numbers(directory: str) -> str:
+    return f"seen:{{{directory}}}:numbers"
+
+
+def ids_of_numbers(directory: str, bucket: int) -> str:
+    return f"seen:{{{directory}}}:ids:{bucket}"
+
+
+def next_number(directory: str) -> str:
+    return f"seen:{{{directory}}}:next"
+
+
+def erasures(directory: str) -> str:
+    return f"seen:{{{directory}}}:erasures"
+
+
+def erasing(directory: str) -> str:
+    return f"seen:{{{directory}}}:erasing"
 
 
 def pulse(of: str) -> str:

@@ -41,13 +41,15 @@ class PermissionStore:
     ) -> tuple[int, list[int]]:
         """Set and clear bits of an object in one act; how many changed, and which are set now."""
         name = keys.permissions(kind, thing)
-        changed, bitmap = self._scripts["change_permissions"](keys=[name], args=[len(on), *on, *off])
-        return changed, bits_of(bitmap).tolist()
+        answer = self._scripts["change_permissions"](keys=[name], args=[len(on), *on, *off])
+        changed, bitmap = cast(tuple[int, bytes], answer)
+        return changed, list(map(int, bits_of(bitmap)))
 
     @outages_named
     def permissions(self, kind: str, thing: str) -> list[int]:
         """The bits that are set for an object."""
-        return bits_of(cast(bytes | None, self._client.get(keys.permissions(kind, thing))) or b"").tolist()
+        bitmap = cast(bytes | None, self._client.get(keys.permissions(kind, thing)))
+        return list(map(int, bits_of(bitmap or b"")))
 
     @outages_named
     def drop(self, kind: str, thing: str) -> bool:

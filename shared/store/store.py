@@ -12,11 +12,12 @@ from shared.store.bitmaps import BitmapStore
 from shared.store.client import connect, scripts_of
 from shared.store.counted import CountedStore
 from shared.store.deliveries import DeliveryStore
-from shared.store.directory import DirectoryStore
+from shared.store.directory import IntegerDirectory, TextDirectory
 from shared.store.failures import FailureStore
 from shared.store.flags import FlagStore
 from shared.store.permissions import PermissionStore
 from shared.store.pulse import PulseStore
+from shared.store.swapping import SwapStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
 
@@ -36,8 +37,10 @@ class Store:
     visits: VisitStore
     counted: CountedStore
     flags: FlagStore
+    swaps: SwapStore
     permissions: PermissionStore
-    directory: DirectoryStore
+    directory: TextDirectory
+    mapped: IntegerDirectory
     pulse: PulseStore
 
     @classmethod
@@ -51,8 +54,10 @@ class Store:
             VisitStore(client, scripts),
             CountedStore(client, scripts),
             FlagStore(client, scripts),
+            SwapStore(client),
             PermissionStore(client, scripts),
-            DirectoryStore(client, scripts),
+            TextDirectory(client, scripts),
+            IntegerDirectory(client, scripts),
             PulseStore(client),
         )
 

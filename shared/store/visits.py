@@ -170,6 +170,14 @@ class VisitStore:
             pipe.execute()
 
     @outages_named
+    def periods_of(self, events: Sequence[str]) -> list[list[str]]:
+        """The same of many events."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for event in events:
+                pipe.zrange(keys.periods(event), 0, -1)
+            return [[name.decode() for name in names] for names in pipe.execute()]
+
+    @outages_named
     def drop_segments(self, event: str, segments_by_period: Mapping[str, Sequence[int]]) -> None:
         names = [
             keys.of_segment(number, event, period)

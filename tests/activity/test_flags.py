@@ -38,6 +38,31 @@ def test_a_range_is_just_its_users(store: Store, start: int, length: int) -> Non
     assert flags.members(site, "range", limit=50).tolist() == [start]
 
 
+def test_more_than_are_sent_singly_are_sent_as_one_bitmap(store: Store) -> None:
+    site, ids, spans = site_on(store), list(range(0, 3000, 3)), [(n * 10, n * 10 + 2) for n in range(200)]
+    wanted = set(ids) | users_in(spans)
+    left = wanted - set(ids) - users_in(spans[:100])
+
+    assert flags.set_users(site, "many", ids, spans) == len(wanted)
+    assert set(flags.members(site, "many", limit=9999).tolist()) == wanted
+    cleared = flags.clear_users(site, "many", [*ids, SEGMENT_BITS - 1], spans[:100])
+
+    assert cleared == len(wanted) - len(left)
+    assert set(flags.members(site, "many", limit=9999).tolist()) == left
+
+
+def test_many_are_cleared_without_making_a_bitmap_longer(store: Store, client: Redis) -> None:
+    flags.set_users(site_on(store), "short", [1, 2, 3])
+
+    flags.clear_users(site_on(store), "short", list(range(3, 5000, 2)), [(2, 9000), (9999, 20_000)])
+
+    assert client.get(keys.flag_segment(0, "short")) == b"\x40"
+
+
+def users_in(spans: list[tuple[int, int]]) -> set[int]:
+    return {user for span in spans for user in range(*span)}
+
+
 def test_what_is_assigned_is_all_that_a_flag_holds(store: Store) -> None:
     site = site_on(store)
     flags.set_users(site, "cohort", [1, 2, 5 * SEGMENT_BITS])

@@ -56,7 +56,11 @@ def test_only_what_the_catalogue_calls_permanent_stays_for_ever(
 def test_the_directory_of_texts_is_permanent(store: Store, client: Redis) -> None:
     record(store, ["a"])
 
-    assert keys_without_ttl(client) == PERMANENT | TEXTS | {keys.NUMBERS, keys.TEXTS, keys.NEXT_NUMBER}
+    assert keys_without_ttl(client) == PERMANENT | TEXTS | {
+        keys.numbers("users"),
+        keys.ids_of_numbers("users", 0),
+        keys.next_number("users"),
+    }
 
 
 @pytest.mark.parametrize("users", [FEW, MANY], ids=["few", "many"])

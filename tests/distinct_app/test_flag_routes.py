@@ -123,7 +123,7 @@ REFUSED = [
     ("GET", "/flags/f/missing", None, r"event is missing"),
     ("GET", "/flags/f/missing?event=texts", None, r"flag f holds integers, and event texts texts"),
     ("GET", "/flags/f/missing?event=e&period=hour&at=2020-01-01", None, r"hour 2020-01-01T00.*48 hours"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("method", "url", "body", "bound"), REFUSED)

@@ -1,0 +1,64 @@
+"""Requests and answers about sets of users."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from distinct_app.models.flags import After, FlagAnswer, Members, MembersLimit
+from shared.activity.expressions.as_json import EXAMPLE, SCHEMA
+from shared.activity.expressions.text import LONGEST
+from shared.activity.users import Kind
+from shared.web.models import Request
+
+TEXT = "active@2026-11-20 & active@2026-11-21 - flag:staff"
+
+AsJson = Annotated[Any, WithJsonSchema(SCHEMA | {"examples": [EXAMPLE]})]
+AsText = Annotated[str, Field(max_length=LONGEST, description="the expression as a text")]
+
+
+class ExpressionBody(Request):
+    """A set of users, as JSON or as text."""
+
+    query: AsJson = Field(default=None, description="the expression as JSON")
+    text: AsText | None = Field(default=None, examples=[TEXT])
+
+
+class ExpressionQuery(Request):
+    text: AsText
+
+
+class PageQuery(Request):
+    after: After = -1
+    limit: MembersLimit = 100
+
+
+class MembersOfQuery(PageQuery, ExpressionQuery):
+    pass
+
+
+class Asked(BaseModel):
+    """What an answer says of the question."""
+
+    kind: Kind | None = Field(description="what the users are; null where nothing named was ever seen")
+    text: str = Field(description="the expression in its canonical form", examples=[TEXT])
+    query: Any = Field(
+        description="the same as JSON", json_schema_extra={"type": "object"}, examples=[EXAMPLE]
+    )
+
+
+class Counted(BaseModel):
+    count: int = Field(description="distinct users", examples=[42])
+
+
+class QueryAnswer(Asked, Counted):
+    pass
+
+
+class QueryMembers(Asked, Members):
+    pass
+
+
+class SavedAnswer(QueryAnswer, FlagAnswer):
+    pass

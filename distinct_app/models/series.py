@@ -1,0 +1,41 @@
+"""Requests and answers about one event over time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from distinct_app.models.common import Moment
+from shared.activity.series import MOST_COLUMNS, MOST_ROLLING
+from shared.web.models import WRITTEN, Request
+
+Ending = Literal["hour", "day", "week", "month"]
+
+
+class SeriesQuery(Request):
+    granularity: Ending = "day"
+    from_: Moment | None = Field(
+        default=None, alias="from", description="the last 30 columns up to `to` when left out"
+    )
+    to: Moment | None = Field(default=None, description="half open; with the present column when left out")
+    rolling: Annotated[int, Field(ge=1, le=MOST_ROLLING), WRITTEN] | None = Field(
+        default=None, description="also how many users each column has together with those before it"
+    )
+
+
+class ColumnAnswer(BaseModel):
+    period: str = Field(examples=["2026-11-21"])
+    from_: str = Field(serialization_alias="from")
+    to: str
+    count: int = Field(description="distinct users of the column", examples=[42])
+    rolling: int | None = Field(
+        description="distinct users of its window, if one is asked for", examples=[99]
+    )
+
+
+class SeriesAnswer(BaseModel):
+    event: str
+    granularity: Ending
+    rolling: int | None = Field(description="columns of a window", examples=[7])
+    columns: list[ColumnAnswer] = Field(description=f"ascending, at most {MOST_COLUMNS}")

@@ -1,0 +1,50 @@
+"""The routes that erase a user, and forget an event."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.common import EventPath
+from distinct_app.models.erasing import ErasedAnswer, ErasedPath, ForgottenEvent
+from distinct_app.views.questions import INTEGER
+from shared.activity import erasing, events, forgetting
+from shared.activity.erasing import Erased
+from shared.activity.site import Site
+from shared.activity.users import User
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The routes of one user, wherever they were, and of all users of one event."""
+
+    @routes.delete("/users/<user>", responses={200: ErasedAnswer})
+    def erase_user(path: ErasedPath) -> Reply:
+        """Erase a user everywhere. Digits mean the integer, and the text of these digits too."""
+        users: list[User] = [path.user]
+        if INTEGER.fullmatch(path.user):
+            users.insert(0, int(path.user))
+        return erased_answer(path.user, [erasing.erase(site, user) for user in users])
+
+    @routes.delete("/users", responses={200: ErasedAnswer})
+    def erase_text(query: ErasedPath) -> Reply:
+        """The same for any text, a slash in it or not; digits mean the text alone."""
+        return erased_answer(query.user, [erasing.erase(site, query.user)])
+
+    @routes.delete("/events/<event>", responses={200: ForgottenEvent})
+    def forget_event(path: EventPath) -> Reply:
+        """Forget an event: all of its periods, and its kind; it may begin anew with the other."""
+        known = events.known(site, path.event).kind is not None
+        forgetting.forget(site, path.event)
+        return answer(ForgottenEvent(event=path.event, forgotten=known))
+
+
+def erased_answer(user: str, made: list[Erased]) -> Reply:
+    return answer(
+        ErasedAnswer(
+            user=user,
+            events=sorted(set[str]().union(*(one.events for one in made))),
+            flags=sorted(set[str]().union(*(one.flags for one in made))),
+            bitmaps=sum(one.bitmaps for one in made),
+            numbers=sum(one.numbers for one in made),
+        )
+    )

@@ -1,0 +1,97 @@
+"""The routes about any set of users: how many, and who."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.flags import FlagPath
+from distinct_app.models.queries import (
+    ExpressionBody,
+    ExpressionQuery,
+    MembersOfQuery,
+    PageQuery,
+    QueryAnswer,
+    QueryMembers,
+    SavedAnswer,
+)
+from shared import clock
+from shared.activity import queries
+from shared.activity.expressions import as_json, text
+from shared.activity.expressions.resolving import Resolved
+from shared.activity.expressions.tree import Expression
+from shared.activity.site import Site
+from shared.errors import InvalidInput
+from shared.web.answers import Reply, answer
+from shared.web.problems import documented
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The routes of expressions."""
+
+    def count(expression: Expression) -> Reply:
+        number, resolved = queries.count(site, expression, now=clock.now())
+        return answer(QueryAnswer(count=number, **asked(expression, resolved)))
+
+    @routes.post("/query", responses={200: QueryAnswer})
+    def post_query(body: ExpressionBody) -> Reply:
+        """How many users a set has: events in periods and flags, taken together."""
+        return count(read(body))
+
+    @routes.get("/query", responses={200: QueryAnswer})
+    def get_query(query: ExpressionQuery) -> Reply:
+        """The same, of an expression as text."""
+        return count(text.read(query.text))
+
+    add_members(routes, site)
+    add_saving(routes, site)
+
+
+def add_saving(routes: APIBlueprint, site: Site) -> None:
+    """The route that keeps a result."""
+
+    @routes.put("/flags/<flag>", responses={200: SavedAnswer} | documented(HTTPStatus.CONFLICT))
+    def save_query(path: FlagPath, body: ExpressionBody) -> Reply:
+        """Let a flag be the users of a set, as they are now, and nobody else's: a cohort."""
+        expression = read(body)
+        number, resolved = queries.save(site, path.flag, expression, now=clock.now())
+        return answer(SavedAnswer(flag=path.flag, count=number, **asked(expression, resolved)))
+
+
+def add_members(routes: APIBlueprint, site: Site) -> None:
+    """The routes that name users."""
+
+    def members(expression: Expression, page: PageQuery) -> Reply:
+        found, resolved = queries.members(
+            site, expression, after=page.after, limit=page.limit, now=clock.now()
+        )
+        return answer(QueryMembers(users=found.users, next=found.next, **asked(expression, resolved)))
+
+    @routes.post("/query/members", responses={200: QueryMembers})
+    def post_members(body: ExpressionBody, query: PageQuery) -> Reply:
+        """Who they are, in pages."""
+        return members(read(body), query)
+
+    @routes.get("/query/members", responses={200: QueryMembers})
+    def get_members(query: MembersOfQuery) -> Reply:
+        """The same, of an expression as text."""
+        return members(text.read(query.text), query)
+
+
+def read(body: ExpressionBody) -> Expression:
+    """The expression of a body. Raises InvalidInput for none, or for both of its forms."""
+    if (body.query is None) == (body.text is None):
+        given = "neither is" if body.text is None else "both are"
+        raise InvalidInput(f"query or text holds the expression, and {given} given", field="query")
+    return as_json.read(body.query) if body.text is None else text.read(body.text)
+
+
+def asked(expression: Expression, resolved: Resolved) -> dict[str, Any]:
+    """What an answer says of its question."""
+    return {
+        "kind": resolved.kind,
+        "text": text.render(expression),
+        "query": as_json.written(expression),
+    }

@@ -1,0 +1,44 @@
+"""The route of one event over time."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.common import EventPath
+from distinct_app.models.series import ColumnAnswer, SeriesAnswer, SeriesQuery
+from distinct_app.views.questions import bounds
+from shared import clock
+from shared.activity import events, series
+from shared.activity.calendar import Granularity
+from shared.activity.series import Column
+from shared.activity.site import Site
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The one route."""
+
+    @routes.get("/events/<event>/series", responses={200: SeriesAnswer})
+    def event_series(path: EventPath, query: SeriesQuery) -> Reply:
+        """Distinct users of each hour, day, week or month; with `rolling` also of windows ending there."""
+        start, stop = (site.calendar.moment(text) if text else None for text in (query.from_, query.to))
+        found = series.columns(
+            site,
+            events.known(site, path.event),
+            Granularity(query.granularity),
+            start=start,
+            stop=stop,
+            rolling=query.rolling,
+            now=clock.now(),
+        )
+        columns = [told(column) for column in found]
+        return answer(
+            SeriesAnswer(
+                event=path.event, granularity=query.granularity, rolling=query.rolling, columns=columns
+            )
+        )
+
+
+def told(column: Column) -> ColumnAnswer:
+    period = bounds(column.period) | {"period": column.period.name}
+    return ColumnAnswer(count=column.count, rolling=column.rolling, **period)

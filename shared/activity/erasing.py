@@ -1,0 +1,129 @@
+"""Erasing a user: out of every event in every period, every flag, and the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from shared.activity import users
+from shared.activity.site import Site
+from shared.activity.users import Ids, Kind, User
+from shared.errors import Conflict
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from shared.store.directory import DirectoryStore
+
+# Bitmaps a script, each a GETBIT: a millisecond. An event of the default retention has 630 at most.
+BITMAPS_A_CALL = 1000
+ATTEMPTS = 5
+
+MAPPED = "mapped"  # the kind of integers that a directory numbers
+
+Made = TypeVar("Made")
+Id = TypeVar("Id")
+
+
+@dataclass(slots=True)
+class Erased:
+    """What held a user, and does no more."""
+
+    events: set[str] = field(default_factory=set)
+    flags: set[str] = field(default_factory=set)
+    bitmaps: int = 0
+    numbers: int = 0  # taken out of a directory: of a text, or of an integer that was mapped
+
+    def add(self, cleared: Sequence[Bitmap]) -> None:
+        self.bitmaps += len(cleared)
+        self.events |= {bitmap.name for bitmap in cleared if bitmap.period is not None}
+        self.flags |= {bitmap.name for bitmap in cleared if bitmap.period is None}
+
+
+def erase(site: Site, user: User) -> Erased:
+    """Erase a user everywhere. Makes no key, whoever it is.
+
+    A visit of the same user beside it is erased too, or is one after it; in no event it is in some of its
+    periods only. A text that visits after it is a user never seen: it gets a number of its own, and the
+    number it had is never given again. If the server is lost midway, part may be cleared: erase again,
+    which also ends what another erasure has left.
+
+    Raises:
+        InvalidInput: the user cannot be one.
+    """
+    users.check(user, "user")
+    made = Erased()
+    if isinstance(user, str):
+        erase_numbered(site, Kind.TEXTS, site.store.directory, user, made)
+    else:
+        clear(site, Kind.INTEGERS, user, made)
+        erase_numbered(site, MAPPED, site.store.mapped, user, made)
+    return made
+
+
+def erase_numbered(site: Site, kind: str, directory: DirectoryStore[Id], user: Id, made: Erased) -> None:
+    """Erase a user that a directory numbers, and whoever an erasure before has not done with."""
+    made.numbers += directory.erase_id(user)
+    for number in directory.erasing():
+        clear(site, kind, number, made)
+        directory.erased(number)
+
+
+def clear(site: Site, kind: str, number: int, made: Erased) -> None:
+    """Clear a number's bits in all events and flags of its kind."""
+    segment, bit = divmod(number, SEGMENT_BITS)
+    held = site.store.visits.events()
+    events = [event for event in held if held[event] == kind]
+    for _ in range(ATTEMPTS):
+        before = site.store.visits.periods_of(events)
+        for cleared in site.store.bitmaps.clear_user(segment, bit, groups_of(events, before)):
+            made.add(cleared)
+        after = site.store.visits.periods_of(events)
+        # A period begun meanwhile may have been written with those just cleared: all of them once more.
+        events = [event for event, old, new in zip(events, before, after, strict=True) if set(new) - set(old)]
+        if not events:
+            break
+    flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
+    for cleared in site.store.bitmaps.clear_user(segment, bit, in_calls(flags)):
+        made.add(cleared)
+
+
+def groups_of(events: Sequence[str], periods: Sequence[Sequence[str]]) -> list[Sequence[Bitmap]]:
+    """The bitmaps of each event, together as far as one script may take them."""
+    return [
+        group
+        for event, names in zip(events, periods, strict=True)
+        for group in in_calls([Bitmap(event, name) for name in names])
+    ]
+
+
+def in_calls(bitmaps: Sequence[Bitmap]) -> list[Sequence[Bitmap]]:
+    return [bitmaps[start : start + BITMAPS_A_CALL] for start in range(0, len(bitmaps), BITMAPS_A_CALL)]
+
+
+def with_numbers(
+    site: Site, kind: str, directory: DirectoryStore[Id], ids: Sequence[Id], write: Callable[[Ids], Made]
+) -> list[Made]:
+    """Write something of these users by their numbers, new ones for those never seen.
+
+    One who is erased meanwhile has lost the number that was written: its bits are cleared, and the user
+    is written again, as the one never seen that they are now.
+
+    Raises:
+        Conflict: one was erased at every attempt.
+    """
+    made: list[Made] = []
+    for _ in range(ATTEMPTS):
+        before = directory.erasures()
+        numbers = directory.number_users(ids)
+        made.append(write(np.array(numbers, np.uint32)))
+        if directory.erasures() == before:
+            return made
+        now = directory.known(ids).numbers
+        lost = {one: old for one, old, new in zip(ids, numbers, now, strict=True) if old != new}
+        for number in lost.values():
+            clear(site, kind, number, Erased())
+        if not lost:
+            return made
+        ids = list(lost)
+    raise Conflict("users are being erased while they are written; send them again")

@@ -1,0 +1,66 @@
+"""Text ids as the directory keeps them: a UUID as its 16 bytes, any other text as its UTF-8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+UUID_CHARACTERS = 36
+UUID_BYTES = 16
+DASHES = (8, 13, 18, 23)
+# A text of 16 bytes would read as a UUID: this byte, which UTF-8 never has, goes before it.
+ESCAPE = b"\xff"
+
+DIGITS = np.array([place for place in range(UUID_CHARACTERS) if place not in DASHES])
+NO_DIGIT = 255
+VALUES = np.full(256, NO_DIGIT, np.uint8)
+VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+
+
+def packed(texts: Sequence[str]) -> list[str | bytes]:
+    """Each text as the directory keeps it, no two alike; a str stands for its UTF-8.
+
+    Only the canonical form of a UUID (lower case, RFC 9562) is taken for one: any other form of it is
+    another text, and must come back as it was.
+    """
+    places = [place for place, text in enumerate(texts) if len(text) == UUID_CHARACTERS]
+    if not places:
+        return [escaped(text) for text in texts]
+    like_uuids = texts if len(places) == len(texts) else [texts[place] for place in places]
+    found = uuids_in(like_uuids)
+    if len(places) == len(texts):
+        return found
+    fields = [escaped(text) for text in texts]
+    for place, field in zip(places, found, strict=True):
+        fields[place] = field
+    return fields
+
+
+def escaped(text: str) -> str | bytes:
+    if len(text) > UUID_BYTES:  # and so has more bytes
+        return text
+    field = text.encode()
+    return ESCAPE + field if len(field) == UUID_BYTES else field
+
+
+def uuids_in(texts: Sequence[str]) -> list[str | bytes]:
+    """Texts of 36 characters, those that are a UUID in its canonical form as its 16 bytes."""
+    # One byte a character: what has none in Latin-1 is no UUID, and neither is a question mark.
+    characters = np.frombuffer("".join(texts).encode("latin-1", "replace"), np.uint8)
+    rows = characters.reshape(-1, UUID_CHARACTERS)
+    values = VALUES[rows[:, DIGITS]]
+    good = (rows[:, DASHES] == ord("-")).all(axis=1) & (values.max(axis=1) != NO_DIGIT)
+    joined = np.ascontiguousarray((values[:, ::2] << 4) | values[:, 1::2])
+    fields: list[str | bytes] = joined.view(f"V{UUID_BYTES}").ravel().tolist()
+    for place in np.flatnonzero(~good).tolist():
+        fields[place] = texts[place]
+    return fields
+
+
+def unpacked(field: bytes) -> str:
+    """The text that a field of the directory stands for."""
+    if len(field) == UUID_BYTES:
+        digits = field.hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return field.removeprefix(ESCAPE).decode()

@@ -1,0 +1,156 @@
+"""The directories: a dense number for each id, and the id of each number, for good."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis import Redis
+
+from shared.errors import Conflict
+from shared.store import Store, directory, keys
+from shared.store.directory import BUCKET, UNKNOWN
+from shared.store.text_ids import packed, unpacked
+from tests.conftest import everything
+
+UUID = "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"
+LIKE_UUIDS = [
+    UUID,
+    UUID.upper(),
+    UUID.replace("-", "_"),
+    UUID.replace("a", "g"),
+    UUID.replace("a", "?"),
+    "é" + UUID[1:],
+    "€" + UUID[1:],
+    UUID.replace("-", ""),
+    f"{{{UUID}}}",
+]
+OF_SIXTEEN_BYTES = ["sixteen bytes ok", "ä" * 8, "\x00" * 16, "€" * 5 + "x"]
+TEXTS = (
+    st.text(min_size=1, max_size=40) | st.uuids().map(str) | st.sampled_from(LIKE_UUIDS + OF_SIXTEEN_BYTES)
+)
+
+
+@given(st.lists(TEXTS, max_size=20))
+def test_every_text_comes_back_as_it_was_and_no_two_are_kept_alike(texts: list[str]) -> None:
+    fields = [field.encode() if isinstance(field, str) else field for field in packed(texts)]
+
+    assert [unpacked(field) for field in fields] == texts
+    assert len(set(fields)) == len(set(texts))
+
+
+def test_a_text_of_sixteen_bytes_is_not_taken_for_the_uuid_of_these_bytes(store: Store) -> None:
+    for text in OF_SIXTEEN_BYTES:
+        twin = str(uuid.UUID(bytes=text.encode()))
+
+        one, other = store.directory.number_users([text, twin])
+
+        assert one != other
+        assert store.directory.texts_of([one, other]) == [text, twin]
+
+
+def test_a_uuid_takes_sixteen_bytes_in_both_directions(store: Store, client: Redis) -> None:
+    store.directory.number_users([UUID])
+
+    raw = uuid.UUID(UUID).bytes
+    assert client.hgetall(keys.numbers("users")) == {raw: bytes(4)}
+    assert client.hgetall(keys.ids_of_numbers("users", 0)) == {b"0": raw}
+
+
+@pytest.mark.parametrize("size", [1, BUCKET - 1, BUCKET, BUCKET + 1, 3 * BUCKET + 5])
+def test_numbers_are_dense_over_many_calls_and_lead_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(directory, "NEW_A_CALL", 10)
+    monkeypatch.setattr(directory, "NEW_A_PIPELINE", 3)
+    monkeypatch.setattr(directory, "IDS_A_CALL", 7)
+    texts = [f"user {number}" for number in range(size)]
+
+    numbers = store.directory.number_users([*texts, *texts])
+
+    assert numbers == [*range(size), *range(size)]
+    assert store.directory.texts_of(numbers) == [*texts, *texts]
+    assert store.directory.known([*texts, "nobody"]).numbers.tolist() == [*range(size), UNKNOWN]
+    assert store.directory.known([]).next_free == size
+
+
+def test_numbers_of_four_bytes_lead_back_too(store: Store, client: Redis) -> None:
+    client.set(keys.next_number("users"), 2**24 - 2)
+
+    numbers = store.directory.number_users(["a", "b", "c", "d"])
+
+    assert numbers == [2**24 - 2, 2**24 - 1, 2**24, 2**24 + 1]
+    assert [store.directory.number_of(text) for text in "abcd"] == numbers
+    assert store.directory.texts_of(numbers) == ["a", "b", "c", "d"]
+
+
+def test_looking_gives_nobody_a_number(store: Store, client: Redis) -> None:
+    assert store.directory.number_of("nobody") is None
+    assert store.directory.known(["nobody"]).numbers.tolist() == [UNKNOWN]
+    assert store.directory.texts_of([0, 7]) == [None, None]
+    assert client.keys() == []
+
+
+def test_integers_have_a_directory_of_their_own(store: Store) -> None:
+    store.directory.number_users(["x", "7"])
+
+    assert store.mapped.number_users([2**32 - 1, 7, 0]) == [0, 1, 2]
+    assert store.mapped.ids_of([2, 0, 1, 3]) == [0, 2**32 - 1, 7, None]
+    assert store.mapped.number_of(5) is None
+
+
+def test_whoever_counted_on_numbers_that_others_took_asks_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "SPARE_BUCKETS", 0)
+    monkeypatch.setattr(directory, "NEW_A_CALL", BUCKET)
+    numbered, interruptions = directory.TextDirectory._numbered, [None]
+
+    def others_first(self: directory.TextDirectory, fields: list[str], free: int) -> object:
+        if interruptions:
+            interruptions.pop()
+            store.directory.number_users([f"other {number}" for number in range(BUCKET + 9)])
+        return numbered(self, fields, free)
+
+    monkeypatch.setattr(directory.TextDirectory, "_numbered", others_first)
+    texts = [f"user {number}" for number in range(2 * BUCKET)]
+
+    numbers = store.directory.number_users(texts)
+
+    assert numbers == list(range(BUCKET + 9, 3 * BUCKET + 9))
+    assert store.directory.texts_of(numbers) == texts
+
+
+def test_whoever_never_comes_to_number_is_told(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory.TextDirectory, "_numbered", lambda *_: [[b"9"]])
+
+    with pytest.raises(Conflict, match="numbered too fast; send the visits again"):
+        store.directory.number_users(["a"])
+
+    assert everything(client) == {}
+
+
+def test_many_who_number_at_once_get_dense_numbers_that_lead_back(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "SPARE_BUCKETS", 1)
+    monkeypatch.setattr(directory, "NEW_A_CALL", 100)
+    texts = [f"user {number}" for number in range(3000)]
+
+    def number(seed: int) -> dict[str, int]:
+        mixed = random.Random(seed).sample(texts, 2000)
+        return dict(zip(mixed, real_store.directory.number_users(mixed), strict=True))
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(number, range(8)))
+
+    agreed = {text: number for one in found for text, number in one.items()}
+    assert all(agreed[text] == number for one in found for text, number in one.items())
+    assert sorted(agreed.values()) == list(range(len(agreed)))
+    assert real_store.directory.texts_of(list(agreed.values())) == list(agreed)
