@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User
@@ -40,7 +41,7 @@ def numbers_by_kind(site: Site, user: User) -> dict[Kind, int]:
     return {kind: number for kind, number in found.items() if number is not None}
 
 
-def names_of(site: Site, kind: Kind, numbers: Sequence[int] | Ids) -> list[User]:
+def names_of(site: Site, kind: Kind, numbers: Sequence[int] | npt.NDArray[Any]) -> list[User]:
     """The users of these numbers, in their order, as they were sent; without those erased since."""
     directory = directory_of(site, kind)
     if directory is None:
