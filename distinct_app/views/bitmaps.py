@@ -17,7 +17,6 @@ from shared import clock
 from shared.activity import events, exporting, flags, formats, importing
 from shared.activity.exporting import Export
 from shared.activity.formats import Format, Parts
-from shared.activity.selection import Selection
 from shared.activity.site import Site
 from shared.activity.users import Kind, User
 from shared.errors import InvalidInput
@@ -82,8 +81,7 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
     def import_flag(path: FlagPath, query: FormatQuery) -> Reply:
         """Let just these users have the flag, and nobody else."""
         if query.format is Format.IDS:
-            chosen = Selection.of(sent_users())
-            flags.assign_ids(site, path.flag, chosen.kind, chosen.numbers(site))
+            flags.assign_users(site, path.flag, sent_users())
         else:
             parts = sent_parts(query.format)
             packed = (parts[number]() for number in sorted(parts))

@@ -9,6 +9,7 @@ import numpy as np
 from flask import request
 from flask_openapi3 import APIBlueprint
 
+from distinct_app.bodies import PACKED, packed_ids
 from distinct_app.models.common import EventPath
 from distinct_app.models.events import (
     EstimateAnswer,
@@ -21,7 +22,6 @@ from distinct_app.models.events import (
     RetentionBody,
     RetentionDays,
 )
-from distinct_app.views.visits import PACKED, packed_ids
 from shared.activity import events, keeping, memory
 from shared.activity.calendar import Granularity
 from shared.activity.events import Event

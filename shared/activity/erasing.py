@@ -19,8 +19,6 @@ from shared.store.directory import DirectoryStore
 BITMAPS_A_CALL = 1000
 ATTEMPTS = 5
 
-MAPPED = "mapped"  # the kind of integers that a directory numbers
-
 Made = TypeVar("Made")
 Id = TypeVar("Id")
 
@@ -57,7 +55,7 @@ def erase(site: Site, user: User) -> Erased:
         erase_numbered(site, Kind.TEXTS, site.store.directory, user, made)
     else:
         clear(site, Kind.INTEGERS, user, made)
-        erase_numbered(site, MAPPED, site.store.mapped, user, made)
+        erase_numbered(site, Kind.MAPPED, site.store.mapped, user, made)
     return made
 
 

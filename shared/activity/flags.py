@@ -129,6 +129,16 @@ def drop(site: Site, name: str) -> bool:
     return flag.kind is not None
 
 
+def assign_users(site: Site, name: str, users: Sequence[User]) -> None:
+    """Let a flag be these users' and nobody else's. Raises as `set_users` does."""
+    selection = Selection.of(users)
+    if selection.kind is Kind.INTEGERS:
+        assign_ids(site, name, selection.kind, np.array(users, np.uint32))
+    else:  # numbered as they are written, so that one who is erased meanwhile leaves no bit
+        assign(site, name, selection.kind, [], [])
+        set_users(site, name, users)
+
+
 def assign_ids(site: Site, name: str, kind: Kind, ids: Ids) -> None:
     """Let a flag be these users' and nobody else's: their bits, which are the ids of integers."""
     parts = ranges.parts_of(ids)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
 import numpy as np
 
 from shared.activity import events, formats, ingest
+from shared.activity.arrivals import Visits, other_kind
 from shared.activity.calendar import ALL_TIME, Granularity, Period
 from shared.activity.events import Event
 from shared.activity.formats import Parts
-from shared.activity.ingest import Visits
 from shared.activity.retention import AHEAD
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User, checked
@@ -47,7 +48,7 @@ def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> t
     ingest.open_segments(site, visits, sorted(parts))
     received = fresh = 0
     for ids in _batches(parts):
-        made = ingest.write(site, visits, ids)
+        made = ingest.write(site, replace(visits, users=ids), sorted(parts))
         received += len(ids)
         fresh += made.fresh_in_day
     return received, fresh
@@ -60,21 +61,21 @@ def add_users(site: Site, name: str, period: Period, users: Sequence[User], now:
     kind = checked(users)
     visits = _visits(site, events.known(site, name), kind, period, now)
     site.store.visits.check_layout(site.zone)
-    ids = ingest.numbers_of(site, users) if kind is Kind.TEXTS else np.array(users, np.uint32)
-    return len(set(users)), ingest.write(site, visits, ids).fresh_in_day
+    made = ingest.write(site, replace(visits, kind=kind, users=users), ())
+    return len(set(users)), made.fresh_in_day
 
 
 def _visits(site: Site, event: Event, kind: Kind, period: Period, now: datetime) -> Visits:
     """What is written: the period itself, and those it lies in, as long as they are kept."""
     if event.kind not in (None, kind):
-        raise ingest.other_kind(event.name, event.kind, kind)
+        raise other_kind(event.name, event.kind, kind)
     if period.start is not None and period.start > now + AHEAD:
         raise InvalidInput(f"the {period.granularity} {period.name} has not begun yet", field="at")
     event.retention.check(period, now, "at")
     wider = [site.calendar.period_at(one, period.start) for one in WITHIN[period.granularity] if period.start]
     ending = [one for one in [period, *wider] if one != ALL_TIME and event.retention.keeps(one, now)]
     lives = [event.retention.life(one) for one in [*ending, ALL_TIME]]
-    return Visits(event.name, kind, lives, 0, 0)
+    return Visits(event.name, kind, tuple(lives), 0, ())
 
 
 def _batches(parts: Parts) -> Iterator[Ids]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.activity import sets
+from shared.activity import numbering, sets
 from shared.activity.sets import Set
 from shared.activity.site import Site
 from shared.activity.users import Kind, User
@@ -30,7 +30,5 @@ def page_of(site: Site, kind: Kind | None, users: Set, *, after: int = -1, limit
 
 
 def names_of(site: Site, kind: Kind | None, bits: Sequence[int]) -> list[User]:
-    """The users whose bits these are; a text's from the directory."""
-    if kind is not Kind.TEXTS:
-        return list(bits)
-    return [text for text in site.store.directory.texts_of(bits) if text is not None]
+    """The users whose bits these are; of a kind not known yet there is nobody."""
+    return numbering.names_of(site, kind or Kind.INTEGERS, bits)

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 
 from shared.activity import events, keeping
 from shared.activity.calendar import ALL_TIME, Period
-from shared.activity.ingest import MOST_SINGLE_BITS
 from shared.activity.site import Site
 from shared.activity.users import Ids, segments_of
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from shared.store.bitmaps import Bitmap, room_for
 
-# Of a key and its value, beside the string's own bytes; and how a string that grows is given room ahead: as
-# Redis has it (sds.c, SDS_MAX_PREALLOC), twice what it needs while that is below 1 MB.
-KEY_BYTES = 96
-FULL_BYTES = SEGMENT_BITS // 8 + KEY_BYTES
+KEY_BYTES = 96  # of a key and its value, beside the string's own bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +51,12 @@ def estimate(site: Site, name: str, ids: Ids) -> Estimate:
     events.checked(name)
     parts = segments_of(ids)
     (before,) = site.store.bitmaps.segments([Bitmap(name, ALL_TIME.name)])
-    sizes = [_size(int(bits[-1]), len(bits)) for _, bits in parts]
+    sizes = [_size(int(bits[-1])) for _, bits in parts]
     users = sum(len(bits) for _, bits in parts)
     span = len({number for number, _ in parts} | set(before))
     return Estimate(users, len(parts), span, sum(sizes) + KEY_BYTES)  # and the registry
 
 
-def _size(last: int, users: int) -> int:
-    """A segment's: whole once it is written packed, else as long as its last bit, and as much again."""
-    if users > MOST_SINGLE_BITS:
-        return FULL_BYTES
-    return min(2 * (last // 8 + 1), SEGMENT_BITS // 8) + KEY_BYTES
+def _size(last: int) -> int:
+    """A segment's: as long as the string is made that holds its last bit."""
+    return room_for(last // 8 + 1) + KEY_BYTES

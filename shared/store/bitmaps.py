@@ -20,6 +20,10 @@ from shared.store.client import outages_named
 SEGMENT_BITS = 1_048_448
 
 GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
+FULL_BYTES = SEGMENT_BITS // 8
+SMALL_BYTES = 4096 - 16
+
+CALLS_A_PIPELINE = 64  # segments: not one round trip each, nor all their answers in memory at once
 
 
 class Bitmap(NamedTuple):
@@ -32,6 +36,10 @@ class Bitmap(NamedTuple):
         if self.period is None:
             return keys.flag_segment(number, self.name)
         return keys.segment(number, self.name, self.period)
+
+    def counts(self, number: int) -> list[str]:
+        """Where it is kept how many users a segment has; nowhere for a period that ends."""
+        return [] if self.period is None else keys.counts(number, self.name, self.period)
 
     @property
     def registry(self) -> str:
@@ -72,6 +80,18 @@ class Windows(NamedTuple):
     bitmaps: tuple[Bitmap, ...]
     there: tuple[bool, ...]  # which of them the segment has
     width: int
+
+
+def room_for(size: int) -> int:
+    """How long a string of a segment is made that must hold so many bytes: all that its allocation holds.
+
+    jemalloc has four classes to each power of two; 16 bytes are the string's header and end. Left to grow
+    by itself a string takes twice its length. `mark_users.lua` reckons the same.
+    """
+    if size <= SMALL_BYTES:
+        return size
+    step = 1 << ((size + 15).bit_length() - 3)
+    return -(-(size + 16) // step) * step - 16
 
 
 def segments_in(registry: bytes | None) -> list[int]:
@@ -140,7 +160,9 @@ class BitmapStore:
             with self._client.pipeline(transaction=False) as pipe:
                 for group in part:
                     names = [bitmap.segment(segment) for bitmap in group]
-                    self._scripts["clear_user"](keys=names, args=[bit], client=pipe)
+                    counts = [name for bitmap in group for name in bitmap.counts(segment)]
+                    args = [bit, len(names)]
+                    self._scripts["clear_user"](keys=[*names, *counts], args=args, client=pipe)
                 for group, places in zip(part, pipe.execute(), strict=True):
                     cleared.append([group[place - 1] for place in places])
         return cleared

@@ -128,8 +128,12 @@ def counted(number: int, event: str, kind: str) -> str:
 
 def of_segment(number: int, event: str, period: str) -> list[str]:
     """What goes with a bitmap when it goes, in one act: a count without its bits would be added to."""
-    counts = [counted(number, event, kind) for kind in USER_KINDS] if period == "all" else []
-    return [segment(number, event, period), *counts]
+    return [segment(number, event, period), *counts(number, event, period)]
+
+
+def counts(number: int, event: str, period: str) -> list[str]:
+    """Where the users of all time are counted, whatever their kind."""
+    return [counted(number, event, kind) for kind in USER_KINDS] if period == "all" else []
 
 
 def scratch(number: int, token: str) -> str:

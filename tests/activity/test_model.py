@@ -11,72 +11,116 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import ingest, questions
+from shared.activity import ingest, numbering, questions, sets
+from shared.activity.arrivals import Arrival
 from shared.activity.calendar import Granularity
 from shared.activity.forgetting import forget
+from shared.activity.ingest import Recorded
 from shared.activity.retention import DEFAULT, periods_to_write
-from shared.activity.users import LARGEST_ID, User
+from shared.activity.users import LARGEST_ID, Kind, User
+from shared.errors import InvalidInput
 from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import UTC_CALENDAR, site_on
+from tests.conftest import everything
 
 # Around now, and around the borders of days, ISO weeks and months that lie behind.
 AGO = st.integers(0, 380 * 24 * 60).map(lambda minutes: timedelta(minutes=minutes))
 INTEGERS = st.integers(0, 9) | st.integers(SEGMENT_BITS - 4, SEGMENT_BITS + 4) | st.just(LARGEST_ID)
-TEXTS = st.sampled_from(["a", "b", "ä", "7", "", "x" * 200]).filter(bool)
+TEXTS = st.sampled_from(["a", "b", "ä", "7", "x" * 200, "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"])
 BATCHES = st.one_of(*(st.lists(users, min_size=1, max_size=12) for users in (INTEGERS, TEXTS)))
-SEQUENCES = st.lists(st.tuples(st.sampled_from(["read", "write"]), AGO, BATCHES), max_size=8)
+SAID = st.sampled_from([None, None, *Kind])
+REQUEST = st.lists(
+    st.tuples(st.sampled_from(["read", "write", "pay"]), AGO, BATCHES, SAID), min_size=1, max_size=4
+)
+SEQUENCES = st.lists(REQUEST, max_size=4)
 
+Visit = tuple[str, timedelta, list[User], Kind | None]
 Seen = dict[tuple[str, str], set[User]]
 
 
 class Model:
     """Who was seen, by event and period."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime) -> None:
+        self.now = now
         self.seen: Seen = defaultdict(set)
-        self.kinds: dict[str, type] = {}
+        self.kinds: dict[str, Kind] = {}
 
-    def takes(self, event: str, users: list[User]) -> bool:
-        return self.kinds.setdefault(event, type(users[0])) is type(users[0])
+    def takes(self, request: list[Visit]) -> bool:
+        """Whether every event goes on with the kind it began with; if so, that is remembered."""
+        kinds = dict(self.kinds)
+        for event, _, users, said in request:
+            given = Kind.TEXTS if isinstance(users[0], str) else Kind.INTEGERS
+            if said is not None and (said is Kind.TEXTS) != (given is Kind.TEXTS):
+                return False
+            held = kinds.setdefault(event, said or given)
+            if held is not said and (said is not None or (held is Kind.TEXTS) != (given is Kind.TEXTS)):
+                return False
+        self.kinds = kinds
+        return True
 
-    def record(self, event: str, users: list[User], at: datetime, now: datetime) -> tuple[int, int]:
-        """(fresh that day, fresh ever)."""
-        day, ever = (
-            self.seen[event, UTC_CALENDAR.period_at(Granularity.DAY, at).name],
-            self.seen[event, "all"],
-        )
-        fresh = len(set(users) - day), len(set(users) - ever)
-        for period in periods_to_write(UTC_CALENDAR, DEFAULT, at, now):
+    def record(self, event: str, ago: timedelta, users: list[User]) -> Recorded:
+        day = self.seen[event, UTC_CALENDAR.period_at(Granularity.DAY, self.now - ago).name]
+        ever = self.seen[event, "all"]
+        made = Recorded(len(users), len(set(users) - day), len(set(users) - ever))
+        for period in periods_to_write(UTC_CALENDAR, DEFAULT, self.now - ago, self.now):
             self.seen[event, period.name] |= set(users)
-        return fresh
+        return made
 
 
-def check(client: Redis, sequence: list[tuple[str, timedelta, list[User]]]) -> None:
-    store, model = Store.on(client), Model()
-    now = datetime.now(UTC)
-    for event, ago, users in sequence:
-        at = now - ago
-        if not model.takes(event, users):
-            continue
-        made = ingest.record(site_on(store), event, users, at=at, now=now)
-        assert (made.fresh_in_day, made.fresh_ever) == model.record(event, users, at, now)
-    for event, ago, users in sequence:
+def expected(model: Model, request: list[Visit]) -> dict[tuple[str, str], Recorded]:
+    made: dict[tuple[str, str], Recorded] = {}
+    for event, ago, users, _ in request:
+        where = event, UTC_CALENDAR.period_at(Granularity.DAY, model.now - ago).name
+        made[where] = made.get(where, ingest.NOTHING) + model.record(event, ago, users)
+    return made
+
+
+def record(client: Redis, model: Model, request: list[Visit]) -> None:
+    arrivals = [Arrival(event, users, model.now - ago, said) for event, ago, users, said in request]
+    site, before = site_on(Store.on(client)), everything(client)
+    if model.takes(request):
+        made = ingest.record_all(site, arrivals, now=model.now)
+        wanted = expected(model, request)
+        assert {where: one.fresh_in_day for where, one in made.items()} == {
+            where: one.fresh_in_day for where, one in wanted.items()
+        }
+        assert sum(made.values(), ingest.NOTHING) == sum(wanted.values(), ingest.NOTHING)
+    else:
+        with pytest.raises(InvalidInput):
+            ingest.record_all(site, arrivals, now=model.now)
+        assert everything(client) == before
+
+
+def check(client: Redis, sequence: list[list[Visit]]) -> None:
+    store, now = Store.on(client), datetime.now(UTC)
+    site, model = site_on(store), Model(datetime.now(UTC))
+    for request in sequence:
+        record(client, model, request)
+    for event, ago, users, _ in (
+        visit for request in sequence for visit in request if visit[0] in model.kinds
+    ):
         for period in periods_to_write(UTC_CALENDAR, DEFAULT, now - ago, now):
-            seen = model.seen[event, period.name]
-            assert questions.count(site_on(store), event, period) == len(seen)
+            seen, kind = model.seen[event, period.name], model.kinds[event]
+            assert questions.count(site, event, period) == len(seen)
+            members = sets.members(store, Bitmap(event, period.name), limit=100)
+            assert set(numbering.names_of(site, kind, members)) == seen
             for user in users:
-                if model.kinds[event] is type(user):
-                    assert questions.present(site_on(store), event, user, period) == (user in seen)
+                if isinstance(user, str) == (kind is Kind.TEXTS):
+                    assert questions.present(site, event, user, period) == (user in seen)
+    for kind in Kind:
+        everybody = [model.seen[event, "all"] for event, held in model.kinds.items() if held is kind]
+        assert sets.count(store, sets.known_users(site, kind)) == len(set().union(*everybody))
     for event in model.kinds:
-        forget(site_on(store), event)
+        forget(site, event)
     assert not list(client.scan_iter("seen:{[0-9]*}*"))
 
 
 @settings(max_examples=80, deadline=None)
 @given(SEQUENCES)
 def test_any_visits_are_counted_as_sets_would_on_fakeredis(
-    sequence: list[tuple[str, timedelta, list[User]]],
+    sequence: list[list[Visit]],
 ) -> None:
     with FakeRedis(version=(7, 0)) as client:
         check(client, sequence)
@@ -86,7 +130,7 @@ def test_any_visits_are_counted_as_sets_would_on_fakeredis(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=SEQUENCES)
 def test_any_visits_are_counted_as_sets_would_on_a_real_server(
-    real_client: Redis, sequence: list[tuple[str, timedelta, list[User]]]
+    real_client: Redis, sequence: list[list[Visit]]
 ) -> None:
     real_client.flushall()
     check(real_client, sequence)
