@@ -91,6 +91,18 @@ def test_what_is_wide_is_merged_by_several_scripts_and_nothing_remains(real_clie
     assert everything(real_client) == before
 
 
+def test_many_unions_in_one_question_are_merged_by_scripts_of_their_own(real_client: Redis) -> None:
+    store = Store.on(real_client)
+    for number in range(20):
+        record(store, [number, 1000], f"e{number}")
+    before = everything(real_client)
+    unions = [union([Bitmap(f"e{(first + n) % 20}", "all") for n in range(19)]) for first in range(10)]
+
+    assert sets.count(store, both(*unions)) == 11
+    assert sets.members(store, both(*unions), limit=20).tolist() == [*range(9, 19), 1000]
+    assert everything(real_client) == before
+
+
 def test_an_expression_that_reads_its_bitmaps_too_often_is_refused(store: Store) -> None:
     """Few bitmaps, but so many operations that a script would hold the server up."""
     record(store, [1, 2], "a")
@@ -99,5 +111,5 @@ def test_an_expression_that_reads_its_bitmaps_too_often_is_refused(store: Store)
     for _ in range(60):
         users = both(union([users, B]), A)
 
-    with pytest.raises(InvalidInput, match="reads 240 operands in each segment; at most 192"):
+    with pytest.raises(InvalidInput, match="has 240 operands in each segment; at most 128"):
         sets.count(store, users)
