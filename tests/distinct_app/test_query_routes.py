@@ -139,6 +139,7 @@ REFUSED = [
     ),
     ("POST", "/query", {"text": "a", "more": 1}, "more", "more is 1; it must be left out"),
     ("POST", "/query", {"text": "a" * 10_001}, "text", "at most 10000 characters"),
+    ("GET", f"/query?text={'a' * 2001}", None, "text", "at most 2000 characters"),
     ("POST", "/query", {"text": 5}, "text", "text is 5; it must be a text"),
     ("GET", "/query/members?text=a&limit=10001", None, "limit", "limit is 10001; it must be at most 10000"),
     ("GET", "/query/members?text=a&after=-2", None, "after", "after is -2; it must be at least -1"),
