@@ -12,6 +12,7 @@ from types import ModuleType
 from benchmarks import (
     asked_meanwhile,
     chord,
+    expressions,
     fan_out,
     flatness,
     ingest,
@@ -33,6 +34,7 @@ MODULES = (
     whole_product,
     ingest,
     one_visit,
+    expressions,
 )
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 

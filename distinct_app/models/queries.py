@@ -12,6 +12,8 @@ from shared.activity.expressions.text import LONGEST
 from shared.activity.users import Kind
 from shared.web.models import Request
 
+LONGEST_IN_URL = 2000  # characters, of up to twelve bytes; servers and proxies take no URL of any length
+
 TEXT = "active@2026-11-20 & active@2026-11-21 - flag:staff"
 
 AsJson = Annotated[Any, WithJsonSchema(SCHEMA | {"examples": [EXAMPLE]})]
@@ -26,7 +28,7 @@ class ExpressionBody(Request):
 
 
 class ExpressionQuery(Request):
-    text: AsText
+    text: Annotated[str, Field(max_length=LONGEST_IN_URL, description="the expression as a text")]
 
 
 class PageQuery(Request):

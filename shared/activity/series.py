@@ -17,7 +17,7 @@ from shared.store.bitmaps import Bitmap, Windows
 MOST_COLUMNS = 500  # all days that are kept by default, and some
 USUAL_COLUMNS = 30
 MOST_ROLLING = 100  # periods that a window has
-WINDOWS_A_SCRIPT = 8  # of 30 full segments about a millisecond, in which nobody else is served
+WINDOWS_A_SCRIPT = 6  # of 30 full segments less than a millisecond, in which nobody else is served
 
 
 @dataclass(frozen=True, slots=True)

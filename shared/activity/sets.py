@@ -21,7 +21,8 @@ MOST_BITMAPS = 256
 # Nobody else is served while a script runs. Of what is taken together, so many bitmaps are read by one; more
 # are merged before, by scripts of their own.
 MOST_AT_ONCE = 64
-MOST_READS = 192  # operands of all operations of one script, MINUS being two of two each
+MOST_READS = 128  # operands of all operations of one script, MINUS being two of two each
+FEW = 4  # bitmaps that are not worth a script of their own
 SEGMENTS_AT_ONCE = 16  # of members, 2 MB
 
 
@@ -184,13 +185,25 @@ def within(users: Set, exists: Callable[[Bitmap], bool]) -> Set:
 
 def compiled(users: Set) -> Combination | None:
     """An expression without bitmaps that are not there, as a program; None for the empty set."""
-    return None if users == EMPTY else Compiler().compiled(users)
+    if users == EMPTY:
+        return None
+    compiler = Compiler(MOST_AT_ONCE)
+    program = compiler.compiled(users)
+    if compiler.reads > MOST_READS:
+        compiler = Compiler(FEW)
+        program = compiler.compiled(users)
+    if compiler.reads > MOST_READS:
+        raise InvalidInput(
+            f"the question has {compiler.reads} operands in each segment; at most {MOST_READS}", field="query"
+        )
+    return program
 
 
 class Compiler:
     """Writes one expression as a program in postfix. Each bitmap is read once, however often it is named."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once  # bitmaps of one operation; where there are more, they are merged before
         self.sources: dict[Bitmap | Scratch, int] = {}
         self.program: list[str] = []
         self.levels = self.reads = 0
@@ -199,11 +212,6 @@ class Compiler:
     def compiled(self, users: Set) -> Combination:
         self.write(users, 0)
         merged = tuple((scratch, operation, parts) for (operation, parts), scratch in self.merged.items())
-        if self.reads > MOST_READS:
-            raise InvalidInput(
-                f"the question reads {self.reads} operands in each segment; at most {MOST_READS}",
-                field="query",
-            )
         return Combination(0, tuple(self.sources), tuple(self.program), self.levels, merged)
 
     def write(self, users: Set, waiting: int) -> None:
@@ -228,7 +236,7 @@ class Compiler:
     def in_groups(self, users: Combined) -> Sequence[Set | Scratch]:
         """What is taken together: where there are many bitmaps, some are merged by scripts before."""
         bitmaps = [part for part in users.parts if isinstance(part, Bitmap)]
-        if len(bitmaps) <= MOST_AT_ONCE:
+        if len(bitmaps) <= self.at_once:
             return users.parts
         others = [part for part in users.parts if not isinstance(part, Bitmap)]
         starts = range(0, len(bitmaps), MOST_AT_ONCE)
