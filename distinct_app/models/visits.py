@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from distinct_app.models.common import Moment, Users, WrittenUserId
-from shared.web.models import Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from distinct_app.models.common import AtQuery, Moment, Text, UserId, Users, WrittenUserId
+from shared.activity.users import Kind, User
+from shared.web.models import Name, Request, expected
 
 
 class VisitQuery(Request):
@@ -16,11 +20,106 @@ class MaybeVisitQuery(Request):
     userId: WrittenUserId | None = None  # noqa: N815 - the same
 
 
+MOST_VISITS = 1000
+
+
+def _kind(user: Any) -> Kind:
+    return Kind.TEXTS if isinstance(user, str) else Kind.INTEGERS
+
+
+OneUser = Annotated[
+    Annotated[UserId, Tag(Kind.INTEGERS)] | Annotated[Text, Tag(Kind.TEXTS)], Discriminator(_kind)
+]
+
+Ids = Annotated[
+    Kind,
+    Field(
+        description="what the users are; `mapped`, said at an event's first visit, numbers sparse integers "
+        "densely; as the event holds them when left out",
+        examples=[Kind.MAPPED],
+    ),
+]
+
+
 class VisitsBody(Request):
     """Users who were here, integers or texts, at one moment."""
 
     users: Users
     at: Moment | None = None
+    ids: Ids | None = None
+
+
+class VisitLine(Request):
+    """One visit, a line of NDJSON."""
+
+    user: OneUser
+    at: Moment | None = None
+    ids: Ids | None = None
+
+
+class VisitsLine(VisitLine):
+    """One visit to any event, a line of NDJSON."""
+
+    event: Name
+
+
+def _users_or_user(visit: Any) -> Any:
+    if isinstance(visit, dict) and (visit.get("users") is None) == (visit.get("user") is None):
+        raise expected("an object with either `users` or `user`")
+    return visit
+
+
+class VisitsToEvent(Request):
+    """Users, or one user, who were here at one moment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["users"]}, {"required": ["user"]}]},
+    )
+
+    event: Name
+    users: Users | None = None
+    user: OneUser | None = None
+    at: Moment | None = None
+    ids: Ids | None = None
+
+    @property
+    def named(self) -> Sequence[User]:
+        if self.users is not None:
+            return self.users
+        return [] if self.user is None else [self.user]
+
+
+class ManyVisits(Request):
+    """Visits to several events, at several times."""
+
+    visits: Annotated[
+        list[Annotated[VisitsToEvent, BeforeValidator(_users_or_user)]],
+        Field(min_length=1, max_length=MOST_VISITS),
+    ] = Field(
+        examples=[
+            [
+                {"event": "read", "users": [7, 8], "at": "2026-11-21T03:04:05Z"},
+                {"event": "bought", "user": "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"},
+            ]
+        ]
+    )
+
+
+class DayAnswer(BaseModel):
+    event: str
+    day: str = Field(description="a day of the site's zone", examples=["2026-11-21"])
+    received: int = Field(examples=[3])
+    fresh: int = Field(description="users not yet seen for this event in that day", examples=[2])
+
+
+class ManyVisitsAnswer(BaseModel):
+    received: int = Field(examples=[3])
+    fresh: int = Field(description="the sum of the days'", examples=[2])
+    days: list[DayAnswer] = Field(description="each event in each day that was visited")
+
+
+class RecordQuery(AtQuery):
+    ids: Ids | None = None
 
 
 class Distinct(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import request
 from flask_openapi3 import APIBlueprint
 
+from distinct_app.bodies import PACKED, packed_ids
 from distinct_app.models.flags import (
     BulkCleared,
     BulkSet,
@@ -17,7 +18,6 @@ from distinct_app.models.flags import (
     SetAnswer,
 )
 from distinct_app.views.questions import user_of_path
-from distinct_app.views.visits import PACKED, packed_ids
 from shared.activity import flags
 from shared.activity.events import Event
 from shared.activity.flags import Flag

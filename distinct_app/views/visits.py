@@ -1,56 +1,139 @@
-"""The route through which visits arrive."""
+"""The routes through which visits arrive."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
 from flask import request
 from flask_openapi3 import APIBlueprint
+from pydantic import BaseModel
 
-from distinct_app.models.common import AtQuery, EventPath
-from distinct_app.models.visits import VisitsAnswer, VisitsBody
+from distinct_app import bodies
+from distinct_app.bodies import LINES, MOST_LINE_BYTES, PACKED
+from distinct_app.models.common import MOST_USERS, EventPath
+from distinct_app.models.visits import (
+    DayAnswer,
+    ManyVisits,
+    ManyVisitsAnswer,
+    RecordQuery,
+    VisitsAnswer,
+    VisitsBody,
+)
 from shared import clock
 from shared.activity import ingest
+from shared.activity.arrivals import Arrival
+from shared.activity.ingest import Recorded
 from shared.activity.site import Site
-from shared.activity.users import Ids
+from shared.activity.users import User
 from shared.errors import InvalidInput
 from shared.web.answers import Reply, answer
 
-PACKED = "application/octet-stream"
-BODY = {
-    "content": {
-        # In place: the body is read by hand, so the framework knows of no such component.
-        "application/json": {"schema": VisitsBody.model_json_schema()},
-        PACKED: {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}},
-    },
-    "required": True,
-}
+PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}}
+
+
+def body_of(model: type[BaseModel], line: str, **more: Any) -> dict[str, Any]:
+    """The documentation of a body that is read by hand, so the framework knows of no such component."""
+    described = f"a JSON object a line, each of at most {MOST_LINE_BYTES} bytes, {MOST_USERS} at most"
+    lines = {"schema": {"type": "string", "description": described}, "example": line}
+    content = {"application/json": {"schema": inlined(model)}, LINES: lines, **more}
+    return {"requestBody": {"content": content, "required": True}}
+
+
+def inlined(model: type[BaseModel]) -> dict[str, Any]:
+    """The model's schema with everything in place."""
+    schema = model.model_json_schema()
+    defined = schema.pop("$defs", {})
+
+    def resolved(part: Any) -> Any:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                rest = {name: value for name, value in part.items() if name != "$ref"}
+                return {**resolved(defined[part["$ref"].rpartition("/")[2]]), **rest}
+            return {name: resolved(value) for name, value in part.items()}
+        return [resolved(item) for item in part] if isinstance(part, list) else part
+
+    found: dict[str, Any] = resolved(schema)
+    return found
+
+
+OF_EVENT = body_of(
+    VisitsBody, '{"user": 7}\n{"user": 8, "at": "2026-11-21T03:04:05Z"}', **{PACKED: PACKED_BODY}
+)
+OF_ANY = body_of(
+    ManyVisits, '{"event": "read", "user": 7}\n{"event": "bought", "user": 8, "at": "2026-11-21"}'
+)
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
     """The routes that record."""
+    add_many(routes, site)
 
-    @routes.post("/events/<event>", responses={200: VisitsAnswer}, openapi_extensions={"requestBody": BODY})
-    def record_visits(path: EventPath, query: AtQuery) -> Reply:
-        """Visits of many users: JSON, or packed little-endian uint32 ids with `?at=`."""
+    @routes.post("/events/<event>", responses={200: VisitsAnswer}, openapi_extensions=OF_EVENT)
+    def record_visits(path: EventPath, query: RecordQuery) -> Reply:
+        """Visits of many users to one event: JSON, NDJSON, or packed little-endian uint32 ids."""
         now = clock.now()
-        if request.mimetype == PACKED:
-            at = site.calendar.moment(query.at) if query.at else now
-            made = ingest.record_ids(site, path.event, packed_ids(request.get_data()), at=at, now=now)
-        else:
-            body = VisitsBody.model_validate(request.get_json(silent=True))
-            text = body.at or query.at
-            at = site.calendar.moment(text) if text else now
-            made = ingest.record(site, path.event, body.users, at=at, now=now)
+        arrived = arrivals_of_event(site, path.event, query, now)
+        made = sum(ingest.record_all(site, arrived, now=now).values(), ingest.NOTHING)
         return answer(
-            VisitsAnswer(event=path.event, received=made.received, fresh=made.fresh_in_day, at=clock.iso(at))
+            VisitsAnswer(
+                event=path.event,
+                received=made.received,
+                fresh=made.fresh_in_day,
+                at=clock.iso(max(one.at for one in arrived)),
+            )
         )
 
 
-def packed_ids(body: bytes) -> Ids:
-    """The ids of a packed body. Raises InvalidInput for one that is empty or cut short."""
-    if not body or len(body) % 4:
+def add_many(routes: APIBlueprint, site: Site) -> None:
+    """The route for several events at once."""
+
+    @routes.post("/visits", responses={200: ManyVisitsAnswer}, openapi_extensions=OF_ANY)
+    def record_many() -> Reply:
+        """Visits to several events, at several times: JSON, or NDJSON. All of it is checked first."""
+        now = clock.now()
+        if request.mimetype == LINES:
+            arrived = bodies.arrivals(bodies.lines_of_any(), lambda at: moment(site, at, now))
+        else:
+            body = ManyVisits.model_validate(request.get_json(silent=True))
+            arrived = [
+                Arrival(visit.event, visit.named, moment(site, visit.at, now), visit.ids)
+                for visit in body.visits
+            ]
+            refuse_many([visit.named for visit in body.visits])
+        return answer(many_answer(ingest.record_all(site, arrived, now=now)))
+
+
+def arrivals_of_event(site: Site, event: str, query: RecordQuery, now: datetime) -> list[Arrival]:
+    """What the body of a request about one event brings."""
+    at = moment(site, query.at, now)
+    if request.mimetype == PACKED:
+        return [Arrival(event, bodies.packed_ids(request.get_data()), at, query.ids)]
+    if request.mimetype == LINES:
+        arrived = bodies.arrivals(bodies.lines_of(event), lambda text: moment(site, text, at))
+        return [replace(one, ids=one.ids or query.ids) for one in arrived]
+    body = VisitsBody.model_validate(request.get_json(silent=True))
+    return [Arrival(event, body.users, moment(site, body.at, at), body.ids or query.ids)]
+
+
+def moment(site: Site, text: str | None, otherwise: datetime) -> datetime:
+    return site.calendar.moment(text) if text else otherwise
+
+
+def refuse_many(parts: Sequence[Sequence[User]]) -> None:
+    """Raise InvalidInput for more users in all parts than in one part are taken."""
+    if (users := sum(map(len, parts))) > MOST_USERS:
         raise InvalidInput(
-            f"a packed body is little-endian uint32 ids, 4 bytes each; this one has {len(body)} bytes",
-            field="body",
+            f"the visits name {users} users; at most {MOST_USERS} in one request", field="visits"
         )
-    return np.frombuffer(body, "<u4").astype(np.uint32, copy=False)
+
+
+def many_answer(made: dict[tuple[str, str], Recorded]) -> ManyVisitsAnswer:
+    days = [
+        DayAnswer(event=event, day=day, received=one.received, fresh=one.fresh_in_day)
+        for (event, day), one in made.items()
+    ]
+    total = sum(made.values(), ingest.NOTHING)
+    return ManyVisitsAnswer(received=total.received, fresh=total.fresh_in_day, days=days)

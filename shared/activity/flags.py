@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from shared.activity import ranges, sets, users
+from shared.activity import numbering, ranges, sets, users
 from shared.activity.ranges import Part
 from shared.activity.selection import Chosen, Selection, Spans
 from shared.activity.site import Site
@@ -67,8 +67,8 @@ def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
             would span too many segments.
         Conflict: the flag was dropped at every attempt.
     """
-    selection = Selection.of(chosen, spans)
     flag = known(site, name)
+    selection = Selection.of(chosen, spans).held_as(flag.kind)
     refuse_other_kind(flag, selection.kind)
     site.store.visits.check_layout(site.zone)
 
@@ -84,8 +84,8 @@ def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int
     Raises:
         InvalidInput: nobody is named, an id or range is out of bounds, or the flag holds the other kind.
     """
-    selection = Selection.of(chosen, spans)
     flag = known(site, name)
+    selection = Selection.of(chosen, spans).held_as(flag.kind)
     if flag.kind is None:
         return 0
     refuse_other_kind(flag, selection.kind)
@@ -104,8 +104,8 @@ def has(site: Site, name: str, user: User) -> bool:
     flag = known(site, name)
     if flag.kind is None:
         return False
-    refuse_other_kind(flag, users.kind_of(user), "user")
-    number = site.store.directory.number_of(user) if isinstance(user, str) else user
+    refuse_other_kind(flag, Selection.of([user]).held_as(flag.kind).kind, "user")
+    number = numbering.number_of(site, flag.kind, user)
     if number is None:
         return False
     segment, bit = divmod(number, SEGMENT_BITS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from shared.activity import events, sets
+from shared.activity import events, numbering, sets
 from shared.activity.calendar import Granularity, Period
 from shared.activity.events import Event
 from shared.activity.site import Site
@@ -70,9 +70,9 @@ def present(site: Site, event: str, user: User, *periods: Period) -> bool:
 
 
 def number_of(site: Site, event: Event, user: User) -> int | None:
-    """The user's bit; None for a text never seen."""
+    """The user's bit; None for one that has none, as nobody saw them."""
     if event.kind is None:
         return None
     if isinstance(user, str) != (event.kind is Kind.TEXTS):
         raise InvalidInput(f"event {event.name} holds {event.kind}; {user!r} is none", field="user")
-    return site.store.directory.number_of(user) if isinstance(user, str) else user
+    return numbering.number_of(site, event.kind, user)

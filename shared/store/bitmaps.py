@@ -19,6 +19,9 @@ from shared.store.client import outages_named
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.
 SEGMENT_BITS = 1_048_448
 
+FULL_BYTES = SEGMENT_BITS // 8
+SMALL_BYTES = 4096 - 16
+
 GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
 
 
@@ -72,6 +75,18 @@ class Windows(NamedTuple):
     bitmaps: tuple[Bitmap, ...]
     there: tuple[bool, ...]  # which of them the segment has
     width: int
+
+
+def room_for(size: int) -> int:
+    """How long a string of a segment is made that must hold so many bytes: all that its allocation holds.
+
+    jemalloc has four classes to each power of two; 16 bytes are the string's header and end. Left to grow
+    by itself a string takes twice its length. `mark_users.lua` reckons the same.
+    """
+    if size <= SMALL_BYTES:
+        return size
+    step = 1 << ((size + 15).bit_length() - 3)
+    return -(-(size + 16) // step) * step - 16
 
 
 def segments_in(registry: bytes | None) -> list[int]:

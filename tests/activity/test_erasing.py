@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from shared.activity import erasing, flags
+from shared.activity import erasing, flags, ingest
 from shared.activity.calendar import Granularity
 from shared.activity.erasing import erase
-from shared.activity.users import User
+from shared.activity.users import Kind, User
 from shared.errors import Conflict, StoreUnavailable
 from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS, BitmapStore, bits_of
@@ -225,3 +225,15 @@ def visit_often(store: Store, names: list[str], event: str) -> None:
             record(store, names[start % 5 :], event)
         with suppress(Conflict):
             flags.set_users(site_on(store), f"{event}-flag", names[start % 7 :])
+
+
+def test_an_integer_that_is_mapped_is_erased_with_the_one_that_is_not(store: Store, client: Redis) -> None:
+    site, now = site_on(store), real_now()
+    record(store, [4_000_000_000], "as-it-is")
+    ingest.record(site, "mapped", [4_000_000_000, 7], at=now, now=now, ids=Kind.MAPPED)
+
+    made = erase(site, 4_000_000_000)
+
+    assert (made.events, made.numbers) == ({"as-it-is", "mapped"}, 1)
+    assert (count(store, "as-it-is"), count(store, "mapped")) == (0, 1)
+    assert bits(client) == 5
