@@ -86,9 +86,27 @@ def clear(site: Site, kind: Kind, number: int, made: Erased) -> None:
         events = [event for event, old, new in zip(events, before, after, strict=True) if set(new) - set(old)]
         if not events:
             break
-    flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
-    for cleared in site.store.bitmaps.clear_user(segment, bit, in_calls(flags)):
+    clear_flags(site, kind, number, made)
+
+
+def clear_flags(site: Site, kind: Kind, number: int, made: Erased) -> None:
+    """Clear a number's bit in all flags of its kind.
+
+    A set that was read while the user was in it may still become a flag's. So it is said that somebody was
+    cleared, which stops whoever has read before; and what became a flag's until then is cleared behind it.
+    """
+    segment, bit = divmod(number, SEGMENT_BITS)
+    unsaid = made.bitmaps > 0
+    for _ in range(ATTEMPTS):
+        flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
+        cleared = [
+            one for part in site.store.bitmaps.clear_user(segment, bit, in_calls(flags)) for one in part
+        ]
         made.add(cleared)
+        if not cleared and not unsaid:
+            return
+        site.store.flags.note_erasure()
+        unsaid = False
 
 
 def groups_of(events: Sequence[str], periods: Sequence[Sequence[str]]) -> list[Sequence[Bitmap]]:

@@ -40,7 +40,7 @@ class SwapStore:
 
         One transaction: a server that is lost finds all of the old or all of the new again. False, and
         nothing is changed, when the flag was dropped or begun anew, got another segment, or, if what is
-        staged was read from it, another user meanwhile.
+        staged was read from it, another user meanwhile; or if anybody was erased.
         """
         users: dict[int, int] = {}
         with self._client.pipeline(transaction=True) as pipe:
@@ -63,7 +63,7 @@ class SwapStore:
     def _watched(self, pipe: Pipeline, flag: str, staging: Staging) -> list[int]:
         """The segments the flag has, which must not change from here on."""
         registry = keys.flag_segments(flag)
-        pipe.watch(registry, keys.flag_about(flag))  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        pipe.watch(registry, keys.flag_about(flag), keys.FLAG_ERASURES)  # type: ignore[no-untyped-call]  # the library leaves it untyped
         before = segments_in(cast(bytes | None, pipe.get(registry)))
         if staging.reads_itself and before:
             pipe.watch(*(keys.flag_segment(number, flag) for number in before))  # type: ignore[no-untyped-call]  # the same

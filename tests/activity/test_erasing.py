@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from shared.activity import erasing, flags, ingest
+from shared.activity import erasing, flags, ingest, queries
 from shared.activity.calendar import Granularity
 from shared.activity.erasing import erase
+from shared.activity.expressions import text
 from shared.activity.users import Kind, User
 from shared.errors import Conflict, StoreUnavailable
 from shared.store import Store, keys
@@ -237,3 +238,43 @@ def test_an_integer_that_is_mapped_is_erased_with_the_one_that_is_not(store: Sto
     assert (made.events, made.numbers) == ({"as-it-is", "mapped"}, 1)
     assert (count(store, "as-it-is"), count(store, "mapped")) == (0, 1)
     assert bits(client) == 5
+
+
+def test_a_set_that_was_read_before_an_erasure_is_not_kept_as_a_flag_after_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, stage, interruptions = site_on(store), BitmapStore.stage, [None]
+    record(store, [7, 8])
+
+    def erase_behind(*args: Any) -> object:
+        staged = stage(*args)
+        if interruptions:
+            interruptions.pop()
+            erase(site, 7)
+        return staged
+
+    monkeypatch.setattr(BitmapStore, "stage", erase_behind)
+
+    users, _ = queries.save(site, "cohort", text.read("seen"), now=real_now())
+
+    assert (users, flags.has(site, "cohort", 7), flags.has(site, "cohort", 8)) == (1, False, True)
+
+
+def test_a_set_that_becomes_a_flag_beside_an_erasure_is_cleared_behind_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flags have been cleared, and it is not yet said that anybody was."""
+    site, note_erasure, interruptions = site_on(store), FlagStore.note_erasure, [None]
+    record(store, [7, 8])
+
+    def flag_first(self: FlagStore) -> None:
+        if interruptions:
+            interruptions.pop()
+            flags.set_users(site, "cohort", [7])
+        note_erasure(self)
+
+    monkeypatch.setattr(FlagStore, "note_erasure", flag_first)
+
+    erase(site, 7)
+
+    assert flags.has(site, "cohort", 7) is False
