@@ -14,11 +14,11 @@ from distinct_app.models.common import EventPath
 from distinct_app.models.flags import FlagPath
 from distinct_app.views.questions import asked_period
 from shared import clock
-from shared.activity import events, exporting, flags, formats, importing
+from shared.activity import assigning, events, exporting, flags, formats, importing
 from shared.activity.exporting import Export
 from shared.activity.formats import Format, Parts
 from shared.activity.site import Site
-from shared.activity.users import Kind, User
+from shared.activity.users import User
 from shared.errors import InvalidInput
 from shared.store.bitmaps import Bitmap
 from shared.web.answers import Reply, answer
@@ -81,12 +81,10 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
     def import_flag(path: FlagPath, query: FormatQuery) -> Reply:
         """Let just these users have the flag, and nobody else."""
         if query.format is Format.IDS:
-            flags.assign_users(site, path.flag, sent_users())
+            count = assigning.assign_users(site, path.flag, sent_users())
         else:
-            parts = sent_parts(query.format)
-            packed = (parts[number]() for number in sorted(parts))
-            flags.assign(site, path.flag, Kind.INTEGERS, sorted(parts), packed)
-        return answer(FlagImportAnswer(flag=path.flag, count=flags.count(site, path.flag)))
+            count = assigning.assign(site, path.flag, sent_parts(query.format))
+        return answer(FlagImportAnswer(flag=path.flag, count=count))
 
 
 def sent(found: Export, form: Format) -> Response:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from shared.activity import users
+from shared.activity.numbering import as_ids, directory_of
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User
 from shared.errors import Conflict
@@ -20,7 +21,6 @@ BITMAPS_A_CALL = 1000
 ATTEMPTS = 5
 
 Made = TypeVar("Made")
-Id = TypeVar("Id")
 
 
 @dataclass(slots=True)
@@ -51,15 +51,20 @@ def erase(site: Site, user: User) -> Erased:
     """
     users.check(user, "user")
     made = Erased()
-    if isinstance(user, str):
-        erase_numbered(site, Kind.TEXTS, site.store.directory, user, made)
-    else:
-        clear(site, Kind.INTEGERS, user, made)
-        erase_numbered(site, Kind.MAPPED, site.store.mapped, user, made)
+    for kind in kinds_of(user):
+        directory = directory_of(site, kind)
+        if directory is None:
+            clear(site, kind, int(user), made)
+        else:
+            erase_numbered(site, kind, directory, user, made)
     return made
 
 
-def erase_numbered(site: Site, kind: str, directory: DirectoryStore[Id], user: Id, made: Erased) -> None:
+def kinds_of(user: User) -> list[Kind]:
+    return [Kind.TEXTS] if isinstance(user, str) else [Kind.INTEGERS, Kind.MAPPED]
+
+
+def erase_numbered(site: Site, kind: Kind, directory: DirectoryStore[Any], user: User, made: Erased) -> None:
     """Erase a user that a directory numbers, and whoever an erasure before has not done with."""
     made.numbers += directory.erase_id(user)
     for number in directory.erasing():
@@ -67,7 +72,7 @@ def erase_numbered(site: Site, kind: str, directory: DirectoryStore[Id], user: I
         directory.erased(number)
 
 
-def clear(site: Site, kind: str, number: int, made: Erased) -> None:
+def clear(site: Site, kind: Kind, number: int, made: Erased) -> None:
     """Clear a number's bits in all events and flags of its kind."""
     segment, bit = divmod(number, SEGMENT_BITS)
     held = site.store.visits.events()
@@ -81,9 +86,27 @@ def clear(site: Site, kind: str, number: int, made: Erased) -> None:
         events = [event for event, old, new in zip(events, before, after, strict=True) if set(new) - set(old)]
         if not events:
             break
-    flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
-    for cleared in site.store.bitmaps.clear_user(segment, bit, in_calls(flags)):
+    clear_flags(site, kind, number, made)
+
+
+def clear_flags(site: Site, kind: Kind, number: int, made: Erased) -> None:
+    """Clear a number's bit in all flags of its kind.
+
+    A set that was read while the user was in it may still become a flag's. So it is said that somebody was
+    cleared, which stops whoever has read before; and what became a flag's until then is cleared behind it.
+    """
+    segment, bit = divmod(number, SEGMENT_BITS)
+    unsaid = made.bitmaps > 0
+    for _ in range(ATTEMPTS):
+        flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
+        cleared = [
+            one for part in site.store.bitmaps.clear_user(segment, bit, in_calls(flags)) for one in part
+        ]
         made.add(cleared)
+        if not cleared and not unsaid:
+            return
+        site.store.flags.note_erasure()
+        unsaid = False
 
 
 def groups_of(events: Sequence[str], periods: Sequence[Sequence[str]]) -> list[Sequence[Bitmap]]:
@@ -100,7 +123,7 @@ def in_calls(bitmaps: Sequence[Bitmap]) -> list[Sequence[Bitmap]]:
 
 
 def with_numbers(
-    site: Site, kind: str, directory: DirectoryStore[Id], ids: Sequence[Id], write: Callable[[Ids], Made]
+    site: Site, kind: Kind, users: Sequence[User] | Ids, write: Callable[[Ids], Made]
 ) -> list[Made]:
     """Write something of these users by their numbers, new ones for those never seen.
 
@@ -110,18 +133,22 @@ def with_numbers(
     Raises:
         Conflict: one was erased at every attempt.
     """
+    directory = directory_of(site, kind)
+    if directory is None:
+        return [write(np.asarray(users, np.uint32))]
     made: list[Made] = []
+    remaining = as_ids(users)
     for _ in range(ATTEMPTS):
         before = directory.erasures()
-        numbers = directory.number_users(ids)
+        numbers = directory.number_users(remaining)
         made.append(write(np.array(numbers, np.uint32)))
         if directory.erasures() == before:
             return made
-        now = directory.known(ids).numbers
-        lost = {one: old for one, old, new in zip(ids, numbers, now, strict=True) if old != new}
+        now = directory.known(remaining).numbers
+        lost = {user: old for user, old, new in zip(remaining, numbers, now, strict=True) if old != new}
         for number in lost.values():
             clear(site, kind, number, Erased())
         if not lost:
             return made
-        ids = list(lost)
+        remaining = list(lost)
     raise Conflict("users are being erased while they are written; send them again")

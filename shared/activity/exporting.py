@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from shared.activity import formats
 from shared.activity.formats import Format
-from shared.activity.members import names_of
+from shared.activity.numbering import names_of
 from shared.activity.site import Site
 from shared.activity.users import Kind
 from shared.errors import InvalidInput
@@ -67,5 +67,5 @@ def _backwards(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Iterator[b
 
 def _lines(site: Site, bitmap: Bitmap, kind: Kind | None, numbers: Sequence[int]) -> Iterator[bytes]:
     for number, packed in _segments(site, bitmap, numbers):
-        names = names_of(site, kind, formats.ids_of(number, packed).tolist())
+        names = names_of(site, kind or Kind.INTEGERS, formats.ids_of(number, packed).tolist())
         yield "".join(json.dumps(name) + "\n" for name in names).encode()

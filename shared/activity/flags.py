@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from shared.activity import ranges, sets, users
+from shared.activity import numbering, ranges, sets, users
 from shared.activity.ranges import Part
 from shared.activity.selection import Chosen, Selection, Spans
 from shared.activity.site import Site
@@ -67,8 +66,8 @@ def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
             would span too many segments.
         Conflict: the flag was dropped at every attempt.
     """
-    selection = Selection.of(chosen, spans)
     flag = known(site, name)
+    selection = Selection.of(chosen, spans).held_as(flag.kind)
     refuse_other_kind(flag, selection.kind)
     site.store.visits.check_layout(site.zone)
 
@@ -84,8 +83,8 @@ def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int
     Raises:
         InvalidInput: nobody is named, an id or range is out of bounds, or the flag holds the other kind.
     """
-    selection = Selection.of(chosen, spans)
     flag = known(site, name)
+    selection = Selection.of(chosen, spans).held_as(flag.kind)
     if flag.kind is None:
         return 0
     refuse_other_kind(flag, selection.kind)
@@ -104,8 +103,8 @@ def has(site: Site, name: str, user: User) -> bool:
     flag = known(site, name)
     if flag.kind is None:
         return False
-    refuse_other_kind(flag, users.kind_of(user), "user")
-    number = site.store.directory.number_of(user) if isinstance(user, str) else user
+    refuse_other_kind(flag, Selection.of([user]).held_as(flag.kind).kind, "user")
+    number = numbering.number_of(site, flag.kind, user)
     if number is None:
         return False
     segment, bit = divmod(number, SEGMENT_BITS)
@@ -127,53 +126,6 @@ def drop(site: Site, name: str) -> bool:
     flag = known(site, name)
     site.store.flags.drop_flag(name)
     return flag.kind is not None
-
-
-def assign_users(site: Site, name: str, users: Sequence[User]) -> None:
-    """Let a flag be these users' and nobody else's. Raises as `set_users` does."""
-    selection = Selection.of(users)
-    if selection.kind is Kind.INTEGERS:
-        assign_ids(site, name, selection.kind, np.array(users, np.uint32))
-    else:  # numbered as they are written, so that one who is erased meanwhile leaves no bit
-        assign(site, name, selection.kind, [], [])
-        set_users(site, name, users)
-
-
-def assign_ids(site: Site, name: str, kind: Kind, ids: Ids) -> None:
-    """Let a flag be these users' and nobody else's: their bits, which are the ids of integers."""
-    parts = ranges.parts_of(ids)
-    full = (part.packed() for part in parts.values())
-    assign(site, name, kind, list(parts), full)
-
-
-def assign(site: Site, name: str, kind: Kind, segments: Sequence[int], packed: Iterable[bytes]) -> None:
-    """Let a flag be just these bitmaps, the bytes of one for each of the segments, in their order.
-
-    A flag that is not there is begun, be it with nobody. Each segment changes in one act, and all of
-    them one after another: whoever reads meanwhile may find some of the old and some of the new. If the
-    server is lost midway, assign again.
-
-    Raises:
-        InvalidInput: the flag holds the other kind, or would span too many segments.
-        Conflict: the flag was dropped at every attempt.
-    """
-    flag = known(site, name)
-    refuse_other_kind(flag, kind)
-    site.store.visits.check_layout(site.zone)
-    refuse_span(site, flag.name, len(set(segments)))
-    (before,) = site.store.bitmaps.segments([flag.bitmap])
-    limit = site.max_segments + len(before)  # those of before stay registered until the new ones are there
-    open_segments(site, flag, kind, [], limit=limit)
-    pairs = iter(zip(segments, packed, strict=True))
-    while part := dict(islice(pairs, SEGMENTS_A_CALL)):
-        replace = partial(replace_segments, site, name, part)
-        written(site, flag, kind, list(part), replace, limit=limit)
-    site.store.flags.leave_segments(name, sorted(set(before) - set(segments)))
-
-
-def replace_segments(site: Site, name: str, packed: Mapping[int, bytes], numbers: Sequence[int]) -> int:
-    site.store.flags.replace_segments(name, [(number, packed[number]) for number in numbers])
-    return len(numbers)
 
 
 def set_parts(site: Site, flag: Flag, kind: Kind, parts: dict[int, Part]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -145,26 +144,21 @@ def refuse_wide(site: Site, groups: Sequence[Visits], spans: Sequence[Sequence[i
 
 
 def write(site: Site, visits: Visits, opened: Collection[int]) -> Recorded:
-    """Number the users, and write their bits; again those who are erased meanwhile."""
-    directory = directory_of(site, visits.kind)
-    if directory is None:
-        return write_numbers(site, visits, np.asarray(visits.users, np.uint32), opened)
-    first, *again = erasing.with_numbers(
-        site,
-        visits.kind,
-        directory,
-        as_ids(visits.users),
-        partial(write_numbers, site, visits, opened=opened),
-    )
-    return sum((replace(made, received=0) for made in again), first)
+    """Write visits by the users' numbers; again those of users who were erased meanwhile."""
+
+    def write_numbers(ids: Ids) -> Recorded:
+        return write_ids(site, visits, ids, opened)
+
+    made = erasing.with_numbers(site, visits.kind, visits.users, write_numbers)
+    return replace(sum(made, NOTHING), received=visits.received)
 
 
-def write_numbers(site: Site, visits: Visits, numbers: Ids, opened: Collection[int]) -> Recorded:
+def write_ids(site: Site, visits: Visits, ids: Ids, opened: Collection[int]) -> Recorded:
     """Registry first, then the bits; again for a segment whose registry was forgotten in between.
 
     Of a segment that is written twice the larger count holds: whichever time the bits were new.
     """
-    remaining = dict(segments_of(numbers))
+    remaining = dict(segments_of(ids))
     fresh: dict[int, tuple[int, int]] = {}
     unopened = set(remaining) - set(opened)
     for _ in range(ATTEMPTS):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.activity import numbering, sets
+from shared.activity import sets
+from shared.activity.numbering import names_of
 from shared.activity.sets import Set
 from shared.activity.site import Site
 from shared.activity.users import Kind, User
@@ -26,9 +26,5 @@ def page_of(site: Site, kind: Kind | None, users: Set, *, after: int = -1, limit
     and yet have a next.
     """
     bits = sets.members(site.store, users, after=after, limit=limit).tolist()
-    return Page(names_of(site, kind, bits), bits[-1] if len(bits) == limit else None)
-
-
-def names_of(site: Site, kind: Kind | None, bits: Sequence[int]) -> list[User]:
-    """The users whose bits these are; of a kind not known yet there is nobody."""
-    return numbering.names_of(site, kind or Kind.INTEGERS, bits)
+    named = [] if kind is None else names_of(site, kind, bits)
+    return Page(named, bits[-1] if len(bits) == limit else None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from shared.activity import erasing, ranges, users
+from shared.activity.numbering import as_ids, directory_of
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, User
 from shared.errors import InvalidInput
@@ -43,20 +44,27 @@ class Selection:
         """How many were named, each as often as it was."""
         return len(self.chosen) + sum(stop - start for start, stop in self.spans)
 
+    def held_as(self, kind: Kind | None) -> Selection:
+        """The same for a flag of this kind: integers are mapped where its users are.
+
+        Raises:
+            InvalidInput: the flag maps its integers, so their ranges are no ranges of bits.
+        """
+        if (self.kind, kind) != (Kind.INTEGERS, Kind.MAPPED):
+            return self
+        if len(self.spans):
+            raise InvalidInput("the flag holds mapped integers, which have no ranges", field="ranges")
+        return replace(self, kind=Kind.MAPPED)
+
     def written(self, site: Site, write: Callable[[Ids], int]) -> int:
-        """What `write` makes of those named singly, by their bits; a text never seen is given a number."""
-        if self.kind is not Kind.TEXTS:
-            return write(np.asarray(self.chosen, np.uint32))
-        return sum(erasing.with_numbers(site, self.kind, site.store.directory, self.texts, write))
+        """What `write` makes of those named singly, by their bits; who was never seen is given a number."""
+        return sum(erasing.with_numbers(site, self.kind, self.chosen, write))
 
     def known_numbers(self, site: Site) -> Ids:
         """The bits of those only who have one."""
-        if self.kind is not Kind.TEXTS:
+        directory = directory_of(site, self.kind)
+        if directory is None:
             return np.asarray(self.chosen, np.uint32)
-        numbers: Ids = site.store.directory.known(self.texts).numbers
+        numbers: Ids = directory.known(as_ids(self.chosen)).numbers
         held: Ids = numbers[numbers != UNKNOWN]
         return held
-
-    @property
-    def texts(self) -> list[str]:
-        return [str(user) for user in self.chosen]

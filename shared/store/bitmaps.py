@@ -19,11 +19,10 @@ from shared.store.client import outages_named
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.
 SEGMENT_BITS = 1_048_448
 
-GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
 FULL_BYTES = SEGMENT_BITS // 8
 SMALL_BYTES = 4096 - 16
 
-CALLS_A_PIPELINE = 64  # segments: not one round trip each, nor all their answers in memory at once
+GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
 
 
 class Bitmap(NamedTuple):

@@ -69,14 +69,6 @@ class FlagStore:
             return pipe.execute()
 
     @outages_named
-    def replace_segments(self, flag: str, segments: Sequence[tuple[int, bytes]]) -> None:
-        """Let these segments be just these bytes."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for number, packed in segments:
-                pipe.set(keys.flag_segment(number, flag), packed)
-            pipe.execute()
-
-    @outages_named
     def enter(self, flag: str, kind: str) -> None:
         """Enter a flag into the list of all flags."""
         self._client.hset(keys.FLAGS, flag, kind)
@@ -104,14 +96,9 @@ class FlagStore:
                 pipe.execute()
 
     @outages_named
-    def leave_segments(self, flag: str, segments: Sequence[int]) -> None:
-        """Drop segments, and take them out of the registry.
-
-        Twice, since somebody may be flagged there in between, and has then been seen to be registered.
-        """
-        self.drop_segments(flag, segments)
-        self._scripts["leave_segments"](keys=[keys.flag_segments(flag)], args=list(segments))
-        self.drop_segments(flag, segments)
+    def note_erasure(self) -> None:
+        """Let whoever is about to exchange a flag for what they read before see that it is old."""
+        self._client.incr(keys.FLAG_ERASURES)
 
     @outages_named
     def drop_flag(self, flag: str) -> None:

@@ -38,6 +38,7 @@ Activity
     flag:{s}:staged:<token>    string   a question's answer that is to become a flag, until all of it has
                                         been reckoned. Ten minutes at most
     flag:names                 hash     flag -> the kind of users it holds: every flag there is. Permanent
+    flag:erasures              string   how often a user was cleared of flags, being erased. Permanent
     may:{<kind>}:names         list     what the bits of this kind of objects permit, in order. Permanent
     may:{<kind>:<object>}      string   bit n: the object has the n-th permission of its kind. Permanent;
                                         gone when no bit is set
@@ -67,6 +68,7 @@ RETENTION_FIELDS = ("keep_hour", "keep_day", "keep_week", "keep_month")  # of an
 LAYOUT = "seen:layout"
 EVENTS = "seen:events"
 FLAGS = "flag:names"
+FLAG_ERASURES = "flag:erasures"
 TEXT_USERS, MAPPED_USERS = "users", "mapped"  # the directories
 
 

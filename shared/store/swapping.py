@@ -14,6 +14,8 @@ from shared.store import keys
 from shared.store.bitmaps import segments_in
 from shared.store.client import outages_named
 
+STAGED_SECONDS = 60  # what a crash leaves is gone then
+
 
 @dataclass(frozen=True, slots=True)
 class Staging:
@@ -40,7 +42,7 @@ class SwapStore:
 
         One transaction: a server that is lost finds all of the old or all of the new again. False, and
         nothing is changed, when the flag was dropped or begun anew, got another segment, or, if what is
-        staged was read from it, another user meanwhile.
+        staged was read from it, another user meanwhile; or if anybody was erased.
         """
         users: dict[int, int] = {}
         with self._client.pipeline(transaction=True) as pipe:
@@ -60,10 +62,18 @@ class SwapStore:
                 self._drop(users, staging.token)
         return True
 
+    @outages_named
+    def lay(self, token: str, number: int, packed: bytes) -> int:
+        """Lay the bytes of one segment, to be exchanged; how many users they have. Gone in a minute."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.set(keys.flag_staged(number, token), packed, ex=STAGED_SECONDS)
+            pipe.bitcount(keys.flag_staged(number, token))
+            return int(pipe.execute()[1])
+
     def _watched(self, pipe: Pipeline, flag: str, staging: Staging) -> list[int]:
         """The segments the flag has, which must not change from here on."""
         registry = keys.flag_segments(flag)
-        pipe.watch(registry, keys.flag_about(flag))  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        pipe.watch(registry, keys.flag_about(flag), keys.FLAG_ERASURES)  # type: ignore[no-untyped-call]  # the library leaves it untyped
         before = segments_in(cast(bytes | None, pipe.get(registry)))
         if staging.reads_itself and before:
             pipe.watch(*(keys.flag_segment(number, flag) for number in before))  # type: ignore[no-untyped-call]  # the same

@@ -10,10 +10,11 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from shared.activity import erasing, flags
+from shared.activity import erasing, flags, ingest, queries
 from shared.activity.calendar import Granularity
 from shared.activity.erasing import erase
-from shared.activity.users import User
+from shared.activity.expressions import text
+from shared.activity.users import Kind, User
 from shared.errors import Conflict, StoreUnavailable
 from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS, BitmapStore, bits_of
@@ -28,7 +29,9 @@ USERS: list[User] = [7, SEGMENT_BITS + 1, 2**32 - 1, "alice", "a/b"]
 def bits(client: Redis) -> int:
     """All bits that are set in any segment of an event or a flag."""
     names = [*client.scan_iter("seen:{[0-9]*}*"), *client.scan_iter("flag:{[0-9]*}*")]
-    counts = set(client.scan_iter("seen:{[0-9]*}:*:[imt]*s")) | set(client.scan_iter("seen:{[0-9]*}:*:mapped"))
+    counts = set(client.scan_iter("seen:{[0-9]*}:*:[imt]*s")) | set(
+        client.scan_iter("seen:{[0-9]*}:*:mapped")
+    )
     return sum(client.bitcount(name) for name in names if name not in counts)
 
 
@@ -226,3 +229,55 @@ def visit_often(store: Store, names: list[str], event: str) -> None:
             record(store, names[start % 5 :], event)
         with suppress(Conflict):
             flags.set_users(site_on(store), f"{event}-flag", names[start % 7 :])
+
+
+def test_an_integer_that_is_mapped_is_erased_with_the_one_that_is_not(store: Store, client: Redis) -> None:
+    site, now = site_on(store), real_now()
+    record(store, [4_000_000_000], "as-it-is")
+    ingest.record(site, "mapped", [4_000_000_000, 7], at=now, now=now, ids=Kind.MAPPED)
+
+    made = erase(site, 4_000_000_000)
+
+    assert (made.events, made.numbers) == ({"as-it-is", "mapped"}, 1)
+    assert (count(store, "as-it-is"), count(store, "mapped")) == (0, 1)
+    assert bits(client) == 5
+
+
+def test_a_set_that_was_read_before_an_erasure_is_not_kept_as_a_flag_after_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, stage, interruptions = site_on(store), BitmapStore.stage, [None]
+    record(store, [7, 8])
+
+    def erase_behind(*args: Any) -> object:
+        staged = stage(*args)
+        if interruptions:
+            interruptions.pop()
+            erase(site, 7)
+        return staged
+
+    monkeypatch.setattr(BitmapStore, "stage", erase_behind)
+
+    users, _ = queries.save(site, "cohort", text.read("seen"), now=real_now())
+
+    assert (users, flags.has(site, "cohort", 7), flags.has(site, "cohort", 8)) == (1, False, True)
+
+
+def test_a_set_that_becomes_a_flag_beside_an_erasure_is_cleared_behind_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flags have been cleared, and it is not yet said that anybody was."""
+    site, note_erasure, interruptions = site_on(store), FlagStore.note_erasure, [None]
+    record(store, [7, 8])
+
+    def flag_first(self: FlagStore) -> None:
+        if interruptions:
+            interruptions.pop()
+            flags.set_users(site, "cohort", [7])
+        note_erasure(self)
+
+    monkeypatch.setattr(FlagStore, "note_erasure", flag_first)
+
+    erase(site, 7)
+
+    assert flags.has(site, "cohort", 7) is False

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from redis import Redis
 
-from shared.activity import flags, sets
+from shared.activity import flags, ingest, queries, sets
+from shared.activity.expressions import text
+from shared.activity.members import page_of
 from shared.activity.sets import both
 from shared.activity.users import Kind
 from shared.errors import InvalidInput
 from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from tests.activity.arranged import site_on
+from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
 
 
@@ -63,16 +64,6 @@ def users_in(spans: list[tuple[int, int]]) -> set[int]:
     return {user for span in spans for user in range(*span)}
 
 
-def test_what_is_assigned_is_all_that_a_flag_holds(store: Store) -> None:
-    site = site_on(store)
-    flags.set_users(site, "cohort", [1, 2, 5 * SEGMENT_BITS])
-
-    flags.assign_ids(site, "cohort", Kind.INTEGERS, np.array([2, 3, SEGMENT_BITS], np.uint32))
-
-    assert flags.members(site, "cohort", limit=9).tolist() == [2, 3, SEGMENT_BITS]
-    assert store.bitmaps.segments([Bitmap("cohort")]) == [[0, 1]]
-
-
 def test_a_flag_is_a_part_of_expressions(store: Store) -> None:
     site = site_on(store)
     flags.set_users(site, "a", [1, 2, 3])
@@ -117,3 +108,17 @@ def test_the_kind_is_that_of_the_first_user(store: Store) -> None:
         flags.clear_users(site, "kind", [], [(1, 2)])
     with pytest.raises(InvalidInput, match="flag kind holds texts"):
         flags.has(site, "kind", 1)
+
+
+def test_a_flag_of_mapped_integers_takes_clears_and_names_them(store: Store) -> None:
+    site, now, far = site_on(store), real_now(), 4_000_000_000
+    ingest.record(site, "mapped", [far, 7], at=now, now=now, ids=Kind.MAPPED)
+    queries.save(site, "cohort", text.read("mapped"), now=now)
+
+    assert flags.set_users(site, "cohort", [far, 7, 8]) == 1
+    assert [flags.has(site, "cohort", user) for user in (far, 8, 9)] == [True, True, False]
+    assert flags.clear_users(site, "cohort", [7, 9]) == 1
+    page = page_of(site, Kind.MAPPED, Bitmap("cohort"), limit=9)
+    assert sorted(page.users, key=str) == [far, 8]
+    with pytest.raises(InvalidInput, match="mapped integers, which have no ranges"):
+        flags.set_users(site, "cohort", [], [(1, 3)])

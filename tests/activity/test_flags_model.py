@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,12 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import flags, ingest, questions, ranges
+from shared.activity import flags, ingest, queries, questions, ranges
 from shared.activity.calendar import ALL_TIME
 from shared.activity.erasing import erase
+from shared.activity.expressions import text
 from shared.activity.site import Site
-from shared.activity.users import LARGEST_ID, Kind, User
-from shared.store import Store
+from shared.activity.users import LARGEST_ID, User
+from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import site_on
 from tests.conftest import keys_without_ttl
@@ -44,9 +46,8 @@ def step(
     names: list[str],
     users: st.SearchStrategy[Any],
     spans: st.SearchStrategy[Any] = NONE,
-    least: int = 1,
 ) -> st.SearchStrategy[Any]:
-    chosen = st.lists(users, min_size=least, max_size=6)
+    chosen = st.lists(users, min_size=1, max_size=6)
     return st.tuples(st.sampled_from(actions), st.sampled_from(names), chosen, spans)
 
 
@@ -55,7 +56,7 @@ STEPS: st.SearchStrategy[list[Step]] = st.lists(
     st.one_of(
         step(["set", "clear"], ["f", "g"], INTEGERS, SPANS),
         step(["set", "clear"], ["t"], TEXTS),
-        step(["assign"], ["f", "h"], INTEGERS, least=0),
+        step(["save"], ["f", "g"], INTEGERS),
         step(["visit"], ["numbers"], INTEGERS),
         step(["visit"], ["texts"], TEXTS),
         step(["erase"], [""], INTEGERS | TEXTS),
@@ -122,10 +123,9 @@ def take(site: Site, model: Model, step: Step) -> None:
             assert flags.set_users(site, name, users, spans) == model.flag(name, users, spans, value=True)
         case "clear":
             assert flags.clear_users(site, name, users, spans) == model.flag(name, users, spans, value=False)
-        case "assign":
-            flags.assign_ids(site, name, Kind.INTEGERS, np.array(users, np.uint32))
-            model.numbers[name] = Spanned()
-            model.flag(name, users, [], value=True)
+        case "save":
+            queries.save(site, "saved", text.read(f"flag:{name}"), now=now)
+            model.numbers["saved"] = deepcopy(model.numbers[name])
         case "visit":
             ingest.record(site, name, users, at=now, now=now)
             model.seen[name] |= set(users)
@@ -144,15 +144,15 @@ def check(client: Redis, steps: list[Step]) -> None:
         assert flags.count(site, name) == len(numbers)
         assert flags.members(site, name, limit=9).tolist() == numbers.first(9)
     assert flags.count(site, "t") == len(model.texts["t"])
-    for text in ("a", "b", "ä", "7"):
-        assert flags.has(site, "t", text) == (text in model.texts["t"])
+    for name in ("a", "b", "ä", "7"):
+        assert flags.has(site, "t", name) == (name in model.texts["t"])
     for name, seen in model.seen.items():
         assert questions.count(site, name, ALL_TIME) == len(seen)
         for user in seen:
             assert questions.present(site, name, user, ALL_TIME)
     for flag in flags.every(site):
         flags.drop(site, flag.name)
-    assert not [key for key in keys_without_ttl(client) if key.startswith("flag:")]
+    assert {key for key in keys_without_ttl(client) if key.startswith("flag:")} <= {keys.FLAG_ERASURES}
 
 
 @settings(max_examples=60, deadline=None)
