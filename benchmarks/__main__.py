@@ -12,6 +12,7 @@ from types import ModuleType
 from benchmarks import (
     asked_meanwhile,
     chord,
+    directory,
     fan_out,
     flatness,
     ingest,
@@ -22,7 +23,17 @@ from benchmarks import (
 )
 from benchmarks.figures import Figure
 
-MODULES = (one_completion, flatness, scattered, fan_out, chord, asked_meanwhile, whole_product, ingest)
+MODULES = (
+    one_completion,
+    flatness,
+    scattered,
+    fan_out,
+    chord,
+    asked_meanwhile,
+    whole_product,
+    ingest,
+    directory,
+)
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 
