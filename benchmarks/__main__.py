@@ -13,6 +13,7 @@ from benchmarks import (
     asked_meanwhile,
     chord,
     expressions,
+    directory,
     fan_out,
     flatness,
     ingest,
@@ -35,6 +36,7 @@ MODULES = (
     ingest,
     one_visit,
     expressions,
+    directory,
 )
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 

@@ -63,6 +63,12 @@ def bounded(what: str, measured: float, *, at_most: float) -> Figure:
     return Figure(what, duration(measured), bound=duration(at_most), holds=measured <= at_most)
 
 
+def rate(what: str, a_second: float, *, at_least: float) -> Figure:
+    """Things a second, in millions, held against a bound of their own."""
+    holds = a_second >= at_least
+    return Figure(what, f"{a_second / 1e6:.3g} M/s", bound=f"{at_least / 1e6:g} M/s", holds=holds)
+
+
 def table(figures: Sequence[Figure]) -> str:
     """Markdown, and aligned for whoever reads it as it is."""
     rows = [HEADS, *(figure.cells for figure in figures)]

@@ -1,61 +1,132 @@
-"""Visits in batches, into five periods each, against SETBITs into one bitmap by pipelines of 1000."""
+"""A million visits, into five periods each, with who is new: by HTTP, by the domain call, in memory."""
 
 from __future__ import annotations
 
+import http.client
+import importlib
+import importlib.util
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from redis import Redis
 
-from benchmarks.figures import Figure, compared
+from benchmarks.figures import Figure, bounded, compared, rate
 from benchmarks.own_server import own_server
+from benchmarks.own_service import own_service, post
 from shared import clock
 from shared.activity import ingest
-from shared.activity.calendar import Calendar
+from shared.activity.calendar import Calendar, Granularity
 from shared.activity.site import Site
-from shared.activity.users import Ids
+from shared.activity.users import LARGEST_ID, Ids
 from shared.store import Store
 
-RUNS = 3
-SIZES = (10**5, 10**6)
+RUNS = 5
+SIZE = 10**6
+PEER_SIZE = 2000  # one by one, and at the same cost at any size
 PIPELINE = 1000
+PACKED, JSON = "application/octet-stream", "application/json"
 
 
 def measure() -> list[Figure]:
-    """Medians, per visit; the pipeline's from the smaller batch, for it costs the same at any size."""
+    """Medians; every batch is new to its event, for a second sending costs less."""
     random = np.random.default_rng(1)
-    batches = {size: random.permutation(size).astype(np.uint32) for size in SIZES}
+    dense = random.permutation(SIZE).astype(np.uint32)
+    spread = random.integers(0, 10**8, SIZE).astype(np.uint32)
     with own_server() as client:
-        store = Store.on(client)
-        taken = {size: per_visit(ids, lambda ids: record(store, ids)) for size, ids in batches.items()}
-        pipelines = per_visit(batches[SIZES[0]], lambda ids: setbits(client, ids))
-    return [
-        compared(f"a visit, in a batch of {size:,}", taken[size], "SETBIT pipeline", pipelines)
-        for size in SIZES
-    ]
+        with own_service(client) as service:
+            by_http = list(http_figures(service, dense, spread))
+        client.flushall()
+        by_domain = domain_figures(Store.on(client), client, dense, spread)
+        client.flushall()
+        return [*by_http, *by_domain, *memory_figures(client, dense)]
 
 
-def per_visit(ids: Ids, write: Callable[[Ids], None]) -> float:
+def http_figures(service: http.client.HTTPConnection, dense: Ids, spread: Ids) -> Iterator[Figure]:
+    ways = {
+        "packed, dense": (dense.tobytes(), PACKED, 30e6),
+        "packed, spread over 10^8": (spread.tobytes(), PACKED, 2e6),
+        "JSON, dense": (json.dumps({"users": dense.tolist()}).encode(), JSON, 2e6),
+    }
+    events = iter(range(1000))
+    for way, (body, kind, bound) in ways.items():
+        taken = per_visit(lambda: post(service, f"/events/e{next(events)}", body, kind), SIZE)  # noqa: B023  # called at once
+        yield rate(f"HTTP {way}", 1 / taken, at_least=bound)
+
+
+def domain_figures(store: Store, client: Redis, dense: Ids, spread: Ids) -> Iterator[Figure]:
+    own = per_visit(lambda: record(store, dense), SIZE)
+    yield rate("domain call, dense", 1 / own, at_least=30e6)
+    yield rate(
+        "domain call, spread over 10^8", 1 / per_visit(lambda: record(store, spread, "s"), SIZE), at_least=2e6
+    )
+    pipelines = per_visit(lambda: setbits(client, dense[:PEER_SIZE]), PEER_SIZE)
+    yield compared("a visit by the domain call", own, "pipelined SETBITs", pipelines, at_most=1 / 50)
+    if importlib.util.find_spec("bitmapist"):
+        yield compared("the same", own, "bitmapist mark_event", marked(client, dense), at_most=1 / 2000)
+
+
+def memory_figures(client: Redis, dense: Ids) -> Iterator[Figure]:
+    """As the server tells of every key, the registries and its own tables among them."""
+    store, before = Store.on(client), used(client)
+    record(store, dense)
+    raw = SIZE / 8 * len(Granularity)
+    yield compared(
+        "memory of dense ids", used(client) - before, "raw bits", raw, at_most=1.06, write=megabytes
+    )
+    client.flushall()
+    taken, before = [], used(client)
+    for event in range(RUNS):
+        began = time.perf_counter()
+        record(store, np.array([LARGEST_ID], np.uint32), f"far-{event}")
+        taken.append(time.perf_counter() - began)
+    far = (used(client) - before) / RUNS
+    yield compared(
+        f"memory of one visit by {LARGEST_ID:,}", far, "the bound", 1e6, at_most=1.0, write=megabytes
+    )
+    yield bounded("the same, in time", median(taken), at_most=2e-3)
+
+
+def used(client: Redis) -> float:
+    return float(sum(client.memory_usage(key, samples=0) or 0 for key in client.scan_iter()))
+
+
+def megabytes(size: float) -> str:
+    return f"{size / 1e6:.3g} MB"
+
+
+def per_visit(write: Callable[[], object], size: int) -> float:
     runs = []
     for _ in range(RUNS):
         began = time.perf_counter()
-        write(ids)
-        runs.append((time.perf_counter() - began) / len(ids))
+        write()
+        runs.append((time.perf_counter() - began) / size)
     return median(runs)
 
 
-def record(store: Store, ids: Ids) -> None:
-    """As a body of packed ids is recorded: into hour, day, week, month and all time."""
+def record(store: Store, ids: Ids, event: str = "bench") -> None:
+    """As a body of packed ids is recorded, into an event of its own: hour, day, week, month and all time."""
     now = clock.now()
-    ingest.record_ids(Site(store, Calendar(ZoneInfo("UTC")), 64), "bench", ids, at=now, now=now)
+    site = Site(store, Calendar(ZoneInfo("UTC")), 5000)
+    ingest.record_ids(site, f"{event}-{time.perf_counter_ns()}", ids, at=now, now=now)
 
 
 def setbits(client: Redis, ids: Ids) -> None:
-    for start in range(0, len(ids), PIPELINE):
+    """The same bits, five a visit."""
+    for start in range(0, len(ids), PIPELINE // len(Granularity)):
         with client.pipeline(transaction=False) as pipe:
-            for user in ids[start : start + PIPELINE].tolist():
-                pipe.setbit("plain", user, 1)
+            for user in ids[start : start + PIPELINE // len(Granularity)].tolist():
+                for granularity in Granularity:
+                    pipe.setbit(f"plain-{granularity}", user, 1)
             pipe.execute()
+
+
+def marked(client: Redis, ids: Ids) -> float:
+    """Seconds a visit of bitmapist's, which writes three of the five periods."""
+    bitmapist = importlib.import_module("bitmapist")
+    bitmapist.setup_redis("default", "127.0.0.1", client.connection_pool.connection_kwargs["port"])
+    users = ids[:PEER_SIZE].tolist()
+    return per_visit(lambda: [bitmapist.mark_event("bench", user) for user in users], PEER_SIZE)

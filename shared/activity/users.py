@@ -75,9 +75,11 @@ def check(user: User, field: str) -> None:
 def segments_of(ids: Ids) -> list[tuple[int, npt.NDArray[np.uint32]]]:
     """(segment, the distinct bits within it) for each segment that the ids touch, ascending."""
     distinct = distinct_of(ids)
-    numbers, firsts = np.unique(distinct // SEGMENT_BITS, return_index=True)
-    parts = np.split(distinct % SEGMENT_BITS, firsts[1:])
-    return [(int(number), bits) for number, bits in zip(numbers, parts, strict=True)]
+    first, last = (int(one) // SEGMENT_BITS for one in distinct[[0, -1]])
+    begins = np.arange(first, last + 1, dtype=np.int64) * SEGMENT_BITS
+    parts = np.split(distinct, np.searchsorted(distinct, begins[1:].astype(np.uint32)))
+    found = zip(range(first, last + 1), begins.astype(np.uint32), parts, strict=True)
+    return [(number, bits - begin) for number, begin, bits in found if len(bits)]
 
 
 def distinct_of(ids: Ids) -> Ids:

@@ -26,7 +26,7 @@ KNOWN_A_PIPELINE = 50  # calls: sent in far less than a second, and their answer
 NEW_A_PIPELINE = 16  # calls: whoever numbers at the same time takes what these counted on
 # A hash this small is kept as one string: 21 bytes a UUID, where a hash of all would take 60.
 BUCKET = 64
-SPARE_BUCKETS = 64  # for the numbers that others take meanwhile
+SPARE_BUCKETS = 32  # for the numbers that others take meanwhile
 ATTEMPTS = 1000
 
 UNKNOWN = 2**32 - 1  # of an id never seen; no number ever given is as large

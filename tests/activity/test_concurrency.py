@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
+import threading
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from shared.activity import ingest
+from shared.activity import ingest, numbering, sets
+from shared.activity.arrivals import Arrival
+from shared.activity.users import Kind
 from shared.errors import InvalidInput, StoreUnavailable
 from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap
 from shared.store.client import connect
 from shared.store.store import WORKER_PATIENCE
 from shared.store.visits import VisitStore
-from tests.activity.arranged import count, record
-from tests.activity.visitor import BATCH, BATCHES, USERS
+from tests.activity.arranged import count, real_now, record, site_on
+from tests.activity.visitor import BATCHES, EVENTS, batch_of, user_of
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import REPOSITORY
 
 PROCESSES = 8
 
 
-def users_of(seed: int) -> set[int]:
-    dice = random.Random(seed)
-    return {
-        dice.randrange(USERS) * 700 for number in range(BATCHES) for _ in range(BATCH if number % 2 else 9)
-    }
+def users_of(seed: int) -> dict[str, set[int]]:
+    """Whom a visitor of this seed visits each of the events as."""
+    dice, users = random.Random(seed), defaultdict[str, set[int]](set)
+    for number in range(BATCHES):
+        users["seen"] |= {*batch_of(dice, number)}
+        for event in EVENTS:
+            users[event] |= {*batch_of(dice, 0)}
+    return users
 
 
 @pytest.mark.usefixtures("real_client")
@@ -44,10 +53,15 @@ def test_eight_processes_lose_no_visit_and_each_user_is_new_to_one_of_them(
         subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
         for seed in range(PROCESSES)
     ]
-    told_fresh = [int(visitor.communicate(timeout=60)[0]) for visitor in visitors]
+    told = [json.loads(visitor.communicate(timeout=100)[0]) for visitor in visitors]
 
-    distinct = len(set().union(*map(users_of, range(PROCESSES))))
-    assert count(real_store) == sum(told_fresh) == distinct
+    visited = [users_of(seed) for seed in range(PROCESSES)]
+    for event in ("seen", *EVENTS):
+        distinct = set().union(*(users[event] for users in visited))
+        assert count(real_store, event) == sum(fresh.get(event, 0) for fresh in told) == len(distinct), event
+    site, members = site_on(real_store), sets.members(real_store, Bitmap("texts", "all"), limit=10**6)
+    distinct = set().union(*(users["texts"] for users in visited))
+    assert set(numbering.names_of(site, Kind.TEXTS, members)) == {f"user {one}" for one in distinct}
 
 
 def test_texts_that_come_at_once_get_one_number_each_without_gaps(real_store: Store) -> None:
@@ -109,6 +123,43 @@ def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
         assert kept == 3
         assert (made.received, made.fresh_ever) == (6, 3)
         assert count(store) == 6
+
+
+@pytest.mark.parametrize("killed_after", [0.0, 0.02, 0.05, 0.1])
+def test_a_server_killed_at_any_moment_of_a_batch_has_it_exactly_when_it_is_sent_again(
+    tmp_path: Path, killed_after: float
+) -> None:
+    """All kinds, so that numbers are given and bits are set around the kill; SIGKILL, and its own log."""
+    now, parts = real_now(), range(0, 40_000, 8000)
+    arrivals = [
+        Arrival(event, [user_of(event, user * 900) for user in range(first, first + 8000)], now, kind)
+        for first in parts
+        for event, kind in EVENTS.items()
+    ]
+    with (
+        running(valkey_binary(), tmp_path) as server,
+        connect(server.url, connections=4, patience=WORKER_PATIENCE) as client,
+    ):
+        store = Store.on(client)
+        killer = threading.Timer(killed_after, server.end)
+        killer.start()
+        with suppress(StoreUnavailable):
+            ingest.record_all(site_on(store), arrivals, now=now)
+        killer.join()
+        server.start()
+
+        before = {event: count(store, event) for event in EVENTS}
+        made = ingest.record_all(site_on(store), arrivals, now=now)
+        again = ingest.record_all(site_on(store), arrivals, now=now)
+
+        for (event, _), one in made.items():
+            assert (one.received, one.fresh_ever) == (40_000, 40_000 - before[event])
+            assert count(store, event) == 40_000
+        assert [one.fresh_ever for one in again.values()] == [0, 0, 0]
+        texts = [user_of("texts", user * 900) for user in range(40_000)]
+        numbers = store.directory.known([str(text) for text in texts]).numbers
+        assert len(set(numbers.tolist())) == 40_000
+        assert store.directory.texts_of(numbers.tolist()) == texts
 
 
 def bits_of(client: Redis) -> int:

@@ -1,0 +1,55 @@
+"""distinct_app as it is run, a granian process, for one benchmark, and gone afterwards."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import Redis
+
+from benchmarks.waiting import wait_until
+from shared.demo.ports import LOOPBACK, free_server_port
+
+
+@contextmanager
+def own_service(client: Redis) -> Iterator[http.client.HTTPConnection]:
+    """A connection to it that is kept; its store is the client's server."""
+    port, server = free_server_port(), client.connection_pool.connection_kwargs["port"]
+    settings = {"DISTINCT_PORT": str(port), "REDIS_URL": f"redis://{LOOPBACK}:{server}/0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distinct_app"], env=os.environ | settings, stderr=subprocess.DEVNULL
+    )
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
+
+    def answers() -> bool:
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().read() != b""
+        except OSError:
+            connection.close()
+            return False
+
+    try:
+        wait_until(answers)
+        yield connection
+    finally:
+        connection.close()
+        process.terminate()
+        process.wait()
+
+
+def post(connection: http.client.HTTPConnection, path: str, body: bytes, content_type: str) -> bytes:
+    """
+    Raises:
+        RuntimeError: the answer is no 200.
+    """
+    connection.request("POST", path, body, {"Content-Type": content_type})
+    answer = connection.getresponse()
+    said = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"POST {path} was answered with {answer.status}: {said!r}")
+    return said
