@@ -12,8 +12,8 @@ from types import ModuleType
 from benchmarks import (
     asked_meanwhile,
     chord,
-    expressions,
     directory,
+    expressions,
     fan_out,
     flatness,
     ingest,
