@@ -86,11 +86,17 @@ class SpanQuery(PeriodQuery):
     )
 
 
-class CountQuery(SpanQuery):
+class IdsQuery(Request):
+    """A range of ids that alone are counted."""
+
     first: WrittenUserId | None = Field(default=None, description="only ids from this one on")
     last: Annotated[int, Field(ge=1, le=LARGEST_ID + 1), WRITTEN] | None = Field(
         default=None, description="only ids below this one: the range is half open"
     )
+
+
+class CountQuery(SpanQuery, IdsQuery):
+    pass
 
 
 class InPeriod(BaseModel):

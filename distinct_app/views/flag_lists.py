@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint
 
+from distinct_app.models.common import IdsQuery
 from distinct_app.models.flags import (
     Dropped,
     FlagCount,
@@ -18,7 +19,7 @@ from distinct_app.models.flags import (
     MissingQuery,
 )
 from distinct_app.views.questions import asked_period, bounds
-from shared.activity import events, flags, rosters
+from shared.activity import events, flags, questions, rosters
 from shared.activity.members import page_of
 from shared.activity.site import Site
 from shared.web.answers import Reply, answer
@@ -40,10 +41,11 @@ def add(routes: APIBlueprint, site: Site) -> None:
         return answer(Dropped(flag=path.flag, dropped=flags.drop(site, path.flag)))
 
     @routes.get("/flags/<flag>/count", responses={200: FlagCount})
-    def count_flag(path: FlagPath) -> Reply:
+    def count_flag(path: FlagPath, query: IdsQuery) -> Reply:
         """How many users have the flag."""
         flag = flags.known(site, path.flag)
-        return answer(FlagCount(flag=flag.name, kind=flag.kind, count=flags.count(site, flag.name)))
+        ids = questions.asked_ids(flag, query.first, query.last)
+        return answer(FlagCount(flag=flag.name, kind=flag.kind, count=flags.count(site, flag.name, ids=ids)))
 
     add_members(routes, site)
 

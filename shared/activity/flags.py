@@ -111,9 +111,9 @@ def has(site: Site, name: str, user: User) -> bool:
     return site.store.bitmaps.present(flag.bitmap, segment, bit)
 
 
-def count(site: Site, name: str) -> int:
-    """How many users have the flag; 0 for one never set."""
-    return sets.count(site.store, Bitmap(checked_name(name, "flag")))
+def count(site: Site, name: str, *, ids: range | None = None) -> int:
+    """How many users have the flag, with `ids` of those alone; 0 for one never set."""
+    return sets.count(site.store, Bitmap(checked_name(name, "flag")), ids=ids)
 
 
 def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArray[np.int64]:

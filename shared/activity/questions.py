@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.activity import events, numbering, sets
 from shared.activity.calendar import Granularity, Period
 from shared.activity.events import Event
+from shared.activity.flags import Flag
 from shared.activity.site import Site
 from shared.activity.users import LARGEST_ID, Kind, User, check
 from shared.errors import InvalidInput
@@ -23,11 +24,11 @@ def asked_period(
     return period
 
 
-def asked_ids(event: Event, first: int | None, last: int | None) -> range | None:
+def asked_ids(asked: Event | Flag, first: int | None, last: int | None) -> range | None:
     """The users of ids [first, last), either left out for all up to there; None without both.
 
     Raises:
-        InvalidInput: the range is empty, or the event's users are not of a range: texts have no order.
+        InvalidInput: the range is empty, or of users that are texts, which have no order.
     """
     if first is None and last is None:
         return None
@@ -37,9 +38,9 @@ def asked_ids(event: Event, first: int | None, last: int | None) -> range | None
             f"last is {ids.stop}; the range [first, last) is half open, so it must be above {ids.start}",
             field="last",
         )
-    if event.kind not in (None, Kind.INTEGERS):
+    if asked.kind not in (None, Kind.INTEGERS):
         raise InvalidInput(
-            f"event {event.name} holds {event.kind}; only integers are counted by range", field="first"
+            f"{asked.name} holds {asked.kind}; only integers are counted by range", field="first"
         )
     return ids
 

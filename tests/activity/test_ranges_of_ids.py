@@ -71,7 +71,7 @@ def test_a_range_may_leave_out_either_end(store: Store) -> None:
 def test_an_empty_range_and_one_of_texts_are_refused() -> None:
     with pytest.raises(InvalidInput, match=r"last is 7; .* it must be above 7"):
         questions.asked_ids(Event("a"), 7, 7)
-    with pytest.raises(InvalidInput, match="event a holds texts; only integers are counted by range"):
+    with pytest.raises(InvalidInput, match="a holds texts; only integers are counted by range"):
         questions.asked_ids(Event("a", Kind.TEXTS), 7, 9)
 
 

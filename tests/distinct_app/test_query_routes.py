@@ -91,6 +91,14 @@ def test_an_event_is_counted_from_to_and_in_a_range_of_ids(distinct: Any, query:
     assert body_of(distinct.get(f"/events/a/count?{query}"))["count"] == count
 
 
+def test_a_flag_is_counted_in_a_range_of_ids(distinct: Any) -> None:
+    assert [
+        body_of(distinct.get(f"/flags/f/count{query}"))["count"]
+        for query in ("", "?first=4", "?last=77", "?first=3&last=78")
+    ] == [2, 1, 1, 2]
+    assert "must be above 4" in problem_of(distinct.get("/flags/f/count?first=4&last=4"))["detail"]
+
+
 def test_a_span_says_its_ends_and_that_it_is_a_range(distinct: Any) -> None:
     count = body_of(distinct.get(f"/events/a/count?from={LAST_WEEK}"))
     there = body_of(distinct.get(f"/events/a/users/9?from={LAST_WEEK}&to={TODAY}"))

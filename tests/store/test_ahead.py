@@ -1,0 +1,50 @@
+"""Commands that are sent ahead of their answers: none of these is another question's."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis, ResponseError
+
+from shared.activity import sets
+from shared.activity.sets import union
+from shared.store import Store
+from shared.store.ahead import AHEAD
+from shared.store.bitmaps import Bitmap
+from tests.activity.arranged import record
+
+MANY = 3 * AHEAD + 1
+
+
+def arrange(store: Store) -> list[Bitmap]:
+    for number in range(MANY):
+        record(store, range(number + 1), f"e{number}")
+    return [Bitmap(f"e{number}", "all") for number in range(MANY)]
+
+
+def test_each_answer_is_that_of_its_command(store: Store) -> None:
+    assert sets.counts(store, arrange(store)) == list(range(1, MANY + 1))
+
+
+@pytest.mark.parametrize("place", [0, AHEAD - 1, AHEAD, 2 * AHEAD, MANY - 1])
+def test_a_command_that_fails_leaves_no_answer_for_whoever_asks_next(
+    real_store: Store, real_client: Redis, place: int
+) -> None:
+    bitmaps = arrange(real_store)
+    real_client.delete(bitmaps[place].segment(0))
+    real_client.lpush(bitmaps[place].segment(0), "no bitmap")
+
+    for _ in range(3):
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            sets.counts(real_store, bitmaps)
+
+    others = [bitmap for bitmap in bitmaps if bitmap != bitmaps[place]]
+    assert sets.counts(real_store, others) == [n + 1 for n in range(MANY) if n != place]
+
+
+def test_a_server_that_has_forgotten_the_script_is_told_it_again(store: Store, client: Redis) -> None:
+    bitmaps = arrange(store)
+    assert sets.count(store, union(bitmaps)) == MANY
+
+    client.script_flush()
+
+    assert sets.counts(store, [union(bitmaps), union(bitmaps[:2])]) == [MANY, 2]
