@@ -36,8 +36,11 @@ PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "
 
 def body_of(model: type[BaseModel], line: str, **more: Any) -> dict[str, Any]:
     """The documentation of a body that is read by hand, so the framework knows of no such component."""
-    described = f"a JSON object a line, each of at most {MOST_LINE_BYTES} bytes, {MOST_USERS} at most"
-    lines = {"schema": {"type": "string", "description": described}, "example": line}
+    described = (
+        f"a JSON object a line, each of at most {MOST_LINE_BYTES} bytes, {MOST_USERS} at most, such as\n\n"
+        f"    {line}"
+    )
+    lines = {"schema": {"type": "string", "description": described}}
     content = {"application/json": {"schema": inlined(model)}, LINES: lines, **more}
     return {"requestBody": {"content": content, "required": True}}
 
@@ -59,12 +62,8 @@ def inlined(model: type[BaseModel]) -> dict[str, Any]:
     return found
 
 
-OF_EVENT = body_of(
-    VisitsBody, '{"user": 7}\n{"user": 8, "at": "2026-11-21T03:04:05Z"}', **{PACKED: PACKED_BODY}
-)
-OF_ANY = body_of(
-    ManyVisits, '{"event": "read", "user": 7}\n{"event": "bought", "user": 8, "at": "2026-11-21"}'
-)
+OF_EVENT = body_of(VisitsBody, '{"user": 8, "at": "2026-11-21T03:04:05Z"}', **{PACKED: PACKED_BODY})
+OF_ANY = body_of(ManyVisits, '{"event": "bought", "user": 8, "at": "2026-11-21"}')
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
