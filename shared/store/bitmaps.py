@@ -17,6 +17,7 @@ from shared.store.client import outages_named
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.
 SEGMENT_BITS = 1_048_448
+SEGMENT_BYTES = SEGMENT_BITS // 8
 
 CALLS_A_PIPELINE = 64  # segments: not one round trip each, nor all their answers in memory at once
 
@@ -81,6 +82,28 @@ class BitmapStore:
     @outages_named
     def present(self, bitmap: Bitmap, segment: int, bit: int) -> bool:
         return bool(self._client.getbit(bitmap.segment(segment), bit))
+
+    @outages_named
+    def timeline(self, bitmaps: Sequence[Bitmap], segment: int, bit: int) -> list[bool]:
+        """Whether one bit is set, in each of many bitmaps of one segment."""
+        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        return [found == ord("1") for found in self._scripts["timeline"](keys=names, args=[bit])]
+
+    @outages_named
+    def stretches(
+        self, bitmaps: Sequence[Bitmap], segment: int, start: int, length: int
+    ) -> list[npt.NDArray[np.uint8]]:
+        """Bytes [start, start + length) of each bitmap's segment, fewer where it ends before."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for bitmap in bitmaps:
+                pipe.getrange(bitmap.segment(segment), start, start + length - 1)
+            return [np.frombuffer(found, np.uint8) for found in pipe.execute()]
+
+    @outages_named
+    def kind_of_flag(self, flag: str) -> str | None:
+        """The kind of users a flag holds; None for one never set."""
+        found = cast(bytes | None, self._client.hget(keys.flag_about(flag), "kind"))
+        return None if found is None else found.decode()
 
     def counts(self, combinations: Sequence[Combination]) -> list[int]:
         """How many bits are set in the result of each."""

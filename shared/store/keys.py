@@ -27,6 +27,7 @@ Activity
     seen:{<event>}:periods     zset     the event's periods by the time they expire (s). Permanent
     flag:{s}:<flag>            string   bit n: user s * M + n has the flag. Permanent
     flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
+    flag:{<flag>}:about        hash     the kind of users the flag holds. Permanent
     seen:{users}:numbers       hash     text id -> dense number. Permanent
     seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
@@ -116,6 +117,10 @@ def flag_segment(number: int, flag: str) -> str:
 
 def flag_segments(flag: str) -> str:
     return f"flag:{{{flag}}}:segments"
+
+
+def flag_about(flag: str) -> str:
+    return f"flag:{{{flag}}}:about"
 
 
 def segments(event: str, period: str) -> str:
