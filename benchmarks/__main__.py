@@ -18,11 +18,22 @@ from benchmarks import (
     one_completion,
     page,
     scattered,
+    streaks,
     whole_product,
 )
 from benchmarks.figures import Figure
 
-MODULES = (one_completion, flatness, scattered, fan_out, chord, asked_meanwhile, whole_product, ingest)
+MODULES = (
+    one_completion,
+    flatness,
+    scattered,
+    fan_out,
+    chord,
+    asked_meanwhile,
+    whole_product,
+    ingest,
+    streaks,
+)
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 

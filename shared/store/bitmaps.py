@@ -19,6 +19,7 @@ from shared.store.client import outages_named
 SEGMENT_BITS = 1_048_448
 SEGMENT_BYTES = SEGMENT_BITS // 8
 
+KEYS_A_STRETCH = 64  # of 16 kB each: about half a millisecond in which nobody else is served
 CALLS_A_PIPELINE = 64  # segments: not one round trip each, nor all their answers in memory at once
 
 
@@ -94,10 +95,12 @@ class BitmapStore:
         self, bitmaps: Sequence[Bitmap], segment: int, start: int, length: int
     ) -> list[npt.NDArray[np.uint8]]:
         """Bytes [start, start + length) of each bitmap's segment, fewer where it ends before."""
+        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        args = [start, start + length - 1]
         with self._client.pipeline(transaction=False) as pipe:
-            for bitmap in bitmaps:
-                pipe.getrange(bitmap.segment(segment), start, start + length - 1)
-            return [np.frombuffer(found, np.uint8) for found in pipe.execute()]
+            for first in range(0, len(names), KEYS_A_STRETCH):
+                self._scripts["stretches"](keys=names[first : first + KEYS_A_STRETCH], args=args, client=pipe)
+            return [np.frombuffer(found, np.uint8) for part in pipe.execute() for found in part]
 
     @outages_named
     def kind_of_flag(self, flag: str) -> str | None:
