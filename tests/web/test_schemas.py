@@ -36,7 +36,7 @@ CONFIGURATIONS = {
     "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$|/resume$|/failures$|/extend$")
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
     + USES.format(paths="/cancel$", task_id="cancelled"),
-    "distinct": REFUSES.format(paths="^/events/"),
+    "distinct": REFUSES.format(paths="^/events/|^/funnel$"),
 }
 
 
