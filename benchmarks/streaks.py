@@ -25,7 +25,7 @@ EVENT = "bench"
 USERS, DAYS = 1_000_000, 365
 USER, USERS_DAYS = 123_456, 400
 SAMPLE = 2_000  # users that the plain way counts: it takes as long for each
-ROUNDS, RUNS = 50, 5
+ROUNDS, RUNS = 50, 8
 
 
 def measure() -> list[Figure]:
