@@ -22,7 +22,16 @@ from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS
 from tests.activity import visited
 from tests.activity.arranged import site_on
-from tests.activity.visited import BORDERS, LEAP_DAY, NOW, Visit, berlin, visit
+from tests.activity.visited import (
+    BORDERS,
+    CLOCKS_BACK,
+    CLOCKS_FORWARD,
+    LEAP_DAY,
+    NOW,
+    Visit,
+    berlin,
+    visit,
+)
 from tests.conftest import everything
 
 DAY = timedelta(days=1)
@@ -98,9 +107,10 @@ def told(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> dict[int, i
 
 
 RUNS = st.tuples(st.sampled_from(BORDERS), st.integers(0, 40), st.integers(1, 30))
-AROUND_THE_LEAP_DAY = st.integers(-36, 36).map(lambda hours: LEAP_DAY + timedelta(hours=hours))
+SPECIAL_DAYS = st.sampled_from([LEAP_DAY, CLOCKS_FORWARD, CLOCKS_BACK])
+AROUND_THEM = st.builds(lambda day, hours: day + timedelta(hours=hours), SPECIAL_DAYS, st.integers(-36, 36))
 VISITS = st.tuples(
-    st.lists(RUNS, max_size=6), st.sets(st.tuples(st.sampled_from(BORDERS), AROUND_THE_LEAP_DAY), max_size=8)
+    st.lists(RUNS, max_size=6), st.sets(st.tuples(st.sampled_from(BORDERS), AROUND_THEM), max_size=8)
 )
 
 
@@ -138,7 +148,7 @@ STARTS = st.sampled_from([LEAP_DAY - DAY, NOW - 60 * DAY, NOW - 10 * DAY])
 STOPS = st.sampled_from([NOW, NOW - DAY, NOW - 8 * DAY])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(VISITS, GRANULARITIES, STARTS, STOPS)
 def test_any_visits_are_distributed_as_they_would_by_hand_on_fakeredis(
     visits: tuple[list[tuple[int, int, int]], set[Visit]],
@@ -151,7 +161,7 @@ def test_any_visits_are_distributed_as_they_would_by_hand_on_fakeredis(
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(visits=VISITS, granularity=GRANULARITIES, start=STARTS, stop=STOPS)
 def test_any_visits_are_distributed_as_they_would_by_hand_on_a_real_server(
     real_client: Redis,

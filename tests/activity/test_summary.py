@@ -133,6 +133,7 @@ def test_what_is_not_kept_is_unknown_and_not_nobody(
         ({"keep_day": 8}, 12, 0),  # its day is gone, its week is not
         ({"keep_day": 3, "keep_week": 7, "keep_month": 7}, 3, 0),
         ({"keep_day": 3, "keep_week": 7, "keep_month": 7}, 60, 1),
+        ({"keep_day": 3, "keep_week": 3}, 12, 1),  # a hole, behind which months are kept
     ],
 )
 def test_who_is_new_is_looked_up_in_all_that_is_kept(

@@ -20,15 +20,25 @@ from shared.errors import InvalidInput
 from shared.store import Store
 from tests.activity import visited
 from tests.activity.arranged import site_on
-from tests.activity.visited import BORDERS, LEAP_DAY, NOW, Visit, berlin, visit
+from tests.activity.visited import (
+    BORDERS,
+    CLOCKS_BACK,
+    CLOCKS_FORWARD,
+    LEAP_DAY,
+    NOW,
+    Visit,
+    berlin,
+    visit,
+)
 from tests.conftest import everything
 
 DAY = timedelta(days=1)
 AGO = st.integers(0, 24 * 60 * 26).map(lambda minutes: NOW - timedelta(minutes=minutes))
-AROUND_THE_LEAP_DAY = st.integers(-36, 36).map(lambda hours: LEAP_DAY + timedelta(hours=hours))
-VISITS = st.sets(st.tuples(st.sampled_from(BORDERS), AGO | AROUND_THE_LEAP_DAY), max_size=30)
+SPECIAL_DAYS = st.sampled_from([LEAP_DAY, CLOCKS_FORWARD, CLOCKS_BACK])
+AROUND_THEM = st.builds(lambda day, hours: day + timedelta(hours=hours), SPECIAL_DAYS, st.integers(-36, 36))
+VISITS = st.sets(st.tuples(st.sampled_from(BORDERS), AGO | AROUND_THEM), max_size=30)
 GRANULARITIES = st.sampled_from([Granularity.DAY, Granularity.WEEK, Granularity.MONTH])
-STARTS = st.sampled_from([LEAP_DAY - 2 * DAY, NOW - 40 * DAY, NOW - 5 * DAY])
+STARTS = st.sampled_from([LEAP_DAY - 2 * DAY, CLOCKS_BACK, NOW - 40 * DAY, NOW - 5 * DAY])
 STOPS = st.sampled_from([None, NOW, NOW - DAY, NOW - 3 * DAY, NOW + 400 * DAY])
 
 

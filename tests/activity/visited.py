@@ -21,6 +21,15 @@ from tests.activity.arranged import site_on
 LEAP_YEAR = next(year for year in range(datetime.now(UTC).year, 9000) if year % 4 == 0 and year % 100)
 NOW = datetime(LEAP_YEAR + 1, 1, 20, 9, 30, tzinfo=UTC)
 LEAP_DAY = datetime(LEAP_YEAR, 2, 29, 12, tzinfo=UTC)
+# The last Sunday of March, and that of October: days of 23 and of 25 hours in Berlin.
+CLOCKS_FORWARD, CLOCKS_BACK = (
+    max(
+        day
+        for day in (datetime(LEAP_YEAR, month, number, 1, tzinfo=UTC) for number in range(25, 32))
+        if day.isoweekday() == 7
+    )
+    for month in (3, 10)
+)
 
 BORDERS = [0, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, 2 * SEGMENT_BITS + 3, LARGEST_ID]
 BERLIN = "Europe/Berlin"
