@@ -21,6 +21,7 @@ from benchmarks import (
     one_visit,
     page,
     scattered,
+    streaks,
     whole_product,
 )
 from benchmarks.figures import Figure
@@ -37,6 +38,7 @@ MODULES = (
     one_visit,
     expressions,
     directory,
+    streaks,
 )
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 

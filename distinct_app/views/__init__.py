@@ -11,10 +11,13 @@ from distinct_app.views import (
     example,
     flag_lists,
     flags,
+    funnel,
     permissions,
     queries,
     questions,
     series,
+    streaks,
+    summary,
     visits,
 )
 from shared.activity.site import Site
@@ -38,6 +41,9 @@ def blueprint(site: Site) -> APIBlueprint:
         permissions,
         queries,
         series,
+        streaks,
+        funnel,
+        summary,
         erasing,
     ):
         part.add(routes, site)

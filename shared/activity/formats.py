@@ -18,9 +18,7 @@ from shared.activity import roaring
 from shared.activity.roaring import Container
 from shared.activity.users import Ids
 from shared.errors import InvalidInput
-from shared.store.bitmaps import SEGMENT_BITS, bits_of
-
-SEGMENT_BYTES = SEGMENT_BITS // 8  # whole bytes, so that the segments of a raw bitmap are slices of it
+from shared.store.bitmaps import FULL_BYTES, SEGMENT_BITS, bits_of
 
 # Each segment, and what gives the bytes of its bitmap: made when it is written, as all may be too many.
 Parts = Mapping[int, Callable[[], bytes]]
@@ -34,17 +32,17 @@ class Format(StrEnum):
 
 def raw_length(last: int, packed: bytes) -> int:
     """How many bytes the raw bitmap has, of which the last segment is this; none at its end is zero."""
-    return last * SEGMENT_BYTES + len(packed.rstrip(b"\0"))
+    return last * FULL_BYTES + len(packed.rstrip(b"\0"))
 
 
 def raw_of(length: int, segments: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
     """The raw bitmap of that length, of segments ascending; those in between that are absent are zeros."""
     at = 0
     for number, packed in segments:
-        while at < number * SEGMENT_BYTES:
-            yield bytes(SEGMENT_BYTES)
-            at += SEGMENT_BYTES
-        part = packed.ljust(SEGMENT_BYTES, b"\0")[: length - at]
+        while at < number * FULL_BYTES:
+            yield bytes(FULL_BYTES)
+            at += FULL_BYTES
+        part = packed.ljust(FULL_BYTES, b"\0")[: length - at]
         yield part
         at += len(part)
 
@@ -53,9 +51,9 @@ def parts_of_raw(body: bytes) -> Parts:
     """Cut a raw bitmap into segments. Raises InvalidInput for one that reaches beyond what ids can be."""
     if len(body) > 2**29 and any(body[2**29 :]):
         raise InvalidInput("a raw bitmap has at most 536870912 bytes, a bit for each id", field="body")
-    numbers = range(-(-len(body) // SEGMENT_BYTES))
-    cut = {n: body[n * SEGMENT_BYTES : (n + 1) * SEGMENT_BYTES] for n in numbers}
-    return {n: partial(bytes.ljust, part, SEGMENT_BYTES, b"\0") for n, part in cut.items() if any(part)}
+    numbers = range(-(-len(body) // FULL_BYTES))
+    cut = {n: body[n * FULL_BYTES : (n + 1) * FULL_BYTES] for n in numbers}
+    return {n: partial(bytes.ljust, part, FULL_BYTES, b"\0") for n, part in cut.items() if any(part)}
 
 
 def roaring_of(segments: Iterable[tuple[int, bytes]]) -> bytes:

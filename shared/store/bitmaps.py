@@ -23,6 +23,7 @@ FULL_BYTES = SEGMENT_BITS // 8
 SMALL_BYTES = 4096 - 16
 
 GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
+KEYS_A_STRETCH = 64  # of 16 kB each: about half a millisecond in which nobody else is served
 
 
 class Bitmap(NamedTuple):
@@ -165,6 +166,24 @@ class BitmapStore:
                 for group, places in zip(part, pipe.execute(), strict=True):
                     cleared.append([group[place - 1] for place in places])
         return cleared
+
+    @outages_named
+    def timeline(self, bitmaps: Sequence[Bitmap], segment: int, bit: int) -> list[bool]:
+        """Whether one bit is set, in each of many bitmaps of one segment."""
+        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        return [found == ord("1") for found in self._scripts["timeline"](keys=names, args=[bit])]
+
+    @outages_named
+    def stretches(
+        self, bitmaps: Sequence[Bitmap], segment: int, start: int, length: int
+    ) -> list[npt.NDArray[np.uint8]]:
+        """Bytes [start, start + length) of each bitmap's segment, fewer where it ends before."""
+        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        args = [start, start + length - 1]
+        with self._client.pipeline(transaction=False) as pipe:
+            for first in range(0, len(names), KEYS_A_STRETCH):
+                self._scripts["stretches"](keys=names[first : first + KEYS_A_STRETCH], args=args, client=pipe)
+            return [np.frombuffer(found, np.uint8) for part in pipe.execute() for found in part]
 
     def counts(self, combinations: Sequence[Combination]) -> list[int]:
         """How many bits are set in the result of each."""

@@ -40,7 +40,7 @@ def serve(
         logs.set_up(settings)
         refuse_open_address(settings)
         check(settings)
-        check_server(Store.at(settings.redis_url, connections=1))
+        check_server(Store.at(settings.redis_url, connections=1), settings.zone)
     except DonebitError as error:
         sys.exit(error.detail)
     port = getattr(settings, port_setting)
@@ -59,10 +59,11 @@ def serve(
     ).serve()
 
 
-def check_server(store: Store) -> None:
-    """Refuse a server that would lose marks; wait for one that is merely away."""
+def check_server(store: Store, zone: str) -> None:
+    """Refuse a server that would lose marks, or whose days begin elsewhere; wait for one that is away."""
     try:
         refuse_eviction(store)
+        store.visits.refuse_other_layout(zone)
     except StoreUnavailable as error:
         log.warning("%s; answers are 503 until it is back", error.detail)
 

@@ -22,6 +22,7 @@ START_SECONDS = 60.0  # a machine with other things to do; 2 to 3 on an idle one
 RECOVERY_SECONDS = 30.0
 
 NO_ANSWER = Answer(0, {})
+ZONE = "Asia/Kolkata"
 
 
 class Demo:
@@ -37,8 +38,8 @@ class Demo:
         ports = {name: str(port) for name, port in self.ports.items()}
         # Empty is as good as unset: nothing of the shell that runs the tests shall reach the demo.
         clean = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS"), "")
-        clean["SAMPLE"] = "0"
-        return Started((sys.executable, "-m", "shared.demo"), self._folder, **clean | ports | environment)
+        own = {"ZONE": ZONE, "SAMPLE": "0"} | environment
+        return Started((sys.executable, "-m", "shared.demo"), self._folder, **clean | ports | own)
 
     def ready(self) -> Iterator[Started]:
         """Start it and wait until it is ready; at last, end what is left of it."""
@@ -62,6 +63,9 @@ class Demo:
 
     def is_done(self, task: str) -> bool:
         return asked("GET", f"{self.done}/tasks/{task}").said.get("state") == "done"
+
+    def has_visits(self) -> bool:
+        return bool(asked("GET", f"{self.distinct}/distinct").said.get("distinct"))
 
     def works(self) -> str:
         """A new task is triggered and gets done; its id."""
@@ -109,9 +113,13 @@ def test_it_triggers_a_task_and_some_activity(demo: Demo, running: Started) -> N
 
     eventually(lambda: demo.is_done(task), what=f"task {task} was not done")
 
-    eventually(
-        lambda: asked("GET", f"{demo.distinct}/distinct").said.get("distinct"), what="nobody was there"
-    )
+    eventually(demo.has_visits, what="nobody was there")
+
+
+def test_its_days_begin_where_it_was_told(demo: Demo, running: Started) -> None:
+    running.wait_for("ready:", START_SECONDS)
+
+    assert asked("GET", f"{demo.distinct}/events/distinct/summary").said["zone"] == ZONE
 
 
 def test_each_process_is_heard_under_its_name(running: Started) -> None:
@@ -178,6 +186,19 @@ def test_kill_9_leaves_nobody(again: Started) -> None:
     again.send(signal.SIGKILL)
 
     eventually(again.is_gone, 5)
+
+
+def test_the_data_of_another_zone_are_one_sentence(demo: Demo, again: Started) -> None:
+    if again.process.poll() is None:
+        eventually(demo.has_visits, RECOVERY_SECONDS, what="nobody was there")
+    again.send(signal.SIGKILL)
+    eventually(again.is_gone, RECOVERY_SECONDS)
+    other = demo.start(ZONE="UTC")
+
+    assert other.exit_code(START_SECONDS) == 1
+    assert f"zone={ZONE}'" in other.out
+    assert "zone=UTC': set ZONE as it was" in other.out
+    assert other.is_gone()
 
 
 def test_a_setting_that_makes_no_sense_is_one_sentence(demo: Demo) -> None:

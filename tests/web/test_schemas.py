@@ -42,7 +42,7 @@ CONFIGURATIONS = {
     "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$|/resume$|/failures$|/extend$")
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
     + USES.format(paths="/cancel$", task_id="cancelled"),
-    "distinct": REFUSES.format(paths="^/events/|^/visits$|^/flags/|^/permissions/|^/query")
+    "distinct": REFUSES.format(paths="^/events/|^/visits$|^/flags/|^/permissions/|^/query|^/funnel$")
     + STAYS.format(paths="^/flags"),
 }
 

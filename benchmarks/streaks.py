@@ -1,0 +1,121 @@
+"""Streaks of a user over 400 days, and of a million users over 365, each against the plain way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from redis import Redis
+
+from benchmarks.figures import Figure, bounded, compared
+from benchmarks.own_server import own_server
+from shared import clock
+from shared.activity import events, streaks, successions, timeline
+from shared.activity.calendar import Calendar, Granularity
+from shared.activity.site import Site
+from shared.activity.successions import Succession
+from shared.store import Store, keys
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+
+EVENT = "bench"
+USERS, DAYS = 1_000_000, 365
+USER, USERS_DAYS = 123_456, 400
+SAMPLE = 2_000  # users that the plain way counts: it takes as long for each
+ROUNDS, RUNS = 50, 8
+
+
+def measure() -> list[Figure]:
+    """The bitmaps are as visits leave them, half of all users here on any day."""
+    with own_server() as client:
+        site = Site(Store.on(client), Calendar(ZoneInfo("UTC")), 64)
+        fill(client, site)
+        return [*of_one(client, site), *of_all(client, site)]
+
+
+def fill(client: Redis, site: Site) -> None:
+    random = np.random.default_rng(1)
+    client.hset(keys.about(EVENT), "kind", "integers")
+    for period in asked(site, USERS_DAYS).periods:
+        day = Bitmap(EVENT, period.name)
+        client.set(day.segment(0), random.bytes(SEGMENT_BITS // 8)[: USERS // 8])
+        client.setbit(day.registry, 0, 1)
+
+
+def asked(site: Site, days: int) -> Succession:
+    now = clock.now()
+    event = events.known(site, EVENT)
+    start = site.calendar.midnight((now - timedelta(days=days - 1)).date())
+    return successions.asked(site, event, Granularity.DAY, start=start, stop=None, now=now)
+
+
+def of_one(client: Redis, site: Site) -> list[Figure]:
+    """Medians of rounds in which both take turns."""
+    rounds = [
+        (seconds(lambda: streak(site)), seconds(lambda: streak_by_getbits(client, site)))
+        for _ in range(ROUNDS)
+    ]
+    own, plain = (median(taken) for taken in zip(*rounds, strict=True))
+    assert streak(site) == streak_by_getbits(client, site)
+    what = f"the longest streak of one user in {USERS_DAYS} days"
+    return [compared(what, own, "GETBIT pipeline", plain), bounded("the same", own, at_most=0.002)]
+
+
+def streak(site: Site) -> int:
+    event = events.known(site, EVENT)
+    return timeline.of(site, event, USER, asked(site, USERS_DAYS)).longest.length
+
+
+def streak_by_getbits(client: Redis, site: Site) -> int:
+    """As one would write it: a GETBIT a day in a pipeline, counted in a loop."""
+    with client.pipeline(transaction=False) as pipe:
+        for period in asked(site, USERS_DAYS).periods:
+            pipe.getbit(keys.segment(0, EVENT, period.name), USER)
+        return longest(pipe.execute())
+
+
+def of_all(client: Redis, site: Site) -> list[Figure]:
+    """The quickest of each: whatever else the machine does only adds."""
+    own = min(seconds(lambda: distribution(site)) for _ in range(RUNS))
+    plain = min(seconds(lambda: distribution_by_user(client, site)) for _ in range(RUNS))
+    what = f"the longest streaks of {USERS:,} users in {DAYS} days"
+    return [
+        compared(f"{what}, a user", own / USERS, f"a loop over {SAMPLE:,} users' days", plain / SAMPLE),
+        bounded(what, own, at_most=0.2),
+    ]
+
+
+def distribution(site: Site) -> list[int]:
+    found = streaks.distribution(site, events.known(site, EVENT), asked(site, DAYS))
+    assert found.users == USERS
+    return [int(number) for number in found.longest]
+
+
+def distribution_by_user(client: Redis, site: Site) -> list[int]:
+    """As one would write it: the bytes of every day, and a loop over users and days."""
+    names = [keys.segment(0, EVENT, period.name) for period in asked(site, DAYS).periods]
+    with client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.getrange(name, 0, SAMPLE // 8 - 1)
+        days = pipe.execute()
+    counts = [0] * (DAYS + 1)
+    for user in range(SAMPLE):
+        counts[longest([day[user >> 3] >> (7 - (user & 7)) & 1 for day in days])] += 1
+    return counts
+
+
+def longest(here: Sequence[int]) -> int:
+    most = run = 0
+    for one in here:
+        run = run + 1 if one else 0
+        most = max(most, run)
+    return most
+
+
+def seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began

@@ -1,0 +1,76 @@
+"""Requests and answers of funnels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from distinct_app.models.common import Moment
+from shared.activity.calendar import NAME_RULE
+from shared.activity.funnel import FEWEST_STEPS, MOST_STEPS
+from shared.web.models import Name, Request, expected
+
+STEP_RULE = "an event, with a period or with from (and to), or a flag alone"
+STEPS = [
+    {"event": "signup", "period": "2026-10"},
+    {"event": "order", "from": "2026-11-01", "to": "2026-11-15"},
+    {"flag": "newsletter"},
+]
+NOTE = (
+    "a user counts in a step who is in it and in all before it. When within a period somebody came is not "
+    "known: where order is unknown, who came to this step first counts too, and where it is earlier all did"
+)
+
+
+class StepBody(Request):
+    """An event in a period or in days, or a flag."""
+
+    event: Name | None = None
+    flag: Name | None = None
+    period: Annotated[
+        str | None,
+        Field(max_length=20, description=f"{NAME_RULE}, which is meant when left out", examples=["2026-10"]),
+    ] = None
+    from_: Annotated[Moment | None, Field(alias="from", description="the first of the days")] = None
+    to: Annotated[Moment | None, Field(description="the day after the last; up to now when left out")] = None
+
+    @model_validator(mode="after")
+    def names_one_set(self) -> Self:
+        """Either an event or a flag, and of an event one period or some days."""
+        timed = [one for one in (self.period, self.from_) if one is not None]
+        if (
+            (self.event is None) == (self.flag is None)
+            or len(timed) > (self.event is not None)
+            or (self.to is not None and self.from_ is None)
+        ):
+            raise expected(STEP_RULE)
+        return self
+
+
+class FunnelBody(Request):
+    """Steps in the order in which a user takes them."""
+
+    steps: Annotated[list[StepBody], Field(min_length=FEWEST_STEPS, max_length=MOST_STEPS, examples=[STEPS])]
+
+
+class StepAnswer(BaseModel):
+    event: str | None = Field(examples=["order"])
+    flag: str | None = None
+    from_: str | None = Field(serialization_alias="from", examples=["2026-11-01T00:00:00Z"])
+    to: str | None = Field(examples=["2026-11-15T00:00:00Z"])
+    count: int = Field(description="users in this step and in all before it", examples=[42])
+    of_first: float | None = Field(
+        description="their share of the first step; null of nobody", examples=[0.42]
+    )
+    of_previous: float | None = Field(description="their share of the step before", examples=[0.84])
+    order: str | None = Field(
+        description="whether its period lies `later` than that of the step before, `earlier`, or overlaps "
+        "it: `unknown`",
+        examples=["later"],
+    )
+
+
+class FunnelAnswer(BaseModel):
+    steps: list[StepAnswer]
+    note: str

@@ -1,0 +1,55 @@
+"""Funnels: of those who came, how many went on."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.funnel import NOTE, FunnelAnswer, FunnelBody, StepAnswer, StepBody
+from shared import clock
+from shared.activity import funnel
+from shared.activity.calendar import ALL_TIME
+from shared.activity.funnel import Reached, Step
+from shared.activity.site import Site
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The route of funnels; it changes nothing, and is a POST for the length of its question."""
+
+    @routes.post("/funnel", responses={200: FunnelAnswer})
+    def funnel_of_steps(body: FunnelBody) -> Reply:
+        """How many users are in the first step, in the first and the second, and so on.
+
+        The order of what a user did is known only as far as the periods of the steps tell it.
+        """
+        steps = [step_of(site, step, place) for place, step in enumerate(body.steps)]
+        reached = funnel.reached(site, steps)
+        pairs = zip(body.steps, reached, strict=True)
+        return answer(FunnelAnswer(steps=[step_answer(*pair) for pair in pairs], note=NOTE))
+
+
+def step_of(site: Site, body: StepBody, place: int) -> Step:
+    """The set of a step. Raises InvalidInput for a period that there is not, or that is no longer kept."""
+    if body.flag is not None:
+        return funnel.flagged(site, body.flag)
+    now, field, event = clock.now(), f"steps.{place}", str(body.event)
+    if body.from_ is None:
+        period = site.calendar.named(body.period or ALL_TIME.name, f"{field}.period")
+        return funnel.in_period(site, event, period, now, f"{field}.period")
+    start = site.calendar.moment(body.from_, f"{field}.from")
+    stop = site.calendar.moment(body.to, f"{field}.to") if body.to else None
+    return funnel.in_days(site, event, start=start, stop=stop, now=now)
+
+
+def step_answer(asked: StepBody, found: Reached) -> StepAnswer:
+    step = found.step
+    return StepAnswer(
+        event=asked.event,
+        flag=asked.flag,
+        from_=clock.iso(step.start) if step.start else None,
+        to=clock.iso(step.stop) if step.stop else None,
+        count=found.count,
+        of_first=found.of_first,
+        of_previous=found.of_previous,
+        order=found.order,
+    )

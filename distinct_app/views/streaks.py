@@ -1,0 +1,171 @@
+"""One user's timeline and streaks, and how long everybody's are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.common import EventPath
+from distinct_app.models.streaks import (
+    LengthAnswer,
+    SpanQuery,
+    StreakAnswer,
+    StreaksAnswer,
+    TimelineAnswer,
+    UserPath,
+    UserSpanQuery,
+    UserStreakAnswer,
+)
+from distinct_app.views.questions import user_of_path
+from shared import clock
+from shared.activity import events, streaks, successions, timeline
+from shared.activity.calendar import Granularity
+from shared.activity.events import Event
+from shared.activity.site import Site
+from shared.activity.streaks import Distribution
+from shared.activity.successions import Succession
+from shared.activity.timeline import Streak, Timeline
+from shared.activity.users import User
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The routes about periods in a row."""
+    add_timeline(routes, site)
+    add_streak(routes, site)
+
+    @routes.get("/events/<event>/streaks", responses={200: StreaksAnswer})
+    def streaks_of_all(path: EventPath, query: SpanQuery) -> Reply:
+        """How many users have a longest, and a current, streak of each length."""
+        event = events.known(site, path.event)
+        span = asked_span(site, event, query)
+        found = streaks.distribution(site, event, span)
+        lengths = lengths_of(found)
+        note = streaks_note(span)
+        return answer(
+            StreaksAnswer(**span_of(event, query, span), users=found.users, lengths=lengths, note=note)
+        )
+
+
+def add_timeline(routes: APIBlueprint, site: Site) -> None:
+    """When one user was here."""
+
+    @routes.get("/events/<event>/users/<user>/timeline", responses={200: TimelineAnswer})
+    def timeline_of_user(path: UserPath, query: SpanQuery) -> Reply:
+        """In which periods a user was here. Digits mean an integer, unless the event holds texts."""
+        event = events.known(site, path.event)
+        return timeline_answer(site, event, user_of_path(path.user, event), query)
+
+    @routes.get("/events/<event>/timeline", responses={200: TimelineAnswer})
+    def timeline_of_text(path: EventPath, query: UserSpanQuery) -> Reply:
+        """The same for any text, a slash in it or not."""
+        return timeline_answer(site, events.known(site, path.event), query.user, query)
+
+
+def add_streak(routes: APIBlueprint, site: Site) -> None:
+    """How long one user's streaks are."""
+
+    @routes.get("/events/<event>/users/<user>/streak", responses={200: UserStreakAnswer})
+    def streak_of_user(path: UserPath, query: SpanQuery) -> Reply:
+        """A user's current and longest streak. Digits mean an integer, unless the event holds texts."""
+        event = events.known(site, path.event)
+        return streak_answer(site, event, user_of_path(path.user, event), query)
+
+    @routes.get("/events/<event>/streak", responses={200: UserStreakAnswer})
+    def streak_of_text(path: EventPath, query: UserSpanQuery) -> Reply:
+        """The same for any text, a slash in it or not."""
+        return streak_answer(site, events.known(site, path.event), query.user, query)
+
+
+def timeline_answer(site: Site, event: Event, user: User, query: SpanQuery) -> Reply:
+    found = timeline.of(site, event, user, asked_span(site, event, query))
+    ranges = [streak_of(streak) for streak in found.streaks]
+    return answer(
+        TimelineAnswer(
+            **span_of(event, query, found.span),
+            user=user,
+            active=len(found.names),
+            present=found.names,
+            ranges=ranges,
+        )
+    )
+
+
+def streak_answer(site: Site, event: Event, user: User, query: SpanQuery) -> Reply:
+    found = timeline.of(site, event, user, asked_span(site, event, query))
+    return answer(
+        UserStreakAnswer(
+            **span_of(event, query, found.span),
+            user=user,
+            active=len(found.names),
+            current=streak_of(found.current),
+            longest=streak_of(found.longest),
+            counted_to=clock.iso(found.counted_to),
+            note=streak_note(found),
+        )
+    )
+
+
+def asked_span(site: Site, event: Event, query: SpanQuery) -> Succession:
+    """The periods of a request. Raises InvalidInput as `successions.asked` does."""
+    start, stop = (
+        site.calendar.moment(text, field) if text else None
+        for text, field in ((query.from_, "from"), (query.to, "to"))
+    )
+    return successions.asked(
+        site, event, Granularity(query.granularity), start=start, stop=stop, now=clock.now()
+    )
+
+
+def span_of(event: Event, query: SpanQuery, span: Succession) -> dict[str, Any]:
+    """What an answer says of its periods."""
+    return {
+        "event": event.name,
+        "granularity": query.granularity,
+        "from_": clock.iso(span.start),
+        "to": clock.iso(span.stop),
+        "periods": len(span.periods),
+    }
+
+
+def streak_of(streak: Streak) -> StreakAnswer:
+    return StreakAnswer(
+        length=streak.length,
+        from_=clock.iso(streak.start) if streak.start else None,
+        to=clock.iso(streak.stop) if streak.stop else None,
+        at_least=streak.at_least,
+    )
+
+
+def lengths_of(found: Distribution) -> list[LengthAnswer]:
+    pairs = enumerate(zip(found.longest.tolist(), found.current.tolist(), strict=True))
+    return [
+        LengthAnswer(length=length, longest=longest, current=current)
+        for length, (longest, current) in pairs
+        if longest or current
+    ]
+
+
+def streak_note(found: Timeline) -> str:
+    """Up to when the current streak of one user counts."""
+    last = found.span.periods[-1]
+    if not found.span.running:
+        return f"the current streak is the one at the end of the {last.granularity} {last.name}"
+    if found.present[-1]:
+        return f"the {last.granularity} {last.name} counts already, though it has not ended"
+    return (
+        f"the {last.granularity} {last.name} has not ended and the user was not here in it yet: "
+        f"the current streak counts up to the {last.granularity} before"
+    )
+
+
+def streaks_note(span: Succession) -> str:
+    """The same of everybody's."""
+    last = span.periods[-1]
+    if not span.running:
+        return f"current streaks are those at the end of the {last.granularity} {last.name}"
+    return (
+        f"the {last.granularity} {last.name} has not ended: the current streak of who was not here in it yet "
+        f"counts up to the {last.granularity} before"
+    )

@@ -1,0 +1,29 @@
+"""What a dashboard shows of an event, in one request."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.common import EventPath
+from distinct_app.models.summary import DayAnswer, SummaryAnswer, SummaryQuery
+from shared import clock
+from shared.activity import events, summary
+from shared.activity.site import Site
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The route of the summary."""
+
+    @routes.get("/events/<event>/summary", responses={200: SummaryAnswer})
+    def summary_of_event(path: EventPath, query: SummaryQuery) -> Reply:
+        """Distinct users now, today, lately and in all, how many are new, and the last days one by one."""
+        now = clock.now()
+        found = summary.summary(site, events.known(site, path.event), days=query.days, now=now)
+        told = asdict(found) | {
+            "known_since": clock.iso(found.known_since),
+            "days": [DayAnswer(day=day.name, count=count) for day, count in found.days],
+        }
+        return answer(SummaryAnswer(event=path.event, at=clock.iso(now), zone=site.zone, **told))

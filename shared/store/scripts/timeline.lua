@@ -1,0 +1,9 @@
+-- timeline: in which of many bitmaps of one segment one user's bit is set.
+-- KEYS[1..n] the segment's bitmap of each period, oldest first
+-- ARGV[1] the bit within the segment
+-- returns a text of n characters, '1' where the bit is set and '0' where it is not
+-- Why a script: 400 periods are one short answer, where a pipeline of GETBITs is 400 to write and to read; and
+--               they are all of one moment.
+local found = {}
+for i = 1, #KEYS do found[i] = redis.call('GETBIT', KEYS[i], ARGV[1]) end
+return table.concat(found)
