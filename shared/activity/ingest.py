@@ -94,7 +94,7 @@ def write(site: Site, visits: Visits, ids: Ids) -> Recorded:
         batches = [batch_of(number, bits) for number, bits in remaining.items()]
         for start in range(0, len(batches), SEGMENTS_A_CALL):
             part = batches[start : start + SEGMENTS_A_CALL]
-            fresh, unregistered = site.store.visits.mark_users(visits.event, visits.lives, part)
+            fresh, unregistered = site.store.visits.mark_users(visits.event, visits.kind, visits.lives, part)
             fresh_in_day += sum(one[visits.day] for one in fresh)
             fresh_ever += sum(one[-1] for one in fresh)
             lost += unregistered

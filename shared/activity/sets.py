@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
+from shared.activity.calendar import ALL_TIME
+from shared.activity.site import Site
+from shared.activity.users import Kind
 from shared.errors import InvalidInput
 from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap, Combination, bits_of
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap, Combination, Scratch, bits_of
 
 # One script reads this much of a segment in about 2 ms, and nobody else is served meanwhile.
 MOST_BITMAPS = 256
+MOST_EVENTS_AT_ONCE = 64  # of all events; more are merged before, by scripts of their own
 
 
 class Operation(StrEnum):
@@ -34,12 +39,25 @@ class Combined:
     parts: tuple[Set, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Everybody(Combined):
+    """The union of all events' users. No question is too wide for it: there are as many as there are."""
+
+
 Set = Bitmap | Combined
 EMPTY = Combined(Operation.OR, ())
 
 
 def union(bitmaps: Sequence[Set]) -> Set:
     return bitmaps[0] if len(bitmaps) == 1 else Combined(Operation.OR, tuple(bitmaps))
+
+
+def known_users(site: Site, kind: Kind) -> Set:
+    """Everybody of this kind whom any event ever saw: what NOT is reckoned against."""
+    held = site.store.visits.events()
+    return Everybody(
+        Operation.OR, tuple(Bitmap(event, ALL_TIME.name) for event in sorted(held) if held[event] == kind)
+    )
 
 
 def both(*parts: Set) -> Set:
@@ -103,13 +121,23 @@ def bitmaps_in(users: Set) -> Iterator[Bitmap]:
         yield from bitmaps_in(part)
 
 
+def named_in(users: Set) -> Iterator[Bitmap]:
+    """Those that the question names itself, rather than everybody."""
+    if isinstance(users, Bitmap):
+        yield users
+    elif not isinstance(users, Everybody):
+        for part in users.parts:
+            yield from named_in(part)
+
+
 def in_segments(users: Set, found: Mapping[Bitmap, frozenset[int]]) -> Iterator[Combination]:
     """The same, where it is known which segments there are."""
-    asked = set(bitmaps_in(users))
-    if len(asked) > MOST_BITMAPS:
+    named = len(set(named_in(users)))
+    if named > MOST_BITMAPS:
         raise InvalidInput(
-            f"the question reads {len(asked)} bitmaps of each segment; at most {MOST_BITMAPS}", field="query"
+            f"the question reads {named} bitmaps of each segment; at most {MOST_BITMAPS}", field="query"
         )
+    asked = set(bitmaps_in(users))
     for segment in sorted(frozenset().union(*(found[bitmap] for bitmap in asked))):
         there = within(users, lambda bitmap, segment=segment: segment in found[bitmap])  # type: ignore[misc]  # bound now
         if there != EMPTY:
@@ -127,7 +155,7 @@ def within(users: Set, exists: Callable[[Bitmap], bool]) -> Set:
     if users.operation is Operation.AND and EMPTY in parts:
         return EMPTY
     kept = tuple(part for part in parts if part != EMPTY)
-    return kept[0] if len(kept) == 1 else Combined(users.operation, kept) if kept else EMPTY
+    return kept[0] if len(kept) == 1 else replace(users, parts=kept) if kept else EMPTY
 
 
 class Compiler:
@@ -135,20 +163,37 @@ class Compiler:
 
     def __init__(self, segment: int) -> None:
         self.segment = segment
-        self.sources: dict[Bitmap, int] = {}
+        self.sources: dict[Bitmap | Scratch, int] = {}
         self.program: list[str] = []
         self.levels = 0
+        self.merged: dict[tuple[Bitmap, ...], Scratch] = {}
 
     def compiled(self, users: Set) -> Combination:
         self.write(users, 0)
-        return Combination(self.segment, tuple(self.sources), tuple(self.program), self.levels)
+        merged = tuple((scratch, parts) for parts, scratch in self.merged.items())
+        return Combination(self.segment, tuple(self.sources), tuple(self.program), self.levels, merged)
 
     def write(self, users: Set, waiting: int) -> None:
         """Append what computes a set, with so many operands of others on the stack already."""
         if isinstance(users, Bitmap):
-            self.program.append(str(self.sources.setdefault(users, len(self.sources) + 1)))
+            self.read(users)
             return
-        for place, part in enumerate(users.parts):
-            self.write(part, waiting + place)
-        self.program.append(f"{users.operation}:{len(users.parts)}")
+        parts = self.in_groups(users) if isinstance(users, Everybody) else users.parts
+        for place, part in enumerate(parts):
+            if isinstance(part, Combined):
+                self.write(part, waiting + place)
+            else:
+                self.read(part)
+        self.program.append(f"{users.operation}:{len(parts)}")
         self.levels = max(self.levels, waiting + (2 if users.operation is Operation.MINUS else 1))
+
+    def read(self, source: Bitmap | Scratch) -> None:
+        self.program.append(str(self.sources.setdefault(source, len(self.sources) + 1)))
+
+    def in_groups(self, users: Everybody) -> Sequence[Bitmap | Scratch]:
+        """The bitmaps themselves where they are few; else unions of as many as one script may read."""
+        bitmaps = tuple(bitmaps_in(users))
+        if len(bitmaps) <= MOST_EVENTS_AT_ONCE:
+            return bitmaps
+        groups = [bitmaps[start : start + MOST_BITMAPS] for start in range(0, len(bitmaps), MOST_BITMAPS)]
+        return [self.merged.setdefault(group, Scratch(uuid.uuid4().hex, 0)) for group in groups]

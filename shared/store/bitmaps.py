@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 from redis import Redis
+from redis.client import Pipeline
 from redis.commands.core import Script
 
 from shared.store import keys
@@ -38,17 +39,29 @@ class Bitmap(NamedTuple):
         return keys.flag_segments(self.name) if self.period is None else keys.segments(self.name, self.period)
 
 
+class Scratch(NamedTuple):
+    """What a question has merged of bitmaps already, in a script before its own."""
+
+    token: str
+    level: int
+
+    def segment(self, number: int) -> str:
+        return keys.query_scratch(number, self.token, self.level)
+
+
 class Combination(NamedTuple):
     """What is reckoned of the bitmaps of one segment.
 
     `program` is in postfix: the place of a source in `sources`, or an operation and how many operands it
     takes off the stack: AND:3, OR:2, XOR:2, MINUS:2. `levels` is how many results between wait at most.
+    `merged` are unions that some sources are, each made by a script of its own before.
     """
 
     segment: int
-    sources: tuple[Bitmap, ...]
+    sources: tuple[Bitmap | Scratch, ...]
     program: tuple[str, ...]
     levels: int
+    merged: tuple[tuple[Scratch, tuple[Bitmap, ...]], ...] = ()
 
 
 class CohortRows(NamedTuple):
@@ -120,17 +133,31 @@ class BitmapStore:
         answers: list[Any] = []
         for start in range(0, len(combinations), CALLS_A_PIPELINE):
             with self._client.pipeline(transaction=False) as pipe:
-                for one in combinations[start : start + CALLS_A_PIPELINE]:
-                    self._combine(pipe, one, answer)
-                answers += pipe.execute()
+                places = [
+                    self._combine(pipe, one, answer) for one in combinations[start : start + CALLS_A_PIPELINE]
+                ]
+                said = pipe.execute()
+                answers += [said[place] for place in places]
         return answers
 
-    def _combine(self, pipe: Redis, one: Combination, answer: str) -> None:
+    def _combine(self, pipe: Pipeline, one: Combination, answer: str) -> int:
+        """Where among the pipeline's answers the one asked for is."""
+        for scratch, parts in one.merged:
+            self._merge(pipe, one.segment, scratch, parts)
         token = uuid.uuid4().hex
         names = [source.segment(one.segment) for source in one.sources]
         names += [keys.query_scratch(one.segment, token, level) for level in range(one.levels)]
         args: list[str | int] = [answer, len(one.sources), *one.program]
         self._scripts["combine"](keys=names, args=args, client=pipe)
+        place = len(pipe) - 1
+        if one.merged:
+            pipe.unlink(*(scratch.segment(one.segment) for scratch, _ in one.merged))
+        return place
+
+    def _merge(self, pipe: Pipeline, segment: int, scratch: Scratch, parts: Sequence[Bitmap]) -> None:
+        names = [*(part.segment(segment) for part in parts), scratch.segment(segment)]
+        program = [str(place + 1) for place in range(len(parts))] + [f"OR:{len(parts)}"]
+        self._scripts["combine"](keys=names, args=["kept", len(parts), *program], client=pipe)
 
     @outages_named
     def cohort_rows(self, asked: Sequence[CohortRows]) -> list[list[int]]:
@@ -143,7 +170,7 @@ class BitmapStore:
                 answers += pipe.execute()
         return answers
 
-    def _cohort_rows(self, pipe: Redis, one: CohortRows) -> None:
+    def _cohort_rows(self, pipe: Pipeline, one: CohortRows) -> None:
         token = uuid.uuid4().hex
         names = [source.segment(one.segment) for source in one.sources]
         names += [keys.query_scratch(one.segment, token, level) for level in range(3)]

@@ -39,3 +39,21 @@ class DirectoryStore:
         """The number of a text; None for one never seen."""
         found = cast(bytes | None, self._client.hget(keys.NUMBERS, text))
         return None if found is None else int(found)
+
+    @outages_named
+    def numbers_of(self, texts: Sequence[str]) -> list[int | None]:
+        """The numbers of many; None for those never seen, which get none by this."""
+        found: list[bytes | None] = []
+        for start in range(0, len(texts), TEXTS_A_CALL):
+            part = texts[start : start + TEXTS_A_CALL]
+            found += cast(list[bytes | None], self._client.hmget(keys.NUMBERS, list(part)))
+        return [None if number is None else int(number) for number in found]
+
+    @outages_named
+    def texts_of(self, numbers: Sequence[int]) -> list[str | None]:
+        """The texts of many numbers; None for one that was erased, or never given."""
+        found: list[bytes | None] = []
+        for start in range(0, len(numbers), TEXTS_A_CALL):
+            part = [str(number) for number in numbers[start : start + TEXTS_A_CALL]]
+            found += cast(list[bytes | None], self._client.hmget(keys.TEXTS, part))
+        return [None if text is None else text.decode() for text in found]

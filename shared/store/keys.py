@@ -20,13 +20,19 @@ Completion
 Activity
     seen:{s}:<event>:<period>  string   bit n: user s * M + n was here in that period. From the period's
                                         end its retention; the period `all` is permanent
-    seen:{s}:query:<token>:<n> string   scratch of a question, gone before its script ends
+    seen:{s}:query:<token>:<n> string   scratch of a question, gone before its script ends; of one over more
+                                        bitmaps than a script may read, with its last. A minute at most
     seen:{<event>}:segments:<period>
                                string   bit s: that period has a segment s. The same life
     seen:{<event>}:about       hash     the kind of users the event holds, and its retention. Permanent
     seen:{<event>}:periods     zset     the event's periods by the time they expire (s). Permanent
+    seen:events                hash     every event -> the kind of users it holds; entered before its first
+                                        bit, gone when it is forgotten. Permanent
     flag:{s}:<flag>            string   bit n: user s * M + n has the flag. Permanent
     flag:{<flag>}:segments     string   bit s: the flag has a segment s. Permanent
+    flag:{<flag>}:about        hash     the kind of users the flag holds. Permanent
+    flag:{s}:batch:<token>     string   scratch of a batch, gone before its script ends
+    flag:names                 hash     flag -> the kind of users it holds: every flag there is. Permanent
     seen:{users}:numbers       hash     text id -> dense number. Permanent
     seen:{users}:texts         hash     dense number -> text id, to name the members again. Permanent
     seen:{users}:next          string   the next free dense number. Permanent
@@ -44,6 +50,8 @@ ALL_TASKS = "done:tasks"
 KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind a slow other
 
 LAYOUT = "seen:layout"
+EVENTS = "seen:events"
+FLAGS = "flag:names"
 NUMBERS = "seen:{users}:numbers"
 TEXTS = "seen:{users}:texts"
 NEXT_NUMBER = "seen:{users}:next"
@@ -106,7 +114,7 @@ def scratch(number: int, token: str) -> str:
 
 
 def query_scratch(number: int, token: str, level: int) -> str:
-    """Where a question lays what it reckons with next; gone before its script ends."""
+    """Where a question lays what it reckons with next."""
     return f"seen:{{{number}}}:query:{token}:{level}"
 
 
@@ -116,6 +124,15 @@ def flag_segment(number: int, flag: str) -> str:
 
 def flag_segments(flag: str) -> str:
     return f"flag:{{{flag}}}:segments"
+
+
+def flag_about(flag: str) -> str:
+    return f"flag:{{{flag}}}:about"
+
+
+def flag_scratch(number: int, token: str) -> str:
+    """Where a flag's batch is laid before it is merged; gone before the script that fills it ends."""
+    return f"flag:{{{number}}}:batch:{token}"
 
 
 def segments(event: str, period: str) -> str:

@@ -13,6 +13,7 @@ from shared.store.client import connect, scripts_of
 from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
+from shared.store.flags import FlagStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
@@ -31,6 +32,7 @@ class Store:
     deliveries: DeliveryStore
     bitmaps: BitmapStore
     visits: VisitStore
+    flags: FlagStore
     directory: DirectoryStore
     pulse: PulseStore
 
@@ -43,6 +45,7 @@ class Store:
             DeliveryStore(client, scripts),
             BitmapStore(client, scripts),
             VisitStore(client, scripts),
+            FlagStore(client, scripts),
             DirectoryStore(client, scripts),
             PulseStore(client),
         )

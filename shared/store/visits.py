@@ -90,6 +90,12 @@ class VisitStore:
         return {name.decode(): value.decode() for name, value in found.items()}
 
     @outages_named
+    def events(self) -> dict[str, str]:
+        """Every event that was ever visited, and is not forgotten, with the kind of users it holds."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(keys.EVENTS))
+        return {event.decode(): kind.decode() for event, kind in found.items()}
+
+    @outages_named
     def open_event(
         self, event: str, kind: str, lives: Sequence[Life], segments: Iterable[int], limit: int
     ) -> tuple[str, Any]:
@@ -103,26 +109,32 @@ class VisitStore:
 
     @outages_named
     def mark_users(
-        self, event: str, lives: Sequence[Life], batches: Sequence[Batch]
+        self, event: str, kind: str, lives: Sequence[Life], batches: Sequence[Batch]
     ) -> tuple[list[list[int]], list[int]]:
         """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
+
+        The event is entered among all before its first bit, with every batch: whoever opened it may have
+        died before they could.
 
         The registries are looked at again behind the marks: an event forgotten in between has lost them,
         and without them what was just written would never be counted, nor ever be forgotten. Every period's:
         another visit may have begun the event anew, in other periods. One that is over by the server's
-        clock is missing rightly.
+        clock is missing rightly. So is the event among all events looked for: whoever began it anew may
+        not have entered it yet, and never come to.
         """
         with self._client.pipeline(transaction=False) as pipe:
+            pipe.hset(keys.EVENTS, event, kind)
             for batch in batches:
                 self._mark_batch(pipe, event, lives, batch)
             for life in lives:
                 pipe.get(keys.segments(event, life.period))
+            pipe.hexists(keys.EVENTS, event)
             pipe.time()
-            answers = pipe.execute()
-        fresh, registries, (now_s, _) = answers[: len(batches)], answers[len(batches) : -1], answers[-1]
+            _, *answers, entered, (now_s, _) = pipe.execute()
+        fresh, registries = answers[: len(batches)], answers[len(batches) :]
         found = zip(lives, map(segments_in, registries), strict=True)
         known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
-        return fresh, [batch.segment for batch in batches if batch.segment not in known]
+        return fresh, [batch.segment for batch in batches if not entered or batch.segment not in known]
 
     def _mark_batch(self, pipe: Redis, event: str, lives: Sequence[Life], batch: Batch) -> None:
         names = [keys.segment(batch.segment, event, life.period) for life in lives]
@@ -166,8 +178,9 @@ class VisitStore:
             for registry in registries:
                 pipe.get(registry)
             pipe.unlink(keys.about(event), keys.periods(event), *registries)
+            pipe.hdel(keys.EVENTS, event)
             try:
-                *last, _ = pipe.execute()
+                *last, _, _ = pipe.execute()
             except WatchError:
                 return False
         self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -18,7 +18,7 @@ from shared.store import Store
 from shared.store.bitmaps import SEGMENT_BITS
 from shared.store.client import connect
 from shared.store.store import WORKER_PATIENCE
-from shared.store.visits import Batch, Life, VisitStore
+from shared.store.visits import VisitStore
 from tests.activity.arranged import count, record
 from tests.activity.visitor import BATCH, BATCHES, USERS
 from tests.servers import RunningServer, running, valkey_binary
@@ -92,14 +92,12 @@ def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
     ):
         store = Store.on(client)
 
-        def die_midway(
-            self: VisitStore, event: str, lives: Sequence[Life], batches: Sequence[Batch]
-        ) -> object:
+        def die_midway(self: VisitStore, event: str, *visits: Any) -> object:
             nonlocal calls
             calls += 1
             if calls == 4:
                 server.end()
-            return mark_users(self, event, lives, batches)
+            return mark_users(self, event, *visits)
 
         monkeypatch.setattr(VisitStore, "mark_users", die_midway)
         with pytest.raises(StoreUnavailable):

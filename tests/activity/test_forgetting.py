@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,7 +14,7 @@ from shared.activity.forgetting import forget
 from shared.errors import Conflict, InvalidInput
 from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from shared.store.visits import Batch, Life, VisitStore
+from shared.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
 
 
@@ -60,11 +61,11 @@ def test_a_visit_while_its_event_is_forgotten_is_registered_again(
     """The moment between the registry and the bits: what is written then must be found again."""
     mark_users, interruptions = VisitStore.mark_users, [None]
 
-    def forget_first(self: VisitStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+    def forget_first(self: VisitStore, event: str, *visits: Any) -> object:
         if interruptions:
             interruptions.pop()
             forget(site_on(store), event)
-        return mark_users(self, event, lives, batches)
+        return mark_users(self, event, *visits)
 
     record(store, [1])
     monkeypatch.setattr(VisitStore, "mark_users", forget_first)

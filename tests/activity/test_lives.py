@@ -18,6 +18,7 @@ ENDING = [one for one in Granularity if one is not Granularity.ALL]
 FEW, MANY = [5], list(range(MOST_SINGLE_BITS + 1))
 PERMANENT = {
     keys.LAYOUT,
+    keys.EVENTS,
     keys.about("seen"),
     keys.periods("seen"),
     keys.segments("seen", "all"),

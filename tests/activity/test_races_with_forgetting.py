@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -13,7 +14,7 @@ from shared.activity.forgetting import forget
 from shared.errors import StoreUnavailable
 from shared.store import Store
 from shared.store.bitmaps import SEGMENT_BITS
-from shared.store.visits import Batch, Life, VisitStore
+from shared.store.visits import VisitStore
 from tests.activity.arranged import UTC_CALENDAR, site_on
 
 
@@ -51,12 +52,12 @@ def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
     """All time has its segment back, by a visit long ago; the day of this visit has not."""
     now, mark_users, interruptions = datetime.now(UTC), VisitStore.mark_users, [None]
 
-    def begin_anew_first(self: VisitStore, event: str, lives: list[Life], batches: list[Batch]) -> object:
+    def begin_anew_first(self: VisitStore, event: str, *visits: Any) -> object:
         if interruptions:
             interruptions.pop()
             forget(site_on(store), event)
             visit(store, 2, now - timedelta(days=40))
-        return mark_users(self, event, lives, batches)
+        return mark_users(self, event, *visits)
 
     monkeypatch.setattr(VisitStore, "mark_users", begin_anew_first)
 

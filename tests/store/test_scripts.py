@@ -12,13 +12,14 @@ from shared.store.client import SCRIPTS
 from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
+from shared.store.flags import FlagStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
 
 FILES = sorted(SCRIPTS.glob("*.lua"))
 
-OF_BITOP = {"'OR'", "'AND'", "'XOR'"}
-STORES = (TaskStore, FailureStore, DeliveryStore, VisitStore, DirectoryStore, BitmapStore)
+OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
+STORES = (TaskStore, FailureStore, DeliveryStore, VisitStore, DirectoryStore, BitmapStore, FlagStore)
 by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 

@@ -1,9 +1,9 @@
 -- combine: reckon with the bitmaps of one segment, and answer with what comes out.
 -- KEYS[1..n] the sources   KEYS[n+1..] where results between are laid, by their place on the stack; MINUS
---            needs the place above its result too. Gone before the script ends
--- ARGV[1] 'count' or 'bytes'   ARGV[2] n   ARGV[3..] the program in postfix: the place of a source, or an
+--            needs the place above its result too. Gone before the script ends, unless kept
+-- ARGV[1] 'count', 'bytes' or 'kept': laid in KEYS[n+1] for a script to come   ARGV[2] n   ARGV[3..] the program in postfix: the place of a source, or an
 --         operation and how many operands it takes: AND:3, OR:2, XOR:2, MINUS:2
--- returns how many bits are set in the result, or its bytes
+-- returns how many bits are set in the result, or its bytes; 0 for one that is kept
 -- Why a script: between the operations nobody else may see, or lose, what lies in between; and a question
 --               is one round trip.
 local n, stack = tonumber(ARGV[2]), {}
@@ -38,6 +38,8 @@ for i = 3, #ARGV do
     stack[base + 1] = result
   end
 end
+-- Whoever keeps it unlinks it; if they are lost before, the server does.
+if ARGV[1] == 'kept' then redis.call('EXPIRE', stack[1], 60) return 0 end
 local answer = ARGV[1] == 'count' and redis.call('BITCOUNT', stack[1]) or redis.call('GET', stack[1])
 if #KEYS > n then redis.call('UNLINK', unpack(KEYS, n + 1)) end
 return answer or ''

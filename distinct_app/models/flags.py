@@ -1,0 +1,135 @@
+"""Requests and answers about flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from distinct_app.models.common import InPeriod, PeriodQuery, Text, Users
+from shared.activity.users import LARGEST_ID, Kind
+from shared.web.models import WRITTEN, Integer, Name, Request
+
+MOST_RANGES = 100_000  # a body
+MOST_MEMBERS = 10_000  # a page
+MOST_FLAGS = 1000  # a page
+
+
+class FlagPath(Request):
+    flag: Name
+
+
+class FlaggedPath(FlagPath):
+    user: Text
+
+
+Ranges = Annotated[
+    list[
+        tuple[
+            Annotated[Integer, Field(ge=0, le=LARGEST_ID)], Annotated[Integer, Field(ge=1, le=LARGEST_ID + 1)]
+        ]
+    ],
+    Field(max_length=MOST_RANGES, examples=[[[100, 200]]], description="half open; of integers only"),
+]
+
+
+class FlagBody(Request):
+    """Users, integers or texts, and ranges of integers."""
+
+    users: Users | None = None
+    ranges: Ranges | None = None
+
+
+class MaybeUserQuery(Request):
+    user: Annotated[Text | None, Field(description="any text, in place of a body")] = None
+
+
+After = Annotated[int, Field(ge=-1, le=LARGEST_ID, description="`next` of the page before"), WRITTEN]
+MembersLimit = Annotated[int, Field(ge=1, le=MOST_MEMBERS), WRITTEN]
+
+
+class MembersQuery(Request):
+    after: After = -1
+    limit: MembersLimit = 100
+    user: Annotated[Text | None, Field(description="ask whether this user has the flag instead")] = None
+
+
+class MissingQuery(PeriodQuery):
+    event: Name
+    after: After = -1
+    limit: MembersLimit = 100
+
+
+class FlagsQuery(Request):
+    after: Annotated[Name | None, Field(description="`next` of the page before")] = None
+    limit: Annotated[int, Field(ge=1, le=MOST_FLAGS), WRITTEN] = 100
+
+
+class FlagAnswer(BaseModel):
+    flag: str = Field(examples=["newsletter"])
+
+
+class Flagged(FlagAnswer):
+    user: int | str = Field(examples=[7])
+    present: bool = Field(description="whether the user has the flag")
+
+
+class SetAnswer(Flagged):
+    fresh: bool = Field(description="whether the user did not have it before")
+
+
+class ClearAnswer(Flagged):
+    cleared: bool = Field(description="whether the user had it before")
+
+
+class BulkSet(FlagAnswer):
+    received: int = Field(description="users named, those of ranges included", examples=[103])
+    fresh: int = Field(description="users who did not have it before", examples=[101])
+
+
+class BulkCleared(FlagAnswer):
+    received: int = Field(description="users named, those of ranges included", examples=[103])
+    cleared: int = Field(description="users who had it before", examples=[101])
+
+
+class FlagCount(FlagAnswer):
+    kind: Kind | None = Field(description="what its users are; null for a flag never set")
+    count: int = Field(description="users who have it", examples=[42])
+
+
+class FlagList(BaseModel):
+    flags: list[FlagCount] = Field(description="by name")
+    next: str | None = Field(description="the flag to go on after, if there may be more")
+
+
+class Dropped(FlagAnswer):
+    dropped: bool = Field(description="whether there was such a flag")
+
+
+class Members(BaseModel):
+    users: Sequence[int | str] = Field(
+        description="ascending; texts in the order of their first visit or flag", examples=[[7, 8]]
+    )
+    next: int | None = Field(description="the `after` to go on from, if there may be more")
+
+
+class FlagMembers(FlagAnswer, Members):
+    pass
+
+
+class MembersOrPresence(FlagAnswer):
+    """What documents an answer that tells of the members, or of the one user who was asked about."""
+
+    users: Sequence[int | str] = Field(default=(), description="as they are asked for without a user")
+    next: int | None = Field(default=None, description="the `after` to go on from, if there may be more")
+    user: str = Field(default="", description="only with a user")
+    present: bool = Field(default=False, description="whether this user has it; only with a user")
+
+
+class MissingAnswer(InPeriod, Members):
+    """Who of the roster was not there."""
+
+    flag: str = Field(description="the roster", examples=["roster"])
+    count: int = Field(description="how many are missing", examples=[999])
+    first: int | str | None = Field(description="the first who is missing", examples=[0])

@@ -1,0 +1,101 @@
+"""The routes of flags: a status that is set and cleared again."""
+
+from __future__ import annotations
+
+from flask import request
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.flags import (
+    BulkCleared,
+    BulkSet,
+    ClearAnswer,
+    FlagBody,
+    Flagged,
+    FlaggedPath,
+    FlagPath,
+    MaybeUserQuery,
+    SetAnswer,
+)
+from distinct_app.views.questions import user_of_path
+from distinct_app.views.visits import PACKED, packed_ids
+from shared.activity import flags
+from shared.activity.events import Event
+from shared.activity.flags import Flag
+from shared.activity.selection import Chosen, Selection, Spans
+from shared.activity.site import Site
+from shared.activity.users import User
+from shared.web.answers import Reply, answer
+
+BODY = {
+    "content": {
+        # In place: the body is read by hand, so the framework knows of no such component.
+        "application/json": {"schema": FlagBody.model_json_schema()},
+        PACKED: {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}},
+    },
+    "required": False,  # with ?user=
+}
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """The routes of one user and of many."""
+    add_one(routes, site)
+    add_many(routes, site)
+
+
+def add_one(routes: APIBlueprint, site: Site) -> None:
+    """The routes of one user."""
+
+    @routes.put("/flags/<flag>/users/<user>", responses={200: SetAnswer})
+    def set_flag(path: FlaggedPath) -> Reply:
+        """Let a user have the flag. Digits mean an integer, unless the flag holds texts."""
+        user = named_user(path.user, flags.known(site, path.flag))
+        fresh = flags.set_users(site, path.flag, [user]) == 1
+        return answer(SetAnswer(flag=path.flag, user=user, present=True, fresh=fresh))
+
+    @routes.delete("/flags/<flag>/users/<user>", responses={200: ClearAnswer})
+    def clear_flag(path: FlaggedPath) -> Reply:
+        """Let a user not have the flag. Nothing is made for a flag or user never seen."""
+        user = named_user(path.user, flags.known(site, path.flag))
+        cleared = flags.clear_users(site, path.flag, [user]) == 1
+        return answer(ClearAnswer(flag=path.flag, user=user, present=False, cleared=cleared))
+
+    @routes.get("/flags/<flag>/users/<user>", responses={200: Flagged})
+    def get_flag(path: FlaggedPath) -> Reply:
+        """Whether a user has the flag."""
+        user = named_user(path.user, flags.known(site, path.flag))
+        return answer(Flagged(flag=path.flag, user=user, present=flags.has(site, path.flag, user)))
+
+
+def add_many(routes: APIBlueprint, site: Site) -> None:
+    """The routes of many users, or of one whose text cannot be a part of a path."""
+
+    @routes.put("/flags/<flag>/users", responses={200: BulkSet}, openapi_extensions={"requestBody": BODY})
+    def set_flags(path: FlagPath, query: MaybeUserQuery) -> Reply:
+        """Let many users have the flag: JSON, packed little-endian uint32 ids, or one as `?user=`."""
+        chosen = chosen_users(query)
+        fresh = flags.set_users(site, path.flag, *chosen)
+        return answer(BulkSet(flag=path.flag, received=Selection.of(*chosen).received, fresh=fresh))
+
+    @routes.delete(
+        "/flags/<flag>/users", responses={200: BulkCleared}, openapi_extensions={"requestBody": BODY}
+    )
+    def clear_flags(path: FlagPath, query: MaybeUserQuery) -> Reply:
+        """Let many users not have the flag, named in the same ways."""
+        chosen = chosen_users(query)
+        cleared = flags.clear_users(site, path.flag, *chosen)
+        return answer(BulkCleared(flag=path.flag, received=Selection.of(*chosen).received, cleared=cleared))
+
+
+def chosen_users(query: MaybeUserQuery) -> tuple[Chosen, Spans]:
+    """The users and ranges of a request."""
+    if query.user is not None:
+        return [query.user], ()
+    if request.mimetype == PACKED:
+        return packed_ids(request.get_data()), ()
+    body = FlagBody.model_validate(request.get_json(silent=True))
+    return body.users or [], body.ranges or []
+
+
+def named_user(text: str, flag: Flag) -> User:
+    """Whom a path means."""
+    return user_of_path(text, Event(flag.name, flag.kind))

@@ -1,0 +1,228 @@
+"""Flags: a status of users that can be set and cleared again, one by one, in bulk or by range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.activity import ranges, sets, users
+from shared.activity.ranges import Part
+from shared.activity.selection import Chosen, Selection, Spans
+from shared.activity.site import Site
+from shared.activity.users import Ids, Kind, User
+from shared.errors import Conflict, InvalidInput
+from shared.names import checked_name
+from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+
+SEGMENTS_A_CALL = 64  # packed, 8 MB a round trip
+ATTEMPTS = 5  # a flag dropped again and again while it is being written
+
+SET, CLEAR = 1, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag, set already or not."""
+
+    name: str
+    kind: Kind | None = None  # None for one never set
+
+    @property
+    def bitmap(self) -> Bitmap:
+        """The users who have it, as a part of expressions."""
+        return Bitmap(self.name)
+
+
+def known(site: Site, name: str) -> Flag:
+    """The flag of that name. Raises InvalidInput for a name that cannot be one."""
+    about = site.store.flags.about(checked_name(name, "flag"))
+    return Flag(name, Kind(about["kind"]) if "kind" in about else None)
+
+
+def every(site: Site) -> list[Flag]:
+    """All flags there are, by name."""
+    return [Flag(name, Kind(kind)) for name, kind in sorted(site.store.flags.flags().items())]
+
+
+def listed(site: Site, *, after: str = "", limit: int) -> tuple[list[tuple[Flag, int]], bool]:
+    """The first `limit` flags behind a name, each with how many users have it; whether there are more."""
+    found = [flag for flag in every(site) if flag.name > after]
+    page = found[:limit]
+    numbers = sets.counts(site.store, [flag.bitmap for flag in page])
+    return list(zip(page, numbers, strict=True)), len(found) > limit
+
+
+def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
+    """Flag these users, and all in these half-open ranges; how many were not flagged before.
+
+    If the server is lost midway, part may be flagged: send them again.
+
+    Raises:
+        InvalidInput: nobody is named, an id or range is out of bounds, the flag holds the other kind, or it
+            would span too many segments.
+        Conflict: the flag was dropped at every attempt.
+    """
+    selection = Selection.of(chosen, spans)
+    flag = known(site, name)
+    refuse_other_kind(flag, selection.kind)
+    site.store.visits.check_layout(site.zone)
+    parts = ranges.parts_of(selection.numbers(site), selection.spans)
+    return set_parts(site, flag, selection.kind, parts)
+
+
+def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
+    """Clear the flag for users; how many had it. Makes no key, and gives no unknown text a number.
+
+    Raises:
+        InvalidInput: nobody is named, an id or range is out of bounds, or the flag holds the other kind.
+    """
+    selection = Selection.of(chosen, spans)
+    flag = known(site, name)
+    if flag.kind is None:
+        return 0
+    refuse_other_kind(flag, selection.kind)
+    parts = ranges.parts_of(selection.known_numbers(site), selection.spans)
+    (there,) = site.store.bitmaps.segments([flag.bitmap])
+    return mark(site, flag, {segment: parts[segment] for segment in there if segment in parts}, CLEAR)
+
+
+def has(site: Site, name: str, user: User) -> bool:
+    """Whether the user has the flag.
+
+    Raises:
+        InvalidInput: the user cannot be one, or is of the kind that the flag does not hold.
+    """
+    users.check(user, "user")
+    flag = known(site, name)
+    if flag.kind is None:
+        return False
+    refuse_other_kind(flag, users.kind_of(user), "user")
+    number = site.store.directory.number_of(user) if isinstance(user, str) else user
+    if number is None:
+        return False
+    segment, bit = divmod(number, SEGMENT_BITS)
+    return site.store.bitmaps.present(flag.bitmap, segment, bit)
+
+
+def count(site: Site, name: str) -> int:
+    """How many users have the flag; 0 for one never set."""
+    return sets.count(site.store, Bitmap(checked_name(name, "flag")))
+
+
+def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArray[np.int64]:
+    """The first `limit` users behind the bit `after` who have the flag, as their bits, ascending."""
+    return sets.members(site.store, Bitmap(checked_name(name, "flag")), after=after, limit=limit)
+
+
+def drop(site: Site, name: str) -> bool:
+    """Forget a flag; whether there was one."""
+    flag = known(site, name)
+    site.store.flags.drop_flag(name)
+    return flag.kind is not None
+
+
+def assign_ids(site: Site, name: str, kind: Kind, ids: Ids) -> None:
+    """Let a flag be these users' and nobody else's: their bits, which are the ids of integers."""
+    parts = ranges.parts_of(ids)
+    full = (part.packed() for part in parts.values())
+    assign(site, name, kind, list(parts), full)
+
+
+def assign(site: Site, name: str, kind: Kind, segments: Sequence[int], packed: Iterable[bytes]) -> None:
+    """Let a flag be just these bitmaps, the bytes of one for each of the segments, in their order.
+
+    A flag that is not there is begun, be it with nobody. Each segment changes in one act, and all of
+    them one after another: whoever reads meanwhile may find some of the old and some of the new. If the
+    server is lost midway, assign again.
+
+    Raises:
+        InvalidInput: the flag holds the other kind, or would span too many segments.
+        Conflict: the flag was dropped at every attempt.
+    """
+    flag = known(site, name)
+    refuse_other_kind(flag, kind)
+    site.store.visits.check_layout(site.zone)
+    refuse_span(site, flag.name, len(set(segments)))
+    (before,) = site.store.bitmaps.segments([flag.bitmap])
+    limit = site.max_segments + len(before)  # those of before stay registered until the new ones are there
+    open_segments(site, flag, kind, [], limit=limit)
+    pairs = iter(zip(segments, packed, strict=True))
+    while part := dict(islice(pairs, SEGMENTS_A_CALL)):
+        replace = partial(replace_segments, site, name, part)
+        written(site, flag, kind, list(part), replace, limit=limit)
+    site.store.flags.leave_segments(name, sorted(set(before) - set(segments)))
+
+
+def replace_segments(site: Site, name: str, packed: Mapping[int, bytes], numbers: Sequence[int]) -> int:
+    site.store.flags.replace_segments(name, [(number, packed[number]) for number in numbers])
+    return len(numbers)
+
+
+def set_parts(site: Site, flag: Flag, kind: Kind, parts: dict[int, Part]) -> int:
+    """Registry first, then the bits; how many are new."""
+
+    def write(numbers: Sequence[int]) -> int:
+        return mark(site, flag, {number: parts[number] for number in numbers}, SET)
+
+    return written(site, flag, kind, list(parts), write, limit=site.max_segments)
+
+
+def written(
+    site: Site,
+    flag: Flag,
+    kind: Kind,
+    segments: list[int],
+    write: Callable[[Sequence[int]], int],
+    *,
+    limit: int,
+) -> int:
+    """Write segments once they are registered; again those whose registry was dropped in between."""
+    changed = 0
+    for _ in range(ATTEMPTS):
+        open_segments(site, flag, kind, segments, limit=limit)
+        changed += write(segments)
+        segments = site.store.flags.unregistered(flag.name, segments)
+        if not segments:
+            return changed
+    raise Conflict(f"flag {flag.name} is being dropped; send it again")
+
+
+def open_segments(site: Site, flag: Flag, kind: Kind, segments: Sequence[int], *, limit: int) -> None:
+    """Enter segments into the registry, and the flag into the list of flags."""
+    status, why = site.store.flags.open_flag(flag.name, kind, segments, limit)
+    if status == "kind":
+        refuse_other_kind(Flag(flag.name, Kind(why.decode())), kind)
+    if status == "segments":
+        refuse_span(site, flag.name, why)
+    site.store.flags.enter(flag.name, kind)
+
+
+def mark(site: Site, flag: Flag, parts: dict[int, Part], value: int) -> int:
+    """How many users changed. At most 8 MB are made and sent at a time."""
+    segments, changed = iter(parts.items()), 0
+    while some := list(islice(segments, SEGMENTS_A_CALL)):
+        made = [part.marks(segment) for segment, part in some]
+        changed += sum(site.store.flags.mark_flag(flag.name, made, value))
+    return changed
+
+
+def refuse_other_kind(flag: Flag, kind: Kind, field: str = "users") -> None:
+    if flag.kind not in (None, kind):
+        raise InvalidInput(
+            f"flag {flag.name} holds {flag.kind}, as its first user was, and these are {kind}", field=field
+        )
+
+
+def refuse_span(site: Site, name: str, span: int) -> None:
+    if span > site.max_segments:
+        raise InvalidInput(
+            f"flag {name} would span {span} segments of {SEGMENT_BITS} ids; at most {site.max_segments}: "
+            "its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send them as texts, which are "
+            "numbered densely",
+            field="users",
+        )

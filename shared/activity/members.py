@@ -1,0 +1,36 @@
+"""The users of a set, by name, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.activity import sets
+from shared.activity.sets import Set
+from shared.activity.site import Site
+from shared.activity.users import Kind, User
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a set's users, in the order of their bits, and the bit to go on after, if there may be more."""
+
+    users: list[User]
+    next: int | None
+
+
+def page_of(site: Site, kind: Kind | None, users: Set, *, after: int = -1, limit: int) -> Page:
+    """The first `limit` users behind the bit `after`.
+
+    A text erased between the bitmaps and the directory is left out, so a page may be shorter than its limit
+    and yet have a next.
+    """
+    bits = sets.members(site.store, users, after=after, limit=limit).tolist()
+    return Page(names_of(site, kind, bits), bits[-1] if len(bits) == limit else None)
+
+
+def names_of(site: Site, kind: Kind | None, bits: Sequence[int]) -> list[User]:
+    """The users whose bits these are; a text's from the directory."""
+    if kind is not Kind.TEXTS:
+        return list(bits)
+    return [text for text in site.store.directory.texts_of(bits) if text is not None]
