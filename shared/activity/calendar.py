@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.errors import InvalidInput
@@ -53,7 +54,8 @@ NAME_RULE = (
 class Calendar:
     """Days, weeks and months as they begin in the site's zone; hours as they begin in UTC.
 
-    Where midnight does not exist, for clocks are put forward then, the day begins when they are.
+    Where midnight does not exist, for clocks are put forward then, the day begins when they are. Where they
+    are put back over midnight it comes twice: the day begins at the first, and what follows is of that day.
     """
 
     zone: ZoneInfo
@@ -69,19 +71,21 @@ class Calendar:
         refuse_far(moment)
         if granularity is Granularity.HOUR:
             return _hour(moment.astimezone(UTC))
-        return self._of_days(granularity, moment.astimezone(self.zone).date())
+        return self._of_days(granularity, self.day_of(moment))
 
     def _of_days(self, granularity: Granularity, day: date) -> Period:
-        name, first, after = SPANS[granularity](day)
-        return Period(granularity, name, self.midnight(first), self.midnight(after))
+        return of_days(self.zone, granularity, day)[0]
 
     def midnight(self, day: date) -> datetime:
         """When a day begins, in UTC."""
-        return datetime.combine(day, time.min, self.zone).astimezone(UTC)
+        return midnight(self.zone, day)
 
     def day_of(self, moment: datetime) -> date:
         """The site's day that a moment lies in."""
-        return moment.astimezone(self.zone).date()
+        day = moment.astimezone(self.zone).date()
+        while moment >= midnight(self.zone, day + DAY):  # clocks were put back over midnight
+            day += DAY
+        return day
 
     def named(self, name: str, field: str) -> Period:
         """The period of a name as `Period.name` has it.
@@ -111,16 +115,21 @@ class Calendar:
         refuse_far(datetime.combine(day, time.min, UTC), field)
         return self._of_days(granularity, day)
 
-    def moment(self, text: str) -> datetime:
+    def moment(self, text: str, field: str = "at") -> datetime:
         """A date is the begin of that day of the site; a time without an offset is UTC.
 
         Raises:
-            ValueError, OverflowError: the text is neither.
+            ValueError: the text is neither.
+            InvalidInput: UTC has no such moment: it is at an end of Python's calendar.
         """
-        if NAMES[Granularity.DAY].fullmatch(text):
-            return self.midnight(date.fromisoformat(text))
         moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        try:
+            if NAMES[Granularity.DAY].fullmatch(text):
+                return self.midnight(moment.date())
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except OverflowError:  # UTC has no such moment
+            refuse_far(moment, field)
+            raise
 
     def before(self, period: Period) -> Period:
         """The period that ends where this one begins. Raises InvalidInput for one too far back."""
@@ -135,11 +144,40 @@ class Calendar:
         return self.period_at(period.granularity, period.stop)
 
     def between(self, granularity: Granularity, start: datetime, stop: datetime) -> Iterator[Period]:
-        """Each period of this granularity that has a part in [start, stop), ascending."""
-        period = self.period_at(granularity, start)
+        """Each period of this granularity that has a part in [start, stop), ascending.
+
+        Raises:
+            InvalidInput: either end is outside the years that are reckoned with.
+        """
+        refuse_far(start, "from")
+        refuse_far(stop, "to")
+        if granularity is Granularity.HOUR:
+            yield from self._hours(start, stop)
+            return
+        period, after = of_days(self.zone, granularity, self.day_of(start))
+        while period.start is not None and period.start < stop:
+            if period.start != period.stop:  # a day that an island skipped when it crossed the date line
+                yield period
+            period, after = of_days(self.zone, granularity, after)
+
+    def _hours(self, start: datetime, stop: datetime) -> Iterator[Period]:
+        period = self.period_at(Granularity.HOUR, start)
         while period.start is not None and period.start < stop:
             yield period
             period = self.after(period)
+
+
+@lru_cache(maxsize=16_384)
+def midnight(zone: ZoneInfo, day: date) -> datetime:
+    """When a day begins in a zone, in UTC. Kept: a year of days is asked for at once, and again."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=16_384)
+def of_days(zone: ZoneInfo, granularity: Granularity, day: date) -> tuple[Period, date]:
+    """The period that a day lies in, and the first day after it."""
+    name, first, after = SPANS[granularity](day)
+    return Period(granularity, name, midnight(zone, first), midnight(zone, after)), after
 
 
 def _hour(moment: datetime) -> Period:
