@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint, Tag
 
-from distinct_app.views import example, flag_lists, flags, questions, visits
+from distinct_app.views import (
+    example,
+    flag_lists,
+    flags,
+    lifecycle,
+    questions,
+    retention,
+    stickiness,
+    visits,
+)
 from shared.activity.site import Site
 from shared.web.problems import EVERYWHERE
 
@@ -15,6 +24,6 @@ def blueprint(site: Site) -> APIBlueprint:
     """All routes over this site."""
     routes = APIBlueprint("activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     routes.before_request(lambda: site.store.visits.refuse_other_layout(site.zone))
-    for part in (example, visits, questions, flags, flag_lists):
+    for part in (example, visits, questions, flags, flag_lists, retention, lifecycle, stickiness):
         part.add(routes, site)
     return routes

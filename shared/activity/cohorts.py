@@ -117,6 +117,15 @@ def refuse_unbegun(period: Period, now: datetime, field: str) -> None:
         )
 
 
+def refuse_too_many(rows: int, columns: int) -> None:
+    """Raise InvalidInput for a matrix of too many cells."""
+    if rows * columns > MOST_CELLS:
+        raise InvalidInput(
+            f"{rows} rows of {columns} columns are {rows * columns} cells; at most {MOST_CELLS}",
+            field="columns",
+        )
+
+
 def refuse_past(asked: Question, period: Period, field: str) -> None:
     for event in (asked.event, asked.returning):
         event.retention.check(period, asked.now, field)
@@ -142,11 +151,7 @@ def matrix(site: Site, asked: Question, rows: Sequence[Period], columns: int) ->
     Raises:
         InvalidInput: too many cells, or too many bitmaps tell who was there before.
     """
-    if len(rows) * columns > MOST_CELLS:
-        raise InvalidInput(
-            f"{len(rows)} rows of {columns} columns are {len(rows) * columns} cells; at most {MOST_CELLS}",
-            field="columns",
-        )
+    refuse_too_many(len(rows), columns)
     begun = list(_begun(site, rows[0], len(rows) + columns - 1, asked.now))
     looked_at = [begun[place : place + columns] for place in range(len(rows))]
     counted = cohort_rows.counted(
@@ -198,6 +203,18 @@ def cohort(asked: Question, row: Period) -> Set:
     users = Bitmap(asked.event.name, row.name)
     known = before(asked, row)
     return without(users, union(known)) if known else users
+
+
+def column_of(site: Site, asked: Question, row: Period, column: int) -> Period:
+    """The period of a row's column. Raises InvalidInput for one that has not begun."""
+    begun = list(_begun(site, row, column + 1, asked.now))
+    if len(begun) <= column:
+        raise InvalidInput(
+            f"column {column} of the {row.granularity} {row.name} has not begun; the last that has is "
+            f"{len(begun) - 1}",
+            field="column",
+        )
+    return begun[column]
 
 
 def cell(asked: Question, row: Period, column: Period) -> Set:

@@ -55,7 +55,7 @@ class Lifecycle:
     """Successive periods, the earliest first. Nothing from before `known_from` is kept."""
 
     stages: tuple[Stage, ...]
-    known_from: datetime | None
+    known_from: datetime
 
 
 def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecycle:
@@ -80,7 +80,7 @@ def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecyc
         _stage(period, *counted, made.size, asked.now)
         for period, counted, made in zip(periods, pairwise(active), first, strict=True)
     )
-    return Lifecycle(tuple(stages), cohorts.known_from(asked))
+    return Lifecycle(tuple(stages), asked.kept.known_from())
 
 
 def _last(site: Site, asked: Question, period: Period) -> Period:

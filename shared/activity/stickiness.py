@@ -37,20 +37,23 @@ class Distribution:
         return sum(self.users)
 
     @property
-    def mean(self) -> float | None:
-        """On how many of the periods they were active, on average; None without users."""
-        visits = sum(n * users for n, users in enumerate(self.users, start=1))
-        return visits / self.active if self.active else None
+    def visits(self) -> int:
+        """Their periods, added up."""
+        return sum(n * users for n, users in enumerate(self.users, start=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """Distinct users of a day, and of the 7 and the 30 days that end with it (DAU, WAU, MAU)."""
+    """Distinct users of a day, and of the 7 and the 30 days that end with it (DAU, WAU, MAU).
+
+    `days` is on how many of the 30 days each of the month's users was there, added up.
+    """
 
     day: Period
     daily: int
     weekly: int
     monthly: int
+    days: int
 
 
 def distribution(site: Site, asked: Question, periods: Sequence[Period]) -> Distribution:
@@ -117,14 +120,14 @@ def active_users(site: Site, asked: Question, days: Sequence[Period]) -> list[Ac
     all_days = [*_days_before(site, days[0], MONTH - 1), *days]
     refuse_past(asked, all_days[0], "the first of 30 days")
     bitmaps = [Bitmap(asked.event.name, day.name) for day in all_days]
-    spans = [
-        union(bitmaps[last - span : last])
-        for span in (1, WEEK, MONTH)
-        for last in range(MONTH, len(bitmaps) + 1)
+    ends = range(MONTH, len(bitmaps) + 1)
+    spans = [union(bitmaps[end - span : end]) for span in (WEEK, MONTH) for end in ends]
+    counts = sets.counts(site.store, [*bitmaps, *spans])
+    daily, weekly, monthly = counts[: len(bitmaps)], counts[len(bitmaps) :], counts[-len(days) :]
+    return [
+        Active(day, daily[end - 1], weekly[place], monthly[place], sum(daily[end - MONTH : end]))
+        for place, (day, end) in enumerate(zip(days, ends, strict=True))
     ]
-    counts = sets.counts(site.store, spans)
-    columns = (counts[start : start + len(days)] for start in range(0, len(counts), len(days)))
-    return [Active(day, *numbers) for day, *numbers in zip(days, *columns, strict=True)]
 
 
 def _days_before(site: Site, day: Period, number: int) -> list[Period]:
