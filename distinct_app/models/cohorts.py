@@ -24,7 +24,7 @@ Cells = Annotated[int, Field(ge=1, le=MOST_CELLS), WRITTEN]
 Column = Annotated[int, Field(ge=0, lt=MOST_CELLS), WRITTEN]
 Periods = Annotated[int, Field(ge=1, le=lifecycle.MOST_PERIODS), WRITTEN]
 Days = Annotated[int, Field(ge=1, le=stickiness.MOST_DAYS), WRITTEN]
-PeriodName = Annotated[str, Field(max_length=20)]
+PeriodName = Annotated[str, Field(max_length=20, json_schema_extra={"example": "2026-W47"})]
 
 
 class SuccessiveQuery(AtQuery):
@@ -48,7 +48,7 @@ class RetentionQuery(SuccessiveQuery, CohortQuery):
 
 
 class CellQuery(CohortQuery):
-    row: Annotated[PeriodName, Field(description="the period of a row", examples=["2026-W47"])]
+    row: Annotated[PeriodName, Field(description="the period of a row")]
     column: Annotated[Column | None, Field(description="all of the row's cohort when left out")] = None
     after: After = -1
     limit: MembersLimit = 100
@@ -60,7 +60,7 @@ class LifecycleQuery(SuccessiveQuery):
 
 
 class StateQuery(Request):
-    period: Annotated[PeriodName, Field(examples=["2026-11-21"])]
+    period: PeriodName
     state: State
     after: After = -1
     limit: MembersLimit = 100

@@ -16,9 +16,9 @@ from distinct_app.models.common import EventPath
 from distinct_app.views.successive import about, periods_of, rate
 from shared import clock
 from shared.activity import cohorts, stickiness
-from shared.activity.before import bounds
 from shared.activity.cohorts import Cohort, Question
 from shared.activity.site import Site
+from shared.activity.spans import bounds
 from shared.activity.stickiness import Active, Distribution
 from shared.web.answers import Reply, answer
 

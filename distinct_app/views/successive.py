@@ -6,10 +6,11 @@ from typing import Any
 
 from distinct_app.models.cohorts import SuccessiveQuery
 from shared import clock
-from shared.activity import before, cohorts
+from shared.activity import cohorts
 from shared.activity.calendar import Granularity, Period
 from shared.activity.cohorts import Question
 from shared.activity.site import Site
+from shared.activity.spans import bounds
 from shared.errors import InvalidInput
 
 
@@ -42,7 +43,7 @@ def named_period(site: Site, asked: Question, name: str, field: str) -> Period:
 
 def about(period: Period) -> dict[str, Any]:
     """What an answer says of each."""
-    start, stop = before.bounds(period)
+    start, stop = bounds(period)
     return {"period": period.name, "from_": clock.iso(start), "to": clock.iso(stop)}
 
 

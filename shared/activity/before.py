@@ -8,17 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from shared.activity.calendar import FIRST_YEAR, Calendar, Granularity, Period
 from shared.activity.retention import Retention
+from shared.activity.spans import bounds
 
 # The longest first: the fewest bitmaps. Hours are left out: their visits are in the days as well.
 LONGEST_FIRST = (Granularity.MONTH, Granularity.WEEK, Granularity.DAY)
 FIRST = datetime(FIRST_YEAR + 1, 1, 1, tzinfo=UTC)  # before it no period is looked for
-
-
-def bounds(period: Period) -> tuple[datetime, datetime]:
-    """When a period begins and ends. Raises ValueError for all time."""
-    if period.start is None or period.stop is None:
-        raise ValueError("all time has no bounds")
-    return period.start, period.stop
 
 
 @dataclass(frozen=True, slots=True)

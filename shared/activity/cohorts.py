@@ -8,12 +8,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.activity import cohort_rows, events
-from shared.activity.before import Kept, bounds
+from shared.activity.before import Kept
 from shared.activity.calendar import Period
 from shared.activity.cohort_rows import Row
 from shared.activity.events import Event
 from shared.activity.sets import Set, both, union, without
 from shared.activity.site import Site
+from shared.activity.spans import bounds
 from shared.errors import InvalidInput
 from shared.store.bitmaps import Bitmap
 

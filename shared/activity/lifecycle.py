@@ -13,12 +13,12 @@ from enum import StrEnum
 from itertools import pairwise
 
 from shared.activity import cohort_rows, cohorts
-from shared.activity.before import bounds
 from shared.activity.calendar import Period
 from shared.activity.cohort_rows import Counted, Row
 from shared.activity.cohorts import Question
 from shared.activity.sets import Set, both, union, without
 from shared.activity.site import Site
+from shared.activity.spans import bounds
 from shared.errors import InvalidInput
 from shared.store.bitmaps import Bitmap
 
