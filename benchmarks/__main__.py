@@ -17,12 +17,23 @@ from benchmarks import (
     ingest,
     one_completion,
     page,
+    retention,
     scattered,
     whole_product,
 )
 from benchmarks.figures import Figure
 
-MODULES = (one_completion, flatness, scattered, fan_out, chord, asked_meanwhile, whole_product, ingest)
+MODULES = (
+    one_completion,
+    flatness,
+    scattered,
+    fan_out,
+    chord,
+    asked_meanwhile,
+    whole_product,
+    ingest,
+    retention,
+)
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 

@@ -232,7 +232,7 @@ REFUSED = [
     ("retention?at=1950-01-01", r"the week 1949-W52 is no longer kept: at must not be further back than"),
     (
         "retention?rows=3000&columns=1",
-        r"the week 1972-W07 is no longer kept: rows must not be further back than",
+        r"the week 1972-W06 is no longer kept: rows must not be",
     ),
     ("retention?at=0001-01-01T00:00%2B05:00", r"at is .*; it must be"),
     ("retention?return=texts", r"event read holds integers and event texts holds texts"),
