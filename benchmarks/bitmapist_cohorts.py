@@ -28,7 +28,10 @@ def fill_week(client: Redis, monday: datetime, packed: bytes) -> None:
 
 
 def cohort_call(rows: int, columns: int) -> Sequence[Sequence[int]]:
-    """Its matrix: of each row the size of the cohort, then the columns that have begun."""
+    """Its matrix: of each row the size of the cohort, then the columns that have begun.
+
+    Beside so many columns it has the cohort's own week, which is always all of it.
+    """
     data = get_dates_data(
         select1=EVENT,
         select2=EVENT,
@@ -36,6 +39,6 @@ def cohort_call(rows: int, columns: int) -> Sequence[Sequence[int]]:
         system="default",
         as_precent=0,
         num_results=rows,
-        num_of_rows=columns - 1,  # it counts from 0, the last included
+        num_of_rows=columns,
     )
     return [[int(number) for number in row[1:] if number != ""] for row in data]

@@ -97,7 +97,7 @@ def question(site: Site, cohort: Cohort, now: datetime) -> Question:
 
 def matrix(site: Site, weeks: Sequence[Period], cohort: Cohort, now: datetime) -> Matrix:
     """Cold, as everything here is: nothing of an answer is kept."""
-    return cohorts.matrix(site, question(site, cohort, now), weeks, COLUMNS)
+    return cohorts.matrix(site, question(site, cohort, now), weeks, COLUMNS + 1)  # the cohort's own beside
 
 
 def distribution(site: Site, now: datetime) -> object:

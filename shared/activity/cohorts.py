@@ -154,21 +154,22 @@ def matrix(site: Site, asked: Question, rows: Sequence[Period], columns: int) ->
     """
     refuse_too_many(len(rows), columns)
     begun = list(_begun(site, rows[0], len(rows) + columns - 1, asked.now))
-    looked_at = [begun[place : place + columns] for place in range(len(rows))]
-    counted = cohort_rows.counted(
-        site.store,
-        [asked_row(asked, row, seen) for row, seen in zip(rows, looked_at, strict=True)],
-    )
+    counted = cohort_rows.counted(site.store, list(_asked_rows(asked, rows, begun, columns)))
     made = tuple(
-        MatrixRow(row, found.size, _padded(found.columns, columns), _open_column(seen, asked.now))
-        for row, seen, found in zip(rows, looked_at, counted, strict=True)
+        MatrixRow(
+            row, found.size, _padded(found.columns, columns), _open_column(begun, place, columns, asked)
+        )
+        for place, (row, found) in enumerate(zip(rows, counted, strict=True))
     )
     return Matrix(made, tuple(averages(made, columns)), known_from(asked))
 
 
-def asked_row(asked: Question, row: Period, columns: Sequence[Period]) -> Row:
-    looked_in = tuple(Bitmap(asked.returning.name, column.name) for column in columns)
-    return Row(Bitmap(asked.event.name, row.name), looked_in, before(asked, row))
+def _asked_rows(
+    asked: Question, rows: Sequence[Period], begun: Sequence[Period], columns: int
+) -> Iterator[Row]:
+    looked_in = tuple(Bitmap(asked.returning.name, period.name) for period in begun)
+    for place, row in enumerate(rows):
+        yield Row(Bitmap(asked.event.name, row.name), looked_in[place : place + columns], before(asked, row))
 
 
 def before(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
@@ -187,16 +188,21 @@ def _padded(counts: tuple[int, ...], columns: int) -> tuple[int | None, ...]:
     return (*counts, *[None] * (columns - len(counts)))
 
 
-def _open_column(periods: Sequence[Period], now: datetime) -> int | None:
-    return next((column for column, period in enumerate(periods) if bounds(period)[1] > now), None)
+def _open_column(begun: Sequence[Period], row: int, columns: int, asked: Question) -> int | None:
+    last = len(begun) - 1 - row
+    return last if last < columns and bounds(begun[-1])[1] > asked.now else None
 
 
 def averages(rows: Sequence[MatrixRow], columns: int) -> Iterator[Average]:
     """Weighted by the cohorts' sizes: all who came back over all who could have, in periods that are over."""
     for column in range(columns):
-        over = [(row.users, row.counts[column]) for row in rows if row.open_column != column]
-        known = [(users, count) for users, count in over if count is not None]
-        yield Average(sum(users for users, _ in known), sum(count for _, count in known))
+        users = returned = 0
+        for row in rows:
+            count = row.counts[column]
+            if count is not None and row.open_column != column:
+                users += row.users
+                returned += count
+        yield Average(users, returned)
 
 
 def cohort(asked: Question, row: Period) -> Set:

@@ -13,7 +13,7 @@ from redis.client import Pipeline
 from redis.commands.core import Script
 
 from shared.store import keys
-from shared.store.client import outages_named
+from shared.store.client import answers_to, outages_named
 
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.
@@ -103,7 +103,8 @@ class BitmapStore:
         if not bitmaps:
             return []
         found = cast(list[bytes | None], self._client.mget([bitmap.registry for bitmap in bitmaps]))
-        return [segments_in(registry) for registry in found]
+        made = {registry: segments_in(registry) for registry in set(found)}  # most are the same
+        return [made[registry] for registry in found]
 
     @outages_named
     def present(self, bitmap: Bitmap, segment: int, bit: int) -> bool:
@@ -162,20 +163,20 @@ class BitmapStore:
     @outages_named
     def cohort_rows(self, asked: Sequence[CohortRows]) -> list[list[int]]:
         """Of each: row for row the size of its cohort and the count of each column, in one list."""
-        answers: list[list[int]] = []
+        answers: list[object] = []
         for start in range(0, len(asked), CALLS_A_PIPELINE):
-            with self._client.pipeline(transaction=False) as pipe:
-                for one in asked[start : start + CALLS_A_PIPELINE]:
-                    self._cohort_rows(pipe, one)
-                answers += pipe.execute()
-        return answers
+            calls = list(map(_cohort_rows_call, asked[start : start + CALLS_A_PIPELINE]))
+            answers += answers_to(self._client, self._scripts["cohort_rows"], calls)
+        return cast(list[list[int]], answers)
 
-    def _cohort_rows(self, pipe: Pipeline, one: CohortRows) -> None:
-        token = uuid.uuid4().hex
-        names = [source.segment(one.segment) for source in one.sources]
-        names += [keys.query_scratch(one.segment, token, level) for level in range(3)]
-        before = one.before or ()
-        args = [len(one.sources), "recurring" if one.before is None else "first", len(before), *before]
-        for row, columns in one.rows:
-            args += [row, len(columns), *columns]
-        self._scripts["cohort_rows"](keys=names, args=args, client=pipe)
+
+def _cohort_rows_call(one: CohortRows) -> list[str | int]:
+    token = uuid.uuid4().hex
+    names = [source.segment(one.segment) for source in one.sources]
+    names += [keys.query_scratch(one.segment, token, level) for level in range(3)]
+    before = one.before or ()
+    call = [len(names), *names, len(one.sources), "recurring" if one.before is None else "first"]
+    call += [len(before), *before]
+    for row, columns in one.rows:
+        call += [row, len(columns), *columns]
+    return call
