@@ -112,7 +112,7 @@ class RetentionAnswer(BaseModel):
     averages: list[ColumnAverage]
 
 
-class CohortMembers(AboutPeriod, Members):
+class CohortMembers(Members, AboutPeriod):
     """The users of a row, or of a cell of it."""
 
     event: str
@@ -137,7 +137,7 @@ class LifecycleAnswer(BaseModel):
     periods: list[LifecycleStage] = Field(description="the earliest first")
 
 
-class StateMembers(AboutPeriod, Members):
+class StateMembers(Members, AboutPeriod):
     event: str
     state: State
 
