@@ -23,7 +23,7 @@ from shared.store import Store
 ROWS = COLUMNS = 12
 BOUNDS = {10**6: 1 / 20, 10**7: 1 / 4}
 ACTIVE = 0.3  # of all users, each week; at random
-ROUNDS = 20
+ROUNDS = 12
 DAYS = 28
 BLOCKED = 0.002
 EVENT, PEER = "active", "bitmapist"
@@ -57,9 +57,12 @@ def of_users(client: Redis, users: int, bound: float) -> list[Figure]:
 
 
 def round_of(client: Redis, asked: Sequence[Callable[[], object]]) -> list[float]:
-    """What each took, and then the longest script among them; seconds."""
+    """What each took, and then the longest script among them; seconds.
+
+    Each is asked three times in a row: the first also pays for what the one before threw out of the caches.
+    """
     note_slow_commands(client)
-    return [*map(seconds, asked), longest_script(client)]
+    return [*(min(seconds(run) for _ in range(3)) for run in asked), longest_script(client)]
 
 
 def questions(site: Site, weeks: Sequence[Period], now: datetime) -> dict[str, Callable[[], object]]:

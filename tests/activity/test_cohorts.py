@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
 
-from shared.activity import cohort_rows, cohorts, ingest
+from shared.activity import cohort_rows, cohorts, ingest, lifecycle
 from shared.activity.before import Kept
 from shared.activity.calendar import Granularity
 from shared.activity.cohorts import Cohort, Matrix
@@ -86,6 +86,22 @@ def test_too_many_bitmaps_that_tell_who_was_there_before_are_refused(client: Red
 
     with pytest.raises(InvalidInput, match=r"^\d+ bitmaps tell who was there before; at most 128: keep the"):
         matrix(client, Cohort.FIRST, 1, 1)
+
+
+def test_who_was_there_in_the_period_before_is_not_new_even_where_its_month_is_gone(client: Redis) -> None:
+    """As after a retention of months that was lengthened too late: the days are still there."""
+    site, first_of_month = site_on(Store.on(client)), datetime(2026, 11, 1, 12, tzinfo=UTC)
+    keep(client, "read", ALL_KEPT)
+    for at in (first_of_month - timedelta(days=1), first_of_month):
+        ingest.record(site, "read", [1, 2], at=at, now=NOW)
+    client.delete(keys.segments("read", "2026-10"), keys.segment(0, "read", "2026-10"))
+    asked = cohorts.question(site, "read", None, Cohort.FIRST, NOW)
+
+    (stage,) = lifecycle.lifecycle(
+        site, asked, [site.calendar.period_at(Granularity.DAY, first_of_month)]
+    ).stages
+
+    assert (stage.new, stage.returning, stage.resurrecting) == (0, 2, 0)
 
 
 def test_months_then_weeks_then_days_tell_who_was_there_before() -> None:

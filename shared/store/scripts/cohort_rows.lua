@@ -11,7 +11,8 @@
 -- The three are not written to the append-only file or sent to replicas either, which would take a fifth of
 -- the time again. (fakeredis knows of neither.)
 if redis.set_repl then redis.set_repl(redis.REPL_NONE) end
-local n, first = tonumber(ARGV[1]), ARGV[2] == 'first'
+-- Looking up redis.call for each of some hundred calls would take 50 us more.
+local call, n, first = redis.call, tonumber(ARGV[1]), ARGV[2] == 'first'
 local cohort, before, between = KEYS[n + 1], KEYS[n + 2], KEYS[n + 3]
 local at, answer, anybody = 3, {}, false
 
@@ -25,7 +26,7 @@ local function add_to_before(keys)
   for start = 1, #keys, 15 do
     local part = {unpack(keys, start, math.min(start + 14, #keys))}
     if anybody then part[#part + 1] = before end
-    redis.call('BITOP', 'OR', before, unpack(part))
+    call('BITOP', 'OR', before, unpack(part))
     anybody = true
   end
 end
@@ -33,8 +34,8 @@ end
 local function cohort_of(users)
   if not (first and anybody) then return users end
   -- A xor (A and B): right for any lengths, which A and (not B) is not where B is the shorter.
-  redis.call('BITOP', 'AND', between, users, before)
-  redis.call('BITOP', 'XOR', cohort, users, between)
+  call('BITOP', 'AND', between, users, before)
+  call('BITOP', 'XOR', cohort, users, between)
   return cohort
 end
 
@@ -44,19 +45,19 @@ add_to_before(known)
 while at < #ARGV do
   local row, columns = read(), read()
   local users = row > 0 and cohort_of(KEYS[row])
-  local size = users and redis.call('BITCOUNT', users) or 0
+  local size = users and call('BITCOUNT', users) or 0
   answer[#answer + 1] = size
   for _ = 1, columns do
     local column, count = read(), 0
     if column == row then
       count = size
     elseif column > 0 and size > 0 then
-      redis.call('BITOP', 'AND', between, users, KEYS[column])
-      count = redis.call('BITCOUNT', between)
+      call('BITOP', 'AND', between, users, KEYS[column])
+      count = call('BITCOUNT', between)
     end
     answer[#answer + 1] = count
   end
   if first and row > 0 then add_to_before({KEYS[row]}) end
 end
-redis.call('UNLINK', cohort, before, between)
+call('UNLINK', cohort, before, between)
 return answer
