@@ -35,7 +35,7 @@ check: ## format, lint and types
 	@$(BIN)/mypy
 
 bench: ## the figures of the README
-	@$(PYTHON) shared/demo/install.py dev
+	@$(PYTHON) shared/demo/install.py bench
 	@$(BIN)/python -m benchmarks
 
 lock: ## resolve pyproject.toml anew into locks/
@@ -43,6 +43,8 @@ lock: ## resolve pyproject.toml anew into locks/
 	@$(LOCK) --output-file locks/run.txt
 	@$(LOCK) --extra demo --output-file locks/demo.txt
 	@$(LOCK) --extra demo --extra dev --output-file locks/dev.txt
+	@cp locks/dev.txt locks/bench.txt # its versions are kept: what serves the benchmarks serves the tests
+	@$(LOCK) --extra demo --extra dev --extra bench --output-file locks/bench.txt
 
 clean: ## forget what was installed and cached; the demo's data stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

@@ -20,6 +20,7 @@ from benchmarks import (
     one_completion,
     one_visit,
     page,
+    retention,
     scattered,
     streaks,
     whole_product,
@@ -39,6 +40,7 @@ MODULES = (
     expressions,
     directory,
     streaks,
+    retention,
 )
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 

@@ -1,4 +1,4 @@
-"""Makes `.venv` hold what a lock file names: `python3 shared/demo/install.py demo`, or `dev`, or `run`.
+"""Makes `.venv` hold what a lock file names: `python3 shared/demo/install.py demo`, or `run`, `dev`, `bench`.
 
 Run by the system's Python, before anything is installed. So it uses the standard library alone, and no syntax
 newer than 3.6: too old a Python must get as far as being told so. When all is installed it does nothing.
@@ -22,7 +22,7 @@ PYTHON = VENV / "bin" / "python"
 # one left half made.
 STAMP = VENV / "installed.txt"
 
-LEVELS = ("run", "demo", "dev")  # each holds all of those before it
+LEVELS = ("run", "demo", "dev", "bench")  # each holds all of those before it
 
 INTERRUPTED = 130
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hiredis import pack_command
 from redis import Redis, exceptions
 from redis.commands.core import Script
 
@@ -13,7 +14,7 @@ AHEAD = 12  # commands that are sent together; two such parts are under way
 Command = Sequence[str | int | bytes]
 
 
-def answers_to(client: Redis, commands: Sequence[Command], script: Script) -> list[Any]:
+def answers_to(client: Redis, commands: Sequence[Command], script: Script | None = None) -> list[Any]:
     """What each command answers. Those that call the script do so by its digest.
 
     redis-py's pipeline writes all of its commands before the server sees the first, and asks before each
@@ -25,6 +26,8 @@ def answers_to(client: Redis, commands: Sequence[Command], script: Script) -> li
     try:
         return _answers(client, commands)
     except exceptions.NoScriptError:
+        if script is None:
+            raise
         client.script_load(script.script)
         return _answers(client, commands)
 
@@ -36,7 +39,8 @@ def _answers(client: Redis, commands: Sequence[Command]) -> list[Any]:
     try:
         for start in range(0, len(commands), AHEAD):
             part = commands[start : start + AHEAD]
-            connection.send_packed_command(connection.pack_commands(part))  # type: ignore[no-untyped-call]  # the library leaves it untyped
+            packed = b"".join([pack_command(tuple(command)) for command in part])  # type: ignore[arg-type]  # takes any number
+            connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # the library leaves it untyped
             answers += [read() for _ in range(start - len(answers))]
         answers += [read() for _ in range(len(commands) - len(answers))]
     except BaseException:

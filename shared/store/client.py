@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
-from hiredis import pack_command
 from redis import BlockingConnectionPool, Redis, exceptions
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
-from redis.connection import AbstractConnection
 from redis.retry import Retry
 
 from shared.errors import ConfigurationError, StoreUnavailable
@@ -103,34 +101,6 @@ def answer_to(client: Redis, *command: str | int) -> object:
         return connection.read_response()
     finally:
         client.connection_pool.release(connection)
-
-
-def answers_to(client: Redis, commands: Sequence[Sequence[str | bytes | int]]) -> list[Any]:
-    """Send many commands at once, and read their answers. Raises what the first that failed said.
-
-    As a pipeline does, less its look at every argument, which for a thousand ids a command is a third of
-    the time that the client takes.
-    """
-    # Each is sent as soon as it is packed: the server works on one while the next is made.
-    packed = (pack_command(tuple(command)) for command in commands)  # type: ignore[arg-type]  # takes any number
-    connection = client.connection_pool.get_connection()
-    try:
-        connection.send_packed_command(packed)  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        answers = [_answer_or_error(connection) for _ in commands]
-    finally:
-        client.connection_pool.release(connection)
-    for answer in answers:
-        if isinstance(answer, exceptions.ResponseError):
-            raise answer
-    return answers
-
-
-def _answer_or_error(connection: AbstractConnection) -> object:
-    """What is raised at once would leave the answers behind it for whoever has the connection next."""
-    try:
-        return connection.read_response()
-    except exceptions.ResponseError as error:
-        return error
 
 
 def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import NoScriptError
 
 from shared.store import keys
+from shared.store.ahead import Command, answers_to
 from shared.store.bitmaps import segments_in
-from shared.store.client import answers_to, outages_named
+from shared.store.client import outages_named
 
 
 class Counted(NamedTuple):
@@ -70,17 +70,13 @@ class CountedStore:
 
     def _answers(self, names: Sequence[str], bit: int, registry: str, counters: Sequence[str]) -> list[Any]:
         script = self._scripts["visit"]
-        commands: list[Sequence[str | int]] = [
+        commands: list[Command] = [
             ("EVALSHA", script.sha, len(names), *names, bit),
             ("GET", registry),
         ]
         if counters:
             commands.append(("MGET", *counters))
-        try:
-            return answers_to(self._client, commands)
-        except NoScriptError:
-            marked = script(keys=names, args=[bit])  # which loads it
-            return [marked, *answers_to(self._client, commands[1:])]
+        return answers_to(self._client, commands, script)
 
 
 def counted(marked: list[int], counts: list[list[bytes | None]]) -> Counted:

@@ -13,7 +13,8 @@ from redis.commands.core import Script
 
 from shared.errors import Conflict
 from shared.store import keys, text_ids
-from shared.store.client import answers_to, outages_named
+from shared.store.ahead import answers_to
+from shared.store.client import outages_named
 
 Id = TypeVar("Id")
 Item = TypeVar("Item")

@@ -94,6 +94,7 @@ def checkout(tmp_path: Path, start: Start) -> Checkout:
     checkout.lock("run", core)
     checkout.lock("demo", core)
     checkout.lock("dev", core, extra)
+    checkout.lock("bench", core, extra, wheel(tmp_path, "peer", "1.0"))
     return checkout
 
 
@@ -152,6 +153,22 @@ def test_what_serves_the_developer_serves_the_demo(checkout: Checkout) -> None:
 
     assert checkout.install("demo") == ""
     assert checkout.value_of("extra") == "1.0"
+
+
+def test_what_serves_the_benchmarks_serves_the_developer_and_the_peers_are_theirs_alone(
+    checkout: Checkout,
+) -> None:
+    checkout.install("dev")
+
+    assert checkout.install("bench") == "installing locks/bench.txt into .venv\n"
+    assert checkout.install("dev") == ""
+    assert checkout.value_of("peer") == "1.0"
+
+
+def test_the_lock_of_the_benchmarks_is_the_developers_and_more() -> None:
+    dev, bench = (pins(REPOSITORY / "locks" / f"{level}.txt") for level in ("dev", "bench"))
+
+    assert dev < bench
 
 
 def test_what_serves_the_demo_does_not_serve_the_developer(checkout: Checkout) -> None:
@@ -260,6 +277,10 @@ def test_too_old_a_python_is_told_so(start: Start) -> None:
 
 def test_too_old_a_python_can_read_as_far_as_that() -> None:
     ast.parse((REPOSITORY / INSTALL).read_text(), feature_version=(3, 7))
+
+
+def pins(lock: Path) -> set[str]:
+    return {line.split()[0] for line in lock.read_text().splitlines() if "==" in line.split(" ")[0]}
 
 
 def _digest(file: Path) -> str:

@@ -12,7 +12,7 @@ import pytest
 from tests.docs.pages import write_files
 from tests.started import REPOSITORY
 
-PAGES = [REPOSITORY / "docs/client.md", REPOSITORY / "docs/from-chord.md"]
+PAGES = [REPOSITORY / "docs" / name for name in ("client.md", "from-chord.md", "from-bitmapist.md")]
 LINES = ("--no-cache", "--line-length", "110")
 CHECKS = {
     "mypy": ("mypy", "--strict", "--cache-dir", ".mypy"),

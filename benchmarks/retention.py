@@ -1,0 +1,133 @@
+"""12 x 12 weekly retention against bitmapist's own cohort call; and what stickiness and a lifecycle take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from redis import Redis
+
+from benchmarks.fan_out import NOTED_FROM_MICROSECONDS, note_slow_commands
+from benchmarks.figures import Figure, bounded, compared, duration
+from benchmarks.own_server import own_server
+from shared import clock
+from shared.activity import cohorts, ingest, lifecycle, stickiness
+from shared.activity.calendar import Calendar, Granularity, Period
+from shared.activity.cohorts import Cohort, Matrix, Question
+from shared.activity.site import Site
+from shared.store import Store
+
+ROWS = COLUMNS = 12
+BOUNDS = {10**6: 1 / 20, 10**7: 1 / 4}
+ACTIVE = 0.3  # of all users, each week; at random
+ROUNDS = 12
+DAYS = 28
+BLOCKED = 0.002
+EVENT, PEER = "active", "bitmapist"
+
+
+def measure() -> list[Figure]:
+    """The quickest of rounds in which all take turns, after both ways gave the same answer."""
+    figures: list[Figure] = []
+    for users, bound in BOUNDS.items():
+        with own_server() as client:
+            figures += of_users(client, users, bound)
+    return figures
+
+
+def of_users(client: Redis, users: int, bound: float) -> list[Figure]:
+    site, now, call = Site(Store.on(client), Calendar(ZoneInfo("UTC")), 1024), clock.now(), peer_on(client)
+    weeks = filled(client, site, users, now)
+    require_same(matrix(site, weeks, Cohort.RECURRING, now), call())
+    asked = questions(site, weeks, now)
+    rounds = [round_of(client, [call, *asked.values()]) for _ in range(ROUNDS)]
+    peer, recurring, first, *others, longest = map(min, zip(*rounds, strict=True))
+    return [
+        compared(f"12 x 12, recurring cohorts, {users:,} users", recurring, PEER, peer, at_most=bound),
+        compared(f"12 x 12, first-time cohorts, {users:,} users", first, PEER, peer),
+        *(
+            Figure(f"{what}, {users:,} users", duration(taken))
+            for what, taken in zip(list(asked)[2:], others, strict=True)
+        ),
+        bounded(f"the longest script of these, {users:,} users", longest, at_most=BLOCKED),
+    ]
+
+
+def round_of(client: Redis, asked: Sequence[Callable[[], object]]) -> list[float]:
+    """What each took, and then the longest script among them; seconds.
+
+    Each is asked three times in a row: the first also pays for what the one before threw out of the caches.
+    """
+    note_slow_commands(client)
+    return [*(min(seconds(run) for _ in range(3)) for run in asked), longest_script(client)]
+
+
+def questions(site: Site, weeks: Sequence[Period], now: datetime) -> dict[str, Callable[[], object]]:
+    new = question(site, Cohort.FIRST, now)
+    return {
+        "recurring": lambda: matrix(site, weeks, Cohort.RECURRING, now),
+        "first": lambda: matrix(site, weeks, Cohort.FIRST, now),
+        f"stickiness over {DAYS} days": lambda: distribution(site, now),
+        "lifecycle of a week": lambda: lifecycle.lifecycle(site, new, weeks[-1:]),
+    }
+
+
+def peer_on(client: Redis) -> Callable[[], Sequence[Sequence[int]]]:
+    from benchmarks import bitmapist_cohorts  # noqa: PLC0415 - the peer is installed for measuring alone
+
+    bitmapist_cohorts.use(client)
+    return lambda: bitmapist_cohorts.cohort_call(ROWS, COLUMNS)
+
+
+def filled(client: Redis, site: Site, users: int, now: datetime) -> list[Period]:
+    """The same users in the last twelve weeks of both."""
+    from benchmarks.bitmapist_cohorts import fill_week  # noqa: PLC0415 - as above
+
+    random = np.random.default_rng(1)
+    weeks = [
+        site.calendar.period_at(Granularity.WEEK, now - timedelta(weeks=back)) for back in range(ROWS)[::-1]
+    ]
+    for back in range(ROWS)[::-1]:
+        there = random.random(users) < ACTIVE
+        at = now - timedelta(weeks=back)
+        ingest.record_ids(site, EVENT, np.flatnonzero(there).astype(np.uint32), at=at, now=now)
+        fill_week(client, at, np.packbits(there).tobytes())
+    return weeks
+
+
+def question(site: Site, cohort: Cohort, now: datetime) -> Question:
+    return cohorts.question(site, EVENT, None, cohort, now)
+
+
+def matrix(site: Site, weeks: Sequence[Period], cohort: Cohort, now: datetime) -> Matrix:
+    """Cold, as everything here is: nothing of an answer is kept."""
+    return cohorts.matrix(site, question(site, cohort, now), weeks, COLUMNS + 1)  # the cohort's own beside
+
+
+def distribution(site: Site, now: datetime) -> object:
+    asked = question(site, Cohort.RECURRING, now)
+    last = site.calendar.period_at(Granularity.DAY, now)
+    return stickiness.distribution(site, asked, cohorts.periods_until(site, asked, last, DAYS))
+
+
+def require_same(own: Matrix, theirs: Sequence[Sequence[int]]) -> None:
+    """Ways that answer differently are not compared."""
+    ours = [[row.users, *(count for count in row.counts if count is not None)] for row in own.rows]
+    if ours != [list(row) for row in theirs]:
+        raise RuntimeError(f"{ours} here, {theirs} by {PEER}")
+
+
+def longest_script(client: Redis) -> float:
+    """Seconds that one of ours held the server up, by its SLOWLOG; what the peer sent is there as well."""
+    noted = client.slowlog_get(10_000)
+    ours = [int(entry["duration"]) for entry in noted if entry["command"].startswith(b"EVALSHA")]
+    return max(ours, default=NOTED_FROM_MICROSECONDS) / 1e6
+
+
+def seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began

@@ -1,0 +1,69 @@
+"""The routes of the lifecycle: what users are in each period, and who."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.cohorts import (
+    LifecycleAnswer,
+    LifecycleQuery,
+    LifecycleStage,
+    StateMembers,
+    StateQuery,
+)
+from distinct_app.models.common import EventPath
+from distinct_app.views.successive import about, named_period, periods_of
+from shared import clock
+from shared.activity import cohorts, lifecycle
+from shared.activity.cohorts import Cohort, Question
+from shared.activity.lifecycle import Stage
+from shared.activity.members import page_of
+from shared.activity.site import Site
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """Both only look."""
+
+    def asked(path: EventPath) -> Question:
+        return cohorts.question(site, path.event, None, Cohort.FIRST, clock.now())
+
+    @routes.get("/events/<event>/lifecycle", responses={200: LifecycleAnswer})
+    def event_lifecycle(path: EventPath, query: LifecycleQuery) -> Reply:
+        """How many users of each period are new, returning or resurrecting, and how many are dormant."""
+        question = asked(path)
+        periods = periods_of(site, question, query, query.granularity, query.periods)
+        made = lifecycle.lifecycle(site, question, periods)
+        return answer(
+            LifecycleAnswer(
+                event=path.event,
+                granularity=query.granularity,
+                known_from=clock.iso(made.known_from),
+                periods=list(map(told, made.stages)),
+            )
+        )
+
+    @routes.get("/events/<event>/lifecycle/members", responses={200: StateMembers})
+    def lifecycle_members(path: EventPath, query: StateQuery) -> Reply:
+        """The users who are new, returning, resurrecting or dormant in a period."""
+        question = asked(path)
+        period = named_period(site, question, query.period, "period")
+        users = lifecycle.users(site, question, period, query.state)
+        page = page_of(site, question.event.kind, users, after=query.after, limit=query.limit)
+        return answer(
+            StateMembers(
+                event=path.event, state=query.state, users=page.users, next=page.next, **about(period)
+            )
+        )
+
+
+def told(stage: Stage) -> LifecycleStage:
+    return LifecycleStage(
+        new=stage.new,
+        returning=stage.returning,
+        resurrecting=stage.resurrecting,
+        dormant=stage.dormant,
+        active=stage.active,
+        running=stage.open,
+        **about(stage.period),
+    )

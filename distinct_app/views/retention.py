@@ -1,0 +1,87 @@
+"""The routes of retention: the matrix, and who is in it."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.cohorts import (
+    CellQuery,
+    CohortMembers,
+    CohortQuery,
+    ColumnAverage,
+    RetentionAnswer,
+    RetentionQuery,
+    RetentionRow,
+)
+from distinct_app.models.common import EventPath
+from distinct_app.views.successive import about, named_period, periods_of, rate
+from shared import clock
+from shared.activity import cohorts
+from shared.activity.calendar import Period
+from shared.activity.cohorts import Average, Matrix, Question
+from shared.activity.members import page_of
+from shared.activity.sets import Set
+from shared.activity.site import Site
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """Both only look."""
+
+    def asked(path: EventPath, query: CohortQuery) -> Question:
+        return cohorts.question(site, path.event, query.return_, query.cohort, clock.now())
+
+    @routes.get("/events/<event>/retention", responses={200: RetentionAnswer})
+    def retention(path: EventPath, query: RetentionQuery) -> Reply:
+        """How many of each period's users came back in the periods after it."""
+        question = asked(path, query)
+        cohorts.refuse_too_many(query.rows, query.columns)
+        periods = periods_of(site, question, query, query.granularity, query.rows)
+        return answer(told(question, query, cohorts.matrix(site, question, periods, query.columns)))
+
+    @routes.get("/events/<event>/retention/members", responses={200: CohortMembers})
+    def retention_members(path: EventPath, query: CellQuery) -> Reply:
+        """The users of a row's cohort, or those of them who were there so many periods later."""
+        question = asked(path, query)
+        row = named_period(site, question, query.row, "row")
+        users = members(site, question, row, query.column)
+        page = page_of(site, question.event.kind, users, after=query.after, limit=query.limit)
+        return answer(
+            CohortMembers(
+                event=path.event,
+                return_=question.returning.name,
+                cohort=query.cohort,
+                column=query.column,
+                users=page.users,
+                next=page.next,
+                **about(row),
+            )
+        )
+
+
+def members(site: Site, question: Question, row: Period, column: int | None) -> Set:
+    if column is None:
+        return cohorts.cohort(question, row)
+    return cohorts.cell(question, row, cohorts.column_of(site, question, row, column))
+
+
+def told(question: Question, query: RetentionQuery, matrix: Matrix) -> RetentionAnswer:
+    rows = [
+        RetentionRow(users=row.users, counts=row.counts, running=row.open_column, **about(row.period))
+        for row in matrix.rows
+    ]
+    averages = [average(column, one) for column, one in enumerate(matrix.averages)]
+    return RetentionAnswer(
+        event=question.event.name,
+        return_=question.returning.name,
+        granularity=query.granularity,
+        cohort=query.cohort,
+        known_from=clock.iso(matrix.known_from) if matrix.known_from else None,
+        rows=rows,
+        averages=averages,
+    )
+
+
+def average(column: int, one: Average) -> ColumnAverage:
+    found = rate(one.returned, one.users)
+    return ColumnAverage(column=column, users=one.users, returned=one.returned, rate=found)

@@ -1,0 +1,74 @@
+"""The routes of stickiness: how often users come, and which share of a month's come daily."""
+
+from __future__ import annotations
+
+from flask_openapi3 import APIBlueprint
+
+from distinct_app.models.cohorts import (
+    Ratios,
+    RatiosAnswer,
+    RatiosQuery,
+    StickinessAnswer,
+    StickinessQuery,
+    SuccessiveQuery,
+)
+from distinct_app.models.common import EventPath
+from distinct_app.views.successive import about, periods_of, rate
+from shared import clock
+from shared.activity import cohorts, stickiness
+from shared.activity.cohorts import Cohort, Question
+from shared.activity.site import Site
+from shared.activity.stickiness import Active, Distribution
+from shared.activity.successions import bounds
+from shared.web.answers import Reply, answer
+
+
+def add(routes: APIBlueprint, site: Site) -> None:
+    """Both only look."""
+
+    def asked(path: EventPath) -> Question:
+        return cohorts.question(site, path.event, None, Cohort.RECURRING, clock.now())
+
+    @routes.get("/events/<event>/stickiness", responses={200: StickinessAnswer})
+    def event_stickiness(path: EventPath, query: StickinessQuery) -> Reply:
+        """In how many of the last periods users were active: how many users in 1 of them, in 2, and so on."""
+        question = asked(path)
+        until = SuccessiveQuery(at=query.at)
+        periods = periods_of(site, question, until, query.granularity, query.periods)
+        return answer(told(path.event, query, stickiness.distribution(site, question, periods)))
+
+    @routes.get("/events/<event>/stickiness/ratios", responses={200: RatiosAnswer})
+    def event_ratios(path: EventPath, query: RatiosQuery) -> Reply:
+        """Daily, weekly and monthly users of successive days, and how they stand to each other."""
+        question = asked(path)
+        days = periods_of(site, question, query, "day", query.days)
+        active = stickiness.active_users(site, question, days)
+        return answer(RatiosAnswer(event=path.event, days=[ratios(one, question) for one in active]))
+
+
+def told(event: str, query: StickinessQuery, made: Distribution) -> StickinessAnswer:
+    first, last = about(made.periods[0]), about(made.periods[-1])
+    return StickinessAnswer(
+        event=event,
+        granularity=query.granularity,
+        from_=first["from_"],
+        to=last["to"],
+        periods=len(made.periods),
+        users=made.users,
+        active=made.active,
+        mean=rate(made.visits, made.active),
+    )
+
+
+def ratios(one: Active, question: Question) -> Ratios:
+    return Ratios(
+        day=one.day.name,
+        dau=one.daily,
+        wau=one.weekly,
+        mau=one.monthly,
+        dau_wau=rate(one.daily, one.weekly),
+        dau_mau=rate(one.daily, one.monthly),
+        wau_mau=rate(one.weekly, one.monthly),
+        mean_days=rate(one.days, one.monthly),
+        running=bounds(one.day)[1] > question.now,
+    )

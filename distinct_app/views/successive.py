@@ -1,0 +1,52 @@
+"""What the routes about successive periods share: which periods are asked for, and how each is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distinct_app.models.cohorts import SuccessiveQuery
+from shared import clock
+from shared.activity import cohorts
+from shared.activity.calendar import Granularity, Period
+from shared.activity.cohorts import Question
+from shared.activity.site import Site
+from shared.activity.successions import bounds
+from shared.errors import InvalidInput
+
+
+def periods_of(
+    site: Site, asked: Question, query: SuccessiveQuery, granularity: str, number: int
+) -> list[Period]:
+    """So many periods, the last that of `at`, or the first that of `from`.
+
+    Raises:
+        InvalidInput: both are given, they have not begun, or the first is no longer kept.
+    """
+    if query.from_ and query.at:
+        raise InvalidInput("from and at are both given; from is the first period, at the last", field="from")
+    if query.from_:
+        first = site.calendar.period_at(Granularity(granularity), site.calendar.moment(query.from_, "from"))
+        return cohorts.periods_from(site, asked, first, number)
+    at = site.calendar.moment(query.at) if query.at else asked.now
+    return cohorts.periods_until(site, asked, site.calendar.period_at(Granularity(granularity), at), number)
+
+
+def named_period(site: Site, asked: Question, name: str, field: str) -> Period:
+    """The day, week or month of that name. Raises InvalidInput for any other, one to come or past."""
+    period = site.calendar.named(name, field)
+    if period.granularity not in (Granularity.DAY, Granularity.WEEK, Granularity.MONTH):
+        raise InvalidInput(f"{field} is {name!r}; it must be a day, a week or a month", field=field)
+    cohorts.refuse_unbegun(period, asked.now, field)
+    cohorts.refuse_past(asked, period, field)
+    return period
+
+
+def about(period: Period) -> dict[str, Any]:
+    """What an answer says of each."""
+    start, stop = bounds(period)
+    return {"period": period.name, "from_": clock.iso(start), "to": clock.iso(stop)}
+
+
+def rate(part: int, whole: int) -> float | None:
+    """To four places; None of nobody."""
+    return round(part / whole, 4) if whole else None

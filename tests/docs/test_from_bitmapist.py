@@ -1,0 +1,81 @@
+"""The script of docs/from-bitmapist.md, taken from the page, brings bitmaps of that kind to real services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from tests.docs.pages import imported, write_files
+from tests.servers import RunningServer, running, valkey_binary
+from tests.started import REPOSITORY
+from tests.web.real import RealServices, running_services
+
+PAGE = REPOSITORY / "docs/from-bitmapist.md"
+TODAY = datetime.now(UTC)
+EVENT = "song:played"
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    (file,) = write_files(PAGE, tmp_path_factory.mktemp("project"))
+    with imported(file) as module:
+        yield module
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[RealServices]:
+    with running(valkey_binary(), tmp_path) as server, running_services(tmp_path, server.url) as real:
+        yield real
+
+
+def mark(client: Redis, user: int, day: datetime) -> None:
+    """The keys that bitmapist's mark_event sets, as it names them: without leading zeros."""
+    year, week, _ = day.isocalendar()
+    months, weeks = f"{day.year}-{day.month}", f"W{year}-{week}"
+    for period in (months, weeks, f"{months}-{day.day}", f"{months}-{day.day}-{day.hour}"):
+        client.setbit(f"trackist_{EVENT}_{period}", user, 1)
+
+
+def asked(services: RealServices, path: str) -> Any:
+    return services.ask("distinct", "GET", path).json
+
+
+def test_days_become_visits_and_unique_events_flags_however_often_they_are_brought(
+    module: ModuleType, services: RealServices, valkey: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    valkey.client.flushall()
+    yesterday = TODAY - timedelta(days=1)
+    for user, day in ((1, TODAY), (123, TODAY), (123, yesterday), (2_000_000, yesterday)):
+        mark(valkey.client, user, day)
+    mark(valkey.client, 5, TODAY - timedelta(days=1000))
+    valkey.client.setbit("trackist_premium_u", 42, 1)
+    scratch = f"trackist_bitop_NOT_trackist_{EVENT}_{TODAY.year}-{TODAY.month}-{TODAY.day}"
+    valkey.client.setbit(scratch, 77, 1)
+
+    for _ in range(2):
+        module.bring_over(valkey.url, services.url("distinct"))
+
+    event = "/events/song.played"
+    counts = [asked(services, f"{event}/count?period={period}")["count"] for period in ("day", "all")]
+    assert counts == [2, 3]
+    assert asked(services, f"{event}/count?period=day&at={yesterday.date()}")["count"] == 2
+    assert asked(services, "/flags/premium/users")["users"] == [42]
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2 * 4
+    assert sum(" 422 the day " in line and "no longer kept" in line for line in said) == 2
+
+
+def test_more_users_than_a_request_takes_are_sent_in_several(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDS_A_REQUEST", 2)
+
+    bodies = list(module.packed(b"\xc1\x80"))
+
+    assert bodies == [bytes([0, 0, 0, 0, 1, 0, 0, 0]), bytes([7, 0, 0, 0, 8, 0, 0, 0])]
