@@ -60,6 +60,34 @@ def test_many_are_cleared_without_making_a_bitmap_longer(store: Store, client: R
     assert client.get(keys.flag_segment(0, "short")) == b"\x40"
 
 
+def test_one_is_cleared_without_making_a_bitmap_longer(store: Store, client: Redis) -> None:
+    flags.set_users(site_on(store), "short", [1, 2, 3])
+
+    assert flags.clear_users(site_on(store), "short", [3, 5000]) == 1
+
+    assert client.get(keys.flag_segment(0, "short")) == b"\x60"
+
+
+def test_a_bitmap_that_was_cleared_whole_can_be_cleared_again(store: Store) -> None:
+    site = site_on(store)
+    flags.set_users(site, "whole", [], [(0, 100)])
+
+    assert [flags.clear_users(site, "whole", [1], [span]) for span in ((0, 200), (0, 200))] == [100, 0]
+    assert flags.clear_users(site, "whole", [], [(0, 200)]) == 0
+    assert flags.clear_users(site, "whole", [], [(3, 9)]) == 0
+    assert flags.set_users(site, "whole", [7]) == 1
+
+
+def test_a_range_from_the_first_user_on_leaves_those_behind_it(store: Store) -> None:
+    site = site_on(store)
+    flags.set_users(site, "front", [100])
+
+    assert flags.set_users(site, "front", [], [(0, 8)]) == 8
+    assert flags.clear_users(site, "front", [], [(0, 4)]) == 4
+
+    assert flags.members(site, "front", limit=9).tolist() == [4, 5, 6, 7, 100]
+
+
 def users_in(spans: list[tuple[int, int]]) -> set[int]:
     return {user for span in spans for user in range(*span)}
 
