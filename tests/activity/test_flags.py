@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from redis import Redis
 
@@ -13,6 +15,7 @@ from shared.activity.users import Kind
 from shared.errors import InvalidInput
 from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from shared.store.flags import FlagStore
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
 
@@ -150,3 +153,26 @@ def test_a_flag_of_mapped_integers_takes_clears_and_names_them(store: Store) -> 
     assert sorted(page.users, key=str) == [far, 8]
     with pytest.raises(InvalidInput, match="mapped integers, which have no ranges"):
         flags.set_users(site, "cohort", [], [(1, 3)])
+
+
+def test_a_flag_dropped_while_it_is_set_is_registered_again(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment between the registry and the bits: what is written then must be found again."""
+    site, mark_flag, interruptions = site_on(store), FlagStore.mark_flag, [None]
+
+    def drop_first(*args: Any) -> object:
+        if interruptions:
+            interruptions.pop()
+            flags.drop(site, "raced")
+        return mark_flag(*args)
+
+    flags.set_users(site, "raced", [1])
+    monkeypatch.setattr(FlagStore, "mark_flag", drop_first)
+
+    flags.set_users(site, "raced", [2])
+
+    assert flags.members(site, "raced", limit=9).tolist() == [2]
+    assert [flag.name for flag in flags.every(site)] == ["raced"]
+    flags.drop(site, "raced")
+    assert client.keys() == [keys.LAYOUT.encode()]
