@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from redis import Redis
 
@@ -13,6 +15,7 @@ from shared.activity.users import Kind
 from shared.errors import InvalidInput
 from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from shared.store.flags import FlagStore
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
 
@@ -58,6 +61,34 @@ def test_many_are_cleared_without_making_a_bitmap_longer(store: Store, client: R
     flags.clear_users(site_on(store), "short", list(range(3, 5000, 2)), [(2, 9000), (9999, 20_000)])
 
     assert client.get(keys.flag_segment(0, "short")) == b"\x40"
+
+
+def test_one_is_cleared_without_making_a_bitmap_longer(store: Store, client: Redis) -> None:
+    flags.set_users(site_on(store), "short", [1, 2, 3])
+
+    assert flags.clear_users(site_on(store), "short", [3, 5000]) == 1
+
+    assert client.get(keys.flag_segment(0, "short")) == b"\x60"
+
+
+def test_a_bitmap_that_was_cleared_whole_can_be_cleared_again(store: Store) -> None:
+    site = site_on(store)
+    flags.set_users(site, "whole", [], [(0, 100)])
+
+    assert [flags.clear_users(site, "whole", [1], [span]) for span in ((0, 200), (0, 200))] == [100, 0]
+    assert flags.clear_users(site, "whole", [], [(0, 200)]) == 0
+    assert flags.clear_users(site, "whole", [], [(3, 9)]) == 0
+    assert flags.set_users(site, "whole", [7]) == 1
+
+
+def test_a_range_from_the_first_user_on_leaves_those_behind_it(store: Store) -> None:
+    site = site_on(store)
+    flags.set_users(site, "front", [100])
+
+    assert flags.set_users(site, "front", [], [(0, 8)]) == 8
+    assert flags.clear_users(site, "front", [], [(0, 4)]) == 4
+
+    assert flags.members(site, "front", limit=9).tolist() == [4, 5, 6, 7, 100]
 
 
 def users_in(spans: list[tuple[int, int]]) -> set[int]:
@@ -122,3 +153,26 @@ def test_a_flag_of_mapped_integers_takes_clears_and_names_them(store: Store) -> 
     assert sorted(page.users, key=str) == [far, 8]
     with pytest.raises(InvalidInput, match="mapped integers, which have no ranges"):
         flags.set_users(site, "cohort", [], [(1, 3)])
+
+
+def test_a_flag_dropped_while_it_is_set_is_registered_again(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The moment between the registry and the bits: what is written then must be found again."""
+    site, mark_flag, interruptions = site_on(store), FlagStore.mark_flag, [None]
+
+    def drop_first(*args: Any) -> object:
+        if interruptions:
+            interruptions.pop()
+            flags.drop(site, "raced")
+        return mark_flag(*args)
+
+    flags.set_users(site, "raced", [1])
+    monkeypatch.setattr(FlagStore, "mark_flag", drop_first)
+
+    flags.set_users(site, "raced", [2])
+
+    assert flags.members(site, "raced", limit=9).tolist() == [2]
+    assert [flag.name for flag in flags.every(site)] == ["raced"]
+    flags.drop(site, "raced")
+    assert client.keys() == [keys.LAYOUT.encode()]
