@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from flask_openapi3 import MediaType
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.completion.lifecycle import STEPS_A_REPORT
 from shared.web.models import WRITTEN, Integer, Name, Request, matching
 from shared.web.task_summary import TaskSummary
+from shared.web.workers_summary import LineSummary
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
@@ -84,6 +86,32 @@ class ListQuery(Request):
 
 class EventsQuery(Request):
     label: Annotated[Name | None, Field(description="only tasks with this label")] = None
+
+
+LINE_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
+LineId = Annotated[
+    str,
+    matching(LINE_ID, "the id of a line, such as 1795230245678-0"),
+    Field(json_schema_extra={"pattern": LINE_ID}),
+]
+
+
+class LogQuery(Request):
+    """Which of the workers' lines."""
+
+    task: Annotated[Name | None, Field(description="only those about this task")] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="of a stream: those told at first"), WRITTEN] = 100
+    after: Annotated[LineId | None, Field(description="only later lines; `next` of the answer before")] = None
+
+
+class LogAnswer(BaseModel):
+    # Of the events there is no schema: it would be taken for one of each.
+    model_config = {"openapi_extra": {"content": {"text/event-stream": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
+
+    lines: list[LineSummary] = Field(description="the oldest first")
+    next: str = Field(
+        examples=["1795230245678-0"], description="`after` of the next request: goes on from here"
+    )
 
 
 class MissingQuery(Request):

@@ -1,4 +1,4 @@
-"""The store as one thing: a connection, and behind it tasks, activity and signs of life."""
+"""The store as one thing: a connection, and behind it tasks, activity, signs of life and the workers' log."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from shared.store.deliveries import DeliveryStore
 from shared.store.failures import FailureStore
 from shared.store.pulse import PulseStore
 from shared.store.tasks import TaskStore
+from shared.store.worker_log import WorkerLogStore
+from shared.store.workers import WorkerStore
 
 # A service must say 503 within a second; a worker has nobody waiting and may be patient.
 SERVICE_PATIENCE = timedelta(seconds=0.8)
@@ -29,6 +31,8 @@ class Store:
     deliveries: DeliveryStore
     activity: ActivityStore
     pulse: PulseStore
+    workers: WorkerStore
+    worker_log: WorkerLogStore
 
     @classmethod
     def on(cls, client: Redis) -> Store:
@@ -39,6 +43,8 @@ class Store:
             DeliveryStore(client, scripts),
             ActivityStore(client, scripts),
             PulseStore(client),
+            WorkerStore(client),
+            WorkerLogStore(client),
         )
 
     @classmethod
