@@ -100,7 +100,11 @@ class LogQuery(Request):
     """Which of the workers' lines."""
 
     task: Annotated[Name | None, Field(description="only those about this task")] = None
-    limit: Annotated[int, Field(ge=1, le=1000, description="of a stream: those told at first"), WRITTEN] = 100
+    limit: Annotated[
+        int,
+        Field(ge=1, le=1000, description="a stream begins with so many, or with all after `after`"),
+        WRITTEN,
+    ] = 100
     after: Annotated[LineId | None, Field(description="only later lines; `next` of the answer before")] = None
 
 

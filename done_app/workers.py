@@ -13,11 +13,12 @@ from shared import clock
 from shared.config import Settings
 from shared.queue import QUEUES
 from shared.store import Store
+from shared.store.worker_log import MOST_LINES
 from shared.web.answers import Reply, answer
 from shared.web.listener import Table, Topic
 from shared.web.live import Feed
 from shared.web.problems import EVERYWHERE
-from shared.web.worker_lines import about, later_than, tail
+from shared.web.worker_lines import Later, tail
 from shared.web.workers_summary import LineSummary, WorkersSummary
 from shared.workers import log, presence
 
@@ -44,18 +45,20 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
         About 10,000 lines are kept, for a day after the last, and a worker drops what it cannot keep at once:
         it is a window on the log, not the log.
         """
+        if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
+            return stream(store, feed, query)
         page = log.page(store, task_id=query.task, limit=query.limit, after=query.after)
-        told = [LineSummary.of(line) for line in page.lines]
-        if request.accept_mimetypes.best_match([JSON, EVENTS]) != EVENTS:
-            return answer(LogAnswer(lines=told, next=page.next))
-        return feed.stream(
-            LOG,
-            wanted=about(query.task),
-            opening=later_than(page.next),
-            first={line.id: line.model_dump() for line in told},
-        )
+        return answer(LogAnswer(lines=[LineSummary.of(line) for line in page.lines], next=page.next))
 
     return routes
+
+
+def stream(store: Store, feed: Feed, query: LogQuery) -> Reply:
+    """The last lines, or all those after the one named, and then each new one."""
+    limit = query.limit if query.after is None else 2 * MOST_LINES
+    page = log.page(store, task_id=query.task, limit=limit, after=query.after)
+    first = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
+    return feed.stream(LOG, wanted=Later(page.next, query.task), first=first)
 
 
 def watch(store: Store) -> Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]:

@@ -17,7 +17,7 @@ from shared import clock
 from shared.errors import StoreUnavailable
 from shared.store import Store
 from shared.workers import presence
-from shared.workers.presence import SHOWS_EVERY, AtWork, Worker
+from shared.workers.presence import SHOWS_EVERY, AtWork, Range, Worker
 
 PAUSE_SECONDS = 0.2
 PAUSE_WHILE_AWAY_SECONDS = 1.0
@@ -81,12 +81,22 @@ class Keeper:
                 self.lines.popleft()
                 self.dropped += 1
             return
-        try:
-            pid, task_id, ranges, steps, since_ms, finished, second = json.loads(message[1:])
-        except ValueError:
-            return
+        with suppress(TypeError, ValueError):
+            self._hear_work(*json.loads(message[1:]))
+
+    def _hear_work(
+        self,
+        pid: int,
+        task_id: str | None,
+        ranges: list[Range],
+        steps: int,
+        since_ms: int | None,
+        finished: int,
+        second: int,
+    ) -> None:
         since = None if since_ms is None else clock.moment_of_ms(since_ms)
-        self.at[pid] = AtWork(pid, task_id, [(start, stop) for start, stop in ranges], steps, since)
+        at = tuple((start, stop) for start, stop in ranges)
+        self.at[pid] = AtWork(pid, task_id, at, steps, since)
         if finished:
             self.steps[second] += finished
 

@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from flask import Response
 
 from shared.errors import StoreUnavailable, TooManyStreams
-from shared.web.listener import Choice, Listener, Message, Table, Texts, Topic, event, every, none
+from shared.web.listener import (
+    MOST_WAITING,
+    Choice,
+    Listener,
+    Message,
+    Table,
+    Texts,
+    Topic,
+    event,
+    every,
+    none,
+)
 
 READ_EVERY_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -64,7 +75,8 @@ class Feed:
         """
         listener = Listener(topic, wanted, opening, last)
         if first:
-            listener.put({key: event(message) for key, message in first.items()})
+            told = {key: event(message) for key, message in first.items()}
+            listener.put(told, most=MOST_WAITING + len(told))
         self._join(listener)
         response = Response(events(listener), content_type="text/event-stream", headers=NO_BUFFERS)
         response.call_on_close(lambda: self._leave(listener))  # for HEAD too, which reads no event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared.store import Store
 from shared.store.worker_log import Entry
-from shared.web.listener import Choice, Message, Table
+from shared.web.listener import Message, Table
 from shared.web.workers_summary import LineSummary
 from shared.workers.log import lines, place
 
@@ -28,10 +28,18 @@ def _news(store: Store, last: str | None) -> list[Entry]:
     return store.worker_log.after(last, WINDOW)
 
 
-def about(task_id: str | None) -> Choice:
-    """Those about a task, if one is named."""
-    return lambda told: task_id is None or told["task_id"] == task_id
+class Later:
+    """Which lines a client gets: those after the last that it had, each once, and of one task if it is named.
 
+    After an outage a feed tells its clients all that there is; of a log they have had most of it.
+    """
 
-def later_than(line_id: str) -> Choice:
-    return lambda told: place(told["id"]) > place(line_id)
+    def __init__(self, line_id: str, task_id: str | None = None) -> None:
+        self._last, self._task_id = place(line_id), task_id
+
+    def __call__(self, told: Message) -> bool:
+        here = place(told["id"])
+        if here <= self._last or self._task_id not in (None, told["task_id"]):
+            return False
+        self._last = here
+        return True

@@ -27,7 +27,7 @@ class AtWork:
 
     pid: int
     task_id: str | None  # None: it waits for work
-    ranges: Sequence[Range] = ()  # of steps, half open, the first few; none: it fans the task out
+    ranges: tuple[Range, ...] = ()  # of steps, half open, the first few; none: it fans the task out
     steps: int = 0  # in all its ranges
     since: datetime | None = None
 
@@ -151,7 +151,7 @@ def _ms(moment: datetime | None) -> int | None:
 
 def _at(pid: int, task_id: str | None, ranges: Any, steps: int, since_ms: int | None) -> AtWork:
     since = None if since_ms is None else clock.moment_of_ms(since_ms)
-    return AtWork(pid, task_id, [(start, stop) for start, stop in ranges], steps, since)
+    return AtWork(pid, task_id, tuple((start, stop) for start, stop in ranges), steps, since)
 
 
 def _heal(written: str) -> Heal:
