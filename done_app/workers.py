@@ -68,7 +68,7 @@ def watch(store: Store) -> Callable[[Mapping[Topic, Table]], Mapping[Topic, Tabl
     def read(before: Mapping[Topic, Table]) -> Mapping[Topic, Table]:
         tables = dict(tasks.read({topic: table for topic, table in before.items() if topic != LOG}))
         if LOG in before:
-            tables[LOG] = tail(store, before[LOG])
+            tables[LOG], _ = tail(store, before[LOG], next(reversed(dict(before[LOG])), None))
         return tables
 
     return read

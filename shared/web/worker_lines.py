@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from shared.store import Store
-from shared.store.worker_log import Entry
 from shared.web.listener import Message, Table
 from shared.web.workers_summary import LineSummary
-from shared.workers.log import lines, place
+from shared.workers import log
+from shared.workers.log import place
 
 # Lines that are held for whoever comes: what is written between a client's look and its stream, and more.
 WINDOW = 1000
 
 
-def tail(store: Store, before: Table) -> dict[str, Message]:
-    """The last lines by their ids, given those of the read before; at first, or after none, the newest."""
-    told = dict(before)
-    for line in lines(_news(store, next(reversed(told), None))):
-        told[line.id] = LineSummary.of(line).model_dump()
-    for line_id in list(told)[:-WINDOW]:
-        del told[line_id]
-    return told
+def tail(
+    store: Store, told: Table, after: str | None, *, task_id: str | None = None, window: int = WINDOW
+) -> tuple[dict[str, Message], str]:
+    """The last lines by their ids, and the id to go on from.
 
-
-def _news(store: Store, last: str | None) -> list[Entry]:
-    if last is None:
-        return store.worker_log.newest(WINDOW)[::-1]
-    return store.worker_log.after(last, WINDOW)
+    Args:
+        told: the lines of the read before
+        after: the id that it went on from; None at first
+    """
+    page = log.page(store, task_id=task_id, limit=window, after=after)
+    lines = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
+    return dict(list({**told, **lines}.items())[-window:]), page.next
 
 
 class Later:

@@ -78,6 +78,8 @@ def _following(store: Store, task_id: str | None, limit: int, after: str) -> Pag
             break
         after = entries[-1].id
         found += lines(entries, task_id)
+        if len(entries) < READ_AT_ONCE:
+            break
     return Page(found[:limit], found[limit - 1].id if len(found) >= limit else after)
 
 

@@ -132,21 +132,33 @@ def test_an_outage_is_told_and_no_line_is_told_twice(
 
 
 def test_the_first_line_of_all_is_news(real_store: Store) -> None:
-    nothing = tail(real_store, {})
+    nothing, place = tail(real_store, {}, None)
 
     say(real_store, "first")
 
+    lines, _ = tail(real_store, nothing, place)
     assert nothing == {}
-    assert [message["text"] for message in tail(real_store, nothing).values()] == ["first"]
+    assert [message["text"] for message in lines.values()] == ["first"]
 
 
 def test_a_window_of_the_log_is_held_whatever_is_written(real_store: Store) -> None:
     for _ in range(2 * WINDOW // 500 + 1):
         say(real_store, *["x"] * 500)
 
-    first = tail(real_store, {})
+    first, place = tail(real_store, {}, None)
     say(real_store, "y")
-    then = tail(real_store, first)
+    then, _ = tail(real_store, first, place)
 
     assert (len(first), len(then)) == (WINDOW, WINDOW)
     assert [message["text"] for message in then.values()] == ["x"] * (WINDOW - 1) + ["y"]
+
+
+def test_what_was_read_for_a_task_is_not_read_again(real_store: Store) -> None:
+    say(real_store, "mine", task_id="a")
+    say(real_store, *["noise"] * 5, task_id="b")
+
+    mine, place = tail(real_store, {}, None, task_id="a")
+    still, later = tail(real_store, mine, place, task_id="a")
+
+    assert [message["text"] for message in still.values()] == ["mine"]
+    assert place == later == real_store.worker_log.newest(1)[0].id

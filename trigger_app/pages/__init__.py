@@ -10,13 +10,14 @@ from flask.typing import ResponseReturnValue
 
 from shared.web.listener import Table, Topic
 from shared.web.live import Feed, Read
-from trigger_app.pages import distinct, done, sign_in
+from trigger_app.pages import distinct, done, sign_in, workers
 from trigger_app.pages.view import Ground, View
 
 # In the order of the navigation. A view more is one line here.
 VIEWS: tuple[View, ...] = (
     done.VIEW,
     distinct.VIEW,
+    workers.VIEW,
 )
 
 
