@@ -19,7 +19,7 @@ from shared.store import Store
 from shared.workers import presence
 from shared.workers.presence import SHOWS_EVERY, AtWork, Range, Worker
 
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.25  # as often as the pages that show it are told
 PAUSE_WHILE_AWAY_SECONDS = 1.0
 MOST_WAITING = 2000  # lines, while Redis is away; 8 MB at the most
 LINES_AT_ONCE = 500
@@ -101,39 +101,39 @@ class Keeper:
             self.steps[second] += finished
 
     def _keep(self) -> None:
-        while self.lines:
+        """What waits, and how the worker is when that has changed, and every few seconds."""
+        due = time.monotonic() >= self.show_again_at
+        if due:
+            self.at = {pid: one for pid, one in self.at.items() if lives(pid)}
+        now = replace(self.worker, last_seen=clock.now(), at=[self.at[pid] for pid in sorted(self.at)])
+        changed = due or self.shown is None or now.at != self.shown.at
+        self._send(now.written() if changed else None)
+        self.shown = now
+        if due:
+            self.show_again_at = time.monotonic() + SHOWS_EVERY.total_seconds()
+            presence.forget_the_long_gone(self.store, clock.now())
+
+    def _send(self, how: str | None) -> None:
+        while how is not None or self.steps or self.lines:
             batch = [self.lines[n] for n in range(min(LINES_AT_ONCE, len(self.lines)))]
-            self.store.worker_log.append([*self._notice(), *batch])
+            lines = [*self._notice(), *batch]
+            self.store.workers.keep(self.worker.name, how=how, steps=self._counted(), lines=lines)
             self.dropped = 0
             for _ in batch:
                 self.lines.popleft()
-        if self.steps:
-            counted, self.steps = self.steps, Counter()  # lost rather than counted twice
-            newest = max(counted)
-            self.store.workers.add_steps(
-                {second: steps for second, steps in counted.items() if newest - second < COUNTED_SECONDS}
-            )
-        self._show()
+            how = None
+
+    def _counted(self) -> dict[int, int]:
+        """The steps of the last minute. They are lost with an outage, rather than counted twice."""
+        counted, self.steps = self.steps, Counter()
+        newest = max(counted, default=0)
+        return {second: steps for second, steps in counted.items() if newest - second < COUNTED_SECONDS}
 
     def _notice(self) -> list[bytes]:
         if not self.dropped:
             return []
         text = f"{self.dropped} lines of this worker are not kept here: Redis was away"
         return [line(logging.WARNING, text, time.time(), self.worker.name, "")]
-
-    def _show(self) -> None:
-        """How the worker is, when that has changed, and every few seconds."""
-        due = time.monotonic() >= self.show_again_at
-        if due:
-            self.at = {pid: one for pid, one in self.at.items() if lives(pid)}
-        now = replace(self.worker, at=[self.at[pid] for pid in sorted(self.at)])
-        if not due and self.shown is not None and now.at == self.shown.at:
-            return
-        self.store.workers.show(now.name, replace(now, last_seen=clock.now()).written())
-        self.shown = now
-        if due:
-            self.show_again_at = time.monotonic() + SHOWS_EVERY.total_seconds()
-            presence.forget_the_long_gone(self.store, clock.now())
 
 
 def lives(pid: int) -> bool:

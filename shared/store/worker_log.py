@@ -33,9 +33,7 @@ class WorkerLogStore:
     def append(self, texts: Sequence[bytes]) -> None:
         """Add lines, in their order, all or none of them."""
         with self._client.pipeline(transaction=True) as pipe:
-            for text in texts:
-                pipe.xadd(keys.WORKER_LOG, {LINE: text}, maxlen=MOST_LINES, approximate=True)
-            pipe.expire(keys.WORKER_LOG, LIFE)
+            add_lines(pipe, texts)
             pipe.execute()
 
     @outages_named
@@ -48,6 +46,14 @@ class WorkerLogStore:
     def after(self, line_id: str, count: int) -> list[Entry]:
         """At most `count` lines that came after an id, the oldest first."""
         return _entries(self._client.xrange(keys.WORKER_LOG, min=f"({line_id}", max="+", count=count))
+
+
+def add_lines(pipe: Redis, texts: Sequence[bytes]) -> None:
+    """Have a pipeline add lines."""
+    for text in texts:
+        pipe.xadd(keys.WORKER_LOG, {LINE: text}, maxlen=MOST_LINES, approximate=True)
+    if texts:
+        pipe.expire(keys.WORKER_LOG, LIFE)
 
 
 def _entries(found: object) -> list[Entry]:

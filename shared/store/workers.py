@@ -10,6 +10,7 @@ from redis import Redis
 
 from shared.store import keys
 from shared.store.client import outages_named
+from shared.store.worker_log import add_lines
 
 REMEMBERED = timedelta(minutes=10)  # after a worker was last seen
 COUNTS_LIVE = timedelta(minutes=3)
@@ -38,11 +39,29 @@ class WorkerStore:
         self._client = client
 
     @outages_named
-    def show(self, worker: str, how: str) -> None:
-        """How a worker is now."""
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.WORKERS, worker, how)
-            pipe.expire(keys.WORKERS, REMEMBERED)
+    def keep(
+        self,
+        worker: str,
+        *,
+        how: str | None = None,
+        steps: Mapping[int, int] | None = None,
+        lines: Sequence[bytes] = (),
+    ) -> None:
+        """Keep what a worker shows of itself, in one round trip: a server that syncs its file syncs it once.
+
+        Args:
+            how: the worker is now; None when that is as before
+            steps: that it finished, by the second since the epoch
+            lines: of its log
+        """
+        with self._client.pipeline(transaction=False) as pipe:
+            add_lines(pipe, lines)
+            for second, finished in (steps or {}).items():
+                pipe.hincrby(keys.steps_of(second // MINUTE), str(second), finished)
+                pipe.expire(keys.steps_of(second // MINUTE), COUNTS_LIVE)
+            if how is not None:
+                pipe.hset(keys.WORKERS, worker, how)
+                pipe.expire(keys.WORKERS, REMEMBERED)
             pipe.execute()
 
     @outages_named
@@ -54,15 +73,6 @@ class WorkerStore:
     def forget(self, workers: Sequence[str]) -> None:
         if workers:
             self._client.hdel(keys.WORKERS, *workers)
-
-    @outages_named
-    def add_steps(self, by_second: Mapping[int, int]) -> None:
-        """Count steps that were finished, by the second since the epoch."""
-        with self._client.pipeline(transaction=True) as pipe:
-            for second, steps in by_second.items():
-                pipe.hincrby(keys.steps_of(second // MINUTE), str(second), steps)
-                pipe.expire(keys.steps_of(second // MINUTE), COUNTS_LIVE)
-            pipe.execute()
 
     @outages_named
     def note_heal(self, task_id: str, steps: int, now_ms: int) -> None:

@@ -53,7 +53,7 @@ def test_a_worker_is_told_with_what_its_processes_are_at(services: Services, sto
 
 def test_heals_and_throughput_are_told(services: Services, store: Store) -> None:
     store.workers.note_heal("a", 40, clock.now_ms())
-    store.workers.add_steps({clock.now_ms() // 1000 - 2: 60})
+    store.workers.keep("here:7", steps={clock.now_ms() // 1000 - 2: 60})
 
     answer = body_of(services.done.get("/workers"))
 

@@ -36,7 +36,7 @@ def a_worker(
 
 
 def shows(store: Store, worker: Worker) -> None:
-    store.workers.show(worker.name, worker.written())
+    store.workers.keep(worker.name, how=worker.written())
 
 
 def texts(kept: Sequence[bytes]) -> list[str]:

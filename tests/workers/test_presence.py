@@ -80,7 +80,7 @@ def test_the_long_gone_are_dropped_and_no_other(store: Store) -> None:
 
 def test_a_worker_of_another_version_hides_no_other(store: Store) -> None:
     for name, how in (("x:1", "no JSON"), ("x:2", '{"host": "x"}'), ("x:3", "[]"), ("x:4", "7")):
-        store.workers.show(name, how)
+        store.workers.keep(name, how=how)
     shows(store, a_worker())
 
     assert [worker.name for worker in look(store).workers] == ["here:7"]
@@ -89,8 +89,8 @@ def test_a_worker_of_another_version_hides_no_other(store: Store) -> None:
 def test_steps_are_counted_by_the_second_across_a_minutes_end(store: Store) -> None:
     now = clock.moment_of_ms(1_795_230_005_500)  # five seconds into a minute
     second = 1_795_230_005
-    store.workers.add_steps({second - 1: 5, second - 60: 1})
-    store.workers.add_steps({second - 1: 2, second - 10: 4, second: 100, second - 61: 100})
+    store.workers.keep("here:7", steps={second - 1: 5, second - 60: 1})
+    store.workers.keep("here:7", steps={second - 1: 2, second - 10: 4, second: 100, second - 61: 100})
 
     seen = presence.look(store, QUEUES, now)
 
@@ -154,7 +154,7 @@ def test_no_more_heals_are_kept_than_a_thousand(
 
 def test_everything_that_workers_leave_goes_by_itself(store: Store, client: Redis) -> None:
     shows(store, a_worker())
-    store.workers.add_steps({60: 1, 120: 1})
+    store.workers.keep("here:7", steps={60: 1, 120: 1})
     store.workers.note_heal("a", 1, clock.now_ms())
 
     assert client.dbsize() == 4

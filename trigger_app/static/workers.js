@@ -76,7 +76,7 @@ function drawQueues(now) {
   if (!now.queues) return;
   put($("#waiting"), numbers.format(now.queues.reduce((sum, queue) => sum + queue.messages, 0)));
   const each = now.queues.map(({ queue, messages }) => `${queue.replace("donebit.", "")} ${numbers.format(messages)}`);
-  put($("#queues"), `${each.join(", ")}, in hand ${now.in_hand}`);
+  put($("#queues"), [...each, `${numbers.format(now.in_hand)} at work`].join(" · "));
 }
 
 function drawSweep(sweep) {

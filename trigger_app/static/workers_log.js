@@ -12,6 +12,7 @@ let task = field.defaultValue;
 let last = [0, 0]; // the place of the last line that is shown, or waits to be
 let waiting = [];
 let unread = 0;
+let following = true; // its end is shown, and kept in sight
 
 const placeOf = (id) => id.split("-").map(Number);
 const isLater = (a, b) => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
@@ -28,12 +29,11 @@ export function add(line) {
 }
 
 function show() {
-  const atEnd = isAtEnd();
   const rows = waiting.map(row);
   waiting = [];
   log.append(...rows);
   while (log.children.length > MOST_LINES) log.firstElementChild.remove();
-  if (atEnd) toEnd();
+  if (following) toEnd();
   else tellUnread(unread + rows.length);
   tellEmpty();
 }
@@ -51,6 +51,7 @@ function row(line) {
 }
 
 function toEnd() {
+  following = true;
   log.scrollTop = log.scrollHeight;
   tellUnread(0);
 }
@@ -73,7 +74,7 @@ function filter(chosen) {
   last = [0, 0];
   waiting = [];
   log.replaceChildren();
-  tellUnread(0);
+  toEnd();
   tellEmpty();
   follow(task);
 }
@@ -91,7 +92,7 @@ export function onFilter(action) {
 
 /** Show what is told from now on, in place of the lines that the page came with. */
 export function begin() {
-  log.scrollTop = log.scrollHeight;
+  toEnd();
   filter(new URLSearchParams(location.search).get("task") ?? "");
 }
 
@@ -116,4 +117,8 @@ $("#newer").addEventListener("click", () => {
   toEnd();
   log.focus();
 });
-log.addEventListener("scroll", () => isAtEnd() && tellUnread(0));
+log.addEventListener("scroll", () => {
+  following = isAtEnd();
+  if (following) tellUnread(0);
+});
+new ResizeObserver(() => following && toEnd()).observe(log);
