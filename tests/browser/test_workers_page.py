@@ -80,10 +80,13 @@ def test_what_runs_is_shown_with_its_steps_and_its_worker(page: Page, stack: Sta
 
     eventually(lambda: task_id in busy(page), DONE_SECONDS, what="nobody is at it")
 
-    assert card(page, pid, ".state") == "● alive" or "alive" in card(page, pid, ".state")
-    eventually(lambda: re.search(r"steps \d+–\d+", card(page, pid, ".processes")), what="no steps are named")
+    assert "alive" in card(page, pid, ".state")
+    eventually(lambda: re.search(r"steps \d+\D\d+", card(page, pid, ".processes")), what="no steps are named")
     eventually(lambda: "at work" in page.text("#processes"), what="nobody is counted")
-    eventually(lambda: page.text("#waiting") not in ("0", "–"), what="no message waits")
+    eventually(
+        lambda: page.text("#waiting").replace(",", "").isdigit() and page.text("#waiting") != "0",
+        what="no message waits",
+    )
     eventually(lambda: page.text("#rate") != "0", DONE_SECONDS, what="no throughput is shown")
     points = str(page.find("#spark").get_attribute("points")).split()
     assert len(points) == 60
@@ -197,12 +200,12 @@ def test_a_killed_worker_is_shown_as_lost_and_its_successor_as_alive(page: Page,
 def test_without_a_worker_the_page_says_how_to_start_one(page: Page, stack: Stack) -> None:
     os.kill(stack.worker.process.pid, signal.SIGTERM)
     stack.worker.process.wait(DONE_SECONDS)
-    stack.server.client.delete("pulse:workers", "log:worker")
+    stack.server.client.delete("pulse:workers")
 
     page.open("/workers")
 
     assert "celery --app done_app.worker worker" in page.text("#no-worker")
-    assert "Start a task" in page.text("#no-line")
+    assert page.text("#workers") == ""
     stack.start()
     eventually(lambda: page.text("#no-worker") == "", START_SECONDS, what="it is still said")
 
