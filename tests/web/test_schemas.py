@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 from shared.config import LARGEST_TASK
-from shared.store import Store
 from tests.servers import running, valkey_binary
 from tests.web.real import RealServices, running_services
-from tests.workers.arranged import say
 
 # An event stream goes on for as long as its task: its first message has to do.
 EVERYWHERE = """
@@ -33,22 +31,11 @@ USES = """
 include-path-regex = "{paths}"
 parameters = {{ "path.task_id" = "{task_id}" }}
 """
-# A stream with nothing to tell would be waited for, ten seconds a request.
-FOLLOWS = """
-[[operations]]
-include-path-regex = "^/workers/log$"
-parameters = { "query.task" = "known", "query.after" = "0-0" }
-
-[[operations]]
-include-path-regex = "^/events$"
-parameters = { "query.label" = "known" }
-"""
 CONFIGURATIONS = {
     "trigger": REFUSES.format(paths="^/tasks$"),
     "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$|/resume$|/failures$|/extend$")
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
-    + USES.format(paths="/cancel$", task_id="cancelled")
-    + FOLLOWS,
+    + USES.format(paths="/cancel$", task_id="cancelled"),
     "distinct": REFUSES.format(paths="^/events/"),
 }
 
@@ -62,14 +49,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]
             tmp_path_factory.mktemp("services"), server.url, MAX_STEPS=str(LARGEST_TASK)
         ) as real,
     ):
-        say(Store.at(server.url), "a line", task_id="known")
         yield real
 
 
 @pytest.mark.parametrize("service", CONFIGURATIONS)
 def test_the_service_is_as_its_document_says(services: RealServices, service: str, tmp_path: Path) -> None:
     for task_id in ("known", "cancelled"):
-        services.ask("trigger", "POST", "/tasks", {"count": 100, "task_id": task_id, "label": "known"})
+        services.ask("trigger", "POST", "/tasks", {"count": 100, "task_id": task_id})
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(EVERYWHERE + CONFIGURATIONS[service])
 
