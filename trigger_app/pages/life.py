@@ -51,12 +51,16 @@ def happened(task: Task) -> Iterator[Event]:
         times = "once" if task.heals == 1 else f"{task.heals} times"
         yield Event("Healed", clock.iso(task.probed_at), f"missing steps sent again, {times}")
     if task.stalled:
-        yield Event("Stalled", _iso(task.stalled_at), "nothing came of all that was sent again", "bad")
+        yield Event("Stalled", _iso(task.stalled_at), why_stalled(task), "bad")
     if task.ended_at:
         mark = "good" if task.state is State.DONE else "bad"
         yield Event(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)
     if task.announced_at:
         yield Event("Announced", clock.iso(task.announced_at), task.announcement_id)
+
+
+def why_stalled(task: Task) -> str:
+    return "nothing came of all that was sent again" if task.order.job else "no step was reported for long"
 
 
 def ended(task: Task) -> str:
@@ -72,7 +76,7 @@ def coming(task: Task) -> Iterator[Event]:
         return
     if task.order.job and not task.dispatched_at:
         yield Event("Fanned out", None, "a worker is to send its steps", "next")
-    yield Event("Done", None, f"{task.left:,} steps to go", "next")
+    yield Event("Failed" if task.failed else "Done", None, f"{task.left:,} steps to go", "next")
 
 
 def told(deliveries: Sequence[DeliveryAnswer]) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 const LARGEST_CSS = 26; // px of a cell
 const HIGHEST = 0.72; // of the window
+const HIGHEST_SCROLLED = 1.6;
 const LOWEST_CSS = 240;
 
 /**
@@ -16,7 +17,9 @@ export function layout(units, widthCss, windowHeightCss, ratio) {
     const rows = Math.ceil(units / columns);
     if (rows * size <= height) return { columns, rows, size, stands: 1, cells: units };
   }
-  const stands = Math.ceil(units / (width * height));
+  // Better a pixel each and some scrolling than several to a cell, up to a point.
+  const single = Math.ceil(units / width) <= HIGHEST_SCROLLED * windowHeightCss * ratio;
+  const stands = single ? 1 : Math.ceil(units / (width * height));
   const cells = Math.ceil(units / stands);
   return { columns: width, rows: Math.ceil(cells / width), size: 1, stands, cells };
 }

@@ -1,11 +1,13 @@
 // The colours of cells and their shapes. No state is told by its hue alone: done is filled, missing is hollow
 // or faint, failed is crossed or marked, the end marker is a flag.
 
+const HOLLOW = 10; // pixels from which on a missing cell is an outline: smaller ones would be a moiré
+
 /** The colours as the style sheet has them now, as text and as the canvas keeps a pixel. */
 export function palette(place) {
   const style = getComputedStyle(place);
   const colours = { text: style.color, packed: {}, rgb: {} };
-  for (const state of ["missing", "edge", "done", "failed", "end"]) {
+  for (const state of ["missing", "faint", "edge", "done", "failed", "end"]) {
     colours[state] = style.getPropertyValue(`--cell-${state}`).trim();
     colours.rgb[state] = parsed(colours[state]);
     colours.packed[state] = pack(colours.rgb[state]);
@@ -36,6 +38,11 @@ export function drawCell(pen, state, x, y, size, colours) {
   const gap = Math.max(1, Math.round(size * 0.12));
   const inner = size - gap;
   pen.clearRect(x, y, size, size);
+  if (state === "missing" && size < HOLLOW) {
+    pen.fillStyle = colours.faint;
+    pen.fillRect(x, y, inner, inner);
+    return;
+  }
   if (state === "missing") {
     pen.fillStyle = colours.edge;
     pen.fillRect(x, y, inner, inner);
