@@ -53,6 +53,7 @@ export class Grid {
     this.dirty = new Uint8Array(rows);
     this.at = Math.min(this.at, this.last);
     this.cells(0, this.grid.cells);
+    Object.assign(this.place.dataset, { columns, size, steps: stands * this.bits.steps });
     this.tellScale();
     this.wake();
   }
@@ -153,12 +154,13 @@ export class Grid {
       const [x, y] = [(cell % columns) * size, Math.floor(cell / columns) * size];
       const wide = Math.max(size, 7 * devicePixelRatio);
       const off = (wide - size) / 2;
+      const within = (at, side) => Math.max(1, Math.min(at - off, side - wide - 1)) + 0.5;
       pen.strokeStyle = colour;
       pen.lineWidth = width * devicePixelRatio;
-      pen.strokeRect(x - off + 0.5, y - off + 0.5, wide - 1, wide - 1);
+      pen.strokeRect(within(x, this.marks.width), within(y, this.marks.height), wide - 1, wide - 1);
     };
     if (!this.shapes) {
-      if (this.bits.steps === 1) ring(Math.floor(this.bits.count / this.grid.stands), this.colours.end, 2);
+      ring(this.last, this.colours.end, 2);
       for (const cell of this.failedCells()) ring(cell, this.colours.failed, 1.5);
     }
     if (this.pointed || document.activeElement === this.place) ring(this.at, this.colours.text, 2);
