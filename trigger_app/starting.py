@@ -21,6 +21,18 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A task that was asked for, and whether it is new."""
+
+    task: TaskStarted
+    fresh: bool
+
+    def reply(self) -> Reply:
+        """202 for a new task, 200 for one that there was already."""
+        return answer(self.task, HTTPStatus.ACCEPTED if self.fresh else HTTPStatus.OK)
+
+
+@dataclass(frozen=True, slots=True)
 class Starter:
     """Starts what a request asks for."""
 
@@ -29,8 +41,8 @@ class Starter:
     checker: Checker
     settings: Settings
 
-    def start(self, order: Order, task_id: str | None = None) -> Reply:
-        """202 for a new task, 200 for one that there is already."""
+    def start(self, order: Order, task_id: str | None = None) -> Begun:
+        """A new task, or the one that there is already."""
         self.checker.check(order)
         lives = Lives(self.settings.task_ttl, self.settings.ended_ttl)
         started = lifecycle.start(
@@ -43,9 +55,9 @@ class Starter:
                 "task %s is started: %d steps of %s", task.id, task.count, order.job or "the caller's own"
             )
         body = TaskStarted(task_id=task.id, count=task.count, job=order.job, state=task.state, queued=queued)
-        return answer(body, HTTPStatus.ACCEPTED if started.fresh else HTTPStatus.OK)
+        return Begun(body, started.fresh)
 
-    def start_job(self, count: int, job: str, params: dict[str, int]) -> Reply:
+    def start_job(self, count: int, job: str, params: dict[str, int]) -> Begun:
         return self.start(Order(count, job, params, stall_after=self.settings.stall_after))
 
 

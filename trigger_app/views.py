@@ -34,14 +34,14 @@ def add_example(routes: APIBlueprint, starter: Starter) -> None:
     @changes_state
     def trigger_done(query: DoneQuery) -> Reply:
         """Start a task of the built-in job `demo`."""
-        return starter.start_job(query.count, "demo", {"sleep_ms": query.sleep_ms})
+        return starter.start_job(query.count, "demo", {"sleep_ms": query.sleep_ms}).reply()
 
     @routes.get("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_get")
     @routes.post("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_post")
     @changes_state
     def trigger_distinct(query: DistinctQuery) -> Reply:
         """Simulate visits of random users: a task of the built-in job `visit`."""
-        return starter.start_job(query.count, "visit", {"seed": secrets.randbelow(2**32)})
+        return starter.start_job(query.count, "visit", {"seed": secrets.randbelow(2**32)}).reply()
 
 
 def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
@@ -51,4 +51,4 @@ def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
     def create_task(body: TaskBody) -> Reply:
         """Start a task; the same `task_id` again is the same task."""
         order = order_of(body, starter.settings.stall_after)
-        return starter.start(order, body.task_id)
+        return starter.start(order, body.task_id).reply()

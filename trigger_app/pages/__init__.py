@@ -10,12 +10,14 @@ from flask.typing import ResponseReturnValue
 
 from shared.web.listener import Table, Topic
 from shared.web.live import Feed, Read
-from trigger_app.pages import distinct, done, sign_in, workers
+from trigger_app.pages import distinct, done, problems, sign_in, task, workers
+from trigger_app.pages.fragments import FILTERS
 from trigger_app.pages.view import Ground, View
 
 # In the order of the navigation. A view more is one line here.
 VIEWS: tuple[View, ...] = (
     done.VIEW,
+    task.VIEW,
     distinct.VIEW,
     workers.VIEW,
 )
@@ -28,6 +30,9 @@ def blueprint(ground: Ground, feed: Feed) -> Blueprint:
         view.add_routes(routes, ground)
     add_streams(routes, feed)
     sign_in.add_routes(routes, ground.settings)
+    problems.register(routes)
+    for name, shown in FILTERS.items():
+        routes.add_app_template_filter(shown, name)
     routes.app_context_processor(lambda: {"views": [view for view in VIEWS if view.title]})
     return routes
 

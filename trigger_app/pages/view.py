@@ -58,7 +58,8 @@ def page(settings: Settings) -> Callable[[Page], Page]:
         @wraps(view)
         def shown(**path: Any) -> ResponseReturnValue:
             if settings.api_token and not session.get(SIGNED_IN):
-                return redirect(url_for("pages.sign_in", to=request.full_path.rstrip("?")))
+                asked = request.full_path.rstrip("?")
+                return redirect(url_for("pages.sign_in", to=None if asked == "/" else asked))
             return view(**path)
 
         return shown

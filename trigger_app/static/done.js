@@ -1,31 +1,51 @@
-// Keeps the list of tasks live.
-import "./forms.js";
+// The view of tasks: the form that starts one, and the lists that move by themselves.
+import { send, tellStarted } from "./forms.js";
+import { lay } from "./fragments.js";
 import { follow } from "./stream.js";
 
-const numbers = new Intl.NumberFormat("en");
 const $ = (selector, within = document) => within.querySelector(selector);
+const form = $("#start form");
+const label = $("#ended").dataset.label;
 
-function rowOf(task) {
-  const known = $(`#tasks li[data-id="${CSS.escape(task.task_id)}"]`);
-  return known ?? $("#row").content.cloneNode(true).firstElementChild;
-}
-
-function drawTask(task) {
-  const row = rowOf(task);
-  row.dataset.id = task.task_id;
-  row.dataset.state = task.state;
-  $(".id", row).textContent = task.task_id;
-  $(".job", row).textContent = task.job ?? "reported from elsewhere";
-  $(".state", row).textContent = task.stalled ? "stalled" : task.state;
-  const bar = $("progress", row);
-  bar.max = task.count;
-  bar.value = task.done_steps;
-  bar.setAttribute("aria-label", `Steps done of task ${task.task_id}`);
-  $(".steps", row).textContent = `${numbers.format(task.done_steps)} of ${numbers.format(task.count)}`;
-  return row;
-}
-
-follow("/events/done", (now) => {
-  $("#tasks").replaceChildren(...now.tasks.map(drawTask));
-  $("#empty").hidden = now.tasks.length > 0;
+form.elements.job.addEventListener("change", ({ target }) => {
+  const drawn = $(`template[data-job="${CSS.escape(target.value)}"]`);
+  $("#params").replaceChildren(...(drawn ? [drawn.content.cloneNode(true)] : []));
 });
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  tellStarted($("#start .said"), await send(form.action, { body: new URLSearchParams(new FormData(form)) }));
+});
+
+function drawRunning(html) {
+  const place = $("#running");
+  lay(place, html);
+  for (const row of place.querySelectorAll("li")) row.hidden = Boolean(label) && row.dataset.label !== label;
+}
+
+// A list that was filtered takes in what is new and fits; one of older tasks stays as it is.
+function drawEnded(html) {
+  const place = $("#ended");
+  const { state, older } = place.dataset;
+  if (older !== undefined) return;
+  if (!state && !label) {
+    lay(place, html);
+    return;
+  }
+  const drawn = document.createElement("template");
+  drawn.innerHTML = html;
+  const fits = (row) => (!state || row.dataset.state === state) && (!label || row.dataset.label === label);
+  const fresh = [...drawn.content.querySelectorAll("li")].filter(fits);
+  if (!fresh.length) return;
+  const known = new Map([...place.querySelectorAll("li")].map((row) => [row.dataset.id, row]));
+  for (const row of fresh) known.set(row.dataset.id, row);
+  const rows = [...known.values()].sort((a, b) => (a.dataset.created < b.dataset.created ? 1 : -1));
+  const list = document.createElement("ul");
+  list.className = "tasks";
+  list.append(...rows.map((row) => row.cloneNode(true)));
+  lay(place, list.outerHTML);
+}
+
+const draw = { running: drawRunning, ended: drawEnded };
+
+follow("/events/done", (told) => draw[told.fragment](told.html));
