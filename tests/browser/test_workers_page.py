@@ -14,6 +14,7 @@ from tests.browser.page import Page
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack
 from tests.started import eventually
 
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 PHONE = {"width": 360, "height": 740, "deviceScaleFactor": 3, "mobile": False}
 
 
@@ -103,6 +104,7 @@ def test_the_log_is_filtered_by_task_and_the_address_says_so(page: Page, stack: 
     eventually(lambda: len(log_of(page)) == 6, DONE_SECONDS, what="not all of its lines are shown")
     assert all(mine in line for line in log_of(page))
     assert page.browser.current_url.endswith(f"/workers?task={mine}")
+    assert page.find("#open").get_attribute("href") == f"{page.address}/tasks/{mine}"
     page.browser.back()
     eventually(lambda: tells(page, other), DONE_SECONDS, what="the others do not come back")
     assert not page.was_reloaded()
@@ -300,3 +302,20 @@ def test_every_part_can_be_reached_by_keyboard(page: Page, stack: Stack) -> None
         )
 
     assert reached == ["button", "trouble", "log"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out(page: Page, stack: Stack, tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "block-1").touch()
+    stack.create(2, job="blocked", params={"folder": str(tmp_path)}, task_id=f"seen-{scheme}")
+    endless = stack.create_endless()
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        eventually(lambda: endless in busy(page) and tells(page, "has given up"), DONE_SECONDS)
+        page.browser.execute_script(AXE.read_text())
+        found = page.browser.execute_async_script("axe.run().then((it) => arguments[0](it.violations))")
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found] == []

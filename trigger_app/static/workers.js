@@ -48,7 +48,7 @@ function linkTo(row, task) {
 
 function drawWorker(card, worker) {
   card.dataset.alive = worker.alive;
-  put($("h3 code", card), worker.worker);
+  put($("h2 code", card), worker.worker);
   put($(".state", card), worker.alive ? "alive" : "lost");
   const queues = worker.queues.map((queue) => queue.replace("donebit.", "")).join(", ");
   put(

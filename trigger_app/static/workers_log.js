@@ -74,6 +74,8 @@ function filter(chosen) {
   last = [0, 0];
   waiting = [];
   log.replaceChildren();
+  $("#open").hidden = !task;
+  $("#open").href = `/tasks/${encodeURIComponent(task)}`;
   toEnd();
   tellEmpty();
   follow(task);
