@@ -171,7 +171,7 @@ def set_up_logs(**_: Any) -> None:
 @signals.worker_init.connect
 def begin_to_show(sender: Any, **_: Any) -> None:
     """Before the pool is forked, and before its logs are set up."""
-    show.begin(sender.concurrency, sorted(sender.app.amqp.queues.consume_from))
+    show.begin(sorted(sender.app.amqp.queues.consume_from))
 
 
 @signals.worker_process_init.connect
@@ -199,10 +199,10 @@ def refuse_what_cannot_work(**_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def begin_beside_the_pool(**_: Any) -> None:
+def begin_beside_the_pool(sender: Any, **_: Any) -> None:
     """Show from now on that a worker is there, and tell ends to those who asked."""
     threading.Thread(target=_pulse, name="pulse", daemon=True).start()
-    show.keep(Store.at(settings.redis_url, connections=1))
+    show.keep(Store.at(settings.redis_url, connections=1), sender.controller.concurrency)
     own = Store.at(settings.redis_url, connections=COURIER_CONNECTIONS, patience=WORKER_PATIENCE)
     for kind, send in Ways(own, app, outbox, settings).by_kind.items():
         courier = Courier(own, kind, send)

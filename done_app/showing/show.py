@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from done_app.showing.keeper import Keeper
 from done_app.showing.pipe import Pipe
@@ -28,10 +29,10 @@ class Show:
         self._worker: Worker | None = None
         self._keeper: Keeper | None = None
 
-    def begin(self, processes: int, queues: Sequence[str]) -> None:
+    def begin(self, queues: Sequence[str]) -> None:
         """Before the fork."""
         host, pid, now = socket.gethostname(), os.getpid(), clock.now()
-        self._worker = Worker(f"{host}:{pid}", host, pid, processes, queues, now, now, [])
+        self._worker = Worker(f"{host}:{pid}", host, pid, 0, queues, now, now, [])
         self.voice.pipe = Pipe()
 
     def add_handler(self) -> None:
@@ -39,11 +40,11 @@ class Show:
         if self.voice.pipe is not None and self._worker is not None:
             logging.getLogger().addHandler(LineHandler(self.voice.pipe, self._worker.name))
 
-    def keep(self, store: Store) -> None:
+    def keep(self, store: Store, processes: int) -> None:
         """Beside the pool: no thread may be there when it is forked."""
         if self.voice.pipe is None or self._worker is None:
             return
-        self._keeper = Keeper(store, self.voice.pipe, self._worker)
+        self._keeper = Keeper(store, self.voice.pipe, replace(self._worker, processes=processes))
         threading.Thread(target=self._keeper.run_for_ever, name="keeper", daemon=True).start()
 
     def end(self) -> None:

@@ -24,17 +24,13 @@ class Entry(NamedTuple):
 
 
 class WorkerLogStore:
-    """The stream. Every method raises StoreUnavailable when the server cannot be reached."""
+    """Reads the stream, which WorkerStore.keep writes.
+
+    Every method raises StoreUnavailable when the server cannot be reached.
+    """
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-
-    @outages_named
-    def append(self, texts: Sequence[bytes]) -> None:
-        """Add lines, in their order, all or none of them."""
-        with self._client.pipeline(transaction=True) as pipe:
-            add_lines(pipe, texts)
-            pipe.execute()
 
     @outages_named
     def newest(self, count: int, before: str | None = None) -> list[Entry]:
@@ -49,7 +45,7 @@ class WorkerLogStore:
 
 
 def add_lines(pipe: Redis, texts: Sequence[bytes]) -> None:
-    """Have a pipeline add lines."""
+    """Have a pipeline add lines, in their order."""
     for text in texts:
         pipe.xadd(keys.WORKER_LOG, {LINE: text}, maxlen=MOST_LINES, approximate=True)
     if texts:

@@ -7,6 +7,7 @@ from redis import Redis
 
 from shared.store import Store, keys, worker_log
 from tests.conftest import keys_without_ttl
+from tests.workers.arranged import keep
 
 
 def numbered(first: int, stop: int) -> list[bytes]:
@@ -15,8 +16,8 @@ def numbered(first: int, stop: int) -> list[bytes]:
 
 def test_lines_are_read_in_the_order_of_their_coming_from_both_ends(store: Store) -> None:
     log = store.worker_log
-    log.append(numbered(0, 3))
-    log.append(numbered(3, 5))
+    keep(store, numbered(0, 3))
+    keep(store, numbered(3, 5))
 
     newest = log.newest(3)
     older = log.newest(3, before=newest[-1].id)
@@ -29,7 +30,7 @@ def test_lines_are_read_in_the_order_of_their_coming_from_both_ends(store: Store
 
 def test_nothing_comes_after_the_last_line_and_nothing_before_the_first(store: Store) -> None:
     log = store.worker_log
-    log.append([b"only"])
+    keep(store, [b"only"])
     (only,) = log.newest(5)
 
     assert log.after(only.id, 5) == []
@@ -45,17 +46,17 @@ def test_the_oldest_lines_make_room(store: Store, client: Redis, monkeypatch: py
     monkeypatch.setattr(worker_log, "MOST_LINES", 200)
 
     for first in range(0, 2000, 100):
-        store.worker_log.append(numbered(first, first + 100))
+        keep(store, numbered(first, first + 100))
 
     assert 200 <= client.xlen(keys.WORKER_LOG) <= 400  # the server drops them by the hundred
     assert store.worker_log.newest(1)[0].text == b"1999"
 
 
 def test_the_log_goes_a_day_after_its_last_line(store: Store, client: Redis) -> None:
-    store.worker_log.append([b"one"])
+    keep(store, [b"one"])
     client.expire(keys.WORKER_LOG, 5)
 
-    store.worker_log.append([b"two"])
+    keep(store, [b"two"])
 
     assert 86_000 < client.ttl(keys.WORKER_LOG) <= 86_400
     assert keys_without_ttl(client) == set()

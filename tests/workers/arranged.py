@@ -18,7 +18,11 @@ WORKER = "here:7"
 def say(store: Store, *texts: str, task_id: str = "", level: int = logging.INFO) -> None:
     """Lines of one worker, at one time."""
     at = clock.now().timestamp()
-    store.worker_log.append([line(level, text, at, WORKER, task_id) for text in texts])
+    keep(store, [line(level, text, at, WORKER, task_id) for text in texts])
+
+
+def keep(store: Store, lines: Sequence[bytes]) -> None:
+    store.workers.keep(WORKER, lines=lines)
 
 
 def a_worker(

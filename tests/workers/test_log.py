@@ -9,7 +9,7 @@ import pytest
 from shared.store import Store
 from shared.workers import log
 from shared.workers.log import BEFORE_ALL, Page, place
-from tests.workers.arranged import WORKER, say
+from tests.workers.arranged import WORKER, keep, say
 
 
 def texts(page: Page) -> list[str]:
@@ -83,7 +83,7 @@ def test_a_task_that_is_only_named_in_a_line_does_not_have_it(store: Store) -> N
 
 
 def test_what_others_have_put_into_the_stream_hides_nothing(store: Store) -> None:
-    store.worker_log.append([b"no JSON", b'{"at": 1}', b"[]", b"\xff", b'{"at": "x"}'])
+    keep(store, [b"no JSON", b'{"at": 1}', b"[]", b"\xff", b'{"at": "x"}'])
     say(store, "readable")
 
     page = log.page(store, limit=5)
