@@ -6,9 +6,8 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint
 
-from done_app.answers import GONE, GONE_OR_ENDED, task_answer
-from done_app.models import ExtendBody, Resumed, ResumeQuery, TaskAnswer, TaskPath
-from done_app.telling import fan_out, tell
+from done_app.answers import GONE, GONE_OR_ENDED
+from done_app.models import ExtendBody, Resumed, ResumeQuery, TaskPath
 from shared.completion import failing, lifecycle, listing
 from shared.completion.listing import Filter
 from shared.completion.order import State
@@ -17,7 +16,9 @@ from shared.config import Settings
 from shared.errors import Conflict, NotFound
 from shared.queue import Outbox
 from shared.store import Store
+from shared.telling import fan_out, resume, tell
 from shared.web.answers import Reply, answer
+from shared.web.task_answer import TaskAnswer, task_answer
 
 
 def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Settings) -> None:
@@ -56,13 +57,6 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
         task, before = failing.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
         fan_out(outbox, task, first=before)
         return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
-
-
-def resume(store: Store, outbox: Outbox, task_id: str) -> None:
-    task = failing.resume(store, task_id)
-    if task.ended:
-        tell(outbox, task_id)
-    fan_out(outbox, task)
 
 
 def resumes(store: Store, outbox: Outbox, task: Task) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
+from flask_openapi3 import MediaType
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.completion.lifecycle import STEPS_A_REPORT
 from shared.web.models import WRITTEN, Integer, Name, Request, matching
+from shared.web.task_answer import Range
 from shared.web.task_summary import TaskSummary
+from shared.web.workers_summary import LineSummary
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
@@ -86,13 +89,39 @@ class EventsQuery(Request):
     label: Annotated[Name | None, Field(description="only tasks with this label")] = None
 
 
+LINE_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
+LineId = Annotated[
+    str,
+    matching(LINE_ID, "the id of a line, such as 1795230245678-0"),
+    Field(json_schema_extra={"pattern": LINE_ID}),
+]
+
+
+class LogQuery(Request):
+    """Which of the workers' lines."""
+
+    task: Annotated[Name | None, Field(description="only those about this task")] = None
+    limit: Annotated[
+        int,
+        Field(ge=1, le=1000, description="a stream begins with so many, or with all after `after`"),
+        WRITTEN,
+    ] = 100
+    after: Annotated[LineId | None, Field(description="only later lines; `next` of the answer before")] = None
+
+
+class LogAnswer(BaseModel):
+    # Of the events there is no schema: it would be taken for one of each.
+    model_config = {"openapi_extra": {"content": {"text/event-stream": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
+
+    lines: list[LineSummary] = Field(description="the oldest first")
+    next: str = Field(
+        examples=["1795230245678-0"], description="`after` of the next request: goes on from here"
+    )
+
+
 class MissingQuery(Request):
     after: Annotated[WrittenStep, Field(description="`next` of the page before")] = 0
     limit: Annotated[int, Field(ge=1, le=10_000), WRITTEN] = 1000
-
-
-# Not a tuple: few tools know how JSON Schema 2020-12 describes one.
-Range = Annotated[Sequence[int], Field(min_length=2, max_length=2)]
 
 
 class Ranges(BaseModel):
@@ -118,66 +147,6 @@ class FailuresAnswer(BaseModel):
 class Resumed(BaseModel):
     resumed: list[str] = Field(description="the tasks that run again")
     next: str | None = Field(description="the cursor to go on from, if there may be more")
-
-
-class Rule(BaseModel):
-    """What the rule says of the bitmap now: the task is done when both are equal, and not 0."""
-
-    first_gap: int = Field(description="BITPOS key 0", examples=[2])
-    set_bits: int = Field(description="BITCOUNT key, end marker included", examples=[5])
-
-
-class AttemptAnswer(BaseModel):
-    at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
-    said: str = Field(description="what came of it", examples=["answered 503"])
-
-
-class DeliveryAnswer(BaseModel):
-    """Telling one end to one receiver."""
-
-    kind: str = Field(description="webhook, callback or then", examples=["webhook"])
-    to: str = Field(description="the URL, the function, or the next task's id")
-    announcement_id: str = Field(examples=["9f2c41d07a3b.1.done"])
-    outcome: str = Field(description="pending, delivered or given up", examples=["pending"])
-    attempts: list[AttemptAnswer]
-    next_attempt_at: str | None
-
-
-class SweepAnswer(BaseModel):
-    """What the sweep, which looks after every open task, has done for this one."""
-
-    looked_at: str | None
-    next_look_at: str | None = Field(description="null: its end is told, and nobody looks any more")
-    asks_at: str | None = Field(description="asks through the queue then, if nothing moves until then")
-    probed_at: str | None = Field(description="when it last asked")
-    stalled_at: str | None = Field(description="when it gave up: nothing came of all it sent again")
-
-
-class TaskAnswer(TaskSummary):
-    """One task, and why it is not done."""
-
-    params: dict[str, Any]
-    missing: Sequence[Range] = Field(description="the first missing ranges, half open")
-    rule: Rule
-    run: int
-    why: str = Field(
-        description="a sentence for somebody who wonders",
-        examples=["6 of 10 steps are missing, and the last progress is 3 s old: they wait in the queue"],
-    )
-    waiting_for: str | None = Field(
-        description="reports, fan-out, worker, retry, running, queue or lost; null: it has ended",
-        examples=["running"],
-    )
-    last_progress_age_seconds: float
-    steps_per_second: float | None = Field(description="since the last look of the sweep but one")
-    seconds_left: float | None = Field(description="at that speed")
-    dispatched_at: str | None
-    messages_sent: int = Field(description="in this run, by the fan-out and by the sweep")
-    failed_attempts: int = Field(description="in this run")
-    heals: int = Field(description="how often its missing steps were sent again since the last progress")
-    sweep: SweepAnswer
-    took_seconds: float | None
-    deliveries: list[DeliveryAnswer] = Field(description="whom its ends are told, and every attempt at it")
 
 
 class TaskList(BaseModel):

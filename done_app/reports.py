@@ -17,12 +17,12 @@ from done_app.models import (
     StepsBody,
     TaskPath,
 )
-from done_app.telling import tell
 from shared.completion import failing, lifecycle
 from shared.completion.lifecycle import Report
 from shared.errors import InvalidInput
 from shared.queue import Outbox
 from shared.store import Store
+from shared.telling import tell
 from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from done_app.streams import Watch
+from done_app import workers
 from done_app.views import blueprint
 from shared import config, queue
 from shared.config import Settings
@@ -19,8 +19,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    feed = Feed(Watch(store).read, most_streams(settings.web_threads))
+    feed = Feed(workers.watch(store), most_streams(settings.web_threads))
     app = make_service("done_app", "Is this step done? Tasks and their steps.", settings, store, feed.__len__)
     outbox = Outbox(queue.make_celery(settings, sends_only=True))
     app.register_api(blueprint(store, outbox, settings, feed))
+    app.register_api(workers.blueprint(store, settings, feed))
     return app

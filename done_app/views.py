@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from done_app.answers import GONE, bitmap_of, task_answer
+from done_app.answers import GONE
 from done_app.changes import add_changes
 from done_app.models import (
     FailuresAnswer,
@@ -13,13 +13,12 @@ from done_app.models import (
     MissingQuery,
     Ranges,
     StepFailure,
-    TaskAnswer,
     TaskList,
     TaskPath,
 )
 from done_app.reports import add_failures, add_reports
 from done_app.streams import add_streams
-from shared.completion import failing, lifecycle, listing, missing
+from shared.completion import bitmap, failing, lifecycle, listing, missing
 from shared.completion.listing import Filter
 from shared.completion.order import State
 from shared.config import Settings
@@ -28,6 +27,7 @@ from shared.store import Store
 from shared.web.answers import Reply, answer
 from shared.web.live import Feed
 from shared.web.problems import EVERYWHERE
+from shared.web.task_answer import TaskAnswer, task_answer
 from shared.web.task_summary import TaskSummary
 
 TAG = Tag(name="tasks", description="Tasks and their steps")
@@ -84,4 +84,4 @@ def add_bits(routes: APIBlueprint, store: Store) -> None:
     def show_bitmap(path: TaskPath) -> Reply:
         """The bits as they stand, end marker included, bit 0 the highest of the first byte."""
         task = lifecycle.look(store, path.task_id).task
-        return Response(bitmap_of(store, task), content_type="application/octet-stream")
+        return Response(bitmap.whole(store, task), content_type="application/octet-stream")

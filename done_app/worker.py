@@ -6,6 +6,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -15,8 +16,9 @@ from celery.exceptions import SecurityWarning
 from done_app.couriers.courier import Courier
 from done_app.couriers.ways import Ways
 from done_app.hearing import Hearing
+from done_app.showing.show import Show
 from done_app.steps.desk import StoreDesk
-from done_app.steps.running import Runner, describe
+from done_app.steps.running import Outcome, Runner, describe
 from shared import clock, config, jobs, logs, queue
 from shared.completion import announcing, healing, lifecycle
 from shared.completion.healing import Seen
@@ -47,6 +49,7 @@ except ConfigurationError as error:  # one sentence, from the worker and from be
 app = queue.make_celery(settings)
 app.steps["consumer"].add(Hearing)
 outbox = Outbox(app)
+show = Show()
 
 # Containers and CI run as root; the step functions are the operator's own code either way.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -79,8 +82,9 @@ def dispatch(task_id: str, nonce: str, first: int) -> None:
     if task is None or not healing.is_due(task, first):
         return
     if first or healing.may_fan_out(store(), task):
-        sent = healing.fan_out(store(), task, outbox.run_slice, first)
-        log.info("task %s is fanned out: %d steps in %d messages", task_id, task.left, sent)
+        with show.voice.at_work(task_id):
+            sent = healing.fan_out(store(), task, outbox.run_slice, first)
+            log.info("task %s is fanned out: %d steps in %d messages", task_id, task.left, sent)
 
 
 @app.task(name=queue.RUN_STEPS, bind=True, **AGAIN)
@@ -89,21 +93,31 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
     task = meant(task_id, nonce)
     if task is None or task.order.job is None:
         return
-    job = known_jobs().find(task.order.job)
-    desk = StoreDesk(store(), task, job.policy)
     # A message that comes back was with a process that died: one of its steps may have killed it.
     came_back = bool(message.request.delivery_info.get("redelivered"))
+    parts = [(start, stop) for start, stop in ranges]
+    with show.voice.at_work(task_id, parts) as work, suppress(NotFound):  # deleted while it runs
+        outcome = run(task, task.order.job, parts, careful=careful, came_back=came_back)
+        work.finished = len(outcome.done)
+        send_on(task, outcome, careful=careful)
+
+
+def run(task: Task, name: str, ranges: queue.Ranges, *, careful: bool, came_back: bool) -> Outcome:
+    """Run what is missing of some ranges, and say what came of it."""
+    job = known_jobs().find(name)
+    desk = StoreDesk(store(), task, job.policy)
     if came_back and queue.is_single(ranges):  # and of a single one it is known which
         desk.attempt(ranges[0][0], made_already=True)
-    runner = Runner(task, job, desk, careful or came_back)
-    try:
-        outcome = runner.run([(start, stop) for start, stop in ranges])
-    except NotFound:  # deleted while it ran
-        return
+    outcome = Runner(task, job, desk, careful or came_back).run(ranges)
     if outcome.report is not None:
         log.info(describe(outcome.done, outcome.report, task))
+    return outcome
+
+
+def send_on(task: Task, outcome: Outcome, *, careful: bool) -> None:
+    """Have done what a run leaves to do: tell the end, try again what failed, go on with the rest."""
     if outcome.ended:
-        outbox.announce(task_id)
+        outbox.announce(task.id)
     if outcome.again.ranges:
         outbox.run_ranges(task, outcome.again.ranges, pause=outcome.pause)
     if outcome.rest:
@@ -113,7 +127,8 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
 @app.task(name=queue.ANNOUNCE, **AGAIN)
 def announce(task_id: str) -> None:
     """Tell that a task has ended."""
-    announcing.announce(store(), task_id)
+    with logs.about(task_id):
+        announcing.announce(store(), task_id)
 
 
 @app.task(name=queue.PROBE, **AGAIN)
@@ -124,13 +139,16 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
         return
     if then:
         outbox.probe(task, then)
-    elif sent := healing.heal(store(), task, seen, outbox.run_carefully):
-        log.warning(
-            "task %s had not moved: its %d missing steps are sent again in %d messages",
-            task_id,
-            task.left,
-            sent,
-        )
+        return
+    with show.voice.at_work(task_id):
+        if sent := healing.heal(store(), task, seen, outbox.run_carefully):
+            log.warning(
+                "task %s had not moved: its %d missing steps are sent again in %d messages",
+                task_id,
+                task.left,
+                sent,
+            )
+            store().workers.note_heal(task_id, task.left, clock.now_ms())
 
 
 @app.task(name=queue.SWEEP)
@@ -147,6 +165,23 @@ def sweep() -> None:
 @signals.setup_logging.connect
 def set_up_logs(**_: Any) -> None:
     logs.set_up(settings)
+    show.add_handler()
+
+
+@signals.worker_init.connect
+def begin_to_show(sender: Any, **_: Any) -> None:
+    """Before the pool is forked, and before its logs are set up."""
+    show.begin(sorted(sender.app.amqp.queues.consume_from))
+
+
+@signals.worker_process_init.connect
+def show_process(**_: Any) -> None:
+    show.voice.idle()
+
+
+@signals.worker_shutdown.connect
+def end_showing(**_: Any) -> None:
+    show.end()
 
 
 @signals.worker_init.connect
@@ -164,9 +199,10 @@ def refuse_what_cannot_work(**_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def begin_beside_the_pool(**_: Any) -> None:
+def begin_beside_the_pool(sender: Any, **_: Any) -> None:
     """Show from now on that a worker is there, and tell ends to those who asked."""
     threading.Thread(target=_pulse, name="pulse", daemon=True).start()
+    show.keep(Store.at(settings.redis_url, connections=1), sender.controller.concurrency)
     own = Store.at(settings.redis_url, connections=COURIER_CONNECTIONS, patience=WORKER_PATIENCE)
     for kind, send in Ways(own, app, outbox, settings).by_kind.items():
         courier = Courier(own, kind, send)

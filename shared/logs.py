@@ -6,11 +6,25 @@ import io
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from shared.config import Settings
 
+about_task: ContextVar[str] = ContextVar("about_task", default="")
 QUIET = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
+
+
+@contextmanager
+def about(task_id: str) -> Iterator[None]:
+    """What is logged meanwhile, by whomever, is about this task."""
+    token = about_task.set(task_id)
+    try:
+        yield
+    finally:
+        about_task.reset(token)
 
 
 class PlainFormatter(logging.Formatter):
@@ -22,7 +36,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, message, and the traceback where there is one."""
+    """One object a line: time, level, logger, message; the task and the traceback where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -31,6 +45,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if task_id := about_task.get():
+            line["task_id"] = task_id
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line)

@@ -81,5 +81,6 @@ def everything(client: Redis) -> dict[bytes, object]:
         b"zset": lambda key: client.zrange(key, 0, -1, withscores=True),
         b"list": lambda key: client.lrange(key, 0, -1),
         b"set": client.smembers,
+        b"stream": client.xrange,
     }
     return {key: read[cast(bytes, client.type(key))](key) for key in client.scan_iter()}

@@ -51,7 +51,7 @@ def offenders(folder: str, packages: tuple[str, ...]) -> dict[str, set[str]]:
     return {place(file): names for file in files if (names := taken(file, packages))}
 
 
-@pytest.mark.parametrize("domain", ["shared/completion", "shared/activity"])
+@pytest.mark.parametrize("domain", ["shared/completion", "shared/activity", "shared/workers"])
 def test_the_domain_knows_no_edge_and_no_redis(domain: str) -> None:
     assert offenders(domain, EDGE) == {}
 
@@ -60,6 +60,7 @@ def test_the_store_knows_nothing_above_it() -> None:
     above = (
         "shared.completion",
         "shared.activity",
+        "shared.workers",
         "shared.config",
         *(one for one in EDGE if one != "redis"),
     )

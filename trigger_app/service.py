@@ -12,18 +12,22 @@ from shared.store import Store
 from shared.web.live import Feed, most_streams
 from shared.web.service import make_service
 from shared.web.serving import service_store
-from trigger_app import page, views
+from trigger_app import pages, views
+from trigger_app.orders import Checker
+from trigger_app.pages.view import Ground
+from trigger_app.starting import Starter
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    site = Site.of(store, settings)
-    feed = Feed(lambda topics: page.overviews(site, topics), most_streams(settings.web_threads))
+    known, outbox = jobs.load(settings), Outbox(queue.make_celery(settings, sends_only=True))
+    starter = Starter(store, outbox, Checker(known, settings), settings)
+    ground = Ground(store, settings, known, outbox, starter, Site.of(store, settings))
+    feed = Feed(pages.reader(ground), most_streams(settings.web_threads))
     summary = "Start tasks, simulate visits, and watch both."
     app = make_service("trigger_app", summary, settings, store, feed.__len__)
-    outbox = Outbox(queue.make_celery(settings, sends_only=True))
-    app.register_api(views.blueprint(store, outbox, jobs.load(settings), settings))
-    app.register_blueprint(page.blueprint(site, settings, feed))
+    app.register_api(views.blueprint(starter))
+    app.register_blueprint(pages.blueprint(ground, feed))
     return app

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared import clock
+from shared import clock, logs
 from shared.completion import deliveries
 from shared.completion.deliveries import Delivery, Refused, Taken
 from shared.errors import StoreUnavailable
@@ -61,8 +61,9 @@ class Courier:
 
     def _try(self, name: Name) -> None:
         try:
-            if taken := deliveries.take(self.store, name):
-                self.deliver(taken)
+            with logs.about(name.task_id):
+                if taken := deliveries.take(self.store, name):
+                    self.deliver(taken)
         except StoreUnavailable as error:  # the lease ends, and another courier comes
             log.warning("what became of telling %s is not kept: %s", name.member, error.detail)
         except Exception:

@@ -10,7 +10,6 @@ from kombu.exceptions import OperationalError
 
 from done_app.couriers.courier import Send
 from done_app.couriers.webhooks import NotDelivered, Sender
-from done_app.telling import fan_out
 from shared.completion import deliveries, lifecycle
 from shared.completion.deliveries import Delivery, Refused
 from shared.completion.lifecycle import Lives
@@ -18,6 +17,7 @@ from shared.config import Settings
 from shared.errors import Conflict, InvalidInput
 from shared.queue import Outbox
 from shared.store import Store
+from shared.telling import fan_out
 
 
 @dataclass(frozen=True, slots=True)

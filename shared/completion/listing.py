@@ -19,10 +19,13 @@ MOST_LOOKED_AT = 5_000  # a filter that matches little must not read the whole i
 class Filter:
     state: State | None = None
     label: str | None = None
+    ended: bool = False  # only tasks that have
 
     def matches(self, task: Task) -> bool:
-        return (self.state is None or task.state is self.state) and (
-            self.label is None or task.order.label == self.label
+        return (
+            (self.state is None or task.state is self.state)
+            and (self.label is None or task.order.label == self.label)
+            and (task.ended or not self.ended)
         )
 
 
@@ -42,8 +45,9 @@ def page(store: Store, wanted: Filter, *, limit: int, cursor: str | None = None)
     """
     at, looked_at = _position(cursor), 0
     found: list[Task] = []
+    size = min(2 * limit + 20, LOOKED_AT)  # as a rule that is enough, and pages are read often
     while looked_at < MOST_LOOKED_AT:
-        read = store.tasks.newest(at[0] if at else None, LOOKED_AT)
+        read = store.tasks.newest(at[0] if at else None, size)
         entries = [entry for entry in read if at is None or (entry[1], entry[0]) < at]
         if not entries:
             return TaskPage(found, None)
@@ -55,23 +59,21 @@ def page(store: Store, wanted: Filter, *, limit: int, cursor: str | None = None)
                 found.append(task)
             at = (created_us, task_id)
             looked_at += 1
-        if len(read) < LOOKED_AT:
+        if len(read) < size:
             return TaskPage(found, None)
         if len(found) == limit:
             break
+        size = LOOKED_AT
     return TaskPage(found, _cursor(at) if at else None)
 
 
-def in_sight(store: Store, most: int) -> list[Task]:
-    """Up to `most` tasks for somebody who watches: running ones first, then the others, newest first."""
+def running(store: Store) -> list[Task]:
+    """The tasks that run, newest first, a hundred at most."""
     names = store.tasks.open_tasks(FOR_EVER_MS, OPEN_LOOKED_AT)
     records = zip(names, store.tasks.records(names), strict=True)
     opened = [Task.from_record(name, record) for name, record in records if record]
-    running = [task for task in opened if not task.ended]
-    running.sort(key=lambda task: task.created_at, reverse=True)
-    shown = {task.id for task in running}
-    others = [task for task in page(store, Filter(), limit=most).tasks if task.id not in shown]
-    return [*running, *others][:most]
+    found = [task for task in opened if not task.ended]
+    return sorted(found, key=lambda task: task.created_at, reverse=True)
 
 
 def _cursor(at: tuple[int, str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from shared import clock
+from shared import clock, logs
 from shared.completion import healing, lifecycle
 from shared.completion.lifecycle import Lives
 from shared.completion.order import State
@@ -64,7 +64,8 @@ class Sweep:
     def look_at_safely(self, task_id: str, now: datetime) -> None:
         """One task that cannot be read, of a newer version perhaps, must not hide the others."""
         try:
-            self.look_at(task_id, now)
+            with logs.about(task_id):
+                self.look_at(task_id, now)
         except DonebitError:
             raise
         except Exception:

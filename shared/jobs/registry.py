@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -172,6 +172,9 @@ class Jobs:
             if one.name in self._jobs and self._jobs[one.name].function is not one.function:
                 raise ConfigurationError(f"JOBS: two functions are named {one.name!r}")
             self._jobs[one.name] = one
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(sorted(self._jobs.values(), key=lambda one: one.name))
 
     def find(self, name: str) -> Job:
         """The job. Raises InvalidInput for a name nobody registered."""

@@ -51,6 +51,13 @@ Activity
     seen:layout                string   the layout that the bitmaps were written with. Permanent
 Pulse
     pulse:worker, pulse:sweep  string   when a worker, and the sweep, were last seen (ms). A minute
+    pulse:workers              hash     <host>:<pid> -> how that worker is (JSON), until ten minutes after it
+                                        was last seen; the hash as long after the last of all
+    pulse:steps:<minute>       hash     second of that minute -> steps that workers finished. Three minutes
+    pulse:heals                zset     <task>:<ms>:<steps sent again> by that time (ms). A day, 1000 at most
+Log
+    log:worker                 stream   the workers' last lines, one JSON object each, about 10,000 of them.
+                                        A day after the last
 
 Celery keeps its own keys beside these on the broker: its queues, `unacked*` and `_kombu.binding.*`.
 """
@@ -70,6 +77,10 @@ EVENTS = "seen:events"
 FLAGS = "flag:names"
 FLAG_ERASURES = "flag:erasures"
 TEXT_USERS, MAPPED_USERS = "users", "mapped"  # the directories
+
+WORKERS = "pulse:workers"
+HEALS = "pulse:heals"
+WORKER_LOG = "log:worker"
 
 
 def bitmap(task_id: str) -> str:
@@ -212,3 +223,8 @@ def erasing(directory: str) -> str:
 
 def pulse(of: str) -> str:
     return f"pulse:{of}"
+
+
+def steps_of(minute: int) -> str:
+    """What workers finished in a minute, counted from the epoch."""
+    return f"pulse:steps:{minute}"

@@ -1,4 +1,4 @@
-"""The store as one thing: a connection, and behind it tasks, activity and signs of life."""
+"""The store as one thing: a connection, and behind it tasks, activity, signs of life and the workers' log."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from shared.store.pulse import PulseStore
 from shared.store.swapping import SwapStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
+from shared.store.worker_log import WorkerLogStore
+from shared.store.workers import WorkerStore
 
 # A service must say 503 within a second; a worker has nobody waiting and may be patient.
 SERVICE_PATIENCE = timedelta(seconds=0.8)
@@ -42,6 +44,8 @@ class Store:
     directory: TextDirectory
     mapped: IntegerDirectory
     pulse: PulseStore
+    workers: WorkerStore
+    worker_log: WorkerLogStore
 
     @classmethod
     def on(cls, client: Redis) -> Store:
@@ -59,6 +63,8 @@ class Store:
             TextDirectory(client, scripts),
             IntegerDirectory(client, scripts),
             PulseStore(client),
+            WorkerStore(client),
+            WorkerLogStore(client),
         )
 
     @classmethod

@@ -44,7 +44,7 @@ class Listener:
     def __init__(self, topic: Topic, wanted: Choice, opening: Choice, last: Choice) -> None:
         """
         Args:
-            wanted: which messages it gets at all
+            wanted: which messages it gets at all; asked once for each, in the order of the table
             opening: which of those that it is told first, of all there are
             last: the message after which its stream ends
         """
@@ -58,10 +58,10 @@ class Listener:
 
     def tell(self, table: Table, changed: Iterable[str], texts: Texts) -> None:
         """What has changed; all that there is, if it is not caught up."""
-        keys = dict.fromkeys(changed)
+        news = set(changed)
         if not self._caught_up:
-            keys |= dict.fromkeys(key for key, message in table.items() if self._opening(message))
-        chosen = [key for key in keys if self._wanted(table[key])]
+            news |= {key for key, message in table.items() if self._opening(message)}
+        chosen = [key for key in table if key in news and self._wanted(table[key])]
         self._caught_up, self._told_outage = True, False
         self.put({key: texts[key] for key in chosen}, most=MOST_WAITING + len(table))
         if any(self._last(table[key]) for key in chosen):

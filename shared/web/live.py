@@ -10,7 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 from flask import Response
 
 from shared.errors import StoreUnavailable, TooManyStreams
-from shared.web.listener import Choice, Listener, Table, Texts, Topic, every, none
+from shared.web.listener import (
+    MOST_WAITING,
+    Choice,
+    Listener,
+    Message,
+    Table,
+    Texts,
+    Topic,
+    event,
+    every,
+    none,
+)
 
 READ_EVERY_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -46,14 +57,26 @@ class Feed:
         return len(self._listeners)
 
     def stream(
-        self, topic: Topic, *, wanted: Choice = every, opening: Choice = every, last: Choice = none
+        self,
+        topic: Topic,
+        *,
+        wanted: Choice = every,
+        opening: Choice = every,
+        last: Choice = none,
+        first: Table | None = None,
     ) -> Response:
         """A response of server-sent events: what there is now, then each change, until the `last`.
+
+        Args:
+            first: what it is told before all that
 
         Raises:
             TooManyStreams: as many as may be are open.
         """
         listener = Listener(topic, wanted, opening, last)
+        if first:
+            told = {key: event(message) for key, message in first.items()}
+            listener.put(told, most=MOST_WAITING + len(told))
         self._join(listener)
         response = Response(events(listener), content_type="text/event-stream", headers=NO_BUFFERS)
         response.call_on_close(lambda: self._leave(listener))  # for HEAD too, which reads no event
@@ -112,7 +135,7 @@ class Feed:
                 listener.end()
             return
         before = self._tables.get(topic, table)
-        changed = [key for key, message in table.items() if before.get(key) != message]
+        changed = [key for key, message in table.items() if is_news(before.get(key), message)]
         self._tables[topic] = table
         texts = Texts(table)
         for listener in self._listening(topic):
@@ -126,6 +149,10 @@ class Feed:
     def _listening(self, topic: Topic) -> list[Listener]:
         with self._lock:
             return [listener for listener in self._listeners if listener.topic == topic]
+
+
+def is_news(before: Message | None, now: Message) -> bool:
+    return before is not now and before != now  # most messages of a long table are the very same
 
 
 def events(listener: Listener) -> Iterator[str]:

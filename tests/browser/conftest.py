@@ -44,6 +44,8 @@ def page(browser: Chrome, stack: Stack) -> Page:
     browser.get("about:blank")
     browser.set_window_size(1200, 900)
     browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     page = Page(browser, stack.trigger)
     page.complaints()  # what an earlier test left there
     page.open()

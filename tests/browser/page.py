@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.command import Command
 from selenium.webdriver.remote.webelement import WebElement
 
 from tests.started import eventually
+
+FORMS = {"done": "#start", "distinct": "article:has(form[action='/trigger/distinct'])"}
 
 
 class Page:
@@ -34,16 +39,16 @@ class Page:
 
     def fill(self, form: str, **values: object) -> None:
         for name, value in values.items():
-            field = self.find(f"form[action='/trigger/{form}'] [name={name}]")
+            field = self.find(f"{FORMS[form]} [name$={name}]")
             field.clear()
             field.send_keys(str(value))
 
     def submit(self, form: str) -> None:
-        self.find(f"form[action='/trigger/{form}'] button").click()
+        self.find(f"{FORMS[form]} form button").click()
 
     def said(self, form: str) -> str:
         """What the page tells below this form."""
-        return self.text(f"form[action='/trigger/{form}'] ~ .said")
+        return self.text(f"{FORMS[form]} .said")
 
     def started(self, form: str) -> str:
         """The id of the task that this form has just started."""
@@ -76,3 +81,35 @@ class Page:
         """By how much the page is wider than its window."""
         script = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
         return int(self.browser.execute_script(script))
+
+    def press(self, *keys: str) -> None:
+        """Type, wherever the focus is."""
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    def focused(self) -> str:
+        """What has the focus, by its name, its id or its text."""
+        element = self.browser.switch_to.active_element
+        return element.get_attribute("name") or element.get_attribute("id") or element.text
+
+    def tab_to(self, wanted: str, most: int = 40) -> None:
+        """Press the tabulator until this has the focus."""
+        for _ in range(most):
+            if self.focused() == wanted:
+                return
+            self.press(Keys.TAB)
+        raise AssertionError(f"{wanted} is not reached with the keyboard")
+
+    def look(self, width: int, height: int = 900, *, dark: bool = False) -> None:
+        """Be a window of this size, for eyes that like it dark or not."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    @contextmanager
+    def without_script(self) -> Iterator[None]:
+        self.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            yield
+        finally:
+            self.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -26,6 +26,7 @@ def test_a_task_started_with_the_form_moves_to_its_end_without_a_reload(page: Pa
 
 
 def test_the_distinct_count_moves_after_simulated_visits(page: Page, stack: Stack) -> None:
+    page.open("/distinct")
     ask("DELETE", f"{stack.distinct}/distinct")
     eventually(lambda: page.text("#distinct") == "0", what="the page still shows the old count")
     page.mark()
@@ -34,7 +35,7 @@ def test_the_distinct_count_moves_after_simulated_visits(page: Page, stack: Stac
     page.submit("distinct")
 
     task_id = page.started("distinct")
-    eventually(lambda: page.state(task_id) == "done", DONE_SECONDS)
+    eventually(lambda: stack.task(task_id).ended, DONE_SECONDS)
     distinct = ask("GET", f"{stack.distinct}/distinct").said["distinct"]
     assert 5 <= distinct <= 20
     eventually(lambda: page.text("#distinct") == page.text("#today") == str(distinct))
@@ -44,11 +45,12 @@ def test_the_distinct_count_moves_after_simulated_visits(page: Page, stack: Stac
 
 def test_enter_starts_a_task_and_the_fields_follow_one_another(page: Page) -> None:
     page.fill("done", count=7)
-    page.find("[name=count]").send_keys(Keys.TAB)
+    page.press(Keys.TAB)
+    job = page.focused()
+    page.press(Keys.TAB)
 
-    focused = page.browser.switch_to.active_element
-    assert focused.get_attribute("name") == "sleep_ms"
-    focused.send_keys(Keys.HOME, Keys.DELETE * 9, "0", Keys.ENTER)
+    assert (job, page.focused()) == ("job", "param.sleep_ms")
+    page.press(Keys.HOME, Keys.DELETE * 9, "0", Keys.ENTER)
 
     task_id = page.started("done")
     eventually(lambda: page.state(task_id) == "done", DONE_SECONDS)
@@ -56,7 +58,7 @@ def test_enter_starts_a_task_and_the_fields_follow_one_another(page: Page) -> No
 
 
 def test_a_count_that_is_refused_is_told_on_the_page(page: Page) -> None:
-    page.browser.execute_script("document.querySelector('form[data-post]').noValidate = true")
+    page.browser.execute_script("document.querySelector('#start form').noValidate = true")
     page.fill("done", count=99_999_999)
 
     page.submit("done")
@@ -71,7 +73,7 @@ def test_the_browser_itself_holds_a_count_to_its_bounds(page: Page) -> None:
 
     page.submit("done")
 
-    assert page.find("form[action='/trigger/done'] [name=count]:invalid").get_attribute("value") == "0"
+    assert page.find("#start [name=count]:invalid").get_attribute("value") == "0"
     assert page.said("done") == ""
 
 
@@ -98,7 +100,7 @@ def test_a_page_opened_while_redis_is_away_says_so_and_comes_to_life(page: Page,
     page.open()
 
     eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
-    assert page.text("#empty") == ""  # nothing is known of the tasks, not even that there are none
+    assert page.text(".empty") == ""  # nothing is known of the tasks, not even that there are none
     stack.server.start()
     eventually(lambda: page.state(task_id) == "done", what="the page stays as it was")
     eventually(lambda: page.text("#notice") == "", what="the notice stays")
@@ -107,27 +109,22 @@ def test_a_page_opened_while_redis_is_away_says_so_and_comes_to_life(page: Page,
 def test_the_page_shows_its_tasks_without_any_script(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(10, 0)
     stack.await_told(task_id)
-    page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
+
+    with page.without_script():
         page.open()
 
         assert page.state(task_id) == "done"
-    finally:
-        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
 def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, stack: Stack) -> None:
     stack.create(10_000_000, task_id="a-name-of-one-hundred-characters-" + 66 * "x", label="y" * 100)
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 3, "mobile": False}
-    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
-    try:
-        page.open()
+    page.look(360)
 
-        eventually(lambda: page.text("#tasks .id").startswith("a-name"), what="the task is not shown")
-        assert page.browser.execute_script("return window.innerWidth") == 390
-        assert page.overflow_px() == 0
-    finally:
-        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page.open()
+
+    eventually(lambda: page.text("#tasks .id").startswith("a-name"), what="the task is not shown")
+    assert page.browser.execute_script("return window.innerWidth") == 360
+    assert page.overflow_px() == 0
 
 
 def test_the_page_loads_from_nowhere_but_its_own_service(page: Page) -> None:

@@ -183,7 +183,7 @@ def test_a_sweep_prunes_what_has_expired_and_leaves_what_was_listed_just_now(
     assert sorted(store.tasks.sample(listed_us, 10)) == ["alive", "half-started"]
 
 
-def test_a_running_task_stays_in_sight_however_many_ended_since(
+def test_running_tasks_are_found_however_many_ended_since(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     for name in ("older", "old"):
@@ -193,6 +193,16 @@ def test_a_running_task_stays_in_sight_however_many_ended_since(
         start_done(store, task_id=f"ended-{number}")
         hand_moved_clock.forward(seconds=1)
 
-    seen = [task.id for task in listing.in_sight(store, 4)]
+    seen = [task.id for task in listing.running(store)]
 
-    assert seen == ["old", "older", "ended-4", "ended-3"]
+    assert seen == ["old", "older"]
+
+
+def test_the_ended_tasks_of_any_end_are_listed_without_the_running_ones(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    start_some(store, hand_moved_clock, 4)
+    lifecycle.report(store, "t-000", [0])
+    lifecycle.cancel(store, "t-002")
+
+    assert ids(all_pages(store, Filter(ended=True), 1)) == ["t-002", "t-000"]

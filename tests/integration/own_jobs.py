@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -51,3 +52,9 @@ def endless(step: int, *, folder: str, stuck: int) -> None:
     note(step, folder=folder)
     while step == stuck:
         time.sleep(0.01)
+
+
+@job("talkative")
+def talkative(step: int, *, word: str) -> None:
+    """Say something in words that do not name the task."""
+    logging.getLogger("own").warning("%s at step %d", word, step)

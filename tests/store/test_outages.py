@@ -39,6 +39,8 @@ ASKED: dict[str, Callable[[Store, Task], object]] = {
     "delete": lambda store, task: lifecycle.delete(store, task.id),
     "list": lambda store, _: store.tasks.newest(None, 1),
     "pulse": lambda store, _: store.pulse.last_seen_ms("worker"),
+    "workers": lambda store, _: store.workers.look((), 0, 1),
+    "log": lambda store, _: store.worker_log.newest(1),
 }
 
 

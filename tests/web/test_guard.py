@@ -115,7 +115,7 @@ def test_the_token_opens_and_health_is_free(guarded: Services, service: str) -> 
 
 def test_event_streams_are_opened_by_the_token_alone(guarded: Services) -> None:
     body = body_of(guarded.trigger.post("/tasks", json={"count": 1}, headers=BEARER), 202)
-    streams = [(guarded.trigger, "/events"), (guarded.done, f"/tasks/{body['task_id']}/events")]
+    streams = [(guarded.trigger, "/events/done"), (guarded.done, f"/tasks/{body['task_id']}/events")]
 
     for client, url in streams:
         problem_of(client.get(url), 401)

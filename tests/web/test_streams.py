@@ -64,20 +64,25 @@ def test_a_task_that_is_deleted_ends_its_streams(services: RealServices) -> None
     assert (first["state"], rest) == ("running", [])
 
 
-def test_the_page_is_told_of_new_tasks_and_visits(services: RealServices) -> None:
-    with stream(services, "trigger", "/events") as events:
+def test_the_views_are_told_of_new_tasks_and_of_visits(services: RealServices) -> None:
+    with stream(services, "trigger", "/events/done") as events:
+        told = messages(events)
+        before = [next(told), next(told)]
+        task_id = start(services, 3)
+        after = next(message for message in told if task_id in message["html"])
+
+    assert [message["fragment"] for message in before] == ["running", "ended"]
+    assert after["fragment"] == "running"
+
+
+def test_the_view_of_users_is_told_of_visits(services: RealServices) -> None:
+    with stream(services, "trigger", "/events/distinct") as events:
         told = messages(events)
         before = next(told)
-        task_id = start(services, 3)
-        after = next(
-            message for message in told if message["tasks"] and message["tasks"][0]["task_id"] == task_id
-        )
         services.ask("distinct", "POST", "/distinct?userId=7")
-        visited = next(message for message in told if message["distinct"] == before["distinct"] + 1)
+        visited = next(told)
 
-    assert task_id not in [task["task_id"] for task in before["tasks"]]
-    assert after["tasks"][0]["state"] == "running"
-    assert visited["today"] == before["today"] + 1
+    assert visited == {"distinct": before["distinct"] + 1, "today": before["today"] + 1}
 
 
 def test_all_tasks_are_told_as_they_are_as_they_come_as_they_change_and_as_they_end(

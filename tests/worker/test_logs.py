@@ -61,6 +61,16 @@ def test_a_traceback_stays_on_its_line_for_machines() -> None:
     assert "ValueError: bad step" in json.loads(text)["traceback"]
 
 
+def test_a_line_for_machines_names_the_task_that_it_is_about() -> None:
+    with logs.about("9f2c"):
+        inside = json.loads(JsonFormatter().format(record(logging.INFO, "halfway")))
+
+    outside = json.loads(JsonFormatter().format(record(logging.INFO, "halfway")))
+
+    assert inside["task_id"] == "9f2c"
+    assert "task_id" not in outside
+
+
 @pytest.mark.parametrize(("log_format", "line"), [("text", "hello\n"), ("json", '"message": "hello"}\n')])
 def test_lines_go_to_standard_output_in_the_format_asked_for(
     root: logging.Logger, capsys: pytest.CaptureFixture[str], log_format: str, line: str

@@ -1,12 +1,14 @@
-"""Messages that a request sends, and that the sweep sends where the broker does not take them."""
+"""What a request changes and then sends to the worker; what the broker refuses the sweep sends later."""
 
 from __future__ import annotations
 
 import logging
 
+from shared.completion import failing
 from shared.completion.task import Task
 from shared.errors import BrokerUnavailable
 from shared.queue import Outbox
+from shared.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -29,3 +31,11 @@ def fan_out(outbox: Outbox, task: Task, first: int = 0) -> bool | None:
         log.warning("the steps of task %s are sent later: %s", task.id, error.detail)
         return False
     return True
+
+
+def resume(store: Store, outbox: Outbox, task_id: str) -> None:
+    """Let a failed or stalled task run again. Raises as failing.resume does."""
+    task = failing.resume(store, task_id)
+    if task.ended:
+        tell(outbox, task_id)
+    fan_out(outbox, task)

@@ -1,0 +1,1 @@
+"""Domain: the workers, what they are at, and what they said last."""

@@ -1,0 +1,181 @@
+"""One task opened: its bits on the canvas, as workers report them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+
+import pytest
+from selenium.webdriver import Keys
+
+from tests.browser.bitmap import BitMap
+from tests.browser.page import Page
+from tests.stack import DONE_SECONDS, Stack, ask
+from tests.started import eventually
+
+
+def report(stack: Stack, task_id: str, *ranges: tuple[int, int]) -> None:
+    answer = ask("POST", f"{stack.done}/tasks/{task_id}/steps", {"ranges": list(ranges)})
+    assert answer.status == 200, answer
+
+
+def give_up(stack: Stack, task_id: str, step: int, error: str) -> None:
+    answer = ask("POST", f"{stack.done}/tasks/{task_id}/failures", {"step": step, "error": error})
+    assert answer.status == 200, answer
+
+
+def test_the_cells_of_a_triggered_task_fill_without_a_reload(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(60, 300)
+    cells = BitMap(page, task_id)
+    page.mark()
+    seen: set[str | None] = set()
+
+    def is_done() -> bool:
+        seen.add(cells.colour(59))
+        return page.text(".facts .state") == "done"
+
+    eventually(is_done, DONE_SECONDS, what="the page does not see the end")
+    eventually(lambda: cells.colour(59) == cells.colour(0), what="the last cell did not fill")
+    assert len(seen | {cells.colour(59)}) >= 2
+    assert page.text(".verdict b") == "61 = 61"
+    assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("count", [100, 10_000, 1_000_000])
+def test_done_failed_and_missing_steps_and_the_end_marker_look_different(
+    page: Page, stack: Stack, count: int
+) -> None:
+    task_id = stack.create(count)
+    cells = BitMap(page, task_id)
+    missing = cells.colour(0)
+
+    report(stack, task_id, (0, 20))
+    give_up(stack, task_id, 50, "no such picture")
+
+    eventually(lambda: cells.colour(0) == cells.colour(19) != missing, what="nothing fills")
+    eventually(lambda: cells.colour(50) not in (missing, cells.colour(0)), what="no failure shows")
+    assert cells.steps_a_cell() == 1
+    assert cells.colour(20) == cells.colour(count - 1) == missing
+    shown = [cells.colour(cell) for cell in (0, 20, 50, count)]
+    assert len(set(shown)) == 4
+    assert page.complaints() == []
+
+
+def test_beyond_a_million_steps_a_cells_shade_says_how_full_it_is(page: Page, stack: Stack) -> None:
+    task_id = stack.create(2_000_000)
+    cells = BitMap(page, task_id)
+    steps = cells.steps_a_cell()
+    empty = cells.colour(1)
+
+    report(stack, task_id, (0, steps), (steps, steps + steps // 2))
+
+    eventually(lambda: len({cells.colour(cell) for cell in (0, 1, 2)}) == 3, what="no shades")
+    page.tab_to("cells")
+    full = cells.reading()
+    page.press(Keys.ARROW_RIGHT)
+    assert full == f"Steps 0 to {steps - 1}: 100 % done"
+    assert cells.reading() == f"Steps {steps} to {2 * steps - 1}: 50 % done"
+    assert steps > 1
+    assert cells.colour(2) == empty
+
+
+def test_the_pointer_is_told_the_step_and_its_state(page: Page, stack: Stack) -> None:
+    task_id = stack.create(40)
+    cells = BitMap(page, task_id)
+    report(stack, task_id, (3, 4))
+    give_up(stack, task_id, 4, "no")
+
+    for cell, words in ((3, "Step 3: done"), (4, "Step 4: failed"), (5, "Step 5: missing")):
+        cells.point_at(cell)
+        eventually(partial(reads, cells, words), what=words)
+
+    cells.point_at(40)
+    eventually(lambda: cells.reading() == "Bit 40: the end marker")
+
+
+def reads(cells: BitMap, words: str) -> bool:
+    return cells.reading() == words
+
+
+def test_the_keyboard_moves_over_the_cells(page: Page, stack: Stack) -> None:
+    cells = BitMap(page, stack.create(1000))
+    page.tab_to("cells")
+    columns = int(str(page.find("#cells").get_attribute("data-columns")))
+
+    told = []
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_LEFT, Keys.END, Keys.HOME):
+        page.press(key)
+        told.append(cells.reading())
+
+    assert told == [
+        "Step 1: missing",
+        f"Step {columns + 1}: missing",
+        f"Step {columns}: missing",
+        "Bit 1,000: the end marker",
+        "Step 0: missing",
+    ]
+    assert page.find("#cells").get_attribute("aria-valuetext") == told[-1]
+
+
+def test_the_rule_is_told_as_it_stands(page: Page, stack: Stack) -> None:
+    task_id = stack.create(8)
+    BitMap(page, task_id)
+
+    report(stack, task_id, (0, 3), (5, 6))
+
+    eventually(lambda: page.text("#first-gap") == "3" and page.text("#set-bits") == "5")
+    assert page.text(".verdict b") == "3 ≠ 5"
+    report(stack, task_id, (0, 8))
+    eventually(lambda: page.text(".verdict b") == "9 = 9")
+    assert "The task is done" in page.text(".verdict")
+
+
+def test_failures_are_listed_with_their_errors_and_the_missing_as_ranges(page: Page, stack: Stack) -> None:
+    task_id = stack.create(10)
+    BitMap(page, task_id)
+
+    give_up(stack, task_id, 4, "<b>no such picture</b>")
+    report(stack, task_id, (0, 2))
+
+    eventually(lambda: "<b>no such picture</b>" in page.text("#steps table"))
+    eventually(lambda: page.text("#steps .ranges") == "Missing: 2\N{EN DASH}3, 5\N{EN DASH}9")
+
+
+def test_a_stream_that_is_cut_is_told_and_comes_back_by_itself(page: Page, stack: Stack) -> None:
+    task_id = stack.create(40)
+    cells = BitMap(page, task_id)
+    missing = cells.colour(0)
+    page.mark()
+
+    os.killpg(stack.processes()["trigger"], signal.SIGKILL)
+
+    eventually(lambda: "connection is lost" in page.text("#notice"), what="no notice shows")
+    assert "stale" in str(page.find("body").get_attribute("class"))
+    report(stack, task_id, (0, 1))
+    stack.start()
+    eventually(lambda: cells.colour(0) != missing, DONE_SECONDS, what="the stream stays cut")
+    eventually(lambda: page.text("#notice") == "", what="the notice stays")
+    assert not page.was_reloaded()
+    # The browser itself tells of the connections that it could not make; the page adds nothing to it.
+    assert all("net::ERR" in complaint for complaint in page.complaints())
+
+
+def test_a_page_comes_to_life_without_a_word_in_the_console_when_redis_is_back(
+    page: Page, stack: Stack
+) -> None:
+    task_id = stack.create(40)
+    cells = BitMap(page, task_id)
+    missing = cells.colour(0)
+    stack.server.end()
+    eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+
+    page.open(f"/tasks/{task_id}")
+
+    eventually(lambda: "Redis cannot be reached" in page.text("#notice"), what="no notice shows")
+    stack.server.start()
+    report(stack, task_id, (0, 1))
+    eventually(lambda: cells.colour(0) not in (None, missing), DONE_SECONDS, what="the page stays as it was")
+    eventually(lambda: page.text("#notice") == "", what="the notice stays")
+    assert page.complaints() == []

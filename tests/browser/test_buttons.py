@@ -1,0 +1,178 @@
+"""What can be done with a task on its page: each button, with the question first where something is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from selenium.webdriver import Keys
+
+from shared.completion.order import State
+from tests.browser.page import Page
+from tests.browser.test_bitmap import give_up, report
+from tests.stack import Stack, ask
+from tests.started import eventually
+
+
+@pytest.fixture
+def opened(page: Page, stack: Stack) -> Callable[..., str]:
+    """Start a task and open its page."""
+
+    def opened(count: int, **body: object) -> str:
+        task_id = stack.create(count, **body)
+        page.open(f"/tasks/{task_id}")
+        eventually(lambda: page.find("#cells").get_attribute("data-columns"), what="the page is not live")
+        page.mark()
+        return task_id
+
+    return opened
+
+
+def click(page: Page, selector: str) -> None:
+    page.find(selector).click()
+
+
+def is_asked(page: Page, name: str) -> bool:
+    return page.find(f"#ask-{name}").get_attribute("open") is not None
+
+
+def test_cancel_asks_first_and_then_cancels(page: Page, stack: Stack, opened: Callable[..., str]) -> None:
+    task_id = opened(10)
+
+    click(page, "[data-ask=cancel]")
+    assert is_asked(page, "cancel")
+    click(page, "#ask-cancel [data-close]")
+    assert not is_asked(page, "cancel")
+    assert stack.task(task_id).state is State.RUNNING
+    click(page, "[data-ask=cancel]")
+    click(page, "#ask-cancel .grave")
+
+    eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")
+    eventually(lambda: not is_asked(page, "cancel"), what="the question stays")
+    assert stack.task(task_id).state is State.CANCELLED
+    assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+def test_delete_asks_first_and_then_leads_back_to_the_tasks(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(10)
+
+    click(page, "[data-ask=delete]")
+    assert is_asked(page, "delete")
+    click(page, "#ask-delete .grave")
+
+    eventually(lambda: page.browser.current_url == f"{page.address}/", what="the page stays")
+    assert ask("GET", f"{stack.done}/tasks/{task_id}").status == 404
+    eventually(lambda: page.state(task_id) == "", what="it is still listed")
+    assert page.complaints() == []
+
+
+def test_extend_takes_the_new_total_and_moves_the_end_marker(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(10)
+
+    click(page, "[data-ask=extend]")
+    field = page.find("#ask-extend [name=count]")
+    proposed = field.get_attribute("value")
+    field.clear()
+    field.send_keys("25", Keys.ENTER)
+
+    eventually(lambda: page.text(".facts .steps") == "0 of 25", what="it is not extended")
+    page.tab_to("cells")
+    page.press(Keys.END)
+    eventually(lambda: page.text("#reading") == "Bit 25: the end marker")
+    assert proposed == "20"
+    assert stack.task(task_id).count == 25
+    assert page.complaints() == []
+
+
+def test_what_is_refused_is_told_where_it_was_asked(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(10)
+    click(page, "[data-ask=extend]")
+    page.browser.execute_script("document.querySelector('#ask-extend form').noValidate = true")
+    field = page.find("#ask-extend [name=count]")
+    field.clear()
+
+    field.send_keys("5", Keys.ENTER)
+
+    eventually(lambda: "it must be above 10" in page.text("#ask-extend .said"), what="nothing is told")
+    assert stack.task(task_id).count == 10
+
+
+def test_resume_lets_a_failed_task_run_again(page: Page, stack: Stack, opened: Callable[..., str]) -> None:
+    task_id = opened(2)
+    give_up(stack, task_id, 0, "no such picture")
+    report(stack, task_id, (1, 2))
+    eventually(lambda: page.text(".facts .state") == "failed", what="the page does not see the end")
+    assert "1 of 2 steps gave up" in page.text(".why")
+
+    click(page, ".buttons form button")
+
+    eventually(lambda: page.text(".facts .state") == "running", what="it does not run")
+    assert stack.task(task_id).run == 2
+    eventually(lambda: page.text("#steps .ranges") == "Missing: 0")
+    assert page.complaints() == []
+
+
+def test_only_what_a_task_allows_is_offered(page: Page, stack: Stack, opened: Callable[..., str]) -> None:
+    task_id = opened(1)
+    running = page.text(".buttons").split("\n")
+
+    report(stack, task_id, (0, 1))
+
+    eventually(lambda: page.text(".facts .state") == "done", what="the page does not see the end")
+    assert running == ["Extend…", "Cancel…", "Delete…"]
+    assert page.text(".buttons") == "Delete…"
+
+
+def test_the_life_of_a_task_is_told(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(20, 0)
+    stack.await_told(task_id)
+
+    page.open(f"/tasks/{task_id}")
+
+    told = [element.text for element in page.browser.find_elements("css selector", ".life li b")]
+    assert told == ["Created", "Fanned out", "Done", "Announced"]
+
+
+def test_a_task_that_is_deleted_elsewhere_is_told_to_be_gone(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(10)
+
+    ask("DELETE", f"{stack.done}/tasks/{task_id}")
+
+    eventually(lambda: "This task is gone" in page.text("#notice"), what="nothing is told")
+    assert page.complaints() == []
+
+
+def test_everything_is_done_with_the_keyboard_alone(page: Page, stack: Stack) -> None:
+    page.tab_to("count")
+    page.press(Keys.CONTROL, "a", Keys.NULL, "30")
+    page.tab_to("job")
+    page.press("none")
+    page.tab_to("label")
+    page.press("by-hand", Keys.ENTER)
+    task_id = page.started("done")
+    eventually(lambda: page.state(task_id) == "running", what="it is not listed")
+    page.tab_to(task_id)
+    page.press(Keys.ENTER)
+    eventually(lambda: page.text("h1") == f"Task {task_id}", what="it does not open")
+    page.tab_to("Cancel…")
+    page.press(Keys.ENTER)
+    eventually(lambda: is_asked(page, "cancel"), what="nothing is asked")
+    page.press(Keys.ESCAPE)
+    eventually(lambda: not is_asked(page, "cancel"), what="the question stays")
+    assert page.focused() == "Cancel…"
+    page.press(Keys.ENTER)
+    page.tab_to("Cancel the task")
+    page.press(Keys.ENTER)
+
+    eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")
+    assert stack.task(task_id).order.label == "by-hand"
+    assert page.complaints() == []

@@ -1,0 +1,162 @@
+"""A real worker is seen, and heard, over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
+from tests.started import eventually
+
+Json = dict[str, Any]
+
+
+def lines(stack: Stack, query: str) -> list[Json]:
+    found: list[Json] = list(ask("GET", f"{stack.done}/workers/log?{query}").said["lines"])
+    return found
+
+
+def workers(stack: Stack) -> list[Json]:
+    found: list[Json] = list(ask("GET", f"{stack.done}/workers").said["workers"])
+    return found
+
+
+def own_worker(stack: Stack, *, alive: bool = True) -> list[Json]:
+    """The stack's present worker, as it is told of; none when it is not."""
+    pid = stack.worker.process.pid
+    return [worker for worker in workers(stack) if worker["pid"] == pid and worker["alive"] is alive]
+
+
+def tasks_in_hand(stack: Stack) -> set[str]:
+    return {at["task_id"] for worker in own_worker(stack) for at in worker["at"] if at["task_id"]}
+
+
+@contextmanager
+def following(stack: Stack, query: str) -> Iterator[Iterator[Json]]:
+    with closing(http.client.HTTPConnection(urlsplit(stack.done).netloc, timeout=DONE_SECONDS)) as way:
+        way.request("GET", f"/workers/log?{query}", headers={"Accept": "text/event-stream"})
+        events = way.getresponse()
+        yield (json.loads(line.removeprefix(b"data: ")) for line in events if line.startswith(b"data: "))
+
+
+def test_a_tasks_lines_are_those_of_the_workers_terminal(stack: Stack) -> None:
+    task_id = stack.trigger_done(10, 20)
+    stack.await_told(task_id)
+    written = stack.log_of(task_id)
+
+    eventually(lambda: len(lines(stack, f"task={task_id}")) >= len(written), DONE_SECONDS, what="lines lack")
+
+    told = lines(stack, f"task={task_id}")
+    assert sorted(line["text"] for line in told) == sorted(written)
+    assert len(written) == 12  # the fan-out, ten steps, the end
+    assert {(line["level"], line["worker"].rpartition(":")[2]) for line in told} == {
+        ("info", str(stack.worker.process.pid))
+    }
+
+
+def test_what_a_users_step_logs_is_about_its_task(stack: Stack) -> None:
+    task_id = stack.create(3, job="talkative", params={"word": "hello"})
+
+    stack.await_told(task_id)
+
+    def own() -> list[str]:
+        return sorted(line["text"] for line in lines(stack, f"task={task_id}") if line["level"] == "warning")
+
+    eventually(lambda: len(own()) == 3, DONE_SECONDS, what="its words are not about it")
+    assert own() == [f"hello at step {step}" for step in range(3)]
+
+
+def test_a_failing_steps_traceback_is_told(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "block-1").touch()
+    task_id = stack.create(2, job="blocked", params={"folder": str(tmp_path)})
+
+    stack.await_told(task_id)
+
+    def errors() -> list[str]:
+        return [line["text"] for line in lines(stack, f"task={task_id}") if line["level"] == "error"]
+
+    eventually(
+        lambda: any("has given up" in text for text in errors()), DONE_SECONDS, what="no error is told"
+    )
+    assert any("Traceback" in text and "ValueError: step 1 is blocked" in text for text in errors())
+
+
+def test_new_lines_of_a_task_are_told_as_they_come(stack: Stack) -> None:
+    noise = stack.trigger_done(50, 10)
+    stack.await_told(noise)
+
+    with following(stack, "task=followed") as told:
+        stack.create(5, job="demo", params={"sleep_ms": 10}, task_id="followed")
+        heard = [next(told)]
+        while "is done: 5 steps" not in heard[-1]["text"]:
+            heard.append(next(told))
+
+    assert {line["task_id"] for line in heard} == {"followed"}
+    assert len(heard) == 7
+
+
+def test_what_runs_where_is_told_while_it_runs(stack: Stack) -> None:
+    task_id = stack.create_endless()
+
+    eventually(lambda: task_id in tasks_in_hand(stack), DONE_SECONDS, what="nobody is at it")
+
+    (worker,) = own_worker(stack)
+    assert worker["processes"] == 4
+    assert {at["pid"] for at in worker["at"]} <= stack.worker.family()
+    answer = ask("GET", f"{stack.done}/workers").said
+    assert sum(queue["messages"] for queue in answer["queues"]) > 0
+    assert answer["in_hand"] > 0
+    ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
+    stack.await_quiet()
+    eventually(lambda: not tasks_in_hand(stack), DONE_SECONDS, what="somebody is still at it")
+
+
+def test_finished_steps_are_counted(stack: Stack) -> None:
+    before = sum(ask("GET", f"{stack.done}/workers").said["steps_by_second"])
+
+    task_id = stack.trigger_done(5000, 0)
+    stack.await_told(task_id)
+
+    def counted() -> int:
+        return sum(ask("GET", f"{stack.done}/workers").said["steps_by_second"])
+
+    assert before < 5000
+    eventually(lambda: counted() >= 5000, DONE_SECONDS, what="they are not counted")
+
+
+def test_a_killed_worker_is_told_as_lost_and_one_that_ends_in_order_not_at_all(stack: Stack) -> None:
+    eventually(lambda: own_worker(stack), START_SECONDS, what="it is not told of")
+
+    stack.kill_worker()
+
+    eventually(lambda: own_worker(stack, alive=False), DONE_SECONDS, what="it is still said to be alive")
+    assert own_worker(stack) == []
+    stack.start()
+    eventually(lambda: own_worker(stack), START_SECONDS, what="the new one is not told of")
+    os.kill(stack.worker.process.pid, signal.SIGTERM)
+    stack.worker.process.wait(DONE_SECONDS)
+    assert own_worker(stack) == own_worker(stack, alive=False) == []
+
+
+def test_steps_that_were_lost_are_told_as_healed(stack: Stack) -> None:
+    task_id = stack.create(3, job="demo", params={"sleep_ms": 0}, task_id="lost-and-healed")
+    stack.await_told(task_id)
+    before = ask("GET", f"{stack.done}/workers").said["sweep"]["heals"]
+    endless = stack.create_endless()
+    stack.await_progress(endless)
+    stack.kill_worker()
+    stack.server.client.delete(*("donebit.control", "donebit.steps", "donebit.slices", "unacked"))
+    stack.start()
+
+    def healed() -> bool:
+        sweep = ask("GET", f"{stack.done}/workers").said["sweep"]
+        return sweep["heals"] > before and endless in [heal["task_id"] for heal in sweep["last_heals"]]
+
+    eventually(healed, DONE_SECONDS, what="no heal is told")

@@ -1,0 +1,62 @@
+"""The capped stream of the workers' lines, on every kind of server."""
+
+from __future__ import annotations
+
+import pytest
+from redis import Redis
+
+from shared.store import Store, keys, worker_log
+from tests.conftest import keys_without_ttl
+from tests.workers.arranged import keep
+
+
+def numbered(first: int, stop: int) -> list[bytes]:
+    return [str(n).encode() for n in range(first, stop)]
+
+
+def test_lines_are_read_in_the_order_of_their_coming_from_both_ends(store: Store) -> None:
+    log = store.worker_log
+    keep(store, numbered(0, 3))
+    keep(store, numbered(3, 5))
+
+    newest = log.newest(3)
+    older = log.newest(3, before=newest[-1].id)
+    later = log.after(older[-1].id, 3)
+
+    assert [entry.text for entry in newest] == [b"4", b"3", b"2"]
+    assert [entry.text for entry in older] == [b"1", b"0"]
+    assert [entry.text for entry in later] == [b"1", b"2", b"3"]
+
+
+def test_nothing_comes_after_the_last_line_and_nothing_before_the_first(store: Store) -> None:
+    log = store.worker_log
+    keep(store, [b"only"])
+    (only,) = log.newest(5)
+
+    assert log.after(only.id, 5) == []
+    assert log.newest(5, before=only.id) == []
+
+
+def test_an_empty_log_has_no_lines(store: Store) -> None:
+    assert store.worker_log.newest(5) == []
+    assert store.worker_log.after("0-0", 5) == []
+
+
+def test_the_oldest_lines_make_room(store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_log, "MOST_LINES", 200)
+
+    for first in range(0, 2000, 100):
+        keep(store, numbered(first, first + 100))
+
+    assert 200 <= client.xlen(keys.WORKER_LOG) <= 400  # the server drops them by the hundred
+    assert store.worker_log.newest(1)[0].text == b"1999"
+
+
+def test_the_log_goes_a_day_after_its_last_line(store: Store, client: Redis) -> None:
+    keep(store, [b"one"])
+    client.expire(keys.WORKER_LOG, 5)
+
+    keep(store, [b"two"])
+
+    assert 86_000 < client.ttl(keys.WORKER_LOG) <= 86_400
+    assert keys_without_ttl(client) == set()

@@ -1,0 +1,101 @@
+"""The view of the workers as the server draws it, before any script."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+
+from shared import clock
+from shared.store import Store
+from shared.workers.presence import AtWork
+from tests.web.services import ELSEWHERE, Services
+from tests.workers.arranged import a_worker, say, shows
+from trigger_app.pages.workers import lately, spark, steps_of
+
+
+@pytest.fixture
+def services(real_store: Store) -> Services:
+    return Services(real_store, redis_url=ELSEWHERE, broker_url="")
+
+
+def shown(services: Services, query: str = "") -> str:
+    answer = services.trigger.get(f"/workers{query}")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def text_of(page: str, part: str) -> str:
+    """What is to be read in the part with an id; empty when it is hidden, or part of what is."""
+    found = re.search(rf'<(\w+)[^>]* id="{part}"([^>]*)>(.*?)</\1>', page, re.DOTALL)
+    assert found is not None, part
+    return "" if "hidden" in found[2] else " ".join(re.sub(r"<[^>]*>", "", found[3]).split())
+
+
+def test_without_anything_the_page_says_what_to_do_next(services: Services) -> None:
+    page = shown(services)
+
+    assert "celery --app done_app.worker worker" in text_of(page, "no-worker")
+    assert "celery --app done_app.worker beat" in text_of(page, "no-sweep")
+    assert "Start a task" in text_of(page, "no-line")
+    assert text_of(page, "heals-title")
+    assert 'id="heals" aria-labelledby="heals-title" hidden' in page
+
+
+def test_what_there_is_is_drawn_without_script(services: Services, real_store: Store) -> None:
+    shows(real_store, a_worker(at=[AtWork(8, "nightly", ((0, 5), (7, 8)), 9, clock.now()), AtWork(9, None)]))
+    real_store.workers.keep("here:7", steps={clock.now_ms() // 1000 - 2: 50})
+    real_store.workers.note_heal("nightly", 3, clock.now_ms())
+    real_store.pulse.beat("sweep", clock.now_ms())
+    say(real_store, "steps 0-4 of task nightly are done", task_id="nightly")
+
+    page = shown(services)
+
+    words = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    assert "here:7 alive" in words
+    assert "8 nightly steps 0\u20134, 7 and 3 more" in words
+    assert "9 waits for work" in words
+    assert "nightly : 3 missing steps sent again" in words
+    assert text_of(page, "rate") == "10"
+    assert text_of(page, "healed") == "0 open tasks, 1 heal in a day"
+    assert "steps 0-4 of task nightly are done" in text_of(page, "log")
+    assert [text_of(page, part) for part in ("no-worker", "no-sweep", "no-line")] == [""] * 3
+
+
+def test_the_log_of_one_task_is_drawn_alone(services: Services, real_store: Store) -> None:
+    say(real_store, "mine", task_id="a")
+    say(real_store, "theirs", task_id="b", level=logging.ERROR)
+
+    mine, nobodys = shown(services, "?task=a"), shown(services, "?task=c")
+
+    assert "mine" in text_of(mine, "log")
+    assert "theirs" not in mine
+    assert "No line about task c is kept" in text_of(nobodys, "no-line")
+
+
+def test_a_task_named_in_the_address_is_text_and_never_markup(services: Services) -> None:
+    page = shown(services, "?task=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_page_about_a_broker_elsewhere_says_that_it_is(real_store: Store) -> None:
+    page = shown(Services(real_store))
+
+    assert "BROKER_URL" in text_of(page, "queues")
+
+
+def test_the_line_of_throughput_stays_in_its_picture() -> None:
+    points = [tuple(map(float, point.split(","))) for point in spark([0, 5, 10]).split()]
+
+    assert points == [(0, 31), (2, 16), (4, 1)]
+    assert {point.partition(",")[2] for point in spark([0] * 60).split()} == {"31.0"}
+    assert lately([100, *[0] * 4, 10]) == 2
+
+
+def test_one_step_is_named_alone_and_of_many_ranges_the_first() -> None:
+    assert steps_of({"ranges": [(3, 4)], "steps": 1}) == "step 3"
+    assert steps_of({"ranges": [(0, 2)], "steps": 1002}) == "steps 0\u20131 and 1,000 more"
+    assert steps_of({"ranges": [], "steps": 0}) == "sends its steps"

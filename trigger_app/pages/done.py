@@ -1,0 +1,161 @@
+"""The view of tasks: start one, watch those that run, look through those that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from shared import clock
+from shared.completion import diagnosis, listing
+from shared.completion.diagnosis import Signs
+from shared.completion.listing import Filter
+from shared.completion.order import Order, State
+from shared.completion.task import Task
+from shared.errors import InvalidInput
+from shared.store import Store
+from shared.web.listener import Table
+from shared.web.task_answer import signs
+from shared.web.task_summary import TaskSummary
+from trigger_app.models import Asked
+from trigger_app.orders import order_of
+from trigger_app.pages.fragments import fragment
+from trigger_app.pages.job_forms import JobForm, form_of, typed
+from trigger_app.pages.problems import wants_page
+from trigger_app.pages.view import Ground, View, attempt, page
+
+SHOWN = 20  # ended tasks on a page
+ENDS = (State.DONE, State.FAILED, State.CANCELLED)
+FIRST_JOB = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A running task as the page shows it."""
+
+    task: TaskSummary
+    waiting_for: str | None
+    steps_per_second: float | None
+    seconds_left: float | None
+    age_seconds: int  # of its last progress; whole ones, so that a row which stands still is told once each
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which ended tasks somebody asked for."""
+
+    state: State | None
+    label: str | None
+    cursor: str | None
+
+    @classmethod
+    def asked(cls) -> Choice:
+        state = request.args.get("state", "")
+        return cls(
+            State(state) if state in {*ENDS} else None,
+            request.args.get("label", "").strip()[:100] or None,
+            request.args.get("cursor") or None,
+        )
+
+    @property
+    def newest(self) -> bool:
+        return self.cursor is None
+
+
+def add_routes(routes: Blueprint, ground: Ground) -> None:
+    """The page, and where its form goes."""
+
+    @routes.get("/")
+    @page(ground.settings)
+    def done() -> ResponseReturnValue:
+        choice = Choice.asked()
+        forms = [form_of(job) for job in ground.jobs]
+        now, away = attempt(lambda: overview(ground, choice))
+        return render_template(
+            "done.html",
+            here="/",
+            away=away,
+            **now or {"rows": [], "ended": [], "next": None},
+            choice=choice,
+            ends=ENDS,
+            forms=forms,
+            chosen=chosen_form(forms),
+            settings=ground.settings,
+            port=ground.settings.trigger_port,
+        )
+
+    @routes.post("/start")
+    def start() -> ResponseReturnValue:
+        begun = ground.starter.start(order_asked(ground))
+        if not wants_page():
+            return begun.reply()
+        return redirect(f"/tasks/{begun.task.task_id}", HTTPStatus.SEE_OTHER)
+
+
+def chosen_form(forms: Sequence[JobForm]) -> str:
+    asked = request.args.get("job", FIRST_JOB)
+    return asked if asked in {form.job for form in forms} else ""
+
+
+def order_asked(ground: Ground) -> Order:
+    """The order that the form asks for, with the parameters as the job's signature types them.
+
+    Raises InvalidInput, naming the field, for a text that is not of its type.
+    """
+    sent = request.form
+    count = sent.get("count", "").strip()
+    if not (count.isascii() and count.isdigit() and len(count) <= 20):
+        raise InvalidInput(
+            f"count is {count[:100]!r}; it must be 1 to {ground.settings.max_steps}", field="count"
+        )
+    job = sent.get("job") or None
+    params = typed(form_of(ground.jobs.find(job)), sent) if job else {}
+    label = sent.get("label", "").strip() or None
+    asked = Asked.model_validate({"count": int(count), "job": job, "label": label, "params": params})
+    return order_of(asked, ground.settings.stall_after)
+
+
+def overview(ground: Ground, choice: Choice) -> dict[str, Any]:
+    """The running tasks, and a page of the ended ones."""
+    wanted = Filter(choice.state, choice.label, ended=True)
+    found = listing.page(ground.store, wanted, limit=SHOWN, cursor=choice.cursor)
+    rows = [row for row in running(ground) if choice.label in (None, row.task.label)]
+    return {"rows": rows, "ended": [TaskSummary.of(task) for task in found.tasks], "next": found.next}
+
+
+def running(ground: Ground) -> list[Row]:
+    tasks = listing.running(ground.store)
+    seen = signs(ground.store, ground.settings) if tasks else None
+    return [row_of(task, seen, clock.now()) for task in tasks if seen]
+
+
+def row_of(task: Task, seen: Signs, now: datetime) -> Row:
+    found = diagnosis.diagnose(task, seen, now)
+    return Row(
+        TaskSummary.of(task),
+        found.waiting_for,
+        found.steps_per_second,
+        found.time_left.total_seconds() if found.time_left is not None else None,
+        int((now - task.last_progress_at).total_seconds()),
+    )
+
+
+def newest_ended(store: Store) -> list[TaskSummary]:
+    found = listing.page(store, Filter(ended=True), limit=SHOWN)
+    return [TaskSummary.of(task) for task in found.tasks]
+
+
+def read(ground: Ground, about: str, before: Table) -> Table:
+    del about, before
+    return {
+        "running": fragment("running", rows=running(ground), port=ground.settings.trigger_port),
+        "ended": fragment("ended", ended=newest_ended(ground.store)),
+    }
+
+
+VIEW = View("done", "/", "Done", add_routes, read)

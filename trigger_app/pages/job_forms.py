@@ -1,0 +1,166 @@
+"""A job's parameters as fields of a form, from the JSON schema of its signature."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from shared.errors import InvalidInput
+from shared.jobs import Job
+
+PREFIX = "param."  # of the names in the form, so that no parameter hides a field of the form's own
+REST = "params"  # further parameters, as a JSON object
+LONGEST_QUOTE = 100
+INPUTS = {"date": "date", "uri": "url", "email": "email"}  # formats that browsers have a field for
+INTEGER = re.compile(r"-?[0-9]{1,30}")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One parameter."""
+
+    name: str
+    kind: str  # integer, number, boolean, text, choice or json
+    required: bool
+    value: str = ""  # as the form shows it first
+    input_type: str = "text"
+    minimum: float | None = None
+    maximum: float | None = None
+    longest: int | None = None
+    choices: tuple[str, ...] = ()  # each as JSON
+    hint: str = ""
+
+    @property
+    def field(self) -> str:
+        return PREFIX + self.name
+
+    def typed(self, text: str) -> Any:
+        """What the text means. Raises InvalidInput for one that means nothing of this kind."""
+        match self.kind:
+            case "text":
+                return text
+            case "integer" if INTEGER.fullmatch(text.strip()):
+                return int(text)
+            case "number":
+                return self._json(text, int, float)
+            case "json":
+                return self._json(text, object)
+            case "boolean" | "choice" if text in self.choices:
+                return json.loads(text)
+        raise self._refusal(text)
+
+    def _json(self, text: str, *kinds: type) -> Any:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            raise self._refusal(text) from None
+        if not isinstance(value, kinds) or (self.kind == "number" and isinstance(value, bool)):
+            raise self._refusal(text)
+        return value
+
+    def _refusal(self, text: str) -> InvalidInput:
+        must = {
+            "integer": "be an integer",
+            "number": "be a number",
+            "json": "be JSON",
+        }.get(self.kind, f"be one of {', '.join(self.choices)}")
+        return InvalidInput(f"{self.name} is {text[:LONGEST_QUOTE]!r}; it must {must}", field=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class JobForm:
+    """A job, and a field for each of its parameters."""
+
+    job: str
+    fields: tuple[Field, ...]
+    takes_more: bool
+
+
+def form_of(job: Job) -> JobForm:
+    """The fields of a job; one for a JSON object where its schema cannot be written."""
+    try:
+        schema = job.params.model_json_schema()
+    except PydanticInvalidForJsonSchema:
+        return JobForm(job.name, (), takes_more=True)
+    required = set(schema.get("required", ()))
+    fields = tuple(
+        field_of(name, part, schema.get("$defs", {}), required=name in required)
+        for name, part in schema.get("properties", {}).items()
+    )
+    return JobForm(job.name, fields, takes_more=schema.get("additionalProperties", True) is not False)
+
+
+def field_of(name: str, part: Mapping[str, Any], known: Mapping[str, Any], *, required: bool) -> Field:
+    """The field for one property of a JSON schema, with the definitions that it may refer to."""
+    kind_of = resolved(part, known)
+    default = part.get("default")
+    kind, choices = kind_and_choices(kind_of)
+    shown = "" if default is None else default if kind == "text" else json.dumps(default)
+    return Field(
+        name,
+        kind,
+        required,
+        str(shown),
+        INPUTS.get(kind_of.get("format", ""), "text"),
+        bound(kind_of, "minimum", "exclusiveMinimum", 1),
+        bound(kind_of, "maximum", "exclusiveMaximum", -1),
+        kind_of.get("maxLength"),
+        choices,
+        str(part.get("description") or ("as JSON" if kind == "json" else "")),
+    )
+
+
+def resolved(part: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the property is: its reference followed, and null left out, which an empty field stands for."""
+    others = [one for one in part.get("anyOf", ()) if one.get("type") != "null"]
+    if len(others) == 1:
+        return resolved(others[0], known)
+    if "$ref" in part:
+        found: Mapping[str, Any] = known.get(part["$ref"].rpartition("/")[2], {})
+        return found
+    return part
+
+
+def kind_and_choices(part: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    if "enum" in part or "const" in part:
+        values = part.get("enum", [part.get("const")])
+        return "choice", tuple(json.dumps(value) for value in values)
+    match part.get("type"):
+        case "boolean":
+            return "boolean", ("true", "false")
+        case "integer" | "number" as kind:
+            return kind, ()
+        case "string":
+            return "text", ()
+    return "json", ()
+
+
+def bound(part: Mapping[str, Any], closed: str, opened: str, inward: int) -> float | None:
+    """The bound that a browser checks; of an open one only where the next integer is known."""
+    if closed in part:
+        return float(part[closed])
+    return part[opened] + inward if opened in part and part.get("type") == "integer" else None
+
+
+def typed(form: JobForm, sent: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that the fields hold; those left empty are left out, a required text apart.
+
+    Raises InvalidInput for a text that is not of its parameter's type.
+    """
+    params: dict[str, Any] = {}
+    if form.takes_more and (rest := sent.get(REST, "").strip()):
+        more = Field(REST, "json", required=False).typed(rest)
+        if not isinstance(more, dict):
+            raise InvalidInput(f"params is {rest[:LONGEST_QUOTE]!r}; it must be a JSON object", field=REST)
+        params |= more
+    for field in form.fields:
+        text = sent.get(field.field)
+        if text is None or (text == "" and not (field.required and field.kind == "text")):
+            continue
+        params[field.name] = field.typed(text)
+    return params

@@ -1,0 +1,93 @@
+"""The life of a task as a timeline: what happened, when, and what is still to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared import clock
+from shared.completion.order import State
+from shared.completion.task import Task
+from shared.web.task_answer import DeliveryAnswer
+
+ENDS = {State.DONE: "Done", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, or is waited for."""
+
+    what: str
+    at: str | None = None  # None: its time is not kept, or yet to come
+    more: str = ""
+    mark: str = "past"  # past, good, bad or next
+
+
+def life_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[Event]:
+    """What happened, in the order of its coming, and then what is next."""
+    past = list(happened(task))
+    past.sort(key=lambda event: event.at or "")
+    return [
+        Event("Created", clock.iso(task.created_at), started(task)),
+        *past,
+        *coming(task),
+        *told(deliveries),
+    ]
+
+
+def started(task: Task) -> str:
+    job = f"of job {task.order.job}" if task.order.job else "reported from elsewhere"
+    return f"{task.count:,} steps {job}, end marker at bit {task.count:,}"
+
+
+def happened(task: Task) -> Iterator[Event]:
+    """All that has a time."""
+    if task.dispatched_at:
+        messages = f"{task.messages:,} message{'s' if task.messages != 1 else ''}"
+        again = f", run {task.run}" if task.run > 1 else ""
+        yield Event("Fanned out", clock.iso(task.dispatched_at), messages + again)
+    if task.probed_at and task.heals:
+        times = "once" if task.heals == 1 else f"{task.heals} times"
+        yield Event("Healed", clock.iso(task.probed_at), f"missing steps sent again, {times}")
+    if task.stalled:
+        yield Event("Stalled", _iso(task.stalled_at), why_stalled(task), "bad")
+    if task.ended_at:
+        mark = "good" if task.state is State.DONE else "bad"
+        yield Event(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)
+    if task.announced_at:
+        yield Event("Announced", clock.iso(task.announced_at), task.announcement_id)
+
+
+def why_stalled(task: Task) -> str:
+    return "nothing came of all that was sent again" if task.order.job else "no step was reported for long"
+
+
+def ended(task: Task) -> str:
+    failed = f", {task.failed:,} steps gave up" if task.failed else ""
+    return f"{task.done_steps:,} of {task.count:,} steps done{failed}"
+
+
+def coming(task: Task) -> Iterator[Event]:
+    """What is waited for."""
+    if task.ended:
+        if not task.announced_at:
+            yield Event("Announced", None, "a worker is to tell it", "next")
+        return
+    if task.order.job and not task.dispatched_at:
+        yield Event("Fanned out", None, "a worker is to send its steps", "next")
+    yield Event("Failed" if task.failed else "Done", None, f"{task.left:,} steps to go", "next")
+
+
+def told(deliveries: Sequence[DeliveryAnswer]) -> Iterator[Event]:
+    """Whom its ends are told."""
+    for one in deliveries:
+        said = one.attempts[-1].said if one.attempts else "not tried yet"
+        mark = {"delivered": "good", "pending": "next"}.get(one.outcome, "bad")
+        tries = f", {len(one.attempts)} attempts" if len(one.attempts) > 1 else ""
+        at = one.attempts[-1].at if one.attempts else None
+        yield Event(f"{one.kind.capitalize()} {one.outcome}", at, f"{one.to}: {said}{tries}", mark)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else clock.iso(moment)

@@ -1,0 +1,116 @@
+"""One task opened: its bitmap, what the rule says of it, its life, and what can be done with it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from shared import telling
+from shared.completion import failing, lifecycle
+from shared.completion.task import Sight
+from shared.errors import InvalidInput, NotFound
+from shared.store import keys
+from shared.web.listener import Table
+from shared.web.task_answer import task_answer
+from trigger_app.pages import cells
+from trigger_app.pages.fragments import fragment
+from trigger_app.pages.life import life_of
+from trigger_app.pages.problems import wants_page
+from trigger_app.pages.view import Ground, View, attempt, page
+
+FAILURES = 20  # on a page
+PARTS = ("facts", "rule", "steps", "life")
+
+
+def add_routes(routes: Blueprint, ground: Ground) -> None:
+    """The page, and what its buttons send."""
+
+    @routes.get("/tasks/<task_id>")
+    @page(ground.settings)
+    def task(task_id: str) -> ResponseReturnValue:
+        now, away = attempt(lambda: shown(ground, lifecycle.look(ground.store, task_id), failures_after()))
+        return render_template(
+            "task.html",
+            here="/",
+            away=away,
+            task_id=task_id,
+            **now or {"task": None},
+            max_steps=ground.settings.max_steps,
+            paged=failures_after() > 0,
+        )
+
+    @routes.post("/tasks/<task_id>/resume")
+    def resume(task_id: str) -> ResponseReturnValue:
+        telling.resume(ground.store, ground.outbox, task_id)
+        return changed(task_id)
+
+    @routes.post("/tasks/<task_id>/cancel")
+    def cancel(task_id: str) -> ResponseReturnValue:
+        lifecycle.cancel(ground.store, task_id)
+        telling.tell(ground.outbox, task_id)
+        return changed(task_id)
+
+    @routes.post("/tasks/<task_id>/extend")
+    def extend(task_id: str) -> ResponseReturnValue:
+        most = ground.settings.max_steps
+        found, before = failing.extend(ground.store, task_id, new_count(most), max_steps=most)
+        telling.fan_out(ground.outbox, found, first=before)
+        return changed(task_id)
+
+    @routes.post("/tasks/<task_id>/delete")
+    def delete(task_id: str) -> ResponseReturnValue:
+        lifecycle.delete(ground.store, task_id)
+        return changed("")
+
+
+def failures_after() -> int:
+    """The step that a page of failures begins at."""
+    asked = request.args.get("failures", "0")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 12 else 0
+
+
+def new_count(most: int) -> int:
+    """The total that the form asks for. Raises InvalidInput for what is no number."""
+    count = request.form.get("count", "").strip()
+    if not (count.isascii() and count.isdigit() and len(count) <= 20):
+        raise InvalidInput(f"count is {count[:100]!r}; it must be 1 to {most}", field="count")
+    return int(count)
+
+
+def changed(task_id: str) -> ResponseReturnValue:
+    """Back to the page, or nothing for a script, which hears of the change by the stream."""
+    if not wants_page():
+        return "", HTTPStatus.NO_CONTENT
+    return redirect(f"/tasks/{task_id}" if task_id else "/", HTTPStatus.SEE_OTHER)
+
+
+def shown(ground: Ground, sight: Sight, after: int = 0) -> dict[str, Any]:
+    """What the page's parts are drawn from."""
+    task = task_answer(ground.store, ground.settings, sight)
+    return {
+        "task": task,
+        "age_seconds": int(task.last_progress_age_seconds),
+        "why": task.why[0].upper() + task.why[1:],
+        "key": keys.bitmap(task.task_id),
+        "failures": failing.page(ground.store, sight.task, after=after, limit=FAILURES),
+        "life": life_of(sight.task, task.deliveries),
+        "done_port": ground.settings.done_port,
+        "after": after,
+    }
+
+
+def read(ground: Ground, about: str, before: Table) -> Table:
+    """The parts as they are now, and the cells of the bitmap."""
+    try:
+        sight = lifecycle.look(ground.store, about)
+        now = shown(ground, sight)
+    except (NotFound, InvalidInput):
+        return {"gone": {"gone": True}}
+    parts = {part: fragment(part, **now) for part in PARTS}
+    return {**parts, **cells.read(ground.store, sight, before)}
+
+
+VIEW = View("task", "/tasks/", "", add_routes, read)

@@ -1,0 +1,73 @@
+"""A task started for whoever asks: over HTTP, or with the form on the page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from shared.completion import lifecycle
+from shared.completion.lifecycle import Lives, Started
+from shared.completion.order import Order
+from shared.config import Settings
+from shared.errors import BrokerUnavailable
+from shared.queue import Outbox
+from shared.store import Store
+from shared.web.answers import Reply, answer
+from trigger_app.models import TaskStarted
+from trigger_app.orders import Checker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A task that was asked for, and whether it is new."""
+
+    task: TaskStarted
+    fresh: bool
+
+    def reply(self) -> Reply:
+        """202 for a new task, 200 for one that there was already."""
+        return answer(self.task, HTTPStatus.ACCEPTED if self.fresh else HTTPStatus.OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Starts what a request asks for."""
+
+    store: Store
+    outbox: Outbox
+    checker: Checker
+    settings: Settings
+
+    def start(self, order: Order, task_id: str | None = None) -> Begun:
+        """A new task, or the one that there is already."""
+        self.checker.check(order)
+        lives = Lives(self.settings.task_ttl, self.settings.ended_ttl)
+        started = lifecycle.start(
+            self.store, order, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
+        )
+        queued = fan_out(self.outbox, started)
+        task = started.task
+        if started.fresh:
+            log.info(
+                "task %s is started: %d steps of %s", task.id, task.count, order.job or "the caller's own"
+            )
+        body = TaskStarted(task_id=task.id, count=task.count, job=order.job, state=task.state, queued=queued)
+        return Begun(body, started.fresh)
+
+    def start_job(self, count: int, job: str, params: dict[str, int]) -> Begun:
+        return self.start(Order(count, job, params, stall_after=self.settings.stall_after))
+
+
+def fan_out(outbox: Outbox, started: Started) -> bool | None:
+    """Have a new task of a job fanned out; whether the broker took it. If not, the sweep does it later."""
+    if not started.fresh or started.task.order.job is None:
+        return None
+    try:
+        outbox.dispatch(started.task)
+    except BrokerUnavailable as error:
+        log.warning("task %s is fanned out later: %s", started.task.id, error.detail)
+        return False
+    return True

@@ -1,0 +1,51 @@
+// The view of tasks: the form that starts one, and the lists that move by themselves.
+import { send, tellStarted } from "./forms.js";
+import { lay } from "./fragments.js";
+import { follow } from "./stream.js";
+
+const $ = (selector, within = document) => within.querySelector(selector);
+const form = $("#start form");
+const label = $("#ended").dataset.label;
+
+form.elements.job.addEventListener("change", ({ target }) => {
+  const drawn = $(`template[data-job="${CSS.escape(target.value)}"]`);
+  $("#params").replaceChildren(...(drawn ? [drawn.content.cloneNode(true)] : []));
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  tellStarted($("#start .said"), await send(form.action, { body: new URLSearchParams(new FormData(form)) }));
+});
+
+function drawRunning(html) {
+  const place = $("#running");
+  lay(place, html);
+  for (const row of place.querySelectorAll("li")) row.hidden = Boolean(label) && row.dataset.label !== label;
+}
+
+// A list that was filtered takes in what is new and fits; one of older tasks stays as it is.
+function drawEnded(html) {
+  const place = $("#ended");
+  const { state, older } = place.dataset;
+  if (older !== undefined) return;
+  if (!state && !label) {
+    lay(place, html);
+    return;
+  }
+  const drawn = document.createElement("template");
+  drawn.innerHTML = html;
+  const fits = (row) => (!state || row.dataset.state === state) && (!label || row.dataset.label === label);
+  const fresh = [...drawn.content.querySelectorAll("li")].filter(fits);
+  if (!fresh.length) return;
+  const known = new Map([...place.querySelectorAll("li")].map((row) => [row.dataset.id, row]));
+  for (const row of fresh) known.set(row.dataset.id, row);
+  const rows = [...known.values()].sort((a, b) => (a.dataset.created < b.dataset.created ? 1 : -1));
+  const list = document.createElement("ul");
+  list.className = "tasks";
+  list.append(...rows.map((row) => row.cloneNode(true)));
+  lay(place, list.outerHTML);
+}
+
+const draw = { running: drawRunning, ended: drawEnded };
+
+follow("/events/done", (told) => draw[told.fragment](told.html));

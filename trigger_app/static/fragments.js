@@ -1,0 +1,51 @@
+// Parts of the page that the server draws: what it sends is laid over what is there, node by node, so that
+// focus, selection and the pointer stay where they are.
+
+/** Make the children of `place` those of `html`. */
+export function lay(place, html) {
+  const drawn = document.createElement("template");
+  drawn.innerHTML = html;
+  children(place, drawn.content);
+}
+
+function children(place, drawn) {
+  const wanted = [...drawn.childNodes];
+  let at = place.firstChild;
+  for (const node of wanted) {
+    const known = find(at, node);
+    if (known) {
+      if (known !== at) place.insertBefore(known, at);
+      one(known, node);
+      at = known.nextSibling;
+    } else {
+      place.insertBefore(node, at);
+    }
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+// The node that stands for this one: the next of its kind, or, of things with an id, the one with its id.
+function find(at, node) {
+  const id = node.dataset?.id;
+  if (id !== undefined) {
+    for (let one = at; one; one = one.nextSibling) if (one.dataset?.id === id) return one;
+    return null;
+  }
+  return at && at.nodeName === node.nodeName && at.dataset?.id === undefined ? at : null;
+}
+
+function one(known, drawn) {
+  if (known.nodeType !== Node.ELEMENT_NODE) {
+    if (known.nodeValue !== drawn.nodeValue) known.nodeValue = drawn.nodeValue;
+    return;
+  }
+  for (const { name } of [...known.attributes]) if (!drawn.hasAttribute(name)) known.removeAttribute(name);
+  for (const { name, value } of drawn.attributes) {
+    if (known.getAttribute(name) !== value) known.setAttribute(name, value);
+  }
+  children(known, drawn);
+}

@@ -1,0 +1,62 @@
+// One task opened: its parts and its cells move by themselves, its buttons ask first where something is lost.
+import { Bits } from "./bits.js";
+import { Grid } from "./grid.js";
+import { send } from "./forms.js";
+import { lay } from "./fragments.js";
+import { follow, leave, notice } from "./stream.js";
+
+const $ = (selector, within = document) => within.querySelector(selector);
+const LARGE = 200000; // steps
+const taskId = $("#rule").dataset.id;
+const bits = new Bits();
+const grid = new Grid(bits, { place: $("#cells"), reading: $("#reading"), scale: $("#scale") });
+
+function draw(told) {
+  if (told.fragment) {
+    const place = document.getElementById(told.fragment);
+    if (place.dataset.older === undefined) lay(place, told.html);
+  } else if (told.shape) {
+    // A map of many bits takes all of the width, so that each has a pixel.
+    $(".split").dataset.large = told.count > LARGE ? "yes" : "no";
+    if (bits.shape(told)) grid.layOut();
+  } else if (told.plane) {
+    bits.take(told);
+    grid.wake();
+  } else if (told.gone) {
+    leave();
+    notice("This task is gone: it was deleted, or it has expired.");
+  }
+}
+
+function ask(name) {
+  const dialog = document.getElementById(`ask-${name}`);
+  $(".said", dialog).textContent = "";
+  if (name === "extend") {
+    const count = Number($(".facts").dataset.count);
+    const field = $("[name=count]", dialog);
+    field.min = count + 1;
+    field.value = Math.min(2 * count, Number(field.max));
+  }
+  dialog.showModal();
+}
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (button?.dataset.ask) ask(button.dataset.ask);
+  if (button?.dataset.close !== undefined) button.closest("dialog").close();
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.dataset.change === undefined) return;
+  event.preventDefault();
+  const dialog = form.closest("dialog");
+  if (form.dataset.then) leave(); // what is deleted here is no news here
+  const { taken, said } = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
+  (dialog ? $(".said", dialog) : $("#said")).textContent = said;
+  if (!taken) return;
+  dialog?.close();
+  if (form.dataset.then) location.assign(form.dataset.then);
+});
+
+follow(`/events/task/${encodeURIComponent(taskId)}`, draw);
