@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_gone_or_another_it_is_written_again_and_nothing_else_is(installed: Chec
     installed.put_uv("echo should not be called; exit 1")
     written = command.read_text()
 
-    broken = {
+    broken: dict[str, Callable[[], object]] = {
         "gone": command.unlink,
         "another": lambda: command.write_text("#!/bin/sh\n"),
         "no text": lambda: command.write_bytes(b"\xff"),
