@@ -16,9 +16,10 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 
 
 @click.command(
+    short_help="Let failed or stalled tasks run again.",
     epilog=examples(
         "donebit resume 9f2c41d07a3b", "donebit resume --failed --label nightly", "donebit resume --failed"
-    )
+    ),
 )
 @click.argument("task_ids", metavar="[ID]...", nargs=-1)
 @click.option("--failed", is_flag=True, help="Every failed task, in place of IDs.")

@@ -58,6 +58,12 @@ class Refused(CommandError):
         self.status = status
 
 
+class Unread(CommandError):
+    """Nobody reads what is written any more; so nothing is said of it either."""
+
+    exit = Exit.UNREAD
+
+
 class Unavailable(CommandError):
     """No answer, or a 5xx."""
 

@@ -9,7 +9,7 @@ import click
 
 from shared.command_line.activity import count, visit
 from shared.command_line.changes import cancel, delete, extend, resume
-from shared.command_line.ends import MEANINGS, CommandError, Exit
+from shared.command_line.ends import MEANINGS, CommandError, Exit, Unread
 from shared.command_line.load.command import load
 from shared.command_line.session import Session
 from shared.command_line.tasks import show, tasks
@@ -62,12 +62,12 @@ def main() -> int:
     except click.UsageError as error:
         error.show()
         return Exit.USAGE
+    except Unread as error:
+        # Python flushes once more as it exits, and would complain: let it write into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error.exit
     except CommandError as error:
         Terminal().complain(error.detail)
         return error.exit
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes once more as it exits, and would complain: let it write into nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.UNREAD

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
+from urllib.parse import urlsplit
 
 import urllib3
 
@@ -49,7 +51,17 @@ class Session:
         token = self.addresses.api_token
         return Service(
             name,
-            given or address(self.addresses.host, port),
+            _checked(name, given) if given else address(self.addresses.host, port),
             token.get_secret_value() if token else None,
             retries=retries,
         )
+
+
+def _checked(name: str, given: str) -> str:
+    """The address. Raises Misused for one that nothing could be asked at."""
+    with suppress(ValueError):  # of what cannot be taken apart
+        parts = urlsplit(given)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return given
+    setting = f"{name.removesuffix('_app').upper()}_URL"
+    raise Misused(f"{setting} is {given!r}; it must be an address such as http://127.0.0.1:8098")

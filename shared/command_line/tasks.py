@@ -117,7 +117,10 @@ def ago(moment: str) -> str:
     return f"{duration((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())} ago"
 
 
-@click.command(epilog=examples("donebit show 9f2c41d07a3b", "donebit show 9f2c41d07a3b --json | jq .missing"))
+@click.command(
+    short_help="Show one task: what is missing and why, and its bitmap.",
+    epilog=examples("donebit show 9f2c41d07a3b", "donebit show 9f2c41d07a3b --json | jq .missing"),
+)
 @click.argument("task_id", metavar="ID")
 @as_json
 @in_session

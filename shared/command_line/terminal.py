@@ -10,6 +10,8 @@ from typing import Any, TextIO
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from shared.command_line.ends import Unread
+
 WIDTH_OF_PIPES = 200  # nobody sees an edge there, and a program that reads wants no line broken
 STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow"}
 
@@ -38,8 +40,11 @@ class Terminal:
 
     def as_json(self, answer: Any) -> None:
         """One line, whatever the width."""
-        self.out.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
-        self.out.file.flush()
+        try:
+            self.out.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            self.out.file.flush()
+        except BrokenPipeError:
+            raise Unread("") from None
 
     @property
     def draws(self) -> bool:
@@ -47,10 +52,18 @@ class Terminal:
         return "utf" in self.out.encoding
 
 
+class Output(Console):
+    """A console whose reader may go away."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises Unread; the library would exit at once, with a code of its own."""
+        raise Unread("")
+
+
 def _console(file: TextIO) -> Console:
     file.reconfigure(errors="replace")  # type: ignore[attr-defined] # a character must not end a command
-    console = Console(file=file)
-    return console if console.is_terminal else Console(file=file, width=WIDTH_OF_PIPES)
+    console = Output(file=file)
+    return console if console.is_terminal else Output(file=file, width=WIDTH_OF_PIPES)
 
 
 def printable(text: object) -> str:

@@ -73,18 +73,28 @@ def watch_task(session: Session, task_id: str, patience_seconds: float) -> None:
 
 
 def _show(progress: Progress, task_id: str, told: Iterator[Message | Lost]) -> None:
-    shown = progress.add_task(task_id, total=None)
+    width = progress.console.width
+    shown = progress.add_task(cut(task_id, width), total=None)
     for message in told:
         if isinstance(message, Lost) or "unavailable" in message:
-            progress.update(shown, description=f"{task_id} (no news, trying again)")
+            progress.update(shown, description="no news, trying again")
             continue
         steps = {"total": message["count"], "completed": message["done_steps"]}
-        progress.update(shown, description=_described(message), **steps)
+        progress.update(shown, description=described(message, width), **steps)
         if message["ended_at"] is not None:
             return
 
 
-def _described(message: Message) -> str:
-    failed = f", {number(message['failed_steps'])} failed" if message["failed_steps"] else ""
-    stalled = ", stalled" if message["stalled"] else ""
-    return f"{message['task_id']} {message['state']}{failed}{stalled}"
+def described(message: Message, width: int) -> str:
+    """Who, and how it is; on a narrow terminal only what is not as usual."""
+    unusual = [f"{number(message['failed_steps'])} failed"] if message["failed_steps"] else []
+    unusual += ["stalled"] if message["stalled"] else []
+    if width < NARROW:
+        return cut(", ".join(unusual) or message["task_id"], width)
+    return ", ".join([f"{cut(message['task_id'], width)} {message['state']}", *unusual])
+
+
+def cut(text: str, width: int) -> str:
+    """As much of it as leaves room for the bar."""
+    most = width // 3
+    return text if len(text) <= most else f"{text[: most - 1]}…"
