@@ -13,11 +13,8 @@ from shared.command_line.load.sending import Sender
 from shared.command_line.load.state import Progress, State
 from shared.command_line.terminal import count_of
 
-MOST_VISITS, MOST_BYTES = (
-    1_000_000,
-    32 << 20,
-)  # a batch; it, and the one being sent, are all that is in memory
-LOOK_EVERY = 1024  # rows
+MOST_BYTES = 32 << 20  # of a batch; it, and the one being sent, are all that is in memory
+LOOK_EVERY = 1000  # rows
 BAD_SHOWN = 10
 
 
@@ -27,6 +24,17 @@ class Pending:
 
     sending: dict[Future[tuple[int, int]], Group]
     after: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who looks on, and may stop it."""
+
+    note: Callable[[str], None]  # told of bad lines, of the first ones at least
+    moved: Callable[
+        [int, int], None
+    ]  # told of the bytes of the file, and the lines of this run, that were read
+    is_stopped: Callable[[], bool]  # whether to stop as soon as what was read has arrived
 
 
 class Loading:
@@ -40,19 +48,19 @@ class Loading:
         state: State,
         progress: Progress,
         *,
+        most_visits: int,
         skips_bad: bool,
-        note: Callable[[str], None],
-        moved: Callable[[int, int], None],
+        watcher: Watcher,
     ) -> None:
         """
         Args:
             progress: where the rows stand; it moves on as they are sent
-            note: told of each bad line, of the first ones at least
-            moved: told of the bytes of the file, and of the lines of this run, that were read; often
+            most_visits: of a batch, or few more
         """
         self._rows, self._known, self._sender, self._state = rows, known, sender, state
         self.progress = progress
-        self._skips_bad, self._note, self._moved = skips_bad, note, moved
+        self._most_visits, self._skips_bad = most_visits, skips_bad
+        self._watcher = watcher
         self._skipped = progress.skipped  # of what was read, not only of what was sent
         self._bad_shown = 0
         self._first_line = progress.line
@@ -65,6 +73,7 @@ class Loading:
             Failed: a line is no visit, and none may be skipped; all before it is loaded.
             Refused: distinct_app does not take it.
             Unavailable: distinct_app is away, or a way to it.
+            KeyboardInterrupt: it was stopped; all that was read is loaded.
         """
         lines = self._rows.lines
         offset, number = lines.offset, lines.number
@@ -72,7 +81,8 @@ class Loading:
             try:
                 if isinstance(row, Bad):
                     raise BadValue(row.detail)
-                self._batch.add(row, lines.number)
+                if row is not None:
+                    self._batch.add(row, number + 1)
             except BadValue as error:
                 self._bad(f"line {number + 1}: {error}", offset, number)
             offset, number = lines.offset, lines.number
@@ -82,7 +92,11 @@ class Loading:
         self.settle()
 
     def settle(self) -> None:
-        """Wait for what is being sent, and note it."""
+        """Wait for what is being sent, and note that nothing is any more."""
+        self._wait()
+        self._state.write(self.progress, sending=False)
+
+    def _wait(self) -> None:
         if self._pending is None:
             return
         pending, self._pending = self._pending, None
@@ -94,16 +108,19 @@ class Loading:
             fresh=self.progress.fresh + sent.fresh,
             skipped=pending.after.skipped + sent.refused,
         )
-        self._state.write(self.progress, sending=False)
 
     def _look(self, offset: int, number: int) -> None:
-        self._moved(offset, number - self._first_line)
+        self._watcher.moved(offset, number - self._first_line)
+        if self._watcher.is_stopped():
+            self._send(offset, number)
+            self.settle()
+            raise KeyboardInterrupt
         start = self._pending.after.offset if self._pending else self.progress.offset
-        if self._batch.visits >= MOST_VISITS or offset - start >= MOST_BYTES:
+        if self._batch.visits >= self._most_visits or offset - start >= MOST_BYTES:
             self._send(offset, number)
 
     def _send(self, offset: int, number: int) -> None:
-        self.settle()
+        self._wait()
         after = replace(
             self.progress, offset=offset, line=number, skipped=self._skipped, kinds=dict(self._known.kinds)
         )
@@ -130,6 +147,6 @@ class Loading:
     def _show(self, detail: str) -> None:
         self._bad_shown += 1
         if self._bad_shown <= BAD_SHOWN:
-            self._note(f"skipped {detail}")
+            self._watcher.note(f"skipped {detail}")
         if self._bad_shown == BAD_SHOWN:
-            self._note("further bad lines are counted and not shown")
+            self._watcher.note("further bad lines are counted and not shown")

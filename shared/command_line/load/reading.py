@@ -100,7 +100,8 @@ class CsvRows:
             return lambda row: (row[event], row[user], every_at)
         return lambda row: (every_event, row[user], every_at)
 
-    def __iter__(self) -> Iterator[Row | Bad]:
+    def __iter__(self) -> Iterator[Row | Bad | None]:
+        """A row a visit; None for an empty line."""
         lines = iter(self.lines)
         while True:
             try:
@@ -109,14 +110,17 @@ class CsvRows:
             except csv.Error as error:
                 yield Bad(str(error))
 
-    def _rows(self, rows: Iterator[list[str]]) -> Iterator[Row | Bad]:
+    def _rows(self, rows: Iterator[list[str]]) -> Iterator[Row | Bad | None]:
         pick = self._pick
         for row in rows:
             try:
                 yield pick(row)
             except IndexError:
-                if row:  # an empty line is nothing
-                    yield Bad(f"has {len(row)} columns, and the first line names {len(self._names)}")
+                yield (
+                    Bad(f"has {len(row)} columns, and the first line names {len(self._names)}")
+                    if row
+                    else None
+                )
 
 
 class NdjsonRows:
@@ -128,7 +132,7 @@ class NdjsonRows:
         self.lines = Lines(file)
         self._columns = columns
 
-    def __iter__(self) -> Iterator[Row | Bad]:
+    def __iter__(self) -> Iterator[Row | Bad | None]:
         columns, loads = self._columns, json.loads
         for line in self.lines:
             try:
@@ -143,8 +147,7 @@ class NdjsonRows:
             except TypeError:
                 yield Bad("is no JSON object")
             except (ValueError, RecursionError):
-                if line.strip():
-                    yield Bad("is no JSON")
+                yield Bad("is no JSON") if line.strip() else None
 
 
 Rows = CsvRows | NdjsonRows

@@ -19,7 +19,7 @@ from shared.command_line.service import Service, segment
 AT_ONCE = 4
 # A visit counts once however often it is sent, so whatever went wrong may be tried again.
 RETRIES = urllib3.Retry(
-    total=6, backoff_factor=0.25, backoff_max=5, status_forcelist=(502, 503, 504), allowed_methods=None,
+    total=5, backoff_factor=0.25, backoff_max=5, status_forcelist=(502, 503, 504), allowed_methods=None,
     raise_on_status=False,
 )  # fmt: skip
 
