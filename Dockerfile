@@ -1,4 +1,5 @@
 # One image for all of Donebit; docker-compose.yml says by its command which part a container is.
+RUN printf '#!/bin/sh\nexec python -m shared.command_line "$@"\n' > /venv/bin/donebit && chmod 755 /venv/bin/donebit
 
 FROM python:3.13-slim AS build
 COPY locks/run.txt /run.txt

@@ -11,6 +11,7 @@ from shared.command_line.activity import count, visit
 from shared.command_line.changes import cancel, delete, extend, resume
 from shared.command_line.ends import MEANINGS, CommandError, Exit, Unread
 from shared.command_line.load.command import load
+from shared.command_line.logs import logs
 from shared.command_line.session import Session
 from shared.command_line.tasks import show, tasks
 from shared.command_line.terminal import Terminal
@@ -51,7 +52,7 @@ def donebit(context: click.Context) -> None:
     context.obj = Session(Terminal())
 
 
-for command in (trigger, watch, tasks, show, resume, cancel, extend, delete, visit, count, load):
+for command in (trigger, watch, tasks, show, resume, cancel, extend, delete, logs, visit, count, load):
     donebit.add_command(command)
 
 

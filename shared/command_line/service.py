@@ -56,7 +56,7 @@ class Service:
         return self._json(self._request("POST", path, body, "application/octet-stream", query))
 
     @contextmanager
-    def stream(self, path: str, **query: str | int | None) -> Iterator[urllib3.BaseHTTPResponse]:
+    def stream(self, path: str, query: Query) -> Iterator[urllib3.BaseHTTPResponse]:
         """A response whose body is read as it comes. What is raised while reading is Unavailable too."""
         headers = {"Accept": "text/event-stream"}
         with self._telling():

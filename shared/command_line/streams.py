@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import urllib3
 
 from shared.command_line.ends import Unavailable
-from shared.command_line.service import Service
+from shared.command_line.service import Query, Service
 
 AGAIN_AFTER_SECONDS = 1.0  # as the streams themselves ask for with `retry:`
 READ_AT_ONCE = 65_536
@@ -27,9 +27,12 @@ class Lost:
 
 
 def follow(
-    service: Service, path: str, *, patience_seconds: float, **query: str | int | None
+    service: Service, path: str, *, patience_seconds: float, query: Callable[[], Query] = dict
 ) -> Iterator[Message | Lost]:
     """Each message of a stream for ever; whoever knows the last one stops there.
+
+    Args:
+        query: what the stream is asked for with, each time anew: where it goes on, for one
 
     A stream that is there at first is tried again when it is lost.
 
@@ -40,7 +43,7 @@ def follow(
     heard_at: float | None = None
     while True:
         try:
-            for message in messages(service, path, **query):
+            for message in messages(service, path, query()):
                 heard_at = time.monotonic()
                 yield message
             lost = Lost(f"{service.name} ended the stream")
@@ -53,9 +56,9 @@ def follow(
         time.sleep(min(AGAIN_AFTER_SECONDS, patience_seconds))
 
 
-def messages(service: Service, path: str, **query: str | int | None) -> Iterator[Message]:
+def messages(service: Service, path: str, query: Query) -> Iterator[Message]:
     """The messages of one stream, until it ends."""
-    with service.stream(path, **query) as answer:
+    with service.stream(path, query) as answer:
         for line in _lines(answer):
             if line.startswith("data:"):
                 yield json.loads(line.removeprefix("data:"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from shared.command_line.ends import MEANINGS
 from shared.command_line.main import donebit as group
 from tests.command_line.command import ANSI, IN_TIME, Donebit, nowhere
 from tests.servers import running, valkey_binary
+from tests.started import REPOSITORY
 from tests.web.real import running_services
 
 TOKEN = "a-token-that-nobody-guesses"
@@ -25,6 +27,7 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("cancel", "some"),
         ("extend", "some", "9"),
         ("delete", "some"),
+        ("logs",),
     ],
     "distinct_app": [("visit", "some", "7"), ("count", "some"), ("load", "visits.csv", "--event", "some")],
 }
@@ -155,6 +158,14 @@ def test_help_teaches_by_examples_and_tells_the_exit_codes(alone: Donebit) -> No
     assert all(f"\n  {name} " in told.out for name in group.commands)
     assert all(meaning in told.out for meaning in MEANINGS.values())
     assert "API_TOKEN" in told.out
+
+
+def test_the_documents_table_tells_the_same_exit_codes() -> None:
+    page = (REPOSITORY / "docs/command-line.md").read_text()
+
+    assert re.findall(r"^\| (\d+) \| (.+) \|$", page, re.M) == [
+        (str(code.value), meaning) for code, meaning in MEANINGS.items()
+    ]
 
 
 @pytest.mark.parametrize("command", sorted(group.commands))
