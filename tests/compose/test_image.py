@@ -44,6 +44,8 @@ def test_every_package_of_the_product_is_in_the_image() -> None:
 
 def test_the_command_is_on_the_path_of_the_image(tmp_path: Path) -> None:
     (line,) = [line for line in LINES if line.startswith("RUN printf")]
+    stage = LINES.index("COPY locks/run.txt /run.txt"), LINES.index("COPY --from=build /venv /venv")
+    assert stage[0] < LINES.index(line) < stage[1]
     command = tmp_path / "donebit"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
