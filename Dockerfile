@@ -3,6 +3,7 @@
 FROM python:3.13-slim AS build
 COPY locks/run.txt /run.txt
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r /run.txt
+RUN printf '#!/bin/sh\nexec python -m shared.command_line "$@"\n' > /venv/bin/donebit && chmod 755 /venv/bin/donebit
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home donebit

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -55,24 +55,34 @@ def _length(secret: str) -> int:
         return 0
 
 
-class Settings(BaseSettings):
-    """The settings, each an environment variable of the same name in capitals; durations in seconds."""
+Read = TypeVar("Read", bound="Addresses")
+
+
+class Addresses(BaseSettings):
+    """Where the services are, and the token they ask for: all that who only calls them has to know."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
-
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    broker_url: str = ""  # Celery's broker; the same server when empty
 
     host: str = "127.0.0.1"
     trigger_port: Port = 8098
     done_port: Port = 8097
     distinct_port: Port = 8096
-    distinct_url: str = ""  # where the job `visit` reports; this machine's distinct_app when empty
-    web_threads: PositiveInt = 256  # an open event stream holds one
-
-    zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
+    trigger_url: str = ""  # where a caller finds trigger_app; HOST and its port when empty, as for the others
+    done_url: str = ""
+    distinct_url: str = ""  # also where the job `visit` reports; this machine's distinct_app when empty
 
     api_token: SecretStr | None = None
+
+
+class Settings(Addresses):
+    """The settings, each an environment variable of the same name in capitals; durations in seconds."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    broker_url: str = ""  # Celery's broker; the same server when empty
+
+    zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
+    web_threads: PositiveInt = 256  # an open event stream holds one
+
     allow_anonymous: bool = False
     allowed_hosts: Names = ()
 
@@ -144,8 +154,17 @@ def load() -> Settings:
     Raises:
         ConfigurationError: naming each variable at fault and what is wrong with it.
     """
+    return _read(Settings)
+
+
+def load_addresses() -> Addresses:
+    """The settings of one who only calls the services. Raises ConfigurationError as `load` does."""
+    return _read(Addresses)
+
+
+def _read(kind: type[Read]) -> Read:
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         raise ConfigurationError(f"settings: {'; '.join(map(_fault, error.errors()))}") from None
 

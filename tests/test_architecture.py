@@ -84,6 +84,12 @@ def test_nothing_shared_imports_an_app() -> None:
     assert offenders("shared", APPS) == {}
 
 
+def test_the_command_line_asks_over_http_and_in_no_other_way() -> None:
+    behind_http = ("shared.store", "shared.completion", "shared.activity", *EDGE)
+
+    assert offenders("shared/command_line", behind_http) == {}
+
+
 def test_nothing_in_the_product_imports_tests() -> None:
     assert {place(file): names for file in PRODUCT if (names := taken(file, ("tests",)))} == {}
 

@@ -1,5 +1,8 @@
 """Makes `.venv` hold what a lock file names: `python3 shared/demo/install.py demo`, or `run`, `dev`, `bench`.
 
+And the command `donebit`, which no lock names: it is this folder's own, and building a wheel of it would ask
+the network for what builds wheels.
+
 Run by the system's Python, before anything is installed. So it uses the standard library alone, and no syntax
 newer than 3.6: too old a Python must get as far as being told so. When all is installed it does nothing.
 """
@@ -18,6 +21,23 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 
+COMMAND = VENV / "bin" / "donebit"
+# First a shell's, which looks for the Python beside it: so it may be linked to, and its folder be moved or
+# have blanks in its name. Then Python's, for which the shell's line is a text. Whatever folder it is called
+# in, what it imports is this one's.
+COMMAND_TEXT = """#!/bin/sh
+'''exec' "$(dirname -- "$(readlink -f -- "$0")")/python" "$0" "$@"
+' '''
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from shared.command_line.main import main
+
+sys.exit(main())
+"""
+
 # Says what was installed, and by which Python. Removed first and written last, so that a .venv without it is
 # one left half made.
 STAMP = VENV / "installed.txt"
@@ -34,12 +54,12 @@ NO_VENV = (
 
 def main(level: str) -> None:
     check_python()
-    if is_installed(level):
-        return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
-    wait_for_turn()
-    if not is_installed(level):  # by another `make` meanwhile
-        install(level)
+    if not is_installed(level):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(INTERRUPTED))
+        wait_for_turn()
+        if not is_installed(level):  # by another `make` meanwhile
+            install(level)
+    put_command()
 
 
 def check_python() -> None:
@@ -108,6 +128,17 @@ def write_stamp(level: str) -> None:
     unfinished = STAMP.with_suffix(".new")
     unfinished.write_text("\n".join(lines) + "\n")
     unfinished.replace(STAMP)
+
+
+def put_command() -> None:
+    """Have `.venv/bin/donebit`, as this version writes it; also where everything else was there already."""
+    with suppress(OSError):
+        if COMMAND.read_bytes() == COMMAND_TEXT.encode() and os.access(COMMAND, os.X_OK):
+            return
+    unfinished = COMMAND.with_name(f"donebit.{os.getpid()}.new")
+    unfinished.write_text(COMMAND_TEXT)
+    unfinished.chmod(0o755)
+    unfinished.replace(COMMAND)  # whole at once: a donebit may be starting right now
 
 
 def packages() -> "list[str]":

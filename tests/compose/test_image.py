@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 from tests.started import REPOSITORY
 
 LINES = (REPOSITORY / "Dockerfile").read_text().splitlines()
@@ -35,6 +40,28 @@ def test_every_package_of_the_product_is_in_the_image() -> None:
     packages = {file.parent.name for file in REPOSITORY.glob("*/__init__.py")} - {"tests", "benchmarks"}
 
     assert packages <= copied()
+
+
+def test_the_command_is_on_the_path_of_the_image(tmp_path: Path) -> None:
+    (line,) = [line for line in LINES if line.startswith("RUN printf")]
+    stage = LINES.index("COPY locks/run.txt /run.txt"), LINES.index("COPY --from=build /venv /venv")
+    assert stage[0] < LINES.index(line) < stage[1]
+    command = tmp_path / "donebit"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    subprocess.run(
+        ["sh", "-c", line.removeprefix("RUN ").replace("/venv/bin/donebit", str(command))], check=True
+    )
+    done = subprocess.run(
+        [command, "count", "--help"],
+        cwd=REPOSITORY,  # whose packages are in the image's working folder
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.startswith("Usage: donebit count")
 
 
 def test_the_image_runs_as_nobody_of_importance() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.demo.ports import free_server_port
+from tests.demo.checkout import UV, Checkout, wheel
 from tests.started import Started
 
 Start = Callable[..., Started]
@@ -37,3 +38,15 @@ def start_python(start: Start) -> Start:
 @pytest.fixture
 def free_port() -> int:
     return free_server_port()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, start: Start) -> Checkout:
+    checkout = Checkout(tmp_path, start)
+    checkout.put_uv(f'exec {UV} --offline --no-config "$@"')
+    core, extra = wheel(tmp_path, "core", "1.0"), wheel(tmp_path, "extra", "1.0")
+    checkout.lock("run", core)
+    checkout.lock("demo", core)
+    checkout.lock("dev", core, extra)
+    checkout.lock("bench", core, extra, wheel(tmp_path, "peer", "1.0"))
+    return checkout

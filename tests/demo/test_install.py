@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import shutil
 import signal
 import sys
 import time
-import zipfile
-from pathlib import Path
 
 import pytest
 
+from tests.demo.checkout import INSTALL, UV, Checkout, wheel
 from tests.demo.conftest import Start
-from tests.started import REPOSITORY, Started, eventually
-
-INSTALL = Path("shared/demo/install.py")
-UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or ""
+from tests.started import REPOSITORY, eventually
 
 # install.py as the Python of another machine would run it.
 ELSEWHERE = """
@@ -26,76 +21,6 @@ import runpy, sys
 sys.argv = ["install.py", "demo"]
 runpy.run_path("{file}", run_name="__main__")
 """
-
-
-class Checkout:
-    """A folder with install.py and locks, as a clone has them."""
-
-    def __init__(self, folder: Path, start: Start) -> None:
-        self.folder = folder
-        self._start = start
-        (folder / INSTALL).parent.mkdir(parents=True)
-        shutil.copy(REPOSITORY / INSTALL, folder / INSTALL)
-        (folder / "locks").mkdir()
-        self.programs = folder / "bin"  # all of the PATH
-        self.programs.mkdir()
-
-    def lock(self, level: str, *wheels: Path) -> None:
-        lines = [
-            f"{wheel.name.split('-')[0]} @ {wheel.as_uri()} --hash=sha256:{_digest(wheel)}"
-            for wheel in wheels
-        ]
-        (self.folder / "locks" / f"{level}.txt").write_text("\n".join(lines) + "\n")
-
-    def start(self, level: str = "demo") -> Started:
-        return self._start(sys.executable, str(INSTALL), level, PATH=f"{self.programs}:/usr/bin:/bin")
-
-    def install(self, level: str = "demo", exit_code: int = 0) -> str:
-        """What it says, on a run to its end."""
-        installer = self.start(level)
-        assert installer.exit_code(60) == exit_code, installer.out + installer.err
-        return installer.out + installer.err
-
-    def value_of(self, module: str) -> str:
-        """What an installed module holds."""
-        program = self._start(
-            str(self.folder / ".venv/bin/python"), "-c", f"import {module}; print({module}.value)"
-        )
-        program.exit_code()
-        return program.out.strip()
-
-    def put_uv(self, script: str) -> None:
-        uv = self.programs / "uv"
-        uv.write_text(f"#!/bin/sh\n{script}\n")
-        uv.chmod(0o755)
-
-
-def wheel(folder: Path, name: str, version: str) -> Path:
-    """A package of one module, whose value is its version."""
-    about = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": f"value = {version!r}\n",
-        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{file},,\n" for file in (*files, f"{about}/RECORD"))
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for file, text in (files | {f"{about}/RECORD": record}).items():
-            archive.writestr(file, text)
-    return path
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, start: Start) -> Checkout:
-    checkout = Checkout(tmp_path, start)
-    checkout.put_uv(f'exec {UV} --offline --no-config "$@"')
-    core, extra = wheel(tmp_path, "core", "1.0"), wheel(tmp_path, "extra", "1.0")
-    checkout.lock("run", core)
-    checkout.lock("demo", core)
-    checkout.lock("dev", core, extra)
-    checkout.lock("bench", core, extra, wheel(tmp_path, "peer", "1.0"))
-    return checkout
 
 
 def test_the_second_run_does_nothing_and_does_it_quickly(checkout: Checkout) -> None:
@@ -281,7 +206,3 @@ def test_too_old_a_python_can_read_as_far_as_that() -> None:
 
 def pins(lock: Path) -> set[str]:
     return {line.split()[0] for line in lock.read_text().splitlines() if "==" in line.split(" ")[0]}
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from shared.config import Settings
+from shared.demo import install
 from shared.demo.ports import free_server_port
 from tests.docs.examples import blocks, examples, files
 from tests.servers import RunningServer
@@ -36,6 +38,9 @@ class House:
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         python.chmod(0o755)
+        donebit = python.with_name(install.COMMAND.name)
+        donebit.write_text(install.COMMAND_TEXT)
+        donebit.chmod(0o755)
         for document in DOCUMENTS:
             for name, body in files(document).items():
                 (folder / name).write_text(self.at_its_ports(body))
@@ -54,8 +59,15 @@ class House:
 
     def run(self, command: str) -> str:
         command = self.at_its_ports(command).replace("curl ", "curl --silent --show-error ")
+        found = {"PATH": f"{self.folder / '.venv/bin'}:{os.environ['PATH']}", "PYTHONIOENCODING": "utf-8"}
         done = subprocess.run(
-            ["bash", "-c", command], cwd=self.folder, capture_output=True, text=True, timeout=30, check=True
+            ["bash", "-c", command],
+            cwd=self.folder,
+            env=os.environ | self.ports | found,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
         )
         return done.stdout
 

@@ -1,0 +1,10 @@
+"""`python -m shared.command_line` is `donebit`."""
+
+from __future__ import annotations
+
+import sys
+
+from shared.command_line.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""`visit` and `count`: who was here, and how many."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from shared.command_line.ends import Misused
+from shared.command_line.options import as_json, at, examples, ids, in_session
+from shared.command_line.service import segment
+from shared.command_line.session import Session
+from shared.command_line.terminal import count_of
+
+DIGITS = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+PERIODS = ["hour", "day", "week", "month", "all"]
+
+VISIT_EXAMPLES = examples(
+    "donebit visit login 7 8 8",
+    "donebit visit login 7 --at 2026-11-20T13:30:00Z",
+    "donebit visit signup ada@example.org 6f1c3a52-54f5-4a4e-9d2c-0a6ff1a6b8c1",
+    "donebit visit badge 0042 --ids texts          digits that are a name",
+)
+
+
+@click.command(epilog=VISIT_EXAMPLES)
+@click.argument("event")
+@click.argument("users", nargs=-1, required=True, metavar="USER...")
+@at
+@ids
+@as_json
+@in_session
+def visit(
+    session: Session, *, event: str, users: tuple[str, ...], at: str | None, ids: str, as_json: bool
+) -> None:
+    """Record visits of users to EVENT, at one moment.
+
+    A user is an integer below 2^32 or a text; an event holds one kind, that of its first visit. A visit
+    counts once however often it is sent. For a file of them there is `donebit load`.
+    """
+    body: dict[str, Any] = {"users": users_of(users, ids)} | ({"at": at} if at else {})
+    made = session.distinct.ask("POST", f"/events/{segment(event)}", body)
+    if as_json:
+        session.terminal.as_json(made)
+        return
+    received = count_of(made["received"], "visit")
+    session.terminal.say(
+        f"{received} of {event} at {made['at']}, {count_of(made['fresh'], 'new user')} in that day"
+    )
+
+
+def users_of(texts: tuple[str, ...], ids: str) -> list[int] | list[str]:
+    """Raises Misused for an integer that was asked for and is none."""
+    bad = [text for text in texts if not DIGITS.fullmatch(text)]
+    if ids == "texts" or (ids == "auto" and bad):
+        return list(texts)
+    if bad:
+        raise Misused(f"user {bad[0]!r} is no integer, and --ids integers was asked for")
+    return [int(text) for text in texts]
+
+
+COUNT_EXAMPLES = examples(
+    "donebit count login",
+    "donebit count login --period day",
+    "donebit count login --period week --at 2026-11-20",
+    "donebit count login --period day --json | jq .count",
+)
+
+
+@click.command(epilog=COUNT_EXAMPLES)
+@click.argument("event")
+@click.option("--period", type=click.Choice(PERIODS), default="all", show_default=True)
+@at
+@as_json
+@in_session
+def count(session: Session, *, event: str, period: str, at: str | None, as_json: bool) -> None:
+    """Count the distinct users of EVENT in a period, exactly."""
+    counted = session.distinct.get(f"/events/{segment(event)}/count", period=period, at=at)
+    if as_json:
+        session.terminal.as_json(counted)
+        return
+    when = f"in the {period} from {counted['from']} to {counted['to']}" if counted["from"] else "in all time"
+    session.terminal.say(f"{count_of(counted['count'], 'distinct user')} of {event} {when}")

@@ -1,0 +1,74 @@
+"""The command as a whole: what it is called with, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from shared.command_line.activity import count, visit
+from shared.command_line.changes import cancel, delete, extend, resume
+from shared.command_line.ends import MEANINGS, CommandError, Exit, Unread
+from shared.command_line.load.command import load
+from shared.command_line.logs import logs
+from shared.command_line.session import Session
+from shared.command_line.tasks import show, tasks
+from shared.command_line.terminal import Terminal
+from shared.command_line.trigger import trigger, watch
+
+EXIT_CODES = "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
+EPILOG = f"""\b
+Try, with `make demo` running:
+  donebit trigger 10000 --job demo --param sleep_ms=20 --watch
+  donebit tasks
+  donebit show TASK_ID
+  donebit visit login 7 8 ada@example.org
+  donebit count login --period day
+
+\b
+Where the services are, and their token, is read from the environment:
+  TRIGGER_PORT DONE_PORT DISTINCT_PORT   8098, 8097, 8096 of HOST, 127.0.0.1
+  TRIGGER_URL DONE_URL DISTINCT_URL      where they are elsewhere
+  API_TOKEN                              what they ask for
+  NO_COLOR                               no colours, if it is set
+
+\b
+Exit codes:
+{EXIT_CODES}
+"""
+
+
+@click.group(
+    epilog=EPILOG, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100}
+)
+@click.pass_context
+def donebit(context: click.Context) -> None:
+    """Is this step done? Was this user here? One bit each.
+
+    Starts tasks of many steps and shows how they are, records visits and counts distinct users: over HTTP, by
+    the three services of Donebit.
+    """
+    context.obj = Session(Terminal())
+
+
+for command in (trigger, watch, tasks, show, resume, cancel, extend, delete, logs, visit, count, load):
+    donebit.add_command(command)
+
+
+def main() -> int:
+    """Run the command line of this process; the exit code."""
+    try:
+        return int(donebit(prog_name="donebit", standalone_mode=False) or Exit.OK)
+    except click.UsageError as error:
+        error.show()
+        return Exit.USAGE
+    except Unread as error:
+        # Python flushes once more as it exits, and would complain: let it write into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error.exit
+    except CommandError as error:
+        Terminal().complain(error.detail)
+        return error.exit
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED

@@ -1,0 +1,99 @@
+"""What is written, and how: for a person at a terminal, in a pipe, or as JSON for a script."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from typing import Any, TextIO
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from shared.command_line.ends import Unread
+
+WIDTH_OF_PIPES = 200  # nobody sees an edge there, and a program that reads wants no line broken
+STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow"}
+
+
+class Terminal:
+    """Answers go to stdout; what is said meanwhile, and errors, to stderr."""
+
+    def __init__(self) -> None:
+        self.out, self.err = _console(sys.stdout), _console(sys.stderr)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a person sits there who can answer a question."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
+    def say(self, text: RenderableType) -> None:
+        """A line, or more, of the answer."""
+        self.out.print(text, markup=False, highlight=False, soft_wrap=not self.out.is_terminal)
+
+    def note(self, text: str) -> None:
+        """A line beside the answer."""
+        self.err.print(Text(printable(text), style="dim"), soft_wrap=True)
+
+    def complain(self, text: str) -> None:
+        self.err.print(Text.assemble(("error: ", "bold red"), printable(text)), soft_wrap=True)
+
+    def as_json(self, answer: Any) -> None:
+        """One line, whatever the width."""
+        try:
+            self.out.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            self.out.file.flush()
+        except BrokenPipeError:
+            raise Unread("") from None
+
+    @property
+    def draws(self) -> bool:
+        """Whether stdout can show block characters."""
+        return "utf" in self.out.encoding
+
+
+class Output(Console):
+    """A console whose reader may go away."""
+
+    def on_broken_pipe(self) -> None:
+        """Raises Unread; the library would exit at once, with a code of its own."""
+        raise Unread("")
+
+
+def _console(file: TextIO) -> Console:
+    file.reconfigure(errors="replace")  # type: ignore[attr-defined] # a character must not end a command
+    console = Output(file=file)
+    return console if console.is_terminal else Output(file=file, width=WIDTH_OF_PIPES)
+
+
+def printable(text: object) -> str:
+    """The text without what a terminal would obey: it may come from anywhere."""
+    return "".join(
+        one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in str(text)
+    )
+
+
+def state_text(state: str) -> Text:
+    return Text(printable(state), style=STATE_STYLES.get(state, ""))
+
+
+def number(value: float) -> str:
+    """1,234,567; below ten with a decimal: 4.2."""
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """Two units at most: 0.3 s, 42 s, 3 min 5 s, 2 h 7 min, 3 d 4 h."""
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = timedelta(seconds=round(seconds))
+    hours, rest = divmod(whole.seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    units = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
+    first = next(i for i, (amount, _) in enumerate(units) if amount)
+    return " ".join(f"{amount} {unit}" for amount, unit in units[first : first + 2] if amount)
+
+
+def count_of(amount: int, thing: str) -> str:
+    """1 step, 2 steps."""
+    return f"{number(amount)} {thing}" + ("" if amount == 1 else "s")

@@ -1,0 +1,227 @@
+"""How a command ends where something is missing: a sentence, an exit code, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.command_line.ends import MEANINGS
+from shared.command_line.main import donebit as group
+from tests.command_line.command import ANSI, IN_TIME, Donebit, nowhere
+from tests.servers import running, valkey_binary
+from tests.started import REPOSITORY
+from tests.web.real import running_services
+
+TOKEN = "a-token-that-nobody-guesses"
+EACH: dict[str, list[tuple[str, ...]]] = {
+    "trigger_app": [("trigger", "1")],
+    "done_app": [
+        ("watch", "some"),
+        ("tasks",),
+        ("show", "some"),
+        ("resume", "some"),
+        ("cancel", "some"),
+        ("extend", "some", "9"),
+        ("delete", "some"),
+        ("logs",),
+    ],
+    "distinct_app": [("visit", "some", "7"), ("count", "some"), ("load", "visits.csv", "--event", "some")],
+}
+CALLS = [(service, call) for service, calls in EACH.items() for call in calls]
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Donebit]:
+    """The command where no service is."""
+    (tmp_path / "visits.csv").write_text("user,at\n7,2026-11-20\n")
+    made = Donebit(nowhere(), tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize(("service", "call"), CALLS, ids=[call[0] for _, call in CALLS])
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_a_service_that_is_not_there_is_one_sentence_and_exit_code_4(
+    alone: Donebit, service: str, call: tuple[str, ...], form: tuple[str, ...]
+) -> None:
+    ended = alone(*call, *form)
+
+    assert (ended.code, ended.out) == (4, "")
+    assert ended.err.startswith(f"error: {service} is not there: nothing answers at http://127.0.0.1:")
+    assert ended.err.count("\n") == 1
+
+
+def test_every_command_is_among_those() -> None:
+    assert set(group.commands) == {call[0] for _, call in CALLS}
+
+
+def test_a_service_whose_redis_is_away_is_exit_code_4_too(tmp_path: Path) -> None:
+    with (
+        running(valkey_binary(), tmp_path) as server,
+        running_services(tmp_path, server.url, API_TOKEN="") as services,
+    ):
+        donebit = Donebit(services.ports, tmp_path)
+        assert donebit("tasks").code == 0
+
+        server.end()
+        away = donebit("tasks")
+
+    assert (away.code, away.out) == (4, "")
+    assert "done_app at http://127.0.0.1:" in away.err
+    assert "answered 503: " in away.err
+
+
+def test_the_token_comes_from_the_environment_and_is_never_shown(tmp_path: Path) -> None:
+    with (
+        running(valkey_binary(), tmp_path) as server,
+        running_services(tmp_path, server.url, API_TOKEN=TOKEN) as services,
+    ):
+        donebit = Donebit(services.ports, tmp_path)
+
+        without, wrong = donebit("tasks"), donebit("tasks", API_TOKEN=f"not-{TOKEN}")
+        right = [
+            donebit(*call, API_TOKEN=TOKEN) for call in (("tasks",), ("trigger", 1), ("visit", "some", 7))
+        ]
+
+    assert (without.code, wrong.code) == (3, 3)
+    assert without.err == "error: done_app asks for its token: put it into the environment as API_TOKEN\n"
+    assert [ended.code for ended in right] == [0, 0, 0]
+    assert not any(TOKEN in ended.out + ended.err for ended in (wrong, *right))
+
+
+def test_services_elsewhere_are_found_by_their_addresses(
+    services_alone: dict[str, str], alone: Donebit
+) -> None:
+    assert alone("tasks", **services_alone).code == 0
+    assert alone("trigger", 1, **services_alone).code == 0
+    assert alone("count", "some", **services_alone).code == 0
+
+
+@pytest.fixture
+def services_alone(donebit: Donebit) -> dict[str, str]:
+    """The addresses of services, and no ports."""
+    ports = {name: donebit.environment[f"{name}_PORT"] for name in ("TRIGGER", "DONE", "DISTINCT")}
+    return {f"{name}_URL": f"http://localhost:{port}/" for name, port in ports.items()}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("DONE_PORT", "eighty"), ("DONE_PORT", "70000"), ("DISTINCT_PORT", "-1")]
+)
+def test_a_wrong_setting_is_named(alone: Donebit, variable: str, value: str) -> None:
+    ended = alone("tasks", **{variable: value})
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"error: settings: {variable}: ")
+
+
+def test_settings_that_only_a_worker_needs_may_be_wrong(alone: Donebit) -> None:
+    assert alone("tasks", WEBHOOK_HOSTS="hooks.example.org", MAX_STEPS="none").code == 4
+
+
+@pytest.mark.parametrize("address", ["http://", "nonsense", "http://[", "http://127.0.0.1:99999"])
+def test_an_address_that_is_none_is_told(alone: Donebit, address: str) -> None:
+    ended = alone("tasks", DONE_URL=address)
+
+    assert ended.code == 2
+    assert ended.err.startswith(f"error: DONE_URL is {address!r}; ")
+    assert ended.err.count("\n") == 1
+
+
+def test_something_else_at_the_address_is_told(donebit: Donebit) -> None:
+    trigger = f"http://127.0.0.1:{donebit.environment['TRIGGER_PORT']}"
+
+    ended = donebit("tasks", DONE_URL=f"{trigger}/sign-in?")
+
+    assert ended.code == 4
+    assert "is not done_app: it sent text/html" in ended.err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("task",), ("trigger",), ("trigger", "many"), ("tasks", "--limit", "0"), ("load", "not-there.csv")],
+)
+def test_a_wrong_command_line_is_exit_code_2(alone: Donebit, wrong: tuple[str, ...]) -> None:
+    ended = alone(*wrong)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "Error: " in ended.err
+
+
+def test_help_teaches_by_examples_and_tells_the_exit_codes(alone: Donebit) -> None:
+    told = alone("--help")
+
+    assert told.code == 0
+    assert all(f"\n  {name} " in told.out for name in group.commands)
+    assert all(meaning in told.out for meaning in MEANINGS.values())
+    assert "API_TOKEN" in told.out
+
+
+def test_the_documents_table_tells_the_same_exit_codes() -> None:
+    page = (REPOSITORY / "docs/command-line.md").read_text()
+
+    assert re.findall(r"^\| (\d+) \| (.+) \|$", page, re.M) == [
+        (str(code.value), meaning) for code, meaning in MEANINGS.items()
+    ]
+
+
+@pytest.mark.parametrize("command", sorted(group.commands))
+def test_the_help_of_each_command_has_examples_that_it_understands(alone: Donebit, command: str) -> None:
+    told = alone(command, "--help", COLUMNS="60")
+
+    assert told.code == 0
+    assert f"\n  donebit {command} " in told.out.replace("    donebit", "  donebit")
+    assert "--json" in told.out
+    assert "..." not in group.commands[command].get_short_help_str(80)
+
+
+def test_whoever_stops_reading_is_not_complained_to(donebit: Donebit, name: str) -> None:
+    for _ in range(3):
+        donebit("trigger", 1, "--label", name)
+    process = donebit.start("tasks", "--label", name, "--json")
+    assert process.stdout is not None
+    assert process.stderr is not None
+
+    process.stdout.close()  # long before anything can have been written
+
+    assert process.wait(IN_TIME) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("columns", [20, 40, 100])
+def test_a_table_fits_its_terminal(donebit: Donebit, name: str, columns: int) -> None:
+    donebit("trigger", 1_000_000, "--label", name, "--task-id", f"{name}-{'long' * 10}")
+
+    table = donebit.at_terminal("tasks", "--label", name, columns=columns)
+
+    assert table.exit_code() == 0
+    assert max(map(len, table.seen.splitlines())) <= columns
+    assert name[:3] in table.seen
+
+
+def test_colours_are_for_terminals_that_want_them(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 1, "--label", name)
+    asked = ("tasks", "--label", name)
+
+    coloured, plain = donebit.at_terminal(*asked), donebit.at_terminal(*asked, NO_COLOR="1")
+    assert (coloured.exit_code(), plain.exit_code()) == (0, 0)
+
+    assert "\x1b[36m" in coloured.raw
+    assert "\x1b[3" not in plain.raw
+    assert not ANSI.search(donebit(*asked).out)
+
+
+def test_ctrl_c_at_a_question_changes_nothing_and_is_exit_code_130(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 1, "--task-id", name)
+    asked = donebit.at_terminal("delete", name)
+    asked.wait_for("[y/N]")
+
+    asked.process.send_signal(signal.SIGINT)
+
+    assert asked.exit_code() == 130
+    assert "Traceback" not in asked.seen
+    assert donebit("show", name).code == 0

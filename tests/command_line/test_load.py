@@ -1,0 +1,197 @@
+"""`load`: every visit of a file arrives, and is counted once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared import clock
+from tests.command_line.command import Donebit
+from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv, write_ndjson
+
+AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["integers", "texts"])
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_a_file_is_counted_exactly(donebit: Donebit, name: str, form: str, text: bool) -> None:
+    visits = some(5000, seed=1, text=text)
+    write = {"csv": write_csv, "ndjson": write_ndjson}[form]
+    file = write(donebit.folder / f"visits.{form}", visits)
+
+    loaded = donebit("load", file, "--event", name, "--json")
+    again = donebit("load", file, "--event", name, "--json")
+
+    assert (loaded.code, loaded.err) == (0, "")
+    assert (loaded.json["received"], loaded.json["fresh"]) == (5000, fresh(visits))
+    assert loaded.json["fresh_is_exact"] is True
+    assert (again.json["received"], again.json["fresh"]) == (5000, 0)
+    assert counted(donebit, name, visits) == expected(visits)
+    assert [file.name for file in donebit.folder.iterdir()] == [f"visits.{form}"]  # no state is left
+
+
+def test_each_hour_has_its_own_users(donebit: Donebit, name: str) -> None:
+    hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    moments = [
+        hour - timedelta(seconds=1),
+        hour,
+        hour + timedelta(minutes=59, seconds=59),
+        hour + timedelta(hours=1),
+    ]
+    visits = [Visit(user, clock.iso(moment)) for user, moment in enumerate(moments)]
+
+    donebit("load", write_csv(donebit.folder / "visits.csv", visits), "--event", name)
+
+    counts = [
+        donebit(
+            "count", name, "--period", "hour", "--at", clock.iso(hour + timedelta(hours=h)), "--json"
+        ).json["count"]
+        for h in (-1, 0, 1)
+    ]
+    assert counts == [1, 2, 1]
+
+
+def test_times_are_utc_unless_they_say_otherwise(donebit: Donebit, name: str) -> None:
+    day = clock.now().date() - timedelta(days=10)
+    before, after = day - timedelta(days=1), day + timedelta(days=1)
+    rows = {
+        f"{day}T23:30:00Z": day,
+        f"{day} 23:30:00": day,
+        f"{day}": day,
+        f"{day}T23:30:00-01:00": after,
+        f"{day}T00:30:00+05:30": before,
+        f"{day}T05:29:59.5+05:30": before,
+    }
+    file = write_csv(donebit.folder / "visits.csv", [Visit(user, at) for user, at in enumerate(rows)])
+
+    assert donebit("load", file, "--event", name).code == 0
+
+    counts = {
+        one: donebit("count", name, "--period", "day", "--at", one, "--json").json["count"]
+        for one in (before, day, after)
+    }
+    assert counts == {before: 2, day: 3, after: 1}
+
+
+def test_columns_may_be_called_otherwise_and_stand_in_any_order(donebit: Donebit, name: str) -> None:
+    file = donebit.folder / "hits.txt"
+    file.write_text(f'\ufefftime;what;uid;x\n{AT};{name}-a;7;\n\n{AT};{name}-b;8;\n{AT};{name}-a;9;"a\n;b"\n')
+    named = ("--user-column", "uid", "--at-column", "time", "--event-column", "what", "--delimiter", ";")
+
+    loaded = donebit("load", file, *named)
+
+    assert loaded.out.startswith("3 visits of hits.txt loaded: 3 new users of a day, ")
+    assert donebit("count", f"{name}-a", "--json").json["count"] == 2
+    assert donebit("count", f"{name}-b", "--json").json["count"] == 1
+
+
+def test_one_time_may_be_given_for_all(donebit: Donebit, name: str) -> None:
+    file = donebit.folder / "users.jsonl"
+    file.write_text('{"user": 7}\n{"user": 8, "at": 1}\n')
+
+    assert donebit("load", file, "--event", name, "--at", AT, "--json").json["fresh"] == 2
+
+    assert donebit("count", name, "--period", "hour", "--at", AT, "--json").json["count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--event", "no name"), "--event is 'no name'"),
+        (("--event", "some", "--at", "noon"), "--at is 'noon'"),
+        (("--event", "some", "--delimiter", "tab"), "--delimiter is 'tab'"),
+        (
+            (),
+            "names no column 'event', but 'user', 'at': --event-column names another, --event gives one",
+        ),
+        (
+            ("--event", "some", "--user-column", "uid"),
+            "names no column 'uid', but 'user', 'at': --user-column",
+        ),
+    ],
+)
+def test_what_would_make_every_line_bad_is_told_at_once(
+    donebit: Donebit, wrong: tuple[str, ...], said: str
+) -> None:
+    file = write_csv(donebit.folder / "visits.csv", [Visit(7, AT)])
+
+    refused = donebit("load", file, *wrong)
+
+    assert (refused.code, refused.out) == (2, "")
+    assert said in refused.err
+
+
+def test_a_line_that_is_no_visit_stops_it_and_all_before_it_is_loaded(donebit: Donebit, name: str) -> None:
+    file = donebit.folder / "visits.csv"
+    file.write_text(f"user,at\n7,{AT}\n\n8,noon\n9,{AT}\n")
+
+    stopped = donebit("load", file, "--event", name)
+    before = donebit("count", name, "--json").json["count"]
+    went_on = donebit("load", file, "--event", name, "--skip-bad", "--json")
+
+    said = "line 4: at is 'noon'; it must be a time such as 2026-11-21T03:04:05Z"
+    assert (stopped.code, stopped.out) == (1, "")
+    assert stopped.err == f"error: {said}. All before it is loaded; --skip-bad leaves such lines out\n"
+    assert before == 1
+    assert went_on.code == 0
+    assert went_on.err == f"going on after line 3: 1 visit before it\nskipped {said}\n"
+    assert (went_on.json["received"], went_on.json["fresh"], went_on.json["skipped"]) == (2, 2, 1)
+
+
+def test_digits_are_texts_if_asked_for(donebit: Donebit, name: str) -> None:
+    file = donebit.folder / "visits.csv"
+    file.write_text(f"user,at\n7,{AT}\n007,{AT}\n")
+
+    assert donebit("load", file, "--event", name, "--ids", "texts", "--json").json["fresh"] == 2
+
+    assert "holds texts" in donebit("visit", name, 7).err
+
+
+def test_visits_past_the_retention_are_told_by_the_first_line_of_their_hour(
+    donebit: Donebit, name: str
+) -> None:
+    file = donebit.folder / "visits.csv"
+    file.write_text(f"user,at\n7,{AT}\n8,1999-12-31T10:00:00Z\n9,1999-12-31T10:30:00Z\n")
+
+    refused = donebit("load", file, "--event", name)
+    skipped = donebit("load", file, "--event", name, "--skip-bad", "--json")
+
+    assert refused.code == 3
+    assert "line 3: the day 1999-12-31 is no longer kept" in refused.err
+    assert skipped.code == 0
+    assert (skipped.json["received"], skipped.json["skipped"]) == (1, 2)
+    assert "(2 visits of that event and hour)" in skipped.err
+
+
+def test_many_bad_lines_are_counted_and_the_first_ones_told(donebit: Donebit, name: str) -> None:
+    file = donebit.folder / "visits.csv"
+    file.write_text("user,at\n" + f"7,{AT}\n" + "8,noon\n" * 50)
+
+    loaded = donebit("load", file, "--event", name, "--skip-bad", "--json")
+
+    assert loaded.json["skipped"] == 50
+    assert len(loaded.err.splitlines()) == 11
+    assert loaded.err.splitlines()[-1] == "further bad lines are counted and not shown"
+
+
+def test_what_is_no_file_of_visits_is_told_in_bounded_memory(donebit: Donebit) -> None:
+    file = donebit.folder / "visits.csv"
+    file.write_bytes(b"user,at\n" + b"x" * (3 << 20))
+
+    refused = donebit("load", file, "--event", "some")
+
+    assert refused.code == 2
+    assert "line 2 is longer than 1048576 bytes: is this a file of visits?" in refused.err
+
+
+@pytest.mark.parametrize("content", ["", "user,at\n", "\n"])
+def test_an_empty_file_is_no_visits_or_names_no_columns(donebit: Donebit, content: str) -> None:
+    file: Path = donebit.folder / "visits.csv"
+    file.write_text(content)
+
+    ended = donebit("load", file, "--event", "some")
+
+    assert ended.code == (0 if content.startswith("user") else 2)
+    assert ended.out.startswith("0 visits of visits.csv loaded" if ended.code == 0 else "")

@@ -1,0 +1,235 @@
+"""A load that is killed, stopped or cut off goes on where it was, and counts nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.demo.ports import free_server_port
+from tests.command_line.command import IN_TIME, Donebit
+from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv
+from tests.servers import RunningServer
+from tests.started import Started, eventually
+from tests.web.real import RealServices
+
+SIZE = 40_000
+SMALL = ("--batch", "1000")
+
+
+@pytest.fixture
+def visits() -> list[Visit]:
+    return some(SIZE, seed=7, days=1, users=2000)
+
+
+@pytest.fixture
+def file(tmp_path: Path, visits: list[Visit]) -> Path:
+    return write_csv(tmp_path / "visits.csv", visits)
+
+
+def state_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.donebit-load")
+
+
+def received(file: Path) -> int:
+    """As the state says; 0 before there is one."""
+    try:
+        return int(json.loads(state_of(file).read_text())["progress"]["received"])
+    except FileNotFoundError:
+        return 0
+
+
+def start_and_wait(donebit: Donebit, file: Path, event: str, visits: int) -> subprocess.Popen[bytes]:
+    """A load that has come so far."""
+    loading = donebit.start("load", file, "--event", event, *SMALL)
+    eventually(lambda: received(file) >= visits, IN_TIME, what="it does not get on")
+    assert loading.poll() is None, "it was done before it could be stopped"
+    return loading
+
+
+def test_killed_in_the_middle_it_goes_on_and_every_count_is_exact(
+    donebit: Donebit, name: str, file: Path, visits: list[Visit]
+) -> None:
+    for part in (SIZE // 10, SIZE // 3):
+        loading = start_and_wait(donebit, file, name, part)
+        loading.kill()
+        loading.communicate()
+
+    last = donebit("load", file, "--event", name, *SMALL, "--json")
+
+    assert last.code == 0
+    assert last.err.startswith("going on after line ")
+    assert last.json["received_before"] >= SIZE // 3
+    assert last.json["received"] == SIZE
+    assert last.json["fresh_is_exact"] is False
+    assert 0 < last.json["fresh"] <= fresh(visits)
+    assert counted(donebit, name, visits) == expected(visits)
+    assert not state_of(file).exists()
+
+
+def test_after_a_kill_the_new_users_are_told_as_the_least_that_they_are(
+    donebit: Donebit, name: str, file: Path
+) -> None:
+    loading = start_and_wait(donebit, file, name, 1000)
+    loading.kill()
+    loading.communicate()
+
+    assert "at least " in donebit("load", file, "--event", name).out
+
+
+def test_ctrl_c_is_clean_and_what_it_had_sent_is_still_counted_right(
+    donebit: Donebit, name: str, file: Path, visits: list[Visit]
+) -> None:
+    loading = start_and_wait(donebit, file, name, SIZE // 10)
+
+    loading.send_signal(signal.SIGINT)
+    _, err = loading.communicate(timeout=IN_TIME)
+    last = donebit("load", file, "--event", name, *SMALL, "--json")
+
+    assert loading.returncode == 130
+    assert err.decode().startswith("stopped after line ")
+    assert "Traceback" not in err.decode()
+    assert (last.json["received"], last.json["fresh"]) == (SIZE, fresh(visits))
+    assert last.json["fresh_is_exact"] is True
+    assert counted(donebit, name, visits) == expected(visits)
+
+
+@pytest.fixture
+def own_distinct(services: RealServices, own_server: RunningServer, tmp_path: Path) -> Iterator[Started]:
+    """A distinct_app that can be stopped; its port is in the environment that it was given."""
+    folder = tmp_path / "distinct"
+    folder.mkdir()
+    port = free_server_port()
+    own = RealServices({**services.ports, "distinct": port})
+    settings = {"DISTINCT_PORT": str(port), "REDIS_URL": own_server.url, "API_TOKEN": ""}
+    started = Started([sys.executable, "-m", "distinct_app"], folder, **settings)
+    (folder / "port").write_text(str(port))
+    eventually(own.healthy, IN_TIME)
+    yield started
+    started.end()
+
+
+def test_cut_off_from_the_service_it_says_how_far_it_came_and_goes_on_with_another(
+    donebit: Donebit, own_distinct: Started, name: str, file: Path, visits: list[Visit], tmp_path: Path
+) -> None:
+    usual = donebit.environment["DISTINCT_PORT"]
+    donebit.environment["DISTINCT_PORT"] = (tmp_path / "distinct/port").read_text()
+    loading = start_and_wait(donebit, file, name, SIZE // 10)
+
+    own_distinct.end()
+    _, err = loading.communicate(timeout=2 * IN_TIME)
+
+    assert loading.returncode == 4
+    assert err.decode().startswith("error: distinct_app ")
+    assert "the same command goes on there" in err.decode()
+    assert err.decode().count("\n") == 1
+
+    donebit.environment["DISTINCT_PORT"] = usual
+    elsewhere = donebit("load", file, "--event", name)
+    assert (
+        elsewhere.code == 2
+    )  # another service may be another server: nothing says that it has the first part
+
+    assert donebit("load", file, "--event", name, "--restart").code == 0
+    assert counted(donebit, name, visits) == expected(visits)
+
+
+def interrupted(donebit: Donebit, event: str) -> Path:
+    """A file that was loaded up to a bad line."""
+    file = write_csv(donebit.folder / "few.csv", some(10, seed=3))
+    with file.open("a") as end:
+        end.write("8,noon\n")
+    assert donebit("load", file, "--event", event).code == 1
+    assert state_of(file).exists()
+    return file
+
+
+def grow(file: Path) -> None:
+    with file.open("a") as end:
+        end.write("9,noon\n")
+
+
+def touch(file: Path) -> None:
+    os.utime(file, ns=(1, 1))
+
+
+def change_head(file: Path) -> None:
+    before = file.stat()
+    file.write_text(file.read_text().replace("noon", "nine"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [grow, touch, change_head])
+def test_a_file_that_has_changed_is_not_gone_on_with(donebit: Donebit, name: str, change: object) -> None:
+    file = interrupted(donebit, name)
+    assert callable(change)
+    change(file)
+
+    refused = donebit("load", file, "--event", name, "--skip-bad")
+    anew = donebit("load", file, "--event", name, "--skip-bad", "--restart", "--json")
+
+    assert (refused.code, refused.out) == (2, "")
+    assert "it has changed since; --restart begins anew" in refused.err
+    assert (anew.code, anew.json["received"], anew.json["received_before"]) == (0, 10, 0)
+
+
+def test_nor_is_one_that_was_loaded_otherwise(donebit: Donebit, name: str) -> None:
+    file = interrupted(donebit, name)
+
+    refused = donebit("load", file, "--event", f"{name}-other", "--skip-bad")
+
+    assert refused.code == 2
+    assert "a load that was asked for with other options" in refused.err
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", '{"identity": {}, "progress": {}, "sending": 1}', "\xff"]
+)
+def test_a_state_that_is_none_is_told(donebit: Donebit, name: str, content: str) -> None:
+    file = interrupted(donebit, name)
+    state_of(file).write_text(content, encoding="latin-1")
+
+    refused = donebit("load", file, "--event", name)
+
+    assert refused.code == 2
+    assert "--restart begins anew" in refused.err
+
+
+def test_the_state_may_be_kept_elsewhere(donebit: Donebit, name: str, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "visits.csv", [*some(10, seed=3), Visit(8, "noon")])
+    kept = tmp_path / "kept"
+
+    assert donebit("load", file, "--event", name, "--state", kept).code == 1
+
+    assert kept.exists()
+    assert not state_of(file).exists()
+    assert (
+        donebit("load", file, "--event", name, "--state", kept, "--skip-bad", "--json").json["received"] == 10
+    )
+    assert not kept.exists()
+
+
+def test_a_place_where_no_state_can_be_kept_is_told(donebit: Donebit, name: str, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "visits.csv", some(10, seed=3))
+
+    refused = donebit("load", file, "--event", name, "--state", tmp_path / "nowhere" / "kept")
+
+    assert refused.code == 2
+    assert "--state names another place" in refused.err
+    assert donebit("count", name, "--json").json["count"] == 0
+
+
+def test_a_terminal_shows_a_bar_of_the_file(donebit: Donebit, name: str, file: Path) -> None:
+    loading = donebit.at_terminal("load", file, "--event", name, *SMALL, columns=100)
+
+    loading.wait_for("lines/s")
+
+    assert loading.exit_code() == 0
+    assert "visits.csv" in loading.seen
+    assert f"40,000 visits of {file.name} loaded" in loading.seen.rstrip().splitlines()[-1]

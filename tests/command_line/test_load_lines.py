@@ -1,0 +1,157 @@
+"""What is no visit is told with the reason, whatever stands there; and what is one is taken."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+
+import pytest
+
+from shared import clock
+from shared.command_line.load.batch import BadValue, Batch, Understanding
+from shared.command_line.load.reading import Bad, Columns, CsvRows, NdjsonRows
+
+COLUMNS = Columns("user", "at", "event", "some", None)
+AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))
+
+
+def csv_rows(content: bytes) -> CsvRows:
+    rows = CsvRows(io.BytesIO(content), COLUMNS, ",")
+    rows.lines.go_to(rows.begins_at, rows.begins_after)
+    return rows
+
+
+def ndjson_rows(content: bytes) -> NdjsonRows:
+    return NdjsonRows(io.BytesIO(content), COLUMNS)
+
+
+def taken(rows: CsvRows | NdjsonRows, ids: str = "auto") -> tuple[list[int | str], list[str]]:
+    """The users whose visits are taken, and what is said of the other rows."""
+    batch, refused = Batch(Understanding(ids)), []
+    for row in rows:
+        try:
+            if isinstance(row, Bad):
+                raise BadValue(row.detail)
+            if row is not None:
+                batch.add(row, 1)
+        except BadValue as error:
+            refused.append(str(error))
+    return [user for group in batch for user in group.users], refused
+
+
+BAD_CSV = [
+    ("eight,{at}", "user is 'eight', no integer; --ids texts takes all of them as texts"),
+    ("007,{at}", "user is '007', no integer"),
+    ("-1,{at}", "user is '-1', no integer"),
+    ("\u0664,{at}", "no integer"),
+    (",{at}", "user is '', no integer"),
+    ("4294967296,{at}", "user is beyond 0 to 4294967295"),
+    ("9" * 5000 + ",{at}", "user is beyond 0 to 4294967295"),
+    ("8,noon", "at is 'noon'; it must be a time such as"),
+    ("8,", "at is ''; it must be a time such as"),
+    ("8,2999-01-01", "at is '2999-01-01', which is more than 5 minutes ahead"),
+    ("8,0001-01-01T00:00:00+05:00", "which is no time in UTC"),
+    ("8", "has 1 columns, and the first line names 2"),
+    ("8\udcff,{at}", "no integer"),
+]
+BAD_JSON = [
+    ("{}", "has no 'user'"),
+    ('{"user": 7}', "has no 'at'"),
+    ('{"at": "{at}"}', "has no 'user'"),
+    ("[]", "is no JSON object"),
+    ("7", "is no JSON object"),
+    ("{", "is no JSON"),
+    ("[" * 100_000, "is no JSON"),
+    ('{"user": true, "at": "{at}"}', "user is True; it must be an integer"),
+    ('{"user": 7.0, "at": "{at}"}', "user is 7.0; it must be an integer"),
+    ('{"user": -1, "at": "{at}"}', "user is beyond 0 to 4294967295"),
+    ('{"user": null, "at": "{at}"}', "user is None; it must be an integer"),
+    ('{"user": 7, "at": 1732190400}', "at is 1732190400; it must be a time such as"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), BAD_CSV)
+def test_a_line_of_csv_that_is_no_visit_is_told_and_its_neighbours_are_taken(line: str, said: str) -> None:
+    text = f"user,at\n7,{AT}\n{line}\n9,{AT}\n".replace("{at}", AT)
+
+    users, (refused,) = taken(csv_rows(text.encode(errors="surrogateescape")))
+
+    assert users == [7, 9]
+    assert said in refused
+
+
+@pytest.mark.parametrize(("line", "said"), BAD_JSON)
+def test_the_same_of_a_line_of_json(line: str, said: str) -> None:
+    good = [json.dumps({"user": user, "at": AT}) for user in (7, 9)]
+
+    users, (refused,) = taken(ndjson_rows("\n".join([good[0], line.replace("{at}", AT), good[1]]).encode()))
+
+    assert users == [7, 9]
+    assert said in refused
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ("x" * 201, "user has 201 characters; it must have 1 to 200"),
+        ("", "user has 0 characters; it must have 1 to 200"),
+        ("\ud800", "which is no UTF-8"),
+        (7, "user is 7; it must be a text, as the first one of its event is"),
+    ],
+)
+def test_a_text_that_nothing_can_hold_is_told(user: object, said: str) -> None:
+    lines = [json.dumps({"user": one, "at": AT}) for one in ("ada", user, "x" * 200)]
+
+    users, (refused,) = taken(ndjson_rows("\n".join(lines).encode()))
+
+    assert users == ["ada", "x" * 200]
+    assert said in refused
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**32 - 1])
+def test_every_integer_that_can_be_one_is_taken(number: int) -> None:
+    assert taken(csv_rows(f"user,at\n{number},{AT}".encode())) == ([number], [])
+    assert taken(ndjson_rows(json.dumps({"user": number, "at": AT}).encode())) == ([number], [])
+
+
+def test_texts_in_quotes_may_hold_anything() -> None:
+    users = ["a,b", 'say "hi"', "two\nlines", "\u00e9\U0001f600"]
+    rows = "".join('"{}",{}\n'.format(user.replace('"', '""'), AT) for user in users)
+
+    assert taken(csv_rows(f"user,at\n{rows}".encode())) == (users, [])
+
+
+def test_where_a_row_ends_is_known_after_each() -> None:
+    content = f'user,at\r\na,{AT}\r\n\r\n"two\nlines",{AT}\nlast,{AT}'.encode()
+    rows = csv_rows(content)
+
+    places = [(rows.lines.offset, rows.lines.number) for _ in rows]
+
+    ends = [content.index(b"\r\n\r\n") + 2, content.index(b'"two'), content.index(b"last"), len(content)]
+    assert places == list(zip(ends, [2, 3, 5, 6], strict=True))
+
+
+def test_visits_of_an_hour_are_sent_together_however_their_times_are_written() -> None:
+    hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    batch = Batch(Understanding("auto"))
+    for minute in (0, 1, 59):
+        batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
+
+    (group,) = batch
+
+    assert (group.at, len(group.users)) == (hour, 3)
+
+
+def test_where_days_begin_at_half_past_visits_are_kept_apart_by_quarters() -> None:
+    hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    batch = Batch(Understanding("auto", grain_minutes=15))
+    for minute in (0, 14, 15, 29, 30, 59):
+        batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
+
+    assert {(group.at - hour) // timedelta(minutes=1): len(group.users) for group in batch} == {
+        0: 2,
+        15: 2,
+        30: 1,
+        45: 1,
+    }

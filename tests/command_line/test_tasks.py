@@ -1,0 +1,222 @@
+"""`trigger`, `tasks`, `show` and what changes a task, against real services."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.command_line.command import Donebit
+from tests.web.real import RealServices
+
+
+def report(services: RealServices, task_id: str, *ranges: tuple[int, int]) -> None:
+    answer = services.ask("done", "POST", f"/tasks/{task_id}/steps", {"ranges": ranges})
+    assert answer.status == 200, answer
+
+
+def fail(services: RealServices, task_id: str, step: int, error: str) -> None:
+    answer = services.ask("done", "POST", f"/tasks/{task_id}/failures", {"step": step, "error": error})
+    assert answer.status == 200, answer
+
+
+def test_a_task_without_a_job_is_started_and_says_who_reports_its_steps(donebit: Donebit, name: str) -> None:
+    started = donebit("trigger", 4, "--task-id", name)
+
+    assert (started.code, started.out) == (0, f"task {name}: 4 steps to be reported by you\n")
+    assert f"/tasks/{name}/steps/0" in started.err
+
+
+def test_all_that_a_task_may_be_asked_for_reaches_the_service(donebit: Donebit, name: str) -> None:
+    asked = ("--label", name, "--batch", 5, "--stall-after", 120, "--task-id", name, "--param", "sleep_ms=20")
+
+    started = donebit("trigger", "1_000", "--job", "demo", *asked, "--json")
+
+    task = donebit("show", name, "--json").json
+    assert (started.json["task_id"], started.json["count"], started.json["job"]) == (name, 1000, "demo")
+    assert (task["label"], task["params"]) == (name, {"sleep_ms": 20})
+    assert (
+        donebit("trigger", 1000, "--job", "demo", *asked, "--json").json["task_id"] == name
+    )  # the same again
+    assert donebit("cancel", name).code == 0
+
+
+@pytest.mark.parametrize(
+    ("param", "code", "said"),
+    [
+        ("sleep_ms=never", 3, "sleep_ms"),
+        ("sleep_ms", 2, "'sleep_ms' is not NAME=VALUE"),
+        ("=1", 2, "'=1' is not NAME=VALUE"),
+    ],
+)
+def test_a_parameter_that_is_none_is_told(donebit: Donebit, param: str, code: int, said: str) -> None:
+    refused = donebit("trigger", 1, "--job", "demo", "--param", param)
+
+    assert refused.code == code
+    assert said in refused.err
+    assert refused.out == ""
+
+
+def test_tasks_are_listed_newest_first_and_chosen_by_label_and_state(donebit: Donebit, name: str) -> None:
+    for number in range(3):
+        donebit("trigger", 4, "--label", name, "--task-id", f"{name}-{number}")
+    donebit("cancel", f"{name}-1")
+
+    listed = donebit("tasks", "--label", name)
+    running = donebit("tasks", "--label", name, "--state", "running", "--json")
+
+    rows = [line.split() for line in listed.out.splitlines()]
+    assert rows[0] == ["task", "state", "done", "steps", "failed", "job", "label", "created"]
+    assert [row[:5] for row in rows[1:]] == [
+        [f"{name}-2", "running", "0%", "4", "0"],
+        [f"{name}-1", "cancelled", "0%", "4", "0"],
+        [f"{name}-0", "running", "0%", "4", "0"],
+    ]
+    assert [task["task_id"] for task in running.lines] == [f"{name}-2", f"{name}-0"]
+
+
+def test_pages_follow_one_another_and_all_of_them_are_one(donebit: Donebit, name: str) -> None:
+    for number in range(3):
+        donebit("trigger", 4, "--label", name, "--task-id", f"{name}-{number}")
+
+    first = donebit("tasks", "--label", name, "--limit", 2, "--json")
+    second = donebit("tasks", "--label", name, "--limit", 2, "--json", "--cursor", first.err.split()[-1])
+
+    assert first.err.startswith("there are more: --cursor ")
+    assert [task["task_id"] for task in first.lines + second.lines] == [f"{name}-{i}" for i in (2, 1, 0)]
+    assert second.err == ""
+    assert len(donebit("tasks", "--label", name, "--limit", 2, "--all", "--json").lines) == 3
+
+
+def test_no_tasks_are_said_to_be_none(donebit: Donebit, name: str) -> None:
+    assert donebit("tasks", "--label", name).out == "no tasks\n"
+    assert donebit("tasks", "--label", name, "--json").out == ""
+
+
+def test_show_says_what_is_missing_and_why_and_draws_the_bitmap(
+    donebit: Donebit, services: RealServices, name: str
+) -> None:
+    donebit("trigger", 12, "--task-id", name, "--label", "of-mine")
+    report(services, name, (0, 2), (3, 4), (8, 12))
+    fail(services, name, 5, "disk \x1b[31mfull")
+
+    shown = donebit("show", name, PYTHONIOENCODING="utf-8")
+
+    lines = [line.rstrip() for line in shown.out.splitlines()]
+    assert lines[0] == f"task {name} is running"
+    assert "  label   of-mine" in lines
+    assert "  steps   7 of 12 done (58%)" in lines
+    assert "  missing 2, 4, 6 to 7" in lines
+    assert "  failed  step 5 after 1 attempt: disk \N{REPLACEMENT CHARACTER}[31mfull" in lines
+    assert "  rule    BITPOS 0 = 2, BITCOUNT = 8: not equal, so not done" in lines
+    assert lines[-2] == "  ██·█·\N{MULTIPLICATION SIGN}··████◆"
+    assert lines[-1].endswith("a cell is a step")
+
+
+def test_show_of_a_done_task_says_that_the_rule_is_met(
+    donebit: Donebit, services: RealServices, name: str
+) -> None:
+    donebit("trigger", 8, "--task-id", name)
+    report(services, name, (0, 8))
+
+    shown = donebit("show", name, PYTHONIOENCODING="ascii")
+
+    assert "rule    BITPOS 0 = 9, BITCOUNT = 9: equal, so every step is done" in shown.out
+    assert shown.out.splitlines()[-2] == "  ########E"
+    assert shown.out.isascii()
+
+
+def test_show_as_json_is_what_the_service_answers(
+    donebit: Donebit, services: RealServices, name: str
+) -> None:
+    donebit("trigger", 3, "--task-id", name)
+
+    shown = donebit("show", name, "--json").json
+
+    assert set(shown) == set(services.ask("done", "GET", f"/tasks/{name}").json)
+    assert shown["missing"] == [[0, 3]]
+
+
+def test_a_failed_task_is_resumed_by_its_id(donebit: Donebit, services: RealServices, name: str) -> None:
+    donebit("trigger", 2, "--task-id", name)
+    fail(services, name, 0, "disk full")
+    fail(services, name, 1, "disk full")
+
+    resumed = donebit("resume", name)
+
+    assert (resumed.code, resumed.out) == (0, f"task {name} is running: 0 of 2 steps done\n")
+
+
+def test_failed_tasks_are_resumed_together_by_their_label(
+    donebit: Donebit, services: RealServices, name: str
+) -> None:
+    for number in range(3):
+        donebit("trigger", 1, "--task-id", f"{name}-{number}", "--label", name)
+    for number in (0, 2):
+        fail(services, f"{name}-{number}", 0, "disk full")
+
+    resumed = donebit("resume", "--failed", "--label", name)
+
+    assert resumed.out == f"task {name}-2 runs again\ntask {name}-0 runs again\n2 tasks resumed\n"
+    assert donebit("resume", "--failed", "--label", name, "--json").json == {"resumed": []}
+
+
+@pytest.mark.parametrize("wrong", [(), ("some", "--failed"), ("some", "--label", "x")])
+def test_resume_wants_to_know_which(donebit: Donebit, wrong: tuple[str, ...]) -> None:
+    refused = donebit("resume", *wrong)
+
+    assert refused.code == 2
+    assert "either IDs, or --failed" in refused.err
+
+
+def test_a_running_task_gets_more_steps(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 4, "--task-id", name)
+
+    extended = donebit("extend", name, 9)
+
+    assert extended.out == f"task {name} is running: 0 of 9 steps done\n"
+    assert donebit("extend", name, 3).code == 3
+
+
+def test_several_tasks_are_cancelled_and_deleted_in_one_call(donebit: Donebit, name: str) -> None:
+    both = [f"{name}-{number}" for number in range(2)]
+    for task_id in both:
+        donebit("trigger", 4, "--task-id", task_id)
+
+    cancelled, deleted = donebit("cancel", *both, "--json"), donebit("delete", *both)
+
+    assert [task["state"] for task in cancelled.lines] == ["cancelled", "cancelled"]
+    assert deleted.out == "".join(f"task {task_id} is deleted\n" for task_id in both)
+    assert donebit("show", both[0]).code == 3
+
+
+@pytest.mark.parametrize(
+    ("command", "lost"), [("cancel", "cannot be resumed"), ("delete", "Nothing of it is kept")]
+)
+def test_a_person_is_asked_before_anything_is_lost(
+    donebit: Donebit, services: RealServices, name: str, command: str, lost: str
+) -> None:
+    donebit("trigger", 4, "--task-id", name)
+    asked = donebit.at_terminal(command, name)
+    asked.wait_for("[y/N]")
+
+    asked.type("n\n")
+
+    assert asked.exit_code() == 0
+    assert lost in asked.seen
+    assert services.ask("done", "GET", f"/tasks/{name}").json["state"] == "running"
+
+    agreed = donebit.at_terminal(command, name)
+    agreed.wait_for("[y/N]")
+    agreed.type("y\n")
+
+    assert agreed.exit_code() == 0
+    assert services.ask("done", "GET", f"/tasks/{name}").json.get("state") != "running"
+
+
+def test_who_is_sure_is_not_asked(donebit: Donebit, services: RealServices, name: str) -> None:
+    donebit("trigger", 4, "--task-id", name)
+
+    sure = donebit.at_terminal("delete", "--yes", name)
+
+    assert sure.exit_code() == 0
+    assert "[y/N]" not in sure.seen
+    assert services.ask("done", "GET", f"/tasks/{name}").status == 404
