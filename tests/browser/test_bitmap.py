@@ -26,18 +26,18 @@ def give_up(stack: Stack, task_id: str, step: int, error: str) -> None:
 
 
 def test_the_cells_of_a_triggered_task_fill_without_a_reload(page: Page, stack: Stack) -> None:
-    task_id = stack.trigger_done(60, 300)
+    task_id = stack.trigger_done(60, 500)
     cells = BitMap(page, task_id)
     page.mark()
-    seen: set[str | None] = set()
+    some = (0, 15, 30, 45, 59)
 
-    def is_done() -> bool:
-        seen.add(cells.colour(59))
-        return page.text(".facts .state") == "done"
+    def is_half_full() -> bool:
+        colours = {cells.colour(cell) for cell in some}
+        return len(colours) == 2 and page.text(".facts .state") == "running"
 
-    eventually(is_done, DONE_SECONDS, what="the page does not see the end")
-    eventually(lambda: cells.colour(59) == cells.colour(0), what="the last cell did not fill")
-    assert len(seen | {cells.colour(59)}) >= 2
+    eventually(is_half_full, DONE_SECONDS, what="no cell fills while it runs")
+    eventually(lambda: page.text(".facts .state") == "done", DONE_SECONDS, what="its end is not seen")
+    eventually(lambda: len({cells.colour(cell) for cell in some}) == 1, what="a cell did not fill")
     assert page.text(".verdict b") == "61 = 61"
     assert not page.was_reloaded()
     assert page.complaints() == []
@@ -93,6 +93,20 @@ def test_the_pointer_is_told_the_step_and_its_state(page: Page, stack: Stack) ->
 
     cells.point_at(40)
     eventually(lambda: cells.reading() == "Bit 40: the end marker")
+
+
+def test_a_step_that_gave_up_is_missing_again_when_its_task_is_resumed(page: Page, stack: Stack) -> None:
+    task_id = stack.create(2)
+    cells = BitMap(page, task_id)
+    missing = cells.colour(0)
+    give_up(stack, task_id, 0, "no")
+    report(stack, task_id, (1, 2))
+    eventually(lambda: cells.colour(0) not in (missing, cells.colour(1)), what="no failure shows")
+
+    ask("POST", f"{stack.done}/tasks/{task_id}/resume")
+
+    eventually(lambda: cells.colour(0) == missing, what="it still shows as failed")
+    assert cells.colour(1) != missing
 
 
 def reads(cells: BitMap, words: str) -> bool:
