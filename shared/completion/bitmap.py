@@ -10,7 +10,7 @@ from shared.completion.order import State
 from shared.completion.task import Task
 from shared.store import Store
 
-CHUNK_BYTES = 64 * 1024  # one GETRANGE never holds the server up
+CHUNK_BYTES = 256 * 1024  # one GETRANGE never holds the server up
 ONE_BY_ONE = 1_000_000  # steps that are shown one by one; beyond, many are one shade
 MOST_SHADES = 250_000
 
@@ -69,7 +69,11 @@ def shades(bits: bytes, count: int, steps: int) -> bytes:
     known[: len(read)] = read
     if count % 8:  # the end marker, and what is behind it
         known[count // 8] &= 0xFF << (8 - count % 8) & 0xFF
-    full = np.bitwise_count(known).reshape(size, steps // 8).sum(axis=1, dtype=np.int64)
+    # Column by column: along rows as short as these numpy's own sum is ten times as slow.
+    counts = np.bitwise_count(known).reshape(size, steps // 8)
+    full = np.zeros(size, np.int64)
+    for column in range(steps // 8):
+        full += counts[:, column]
     of = np.full(size, steps, np.int64)
     of[-1] = count - (size - 1) * steps
     shade = np.where(full == of, 255, np.minimum(-(-full * 255 // of), 254))

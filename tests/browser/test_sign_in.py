@@ -49,6 +49,22 @@ def test_whoever_signs_in_has_the_page_live(page: Page, guarded: str) -> None:
     assert page.complaints() == []
 
 
+def test_whoever_follows_a_link_signs_in_and_is_led_on_with_buttons_that_work(
+    page: Page, stack: Stack, guarded: str
+) -> None:
+    task_id = stack.create(10)
+    page.address = guarded
+    page.open(f"/tasks/{task_id}")
+
+    sign_in(page, TOKEN)
+
+    eventually(lambda: page.text("h1") == f"Task {task_id}", what="it does not lead on")
+    page.find("[data-ask=cancel]").click()
+    page.find("#ask-cancel .grave").click()
+    eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")
+    assert page.complaints() == []
+
+
 def test_a_wrong_token_is_told_and_opens_nothing(page: Page, guarded: str) -> None:
     page.address = guarded
     page.open()

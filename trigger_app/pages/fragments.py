@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,10 +60,13 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "waits": lambda waiting: WAITS[Waiting(waiting)],
 }
 
+INDENT = re.compile(r"\s*\n\s*")
+
 _templates = Environment(loader=PackageLoader("trigger_app"), autoescape=True)
 _templates.filters |= FILTERS
 
 
 def fragment(of: str, **given: Any) -> Message:
     """The message that has a page draw this part of it anew."""
-    return {"fragment": of, "html": _templates.get_template(f"fragments/{of}.html").render(given)}
+    html = _templates.get_template(f"fragments/{of}.html").render(given)
+    return {"fragment": of, "html": INDENT.sub("\n", html)}

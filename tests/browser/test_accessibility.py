@@ -1,0 +1,144 @@
+"""Every page as axe-core judges it, light and dark, and at the widths of a phone and of a wall screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.page import Page
+from tests.browser.test_bitmap import give_up, report
+from tests.stack import Stack, ask
+from tests.started import eventually
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+RUN = """
+const done = arguments[arguments.length - 1];
+axe.run({ resultTypes: ["violations"] }).then(
+  (found) => done(found.violations),
+  (error) => done(String(error)),
+);
+"""
+LIVE = {"/": "#running *", "/distinct": "#distinct"}
+WIDTHS = (360, 768, 1280, 2200)
+
+
+def violations(page: Page) -> list[str]:
+    """What is wrong, each with the place where it is."""
+    page.browser.execute_script(AXE.read_text())
+    found: list[dict[str, Any]] = page.browser.execute_async_script(RUN)
+    assert isinstance(found, list), found
+    return [f"{one['id']}: {node['html']}" for one in found for node in one["nodes"]]
+
+
+def a_task(stack: Stack, kind: str) -> str:
+    """One that runs, is large or larger, or has ended in this way."""
+    task_id = stack.create({"large": 1_000_000, "larger": 2_000_000}.get(kind, 40), label="nightly")
+    report(stack, task_id, (0, 20), (21, 39))
+    if kind == "done":
+        report(stack, task_id, (0, 40))
+    if kind in ("failed", "large"):
+        give_up(stack, task_id, 39, "a long error " * 20)
+        give_up(stack, task_id, 20, "short")
+    if kind == "cancelled":
+        ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
+    return task_id
+
+
+def open_live(page: Page, path: str) -> None:
+    page.open(path)
+    live = LIVE.get(path.partition("?")[0], "#cells[data-columns]")
+    eventually(lambda: page.browser.find_elements("css selector", live), what="the page is not live")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    "path", ["/", "/distinct", "/?state=failed&label=nightly", "/?state=done&label=none"]
+)
+def test_a_view_has_no_barrier(page: Page, stack: Stack, path: str, *, dark: bool) -> None:
+    for kind in ("running", "failed", "done"):
+        a_task(stack, kind)
+    page.look(1280, dark=dark)
+
+    open_live(page, path)
+
+    assert violations(page) == []
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("kind", ["running", "large", "failed", "done", "cancelled"])
+def test_an_opened_task_has_no_barrier(page: Page, stack: Stack, kind: str, *, dark: bool) -> None:
+    page.look(1280, dark=dark)
+
+    open_live(page, f"/tasks/{a_task(stack, kind)}")
+
+    assert violations(page) == []
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("name", ["cancel", "delete", "extend"])
+def test_a_question_has_no_barrier(page: Page, stack: Stack, name: str) -> None:
+    open_live(page, f"/tasks/{a_task(stack, 'running')}")
+
+    page.find(f"[data-ask={name}]").click()
+
+    assert violations(page) == []
+
+
+def test_a_problem_has_no_barrier(page: Page) -> None:
+    page.open("/tasks/nobody")
+
+    assert page.text("h1") == "Not Found"
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("kind", ["running", "large", "larger", "failed", "done"])
+def test_an_opened_task_fits_its_window(page: Page, stack: Stack, kind: str, width: int) -> None:
+    page.look(width)
+
+    open_live(page, f"/tasks/{a_task(stack, kind)}")
+
+    assert page.overflow_px() == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("path", ["/", "/distinct"])
+def test_a_view_fits_its_window(page: Page, stack: Stack, path: str, width: int) -> None:
+    for kind in ("running", "failed", "done"):
+        a_task(stack, kind)
+    page.look(width)
+
+    open_live(page, path)
+
+    assert page.overflow_px() == 0
+
+
+def test_a_page_is_dark_for_eyes_that_like_it_so(page: Page) -> None:
+    brightness = []
+    for dark in (False, True):
+        page.look(1280, dark=dark)
+        page.open()
+        colour = page.find("html").value_of_css_property("background-color")
+        brightness.append(sum(int(part) for part in colour.partition("(")[2].rstrip(")").split(",")[:3]))
+
+    light, dark_one = brightness
+    assert light > 3 * 200
+    assert dark_one < 3 * 60
+
+
+def test_the_navigation_leads_to_each_view_and_says_where_one_is(page: Page) -> None:
+    links = {
+        a.text: str(a.get_attribute("href"))
+        for a in page.browser.find_elements("css selector", "header nav a")
+    }
+
+    for title, address in links.items():
+        page.browser.get(address)
+
+        current = page.browser.find_elements("css selector", "[aria-current=page]")
+        assert [one.text for one in current] == [title]
+        assert page.complaints() == []
+    assert {"Done", "Distinct"} <= set(links)

@@ -1,0 +1,117 @@
+"""The lists of tasks: what is started with the form, filtered, paged, and shown without any script."""
+
+from __future__ import annotations
+
+from tests.browser.page import Page
+from tests.browser.test_bitmap import report
+from tests.stack import DONE_SECONDS, Stack, ask
+from tests.started import eventually
+
+UNKNOWN = "\N{EN DASH}"
+
+
+def ended(page: Page) -> list[str]:
+    rows = page.browser.find_elements("css selector", "#ended li")
+    return [str(row.get_attribute("data-id")) for row in rows]
+
+
+def test_the_fields_of_a_job_follow_its_choice(page: Page) -> None:
+    names = "return [...document.querySelectorAll('#params [name]')].map((field) => [field.name, field.type])"
+
+    page.find("#start [name=job]").send_keys("note")
+
+    eventually(lambda: page.browser.execute_script(names)[0][0] == "param.folder", what="no fields")
+    assert page.browser.execute_script(names) == [["param.folder", "text"], ["param.pause_ms", "number"]]
+
+
+def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
+    page.browser.execute_script("document.querySelector('#start form').noValidate = true")
+    page.fill("done", count=3, sleep_ms=-1)
+
+    page.submit("done")
+
+    eventually(lambda: "sleep_ms" in page.said("done"), what="nothing is told")
+    assert "greater than or equal to 0" in page.said("done")
+
+
+def test_a_running_task_tells_its_speed_and_what_it_waits_for(page: Page, stack: Stack) -> None:
+    task_id = stack.create(100_000, job="demo", params={"sleep_ms": 40})
+    row = f"#running li[data-id='{task_id}']"
+
+    eventually(lambda: "a worker is at it" in page.text(f"{row} .condition"), DONE_SECONDS)
+
+    eventually(lambda: UNKNOWN not in page.text(f"{row} .figures"), DONE_SECONDS, what="no speed")
+    figures = page.text(f"{row} .figures")
+    assert "steps/s" in figures
+    assert "left" in figures
+    assert "since progress" in figures
+
+
+def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, stack: Stack) -> None:
+    label = f"filtered-{stack.create(1)}"
+    page.open(f"/?state=done&label={label}")
+    assert "No such task" in page.text("#ended")
+    fitting, other = stack.create(1, label=label), stack.create(1)
+
+    report(stack, other, (0, 1))
+    report(stack, fitting, (0, 1))
+
+    eventually(lambda: ended(page) == [fitting], what="it is not listed")
+    assert page.complaints() == []
+
+
+def test_older_tasks_are_a_page_away(page: Page, stack: Stack) -> None:
+    label = f"paged-{stack.create(1)}"
+    tasks = [stack.create(1, label=label) for _ in range(23)]
+    for task_id in tasks:
+        report(stack, task_id, (0, 1))
+    newest_first = tasks[::-1]
+    page.open(f"/?label={label}")
+    first = ended(page)
+
+    page.browser.find_element("link text", "Older").click()
+
+    eventually(lambda: ended(page) == newest_first[20:], what="no older ones")
+    assert first == newest_first[:20]
+    page.browser.find_element("link text", "Newest").click()
+    eventually(lambda: ended(page) == newest_first[:20], what="not back")
+
+
+def test_without_a_script_the_form_starts_a_task_and_leads_to_it(page: Page, stack: Stack) -> None:
+    with page.without_script():
+        page.open()
+        page.fill("done", count=12, sleep_ms=0)
+        page.find("#start form > button").click()
+
+        eventually(lambda: page.text("h1").startswith("Task "), what="it leads nowhere")
+        task_id = page.text("h1").removeprefix("Task ")
+        stack.await_told(task_id)
+        page.open(f"/tasks/{task_id}")
+        shown = page.text(".facts .steps"), page.text(".verdict b")
+
+    assert shown == ("12 of 12", "13 = 13")
+
+
+def test_without_a_script_a_refusal_is_a_page(page: Page) -> None:
+    with page.without_script():
+        page.open("/?job=visit")
+        page.find("#start form > button").click()
+        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        page.browser.execute_script("document.querySelector('#start form').noValidate = true")
+        page.browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        page.fill("done", count=0)
+        page.find("#start form > button").click()
+
+        eventually(lambda: page.text("h1") == "Unprocessable Entity", what="no page")
+        assert "count is 0; it must be 1 to 10000000" in page.text("main").lower()
+
+
+def test_the_pages_of_a_worker_that_reports_from_elsewhere_say_how(page: Page, stack: Stack) -> None:
+    task_id = stack.create(3)
+    page.open(f"/tasks/{task_id}")
+    command = page.text(".why code")
+
+    answer = ask("PUT", "http://" + command.split()[-1])
+
+    assert answer.said["fresh"] is True
+    eventually(lambda: page.text(".facts .steps") == "1 of 3", what="the page does not move")

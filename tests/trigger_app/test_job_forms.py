@@ -1,0 +1,161 @@
+"""The fields that a job's signature makes, and what a text in them means."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, Field
+
+from shared.errors import InvalidInput
+from shared.jobs.registry import Job, job
+from trigger_app.pages.job_forms import Field as FormField
+from trigger_app.pages.job_forms import JobForm, form_of, typed
+
+
+class Size(StrEnum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+class Frame(BaseModel):
+    width: int
+
+
+@job("everything")
+def everything(
+    step: int,
+    *,
+    folder: str,
+    many: Annotated[int, Field(ge=1, lt=10)],
+    share: float = 0.5,
+    keep: bool = True,
+    way: Literal["up", "down"] = "up",
+    size: Size = Size.SMALL,
+    owner: UUID | None = None,
+    on: date | None = None,
+    frame: Frame | None = None,
+    names: list[str] | None = None,
+) -> None:
+    """One parameter of each type."""
+
+
+@job("free")
+def free(step: int, **more: int) -> None:
+    """Whatever is given."""
+
+
+FORM = form_of(Job.of(everything))
+FIELDS = {field.name: field for field in FORM.fields}
+SENT = {"param.folder": "/x", "param.many": "3"}
+
+
+def test_each_parameter_has_a_field_of_its_type() -> None:
+    kinds = {name: field.kind for name, field in FIELDS.items()}
+
+    assert kinds == {
+        "folder": "text",
+        "many": "integer",
+        "share": "number",
+        "keep": "boolean",
+        "way": "choice",
+        "size": "choice",
+        "owner": "text",
+        "on": "text",
+        "frame": "json",
+        "names": "json",
+    }
+    assert [field.name for field in FORM.fields if field.required] == ["folder", "many"]
+
+
+def test_a_field_shows_the_default_and_holds_to_the_bounds() -> None:
+    assert (FIELDS["many"].minimum, FIELDS["many"].maximum) == (1, 9)
+    assert (FIELDS["share"].value, FIELDS["keep"].value, FIELDS["way"].value) == ("0.5", "true", '"up"')
+    assert FIELDS["way"].choices == ('"up"', '"down"')
+    assert FIELDS["size"].choices == ('"small"', '"large"')
+    assert FIELDS["on"].input_type == "date"
+    assert FIELDS["owner"].value == ""
+
+
+def test_texts_become_what_the_job_takes() -> None:
+    owner = "12345678-1234-5678-1234-567812345678"
+    sent = {
+        **SENT,
+        "param.share": "0.25",
+        "param.keep": "false",
+        "param.way": '"down"',
+        "param.size": '"large"',
+        "param.owner": owner,
+        "param.on": "2026-11-21",
+        "param.frame": '{"width": 3}',
+        "param.names": '["a", "b"]',
+    }
+
+    params = typed(FORM, sent)
+
+    given = Job.of(everything).given(params)
+    assert given == {
+        "folder": "/x",
+        "many": 3,
+        "share": 0.25,
+        "keep": False,
+        "way": "down",
+        "size": Size.LARGE,
+        "owner": UUID(owner),
+        "on": date(2026, 11, 21),
+        "frame": Frame(width=3),
+        "names": ["a", "b"],
+    }
+
+
+def test_an_empty_field_is_left_out_but_for_a_text_that_must_be_there() -> None:
+    sent = {**dict.fromkeys((field.field for field in FORM.fields), ""), "param.many": "3"}
+
+    assert typed(FORM, sent) == {"folder": "", "many": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "must"),
+    [
+        ("many", "1.5", "be an integer"),
+        ("many", "٣", "be an integer"),
+        ("share", "half", "be a number"),
+        ("share", "true", "be a number"),
+        ("keep", "yes", "be one of true, false"),
+        ("way", '"left"', 'be one of "up", "down"'),
+        ("names", "[a", "be JSON"),
+        ("names", "[" * 100_000, "be JSON"),
+    ],
+)
+def test_a_text_of_another_type_is_named(name: str, text: str, must: str) -> None:
+    with pytest.raises(InvalidInput, match="it must") as refused:
+        typed(FORM, {**SENT, f"param.{name}": text})
+
+    assert refused.value.detail == f"{name} is {text[:100]!r}; it must {must}"
+
+
+def test_a_job_that_takes_whatever_is_given_has_a_field_for_it() -> None:
+    form = form_of(Job.of(free))
+
+    assert form == JobForm("free", (), takes_more=True)
+    assert typed(form, {"params": '{"a": 1}'}) == {"a": 1}
+    assert typed(form, {"params": " "}) == {}
+    with pytest.raises(InvalidInput, match="it must be a JSON object"):
+        typed(form, {"params": "[1]"})
+
+
+def test_a_job_whose_schema_cannot_be_written_has_one_field_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Odd(BaseModel, arbitrary_types_allowed=True):
+        of: memoryview
+
+    odd: Any = Job.of(free)
+    monkeypatch.setattr(type(odd), "params", Odd, raising=True)
+
+    assert form_of(odd).takes_more
+
+
+def test_the_names_of_fields_hide_none_of_the_form_itself() -> None:
+    assert FormField("count", "integer", required=True).field == "param.count"

@@ -1,0 +1,158 @@
+"""What the pages answer, without a browser: forms by plain POST, refusals for people and for scripts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from werkzeug.test import TestResponse
+
+from shared.completion import failing, lifecycle
+from shared.store import Store
+from tests.web.services import Services, body_of, problem_of
+from trigger_app.pages.fragments import duration, moment, number, percent
+from trigger_app.pages.sign_in import own_path
+
+PEOPLE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+SCRIPTS = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def services(real_store: Store) -> Services:
+    return Services(real_store)
+
+
+def post(services: Services, path: str, accept: dict[str, str], **form: object) -> TestResponse:
+    return services.trigger.post(path, data=form, headers=accept)
+
+
+def test_the_form_starts_a_task_and_leads_to_its_page(services: Services) -> None:
+    form = {"count": 3, "job": "demo", "param.sleep_ms": "7", "label": "mine"}
+
+    answer = post(services, "/start", PEOPLE, **form)
+
+    assert answer.status_code == 303
+    task = body_of(services.done.get(answer.headers["Location"]))
+    assert (task["count"], task["job"], task["params"], task["label"]) == (3, "demo", {"sleep_ms": 7}, "mine")
+    assert services.trigger.get(answer.headers["Location"], headers=PEOPLE).status_code == 200
+
+
+def test_a_script_hears_of_the_task_that_the_form_started(services: Services) -> None:
+    body = body_of(post(services, "/start", SCRIPTS, count="3", job=""), 202)
+
+    assert (body["count"], body["job"]) == (3, None)
+
+
+@pytest.mark.parametrize("count", ["", "0", "-1", "x", "1.5", "9" * 30, "٣"])
+def test_a_count_that_is_none_is_refused_and_starts_nothing(services: Services, count: str) -> None:
+    problem = problem_of(post(services, "/start", SCRIPTS, count=count, job="demo"))
+
+    assert problem["detail"].startswith("count is ")
+    assert "it must be 1 to 10000000" in problem["detail"]
+    assert body_of(services.done.get("/tasks"))["tasks"] == []
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"job": "nobody"}, "job is &#39;nobody&#39;"),
+        ({"job": "demo", "param.sleep_ms": "soon"}, "Sleep_ms is &#39;soon&#39;; it must be an integer"),
+        ({"job": "demo", "label": "a b"}, "Label is &#39;a b&#39;"),
+    ],
+)
+def test_people_are_told_of_a_refusal_on_a_page(services: Services, form: dict[str, str], words: str) -> None:
+    answer = post(services, "/start", PEOPLE, count="3", **form)
+
+    assert (answer.status_code, answer.mimetype) == (422, "text/html")
+    assert words.lower() in answer.text.lower()
+
+
+def test_a_task_is_cancelled_extended_resumed_and_deleted(services: Services, real_store: Store) -> None:
+    task_id = services.start(3)
+
+    extended = post(services, f"/tasks/{task_id}/extend", SCRIPTS, count="5").status_code
+    count = lifecycle.look(real_store, task_id).task.count
+    lifecycle.report(real_store, task_id, [0, 1, 2, 3])
+    failing.fail(real_store, task_id, 4, "no")
+    resumed = post(services, f"/tasks/{task_id}/resume", SCRIPTS).status_code
+    cancelled = post(services, f"/tasks/{task_id}/cancel", PEOPLE)
+    state = lifecycle.look(real_store, task_id).task.state
+    deleted = post(services, f"/tasks/{task_id}/delete", PEOPLE)
+
+    assert (extended, count, resumed) == (204, 5, 204)
+    assert (cancelled.status_code, cancelled.headers["Location"], state) == (
+        303,
+        f"/tasks/{task_id}",
+        "cancelled",
+    )
+    assert (deleted.status_code, deleted.headers["Location"]) == (303, "/")
+    problem_of(services.done.get(f"/tasks/{task_id}"), 404)
+
+
+@pytest.mark.parametrize("act", ["cancel", "resume", "extend", "delete"])
+def test_what_cannot_be_done_with_a_task_is_a_problem(services: Services, act: str) -> None:
+    problem_of(post(services, f"/tasks/nobody/{act}", SCRIPTS, count="5"), 404)
+    answer = post(services, f"/tasks/nobody/{act}", PEOPLE, count="5")
+
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+
+
+@pytest.mark.parametrize("count", ["", "x", "3"])
+def test_an_extension_to_no_larger_total_is_refused(services: Services, count: str) -> None:
+    task_id = services.start(3)
+
+    problem = problem_of(post(services, f"/tasks/{task_id}/extend", SCRIPTS, count=count))
+
+    assert problem["detail"].startswith("count is ")
+
+
+def test_the_page_of_no_task_is_not_found_for_people(services: Services) -> None:
+    answer = services.trigger.get("/tasks/nobody", headers=PEOPLE)
+
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "No task nobody is known" in answer.text
+
+
+def test_a_stream_of_no_view_is_not_found(services: Services) -> None:
+    assert "nobody" in problem_of(services.trigger.get("/events/nobody"), 404)["detail"]
+
+
+def test_the_pages_run_and_style_nothing_inline(services: Services) -> None:
+    task_id = services.start(3)
+
+    for path in ("/", "/distinct", f"/tasks/{task_id}", "/tasks/nobody", "/sign-in"):
+        page = services.trigger.get(path, headers=PEOPLE).text
+        assert not re.search(r"<[^>]+\s(style|on\w+)\s*=", page), path
+        assert not re.search(r"<style|<script(?![^>]+src=)", page), path
+
+
+@pytest.mark.parametrize(
+    ("asked", "to"),
+    [
+        ("/tasks/a?failures=3", "/tasks/a?failures=3"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\tx", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_sign_in_leads_on_only_within_this_service(asked: str, to: str) -> None:
+    assert own_path(asked) == to
+
+
+def test_numbers_are_written_for_people() -> None:
+    assert [duration(one) for one in (0, 0.44, 9.96, 12, 60, 185, 3600, 7810, 100_000)] == [
+        "0 s",
+        "0.4 s",
+        "10 s",
+        "12 s",
+        "1 min",
+        "3 min 5 s",
+        "1 h",
+        "2 h 10 min",
+        "1 d 3 h",
+    ]
+    assert [number(one) for one in (0, 0.04, 7.25, 8, 1234.5)] == ["0", "0.0", "7.2", "8", "1,234"]
+    assert [percent(one) for one in (0, 0.0001, 0.5, 0.9999, 1)] == ["0 %", "1 %", "50 %", "99 %", "100 %"]
+    assert moment("2026-11-05T03:04:05.678Z") == "5 Nov, 03:04:05 UTC"
