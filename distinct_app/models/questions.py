@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from distinct_app.models.common import EventPath, InPeriod, SpanQuery, Text
 
@@ -15,10 +15,21 @@ class UserQuery(SpanQuery):
     user: Text
 
 
-class CountAnswer(InPeriod):
+class Counted(BaseModel):
+    event: str
     count: int = Field(description="distinct users", examples=[42])
 
 
-class PresenceAnswer(InPeriod):
+class Found(BaseModel):
+    event: str
     user: int | str
     present: bool
+
+
+# The bases' fields stand in an answer from the last base to the first: what was asked before the period.
+class CountAnswer(InPeriod, Counted):
+    """How many users."""
+
+
+class PresenceAnswer(InPeriod, Found):
+    """Whether a user was here."""
