@@ -10,9 +10,13 @@ from tests.started import eventually
 UNKNOWN = "\N{EN DASH}"
 
 
+ENDED = "return [...document.querySelectorAll('#ended li')].map((row) => row.dataset.id)"
+
+
 def ended(page: Page) -> list[str]:
-    rows = page.browser.find_elements("css selector", "#ended li")
-    return [str(row.get_attribute("data-id")) for row in rows]
+    """The ended tasks as they are listed, read at one moment: rows come and go."""
+    found: list[str] = page.browser.execute_script(ENDED)
+    return found
 
 
 def test_the_fields_of_a_job_follow_its_choice(page: Page) -> None:
