@@ -16,7 +16,7 @@ class SummaryQuery(Request):
     ] = 14
 
 
-class DayAnswer(BaseModel):
+class DayCount(BaseModel):
     day: str = Field(examples=["2026-11-21"])
     count: int | None = Field(examples=[310])
 
@@ -39,4 +39,4 @@ class SummaryAnswer(BaseModel):
     known_since: str = Field(
         description="how far back it is known who was here", examples=["2021-12-01T00:00:00Z"]
     )
-    days: list[DayAnswer] = Field(description="ascending, today last")
+    days: list[DayCount] = Field(description="ascending, today last")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from flask_openapi3 import APIBlueprint
 
 from distinct_app.models.common import EventPath
-from distinct_app.models.summary import DayAnswer, SummaryAnswer, SummaryQuery
+from distinct_app.models.summary import DayCount, SummaryAnswer, SummaryQuery
 from shared import clock
 from shared.activity import events, summary
 from shared.activity.site import Site
@@ -24,6 +24,6 @@ def add(routes: APIBlueprint, site: Site) -> None:
         found = summary.summary(site, events.known(site, path.event), days=query.days, now=now)
         told = asdict(found) | {
             "known_since": clock.iso(found.known_since),
-            "days": [DayAnswer(day=day.name, count=count) for day, count in found.days],
+            "days": [DayCount(day=day.name, count=count) for day, count in found.days],
         }
         return answer(SummaryAnswer(event=path.event, at=clock.iso(now), zone=site.zone, **told))

@@ -26,5 +26,5 @@ def page_of(site: Site, kind: Kind | None, users: Set, *, after: int = -1, limit
     and yet have a next.
     """
     bits = sets.members(site.store, users, after=after, limit=limit).tolist()
-    named = [] if kind is None else names_of(site, kind, bits)
-    return Page(named, bits[-1] if len(bits) == limit else None)
+    # NOT of what nobody ever was is everybody, who are integers then.
+    return Page(names_of(site, kind or Kind.INTEGERS, bits), bits[-1] if len(bits) == limit else None)
