@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask_openapi3 import APIBlueprint, Tag
 
 from distinct_app.views import (
@@ -24,14 +26,16 @@ from distinct_app.views import (
     visits,
 )
 from shared.activity.site import Site
-from shared.web.problems import EVERYWHERE
+from shared.web.problems import EVERYWHERE, documented
 
 TAG = Tag(name="activity", description="Who was here, and when")
 
 
 def blueprint(site: Site) -> APIBlueprint:
     """All routes over this site."""
-    routes = APIBlueprint("activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
+    routes = APIBlueprint(
+        "activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE | documented(HTTPStatus.CONFLICT)
+    )
     routes.before_request(lambda: site.store.visits.refuse_other_layout(site.zone))
     for part in (
         example,

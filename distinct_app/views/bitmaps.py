@@ -95,15 +95,22 @@ def sent(found: Export, form: Format) -> Response:
     return response
 
 
+def sent_body() -> bytes:
+    """The bytes that were sent. Raises InvalidInput for none: a body forgotten would be nobody."""
+    if body := request.get_data():
+        return body
+    raise InvalidInput("the body is empty; it must be a bitmap in the format that is asked for", field="body")
+
+
 def sent_parts(form: Format) -> Parts:
-    body = request.get_data()
+    body = sent_body()
     return formats.parts_of_roaring(body) if form is Format.ROARING else formats.parts_of_raw(body)
 
 
 def sent_users() -> list[User]:
     """One user a line, as JSON: an integer, or a text. Raises InvalidInput naming the first bad line."""
     found: list[User] = []
-    for number, line in enumerate(request.get_data().splitlines(), 1):
+    for number, line in enumerate(sent_body().splitlines(), 1):
         try:
             user = json.loads(line)
         except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from flask_openapi3 import APIBlueprint
@@ -25,7 +24,6 @@ from shared.activity.expressions.tree import Expression
 from shared.activity.site import Site
 from shared.errors import InvalidInput
 from shared.web.answers import Reply, answer
-from shared.web.problems import documented
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -52,7 +50,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
 def add_saving(routes: APIBlueprint, site: Site) -> None:
     """The route that keeps a result."""
 
-    @routes.put("/flags/<flag>", responses={200: SavedAnswer} | documented(HTTPStatus.CONFLICT))
+    @routes.put("/flags/<flag>", responses={200: SavedAnswer})
     def save_query(path: FlagPath, body: ExpressionBody) -> Reply:
         """Let a flag be the users of a set, as they are now, and nobody else's: a cohort."""
         expression = read(body)

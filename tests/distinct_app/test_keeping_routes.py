@@ -74,6 +74,8 @@ REFUSED = [
     ("POST", "/events/a/bitmap?format=ids", b"1\nx\n", r"line 2 is b'x'; it must be an integer"),
     ("POST", "/events/a/bitmap?format=ids", b"true\n", "line 1 is b'true'"),
     ("POST", "/events/a/bitmap?format=ids", b'1\n"a"\n', "integers or texts, not both"),
+    ("POST", "/events/a/bitmap", b"", "the body is empty"),
+    ("PUT", "/flags/f/bitmap?format=ids", b"", "the body is empty"),
     ("POST", "/events/a/bitmap?format=csv", b"1", "format"),
     ("POST", "/events/a/bitmap?period=day&at=2099-01-01", b"\1", "has not begun yet"),
     ("PUT", "/flags/f/bitmap?format=ids", b"-1\n", "user id -1 is out of range"),

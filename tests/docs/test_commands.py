@@ -149,4 +149,4 @@ def told_default(name: str) -> str:
     default = Settings.model_fields[name.lower()].default
     if hasattr(default, "total_seconds"):
         return str(round(default.total_seconds()))
-    return {"": "", "None": "none", "()": "none", "False": "0"}.get(str(default), str(default))
+    return {"": "", "None": "none", "()": "none", "False": "0", "True": "1"}.get(str(default), str(default))

@@ -28,7 +28,7 @@ EVENTS, FLAGS = (VISITS, PURCHASES), (NEWSLETTER,)
 TASKS: Sequence[dict[str, Any]] = (
     {"task_id": "demo-import", "count": 1_000_000, "params": {"sleep_ms": 0}},
     {"task_id": "demo-thumbnails", "count": 2_000, "params": {"sleep_ms": 5}},
-    {"task_id": "demo-invoices", "count": 300, "params": {"sleep_ms": 10, "fail_percent": 4}},
+    {"task_id": "demo-invoices", "count": 300, "params": {"sleep_ms": 10, "fail_percent": 35}},
     {"task_id": "demo-mailing", "count": 50_000, "params": {"sleep_ms": 20}},
     {"task_id": "demo-archive", "count": 30_000, "params": {"sleep_ms": 20}},
 )
