@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import numpy as np
@@ -16,9 +17,11 @@ from tests.started import eventually
 TODAY = date(2026, 11, 21)
 
 
-def services(stack: Stack) -> tuple[Service, Service, Service]:
+@pytest.fixture
+def services(stack: Stack) -> Iterator[tuple[Service, Service, Service]]:
     trigger, done, distinct = (Service(url, None) for url in (stack.trigger, stack.done, stack.distinct))
-    return trigger, done, distinct
+    with trigger, done, distinct:
+        yield trigger, done, distinct
 
 
 def test_a_day_has_the_same_people_whenever_it_is_asked_for() -> None:
@@ -46,8 +49,10 @@ def test_people_come_back_less_and_less_but_not_to_nobody() -> None:
     assert back[3] > 0.05
 
 
-def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack) -> None:
-    sentence = fill(*services(stack))
+def test_the_demo_is_filled_marked_and_emptied_again(
+    stack: Stack, services: tuple[Service, Service, Service]
+) -> None:
+    sentence = fill(*services)
     shown = ask("GET", f"{stack.done}/tasks?label=demo").said["tasks"]
     eventually(
         lambda: ask("GET", f"{stack.done}/tasks/demo-invoices").said["state"] == "failed",
@@ -55,7 +60,7 @@ def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack) -> None:
         what="nothing fails",
     )
     today = ask("GET", f"{stack.distinct}/events/demo.visit/count?period=month").said["count"]
-    again = fill(*services(stack))
+    again = fill(*services)
 
     assert "5 tasks and" in sentence
     assert {task["task_id"] for task in shown} == {task["task_id"] for task in TASKS}
@@ -63,7 +68,7 @@ def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack) -> None:
     assert ask("GET", f"{stack.distinct}/events/demo.visit/count?period=month").said["count"] == today > 1000
     assert "`make clear` removes them" in again
 
-    remove(*services(stack)[1:])
+    remove(*services[1:])
 
     assert ask("GET", f"{stack.done}/tasks?label=demo").said["tasks"] == []
     assert not {one["event"] for one in ask("GET", f"{stack.distinct}/events").said["events"]} & set(EVENTS)
