@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,8 +18,9 @@ from tests.started import eventually
 TODAY = date(2026, 11, 21)
 
 
-@pytest.fixture
+@contextmanager
 def services(stack: Stack) -> Iterator[tuple[Service, Service, Service]]:
+    """On fresh connections: those that nobody used for a while the services close."""
     trigger, done, distinct = (Service(url, None) for url in (stack.trigger, stack.done, stack.distinct))
     with trigger, done, distinct:
         yield trigger, done, distinct
@@ -49,10 +51,9 @@ def test_people_come_back_less_and_less_but_not_to_nobody() -> None:
     assert back[3] > 0.05
 
 
-def test_the_demo_is_filled_marked_and_emptied_again(
-    stack: Stack, services: tuple[Service, Service, Service]
-) -> None:
-    sentence = fill(*services)
+def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack) -> None:
+    with services(stack) as three:
+        sentence = fill(*three)
     shown = ask("GET", f"{stack.done}/tasks?label=demo").said["tasks"]
     eventually(
         lambda: ask("GET", f"{stack.done}/tasks/demo-invoices").said["state"] == "failed",
@@ -60,7 +61,8 @@ def test_the_demo_is_filled_marked_and_emptied_again(
         what="nothing fails",
     )
     today = ask("GET", f"{stack.distinct}/events/demo.visit/count?period=month").said["count"]
-    again = fill(*services)
+    with services(stack) as three:
+        again = fill(*three)
 
     assert "5 tasks and" in sentence
     assert {task["task_id"] for task in shown} == {task["task_id"] for task in TASKS}
@@ -68,7 +70,8 @@ def test_the_demo_is_filled_marked_and_emptied_again(
     assert ask("GET", f"{stack.distinct}/events/demo.visit/count?period=month").said["count"] == today > 1000
     assert "`make clear` removes them" in again
 
-    remove(*services[1:])
+    with services(stack) as (_, done, distinct):
+        remove(done, distinct)
 
     assert ask("GET", f"{stack.done}/tasks?label=demo").said["tasks"] == []
     assert not {one["event"] for one in ask("GET", f"{stack.distinct}/events").said["events"]} & set(EVENTS)
