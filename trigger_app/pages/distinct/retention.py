@@ -10,7 +10,7 @@ from shared.activity.cohorts import Cohort, MatrixRow
 from shared.activity.successions import bounds
 from trigger_app.pages.distinct.choice import Chosen
 
-SIZES = {Granularity.WEEK: (12, 12), Granularity.DAY: (14, 15)}  # rows and columns
+SIZES = {Granularity.WEEK: (12, 12), Granularity.DAY: (15, 15)}  # rows and columns
 SHADES = 10
 
 

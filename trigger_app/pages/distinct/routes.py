@@ -35,7 +35,7 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
             example=EXAMPLE,
             granularities=GRANULARITIES,
             longest_expression=LONGEST_EXPRESSION,
-            states=[*lifecycle.UPWARDS, State.DORMANT],
+            states=[*reversed(lifecycle.UPWARDS), State.DORMANT],
             settings=ground.settings,
         )
 
