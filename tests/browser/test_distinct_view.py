@@ -179,6 +179,28 @@ def test_an_expression_is_counted_and_its_first_users_named(opened: Page) -> Non
     assert opened.complaints() == []
 
 
+def test_the_bitmaps_of_an_expression_are_drawn_beneath_and_over_each_other(page: Page, seen: str) -> None:
+    inked = """
+    return [...document.querySelectorAll(".strips canvas")].map((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 1);
+      return [...data].filter((byte, at) => at % 4 === 3 && byte).length;
+    });
+    """
+
+    open_live(page, seen + query(f"{EVENT}@today & ({EVENT} - {EVENT}@7d | {EVENT})"))
+
+    names = [one.text for one in page.browser.find_elements("css selector", ".strips dt")]
+    assert names == [
+        f"{EVENT}@today 150",
+        f"{EVENT} 153",
+        f"{EVENT}@7d 150",
+        "over each other",
+        "the result 150",
+    ]
+    assert page.browser.execute_script(inked) == [150, 153, 150, 153, 150]
+    assert page.complaints() == []
+
+
 def test_a_mistake_is_told_at_its_place(page: Page, seen: str) -> None:
     open_live(page, seen + query(f"{EVENT}@today & ({EVENT}@never"))
 

@@ -1,5 +1,6 @@
 // Keeps the figures of distinct users live, and draws what stands still.
 import { drawCurves } from "./distinct_curves.js";
+import { drawStrips } from "./distinct_strips.js";
 import "./forms.js";
 import { follow } from "./stream.js";
 
@@ -16,6 +17,7 @@ function draw(told) {
 
 follow(`/events/distinct/${encodeURIComponent(document.querySelector("#now").dataset.event)}`, draw);
 drawCurves();
+drawStrips();
 
 // What was refused is shown where it stands, ready to be mended.
 const field = document.querySelector("#ask [data-character]");
