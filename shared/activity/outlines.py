@@ -15,7 +15,7 @@ from shared.store.bitmaps import SEGMENT_BITS, bits_of
 
 MOST_SEGMENTS = 4
 CELLS = 512
-FAINTEST = 48  # of 255: whoever is there is seen
+FAINTEST = 96  # of 255: whoever is there is seen
 
 
 @dataclass(frozen=True, slots=True)
