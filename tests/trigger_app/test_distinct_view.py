@@ -13,12 +13,14 @@ from shared import clock
 from shared.activity.site import Site
 from shared.config import Settings
 from shared.store import Store
+from shared.store.bitmaps import SEGMENT_BITS
 from shared.web.listener import Table
 from tests.activity.arranged import record
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.distinct.expression import Refusal, Result, result
 from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read
 from trigger_app.pages.distinct.retention import Cell
+from trigger_app.pages.distinct.streaks import MOST_BITMAPS
 from trigger_app.pages.view import Ground
 
 
@@ -121,6 +123,20 @@ def test_a_retention_that_was_set_shorter_leaves_days_out_and_breaks_nothing(
         assert rows == 4  # from the first of them that saw anybody
         assert "<td>\u2013</td>" in page  # 30 days are more than are kept
         assert 'class="heat"' in page
+
+
+def test_what_is_too_much_for_one_chart_is_told_there_and_the_others_are_drawn(
+    services: Services, real_store: Store
+) -> None:
+    users = [segment * SEGMENT_BITS for segment in range(MOST_BITMAPS // 50 + 1)]
+    for days in range(50):
+        record(real_store, users, "wide", clock.now() - timedelta(days=days))
+
+    page = shown(services, "?event=wide")
+
+    assert "these days are 1050 bitmaps, and a page draws at most 1000" in page
+    assert 'class="bars"' not in page
+    assert 'class="heat"' in page
 
 
 @pytest.mark.parametrize(
