@@ -61,6 +61,7 @@ def test_the_sample_is_shown_where_it_is_and_the_example_elsewhere(
         ("/distinct/users?event=a&period=2026-11", "period is '2026-11'; it must be a day or a week"),
         ("/distinct/users?event=a&period=1999-01-01", "1999-01-01"),
         ("/distinct/users?event=a&period=2999-01-01", "has not begun"),
+        ("/distinct/users?event=a&period=2999-01-01&state=new", "has not begun"),
         ("/distinct/users?event=a&period=TODAY&column=400", "column 400"),
         ("/distinct/users?event=a&period=TODAY&column=-1", "column is -1; it must be 0 to"),
         ("/distinct/users?event=a&period=TODAY&column=x", "column is 'x'; it must be an integer"),
@@ -119,9 +120,9 @@ def test_a_retention_that_was_set_shorter_leaves_days_out_and_breaks_nothing(
     by_week, by_day = (shown(services, f"?event=short&granularity={one}") for one in ("week", "day"))
 
     for page in (by_week, by_day):
-        rows = page.partition('id="days"')[2].partition("</tbody>")[0].count('<th scope="row">')
-        assert rows == 4  # from the first of them that saw anybody
-        assert "<td>\u2013</td>" in page  # 30 days are more than are kept
+        told = page.partition('id="days"')[2].partition("</tbody>")[0]
+        assert told.count('<th scope="row">') == 4  # from the first of them that saw anybody
+        assert told.count("<td>\u2013</td>") == 8  # neither 7 days nor 30 are kept
         assert 'class="heat"' in page
 
 
