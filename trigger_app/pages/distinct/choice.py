@@ -1,0 +1,67 @@
+"""What somebody asked the view of distinct users for: everything of it is in the address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import request
+
+from shared import clock
+from shared.activity import events
+from shared.activity.calendar import Granularity, Period
+from shared.activity.events import Event
+from shared.activity.site import Site
+
+EXAMPLE = "distinct"  # the event that `/trigger/distinct` simulates
+SAMPLE = "demo.visit"  # that of the sample data
+GRANULARITIES = (Granularity.WEEK, Granularity.DAY)
+LONGEST_EXPRESSION = 2000  # characters, for it stands in the address
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The event, the granularity of its cohorts, and the expression, empty for none."""
+
+    event: str
+    granularity: Granularity
+    expression: str
+
+    @classmethod
+    def asked(cls, site: Site) -> Choice:
+        granularity = request.args.get("granularity", "")
+        return cls(
+            asked_event(site),
+            Granularity(granularity) if granularity in {*GRANULARITIES} else Granularity.WEEK,
+            request.args.get("text", "").strip()[:LONGEST_EXPRESSION],
+        )
+
+
+def asked_event(site: Site) -> str:
+    """The event asked for; else that of the sample data, if they are there."""
+    if name := request.args.get("event", "").strip():
+        return name
+    return SAMPLE if SAMPLE in site.store.visits.events() else EXAMPLE
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An event at the moment that all of a page is about."""
+
+    site: Site
+    event: Event
+    granularity: Granularity
+    now: datetime
+
+    @classmethod
+    def of(cls, site: Site, choice: Choice) -> Chosen:
+        return cls(site, events.known(site, choice.event), choice.granularity, clock.now())
+
+    def last(self, many: int, granularity: Granularity | None = None) -> list[Period]:
+        """So many periods up to the running one, ascending; fewer where no more are kept."""
+        found: list[Period] = []
+        period = self.site.calendar.period_at(granularity or self.granularity, self.now)
+        while len(found) < many and self.event.retention.keeps(period, self.now):
+            found.append(period)
+            period = self.site.calendar.before(period)
+        return found[::-1]

@@ -1,0 +1,48 @@
+"""Day by day: how many users came, how many in the 7 days up to it, and in the 30."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.activity import sets
+from shared.activity.calendar import Granularity
+from shared.activity.series import rolling_counts
+from shared.store.bitmaps import Bitmap
+from trigger_app.pages.distinct.choice import Chosen
+
+DAYS = 90
+WEEK, MONTH = 7, 30  # days of the rolling windows
+
+
+class Day(NamedTuple):
+    """None where the window begins before what is kept."""
+
+    day: str
+    users: int
+    rolling_7: int | None
+    rolling_30: int | None
+
+
+def curves(chosen: Chosen) -> list[Day]:
+    """The last days, ascending, from the first on that saw anybody; none where no day did."""
+    kept = chosen.last(DAYS + MONTH - 1, Granularity.DAY)
+    bitmaps = [Bitmap(chosen.event.name, day.name) for day in kept]
+    store = chosen.site.store
+    counts = sets.counts(store, bitmaps)
+    rolling = [
+        padded(rolling_counts(store, bitmaps, width) if len(bitmaps) >= width else [], len(bitmaps))
+        for width in (WEEK, MONTH)
+    ]
+    days = [Day(day.name, *row) for day, *row in zip(kept, counts, *rolling, strict=True)][-DAYS:]
+    return from_first(days)
+
+
+def padded(windows: Sequence[int], days: int) -> list[int | None]:
+    """One for each day: the first have no whole window."""
+    return [*[None] * (days - len(windows)), *windows]
+
+
+def from_first(days: list[Day]) -> list[Day]:
+    first = next((place for place, day in enumerate(days) if day.users or day.rolling_30), len(days))
+    return days[first:]

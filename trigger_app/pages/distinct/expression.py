@@ -1,0 +1,97 @@
+"""The field for a set of users as an expression: how many, who, and what is wrong with it, at its place."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from shared import clock
+from shared.activity import queries
+from shared.activity.expressions import text
+from shared.activity.expressions.resolving import Resolved, resolve
+from shared.activity.expressions.tree import Expression, leaves_of
+from shared.activity.outlines import Outline, outlines
+from shared.activity.site import Site
+from shared.activity.users import User
+from shared.errors import InvalidInput
+
+FIRST = 20  # users that are named beside the result
+MOST_DRAWN = 5  # events and flags of an expression, each in a colour of its own
+PLACE = re.compile(r"text, character (\d+): ")
+
+
+class Strip(NamedTuple):
+    """The bitmap of one event or flag, or of the result, along the ids of a segment."""
+
+    name: str
+    users: int
+    shades: str  # a byte a cell, base64
+
+
+class Segment(NamedTuple):
+    start: int
+    last: int
+    strips: list[Strip]  # of the parts, as they are written; the result last
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How many users a set has, its canonical form, the first of them, and what it is made of."""
+
+    count: int
+    canonical: str
+    users: list[User]
+    more: bool
+    segments: list[Segment]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What is wrong, and the text before and from the place where it is; `character` counts from 1."""
+
+    why: str
+    character: int | None
+    before: str
+    behind: str
+
+
+def result(site: Site, asked: str) -> Result | Refusal:
+    """What an expression comes to, now."""
+    try:
+        expression, now = text.read(asked), clock.now()
+        count, resolved = queries.count(site, expression, now=now)
+        page, _ = queries.members(site, expression, after=-1, limit=FIRST, now=now)
+        drawn = segments(site, expression, resolved, now)
+    except InvalidInput as error:
+        return refusal(error.detail, asked)
+    return Result(count, text.render(expression), page.users, count > len(page.users), drawn)
+
+
+def segments(site: Site, expression: Expression, whole: Resolved, now: datetime) -> list[Segment]:
+    """The bitmaps of the parts and of the result, segment by segment; none of what has too many parts."""
+    parts = {text.render(leaf): leaf for leaf in leaves_of(expression)}
+    if len(parts) > MOST_DRAWN:
+        return []
+    drawn = [resolve(site, leaf, now).users for leaf in parts.values()]
+    names = [*parts, "the result"]
+    return [segment_of(one, names) for one in outlines(site.store, [*drawn, whole.users])]
+
+
+def segment_of(one: Outline, names: list[str]) -> Segment:
+    shades = [base64.b64encode(shade).decode() for shade in one.shades]
+    strips = list(map(Strip, names, one.users, shades))
+    return Segment(one.start, one.stop - 1, strips)
+
+
+def refusal(detail: str, asked: str) -> Refusal:
+    """The message without the excerpt in it: the whole text is shown beside it, with its place marked."""
+    found = PLACE.match(detail)
+    if not found:
+        return Refusal(detail.removeprefix("text: "), None, asked, "")
+    why, character = detail[found.end() :], int(found[1])
+    if "<here>" in why:
+        why = why.rpartition(": ")[0] or why
+    return Refusal(why, character, asked[: character - 1], asked[character - 1 :])

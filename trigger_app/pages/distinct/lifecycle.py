@@ -1,0 +1,66 @@
+"""Lifecycle as stacked bars: upwards who came, new, returning or resurrecting; downwards who did not."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.activity import cohorts
+from shared.activity import lifecycle as stages
+from shared.activity.calendar import Granularity
+from shared.activity.cohorts import Cohort
+from shared.activity.lifecycle import Stage, State
+from shared.activity.successions import bounds
+from trigger_app.pages.distinct.choice import Chosen
+
+PERIODS = {Granularity.WEEK: 12, Granularity.DAY: 30}
+UPWARDS = (State.RETURNING, State.RESURRECTING, State.NEW)  # from the line up
+
+
+class Part(NamedTuple):
+    """A piece of a bar; `top` is counted from the top of the drawing, both in users."""
+
+    state: State
+    top: int
+    users: int
+
+
+class Bar(NamedTuple):
+    name: str
+    since: str
+    parts: list[Part]
+    open: bool
+
+    def users(self, state: str) -> int:
+        return next(part.users for part in self.parts if part.state == state)
+
+
+class Bars(NamedTuple):
+    """`highest` is how many users the tallest bar has upwards, `height` the room of the drawing in users."""
+
+    bars: list[Bar]
+    highest: int
+    height: int
+
+
+def bars(chosen: Chosen) -> Bars:
+    """The last weeks or days, from the first on that has anybody."""
+    asked = cohorts.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
+    # Of the first one that is kept nobody knows who was there before.
+    periods = chosen.last(PERIODS[chosen.granularity] + 1)[1:]
+    found = list(stages.lifecycle(chosen.site, asked, periods).stages) if periods else []
+    while found and not found[0].active + found[0].dormant:
+        found.pop(0)
+    highest = max((stage.active for stage in found), default=0)
+    lowest = max((stage.dormant for stage in found), default=0)
+    return Bars([bar_of(chosen, stage, highest) for stage in found], highest, highest + lowest)
+
+
+def bar_of(chosen: Chosen, stage: Stage, line: int) -> Bar:
+    parts, top = [], line
+    for state in UPWARDS:
+        users: int = getattr(stage, state)
+        top -= users
+        parts.append(Part(state, top, users))
+    parts.append(Part(State.DORMANT, line, stage.dormant))
+    since = chosen.site.calendar.day_of(bounds(stage.period)[0])
+    return Bar(stage.period.name, f"{since:%-d %b}", parts, stage.open)

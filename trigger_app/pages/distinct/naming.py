@@ -1,0 +1,86 @@
+"""Who they are: the users of a cell of the heat map, of a piece of a bar, or of an expression, by pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import request
+
+from shared import clock
+from shared.activity import cohorts, lifecycle, queries
+from shared.activity.calendar import Granularity, Period
+from shared.activity.cohorts import Cohort, Question
+from shared.activity.expressions import text
+from shared.activity.lifecycle import State
+from shared.activity.members import Page, page_of
+from shared.activity.site import Site
+from shared.errors import InvalidInput
+from trigger_app.pages.distinct.choice import asked_event
+
+ON_A_PAGE = 100
+LARGEST = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Some users, what they are, in words, and the address of those who follow."""
+
+    what: str
+    page: Page
+    following: str | None
+
+
+def named(site: Site) -> Named:
+    """The users that the address asks for.
+
+    Raises:
+        InvalidInput: it names no such row, column or state, a period that is not kept, or no expression.
+    """
+    after = number("after", -1)
+    what, page = of_expression(site, after) if "text" in request.args else of_event(site, after)
+    asked = {**request.args.to_dict(), "after": str(page.next)}
+    return Named(what, page, f"?{urlencode(asked)}" if page.next is not None else None)
+
+
+def of_expression(site: Site, after: int) -> tuple[str, Page]:
+    expression = text.read(request.args["text"])
+    page, _ = queries.members(site, expression, after=after, limit=ON_A_PAGE, now=clock.now())
+    return text.render(expression), page
+
+
+def of_event(site: Site, after: int) -> tuple[str, Page]:
+    asked = cohorts.question(site, asked_event(site), None, Cohort.FIRST, clock.now())
+    period = asked_period(site, asked)
+    if state := request.args.get("state", ""):
+        if state not in {*State}:
+            raise InvalidInput(
+                f"state is {state[:100]!r}; it must be one of {', '.join(State)}", field="state"
+            )
+        users, what = lifecycle.users(site, asked, period, State(state)), f"{state} in {period.name}"
+    else:
+        column = number("column", 0)
+        users = cohorts.cell(asked, period, cohorts.column_of(site, asked, period, column))
+        what = f"{period.granularity} {column} of those who first came in {period.name}"
+    return f"{asked.event.name}, {what}", page_of(site, asked.event.kind, users, after=after, limit=ON_A_PAGE)
+
+
+def asked_period(site: Site, asked: Question) -> Period:
+    """The day or week of that name. Raises InvalidInput for any other, one to come or past."""
+    name = request.args.get("period", "")
+    period = site.calendar.named(name[:100], "period")
+    if period.granularity not in (Granularity.DAY, Granularity.WEEK):
+        raise InvalidInput(f"period is {name[:100]!r}; it must be a day or a week", field="period")
+    cohorts.refuse_unbegun(period, asked.now, "period")
+    cohorts.refuse_past(asked, period, "period")
+    return period
+
+
+def number(name: str, default: int) -> int:
+    """Raises InvalidInput for a text that is no number."""
+    given = request.args.get(name, str(default))
+    if not (given.removeprefix("-").isascii() and given.removeprefix("-").isdigit() and len(given) <= 10):
+        raise InvalidInput(f"{name} is {given[:100]!r}; it must be an integer", field=name)
+    if not default <= int(given) < LARGEST:
+        raise InvalidInput(f"{name} is {given}; it must be {default} to {LARGEST - 1}", field=name)
+    return int(given)

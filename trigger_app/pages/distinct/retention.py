@@ -1,0 +1,59 @@
+"""Retention as a heat map: who came back how long after they first came."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shared.activity import cohorts
+from shared.activity.calendar import Granularity
+from shared.activity.cohorts import Cohort, MatrixRow
+from shared.activity.successions import bounds
+from trigger_app.pages.distinct.choice import Chosen
+
+SIZES = {Granularity.WEEK: (12, 12), Granularity.DAY: (15, 15)}  # rows and columns
+SHADES = 10
+
+
+class Cell(NamedTuple):
+    """One cell: of the cohort's users so many were there, a share of it; `open` is not over yet."""
+
+    users: int
+    share: float
+    open: bool
+
+    @property
+    def shade(self) -> int:
+        """0 for nobody, 10 for all; whoever is there is seen."""
+        return max(round(self.share * SHADES), 1) if self.users else 0
+
+
+class Row(NamedTuple):
+    name: str
+    since: str  # its first day
+    users: int
+    cells: list[Cell | None]  # None: has not begun
+
+
+class HeatMap(NamedTuple):
+    rows: list[Row]
+    averages: list[float | None]  # None: no cohort is so old
+
+
+def heat_map(chosen: Chosen) -> HeatMap:
+    """First-time cohorts of the last weeks or days, from the first on that has anybody."""
+    rows, columns = SIZES[chosen.granularity]
+    asked = cohorts.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
+    made = cohorts.matrix(chosen.site, asked, chosen.last(rows), columns)
+    shown = [row_of(chosen, row) for row in made.rows]
+    first = next((place for place, row in enumerate(shown) if row.users), len(shown))
+    averages = [one.returned / one.users if one.users else None for one in made.averages]
+    return HeatMap(shown[first:], averages)
+
+
+def row_of(chosen: Chosen, row: MatrixRow) -> Row:
+    cells = [
+        None if count is None else Cell(count, count / (row.users or 1), row.open_column == column)
+        for column, count in enumerate(row.counts)
+    ]
+    since = chosen.site.calendar.day_of(bounds(row.period)[0])
+    return Row(row.period.name, f"{since:%-d %b}", row.users, cells)

@@ -1,0 +1,85 @@
+"""The pages of the view, and what keeps the first of them live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from shared import clock
+from shared.activity.lifecycle import State
+from shared.activity.site import Site
+from shared.errors import InvalidInput
+from trigger_app.pages.distinct import curves, lifecycle, retention, streaks
+from trigger_app.pages.distinct.choice import EXAMPLE, GRANULARITIES, LONGEST_EXPRESSION, Choice, Chosen
+from trigger_app.pages.distinct.expression import Refusal, result
+from trigger_app.pages.distinct.figures import figures, read
+from trigger_app.pages.distinct.naming import named
+from trigger_app.pages.view import Ground, View, attempt, page
+
+T = TypeVar("T")
+
+
+def add_routes(routes: Blueprint, ground: Ground) -> None:
+    @routes.get("/distinct")
+    @page(ground.settings)
+    def distinct() -> ResponseReturnValue:
+        found, away = attempt(lambda: overview(ground.site))
+        return render_template(
+            "distinct.html",
+            here="/distinct",
+            away=away,
+            **found or {"choice": None},
+            example=EXAMPLE,
+            granularities=GRANULARITIES,
+            longest_expression=LONGEST_EXPRESSION,
+            states=[*reversed(lifecycle.UPWARDS), State.DORMANT],
+            settings=ground.settings,
+        )
+
+    @routes.get("/distinct/users")
+    @page(ground.settings)
+    def distinct_users() -> ResponseReturnValue:
+        found, away = attempt(lambda: named(ground.site))
+        return render_template("distinct_users.html", here="/distinct", away=away, found=found)
+
+
+def overview(site: Site) -> dict[str, Any]:
+    """All that the page shows of an event; of one that was never seen, no more than that."""
+    choice = Choice.asked(site)
+    chosen = Chosen.of(site, choice)
+    answer = result(site, choice.expression) if choice.expression else None
+    seen = chosen.event.kind is not None
+    return {
+        "choice": choice,
+        "events": sorted({*site.store.visits.events(), choice.event}),
+        "now": figures(site, choice.event),
+        "at": clock.iso(chosen.now),
+        "answer": answer,
+        "refused": isinstance(answer, Refusal),
+        "seen": seen,
+        **(charts(chosen) if seen else {}),
+    }
+
+
+def charts(chosen: Chosen) -> dict[str, Any]:
+    """What is drawn once, when the page is opened."""
+    return {
+        "days": part(lambda: curves.curves(chosen)),
+        "heat": part(lambda: retention.heat_map(chosen)),
+        "life": part(lambda: lifecycle.bars(chosen)),
+        "streaks": part(lambda: streaks.streaks(chosen)),
+    }
+
+
+def part(draw: Callable[[], T]) -> dict[str, T | str]:
+    """One chart, or why there is none: what is too much for one is no reason to be without the others."""
+    try:
+        return {"drawn": draw()}
+    except InvalidInput as error:
+        return {"refused": error.detail}
+
+
+VIEW = View("distinct", "/distinct", "Distinct", add_routes, read)

@@ -1,0 +1,65 @@
+// The curves of the last days, drawn once, from the numbers in the table below them.
+
+const HEIGHT_CSS = 300;
+const LINES = [
+  { label: "That day", colour: "--curve-day", width: 1.5 },
+  { label: "7 days", colour: "--curve-week", width: 2, dash: [6, 4] },
+  { label: "30 days", colour: "--curve-month", width: 2.5 },
+];
+const months = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
+const numbers = new Intl.NumberFormat("en");
+
+/** Seconds since the epoch and the three numbers of each day, each a column, the earliest day first. */
+function columns(table) {
+  const rows = [...table.tBodies[0].rows].reverse();
+  const numberOf = (text) => (text === "–" ? null : Number(text.replaceAll(",", "")));
+  const days = rows.map((row) => Date.parse(row.cells[0].textContent) / 1000);
+  return [days, ...LINES.map((_, line) => rows.map((row) => numberOf(row.cells[line + 1].textContent)))];
+}
+
+function axis(colours, more) {
+  const grid = { stroke: colours.getPropertyValue("--curve-grid"), width: 1 };
+  return { stroke: colours.getPropertyValue("--pico-muted-color"), grid, ticks: grid, font: "12px system-ui, sans-serif", ...more };
+}
+
+function options(place, width) {
+  const colours = getComputedStyle(place);
+  const day = (seconds) => months.format(seconds * 1000);
+  const lines = LINES.map(({ label, colour, width: thick, dash }) => ({
+    label,
+    stroke: colours.getPropertyValue(colour),
+    width: thick,
+    dash,
+    points: { show: false },
+    value: (_, value) => (value === null ? "–" : numbers.format(value)),
+  }));
+  return {
+    width,
+    height: HEIGHT_CSS,
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+    scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
+    series: [{ label: "Day", value: (_, seconds) => (seconds === null ? "–" : day(seconds)) }, ...lines],
+    axes: [
+      axis(colours, { values: (_, all) => all.map(day), space: 70 }),
+      axis(colours, { values: (_, all) => all.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 60 }),
+    ],
+    cursor: { drag: { x: false, y: false } },
+  };
+}
+
+/** Draw them where there is anything to draw; again for eyes that like it dark, and as wide as there is room. */
+export function drawCurves() {
+  const place = document.querySelector("#curves");
+  if (!place) return;
+  const data = columns(document.querySelector("#days table"));
+  let drawn = null;
+  const draw = () => {
+    drawn?.destroy();
+    drawn = new uPlot(options(place, place.clientWidth), data, place);
+  };
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  new ResizeObserver(() => {
+    if (drawn.width !== place.clientWidth) drawn.setSize({ width: place.clientWidth, height: HEIGHT_CSS });
+  }).observe(place);
+}
