@@ -11,11 +11,12 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-# All of Donebit is started once for them, and mended after each.
-ON_ONE_STACK = {"integration", "faults", "browser"}
+# All of Donebit is started for them, once a process of pytest-xdist, and mended after each.
+ON_A_STACK = {"integration": "stack", "faults": "stack", "browser": "browser"}
 # The longest, longest first: whatever begins last is what one process waits for.
 FIRST = [
     "stack",
+    "browser",
     *(
         f"tests/faults/torture/test_{name}.py"
         for name in ("deaths", "messages", "redis", "late", "receivers")
@@ -27,10 +28,9 @@ FIRST = [
 
 
 def scope_of(test: str) -> str:
-    """The tests of a file stay together, in their order; those on the stack do too."""
+    """The tests of a file stay together, in their order; those on a stack do too."""
     file = PurePath(test.partition("::")[0])
-    on_stack = file.parts[1] in ON_ONE_STACK and "torture" not in file.parts
-    return "stack" if on_stack else str(file)
+    return str(file) if "torture" in file.parts else ON_A_STACK.get(file.parts[1], str(file))
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # the library leaves it untyped
