@@ -22,7 +22,7 @@ clear: ## remove the made-up tasks and visitors from a demo that runs
 
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/demo/install.py dev
-	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 4 $(PYTEST_ARGS)
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/demo/install.py dev

@@ -1,4 +1,4 @@
-"""Which tests share a process of pytest-xdist, and which begin first: `make test` runs two at once.
+"""Which tests share a process of pytest-xdist, and which begin first: `make test` runs four at once.
 
 (xdist's own marks for that have no effect with pytest 9.2, which lost the attribute that they are kept in.)
 """

@@ -262,7 +262,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Page, stack: S
         2,
         job="blocked",
         params={"folder": str(tmp_path)},
-        task_id="a-name-of-one-hundred-characters-" + 66 * "x",
+        task_id="a-worker-of-one-hundred-characters-" + 65 * "x",
     )
     endless = stack.create_endless()
     page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -87,6 +88,17 @@ class AtTerminal:
 
     def wait_for(self, text: str) -> None:
         eventually(lambda: text in self.seen, IN_TIME, what=f"{text!r} is not shown, but {self.seen!r}")
+
+    def interrupt(self) -> None:
+        """Ctrl-C; again where it fell between the question and the reading of its answer."""
+
+        def has_ended() -> bool:
+            self.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+            return self.process.poll() is not None
+
+        eventually(has_ended, IN_TIME)
 
     def exit_code(self) -> int:
         def has_ended() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -220,7 +219,7 @@ def test_ctrl_c_at_a_question_changes_nothing_and_is_exit_code_130(donebit: Done
     asked = donebit.at_terminal("delete", name)
     asked.wait_for("[y/N]")
 
-    asked.process.send_signal(signal.SIGINT)
+    asked.interrupt()
 
     assert asked.exit_code() == 130
     assert "Traceback" not in asked.seen

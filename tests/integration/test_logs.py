@@ -36,7 +36,7 @@ def test_the_log_of_a_task_is_what_its_workers_said(stack: Stack, donebit: Doneb
 
 def test_followed_it_shows_each_line_once_as_it_is_said(stack: Stack, donebit: Donebit) -> None:
 
-    other = stack.create(4, job="demo", params={"sleep_ms": 0}, task_id="followed")
+    other = stack.create(4, job="demo", params={"sleep_ms": 0}, task_id="followed-at-a-terminal")
     followed = donebit.at_terminal("logs", "-f", "--task", other, columns=200)
     followed.wait_for(f"task {other} is done: 4 steps")
     followed.process.send_signal(signal.SIGINT)
