@@ -20,15 +20,12 @@ def add(routes: APIBlueprint, site: Site) -> None:
     @routes.delete("/users/<user>", responses={200: ErasedAnswer})
     def erase_user(path: ErasedPath) -> Reply:
         """Erase a user everywhere. Digits mean the integer, and the text of these digits too."""
-        users: list[User] = [path.user]
-        if INTEGER.fullmatch(path.user):
-            users.insert(0, int(path.user))
-        return erased_answer(path.user, [erasing.erase(site, user) for user in users])
+        return erased(site, path.user)
 
     @routes.delete("/users", responses={200: ErasedAnswer})
     def erase_text(query: ErasedPath) -> Reply:
-        """The same for any text, a slash in it or not; digits mean the text alone."""
-        return erased_answer(query.user, [erasing.erase(site, query.user)])
+        """The same for any text, a slash in it or not."""
+        return erased(site, query.user)
 
     @routes.delete("/events/<event>", responses={200: ForgottenEvent})
     def forget_event(path: EventPath) -> Reply:
@@ -36,6 +33,13 @@ def add(routes: APIBlueprint, site: Site) -> None:
         known = events.known(site, path.event).kind is not None
         forgetting.forget(site, path.event)
         return answer(ForgottenEvent(event=path.event, forgotten=known))
+
+
+def erased(site: Site, user: str) -> Reply:
+    users: list[User] = [user]
+    if INTEGER.fullmatch(user):
+        users.insert(0, int(user))
+    return erased_answer(user, [erasing.erase(site, one) for one in users])
 
 
 def erased_answer(user: str, made: list[Erased]) -> Reply:

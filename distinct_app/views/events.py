@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from flask import request
@@ -26,7 +28,7 @@ from shared.activity import events, keeping, memory
 from shared.activity.calendar import Granularity
 from shared.activity.events import Event
 from shared.activity.memory import Taken
-from shared.activity.retention import Retention
+from shared.activity.retention import DEFAULT
 from shared.activity.site import Site
 from shared.activity.users import Ids, Kind, kind_of
 from shared.errors import InvalidInput
@@ -67,7 +69,8 @@ def add_kept(routes: APIBlueprint, site: Site) -> None:
     def set_retention(path: EventPath, body: RetentionBody) -> Reply:
         """Keep an event so many days from each period's end; what is over by that goes at once."""
         days = body.model_dump(exclude_none=True)
-        kept = Retention(**{granularity: timedelta(days=number) for granularity, number in days.items()})
+        durations: Any = {granularity: timedelta(days=number) for granularity, number in days.items()}
+        kept = replace(DEFAULT, **durations)
         return event_answer(keeping.keep(site, path.event, kept))
 
 

@@ -35,9 +35,12 @@ class Kept:
 
     def known_from(self) -> datetime:
         """Of the time before it nothing is kept."""
-        kept = ((granularity, self.retention.of(granularity)) for granularity in LONGEST_FIRST)
-        reach = {granularity: self.now - min(life, self.now - FIRST) for granularity, life in kept if life}
-        return min(bounds(self.calendar.period_at(*item))[0] for item in reach.items())
+        reach = {one: self.retention.since(one, self.now) for one in LONGEST_FIRST}
+        return min(
+            bounds(self.calendar.period_at(one, max(since, FIRST)))[0]
+            for one, since in reach.items()
+            if since
+        )
 
     def _nothing_before(self) -> datetime:
         """When the earliest year of the periods begins; that of an ISO week may, up to three days earlier."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from shared.activity.calendar import Granularity
-from shared.activity.retention import DEFAULT, Retention
+from shared.activity.retention import DEFAULT, Gone, Retention
 from shared.activity.site import Site
 from shared.activity.users import Kind
 from shared.names import checked_name
@@ -34,8 +34,13 @@ def checked(name: str) -> str:
 
 
 def _retention(about: dict[str, str]) -> Retention:
-    """The default, save what was set for this event: fields `keep_day` and so on, in seconds."""
-    fields = {granularity.value: f"keep_{granularity}" for granularity in Granularity}
-    return Retention(
-        **{name: timedelta(seconds=int(about[field])) for name, field in fields.items() if field in about}
-    )
+    """The default, save what was set for this event: fields `keep_day` and so on, in seconds,
+    and `gone_day`, since the epoch."""
+    names = [granularity.value for granularity in Granularity]
+    kept = {name: timedelta(seconds=int(about[f"keep_{name}"])) for name in names if f"keep_{name}" in about}
+    gone = {
+        name: datetime.fromtimestamp(int(about[f"gone_{name}"]), UTC)
+        for name in names
+        if f"gone_{name}" in about
+    }
+    return replace(DEFAULT, **kept, gone=Gone(**gone))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from shared import clock
 from shared.activity import events
 from shared.activity.calendar import ALL_TIME, Granularity, Period
 from shared.activity.events import Event
@@ -31,15 +32,31 @@ def keep(site: Site, name: str, retention: Retention) -> Event:
     for granularity, duration in kept.items():
         _check(granularity, duration)
     site.store.visits.check_layout(site.zone)
+    gone = _gone(site, name)
     changed = {
         f"keep_{granularity}": int(duration.total_seconds())
         for granularity, duration in kept.items()
         if duration is not None and duration != DEFAULT.of(Granularity(granularity))
     }
-    site.store.visits.set_retention(name, changed)
+    site.store.visits.set_retention(name, changed | gone)
     for _ in range(TWICE):
         _relive(site, name, retention)
     return events.known(site, name)
+
+
+def _gone(site: Site, name: str) -> dict[str, int]:
+    """By when what ended is gone, where there may have been something: a longer word brings nothing back."""
+    kept, now = events.known(site, name).retention, clock.now()
+    starts = [period.start for period in ending_periods(site, name) if period.start]
+    found: dict[str, int] = {}
+    for granularity in Granularity:
+        since = kept.since(granularity, now)
+        before = getattr(kept.gone, granularity, None) is not None or (
+            since and min(starts, default=now) < since
+        )
+        if since is not None and before:
+            found[f"gone_{granularity}"] = int(since.timestamp())
+    return found
 
 
 def _check(granularity: str, duration: timedelta | None) -> None:

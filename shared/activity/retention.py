@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from shared.activity.calendar import Calendar, Granularity, Period
 from shared.errors import InvalidInput
 from shared.store.visits import Life
 
+EARLIEST = datetime(1900, 1, 8, tzinfo=UTC)  # no period is reckoned with before
 AHEAD = timedelta(minutes=5)  # how far a client's clock may run before ours
+
+
+class Gone(NamedTuple):
+    """What ended by then is gone, although it would be kept: it was kept for less once."""
+
+    hour: datetime | None = None
+    day: datetime | None = None
+    week: datetime | None = None
+    month: datetime | None = None
+
+
+NOTHING = Gone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +34,7 @@ class Retention:
     day: timedelta = timedelta(days=400)
     week: timedelta = timedelta(weeks=120)
     month: timedelta = timedelta(days=60 * 31)
+    gone: Gone = NOTHING
 
     def of(self, granularity: Granularity) -> timedelta | None:
         """None for what is kept for ever."""
@@ -30,9 +45,18 @@ class Retention:
         kept = self.of(period.granularity)
         return None if period.stop is None or kept is None else period.stop + kept
 
+    def since(self, granularity: Granularity, now: datetime) -> datetime | None:
+        """What ended by then is not kept; None for what is kept for ever."""
+        kept = self.of(granularity)
+        if kept is None:
+            return None
+        gone: datetime | None = getattr(self.gone, granularity)
+        reach = now - min(kept, now - EARLIEST)
+        return reach if gone is None else max(reach, gone)
+
     def keeps(self, period: Period, now: datetime) -> bool:
-        expires = self.expires(period)
-        return expires is None or now < expires
+        since = self.since(period.granularity, now)
+        return since is None or period.stop is None or period.stop > since
 
     def life(self, period: Period) -> Life:
         expires = self.expires(period)
@@ -40,13 +64,18 @@ class Retention:
 
     def check(self, period: Period, now: datetime, field: str) -> None:
         """Raise InvalidInput for a period that is no longer kept: its count would be a quiet 0."""
-        kept = self.of(period.granularity)
-        if kept is not None and not self.keeps(period, now):
+        if not self.keeps(period, now):
             raise InvalidInput(
                 f"the {period.granularity} {period.name} is no longer kept: {field} must not be further back "
-                f"than {_words(kept)} before {now:%Y-%m-%dT%H:%M:%SZ}",
+                f"than {self._bound(period.granularity, now)}",
                 field=field,
             )
+
+    def _bound(self, granularity: Granularity, now: datetime) -> str:
+        kept, since = self.of(granularity), self.since(granularity, now)
+        if kept is None or since is None or since > now - min(kept, now - EARLIEST):
+            return f"{since:%Y-%m-%dT%H:%M:%SZ}, before which it was kept for less"
+        return f"{_words(kept)} before {now:%Y-%m-%dT%H:%M:%SZ}"
 
 
 DEFAULT = Retention()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from shared.activity.calendar import (
     DAY,
-    FIRST_YEAR,
     HOUR,
     SPANS,
     Calendar,
@@ -16,7 +15,7 @@ from shared.activity.calendar import (
     Period,
     refuse_far,
 )
-from shared.activity.retention import AHEAD, Retention
+from shared.activity.retention import AHEAD, EARLIEST, Retention
 from shared.errors import InvalidInput
 
 MOST_DAYS = 8000  # 21 years: as many months as one question may read bitmaps
@@ -156,14 +155,9 @@ class Making:
 
     def _oldest(self, granularity: Granularity) -> date:
         """The first day of the oldest period that is still kept: the one that was on so long ago."""
-        kept = self.kept.of(granularity)
-        earliest = datetime(FIRST_YEAR, 1, 8, tzinfo=UTC)
-        try:
-            moment = max(self.now - kept, earliest) if kept is not None else earliest
-        except OverflowError:
-            moment = earliest
+        moment = self.kept.since(granularity, self.now) or EARLIEST
         start = self.calendar.period_at(granularity, moment).start
-        return self.calendar.day_of(start or earliest)
+        return self.calendar.day_of(start or EARLIEST)
 
     def _gone(self, first: date) -> InvalidInput:
         kept = ", ".join(f"{granularity}s from {self._oldest(granularity)}" for granularity in LARGE)

@@ -74,9 +74,9 @@ def asked(
 
 
 def _kept(site: Site, event: Event, granularity: Granularity, stop: datetime, now: datetime) -> list[Period]:
-    kept = event.retention.of(granularity) or timedelta(0)
-    back = min(kept, (MOST_PERIODS + 1) * LONGEST[granularity])
-    periods = list(site.calendar.between(granularity, now - back, stop))
+    since = event.retention.since(granularity, now) or now
+    start = max(since, now - (MOST_PERIODS + 1) * LONGEST[granularity])
+    periods = list(site.calendar.between(granularity, start, stop))
     if not periods:
         raise InvalidInput(
             f"to is {clock.iso(stop)}, and no {granularity} before it is kept any longer", field="to"

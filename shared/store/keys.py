@@ -70,7 +70,10 @@ KINDS = ("webhook", "callback", "then")  # of telling; one must not wait behind 
 
 USER_KINDS = ("integers", "texts", "mapped")
 
-RETENTION_FIELDS = ("keep_hour", "keep_day", "keep_week", "keep_month")  # of an event's `about`, in seconds
+# Of an event's `about`: how long each is kept (s), and by when what ended is gone (s since the epoch).
+RETENTION_FIELDS = tuple(
+    f"{what}_{one}" for what in ("keep", "gone") for one in ("hour", "day", "week", "month")
+)
 
 LAYOUT = "seen:layout"
 EVENTS = "seen:events"

@@ -11,13 +11,13 @@ import hmac
 import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask, Request, current_app, request, session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.config import Settings
-from shared.errors import ConfigurationError, Forbidden, Unauthorized
+from shared.errors import ConfigurationError, Forbidden, InvalidInput, Unauthorized
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -65,10 +65,23 @@ def register(app: Flask, settings: Settings) -> None:
             raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more")
         if _changing(request, view) and _from_elsewhere(request):
             raise Forbidden("a page of another site may not change anything here")
+        refuse_bad_text(request)
         if request.content_length is None:
             refuse_cut_body(app.config["MAX_CONTENT_LENGTH"])
         if token and not getattr(view, FREE, False) and not _authorized(request, token):
             raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
+
+
+def refuse_bad_text(asked: Request) -> None:
+    """Raise InvalidInput for an address that is no UTF-8: Werkzeug would put U+FFFD for whatever it was."""
+    try:
+        asked.environ["PATH_INFO"].encode("latin-1").decode()
+        if b"%" in asked.query_string:
+            unquote_to_bytes(asked.query_string).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"the address holds bytes that are no UTF-8: {error.object[error.start :][:20]!r}"
+        ) from None
 
 
 def refuse_cut_body(most_bytes: int) -> None:

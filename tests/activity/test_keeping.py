@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from redis import Redis
 
-from shared.activity import events, keeping
+from shared.activity import events, keeping, spans
 from shared.activity.calendar import Granularity, Period
 from shared.activity.forgetting import forget
-from shared.activity.retention import DEFAULT, Retention
+from shared.activity.retention import DEFAULT, Gone, Retention
 from shared.errors import InvalidInput
 from shared.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, count, real_now, record, site_on
@@ -39,7 +40,7 @@ def test_what_is_there_and_what_comes_lives_as_was_said(store: Store, client: Re
 
     event = keeping.keep(site_on(store), "seen", kept)
 
-    assert event.retention == kept
+    assert replace(event.retention, gone=Gone()) == kept
     assert lives(client, kept)
     record(store, [2])
     assert lives(client, kept)
@@ -94,3 +95,25 @@ def test_a_forgotten_event_is_kept_as_all_others_again(store: Store) -> None:
     forget(site_on(store), "seen")
 
     assert events.known(site_on(store), "seen").retention == DEFAULT
+
+
+def test_a_longer_word_brings_nothing_back_and_what_is_gone_is_refused_rather_than_counted_as_nobody(
+    store: Store,
+) -> None:
+    now = real_now()
+    record(store, [1, 2], at=now - timedelta(days=9))
+    keeping.keep(site_on(store), "seen", replace(DEFAULT, day=timedelta(days=7)))
+
+    event = keeping.keep(site_on(store), "seen", DEFAULT)
+    again = keeping.keep(site_on(store), "seen", LONG)
+
+    for told in (event, again):
+        day = UTC_CALENDAR.period_at(Granularity.DAY, now - timedelta(days=9))
+        with pytest.raises(InvalidInput, match=r"no longer kept: .* before which it was kept for less"):
+            told.retention.check(day, now, "at")
+        assert told.retention.keeps(UTC_CALENDAR.period_at(Granularity.DAY, now - timedelta(days=5)), now)
+        start, stop = (UTC_CALENDAR.midnight((now - timedelta(days=ago)).date()) for ago in (3, 1))
+        span = spans.between(UTC_CALENDAR, told.retention, start, stop, now=now)
+        assert span.periods
+        with pytest.raises(InvalidInput, match="cannot be made up of what is still kept"):
+            spans.between(UTC_CALENDAR, told.retention, day.start or now, day.stop or now, now=now)

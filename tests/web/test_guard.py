@@ -205,3 +205,13 @@ def test_the_real_service_refuses_an_open_address_without_a_token(tmp_path: Path
     assert code == 1
     assert "HOST is 0.0.0.0" in sentence
     assert "API_TOKEN" in sentence
+
+
+@pytest.mark.parametrize("url", ["/flags/f/users/%FF", "/users?user=%FF", "/events/e/users/a%C3"])
+def test_an_address_that_is_no_utf_8_is_refused_and_means_nobody(real_store: Store, url: str) -> None:
+    distinct = Services(real_store).distinct
+    method = "DELETE" if url.startswith("/users") else "PUT" if url.startswith("/flags") else "GET"
+
+    problem = problem_of(distinct.open(url, method=method))
+
+    assert "bytes that are no UTF-8" in problem["detail"]
