@@ -155,7 +155,7 @@ def check(client: Redis, steps: list[Step]) -> None:
     assert {key for key in keys_without_ttl(client) if key.startswith("flag:")} <= {keys.FLAG_ERASURES}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(STEPS)
 def test_any_flags_are_as_sets_would_be_on_fakeredis(steps: list[Step]) -> None:
     with FakeRedis(version=(7, 0)) as client:
@@ -163,7 +163,7 @@ def test_any_flags_are_as_sets_would_be_on_fakeredis(steps: list[Step]) -> None:
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_any_flags_are_as_sets_would_be_on_a_real_server(real_client: Redis, steps: list[Step]) -> None:
     real_client.flushall()

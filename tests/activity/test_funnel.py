@@ -81,7 +81,7 @@ def check(client: Redis, visits: Visits, steps: list[Asked]) -> None:
     assert everything(client) == before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(VISITS, STEPS)
 def test_any_funnel_is_counted_as_sets_would_on_fakeredis(visits: Visits, steps: list[Asked]) -> None:
     with FakeRedis(version=(7, 0)) as client:
@@ -89,7 +89,7 @@ def test_any_funnel_is_counted_as_sets_would_on_fakeredis(visits: Visits, steps:
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(visits=VISITS, steps=STEPS)
 def test_any_funnel_is_counted_as_sets_would_on_a_real_server(
     real_client: Redis, visits: Visits, steps: list[Asked]

@@ -117,7 +117,7 @@ def check(client: Redis, sequence: list[list[Visit]]) -> None:
     assert not list(client.scan_iter("seen:{[0-9]*}*"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=32, deadline=None)
 @given(SEQUENCES)
 def test_any_visits_are_counted_as_sets_would_on_fakeredis(
     sequence: list[list[Visit]],
@@ -127,7 +127,7 @@ def test_any_visits_are_counted_as_sets_would_on_fakeredis(
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=SEQUENCES)
 def test_any_visits_are_counted_as_sets_would_on_a_real_server(
     real_client: Redis, sequence: list[list[Visit]]

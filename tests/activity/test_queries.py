@@ -175,7 +175,7 @@ def begins(leaf: Seen, model: Model) -> date:
     return date.fromisoformat(leaf.when[:10]) if len(leaf.when) >= 10 else date.max
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(st.sampled_from(ZONES), VISITS, FLAGGED, EXPRESSIONS)
 def test_any_expression_is_answered_as_sets_would_on_fakeredis(
     zone: str,
@@ -192,7 +192,7 @@ def test_any_expression_is_answered_as_sets_would_on_fakeredis(
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(ZONES), VISITS, FLAGGED, EXPRESSIONS)
 def test_any_expression_is_answered_as_sets_would_on_a_real_server(
     real_client: Redis,

@@ -38,7 +38,7 @@ def check(store: Store, a: set[int], b: set[int], first: int, stop: int) -> None
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(USERS, USERS, ENDS, ENDS)
 def test_a_range_counts_its_own_users_on_a_real_server(
     real_client: Redis, a: set[int], b: set[int], first: int, stop: int

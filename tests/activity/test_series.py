@@ -35,7 +35,7 @@ def columns(store: Store, granularity: Granularity = Granularity.DAY, **asked: o
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DAYS, st.integers(1, 35), st.integers(1, 30))
 def test_each_window_has_the_users_of_its_days(
     real_client: Redis, seen: dict[int, set[int]], rolling: int, long: int

@@ -50,7 +50,7 @@ def counted(rows: Rows, *, running: bool) -> list[tuple[int, int]]:
     return [visited.streaks(here, running=running) for here in users.tolist()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(st.integers(1, 600), st.integers(1, 3), DENSITIES, st.integers(0, 999), st.booleans())
 def test_streaks_reckoned_side_by_side_are_those_counted_one_by_one(
     periods: int, packed: int, density: float, seed: int, running: bool

@@ -67,7 +67,7 @@ def check(client: Redis, ago: set[tuple[int, int]], now: datetime, days: int) ->
     assert everything(client) == before
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(VISITS, NOWS, st.sampled_from([1, 2, 14, 90]))
 def test_any_visits_are_summed_up_as_they_would_by_hand_on_fakeredis(
     ago: set[tuple[int, int]], now: datetime, days: int
@@ -77,7 +77,7 @@ def test_any_visits_are_summed_up_as_they_would_by_hand_on_fakeredis(
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ago=VISITS, now=NOWS, days=st.sampled_from([1, 2, 14, 90]))
 def test_any_visits_are_summed_up_as_they_would_by_hand_on_a_real_server(
     real_client: Redis, ago: set[tuple[int, int]], now: datetime, days: int

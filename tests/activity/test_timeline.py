@@ -82,7 +82,7 @@ def check(
     assert everything(client) == before
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(VISITS, GRANULARITIES, STARTS, STOPS)
 def test_any_visits_make_the_timeline_that_they_would_by_hand_on_fakeredis(
     visits: set[Visit], granularity: Granularity, start: datetime, stop: datetime | None
@@ -92,7 +92,7 @@ def test_any_visits_make_the_timeline_that_they_would_by_hand_on_fakeredis(
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(visits=VISITS, granularity=GRANULARITIES, start=STARTS, stop=STOPS)
 def test_any_visits_make_the_timeline_that_they_would_by_hand_on_a_real_server(
     real_client: Redis, visits: set[Visit], granularity: Granularity, start: datetime, stop: datetime | None

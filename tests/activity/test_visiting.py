@@ -52,7 +52,7 @@ def check(client: Redis, acts: list[tuple[str, object]]) -> None:
     assert sum(counters) == len(seen)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ACTS)
 def test_visits_one_by_one_count_as_a_set_would_on_fakeredis(acts: list[tuple[str, object]]) -> None:
     with FakeRedis(version=(7, 0)) as client:
@@ -60,7 +60,7 @@ def test_visits_one_by_one_count_as_a_set_would_on_fakeredis(acts: list[tuple[st
 
 
 @pytest.mark.usefixtures("real_client")
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_visits_one_by_one_count_as_a_set_would_on_a_real_server(
     real_client: Redis, acts: list[tuple[str, object]]

@@ -40,7 +40,7 @@ def exported(store: Store, bitmap: Bitmap, form: Format) -> bytes:
     return body
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(USERS, USERS, st.sampled_from(sorted(READERS)))
 def test_a_bitmap_taken_to_another_server_adds_its_users_to_those_there(
     users: set[int], others: set[int], form: Format

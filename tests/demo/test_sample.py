@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.config import Settings
-from shared.demo.sample import population
+from shared.demo.sample import filling, population
 from shared.demo.sample.filling import EVENTS, FLAGS, TASKS, Failed, Service, fill, remove
 from tests.stack import Stack, ask
 from tests.started import eventually
@@ -51,7 +51,9 @@ def test_people_come_back_less_and_less_but_not_to_nobody() -> None:
     assert back[3] > 0.05
 
 
-def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack) -> None:
+def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "DAYS", 12)
+    monkeypatch.setattr(filling, "TASKS", [{**task, "count": 300} for task in TASKS])
     with services(stack) as three:
         sentence = fill(*three)
     shown = ask("GET", f"{stack.done}/tasks?label=demo").said["tasks"]
