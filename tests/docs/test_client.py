@@ -47,6 +47,7 @@ def module(folder: Path) -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory, valkey: RunningServer) -> Iterator[RealServices]:
+    valkey.client.flushall()  # another test's may have been of another zone
     with running_services(tmp_path_factory.mktemp("services"), valkey.url, API_TOKEN=TOKEN) as running:
         yield running
 

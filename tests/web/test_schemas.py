@@ -31,7 +31,7 @@ USES = """
 include-path-regex = "{paths}"
 parameters = {{ "path.task_id" = "{task_id}" }}
 """
-# What is not there is empty, not 404: a flag that was dropped is one that nobody has.
+# What is not there is empty, not 404: a flag that was dropped is one that nobody has, and so with events.
 STAYS = """
 [[operations]]
 include-path-regex = "{paths}"
@@ -42,8 +42,10 @@ CONFIGURATIONS = {
     "done": REFUSES.format(paths="^/done$|^/tasks$|/steps|/missing$|/resume$|/failures$|/extend$")
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
     + USES.format(paths="/cancel$", task_id="cancelled"),
-    "distinct": REFUSES.format(paths="^/events/|^/visits$|^/flags/|^/permissions/|^/query|^/funnel$")
-    + STAYS.format(paths="^/flags"),
+    "distinct": REFUSES.format(
+        paths="^/distinct$|^/events/|^/visits$|^/flags/|^/permissions/|^/query|^/funnel$"
+    )
+    + STAYS.format(paths="^/flags|^/events"),
 }
 
 
