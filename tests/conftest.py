@@ -48,6 +48,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
     server.client.flushall()
     with connect(server.url, connections=16, patience=WORKER_PATIENCE) as real:
         yield real
+    server.client.flushall()  # a layout of another zone would keep the next test from starting services
 
 
 @pytest.fixture
@@ -56,6 +57,7 @@ def real_client(valkey: RunningServer) -> Iterator[Redis]:
     valkey.client.flushall()
     with connect(valkey.url, connections=64, patience=WORKER_PATIENCE) as client:
         yield client
+    valkey.client.flushall()
 
 
 @pytest.fixture
