@@ -8,7 +8,8 @@ from typing import NamedTuple
 from shared.activity.sets import segments_of
 from shared.errors import InvalidInput
 from shared.store import Store
-from shared.store.bitmaps import Bitmap, CohortRows
+from shared.store.bitmaps import Bitmap
+from shared.store.matrices import CohortRows
 
 # A full bitmap that is combined and counted costs the server about 9 us, one that is read with others 6:
 # a script of this many takes 0.8 ms on an idle core, and nobody else is served meanwhile.
@@ -57,7 +58,7 @@ def counted(store: Store, rows: Sequence[Row]) -> list[Counted]:
     ]
     sizes = [0] * len(rows)
     columns = [[0] * len(row.columns) for row in rows]
-    answers = store.bitmaps.cohort_rows([asked for _, _, asked in parts])
+    answers = store.matrices.cohort_rows([asked for _, _, asked in parts])
     for (slices, _, _), answer in zip(parts, answers, strict=True):
         numbers = iter(answer)
         for one in slices:

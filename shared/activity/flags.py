@@ -108,7 +108,7 @@ def has(site: Site, name: str, user: User) -> bool:
     if number is None:
         return False
     segment, bit = divmod(number, SEGMENT_BITS)
-    return site.store.bitmaps.present(flag.bitmap, segment, bit)
+    return site.store.bitmaps.present_in_any([flag.bitmap], segment, bit)
 
 
 def count(site: Site, name: str, *, ids: range | None = None) -> int:

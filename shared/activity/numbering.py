@@ -34,13 +34,6 @@ def number_of(site: Site, kind: Kind, user: User) -> int | None:
     return cast(int, user) if directory is None else directory.number_of(user)
 
 
-def numbers_by_kind(site: Site, user: User) -> dict[Kind, int]:
-    """Every number that a user may have left bits under: an integer its own, and a mapped one."""
-    kinds = [Kind.TEXTS] if isinstance(user, str) else [Kind.INTEGERS, Kind.MAPPED]
-    found = {kind: number_of(site, kind, user) for kind in kinds}
-    return {kind: number for kind, number in found.items() if number is not None}
-
-
 def names_of(site: Site, kind: Kind, numbers: Sequence[int] | npt.NDArray[Any]) -> list[User]:
     """The users of these numbers, in their order, as they were sent; without those erased since."""
     directory = directory_of(site, kind)

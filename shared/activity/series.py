@@ -12,7 +12,8 @@ from shared.activity.events import Event
 from shared.activity.site import Site
 from shared.errors import InvalidInput
 from shared.store import Store
-from shared.store.bitmaps import Bitmap, Windows
+from shared.store.bitmaps import Bitmap
+from shared.store.matrices import Windows
 
 MOST_COLUMNS = 500  # all days that are kept by default, and some
 USUAL_COLUMNS = 30
@@ -105,7 +106,7 @@ def rolling_counts(store: Store, bitmaps: Sequence[Bitmap], width: int) -> list[
     found = sets.segments_of(store, set(bitmaps))
     counts = [0] * (len(bitmaps) - width + 1)
     asked = list(_windows(bitmaps, width, found))
-    answers = store.bitmaps.rolling_counts([windows for _, windows in asked])
+    answers = store.matrices.rolling_counts([windows for _, windows in asked])
     for (first, _), answer in zip(asked, answers, strict=True):
         for place, count in enumerate(answer, first):
             counts[place] += count

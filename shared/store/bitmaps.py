@@ -74,15 +74,6 @@ class Combination(NamedTuple):
     bits: tuple[int, int] | None = None
 
 
-class Windows(NamedTuple):
-    """Windows of `width` bitmaps that slide over some bitmaps of one segment; at most `width` of them."""
-
-    segment: int
-    bitmaps: tuple[Bitmap, ...]
-    there: tuple[bool, ...]  # which of them the segment has
-    width: int
-
-
 def room_for(size: int) -> int:
     """How long a string of a segment is made that must hold so many bytes: all that its allocation holds.
 
@@ -93,19 +84,6 @@ def room_for(size: int) -> int:
         return size
     step = 1 << ((size + 15).bit_length() - 3)
     return -(-(size + 16) // step) * step - 16
-
-
-class CohortRows(NamedTuple):
-    """Rows of a retention matrix, of one segment. Bitmaps are told by their places in `sources`, from 1.
-
-    `rows` has of each row its own bitmap and those of its columns, 0 for one that the segment has not.
-    `before` are the bitmaps that tell who was there before the first row; None where nobody asks.
-    """
-
-    segment: int
-    sources: tuple[Bitmap, ...]
-    before: tuple[int, ...] | None
-    rows: tuple[tuple[int, tuple[int, ...]], ...]
 
 
 def segments_in(registry: bytes | None) -> list[int]:
@@ -144,10 +122,6 @@ class BitmapStore:
             for bitmap in bitmaps:
                 pipe.getbit(bitmap.segment(segment), bit)
             return any(pipe.execute())
-
-    @outages_named
-    def present(self, bitmap: Bitmap, segment: int, bit: int) -> bool:
-        return bool(self._client.getbit(bitmap.segment(segment), bit))
 
     @outages_named
     def packed(self, bitmap: Bitmap, segments: Sequence[int]) -> list[bytes]:
@@ -271,36 +245,3 @@ class BitmapStore:
 
     def _combine(self, names: Sequence[str], answer: str, sources: int, program: Sequence[str]) -> Command:
         return ("EVALSHA", self._scripts["combine"].sha, len(names), *names, answer, sources, *program)
-
-    @outages_named
-    def rolling_counts(self, windows: Sequence[Windows]) -> list[list[int]]:
-        """How many users each window has, for each of the segments; in few round trips."""
-        script, token = self._scripts["rolling_counts"], uuid.uuid4().hex
-        commands: list[Command] = []
-        for one in windows:
-            names = [bitmap.segment(one.segment) for bitmap in one.bitmaps]
-            levels = len(one.bitmaps) - one.width + 3  # one a window, and two
-            names += [keys.query_scratch(one.segment, token, level) for level in range(levels)]
-            there = "".join(str(int(is_there)) for is_there in one.there)
-            commands.append(("EVALSHA", script.sha, len(names), *names, one.width, there))
-        return answers_to(self._client, commands, script)
-
-    @outages_named
-    def cohort_rows(self, asked: Sequence[CohortRows]) -> list[list[int]]:
-        """Of each: row for row the size of its cohort and the count of each column, in one list."""
-        script = self._scripts["cohort_rows"]
-        return answers_to(
-            self._client, [("EVALSHA", script.sha, *_cohort_rows_call(one)) for one in asked], script
-        )
-
-
-def _cohort_rows_call(one: CohortRows) -> list[str | int]:
-    token = uuid.uuid4().hex
-    names = [source.segment(one.segment) for source in one.sources]
-    names += [keys.query_scratch(one.segment, token, level) for level in range(3)]
-    before = one.before or ()
-    call = [len(names), *names, len(one.sources), "recurring" if one.before is None else "first"]
-    call += [len(before), *before]
-    for row, columns in one.rows:
-        call += [row, len(columns), *columns]
-    return call

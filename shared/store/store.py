@@ -15,6 +15,7 @@ from shared.store.deliveries import DeliveryStore
 from shared.store.directory import IntegerDirectory, TextDirectory
 from shared.store.failures import FailureStore
 from shared.store.flags import FlagStore
+from shared.store.matrices import MatrixStore
 from shared.store.permissions import PermissionStore
 from shared.store.pulse import PulseStore
 from shared.store.swapping import SwapStore
@@ -36,6 +37,7 @@ class Store:
     failures: FailureStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
+    matrices: MatrixStore
     visits: VisitStore
     counted: CountedStore
     flags: FlagStore
@@ -55,6 +57,7 @@ class Store:
             FailureStore(client, scripts),
             DeliveryStore(client, scripts),
             BitmapStore(client, scripts),
+            MatrixStore(client, scripts),
             VisitStore(client, scripts),
             CountedStore(client, scripts),
             FlagStore(client, scripts),

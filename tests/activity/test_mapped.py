@@ -75,10 +75,10 @@ def test_every_number_of_a_user_is_found(store: Store) -> None:
     record_as(store, ["six"], None, "texts")
     site = site_on(store)
 
-    assert numbering.numbers_by_kind(site, 6) == {Kind.INTEGERS: 6, Kind.MAPPED: 1}
-    assert numbering.numbers_by_kind(site, 7) == {Kind.INTEGERS: 7}
-    assert numbering.numbers_by_kind(site, "six") == {Kind.TEXTS: 0}
-    assert numbering.numbers_by_kind(site, "seven") == {}
+    assert [numbering.number_of(site, kind, 6) for kind in (Kind.INTEGERS, Kind.MAPPED)] == [6, 1]
+    assert [numbering.number_of(site, kind, 7) for kind in (Kind.INTEGERS, Kind.MAPPED)] == [7, None]
+    assert numbering.number_of(site, Kind.TEXTS, "six") == 0
+    assert numbering.number_of(site, Kind.TEXTS, "seven") is None
 
 
 def test_an_event_forgotten_may_begin_anew_as_another_kind(store: Store) -> None:

@@ -14,6 +14,7 @@ from shared.store.deliveries import DeliveryStore
 from shared.store.directory import DirectoryStore
 from shared.store.failures import FailureStore
 from shared.store.flags import FlagStore
+from shared.store.matrices import MatrixStore
 from shared.store.permissions import PermissionStore
 from shared.store.tasks import TaskStore
 from shared.store.visits import VisitStore
@@ -28,6 +29,7 @@ STORES = (
     VisitStore,
     DirectoryStore,
     BitmapStore,
+    MatrixStore,
     CountedStore,
     FlagStore,
     PermissionStore,
