@@ -139,3 +139,15 @@ def test_what_is_new_in_several_parts_of_a_request_is_numbered_once(store: Store
 
     assert [(one.received, one.fresh_ever) for one in made.values()] == [(4, 2), (2, 2)]
     assert store.directory.known([]).next_free == 2
+
+
+@pytest.mark.parametrize("known_at", [0, 999, 1000, 1499])
+def test_ids_that_are_known_among_many_new_keep_their_numbers(real_store: Store, known_at: int) -> None:
+    texts = [f"text {number}" for number in range(1500)]
+    (before,) = real_store.directory.number_users([texts[known_at]])
+
+    numbers = real_store.directory.number_users(texts)
+
+    assert numbers[known_at] == before == 0
+    assert sorted(numbers) == list(range(1500))
+    assert real_store.directory.known(texts).numbers.tolist() == numbers
