@@ -15,6 +15,7 @@ from shared.activity.site import Site
 from shared.activity.users import User
 from shared.store import Store
 
+STARTED = datetime.now(UTC)
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 UTC_CALENDAR = Calendar(ZoneInfo("UTC"))
 MAX_SEGMENTS = 1024
@@ -22,8 +23,11 @@ FAR = timedelta(days=20_000)
 
 
 def real_now() -> datetime:
-    """For what the server's own clock decides: when a key expires."""
-    return datetime.now(UTC)
+    """For what the server's own clock decides: when a key expires.
+
+    One moment for the whole run, lest an hour end between a visit and the question about it.
+    """
+    return STARTED
 
 
 def site_on(store: Store, *, zone: str = "UTC", max_segments: int = MAX_SEGMENTS) -> Site:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +23,7 @@ from shared.activity.site import Site
 from shared.activity.users import LARGEST_ID, User
 from shared.store import Store, keys
 from shared.store.bitmaps import SEGMENT_BITS
-from tests.activity.arranged import site_on
+from tests.activity.arranged import real_now, site_on
 from tests.conftest import keys_without_ttl
 
 Span = tuple[int, int]
@@ -117,7 +116,7 @@ class Model:
 def take(site: Site, model: Model, step: Step) -> None:
     """Do one step in both."""
     action, name, users, spans = step
-    now = datetime.now(UTC)
+    now = real_now()
     match action:
         case "set":
             assert flags.set_users(site, name, users, spans) == model.flag(name, users, spans, value=True)

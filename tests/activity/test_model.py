@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from fakeredis import FakeRedis
@@ -21,7 +21,7 @@ from shared.activity.users import LARGEST_ID, Kind, User
 from shared.errors import InvalidInput
 from shared.store import Store
 from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from tests.activity.arranged import UTC_CALENDAR, site_on
+from tests.activity.arranged import UTC_CALENDAR, real_now, site_on
 from tests.conftest import everything
 
 # Around now, and around the borders of days, ISO weeks and months that lie behind.
@@ -94,8 +94,8 @@ def record(client: Redis, model: Model, request: list[Visit]) -> None:
 
 
 def check(client: Redis, sequence: list[list[Visit]]) -> None:
-    store, now = Store.on(client), datetime.now(UTC)
-    site, model = site_on(store), Model(datetime.now(UTC))
+    store, now = Store.on(client), real_now()
+    site, model = site_on(store), Model(real_now())
     for request in sequence:
         record(client, model, request)
     for event, ago, users, _ in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -209,7 +209,7 @@ def test_any_expression_is_answered_as_sets_would_on_a_real_server(
 
 
 def counted(store: Store, said: str) -> int:
-    return queries.count(site_on(store), text.read(said), now=datetime.now(UTC))[0]
+    return queries.count(site_on(store), text.read(said), now=real_now())[0]
 
 
 def test_not_is_against_the_users_ever_seen_and_against_nobody_else(store: Store) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 from redis import Redis
 
 from shared.activity import ingest
 from shared.errors import ConfigurationError
 from shared.store import Store, keys
-from tests.activity.arranged import site_on
+from tests.activity.arranged import real_now, site_on
 
 
 @pytest.mark.parametrize("user", [1, "ada"])
 def test_another_layout_is_refused_before_anything_is_written(
     store: Store, client: Redis, user: int | str
 ) -> None:
-    now = datetime.now(UTC)
+    now = real_now()
     client.set(keys.LAYOUT, "0 segment_bits=8")
 
     with pytest.raises(ConfigurationError, match="0 segment_bits=8"):

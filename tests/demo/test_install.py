@@ -6,7 +6,6 @@ import ast
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,19 +23,15 @@ runpy.run_path("{file}", run_name="__main__")
 """
 
 
-def test_the_second_run_does_nothing_and_does_it_quickly(checkout: Checkout) -> None:
+def test_the_second_run_does_nothing(checkout: Checkout) -> None:
     first = checkout.install()
     checkout.put_uv("echo should not be called; exit 1")
-    durations = []
 
-    for _ in range(3):
-        began = time.monotonic()
-        assert checkout.install() == ""
-        durations.append(time.monotonic() - began)
+    second = checkout.install()
 
     assert first == "making .venv\ninstalling locks/demo.txt into .venv\n"
+    assert second == ""
     assert checkout.value_of("core") == "1.0"
-    assert min(durations) < 0.3  # 0.04 on an idle machine
 
 
 def test_without_uv_pip_installs(checkout: Checkout) -> None:
