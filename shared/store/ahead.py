@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from hiredis import pack_command
@@ -24,29 +25,30 @@ def answers_to(client: Redis, commands: Sequence[Command], script: Script | None
     if not commands:
         return []
     try:
-        return _answers(client, commands)
+        return list(answers_in_turn(client, commands))
     except exceptions.NoScriptError:
         if script is None:
             raise
         client.script_load(script.script)
-        return _answers(client, commands)
+        return list(answers_in_turn(client, commands))
 
 
-def _answers(client: Redis, commands: Sequence[Command]) -> list[Any]:
-    connection = client.connection_pool.get_connection()
-    read: Callable[[], Any] = connection.read_response
-    answers: list[Any] = []
+def answers_in_turn(client: Redis, commands: Iterable[Command]) -> Iterator[Any]:
+    """As `answers_to`, each as it comes: commands are made, and answers used, while the server works."""
+    commands, connection = iter(commands), client.connection_pool.get_connection()
+    owed = 0
     try:
-        for start in range(0, len(commands), AHEAD):
-            part = commands[start : start + AHEAD]
+        while part := list(islice(commands, AHEAD)):
             packed = b"".join([pack_command(tuple(command)) for command in part])  # type: ignore[arg-type]  # takes any number
             connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            answers += [read() for _ in range(start - len(answers))]
-        answers += [read() for _ in range(len(commands) - len(answers))]
+            for _ in range(owed):
+                yield connection.read_response()
+            owed = len(part)
+        for _ in range(owed):
+            yield connection.read_response()
     except BaseException:
         # Answers that nobody reads must not be the next one's.
         connection.disconnect()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         raise
     finally:
         client.connection_pool.release(connection)
-    return answers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
@@ -13,7 +13,7 @@ from redis.commands.core import Script
 
 from shared.errors import Conflict
 from shared.store import keys, text_ids
-from shared.store.ahead import Command, answers_to
+from shared.store.ahead import Command, answers_in_turn, answers_to
 from shared.store.client import outages_named
 
 Id = TypeVar("Id")
@@ -23,9 +23,9 @@ Numbers = npt.NDArray[np.uint32]
 
 IDS_A_CALL = 1000
 NEW_A_CALL = 500  # which takes the server 2 ms
-KNOWN_A_PIPELINE = 50  # calls: sent in far less than a second, and their answers held at once
 NEW_A_PIPELINE = 48  # calls: whoever numbers at the same time takes what these counted on
-# A hash this small is kept as one string: 21 bytes a UUID, where a hash of all would take 60.
+# A list this short is kept as one string: 19 bytes a UUID, where a hash of all would take 60. Where an id
+# was that is erased, it holds an empty text.
 BUCKET = 64
 SPARE_BUCKETS = 32  # for the numbers that others take meanwhile
 ATTEMPTS = 1000
@@ -68,8 +68,7 @@ class DirectoryStore(Generic[Id]):
     @outages_named
     def known(self, ids: Sequence[Id]) -> Known:
         """The numbers of those ids that have one; gives none."""
-        found = self._known(self._packed(ids))
-        return Known(found, self._next_free())
+        return Known(self._known(ids), self._next_free())
 
     @outages_named
     def number_users(self, ids: Sequence[Id]) -> list[int]:
@@ -78,36 +77,30 @@ class DirectoryStore(Generic[Id]):
         Raises:
             Conflict: others take numbers faster than can be counted on.
         """
-        fields = self._packed(ids)
-        numbers = self._likely_known(fields)
+        numbers = self._likely_known(ids)
         unknown = np.flatnonzero(numbers == UNKNOWN).tolist()
         if unknown:
-            numbers[unknown] = self._number([fields[place] for place in unknown])
+            numbers[unknown] = self._number(self._packed([ids[place] for place in unknown]))
         answer: list[int] = numbers.tolist()
         return answer
 
     @outages_named
     def number_of(self, user: Id) -> int | None:
         """The number of an id; None for one never seen."""
-        (number,) = self._known(self._packed([user])).tolist()
+        (number,) = self._known([user]).tolist()
         return None if number == UNKNOWN else number
 
     @outages_named
     def ids_of(self, numbers: Sequence[int]) -> list[Id | None]:
         """The id of each number; None where there is none, or no longer."""
-        places: dict[int, list[int]] = defaultdict(list)
-        for place, number in enumerate(numbers):
-            places[int(number) // BUCKET].append(place)
-        found: list[Id | None] = [None] * len(numbers)
-        for buckets in parts(list(places), IDS_A_CALL):
-            with self._client.pipeline(transaction=False) as pipe:
-                for bucket in buckets:
-                    asked = [int(numbers[place]) % BUCKET for place in places[bucket]]
-                    pipe.hmget(keys.ids_of_numbers(self._name, bucket), asked)
-                for bucket, fields in zip(buckets, pipe.execute(), strict=True):
-                    for place, field in zip(places[bucket], fields, strict=True):
-                        found[place] = None if field is None else self._unpacked(field)
-        return found
+        groups = [list(group) for _, group in groupby(sorted(set(numbers)), lambda number: number // BUCKET)]
+        found: dict[int, bytes] = {}
+        for group, fields in zip(
+            groups, answers_in_turn(self._client, map(self._ids_at, groups)), strict=True
+        ):
+            found.update(enumerate(fields, group[0]))
+        fields = [found.get(number) for number in numbers]
+        return [self._unpacked(field) if field else None for field in fields]
 
     @outages_named
     def erase_id(self, user: Id) -> bool:
@@ -115,10 +108,10 @@ class DirectoryStore(Generic[Id]):
 
         Its number, whose bits are then to be cleared, is in `erasing` until `erased` is told of it.
         """
-        (field,) = self._packed([user])
-        number = int(self._known([field])[0])
+        number = int(self._known([user])[0])
         if number == UNKNOWN:
             return False
+        (field,) = self._packed([user])
         names = [keys.numbers(self._name), keys.ids_of_numbers(self._name, number // BUCKET)]
         names += [keys.erasures(self._name), keys.erasing(self._name)]
         args = [field, number.to_bytes(4, "little"), number % BUCKET, number]
@@ -139,24 +132,28 @@ class DirectoryStore(Generic[Id]):
         """All bits of a number are cleared."""
         self._client.srem(keys.erasing(self._name), number)
 
-    def _known(self, fields: Sequence[Field]) -> Numbers:
-        found: list[bytes | None] = []
-        for calls in pipelines(fields, KNOWN_A_PIPELINE):
-            for answer in answers_to(
-                self._client, [("HMGET", keys.numbers(self._name), *part) for part in calls]
-            ):
-                found += answer
-        return read(found)
+    def _ids_at(self, numbers: Sequence[int]) -> Command:
+        """The question for the ids from the first to the last of these numbers, of one bucket."""
+        first, last = numbers[0], numbers[-1]
+        return ("LRANGE", keys.ids_of_numbers(self._name, first // BUCKET), first % BUCKET, last % BUCKET)
 
-    def _likely_known(self, fields: Sequence[Field]) -> Numbers:
+    def _known(self, ids: Sequence[Id]) -> Numbers:
+        name = keys.numbers(self._name)
+        calls = (("HMGET", name, *self._packed(part)) for part in parts(ids, IDS_A_CALL))
+        numbers = np.empty(len(ids), np.uint32)
+        for call, found in enumerate(answers_in_turn(self._client, calls)):
+            numbers[call * IDS_A_CALL : call * IDS_A_CALL + len(found)] = read(found)
+        return numbers
+
+    def _likely_known(self, ids: Sequence[Id]) -> Numbers:
         """As `_known`; where of the first thousand nobody is known, all are taken for new.
 
         Who numbers them looks again, and a batch of new ids need not be asked about twice.
         """
-        numbers = np.full(len(fields), UNKNOWN, np.uint32)
-        numbers[:IDS_A_CALL] = self._known(fields[:IDS_A_CALL])
+        numbers = np.full(len(ids), UNKNOWN, np.uint32)
+        numbers[:IDS_A_CALL] = self._known(ids[:IDS_A_CALL])
         if (numbers != UNKNOWN).any():
-            numbers[IDS_A_CALL:] = self._known(fields[IDS_A_CALL:])
+            numbers[IDS_A_CALL:] = self._known(ids[IDS_A_CALL:])
         return numbers
 
     def _number(self, fields: Sequence[Field]) -> Numbers:
@@ -170,13 +167,16 @@ class DirectoryStore(Generic[Id]):
         """Those of one pipeline; what is refused, for others took the numbers, is asked for again."""
         free = self._next_free()
         for _ in range(ATTEMPTS):
-            answers = self._numbered(remaining, free)
+            answers, refused = self._numbered(remaining, free), list[Field]()
             for asked, (now_free, *given) in zip(parts(remaining, NEW_A_CALL), answers, strict=True):
                 free = int(now_free)
-                numbers.update(zip(asked, given, strict=bool(given)))
-            remaining = [field for field in remaining if field not in numbers]
-            if not remaining:
+                if given:
+                    numbers.update(zip(asked, given, strict=True))
+                else:
+                    refused += asked
+            if not refused:
                 return
+            remaining = refused
         raise Conflict("users are being numbered too fast; send the visits again")
 
     def _next_free(self) -> int:
@@ -221,8 +221,3 @@ def read(numbers: Sequence[bytes | None]) -> Numbers:
 def parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def pipelines(items: Sequence[Item], calls: int) -> Iterator[Sequence[Sequence[Item]]]:
-    """The items in parts of a call each, so many calls at a time."""
-    return parts(list(parts(items, IDS_A_CALL)), calls)

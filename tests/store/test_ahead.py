@@ -8,7 +8,7 @@ from redis import Redis, ResponseError
 from shared.activity import sets
 from shared.activity.sets import union
 from shared.store import Store
-from shared.store.ahead import AHEAD
+from shared.store.ahead import AHEAD, answers_in_turn
 from shared.store.bitmaps import Bitmap
 from tests.activity.arranged import record
 
@@ -48,3 +48,12 @@ def test_a_server_that_has_forgotten_the_script_is_told_it_again(store: Store, c
     client.script_flush()
 
     assert sets.counts(store, [union(bitmaps), union(bitmaps[:2])]) == [MANY, 2]
+
+
+def test_whoever_breaks_off_leaves_no_answer_for_whoever_asks_next(real_client: Redis) -> None:
+    answers = answers_in_turn(real_client, [("ECHO", "this"), ("BLPOP", "nothing", "0.2"), ("ECHO", "that")])
+    assert next(answers) == b"this"
+
+    del answers
+
+    assert real_client.echo("next") == b"next"

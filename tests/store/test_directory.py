@@ -58,7 +58,7 @@ def test_a_uuid_takes_sixteen_bytes_in_both_directions(store: Store, client: Red
 
     raw = uuid.UUID(UUID).bytes
     assert client.hgetall(keys.numbers("users")) == {raw: bytes(4)}
-    assert client.hgetall(keys.ids_of_numbers("users", 0)) == {b"0": raw}
+    assert client.lrange(keys.ids_of_numbers("users", 0), 0, -1) == [raw]
 
 
 @pytest.mark.parametrize("size", [1, BUCKET - 1, BUCKET, BUCKET + 1, 3 * BUCKET + 5])
@@ -79,13 +79,24 @@ def test_numbers_are_dense_over_many_calls_and_lead_back(
 
 
 def test_numbers_of_four_bytes_lead_back_too(store: Store, client: Redis) -> None:
-    client.set(keys.next_number("users"), 2**24 - 2)
+    client.set(keys.next_number("users"), 2**24 - BUCKET)
+    texts = [f"user {number}" for number in range(BUCKET + 2)]
 
-    numbers = store.directory.number_users(["a", "b", "c", "d"])
+    numbers = store.directory.number_users(texts)
 
-    assert numbers == [2**24 - 2, 2**24 - 1, 2**24, 2**24 + 1]
-    assert [store.directory.number_of(text) for text in "abcd"] == numbers
-    assert store.directory.texts_of(numbers) == ["a", "b", "c", "d"]
+    assert numbers == list(range(2**24 - BUCKET, 2**24 + 2))
+    assert [store.directory.number_of(text) for text in texts] == numbers
+    assert store.directory.texts_of(numbers) == texts
+
+
+def test_any_few_numbers_lead_back_in_the_order_asked(store: Store) -> None:
+    texts = [f"user {number}" for number in range(2 * BUCKET + 7)]
+    store.directory.number_users(texts)
+    store.directory.erase_id("user 70")
+
+    found = store.directory.texts_of([2 * BUCKET + 7, 9, 71, 70, 3, 9, 2 * BUCKET + 6, 10 * BUCKET])
+
+    assert found == [None, "user 9", "user 71", None, "user 3", "user 9", f"user {2 * BUCKET + 6}", None]
 
 
 def test_looking_gives_nobody_a_number(store: Store, client: Redis) -> None:
