@@ -22,7 +22,7 @@ RunDemo = Callable[..., Started]
 SIGN = "import os, signal, subprocess, sys, time; from pathlib import Path; Path('{name}.sign').touch()"
 FOREVER = "signal.pause()"
 STUBBORN = "signal.signal(signal.SIGTERM, signal.SIG_IGN); print('stubborn', flush=True)"
-WITH_CHILD = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+WITH_CHILD = "subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])"
 SAYS_BYE = "signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit()))"
 
 SAYS_BYE_SLOWLY = (
