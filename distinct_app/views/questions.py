@@ -20,6 +20,7 @@ from shared.errors import InvalidInput
 from shared.web.answers import Reply, answer
 
 INTEGER = re.compile(r"0|[1-9][0-9]*")
+BELOW_ZERO = re.compile(r"-[1-9][0-9]*")
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -52,8 +53,12 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
 
 def user_of_path(text: str, event: Event) -> User:
-    """ASCII digits without a leading zero mean an integer, unless the event holds texts."""
-    return int(text) if event.kind is not Kind.TEXTS and INTEGER.fullmatch(text) else text
+    """ASCII digits without a leading zero mean an integer, unless the event holds texts.
+
+    So do those below zero, to be refused for what they are: they would begin an event or a flag of texts.
+    """
+    whole = INTEGER.fullmatch(text) or BELOW_ZERO.fullmatch(text)
+    return int(text) if whole and event.kind is not Kind.TEXTS else text
 
 
 def asked_period(site: Site, event: Event, query: PeriodQuery) -> Period:

@@ -115,6 +115,8 @@ REFUSED = [
     ("PUT", "/flags/f/users", {"ranges": [[0, 2**32]]}, r"would span 4097 segments .* at most 1024"),
     ("PUT", "/flags/new/users", {"ranges": [[0, 2**32]]}, r"would span 4097 segments .* at most 1024"),
     ("PUT", "/flags/f/users/4294967296", None, r"4294967296 .*4294967295"),
+    ("PUT", "/flags/f/users/-1", None, r"user id -1 is out of range"),
+    ("PUT", "/flags/new/users/-1", None, r"user id -1 is out of range"),
     ("GET", "/flags/f/users/a", None, r"flag f holds integers"),
     ("DELETE", "/flags/f/users/a", None, r"flag f holds integers"),
     ("PUT", "/flags/a%20b/users/1", None, r"flag is 'a b'; it must be 1 to 100 of"),

@@ -179,7 +179,7 @@ RULE = "must be an event, with a period or with from .and to., or a flag alone"
         ("GET", "/events/e/streaks?to=2020-01-01", None, "to is 2020-01-01.* no day before it is kept"),
         ("GET", "/events/e/streaks?to=9999-12-31T23:00-05:00", None, "to is in the year 9999"),
         ("GET", "/events/e/streaks?from=9999-01-01&to=9999-01-02", None, "from is .*; it must be before"),
-        ("GET", "/events/e/users/-1/timeline", None, "event e holds integers; '-1' is none"),
+        ("GET", "/events/e/users/-1/timeline", None, "user id -1 is out of range"),
         ("GET", "/events/e/users/4294967296/streak", None, "user id 4294967296 is out of range"),
         ("GET", "/events/e/timeline", None, "user is missing"),
         ("GET", "/events/e/summary?days=91", None, "days is 91; it must be at most 90"),
