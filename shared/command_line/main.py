@@ -12,7 +12,9 @@ from shared.command_line.changes import cancel, delete, extend, resume
 from shared.command_line.ends import MEANINGS, CommandError, Exit, Unread
 from shared.command_line.load.command import load
 from shared.command_line.logs import logs
+from shared.command_line.retention import retention
 from shared.command_line.session import Session
+from shared.command_line.sets import query
 from shared.command_line.tasks import show, tasks
 from shared.command_line.terminal import Terminal
 from shared.command_line.trigger import trigger, watch
@@ -25,6 +27,8 @@ Try, with `make demo` running:
   donebit show TASK_ID
   donebit visit login 7 8 ada@example.org
   donebit count login --period day
+  donebit query 'demo.visit@today & demo.visit@yesterday'
+  donebit retention demo.visit
 
 \b
 Where the services are, and their token, is read from the environment:
@@ -52,7 +56,10 @@ def donebit(context: click.Context) -> None:
     context.obj = Session(Terminal())
 
 
-for command in (trigger, watch, tasks, show, resume, cancel, extend, delete, logs, visit, count, load):
+TASKS = (trigger, watch, tasks, show, resume, cancel, extend, delete, logs)
+ACTIVITY = (visit, count, query, retention, load)
+
+for command in (*TASKS, *ACTIVITY):
     donebit.add_command(command)
 
 

@@ -19,6 +19,7 @@ JSON = "application/json"
 NO_RETRIES = urllib3.Retry(total=False)  # a person at a terminal is told at once
 
 Query = Mapping[str, str | int | None]
+Answer = Mapping[str, Any]  # an object of JSON
 
 
 class Service:

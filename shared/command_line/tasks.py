@@ -14,7 +14,7 @@ from rich.text import Text
 
 from shared.command_line.drawing import draw
 from shared.command_line.options import as_json, examples, in_session
-from shared.command_line.service import segment
+from shared.command_line.service import Answer, segment
 from shared.command_line.session import Session
 from shared.command_line.terminal import (
     Terminal,
@@ -35,8 +35,6 @@ TASKS_EXAMPLES = examples(
     "donebit tasks --limit 5 --cursor NEXT          the page after, as the page before says",
     "donebit tasks --all --json | jq -r .task_id",
 )
-
-Answer = Mapping[str, Any]
 
 
 @click.command(epilog=TASKS_EXAMPLES)

@@ -28,7 +28,13 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("delete", "some"),
         ("logs",),
     ],
-    "distinct_app": [("visit", "some", "7"), ("count", "some"), ("load", "visits.csv", "--event", "some")],
+    "distinct_app": [
+        ("visit", "some", "7"),
+        ("count", "some"),
+        ("query", "some"),
+        ("retention", "some"),
+        ("load", "visits.csv", "--event", "some"),
+    ],
 }
 CALLS = [(service, call) for service, calls in EACH.items() for call in calls]
 
