@@ -21,6 +21,7 @@ from shared.command_line.terminal import (
     count_of,
     duration,
     number,
+    percent,
     printable,
     state_text,
 )
@@ -102,13 +103,17 @@ def row(task: Answer, *, wide: bool) -> list[Text]:
     cells = [
         Text(task["task_id"]),
         state,
-        Text(f"{task['progress']:.0%}"),
+        Text(done(task)),
         Text(number(task["count"])),
         failed,
     ]
     return cells + (
         [Text(task["job"] or ""), Text(task["label"] or ""), Text(ago(task["created_at"]))] if wide else []
     )
+
+
+def done(task: Answer) -> str:
+    return percent(task["done_steps"], task["count"])
 
 
 def ago(moment: str) -> str:
@@ -151,7 +156,7 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
         if task["job"]
         else "none",
         "label": task["label"],
-        "steps": f"{number(task['done_steps'])} of {number(task['count'])} done ({task['progress']:.0%})",
+        "steps": f"{number(task['done_steps'])} of {number(task['count'])} done ({done(task)})",
         "why": task["why"],
         "missing": ranges(task["missing"]) if task["missing"] else None,
         "speed": speed(task),
