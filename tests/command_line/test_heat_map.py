@@ -105,6 +105,7 @@ def test_no_width_breaks_it_and_every_cell_is_shown_once(
     assert max(map(len, lines[:-1])) <= width  # the last is a sentence, which may be wrapped
     for number, (_, counts, _) in enumerate(rows, start=1):
         own = [line.split()[2:] for line in lines if line.startswith(f"2026-W{number:02}")]
+        assert all(own)  # no row without a cell
         shown = [text.rstrip("+") for line in own for text in line]
         assert shown == [f"{count}%" for count in counts if count is not None]
     heads = [head for line in lines if line.startswith("week") for head in line.split()[2:]]

@@ -186,6 +186,19 @@ def test_a_refusal_that_is_about_no_place_is_the_sentence_alone(donebit: Donebit
     assert refused.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("width", [20, 60, 81])
+@pytest.mark.parametrize("character", [1, 8, 9, 41, 42, 100, 397, 399])
+def test_of_a_long_line_it_is_the_part_around_the_mistake(character: int, width: int) -> None:
+    expression = " | ".join(f"e{number}" for number in range(10, 90))
+
+    shown, mark = marked(expression, character, width).split("\n")
+
+    assert shown.strip() in expression
+    assert shown[len(mark) - 1] == expression[character - 1]
+    assert width - 4 <= len(shown) <= width - 2
+    assert len(mark) < width
+
+
 @given(st.data())
 def test_the_mark_stands_below_its_character_within_the_width(data: st.DataObject) -> None:
     expression = data.draw(st.text("ab &@\n", min_size=1, max_size=300))
