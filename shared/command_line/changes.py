@@ -79,7 +79,8 @@ def extend(session: Session, *, task_id: str, count: int, as_json: bool) -> None
 
 
 @click.command(
-    epilog=examples("donebit delete 9f2c41d07a3b", "donebit delete --yes 9f2c41d07a3b b2ee6881a154")
+    short_help="Forget tasks, running or ended.",
+    epilog=examples("donebit delete 9f2c41d07a3b", "donebit delete --yes 9f2c41d07a3b b2ee6881a154"),
 )
 @IDS
 @yes

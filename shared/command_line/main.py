@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import chain
 
 import click
 
@@ -43,8 +44,19 @@ Exit codes:
 """
 
 
+class Sections(click.Group):
+    """Commands under headings, in the order in which one comes to need them."""
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(str(one.name), one.get_short_help_str(80)) for one in commands])
+
+
 @click.group(
-    epilog=EPILOG, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100}
+    cls=Sections,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
 @click.pass_context
 def donebit(context: click.Context) -> None:
@@ -56,10 +68,11 @@ def donebit(context: click.Context) -> None:
     context.obj = Session(Terminal())
 
 
-TASKS = (trigger, watch, tasks, show, resume, cancel, extend, delete, logs)
-ACTIVITY = (visit, count, query, retention, load)
-
-for command in (*TASKS, *ACTIVITY):
+SECTIONS: dict[str, list[click.Command]] = {
+    "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
+    "Distinct users": [visit, load, count, query, retention],
+}
+for command in chain.from_iterable(SECTIONS.values()):
     donebit.add_command(command)
 
 
