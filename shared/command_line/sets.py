@@ -81,15 +81,16 @@ def refuse_mixed(asked: Mapping[str, Any]) -> None:
 
 def count_members(session: Session, text: str, *, as_json: bool) -> None:
     counted = session.distinct.ask("POST", "/query", {"text": text})
-    if as_json:
-        session.terminal.as_json(counted)
-        return
-    session.terminal.say(f"{count_of(counted['count'], 'distinct user')} of {printable(counted['text'])}")
-    note_if_unseen(session, counted)
+    session.terminal.answer(counted, users_of_set, as_json=as_json)
+    note_if_unseen(session, counted, as_json=as_json)
 
 
-def note_if_unseen(session: Session, answer: Answer) -> None:
-    if answer["kind"] is None:
+def users_of_set(counted: Answer) -> str:
+    return f"{count_of(counted['count'], 'distinct user')} of {printable(counted['text'])}"
+
+
+def note_if_unseen(session: Session, answer: Answer, *, as_json: bool) -> None:
+    if answer["kind"] is None and not as_json:
         session.terminal.note("none of these events and flags was ever seen")
 
 
@@ -101,10 +102,8 @@ def list_members(session: Session, text: str, asked: Mapping[str, Any], *, as_js
             session.terminal.as_json(page)
         else:
             session.terminal.lines(one_line(user) for user in page["users"])
-    if as_json:
-        return
-    note_if_unseen(session, page)
-    if page["next"] is not None:
+    note_if_unseen(session, page, as_json=as_json)
+    if page["next"] is not None and not as_json:
         session.terminal.note(f"there may be more: --after {page['next']}")
 
 
@@ -128,12 +127,8 @@ def save(session: Session, text: str, flag: str, *, sure: bool, as_json: bool) -
     if not confirmed(session, question, sure=sure or not held):
         return
     saved = session.distinct.ask("PUT", path, {"text": text})
-    if as_json:
-        session.terminal.as_json(saved)
-        return
-    users = count_of(saved["count"], "distinct user")
-    session.terminal.say(f"flag {flag} is {users} of {printable(saved['text'])}")
-    note_if_unseen(session, saved)
+    session.terminal.answer(saved, lambda it: f"flag {flag} is {users_of_set(it)}", as_json=as_json)
+    note_if_unseen(session, saved, as_json=as_json)
 
 
 def pointing(error: Refused, expression: str, width: int) -> Refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TextIO
 
@@ -35,6 +35,13 @@ class Terminal:
     def lines(self, texts: Iterable[str]) -> None:
         """Lines of the answer, as they are whatever the width: for many."""
         self._write("".join(f"{text}\n" for text in texts))
+
+    def answer(self, answer: Any, told: Callable[[Any], RenderableType], *, as_json: bool) -> None:
+        """What a service answered: as it is for a script, and in words for a person."""
+        if as_json:
+            self.as_json(answer)
+        else:
+            self.say(told(answer))
 
     def note(self, text: str) -> None:
         """A line beside the answer."""

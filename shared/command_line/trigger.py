@@ -114,10 +114,7 @@ def see_to_its_end(session: Session, task_id: str, patience: float, *, as_json: 
     """Raises Failed for a task that is not done at its end."""
     watch_task(session, task_id, patience)
     task = session.done.get(f"/tasks/{segment(task_id)}")
-    if as_json:
-        session.terminal.as_json(task)
-    else:
-        session.terminal.say(how_it_ended(task))
+    session.terminal.answer(task, how_it_ended, as_json=as_json)
     if task["state"] != "done":
         raise Failed(f"task {task_id} is {task['state']}: {task['why']}")
 
