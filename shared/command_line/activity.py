@@ -9,7 +9,7 @@ import click
 
 from shared.command_line.ends import Misused
 from shared.command_line.options import as_json, at, examples, ids, in_session
-from shared.command_line.service import segment
+from shared.command_line.service import Answer, segment
 from shared.command_line.session import Session
 from shared.command_line.terminal import count_of
 
@@ -41,13 +41,12 @@ def visit(
     """
     body: dict[str, Any] = {"users": users_of(users, ids)} | ({"at": at} if at else {})
     made = session.distinct.ask("POST", f"/events/{segment(event)}", body)
-    if as_json:
-        session.terminal.as_json(made)
-        return
-    received = count_of(made["received"], "visit")
-    session.terminal.say(
-        f"{received} of {event} at {made['at']}, {count_of(made['fresh'], 'new user')} in that day"
-    )
+    session.terminal.answer(made, recorded, as_json=as_json)
+
+
+def recorded(made: Answer) -> str:
+    received, fresh = count_of(made["received"], "visit"), count_of(made["fresh"], "new user")
+    return f"{received} of {made['event']} at {made['at']}, {fresh} in that day"
 
 
 def users_of(texts: tuple[str, ...], ids: str) -> list[int] | list[str]:
@@ -77,8 +76,11 @@ COUNT_EXAMPLES = examples(
 def count(session: Session, *, event: str, period: str, at: str | None, as_json: bool) -> None:
     """Count the distinct users of EVENT in a period, exactly."""
     counted = session.distinct.get(f"/events/{segment(event)}/count", period=period, at=at)
-    if as_json:
-        session.terminal.as_json(counted)
-        return
-    when = f"in the {period} from {counted['from']} to {counted['to']}" if counted["from"] else "in all time"
-    session.terminal.say(f"{count_of(counted['count'], 'distinct user')} of {event} {when}")
+    session.terminal.answer(counted, users_in_period, as_json=as_json)
+
+
+def users_in_period(counted: Answer) -> str:
+    users = f"{count_of(counted['count'], 'distinct user')} of {counted['event']}"
+    if not counted["from"]:
+        return f"{users} in all time"
+    return f"{users} in the {counted['period']} from {counted['from']} to {counted['to']}"

@@ -8,7 +8,7 @@ import click
 
 from shared.command_line.ends import Misused
 from shared.command_line.options import as_json, confirmed, examples, in_session, yes
-from shared.command_line.service import segment
+from shared.command_line.service import Answer, segment
 from shared.command_line.session import Session
 from shared.command_line.terminal import count_of, number
 
@@ -79,7 +79,8 @@ def extend(session: Session, *, task_id: str, count: int, as_json: bool) -> None
 
 
 @click.command(
-    epilog=examples("donebit delete 9f2c41d07a3b", "donebit delete --yes 9f2c41d07a3b b2ee6881a154")
+    short_help="Forget tasks, running or ended.",
+    epilog=examples("donebit delete 9f2c41d07a3b", "donebit delete --yes 9f2c41d07a3b b2ee6881a154"),
 )
 @IDS
 @yes
@@ -91,21 +92,20 @@ def delete(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: b
         return
     for task_id in task_ids:
         session.done.ask("DELETE", f"/tasks/{segment(task_id)}")
-        if as_json:
-            session.terminal.as_json({"task_id": task_id, "deleted": True})
-        else:
-            session.terminal.say(f"task {task_id} is deleted")
+        deleted = {"task_id": task_id, "deleted": True}
+        session.terminal.answer(deleted, lambda it: f"task {it['task_id']} is deleted", as_json=as_json)
 
 
 def change_each(session: Session, task_ids: Any, change: str, body: object = None, *, as_json: bool) -> None:
     """One after the other; the first that is refused ends it."""
     for task_id in task_ids:
         task = session.done.ask("POST", f"/tasks/{segment(task_id)}/{change}", body)
-        if as_json:
-            session.terminal.as_json(task)
-        else:
-            steps = f"{number(task['done_steps'])} of {count_of(task['count'], 'step')} done"
-            session.terminal.say(f"task {task_id} is {task['state']}: {steps}")
+        session.terminal.answer(task, how_it_is, as_json=as_json)
+
+
+def how_it_is(task: Answer) -> str:
+    steps = f"{number(task['done_steps'])} of {count_of(task['count'], 'step')} done"
+    return f"task {task['task_id']} is {task['state']}: {steps}"
 
 
 def named(task_ids: tuple[str, ...]) -> str:

@@ -47,10 +47,10 @@ def logs(
     """
     last = session.done.get(PATH, task=task, limit=lines)
     for line in last["lines"]:
-        tell(session, line, as_json=as_json)
+        session.terminal.answer(line, as_shown, as_json=as_json)
     if followed:
         for line in later(session, task, last["next"], patience):
-            tell(session, line, as_json=as_json)
+            session.terminal.answer(line, as_shown, as_json=as_json)
 
 
 def later(session: Session, task: str | None, after: str, patience_seconds: float) -> Iterator[Message]:
@@ -66,11 +66,6 @@ def later(session: Session, task: str | None, after: str, patience_seconds: floa
             yield message
 
 
-def tell(session: Session, line: Message, *, as_json: bool) -> None:
-    if as_json:
-        session.terminal.as_json(line)
-        return
+def as_shown(line: Message) -> Text:
     who = f"{line['at']} {printable(line['worker'])}/{line['pid']} | "
-    session.terminal.say(
-        Text.assemble((who, "dim"), (printable(line["text"]), STYLES.get(line["level"], "")))
-    )
+    return Text.assemble((who, "dim"), (printable(line["text"]), STYLES.get(line["level"], "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import chain
 
 import click
 
@@ -12,7 +13,9 @@ from shared.command_line.changes import cancel, delete, extend, resume
 from shared.command_line.ends import MEANINGS, CommandError, Exit, Unread
 from shared.command_line.load.command import load
 from shared.command_line.logs import logs
+from shared.command_line.retention import retention
 from shared.command_line.session import Session
+from shared.command_line.sets import query
 from shared.command_line.tasks import show, tasks
 from shared.command_line.terminal import Terminal
 from shared.command_line.trigger import trigger, watch
@@ -25,6 +28,8 @@ Try, with `make demo` running:
   donebit show TASK_ID
   donebit visit login 7 8 ada@example.org
   donebit count login --period day
+  donebit query 'demo.visit@today & demo.visit@yesterday'
+  donebit retention demo.visit
 
 \b
 Where the services are, and their token, is read from the environment:
@@ -39,8 +44,19 @@ Exit codes:
 """
 
 
+class Sections(click.Group):
+    """Commands under headings, in the order in which one comes to need them."""
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(str(one.name), one.get_short_help_str(80)) for one in commands])
+
+
 @click.group(
-    epilog=EPILOG, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100}
+    cls=Sections,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
 @click.pass_context
 def donebit(context: click.Context) -> None:
@@ -52,7 +68,11 @@ def donebit(context: click.Context) -> None:
     context.obj = Session(Terminal())
 
 
-for command in (trigger, watch, tasks, show, resume, cancel, extend, delete, logs, visit, count, load):
+SECTIONS: dict[str, list[click.Command]] = {
+    "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
+    "Distinct users": [visit, load, count, query, retention],
+}
+for command in chain.from_iterable(SECTIONS.values()):
     donebit.add_command(command)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3 import exceptions
 
-from shared.command_line.ends import Refused, Unavailable
+from shared.command_line.ends import Misused, Refused, Unavailable
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
@@ -19,6 +19,7 @@ JSON = "application/json"
 NO_RETRIES = urllib3.Retry(total=False)  # a person at a terminal is told at once
 
 Query = Mapping[str, str | int | None]
+Answer = Mapping[str, Any]  # an object of JSON
 
 
 class Service:
@@ -44,7 +45,7 @@ class Service:
 
     def ask(self, method: str, path: str, body: object = None, *, query: Query | None = None) -> Any:
         """The answer's JSON; None for an answer without content."""
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False))
         answer = self._request(method, path, data, JSON if data else None, query)
         return None if answer.status == 204 else self._json(answer)
 
@@ -61,11 +62,7 @@ class Service:
         headers = {"Accept": "text/event-stream"}
         with self._telling():
             answer = self._http.request(
-                "GET",
-                self._url(path),
-                fields=_given(query),
-                headers=self._headers | headers,
-                preload_content=False,
+                "GET", self._url(path, query), headers=self._headers | headers, preload_content=False
             )
             try:
                 self._check(answer)
@@ -78,13 +75,13 @@ class Service:
     ) -> urllib3.BaseHTTPResponse:
         headers = self._headers | ({"Content-Type": kind} if kind else {})
         with self._telling():
-            url = self._url(path) + _encoded(query or {})
-            answer = self._http.request(method, url, body=body, headers=headers)
+            answer = self._http.request(method, self._url(path, query or {}), body=body, headers=headers)
         self._check(answer)
         return answer
 
-    def _url(self, path: str) -> str:
-        return self.address + path
+    def _url(self, path: str, query: Query) -> str:
+        given = [f"{name}={segment(str(value))}" for name, value in query.items() if value is not None]
+        return f"{self.address}{path}?{'&'.join(given)}" if given else self.address + path
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -130,14 +127,14 @@ class Service:
 
 
 def segment(text: str) -> str:
-    """Any text as one part of a path."""
-    return quote(text, safe="")
+    """Any text as one part of a path, or of a query. Raises Misused for one that no service could read."""
+    return quote(_utf8(text), safe="")
 
 
-def _encoded(query: Query) -> str:
-    given = "&".join(f"{name}={segment(value)}" for name, value in _given(query).items())
-    return f"?{given}" if given else ""
-
-
-def _given(query: Query) -> dict[str, str]:
-    return {name: str(value) for name, value in query.items() if value is not None}
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        # Python keeps each byte of an argument that is no UTF-8 as a code point that nothing else is.
+        bad = text[error.start : error.end].encode(errors="surrogateescape")
+        raise Misused(f"what was asked for is no UTF-8: it has the bytes {bad.hex(' ')}") from None

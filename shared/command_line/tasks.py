@@ -14,13 +14,14 @@ from rich.text import Text
 
 from shared.command_line.drawing import draw
 from shared.command_line.options import as_json, examples, in_session
-from shared.command_line.service import segment
+from shared.command_line.service import Answer, segment
 from shared.command_line.session import Session
 from shared.command_line.terminal import (
     Terminal,
     count_of,
     duration,
     number,
+    percent,
     printable,
     state_text,
 )
@@ -35,8 +36,6 @@ TASKS_EXAMPLES = examples(
     "donebit tasks --limit 5 --cursor NEXT          the page after, as the page before says",
     "donebit tasks --all --json | jq -r .task_id",
 )
-
-Answer = Mapping[str, Any]
 
 
 @click.command(epilog=TASKS_EXAMPLES)
@@ -104,13 +103,17 @@ def row(task: Answer, *, wide: bool) -> list[Text]:
     cells = [
         Text(task["task_id"]),
         state,
-        Text(f"{task['progress']:.0%}"),
+        Text(done(task)),
         Text(number(task["count"])),
         failed,
     ]
     return cells + (
         [Text(task["job"] or ""), Text(task["label"] or ""), Text(ago(task["created_at"]))] if wide else []
     )
+
+
+def done(task: Answer) -> str:
+    return percent(task["done_steps"], task["count"])
 
 
 def ago(moment: str) -> str:
@@ -153,7 +156,7 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
         if task["job"]
         else "none",
         "label": task["label"],
-        "steps": f"{number(task['done_steps'])} of {number(task['count'])} done ({task['progress']:.0%})",
+        "steps": f"{number(task['done_steps'])} of {number(task['count'])} done ({done(task)})",
         "why": task["why"],
         "missing": ranges(task["missing"]) if task["missing"] else None,
         "speed": speed(task),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, TextIO
 
@@ -31,6 +32,17 @@ class Terminal:
         """A line, or more, of the answer."""
         self.out.print(text, markup=False, highlight=False, soft_wrap=not self.out.is_terminal)
 
+    def lines(self, texts: Iterable[str]) -> None:
+        """Lines of the answer, as they are whatever the width: for many."""
+        self._write("".join(f"{text}\n" for text in texts))
+
+    def answer(self, answer: Any, told: Callable[[Any], RenderableType], *, as_json: bool) -> None:
+        """What a service answered: as it is for a script, and in words for a person."""
+        if as_json:
+            self.as_json(answer)
+        else:
+            self.say(told(answer))
+
     def note(self, text: str) -> None:
         """A line beside the answer."""
         self.err.print(Text(printable(text), style="dim"), soft_wrap=True)
@@ -40,11 +52,19 @@ class Terminal:
 
     def as_json(self, answer: Any) -> None:
         """One line, whatever the width."""
+        self._write(json.dumps(answer, ensure_ascii=False) + "\n")
+
+    def _write(self, text: str) -> None:
         try:
-            self.out.file.write(json.dumps(answer, ensure_ascii=False) + "\n")
+            self.out.file.write(text)
             self.out.file.flush()
         except BrokenPipeError:
             raise Unread("") from None
+
+    @property
+    def has_shades(self) -> bool:
+        """Whether stdout has colours that look alike everywhere: the first 16 are each terminal's own."""
+        return self.out.color_system in ("256", "truecolor")
 
     @property
     def draws(self) -> bool:
@@ -73,6 +93,11 @@ def printable(text: object) -> str:
     )
 
 
+def one_line(text: object) -> str:
+    """The same, for where a line stands for one thing."""
+    return printable(text).replace("\n", "\N{REPLACEMENT CHARACTER}")
+
+
 def state_text(state: str) -> Text:
     return Text(printable(state), style=STATE_STYLES.get(state, ""))
 
@@ -92,6 +117,13 @@ def duration(seconds: float) -> str:
     units = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
     first = next(i for i, (amount, _) in enumerate(units) if amount)
     return " ".join(f"{amount} {unit}" for amount, unit in units[first : first + 2] if amount)
+
+
+def percent(part: int, whole: int) -> str:
+    """Never 100% before all of it, and never 0% of something; - of nothing."""
+    if not whole:
+        return "-"
+    return f"{min(99, max(1, part * 100 // whole)) if 0 < part < whole else part * 100 // whole}%"
 
 
 def count_of(amount: int, thing: str) -> str:

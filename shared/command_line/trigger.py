@@ -9,6 +9,7 @@ import click
 
 from shared.command_line.ends import Failed
 from shared.command_line.options import as_json, examples, in_session, patience
+from shared.command_line.service import segment
 from shared.command_line.session import Session
 from shared.command_line.terminal import count_of, duration, number
 from shared.command_line.watching import watch_task
@@ -112,11 +113,8 @@ def tell_started(session: Session, started: dict[str, Any]) -> None:
 def see_to_its_end(session: Session, task_id: str, patience: float, *, as_json: bool) -> None:
     """Raises Failed for a task that is not done at its end."""
     watch_task(session, task_id, patience)
-    task = session.done.get(f"/tasks/{task_id}")
-    if as_json:
-        session.terminal.as_json(task)
-    else:
-        session.terminal.say(how_it_ended(task))
+    task = session.done.get(f"/tasks/{segment(task_id)}")
+    session.terminal.answer(task, how_it_ended, as_json=as_json)
     if task["state"] != "done":
         raise Failed(f"task {task_id} is {task['state']}: {task['why']}")
 

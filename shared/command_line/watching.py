@@ -4,55 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import MofNCompleteColumn, Progress
 
+from shared.command_line.bars import NARROW, RateColumn, bar
 from shared.command_line.service import segment
 from shared.command_line.session import Session
 from shared.command_line.streams import Lost, Message, follow
 from shared.command_line.terminal import number
-
-NARROW, WIDE = 50, 80  # columns of the terminal
-
-
-class RateColumn(ProgressColumn):
-    """How many a second, of late."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{number(speed)} {self._unit}/s" if speed else "", style="cyan")
-
-
-class LeftColumn(TimeRemainingColumn):
-    """The time left, said so."""
-
-    def render(self, task: Task) -> Text:
-        return Text("") if task.finished else Text.assemble(super().render(task), " left")
-
-
-def bar(console: Console, unit: str) -> Progress:
-    """A bar as wide as the terminal allows; it goes when it is over, for what it came to is said then."""
-    width = console.width
-    columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False), BarColumn(None)]
-    columns += [TaskProgressColumn()]
-    columns += [MofNCompleteColumn()] if width >= NARROW else []
-    columns += [RateColumn(unit), LeftColumn(compact=True)] if width >= WIDE else []
-    shown = console.is_terminal
-    return Progress(*columns, console=console, transient=True, disable=not shown, expand=True)
 
 
 def watch_task(session: Session, task_id: str, patience_seconds: float) -> None:
@@ -65,7 +23,9 @@ def watch_task(session: Session, task_id: str, patience_seconds: float) -> None:
     path = f"/tasks/{segment(task_id)}/events"
     told = follow(session.done, path, patience_seconds=patience_seconds)
     try:
-        with bar(session.terminal.err, "steps") as progress:
+        with bar(
+            session.terminal.err, unless_narrow=[MofNCompleteColumn()], if_wide=[RateColumn("steps")]
+        ) as progress:
             _show(progress, task_id, told)
     except KeyboardInterrupt:
         session.terminal.note(f"task {task_id} runs on; see it with: donebit watch {task_id}")

@@ -28,7 +28,13 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("delete", "some"),
         ("logs",),
     ],
-    "distinct_app": [("visit", "some", "7"), ("count", "some"), ("load", "visits.csv", "--event", "some")],
+    "distinct_app": [
+        ("visit", "some", "7"),
+        ("count", "some"),
+        ("query", "some"),
+        ("retention", "some"),
+        ("load", "visits.csv", "--event", "some"),
+    ],
 }
 CALLS = [(service, call) for service, calls in EACH.items() for call in calls]
 
@@ -148,6 +154,22 @@ def test_a_wrong_command_line_is_exit_code_2(alone: Donebit, wrong: tuple[str, .
 
     assert (ended.code, ended.out) == (2, "")
     assert "Error: " in ended.err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("visit", "a\udcff", "7"),
+        ("visit", "some", "b\udcff"),
+        ("tasks", "--label", "\udcff"),
+        ("query", "\udcff"),
+    ],
+)
+def test_bytes_that_are_no_text_are_told(alone: Donebit, wrong: tuple[str, ...]) -> None:
+    ended = alone(*wrong)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "error: what was asked for is no UTF-8: it has the bytes ff\n"
 
 
 def test_help_teaches_by_examples_and_tells_the_exit_codes(alone: Donebit) -> None:

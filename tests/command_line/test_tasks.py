@@ -55,6 +55,16 @@ def test_a_parameter_that_is_none_is_told(donebit: Donebit, param: str, code: in
     assert refused.out == ""
 
 
+def test_a_task_that_lacks_one_step_is_not_said_to_be_at_100_percent(
+    donebit: Donebit, services: RealServices, name: str
+) -> None:
+    donebit("trigger", 1000, "--task-id", name, "--label", name)
+    report(services, name, (0, 999))
+
+    assert " 99% " in donebit("tasks", "--label", name).out
+    assert "999 of 1,000 done (99%)" in donebit("show", name).out
+
+
 def test_tasks_are_listed_newest_first_and_chosen_by_label_and_state(donebit: Donebit, name: str) -> None:
     for number in range(3):
         donebit("trigger", 4, "--label", name, "--task-id", f"{name}-{number}")

@@ -12,20 +12,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import TextColumn
 
 from shared import clock
+from shared.command_line.bars import bar
 from shared.command_line.ends import Misused, Unavailable
 from shared.command_line.load.batch import BadValue, Understanding
 from shared.command_line.load.loading import Loading, Watcher
 from shared.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows
 from shared.command_line.load.sending import RETRIES, sender
-from shared.command_line.load.state import SUFFIX, Identity, State
-from shared.command_line.load.state import Progress as Loaded
+from shared.command_line.load.state import SUFFIX, Identity, Progress, State
 from shared.command_line.service import Service
 from shared.command_line.session import Session
 from shared.command_line.terminal import count_of, number
-from shared.command_line.watching import NARROW, WIDE, LeftColumn
 from shared.errors import InvalidInput
 from shared.names import checked_name
 
@@ -62,7 +61,7 @@ class Outcome:
     """What came of it, with the runs before that it went on with."""
 
     file: Path
-    loaded: Loaded
+    loaded: Progress
     received_before: int
     seconds: float
 
@@ -97,7 +96,7 @@ def run(session: Session, asked: Asked) -> Outcome:
     check(asked, known)
     known.grain_minutes = grain_minutes(session.distinct)
     state = State(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))
-    loaded = (None if asked.restart else state.read()) or Loaded()
+    loaded = (None if asked.restart else state.read()) or Progress()
     before = loaded.received
     with asked.file.open("rb") as opened:
         rows = rows_of(opened, asked)
@@ -149,7 +148,7 @@ def rows_of(opened: BinaryIO, asked: Asked) -> Rows:
     return NdjsonRows(opened, asked.columns) if is_ndjson else CsvRows(opened, asked.columns, asked.delimiter)
 
 
-def go_on(session: Session, rows: Rows, known: Understanding, loaded: Loaded) -> None:
+def go_on(session: Session, rows: Rows, known: Understanding, loaded: Progress) -> None:
     """Have the rows stand where the load before came to."""
     if not loaded.offset:
         loaded.offset, loaded.line = rows.begins_at, rows.begins_after
@@ -199,16 +198,12 @@ def stopping() -> Iterator[Callable[[], bool]]:
 def moving(session: Session, file: Path, start: int) -> Iterator[Callable[[int, int], None]]:
     """A bar of the file's bytes; gives what moves it."""
     console, began = session.terminal.err, time.monotonic()
-    columns = [TextColumn("{task.description}", markup=False), BarColumn(None), TaskProgressColumn()]
-    columns += [TextColumn("{task.fields[rate]}", style="cyan")] if console.width >= NARROW else []
-    columns += [LeftColumn(compact=True)] if console.width >= WIDE else []
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal, expand=True
-    ) as bar:
-        shown = bar.add_task(file.name, total=file.stat().st_size, completed=start, rate="")
+    rate_column = TextColumn("{task.fields[rate]}", style="cyan")
+    with bar(console, unless_narrow=[rate_column]) as progress:
+        shown = progress.add_task(file.name, total=file.stat().st_size, completed=start, rate="")
 
         def moved(offset: int, lines: int) -> None:
             rate = lines / max(time.monotonic() - began, 1e-3)
-            bar.update(shown, completed=offset, rate=f"{number(round(rate))} lines/s")
+            progress.update(shown, completed=offset, rate=f"{number(round(rate))} lines/s")
 
         yield moved
