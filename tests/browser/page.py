@@ -27,6 +27,9 @@ class Page:
     def find(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
 
+    def is_there(self, selector: str) -> bool:
+        return bool(self.browser.find_elements(By.CSS_SELECTOR, selector))
+
     def text(self, selector: str) -> str:
         """What is to be read there now; empty where there is nothing, or nothing is shown."""
         for _ in range(3):
@@ -99,9 +102,9 @@ class Page:
             self.press(Keys.TAB)
         raise AssertionError(f"{wanted} is not reached with the keyboard")
 
-    def look(self, width: int, height: int = 900, *, dark: bool = False) -> None:
-        """Be a window of this size, for eyes that like it dark or not."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    def look(self, width: int, height: int = 900, *, dark: bool = False, ratio: int = 1) -> None:
+        """Be a window of this size, with so many pixels to one of CSS, for eyes that like it dark or not."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": False}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})

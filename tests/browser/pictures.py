@@ -1,0 +1,69 @@
+"""The pictures that README.md and docs/ show, each of one page at one moment."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from selenium.webdriver import Chrome
+
+from tests.browser.page import Page
+from tests.started import eventually
+
+WATCHED = "demo-report"  # a task half done, with some steps that have failed
+SETS = "/distinct?text=demo.visit@today%20%26%20demo.visit@7d%20-%20demo.visit@yesterday"
+MOST_BYTES = 300_000
+DRAWN_SECONDS = 30.0
+
+EDGES = """
+const edge = (selector, side) => document.querySelector(selector).getBoundingClientRect()[side] + scrollY;
+return [Math.floor(edge(arguments[0], "top")), Math.ceil(edge(arguments[1], "bottom"))];
+"""
+# What is drawn again from frame to frame is drawn by then.
+SETTLED = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)))"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page once `drawn` is there, from the top of `since` to the bottom of `until`."""
+
+    file: str
+    path: str
+    drawn: str
+    until: str
+    since: str = "html"
+    width: int = 1280
+    dark: bool = False
+    ratio: int = 1  # pixels of the picture to one of the page
+
+
+MAP = "#cells[data-columns]"
+CURVES = "#curves canvas"
+PICTURES = (
+    Picture("task.png", f"/tasks/{WATCHED}", MAP, ".split"),
+    Picture("task-dark.png", f"/tasks/{WATCHED}", MAP, ".split", dark=True),
+    Picture("phone.png", f"/tasks/{WATCHED}", MAP, ".bitmap", width=360, ratio=2),
+    Picture("done.png", "/", "#running .figures", "#tasks"),
+    Picture("workers.png", "/workers", "#log li:nth-child(40)", ".log"),
+    Picture("distinct.png", "/distinct", CURVES, "#retention"),
+    Picture("sets.png", SETS, f"{CURVES}, .strips canvas[width]", "#expression", since="#expression"),
+)
+MARGIN_PX = 24
+
+
+def take(browser: Chrome, address: str, picture: Picture, folder: Path) -> Path:
+    """Write one picture."""
+    page = Page(browser, address)
+    page.look(picture.width, 900, dark=picture.dark, ratio=picture.ratio)
+    browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+    page.open(picture.path)
+    eventually(lambda: page.is_there(picture.drawn), DRAWN_SECONDS, what=f"{picture.path} is not drawn")
+    browser.execute_async_script(SETTLED)
+    top, bottom = browser.execute_script(EDGES, picture.since, picture.until)
+    top = max(0, top - MARGIN_PX)
+    clip = {"x": 0, "y": top, "width": picture.width, "height": bottom + MARGIN_PX - top, "scale": 1}
+    made = browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+    written = folder / picture.file
+    written.write_bytes(base64.b64decode(made["data"]))
+    return written
