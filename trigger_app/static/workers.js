@@ -66,6 +66,7 @@ function drawThroughput(steps) {
   const most = Math.max(...steps) || 1;
   const points = steps.map((count, n) => `${2 * n},${(SPARK_HEIGHT - 1 - (count / most) * (SPARK_HEIGHT - 2)).toFixed(1)}`);
   $("#spark").setAttribute("points", points.join(" "));
+  $("#area").setAttribute("points", ["0,32", ...points, "118,32"].join(" "));
   const lately = steps.slice(-LATELY_SECONDS).reduce((sum, count) => sum + count, 0) / LATELY_SECONDS;
   put($("#rate"), numbers.format(Math.round(lately)));
   const minute = steps.reduce((sum, count) => sum + count, 0);
