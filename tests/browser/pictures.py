@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from selenium.webdriver import Chrome
@@ -12,6 +13,7 @@ from tests.browser.page import Page
 from tests.started import eventually
 
 WATCHED = "demo-report"  # a task half done, with some steps that have failed
+RUNNING = "demo-archive"  # the sample's, and for minutes
 SETS = "/distinct?text=demo.visit@today%20%26%20demo.visit@7d%20-%20demo.visit@yesterday"
 MOST_BYTES = 300_000
 DRAWN_SECONDS = 30.0
@@ -41,11 +43,12 @@ class Picture:
 MAP = "#cells[data-columns]"
 CURVES = "#curves canvas"
 PICTURES = (
-    Picture("task.png", f"/tasks/{WATCHED}", MAP, ".split"),
-    Picture("task-dark.png", f"/tasks/{WATCHED}", MAP, ".split", dark=True),
+    Picture("task.png", f"/tasks/{WATCHED}", MAP, ".bitmap"),
+    Picture("task-dark.png", f"/tasks/{WATCHED}", MAP, ".bitmap", dark=True),
     Picture("phone.png", f"/tasks/{WATCHED}", MAP, ".bitmap", width=360, ratio=2),
     Picture("done.png", "/", "#running .figures", "#tasks"),
-    Picture("workers.png", "/workers", "#log li:nth-child(40)", ".log"),
+    # One task's lines: those that failed would show which folder it all runs in.
+    Picture("workers.png", f"/workers?task={RUNNING}", "#log li:nth-child(20)", ".log"),
     Picture("distinct.png", "/distinct", CURVES, "#retention"),
     Picture("sets.png", SETS, f"{CURVES}, .strips canvas[width]", "#expression", since="#expression"),
 )
@@ -58,7 +61,8 @@ def take(browser: Chrome, address: str, picture: Picture, folder: Path) -> Path:
     page.look(picture.width, 900, dark=picture.dark, ratio=picture.ratio)
     browser.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
     page.open(picture.path)
-    eventually(lambda: page.is_there(picture.drawn), DRAWN_SECONDS, what=f"{picture.path} is not drawn")
+    for sign in (picture.drawn, "#live:not([hidden])"):
+        eventually(partial(page.is_there, sign), DRAWN_SECONDS, what=f"{picture.path} has no {sign}")
     browser.execute_async_script(SETTLED)
     top, bottom = browser.execute_script(EDGES, picture.since, picture.until)
     top = max(0, top - MARGIN_PX)

@@ -76,13 +76,13 @@ function drawThroughput(steps) {
 function drawQueues(now) {
   if (!now.queues) return;
   put($("#waiting"), numbers.format(now.queues.reduce((sum, queue) => sum + queue.messages, 0)));
-  const each = now.queues.map(({ queue, messages }) => `${queue.replace("donebit.", "")} ${numbers.format(messages)}`);
-  put($("#queues"), [...each, `${numbers.format(now.in_hand)} at work`].join(" · "));
+  const each = now.queues.map(({ queue, messages }) => `${queue.replace("donebit.", "")}\u00a0${numbers.format(messages)}`);
+  put($("#queues"), [...each, `${numbers.format(now.in_hand)}\u00a0at\u00a0work`].join(" · "));
 }
 
 function drawSweep(sweep) {
   put($("#swept"), sweep.last_seen ? `${age(sweep.last_seen)} ago` : "–");
-  put($("#healed"), `${several(sweep.open_tasks, "open task")}, ${several(sweep.heals, "heal")} in a day`);
+  put($("#healed"), `${several(sweep.open_tasks, "open task")}, ${several(sweep.heals, "heal")} in\u00a0a\u00a0day`);
   $("#no-sweep").hidden = Boolean(sweep.last_seen);
   $("#heals").hidden = !sweep.last_heals.length;
   const rows = keyed($("#heals ul"), sweep.last_heals, (heal) => `${heal.task_id}:${heal.at}`, "heal", "#a-heal");
