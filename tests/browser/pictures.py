@@ -12,7 +12,7 @@ from selenium.webdriver import Chrome
 from tests.browser.page import Page
 from tests.started import eventually
 
-WATCHED = "demo-report"  # a task half done, with some steps that have failed
+WATCHED = "demo-report"  # a task that runs, with some steps that have failed
 RUNNING = "demo-archive"  # the sample's, and for minutes
 SETS = "/distinct?text=demo.visit@today%20%26%20demo.visit@7d%20-%20demo.visit@yesterday"
 MOST_BYTES = 300_000
@@ -38,17 +38,18 @@ class Picture:
     width: int = 1280
     dark: bool = False
     ratio: int = 1  # pixels of the picture to one of the page
+    half_way: bool = False  # to be taken when the task that is watched has come so far
 
 
 MAP = "#cells[data-columns]"
 CURVES = "#curves canvas"
 PICTURES = (
-    Picture("task.png", f"/tasks/{WATCHED}", MAP, ".bitmap"),
-    Picture("task-dark.png", f"/tasks/{WATCHED}", MAP, ".bitmap", dark=True),
-    Picture("phone.png", f"/tasks/{WATCHED}", MAP, ".bitmap", width=360, ratio=2),
     Picture("done.png", "/", "#running .figures", "#tasks"),
     # One task's lines: those that failed would show which folder it all runs in.
     Picture("workers.png", f"/workers?task={RUNNING}", "#log li:nth-child(20)", ".log"),
+    Picture("task.png", f"/tasks/{WATCHED}", MAP, ".bitmap", half_way=True),
+    Picture("task-dark.png", f"/tasks/{WATCHED}", MAP, ".bitmap", half_way=True, dark=True),
+    Picture("phone.png", f"/tasks/{WATCHED}", MAP, ".bitmap", half_way=True, width=360, ratio=2),
     Picture("distinct.png", "/distinct", CURVES, "#retention"),
     Picture("sets.png", SETS, f"{CURVES}, .strips canvas[width]", "#expression", since="#expression"),
 )

@@ -26,6 +26,7 @@ PORTS = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
 # Nothing of the shell's reaches the demo: neither its data nor what it is called by.
 OTHERS = ("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS", "DISTINCT_URL", "ZONE", "SAMPLE")
 FILLED_SECONDS = 180.0
+WATCHED_STEPS = 900
 ENDS = {
     "demo-import": "done",
     "demo-thumbnails": "done",
@@ -40,9 +41,10 @@ def main(folder: Path) -> None:
         sys.exit(f"no pictures without a browser: {browser.advice}")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place, own_demo(Path(place)) as (trigger, done):
-        begin_watched(trigger, done)
+        begin_watched(trigger)
         with chromium(Path(place) / "profile") as chrome:
             for picture in PICTURES:
+                await_steps(done, WATCHED_STEPS // 2 if picture.half_way else 1)
                 written = take(chrome, trigger, picture, folder)
                 sys.stdout.write(f"{written} ({written.stat().st_size // 1000} kB)\n")
 
@@ -81,16 +83,20 @@ def is_filled(lines: Path, done: str) -> bool:
     return all(ask("GET", f"{done}/tasks/{task}").said["state"] == end for task, end in ENDS.items())
 
 
-def begin_watched(trigger: str, done: str) -> None:
-    """A task of a few hundred steps, come half way when this returns."""
+def begin_watched(trigger: str) -> None:
+    """A task of a few hundred steps, of which now and then one gives up."""
     params = {"sleep_ms": 200, "fail_percent": 28}
-    body = {"task_id": WATCHED, "count": 900, "job": "demo", "label": "nightly", "params": params}
+    body = {"task_id": WATCHED, "count": WATCHED_STEPS, "job": "demo", "label": "nightly", "params": params}
     ask("POST", f"{trigger}/tasks", body)
-    eventually(lambda: is_half_way(ask("GET", f"{done}/tasks/{WATCHED}").said), FILLED_SECONDS)
 
 
-def is_half_way(task: object) -> bool:
-    return isinstance(task, dict) and task["done_steps"] > 450 and task["failed_steps"] > 2
+def await_steps(done: str, steps: int) -> None:
+    """Wait until so many steps are done of the task that is watched."""
+
+    def is_there() -> bool:
+        return int(ask("GET", f"{done}/tasks/{WATCHED}").said["done_steps"]) >= steps
+
+    eventually(is_there, FILLED_SECONDS, what=f"no {steps} steps of {WATCHED}")
 
 
 if __name__ == "__main__":
