@@ -116,6 +116,15 @@ def test_a_view_fits_its_window(page: Page, stack: Stack, path: str, width: int)
     assert page.overflow_px() == 0
 
 
+def test_a_wall_screen_has_larger_type(page: Page) -> None:
+    sizes = []
+    for width in (1280, 1920, 2560, 3840):
+        page.look(width)
+        sizes.append(float(page.find("html").value_of_css_property("font-size").removesuffix("px")))
+
+    assert sizes == [16, 18, 20, 24]
+
+
 def test_a_page_is_dark_for_eyes_that_like_it_so(page: Page) -> None:
     brightness = []
     for dark in (False, True):

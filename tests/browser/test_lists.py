@@ -51,6 +51,18 @@ def test_a_running_task_tells_its_speed_and_what_it_waits_for(page: Page, stack:
     assert "since progress" in figures
 
 
+def test_an_ended_task_tells_how_long_it_took_and_how_fast_it_was(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(10, 0)
+    stack.await_told(task_id)
+
+    eventually(lambda: page.state(task_id) == "done", what="it is not listed")
+
+    speed, took, ended = page.text(f"#ended li[data-id='{task_id}'] .figures").split("\n")
+    assert float(speed.removesuffix(" steps/s").replace(",", "")) > 0
+    assert float(took.removeprefix("took ").removesuffix(" s")) > 0
+    assert ended.endswith(" UTC")
+
+
 def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, stack: Stack) -> None:
     label = f"filtered-{stack.create(1)}"
     page.open(f"/?state=done&label={label}")

@@ -66,6 +66,15 @@ def test_whoever_follows_a_link_signs_in_and_is_led_on_with_buttons_that_work(
     assert page.complaints() == []
 
 
+@pytest.mark.parametrize("path", ["/distinct", "/workers", "/tasks/some", "/tasks/some/delete"])
+def test_nobody_sees_a_page_who_has_not_signed_in(page: Page, guarded: str, path: str) -> None:
+    page.address = guarded
+
+    page.open(path)
+
+    assert page.text("h1") == "Sign in"
+
+
 def test_a_wrong_token_is_told_and_opens_nothing(page: Page, guarded: str) -> None:
     page.address = guarded
     page.open()
