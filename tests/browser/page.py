@@ -15,6 +15,12 @@ from tests.started import eventually
 
 FORMS = {"done": "#start", "distinct": "article:has(form[action='/trigger/distinct'])"}
 
+OVERFLOW = """
+const within = document.querySelectorAll("main :is(.tasks li, .tiles > div, article)");
+const boxes = [document.documentElement, ...within];
+return Math.max(...boxes.map((box) => box.scrollWidth - box.clientWidth));
+"""
+
 
 class Page:
     def __init__(self, browser: Chrome, address: str) -> None:
@@ -81,9 +87,8 @@ class Page:
         return [str(entry["message"]) for entry in logged if entry["level"] in ("WARNING", "SEVERE")]
 
     def overflow_px(self) -> int:
-        """By how much the page is wider than its window."""
-        script = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
-        return int(self.browser.execute_script(script))
+        """By how much the page is wider than its window, or one of its rows, tiles or cards than itself."""
+        return int(self.browser.execute_script(OVERFLOW))
 
     def press(self, *keys: str) -> None:
         """Type, wherever the focus is."""

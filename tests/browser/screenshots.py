@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
         begin_watched(trigger)
         with chromium(Path(place) / "profile") as chrome:
             for picture in PICTURES:
-                await_steps(done, WATCHED_STEPS // 2 if picture.half_way else 1)
+                await_steps(done, WATCHED_STEPS // (2 if picture.half_way else 12))
                 written = take(chrome, trigger, picture, folder)
                 sys.stdout.write(f"{written} ({written.stat().st_size // 1000} kB)\n")
 
