@@ -8,7 +8,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test torture check bench lock clean
+.PHONY: help demo clear test torture check bench screenshots lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -37,6 +37,10 @@ check: ## format, lint and types
 bench: ## the figures of the README
 	@$(PYTHON) shared/demo/install.py bench
 	@$(BIN)/python -m benchmarks
+
+screenshots: ## the pictures of the README and the docs, taken anew of a demo of their own
+	@$(PYTHON) shared/demo/install.py dev
+	@$(BIN)/python -m tests.browser.screenshots
 
 lock: ## resolve pyproject.toml anew into locks/
 	@$(PYTHON) shared/demo/install.py dev

@@ -1,41 +1,21 @@
-"""A real browser, without a window and without a network."""
+"""One browser for all tests, and the page of trigger_app in it."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 
+from tests.browser.chromium import chromium
 from tests.browser.page import Page
 from tests.stack import Stack
-
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # containers and CI run as root
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-)
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """One for all tests. Both paths are given, or selenium would ask the network for them."""
-    profile: Path = tmp_path_factory.mktemp("profile")
-    options = ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = Chrome(options, Service(str(shutil.which("chromedriver"))))
-    try:
+    with chromium(tmp_path_factory.mktemp("profile")) as chrome:
         yield chrome
-    finally:
-        chrome.quit()
 
 
 @pytest.fixture

@@ -15,6 +15,12 @@ from tests.started import eventually
 
 FORMS = {"done": "#start", "distinct": "article:has(form[action='/trigger/distinct'])"}
 
+OVERFLOW = """
+const within = document.querySelectorAll("main :is(.tasks li, .tiles > div, article)");
+const boxes = [document.documentElement, ...within];
+return Math.max(...boxes.map((box) => box.scrollWidth - box.clientWidth));
+"""
+
 
 class Page:
     def __init__(self, browser: Chrome, address: str) -> None:
@@ -26,6 +32,9 @@ class Page:
 
     def find(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def is_there(self, selector: str) -> bool:
+        return bool(self.browser.find_elements(By.CSS_SELECTOR, selector))
 
     def text(self, selector: str) -> str:
         """What is to be read there now; empty where there is nothing, or nothing is shown."""
@@ -78,9 +87,8 @@ class Page:
         return [str(entry["message"]) for entry in logged if entry["level"] in ("WARNING", "SEVERE")]
 
     def overflow_px(self) -> int:
-        """By how much the page is wider than its window."""
-        script = "const page = document.documentElement; return page.scrollWidth - page.clientWidth"
-        return int(self.browser.execute_script(script))
+        """By how much the page is wider than its window, or one of its rows, tiles or cards than itself."""
+        return int(self.browser.execute_script(OVERFLOW))
 
     def press(self, *keys: str) -> None:
         """Type, wherever the focus is."""
@@ -99,9 +107,9 @@ class Page:
             self.press(Keys.TAB)
         raise AssertionError(f"{wanted} is not reached with the keyboard")
 
-    def look(self, width: int, height: int = 900, *, dark: bool = False) -> None:
-        """Be a window of this size, for eyes that like it dark or not."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    def look(self, width: int, height: int = 900, *, dark: bool = False, ratio: int = 1) -> None:
+        """Be a window of this size, with so many pixels to one of CSS, for eyes that like it dark or not."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": False}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})

@@ -20,8 +20,8 @@ axe.run({ resultTypes: ["violations"] }).then(
   (error) => done(String(error)),
 );
 """
-LIVE = {"/": "#running *", "/distinct": "#distinct"}
-WIDTHS = (360, 768, 1280, 2200)
+LIVE = {"/": "#running *", "/distinct": "#distinct", "/workers": ".worker"}
+WIDTHS = (360, 768, 1160, 1280, 2200)
 
 
 def violations(page: Page) -> list[str]:
@@ -105,7 +105,7 @@ def test_an_opened_task_fits_its_window(page: Page, stack: Stack, kind: str, wid
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("path", ["/", "/distinct"])
+@pytest.mark.parametrize("path", ["/", "/distinct", "/workers"])
 def test_a_view_fits_its_window(page: Page, stack: Stack, path: str, width: int) -> None:
     for kind in ("running", "failed", "done"):
         a_task(stack, kind)
@@ -114,6 +114,15 @@ def test_a_view_fits_its_window(page: Page, stack: Stack, path: str, width: int)
     open_live(page, path)
 
     assert page.overflow_px() == 0
+
+
+def test_a_wall_screen_has_larger_type(page: Page) -> None:
+    sizes = []
+    for width in (1280, 1920, 2560, 3840):
+        page.look(width)
+        sizes.append(float(page.find("html").value_of_css_property("font-size").removesuffix("px")))
+
+    assert sizes == [16, 18, 20, 24]
 
 
 def test_a_page_is_dark_for_eyes_that_like_it_so(page: Page) -> None:

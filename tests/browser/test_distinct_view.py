@@ -102,6 +102,23 @@ def test_a_view_opened_while_redis_is_away_says_so(page: Page, stack: Stack) -> 
         stack.server.start()
 
 
+def test_the_legend_has_the_last_days_numbers_until_somebody_points_at_another(opened: Page) -> None:
+    values = (
+        "return [...document.querySelectorAll('#curves .u-value')].slice(1).map((one) => one.textContent)"
+    )
+    at_rest = opened.browser.execute_script(values)
+
+    curves = opened.find("#curves .u-over")
+    ActionChains(opened.browser).move_to_element(curves).perform()
+    eventually(
+        lambda: opened.browser.execute_script(values) != at_rest, what="it does not follow the pointer"
+    )
+    ActionChains(opened.browser).move_to_element(opened.find("h1")).perform()
+
+    eventually(lambda: opened.browser.execute_script(values) == at_rest, what="it does not come back")
+    assert at_rest == ["150", "150", "153"]
+
+
 def test_the_curves_are_drawn_from_the_numbers_beneath_them(opened: Page) -> None:
     inked = """
     const canvas = document.querySelector("#curves canvas");

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.browser.page import Page
 from tests.browser.test_bitmap import report
 from tests.stack import DONE_SECONDS, Stack, ask
@@ -49,6 +51,18 @@ def test_a_running_task_tells_its_speed_and_what_it_waits_for(page: Page, stack:
     assert "steps/s" in figures
     assert "left" in figures
     assert "since progress" in figures
+
+
+def test_an_ended_task_tells_how_long_it_took_and_how_fast_it_was(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(10, 0)
+    stack.await_told(task_id)
+
+    eventually(lambda: page.state(task_id) == "done", what="it is not listed")
+
+    speed, took, ended = page.text(f"#ended li[data-id='{task_id}'] .figures").split("\n")
+    assert float(speed.removesuffix(" steps/s").replace(",", "")) > 0
+    assert re.fullmatch(r"took [\d.]*[1-9][\d.]* (ms|s)", took)
+    assert ended.endswith(" UTC")
 
 
 def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, stack: Stack) -> None:

@@ -9,6 +9,7 @@ from selenium.webdriver import Keys
 
 from shared.demo.ports import free_server_port
 from tests.browser.page import Page
+from tests.browser.test_accessibility import WIDTHS, violations
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import eventually
 
@@ -65,6 +66,15 @@ def test_whoever_follows_a_link_signs_in_and_is_led_on_with_buttons_that_work(
     assert page.complaints() == []
 
 
+@pytest.mark.parametrize("path", ["/distinct", "/workers", "/tasks/some", "/tasks/some/delete"])
+def test_nobody_sees_a_page_who_has_not_signed_in(page: Page, guarded: str, path: str) -> None:
+    page.address = guarded
+
+    page.open(path)
+
+    assert page.text("h1") == "Sign in"
+
+
 def test_a_wrong_token_is_told_and_opens_nothing(page: Page, guarded: str) -> None:
     page.address = guarded
     page.open()
@@ -74,6 +84,36 @@ def test_a_wrong_token_is_told_and_opens_nothing(page: Page, guarded: str) -> No
     eventually(lambda: page.text("#refused") == "That is not the token.")
     page.open()
     assert page.text("h1") == "Sign in"
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("refused", [False, True])
+def test_the_sign_in_has_no_barrier(page: Page, guarded: str, *, refused: bool, dark: bool) -> None:
+    page.address = guarded
+    page.look(1280, dark=dark)
+    page.open()
+    if refused:
+        sign_in(page, "another")
+        eventually(lambda: page.text("#refused"), what="it is not refused")
+
+    found = violations(page)
+
+    assert found == []
+    assert page.focused() == "token"
+    assert all("401" in complaint for complaint in page.complaints())  # the browser's own word of it
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_sign_in_fits_its_window(page: Page, guarded: str, width: int) -> None:
+    page.address = guarded
+    page.look(width)
+
+    page.open()
+
+    assert page.text("h1") == "Sign in"
+    assert page.overflow_px() == 0
 
 
 def test_without_the_token_nothing_but_the_sign_in_is_answered(guarded: str) -> None:

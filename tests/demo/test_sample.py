@@ -37,14 +37,8 @@ def test_a_day_has_the_same_people_whenever_it_is_asked_for() -> None:
 
 def test_people_come_back_less_and_less_but_not_to_nobody() -> None:
     began = TODAY - timedelta(days=60)
-    number = (began - population.FIRST_DAY).days
-    everybody = population.day(began, 90).visited.tolist()
-    mine = {user for user in everybody if user // population.MOST_A_DAY == number}
 
-    back = [
-        len(mine & set(population.day(began + timedelta(days=days), 90).visited.tolist())) / len(mine)
-        for days in (0, 2, 9, 30)
-    ]
+    back = [came_back(began, days) for days in (0, 2, 9, 30)]
 
     assert back[0] == 1
     assert back[1] > back[2] > 0.05
@@ -53,10 +47,10 @@ def test_people_come_back_less_and_less_but_not_to_nobody() -> None:
 
 def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filling, "DAYS", 12)
-    monkeypatch.setattr(filling, "TASKS", [{**task, "count": 300} for task in TASKS])
+    monkeypatch.setattr(filling, "TASKS", [{**task, "count": min(task["count"], 300)} for task in TASKS])
     with services(stack) as three:
         sentence = fill(*three)
-    shown = ask("GET", f"{stack.done}/tasks?label=demo").said["tasks"]
+    shown = ask("GET", f"{stack.done}/tasks?label=sample").said["tasks"]
     eventually(
         lambda: ask("GET", f"{stack.done}/tasks/demo-invoices").said["state"] == "failed",
         60,
@@ -68,16 +62,40 @@ def test_the_demo_is_filled_marked_and_emptied_again(stack: Stack, monkeypatch: 
 
     assert "5 tasks and" in sentence
     assert {task["task_id"] for task in shown} == {task["task_id"] for task in TASKS}
-    assert ask("GET", f"{stack.done}/tasks/demo-mailing").said["state"] == "cancelled"
+    mailing = ask("GET", f"{stack.done}/tasks/demo-mailing").said
+    assert (mailing["state"], mailing["missing"]) == ("cancelled", [[93, 100], [154, 200], [272, 300]])
     assert ask("GET", f"{stack.distinct}/events/demo.visit/count?period=month").said["count"] == today > 1000
     assert "`make clear` removes them" in again
 
     with services(stack) as (_, done, distinct):
         remove(done, distinct)
 
-    assert ask("GET", f"{stack.done}/tasks?label=demo").said["tasks"] == []
+    assert ask("GET", f"{stack.done}/tasks?label=sample").said["tasks"] == []
     assert not {one["event"] for one in ask("GET", f"{stack.distinct}/events").said["events"]} & set(EVENTS)
     assert not {one["flag"] for one in ask("GET", f"{stack.distinct}/flags").said["flags"]} & set(FLAGS)
+
+
+def test_fewer_of_those_come_back_whom_a_campaign_brought() -> None:
+    called = TODAY - timedelta(days=9)  # 315 days after the first, the seventh campaign's first day
+    usual = called - timedelta(days=7)
+
+    after_a_week = [came_back(day, 7) for day in (called, usual)]
+
+    assert (called - population.FIRST_DAY).days % population.CAMPAIGN_EVERY_DAYS == 0
+    assert len(newcomers(called)) > 1.5 * len(newcomers(usual))
+    assert after_a_week[0] < after_a_week[1]
+
+
+def newcomers(began: date) -> set[int]:
+    number = (began - population.FIRST_DAY).days
+    visited: list[int] = population.day(began, 90).visited.tolist()
+    return {user for user in visited if user // population.MOST_A_DAY == number}
+
+
+def came_back(began: date, days: int) -> float:
+    """The share of those who signed up on this day that came so many days later."""
+    later = set(population.day(began + timedelta(days=days), 90).visited.tolist())
+    return len(newcomers(began) & later) / len(newcomers(began))
 
 
 def test_a_service_that_is_not_there_is_told_in_a_sentence(free_port: int) -> None:

@@ -15,7 +15,7 @@ from shared.config import Settings
 from shared.store import Store
 from shared.store.bitmaps import SEGMENT_BITS
 from shared.web.listener import Table
-from tests.activity.arranged import record
+from tests.activity.arranged import real_now, record
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.distinct.expression import Refusal, Result, result
 from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read
@@ -97,7 +97,7 @@ def test_every_chart_is_drawn_without_script_or_style_of_its_own(
     services: Services, real_store: Store
 ) -> None:
     for weeks in range(4):
-        record(real_store, range(weeks, 9), "seen", clock.now() - timedelta(weeks=weeks))
+        record(real_store, range(weeks, 9), "seen", real_now() - timedelta(weeks=weeks))
 
     for granularity in ("week", "day", "other"):
         page = shown(services, f"?event=seen&granularity={granularity}&text=seen@today")
@@ -113,7 +113,7 @@ def test_a_retention_that_was_set_shorter_leaves_days_out_and_breaks_nothing(
     services: Services, real_store: Store
 ) -> None:
     for days in (0, 3, 10):
-        record(real_store, [1, 2, 100 + days], "short", clock.now() - timedelta(days=days))
+        record(real_store, [1, 2, 100 + days], "short", real_now() - timedelta(days=days))
     kept = {"day": 5, "week": 7}
     body_of(services.distinct.put("/events/short/retention", json=kept))
 
@@ -131,7 +131,7 @@ def test_what_is_too_much_for_one_chart_is_told_there_and_the_others_are_drawn(
 ) -> None:
     users = [segment * SEGMENT_BITS for segment in range(MOST_BITMAPS // 50 + 1)]
     for days in range(50):
-        record(real_store, users, "wide", clock.now() - timedelta(days=days))
+        record(real_store, users, "wide", real_now() - timedelta(days=days))
 
     page = shown(services, "?event=wide")
 

@@ -142,8 +142,10 @@ def test_the_sign_in_leads_on_only_within_this_service(asked: str, to: str) -> N
 
 
 def test_numbers_are_written_for_people() -> None:
-    assert [duration(one) for one in (0, 0.44, 9.96, 12, 60, 185, 3600, 7810, 100_000)] == [
+    assert [duration(one) for one in (0, 0.0001, 0.026, 0.44, 9.96, 12, 60, 185, 3600, 7810, 100_000)] == [
         "0 s",
+        "1 ms",
+        "26 ms",
         "0.4 s",
         "10 s",
         "12 s",

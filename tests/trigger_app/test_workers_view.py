@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from html import unescape
 
 import pytest
 
@@ -30,7 +31,7 @@ def text_of(page: str, part: str) -> str:
     """What is to be read in the part with an id; empty when it is hidden, or part of what is."""
     found = re.search(rf'<(\w+)[^>]* id="{part}"([^>]*)>(.*?)</\1>', page, re.DOTALL)
     assert found is not None, part
-    return "" if "hidden" in found[2] else " ".join(re.sub(r"<[^>]*>", "", found[3]).split())
+    return "" if "hidden" in found[2] else " ".join(unescape(re.sub(r"<[^>]*>", "", found[3])).split())
 
 
 def test_without_anything_the_page_says_what_to_do_next(services: Services) -> None:

@@ -46,6 +46,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedRow:
+    """A task that ended, as the page shows it."""
+
+    task: TaskSummary
+    took_seconds: float
+    steps_per_second: float | None  # from its start to its end; None where it took no time
+
+    @classmethod
+    def of(cls, task: Task) -> EndedRow:
+        took = task.took.total_seconds() if task.took else 0.0
+        return cls(TaskSummary.of(task), took, task.done_steps / took if took else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Which ended tasks somebody asked for."""
 
@@ -125,7 +139,7 @@ def overview(ground: Ground, choice: Choice) -> dict[str, Any]:
     wanted = Filter(choice.state, choice.label, ended=True)
     found = listing.page(ground.store, wanted, limit=SHOWN, cursor=choice.cursor)
     rows = [row for row in running(ground) if choice.label in (None, row.task.label)]
-    return {"rows": rows, "ended": [TaskSummary.of(task) for task in found.tasks], "next": found.next}
+    return {"rows": rows, "ended": [EndedRow.of(task) for task in found.tasks], "next": found.next}
 
 
 def running(ground: Ground) -> list[Row]:
@@ -145,9 +159,9 @@ def row_of(task: Task, seen: Signs, now: datetime) -> Row:
     )
 
 
-def newest_ended(store: Store) -> list[TaskSummary]:
+def newest_ended(store: Store) -> list[EndedRow]:
     found = listing.page(store, Filter(ended=True), limit=SHOWN)
-    return [TaskSummary.of(task) for task in found.tasks]
+    return [EndedRow.of(task) for task in found.tasks]
 
 
 def read(ground: Ground, about: str, before: Table) -> Table:

@@ -30,7 +30,9 @@ def number(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
+    """26 ms, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
+    if 0 < seconds < 0.1:
+        return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 10:
         return f"{seconds:.1f} s".replace(".0 s", " s")
     whole = timedelta(seconds=round(seconds))

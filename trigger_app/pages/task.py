@@ -42,6 +42,21 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
             paged=failures_after() > 0,
         )
 
+    @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):asked>")
+    @page(ground.settings)
+    def ask(task_id: str, asked: str) -> ResponseReturnValue:
+        """What a dialog asks, for browsers where no script opens one."""
+        task, away = attempt(lambda: lifecycle.look(ground.store, task_id).task)
+        return render_template(
+            "ask.html",
+            here="/",
+            away=away,
+            task_id=task_id,
+            asked=asked,
+            task=task,
+            max_steps=ground.settings.max_steps,
+        )
+
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
         telling.resume(ground.store, ground.outbox, task_id)

@@ -7,7 +7,11 @@ import { follow } from "./stream.js";
 const numbers = new Intl.NumberFormat("en");
 const FIGURES = { all: "distinct" }; // by the name that the server has; else its own
 
+// A page that was drawn while nothing could be read has no charts: it is drawn anew as soon as something can.
+const wasAway = !document.querySelector("#notice").hidden;
+
 function draw(told) {
+  if (wasAway) location.reload();
   for (const [name, value] of Object.entries(told)) {
     const place = document.querySelector(`#${FIGURES[name] ?? name}`);
     const text = value === null ? "–" : numbers.format(value);

@@ -22,6 +22,11 @@ function axis(colours, more) {
   return { stroke: colours.getPropertyValue("--pico-muted-color"), grid, ticks: grid, font: "12px system-ui, sans-serif", ...more };
 }
 
+/** Where nobody points at a day, the legend has the last one's numbers. */
+function showLast(plot) {
+  if (plot.legend.idx === null) plot.setLegend({ idx: plot.data[0].length - 1 }, false);
+}
+
 function options(place, width) {
   const colours = getComputedStyle(place);
   const day = (seconds) => months.format(seconds * 1000);
@@ -44,6 +49,8 @@ function options(place, width) {
       axis(colours, { values: (_, all) => all.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 60 }),
     ],
     cursor: { drag: { x: false, y: false } },
+    legend: { markers: { width: 0, fill: (plot, line) => plot.series[line].stroke() } },
+    hooks: { setLegend: [showLast] },
   };
 }
 
@@ -56,6 +63,7 @@ export function drawCurves() {
   const draw = () => {
     drawn?.destroy();
     drawn = new uPlot(options(place, place.clientWidth), data, place);
+    showLast(drawn);
   };
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -27,6 +27,9 @@ export function notice(text) {
   if (place.textContent !== text) place.textContent = text;
   place.hidden = !text;
   document.body.classList.toggle("stale", Boolean(text));
+  const live = document.querySelector("#live");
+  live.hidden = false;
+  live.firstElementChild.textContent = text ? "not live" : "live";
 }
 
 function listen() {

@@ -40,9 +40,12 @@ function ask(name) {
   dialog.showModal();
 }
 
-document.addEventListener("click", ({ target }) => {
-  const button = target.closest("button");
-  if (button?.dataset.ask) ask(button.dataset.ask);
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.ask) {
+    event.preventDefault(); // without a script the question is a page of its own
+    ask(button.dataset.ask);
+  }
   if (button?.dataset.close !== undefined) button.closest("dialog").close();
 });
 

@@ -66,6 +66,7 @@ function drawThroughput(steps) {
   const most = Math.max(...steps) || 1;
   const points = steps.map((count, n) => `${2 * n},${(SPARK_HEIGHT - 1 - (count / most) * (SPARK_HEIGHT - 2)).toFixed(1)}`);
   $("#spark").setAttribute("points", points.join(" "));
+  $("#area").setAttribute("points", ["0,32", ...points, "118,32"].join(" "));
   const lately = steps.slice(-LATELY_SECONDS).reduce((sum, count) => sum + count, 0) / LATELY_SECONDS;
   put($("#rate"), numbers.format(Math.round(lately)));
   const minute = steps.reduce((sum, count) => sum + count, 0);
@@ -75,13 +76,13 @@ function drawThroughput(steps) {
 function drawQueues(now) {
   if (!now.queues) return;
   put($("#waiting"), numbers.format(now.queues.reduce((sum, queue) => sum + queue.messages, 0)));
-  const each = now.queues.map(({ queue, messages }) => `${queue.replace("donebit.", "")} ${numbers.format(messages)}`);
-  put($("#queues"), [...each, `${numbers.format(now.in_hand)} at work`].join(" · "));
+  const each = now.queues.map(({ queue, messages }) => `${queue.replace("donebit.", "")}\u00a0${numbers.format(messages)}`);
+  put($("#queues"), [...each, `${numbers.format(now.in_hand)}\u00a0at\u00a0work`].join(" · "));
 }
 
 function drawSweep(sweep) {
   put($("#swept"), sweep.last_seen ? `${age(sweep.last_seen)} ago` : "–");
-  put($("#healed"), `${several(sweep.open_tasks, "open task")}, ${several(sweep.heals, "heal")} in a day`);
+  put($("#healed"), `${several(sweep.open_tasks, "open task")}, ${several(sweep.heals, "heal")} in\u00a0a\u00a0day`);
   $("#no-sweep").hidden = Boolean(sweep.last_seen);
   $("#heals").hidden = !sweep.last_heals.length;
   const rows = keyed($("#heals ul"), sweep.last_heals, (heal) => `${heal.task_id}:${heal.at}`, "heal", "#a-heal");

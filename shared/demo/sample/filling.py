@@ -17,22 +17,25 @@ import numpy.typing as npt
 from shared.demo.sample import population
 from shared.demo.sample.population import Ids
 
-DAYS = 90
-PACKED = "application/octet-stream"
+DAYS = 120  # 90 that are drawn, and the 30 before the first of them, which its rolling window looks back on
+PACKED, JSON = "application/octet-stream", "application/json"
+LABEL = "sample"
 AS_IT_SHALL_BE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 TIMEOUT_SECONDS = 10.0
 VISITS, PURCHASES, NEWSLETTER = "demo.visit", "demo.purchase", "demo.newsletter"
 EVENTS, FLAGS = (VISITS, PURCHASES), (NEWSLETTER,)
 
-# Sizes and ends of several kinds; the last goes on for a while, so that there is something to watch.
+# Sizes and ends of several kinds: soon some are done and one has failed; the last goes on for minutes, so
+# that there is something to watch. The one without a job is reported from here, and cancelled.
 TASKS: Sequence[dict[str, Any]] = (
-    {"task_id": "demo-import", "count": 1_000_000, "params": {"sleep_ms": 0}},
-    {"task_id": "demo-thumbnails", "count": 2_000, "params": {"sleep_ms": 5}},
-    {"task_id": "demo-invoices", "count": 300, "params": {"sleep_ms": 10, "fail_percent": 35}},
-    {"task_id": "demo-mailing", "count": 50_000, "params": {"sleep_ms": 20}},
-    {"task_id": "demo-archive", "count": 30_000, "params": {"sleep_ms": 20}},
+    {"task_id": "demo-invoices", "count": 180, "job": "demo", "params": {"sleep_ms": 5, "fail_percent": 40}},
+    {"task_id": "demo-import", "count": 1_000_000, "job": "demo", "params": {"sleep_ms": 0}},
+    {"task_id": "demo-thumbnails", "count": 2_000, "job": "demo", "params": {"sleep_ms": 5}},
+    {"task_id": "demo-mailing", "count": 5_000},
+    {"task_id": "demo-archive", "count": 12_000, "job": "demo", "params": {"sleep_ms": 300}},
 )
 CANCELLED = "demo-mailing"
+PARTS_REPORTED = (0.31, 0.18, 0.24)  # of each third of it
 
 
 class Failed(Exception):
@@ -70,8 +73,9 @@ class Service:
 def fill(trigger: Service, done: Service, distinct: Service) -> str:
     """Tasks first, for they take their time; a sentence on what came of it. Raises Failed."""
     for task in TASKS:
-        body = json.dumps({"job": "demo", "label": "demo", **task}).encode()
-        trigger.send("POST", "/tasks", body, "application/json")
+        trigger.send("POST", "/tasks", as_json({"label": LABEL, **task}), JSON)
+        if task["task_id"] == CANCELLED:
+            done.send("POST", f"/tasks/{CANCELLED}/steps", as_json({"ranges": reported(task["count"])}), JSON)
     visits, people = 0, set[int]()
     for event, at, ids in visits_until(datetime.now(UTC)):
         distinct.send("POST", f"/events/{event}?at={at:%Y-%m-%dT%H:%M:%SZ}", packed(ids))
@@ -100,6 +104,16 @@ def of_hour(ids: Ids, hour: int) -> Ids:
     busy = np.repeat(np.arange(24), [1, 1, 1, 1, 1, 2, 3, 5, 6, 6, 6, 7, 7, 6, 6, 6, 7, 8, 9, 9, 8, 6, 4, 2])
     comes: npt.NDArray[np.bool_] = busy[ids * np.uint32(40_503) % np.uint32(len(busy))] == hour
     return ids[comes]
+
+
+def reported(count: int) -> list[tuple[int, int]]:
+    """The ranges that three workers elsewhere would have got to, each from the start of its third."""
+    third = count // len(PARTS_REPORTED)
+    return [(n * third, n * third + int(count * part)) for n, part in enumerate(PARTS_REPORTED)]
+
+
+def as_json(body: dict[str, Any]) -> bytes:
+    return json.dumps(body).encode()
 
 
 def packed(ids: Ids) -> bytes:
