@@ -30,7 +30,7 @@ class Kept:
         Months as far as they fit, then weeks and days for what they leave at both ends: towards `stop`, and
         further back where an event keeps its days or weeks for longer than its months.
         """
-        found = self._cover(self._nothing_before(), stop, LONGEST_FIRST) if self.names else []
+        found = self._cover(self._nothing_before(), stop, stop, LONGEST_FIRST) if self.names else []
         return [period for period in found if period.name in self.names]
 
     def known_from(self) -> datetime:
@@ -47,24 +47,33 @@ class Kept:
         year = max(FIRST.year, min(int(name[:4]) for name in self.names if name[:4].isdecimal()))
         return datetime(year, 1, 1, tzinfo=UTC) - timedelta(days=5)
 
-    def _cover(self, start: datetime, stop: datetime, granularities: tuple[Granularity, ...]) -> list[Period]:
+    def _cover(
+        self, start: datetime, stop: datetime, by: datetime, granularities: tuple[Granularity, ...]
+    ) -> list[Period]:
+        """Periods that hold what is kept from `start` to `stop`, and nothing from `by` on."""
         if not granularities or start >= stop:
             return []
         longest, *shorter = granularities
-        found = self._periods(longest, start, stop)
+        found = self._periods(longest, start, stop, by)
         if not found:
-            return self._cover(start, stop, tuple(shorter))
+            return self._cover(start, stop, by, tuple(shorter))
         first, last = bounds(found[0])[0], bounds(found[-1])[1]
-        earlier, later = (start, first), (last, stop)
-        return [*self._cover(*earlier, tuple(shorter)), *found, *self._cover(*later, tuple(shorter))]
+        earlier = self._cover(start, first, by, tuple(shorter))
+        return [*earlier, *found, *self._cover(last, stop, by, tuple(shorter))]
 
-    def _periods(self, granularity: Granularity, start: datetime, stop: datetime) -> list[Period]:
-        """Those of one granularity that are kept and end by `stop`, back to the one that `start` lies in."""
+    def _periods(
+        self, granularity: Granularity, start: datetime, stop: datetime, by: datetime
+    ) -> list[Period]:
+        """Those of one granularity that are kept, from the one that `start` lies in on.
+
+        The last may end behind `stop`, if by `by`: a week may reach from a month that is gone into one that
+        is kept.
+        """
         found: list[Period] = []
         period = self.calendar.period_at(granularity, stop)
-        while bounds(period)[0] > start:
+        if bounds(period)[0] == stop or bounds(period)[1] > by:
             period = self.calendar.before(period)
-            if not self.retention.keeps(period, self.now):
-                break
+        while bounds(period)[1] > start and self.retention.keeps(period, self.now):
             found.append(period)
+            period = self.calendar.before(period)
         return found[::-1]

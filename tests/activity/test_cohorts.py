@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,6 +120,23 @@ def test_months_then_weeks_then_days_tell_who_was_there_before() -> None:
         "2026-11-16",
     ]
     assert f"{kept.known_from():%Y-%m-%d}" == "2021-10-01"
+
+
+def test_a_week_that_is_kept_tells_of_the_month_that_is_not(client: Redis) -> None:
+    now = datetime(2026, 1, 4, 12, tzinfo=UTC)
+    days = [datetime(2025, 10, 30, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)]
+    keep(client, "read", ALL_KEPT)
+    site = site_on(Store.on(client))
+    for visit in days:
+        ingest.record(site, "read", [1], at=visit, now=now)
+
+    # The week of 27 October reaches into November; that month is kept, October is not, nor are its days.
+    day, week, month = timedelta(days=20), timedelta(days=90), timedelta(days=45)
+    keep(client, "read", replace(ALL_KEPT, day=day, week=week, month=month))
+
+    question = cohorts.question(site, "read", None, Cohort.FIRST, now)
+    (row,) = cohorts.matrix(site, question, [UTC_CALENDAR.period_at(Granularity.DAY, days[1])], 1).rows
+    assert row.users == 0
 
 
 def test_of_an_event_without_periods_nobody_was_there_before() -> None:
