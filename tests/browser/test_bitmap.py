@@ -175,6 +175,28 @@ def test_the_keyboard_moves_over_the_cells(page: Page, stack: Stack) -> None:
     assert page.find("#cells").get_attribute("aria-valuetext") == told[-1]
 
 
+def test_the_cell_that_is_read_is_marked_while_the_map_has_the_focus(page: Page, stack: Stack) -> None:
+    cells = BitMap(page, stack.create(1000))
+    unmarked = cells.marked()
+
+    page.tab_to("cells")
+    eventually(lambda: cells.marked() > unmarked, what="nothing is marked")
+
+    page.press(Keys.TAB)
+    eventually(lambda: cells.marked() == unmarked, what="it is still marked")
+
+
+def test_the_map_is_laid_out_anew_in_a_window_of_another_width(page: Page, stack: Stack) -> None:
+    count = 10_000
+    cells = BitMap(page, stack.create(count))
+    missing, end = cells.colour(0), cells.colour(count)
+
+    page.browser.set_window_size(600, 900)
+
+    eventually(lambda: page.overflow_px() == 0, what="the map is wider than the window")
+    eventually(lambda: (cells.colour(0), cells.colour(count)) == (missing, end), what="it is not drawn")
+
+
 def test_the_rule_is_told_as_it_stands(page: Page, stack: Stack) -> None:
     task_id = stack.create(8)
     BitMap(page, task_id)
