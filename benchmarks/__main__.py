@@ -25,6 +25,7 @@ from benchmarks import (
     streaks,
     whole_product,
 )
+from benchmarks.dashboard import dashboards, frames, page_load
 from benchmarks.figures import Figure
 
 MODULES = (
@@ -41,6 +42,9 @@ MODULES = (
     directory,
     streaks,
     retention,
+    page_load,
+    frames,
+    dashboards,
 )
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 

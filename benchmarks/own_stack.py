@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from benchmarks.keep_alive import KeepAlive
 from benchmarks.waiting import wait_until
 from shared.demo.local_http import ask
 from shared.demo.ports import LOOPBACK
+from shared.store import Store
 
 REPOSITORY = Path(__file__).parents[1]
 SERVICES = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
 SERVER = re.compile(r"redis is .* at (\S+),")
 ANSWER_WITHIN_SECONDS = 10.0
+PATIENCE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class Stack:
     trigger: str
     done: str
     redis: str
+    process: int  # that has started all of them
+
+    def store(self) -> Store:
+        """A store of Donebit's own making, for what is laid down past its services."""
+        return Store.at(self.redis, patience=PATIENCE)
 
     def start_task(self, count: int, sleep_ms: int) -> tuple[str, float]:
         """POST /trigger/done; (task id, seconds until the answer)."""
@@ -41,6 +48,12 @@ class Stack:
         url = f"{self.trigger}/trigger/done?count={count}&sleep_ms={sleep_ms}"
         task_id = ask("POST", url, ANSWER_WITHIN_SECONDS).said["task_id"]
         return task_id, time.perf_counter() - began
+
+    def start(self, count: int, job: str, params: Mapping[str, Any]) -> str:
+        """POST /tasks; the task's id."""
+        with KeepAlive(self.trigger) as trigger:
+            asked = {"count": count, "job": job, "params": params}
+            return str(trigger.ask("POST", "/tasks", asked)["task_id"])
 
     def look(self, task_id: str) -> Mapping[str, Any]:
         return ask("GET", f"{self.done}/tasks/{task_id}", ANSWER_WITHIN_SECONDS).said
@@ -89,18 +102,18 @@ def own_stack(**settings: str) -> Iterator[Stack]:
         try:
             # The demo greets with two tasks of its own; from then on it is idle.
             wait_until(lambda: lines.read_text().count(" is done: ") == 2 or demo.poll() is not None)
-            yield _stack(ports, lines.read_text())
+            yield _stack(ports, lines.read_text(), demo.pid)
         finally:
             demo.terminate()
             demo.wait()
 
 
-def _stack(ports: Mapping[str, str], said: str) -> Stack:
+def _stack(ports: Mapping[str, str], said: str, process: int) -> Stack:
     server = SERVER.search(said)
     if server is None or "ready: " not in said:  # it ended before
         raise RuntimeError(f"the demo did not start:\n{said}")
     trigger, done = (f"http://{LOOPBACK}:{ports[name]}" for name in SERVICES[:2])
-    return Stack(trigger, done, f"redis://{server[1]}")
+    return Stack(trigger, done, f"redis://{server[1]}", process)
 
 
 def _free_port() -> int:

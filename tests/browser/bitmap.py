@@ -20,6 +20,12 @@ const copy = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: tr
 copy.drawImage(map, at(column), at(row), 1, 1, 0, 0, 1, 1);
 return [...copy.getImageData(0, 0, 1, 1).data].join(" ");
 """
+MARKED = """
+const { width, height } = document.querySelector("#cells canvas + canvas");
+const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+copy.drawImage(document.querySelector("#cells canvas + canvas"), 0, 0);
+return copy.getImageData(0, 0, width, height).data.filter((value, at) => at % 4 === 3 && value).length;
+"""
 PLACE = """
 const { columns, size } = document.querySelector("#cells").dataset;
 const middle = (part) => (part + 0.5) * size / devicePixelRatio;
@@ -39,6 +45,10 @@ class BitMap:
         """Red, green, blue and opacity in the middle of a cell."""
         found: str | None = self.page.browser.execute_script(COLOUR, cell)
         return found
+
+    def marked(self) -> int:
+        """How many pixels are drawn over the cells, to mark what failed, the end and the cell pointed at."""
+        return int(self.page.browser.execute_script(MARKED))
 
     def reading(self) -> str:
         return self.page.text("#reading")

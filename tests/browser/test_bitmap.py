@@ -66,6 +66,45 @@ def test_done_failed_and_missing_steps_and_the_end_marker_look_different(
     assert page.complaints() == []
 
 
+def test_each_of_many_steps_has_a_pixel_of_its_own_and_the_end_marker_too(page: Page, stack: Stack) -> None:
+    count = 200_001
+    task_id = stack.create(count)
+    cells = BitMap(page, task_id)
+    missing, end = cells.colour(0), cells.colour(count)
+
+    # Within a byte, over the border of two, and whole bytes.
+    report(stack, task_id, (1, 3), (7, 9), (24, 41), (count - 1, count))
+    eventually(lambda: cells.colour(count - 1) != missing, what="nothing is drawn")
+    done = cells.colour(count - 1)
+
+    assert len({missing, end, done}) == 3
+    drawn = [cell for cell in range(64) if cells.colour(cell) == done]
+    assert drawn == [1, 2, 7, 8, *range(24, 41)]
+    assert {cells.colour(cell) for cell in {*range(64)} - {*drawn}} == {missing}
+    assert cells.colour(count) == end
+    report(stack, task_id, (0, count))
+    eventually(lambda: cells.colour(100) == done, what="not all is done")
+    assert cells.colour(count) == end
+
+
+def test_among_many_steps_those_that_failed_and_the_one_pointed_at_are_marked(
+    page: Page, stack: Stack
+) -> None:
+    task_id = stack.create(200_000)
+    cells = BitMap(page, task_id)
+    end_marker = cells.marked()
+
+    give_up(stack, task_id, 100_000, "no")
+    eventually(lambda: cells.marked() > end_marker > 0, what="the failed step is not marked")
+    failed = cells.marked()
+    cells.point_at(50_000)
+    eventually(lambda: cells.marked() > failed, what="the step pointed at is not marked")
+    pointed = cells.marked() - failed
+    report(stack, task_id, (100_000, 100_001))
+
+    eventually(lambda: cells.marked() == end_marker + pointed, what="the step that is done is still marked")
+
+
 def test_beyond_a_million_steps_a_cells_shade_says_how_full_it_is(page: Page, stack: Stack) -> None:
     task_id = stack.create(2_000_000)
     cells = BitMap(page, task_id)
@@ -108,8 +147,8 @@ def test_a_step_that_gave_up_is_missing_again_when_its_task_is_resumed(page: Pag
 
     ask("POST", f"{stack.done}/tasks/{task_id}/resume")
 
-    eventually(lambda: cells.colour(0) == missing, what="it still shows as failed")
-    assert cells.colour(1) != missing
+    # The cells of the new run are laid out first, and filled in the frames after.
+    eventually(lambda: cells.colour(0) == missing != cells.colour(1), what="it still shows as failed")
 
 
 def reads(cells: BitMap, words: str) -> bool:
@@ -134,6 +173,28 @@ def test_the_keyboard_moves_over_the_cells(page: Page, stack: Stack) -> None:
         "Step 0: missing",
     ]
     assert page.find("#cells").get_attribute("aria-valuetext") == told[-1]
+
+
+def test_the_cell_that_is_read_is_marked_while_the_map_has_the_focus(page: Page, stack: Stack) -> None:
+    cells = BitMap(page, stack.create(1000))
+    unmarked = cells.marked()
+
+    page.tab_to("cells")
+    eventually(lambda: cells.marked() > unmarked, what="nothing is marked")
+
+    page.press(Keys.TAB)
+    eventually(lambda: cells.marked() == unmarked, what="it is still marked")
+
+
+def test_the_map_is_laid_out_anew_in_a_window_of_another_width(page: Page, stack: Stack) -> None:
+    count = 10_000
+    cells = BitMap(page, stack.create(count))
+    missing, end = cells.colour(0), cells.colour(count)
+
+    page.browser.set_window_size(600, 900)
+
+    eventually(lambda: page.overflow_px() == 0, what="the map is wider than the window")
+    eventually(lambda: (cells.colour(0), cells.colour(count)) == (missing, end), what="it is not drawn")
 
 
 def test_the_rule_is_told_as_it_stands(page: Page, stack: Stack) -> None:

@@ -10,6 +10,7 @@ export class Bits {
     this.units = 0; // the end marker is one too where each bit is
     this.done = NONE; // bits, or a byte a unit
     this.failed = NONE;
+    this.failing = false; // something has failed, or had
     this.full = false;
     this.waiting = new Map(); // parts that are not taken in yet, the newest of each
   }
@@ -26,6 +27,7 @@ export class Bits {
     this.units = steps === 1 ? count + 1 : size;
     this.full = full;
     if (renewed) this.waiting.clear();
+    if (renewed || full) this.failing = false;
     this.done = grown(renewed ? NONE : this.done, size);
     this.failed = grown(renewed || full ? NONE : this.failed, size);
     if (full) {
@@ -49,6 +51,7 @@ export class Bits {
     this.waiting.delete(name);
     const text = atob(part.bytes);
     const known = this[part.plane];
+    if (part.plane === "failed") this.failing = true;
     const units = this.steps === 1 ? 8 : 1;
     let first = -1;
     let last = -1;

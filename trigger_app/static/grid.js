@@ -21,19 +21,25 @@ export class Grid {
   }
 
   listen() {
-    new ResizeObserver(() => this.layOut()).observe(this.place.parentElement);
+    new ResizeObserver(() => this.fit()).observe(this.place.parentElement);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.layOut());
     this.place.addEventListener("pointermove", (event) => this.point(event));
     this.place.addEventListener("pointerdown", (event) => this.point(event));
     this.place.addEventListener("keydown", (event) => this.key(event));
-    this.place.addEventListener("focus", () => this.read(this.at));
+    this.place.addEventListener("focus", () => this.remark());
+    this.place.addEventListener("blur", () => this.remark());
+  }
+
+  /** Lay out anew for another width; that the canvases themselves have grown is no reason to. */
+  fit() {
+    if (this.place.parentElement.clientWidth !== this.width) this.layOut();
   }
 
   /** Choose the size of the cells for the room there is, and draw them all. */
   layOut() {
     if (!this.bits.units) return;
-    const width = this.place.parentElement.clientWidth;
-    this.grid = layout(this.bits.units, width, innerHeight, devicePixelRatio);
+    this.width = this.place.parentElement.clientWidth;
+    this.grid = layout(this.bits.units, this.width, innerHeight, devicePixelRatio);
     this.colours = palette(this.place);
     const { columns, rows, size, stands } = this.grid;
     this.shapes = size >= 5 && stands === 1 && this.bits.steps === 1;
@@ -55,7 +61,7 @@ export class Grid {
     this.cells(0, this.grid.cells);
     Object.assign(this.place.dataset, { columns, size, steps: stands * this.bits.steps });
     this.tellScale();
-    this.wake();
+    this.remark();
   }
 
   get last() {
@@ -67,6 +73,12 @@ export class Grid {
     this.scale.textContent = steps === 1 ? "one cell is one step" : `one cell is ${numbers.format(steps)} steps`;
     this.place.setAttribute("aria-valuemax", String(this.last));
     this.read(this.at);
+  }
+
+  /** Draw the marks over the cells anew, in the next frame: their canvas is as large as that of the cells. */
+  remark() {
+    this.remarked = true;
+    this.wake();
   }
 
   /** Draw in the next frames whatever there is to draw. */
@@ -91,6 +103,7 @@ export class Grid {
 
   units(first, after) {
     const { stands } = this.grid;
+    this.remarked ||= this.bits.failing;
     this.cells(Math.floor(first / stands), Math.min(Math.ceil(after / stands), this.grid.cells));
   }
 
@@ -100,8 +113,8 @@ export class Grid {
       for (let cell = first; cell < after; cell++) this.drawShape(cell);
       return;
     }
-    const one = this.grid.stands === 1 && this.bits.steps === 1;
-    for (let cell = first; cell < after; cell++) this.pixels[cell] = one ? this.bitColour(cell) : this.shade(cell);
+    if (this.grid.stands === 1 && this.bits.steps === 1) this.bitPixels(first, after);
+    else for (let cell = first; cell < after; cell++) this.pixels[cell] = this.shade(cell);
     const { columns } = this.grid;
     this.dirty.fill(1, Math.floor(first / columns), Math.floor((after - 1) / columns) + 1);
   }
@@ -118,8 +131,22 @@ export class Grid {
     drawCell(this.context, this.stateOf(cell), x, y, size, this.colours);
   }
 
-  bitColour(unit) {
-    return this.colours.packed[this.stateOf(unit)];
+  /** A byte at a time: of most, all bits are done or none is anything, and a million are drawn in one frame. */
+  bitPixels(first, after) {
+    const { pixels, bits } = this;
+    const { packed } = this.colours;
+    for (let cell = first; cell < after; ) {
+      const at = cell >> 3;
+      const stop = Math.min((at + 1) << 3, after);
+      const [done, failed] = [bits.done[at], bits.failed[at]];
+      if (done === 255 || (!done && !failed)) {
+        const colour = done ? packed.done : packed.missing;
+        while (cell < stop) pixels[cell++] = colour;
+      } else {
+        for (; cell < stop; cell++) pixels[cell] = packed[this.stateOf(cell)];
+      }
+    }
+    if (first <= bits.count && bits.count < after) pixels[bits.count] = packed.end;
   }
 
   shade(cell) {
@@ -143,7 +170,8 @@ export class Grid {
         row = after;
       }
     }
-    this.showMarks();
+    if (this.remarked) this.showMarks();
+    this.remarked = false;
   }
 
   showMarks() {
@@ -190,7 +218,7 @@ export class Grid {
     if (column < 0 || column >= columns || row < 0 || cell > this.last) return;
     this.pointed = true;
     this.read(cell);
-    this.wake();
+    this.remark();
   }
 
   key(event) {
@@ -209,7 +237,7 @@ export class Grid {
     if (!(event.key in moves) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     this.read(Math.max(0, Math.min(this.last, this.at + moves[event.key])));
-    this.wake();
+    this.remark();
   }
 
   /** Say what the cell is. */

@@ -1,0 +1,65 @@
+"""What the dashboard is opened on: tasks that ended and tasks that run, and more than a year of visits."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from benchmarks.own_stack import Stack
+from benchmarks.waiting import wait_until
+from shared import clock
+from shared.activity import ingest
+from shared.activity.calendar import Calendar
+from shared.activity.site import Site
+from shared.activity.users import Ids
+from shared.completion import lifecycle
+from shared.completion.order import Order
+from shared.store import Store
+
+ENDED, RUNNING = 1000, 20
+CANCELLED_EVERY = 10  # of those that ended
+STEPS, STEPS_RUNNING, SLEEP_MS = 100, 50_000, 100
+DAYS, USERS = 400, 100_000
+EVENT = "visit"
+# Everybody comes on the day they sign up; later on a day half of these, and fewer and fewer.
+STAYING, LEAVING_DAYS = 0.5, 90.0
+
+
+def lay_tasks(stack: Stack) -> None:
+    """All that ended are told before those that run begin: the workers have nothing else to do."""
+    store = stack.store()
+    for number in range(ENDED):
+        end_task(store, f"ended-{number}", cancelled=number % CANCELLED_EVERY == 0)
+    wait_until(lambda: store.tasks.sizes()[0] == 0)
+    for _ in range(RUNNING):
+        stack.start_task(STEPS_RUNNING, SLEEP_MS)
+
+
+def end_task(store: Store, task_id: str, *, cancelled: bool) -> None:
+    lifecycle.start(store, Order(STEPS, label="ended"), task_id=task_id, max_steps=STEPS)
+    lifecycle.report(store, task_id, ranges=[(0, STEPS // 2 if cancelled else STEPS)])
+    if cancelled:
+        lifecycle.cancel(store, task_id)
+
+
+def lay_visits(stack: Stack) -> None:
+    """A day at a time, the earliest first; as many sign up on each."""
+    site, now = Site(stack.store(), Calendar(ZoneInfo("UTC")), 1024), clock.now()
+    random = np.random.default_rng(1)
+    for day in range(DAYS):
+        ids, at = visitors(random, day), moment(day, now)
+        ingest.record_ids(site, EVENT, ids, at=at, now=now)
+
+
+def moment(day: int, now: datetime) -> datetime:
+    return now - timedelta(days=DAYS - 1 - day)
+
+
+def visitors(random: np.random.Generator, day: int) -> Ids:
+    """Who comes on a day, from 0: by how long ago they signed up."""
+    known = np.arange((day + 1) * USERS // DAYS, dtype=np.uint32)
+    age = day - known.astype(np.int64) * DAYS // USERS
+    likely = np.where(age == 0, 1.0, STAYING * np.exp(-age / LEAVING_DAYS))
+    return known[random.random(len(known)) < likely]
