@@ -46,12 +46,12 @@ class Diagnosis:
     def sentence(self, task: Task, now: datetime) -> str:
         """For somebody who wonders."""
         if task.state is State.FAILED:
-            return f"it is failed: {task.failed} of {task.count} steps gave up, and can be resumed"
+            return f"it is failed: {task.failed:,} of {task.count:,} steps gave up, and can be resumed"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = (now - task.last_progress_at).total_seconds()
         return (
-            f"{task.left} of {task.count} steps are missing, and the last progress is {age:.0f} s old: "
+            f"{task.left:,} of {task.count:,} steps are missing, and the last progress is {age:.0f} s old: "
             f"{REASONS[self.waiting_for]}"
         )
 

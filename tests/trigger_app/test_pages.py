@@ -106,6 +106,20 @@ def test_an_extension_to_no_larger_total_is_refused(services: Services, count: s
     assert problem["detail"].startswith("count is ")
 
 
+@pytest.mark.parametrize(("count", "behind"), [(20, "16, 18"), (1022, "16, 18 and 1,002 more")])
+def test_the_first_gaps_are_named_and_the_rest_counted(
+    services: Services, real_store: Store, count: int, behind: str
+) -> None:
+    task_id = services.start(count)
+    lifecycle.report(real_store, task_id, range(1, 20, 2))
+
+    page = services.trigger.get(f"/tasks/{task_id}").text
+
+    named = re.search(r'<p class="ranges">(.*)</p>', page)
+    assert named
+    assert re.sub("<.*?>", "", named[1]).endswith(behind)
+
+
 def test_the_page_of_no_task_is_not_found_for_people(services: Services) -> None:
     answer = services.trigger.get("/tasks/nobody", headers=PEOPLE)
 

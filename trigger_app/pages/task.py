@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,11 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from shared import telling
 from shared.completion import failing, lifecycle
-from shared.completion.task import Sight
+from shared.completion.task import Sight, Task
 from shared.errors import InvalidInput, NotFound
 from shared.store import keys
 from shared.web.listener import Table
-from shared.web.task_answer import task_answer
+from shared.web.task_answer import FIRST_RANGES, Range, task_answer
 from trigger_app.pages import cells
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.life import life_of
@@ -109,12 +110,19 @@ def shown(ground: Ground, sight: Sight, after: int = 0) -> dict[str, Any]:
         "task": task,
         "age_seconds": int(task.last_progress_age_seconds),
         "why": task.why[0].upper() + task.why[1:],
+        "unnamed": unnamed(sight.task, task.missing),
         "key": keys.bitmap(task.task_id),
         "failures": failing.page(ground.store, sight.task, after=after, limit=FAILURES),
         "life": life_of(sight.task, task.deliveries),
         "done_port": ground.settings.done_port,
         "after": after,
     }
+
+
+def unnamed(task: Task, missing: Sequence[Range]) -> int:
+    """How many steps are missing beside those of the first ranges, which were read a moment later."""
+    named = sum(stop - start for start, stop in missing)
+    return max(0, task.left - named) if len(missing) == FIRST_RANGES else 0
 
 
 def read(ground: Ground, about: str, before: Table) -> Table:
