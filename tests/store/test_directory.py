@@ -15,7 +15,6 @@ from shared.errors import Conflict
 from shared.store import Store, directory, keys
 from shared.store.directory import BUCKET, UNKNOWN
 from shared.store.text_ids import packed, unpacked
-from tests.conftest import everything
 
 UUID = "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"
 LIKE_UUIDS = [
@@ -119,15 +118,15 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
 ) -> None:
     monkeypatch.setattr(directory, "SPARE_BUCKETS", 0)
     monkeypatch.setattr(directory, "NEW_A_CALL", BUCKET)
-    numbered, interruptions = directory.TextDirectory._numbered, [None]
+    calls, interruptions = directory.TextDirectory._calls, [None]
 
     def others_first(self: directory.TextDirectory, fields: list[str], free: int) -> object:
         if interruptions:
             interruptions.pop()
             store.directory.number_users([f"other {number}" for number in range(BUCKET + 9)])
-        return numbered(self, fields, free)
+        return calls(self, fields, free)
 
-    monkeypatch.setattr(directory.TextDirectory, "_numbered", others_first)
+    monkeypatch.setattr(directory.TextDirectory, "_calls", others_first)
     texts = [f"user {number}" for number in range(2 * BUCKET)]
 
     numbers = store.directory.number_users(texts)
@@ -139,12 +138,21 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
 def test_whoever_never_comes_to_number_is_told(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory.TextDirectory, "_numbered", lambda *_: [[b"9"]])
+    monkeypatch.setattr(directory.TextDirectory, "_calls", lambda *_: [("LRANGE", "nothing", 0, -1)])
+    client.rpush("nothing", "9")
 
     with pytest.raises(Conflict, match="numbered too fast; send the visits again"):
         store.directory.number_users(["a"])
 
-    assert everything(client) == {}
+    assert client.keys() == [b"nothing"]
+
+
+def test_a_server_that_has_forgotten_the_script_is_told_it_again(store: Store, client: Redis) -> None:
+    before = store.directory.number_users(["a"])
+
+    client.script_flush()
+
+    assert store.directory.number_users(["b", "a", "c"]) == [1, *before, 2]
 
 
 def test_many_who_number_at_once_get_dense_numbers_that_lead_back(
