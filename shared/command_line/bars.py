@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from shared.command_line.terminal import number
+from shared.figures import number
 
 NARROW, WIDE = 50, 80  # columns of the terminal
 

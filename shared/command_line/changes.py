@@ -10,7 +10,8 @@ from shared.command_line.ends import Misused
 from shared.command_line.options import as_json, confirmed, examples, in_session, yes
 from shared.command_line.service import Answer, segment
 from shared.command_line.session import Session
-from shared.command_line.terminal import count_of, number
+from shared.command_line.terminal import count_of
+from shared.figures import number
 
 IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 

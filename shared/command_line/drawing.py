@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from shared.command_line.terminal import Terminal, number
+from shared.command_line.terminal import Terminal
+from shared.figures import number
 
 ROWS = 12  # more would not fit beside what is said above it
 MARGIN = 2

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from shared.command_line.service import Answer
-from shared.command_line.terminal import Terminal, number, percent, printable
+from shared.command_line.terminal import Terminal, percent, printable
+from shared.figures import number
 
 CELL = 5  # characters: as wide as 100%+
 GAP = 2

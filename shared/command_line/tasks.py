@@ -16,15 +16,8 @@ from shared.command_line.drawing import draw
 from shared.command_line.options import as_json, examples, in_session
 from shared.command_line.service import Answer, segment
 from shared.command_line.session import Session
-from shared.command_line.terminal import (
-    Terminal,
-    count_of,
-    duration,
-    number,
-    percent,
-    printable,
-    state_text,
-)
+from shared.command_line.terminal import Terminal, count_of, percent, printable, state_text
+from shared.figures import duration, number
 
 LARGEST_PAGE = 500
 FAILURES_SHOWN, FAILURES_DRAWN = 5, 10_000

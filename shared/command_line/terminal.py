@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from shared.command_line.ends import Unread
+from shared.figures import number
 
 WIDTH_OF_PIPES = 200  # nobody sees an edge there, and a program that reads wants no line broken
 STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow"}
@@ -100,23 +100,6 @@ def one_line(text: object) -> str:
 
 def state_text(state: str) -> Text:
     return Text(printable(state), style=STATE_STYLES.get(state, ""))
-
-
-def number(value: float) -> str:
-    """1,234,567; below ten with a decimal: 4.2."""
-    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
-
-
-def duration(seconds: float) -> str:
-    """Two units at most: 0.3 s, 42 s, 3 min 5 s, 2 h 7 min, 3 d 4 h."""
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
-    whole = timedelta(seconds=round(seconds))
-    hours, rest = divmod(whole.seconds, 3600)
-    minutes, left = divmod(rest, 60)
-    units = [(whole.days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
-    first = next(i for i, (amount, _) in enumerate(units) if amount)
-    return " ".join(f"{amount} {unit}" for amount, unit in units[first : first + 2] if amount)
 
 
 def percent(part: int, whole: int) -> str:

@@ -11,8 +11,9 @@ from shared.command_line.ends import Failed
 from shared.command_line.options import as_json, examples, in_session, patience
 from shared.command_line.service import segment
 from shared.command_line.session import Session
-from shared.command_line.terminal import count_of, duration, number
+from shared.command_line.terminal import count_of
 from shared.command_line.watching import watch_task
+from shared.figures import duration, number
 
 
 class Param(click.ParamType[tuple[str, Any]]):

@@ -10,7 +10,7 @@ from shared.command_line.bars import NARROW, RateColumn, bar
 from shared.command_line.service import segment
 from shared.command_line.session import Session
 from shared.command_line.streams import Lost, Message, follow
-from shared.command_line.terminal import number
+from shared.figures import number
 
 
 def watch_task(session: Session, task_id: str, patience_seconds: float) -> None:

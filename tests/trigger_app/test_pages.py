@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 from shared.completion import failing, lifecycle
 from shared.store import Store
 from tests.web.services import Services, body_of, problem_of
-from trigger_app.pages.fragments import duration, moment, number, percent
+from trigger_app.pages.fragments import moment, percent
 from trigger_app.pages.sign_in import own_path
 
 PEOPLE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -155,20 +155,6 @@ def test_the_sign_in_leads_on_only_within_this_service(asked: str, to: str) -> N
     assert own_path(asked) == to
 
 
-def test_numbers_are_written_for_people() -> None:
-    assert [duration(one) for one in (0, 0.0001, 0.026, 0.44, 9.96, 12, 60, 185, 3600, 7810, 100_000)] == [
-        "0 s",
-        "1 ms",
-        "26 ms",
-        "0.4 s",
-        "10 s",
-        "12 s",
-        "1 min",
-        "3 min 5 s",
-        "1 h",
-        "2 h 10 min",
-        "1 d 3 h",
-    ]
-    assert [number(one) for one in (0, 0.04, 7.25, 8, 1234.5)] == ["0", "0.0", "7.2", "8", "1,234"]
+def test_shares_and_moments_are_written_for_people() -> None:
     assert [percent(one) for one in (0, 0.0001, 0.5, 0.9999, 1)] == ["0 %", "1 %", "50 %", "99 %", "100 %"]
     assert moment("2026-11-05T03:04:05.678Z") == "5 Nov, 03:04:05 UTC"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
 from shared.completion.diagnosis import Waiting
+from shared.figures import duration, number
 from shared.web.listener import Message
 
 # What a running task waits for, in the words of a row.
@@ -22,25 +23,6 @@ WAITS = {
     Waiting.QUEUE: "waits in the queue",
     Waiting.LOST: "nobody is at it",
 }
-
-
-def number(value: float) -> str:
-    """1,234,567; one decimal below ten."""
-    return f"{value:,.1f}" if 0 < value < 10 and value != int(value) else f"{value:,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """26 ms, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h."""
-    if 0 < seconds < 0.1:
-        return f"{max(1, round(seconds * 1000))} ms"
-    if seconds < 10:
-        return f"{seconds:.1f} s".replace(".0 s", " s")
-    whole = timedelta(seconds=round(seconds))
-    minutes, rest = divmod(whole.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    units = ((whole.days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
-    first = next(index for index, (amount, _) in enumerate(units) if amount or index == len(units) - 1)
-    return " ".join(f"{amount} {unit}" for amount, unit in units[first : first + 2] if amount)
 
 
 def moment(at: str | datetime) -> str:

@@ -12,7 +12,8 @@ from shared.command_line.load.running import Asked, Outcome, run
 from shared.command_line.load.state import SUFFIX
 from shared.command_line.options import as_json, examples, ids, in_session
 from shared.command_line.session import Session
-from shared.command_line.terminal import count_of, number
+from shared.command_line.terminal import count_of
+from shared.figures import number
 
 LOAD_EXAMPLES = examples(
     "donebit load visits.csv --event login           columns user and at",

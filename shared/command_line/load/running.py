@@ -24,8 +24,9 @@ from shared.command_line.load.sending import RETRIES, sender
 from shared.command_line.load.state import SUFFIX, Identity, Progress, State
 from shared.command_line.service import Service
 from shared.command_line.session import Session
-from shared.command_line.terminal import count_of, number
+from shared.command_line.terminal import count_of
 from shared.errors import InvalidInput
+from shared.figures import number
 from shared.names import checked_name
 
 NDJSON = (".ndjson", ".jsonl", ".json")

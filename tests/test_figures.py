@@ -1,0 +1,35 @@
+"""Numbers and durations as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.figures import duration, number
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (0, "0 s"),
+        (0.0001, "1 ms"),
+        (0.026, "26 ms"),
+        (0.44, "0.4 s"),
+        (9.96, "10 s"),
+        (12, "12 s"),
+        (60, "1 min"),
+        (185, "3 min 5 s"),
+        (3600, "1 h"),
+        (7810, "2 h 10 min"),
+        (100_000, "1 d 3 h"),
+    ],
+)
+def test_a_duration_has_two_units_at_most(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (0.04, "0.0"), (7.25, "7.2"), (8, "8"), (1234.5, "1,234")]
+)
+def test_a_number_has_a_decimal_below_ten_alone(value: float, text: str) -> None:
+    assert number(value) == text
