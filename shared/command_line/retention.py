@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import Any
 
 import click
@@ -69,8 +70,7 @@ def usual(session: Session) -> str:
 
 def since_anybody(rows: list[Answer]) -> list[Answer]:
     """The rows from the first on that has users: an event may be younger than twelve weeks."""
-    first = next((place for place, row in enumerate(rows) if row["users"]), len(rows))
-    return rows[first:]
+    return list(dropwhile(lambda row: not row["users"], rows))
 
 
 def tell(session: Session, matrix: Answer) -> None:

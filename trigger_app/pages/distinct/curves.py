@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import dropwhile
 from typing import NamedTuple
 
 from shared.activity import sets
@@ -35,14 +36,9 @@ def curves(chosen: Chosen) -> list[Day]:
         for width in (WEEK, MONTH)
     ]
     days = [Day(day.name, *row) for day, *row in zip(kept, counts, *rolling, strict=True)][-DAYS:]
-    return from_first(days)
+    return list(dropwhile(lambda day: not (day.users or day.rolling_30), days))
 
 
 def padded(windows: Sequence[int], days: int) -> list[int | None]:
     """One for each day: the first have no whole window."""
     return [*[None] * (days - len(windows)), *windows]
-
-
-def from_first(days: list[Day]) -> list[Day]:
-    first = next((place for place, day in enumerate(days) if day.users or day.rolling_30), len(days))
-    return days[first:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import NamedTuple
 
 from shared.activity import cohorts
@@ -47,9 +48,8 @@ def bars(chosen: Chosen) -> Bars:
     asked = cohorts.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
     # Of the first one that is kept nobody knows who was there before.
     periods = chosen.last(PERIODS[chosen.granularity] + 1)[1:]
-    found = list(stages.lifecycle(chosen.site, asked, periods).stages) if periods else []
-    while found and not found[0].active + found[0].dormant:
-        found.pop(0)
+    kept = stages.lifecycle(chosen.site, asked, periods).stages if periods else ()
+    found = list(dropwhile(lambda stage: not stage.active + stage.dormant, kept))
     highest = max((stage.active for stage in found), default=0)
     lowest = max((stage.dormant for stage in found), default=0)
     return Bars([bar_of(chosen, stage, highest) for stage in found], highest, highest + lowest)

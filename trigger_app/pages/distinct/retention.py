@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import NamedTuple
 
 from shared.activity import cohorts
@@ -44,10 +45,9 @@ def heat_map(chosen: Chosen) -> HeatMap:
     rows, columns = SIZES[chosen.granularity]
     asked = cohorts.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
     made = cohorts.matrix(chosen.site, asked, chosen.last(rows), columns)
-    shown = [row_of(chosen, row) for row in made.rows]
-    first = next((place for place, row in enumerate(shown) if row.users), len(shown))
+    rows_shown = dropwhile(lambda row: not row.users, made.rows)
     averages = [one.returned / one.users if one.users else None for one in made.averages]
-    return HeatMap(shown[first:], averages)
+    return HeatMap([row_of(chosen, row) for row in rows_shown], averages)
 
 
 def row_of(chosen: Chosen, row: MatrixRow) -> Row:
