@@ -17,7 +17,6 @@ from shared.completion.diagnosis import Signs
 from shared.completion.listing import Filter
 from shared.completion.order import Order, State
 from shared.completion.task import Task
-from shared.errors import InvalidInput
 from shared.store import Store
 from shared.web.listener import Table
 from shared.web.task_answer import signs
@@ -27,7 +26,7 @@ from trigger_app.orders import order_of
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 from trigger_app.pages.problems import wants_page
-from trigger_app.pages.view import Ground, View, attempt, page
+from trigger_app.pages.view import Ground, View, attempt, count_asked, page
 
 SHOWN = 20  # ended tasks on a page
 ENDS = (State.DONE, State.FAILED, State.CANCELLED)
@@ -122,15 +121,11 @@ def order_asked(ground: Ground) -> Order:
     Raises InvalidInput, naming the field, for a text that is not of its type.
     """
     sent = request.form
-    count = sent.get("count", "").strip()
-    if not (count.isascii() and count.isdigit() and len(count) <= 20):
-        raise InvalidInput(
-            f"count is {count[:100]!r}; it must be 1 to {ground.settings.max_steps}", field="count"
-        )
+    count = count_asked(ground.settings.max_steps)
     job = sent.get("job") or None
     params = typed(form_of(ground.jobs.find(job)), sent) if job else {}
     label = sent.get("label", "").strip() or None
-    asked = Asked.model_validate({"count": int(count), "job": job, "label": label, "params": params})
+    asked = Asked.model_validate({"count": count, "job": job, "label": label, "params": params})
     return order_of(asked, ground.settings.stall_after)
 
 

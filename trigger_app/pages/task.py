@@ -20,7 +20,7 @@ from trigger_app.pages import cells
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.life import life_of
 from trigger_app.pages.problems import wants_page
-from trigger_app.pages.view import Ground, View, attempt, page
+from trigger_app.pages.view import Ground, View, attempt, count_asked, page
 
 FAILURES = 20  # on a page
 PARTS = ("facts", "rule", "steps", "life")
@@ -72,7 +72,7 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
         most = ground.settings.max_steps
-        found, before = failing.extend(ground.store, task_id, new_count(most), max_steps=most)
+        found, before = failing.extend(ground.store, task_id, count_asked(most), max_steps=most)
         telling.fan_out(ground.outbox, found, first=before)
         return changed(task_id)
 
@@ -86,14 +86,6 @@ def failures_after() -> int:
     """The step that a page of failures begins at."""
     asked = request.args.get("failures", "0")
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 12 else 0
-
-
-def new_count(most: int) -> int:
-    """The total that the form asks for. Raises InvalidInput for what is no number."""
-    count = request.form.get("count", "").strip()
-    if not (count.isascii() and count.isdigit() and len(count) <= 20):
-        raise InvalidInput(f"count is {count[:100]!r}; it must be 1 to {most}", field="count")
-    return int(count)
 
 
 def changed(task_id: str) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from shared.activity.site import Site
 from shared.config import Settings
-from shared.errors import StoreUnavailable
+from shared.errors import InvalidInput, StoreUnavailable
 from shared.jobs import Jobs
 from shared.queue import Outbox
 from shared.store import Store
@@ -67,6 +67,14 @@ def page(settings: Settings) -> Callable[[Page], Page]:
         return shown
 
     return mark
+
+
+def count_asked(most: int) -> int:
+    """The total of steps that a form asks for. Raises InvalidInput for what is no number."""
+    count = request.form.get("count", "").strip()
+    if not (count.isascii() and count.isdigit() and len(count) <= 20):
+        raise InvalidInput(f"count is {count[:100]!r}; it must be 1 to {most}", field="count")
+    return int(count)
 
 
 def attempt(read: Callable[[], T]) -> tuple[T | None, str | None]:
