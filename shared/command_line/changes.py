@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import click
 
@@ -97,7 +97,9 @@ def delete(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: b
         session.terminal.answer(deleted, lambda it: f"task {it['task_id']} is deleted", as_json=as_json)
 
 
-def change_each(session: Session, task_ids: Any, change: str, body: object = None, *, as_json: bool) -> None:
+def change_each(
+    session: Session, task_ids: Iterable[str], change: str, body: object = None, *, as_json: bool
+) -> None:
     """One after the other; the first that is refused ends it."""
     for task_id in task_ids:
         task = session.done.ask("POST", f"/tasks/{segment(task_id)}/{change}", body)

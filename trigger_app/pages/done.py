@@ -139,8 +139,10 @@ def overview(ground: Ground, choice: Choice) -> dict[str, Any]:
 
 def running(ground: Ground) -> list[Row]:
     tasks = listing.running(ground.store)
-    seen = signs(ground.store, ground.settings) if tasks else None
-    return [row_of(task, seen, clock.now()) for task in tasks if seen]
+    if not tasks:
+        return []  # and nothing of the queue is read for them
+    seen, now = signs(ground.store, ground.settings), clock.now()
+    return [row_of(task, seen, now) for task in tasks]
 
 
 def row_of(task: Task, seen: Signs, now: datetime) -> Row:
