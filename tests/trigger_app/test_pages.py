@@ -120,6 +120,16 @@ def test_the_first_gaps_are_named_and_the_rest_counted(
     assert re.sub("<.*?>", "", named[1]).endswith(behind)
 
 
+def test_an_outage_tells_people_and_scripts_alike_when_to_try_again() -> None:
+    services = Services(Store.at("redis://127.0.0.1:1"))
+
+    page, problem = (post(services, "/start", accept, count="3") for accept in (PEOPLE, SCRIPTS))
+
+    assert (page.status_code, page.mimetype) == (503, "text/html")
+    assert page.headers["Retry-After"] == problem.headers["Retry-After"] == "1"
+    assert "Service Unavailable" in page.text
+
+
 def test_the_page_of_no_task_is_not_found_for_people(services: Services) -> None:
     answer = services.trigger.get("/tasks/nobody", headers=PEOPLE)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
-from flask.typing import ResponseReturnValue
+from flask import Blueprint, Response, render_template, request
 from pydantic import ValidationError
 
 from shared.errors import DonebitError
@@ -18,24 +17,16 @@ def wants_page() -> bool:
 
 def register(routes: Blueprint) -> None:
     """Answer the errors of these routes either way."""
-    routes.register_error_handler(DonebitError, told)
-    routes.register_error_handler(ValidationError, refused)
+    routes.register_error_handler(DonebitError, lambda error: either_way(problems.told(error)))
+    routes.register_error_handler(ValidationError, lambda error: either_way(problems.of_validation(error)))
 
 
-def told(error: DonebitError) -> ResponseReturnValue:
-    answer = problems.told(error)
-    if not wants_page():
-        return answer
-    return render_template(
-        "problem.html", here="/", detail=error.detail, title=error.status.phrase
-    ), error.status
-
-
-def refused(error: ValidationError) -> ResponseReturnValue:
-    answer = problems.of_validation(error)
-    if not wants_page():
-        return answer
-    body = answer.get_json()
-    return render_template(
-        "problem.html", here="/", detail=body["detail"], title=body["title"]
-    ), answer.status_code
+def either_way(answer: Response) -> Response:
+    """The problem as it is, or the same as a page: with its status, and what its headers say of it."""
+    if wants_page():
+        problem = answer.get_json()
+        answer.set_data(
+            render_template("problem.html", here="/", title=problem["title"], detail=problem["detail"])
+        )
+        answer.content_type = "text/html; charset=utf-8"
+    return answer
