@@ -142,7 +142,14 @@ def test_what_is_too_much_for_one_chart_is_told_there_and_the_others_are_drawn(
 
 @pytest.mark.parametrize(
     ("asked", "character", "marked"),
-    [("a &", 4, ""), ("a@never", 3, "n"), ("(a", 3, ""), ("a b", 3, "b"), ("a - b@1999-01-01", None, "")],
+    [
+        ("a &", 4, ""),
+        ("a@never", 3, "n"),
+        ("(a", 3, ""),
+        ("a b", 3, "b"),
+        ("a b: c", 3, "b"),
+        ("a - b@1999-01-01", None, ""),
+    ],
 )
 def test_a_mistake_in_an_expression_has_its_place(
     real_store: Store, asked: str, character: int | None, marked: str

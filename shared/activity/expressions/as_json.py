@@ -15,9 +15,9 @@ from shared.activity.expressions.tree import (
     Flagged,
     Not,
     Place,
+    Refused,
     Seen,
     Taken,
-    refused,
     taken,
 )
 from shared.activity.sets import Operation
@@ -94,10 +94,10 @@ class Reader:
         place = Place(field)
         self.counted.refuse_deep(depth - 1, place)
         if not isinstance(value, Mapping) or len(heads := [name for name in MAY_HAVE if name in value]) != 1:
-            raise refused(f"it must be {RULE}", place)
+            raise Refused(f"it must be {RULE}", place)
         (head,) = heads
         if unknown := sorted(set(map(str, value)) - {head} - MAY_HAVE[head]):
-            raise refused(f"{cut(unknown[0])} is nothing that goes with {head!r}", place)
+            raise Refused(f"{cut(unknown[0])} is nothing that goes with {head!r}", place)
         if head == "not":
             return self.negated(value, field, depth)
         if head in OPERATIONS:
@@ -115,14 +115,14 @@ class Reader:
     def taken_together(self, head: str, parts: object, field: str, depth: int) -> Expression:
         field = f"{field}.{head}"
         if not isinstance(parts, list) or not 1 <= len(parts) <= MOST_LEAVES:
-            raise refused(f"it must be a list of 1 to {MOST_LEAVES} expressions", Place(field))
+            raise Refused(f"it must be a list of 1 to {MOST_LEAVES} expressions", Place(field))
         read = [self.read(part, f"{field}.{place}", depth + 1) for place, part in enumerate(parts)]
         return taken(OPERATIONS[head], read)
 
     def leaf(self, head: str, value: Mapping[Any, Any], place: Place) -> Expression:
         name = value[head]
         if not isinstance(name, str) or not is_name(name):
-            raise refused(f"{told(name)} is no name; it must be {NAME_RULE}", within(place, head))
+            raise Refused(f"{told(name)} is no name; it must be {NAME_RULE}", within(place, head))
         return Flagged(name, place) if head == "flag" else Seen(name, when(value, place), place)
 
 
@@ -130,18 +130,18 @@ def when(value: Mapping[Any, Any], place: Place) -> str:
     """As a text has it behind its @."""
     if "from" in value or "to" in value:
         if "at" in value:
-            raise refused("from and to take the place of at", within(place, "at"))
+            raise Refused("from and to take the place of at", within(place, "at"))
         return f"{border(value, 'from', place)}..{border(value, 'to', place) if 'to' in value else ''}"
     at = value.get("at", ALL)
     if not isinstance(at, str) or ".." in at or not times.SHAPE.fullmatch(at):
-        raise refused(f"{told(at)} is no period; it must be {times.RULE}", within(place, "at"))
+        raise Refused(f"{told(at)} is no period; it must be {times.RULE}", within(place, "at"))
     return at
 
 
 def border(value: Mapping[Any, Any], name: str, place: Place) -> str:
     text = value.get(name)
     if not isinstance(text, str) or not times.is_border(text):
-        raise refused(f"{told(text)}; it must be {times.BORDER_RULE}", within(place, name))
+        raise Refused(f"{told(text)}; it must be {times.BORDER_RULE}", within(place, name))
     return text
 
 

@@ -16,10 +16,10 @@ from shared.activity.expressions.tree import (
     Flagged,
     Leaf,
     Not,
+    Refused,
     Seen,
     Taken,
     leaves_of,
-    refused,
 )
 from shared.activity.flags import Flag
 from shared.activity.sets import EMPTY, Combined, Operation, Set
@@ -67,7 +67,7 @@ class Known:
         for leaf, kind in held:
             if kind != held[0][1]:
                 first = f"{self.told(held[0][0])} holds {held[0][1]}"
-                raise refused(
+                raise Refused(
                     f"{self.told(leaf)} holds {kind} and {first}; a question is about one kind of users",
                     leaf.place,
                 )
@@ -119,7 +119,7 @@ class Meaning:
             return sets.known_users(self.site, self.kind)
         kinds = sorted(set(self.site.store.visits.events().values()))
         if len(kinds) > 1:
-            raise refused(
+            raise Refused(
                 f"not of which users? There are {' and '.join(kinds)}, and nothing named here was ever seen",
                 expression.place,
             )
@@ -132,4 +132,4 @@ def told_of(leaf: Leaf) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        raise refused(f"{render(leaf)}: {error.detail}", leaf.place) from None
+        raise Refused(f"{render(leaf)}: {error.detail}", leaf.place) from None

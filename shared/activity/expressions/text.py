@@ -18,9 +18,9 @@ from shared.activity.expressions.tree import (
     Flagged,
     Not,
     Place,
+    Refused,
     Seen,
     Taken,
-    refused,
     taken,
 )
 from shared.activity.sets import Operation
@@ -58,7 +58,7 @@ def read(text: str, field: str = "text") -> Expression:
         InvalidInput: it is none, or too long, deep or wide; the message names the character.
     """
     if len(text) > LONGEST:
-        raise refused(f"{len(text)} characters; at most {LONGEST}", Place(field))
+        raise Refused(f"{len(text)} characters; at most {LONGEST}", Place(field))
     return Parser(text, field).whole()
 
 
@@ -168,7 +168,7 @@ class Parser:
         """Say what is wrong at a character, the next token's unless given, and show it."""
         at = character or self.tokens[0].character
         before, behind = self.text[max(0, at - 1 - EXCERPT) : at - 1], self.text[at - 1 : at - 1 + EXCERPT]
-        raise refused(f"{why}: {before}<here>{behind}", Place(self.field, at))
+        raise Refused(why, Place(self.field, at), f"{before}<here>{behind}")
 
 
 def cut(text: str) -> str:

@@ -84,14 +84,18 @@ class Counted:
         """Raise InvalidInput for one leaf too many."""
         self.leaves += 1
         if self.leaves > MOST_LEAVES:
-            raise refused(f"more than {MOST_LEAVES} events and flags; at most so many", place)
+            raise Refused(f"more than {MOST_LEAVES} events and flags; at most so many", place)
 
     def refuse_deep(self, depth: int, place: Place) -> None:
         if depth > DEEPEST:
-            raise refused(f"nested more than {DEEPEST} deep; at most so deep", place)
+            raise Refused(f"nested more than {DEEPEST} deep; at most so deep", place)
 
 
-def refused(why: str, place: Place) -> InvalidInput:
-    """The refusal of what stands at a place."""
-    at = f", character {place.character}" if place.character else ""
-    return InvalidInput(f"{place.field}{at}: {why}", field=place.field)
+class Refused(InvalidInput):
+    """What stands at a place is no part of an expression; `excerpt` shows the text around it."""
+
+    def __init__(self, why: str, place: Place, excerpt: str = "") -> None:
+        at = f", character {place.character}" if place.character else ""
+        shown = f": {excerpt}" if excerpt else ""
+        super().__init__(f"{place.field}{at}: {why}{shown}", field=place.field)
+        self.why, self.place = why, place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from shared import clock
 from shared.activity import queries
 from shared.activity.expressions import text
 from shared.activity.expressions.resolving import Resolved, resolve
-from shared.activity.expressions.tree import Expression, leaves_of
+from shared.activity.expressions.tree import Expression, Refused, leaves_of
 from shared.activity.outlines import Outline, outlines
 from shared.activity.site import Site
 from shared.activity.users import User
@@ -20,7 +19,6 @@ from shared.errors import InvalidInput
 
 FIRST = 20  # users that are named beside the result
 MOST_DRAWN = 5  # events and flags of an expression, each in a colour of its own
-PLACE = re.compile(r"text, character (\d+): ")
 
 
 class Strip(NamedTuple):
@@ -65,8 +63,10 @@ def result(site: Site, asked: str) -> Result | Refusal:
         count, resolved = queries.count(site, expression, now=now)
         page, _ = queries.members(site, expression, after=-1, limit=FIRST, now=now)
         drawn = segments(site, expression, resolved, now)
+    except Refused as error:
+        return refusal(error, asked)
     except InvalidInput as error:
-        return refusal(error.detail, asked)
+        return Refusal(error.detail, None, asked, "")
     return Result(count, text.render(expression), page.users, count > len(page.users), drawn)
 
 
@@ -86,12 +86,9 @@ def segment_of(one: Outline, names: list[str]) -> Segment:
     return Segment(one.start, one.stop - 1, strips)
 
 
-def refusal(detail: str, asked: str) -> Refusal:
-    """The message without the excerpt in it: the whole text is shown beside it, with its place marked."""
-    found = PLACE.match(detail)
-    if not found:
-        return Refusal(detail.removeprefix("text: "), None, asked, "")
-    why, character = detail[found.end() :], int(found[1])
-    if "<here>" in why:
-        why = why.rpartition(": ")[0] or why
-    return Refusal(why, character, asked[: character - 1], asked[character - 1 :])
+def refusal(error: Refused, asked: str) -> Refusal:
+    """The reason without the excerpt: the whole text is shown beside it, with its place marked."""
+    if not error.place.character:
+        return Refusal(error.why, None, asked, "")
+    at = error.place.character - 1
+    return Refusal(error.why, error.place.character, asked[:at], asked[at:])
