@@ -1,0 +1,30 @@
+"""A worker's pipe, and what a process says into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from done_app.showing.pipe import Pipe
+from done_app.showing.voice import LineHandler, Voice
+from tests.workers.arranged import WORKER
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    pipe.close()
+
+
+@pytest.fixture
+def handler(pipe: Pipe) -> LineHandler:
+    return LineHandler(pipe, WORKER)
+
+
+@pytest.fixture
+def voice(pipe: Pipe) -> Voice:
+    voice = Voice()
+    voice.pipe = pipe
+    return voice
