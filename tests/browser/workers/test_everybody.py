@@ -1,0 +1,59 @@
+"""The view of the workers is for everybody: by keyboard, on a phone, light and dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Keys
+
+from tests.browser.page import Page
+from tests.browser.test_accessibility import violations
+from tests.browser.workers.view import busy, tells
+from tests.stack import DONE_SECONDS, Stack
+from tests.started import eventually
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Page, stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "block-1").touch()
+    stack.create(
+        2,
+        job="blocked",
+        params={"folder": str(tmp_path)},
+        task_id="a-worker-of-one-hundred-characters-" + 65 * "x",
+    )
+    endless = stack.create_endless()
+    page.look(360, 740, ratio=3)
+    eventually(lambda: endless in busy(page) and tells(page, "has given up"), DONE_SECONDS)
+
+    assert page.browser.execute_script("return window.innerWidth") == 360
+    assert page.overflow_px() == 0
+    within = "const l = document.querySelector('#log'); return l.scrollWidth - l.clientWidth"
+    assert page.browser.execute_script(within) == 0
+
+
+def test_every_part_can_be_reached_by_keyboard(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(3, 0)
+    eventually(lambda: tells(page, task_id), DONE_SECONDS)
+    page.find("#filter [name=task]").click()
+
+    reached = []
+    for _ in range(3):
+        page.browser.switch_to.active_element.send_keys(Keys.TAB)
+        reached.append(
+            page.browser.execute_script("const it = document.activeElement; return it.id || it.localName")
+        )
+
+    assert reached == ["button", "trouble", "log"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out(page: Page, stack: Stack, tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "block-1").touch()
+    stack.create(2, job="blocked", params={"folder": str(tmp_path)}, task_id=f"seen-{scheme}")
+    endless = stack.create_endless()
+    page.look(1200, dark=scheme == "dark")
+
+    eventually(lambda: endless in busy(page) and tells(page, "has given up"), DONE_SECONDS)
+
+    assert violations(page) == []
