@@ -47,7 +47,7 @@ def test_without_anything_the_page_says_what_to_do_next(services: Services) -> N
 def test_what_there_is_is_drawn_without_script(services: Services, real_store: Store) -> None:
     shows(real_store, a_worker(at=[AtWork(8, "nightly", ((0, 5), (7, 8)), 9, clock.now()), AtWork(9, None)]))
     real_store.workers.keep("here:7", steps={clock.now_ms() // 1000 - 2: 50})
-    real_store.workers.note_heal("nightly", 3, clock.now_ms())
+    real_store.workers.note_heal("nightly", 1234, clock.now_ms())
     real_store.pulse.beat("sweep", clock.now_ms())
     say(real_store, "steps 0-4 of task nightly are done", task_id="nightly")
 
@@ -57,7 +57,7 @@ def test_what_there_is_is_drawn_without_script(services: Services, real_store: S
     assert "here:7 alive" in words
     assert "8 nightly steps 0\u20134, 7 and 3 more" in words
     assert "9 waits for work" in words
-    assert "nightly : 3 missing steps sent again" in words
+    assert "nightly : 1,234 missing steps sent again" in words
     assert text_of(page, "rate") == "10"
     assert text_of(page, "healed") == "0 open tasks, 1 heal in a day"
     assert "steps 0-4 of task nightly are done" in text_of(page, "log")
