@@ -20,6 +20,7 @@ from shared.command_line.terminal import Terminal, count_of, percent, printable,
 from shared.figures import duration, number
 
 LARGEST_PAGE = 500
+FIRST_RANGES = 10  # that done_app names unasked; of fewer it names all
 FAILURES_SHOWN, FAILURES_DRAWN = 5, 10_000
 NARROW = 70  # columns
 
@@ -151,7 +152,7 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
         "label": task["label"],
         "steps": f"{number(task['done_steps'])} of {number(task['count'])} done ({done(task)})",
         "why": task["why"],
-        "missing": ranges(task["missing"]) if task["missing"] else None,
+        "missing": missing(task),
         "speed": speed(task),
         "took": duration(task["took_seconds"]) if task["took_seconds"] is not None else None,
         "heals": count_of(task["heals"], "time") + " sent again" if task["heals"] else None,
@@ -180,10 +181,13 @@ def fact(name: str, value: str) -> Text:
     return Text.assemble((f"  {name:<8}", "dim"), printable(value).strip())
 
 
-def ranges(missing: list[list[int]]) -> str:
-    """Both ends named, as people say it: 3, 7 to 9."""
-    told = ", ".join(str(start) if stop - start == 1 else f"{start} to {stop - 1}" for start, stop in missing)
-    return told + (", ..." if len(missing) == 10 else "")
+def missing(task: Answer) -> str:
+    """Both ends of a range named, as people say it: 3, 7 to 9. Of many ranges the first, the rest counted."""
+    ranges = task["missing"]
+    told = ", ".join(str(start) if stop - start == 1 else f"{start} to {stop - 1}" for start, stop in ranges)
+    left = task["count"] - task["done_steps"] - task["failed_steps"]
+    more = left - sum(stop - start for start, stop in ranges) if len(ranges) == FIRST_RANGES else 0
+    return told + (f" and {number(more)} more" if more > 0 else "")
 
 
 def speed(task: Answer) -> str | None:

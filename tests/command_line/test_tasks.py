@@ -121,6 +121,18 @@ def test_show_says_what_is_missing_and_why_and_draws_the_bitmap(
     assert lines[-1].endswith("a cell is a step")
 
 
+@pytest.mark.parametrize(("count", "behind"), [(20, "16, 18"), (1022, "16, 18 and 1,002 more")])
+def test_show_names_the_first_gaps_and_counts_the_rest(
+    donebit: Donebit, services: RealServices, name: str, count: int, behind: str
+) -> None:
+    donebit("trigger", count, "--task-id", name)
+    report(services, name, *((step, step + 1) for step in range(1, 20, 2)))
+
+    (missing,) = (line for line in donebit("show", name).out.splitlines() if line.startswith("  missing"))
+
+    assert missing.endswith(behind)
+
+
 def test_show_of_a_done_task_says_that_the_rule_is_met(
     donebit: Donebit, services: RealServices, name: str
 ) -> None:
