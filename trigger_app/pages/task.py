@@ -23,6 +23,7 @@ from trigger_app.pages.problems import wants_page
 from trigger_app.pages.view import Ground, View, attempt, count_asked, page
 
 FAILURES = 20  # on a page
+LARGE = 200_000  # steps; the map of more than these takes all of the width, so that each has a pixel
 PARTS = ("facts", "rule", "steps", "life")
 
 
@@ -41,6 +42,7 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
             **now or {"task": None},
             max_steps=ground.settings.max_steps,
             paged=failures_after() > 0,
+            large=LARGE,
         )
 
     @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):asked>")

@@ -6,7 +6,6 @@ import { lay } from "./fragments.js";
 import { follow, leave, notice } from "./stream.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
-const LARGE = 200000; // steps
 const taskId = $("#rule").dataset.id;
 const bits = new Bits();
 const grid = new Grid(bits, { place: $("#cells"), reading: $("#reading"), scale: $("#scale") });
@@ -17,7 +16,8 @@ function draw(told) {
     if (place.dataset.older === undefined) lay(place, told.html);
   } else if (told.shape) {
     // A map of many bits takes all of the width, so that each has a pixel.
-    $(".split").dataset.large = told.count > LARGE ? "yes" : "no";
+    const split = $(".split");
+    split.dataset.large = told.count > Number(split.dataset.largeFrom) ? "yes" : "no";
     if (bits.shape(told)) grid.layOut();
   } else if (told.plane) {
     bits.take(told);
