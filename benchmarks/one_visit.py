@@ -18,13 +18,13 @@ from benchmarks.figures import Figure
 from benchmarks.load import a_second
 from benchmarks.own_server import own_server
 from benchmarks.waiting import wait_until
-from distinct_app.views.example import EVENT
 from shared import clock
 from shared.activity import ingest
 from shared.activity.site import Site
 from shared.config import Settings
 from shared.demo.local_http import NoAnswer, ask
 from shared.demo.ports import LOOPBACK, free_server_port
+from shared.names import EXAMPLE_EVENT
 from shared.store import Store
 
 ROUNDS, SECONDS = 5, 2.0
@@ -63,7 +63,7 @@ def fill(store: Store, users: int) -> None:
     site, now = Site.of(store, Settings()), clock.now()
     for start in range(0, users, BATCH):
         ids = np.arange(start, start + BATCH, 2, dtype=np.uint32)
-        ingest.record_ids(site, EVENT, ids, at=now, now=now)
+        ingest.record_ids(site, EXAMPLE_EVENT, ids, at=now, now=now)
 
 
 @contextmanager

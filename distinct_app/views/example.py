@@ -18,11 +18,10 @@ from shared import clock
 from shared.activity import forgetting, questions, visiting
 from shared.activity.calendar import ALL_TIME
 from shared.activity.site import Site
+from shared.names import EXAMPLE_EVENT
 from shared.paced import PacedLog
 from shared.web.answers import Reply, answer
 from shared.web.guard import changes_state
-
-EVENT = "distinct"
 
 log = PacedLog(logging.getLogger(__name__))
 
@@ -31,7 +30,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     """The routes of the fixed surface, each also by GET as the example project's curl lines ask."""
 
     def visit(user: int) -> Reply:
-        made = visiting.visit(site, EVENT, user, clock.now())
+        made = visiting.visit(site, EXAMPLE_EVENT, user, clock.now())
         log.info("%d distinct users", made.users)
         return answer(Visit(distinct=made.users, fresh=made.fresh))
 
@@ -55,7 +54,7 @@ def add_reset(routes: APIBlueprint, site: Site) -> None:
     """The ways to begin anew."""
 
     def reset() -> Reply:
-        forgetting.forget(site, EVENT)
+        forgetting.forget(site, EXAMPLE_EVENT)
         return answer(Forgotten(distinct=distinct_users(site)))
 
     @routes.delete("/distinct", responses={200: Forgotten}, operation_id="distinct_delete")
@@ -72,4 +71,4 @@ def add_reset(routes: APIBlueprint, site: Site) -> None:
 
 def distinct_users(site: Site) -> int:
     """BITCOUNT of all time."""
-    return questions.count(site, EVENT, ALL_TIME)
+    return questions.count(site, EXAMPLE_EVENT, ALL_TIME)

@@ -12,8 +12,7 @@ from shared.command_line.options import as_json, examples, in_session
 from shared.command_line.service import Answer, segment
 from shared.command_line.session import Session
 from shared.command_line.terminal import printable
-
-SAMPLE, EXAMPLE = "demo.visit", "distinct"  # the events of the sample data, and of `/trigger/distinct`
+from shared.names import usual_event
 
 RETENTION_EXAMPLES = examples(
     "donebit retention login",
@@ -65,7 +64,7 @@ def retention(session: Session, /, *, event: str | None, as_json: bool, **asked:
 def usual(session: Session) -> str:
     """The event that the dashboard shows at first."""
     events = session.distinct.get("/events")["events"]
-    return SAMPLE if any(one["event"] == SAMPLE for one in events) else EXAMPLE
+    return usual_event({one["event"] for one in events})
 
 
 def since_anybody(rows: list[Answer]) -> list[Answer]:

@@ -16,13 +16,14 @@ import numpy.typing as npt
 
 from shared.demo.sample import population
 from shared.demo.sample.population import Ids
+from shared.names import SAMPLE_EVENT
 
 DAYS = 120  # 90 that are drawn, and the 30 before the first of them, which its rolling window looks back on
 PACKED, JSON = "application/octet-stream", "application/json"
 LABEL = "sample"
 AS_IT_SHALL_BE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 TIMEOUT_SECONDS = 10.0
-VISITS, PURCHASES, NEWSLETTER = "demo.visit", "demo.purchase", "demo.newsletter"
+VISITS, PURCHASES, NEWSLETTER = SAMPLE_EVENT, "demo.purchase", "demo.newsletter"
 EVENTS, FLAGS = (VISITS, PURCHASES), (NEWSLETTER,)
 
 # Sizes and ends of several kinds: soon some are done and one has failed; the last goes on for minutes, so

@@ -12,9 +12,8 @@ from shared.activity import events
 from shared.activity.calendar import Granularity, Period
 from shared.activity.events import Event
 from shared.activity.site import Site
+from shared.names import usual_event
 
-EXAMPLE = "distinct"  # the event that `/trigger/distinct` simulates
-SAMPLE = "demo.visit"  # that of the sample data
 GRANULARITIES = (Granularity.WEEK, Granularity.DAY)
 LONGEST_EXPRESSION = 2000  # characters, for it stands in the address
 
@@ -39,9 +38,7 @@ class Choice:
 
 def asked_event(site: Site) -> str:
     """The event asked for; else that of the sample data, if they are there."""
-    if name := request.args.get("event", "").strip():
-        return name
-    return SAMPLE if SAMPLE in site.store.visits.events() else EXAMPLE
+    return request.args.get("event", "").strip() or usual_event(site.store.visits.events())
 
 
 @dataclass(frozen=True, slots=True)

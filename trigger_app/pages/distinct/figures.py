@@ -9,9 +9,8 @@ from shared import clock
 from shared.activity import events
 from shared.activity.site import Site
 from shared.activity.summary import summary
-from shared.names import is_name
+from shared.names import EXAMPLE_EVENT, is_name
 from shared.web.listener import Message, Table
-from trigger_app.pages.distinct.choice import EXAMPLE
 from trigger_app.pages.view import Ground
 
 EVERY_SECONDS = 1.0  # the most often that the figures of one event are read, however many look at them
@@ -44,7 +43,7 @@ def figures(site: Site, event: str) -> Message:
 
 def read(ground: Ground, about: str, before: Table) -> Table:
     """What the stream tells: the figures of the event that it is about."""
-    event, last, now = about or EXAMPLE, before.get(NOW), time.monotonic()
+    event, last, now = about or EXAMPLE_EVENT, before.get(NOW), time.monotonic()
     if not is_name(event):
         return {}
     if isinstance(last, Figures) and now - last.read_at < EVERY_SECONDS:

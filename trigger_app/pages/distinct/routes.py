@@ -12,8 +12,9 @@ from shared import clock
 from shared.activity.lifecycle import State
 from shared.activity.site import Site
 from shared.errors import InvalidInput
+from shared.names import EXAMPLE_EVENT
 from trigger_app.pages.distinct import curves, lifecycle, retention, streaks
-from trigger_app.pages.distinct.choice import EXAMPLE, GRANULARITIES, LONGEST_EXPRESSION, Choice, Chosen
+from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION, Choice, Chosen
 from trigger_app.pages.distinct.expression import Refusal, result
 from trigger_app.pages.distinct.figures import figures, read
 from trigger_app.pages.distinct.naming import named
@@ -32,7 +33,7 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
             here="/distinct",
             away=away,
             **found or {"choice": None},
-            example=EXAMPLE,
+            example=EXAMPLE_EVENT,
             granularities=GRANULARITIES,
             longest_expression=LONGEST_EXPRESSION,
             states=[*reversed(lifecycle.UPWARDS), State.DORMANT],
