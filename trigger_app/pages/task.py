@@ -28,7 +28,12 @@ PARTS = ("facts", "rule", "steps", "life")
 
 
 def add_routes(routes: Blueprint, ground: Ground) -> None:
-    """The page, and what its buttons send."""
+    add_pages(routes, ground)
+    add_buttons(routes, ground)
+
+
+def add_pages(routes: Blueprint, ground: Ground) -> None:
+    """The task, and the question that a dialog asks."""
 
     @routes.get("/tasks/<task_id>")
     @page(ground.settings)
@@ -59,6 +64,10 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
             task=task,
             max_steps=ground.settings.max_steps,
         )
+
+
+def add_buttons(routes: Blueprint, ground: Ground) -> None:
+    """What the buttons send."""
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
