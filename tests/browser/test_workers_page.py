@@ -128,6 +128,15 @@ def test_a_filtered_log_goes_on_live(page: Page, stack: Stack) -> None:
     assert page.complaints() == []
 
 
+@pytest.mark.parametrize("pasted", ["http://127.0.0.1/tasks/a", "..", "50 %"])
+def test_whatever_is_pasted_as_a_task_the_page_stays_live(page: Page, pasted: str) -> None:
+    filter_by(page, pasted)
+
+    eventually(lambda: f"No line about task {pasted}" in page.text("#no-line"), what="it does not say so")
+    eventually(lambda: page.text("#live") == "live", what="it is not live")
+    assert page.complaints() == []
+
+
 def test_a_filtered_log_can_be_linked_to_and_needs_no_script(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(3, 0)
     eventually(lambda: tells(page, f"{task_id} is done"), DONE_SECONDS)
