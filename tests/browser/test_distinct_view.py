@@ -150,14 +150,17 @@ def test_the_first_day_of_an_event_is_drawn_as_a_point(page: Page, stack: Stack)
         ask("DELETE", f"{stack.distinct}/events/first.day")
 
 
-def test_the_button_beside_a_long_name_is_one_line(page: Page, stack: Stack) -> None:
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_name_of_an_event_fits_beside_its_button(page: Page, stack: Stack, width: int) -> None:
     name = "e" * 100
     visit(stack, [1], event=name)
+    page.look(width)
     try:
         open_live(page, f"/distinct?event={name}")
 
         room = "const it = document.querySelector('#choose button'); return it.clientHeight - it.scrollHeight"
         assert page.browser.execute_script(room) >= 0
+        assert page.overflow_px() == 0
     finally:
         ask("DELETE", f"{stack.distinct}/events/{name}")
 
