@@ -27,6 +27,8 @@ READ_EVERY_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 READING_SHARE = 4  # a read that takes long is followed by a pause so many times as long
 KEEP_ALIVE_SECONDS = 10.0  # a client that has gone is noticed when something is written to it
+COMMENT = ": still here\n\n"
+ALIVE = "event: alive\ndata: {}\n\n"  # for a client that would notice in turn: no script is told of a comment
 NO_BUFFERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 log = logging.getLogger(__name__)
@@ -64,11 +66,13 @@ class Feed:
         opening: Choice = every,
         last: Choice = none,
         first: Table | None = None,
+        sign_of_life: str = COMMENT,
     ) -> Response:
         """A response of server-sent events: what there is now, then each change, until the `last`.
 
         Args:
             first: what it is told before all that
+            sign_of_life: what it is sent where there is no news
 
         Raises:
             TooManyStreams: as many as may be are open.
@@ -78,7 +82,9 @@ class Feed:
             told = {key: event(message) for key, message in first.items()}
             listener.put(told, most=MOST_WAITING + len(told))
         self._join(listener)
-        response = Response(events(listener), content_type="text/event-stream", headers=NO_BUFFERS)
+        response = Response(
+            events(listener, sign_of_life), content_type="text/event-stream", headers=NO_BUFFERS
+        )
         response.call_on_close(lambda: self._leave(listener))  # for HEAD too, which reads no event
         return response
 
@@ -155,11 +161,11 @@ def is_news(before: Message | None, now: Message) -> bool:
     return before is not now and before != now  # most messages of a long table are the very same
 
 
-def events(listener: Listener) -> Iterator[str]:
+def events(listener: Listener, sign_of_life: str = COMMENT) -> Iterator[str]:
     """What the listener is told, and now and then a sign of life."""
     yield "retry: 1000\n\n"
     over = False
     while not over:
         text, over = listener.take(KEEP_ALIVE_SECONDS)
         if text or not over:
-            yield text or ": still here\n\n"
+            yield text or sign_of_life

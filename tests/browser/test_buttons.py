@@ -10,7 +10,7 @@ from selenium.webdriver import Keys
 from shared.completion.order import State
 from tests.browser.page import Page
 from tests.browser.test_bitmap import give_up, report
-from tests.stack import Stack, ask
+from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
 
 
@@ -66,7 +66,28 @@ def test_delete_asks_first_and_then_leads_back_to_the_tasks(
     eventually(lambda: page.browser.current_url == f"{page.address}/", what="the page stays")
     assert ask("GET", f"{stack.done}/tasks/{task_id}").status == 404
     eventually(lambda: page.state(task_id) == "", what="it is still listed")
+    page.browser.back()
+    assert f"/tasks/{task_id}" not in page.browser.current_url
     assert page.complaints() == []
+
+
+def test_a_task_that_could_not_be_deleted_is_live_again(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(10)
+    click(page, "[data-ask=delete]")
+    stack.server.end()
+    try:
+        click(page, "#ask-delete .grave")
+        eventually(lambda: page.text("#ask-delete .said"), DONE_SECONDS, what="nothing is told")
+    finally:
+        stack.server.start()
+    click(page, "#ask-delete [data-close]")
+
+    report(stack, task_id, (0, 3))
+
+    eventually(lambda: page.text(".facts .steps") == "3 of 10", DONE_SECONDS, what="the page stands still")
+    assert not page.was_reloaded()
 
 
 def test_extend_takes_the_new_total_and_moves_the_end_marker(

@@ -119,22 +119,50 @@ def test_the_legend_has_the_last_days_numbers_until_somebody_points_at_another(o
     assert at_rest == ["150", "150", "153"]
 
 
-def test_the_curves_are_drawn_from_the_numbers_beneath_them(opened: Page) -> None:
-    inked = """
+def inked(page: Page) -> set[str]:
+    """The colours of the curves' canvas."""
+    colours = """
     const canvas = document.querySelector("#curves canvas");
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const colours = new Set();
     for (let at = 0; at < data.length; at += 4) colours.add(data.slice(at, at + 3).join());
     return [...colours];
     """
+    return set(page.browser.execute_script(colours))
 
-    colours = opened.browser.execute_script(inked)
 
-    assert {"92,99,112", "163,77,0", "1,98,158"} <= set(colours)  # a day, 7 days, 30 days
+def test_the_curves_are_drawn_from_the_numbers_beneath_them(opened: Page) -> None:
+    assert {"92,99,112", "163,77,0", "1,98,158"} <= inked(opened)  # a day, 7 days, 30 days
     opened.find("#days summary").click()
     rows = opened.browser.find_elements("css selector", "#days tbody tr")
     assert [cell.text for cell in rows[0].find_elements("css selector", "td")] == ["150", "150", "153"]
     assert len(rows) == 36
+
+
+def test_the_first_day_of_an_event_is_drawn_as_a_point(page: Page, stack: Stack) -> None:
+    visit(stack, [1, 2, 3], event="first.day")
+    try:
+        open_live(page, "/distinct?event=first.day")
+
+        assert "1,98,158" in inked(page)  # that of 30 days lies over the others
+        assert page.complaints() == []
+    finally:
+        ask("DELETE", f"{stack.distinct}/events/first.day")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_name_of_an_event_fits_beside_its_button(page: Page, stack: Stack, width: int) -> None:
+    name = "e" * 100
+    visit(stack, [1], event=name)
+    page.look(width)
+    try:
+        open_live(page, f"/distinct?event={name}")
+
+        room = "const it = document.querySelector('#choose button'); return it.clientHeight - it.scrollHeight"
+        assert page.browser.execute_script(room) >= 0
+        assert page.overflow_px() == 0
+    finally:
+        ask("DELETE", f"{stack.distinct}/events/{name}")
 
 
 def test_a_cell_leads_to_its_users(opened: Page) -> None:

@@ -92,6 +92,28 @@ def test_a_notice_shows_while_redis_is_away_and_goes_when_it_is_back(page: Page,
     assert page.complaints() == []
 
 
+def test_a_stream_that_falls_silent_is_marked_and_opened_anew(page: Page, stack: Stack) -> None:
+    task_id = stack.trigger_done(2, 0)
+    stack.await_told(task_id)
+    page.open(f"/tasks/{task_id}")  # of which there is no news
+    eventually(lambda: page.text("#live") == "live", what="it is not live")
+    a_minute_later = """
+    window.told = [];
+    const live = document.querySelector("#live");
+    const tell = () => told.push(live.textContent.trim());
+    new MutationObserver(tell).observe(live, { childList: true, subtree: true });
+    const now = Date.now;
+    Date.now = () => now() + 60000;
+    """
+
+    page.browser.execute_script(a_minute_later)
+
+    told = "return window.told.slice(0, 2)"
+    eventually(lambda: page.browser.execute_script(told) == ["not live", "live"], what="it is not marked")
+    assert page.text("#notice") == ""
+    assert page.complaints() == []
+
+
 def test_a_page_opened_while_redis_is_away_says_so_and_comes_to_life(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(10, 0)
     stack.await_told(task_id)

@@ -10,9 +10,9 @@ import pytest
 from flask import Response
 
 from shared.errors import StoreUnavailable, TooManyStreams
-from shared.web import listener
+from shared.web import listener, live
 from shared.web.listener import Listener, Message, Table, Texts, Topic, every, none
-from shared.web.live import Feed, most_streams
+from shared.web.live import ALIVE, COMMENT, Feed, most_streams
 from tests.started import eventually
 
 
@@ -105,6 +105,16 @@ def test_a_client_is_told_what_there_is_and_then_only_what_changes() -> None:
 
     assert (first, second, third) == ([{"a": 1}, {"b": 1}], [{"a": 2}], [{"c": 1}])
     client.leave()
+
+
+@pytest.mark.parametrize("sign", [COMMENT, ALIVE])
+def test_a_client_without_news_is_given_the_sign_of_life_that_it_wants(
+    monkeypatch: pytest.MonkeyPatch, sign: str
+) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.01)
+    stream = iter(Feed(Source(topic={}).read, 10).stream("topic", sign_of_life=sign).iter_encoded())
+
+    assert [next(stream).decode() for _ in range(3)] == ["retry: 1000\n\n", sign, sign]
 
 
 def test_a_topic_that_is_no_more_ends_its_streams() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from flask import Blueprint, abort
+from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
 from shared.web.listener import Table, Topic
-from shared.web.live import Feed, Read
+from shared.web.live import ALIVE, Feed, Read
 from trigger_app.pages import distinct, done, problems, sign_in, task, workers
 from trigger_app.pages.fragments import FILTERS
 from trigger_app.pages.view import Ground, View
@@ -44,9 +44,10 @@ def add_streams(routes: Blueprint, feed: Feed) -> None:
     @routes.get("/events/<name>", defaults={"about": ""})
     @routes.get("/events/<name>/<about>")
     def events(name: str, about: str) -> ResponseReturnValue:
+        about = about or request.args.get("about", "")  # which may be anything, of slashes and dots too
         if name not in names:
             abort(HTTPStatus.NOT_FOUND, f"no view is named {name[:100]!r}")
-        return feed.stream(f"{name}:{about}")
+        return feed.stream(f"{name}:{about}", sign_of_life=ALIVE)
 
 
 def reader(ground: Ground) -> Read:

@@ -1,6 +1,8 @@
 // The curves of the last days, drawn once, from the numbers in the table below them.
 
 const HEIGHT_CSS = 300;
+const DAY = 86400; // seconds
+const TICKS = [1, 2, 3, 4, 5, 6, 7, 10, 15, 30].map((days) => days * DAY); // within a day, its label would stand twice
 const LINES = [
   { label: "That day", colour: "--curve-day", width: 1.5 },
   { label: "7 days", colour: "--curve-week", width: 2, dash: [6, 4] },
@@ -27,7 +29,7 @@ function showLast(plot) {
   if (plot.legend.idx === null) plot.setLegend({ idx: plot.data[0].length - 1 }, false);
 }
 
-function options(place, width) {
+function options(place, width, days) {
   const colours = getComputedStyle(place);
   const day = (seconds) => months.format(seconds * 1000);
   const lines = LINES.map(({ label, colour, width: thick, dash }) => ({
@@ -35,7 +37,7 @@ function options(place, width) {
     stroke: colours.getPropertyValue(colour),
     width: thick,
     dash,
-    points: { show: false },
+    points: { show: days === 1, size: 8, fill: colours.getPropertyValue(colour) },
     value: (_, value) => (value === null ? "–" : numbers.format(value)),
   }));
   return {
@@ -45,7 +47,7 @@ function options(place, width) {
     scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
     series: [{ label: "Day", value: (_, seconds) => (seconds === null ? "–" : day(seconds)) }, ...lines],
     axes: [
-      axis(colours, { values: (_, all) => all.map(day), space: 70 }),
+      axis(colours, { values: (_, all) => all.map(day), incrs: TICKS, space: 70 }),
       axis(colours, { values: (_, all) => all.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 60 }),
     ],
     cursor: { drag: { x: false, y: false } },
@@ -62,7 +64,9 @@ export function drawCurves() {
   let drawn = null;
   const draw = () => {
     drawn?.destroy();
-    drawn = new uPlot(options(place, place.clientWidth), data, place);
+    drawn = new uPlot(options(place, place.clientWidth, data[0].length), data, place);
+    // One day alone stands in the middle, a point a line: uPlot would show it at the left of a thousand.
+    if (data[0].length === 1) drawn.setScale("x", { min: data[0][0] - DAY, max: data[0][0] + DAY });
     showLast(drawn);
   };
   draw();

@@ -1,8 +1,11 @@
 // The one event stream of a page: what it tells is drawn, and while it is lost the page says so.
 
 const RETRY_MS = 5000;
+const SILENT_MS = 25000; // the server gives a sign of life within 10 s: a stream that is silent so long is cut or stuck
+const LOST = "The connection is lost; the numbers are those of before. Trying again.";
 
 let stream = null;
+let heard = 0; // when anything came from it
 let path = "";
 let draw = () => {};
 
@@ -36,15 +39,18 @@ function listen() {
   stream?.close();
   if (!path) return;
   const opened = (stream = new EventSource(path));
+  heard = Date.now();
+  opened.addEventListener("alive", () => (heard = Date.now()));
   opened.onmessage = (event) => hear(JSON.parse(event.data));
   opened.onerror = () => {
-    notice("The connection is lost; the numbers are those of before. Trying again.");
+    notice(LOST);
     // After an answer that is no stream, such as 503, the browser itself does not.
     if (opened.readyState === EventSource.CLOSED) setTimeout(() => opened === stream && listen(), RETRY_MS);
   };
 }
 
 function hear(told) {
+  heard = Date.now();
   if (told.unavailable) {
     notice(`${told.unavailable}. The numbers are those of before.`);
     return;
@@ -52,6 +58,13 @@ function hear(told) {
   notice("");
   draw(told);
 }
+
+// No error tells of a service that hangs, or of a network that went without a word.
+setInterval(() => {
+  if (!stream || Date.now() - heard < SILENT_MS) return;
+  notice(LOST);
+  listen();
+}, 1000);
 
 function rest() {
   stream?.close();

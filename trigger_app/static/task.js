@@ -7,6 +7,7 @@ import { follow, leave, notice } from "./stream.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const taskId = $("#rule").dataset.id;
+const events = `/events/task/${encodeURIComponent(taskId)}`;
 const bits = new Bits();
 const grid = new Grid(bits, { place: $("#cells"), reading: $("#reading"), scale: $("#scale") });
 
@@ -57,9 +58,12 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.then) leave(); // what is deleted here is no news here
   const { taken, said } = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
   (dialog ? $(".said", dialog) : $("#said")).textContent = said;
-  if (!taken) return;
+  if (!taken) {
+    if (form.dataset.then) follow(events, draw); // it is still there
+    return;
+  }
   dialog?.close();
-  if (form.dataset.then) location.assign(form.dataset.then);
+  if (form.dataset.then) location.replace(form.dataset.then); // the way back leads to no task that is gone
 });
 
-follow(`/events/task/${encodeURIComponent(taskId)}`, draw);
+follow(events, draw);

@@ -122,5 +122,5 @@ function hear(told) {
 // Ages grow while nothing is told; those of what is stale do not, for nobody knows.
 setInterval(() => document.body.classList.contains("stale") || document.hidden || draw(), 1000);
 
-onFilter((task) => follow(task ? `/events/workers/${encodeURIComponent(task)}` : "/events/workers", hear));
+onFilter((task) => follow(task ? `/events/workers?about=${encodeURIComponent(task)}` : "/events/workers", hear));
 begin();

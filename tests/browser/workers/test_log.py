@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from selenium.webdriver import Keys
 
 from tests.browser.page import Page
@@ -50,6 +51,15 @@ def test_a_filtered_log_goes_on_live(page: Page, stack: Stack) -> None:
     eventually(lambda: tells(page, "to-come is done"), DONE_SECONDS, what="no line appears")
     assert all("to-come" in line for line in log_of(page))
     assert page.text("#no-line") == ""
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("pasted", ["http://127.0.0.1/tasks/a", "..", "50 %"])
+def test_whatever_is_pasted_as_a_task_the_page_stays_live(page: Page, pasted: str) -> None:
+    filter_by(page, pasted)
+
+    eventually(lambda: f"No line about task {pasted}" in page.text("#no-line"), what="it does not say so")
+    eventually(lambda: page.text("#live") == "live", what="it is not live")
     assert page.complaints() == []
 
 
