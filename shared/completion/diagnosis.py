@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from shared.completion.order import State
 from shared.completion.task import Look, Task
+from shared.figures import duration
 
 FRESH = timedelta(seconds=2)  # progress that is younger shows that somebody is at work
 SHORTEST_LOOK = timedelta(seconds=0.5)  # a rate over less says nothing
@@ -49,9 +50,10 @@ class Diagnosis:
             return f"it is failed: {task.failed:,} of {task.count:,} steps gave up, and can be resumed"
         if self.waiting_for is None:
             return f"it is {task.state}"
-        age = (now - task.last_progress_at).total_seconds()
+        age = duration(round((now - task.last_progress_at).total_seconds()))
+        are = "is" if task.left == 1 else "are"
         return (
-            f"{task.left:,} of {task.count:,} steps are missing, and the last progress is {age:.0f} s old: "
+            f"{task.left:,} of {task.count:,} steps {are} missing, and the last progress is {age} old: "
             f"{REASONS[self.waiting_for]}"
         )
 

@@ -33,7 +33,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from shared.command_line.main import main
+try:
+    from shared.command_line.main import main
+except KeyboardInterrupt:  # while all that is read
+    sys.exit(130)
 
 sys.exit(main())
 """

@@ -133,8 +133,7 @@ def overview(ground: Ground, choice: Choice) -> dict[str, Any]:
     """The running tasks, and a page of the ended ones."""
     wanted = Filter(choice.state, choice.label, ended=True)
     found = listing.page(ground.store, wanted, limit=SHOWN, cursor=choice.cursor)
-    rows = [row for row in running(ground) if choice.label in (None, row.task.label)]
-    return {"rows": rows, "ended": [EndedRow.of(task) for task in found.tasks], "next": found.next}
+    return {"rows": running(ground), "ended": [EndedRow.of(task) for task in found.tasks], "next": found.next}
 
 
 def running(ground: Ground) -> list[Row]:

@@ -38,7 +38,11 @@ def life_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[Event]:
 
 def started(task: Task) -> str:
     job = f"of job {task.order.job}" if task.order.job else "reported from elsewhere"
-    return f"{task.count:,} steps {job}, end marker at bit {task.count:,}"
+    return f"{steps(task.count)} {job}, end marker at bit {task.count:,}"
+
+
+def steps(count: int) -> str:
+    return f"{count:,} step{'s' if count != 1 else ''}"
 
 
 def happened(task: Task) -> Iterator[Event]:
@@ -64,7 +68,7 @@ def why_stalled(task: Task) -> str:
 
 
 def ended(task: Task) -> str:
-    failed = f", {task.failed:,} steps gave up" if task.failed else ""
+    failed = f", {steps(task.failed)} gave up" if task.failed else ""
     return f"{task.done_steps:,} of {task.count:,} steps done{failed}"
 
 
@@ -76,7 +80,7 @@ def coming(task: Task) -> Iterator[Event]:
         return
     if task.order.job and not task.dispatched_at:
         yield Event("Fanned out", None, "a worker is to send its steps", "next")
-    yield Event("Failed" if task.failed else "Done", None, f"{task.left:,} steps to go", "next")
+    yield Event("Failed" if task.failed else "Done", None, f"{steps(task.left)} to go", "next")
 
 
 def told(deliveries: Sequence[DeliveryAnswer]) -> Iterator[Event]:

@@ -17,12 +17,6 @@ form.addEventListener("submit", async (event) => {
   tellStarted($("#start .said"), await send(form.action, { body: new URLSearchParams(new FormData(form)) }));
 });
 
-function drawRunning(html) {
-  const place = $("#running");
-  lay(place, html);
-  for (const row of place.querySelectorAll("li")) row.hidden = Boolean(label) && row.dataset.label !== label;
-}
-
 // A list that was filtered takes in what is new and fits; one of older tasks stays as it is.
 function drawEnded(html) {
   const place = $("#ended");
@@ -46,6 +40,6 @@ function drawEnded(html) {
   lay(place, list.outerHTML);
 }
 
-const draw = { running: drawRunning, ended: drawEnded };
+const draw = { running: (html) => lay($("#running"), html), ended: drawEnded };
 
 follow("/events/done", (told) => draw[told.fragment](told.html));

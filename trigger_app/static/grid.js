@@ -260,7 +260,8 @@ export class Grid {
     const [first, after] = this.unitsOf(cell);
     const share = this.bits.share(first, after);
     const words = `Steps ${numbers.format(first * steps)} to ${numbers.format(Math.min(after * steps, count) - 1)}: ${percent(share.done)} done`;
-    return share.failed ? `${words}, ${percent(share.failed)} failed` : words;
+    const failed = share.failed ? `, ${percent(share.failed)} failed` : "";
+    return words + failed + (cell === this.last ? "; and the end marker" : "");
   }
 }
 

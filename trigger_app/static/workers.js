@@ -77,7 +77,7 @@ function drawQueues(now) {
   if (!now.queues) return;
   put($("#waiting"), numbers.format(now.queues.reduce((sum, queue) => sum + queue.messages, 0)));
   const each = now.queues.map(({ queue, messages }) => `${queue.replace("donebit.", "")}\u00a0${numbers.format(messages)}`);
-  put($("#queues"), [...each, `${numbers.format(now.in_hand)}\u00a0at\u00a0work`].join(" · "));
+  put($("#queues"), [...each, `${numbers.format(now.in_hand)}\u00a0taken`].join(" · "));
 }
 
 function drawSweep(sweep) {

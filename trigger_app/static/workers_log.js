@@ -3,6 +3,7 @@ import { $, put, several } from "./workers_text.js";
 
 const MOST_LINES = 1000; // on the page
 const AT_END_PX = 8;
+const TROUBLE = 'li:not([data-level="info"], [data-level="debug"])';
 
 const log = $("#log");
 const field = $("#filter [name=task]");
@@ -63,9 +64,11 @@ function tellUnread(lines) {
 }
 
 function tellEmpty() {
-  $("#no-line").hidden = log.children.length > 0;
-  $("#none-of-task").hidden = !task;
-  $("#none-at-all").hidden = Boolean(task);
+  const calm = $("#trouble").checked && log.children.length > 0; // lines, and what is hidden is all of them
+  $("#no-line").hidden = log.querySelector(calm ? TROUBLE : "li") !== null;
+  $("#no-trouble").hidden = !calm;
+  $("#none-of-task").hidden = calm || !task;
+  $("#none-at-all").hidden = calm || Boolean(task);
   put($("#filtered"), task);
 }
 
@@ -113,6 +116,7 @@ document.addEventListener("click", (event) => {
 });
 $("#trouble").addEventListener("change", (event) => {
   log.classList.toggle("trouble", event.target.checked);
+  tellEmpty();
   toEnd();
 });
 $("#newer").addEventListener("click", () => {

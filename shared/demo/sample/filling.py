@@ -33,7 +33,7 @@ TASKS: Sequence[dict[str, Any]] = (
     {"task_id": "demo-import", "count": 1_000_000, "job": "demo", "params": {"sleep_ms": 0}},
     {"task_id": "demo-thumbnails", "count": 2_000, "job": "demo", "params": {"sleep_ms": 5}},
     {"task_id": "demo-mailing", "count": 5_000},
-    {"task_id": "demo-archive", "count": 12_000, "job": "demo", "params": {"sleep_ms": 300}},
+    {"task_id": "demo-archive", "count": 12_000, "job": "demo", "params": {"sleep_ms": 300}, "batch": 500},
 )
 CANCELLED = "demo-mailing"
 PARTS_REPORTED = (0.31, 0.18, 0.24)  # of each third of it
