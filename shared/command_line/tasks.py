@@ -77,14 +77,16 @@ def table(terminal: Terminal, found: list[Answer]) -> Table:
     """A row a task; on a narrow terminal without what matters less."""
     wide = terminal.out.width >= NARROW
     made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    made.add_column("task", no_wrap=True, overflow="ellipsis")
+    made.add_column(
+        "task"
+    )  # what may be long gives way, and so that numbers need not, is no `no_wrap` column
     made.add_column("state", no_wrap=True)
     made.add_column("done", justify="right", no_wrap=True)
     made.add_column("steps", justify="right", no_wrap=True)
     made.add_column("failed", justify="right", no_wrap=True)
     if wide:
-        made.add_column("job", no_wrap=True, overflow="ellipsis")
-        made.add_column("label", no_wrap=True, overflow="ellipsis")
+        made.add_column("job")
+        made.add_column("label")
         made.add_column("created", no_wrap=True)
     for task in found:
         made.add_row(*row(task, wide=wide))
@@ -95,15 +97,20 @@ def row(task: Answer, *, wide: bool) -> list[Text]:
     state = state_text(task["state"]) + Text(" (stalled)" if task["stalled"] else "", style="yellow")
     failed = Text(number(task["failed_steps"]), style="red" if task["failed_steps"] else "dim")
     cells = [
-        Text(task["task_id"]),
+        name(task["task_id"]),
         state,
         Text(done(task)),
         Text(number(task["count"])),
         failed,
     ]
     return cells + (
-        [Text(task["job"] or ""), Text(task["label"] or ""), Text(ago(task["created_at"]))] if wide else []
+        [name(task["job"] or ""), name(task["label"] or ""), Text(ago(task["created_at"]))] if wide else []
     )
+
+
+def name(text: str) -> Text:
+    """What is cut where there is no room for all of it."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def done(task: Answer) -> str:

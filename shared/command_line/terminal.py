@@ -16,6 +16,9 @@ from shared.figures import number
 WIDTH_OF_PIPES = 200  # nobody sees an edge there, and a program that reads wants no line broken
 STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow"}
 
+# As good as printable: spaces of other scripts, and what joins letters and emoji, or keeps them apart.
+HARMLESS = "\n\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+
 
 class Terminal:
     """Answers go to stdout; what is said meanwhile, and errors, to stderr."""
@@ -51,8 +54,8 @@ class Terminal:
         self.err.print(Text.assemble(("error: ", "bold red"), printable(text)), soft_wrap=True)
 
     def as_json(self, answer: Any) -> None:
-        """One line, whatever the width."""
-        self._write(json.dumps(answer, ensure_ascii=False) + "\n")
+        """One line, whatever the width; what stdout cannot encode is escaped, and so the same still."""
+        self._write(json.dumps(answer, ensure_ascii=not self.draws) + "\n")
 
     def _write(self, text: str) -> None:
         try:
@@ -89,7 +92,7 @@ def _console(file: TextIO) -> Console:
 def printable(text: object) -> str:
     """The text without what a terminal would obey: it may come from anywhere."""
     return "".join(
-        one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in str(text)
+        one if one.isprintable() or one in HARMLESS else "\N{REPLACEMENT CHARACTER}" for one in str(text)
     )
 
 

@@ -211,3 +211,14 @@ def test_the_mark_stands_below_its_character_within_the_width(data: st.DataObjec
     assert (shown + " ")[len(mark) - 1] == expression[character - 1].replace("\n", " ")
     assert shown.strip() in printable(expression)
     assert max(cell_len(shown), len(mark)) <= width
+
+
+def test_users_of_any_script_are_listed_as_they_are(donebit: Donebit, name: str) -> None:
+    users = [
+        "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}",
+        "\N{CJK UNIFIED IDEOGRAPH-5C71}\N{IDEOGRAPHIC SPACE}\N{CJK UNIFIED IDEOGRAPH-592A}",
+    ]
+    donebit("visit", name, *users, PYTHONUTF8="1")
+
+    assert donebit("query", name, "--members", PYTHONUTF8="1").out.splitlines() == users
+    assert donebit("query", name, "--members", "--json", PYTHONIOENCODING="ascii").json["users"] == users

@@ -96,6 +96,20 @@ def test_pages_follow_one_another_and_all_of_them_are_one(donebit: Donebit, name
     assert len(donebit("tasks", "--label", name, "--limit", 2, "--all", "--json").lines) == 3
 
 
+@pytest.mark.parametrize("columns", [80, 100])
+def test_a_long_id_and_label_leave_room_for_the_figures(donebit: Donebit, name: str, columns: int) -> None:
+    label = f"{name}-{'n' * 60}"
+    donebit("trigger", 1_000_000, "--task-id", label, "--label", label)
+
+    terminal = donebit.at_terminal("tasks", "--label", label, columns=columns)
+
+    assert terminal.exit_code() == 0
+    row = terminal.seen.splitlines()[-1]
+    assert row.split()[1:5] == ["running", "0%", "1,000,000", "0"]
+    assert row.startswith(name[:4])
+    assert "ago" in row
+
+
 def test_no_tasks_are_said_to_be_none(donebit: Donebit, name: str) -> None:
     assert donebit("tasks", "--label", name).out == "no tasks\n"
     assert donebit("tasks", "--label", name, "--json").out == ""
