@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
 from shared.errors import DonebitError
 from shared.web import wording
@@ -113,7 +113,10 @@ def too_large(_: RequestEntityTooLarge) -> Response:
 def http(error: HTTPException) -> Response:
     if error.response is not None:
         return current_app.make_response(error.response)
-    answer = problem(HTTPStatus(error.code or 500), error.description or str(error))
+    detail = error.description or str(error)
+    if isinstance(error, NotFound) and error is request.routing_exception:
+        detail = f"{current_app.name} has no {request.path[:200]!r}; /docs/ lists what it has"
+    answer = problem(HTTPStatus(error.code or 500), detail)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             answer.headers[name] = value

@@ -353,8 +353,14 @@ def test_a_body_above_the_limit_is_refused(
     assert everything(real_client) == {}
 
 
-@pytest.mark.parametrize(
-    ("service", "method", "url"), [("trigger", "PATCH", "/tasks"), ("done", "GET", "/x")]
-)
-def test_what_is_not_there_is_a_problem_too(services: Services, service: str, method: str, url: str) -> None:
-    problem_of(services.of(service).open(url, method=method), 404, 405)
+def test_a_method_that_is_not_there_is_a_problem_too(services: Services) -> None:
+    problem_of(services.trigger.open("/tasks", method="PATCH"), 405)
+
+
+@pytest.mark.parametrize("service", ["trigger", "done", "distinct"])
+def test_an_address_that_is_not_there_is_told_with_the_service_that_was_asked(
+    services: Services, service: str
+) -> None:
+    problem = problem_of(services.of(service).get("/nowhere/at all"), 404)
+
+    assert problem["detail"] == f"{service}_app has no '/nowhere/at all'; /docs/ lists what it has"
