@@ -22,7 +22,7 @@ from shared.figures import duration, number
 LARGEST_PAGE = 500
 FIRST_RANGES = 10  # that done_app names unasked; of fewer it names all
 FAILURES_SHOWN, FAILURES_DRAWN = 5, 10_000
-NARROW = 70  # columns
+NARROW = ((28, 2), (44, 3), (70, 5))  # below so many characters only so many columns
 
 TASKS_EXAMPLES = examples(
     "donebit tasks",
@@ -30,6 +30,10 @@ TASKS_EXAMPLES = examples(
     "donebit tasks --limit 5 --cursor NEXT          the page after, as the page before says",
     "donebit tasks --all --json | jq -r .task_id",
 )
+
+
+COLUMNS = ("task", "state", "done", "steps", "failed", "job", "label", "created")  # what matters most first
+NAMES, NUMBERS = {"task", "job", "label"}, {"done", "steps", "failed"}
 
 
 @click.command(epilog=TASKS_EXAMPLES)
@@ -75,37 +79,29 @@ def pages(session: Session, asked: Mapping[str, Any]) -> Iterator[Answer]:
 
 def table(terminal: Terminal, found: list[Answer]) -> Table:
     """A row a task; on a narrow terminal without what matters less."""
-    wide = terminal.out.width >= NARROW
+    width = terminal.out.width
+    shown = next((columns for limit, columns in NARROW if width < limit), len(COLUMNS))
     made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    made.add_column(
-        "task"
-    )  # what may be long gives way, and so that numbers need not, is no `no_wrap` column
-    made.add_column("state", no_wrap=True)
-    made.add_column("done", justify="right", no_wrap=True)
-    made.add_column("steps", justify="right", no_wrap=True)
-    made.add_column("failed", justify="right", no_wrap=True)
-    if wide:
-        made.add_column("job")
-        made.add_column("label")
-        made.add_column("created", no_wrap=True)
+    for head in COLUMNS[:shown]:
+        # What users name may be long, and gives way: numbers and states are told whole.
+        made.add_column(head, no_wrap=head not in NAMES, justify="right" if head in NUMBERS else "left")
     for task in found:
-        made.add_row(*row(task, wide=wide))
+        made.add_row(*row(task)[:shown])
     return made
 
 
-def row(task: Answer, *, wide: bool) -> list[Text]:
+def row(task: Answer) -> list[Text]:
     state = state_text(task["state"]) + Text(" (stalled)" if task["stalled"] else "", style="yellow")
-    failed = Text(number(task["failed_steps"]), style="red" if task["failed_steps"] else "dim")
-    cells = [
+    return [
         name(task["task_id"]),
         state,
         Text(done(task)),
         Text(number(task["count"])),
-        failed,
+        Text(number(task["failed_steps"]), style="red" if task["failed_steps"] else "dim"),
+        name(task["job"] or ""),
+        name(task["label"] or ""),
+        Text(ago(task["created_at"])),
     ]
-    return cells + (
-        [name(task["job"] or ""), name(task["label"] or ""), Text(ago(task["created_at"]))] if wide else []
-    )
 
 
 def name(text: str) -> Text:
