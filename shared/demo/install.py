@@ -171,6 +171,7 @@ def run(*command: "str | Path | None") -> None:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        process.wait()  # gone when this is
 
 
 if __name__ == "__main__":
