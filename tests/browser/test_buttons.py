@@ -123,6 +123,7 @@ def test_what_is_refused_is_told_where_it_was_asked(
 
     eventually(lambda: "it must be above 10" in page.text("#ask-extend .said"), what="nothing is told")
     assert stack.task(task_id).count == 10
+    assert page.complaints() == []
 
 
 def test_resume_lets_a_failed_task_run_again(page: Page, stack: Stack, opened: Callable[..., str]) -> None:

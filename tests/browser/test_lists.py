@@ -38,6 +38,7 @@ def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
 
     eventually(lambda: "sleep_ms" in page.said("done"), what="nothing is told")
     assert "greater than or equal to 0" in page.said("done")
+    assert page.complaints() == []
 
 
 def test_a_running_task_tells_its_speed_and_what_it_waits_for(page: Page, stack: Stack) -> None:

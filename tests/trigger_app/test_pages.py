@@ -67,6 +67,14 @@ def test_people_are_told_of_a_refusal_on_a_page(services: Services, form: dict[s
     assert words.lower() in answer.text.lower()
 
 
+def test_the_script_of_a_form_is_answered_with_the_refusal(services: Services) -> None:
+    refused = post(services, "/start", SCRIPTS | {"Donebit-Form": "1"}, count="3", job="nobody")
+
+    assert refused.status_code == 200
+    assert problem_of(post(services, "/start", SCRIPTS, count="3", job="nobody")) == refused.get_json()
+    assert body_of(services.done.get("/tasks"))["tasks"] == []
+
+
 def test_a_task_is_cancelled_extended_resumed_and_deleted(services: Services, real_store: Store) -> None:
     task_id = services.start(3)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from flask import Blueprint, Response, render_template, request
 from pydantic import ValidationError
 
 from shared.errors import DonebitError
 from shared.web import problems
+
+FORM = "Donebit-Form"  # the header by which a form's script asks
 
 
 def wants_page() -> bool:
@@ -22,11 +26,15 @@ def register(routes: Blueprint) -> None:
 
 
 def either_way(answer: Response) -> Response:
-    """The problem as it is, or the same as a page: with its status, and what its headers say of it."""
+    """The problem as it is, or as a page, with its status and headers; for a form's script as an answer."""
     if wants_page():
         problem = answer.get_json()
         answer.set_data(
             render_template("problem.html", here="/", title=problem["title"], detail=problem["detail"])
         )
         answer.content_type = "text/html; charset=utf-8"
+    elif FORM in request.headers:
+        # A browser tells of a refused request in its console, as if the page were broken. The script of the
+        # form reads the problem's own status.
+        answer.status_code = HTTPStatus.OK
     return answer

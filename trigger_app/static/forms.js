@@ -3,9 +3,10 @@
 /** Send a request that changes something; the sentence to tell, and whether it was taken. */
 export async function send(url, options = {}) {
   try {
-    const answer = await fetch(url, { method: "POST", headers: { Accept: "application/json" }, ...options });
+    const headers = { Accept: "application/json", "Donebit-Form": "1" };
+    const answer = await fetch(url, { method: "POST", headers, ...options });
     const body = answer.status === 204 ? {} : await answer.json();
-    return { taken: answer.ok, said: body.detail ?? "", body };
+    return { taken: answer.ok && !(body.status >= 400), said: body.detail ?? "", body };
   } catch {
     return { taken: false, said: "The service does not answer. Try again in a moment.", body: {} };
   }
