@@ -150,6 +150,8 @@ def test_steps_that_were_lost_are_told_as_healed(stack: Stack) -> None:
     before = ask("GET", f"{stack.done}/workers").said["sweep"]["heals"]
     endless = stack.create_endless()
     stack.await_progress(endless)
+    # Until then what is lost is not healed, but fanned out once more.
+    eventually(lambda: stack.task(endless).dispatched_at, DONE_SECONDS, what="it is not fanned out")
     stack.kill_worker()
     stack.server.client.delete(*("donebit.control", "donebit.steps", "donebit.slices", "unacked"))
     stack.start()
