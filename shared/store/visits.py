@@ -14,7 +14,7 @@ from shared.store import keys
 from shared.store.bitmaps import SEGMENT_BITS, segments_in
 from shared.store.client import outages_named
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 KEYS_A_PIPELINE = 1000
 
 

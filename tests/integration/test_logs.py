@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.command_line.command import IN_TIME, Donebit
 from tests.stack import Stack
 from tests.started import eventually
-
-
-@pytest.fixture
-def donebit(stack: Stack, tmp_path: Path) -> Iterator[Donebit]:
-    ports = {name.removesuffix("_PORT").lower(): port for name, port in stack.ports.items()}
-    made = Donebit(ports, tmp_path)
-    yield made
-    made.end()
 
 
 def texts(donebit: Donebit, task_id: str) -> list[str]:
