@@ -3,16 +3,18 @@
 FROM python:3.13-slim AS build
 COPY locks/run.txt /run.txt
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r /run.txt
-RUN printf '#!/bin/sh\nexec python -m shared.command_line "$@"\n' > /venv/bin/donebit && chmod 755 /venv/bin/donebit
+WORKDIR /source
+COPY pyproject.toml README.md LICENSE ./
+COPY shared shared
+COPY trigger_app trigger_app
+COPY done_app done_app
+COPY distinct_app distinct_app
+RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home donebit
 COPY --from=build /venv /venv
 WORKDIR /app
-COPY shared shared
-COPY trigger_app trigger_app
-COPY done_app done_app
-COPY distinct_app distinct_app
-ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER donebit
 CMD ["python", "-m", "trigger_app"]

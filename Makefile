@@ -6,6 +6,7 @@ ROUNDS ?= 20
 
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clear test torture check bench screenshots lock clean
@@ -14,41 +15,41 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: ## set everything up and run it; Ctrl-C ends it
-	@$(PYTHON) shared/demo/install.py demo
-	@exec $(BIN)/python -m shared.demo --end-with-parent
+	@$(PYTHON) shared/donebit/demo/install.py demo
+	@exec $(BIN)/python -m donebit.demo --end-with-parent
 
 clear: ## remove the made-up tasks and visitors from a demo that runs
-	@$(BIN)/python -m shared.demo.sample
+	@$(BIN)/python -m donebit.demo.sample
 
 test: ## every test; more for pytest in PYTEST_ARGS
-	@$(PYTHON) shared/demo/install.py dev
+	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m pytest -n 4 $(PYTEST_ARGS)
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
-	@$(PYTHON) shared/demo/install.py dev
+	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m pytest -n 2 tests/faults/torture --torture $(ROUNDS) $(PYTEST_ARGS)
 
 check: ## format, lint and types
-	@$(PYTHON) shared/demo/install.py dev
+	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
 bench: ## the figures of the README
-	@$(PYTHON) shared/demo/install.py bench
+	@$(PYTHON) shared/donebit/demo/install.py bench
 	@$(BIN)/python -m benchmarks
 
 screenshots: ## the pictures of the README and the docs, taken anew of a demo of their own
-	@$(PYTHON) shared/demo/install.py dev
+	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m tests.browser.screenshots
 
 lock: ## resolve pyproject.toml anew into locks/
-	@$(PYTHON) shared/demo/install.py dev
-	@$(LOCK) --output-file locks/run.txt
-	@$(LOCK) --extra demo --output-file locks/demo.txt
-	@$(LOCK) --extra demo --extra dev --output-file locks/dev.txt
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(LOCK) $(RUN) --output-file locks/run.txt
+	@$(LOCK) $(RUN) --extra demo --output-file locks/demo.txt
+	@$(LOCK) $(RUN) --extra demo --group dev --output-file locks/dev.txt
 	@cp locks/dev.txt locks/bench.txt # its versions are kept: what serves the benchmarks serves the tests
-	@$(LOCK) --extra demo --extra dev --extra bench --output-file locks/bench.txt
+	@$(LOCK) $(RUN) --extra demo --group dev --group bench --output-file locks/bench.txt
 
 clean: ## forget what was installed and cached; the demo's data stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis

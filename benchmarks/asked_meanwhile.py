@@ -14,10 +14,10 @@ from redis import Redis
 from benchmarks.celery_chord import PEER, Results, afresh, chord_worker, hold_chord, memory_of, state_bytes
 from benchmarks.figures import Figure, compared, size
 from benchmarks.own_server import own_server
-from shared.completion import lifecycle, missing
-from shared.completion.order import Order
-from shared.demo.ports import LOOPBACK
-from shared.store import Store
+from donebit.addresses import LOOPBACK
+from donebit.completion import lifecycle, missing
+from donebit.completion.order import Order
+from donebit.store import Store
 
 STEPS = 5000
 MISSING = (1250, 2500, 3750)

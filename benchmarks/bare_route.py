@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 from distinct_app.service import create_app as distinct_app
-from shared import config
-from shared.store.client import connect
-from shared.store.store import SERVICE_PATIENCE
+from donebit import config
+from donebit.store.client import connect
+from donebit.store.store import SERVICE_PATIENCE
 
 
 def create_app() -> Flask:

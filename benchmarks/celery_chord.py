@@ -17,7 +17,7 @@ from redis import Redis
 
 from benchmarks.chord_worker import finish, held_step, ping, step
 from benchmarks.waiting import wait_until
-from shared.config import Settings
+from donebit.config import Settings
 
 PEER = "Celery chord"
 PATIENCE_SECONDS = 120.0

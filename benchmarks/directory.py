@@ -10,7 +10,7 @@ from redis import Redis
 
 from benchmarks.figures import Figure, compared, rate, size
 from benchmarks.own_server import own_server
-from shared.store import Store
+from donebit.store import Store
 
 COUNT = 10**6
 RUNS = 3

@@ -12,10 +12,10 @@ from redis import Redis
 from benchmarks.fan_out import longest_command, note_slow_commands
 from benchmarks.figures import Figure, bounded, compared, duration
 from benchmarks.own_server import own_server
-from shared.activity import series, sets
-from shared.activity.sets import both, union, without
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity import series, sets
+from donebit.activity.sets import both, union, without
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 USERS = 10**8
 DAYS = 30

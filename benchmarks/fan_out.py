@@ -8,7 +8,7 @@ from redis import Redis
 
 from benchmarks.figures import Figure, bounded
 from benchmarks.own_stack import own_stack
-from shared.store.client import scripts_of
+from donebit.store.client import scripts_of
 
 BOUNDS = {10**5: 3.0, 10**6: 4.0, 10**7: 10.0}
 RUNS = 3

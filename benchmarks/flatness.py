@@ -10,9 +10,9 @@ from redis import Redis
 
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
-from shared.completion import failing, lifecycle
-from shared.completion.order import Order
-from shared.store import Store
+from donebit.completion import failing, lifecycle
+from donebit.completion.order import Order
+from donebit.store import Store
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
 ROUNDS = 12

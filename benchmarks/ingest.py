@@ -17,12 +17,12 @@ from redis import Redis
 from benchmarks.figures import Figure, bounded, compared, rate
 from benchmarks.own_server import own_server
 from benchmarks.own_service import own_service, post
-from shared import clock
-from shared.activity import ingest
-from shared.activity.calendar import Calendar, Granularity
-from shared.activity.site import Site
-from shared.activity.users import LARGEST_ID, Ids
-from shared.store import Store
+from donebit import clock
+from donebit.activity import ingest
+from donebit.activity.calendar import Calendar, Granularity
+from donebit.activity.site import Site
+from donebit.activity.users import LARGEST_ID, Ids
+from donebit.store import Store
 
 RUNS = 5
 SIZE = 10**6

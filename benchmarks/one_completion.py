@@ -10,11 +10,11 @@ from redis import Redis
 
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
-from shared.completion import lifecycle
-from shared.completion.order import Order
-from shared.completion.task import Task
-from shared.store import Store, keys
-from shared.store.client import scripts_of
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
+from donebit.completion.task import Task
+from donebit.store import Store, keys
+from donebit.store.client import scripts_of
 
 CALLS = 10_000
 BOUND = 1.3

@@ -18,19 +18,20 @@ from benchmarks.figures import Figure
 from benchmarks.load import a_second
 from benchmarks.own_server import own_server
 from benchmarks.waiting import wait_until
-from shared import clock
-from shared.activity import ingest
-from shared.activity.site import Site
-from shared.config import Settings
-from shared.demo.local_http import NoAnswer, ask
-from shared.demo.ports import LOOPBACK, free_server_port
-from shared.names import EXAMPLE_EVENT
-from shared.store import Store
+from donebit import clock
+from donebit.activity import ingest
+from donebit.activity.site import Site
+from donebit.addresses import LOOPBACK
+from donebit.config import Settings
+from donebit.demo.local_http import NoAnswer, ask
+from donebit.demo.ports import free_server_port
+from donebit.names import EXAMPLE_EVENT
+from donebit.store import Store
 
 ROUNDS, SECONDS = 5, 2.0
 AT_LEAST = {10**6: 0.8, 10**8: 0.5}
 BATCH = 10**6
-SERVE = "from shared.web.serving import serve; serve('benchmarks.bare_route:create_app', 'distinct_port')"
+SERVE = "from donebit.web.serving import serve; serve('benchmarks.bare_route:create_app', 'distinct_port')"
 
 
 def measure() -> list[Figure]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from redis import Redis
 
 from benchmarks.waiting import wait_until
-from shared.demo import server
-from shared.demo.ports import LOOPBACK, free_server_port
-from shared.demo.probes import redis_answers
-from shared.store.client import connect
+from donebit.addresses import LOOPBACK
+from donebit.demo import server
+from donebit.demo.ports import free_server_port
+from donebit.demo.probes import redis_answers
+from donebit.store.client import connect
 
 PATIENCE = timedelta(seconds=60)
 

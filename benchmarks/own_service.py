@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from redis import Redis
 
 from benchmarks.waiting import wait_until
-from shared.demo.ports import LOOPBACK, free_server_port
+from donebit.addresses import LOOPBACK
+from donebit.demo.ports import free_server_port
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from typing import Any
 
 from benchmarks.keep_alive import KeepAlive
 from benchmarks.waiting import wait_until
-from shared.demo.local_http import ask
-from shared.demo.ports import LOOPBACK
-from shared.store import Store
+from donebit.addresses import LOOPBACK
+from donebit.demo.local_http import ask
+from donebit.store import Store
 
 REPOSITORY = Path(__file__).parents[1]
 SERVICES = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
@@ -94,9 +94,9 @@ def own_stack(**settings: str) -> Iterator[Stack]:
         lines = Path(folder) / "lines"
         with lines.open("w") as out:
             demo = subprocess.Popen(
-                [sys.executable, "-m", "shared.demo", "--end-with-parent"],
+                [sys.executable, "-m", "donebit.demo", "--end-with-parent"],
                 cwd=folder,
-                env={**environment, **ports, "SAMPLE": "0", **settings, "PYTHONPATH": str(REPOSITORY)},
+                env={**environment, **ports, "SAMPLE": "0", **settings},
                 stdout=out,
             )
         try:

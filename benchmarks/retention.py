@@ -13,12 +13,12 @@ from redis import Redis
 from benchmarks.fan_out import NOTED_FROM_MICROSECONDS, note_slow_commands
 from benchmarks.figures import Figure, bounded, compared, duration
 from benchmarks.own_server import own_server
-from shared import clock
-from shared.activity import cohorts, ingest, lifecycle, stickiness
-from shared.activity.calendar import Calendar, Granularity, Period
-from shared.activity.cohorts import Cohort, Matrix, Question
-from shared.activity.site import Site
-from shared.store import Store
+from donebit import clock
+from donebit.activity import cohorts, ingest, lifecycle, stickiness
+from donebit.activity.calendar import Calendar, Granularity, Period
+from donebit.activity.cohorts import Cohort, Matrix, Question
+from donebit.activity.site import Site
+from donebit.store import Store
 
 ROWS = COLUMNS = 12
 BOUNDS = {10**6: 1 / 20, 10**7: 1 / 4}

@@ -13,13 +13,13 @@ from redis import Redis
 
 from benchmarks.figures import Figure, bounded, compared
 from benchmarks.own_server import own_server
-from shared import clock
-from shared.activity import events, streaks, successions, timeline
-from shared.activity.calendar import Calendar, Granularity
-from shared.activity.site import Site
-from shared.activity.successions import Succession
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit import clock
+from donebit.activity import events, streaks, successions, timeline
+from donebit.activity.calendar import Calendar, Granularity
+from donebit.activity.site import Site
+from donebit.activity.successions import Succession
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 EVENT = "bench"
 USERS, DAYS = 1_000_000, 365

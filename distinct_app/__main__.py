@@ -1,6 +1,6 @@
 """`python -m distinct_app`: the HTTP service."""
 
-from shared.web.serving import serve
+from donebit.web.serving import serve
 
 if __name__ == "__main__":
     serve("distinct_app.service:create_app", "distinct_port")

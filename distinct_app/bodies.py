@@ -13,10 +13,10 @@ from pydantic import BaseModel, ValidationError
 
 from distinct_app.models.common import MOST_USERS
 from distinct_app.models.visits import VisitLine, VisitsLine
-from shared.activity.arrivals import Arrival
-from shared.activity.users import Ids, Kind, User
-from shared.errors import InvalidInput
-from shared.web import wording
+from donebit.activity.arrivals import Arrival
+from donebit.activity.users import Ids, Kind, User
+from donebit.errors import InvalidInput
+from donebit.web import wording
 
 PACKED = "application/octet-stream"
 LINES = "application/x-ndjson"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Flask
 
 from distinct_app.views import blueprint
-from shared import config
-from shared.activity.site import Site
-from shared.config import Settings
-from shared.store import Store
-from shared.web.service import make_service
-from shared.web.serving import service_store
+from donebit import config
+from donebit.activity.site import Site
+from donebit.config import Settings
+from donebit.store import Store
+from donebit.web.service import make_service
+from donebit.web.serving import service_store
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from shared.completion.failing import Failure
-from shared.completion.lifecycle import Report
-from shared.web.problems import documented
+from donebit.completion.failing import Failure
+from donebit.completion.lifecycle import Report
+from donebit.web.problems import documented
 
 GONE = documented(HTTPStatus.NOT_FOUND)
 GONE_OR_ENDED = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)

@@ -8,17 +8,17 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.answers import GONE, GONE_OR_ENDED
 from done_app.models import ExtendBody, Resumed, ResumeQuery, TaskPath
-from shared.completion import failing, lifecycle, listing
-from shared.completion.listing import Filter
-from shared.completion.order import State
-from shared.completion.task import Task
-from shared.config import Settings
-from shared.errors import Conflict, NotFound
-from shared.queue import Outbox
-from shared.store import Store
-from shared.telling import fan_out, resume, tell
-from shared.web.answers import Reply, answer
-from shared.web.task_answer import TaskAnswer, task_answer
+from donebit.completion import failing, lifecycle, listing
+from donebit.completion.listing import Filter
+from donebit.completion.order import State
+from donebit.completion.task import Task
+from donebit.config import Settings
+from donebit.errors import Conflict, NotFound
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.telling import fan_out, resume, tell
+from donebit.web.answers import Reply, answer
+from donebit.web.task_answer import TaskAnswer, task_answer
 
 
 def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Settings) -> None:

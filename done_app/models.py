@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 from flask_openapi3 import MediaType
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.completion.lifecycle import STEPS_A_REPORT
-from shared.web.models import WRITTEN, Integer, Name, Request, matching
-from shared.web.task_answer import Range
-from shared.web.task_summary import TaskSummary
-from shared.web.workers_summary import LineSummary
+from donebit.completion.lifecycle import STEPS_A_REPORT
+from donebit.web.models import WRITTEN, Integer, Name, Request, matching
+from donebit.web.task_answer import Range
+from donebit.web.task_summary import TaskSummary
+from donebit.web.workers_summary import LineSummary
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]

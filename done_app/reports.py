@@ -17,14 +17,14 @@ from done_app.models import (
     StepsBody,
     TaskPath,
 )
-from shared.completion import failing, lifecycle
-from shared.completion.lifecycle import Report
-from shared.errors import InvalidInput
-from shared.queue import Outbox
-from shared.store import Store
-from shared.telling import tell
-from shared.web.answers import Reply, answer
-from shared.web.guard import changes_state
+from donebit.completion import failing, lifecycle
+from donebit.completion.lifecycle import Report
+from donebit.errors import InvalidInput
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.telling import tell
+from donebit.web.answers import Reply, answer
+from donebit.web.guard import changes_state
 
 
 def add_reports(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:

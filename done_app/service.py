@@ -6,13 +6,13 @@ from flask import Flask
 
 from done_app import workers
 from done_app.views import blueprint
-from shared import config, queue
-from shared.config import Settings
-from shared.queue import Outbox
-from shared.store import Store
-from shared.web.live import Feed, most_streams
-from shared.web.service import make_service
-from shared.web.serving import service_store
+from donebit import config, queue
+from donebit.config import Settings
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.web.live import Feed, most_streams
+from donebit.web.service import make_service
+from donebit.web.serving import service_store
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:

@@ -10,14 +10,14 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.answers import GONE
 from done_app.models import EventsQuery, TaskPath
-from shared import clock
-from shared.completion import lifecycle
-from shared.completion.task import Task
-from shared.store import Store
-from shared.web.answers import Reply
-from shared.web.listener import Message, Table, Topic
-from shared.web.live import Feed
-from shared.web.task_summary import TaskSummary
+from donebit import clock
+from donebit.completion import lifecycle
+from donebit.completion.task import Task
+from donebit.store import Store
+from donebit.web.answers import Reply
+from donebit.web.listener import Message, Table, Topic
+from donebit.web.live import Feed
+from donebit.web.task_summary import TaskSummary
 
 ALL = "*"  # the topic of all tasks; no task can be named so
 # A task may start and end between two reads: those created lately are looked at as well, for as long as

@@ -18,17 +18,17 @@ from done_app.models import (
 )
 from done_app.reports import add_failures, add_reports
 from done_app.streams import add_streams
-from shared.completion import bitmap, failing, lifecycle, listing, missing
-from shared.completion.listing import Filter
-from shared.completion.order import State
-from shared.config import Settings
-from shared.queue import Outbox
-from shared.store import Store
-from shared.web.answers import Reply, answer
-from shared.web.live import Feed
-from shared.web.problems import EVERYWHERE
-from shared.web.task_answer import TaskAnswer, task_answer
-from shared.web.task_summary import TaskSummary
+from donebit.completion import bitmap, failing, lifecycle, listing, missing
+from donebit.completion.listing import Filter
+from donebit.completion.order import State
+from donebit.config import Settings
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.web.answers import Reply, answer
+from donebit.web.live import Feed
+from donebit.web.problems import EVERYWHERE
+from donebit.web.task_answer import TaskAnswer, task_answer
+from donebit.web.task_summary import TaskSummary
 
 TAG = Tag(name="tasks", description="Tasks and their steps")
 BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}

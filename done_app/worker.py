@@ -19,16 +19,17 @@ from done_app.hearing import Hearing
 from done_app.showing.show import Show
 from done_app.steps.desk import StoreDesk
 from done_app.steps.running import Outcome, Runner, describe
-from shared import clock, config, jobs, logs, queue
-from shared.completion import announcing, healing, lifecycle
-from shared.completion.healing import Seen
-from shared.completion.lifecycle import Lives
-from shared.completion.sweeping import Sweep
-from shared.completion.task import Task
-from shared.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
-from shared.queue import Outbox
-from shared.store import Store
-from shared.store.store import WORKER_PATIENCE, refuse_eviction
+from donebit import clock, config, logs, queue
+from donebit.completion import announcing, healing, lifecycle
+from donebit.completion.healing import Seen
+from donebit.completion.lifecycle import Lives
+from donebit.completion.sweeping import Sweep
+from donebit.completion.task import Task
+from donebit.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
+from donebit.jobs.registry import Jobs, load_jobs
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.store.store import WORKER_PATIENCE, refuse_eviction
 
 PULSE_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
@@ -62,8 +63,8 @@ def store() -> Store:
 
 
 @cache
-def known_jobs() -> jobs.Jobs:
-    return jobs.load(settings)
+def known_jobs() -> Jobs:
+    return load_jobs(settings)
 
 
 def meant(task_id: str, nonce: str) -> Task | None:
@@ -105,7 +106,7 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
 def run(task: Task, name: str, ranges: queue.Ranges, *, careful: bool, came_back: bool) -> Outcome:
     """Run what is missing of some ranges, and say what came of it."""
     job = known_jobs().find(name)
-    desk = StoreDesk(store(), task, job.policy)
+    desk = StoreDesk(store(), task, job.retry_policy)
     if came_back and queue.is_single(ranges):  # and of a single one it is known which
         desk.attempt(ranges[0][0], made_already=True)
     outcome = Runner(task, job, desk, careful or came_back).run(ranges)

@@ -9,18 +9,18 @@ from flask_openapi3 import APIBlueprint, Tag
 
 from done_app.models import LogAnswer, LogQuery
 from done_app.streams import Watch
-from shared import clock
-from shared.config import Settings
-from shared.queue import QUEUES
-from shared.store import Store
-from shared.store.worker_log import MOST_LINES
-from shared.web.answers import Reply, answer
-from shared.web.listener import Table, Topic
-from shared.web.live import Feed
-from shared.web.problems import EVERYWHERE
-from shared.web.worker_lines import Later, tail
-from shared.web.workers_summary import LineSummary, WorkersSummary
-from shared.workers import log, presence
+from donebit import clock
+from donebit.config import Settings
+from donebit.queue import QUEUES
+from donebit.store import Store
+from donebit.store.worker_log import MOST_LINES
+from donebit.web.answers import Reply, answer
+from donebit.web.listener import Table, Topic
+from donebit.web.live import Feed
+from donebit.web.problems import EVERYWHERE
+from donebit.web.worker_lines import Later, tail
+from donebit.web.workers_summary import LineSummary, WorkersSummary
+from donebit.workers import log, presence
 
 TAG = Tag(name="workers", description="Who runs the steps, and what they say")
 LOG = "*log"  # the topic of the workers' lines; no task can be named so

@@ -10,9 +10,9 @@ import pytest
 from fakeredis import FakeRedis
 from redis import Redis
 
-from shared.store import Store
-from shared.store.client import connect
-from shared.store.store import WORKER_PATIENCE
+from donebit.store import Store
+from donebit.store.client import connect
+from donebit.store.store import WORKER_PATIENCE
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
 pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack", "tests.torture"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from shared.demo.ports import LOOPBACK
+from donebit.addresses import LOOPBACK
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwAAAAAAAAAAA="
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.demo.ports import LOOPBACK, free_server_port
-from shared.demo.server import wheel_binary
+from donebit.addresses import LOOPBACK
+from donebit.demo.ports import free_server_port
+from donebit.demo.server import wheel_binary
 from tests.started import eventually
 
 

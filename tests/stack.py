@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 import urllib3
 
-from shared import queue
-from shared.completion import lifecycle
-from shared.completion.task import Task
-from shared.config import Settings
-from shared.demo import programs
-from shared.demo.ports import free_server_port
-from shared.demo.process import Program
-from shared.errors import Conflict, NotFound
-from shared.queue import Outbox
-from shared.store import Store
-from shared.store.store import WORKER_PATIENCE
+from donebit import queue
+from donebit.completion import lifecycle
+from donebit.completion.task import Task
+from donebit.config import Settings
+from donebit.demo import programs
+from donebit.demo.ports import free_server_port
+from donebit.demo.process import Program
+from donebit.errors import Conflict, NotFound
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.store.store import WORKER_PATIENCE
 from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
 from tests.started import Started, eventually

@@ -36,7 +36,7 @@ class Started:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=os.environ | {"PYTHONPATH": str(REPOSITORY)} | environment,
+                env=os.environ | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -17,12 +17,13 @@ EDGE = (
     "celery",
     "kombu",
     "redis",
-    "shared.web",
-    "shared.queue",
+    "donebit.web",
+    "donebit.queue",
     *APPS,
 )
-# shared/demo starts processes and hands its own environment on to them; it decides nothing by it.
-ENVIRONMENT_READERS = {"shared/demo/__main__.py"}
+# shared/donebit/demo starts processes and hands its own environment on to them; it decides nothing by it.
+# The client has no settings: pydantic is not installed beside it.
+ENVIRONMENT_READERS = {"shared/donebit/demo/__main__.py", "shared/donebit/client.py"}
 
 
 def place(file: Path) -> str:
@@ -51,28 +52,28 @@ def offenders(folder: str, packages: tuple[str, ...]) -> dict[str, set[str]]:
     return {place(file): names for file in files if (names := taken(file, packages))}
 
 
-@pytest.mark.parametrize("domain", ["shared/completion", "shared/activity", "shared/workers"])
+@pytest.mark.parametrize("domain", [f"shared/donebit/{one}" for one in ("completion", "activity", "workers")])
 def test_the_domain_knows_no_edge_and_no_redis(domain: str) -> None:
     assert offenders(domain, EDGE) == {}
 
 
 def test_the_store_knows_nothing_above_it() -> None:
     above = (
-        "shared.completion",
-        "shared.activity",
-        "shared.workers",
-        "shared.config",
+        "donebit.completion",
+        "donebit.activity",
+        "donebit.workers",
+        "donebit.config",
         *(one for one in EDGE if one != "redis"),
     )
 
-    assert offenders("shared/store", above) == {}
+    assert offenders("shared/donebit/store", above) == {}
 
 
 def test_only_the_store_imports_redis() -> None:
     importers = {place(file) for file in PRODUCT if taken(file, ("redis",))}
 
     assert importers
-    assert all(importer.startswith("shared/store/") for importer in importers), importers
+    assert all(importer.startswith("shared/donebit/store/") for importer in importers), importers
 
 
 @pytest.mark.parametrize("app", APPS)
@@ -85,9 +86,9 @@ def test_nothing_shared_imports_an_app() -> None:
 
 
 def test_the_command_line_asks_over_http_and_in_no_other_way() -> None:
-    behind_http = ("shared.store", "shared.completion", "shared.activity", *EDGE)
+    behind_http = ("donebit.store", "donebit.completion", "donebit.activity", *EDGE)
 
-    assert offenders("shared/command_line", behind_http) == {}
+    assert offenders("shared/donebit/command_line", behind_http) == {}
 
 
 def test_nothing_in_the_product_imports_tests() -> None:
@@ -98,7 +99,7 @@ def test_only_the_settings_read_the_environment() -> None:
     readers = {place(file) for file in PRODUCT if reads_environment(file)}
 
     assert readers <= ENVIRONMENT_READERS
-    assert "pydantic_settings.BaseSettings" in imports(REPOSITORY / "shared/config.py")
+    assert "pydantic_settings.BaseSettings" in imports(REPOSITORY / "shared/donebit/config.py")
 
 
 def reads_environment(file: Path) -> bool:

@@ -12,9 +12,9 @@ from benchmarks import __main__ as benchmarks
 from benchmarks import asked_meanwhile, fan_out, flatness, page
 from benchmarks.celery_chord import state_bytes
 from benchmarks.figures import Figure, bounded, compared, duration, size, table
-from shared.completion import lifecycle
-from shared.completion.order import Order
-from shared.store import Store
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
+from donebit.store import Store
 
 EMPTY_PAGE = f"# Before\n\n{page.BEGIN}\n{page.END}\n\nAfter.\n"
 

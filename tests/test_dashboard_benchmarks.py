@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.dashboard import ground, processor
 from benchmarks.dashboard.frames import Frames
-from shared.demo.ports import LOOPBACK
+from donebit.addresses import LOOPBACK
 from tests.started import eventually
 
 FIRST = b"HTTP/1.1 200 OK\r\n\r\ndata: {}\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.figures import duration, number
+from donebit.figures import duration, number
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import sys
 
 MAKE_AN_OUTBOX = """
 import sys
-from shared import queue
-from shared.config import Settings
+from donebit import queue
+from donebit.config import Settings
 
 queue.Outbox(queue.make_celery(Settings()))
 print("kombu.transport.redis" in sys.modules)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.paced import PacedLog
+from donebit.paced import PacedLog
 from tests.started import eventually
 
 

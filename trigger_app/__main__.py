@@ -1,7 +1,7 @@
 """`python -m trigger_app`: the HTTP service."""
 
-from shared import jobs
-from shared.web.serving import serve
+from donebit.jobs.registry import load_jobs
+from donebit.web.serving import serve
 
 if __name__ == "__main__":
-    serve("trigger_app.service:create_app", "trigger_port", check=jobs.load)
+    serve("trigger_app.service:create_app", "trigger_port", check=load_jobs)

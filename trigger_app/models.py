@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from shared.completion.lifecycle import LONGEST_ENDED_TTL
-from shared.config import LARGEST_TASK
-from shared.web.models import WRITTEN, Integer, Name, Number, Request
-from shared.webhooks import LONGEST_URL
+from donebit.completion.lifecycle import LONGEST_ENDED_TTL
+from donebit.config import LARGEST_TASK
+from donebit.web.models import WRITTEN, Integer, Name, Number, Request
+from donebit.webhooks import LONGEST_URL
 
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.completion import fanout
-from shared.completion.lifecycle import check_count
-from shared.completion.order import Callback, Next, Order, State, Webhook
-from shared.config import Settings
-from shared.errors import InvalidInput
-from shared.jobs import Jobs
-from shared.webhooks import checked_url
+from donebit.completion import fanout
+from donebit.completion.lifecycle import check_count
+from donebit.completion.order import Callback, Next, Order, State, Webhook
+from donebit.config import Settings
+from donebit.errors import InvalidInput
+from donebit.jobs.registry import Jobs
+from donebit.webhooks import checked_url
 from trigger_app.models import Asked, NextBody
 
 LONGEST_CHAIN = 10  # tasks that follow one another in one order

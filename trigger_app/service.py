@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from shared import config, jobs, queue
-from shared.activity.site import Site
-from shared.config import Settings
-from shared.queue import Outbox
-from shared.store import Store
-from shared.web.live import Feed, most_streams
-from shared.web.service import make_service
-from shared.web.serving import service_store
+from donebit import config, queue
+from donebit.activity.site import Site
+from donebit.config import Settings
+from donebit.jobs.registry import load_jobs
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.web.live import Feed, most_streams
+from donebit.web.service import make_service
+from donebit.web.serving import service_store
 from trigger_app import pages, views
 from trigger_app.orders import Checker
 from trigger_app.pages.view import Ground
@@ -22,7 +23,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    known, outbox = jobs.load(settings), Outbox(queue.make_celery(settings, sends_only=True))
+    known, outbox = load_jobs(settings), Outbox(queue.make_celery(settings, sends_only=True))
     starter = Starter(store, outbox, Checker(known, settings), settings)
     ground = Ground(store, settings, known, outbox, starter, Site.of(store, settings))
     feed = Feed(pages.reader(ground), most_streams(settings.web_threads))

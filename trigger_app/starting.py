@@ -6,14 +6,14 @@ import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from shared.completion import lifecycle
-from shared.completion.lifecycle import Lives, Started
-from shared.completion.order import Order
-from shared.config import Settings
-from shared.errors import BrokerUnavailable
-from shared.queue import Outbox
-from shared.store import Store
-from shared.web.answers import Reply, answer
+from donebit.completion import lifecycle
+from donebit.completion.lifecycle import Lives, Started
+from donebit.completion.order import Order
+from donebit.config import Settings
+from donebit.errors import BrokerUnavailable
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.web.answers import Reply, answer
 from trigger_app.models import TaskStarted
 from trigger_app.orders import Checker
 

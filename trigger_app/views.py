@@ -7,9 +7,9 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint, Tag
 
-from shared.web.answers import Reply
-from shared.web.guard import changes_state
-from shared.web.problems import EVERYWHERE, documented
+from donebit.web.answers import Reply
+from donebit.web.guard import changes_state
+from donebit.web.problems import EVERYWHERE, documented
 from trigger_app.models import DistinctQuery, DoneQuery, TaskBody, TaskStarted
 from trigger_app.orders import order_of
 from trigger_app.starting import Starter

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.demo.ports import LOOPBACK
+from donebit.addresses import LOOPBACK
 
 AT_ONCE = 1 << 18
 FIRST = b"data: "

@@ -15,8 +15,8 @@ from benchmarks.dashboard.page_load import served
 from benchmarks.dashboard.streams import Held, held
 from benchmarks.figures import Figure, compared, duration
 from benchmarks.own_stack import Stack, own_stack
-from shared.completion import lifecycle
-from shared.completion.order import Order
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
 
 MANY = 200
 COUNT = 10_000_000  # more than are done meanwhile

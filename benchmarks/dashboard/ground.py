@@ -9,14 +9,14 @@ import numpy as np
 
 from benchmarks.own_stack import Stack
 from benchmarks.waiting import wait_until
-from shared import clock
-from shared.activity import ingest
-from shared.activity.calendar import Calendar
-from shared.activity.site import Site
-from shared.activity.users import Ids
-from shared.completion import lifecycle
-from shared.completion.order import Order
-from shared.store import Store
+from donebit import clock
+from donebit.activity import ingest
+from donebit.activity.calendar import Calendar
+from donebit.activity.site import Site
+from donebit.activity.users import Ids
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
+from donebit.store import Store
 
 ENDED, RUNNING = 1000, 20
 CANCELLED_EVERY = 10  # of those that ended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from shared.jobs import job
+from donebit import job
 
 JOBS = __name__
 

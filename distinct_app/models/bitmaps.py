@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import PeriodQuery
-from shared.activity.formats import Format
-from shared.web.models import Request
+from donebit.activity.formats import Format
+from donebit.web.models import Request
 
 
 class FormatQuery(Request):

@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from distinct_app.models.common import AtQuery, Moment
 from distinct_app.models.flags import After, Members, MembersLimit
-from shared.activity import lifecycle, stickiness
-from shared.activity.cohorts import MOST_CELLS, Cohort
-from shared.activity.lifecycle import State
-from shared.web.models import WRITTEN, Name, Request
+from donebit.activity import lifecycle, stickiness
+from donebit.activity.cohorts import MOST_CELLS, Cohort
+from donebit.activity.lifecycle import State
+from donebit.web.models import WRITTEN, Name, Request
 
 Granularity = Literal["day", "week", "month"]
 RETURN = "the event that counts as coming back; the same one when left out"

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag
 
-from shared.activity.calendar import Granularity
-from shared.activity.users import LARGEST_ID, LONGEST_TEXT, Kind
-from shared.web.models import WRITTEN, Integer, Name, Request, expected, matching
+from donebit.activity.calendar import Granularity
+from donebit.activity.users import LARGEST_ID, LONGEST_TEXT, Kind
+from donebit.web.models import WRITTEN, Integer, Name, Request, expected, matching
 
 MOST_USERS = 1_000_000
 MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\d)?)?$"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import Text
-from shared.web.models import Request
+from donebit.web.models import Request
 
 
 class ErasedPath(Request):

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import InPeriod, PeriodQuery, Text, Users
-from shared.activity.users import LARGEST_ID, Kind
-from shared.web.models import WRITTEN, Integer, Name, Request
+from donebit.activity.users import LARGEST_ID, Kind
+from donebit.web.models import WRITTEN, Integer, Name, Request
 
 MOST_RANGES = 100_000  # a body
 MOST_MEMBERS = 10_000  # a page

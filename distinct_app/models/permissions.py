@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from shared.activity.permissions import MOST_PERMISSIONS
-from shared.web.models import Name, Request, matching
+from donebit.activity.permissions import MOST_PERMISSIONS
+from donebit.web.models import Name, Request, matching
 
 LISTED = r"^[A-Za-z0-9._-]{1,100}(,[A-Za-z0-9._-]{1,100}){0,63}$"
 LISTED_RULE = "1 to 64 names with commas between them, each 1 to 100 of A-Z a-z 0-9 . _ -"

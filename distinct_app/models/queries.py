@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from distinct_app.models.flags import After, FlagAnswer, Members, MembersLimit
-from shared.activity.expressions.as_json import EXAMPLE, SCHEMA
-from shared.activity.expressions.text import LONGEST
-from shared.activity.users import Kind
-from shared.web.models import Request
+from donebit.activity.expressions.as_json import EXAMPLE, SCHEMA
+from donebit.activity.expressions.text import LONGEST
+from donebit.activity.users import Kind
+from donebit.web.models import Request
 
 LONGEST_IN_URL = 2000  # characters, of up to twelve bytes; servers and proxies take no URL of any length
 

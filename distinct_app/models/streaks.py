@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import EventPath, Moment, Text
-from shared.activity.successions import MOST_PERIODS
-from shared.web.models import Request
+from donebit.activity.successions import MOST_PERIODS
+from donebit.web.models import Request
 
 BACK = f"half open; as far back as is kept when left out, at most {MOST_PERIODS} periods"
 

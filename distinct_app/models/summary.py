@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from shared.activity.summary import MOST_DAYS
-from shared.web.models import WRITTEN, Request
+from donebit.activity.summary import MOST_DAYS
+from donebit.web.models import WRITTEN, Request
 
 
 class SummaryQuery(Request):

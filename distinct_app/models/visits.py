@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from distinct_app.models.common import AtQuery, Moment, Text, UserId, Users, WrittenUserId
-from shared.activity.users import Kind, User
-from shared.web.models import Name, Request, expected
+from donebit.activity.users import Kind, User
+from donebit.web.models import Name, Request, expected
 
 
 class VisitQuery(Request):

@@ -25,8 +25,8 @@ from distinct_app.views import (
     summary,
     visits,
 )
-from shared.activity.site import Site
-from shared.web.problems import EVERYWHERE, documented
+from donebit.activity.site import Site
+from donebit.web.problems import EVERYWHERE, documented
 
 TAG = Tag(name="activity", description="Who was here, and when")
 

@@ -13,15 +13,15 @@ from distinct_app.models.bitmaps import BitmapQuery, FlagImportAnswer, FormatQue
 from distinct_app.models.common import EventPath
 from distinct_app.models.flags import FlagPath
 from distinct_app.views.questions import asked_period
-from shared import clock
-from shared.activity import assigning, events, exporting, flags, formats, importing
-from shared.activity.exporting import Export
-from shared.activity.formats import Format, Parts
-from shared.activity.site import Site
-from shared.activity.users import User
-from shared.errors import InvalidInput
-from shared.store.bitmaps import Bitmap
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import assigning, events, exporting, flags, formats, importing
+from donebit.activity.exporting import Export
+from donebit.activity.formats import Format, Parts
+from donebit.activity.site import Site
+from donebit.activity.users import User
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import Bitmap
+from donebit.web.answers import Reply, answer
 
 BYTES, LINES = "application/octet-stream", "application/x-ndjson"
 BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}

@@ -7,11 +7,11 @@ from flask_openapi3 import APIBlueprint
 from distinct_app.models.common import EventPath
 from distinct_app.models.erasing import ErasedAnswer, ErasedPath, ForgottenEvent
 from distinct_app.views.questions import INTEGER
-from shared.activity import erasing, events, forgetting
-from shared.activity.erasing import Erased
-from shared.activity.site import Site
-from shared.activity.users import User
-from shared.web.answers import Reply, answer
+from donebit.activity import erasing, events, forgetting
+from donebit.activity.erasing import Erased
+from donebit.activity.site import Site
+from donebit.activity.users import User
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

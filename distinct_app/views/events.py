@@ -24,15 +24,15 @@ from distinct_app.models.events import (
     RetentionBody,
     RetentionDays,
 )
-from shared.activity import events, keeping, memory
-from shared.activity.calendar import Granularity
-from shared.activity.events import Event
-from shared.activity.memory import Taken
-from shared.activity.retention import DEFAULT
-from shared.activity.site import Site
-from shared.activity.users import Ids, Kind, kind_of
-from shared.errors import InvalidInput
-from shared.web.answers import Reply, answer
+from donebit.activity import events, keeping, memory
+from donebit.activity.calendar import Granularity
+from donebit.activity.events import Event
+from donebit.activity.memory import Taken
+from donebit.activity.retention import DEFAULT
+from donebit.activity.site import Site
+from donebit.activity.users import Ids, Kind, kind_of
+from donebit.errors import InvalidInput
+from donebit.web.answers import Reply, answer
 
 MOST_SHOWN = 100
 PERIODS_OF_A_VISIT = len(Granularity)

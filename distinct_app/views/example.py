@@ -14,14 +14,14 @@ from distinct_app.models.visits import (
     Visit,
     VisitQuery,
 )
-from shared import clock
-from shared.activity import forgetting, questions, visiting
-from shared.activity.calendar import ALL_TIME
-from shared.activity.site import Site
-from shared.names import EXAMPLE_EVENT
-from shared.paced import PacedLog
-from shared.web.answers import Reply, answer
-from shared.web.guard import changes_state
+from donebit import clock
+from donebit.activity import forgetting, questions, visiting
+from donebit.activity.calendar import ALL_TIME
+from donebit.activity.site import Site
+from donebit.names import EXAMPLE_EVENT
+from donebit.paced import PacedLog
+from donebit.web.answers import Reply, answer
+from donebit.web.guard import changes_state
 
 log = PacedLog(logging.getLogger(__name__))
 

@@ -19,10 +19,10 @@ from distinct_app.models.flags import (
     MissingQuery,
 )
 from distinct_app.views.questions import asked_period, bounds
-from shared.activity import events, flags, questions, rosters
-from shared.activity.members import page_of
-from shared.activity.site import Site
-from shared.web.answers import Reply, answer
+from donebit.activity import events, flags, questions, rosters
+from donebit.activity.members import page_of
+from donebit.activity.site import Site
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

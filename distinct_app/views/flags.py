@@ -18,14 +18,14 @@ from distinct_app.models.flags import (
     SetAnswer,
 )
 from distinct_app.views.questions import user_of_path
-from shared.activity import flags
-from shared.activity.events import Event
-from shared.activity.flags import Flag
-from shared.activity.selection import Chosen, Selection, Spans
-from shared.activity.site import Site
-from shared.activity.users import User
-from shared.errors import InvalidInput
-from shared.web.answers import Reply, answer
+from donebit.activity import flags
+from donebit.activity.events import Event
+from donebit.activity.flags import Flag
+from donebit.activity.selection import Chosen, Selection, Spans
+from donebit.activity.site import Site
+from donebit.activity.users import User
+from donebit.errors import InvalidInput
+from donebit.web.answers import Reply, answer
 
 BODY = {
     "content": {

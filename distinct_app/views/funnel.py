@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask_openapi3 import APIBlueprint
 
 from distinct_app.models.funnel import NOTE, FunnelAnswer, FunnelBody, StepAnswer, StepBody
-from shared import clock
-from shared.activity import funnel
-from shared.activity.calendar import ALL_TIME
-from shared.activity.funnel import Reached, Step
-from shared.activity.site import Site
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import funnel
+from donebit.activity.calendar import ALL_TIME
+from donebit.activity.funnel import Reached, Step
+from donebit.activity.site import Site
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

@@ -13,13 +13,13 @@ from distinct_app.models.cohorts import (
 )
 from distinct_app.models.common import EventPath
 from distinct_app.views.successive import about, named_period, periods_of
-from shared import clock
-from shared.activity import cohorts, lifecycle
-from shared.activity.cohorts import Cohort, Question
-from shared.activity.lifecycle import Stage
-from shared.activity.members import page_of
-from shared.activity.site import Site
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import cohorts, lifecycle
+from donebit.activity.cohorts import Cohort, Question
+from donebit.activity.lifecycle import Stage
+from donebit.activity.members import page_of
+from donebit.activity.site import Site
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

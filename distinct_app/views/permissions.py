@@ -17,10 +17,10 @@ from distinct_app.models.permissions import (
     PermissionPath,
     ReplaceBody,
 )
-from shared.activity import permissions
-from shared.activity.permissions import Changed
-from shared.activity.site import Site
-from shared.web.answers import Reply, answer
+from donebit.activity import permissions
+from donebit.activity.permissions import Changed
+from donebit.activity.site import Site
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

@@ -16,14 +16,14 @@ from distinct_app.models.queries import (
     QueryMembers,
     SavedAnswer,
 )
-from shared import clock
-from shared.activity import queries
-from shared.activity.expressions import as_json, text
-from shared.activity.expressions.resolving import Resolved
-from shared.activity.expressions.tree import Expression
-from shared.activity.site import Site
-from shared.errors import InvalidInput
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import queries
+from donebit.activity.expressions import as_json, text
+from donebit.activity.expressions.resolving import Resolved
+from donebit.activity.expressions.tree import Expression
+from donebit.activity.site import Site
+from donebit.errors import InvalidInput
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

@@ -9,15 +9,15 @@ from flask_openapi3 import APIBlueprint
 
 from distinct_app.models.common import CountQuery, EventPath, PeriodQuery, SpanQuery
 from distinct_app.models.questions import CountAnswer, PresenceAnswer, UserPath, UserQuery
-from shared import clock
-from shared.activity import events, questions, spans
-from shared.activity.calendar import Period
-from shared.activity.events import Event
-from shared.activity.site import Site
-from shared.activity.spans import Span
-from shared.activity.users import Kind, User
-from shared.errors import InvalidInput
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import events, questions, spans
+from donebit.activity.calendar import Period
+from donebit.activity.events import Event
+from donebit.activity.site import Site
+from donebit.activity.spans import Span
+from donebit.activity.users import Kind, User
+from donebit.errors import InvalidInput
+from donebit.web.answers import Reply, answer
 
 INTEGER = re.compile(r"0|[1-9][0-9]*")
 BELOW_ZERO = re.compile(r"-[1-9][0-9]*")

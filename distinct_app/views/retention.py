@@ -15,14 +15,14 @@ from distinct_app.models.cohorts import (
 )
 from distinct_app.models.common import EventPath
 from distinct_app.views.successive import about, named_period, periods_of, rate
-from shared import clock
-from shared.activity import cohorts
-from shared.activity.calendar import Period
-from shared.activity.cohorts import Average, Matrix, Question
-from shared.activity.members import page_of
-from shared.activity.sets import Set
-from shared.activity.site import Site
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import cohorts
+from donebit.activity.calendar import Period
+from donebit.activity.cohorts import Average, Matrix, Question
+from donebit.activity.members import page_of
+from donebit.activity.sets import Set
+from donebit.activity.site import Site
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

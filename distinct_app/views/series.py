@@ -7,12 +7,12 @@ from flask_openapi3 import APIBlueprint
 from distinct_app.models.common import EventPath
 from distinct_app.models.series import ColumnAnswer, SeriesAnswer, SeriesQuery
 from distinct_app.views.questions import bounds
-from shared import clock
-from shared.activity import events, series
-from shared.activity.calendar import Granularity
-from shared.activity.series import Column
-from shared.activity.site import Site
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import events, series
+from donebit.activity.calendar import Granularity
+from donebit.activity.series import Column
+from donebit.activity.site import Site
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

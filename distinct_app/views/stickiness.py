@@ -14,13 +14,13 @@ from distinct_app.models.cohorts import (
 )
 from distinct_app.models.common import EventPath
 from distinct_app.views.successive import about, periods_of, rate
-from shared import clock
-from shared.activity import cohorts, stickiness
-from shared.activity.cohorts import Cohort, Question
-from shared.activity.site import Site
-from shared.activity.stickiness import Active, Distribution
-from shared.activity.successions import bounds
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import cohorts, stickiness
+from donebit.activity.cohorts import Cohort, Question
+from donebit.activity.site import Site
+from donebit.activity.stickiness import Active, Distribution
+from donebit.activity.successions import bounds
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

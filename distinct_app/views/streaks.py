@@ -18,16 +18,16 @@ from distinct_app.models.streaks import (
     UserStreakAnswer,
 )
 from distinct_app.views.questions import user_of_path
-from shared import clock
-from shared.activity import events, streaks, successions, timeline
-from shared.activity.calendar import Granularity
-from shared.activity.events import Event
-from shared.activity.site import Site
-from shared.activity.streaks import Distribution
-from shared.activity.successions import Succession
-from shared.activity.timeline import Streak, Timeline
-from shared.activity.users import User
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import events, streaks, successions, timeline
+from donebit.activity.calendar import Granularity
+from donebit.activity.events import Event
+from donebit.activity.site import Site
+from donebit.activity.streaks import Distribution
+from donebit.activity.successions import Succession
+from donebit.activity.timeline import Streak, Timeline
+from donebit.activity.users import User
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

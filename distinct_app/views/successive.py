@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from distinct_app.models.cohorts import SuccessiveQuery
-from shared import clock
-from shared.activity import cohorts
-from shared.activity.calendar import Granularity, Period
-from shared.activity.cohorts import Question
-from shared.activity.site import Site
-from shared.activity.successions import bounds
-from shared.errors import InvalidInput
+from donebit import clock
+from donebit.activity import cohorts
+from donebit.activity.calendar import Granularity, Period
+from donebit.activity.cohorts import Question
+from donebit.activity.site import Site
+from donebit.activity.successions import bounds
+from donebit.errors import InvalidInput
 
 
 def periods_of(

@@ -8,10 +8,10 @@ from flask_openapi3 import APIBlueprint
 
 from distinct_app.models.common import EventPath
 from distinct_app.models.summary import DayCount, SummaryAnswer, SummaryQuery
-from shared import clock
-from shared.activity import events, summary
-from shared.activity.site import Site
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import events, summary
+from donebit.activity.site import Site
+from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

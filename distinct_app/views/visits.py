@@ -22,14 +22,14 @@ from distinct_app.models.visits import (
     VisitsAnswer,
     VisitsBody,
 )
-from shared import clock
-from shared.activity import ingest
-from shared.activity.arrivals import Arrival
-from shared.activity.ingest import Recorded
-from shared.activity.site import Site
-from shared.activity.users import User
-from shared.errors import InvalidInput
-from shared.web.answers import Reply, answer
+from donebit import clock
+from donebit.activity import ingest
+from donebit.activity.arrivals import Arrival
+from donebit.activity.ingest import Recorded
+from donebit.activity.site import Site
+from donebit.activity.users import User
+from donebit.errors import InvalidInput
+from donebit.web.answers import Reply, answer
 
 PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}}
 

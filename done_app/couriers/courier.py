@@ -10,12 +10,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared import clock, logs
-from shared.completion import deliveries
-from shared.completion.deliveries import Delivery, Refused, Taken
-from shared.errors import StoreUnavailable
-from shared.store import Store
-from shared.store.deliveries import Name
+from donebit import clock, logs
+from donebit.completion import deliveries
+from donebit.completion.deliveries import Delivery, Refused, Taken
+from donebit.errors import StoreUnavailable
+from donebit.store import Store
+from donebit.store.deliveries import Name
 
 THREADS = 8  # for each kind of telling: one must not wait behind a slow other
 LOOK_EVERY_SECONDS = 0.2

@@ -10,14 +10,14 @@ from kombu.exceptions import OperationalError
 
 from done_app.couriers.courier import Send
 from done_app.couriers.webhooks import NotDelivered, Sender
-from shared.completion import deliveries, lifecycle
-from shared.completion.deliveries import Delivery, Refused
-from shared.completion.lifecycle import Lives
-from shared.config import Settings
-from shared.errors import Conflict, InvalidInput
-from shared.queue import Outbox
-from shared.store import Store
-from shared.telling import fan_out
+from donebit.completion import deliveries, lifecycle
+from donebit.completion.deliveries import Delivery, Refused
+from donebit.completion.lifecycle import Lives
+from donebit.config import Settings
+from donebit.errors import Conflict, InvalidInput
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.telling import fan_out
 
 
 @dataclass(frozen=True, slots=True)

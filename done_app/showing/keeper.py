@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from done_app.showing.pipe import LINE, Pipe
 from done_app.showing.voice import line
-from shared import clock
-from shared.errors import StoreUnavailable
-from shared.store import Store
-from shared.workers import presence
-from shared.workers.presence import SHOWS_EVERY, AtWork, Range, Worker
+from donebit import clock
+from donebit.errors import StoreUnavailable
+from donebit.store import Store
+from donebit.workers import presence
+from donebit.workers.presence import SHOWS_EVERY, AtWork, Range, Worker
 
 PAUSE_SECONDS = 0.25  # as often as the pages that show it are told
 PAUSE_WHILE_AWAY_SECONDS = 1.0

@@ -12,9 +12,9 @@ from dataclasses import replace
 from done_app.showing.keeper import Keeper
 from done_app.showing.pipe import Pipe
 from done_app.showing.voice import LineHandler, Voice
-from shared import clock
-from shared.store import Store
-from shared.workers.presence import Worker
+from donebit import clock
+from donebit.store import Store
+from donebit.workers.presence import Worker
 
 
 class Show:

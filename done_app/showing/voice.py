@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from done_app.showing.pipe import LINE, MOST_BYTES, WORK, Pipe
 from done_app.steps.time_limit import StepTimedOut
-from shared import clock, logs
+from donebit import clock, logs
 
 MOST_CHARACTERS = 3000  # of a line, traceback included
 FIRST_RANGES = 3  # of a message's steps, that are shown

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from done_app.steps.patience import patiently
-from shared.completion import failing, lifecycle, missing
-from shared.completion.failing import GIVE_UP_NOW, Failure, Policy
-from shared.completion.lifecycle import Report
-from shared.completion.task import Task
-from shared.store import Store
+from donebit.completion import failing, lifecycle, missing
+from donebit.completion.failing import GIVE_UP_NOW, Failure
+from donebit.completion.lifecycle import Report
+from donebit.completion.task import Task
+from donebit.retry_policy import RetryPolicy
+from donebit.store import Store
 
 Range = tuple[int, int]
 
@@ -20,7 +21,7 @@ class StoreDesk:
 
     store: Store
     task: Task
-    policy: Policy
+    policy: RetryPolicy
 
     def missing(self, start: int, stop: int) -> list[Range]:
         return list(missing.iterate(self.store, self.task, start, stop))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from shared.errors import StoreUnavailable
+from donebit.errors import StoreUnavailable
 
 LONGEST_PAUSE = timedelta(seconds=2)
 GIVE_UP_AFTER = timedelta(minutes=10)

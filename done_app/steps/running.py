@@ -10,10 +10,10 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from done_app.steps.time_limit import StepTimedOut, time_limit
-from shared.completion.failing import Failure
-from shared.completion.lifecycle import Report
-from shared.completion.task import Task
-from shared.jobs import Job
+from donebit.completion.failing import Failure
+from donebit.completion.lifecycle import Report
+from donebit.completion.task import Task
+from donebit.jobs.registry import Job
 
 REPORT_EVERY = timedelta(milliseconds=100)
 RANGES_A_REPORT = 500  # what quick steps apart from each other come to: 2 ms of the server at the most
@@ -187,7 +187,7 @@ class Runner:
         What is finished is reported first: it must not have to be done again should this step be deadly.
         """
         self.report_finished()
-        if self.desk.attempt(step) <= self.job.policy.max_attempts:
+        if self.desk.attempt(step) <= self.job.retry_policy.max_attempts:
             return True
         self.record_failure(step, self.how_it_died(), counted=True, last=True)
         return False

@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from shared.activity import ingest, questions
-from shared.activity.calendar import Calendar, Granularity
-from shared.activity.ingest import Recorded
-from shared.activity.site import Site
-from shared.activity.users import User
-from shared.store import Store
+from donebit.activity import ingest, questions
+from donebit.activity.calendar import Calendar, Granularity
+from donebit.activity.ingest import Recorded
+from donebit.activity.site import Site
+from donebit.activity.users import User
+from donebit.store import Store
 
 STARTED = datetime.now(UTC)
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import ingest
-from shared.activity.calendar import Granularity, Period
-from shared.activity.retention import Retention
-from shared.activity.site import Site
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import ingest
+from donebit.activity.calendar import Granularity, Period
+from donebit.activity.retention import Retention
+from donebit.activity.site import Site
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import FAR, site_on
 
 ZONES = ["UTC", "Europe/Berlin", "America/Santiago", "Pacific/Auckland"]  # in Santiago midnight may not exist

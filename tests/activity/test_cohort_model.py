@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import cohorts, lifecycle, sets, stickiness
-from shared.activity.calendar import Granularity, Period
-from shared.activity.cohorts import Cohort, Question
-from shared.activity.lifecycle import State
-from shared.activity.site import Site
+from donebit.activity import cohorts, lifecycle, sets, stickiness
+from donebit.activity.calendar import Granularity, Period
+from donebit.activity.cohorts import Cohort, Question
+from donebit.activity.lifecycle import State
+from donebit.activity.site import Site
 from tests.activity.cohort_model import EVENTS, HISTORIES, OF_DAYS, History, Model, lived
 from tests.conftest import everything
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from shared.activity import cohort_rows, cohorts, ingest, lifecycle
-from shared.activity.before import Kept
-from shared.activity.calendar import Granularity
-from shared.activity.cohorts import Cohort, Matrix
-from shared.activity.retention import DEFAULT, Retention
-from shared.errors import InvalidInput
-from shared.store import Store, keys
+from donebit.activity import cohort_rows, cohorts, ingest, lifecycle
+from donebit.activity.before import Kept
+from donebit.activity.calendar import Granularity
+from donebit.activity.cohorts import Cohort, Matrix
+from donebit.activity.retention import DEFAULT, Retention
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
 from tests.activity.arranged import NOW, UTC_CALENDAR, site_on
 from tests.activity.cohort_model import ALL_KEPT, keep
 from tests.conftest import everything

@@ -16,15 +16,15 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared.activity import ingest, numbering, sets
-from shared.activity.arrivals import Arrival
-from shared.activity.users import Kind
-from shared.errors import InvalidInput, StoreUnavailable
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from shared.store.client import connect
-from shared.store.store import WORKER_PATIENCE
-from shared.store.visits import VisitStore
+from donebit.activity import ingest, numbering, sets
+from donebit.activity.arrivals import Arrival
+from donebit.activity.users import Kind
+from donebit.errors import InvalidInput, StoreUnavailable
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.store.client import connect
+from donebit.store.store import WORKER_PATIENCE
+from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
 from tests.activity.visitor import BATCHES, EVENTS, batch_of, user_of
 from tests.servers import RunningServer, running, valkey_binary

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.activity import ingest
-from shared.activity.calendar import Granularity
-from shared.activity.ingest import MOST_SINGLE_BITS
-from shared.activity.users import LARGEST_ID, User
-from shared.errors import ConfigurationError, InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import ingest
+from donebit.activity.calendar import Granularity
+from donebit.activity.ingest import MOST_SINGLE_BITS
+from donebit.activity.users import LARGEST_ID, User
+from donebit.errors import ConfigurationError, InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import count, present, real_now, record, record_packed
 from tests.conftest import everything
 

@@ -10,16 +10,16 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from shared.activity import erasing, flags, ingest, queries
-from shared.activity.calendar import Granularity
-from shared.activity.erasing import erase
-from shared.activity.expressions import text
-from shared.activity.users import Kind, User
-from shared.errors import Conflict, StoreUnavailable
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS, BitmapStore, bits_of
-from shared.store.flags import FlagStore
-from shared.store.visits import VisitStore
+from donebit.activity import erasing, flags, ingest, queries
+from donebit.activity.calendar import Granularity
+from donebit.activity.erasing import erase
+from donebit.activity.expressions import text
+from donebit.activity.users import Kind, User
+from donebit.errors import Conflict, StoreUnavailable
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS, BitmapStore, bits_of
+from donebit.store.flags import FlagStore
+from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
 from tests.conftest import everything
 

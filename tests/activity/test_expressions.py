@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.activity.expressions import as_json, text
-from shared.activity.expressions.tree import (
+from donebit.activity.expressions import as_json, text
+from donebit.activity.expressions.tree import (
     DEEPEST,
     MOST_LEAVES,
     Expression,
@@ -21,8 +21,8 @@ from shared.activity.expressions.tree import (
     Taken,
     leaves_of,
 )
-from shared.activity.sets import Operation
-from shared.errors import InvalidInput
+from donebit.activity.sets import Operation
+from donebit.errors import InvalidInput
 
 AND, OR, XOR, MINUS = Operation.AND, Operation.OR, Operation.XOR, Operation.MINUS
 A, B, C, D = (Seen(name) for name in "abcd")

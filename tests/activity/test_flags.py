@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared.activity import flags, ingest, queries, sets
-from shared.activity.expressions import text
-from shared.activity.members import page_of
-from shared.activity.sets import both
-from shared.activity.users import Kind
-from shared.errors import InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from shared.store.flags import FlagStore
+from donebit.activity import flags, ingest, queries, sets
+from donebit.activity.expressions import text
+from donebit.activity.members import page_of
+from donebit.activity.sets import both
+from donebit.activity.users import Kind
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.store.flags import FlagStore
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
 

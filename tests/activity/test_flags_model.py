@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import flags, ingest, queries, questions, ranges
-from shared.activity.calendar import ALL_TIME
-from shared.activity.erasing import erase
-from shared.activity.expressions import text
-from shared.activity.site import Site
-from shared.activity.users import LARGEST_ID, User
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import flags, ingest, queries, questions, ranges
+from donebit.activity.calendar import ALL_TIME
+from donebit.activity.erasing import erase
+from donebit.activity.expressions import text
+from donebit.activity.site import Site
+from donebit.activity.users import LARGEST_ID, User
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import keys_without_ttl
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared.activity.forgetting import forget
-from shared.errors import Conflict, InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from shared.store.visits import VisitStore
+from donebit.activity.forgetting import forget
+from donebit.errors import Conflict, InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
 
 

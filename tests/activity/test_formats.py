@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from shared.activity import formats, roaring
-from shared.activity.users import LARGEST_ID, segments_of
-from shared.errors import InvalidInput
-from shared.store.bitmaps import SEGMENT_BITS, bits_of
+from donebit.activity import formats, roaring
+from donebit.activity.users import LARGEST_ID, segments_of
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import SEGMENT_BITS, bits_of
 
 EDGES = [0, 7, 8, 65535, 65536, SEGMENT_BITS - 1, SEGMENT_BITS, 3 * SEGMENT_BITS - 1, LARGEST_ID]
 SINGLE = st.sampled_from(EDGES).map(lambda edge: [edge])

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import funnel
-from shared.activity.calendar import Granularity
-from shared.activity.funnel import Order, Step
-from shared.activity.site import Site
-from shared.activity.users import User
-from shared.errors import InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import funnel
+from donebit.activity.calendar import Granularity
+from donebit.activity.funnel import Order, Step
+from donebit.activity.site import Site
+from donebit.activity.users import User
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity import visited
 from tests.activity.arranged import real_now, record, site_on
 from tests.activity.visited import BORDERS, NOW, Visit, berlin, visit

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.activity import events, keeping, spans
-from shared.activity.calendar import Granularity, Period
-from shared.activity.forgetting import forget
-from shared.activity.retention import DEFAULT, Gone, Retention
-from shared.errors import InvalidInput
-from shared.store import Store, keys
+from donebit.activity import events, keeping, spans
+from donebit.activity.calendar import Granularity, Period
+from donebit.activity.forgetting import forget
+from donebit.activity.retention import DEFAULT, Gone, Retention
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, count, real_now, record, site_on
 
 SHORT = Retention(

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared.activity import sets
-from shared.activity.forgetting import forget
-from shared.activity.sets import EMPTY, known_users, without
-from shared.activity.users import Kind
-from shared.errors import InvalidInput
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from shared.store.visits import VisitStore
+from donebit.activity import sets
+from donebit.activity.forgetting import forget
+from donebit.activity.sets import EMPTY, known_users, without
+from donebit.activity.users import Kind
+from donebit.errors import InvalidInput
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.store.visits import VisitStore
 from tests.activity.arranged import record, site_on
 from tests.conftest import everything
 

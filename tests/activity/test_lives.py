@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.activity.calendar import Granularity
-from shared.activity.ingest import MOST_SINGLE_BITS
-from shared.activity.retention import DEFAULT
-from shared.store import Store, keys
+from donebit.activity.calendar import Granularity
+from donebit.activity.ingest import MOST_SINGLE_BITS
+from donebit.activity.retention import DEFAULT
+from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, real_now, record
 from tests.conftest import keys_without_ttl
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from shared.activity import ingest, numbering, sets
-from shared.activity.arrivals import Arrival
-from shared.activity.forgetting import forget
-from shared.activity.users import LARGEST_ID, Kind, User
-from shared.errors import InvalidInput
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
-from shared.store.directory import TextDirectory
-from shared.store.visits import VisitStore
+from donebit.activity import ingest, numbering, sets
+from donebit.activity.arrivals import Arrival
+from donebit.activity.forgetting import forget
+from donebit.activity.users import LARGEST_ID, Kind, User
+from donebit.errors import InvalidInput
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.store.directory import TextDirectory
+from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, present, real_now, record, site_on
 from tests.conftest import everything
 

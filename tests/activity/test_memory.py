@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from shared.activity import ingest
-from shared.activity.calendar import Granularity
-from shared.activity.users import LARGEST_ID
-from shared.store import Store, keys
-from shared.store.bitmaps import FULL_BYTES, SEGMENT_BITS, room_for
+from donebit.activity import ingest
+from donebit.activity.calendar import Granularity
+from donebit.activity.users import LARGEST_ID
+from donebit.store import Store, keys
+from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, room_for
 from tests.activity.arranged import count, real_now, record, site_on
 
 GROWING = [1, 100, 4080, 4081, 5000, 5104, 5105, 10_000, 65_000, 100_000, 114_000, 120_000, FULL_BYTES]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shared.activity import memory
-from shared.activity.calendar import Granularity
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import memory
+from donebit.activity.calendar import Granularity
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import record_packed, site_on
 
 DENSE = range(2 * SEGMENT_BITS)

@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import ingest, numbering, questions, sets
-from shared.activity.arrivals import Arrival
-from shared.activity.calendar import Granularity
-from shared.activity.forgetting import forget
-from shared.activity.ingest import Recorded
-from shared.activity.retention import DEFAULT, periods_to_write
-from shared.activity.users import LARGEST_ID, Kind, User
-from shared.errors import InvalidInput
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity import ingest, numbering, questions, sets
+from donebit.activity.arrivals import Arrival
+from donebit.activity.calendar import Granularity
+from donebit.activity.forgetting import forget
+from donebit.activity.ingest import Recorded
+from donebit.activity.retention import DEFAULT, periods_to_write
+from donebit.activity.users import LARGEST_ID, Kind, User
+from donebit.errors import InvalidInput
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import UTC_CALENDAR, real_now, site_on
 from tests.conftest import everything
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.activity.calendar import Granularity
-from shared.errors import ConfigurationError
-from shared.store import Store
+from donebit.activity.calendar import Granularity
+from donebit.errors import ConfigurationError
+from donebit.store import Store
 from tests.activity.arranged import count, record, record_packed, site_on
 from tests.conftest import everything
 from tests.servers import RunningServer, redis_binary, running, valkey_binary

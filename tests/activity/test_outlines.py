@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared.activity.outlines import CELLS, FAINTEST, MOST_SEGMENTS, Outline, outlines
-from shared.activity.sets import EMPTY
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity.outlines import CELLS, FAINTEST, MOST_SEGMENTS, Outline, outlines
+from donebit.activity.sets import EMPTY
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import record
 
 A, B = Bitmap("a", "all"), Bitmap("b", "all")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.activity import questions, retention
-from shared.activity.calendar import Granularity, Period
-from shared.activity.events import Event
-from shared.activity.retention import DEFAULT
-from shared.errors import InvalidInput
-from shared.store import Store
+from donebit.activity import questions, retention
+from donebit.activity.calendar import Granularity, Period
+from donebit.activity.events import Event
+from donebit.activity.retention import DEFAULT
+from donebit.errors import InvalidInput
+from donebit.store import Store
 from tests.activity.arranged import UTC_CALENDAR, site_on
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))

@@ -13,17 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import flags, ingest, queries
-from shared.activity.calendar import DAY, HOUR, Granularity
-from shared.activity.expressions import as_json, text
-from shared.activity.expressions.tree import Expression, Flagged, Not, Seen, Taken, leaves_of
-from shared.activity.retention import DEFAULT
-from shared.activity.sets import Operation
-from shared.activity.site import Site
-from shared.activity.users import LARGEST_ID
-from shared.errors import InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity import flags, ingest, queries
+from donebit.activity.calendar import DAY, HOUR, Granularity
+from donebit.activity.expressions import as_json, text
+from donebit.activity.expressions.tree import Expression, Flagged, Not, Seen, Taken, leaves_of
+from donebit.activity.retention import DEFAULT
+from donebit.activity.sets import Operation
+from donebit.activity.site import Site
+from donebit.activity.users import LARGEST_ID
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
 

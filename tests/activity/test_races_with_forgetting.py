@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared.activity import ingest, questions
-from shared.activity.calendar import Granularity
-from shared.activity.forgetting import forget
-from shared.errors import StoreUnavailable
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS
-from shared.store.visits import VisitStore
+from donebit.activity import ingest, questions
+from donebit.activity.calendar import Granularity
+from donebit.activity.forgetting import forget
+from donebit.errors import StoreUnavailable
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.store.visits import VisitStore
 from tests.activity.arranged import UTC_CALENDAR, site_on
 
 

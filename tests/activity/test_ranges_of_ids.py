@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import questions, sets
-from shared.activity.calendar import ALL_TIME
-from shared.activity.events import Event
-from shared.activity.sets import MOST_AT_ONCE, Combined, Operation, both, union, without
-from shared.activity.users import LARGEST_ID, Kind
-from shared.errors import InvalidInput
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity import questions, sets
+from donebit.activity.calendar import ALL_TIME
+from donebit.activity.events import Event
+from donebit.activity.sets import MOST_AT_ONCE, Combined, Operation, both, union, without
+from donebit.activity.users import LARGEST_ID, Kind
+from donebit.errors import InvalidInput
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import record, site_on
 from tests.conftest import everything
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from shared.activity import ingest
-from shared.errors import ConfigurationError
-from shared.store import Store, keys
+from donebit.activity import ingest
+from donebit.errors import ConfigurationError
+from donebit.store import Store, keys
 from tests.activity.arranged import real_now, site_on
 
 

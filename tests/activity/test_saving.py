@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from shared.activity import flags, queries, sets
-from shared.activity.expressions import text
-from shared.activity.queries import ATTEMPTS, Saving
-from shared.errors import Conflict, InvalidInput, StoreUnavailable
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity import flags, queries, sets
+from donebit.activity.expressions import text
+from donebit.activity.queries import ATTEMPTS, Saving
+from donebit.errors import Conflict, InvalidInput, StoreUnavailable
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import real_now, record, site_on
 from tests.conftest import everything
 

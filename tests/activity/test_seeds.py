@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.web.services import Services, body_of
 
 

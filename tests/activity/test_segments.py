@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.activity.users import LARGEST_ID, segments_of
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity.users import LARGEST_ID, segments_of
+from donebit.store.bitmaps import SEGMENT_BITS
 
 BORDERS = st.integers(0, LARGEST_ID // SEGMENT_BITS).map(lambda number: number * SEGMENT_BITS)
 IDS = st.integers(0, LARGEST_ID) | BORDERS | BORDERS.map(lambda one: max(one - 1, 0)) | st.just(LARGEST_ID)

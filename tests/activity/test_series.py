@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import events, ingest, series
-from shared.activity.calendar import DAY, Granularity
-from shared.activity.series import MOST_COLUMNS, WINDOWS_A_SCRIPT, Column
-from shared.errors import InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity import events, ingest, series
+from donebit.activity.calendar import DAY, Granularity
+from donebit.activity.series import MOST_COLUMNS, WINDOWS_A_SCRIPT, Column
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
 

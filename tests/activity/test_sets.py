@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import sets
-from shared.activity.sets import EMPTY, Combined, Operation, Set, both, union, without
-from shared.errors import InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.activity import sets
+from donebit.activity.sets import EMPTY, Combined, Operation, Set, both, union, without
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import record, record_packed
 from tests.conftest import everything
 

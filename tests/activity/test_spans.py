@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.activity import spans
-from shared.activity.calendar import DAY, HOUR, Calendar, Granularity, Period
-from shared.activity.retention import AHEAD, DEFAULT, Retention
-from shared.errors import InvalidInput
+from donebit.activity import spans
+from donebit.activity.calendar import DAY, HOUR, Calendar, Granularity, Period
+from donebit.activity.retention import AHEAD, DEFAULT, Retention
+from donebit.errors import InvalidInput
 from tests.activity.arranged import FAR
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)

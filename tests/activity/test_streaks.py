@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import events, ingest, streaks, successions
-from shared.activity.calendar import Granularity
-from shared.activity.site import Site
-from shared.activity.streaks import MOST_BITMAPS, Distribution, Rows, lengths
-from shared.activity.successions import Succession
-from shared.errors import InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import events, ingest, streaks, successions
+from donebit.activity.calendar import Granularity
+from donebit.activity.site import Site
+from donebit.activity.streaks import MOST_BITMAPS, Distribution, Rows, lengths
+from donebit.activity.successions import Succession
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity import visited
 from tests.activity.arranged import site_on
 from tests.activity.visited import (

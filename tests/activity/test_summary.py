@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import events, summary
-from shared.activity.site import Site
-from shared.activity.successions import bounds
-from shared.activity.summary import Summary
-from shared.activity.users import User
-from shared.errors import InvalidInput
-from shared.store import Store, keys
+from donebit.activity import events, summary
+from donebit.activity.site import Site
+from donebit.activity.successions import bounds
+from donebit.activity.summary import Summary
+from donebit.activity.users import User
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
 from tests.activity.arranged import site_on
 from tests.activity.visited import BORDERS, NOW, Visit, berlin, name_at, visit
 from tests.conftest import everything

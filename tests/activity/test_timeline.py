@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import events, successions, timeline
-from shared.activity.calendar import Granularity
-from shared.activity.site import Site
-from shared.activity.successions import Succession
-from shared.activity.timeline import NO_STREAK, Streak, Timeline
-from shared.activity.users import User
-from shared.errors import InvalidInput
-from shared.store import Store
+from donebit.activity import events, successions, timeline
+from donebit.activity.calendar import Granularity
+from donebit.activity.site import Site
+from donebit.activity.successions import Succession
+from donebit.activity.timeline import NO_STREAK, Streak, Timeline
+from donebit.activity.users import User
+from donebit.errors import InvalidInput
+from donebit.store import Store
 from tests.activity import visited
 from tests.activity.arranged import site_on
 from tests.activity.visited import (

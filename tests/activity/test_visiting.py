@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.activity import questions
-from shared.activity.calendar import ALL_TIME, Granularity
-from shared.activity.forgetting import forget
-from shared.activity.ingest import MOST_SINGLE_BITS
-from shared.activity.visiting import names_of_periods, visit
-from shared.errors import InvalidInput
-from shared.store import Store, keys
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import questions
+from donebit.activity.calendar import ALL_TIME, Granularity
+from donebit.activity.forgetting import forget
+from donebit.activity.ingest import MOST_SINGLE_BITS
+from donebit.activity.visiting import names_of_periods, visit
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import NOW, UTC_CALENDAR, count, real_now, record, record_packed, site_on
 
 BORDERS = [0, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, 2 * SEGMENT_BITS + 1, 2**32 - 1]
@@ -75,7 +75,7 @@ def test_a_second_visit_in_the_same_hour_is_one_round_trip(
     site, now = site_on(real_store), real_now()
     visit(site, "seen", 1, now)
     visit(site, "seen", 2, now)
-    monkeypatch.setattr("shared.activity.visiting.first_visit", None)  # it would be called in vain
+    monkeypatch.setattr("donebit.activity.visiting.first_visit", None)  # it would be called in vain
 
     assert visit(site, "seen", 3, now) == (True, 3)
     assert visit(site, "seen", 3, now) == (False, 3)

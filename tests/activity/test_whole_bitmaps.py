@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 from redis import Redis
 
-from shared.activity import events, exporting, formats, importing
-from shared.activity.calendar import ALL_TIME, Granularity
-from shared.activity.formats import Format, Parts
-from shared.errors import InvalidInput
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS, Bitmap, bits_of
+from donebit.activity import events, exporting, formats, importing
+from donebit.activity.calendar import ALL_TIME, Granularity
+from donebit.activity.formats import Format, Parts
+from donebit.errors import InvalidInput
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap, bits_of
 from tests.activity.arranged import UTC_CALENDAR, count, present, real_now, record, site_on
 from tests.conftest import everything
 

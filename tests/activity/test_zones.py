@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.activity.calendar import Calendar, Granularity, Period
-from shared.activity.successions import bounds
-from shared.errors import InvalidInput
+from donebit.activity.calendar import Calendar, Granularity, Period
+from donebit.activity.successions import bounds
+from donebit.errors import InvalidInput
 
 DAY = Granularity.DAY
 ZONES = [

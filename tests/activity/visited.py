@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from redis import Redis
 
-from shared.activity import events, ingest
-from shared.activity.events import Event
-from shared.activity.site import Site
-from shared.activity.users import LARGEST_ID, User
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit.activity import events, ingest
+from donebit.activity.events import Event
+from donebit.activity.site import Site
+from donebit.activity.users import LARGEST_ID, User
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import site_on
 
 # The server forgets by its own clock, so what is looked at lies ahead: from a leap day over a year's end.

@@ -12,10 +12,10 @@ from collections import Counter
 
 from redis import Redis
 
-from shared.activity import ingest
-from shared.activity.arrivals import Arrival
-from shared.activity.users import Kind, User
-from shared.store import Store
+from donebit.activity import ingest
+from donebit.activity.arrivals import Arrival
+from donebit.activity.users import Kind, User
+from donebit.store import Store
 from tests.activity.arranged import real_now, record, record_packed, site_on
 
 USERS, BATCHES, BATCH = 3000, 20, 900

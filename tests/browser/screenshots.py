@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.demo.ports import free_server_port
+from donebit.demo.ports import free_server_port
 from tests.browser.chromium import chromium
 from tests.browser.pictures import PICTURES, WATCHED, take
 from tests.machine import needs
@@ -57,9 +57,9 @@ def own_demo(folder: Path) -> Iterator[tuple[str, str]]:
     lines = folder / "lines"
     with lines.open("w") as out:
         demo = subprocess.Popen(
-            [sys.executable, "-m", "shared.demo", "--end-with-parent"],
+            [sys.executable, "-m", "donebit.demo", "--end-with-parent"],
             cwd=folder,
-            env={**shell, **ports, "PYTHONPATH": str(REPOSITORY)},
+            env={**shell, **ports},
             stdout=out,
             stderr=out,
         )

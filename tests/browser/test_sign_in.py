@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Keys
 
-from shared.demo.ports import free_server_port
+from donebit.demo.ports import free_server_port
 from tests.browser.page import Page
 from tests.browser.test_accessibility import WIDTHS, violations
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask

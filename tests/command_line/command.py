@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.demo.ports import free_server_port
-from tests.started import REPOSITORY, eventually
+from donebit.demo.ports import free_server_port
+from tests.started import eventually
 
-COMMAND = (sys.executable, "-m", "shared.command_line")
+COMMAND = (sys.executable, "-m", "donebit.command_line")
 IN_TIME = 40.0
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # Nothing of the shell that runs the tests shall reach the command.
@@ -121,7 +121,6 @@ class Donebit:
         self.folder = folder
         self.environment = {name: value for name, value in os.environ.items() if name not in UNSET}
         self.environment |= {name: "" for name in CLEAN if name not in UNSET}
-        self.environment |= {"PYTHONPATH": str(REPOSITORY)}
         self.environment |= {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
         self._terminals: list[AtTerminal] = []
 

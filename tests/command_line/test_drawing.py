@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.command_line import drawing
-from shared.command_line.terminal import Terminal
+from donebit.command_line import drawing
+from donebit.command_line.terminal import Terminal
 
 BORDERS = [1, 7, 8, 9, 15, 16, 17, 1151, 1152, 1153, 9215, 9216, 9217]  # of a byte, and of 12 rows of 96
 

@@ -15,8 +15,8 @@ from rich.color import Color, ColorSystem
 from rich.console import Console
 from rich.text import Text
 
-from shared.command_line.heat_map import SHADES, heat_map
-from shared.command_line.terminal import Terminal, percent
+from donebit.command_line.heat_map import SHADES, heat_map
+from donebit.command_line.terminal import Terminal, percent
 
 Row = tuple[int, list[int | None], int | None]
 ROWS: list[Row] = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import clock
+from donebit import clock
 from tests.command_line.command import Donebit
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv, write_ndjson
 

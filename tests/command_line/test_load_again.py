@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.demo.ports import free_server_port
+from donebit.demo.ports import free_server_port
 from tests.command_line.command import IN_TIME, Donebit
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv
 from tests.servers import RunningServer

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared import clock
-from shared.command_line.load.batch import BadValue, Batch, Understanding
-from shared.command_line.load.reading import Bad, Columns, CsvRows, NdjsonRows
+from donebit import clock
+from donebit.command_line.load.batch import BadValue, Batch, Understanding
+from donebit.command_line.load.reading import Bad, Columns, CsvRows, NdjsonRows
 
 COLUMNS = Columns("user", "at", "event", "some", None)
 AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))

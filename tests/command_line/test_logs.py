@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from shared.demo.ports import LOOPBACK
+from donebit.addresses import LOOPBACK
 from tests.command_line.command import IN_TIME, Donebit, nowhere
 from tests.started import eventually
 

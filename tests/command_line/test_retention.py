@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared import clock
-from shared.command_line.terminal import percent
-from shared.figures import number
+from donebit import clock
+from donebit.command_line.terminal import percent
+from donebit.figures import number
 from tests.command_line.command import ANSI, Donebit
 from tests.web.real import RealServices
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from shared.command_line.sets import marked
-from shared.command_line.terminal import printable
+from donebit.command_line.sets import marked
+from donebit.command_line.terminal import printable
 from tests.command_line.command import Donebit
 from tests.web.real import RealServices
 

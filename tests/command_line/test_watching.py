@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.demo.ports import free_server_port
+from donebit.demo.ports import free_server_port
 from tests.command_line.command import IN_TIME, Donebit
 from tests.command_line.test_tasks import fail, report
 from tests.servers import RunningServer

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from shared import clock
+from donebit import clock
 from tests.command_line.command import Donebit
 
 

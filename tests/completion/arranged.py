@@ -7,11 +7,11 @@ from typing import Any
 
 from redis import Redis
 
-from shared.completion import lifecycle, missing
-from shared.completion.lifecycle import Lives
-from shared.completion.order import Order
-from shared.completion.task import Task
-from shared.store import Store, keys
+from donebit.completion import lifecycle, missing
+from donebit.completion.lifecycle import Lives
+from donebit.completion.order import Order
+from donebit.completion.task import Task
+from donebit.store import Store, keys
 
 MAX_STEPS = 10_000_000
 # Around the end of a byte the marker begins a new one, and a full bitmap is or is not all ones.

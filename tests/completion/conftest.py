@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared import clock
+from donebit import clock
 
 
 class HandMovedClock:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from shared.completion.order import State
-from shared.store.failures import MOST_ATTEMPTS
+from donebit.completion.order import State
+from donebit.retry_policy import MOST_ATTEMPTS
 
 NOBODY = ""  # the token of a call that nobody makes again
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.completion.task import Task
+from donebit.completion.task import Task
 
 
 @dataclass

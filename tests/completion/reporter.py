@@ -8,9 +8,9 @@ from multiprocessing.context import SpawnContext
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 
-from shared.completion import failing, lifecycle
-from shared.store import Store
-from shared.store.store import WORKER_PATIENCE
+from donebit.completion import failing, lifecycle
+from donebit.store import Store
+from donebit.store.store import WORKER_PATIENCE
 
 Report = tuple[str, int]  # task id and step
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.completion import failing, lifecycle
-from shared.completion.announcing import LEASE, announce
-from shared.completion.order import Webhook
-from shared.completion.task import Task
-from shared.store import Store, keys
-from shared.store.tasks import TaskStore
+from donebit import clock
+from donebit.completion import failing, lifecycle
+from donebit.completion.announcing import LEASE, announce
+from donebit.completion.order import Webhook
+from donebit.completion.task import Task
+from donebit.store import Store, keys
+from donebit.store.tasks import TaskStore
 from tests.completion.arranged import now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl

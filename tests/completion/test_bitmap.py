@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.completion import bitmap, failing, lifecycle
-from shared.store import Store
+from donebit.completion import bitmap, failing, lifecycle
+from donebit.store import Store
 from tests.completion.arranged import start, start_done
 
 

@@ -9,13 +9,13 @@ from itertools import pairwise
 import pytest
 from redis import Redis
 
-from shared.completion import deliveries, failing, lifecycle
-from shared.completion.announcing import announce
-from shared.completion.deliveries import KEPT, LEASE, TRIED_FOR, Outcome, Shown, Taken
-from shared.completion.order import State, Webhook
-from shared.completion.task import Task
-from shared.store import Store, keys
-from shared.store.deliveries import Name
+from donebit.completion import deliveries, failing, lifecycle
+from donebit.completion.announcing import announce
+from donebit.completion.deliveries import KEPT, LEASE, TRIED_FOR, Outcome, Shown, Taken
+from donebit.completion.order import State, Webhook
+from donebit.completion.task import Task
+from donebit.store import Store, keys
+from donebit.store.deliveries import Name
 from tests.completion.arranged import life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import everything, keys_without_ttl

@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from shared import clock
-from shared.completion import failing, healing, lifecycle
-from shared.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
-from shared.completion.failing import Policy
-from shared.completion.healing import Seen
-from shared.completion.lifecycle import Lives
-from shared.completion.sweeping import Sweep
-from shared.completion.task import Task
-from shared.store import Store
+from donebit import clock
+from donebit.completion import failing, healing, lifecycle
+from donebit.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
+from donebit.completion.healing import Seen
+from donebit.completion.lifecycle import Lives
+from donebit.completion.sweeping import Sweep
+from donebit.completion.task import Task
+from donebit.retry_policy import RetryPolicy
+from donebit.store import Store
 from tests.completion.arranged import now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox
@@ -88,7 +88,7 @@ def test_a_step_that_failed_waits_for_its_next_attempt(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = fanned_out(store)
-    failing.fail(store, task.id, 5, "boom", Policy(3, timedelta(seconds=30)))
+    failing.fail(store, task.id, 5, "boom", RetryPolicy(3, timedelta(seconds=30)))
     hand_moved_clock.forward(seconds=10)
 
     found = asked(store, task)

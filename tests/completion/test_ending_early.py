@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle, listing
-from shared.completion.lifecycle import STEPS_A_REPORT
-from shared.completion.listing import Filter
-from shared.completion.order import State
-from shared.errors import Conflict, InvalidInput, NotFound
-from shared.store import Store
+from donebit.completion import lifecycle, listing
+from donebit.completion.lifecycle import STEPS_A_REPORT
+from donebit.completion.listing import Filter
+from donebit.completion.order import State
+from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.store import Store
 from tests.completion.arranged import missing_ranges, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 

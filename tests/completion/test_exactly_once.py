@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle
-from shared.completion.order import Order, State
-from shared.errors import InvalidInput, NotFound
-from shared.store import Store
+from donebit.completion import lifecycle
+from donebit.completion.order import Order, State
+from donebit.errors import InvalidInput, NotFound
+from donebit.store import Store
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl
 

@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import pytest
 
-from shared.completion import failing, healing, lifecycle
-from shared.completion.fanout import Slice
-from shared.completion.order import State
-from shared.completion.task import Task
-from shared.errors import Conflict, InvalidInput, NotFound
-from shared.store import Store
+from donebit.completion import failing, healing, lifecycle
+from donebit.completion.fanout import Slice
+from donebit.completion.order import State
+from donebit.completion.task import Task
+from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.store import Store
 from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, missing_ranges, now, start, start_done
 
 

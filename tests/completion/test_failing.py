@@ -9,15 +9,16 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.completion import failing, lifecycle
-from shared.completion.announcing import announce
-from shared.completion.failing import LONGEST_PAUSE, Failure, Policy
-from shared.completion.order import State
-from shared.completion.sweeping import LOOK_EVERY, Sweep
-from shared.completion.task import Task
-from shared.errors import InvalidInput, NotFound
-from shared.store import Store, keys
-from shared.store.failures import ERRORS_KEPT
+from donebit.completion import failing, lifecycle
+from donebit.completion.announcing import announce
+from donebit.completion.failing import LONGEST_PAUSE, Failure
+from donebit.completion.order import State
+from donebit.completion.sweeping import LOOK_EVERY, Sweep
+from donebit.completion.task import Task
+from donebit.errors import InvalidInput, NotFound
+from donebit.retry_policy import RetryPolicy
+from donebit.store import Store, keys
+from donebit.store.failures import ERRORS_KEPT
 from tests.completion.arranged import (
     BYTE_BORDERS,
     expire,
@@ -32,7 +33,7 @@ from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox
 from tests.conftest import keys_without_ttl
 
-THRICE = Policy(max_attempts=3, backoff=timedelta(seconds=2))
+THRICE = RetryPolicy(max_attempts=3, backoff=timedelta(seconds=2))
 
 
 def give_up(store: Store, task: Task, step: int, error: str = "no more") -> Failure:
@@ -55,7 +56,7 @@ def test_a_step_gives_up_with_its_last_attempt_and_pauses_double_until_then(stor
 
 def test_a_pause_is_never_longer_than_the_longest(store: Store) -> None:
     task = start(store, 3)
-    patient = Policy(max_attempts=15, backoff=timedelta(minutes=3))
+    patient = RetryPolicy(max_attempts=15, backoff=timedelta(minutes=3))
 
     pauses = [failing.fail(store, task.id, 0, "again", patient).pause for _ in range(5)]
 
@@ -170,7 +171,7 @@ def test_errors_are_kept_with_their_attempts_cut_to_a_length_and_paged(store: St
     task = start(store, 9)
     for step in (2, 5, 7):
         failing.fail(store, task.id, step, "first", THRICE)
-        failing.fail(store, task.id, step, f"step {step} " + "x" * 1000, Policy(max_attempts=2))
+        failing.fail(store, task.id, step, f"step {step} " + "x" * 1000, RetryPolicy(max_attempts=2))
 
     first = failing.page(store, now(store, task), limit=2)
     rest = failing.page(store, now(store, task), after=first.next or 0, limit=2)
@@ -243,7 +244,7 @@ def test_a_step_that_waits_for_its_next_attempt_is_no_stall(
 ) -> None:
     task = start(store, 3, job="demo", stall_after=timedelta(seconds=10))
     store.tasks.note_on_task(task.id, task.nonce, task.run, {"dispatched_at": 1})
-    failing.fail(store, task.id, 0, "again", Policy(max_attempts=3, backoff=timedelta(seconds=60)))
+    failing.fail(store, task.id, 0, "again", RetryPolicy(max_attempts=3, backoff=timedelta(seconds=60)))
 
     probed = []
     for _ in range(7):

@@ -9,9 +9,9 @@ from multiprocessing import get_context
 
 from redis import Redis
 
-from shared.completion.order import State
-from shared.completion.task import Task
-from shared.store import Store
+from donebit.completion.order import State
+from donebit.completion.task import Task
+from donebit.store import Store
 from tests.completion.arranged import now, start
 from tests.completion.reporter import Pile, Report, report_and_fail_all, share
 from tests.conftest import keys_without_ttl

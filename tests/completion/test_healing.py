@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.completion import failing, fanout, healing, lifecycle
-from shared.completion.announcing import announce
-from shared.completion.fanout import Slice
-from shared.completion.healing import Seen
-from shared.completion.lifecycle import Lives
-from shared.completion.sweeping import HEALS, LOOKS_APART, Sweep
-from shared.completion.task import Task
-from shared.errors import Conflict
-from shared.store import Store, keys
+from donebit import clock
+from donebit.completion import failing, fanout, healing, lifecycle
+from donebit.completion.announcing import announce
+from donebit.completion.fanout import Slice
+from donebit.completion.healing import Seen
+from donebit.completion.lifecycle import Lives
+from donebit.completion.sweeping import HEALS, LOOKS_APART, Sweep
+from donebit.completion.task import Task
+from donebit.errors import Conflict
+from donebit.store import Store, keys
 from tests.completion.arranged import life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.completion import failing
-from shared.store import Store
+from donebit.completion import failing
+from donebit.store import Store
 from tests.completion.arranged import now, start
 
 

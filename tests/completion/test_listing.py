@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle, listing
-from shared.completion.lifecycle import Lives
-from shared.completion.listing import Filter
-from shared.completion.order import State
-from shared.completion.sweeping import Sweep
-from shared.completion.task import Task
-from shared.errors import InvalidInput
-from shared.store import Store, keys
+from donebit.completion import lifecycle, listing
+from donebit.completion.lifecycle import Lives
+from donebit.completion.listing import Filter
+from donebit.completion.order import State
+from donebit.completion.sweeping import Sweep
+from donebit.completion.task import Task
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
 from tests.completion.arranged import start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.completion import deliveries, failing, lifecycle
-from shared.completion.announcing import announce
-from shared.completion.lifecycle import Lives
-from shared.completion.order import State, Webhook
-from shared.completion.task import Task
-from shared.errors import NotFound
-from shared.store import Store, keys
+from donebit.completion import deliveries, failing, lifecycle
+from donebit.completion.announcing import announce
+from donebit.completion.lifecycle import Lives
+from donebit.completion.order import State, Webhook
+from donebit.completion.task import Task
+from donebit.errors import NotFound
+from donebit.store import Store, keys
 from tests.completion.arranged import expire, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl

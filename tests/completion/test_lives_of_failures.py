@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.completion import announcing, failing, lifecycle
-from shared.completion.lifecycle import Lives
-from shared.completion.order import State
-from shared.completion.task import Task
-from shared.store import Store, keys
-from shared.store.tasks import TaskStore
+from donebit import clock
+from donebit.completion import announcing, failing, lifecycle
+from donebit.completion.lifecycle import Lives
+from donebit.completion.order import State
+from donebit.completion.task import Task
+from donebit.store import Store, keys
+from donebit.store.tasks import TaskStore
 from tests.completion.arranged import life_left, now, start
 from tests.conftest import keys_without_ttl
 

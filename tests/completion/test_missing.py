@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.completion import lifecycle, missing
-from shared.completion.missing import Range, ranges_of_zeros
-from shared.store import Store, keys
+from donebit.completion import lifecycle, missing
+from donebit.completion.missing import Range, ranges_of_zeros
+from donebit.store import Store, keys
 from tests.completion.arranged import BYTE_BORDERS, missing_ranges, now, set_by_other_hands, start, start_done
 
 

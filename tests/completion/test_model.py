@@ -18,12 +18,12 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from shared.completion import announcing, failing, lifecycle
-from shared.completion.failing import Policy
-from shared.completion.order import Order, State
-from shared.completion.task import Task
-from shared.errors import Conflict, InvalidInput, NotFound
-from shared.store import Store, keys
+from donebit.completion import announcing, failing, lifecycle
+from donebit.completion.order import Order, State
+from donebit.completion.task import Task
+from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.retry_policy import RetryPolicy
+from donebit.store import Store, keys
 from tests.completion import arranged
 from tests.completion.model import Model
 from tests.conftest import keys_without_ttl
@@ -34,7 +34,7 @@ STEPS = st.lists(st.integers(0, 17), max_size=6)
 RANGES = st.lists(st.tuples(st.integers(0, 17), st.integers(1, 18)).filter(lambda r: r[0] < r[1]), max_size=2)
 # Of some calls the token was another's before: the same call made again, or one that should not be.
 TOKENS = st.one_of(st.sampled_from(["one", "another"]), st.uuids().map(str))
-POLICIES = st.builds(Policy, st.integers(0, 3), st.just(timedelta(0)))
+POLICIES = st.builds(RetryPolicy, st.integers(0, 3), st.just(timedelta(0)))
 STRAYS = st.sampled_from([[], [], [], [-1], [18], [2**31]])
 
 
@@ -121,7 +121,7 @@ class Completion(RuleBasedStateMachine):
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data(), policy=POLICIES, token=TOKENS, counted=st.booleans())
-    def fail(self, chosen: st.DataObject, policy: Policy, token: str, counted: bool) -> None:
+    def fail(self, chosen: st.DataObject, policy: RetryPolicy, token: str, counted: bool) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
         step = chosen.draw(st.integers(0, model.count - 1))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.completion.order import Callback, Next, Order, State, Webhook
+from donebit.completion.order import Callback, Next, Order, State, Webhook
 from trigger_app.orders import LONGEST_CHAIN
 
 TEXTS = st.text(max_size=20)

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared.completion import deliveries, failing, lifecycle
-from shared.completion.announcing import LEASE, announce
-from shared.completion.deliveries import Outcome
-from shared.completion.order import State
-from shared.completion.task import Task
-from shared.store import Store, keys
-from shared.store.deliveries import DeliveryStore
-from shared.store.tasks import TaskStore
+from donebit.completion import deliveries, failing, lifecycle
+from donebit.completion.announcing import LEASE, announce
+from donebit.completion.deliveries import Outcome
+from donebit.completion.order import State
+from donebit.completion.task import Task
+from donebit.store import Store, keys
+from donebit.store.deliveries import DeliveryStore
+from donebit.store.tasks import TaskStore
 from tests.completion.arranged import expire, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.test_announcing import Crash, crash

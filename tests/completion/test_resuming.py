@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from shared.completion import failing, lifecycle
-from shared.completion.announcing import announce
-from shared.completion.order import State
-from shared.completion.sweeping import LOOK_EVERY, Sweep
-from shared.completion.task import Task
-from shared.errors import Conflict, NotFound
-from shared.store import Store, keys
-from shared.store.tasks import TaskStore
+from donebit.completion import failing, lifecycle
+from donebit.completion.announcing import announce
+from donebit.completion.order import State
+from donebit.completion.sweeping import LOOK_EVERY, Sweep
+from donebit.completion.task import Task
+from donebit.errors import Conflict, NotFound
+from donebit.store import Store, keys
+from donebit.store.tasks import TaskStore
 from tests.completion.arranged import expire, missing_ranges, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox

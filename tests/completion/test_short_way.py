@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle
-from shared.completion.order import Order
-from shared.errors import StoreUnavailable
-from shared.store import Store
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
+from donebit.errors import StoreUnavailable
+from donebit.store import Store
 from tests.servers import running, valkey_binary
 
 

@@ -7,17 +7,17 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.completion import healing, lifecycle
-from shared.completion.announcing import announce
-from shared.completion.fanout import Slice
-from shared.completion.lifecycle import Lives
-from shared.completion.order import State
-from shared.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
-from shared.completion.task import Task
-from shared.errors import StoreUnavailable
-from shared.store import Store, keys
-from shared.store.tasks import TaskStore
+from donebit import clock
+from donebit.completion import healing, lifecycle
+from donebit.completion.announcing import announce
+from donebit.completion.fanout import Slice
+from donebit.completion.lifecycle import Lives
+from donebit.completion.order import State
+from donebit.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
+from donebit.completion.task import Task
+from donebit.errors import StoreUnavailable
+from donebit.store import Store, keys
+from donebit.store.tasks import TaskStore
 from tests.completion.arranged import expire, life_left, now, set_by_other_hands, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.outbox import RecordingOutbox

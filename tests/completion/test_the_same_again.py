@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle
-from shared.completion.order import Order, State
-from shared.completion.task import Task
-from shared.errors import Conflict, InvalidInput, NotFound
-from shared.store import Store, keys
+from donebit.completion import lifecycle
+from donebit.completion.order import Order, State
+from donebit.completion.task import Task
+from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.store import Store, keys
 from tests.completion.arranged import now, start, start_done
 from tests.completion.conftest import HandMovedClock
 

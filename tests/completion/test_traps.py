@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from shared.completion import lifecycle
-from shared.completion.order import Order, State
-from shared.completion.progress import Reading
-from shared.completion.task import Task
-from shared.errors import InvalidInput, NotFound
-from shared.store import Store, keys
+from donebit.completion import lifecycle
+from donebit.completion.order import Order, State
+from donebit.completion.progress import Reading
+from donebit.completion.task import Task
+from donebit.errors import InvalidInput, NotFound
+from donebit.store import Store, keys
 from tests.completion.arranged import BYTE_BORDERS, expire, now, set_by_other_hands, start, start_done
 from tests.conftest import keys_without_ttl
 

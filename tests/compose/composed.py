@@ -13,10 +13,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.demo.ports import LOOPBACK, free_server_port
+from donebit.addresses import LOOPBACK
+from donebit.demo.ports import free_server_port
 from tests.compose.compose_file import services
 from tests.servers import valkey_binary
-from tests.started import REPOSITORY, Started
+from tests.started import Started
 
 PASSWORD, TOKEN = "pass-word_Abc", "token-word_Abc"
 PORTS = ("6379", "8096", "8097", "8098")
@@ -54,7 +55,7 @@ class Composed:
     def is_healthy(self, name: str) -> bool:
         kind, *words = [self._here(word) for word in self._parts[name]["healthcheck"]["test"]]
         command: Sequence[str] = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)} | self._environment(name)
+        environment = os.environ | self._environment(name)
         return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
     def url(self, port: str) -> str:

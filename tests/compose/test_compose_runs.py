@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from shared.demo.local_http import ask
+from donebit.demo.local_http import ask
 from tests.compose.composed import PASSWORD, TOKEN, Composed
 from tests.started import PROCESSES, Started, eventually
 

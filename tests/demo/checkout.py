@@ -11,8 +11,37 @@ from pathlib import Path
 
 from tests.started import REPOSITORY, Started
 
-INSTALL = Path("shared/demo/install.py")
+INSTALL = Path("shared/donebit/demo/install.py")
 UV = shutil.which("uv", path=str(Path(sys.executable).parent)) or ""
+
+
+# Builds an editable install by itself, in place of hatchling, which a test's locks do not name.
+PYPROJECT = """[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "donebit"
+version = "1.0"
+[project.scripts]
+donebit = "donebit.command_line.main:main"
+"""
+BACKEND = """import pathlib, zipfile
+
+def build_editable(folder, settings=None, metadata=None):
+    name, about = "donebit-1.0-py3-none-any.whl", "donebit-1.0.dist-info"
+    files = {
+        "donebit.pth": str(pathlib.Path("shared").resolve()),
+        f"{about}/METADATA": "Metadata-Version: 2.1\\nName: donebit\\nVersion: 1.0\\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        f"{about}/entry_points.txt": "[console_scripts]\\ndonebit = donebit.command_line.main:main\\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{file},,\\n" for file in [*files, f"{about}/RECORD"])
+    with zipfile.ZipFile(pathlib.Path(folder) / name, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(file, text)
+    return name
+"""
 
 
 class Checkout:
@@ -24,6 +53,8 @@ class Checkout:
         (folder / INSTALL).parent.mkdir(parents=True)
         shutil.copy(REPOSITORY / INSTALL, folder / INSTALL)
         (folder / "locks").mkdir()
+        (folder / "pyproject.toml").write_text(PYPROJECT)
+        (folder / "backend.py").write_text(BACKEND)
         self.programs = folder / "bin"  # all of the PATH
         self.programs.mkdir()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.demo.ports import free_server_port
+from donebit.demo.ports import free_server_port
 from tests.demo.checkout import UV, Checkout, wheel
 from tests.started import Started
 

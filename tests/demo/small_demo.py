@@ -13,10 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from shared.demo.errors import CannotStart, StopRequested
-from shared.demo.lines import Lines
-from shared.demo.process import Program
-from shared.demo.processes import SUPERVISOR, Processes
+from donebit.demo.errors import CannotStart, StopRequested
+from donebit.demo.lines import Lines
+from donebit.demo.process import Program
+from donebit.demo.processes import SUPERVISOR, Processes
 
 
 def program(told: dict[str, Any]) -> Program:

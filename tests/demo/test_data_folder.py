@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.demo import data_folder
-from shared.demo.errors import CannotStart
+from donebit.demo import data_folder
+from donebit.demo.errors import CannotStart
 
 
 def test_a_second_demo_in_the_folder_gets_one_sentence(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from shared.demo.lines import Lines, is_coloured
+from donebit.demo.lines import Lines, is_coloured
 
 
 class Terminal(io.StringIO):

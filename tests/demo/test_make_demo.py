@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.demo.local_http import Answer, NoAnswer, ask
-from shared.demo.ports import free_server_port
+from donebit.demo.local_http import Answer, NoAnswer, ask
+from donebit.demo.ports import free_server_port
 from tests.started import Started, eventually
 
 START_SECONDS = 60.0  # a machine with other things to do; 2 to 3 on an idle one
@@ -39,7 +39,7 @@ class Demo:
         # Empty is as good as unset: nothing of the shell that runs the tests shall reach the demo.
         clean = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS"), "")
         own = {"ZONE": ZONE, "SAMPLE": "0"} | environment
-        return Started((sys.executable, "-m", "shared.demo"), self._folder, **clean | ports | own)
+        return Started((sys.executable, "-m", "donebit.demo"), self._folder, **clean | ports | own)
 
     def ready(self) -> Iterator[Started]:
         """Start it and wait until it is ready; at last, end what is left of it."""

@@ -31,8 +31,8 @@ def to_the_terminals_group(make: Started, number: int) -> None:
 def make_demo(start: Start, tmp_path: Path) -> Started:
     """`make demo` in a folder with a small demo in place of the real one, and nothing to install."""
     shutil.copy(REPOSITORY / "Makefile", tmp_path)
-    (tmp_path / "shared/demo").mkdir(parents=True)
-    (tmp_path / "shared/demo/install.py").touch()
+    (tmp_path / "shared/donebit/demo").mkdir(parents=True)
+    (tmp_path / "shared/donebit/demo/install.py").touch()
     python = tmp_path / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     small_demo = shlex.join([sys.executable, "-m", "tests.demo.small_demo", json.dumps([[PROGRAM]])])

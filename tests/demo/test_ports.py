@@ -6,8 +6,9 @@ import socket
 
 import pytest
 
-from shared.demo import ports
-from shared.demo.errors import CannotStart
+from donebit.addresses import address
+from donebit.demo import ports
+from donebit.demo.errors import CannotStart
 
 
 def test_a_taken_port_is_named_with_its_variable(free_port: int) -> None:
@@ -51,7 +52,7 @@ def test_connections_that_linger_after_a_stop_are_in_nobodys_way(free_port: int)
 
 
 @pytest.mark.parametrize(
-    ("host", "address"),
+    ("host", "expected"),
     [
         ("127.0.0.1", "http://127.0.0.1:8098"),
         ("0.0.0.0", "http://127.0.0.1:8098"),
@@ -59,8 +60,8 @@ def test_connections_that_linger_after_a_stop_are_in_nobodys_way(free_port: int)
         ("192.0.2.1", "http://192.0.2.1:8098"),
     ],
 )
-def test_the_address_is_one_that_a_browser_here_can_open(host: str, address: str) -> None:
-    assert ports.address(host, 8098) == address
+def test_the_address_is_one_that_a_browser_here_can_open(host: str, expected: str) -> None:
+    assert address(host, 8098) == expected
 
 
 def test_the_embedded_server_is_not_put_where_clients_dial_from() -> None:

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from shared.demo.greeting import greet
-from shared.demo.probes import health_has_seen, health_is_ok, redis_answers
+from donebit.demo.greeting import greet
+from donebit.demo.probes import health_has_seen, health_is_ok, redis_answers
 
 SINCE = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 BEFORE, AFTER = "2026-11-21T02:59:59.999Z", "2026-11-21T03:00:00.001Z"

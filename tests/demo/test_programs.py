@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.config import Settings
-from shared.demo import programs, server
+from donebit.config import Settings
+from donebit.demo import programs, server
 
 
 def test_it_runs_six_programs_under_their_names(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from shared.config import Settings
-from shared.demo.sample import filling, population
-from shared.demo.sample.filling import EVENTS, FLAGS, TASKS, Failed, Service, fill, remove
+from donebit.config import Settings
+from donebit.demo.sample import filling, population
+from donebit.demo.sample.filling import EVENTS, FLAGS, TASKS, Failed, Service, fill, remove
 from tests.stack import Stack, ask
 from tests.started import eventually
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from shared.demo import server
-from shared.demo.errors import CannotStart
-from shared.demo.probes import redis_answers
-from shared.demo.server import Server
+from donebit.demo import server
+from donebit.demo.errors import CannotStart
+from donebit.demo.probes import redis_answers
+from donebit.demo.server import Server
 from tests.demo.conftest import Start
 from tests.servers import RunningServer
 from tests.started import Started, eventually
@@ -87,7 +87,7 @@ def test_a_server_too_old_or_unknown_is_passed_over(
 
     chosen = server.choose(None, tmp_path, free_port)
 
-    assert "shared.demo.fake_server" in chosen.argv
+    assert "donebit.demo.fake_server" in chosen.argv
 
 
 @pytest.mark.usefixtures("no_wheel", "on_path")

@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from shared import clock
-from shared.activity import ingest
-from shared.store import Store, keys
+from donebit import clock
+from donebit.activity import ingest
+from donebit.store import Store, keys
 from tests.activity.arranged import site_on
 from tests.activity.cohort_model import ALL_KEPT, keep
 from tests.conftest import everything

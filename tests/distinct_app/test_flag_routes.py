@@ -8,7 +8,7 @@ import struct
 import pytest
 from redis import Redis
 
-from shared.store import Store, keys
+from donebit.store import Store, keys
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 

@@ -8,7 +8,7 @@ import struct
 import pytest
 from pyroaring import BitMap
 
-from shared.store import Store
+from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
 
 LINES = "application/x-ndjson"

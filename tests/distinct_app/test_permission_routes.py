@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
-from shared.store import Store
+from donebit.store import Store
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from shared.store import Store
+from donebit.store import Store
 from tests.web.services import Services, body_of
 
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.store import Store
+from donebit import clock
+from donebit.store import Store
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 

@@ -13,11 +13,11 @@ from redis import Redis
 
 from distinct_app import bodies
 from distinct_app.models.common import MOST_USERS
-from shared import clock
-from shared.activity import arrivals
-from shared.activity.users import LARGEST_ID
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS
+from donebit import clock
+from donebit.activity import arrivals
+from donebit.activity.users import LARGEST_ID
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.activity.calendar import Calendar, Granularity, Period
-from shared.activity.successions import bounds
-from shared.store import Store
+from donebit import clock
+from donebit.activity.calendar import Calendar, Granularity, Period
+from donebit.activity.successions import bounds
+from donebit.store import Store
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 

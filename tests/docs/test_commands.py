@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import Settings
-from shared.demo import install
-from shared.demo.ports import free_server_port
+from donebit.config import Settings
+from donebit.demo.ports import free_server_port
 from tests.docs.examples import blocks, examples, files
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
@@ -23,7 +22,15 @@ DOCUMENTS = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
 PORTS = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
 START_SECONDS = 60.0
 # They run all that this runs and more, or need what the machines of these tests do not have.
-RUN_ELSEWHERE = ("make test", "make check", "make bench", "make lock", "docker compose ", "apt install ")
+RUN_ELSEWHERE = (
+    "make test",
+    "make check",
+    "make bench",
+    "make lock",
+    "docker compose ",
+    "apt install ",
+    "pip install ",
+)
 
 
 class House:
@@ -38,9 +45,7 @@ class House:
         python.parent.mkdir(parents=True)
         python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
         python.chmod(0o755)
-        donebit = python.with_name(install.COMMAND.name)
-        donebit.write_text(install.COMMAND_TEXT)
-        donebit.chmod(0o755)
+        python.with_name("donebit").symlink_to(Path(sys.executable).with_name("donebit"))
         for document in DOCUMENTS:
             for name, body in files(document).items():
                 (folder / name).write_text(self.at_its_ports(body))

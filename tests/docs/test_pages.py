@@ -28,7 +28,7 @@ def test_the_files_of_the_pages_pass(tmp_path: Path, check: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *CHECKS[check], *names],
         cwd=tmp_path,
-        env=os.environ | {"MYPYPATH": str(REPOSITORY)},
+        env=os.environ | {"MYPYPATH": f"{REPOSITORY}:{REPOSITORY / 'shared'}"},
         capture_output=True,
         text=True,
         check=False,

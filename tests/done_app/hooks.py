@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from done_app.couriers.webhooks import Sender
-from shared.completion.deliveries import Delivery
+from donebit.completion.deliveries import Delivery
 from tests.receiver import SECRET
 
 NAME = "hooks.example.org"

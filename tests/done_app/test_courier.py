@@ -12,13 +12,13 @@ import pytest
 from done_app.couriers import courier
 from done_app.couriers.courier import THREADS, Courier, Send
 from done_app.couriers.webhooks import NotDelivered, Sender
-from shared.completion import deliveries
-from shared.completion.deliveries import Delivery, Outcome, Refused, Shown
-from shared.completion.order import Callback, Webhook
-from shared.completion.task import Task
-from shared.errors import StoreUnavailable
-from shared.store import Store
-from shared.store.deliveries import DeliveryStore, Name
+from donebit.completion import deliveries
+from donebit.completion.deliveries import Delivery, Outcome, Refused, Shown
+from donebit.completion.order import Callback, Webhook
+from donebit.completion.task import Task
+from donebit.errors import StoreUnavailable
+from donebit.store import Store
+from donebit.store.deliveries import DeliveryStore, Name
 from tests.completion.arranged import start_done
 from tests.receiver import SECRET, Answer, receiving, status
 from tests.started import eventually

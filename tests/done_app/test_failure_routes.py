@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from shared.store import Store
+from donebit.store import Store
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 

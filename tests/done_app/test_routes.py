@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.store import Store
+from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
 
 

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from done_app.couriers import webhooks
 from done_app.couriers.webhooks import NotDelivered
-from shared.completion.deliveries import Refused
+from donebit.completion.deliveries import Refused
 from tests.done_app.hooks import EVENT, NAME, Names, names, send
 from tests.receiver import SECRET, Answer, dripping, receiving, silence, status, written
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from done_app.couriers.webhooks import NotDelivered
-from shared.completion.deliveries import Refused
-from shared.errors import InvalidInput
-from shared.webhooks import checked_url, host_of, may_be_reached
+from donebit.completion.deliveries import Refused
+from donebit.errors import InvalidInput
+from donebit.webhooks import checked_url, host_of, may_be_reached
 from tests.done_app.hooks import NAME, Names, names, send
 from tests.receiver import receiving
 

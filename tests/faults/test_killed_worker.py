@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from shared.completion import lifecycle
-from shared.completion.order import Order
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
 from tests.stack import Stack
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again

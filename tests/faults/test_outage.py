@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from shared.completion import lifecycle, missing
+from donebit.completion import lifecycle, missing
 from tests.servers import RunningServer
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from shared.completion import lifecycle
-from shared.store import keys
+from donebit.completion import lifecycle
+from donebit.store import keys
 from tests.faults.test_outage import freeze, kill, thaw
 from tests.receiver import Receiver, receiving, silence, status
 from tests.stack import Stack, ask

@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from shared.jobs import job
+from donebit import job
 
 
 @job("note")

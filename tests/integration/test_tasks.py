@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from shared.completion import lifecycle
-from shared.completion.fanout import Slice
-from shared.completion.order import Order
-from shared.completion.task import Task
-from shared.jobs.builtin import visitor
+from donebit.completion import lifecycle
+from donebit.completion.fanout import Slice
+from donebit.completion.order import Order
+from donebit.completion.task import Task
+from donebit.jobs.builtin import visitor
 from tests.stack import Stack, ask
 from tests.started import eventually
 

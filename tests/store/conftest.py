@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.store import Store
-from shared.store.client import connect
+from donebit.store import Store
+from donebit.store.client import connect
 from tests.servers import RunningServer, running, valkey_binary
 
 StoreOn = Callable[..., Store]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from shared.demo.ports import LOOPBACK
+from donebit.addresses import LOOPBACK
 
 
 @dataclass

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from redis import Redis, ResponseError
 
-from shared.activity import sets
-from shared.activity.sets import union
-from shared.store import Store
-from shared.store.ahead import AHEAD, answers_in_turn
-from shared.store.bitmaps import Bitmap
+from donebit.activity import sets
+from donebit.activity.sets import union
+from donebit.store import Store
+from donebit.store.ahead import AHEAD, answers_in_turn
+from donebit.store.bitmaps import Bitmap
 from tests.activity.arranged import record
 
 MANY = 3 * AHEAD + 1

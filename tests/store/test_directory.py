@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from shared.errors import Conflict
-from shared.store import Store, directory, keys
-from shared.store.directory import BUCKET, UNKNOWN
-from shared.store.text_ids import packed, unpacked
+from donebit.errors import Conflict
+from donebit.store import Store, directory, keys
+from donebit.store.directory import BUCKET, UNKNOWN
+from donebit.store.text_ids import packed, unpacked
 
 UUID = "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"
 LIKE_UUIDS = [

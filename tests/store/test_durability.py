@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.completion import lifecycle
-from shared.errors import ConfigurationError, StoreUnavailable
-from shared.store import Store
-from shared.store.store import refuse_eviction
+from donebit.completion import lifecycle
+from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.store import Store
+from donebit.store.store import refuse_eviction
 from tests.completion.arranged import missing_ranges, now, start
 from tests.servers import RunningServer
 from tests.started import eventually

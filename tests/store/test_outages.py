@@ -14,13 +14,13 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from shared.completion import lifecycle
-from shared.completion.order import Order
-from shared.completion.task import Task
-from shared.errors import ConfigurationError, StoreUnavailable
-from shared.store import Store
-from shared.store.client import connect
-from shared.store.store import SERVICE_PATIENCE, refuse_eviction
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
+from donebit.completion.task import Task
+from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.store import Store
+from donebit.store.client import connect
+from donebit.store.store import SERVICE_PATIENCE, refuse_eviction
 from tests.completion.arranged import now, start
 from tests.servers import RunningServer
 from tests.started import eventually

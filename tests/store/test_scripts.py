@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from shared.store.bitmaps import BitmapStore
-from shared.store.client import SCRIPTS
-from shared.store.counted import CountedStore
-from shared.store.deliveries import DeliveryStore
-from shared.store.directory import DirectoryStore
-from shared.store.failures import FailureStore
-from shared.store.flags import FlagStore
-from shared.store.matrices import MatrixStore
-from shared.store.permissions import PermissionStore
-from shared.store.tasks import TaskStore
-from shared.store.visits import VisitStore
+from donebit.store.bitmaps import BitmapStore
+from donebit.store.client import SCRIPTS
+from donebit.store.counted import CountedStore
+from donebit.store.deliveries import DeliveryStore
+from donebit.store.directory import DirectoryStore
+from donebit.store.failures import FailureStore
+from donebit.store.flags import FlagStore
+from donebit.store.matrices import MatrixStore
+from donebit.store.permissions import PermissionStore
+from donebit.store.tasks import TaskStore
+from donebit.store.visits import VisitStore
 
 FILES = sorted(SCRIPTS.glob("*.lua"))
 

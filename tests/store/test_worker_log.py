@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from shared.store import Store, keys, worker_log
+from donebit.store import Store, keys, worker_log
 from tests.conftest import keys_without_ttl
 from tests.workers.arranged import keep
 

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 
-from shared import clock
-from shared.activity.site import Site
-from shared.config import Settings
-from shared.store import Store
-from shared.store.bitmaps import SEGMENT_BITS
-from shared.web.listener import Table
+from donebit import clock
+from donebit.activity.site import Site
+from donebit.config import Settings
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.web.listener import Table
 from tests.activity.arranged import real_now, record
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.distinct.expression import Refusal, Result, result

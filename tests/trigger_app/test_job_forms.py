@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, Field
 
-from shared.errors import InvalidInput
-from shared.jobs.registry import Job, job
+from donebit import job
+from donebit.errors import InvalidInput
+from donebit.jobs.registry import Job
 from trigger_app.pages.job_forms import Field as FormField
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared.completion import announcing, failing, lifecycle
-from shared.store import Store, keys
+from donebit.completion import announcing, failing, lifecycle
+from donebit.store import Store, keys
 from tests.completion.arranged import life_left
 from tests.conftest import everything
 from tests.receiver import SECRET

@@ -7,8 +7,8 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
-from shared.completion import failing, lifecycle
-from shared.store import Store
+from donebit.completion import failing, lifecycle
+from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.fragments import moment, percent
 from trigger_app.pages.sign_in import own_path

@@ -8,9 +8,9 @@ from html import unescape
 
 import pytest
 
-from shared import clock
-from shared.store import Store
-from shared.workers.presence import AtWork
+from donebit import clock
+from donebit.store import Store
+from donebit.workers.presence import AtWork
 from tests.web.services import ELSEWHERE, Services
 from tests.workers.arranged import a_worker, say, shows
 from trigger_app.pages.workers import lately, spark, steps_of

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from shared.demo.ports import LOOPBACK
-from shared.web.live import KEEP_ALIVE_SECONDS
+from donebit.addresses import LOOPBACK
+from donebit.web.live import KEEP_ALIVE_SECONDS
 from tests.started import eventually
 from tests.web.real import RealServices
 

@@ -13,7 +13,8 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
-from shared.demo.ports import LOOPBACK, free_server_port
+from donebit.addresses import LOOPBACK
+from donebit.demo.ports import free_server_port
 from tests.started import Started, eventually
 from tests.web.services import NAMES
 

@@ -11,8 +11,8 @@ from werkzeug.test import TestResponse
 import distinct_app.service
 import done_app.service
 import trigger_app.service
-from shared.config import Settings
-from shared.store import Store
+from donebit.config import Settings
+from donebit.store import Store
 
 NAMES = ("trigger", "done", "distinct")
 MEMBERS = {"type", "title", "status", "detail", "errors"}

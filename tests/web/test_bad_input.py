@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.activity import ingest
-from shared.completion import lifecycle
-from shared.completion.order import Order
-from shared.store import Store
+from donebit import clock
+from donebit.activity import ingest
+from donebit.completion import lifecycle
+from donebit.completion.order import Order
+from donebit.store import Store
 from tests.activity.arranged import site_on
 from tests.conftest import everything
 from tests.web.services import Services, problem_of

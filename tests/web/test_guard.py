@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.store import Store
+from donebit.store import Store
 from tests.started import Started
 from tests.web.services import NAMES, Services, body_of, problem_of
 

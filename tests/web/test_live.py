@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from flask import Response
 
-from shared.errors import StoreUnavailable, TooManyStreams
-from shared.web import listener, live
-from shared.web.listener import Listener, Message, Table, Texts, Topic, every, none
-from shared.web.live import ALIVE, COMMENT, Feed, most_streams
+from donebit.errors import StoreUnavailable, TooManyStreams
+from donebit.web import listener, live
+from donebit.web.listener import Listener, Message, Table, Texts, Topic, every, none
+from donebit.web.live import ALIVE, COMMENT, Feed, most_streams
 from tests.started import eventually
 
 

@@ -10,8 +10,8 @@ from contextlib import ExitStack, closing
 import pytest
 from redis import Redis
 
-from shared.demo.ports import LOOPBACK
-from shared.web.live import READ_EVERY_SECONDS, most_streams
+from donebit.addresses import LOOPBACK
+from donebit.web.live import READ_EVERY_SECONDS, most_streams
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
 from tests.web.following import messages, nobody_listens, open_streams, report, start, stream

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.store import Store
+from donebit.store import Store
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
 from tests.web.real import Answer, RealServices, running_services

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.config import LARGEST_TASK
+from donebit.config import LARGEST_TASK
 from tests.servers import running, valkey_binary
 from tests.web.real import RealServices, running_services
 

@@ -11,10 +11,10 @@ from redis import Redis
 
 from done_app import streams
 from done_app.streams import ALL, Watch, ended_since, runs
-from shared import clock
-from shared.completion import announcing, failing, lifecycle
-from shared.store import Store, keys
-from shared.web.listener import Message, Table
+from donebit import clock
+from donebit.completion import announcing, failing, lifecycle
+from donebit.store import Store, keys
+from donebit.web.listener import Message, Table
 from tests.completion.arranged import start
 
 

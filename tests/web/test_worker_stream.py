@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from shared.demo.ports import LOOPBACK
-from shared.store import Store
-from shared.web.worker_lines import WINDOW, tail
+from donebit.addresses import LOOPBACK
+from donebit.store import Store
+from donebit.web.worker_lines import WINDOW, tail
 from tests.servers import RunningServer, running, valkey_binary
 from tests.web.following import messages, nobody_listens
 from tests.web.real import RealServices, running_services

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shared import clock
-from shared.queue import QUEUES
-from shared.store import Store
-from shared.workers.presence import AtWork
+from donebit import clock
+from donebit.queue import QUEUES
+from donebit.store import Store
+from donebit.workers.presence import AtWork
 from tests.web.services import ELSEWHERE, Services, body_of, problem_of
 from tests.workers.arranged import a_worker, say, shows
 

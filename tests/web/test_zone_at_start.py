@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from shared.activity import ingest
-from shared.demo.ports import free_server_port
-from shared.store import Store
+from donebit.activity import ingest
+from donebit.demo.ports import free_server_port
+from donebit.store import Store
 from tests.activity.arranged import site_on
 from tests.servers import RunningServer
 from tests.started import Started

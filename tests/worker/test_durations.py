@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared import config
-from shared.errors import ConfigurationError
+from donebit import config
+from donebit.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60", 60), ("1", 1), ("0.5", 0.5), ("86400", 86_400)])

@@ -12,11 +12,11 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel
 
-from shared import jobs
-from shared.config import Settings
-from shared.errors import ConfigurationError, InvalidInput
-from shared.jobs import Job, Jobs, job
-from shared.jobs.builtin import FIRST_USER, LAST_USER, VISITS_IN_A_ROW, visitor
+from donebit import job
+from donebit.config import Settings
+from donebit.errors import ConfigurationError, InvalidInput
+from donebit.jobs.builtin import FIRST_USER, LAST_USER, VISITS_IN_A_ROW, visitor
+from donebit.jobs.registry import Job, Jobs, load_jobs
 
 
 def resize(step: int, *, folder: str, width: int = 100) -> None:
@@ -118,7 +118,7 @@ def test_a_function_that_no_parameters_could_be_given_is_refused_when_it_is_load
 
 @pytest.mark.parametrize(("sleep_ms", "fits"), [(0, True), (60_000, True), (-1, False), (60_001, False)])
 def test_the_bounds_of_the_built_in_demo_hold(sleep_ms: int, fits: bool) -> None:
-    demo = jobs.load(Settings()).find("demo")
+    demo = load_jobs(Settings()).find("demo")
 
     try:
         demo.given({"sleep_ms": sleep_ms})
@@ -130,7 +130,7 @@ def test_the_bounds_of_the_built_in_demo_hold(sleep_ms: int, fits: bool) -> None
 
 def test_an_unknown_job_is_refused_and_the_known_are_named() -> None:
     with pytest.raises(InvalidInput, match=r"^job is 'resise'; known are: demo, visit$"):
-        jobs.load(Settings()).find("resise")
+        load_jobs(Settings()).find("resise")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 101, "ä"])
@@ -142,11 +142,11 @@ def test_a_job_has_a_name_like_everything_else(name: str) -> None:
 def test_the_modules_of_jobs_are_loaded_beside_the_built_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = "from shared.jobs import job\n\n@job('thumbnail')\ndef thumbnail(step):\n    return step\n"
+    code = "from donebit import job\n\n@job('thumbnail')\ndef thumbnail(step):\n    return step\n"
     (tmp_path / "our_thumbnails.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
 
-    found = jobs.load(Settings(jobs=("our_thumbnails",)))
+    found = load_jobs(Settings(jobs=("our_thumbnails",)))
 
     assert found.find("thumbnail").function(7) == 7
     assert found.find("visit").name == "visit"
@@ -154,7 +154,7 @@ def test_the_modules_of_jobs_are_loaded_beside_the_built_in(
 
 def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
     with pytest.raises(ConfigurationError, match=r"^JOBS: module 'no_such_module' cannot be imported: "):
-        jobs.load(Settings(jobs=("no_such_module",)))
+        load_jobs(Settings(jobs=("no_such_module",)))
 
 
 def test_two_functions_under_one_name_are_refused_and_one_imported_twice_is_not() -> None:
@@ -184,3 +184,13 @@ def test_visitors_stay_for_one_to_four_visits_in_a_row() -> None:
     assert stays == set(range(1, VISITS_IN_A_ROW + 1))
     assert all(FIRST_USER <= user <= LAST_USER for user in users)
     assert len({user // 100_000 for user in users}) == 9  # from all over the range
+
+
+def test_the_old_import_of_job_names_the_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old_jobs.py").write_text("from shared.jobs import job\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(
+        ConfigurationError, match=r"`from shared.jobs import job` is `from donebit import job`"
+    ):
+        load_jobs(Settings(jobs=("old_jobs",)))

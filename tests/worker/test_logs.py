@@ -10,9 +10,9 @@ from datetime import datetime
 
 import pytest
 
-from shared import logs
-from shared.config import Settings
-from shared.logs import JsonFormatter, PlainFormatter
+from donebit import logs
+from donebit.config import Settings
+from donebit.logs import JsonFormatter, PlainFormatter
 
 
 def record(level: int, text: str, *arguments: object) -> logging.LogRecord:

@@ -9,11 +9,11 @@ import pytest
 
 from done_app.steps import patience
 from done_app.steps.patience import patiently
-from shared.completion import lifecycle
-from shared.completion.lifecycle import Report
-from shared.completion.order import Order, State
-from shared.errors import InvalidInput, StoreUnavailable
-from shared.store import Store
+from donebit.completion import lifecycle
+from donebit.completion.lifecycle import Report
+from donebit.completion.order import Order, State
+from donebit.errors import InvalidInput, StoreUnavailable
+from donebit.store import Store
 from tests.servers import RunningServer, valkey_binary
 from tests.servers import running as server_running
 

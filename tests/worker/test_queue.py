@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared import queue
-from shared.completion import lifecycle
-from shared.completion.fanout import Slice
-from shared.completion.order import Order
-from shared.completion.task import Task
-from shared.config import Settings
-from shared.demo.ports import free_server_port
-from shared.errors import BrokerUnavailable
-from shared.queue import CONTROL, SLICES, STEPS, Outbox, make_celery
-from shared.store import Store
+from donebit import queue
+from donebit.completion import lifecycle
+from donebit.completion.fanout import Slice
+from donebit.completion.order import Order
+from donebit.completion.task import Task
+from donebit.config import Settings
+from donebit.demo.ports import free_server_port
+from donebit.errors import BrokerUnavailable
+from donebit.queue import CONTROL, SLICES, STEPS, Outbox, make_celery
+from donebit.store import Store
 from tests.servers import RunningServer
 
 

@@ -15,12 +15,13 @@ import pytest
 from done_app.steps import running
 from done_app.steps.desk import StoreDesk
 from done_app.steps.running import RANGES_A_REPORT, REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
-from shared.completion import failing, lifecycle, missing
-from shared.completion.lifecycle import Report
-from shared.completion.order import Order, State
-from shared.completion.task import Task
-from shared.jobs import Job, job
-from shared.store import Store
+from donebit import job
+from donebit.completion import failing, lifecycle, missing
+from donebit.completion.lifecycle import Report
+from donebit.completion.order import Order, State
+from donebit.completion.task import Task
+from donebit.jobs.registry import Job
+from donebit.store import Store
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class Bench:
 
     def run_ranges(self, ranges: list[tuple[int, int]], *, careful: bool = False, **terms: Any) -> Outcome:
         made = Job.of(job("bench", **terms)(partial(self.function)))
-        desk = RecordingDesk(self.store, self.task, made.policy, self.reports)
+        desk = RecordingDesk(self.store, self.task, made.retry_policy, self.reports)
         return Runner(self.task, made, desk, careful).run(ranges)
 
     def missing(self) -> list[tuple[int, int]]:

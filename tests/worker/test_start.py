@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.demo.ports import free_server_port
+from donebit.demo.ports import free_server_port
 from tests.servers import RunningServer
-from tests.started import REPOSITORY
 
 
 @pytest.mark.parametrize("role", ["worker", "beat"])
@@ -51,7 +50,7 @@ def test_a_module_of_jobs_that_is_not_there_is_one_sentence(
 
 @pytest.mark.parametrize(
     "command",
-    [["trigger_app"], ["celery", "--app", "done_app.worker", "--quiet", "worker"], ["shared.demo"]],
+    [["trigger_app"], ["celery", "--app", "done_app.worker", "--quiet", "worker"], ["donebit.demo"]],
     ids=["service", "worker", "demo"],
 )
 def test_a_database_that_the_server_does_not_have_is_one_sentence(
@@ -59,7 +58,7 @@ def test_a_database_that_the_server_does_not_have_is_one_sentence(
 ) -> None:
     ports = {name: str(free_server_port()) for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
     url = valkey.url.removesuffix("/0") + "/99"
-    environment = os.environ | ports | {"REDIS_URL": url, "PYTHONPATH": str(REPOSITORY)}
+    environment = os.environ | ports | {"REDIS_URL": url}
 
     ended = subprocess.run(
         [sys.executable, "-m", *command],

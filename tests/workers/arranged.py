@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from done_app.showing.voice import line
-from shared import clock
-from shared.store import Store
-from shared.workers.presence import AtWork, Worker
+from donebit import clock
+from donebit.store import Store
+from donebit.workers.presence import AtWork, Worker
 
 WORKER = "here:7"
 

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 
-from shared.store import Store
-from shared.workers import log
-from shared.workers.log import BEFORE_ALL, Page, place
+from donebit.store import Store
+from donebit.workers import log
+from donebit.workers.log import BEFORE_ALL, Page, place
 from tests.workers.arranged import WORKER, keep, say
 
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from shared import clock
-from shared.store import Store, keys, workers
-from shared.workers import presence
-from shared.workers.presence import AtWork, Presence
+from donebit import clock
+from donebit.store import Store, keys, workers
+from donebit.workers import presence
+from donebit.workers.presence import AtWork, Presence
 from tests.conftest import keys_without_ttl
 from tests.workers.arranged import a_worker, shows
 

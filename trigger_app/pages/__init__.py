@@ -8,8 +8,8 @@ from http import HTTPStatus
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
-from shared.web.listener import Table, Topic
-from shared.web.live import ALIVE, Feed, Read
+from donebit.web.listener import Table, Topic
+from donebit.web.live import ALIVE, Feed, Read
 from trigger_app.pages import distinct, done, problems, sign_in, task, workers
 from trigger_app.pages.fragments import FILTERS
 from trigger_app.pages.view import Ground, View

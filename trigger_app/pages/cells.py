@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 
-from shared import clock
-from shared.completion import bitmap
-from shared.completion.order import State
-from shared.completion.task import Sight, Task
-from shared.store import Store
-from shared.web.listener import Message, Table
+from donebit import clock
+from donebit.completion import bitmap
+from donebit.completion.order import State
+from donebit.completion.task import Sight, Task
+from donebit.store import Store
+from donebit.web.listener import Message, Table
 
 PART_BYTES = 1024  # 8192 steps, or 1024 shades: few workers touch few parts between two looks
 

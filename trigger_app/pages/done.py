@@ -11,16 +11,16 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from shared import clock
-from shared.completion import diagnosis, listing
-from shared.completion.diagnosis import Signs
-from shared.completion.listing import Filter
-from shared.completion.order import Order, State
-from shared.completion.task import Task
-from shared.store import Store
-from shared.web.listener import Table
-from shared.web.task_answer import signs
-from shared.web.task_summary import TaskSummary
+from donebit import clock
+from donebit.completion import diagnosis, listing
+from donebit.completion.diagnosis import Signs
+from donebit.completion.listing import Filter
+from donebit.completion.order import Order, State
+from donebit.completion.task import Task
+from donebit.store import Store
+from donebit.web.listener import Table
+from donebit.web.task_answer import signs
+from donebit.web.task_summary import TaskSummary
 from trigger_app.models import Asked
 from trigger_app.orders import order_of
 from trigger_app.pages.fragments import fragment

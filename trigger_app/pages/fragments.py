@@ -9,9 +9,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from shared.completion.diagnosis import Waiting
-from shared.figures import duration, number
-from shared.web.listener import Message
+from donebit.completion.diagnosis import Waiting
+from donebit.figures import duration, number
+from donebit.web.listener import Message
 
 # What a running task waits for, in the words of a row.
 WAITS = {

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from shared.errors import InvalidInput
-from shared.jobs import Job
+from donebit.errors import InvalidInput
+from donebit.jobs.registry import Job
 
 PREFIX = "param."  # of the names in the form, so that no parameter hides a field of the form's own
 REST = "params"  # further parameters, as a JSON object

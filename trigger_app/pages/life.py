@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared import clock
-from shared.completion.order import State
-from shared.completion.task import Task
-from shared.web.task_answer import DeliveryAnswer
+from donebit import clock
+from donebit.completion.order import State
+from donebit.completion.task import Task
+from donebit.web.task_answer import DeliveryAnswer
 
 ENDS = {State.DONE: "Done", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}
 

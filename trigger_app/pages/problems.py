@@ -7,8 +7,8 @@ from http import HTTPStatus
 from flask import Blueprint, Response, render_template, request
 from pydantic import ValidationError
 
-from shared.errors import DonebitError
-from shared.web import problems
+from donebit.errors import DonebitError
+from donebit.web import problems
 
 FORM = "Donebit-Form"  # the header by which a form's script asks
 

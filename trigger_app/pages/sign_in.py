@@ -7,8 +7,8 @@ import hmac
 from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
-from shared.config import Settings
-from shared.web.guard import SIGNED_IN, free
+from donebit.config import Settings
+from donebit.web.guard import SIGNED_IN, free
 
 
 def add_routes(routes: Blueprint, settings: Settings) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from shared import telling
-from shared.completion import failing, lifecycle
-from shared.completion.task import Sight, Task
-from shared.errors import InvalidInput, NotFound
-from shared.store import keys
-from shared.web.listener import Table
-from shared.web.task_answer import FIRST_RANGES, Range, task_answer
+from donebit import telling
+from donebit.completion import failing, lifecycle
+from donebit.completion.task import Sight, Task
+from donebit.errors import InvalidInput, NotFound
+from donebit.store import keys
+from donebit.web.listener import Table
+from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
 from trigger_app.pages import cells
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.life import life_of

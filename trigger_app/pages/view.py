@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from flask import Blueprint, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from shared.activity.site import Site
-from shared.config import Settings
-from shared.errors import InvalidInput, StoreUnavailable
-from shared.jobs import Jobs
-from shared.queue import Outbox
-from shared.store import Store
-from shared.web.guard import SIGNED_IN, free
-from shared.web.listener import Table
+from donebit.activity.site import Site
+from donebit.config import Settings
+from donebit.errors import InvalidInput, StoreUnavailable
+from donebit.jobs.registry import Jobs
+from donebit.queue import Outbox
+from donebit.store import Store
+from donebit.web.guard import SIGNED_IN, free
+from donebit.web.listener import Table
 from trigger_app.starting import Starter
 
 Page = Callable[..., ResponseReturnValue]

@@ -8,12 +8,12 @@ from typing import Any
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from shared import clock
-from shared.queue import QUEUES
-from shared.web.listener import Message, Table
-from shared.web.worker_lines import tail
-from shared.web.workers_summary import WorkersSummary
-from shared.workers import presence
+from donebit import clock
+from donebit.queue import QUEUES
+from donebit.web.listener import Message, Table
+from donebit.web.worker_lines import tail
+from donebit.web.workers_summary import WorkersSummary
+from donebit.workers import presence
 from trigger_app.pages.view import Ground, View, attempt, page
 
 NOW = "now"  # what the message of all but the lines is about

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from redis import Redis
 
-from shared.completion import failing
-from shared.completion.order import State
+from donebit.completion import failing
+from donebit.completion.order import State
 from tests.conftest import keys_without_ttl
 from tests.faults.harness.ground import Ground, Victim
 

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from shared import clock, queue
-from shared.completion import lifecycle
-from shared.completion.lifecycle import Lives
-from shared.completion.order import Order, Webhook
-from shared.completion.task import Task
-from shared.config import Settings
-from shared.errors import NotFound
-from shared.queue import Outbox
-from shared.store import Store, keys
-from shared.store.store import WORKER_PATIENCE
+from donebit import clock, queue
+from donebit.completion import lifecycle
+from donebit.completion.lifecycle import Lives
+from donebit.completion.order import Order, Webhook
+from donebit.completion.task import Task
+from donebit.config import Settings
+from donebit.errors import NotFound
+from donebit.queue import Outbox
+from donebit.store import Store, keys
+from donebit.store.store import WORKER_PATIENCE
 from tests.faults.harness.witness import Witness, let_pass
 from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from shared.jobs import job
+from donebit import job
 
 
 @job("tally", max_attempts=2, backoff=timedelta(milliseconds=50))

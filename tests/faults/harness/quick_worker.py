@@ -14,8 +14,8 @@ from typing import Any
 
 from done_app import worker
 from done_app.couriers import webhooks
-from shared import queue
-from shared.completion import announcing, deliveries, healing, lifecycle, sweeping
+from donebit import queue
+from donebit.completion import announcing, deliveries, healing, lifecycle, sweeping
 
 SWEEP_EVERY = timedelta(milliseconds=300)
 TWICE, LAST = Path("twice"), Path("last")

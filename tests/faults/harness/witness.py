@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from shared.demo.ports import LOOPBACK
-from shared.store.client import scripts_of
+from donebit.addresses import LOOPBACK
+from donebit.store.client import scripts_of
 from tests.servers import RunningServer
 
 # Where each marking script's answer says that this call ended the task.

@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import partial
 from random import Random
 
-from shared import queue
-from shared.completion import lifecycle
-from shared.completion.fanout import Slice
-from shared.completion.lifecycle import Lives
-from shared.completion.sweeping import Sweep
+from donebit import queue
+from donebit.completion import lifecycle
+from donebit.completion.fanout import Slice
+from donebit.completion.lifecycle import Lives
+from donebit.completion.sweeping import Sweep
 from tests.faults.harness.aftermath import assert_whole, lasting_keys
 from tests.faults.harness.ground import NEVER, Ground, Victim, pass_by
 from tests.started import eventually

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from shared import queue
+from donebit import queue
 from tests.faults.harness.aftermath import assert_whole
 from tests.faults.harness.ground import HEAL_SECONDS, NEVER, SOON, Ground, pass_by
 from tests.started import eventually

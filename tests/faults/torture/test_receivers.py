@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from random import Random
 
-from shared.completion import deliveries
-from shared.completion.deliveries import Delivery, Outcome
-from shared.completion.order import Webhook
-from shared.store import keys
+from donebit.completion import deliveries
+from donebit.completion.deliveries import Delivery, Outcome
+from donebit.completion.order import Webhook
+from donebit.store import keys
 from tests.faults.harness.aftermath import assert_whole
 from tests.faults.harness.ground import HEAL_SECONDS, Ground, Victim, pass_by
 from tests.receiver import Answer, Receiver, receiving, silence, status, written

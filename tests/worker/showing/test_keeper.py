@@ -16,9 +16,9 @@ from done_app.showing import keeper as keeping
 from done_app.showing.keeper import Keeper
 from done_app.showing.pipe import WORK, Pipe
 from done_app.showing.voice import LineHandler, Voice
-from shared import clock
-from shared.store import Store, keys
-from shared.workers import log, presence
+from donebit import clock
+from donebit.store import Store, keys
+from donebit.workers import log, presence
 from tests.servers import RunningServer, running, valkey_binary
 from tests.worker.showing.said import record
 from tests.workers.arranged import WORKER, a_worker

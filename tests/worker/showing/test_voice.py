@@ -11,7 +11,7 @@ import pytest
 from done_app.showing.pipe import MOST_BYTES, Pipe
 from done_app.showing.voice import LineHandler, Voice, line, shortened
 from done_app.steps.time_limit import StepTimedOut
-from shared import clock, logs
+from donebit import clock, logs
 from tests.worker.showing.said import fill, lines_of, record
 from tests.workers.arranged import WORKER, texts
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from flask import request
 
-from shared import clock
-from shared.activity import events
-from shared.activity.calendar import Granularity, Period
-from shared.activity.events import Event
-from shared.activity.site import Site
-from shared.names import usual_event
+from donebit import clock
+from donebit.activity import events
+from donebit.activity.calendar import Granularity, Period
+from donebit.activity.events import Event
+from donebit.activity.site import Site
+from donebit.names import usual_event
 
 GRANULARITIES = (Granularity.WEEK, Granularity.DAY)
 LONGEST_EXPRESSION = 2000  # characters, for it stands in the address

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import dropwhile
 from typing import NamedTuple
 
-from shared.activity import sets
-from shared.activity.calendar import Granularity
-from shared.activity.series import rolling_counts
-from shared.store.bitmaps import Bitmap
+from donebit.activity import sets
+from donebit.activity.calendar import Granularity
+from donebit.activity.series import rolling_counts
+from donebit.store.bitmaps import Bitmap
 from trigger_app.pages.distinct.choice import Chosen
 
 DAYS = 90

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from shared import clock
-from shared.activity import queries
-from shared.activity.expressions import text
-from shared.activity.expressions.resolving import Resolved, resolve
-from shared.activity.expressions.tree import Expression, Refused, leaves_of
-from shared.activity.outlines import Outline, outlines
-from shared.activity.site import Site
-from shared.activity.users import User
-from shared.errors import InvalidInput
+from donebit import clock
+from donebit.activity import queries
+from donebit.activity.expressions import text
+from donebit.activity.expressions.resolving import Resolved, resolve
+from donebit.activity.expressions.tree import Expression, Refused, leaves_of
+from donebit.activity.outlines import Outline, outlines
+from donebit.activity.site import Site
+from donebit.activity.users import User
+from donebit.errors import InvalidInput
 
 FIRST = 20  # users that are named beside the result
 MOST_DRAWN = 5  # events and flags of an expression, each in a colour of its own

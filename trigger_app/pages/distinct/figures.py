@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from shared import clock
-from shared.activity import events
-from shared.activity.site import Site
-from shared.activity.summary import summary
-from shared.names import EXAMPLE_EVENT, is_name
-from shared.web.listener import Message, Table
+from donebit import clock
+from donebit.activity import events
+from donebit.activity.site import Site
+from donebit.activity.summary import summary
+from donebit.names import EXAMPLE_EVENT, is_name
+from donebit.web.listener import Message, Table
 from trigger_app.pages.view import Ground
 
 EVERY_SECONDS = 1.0  # the most often that the figures of one event are read, however many look at them

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import dropwhile
 from typing import NamedTuple
 
-from shared.activity import cohorts
-from shared.activity import lifecycle as stages
-from shared.activity.calendar import Granularity
-from shared.activity.cohorts import Cohort
-from shared.activity.lifecycle import Stage, State
-from shared.activity.successions import bounds
+from donebit.activity import cohorts
+from donebit.activity import lifecycle as stages
+from donebit.activity.calendar import Granularity
+from donebit.activity.cohorts import Cohort
+from donebit.activity.lifecycle import Stage, State
+from donebit.activity.successions import bounds
 from trigger_app.pages.distinct.choice import Chosen
 
 PERIODS = {Granularity.WEEK: 12, Granularity.DAY: 30}

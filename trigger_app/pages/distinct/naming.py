@@ -7,15 +7,15 @@ from urllib.parse import urlencode
 
 from flask import request
 
-from shared import clock
-from shared.activity import cohorts, lifecycle, queries
-from shared.activity.calendar import Granularity, Period
-from shared.activity.cohorts import Cohort, Question
-from shared.activity.expressions import text
-from shared.activity.lifecycle import State
-from shared.activity.members import Page, page_of
-from shared.activity.site import Site
-from shared.errors import InvalidInput
+from donebit import clock
+from donebit.activity import cohorts, lifecycle, queries
+from donebit.activity.calendar import Granularity, Period
+from donebit.activity.cohorts import Cohort, Question
+from donebit.activity.expressions import text
+from donebit.activity.lifecycle import State
+from donebit.activity.members import Page, page_of
+from donebit.activity.site import Site
+from donebit.errors import InvalidInput
 from trigger_app.pages.distinct.choice import asked_event
 
 ON_A_PAGE = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import dropwhile
 from typing import NamedTuple
 
-from shared.activity import cohorts
-from shared.activity.calendar import Granularity
-from shared.activity.cohorts import Cohort, MatrixRow
-from shared.activity.successions import bounds
+from donebit.activity import cohorts
+from donebit.activity.calendar import Granularity
+from donebit.activity.cohorts import Cohort, MatrixRow
+from donebit.activity.successions import bounds
 from trigger_app.pages.distinct.choice import Chosen
 
 SIZES = {Granularity.WEEK: (12, 12), Granularity.DAY: (15, 15)}  # rows and columns

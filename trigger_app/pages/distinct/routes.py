@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from shared import clock
-from shared.activity.lifecycle import State
-from shared.activity.site import Site
-from shared.errors import InvalidInput
-from shared.names import EXAMPLE_EVENT
+from donebit import clock
+from donebit.activity.lifecycle import State
+from donebit.activity.site import Site
+from donebit.errors import InvalidInput
+from donebit.names import EXAMPLE_EVENT
 from trigger_app.pages.distinct import curves, lifecycle, retention, streaks
 from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION, Choice, Chosen
 from trigger_app.pages.distinct.expression import Refusal, result

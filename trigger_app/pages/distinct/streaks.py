@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from shared.activity.calendar import Granularity
-from shared.activity.sets import segments_of
-from shared.activity.streaks import Counts, distribution
-from shared.activity.successions import Succession
-from shared.errors import InvalidInput
-from shared.store.bitmaps import Bitmap
+from donebit.activity.calendar import Granularity
+from donebit.activity.sets import segments_of
+from donebit.activity.streaks import Counts, distribution
+from donebit.activity.successions import Succession
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import Bitmap
 from trigger_app.pages.distinct.choice import Chosen
 
 DAYS = 90

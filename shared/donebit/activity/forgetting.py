@@ -1,0 +1,33 @@
+"""Forgetting an event: all of its bitmaps, and what is known about it."""
+
+from __future__ import annotations
+
+from donebit import clock
+from donebit.activity.site import Site
+from donebit.errors import Conflict
+from donebit.names import checked_name
+from donebit.store.bitmaps import Bitmap
+
+ATTEMPTS = 5
+
+
+def forget(site: Site, event: str) -> None:
+    """Drop every bitmap of an event.
+
+    The bitmaps go first, so that a crash leaves the registry to try again with; then the registry; then
+    the bitmaps it named at its end, for what a visit wrote in between. A visit later than that registers
+    anew.
+
+    Raises:
+        Conflict: the event began a new period at every attempt.
+    """
+    checked_name(event, "event")
+    for _ in range(ATTEMPTS):
+        periods = site.store.visits.periods(event)
+        segments = site.store.bitmaps.segments([Bitmap(event, period) for period in periods])
+        site.store.visits.drop_segments(event, dict(zip(periods, segments, strict=True)))
+        if site.store.visits.drop_event(event, periods):
+            return
+    raise Conflict(
+        f"event {event} is changing too fast to be forgotten; try again at {clock.iso(clock.now())}"
+    )

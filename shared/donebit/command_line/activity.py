@@ -1,0 +1,86 @@
+"""`visit` and `count`: who was here, and how many."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from donebit.command_line.ends import Misused
+from donebit.command_line.options import as_json, at, examples, ids, in_session
+from donebit.command_line.service import Answer, segment
+from donebit.command_line.session import Session
+from donebit.command_line.terminal import count_of
+
+DIGITS = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+PERIODS = ["hour", "day", "week", "month", "all"]
+
+VISIT_EXAMPLES = examples(
+    "donebit visit login 7 8 8",
+    "donebit visit login 7 --at 2026-11-20T13:30:00Z",
+    "donebit visit signup ada@example.org 6f1c3a52-54f5-4a4e-9d2c-0a6ff1a6b8c1",
+    "donebit visit badge 0042 --ids texts          digits that are a name",
+)
+
+
+@click.command(epilog=VISIT_EXAMPLES)
+@click.argument("event")
+@click.argument("users", nargs=-1, required=True, metavar="USER...")
+@at
+@ids
+@as_json
+@in_session
+def visit(
+    session: Session, *, event: str, users: tuple[str, ...], at: str | None, ids: str, as_json: bool
+) -> None:
+    """Record visits of users to EVENT, at one moment.
+
+    A user is an integer below 2^32 or a text; an event holds one kind, that of its first visit. A visit
+    counts once however often it is sent. For a file of them there is `donebit load`.
+    """
+    body: dict[str, Any] = {"users": users_of(users, ids)} | ({"at": at} if at else {})
+    made = session.distinct.ask("POST", f"/events/{segment(event)}", body)
+    session.terminal.answer(made, recorded, as_json=as_json)
+
+
+def recorded(made: Answer) -> str:
+    received, fresh = count_of(made["received"], "visit"), count_of(made["fresh"], "new user")
+    return f"{received} of {made['event']} at {made['at']}, {fresh} in that day"
+
+
+def users_of(texts: tuple[str, ...], ids: str) -> list[int] | list[str]:
+    """Raises Misused for an integer that was asked for and is none."""
+    bad = [text for text in texts if not DIGITS.fullmatch(text)]
+    if ids == "texts" or (ids == "auto" and bad):
+        return list(texts)
+    if bad:
+        raise Misused(f"user {bad[0]!r} is no integer, and --ids integers was asked for")
+    return [int(text) for text in texts]
+
+
+COUNT_EXAMPLES = examples(
+    "donebit count login",
+    "donebit count login --period day",
+    "donebit count login --period week --at 2026-11-20",
+    "donebit count login --period day --json | jq .count",
+)
+
+
+@click.command(epilog=COUNT_EXAMPLES)
+@click.argument("event")
+@click.option("--period", type=click.Choice(PERIODS), default="all", show_default=True)
+@at
+@as_json
+@in_session
+def count(session: Session, *, event: str, period: str, at: str | None, as_json: bool) -> None:
+    """Count the distinct users of EVENT in a period, exactly."""
+    counted = session.distinct.get(f"/events/{segment(event)}/count", period=period, at=at)
+    session.terminal.answer(counted, users_in_period, as_json=as_json)
+
+
+def users_in_period(counted: Answer) -> str:
+    users = f"{count_of(counted['count'], 'distinct user')} of {counted['event']}"
+    if not counted["from"]:
+        return f"{users} in all time"
+    return f"{users} in the {counted['period']} from {counted['from']} to {counted['to']}"

@@ -1,0 +1,115 @@
+"""`resume`, `cancel`, `extend` and `delete`: what changes a task as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from donebit.command_line.ends import Misused
+from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
+from donebit.command_line.service import Answer, segment
+from donebit.command_line.session import Session
+from donebit.command_line.terminal import count_of
+from donebit.figures import number
+
+IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
+
+
+@click.command(
+    short_help="Let failed or stalled tasks run again.",
+    epilog=examples(
+        "donebit resume 9f2c41d07a3b", "donebit resume --failed --label nightly", "donebit resume --failed"
+    ),
+)
+@click.argument("task_ids", metavar="[ID]...", nargs=-1)
+@click.option("--failed", is_flag=True, help="Every failed task, in place of IDs.")
+@click.option("--label", help="With --failed: only those of this label.")
+@as_json
+@in_session
+def resume(
+    session: Session, *, task_ids: tuple[str, ...], failed: bool, label: str | None, as_json: bool
+) -> None:
+    """Let failed or stalled tasks run again: what is missing or gave up is sent, and only that."""
+    if failed == bool(task_ids) or (label and not failed):
+        raise Misused("resume takes either IDs, or --failed, with or without --label")
+    if not failed:
+        change_each(session, task_ids, "resume", as_json=as_json)
+        return
+    resumed = resume_failed(session, label)
+    if as_json:
+        session.terminal.as_json({"resumed": resumed})
+        return
+    for task_id in resumed:
+        session.terminal.say(f"task {task_id} runs again")
+    session.terminal.say(f"{count_of(len(resumed), 'task')} resumed")
+
+
+def resume_failed(session: Session, label: str | None) -> list[str]:
+    resumed: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = session.done.ask("POST", "/resume", query={"label": label, "cursor": cursor})
+        resumed += page["resumed"]
+        cursor = page["next"]
+        if cursor is None:
+            return resumed
+
+
+@click.command(
+    epilog=examples("donebit cancel 9f2c41d07a3b", "donebit cancel --yes 9f2c41d07a3b b2ee6881a154")
+)
+@IDS
+@yes
+@as_json
+@in_session
+def cancel(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """End running tasks before their time; they cannot be resumed."""
+    if confirmed(session, f"Cancel {named(task_ids)}? A cancelled task cannot be resumed.", sure=yes):
+        change_each(session, task_ids, "cancel", as_json=as_json)
+
+
+@click.command(epilog=examples("donebit extend 9f2c41d07a3b 20000"))
+@click.argument("task_id", metavar="ID")
+@click.argument("count", type=int)
+@as_json
+@in_session
+def extend(session: Session, *, task_id: str, count: int, as_json: bool) -> None:
+    """Give a running task more steps: COUNT is the new total."""
+    change_each(session, [task_id], "extend", {"count": count}, as_json=as_json)
+
+
+@click.command(
+    short_help="Forget tasks, running or ended.",
+    epilog=examples("donebit delete 9f2c41d07a3b", "donebit delete --yes 9f2c41d07a3b b2ee6881a154"),
+)
+@IDS
+@yes
+@as_json
+@in_session
+def delete(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """Forget tasks, running or ended: their bits, failures and deliveries."""
+    if not confirmed(session, f"Delete {named(task_ids)}? Nothing of it is kept.", sure=yes):
+        return
+    for task_id in task_ids:
+        session.done.ask("DELETE", f"/tasks/{segment(task_id)}")
+        deleted = {"task_id": task_id, "deleted": True}
+        session.terminal.answer(deleted, lambda it: f"task {it['task_id']} is deleted", as_json=as_json)
+
+
+def change_each(
+    session: Session, task_ids: Iterable[str], change: str, body: object = None, *, as_json: bool
+) -> None:
+    """One after the other; the first that is refused ends it."""
+    for task_id in task_ids:
+        task = session.done.ask("POST", f"/tasks/{segment(task_id)}/{change}", body)
+        session.terminal.answer(task, how_it_is, as_json=as_json)
+
+
+def how_it_is(task: Answer) -> str:
+    steps = f"{number(task['done_steps'])} of {count_of(task['count'], 'step')} done"
+    return f"task {task['task_id']} is {task['state']}: {steps}"
+
+
+def named(task_ids: tuple[str, ...]) -> str:
+    return f"task {task_ids[0]}" if len(task_ids) == 1 else f"{len(task_ids)} tasks"

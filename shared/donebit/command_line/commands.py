@@ -1,0 +1,94 @@
+"""The command as a whole: what it is called with, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import chain
+
+import click
+
+from donebit.command_line.activity import count, visit
+from donebit.command_line.changes import cancel, delete, extend, resume
+from donebit.command_line.ends import MEANINGS, CommandError, Exit, Unread
+from donebit.command_line.load.command import load
+from donebit.command_line.logs import logs
+from donebit.command_line.retention import retention
+from donebit.command_line.session import Session
+from donebit.command_line.sets import query
+from donebit.command_line.tasks import show, tasks
+from donebit.command_line.terminal import Terminal
+from donebit.command_line.trigger import trigger, watch
+
+EXIT_CODES = "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
+EPILOG = f"""\b
+Try, with `make demo` running:
+  donebit trigger 10000 --job demo --param sleep_ms=20 --watch
+  donebit tasks
+  donebit show TASK_ID
+  donebit visit login 7 8 ada@example.org
+  donebit count login --period day
+  donebit query 'demo.visit@today & demo.visit@yesterday'
+  donebit retention demo.visit
+
+\b
+Where the services are, and their token, is read from the environment:
+  TRIGGER_PORT DONE_PORT DISTINCT_PORT   8098, 8097, 8096 of HOST, 127.0.0.1
+  TRIGGER_URL DONE_URL DISTINCT_URL      where they are elsewhere
+  API_TOKEN                              what they ask for
+  NO_COLOR                               no colours, if it is set
+
+\b
+Exit codes:
+{EXIT_CODES}
+"""
+
+
+class Sections(click.Group):
+    """Commands under headings, in the order in which one comes to need them."""
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(str(one.name), one.get_short_help_str(80)) for one in commands])
+
+
+@click.group(
+    cls=Sections,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+@click.pass_context
+def donebit(context: click.Context) -> None:
+    """Is this step done? Was this user here? One bit each.
+
+    Starts tasks of many steps and shows how they are, records visits and counts distinct users: over HTTP, by
+    the three services of Donebit.
+    """
+    context.obj = Session(Terminal())
+
+
+SECTIONS: dict[str, list[click.Command]] = {
+    "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
+    "Distinct users": [visit, load, count, query, retention],
+}
+for command in chain.from_iterable(SECTIONS.values()):
+    donebit.add_command(command)
+
+
+def run() -> int:
+    """Run the command line of this process; the exit code."""
+    try:
+        return int(donebit(prog_name="donebit", standalone_mode=False) or Exit.OK)
+    except click.UsageError as error:
+        error.show()
+        return Exit.USAGE
+    except Unread as error:
+        # Python flushes once more as it exits, and would complain: let it write into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error.exit
+    except CommandError as error:
+        Terminal().complain(error.detail)
+        return error.exit
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED

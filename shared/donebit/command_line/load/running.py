@@ -1,0 +1,210 @@
+"""One run of a load, from what was asked to what came of it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any, BinaryIO
+
+from rich.progress import TextColumn
+
+from donebit import clock
+from donebit.command_line.bars import bar
+from donebit.command_line.ends import Misused, Unavailable
+from donebit.command_line.load.batch import BadValue, Understanding
+from donebit.command_line.load.loading import Loading, Watcher
+from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows
+from donebit.command_line.load.sending import RETRIES, sender
+from donebit.command_line.load.state import SUFFIX, Identity, Progress, State
+from donebit.command_line.service import Service
+from donebit.command_line.session import Session
+from donebit.command_line.terminal import count_of
+from donebit.errors import InvalidInput
+from donebit.figures import number
+from donebit.names import checked_name
+
+NDJSON = (".ndjson", ".jsonl", ".json")
+HALF_A_YEAR = timedelta(days=182)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says."""
+
+    file: Path
+    columns: Columns
+    form: str  # auto, csv or ndjson
+    delimiter: str
+    ids: str
+    skip_bad: bool
+    most_visits: int
+    restart: bool
+    state_path: Path | None
+
+    @property
+    def state(self) -> Path:
+        return self.state_path or self.file.with_name(self.file.name + SUFFIX)
+
+    def meaning(self, address: str) -> dict[str, Any]:
+        """What a load that goes on must have in common with the one that it goes on with."""
+        same = {"form": self.form, "delimiter": self.delimiter, "ids": self.ids, "to": address}
+        return same | asdict(self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it, with the runs before that it went on with."""
+
+    file: Path
+    loaded: Progress
+    received_before: int
+    seconds: float
+
+    @property
+    def visits_per_second(self) -> int:
+        """Of this run."""
+        return round((self.loaded.received - self.received_before) / self.seconds)
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "file": str(self.file),
+            "received": self.loaded.received,
+            "received_before": self.received_before,
+            "fresh": self.loaded.fresh,
+            "fresh_is_exact": self.loaded.is_fresh_exact,
+            "skipped": self.loaded.skipped,
+            "seconds": round(self.seconds, 3),
+            "visits_per_second": self.visits_per_second,
+        }
+
+
+def run(session: Session, asked: Asked) -> Outcome:
+    """Load the file, from where the run before came to.
+
+    Raises:
+        Misused: the options, the file's first line or the state do not allow it.
+        Failed: a line is no visit, and none may be skipped.
+        Refused, Unavailable: as every request may.
+    """
+    started, distinct = time.monotonic(), session.patient_distinct(RETRIES)
+    known = Understanding(asked.ids)
+    check(asked, known)
+    known.grain_minutes = grain_minutes(session.distinct)
+    state = State(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))
+    loaded = (None if asked.restart else state.read()) or Progress()
+    before = loaded.received
+    with asked.file.open("rb") as opened:
+        rows = rows_of(opened, asked)
+        go_on(session, rows, known, loaded)
+        with (
+            sender(distinct) as sends,
+            moving(session, asked.file, loaded.offset) as moved,
+            stopping() as is_stopped,
+        ):
+            watcher = Watcher(session.terminal.note, moved, is_stopped)
+            most, skips = asked.most_visits, asked.skip_bad
+            loading = Loading(
+                rows, known, sends, state, loaded, most_visits=most, skips_bad=skips, watcher=watcher
+            )
+            carry_out(session, loading)
+    state.forget()
+    return Outcome(asked.file, loading.progress, before, time.monotonic() - started)
+
+
+def check(asked: Asked, known: Understanding) -> None:
+    """Raises Misused for what would make every line a bad one."""
+    if len(asked.delimiter) != 1 or asked.delimiter in '\r\n"':
+        raise Misused(f"--delimiter is {asked.delimiter!r}; it must be one character, and no quote")
+    try:
+        if asked.columns.every_event is not None:
+            checked_name(asked.columns.every_event, "--event")
+        if asked.columns.every_at is not None:
+            known.moment(asked.columns.every_at)
+    except InvalidInput as error:
+        raise Misused(error.detail) from None
+    except BadValue as error:
+        raise Misused(f"--{error}") from None
+
+
+def grain_minutes(distinct: Service) -> int:
+    """How long visits may be taken together: an hour, unless days begin in the midst of one there.
+
+    The place of the services may have a zone of half hours, or have them for a part of the year.
+    """
+    for before in (timedelta(0), HALF_A_YEAR):
+        day = distinct.get("/events/load/count", period="day", at=clock.iso(clock.now() - before))
+        if datetime.fromisoformat(day["from"]).minute:
+            return 15
+    return 60
+
+
+def rows_of(opened: BinaryIO, asked: Asked) -> Rows:
+    is_ndjson = asked.file.suffix.lower() in NDJSON if asked.form == "auto" else asked.form == "ndjson"
+    return NdjsonRows(opened, asked.columns) if is_ndjson else CsvRows(opened, asked.columns, asked.delimiter)
+
+
+def go_on(session: Session, rows: Rows, known: Understanding, loaded: Progress) -> None:
+    """Have the rows stand where the load before came to."""
+    if not loaded.offset:
+        loaded.offset, loaded.line = rows.begins_at, rows.begins_after
+    else:
+        session.terminal.note(
+            f"going on after line {number(loaded.line)}: {count_of(loaded.received, 'visit')} before it"
+        )
+    known.kinds.update(loaded.kinds)
+    rows.lines.go_to(loaded.offset, loaded.line)
+
+
+def carry_out(session: Session, loading: Loading) -> None:
+    """Run it; if it is stopped, by a person or an outage, say how it goes on."""
+    try:
+        loading.run()
+    except KeyboardInterrupt:
+        session.terminal.note(
+            f"stopped after line {number(loading.progress.line)}; the same command goes on there"
+        )
+        raise
+    except Unavailable as error:
+        line = number(loading.progress.line)
+        raise Unavailable(
+            f"{error.detail}. Loaded up to line {line}; the same command goes on there"
+        ) from None
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: once, and it stops where nothing is lost; again, and it does at once."""
+    pressed: list[int] = []
+
+    def on_interrupt(number: int, _: FrameType | None) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as a shell has it for what runs in the background
+        signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def moving(session: Session, file: Path, start: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar of the file's bytes; gives what moves it."""
+    console, began = session.terminal.err, time.monotonic()
+    rate_column = TextColumn("{task.fields[rate]}", style="cyan")
+    with bar(console, unless_narrow=[rate_column]) as progress:
+        shown = progress.add_task(file.name, total=file.stat().st_size, completed=start, rate="")
+
+        def moved(offset: int, lines: int) -> None:
+            rate = lines / max(time.monotonic() - began, 1e-3)
+            progress.update(shown, completed=offset, rate=f"{number(round(rate))} lines/s")
+
+        yield moved

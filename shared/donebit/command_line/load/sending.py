@@ -1,0 +1,103 @@
+"""Sends what was read, several requests at once, and adds up what is answered."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import urllib3
+
+from donebit import clock
+from donebit.command_line.ends import Refused
+from donebit.command_line.load.batch import Batch, Group
+from donebit.command_line.service import Service, segment
+
+AT_ONCE = 4
+# A visit counts once however often it is sent, so whatever went wrong may be tried again.
+RETRIES = urllib3.Retry(
+    total=5, backoff_factor=0.25, backoff_max=5, status_forcelist=(502, 503, 504), allowed_methods=None,
+    raise_on_status=False,
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Sent:
+    """What came of a batch."""
+
+    received: int = 0
+    fresh: int = 0
+    refused: int = 0
+
+
+class Sender:
+    """Sends batches to one service."""
+
+    def __init__(self, distinct: Service, pool: ThreadPoolExecutor) -> None:
+        self._distinct, self._pool = distinct, pool
+
+    def begin(self, batch: Batch) -> dict[Future[tuple[int, int]], Group]:
+        """Start sending; its answers are awaited with `end`."""
+        return {self._pool.submit(self._send, group): group for group in batch}
+
+    def end(
+        self, sending: dict[Future[tuple[int, int]], Group], on_refused: Callable[[Group, Refused], None]
+    ) -> Sent:
+        """Wait for every answer.
+
+        Args:
+            on_refused: told of visits that distinct_app does not take (422); may raise, to stop
+
+        Raises:
+            Refused: whatever else it refuses.
+            Unavailable: it went away, and did not come back.
+        """
+        sent = Sent()
+        try:
+            for future in as_completed(sending):
+                try:
+                    received, fresh = future.result()
+                except Refused as error:
+                    if error.status != 422:
+                        raise
+                    on_refused(sending[future], error)
+                    sent.refused += len(sending[future].users)
+                else:
+                    sent.received += received
+                    sent.fresh += fresh
+        finally:
+            for future in sending:
+                future.cancel()
+        return sent
+
+    def _send(self, group: Group) -> tuple[int, int]:
+        received = fresh = 0
+        for users in group.parts():
+            answer = self._send_part(group, users)
+            received += answer["received"]
+            fresh += answer["fresh"]
+        return received, fresh
+
+    def _send_part(self, group: Group, users: array[int] | list[str]) -> dict[str, int]:
+        path, at = f"/events/{segment(group.event)}", clock.iso(group.at)
+        if isinstance(users, list):
+            return self._distinct.ask("POST", path, {"users": users, "at": at})  # type: ignore[no-any-return]  # JSON
+        return self._distinct.send_bytes(path, packed(users), at=at)  # type: ignore[no-any-return]  # JSON
+
+
+@contextmanager
+def sender(distinct: Service) -> Iterator[Sender]:
+    """A sender, whose last requests are awaited when it is done with."""
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="load") as pool:
+        yield Sender(distinct, pool)
+
+
+def packed(ids: array[int]) -> bytes:
+    """Little-endian uint32, whatever this machine's order is."""
+    if sys.byteorder == "big":
+        ids = array("I", ids)
+        ids.byteswap()
+    return ids.tobytes()

@@ -1,0 +1,21 @@
+"""The entry point of `donebit`: it says so in one sentence where only the client is installed."""
+
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED, NOT_INSTALLED = 130, 2
+
+
+def main() -> int:
+    """Run the command line of this process; the exit code."""
+    try:
+        from donebit.command_line.commands import run  # noqa: PLC0415 - it needs what the extra brings
+    except KeyboardInterrupt:  # while all that is read
+        return INTERRUPTED
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("donebit"):
+            raise
+        sys.stderr.write(f"donebit: {error.name} is not installed: pip install 'donebit[server]'\n")
+        return NOT_INSTALLED
+    return run()

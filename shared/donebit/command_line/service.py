@@ -1,0 +1,140 @@
+"""One of the services, as a client sees it: a request, and an answer or a sentence that says why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+from urllib3 import exceptions
+
+from donebit.command_line.ends import Misused, Refused, Unavailable
+
+CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
+TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+JSON = "application/json"
+NO_RETRIES = urllib3.Retry(total=False)  # a person at a terminal is told at once
+
+Query = Mapping[str, str | int | None]
+Answer = Mapping[str, Any]  # an object of JSON
+
+
+class Service:
+    """Asks one service.
+
+    Every request raises Refused for a 4xx, and Unavailable for a 5xx or where nothing answers.
+    """
+
+    def __init__(self, name: str, address: str, token: str | None, *, retries: urllib3.Retry) -> None:
+        """
+        Args:
+            name: the service's, such as done_app
+            address: its URL, without a path of a route
+            token: what it asks for as `Authorization: Bearer`
+            retries: how often a request is made again, and when
+        """
+        self.name, self.address = name, address.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = urllib3.PoolManager(retries=retries, timeout=TIMEOUT, maxsize=8)
+
+    def get(self, path: str, **query: str | int | None) -> Any:
+        return self.ask("GET", path, query=query)
+
+    def ask(self, method: str, path: str, body: object = None, *, query: Query | None = None) -> Any:
+        """The answer's JSON; None for an answer without content."""
+        data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False))
+        answer = self._request(method, path, data, JSON if data else None, query)
+        return None if answer.status == 204 else self._json(answer)
+
+    def get_bytes(self, path: str) -> bytes:
+        return self._request("GET", path, None, None, None).data
+
+    def send_bytes(self, path: str, body: bytes, **query: str | int | None) -> Any:
+        """POST of octets; the answer's JSON."""
+        return self._json(self._request("POST", path, body, "application/octet-stream", query))
+
+    @contextmanager
+    def stream(self, path: str, query: Query) -> Iterator[urllib3.BaseHTTPResponse]:
+        """A response whose body is read as it comes. What is raised while reading is Unavailable too."""
+        headers = {"Accept": "text/event-stream"}
+        with self._telling():
+            answer = self._http.request(
+                "GET", self._url(path, query), headers=self._headers | headers, preload_content=False
+            )
+            try:
+                self._check(answer)
+                yield answer
+            finally:
+                answer.close()
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, kind: str | None, query: Query | None
+    ) -> urllib3.BaseHTTPResponse:
+        headers = self._headers | ({"Content-Type": kind} if kind else {})
+        with self._telling():
+            answer = self._http.request(method, self._url(path, query or {}), body=body, headers=headers)
+        self._check(answer)
+        return answer
+
+    def _url(self, path: str, query: Query) -> str:
+        given = [f"{name}={segment(str(value))}" for name, value in query.items() if value is not None]
+        return f"{self.address}{path}?{'&'.join(given)}" if given else self.address + path
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except exceptions.HTTPError as error:
+            raise Unavailable(self._why(error)) from None
+
+    def _why(self, error: exceptions.HTTPError) -> str:
+        reason = getattr(error, "reason", None) or error
+        setting = self.name.removesuffix("_app").upper()
+        if isinstance(reason, exceptions.NewConnectionError):
+            return (
+                f"{self.name} is not there: nothing answers at {self.address} "
+                f"({setting}_PORT or {setting}_URL says where; `make demo` starts it)"
+            )
+        if isinstance(reason, exceptions.TimeoutError):
+            return f"{self.name} at {self.address} did not answer in time"
+        return f"{self.name} at {self.address} broke off: {reason}"
+
+    def _check(self, answer: urllib3.BaseHTTPResponse) -> None:
+        if answer.status < 300:
+            return
+        detail = self._detail(answer)
+        if answer.status >= 500 or answer.status < 400:
+            raise Unavailable(f"{self.name} at {self.address} answered {answer.status}: {detail}")
+        if answer.status == 401:
+            detail = f"{self.name} asks for its token: put it into the environment as API_TOKEN"
+        raise Refused(detail, answer.status)
+
+    def _detail(self, answer: urllib3.BaseHTTPResponse) -> str:
+        try:
+            return str(json.loads(answer.data)["detail"])
+        except (ValueError, KeyError, TypeError):
+            return answer.reason or "no reason given"
+
+    def _json(self, answer: urllib3.BaseHTTPResponse) -> Any:
+        try:
+            return json.loads(answer.data)
+        except ValueError:
+            kind = answer.headers.get("Content-Type")
+            raise Unavailable(f"what answers at {self.address} is not {self.name}: it sent {kind}") from None
+
+
+def segment(text: str) -> str:
+    """Any text as one part of a path, or of a query. Raises Misused for one that no service could read."""
+    return quote(_utf8(text), safe="")
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        # Python keeps each byte of an argument that is no UTF-8 as a code point that nothing else is.
+        bad = text[error.start : error.end].encode(errors="surrogateescape")
+        raise Misused(f"what was asked for is no UTF-8: it has the bytes {bad.hex(' ')}") from None

@@ -1,0 +1,65 @@
+"""What every command gets: the terminal, and the services, looked for only when they are needed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cached_property
+from urllib.parse import urlsplit
+
+import urllib3
+
+from donebit import config
+from donebit.command_line.ends import Misused
+from donebit.command_line.service import NO_RETRIES, Service
+from donebit.command_line.terminal import Terminal
+from donebit.config import Addresses
+from donebit.errors import ConfigurationError
+
+
+class Session:
+    """One run of a command."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        try:
+            return config.load_addresses()
+        except ConfigurationError as error:
+            raise Misused(error.detail) from None
+
+    @cached_property
+    def trigger(self) -> Service:
+        return self._service("trigger_app", self.addresses.trigger_address)
+
+    @cached_property
+    def done(self) -> Service:
+        return self._service("done_app", self.addresses.done_address)
+
+    @cached_property
+    def distinct(self) -> Service:
+        return self.patient_distinct(NO_RETRIES)
+
+    def patient_distinct(self, retries: urllib3.Retry) -> Service:
+        """distinct_app, asked again as often as this says."""
+        return self._service("distinct_app", self.addresses.distinct_address, retries)
+
+    def _service(self, name: str, address: str, retries: urllib3.Retry = NO_RETRIES) -> Service:
+        token = self.addresses.api_token
+        return Service(
+            name,
+            _checked(name, address),
+            token.get_secret_value() if token else None,
+            retries=retries,
+        )
+
+
+def _checked(name: str, given: str) -> str:
+    """The address. Raises Misused for one that nothing could be asked at."""
+    with suppress(ValueError):  # of what cannot be taken apart
+        parts = urlsplit(given)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return given
+    setting = f"{name.removesuffix('_app').upper()}_URL"
+    raise Misused(f"{setting} is {given!r}; it must be an address such as http://127.0.0.1:8098")

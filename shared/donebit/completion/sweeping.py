@@ -1,0 +1,119 @@
+"""What keeps a task from being lost: a look at every open one, again and again, until its end is told.
+
+Any number of sweeps may run at once; each thing they do is done by one of them, or harmless twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from donebit import clock, logs
+from donebit.completion import healing, lifecycle
+from donebit.completion.lifecycle import Lives
+from donebit.completion.order import State
+from donebit.completion.task import Task
+from donebit.errors import DonebitError, NotFound
+from donebit.store import Store
+
+LOOK_EVERY = timedelta(seconds=5)
+LOOKS_APART = LOOK_EVERY * 0.8  # that are kept, to tell from them how fast a task goes
+TASKS_A_SWEEP = 1000
+PRUNED_A_SWEEP = 100
+SETTLED = timedelta(minutes=1)
+HEALS = 8  # with pauses that double from a minute on: about four hours
+
+log = logging.getLogger(__name__)
+
+
+class Outbox(Protocol):
+    """Where the sweep puts what must happen elsewhere."""
+
+    def announce(self, task_id: str) -> None: ...
+    def dispatch(self, task: Task) -> None: ...
+    def probe(self, task: Task) -> None: ...
+
+
+def needs_fan_out(task: Task, now: datetime) -> bool:
+    """Whether its steps were not sent in time, and nobody is sending them."""
+    if task.order.job is None or task.dispatched_at or healing.is_being_fanned_out(task, now):
+        return False
+    return now - task.created_at >= LOOK_EVERY
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One round over the open tasks."""
+
+    store: Store
+    outbox: Outbox
+    lives: Lives
+
+    def run(self) -> int:
+        """Look at every task that is due; how many were."""
+        now = clock.now()
+        self.store.tasks.extend_indexes(self.lives.index)
+        due = self.store.tasks.open_tasks(clock.ms_since_epoch(now), TASKS_A_SWEEP)
+        for task_id in due:
+            self.look_at_safely(task_id, now)
+        self.prune(now)
+        return len(due)
+
+    def look_at_safely(self, task_id: str, now: datetime) -> None:
+        """One task that cannot be read, of a newer version perhaps, must not hide the others."""
+        try:
+            with logs.about(task_id):
+                self.look_at(task_id, now)
+        except DonebitError:
+            raise
+        except Exception:
+            log.exception("task %s cannot be looked after", task_id)
+            self.store.tasks.look_again(task_id, clock.ms_since_epoch(now + LOOK_EVERY))
+
+    def look_at(self, task_id: str, now: datetime) -> None:
+        """Whatever this task needs now, and when to look again."""
+        try:
+            next_look_ms = self.store.tasks.next_look(task_id)
+            task = lifecycle.look(self.store, task_id).task
+            if task.announced_at and next_look_ms:  # whoever told it died before closing it
+                self.store.tasks.close_task(task_id, next_look_ms)
+            elif task.ended or lifecycle.recount(self.store, task).state is not State.RUNNING:
+                self.outbox.announce(task_id)
+            else:
+                self.look_at_running(task, now)
+        except NotFound:
+            self.store.tasks.unindex_task(task_id)
+        self.store.tasks.look_again(task_id, clock.ms_since_epoch(now + LOOK_EVERY))
+
+    def look_at_running(self, task: Task, now: datetime) -> None:
+        limit = HEALS if task.order.job else 0  # steps from elsewhere can only be waited for
+        found = self.store.tasks.take_probe(
+            task.id, now_ms=clock.ms_since_epoch(now), limit=limit, looks_apart=LOOKS_APART
+        )
+        if found == "stalled":
+            log.error(
+                "task %s is stalled: %d of %d steps are missing, and the last one came at %s",
+                task.id,
+                task.left,
+                task.count,
+                clock.iso(task.last_progress_at),
+            )
+        elif needs_fan_out(task, now):
+            log.warning("task %s was never fanned out: it is now", task.id)
+            self.outbox.dispatch(task)
+        elif found == "probe":
+            self.outbox.probe(task)
+
+    def prune(self, now: datetime) -> None:
+        """Take tasks whose records have expired out of the listing, some at a time.
+
+        Some at random, and not the oldest: those may live long, and the expired ones hide behind them.
+        """
+        # A task is listed a moment before its record is written: those just listed are left alone.
+        settled_us = int((now - SETTLED).timestamp() * 1e6)
+        names = self.store.tasks.sample(settled_us, PRUNED_A_SWEEP)
+        for name, record in zip(names, self.store.tasks.records(names), strict=True):
+            if not record:
+                self.store.tasks.unindex_task(name)

@@ -1,0 +1,121 @@
+"""A task: its record as it stands, with the order it was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from donebit.clock import moment_of_ms
+from donebit.completion.order import Order, State
+from donebit.completion.progress import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How much was left when the sweep looked."""
+
+    at: datetime
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task's record as one look found it."""
+
+    id: str
+    order: Order
+    state: State
+    count: int  # of the order, or what it was extended to
+    left: int  # steps neither done nor given up
+    failed: int  # steps that gave up
+    nonce: str  # tells this task from an earlier one under the same id
+    run: int
+    created_at: datetime
+    last_progress_at: datetime
+    ended_ttl: timedelta  # how long it stays after its end
+    ended_at: datetime | None = None
+    announced_at: datetime | None = None
+    dispatching_at: datetime | None = None  # when somebody was last seen fanning it out
+    dispatched_at: datetime | None = None
+    stalled_at: datetime | None = None
+    heals: int = 0  # how often missing steps were sent again since the last progress
+    messages: int = 0  # sent for its steps in this run, by the fan-out and to heal
+    failed_attempts: int = 0  # in this run
+    quiet_until: datetime | None = None  # a failed step waits for its next attempt
+    probed_at: datetime | None = None  # when the sweep last asked through the queue
+    looks: tuple[Look, ...] = ()  # the sweep's last two in this run, the older first
+
+    @property
+    def done_steps(self) -> int:
+        return self.count - self.left - self.failed
+
+    @property
+    def ended(self) -> bool:
+        return self.state is not State.RUNNING
+
+    @property
+    def stalled(self) -> bool:
+        """Nothing has moved since the sweep gave up on it."""
+        return not self.ended and self.stalled_at is not None and self.stalled_at >= self.last_progress_at
+
+    @property
+    def moved_at(self) -> datetime:
+        """Its last progress, or the end of the pause before a failed step's next attempt."""
+        return max(self.last_progress_at, self.quiet_until or self.last_progress_at)
+
+    @property
+    def fruitless_heals(self) -> int:
+        """How often its missing steps were sent again since it last moved."""
+        return 0 if self.probed_at is None or self.moved_at > self.probed_at else self.heals
+
+    @property
+    def announcement_id(self) -> str:
+        """The one id under which this end is told, however often it is told."""
+        return f"{self.id}.{self.run}.{self.state}"
+
+    @property
+    def took(self) -> timedelta | None:
+        return None if self.ended_at is None else self.ended_at - self.created_at
+
+    @classmethod
+    def from_record(cls, task_id: str, record: Mapping[str, str]) -> Task:
+        def moment(name: str) -> datetime | None:
+            return moment_of_ms(int(record[name])) if name in record else None
+
+        return cls(
+            id=task_id,
+            order=Order.from_text(record["order"]),
+            state=State(record["state"]),
+            count=int(record["count"]),
+            left=int(record["left"]),
+            failed=int(record["failed"]),
+            nonce=record["nonce"],
+            run=int(record["run"]),
+            created_at=moment_of_ms(int(record["created_at"])),
+            last_progress_at=moment_of_ms(int(record["last_progress_at"])),
+            ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
+            ended_at=moment("ended_at"),
+            announced_at=moment("announced_at"),
+            dispatching_at=moment("dispatching_at"),
+            dispatched_at=moment("dispatched_at"),
+            stalled_at=moment("stalled_at"),
+            heals=int(record.get("heals", 0)),
+            messages=int(record.get("messages", 0)),
+            failed_attempts=int(record.get("failed_attempts", 0)),
+            quiet_until=moment("quiet_until"),
+            probed_at=moment("probed_at"),
+            looks=tuple(
+                Look(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
+                for when in ("before", "seen")
+                if f"{when}_at" in record
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A task together with what the rule's two commands said of its bitmap at the same moment."""
+
+    task: Task
+    reading: Reading

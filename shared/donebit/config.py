@@ -1,0 +1,185 @@
+"""Every setting, read from the environment here and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Literal, Self, TypeVar
+from zoneinfo import available_timezones
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from donebit.addresses import address
+from donebit.errors import ConfigurationError
+
+
+def _seconds(value: object) -> object:
+    # Left to itself, pydantic takes numbers as seconds but a text, as all of the environment is, as ISO 8601.
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"Input should be a number of seconds; it is {value!r}") from None
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
+
+# One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
+LARGEST_TASK = 100_000_000
+
+
+SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
+HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
+CELERYS_QUEUE = "celery"
+
+
+def _length(secret: str) -> int:
+    """How many bytes a webhook secret has; 0 for one that is no base64."""
+    try:
+        return len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        return 0
+
+
+Read = TypeVar("Read", bound="Addresses")
+
+
+class Addresses(BaseSettings):
+    """Where the services are, and the token they ask for: all that who only calls them has to know."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    trigger_port: Port = 8098
+    done_port: Port = 8097
+    distinct_port: Port = 8096
+    trigger_url: str = ""  # where a caller finds trigger_app; HOST and its port when empty, as for all three
+    done_url: str = ""
+    distinct_url: str = ""  # also where the job `visit` reports
+
+    api_token: SecretStr | None = None
+
+    @property
+    def trigger_address(self) -> str:
+        return self.trigger_url or address(self.host, self.trigger_port)
+
+    @property
+    def done_address(self) -> str:
+        return self.done_url or address(self.host, self.done_port)
+
+    @property
+    def distinct_address(self) -> str:
+        return self.distinct_url or address(self.host, self.distinct_port)
+
+
+class Settings(Addresses):
+    """The settings, each an environment variable of the same name in capitals; durations in seconds."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    broker_url: str = ""  # Celery's broker; the same server when empty
+
+    zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
+    web_threads: PositiveInt = 256  # an open event stream holds one
+
+    allow_anonymous: bool = False
+    allowed_hosts: Names = ()
+
+    jobs: Names = ()  # modules with the user's own step functions
+    webhook_hosts: Names = ()  # that a webhook may be sent to; a private address only if listed itself
+    webhook_secret: SecretStr | None = None  # that webhooks are signed with, as Standard Webhooks writes it
+    callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
+    worker_processes: PositiveInt = 8
+
+    max_steps: Annotated[int, Field(ge=1, le=LARGEST_TASK)] = 10_000_000
+    max_segments: PositiveInt = 1024
+    max_body_bytes: PositiveInt = 32 * 1024 * 1024
+
+    task_ttl: Duration = timedelta(days=7)
+    ended_ttl: Duration = timedelta(days=1)
+    stall_after: Duration = timedelta(seconds=60)
+
+    sample: bool = True  # whether `make demo` shows made-up tasks and visitors
+
+    log_format: Literal["text", "json"] = "text"
+
+    @field_validator("allowed_hosts", "jobs", "webhook_hosts", "callbacks", mode="before")
+    @classmethod
+    def split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("zone")
+    @classmethod
+    def is_a_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not SHORTEST_SECRET <= _length(value.get_secret_value()) <= LONGEST_SECRET:
+            raise ValueError(HOW_TO_SIGN)
+        return value
+
+    @model_validator(mode="after")
+    def webhooks_are_signed(self) -> Self:
+        if self.webhook_hosts and self.webhook_secret is None:
+            raise ValueError(
+                f"WEBHOOK_HOSTS is set, but nothing to sign webhooks with; WEBHOOK_SECRET {HOW_TO_SIGN}"
+            )
+        return self
+
+    @cached_property
+    def callback_queues(self) -> Mapping[str, str]:
+        """Which queue each of the Celery functions is called through."""
+        pairs = (listed.partition("@") for listed in self.callbacks)
+        return {name: queue or CELERYS_QUEUE for name, _, queue in pairs}
+
+    @cached_property
+    def broker(self) -> str:
+        return self.broker_url or self.redis_url
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigurationError: naming each variable at fault and what is wrong with it.
+    """
+    return _read(Settings)
+
+
+def load_addresses() -> Addresses:
+    """The settings of one who only calls the services. Raises ConfigurationError as `load` does."""
+    return _read(Addresses)
+
+
+def _read(kind: type[Read]) -> Read:
+    try:
+        return kind()
+    except ValidationError as error:
+        raise ConfigurationError(f"settings: {'; '.join(map(_fault, error.errors()))}") from None
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """Which variable is wrong, and why; more than one may be, together."""
+    return ": ".join(
+        [*(str(name).upper() for name in fault["loc"][:1]), fault["msg"].removeprefix("Value error, ")]
+    )

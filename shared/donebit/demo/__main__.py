@@ -1,0 +1,96 @@
+"""`python -m donebit.demo`: a server, three services, a worker and beat, until Ctrl-C.
+
+Run it where its data shall be: the embedded server keeps them in `.data/` of the current folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from donebit import config
+from donebit.addresses import address
+from donebit.config import Settings
+from donebit.demo import data_folder, ports, programs, server
+from donebit.demo.errors import CannotStart, StopRequested
+from donebit.demo.greeting import greet
+from donebit.demo.lines import Lines, is_coloured
+from donebit.demo.processes import SUPERVISOR, Processes
+from donebit.demo.sample.filling import Failed, fill
+from donebit.demo.sample.services import services
+from donebit.errors import ConfigurationError
+
+DATA_FOLDER = Path(".data")
+
+# `make demo` says so: whoever kills make with -9 does not want its demo to live on.
+END_WITH_PARENT = "--end-with-parent"
+
+
+def main(arguments: list[str]) -> int:
+    """Run until told to stop; the exit code."""
+    parent = os.getppid() if END_WITH_PARENT in arguments else None
+    try:
+        run(config.load(), parent)
+    except (ConfigurationError, CannotStart) as error:
+        print(error.detail, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before anything was started
+        return 0
+    return 0
+
+
+def run(settings: Settings, parent: int | None) -> None:
+    """
+    Raises:
+        CannotStart: something is in the way, or did not start.
+    """
+    ports.check_free(settings.host, programs.ports_by_variable(settings))
+    lock = data_folder.lock(DATA_FOLDER)
+    backend = server.choose(own_server(settings), DATA_FOLDER, ports.free_server_port())
+    print(backend.warning, end="", file=sys.stderr)
+    environment = {**os.environ, "REDIS_URL": backend.url, "PYTHONUNBUFFERED": "1"}
+    lines = Lines(
+        sys.stdout,
+        (SUPERVISOR, *programs.NAMES),
+        coloured=is_coloured(sys.stdout, environment),
+        objects_bare=settings.log_format == "json",
+    )
+    with suppress(StopRequested), Processes(lines, environment, parent=parent) as processes:
+        processes.say(f"redis is {backend.description}")
+        if backend.argv:
+            processes.start(programs.embedded(backend, lock))
+        processes.start(*programs.of_donebit(settings))
+        welcome(settings, lines, processes)
+        processes.keep_running()
+
+
+def own_server(settings: Settings) -> str | None:
+    """What the user set as REDIS_URL; the setting's default does not count."""
+    return settings.redis_url if "redis_url" in settings.model_fields_set else None
+
+
+def welcome(settings: Settings, lines: Lines, processes: Processes) -> None:
+    trigger = address(settings.host, settings.trigger_port)
+    lines.plain(f"ready: {trigger}/")
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    for line in greet(trigger, token):
+        processes.say(line)
+    if settings.sample:
+        threading.Thread(target=show_sample, args=(settings, processes), daemon=True).start()
+
+
+def show_sample(settings: Settings, processes: Processes) -> None:
+    """Fill the page with something to look at; the demo runs without it."""
+    try:
+        with services(settings) as (trigger, done, distinct):
+            processes.say(fill(trigger, done, distinct))
+    except Failed as error:
+        processes.say(f"no sample data: {error}")
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # a line must not end the demo
+    sys.exit(main(sys.argv[1:]))

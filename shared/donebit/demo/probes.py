@@ -1,0 +1,60 @@
+"""Questions that tell whether a process answers yet: short, and never raising."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from donebit.demo.local_http import NoAnswer, ask
+
+Probe = Callable[[], bool]
+
+TIMEOUT_SECONDS = 1.0
+NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def redis_answers(host: str, port: int) -> Probe:
+    """PONG, and not -LOADING: its file has been read."""
+
+    def probe() -> bool:
+        try:
+            with socket.create_connection((host, port), TIMEOUT_SECONDS) as connection:
+                connection.sendall(b"*1\r\n$4\r\nPING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+    return probe
+
+
+def health_is_ok(address: str) -> Probe:
+    """`GET /health` is 200."""
+    return lambda: _health(address) is not None
+
+
+def health_has_seen(address: str, part: str, since: datetime) -> Probe:
+    """`GET /health` is 200 and says of this part that it was seen, and not before this moment."""
+
+    def probe() -> bool:
+        said = (_health(address) or {}).get(part)
+        return isinstance(said, dict) and bool(said.get("seen")) and _moment(said.get("last_seen")) >= since
+
+    return probe
+
+
+def _moment(text: object) -> datetime:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return NEVER
+
+
+def _health(address: str) -> Mapping[str, Any] | None:
+    try:
+        answer = ask("GET", f"{address}/health", TIMEOUT_SECONDS)
+    except NoAnswer:
+        return None
+    return answer.said if answer.status == HTTPStatus.OK else None

@@ -1,0 +1,146 @@
+"""One program of the demo and whatever process runs it at the moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from donebit.demo.errors import CannotStart
+from donebit.demo.probes import Probe
+from donebit.demo.watcher import Watcher
+
+PROBE_EVERY_SECONDS = 0.05
+LONGEST_LINE = 65_536  # and what a pipe holds at most: one read empties it
+
+LONGEST_PAUSE_SECONDS = 10
+STEADY_SECONDS = 60.0  # who ran that long died of something new: its pauses begin at one second again
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run, and how to tell that it answers."""
+
+    name: str
+    argv: tuple[str, ...]
+    ready: Probe
+    awaited: bool = True  # False: the start is not held up for it
+    patience_seconds: float = 60.0  # generous: a first start compiles every module
+    inherits: tuple[int, ...] = ()  # open files
+    unshown: tuple[str, ...] = ()  # lines with this in them are not for the reader
+
+
+class Process:
+    """A program, started once or again, in a session of its own with all that it starts itself.
+
+    Its own session keeps a terminal's Ctrl-C from it: the supervisor says when it ends, and in what order.
+    """
+
+    def __init__(self, program: Program, environment: Mapping[str, str], watcher: Watcher) -> None:
+        self.program = program
+        self.running = False  # from start to kill; its main process may have ended in between
+        self.silent = False  # nobody can write a line any more
+        self.ever_ready = False
+        self.start_again_at = 0.0
+        self._environment = environment
+        self._watcher = watcher
+        self._deaths = 0
+        self._next_probe = 0.0
+        self._unfinished = b""  # the beginning of a line
+
+    def start(self) -> None:
+        """
+        Raises:
+            CannotStart: there is no such program.
+        """
+        try:
+            self._popen = self._spawn()
+        except OSError as error:
+            raise CannotStart(f"{self.program.name} cannot be started: {error}") from None
+        self._watcher.remember(self._popen.pid)
+        self.running, self.silent = True, False
+        self._started_at = time.monotonic()
+        os.set_blocking(self.fileno(), False)
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._popen.poll()
+
+    @property
+    def overdue(self) -> bool:
+        return not self.ever_ready and time.monotonic() > self._started_at + self.program.patience_seconds
+
+    def probe(self) -> None:
+        """Ask whether it answers, unless it did before or was asked a moment ago."""
+        if not self.ever_ready and time.monotonic() >= self._next_probe:
+            self.ever_ready = self.program.ready()
+            self._next_probe = time.monotonic() + PROBE_EVERY_SECONDS
+
+    def pause(self) -> int:
+        """Set when it is started again after this death; the seconds until then."""
+        steady = time.monotonic() - self._started_at > STEADY_SECONDS
+        self._deaths = 1 if steady else self._deaths + 1
+        seconds = min(self._deaths, LONGEST_PAUSE_SECONDS)
+        self.start_again_at = time.monotonic() + seconds
+        return seconds
+
+    def fileno(self) -> int:
+        return self._output.fileno()
+
+    def read(self) -> list[str]:
+        """The lines written since the last look; an unfinished one waits for its end."""
+        try:
+            chunk = os.read(self.fileno(), LONGEST_LINE)
+        except BlockingIOError:
+            return []
+        self.silent = not chunk
+        *whole, self._unfinished = (self._unfinished + chunk).split(b"\n")
+        if self.silent or len(self._unfinished) > LONGEST_LINE:
+            whole.append(self._unfinished)
+            self._unfinished = b""
+        return [text for line in whole if line and self._is_shown(text := _text(line))]
+
+    def _is_shown(self, line: str) -> bool:
+        return not any(part in line for part in self.program.unshown)
+
+    def terminate(self) -> None:
+        """Ask its main process to end; that one knows best how to end the others."""
+        if self.exit_code is None:
+            self._popen.send_signal(signal.SIGTERM)
+
+    def kill(self) -> list[str]:
+        """End all of its group, and give its last lines."""
+        with suppress(ProcessLookupError, PermissionError):  # nobody left (macOS: only zombies)
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+        self._watcher.forget(self._popen.pid)
+        self.running = False
+        last = self.read() + self.read()  # the second finds the end, and so gives an unfinished line
+        self._output.close()
+        return last
+
+    @property
+    def _output(self) -> BinaryIO:
+        assert self._popen.stdout is not None  # noqa: S101 - it was asked for as a pipe
+        return self._popen.stdout  # type: ignore[return-value] # typeshed's IO[bytes] is this here
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.program.argv,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=self.program.inherits,
+            preexec_fn=self._watcher.enrol,  # noqa: PLW1509 - safe: the supervisor has one thread
+        )
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip("\r")

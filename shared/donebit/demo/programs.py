@@ -1,0 +1,58 @@
+"""What the demo runs: six programs, each with its command and the sign that it works."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+from donebit.addresses import LOOPBACK, address
+from donebit.config import Settings
+from donebit.demo.probes import health_has_seen, health_is_ok, redis_answers
+from donebit.demo.process import Program
+from donebit.demo.server import Server
+
+NAMES = ("redis", "trigger", "done", "distinct", "worker", "beat")
+
+# What the server says of a machine's setting that matters to large servers, and is not ours to change.
+OF_NO_USE = ("Memory overcommit must be enabled",)
+
+
+def ports_by_variable(settings: Settings) -> dict[str, int]:
+    """The services' ports, each under the variable that sets it."""
+    return {
+        "TRIGGER_PORT": settings.trigger_port,
+        "DONE_PORT": settings.done_port,
+        "DISTINCT_PORT": settings.distinct_port,
+    }
+
+
+def embedded(server: Server, lock: int) -> Program:
+    """The server; it holds the lock of its data as well."""
+    ready = redis_answers(LOOPBACK, server.port)
+    return Program("redis", server.argv, ready, inherits=(lock,), unshown=OF_NO_USE)
+
+
+def of_donebit(settings: Settings) -> list[Program]:
+    """All that is ours: none of them needs another to start."""
+    return [
+        _service("trigger", address(settings.host, settings.trigger_port)),
+        _service("done", address(settings.host, settings.done_port)),
+        _service("distinct", address(settings.host, settings.distinct_port)),
+        *_celery(address(settings.host, settings.done_port)),
+    ]
+
+
+def _service(name: str, at: str) -> Program:
+    return Program(name, (sys.executable, "-m", f"{name}_app"), health_is_ok(at))
+
+
+def _celery(done_address: str) -> list[Program]:
+    since = datetime.now(UTC)  # the server may remember the worker of the demo before
+    command = (sys.executable, "-m", "celery", "--app", "done_app.worker", "--quiet")
+    worker = (*command, "worker", "--without-mingle", "--without-gossip")
+    beat = (*command, "beat")
+    return [
+        Program("worker", worker, health_has_seen(done_address, "worker", since)),
+        # The first sweep comes only after a while.
+        Program("beat", beat, health_has_seen(done_address, "sweep", since), awaited=False),
+    ]

@@ -1,0 +1,23 @@
+"""The three services of this machine, for the sample to speak to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from donebit.addresses import address
+from donebit.config import Settings
+from donebit.demo.sample.filling import Service
+
+
+@contextmanager
+def services(settings: Settings) -> Iterator[tuple[Service, Service, Service]]:
+    """trigger_app, done_app and distinct_app, with the token that the settings have."""
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    of_services = (
+        address(settings.host, port)
+        for port in (settings.trigger_port, settings.done_port, settings.distinct_port)
+    )
+    trigger, done, distinct = (Service(one, token) for one in of_services)
+    with trigger, done, distinct:
+        yield trigger, done, distinct

@@ -1,0 +1,84 @@
+"""Every error a user can meet: one small tree, each with the HTTP status that tells it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class DonebitError(Exception):
+    """What all of them share. `field` names the input at fault, where there is one."""
+
+    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+
+
+class InvalidInput(DonebitError):
+    """A value outside its bound; the message names both."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class NotFound(DonebitError):
+    """Nothing is known under that name, or it has expired."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Conflict(DonebitError):
+    """The request is sound, but the state of the thing does not allow it."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class Unauthorized(DonebitError):
+    """A token is asked for, and none or a wrong one was given."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class Forbidden(DonebitError):
+    """Refused by where the request comes from or is addressed to."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class StoreUnavailable(DonebitError):
+    """Redis cannot be reached, or did not answer in time: try again later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class BrokerUnavailable(DonebitError):
+    """A message could not be handed to the broker."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class TooManyStreams(DonebitError):
+    """Every thread that event streams may hold is held: try again later."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ApiError(DonebitError):
+    """A service answered the client with an error status; `status` and `detail` are the answer's."""
+
+    status: int
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{status}: {detail}")
+        self.status, self.detail = status, detail
+
+
+class ServiceUnreachable(DonebitError):
+    """A service did not answer the client, however often it was tried."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ConfigurationError(DonebitError):
+    """A setting, or the server's own, that Donebit refuses to run with."""

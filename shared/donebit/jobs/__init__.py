@@ -1,0 +1,4 @@
+"""Jobs: step functions by name, Donebit's own and those of users.
+
+`decorator.py` is what users import, `registry.py` what the services and the worker look jobs up in.
+"""

@@ -1,0 +1,67 @@
+"""`@job`, as a user's own module imports it: the standard library alone, so that it loads anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from donebit.errors import ConfigurationError
+from donebit.names import checked_name
+from donebit.retry_policy import MOST_ATTEMPTS, RetryPolicy
+
+StepFunction = TypeVar("StepFunction", bound=Callable[..., object])
+MARK = "__donebit_job__"
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What @job was given for its function."""
+
+    name: str
+    retry_policy: RetryPolicy
+    step_timeout: timedelta | None
+
+
+def job(
+    name: str,
+    *,
+    max_attempts: int = 3,
+    backoff: timedelta = timedelta(seconds=1),
+    step_timeout: timedelta | None = None,
+) -> Callable[[StepFunction], StepFunction]:
+    """Make a function `(step, **params)` the job of this name.
+
+    The function is called once for each step, and may be called more than once: after a crash between its
+    work and the moment its bit is set, a step runs again.
+
+    Args:
+        name: the job's name, 1 to 100 of A-Z a-z 0-9 . _ -
+        max_attempts: how often a step that raises, times out or kills its process is tried, 1 to 15. A step
+            that kills its process while it runs in a range with others is tried once more than this,
+            because it is not known at first which step of the range was the cause.
+        backoff: the pause before the second attempt; doubled before each further one, at most 10 minutes.
+        step_timeout: how long one step may take; None for no limit.
+
+    Returns:
+        A decorator that marks the function and returns it unchanged.
+
+    Raises:
+        InvalidInput: the name is not allowed.
+        ConfigurationError: attempts or a duration are out of range.
+    """
+    checked_name(name, "job")
+    if not 1 <= max_attempts <= MOST_ATTEMPTS:
+        raise ConfigurationError(
+            f"job {name}: max_attempts is {max_attempts}; it must be 1 to {MOST_ATTEMPTS}"
+        )
+    if backoff < timedelta(0) or (step_timeout is not None and step_timeout <= timedelta(0)):
+        raise ConfigurationError(f"job {name}: backoff and step_timeout must not be negative")
+    options = JobOptions(name, RetryPolicy(max_attempts, backoff), step_timeout)
+
+    def mark(function: StepFunction) -> StepFunction:
+        setattr(function, MARK, options)
+        return function
+
+    return mark

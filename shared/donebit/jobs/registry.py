@@ -1,0 +1,156 @@
+"""Which step function a job's name means, and whether parameters fit it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
+
+from donebit.config import Settings
+from donebit.errors import ConfigurationError, InvalidInput
+from donebit.jobs.decorator import MARK, JobOptions
+from donebit.retry_policy import RetryPolicy
+
+BUILT_IN = "donebit.jobs.builtin"
+PREFIX = "of_"
+MOVED = "`from shared.jobs import job` is `from donebit import job` since Donebit 0.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A step function under its name. What it returns is not kept: a step stores its own result."""
+
+    name: str
+    function: Callable[..., object]
+    step_name: str  # what its first parameter is called; empty if it cannot be given by name
+    params: type[BaseModel]  # the function's keywords, as its signature types them
+    retry_policy: RetryPolicy
+    step_timeout: timedelta | None
+
+    @classmethod
+    def of(cls, function: Callable[..., object]) -> Job:
+        """The job that @job made of a function."""
+        options: JobOptions = getattr(function, MARK)
+        step_name, params = params_model(options.name, function)
+        return cls(options.name, function, step_name, params, options.retry_policy, options.step_timeout)
+
+    def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters as the function takes them: what is typed UUID or as a model is one.
+
+        Raises InvalidInput, naming each one at fault, when the function would not take them.
+        """
+        if self.step_name in params:
+            raise InvalidInput(
+                f"params of job {self.name}: {self.step_name} is the step's own", field="params"
+            )
+        try:
+            # Strictly: "1" is no number. And as JSON, in which a UUID or a time can only be a text.
+            made = self.params.model_validate_json(self._as_json(params), strict=True)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+            )
+            raise InvalidInput(f"params of job {self.name}: {faults}", field="params") from None
+        fields = self.params.model_fields.items()
+        named = {info.alias: getattr(made, field) for field, info in fields if info.alias}
+        return {name: value for name, value in named.items() if name in params} | (made.model_extra or {})
+
+    def _as_json(self, params: Mapping[str, Any]) -> str:
+        try:
+            text = json.dumps(dict(params), ensure_ascii=False, allow_nan=False)
+            text.encode()
+        except ValueError as error:
+            raise InvalidInput(
+                f"params of job {self.name} hold what no JSON text can: {error}", field="params"
+            ) from None
+        return text
+
+
+def params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
+    """What a step function calls its step, and what it takes beside it, as a model to check and convert by.
+
+    Raises:
+        ConfigurationError: a parameter is of no type that JSON can be read as, or cannot be given by name.
+    """
+    try:
+        return _params_model(name, function)
+    except (PydanticUserError, NameError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"job {name}: its parameters cannot be read from JSON: {error}") from error
+
+
+def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
+    step, *keywords = inspect.signature(function, eval_str=True).parameters.values()
+    # A prefix, for a parameter may be named like something that a model has of its own.
+    fields: dict[str, Any] = {
+        PREFIX + one.name: (
+            Any if one.annotation is one.empty else one.annotation,
+            Field(... if one.default is one.empty else one.default, alias=one.name),
+        )
+        for one in keywords
+        if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
+    }
+    if unnamed := [one.name for one in keywords if one.kind is one.POSITIONAL_ONLY]:
+        raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
+    step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
+    return step_name, create_model(name, __base__=_base(keywords), **fields)
+
+
+def _base(keywords: Iterable[inspect.Parameter]) -> type[BaseModel]:
+    """A model that takes further parameters, of the type they must have, if the function does."""
+    for one in keywords:
+        if one.kind is one.VAR_KEYWORD:
+            kind: Any = Any if one.annotation is one.empty else one.annotation
+            names = {"__pydantic_extra__": dict.__class_getitem__((str, kind))}
+            body = {"__annotations__": names, "model_config": ConfigDict(extra="allow")}
+            return type("Free", (BaseModel,), body)
+    return Strict
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Jobs:
+    """The jobs of this process, by name."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._jobs: dict[str, Job] = {}
+        for one in jobs:
+            if one.name in self._jobs and self._jobs[one.name].function is not one.function:
+                raise ConfigurationError(f"JOBS: two functions are named {one.name!r}")
+            self._jobs[one.name] = one
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(sorted(self._jobs.values(), key=lambda one: one.name))
+
+    def find(self, name: str) -> Job:
+        """The job. Raises InvalidInput for a name nobody registered."""
+        if name not in self._jobs:
+            known = ", ".join(sorted(self._jobs))
+            raise InvalidInput(f"job is {name[:120]!r}; known are: {known}", field="job")
+        return self._jobs[name]
+
+
+def load_jobs(settings: Settings) -> Jobs:
+    """The built-in jobs and those of the modules that JOBS names.
+
+    Raises:
+        ConfigurationError: a module cannot be imported, or a name is taken twice.
+    """
+    return Jobs(found for module in (BUILT_IN, *settings.jobs) for found in _jobs_of(module))
+
+
+def _jobs_of(module: str) -> list[Job]:
+    try:
+        members = vars(importlib.import_module(module)).values()
+    except ImportError as error:
+        # In a clone, shared/jobs.py says so itself; beside an installed package there is no `shared`.
+        moved = f"; {MOVED}" if error.name in ("shared", "shared.jobs") else ""
+        raise ConfigurationError(f"JOBS: module {module!r} cannot be imported: {error}{moved}") from error
+    return [Job.of(member) for member in list(members) if hasattr(member, MARK)]

@@ -1,0 +1,34 @@
+"""The one rule for names that users choose: task ids, events, jobs, labels; and two of Donebit's own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from donebit.errors import InvalidInput
+
+NAME_PATTERN = r"^[A-Za-z0-9._-]{1,100}$"
+NAME_RULE = "1 to 100 of A-Z a-z 0-9 . _ -"
+_NAME = re.compile(NAME_PATTERN)
+EXAMPLE_EVENT = "distinct"  # what `/trigger/distinct` simulates and `/distinct` counts
+SAMPLE_EVENT = "demo.visit"  # of the sample data
+
+
+def is_name(value: str) -> bool:
+    return _NAME.fullmatch(value) is not None
+
+
+def checked_name(value: str, field: str) -> str:
+    """The name itself.
+
+    Raises:
+        InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -
+    """
+    if not is_name(value):
+        raise InvalidInput(f"{field} is {value[:120]!r}; it must be {NAME_RULE}", field=field)
+    return value
+
+
+def usual_event(seen: Container[str]) -> str:
+    """The event to show where none is asked for: that of the sample data if seen, else the example's."""
+    return SAMPLE_EVENT if SAMPLE_EVENT in seen else EXAMPLE_EVENT

@@ -1,0 +1,247 @@
+"""Bitmaps over users in Redis, cut into segments, and the registries of which segments exist."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+from redis import Redis
+from redis.commands.core import Script
+
+from donebit.store import keys
+from donebit.store.ahead import Command, answers_to
+from donebit.store.client import outages_named
+
+# Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
+# with the string's header. A power of two would waste 1.3 to 1.7 times its size.
+SEGMENT_BITS = 1_048_448
+
+FULL_BYTES = SEGMENT_BITS // 8
+SMALL_BYTES = 4096 - 16
+
+GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
+KEYS_A_STRETCH = 64  # of 16 kB each: about half a millisecond in which nobody else is served
+BITMAPS_A_READ = 16  # whole segments of 128 kB in one answer: 0.5 ms of the server
+
+
+class Bitmap(NamedTuple):
+    """One bitmap over users: an event's in a period, or a flag's, which has none."""
+
+    name: str
+    period: str | None = None
+
+    def segment(self, number: int) -> str:
+        if self.period is None:
+            return keys.flag_segment(number, self.name)
+        return keys.segment(number, self.name, self.period)
+
+    def counts(self, number: int) -> list[str]:
+        """Where it is kept how many users a segment has; nowhere for a period that ends."""
+        return [] if self.period is None else keys.counts(number, self.name, self.period)
+
+    @property
+    def registry(self) -> str:
+        return keys.flag_segments(self.name) if self.period is None else keys.segments(self.name, self.period)
+
+
+class Scratch(NamedTuple):
+    """What a question has merged of bitmaps already, in a script before its own."""
+
+    token: str
+    level: int
+
+    def segment(self, number: int) -> str:
+        return keys.query_scratch(number, self.token, self.level)
+
+
+class Combination(NamedTuple):
+    """What is reckoned of the bitmaps of one segment.
+
+    `program` is in postfix: the place of a source in `sources`, or an operation and how many operands it
+    takes off the stack: AND:3, OR:2, XOR:2, MINUS:2. `levels` is how many results between wait at most.
+    `merged` are what some sources are made of before, each by a script of its own, and its operation.
+    `bits` are the first and the last that are counted, where not all of the segment is.
+    """
+
+    segment: int
+    sources: tuple[Bitmap | Scratch, ...]
+    program: tuple[str, ...]
+    levels: int
+    merged: tuple[tuple[Scratch, str, tuple[Bitmap, ...]], ...] = ()
+    bits: tuple[int, int] | None = None
+
+
+def room_for(size: int) -> int:
+    """How long a string of a segment is made that must hold so many bytes: all that its allocation holds.
+
+    jemalloc has four classes to each power of two; 16 bytes are the string's header and end. Left to grow
+    by itself a string takes twice its length. `mark_users.lua` reckons the same.
+    """
+    if size <= SMALL_BYTES:
+        return size
+    step = 1 << ((size + 15).bit_length() - 3)
+    return -(-(size + 16) // step) * step - 16
+
+
+def segments_in(registry: bytes | None) -> list[int]:
+    """The segments that a registry names, ascending; none for one that does not exist."""
+    return [int(n) for n in np.flatnonzero(np.unpackbits(np.frombuffer(registry or b"", np.uint8)))]
+
+
+def bits_of(packed: bytes) -> npt.NDArray[np.int64]:
+    """The places of the bits that are set in a bitmap's bytes, ascending."""
+    return np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))
+
+
+class BitmapStore:
+    """Bitmaps as questions read them; nothing of a question remains.
+
+    Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+        self._client = client
+        self._scripts = scripts
+
+    @outages_named
+    def segments(self, bitmaps: Sequence[Bitmap]) -> list[list[int]]:
+        """The segments that each bitmap has, as its registry says; in one round trip."""
+        if not bitmaps:
+            return []
+        found = cast(list[bytes | None], self._client.mget([bitmap.registry for bitmap in bitmaps]))
+        made = {registry: segments_in(registry) for registry in set(found)}  # most are the same
+        return [made[registry] for registry in found]
+
+    @outages_named
+    def present_in_any(self, bitmaps: Sequence[Bitmap], segment: int, bit: int) -> bool:
+        """Whether a bit is set in one of them, or more."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for bitmap in bitmaps:
+                pipe.getbit(bitmap.segment(segment), bit)
+            return any(pipe.execute())
+
+    @outages_named
+    def packed(self, bitmap: Bitmap, segments: Sequence[int]) -> list[bytes]:
+        """The bytes of each segment as they are; empty for one that is gone."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for number in segments:
+                pipe.get(bitmap.segment(number))
+            return [found or b"" for found in pipe.execute()]
+
+    @outages_named
+    def memory(self, bitmap: Bitmap, segments: Sequence[int]) -> int:
+        """Bytes that the bitmap and its registry take on the server, with all that goes with a key."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for number in segments:
+                pipe.memory_usage(bitmap.segment(number))
+            pipe.memory_usage(bitmap.registry)
+            return sum(found or 0 for found in pipe.execute())
+
+    @outages_named
+    def clear_user(self, segment: int, bit: int, groups: Sequence[Sequence[Bitmap]]) -> list[list[Bitmap]]:
+        """Clear one bit in groups of bitmaps, each group in one act; in which of them it was set."""
+        cleared: list[list[Bitmap]] = []
+        for start in range(0, len(groups), GROUPS_A_PIPELINE):
+            part = groups[start : start + GROUPS_A_PIPELINE]
+            with self._client.pipeline(transaction=False) as pipe:
+                for group in part:
+                    names = [bitmap.segment(segment) for bitmap in group]
+                    counts = [name for bitmap in group for name in bitmap.counts(segment)]
+                    args = [bit, len(names)]
+                    self._scripts["clear_user"](keys=[*names, *counts], args=args, client=pipe)
+                for group, places in zip(part, pipe.execute(), strict=True):
+                    cleared.append([group[place - 1] for place in places])
+        return cleared
+
+    @outages_named
+    def timeline(self, bitmaps: Sequence[Bitmap], segment: int, bit: int) -> list[bool]:
+        """Whether one bit is set, in each of many bitmaps of one segment."""
+        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        return [found == ord("1") for found in self._scripts["timeline"](keys=names, args=[bit])]
+
+    @outages_named
+    def stretches(
+        self, bitmaps: Sequence[Bitmap], segment: int, start: int, length: int
+    ) -> list[npt.NDArray[np.uint8]]:
+        """Bytes [start, start + length) of each bitmap's segment, fewer where it ends before."""
+        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        args = [start, start + length - 1]
+        with self._client.pipeline(transaction=False) as pipe:
+            for first in range(0, len(names), KEYS_A_STRETCH):
+                self._scripts["stretches"](keys=names[first : first + KEYS_A_STRETCH], args=args, client=pipe)
+            return [np.frombuffer(found, np.uint8) for part in pipe.execute() for found in part]
+
+    def contents(self, segment: int, bitmaps: Sequence[Bitmap]) -> Iterator[bytes]:
+        """The bytes of each bitmap's segment, in their order; a few at a time, for they are large."""
+        for start in range(0, len(bitmaps), BITMAPS_A_READ):
+            yield from self._contents(segment, bitmaps[start : start + BITMAPS_A_READ])
+
+    @outages_named
+    def _contents(self, segment: int, bitmaps: Sequence[Bitmap]) -> list[bytes]:
+        found = self._client.mget([bitmap.segment(segment) for bitmap in bitmaps])
+        return [packed or b"" for packed in cast(list[bytes | None], found)]
+
+    def counts(self, combinations: Sequence[Combination]) -> list[int]:
+        """How many bits are set in the result of each."""
+        return cast(list[int], self.combine(combinations, "count"))
+
+    def results(self, combinations: Sequence[Combination]) -> list[bytes]:
+        """The result of each, as the bytes of a segment; trailing zero bytes may be missing."""
+        return cast(list[bytes], self.combine(combinations, "bytes"))
+
+    @outages_named
+    def stage(self, combinations: Sequence[Combination], token: str) -> list[int]:
+        """Lay each result where it waits to become a flag's; how many bits are set in it."""
+        commands: list[Command] = []
+        places = []
+        for one in combinations:
+            commands += self._merges(one)
+            places.append(len(commands))
+            names = [*self._names(one, token), keys.flag_staged(one.segment, token)]
+            commands.append(self._combine(names, "staged", len(one.sources), one.program))
+            commands += self._unmerges(one)
+        answers = answers_to(self._client, commands, self._scripts["combine"])
+        return [answers[place] for place in places]
+
+    @outages_named
+    def combine(self, combinations: Sequence[Combination], answer: str) -> list[Any]:
+        """What comes out of each: its `count`, or its `bytes`."""
+        commands: list[Command] = []
+        places, token = [], uuid.uuid4().hex
+        for one in combinations:
+            commands += self._merges(one)
+            places.append(len(commands))
+            commands.append(self._asked(one, answer, token))
+            commands += self._unmerges(one)
+        answers = answers_to(self._client, commands, self._scripts["combine"])
+        return [answers[place] or b"" if answer == "bytes" else answers[place] for place in places]
+
+    def _asked(self, one: Combination, answer: str, token: str) -> Command:
+        if one.program == ("1",):
+            name = one.sources[0].segment(one.segment)
+            if answer == "bytes":
+                return ("GET", name)
+            return ("BITCOUNT", name, *one.bits, "BIT") if one.bits else ("BITCOUNT", name)
+        wanted = f"count:{one.bits[0]}:{one.bits[1]}" if one.bits and answer == "count" else answer
+        return self._combine(self._names(one, token), wanted, len(one.sources), one.program)
+
+    def _names(self, one: Combination, token: str) -> list[str]:
+        """The sources, and where results between are laid."""
+        levels = (keys.query_scratch(one.segment, token, level) for level in range(one.levels))
+        return [*(source.segment(one.segment) for source in one.sources), *levels]
+
+    def _merges(self, one: Combination) -> Iterator[Command]:
+        for scratch, operation, parts in one.merged:
+            names = [*(part.segment(one.segment) for part in parts), scratch.segment(one.segment)]
+            program = [*map(str, range(1, len(parts) + 1)), f"{operation}:{len(parts)}"]
+            yield self._combine(names, "kept", len(parts), program)
+
+    def _unmerges(self, one: Combination) -> Iterator[Command]:
+        if one.merged:
+            yield ("UNLINK", *(scratch.segment(one.segment) for scratch, *_ in one.merged))
+
+    def _combine(self, names: Sequence[str], answer: str, sources: int, program: Sequence[str]) -> Command:
+        return ("EVALSHA", self._scripts["combine"].sha, len(names), *names, answer, sources, *program)

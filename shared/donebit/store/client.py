@@ -1,0 +1,125 @@
+"""How Donebit speaks to Redis: one pool per process, short waits, and an outage as one exception."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+from redis import BlockingConnectionPool, Redis, exceptions
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+
+from donebit.errors import ConfigurationError, StoreUnavailable
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+# What passes by itself, or with an operator's help, and is no fault of the request.
+OUTAGES = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ClusterDownError,
+    exceptions.MasterDownError,
+)
+REFUSALS = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)
+NO_SUCH_DATABASE = ("DB index is out of range", "invalid DB index", "value is out of range")
+REFUSING_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
+
+
+def connect(url: str, *, connections: int, patience: timedelta) -> Redis:
+    """A client that waits `patience` at most for an answer, and never sends a command twice.
+
+    A mark that may have run must not be sent again behind the caller's back: the second answer would
+    say "not fresh" where the first said "completed". Connections gone stale are noticed when they are
+    taken from the pool, so a restarted server costs nobody an error.
+
+    Raises:
+        ConfigurationError: the address is not one of a Redis server.
+    """
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            protocol=2,
+            max_connections=connections,
+            timeout=patience.total_seconds(),
+            socket_connect_timeout=patience.total_seconds(),
+            socket_timeout=patience.total_seconds(),
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"REDIS_URL: {error}") from None
+    return Redis.from_pool(pool)
+
+
+def refuse_database(client: Redis) -> None:
+    """Ask the server for the database that the address names.
+
+    Raises:
+        ConfigurationError: it has none of that number.
+    """
+    try:
+        client.ping()
+    except exceptions.ResponseError as error:
+        if not str(error).startswith(NO_SUCH_DATABASE):
+            raise
+        named = client.connection_pool.connection_kwargs["db"]
+        raise ConfigurationError(f"REDIS_URL names database {named}; {_databases(client)}") from None
+
+
+def _databases(client: Redis) -> str:
+    """Which there are, as far as the server tells: some keep their settings to themselves."""
+    pool = client.connection_pool
+    first = type(pool)(**{**pool.connection_kwargs, "db": 0, "connection_class": pool.connection_class})
+    try:
+        with Redis.from_pool(first) as other:
+            known = int(cast(dict[str, str], other.config_get("databases"))["databases"])
+    except (exceptions.RedisError, KeyError):
+        return "this server has none of that number"
+    return f"this server's databases are 0 to {known - 1}"
+
+
+def scripts_of(client: Redis) -> dict[str, Script]:
+    """Every script by name, sent by its digest and loaded by itself where the server does not know it."""
+    return {file.stem: client.register_script(file.read_text()) for file in SCRIPTS.glob("*.lua")}
+
+
+def answer_to(client: Redis, *command: str | int) -> object:
+    """Send one command on a connection of the pool, and read its answer.
+
+    As client.execute_command does, less its retries, which connect() forbids, and its telemetry, which
+    nobody collects: 4 of 31 us. A connection whose command failed half way is closed by itself.
+    """
+    connection = client.connection_pool.get_connection()
+    try:
+        connection.send_command(*command)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        return connection.read_response()
+    finally:
+        client.connection_pool.release(connection)
+
+
+def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """Turn whatever says "not now" into StoreUnavailable; leave mistakes of ours as they are.
+
+    A plain wrapper: a context manager here would cost every operation 0.6 us more.
+    """
+
+    @wraps(operation)
+    def named(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
+        try:
+            return operation(*args, **kwargs)
+        except exceptions.AuthenticationError as error:
+            raise StoreUnavailable(f"Redis refuses the credentials in REDIS_URL: {error}") from error
+        except OUTAGES as error:
+            raise StoreUnavailable("Redis cannot be reached") from error
+        except exceptions.RedisError as error:
+            if isinstance(error, REFUSALS) or str(error).startswith(REFUSING_REPLIES):
+                raise StoreUnavailable(f"Redis cannot serve now: {error}") from error
+            raise
+
+    return named

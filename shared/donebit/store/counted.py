@@ -1,0 +1,89 @@
+"""One visit as one round trip: marked where its bitmaps exist, and counted from what each segment counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from redis import Redis
+from redis.commands.core import Script
+
+from donebit.store import keys
+from donebit.store.ahead import Command, answers_to
+from donebit.store.bitmaps import segments_in
+from donebit.store.client import outages_named
+
+
+class Counted(NamedTuple):
+    """What one visit changed, and how many users the event has ever seen then."""
+
+    fresh: bool
+    users: int | None  # None where a segment's count is not there: the bits have to be counted
+
+
+class Others(NamedTuple):
+    """Where an event's users in other segments are counted: a registry as last seen, and where it leads."""
+
+    registry: bytes
+    counters: tuple[str, ...]
+
+
+NONE = Others(b"", ())
+
+
+class CountedStore:
+    """Visits to events whose bitmaps exist.
+
+    Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+        self._client = client
+        self._scripts = scripts
+        self._others: dict[tuple[str, str, int], Others] = {}
+
+    @outages_named
+    def visit(self, event: str, kind: str, periods: Sequence[str], segment: int, bit: int) -> Counted | None:
+        """Mark one user in each of the periods, all-time last; None where nothing was marked.
+
+        That is where a bitmap is missing: the registries have to be entered first. What is remembered of
+        the event's registry only saves a round trip: it is read again behind every mark.
+        """
+        names = [keys.segment(segment, event, period) for period in periods]
+        names.append(keys.counted(segment, event, kind))
+        others = self._others.get((event, kind, segment), NONE)
+        marked, registry, *counts = self._answers(
+            names, bit, keys.segments(event, periods[-1]), others.counters
+        )
+        if not marked:
+            return None
+        if registry != others.registry:
+            others = self._remember(event, kind, segment, registry)
+            counts = [self._client.mget(others.counters)] if others.counters else []
+        return counted(marked, counts)
+
+    def _remember(self, event: str, kind: str, segment: int, registry: bytes) -> Others:
+        numbers = (number for number in segments_in(registry) if number != segment)
+        others = Others(registry, tuple(keys.counted(number, event, kind) for number in numbers))
+        self._others[event, kind, segment] = others
+        return others
+
+    def _answers(self, names: Sequence[str], bit: int, registry: str, counters: Sequence[str]) -> list[Any]:
+        script = self._scripts["visit"]
+        commands: list[Command] = [
+            ("EVALSHA", script.sha, len(names), *names, bit),
+            ("GET", registry),
+        ]
+        if counters:
+            commands.append(("MGET", *counters))
+        return answers_to(self._client, commands, script)
+
+
+def counted(marked: list[int], counts: list[list[bytes | None]]) -> Counted:
+    """The counts of the visit's own segment and of all others, added up."""
+    fresh, users = marked
+    for others in counts:
+        if None in others:
+            return Counted(bool(fresh), None)
+        users += sum(map(int, cast(list[bytes], others)))
+    return Counted(bool(fresh), users)

@@ -1,0 +1,57 @@
+"""When a worker and the sweep were last seen, so that /health can say it."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from redis import Redis, exceptions
+
+from donebit.store import keys
+from donebit.store.client import outages_named, refuse_database
+
+LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
+
+
+class PulseStore:
+    """Signs of life. Every method raises StoreUnavailable when the server cannot be reached."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    @outages_named
+    def beat(self, of: str, now_ms: int) -> None:
+        self._client.set(keys.pulse(of), now_ms, ex=LIFE_SECONDS)
+
+    @outages_named
+    def last_seen_ms(self, *of: str) -> list[int | None]:
+        """When each was last seen, None for one not seen within a minute."""
+        found = cast(list[bytes | None], self._client.mget([keys.pulse(name) for name in of]))
+        return [None if value is None else int(value) for value in found]
+
+    @outages_named
+    def eviction_policy(self) -> str:
+        """What the server drops when its memory is full; empty where it does not tell.
+
+        Raises ConfigurationError when the server has no database of the number asked for.
+        """
+        refuse_database(self._client)
+        try:
+            memory = self._client.info("memory")
+        except exceptions.ResponseError as error:
+            if "unknown command" not in str(error):
+                raise
+            return ""  # fakeredis has no INFO
+        return str(memory.get("maxmemory_policy", ""))
+
+    @outages_named
+    def queue_lengths(self, queues: tuple[str, ...]) -> list[int]:
+        """How many messages wait in each queue of the broker, where the broker is this server."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                pipe.llen(queue)
+            return cast(list[int], pipe.execute())
+
+    @outages_named
+    def messages_in_hand(self) -> int:
+        """How many messages workers have taken and not finished; Celery's broker keeps them in one hash."""
+        return self._client.hlen("unacked")

@@ -1,0 +1,105 @@
+"""A flag's bitmaps, exchanged for others in one act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from redis import Redis, WatchError
+from redis.client import Pipeline
+
+from donebit.store import keys
+from donebit.store.bitmaps import segments_in
+from donebit.store.client import outages_named
+
+STAGED_SECONDS = 60  # what a crash leaves is gone then
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """How what becomes a flag's is laid under a token, to be exchanged."""
+
+    token: str
+    stage: Callable[[], Mapping[int, int]]  # lays it; how many users each segment then has
+    check: Callable[[int], None]  # raises for so many segments, or where the flag has become another
+    reads_itself: bool  # whether it is reckoned from the flag
+
+
+class SwapStore:
+    """What was staged becomes a flag's, all of it or nothing.
+
+    Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    @outages_named
+    def swap_flag(self, flag: str, kind: str, staging: Staging) -> bool:
+        """Let a flag be what is staged.
+
+        One transaction: a server that is lost finds all of the old or all of the new again. False, and
+        nothing is changed, when the flag was dropped or begun anew, got another segment, or, if what is
+        staged was read from it, another user meanwhile; or if anybody was erased.
+        """
+        users: dict[int, int] = {}
+        with self._client.pipeline(transaction=True) as pipe:
+            try:
+                before = self._watched(pipe, flag, staging)
+                users.update(staging.stage())
+                held = [number for number, count in users.items() if count]
+                staging.check(len(held))
+                pipe.multi()
+                self._exchange(pipe, flag, staging.token, before, held)
+                pipe.hset(keys.flag_about(flag), "kind", kind)
+                pipe.hset(keys.FLAGS, flag, kind)
+                pipe.execute()
+            except WatchError:
+                return False
+            finally:
+                self._drop(users, staging.token)
+        return True
+
+    @outages_named
+    def lay(self, token: str, number: int, packed: bytes) -> int:
+        """Lay the bytes of one segment, to be exchanged; how many users they have. Gone in a minute."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.set(keys.flag_staged(number, token), packed, ex=STAGED_SECONDS)
+            pipe.bitcount(keys.flag_staged(number, token))
+            return int(pipe.execute()[1])
+
+    def _watched(self, pipe: Pipeline, flag: str, staging: Staging) -> list[int]:
+        """The segments the flag has, which must not change from here on."""
+        registry = keys.flag_segments(flag)
+        pipe.watch(registry, keys.flag_about(flag), keys.FLAG_ERASURES)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        before = segments_in(cast(bytes | None, pipe.get(registry)))
+        if staging.reads_itself and before:
+            pipe.watch(*(keys.flag_segment(number, flag) for number in before))  # type: ignore[no-untyped-call]  # the same
+        return before
+
+    def _exchange(
+        self, pipe: Pipeline, flag: str, token: str, before: Sequence[int], held: Sequence[int]
+    ) -> None:
+        for number in held:
+            pipe.rename(keys.flag_staged(number, token), keys.flag_segment(number, flag))
+            pipe.persist(keys.flag_segment(number, flag))
+        for number in set(before) - set(held):
+            pipe.unlink(keys.flag_segment(number, flag))
+        pipe.unlink(keys.flag_segments(flag))
+        if held:
+            pipe.set(keys.flag_segments(flag), registry_of(held))
+
+    def _drop(self, segments: Iterable[int], token: str) -> None:
+        with self._client.pipeline(transaction=False) as pipe:
+            for number in segments:
+                pipe.unlink(keys.flag_staged(number, token))
+            pipe.execute()
+
+
+def registry_of(segments: Sequence[int]) -> bytes:
+    """The bytes of a registry that names these segments."""
+    flags = np.zeros(max(segments) + 1, np.uint8)
+    flags[list(segments)] = 1
+    return np.packbits(flags).tobytes()

@@ -1,0 +1,281 @@
+"""Tasks in Redis: one method an operation, and the Lua script of its name where it must be one act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple, cast
+
+from redis import Redis
+from redis.commands.core import Script
+from redis.exceptions import NoScriptError
+
+from donebit.store import keys
+from donebit.store.client import answer_to, outages_named
+from donebit.store.milliseconds import milliseconds
+
+Fields = Mapping[str, str | int]
+
+
+class Marked(NamedTuple):
+    """What mark_steps answered. `status` is "ok", "unknown" or "range"; then `fresh` is the step at fault."""
+
+    status: str
+    fresh: int = 0
+    completed: int = 0
+    left: int = 0
+    steps: int = 0  # in all
+    failed: int = 0
+    state: str = ""
+
+
+class Look(NamedTuple):
+    """One look at a task: its record, and what the rule's two commands say of its bitmap."""
+
+    record: dict[str, str]
+    first_gap: int  # BITPOS key 0
+    set_bits: int  # BITCOUNT key
+
+
+class TaskStore:
+    """Everything a task keeps in Redis.
+
+    Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+        self._client = client
+        self._scripts = scripts
+
+    @outages_named
+    def start_task(self, task_id: str, count: int, fields: Fields, ttl: timedelta) -> str | None:
+        """Make the task; None when made, else the order that made the one which exists."""
+        ttl_ms = milliseconds(ttl)
+        pairs = [item for pair in fields.items() for item in pair]
+        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id), keys.told(task_id)]
+        found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
+        return None if found is None else cast(bytes, found).decode()
+
+    @outages_named
+    def index_task(self, task_id: str, created_us: int, look_ms: int, ttl: timedelta) -> None:
+        """Enter a task into both indexes.
+
+        Before the task itself is made: a stale entry is harmless, a missing one is not.
+        """
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zadd(keys.OPEN_TASKS, {task_id: look_ms})
+            pipe.zadd(keys.ALL_TASKS, {task_id: created_us})
+            self._extend_indexes(pipe, ttl)
+            pipe.execute()
+
+    @outages_named
+    def extend_indexes(self, ttl: timedelta) -> None:
+        """Keep the indexes alive as long as the tasks in them can be."""
+        with self._client.pipeline(transaction=False) as pipe:
+            self._extend_indexes(pipe, ttl)
+            pipe.execute()
+
+    @staticmethod
+    def _extend_indexes(pipe: Redis, ttl: timedelta) -> None:
+        for index in (keys.OPEN_TASKS, keys.ALL_TASKS, *map(keys.deliveries, keys.KINDS)):
+            pipe.pexpire(index, milliseconds(ttl))
+
+    @outages_named
+    def mark_steps(
+        self,
+        task_id: str,
+        steps: Sequence[int],
+        ranges: Sequence[tuple[int, int]],
+        *,
+        now_ms: int,
+        token: str,
+        nonce: str = "",
+        reply_key: str | None = None,
+        recount: bool = False,
+    ) -> Marked:
+        """Set the bits of these steps and of these half-open ranges, in one act."""
+        names = [keys.bitmap(task_id), keys.record(task_id)]
+        of_failures = [keys.failed(task_id), keys.both(task_id)]
+        if reply_key is not None:
+            names += [*of_failures, keys.reply(task_id, reply_key)]
+        ends = [end for pair in ranges for end in pair]
+        args: list[str | int] = [now_ms, token, nonce, len(steps), int(recount), *steps, *ends]
+        status, *rest = cast(list[Any], self._run("mark_steps", names, args))
+        if status == b"keys":  # most tasks never need them, and every key costs every call
+            status, *rest = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
+        if status in (b"unknown", b"reused"):
+            return Marked(status.decode())
+        fresh, completed, left, count, failed, state = rest
+        return Marked(status.decode(), int(fresh), completed, left, count, failed, state.decode())
+
+    @outages_named
+    def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> tuple[bool, str] | None:
+        """End a running task; (whether this call did, its state), or None for an unknown one."""
+        answer = self._scripts["cancel_task"](
+            keys=[keys.bitmap(task_id), keys.record(task_id)], args=[now_ms, token]
+        )
+        return None if answer is None else (bool(answer[0]), answer[1].decode())
+
+    @outages_named
+    def delete_task(self, task_id: str) -> bool:
+        """Drop a task and its place in the indexes; whether there was one."""
+        # First out of the indexes: afterwards it could be another task's place under the same id.
+        self.unindex_task(task_id)
+        # All at once: what is dropped a moment later could be another task's by then.
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.unlink(keys.bitmap(task_id), keys.record(task_id))
+            pipe.unlink(*keys.of_failures(task_id), keys.told(task_id))
+            gone, _ = pipe.execute()
+        return bool(gone)
+
+    @outages_named
+    def unindex_task(self, task_id: str) -> None:
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zrem(keys.OPEN_TASKS, task_id)
+            pipe.zrem(keys.ALL_TASKS, task_id)
+            pipe.execute()
+
+    @outages_named
+    def extend_task(self, task_id: str, count: int) -> tuple[str, str] | None:
+        """Move the end marker; None for an unknown task, else what extend_task.lua returns."""
+        names = [keys.bitmap(task_id), keys.record(task_id)]
+        answer = self._scripts["extend_task"](keys=names, args=[count])
+        return None if answer is None else (answer[0].decode(), answer[1].decode())
+
+    @outages_named
+    def note_on_task(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
+        """Write fields into the record, unless that task is gone or in another run; whether it was there."""
+        pairs = [item for pair in fields.items() for item in pair]
+        return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, run, *pairs]))
+
+    @outages_named
+    def take_fan_out(self, task_id: str, nonce: str, *, now_ms: int, lease: timedelta) -> bool:
+        args: list[str | int] = [nonce, now_ms, milliseconds(lease)]
+        return bool(self._scripts["take_fan_out"](keys=[keys.record(task_id)], args=args))
+
+    @outages_named
+    def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> dict[str, str] | None:
+        """The record as it ended, for the one who is to announce it; None for everybody else."""
+        args = [now_ms, milliseconds(lease)]
+        pairs = cast(
+            list[bytes] | None, self._scripts["take_announcement"](keys=keys.of_task(task_id), args=args)
+        )
+        return None if pairs is None else decoded(dict(zip(pairs[::2], pairs[1::2], strict=True)))
+
+    @outages_named
+    def note_announced(
+        self, task_id: str, nonce: str, run: int, *, now_ms: int, least_life: timedelta
+    ) -> bool:
+        """Its end is told; False when that task is gone or in another run."""
+        args: list[str | int] = [nonce, run, now_ms, milliseconds(least_life)]
+        return bool(self._scripts["note_announced"](keys=keys.of_task(task_id), args=args))
+
+    @outages_named
+    def let_task_go(self, task_id: str, nonce: str, run: int) -> None:
+        """Everybody has been told of its end; the life of an ended task begins, if it is announced too."""
+        self._scripts["let_task_go"](keys=keys.of_task(task_id), args=[nonce, run])
+
+    @outages_named
+    def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:
+        args = [now_ms, limit, milliseconds(looks_apart)]
+        return cast(bytes, self._scripts["take_probe"](keys=keys.of_task(task_id), args=args)).decode()
+
+    @outages_named
+    def look(self, task_id: str) -> Look | None:
+        """The record and both readings of the bitmap at one moment; None without a record."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(keys.record(task_id))
+            pipe.bitpos(keys.bitmap(task_id), 0)
+            pipe.bitcount(keys.bitmap(task_id))
+            record, first_gap, set_bits = pipe.execute()
+        return Look(decoded(record), first_gap, set_bits) if record else None
+
+    @outages_named
+    def records(self, task_ids: Iterable[str]) -> list[dict[str, str]]:
+        """Each task's record, empty where there is none, in the order asked."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.hgetall(keys.record(task_id))
+            return [decoded(record) for record in pipe.execute()]
+
+    @outages_named
+    def bitmap_bytes(self, task_id: str, start: int, stop: int) -> bytes:
+        """Bytes `start` to `stop` (half open) of the bitmap, shorter where it ends; empty when it is gone."""
+        return cast(bytes, self._client.getrange(keys.bitmap(task_id), start, stop - 1))
+
+    @outages_named
+    def open_tasks(self, until_ms: int, limit: int) -> list[str]:
+        """Tasks whose next look is due, the longest due first."""
+        found = self._client.zrangebyscore(keys.OPEN_TASKS, 0, until_ms, start=0, num=limit)
+        return [name.decode() for name in cast(list[bytes], found)]
+
+    @outages_named
+    def open_and_new(self, since_us: int) -> tuple[set[str], set[str]]:
+        """(every open task, every task created since then)."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zrange(keys.OPEN_TASKS, 0, -1)
+            pipe.zrangebyscore(keys.ALL_TASKS, since_us, "+inf")
+            opened, new = pipe.execute()
+        return {name.decode() for name in opened}, {name.decode() for name in new}
+
+    @outages_named
+    def look_again(self, task_id: str, at_ms: int) -> None:
+        """Set the next look; a task that has left the index stays out."""
+        self._client.zadd(keys.OPEN_TASKS, {task_id: at_ms}, xx=True)
+
+    @outages_named
+    def next_look(self, task_id: str) -> int | None:
+        """When an open task is looked at next (ms); None for one that is not open."""
+        found = self._client.zscore(keys.OPEN_TASKS, task_id)
+        return None if found is None else int(found)
+
+    @outages_named
+    def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
+        """Put a task among the open ones; were there none, their index is made anew and lives as long."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zadd(keys.OPEN_TASKS, {task_id: look_ms})
+            pipe.pexpire(keys.OPEN_TASKS, milliseconds(ttl), nx=True)
+            pipe.execute()
+
+    @outages_named
+    def close_task(self, task_id: str, next_look_ms: int) -> bool:
+        """Take an announced task out of the open ones, unless its next look is another by now."""
+        args: list[str | int] = [task_id, next_look_ms]
+        return bool(self._scripts["remove_unmoved"](keys=[keys.OPEN_TASKS], args=args))
+
+    @outages_named
+    def newest(self, before_us: int | None, limit: int) -> list[tuple[str, int]]:
+        """(id, creation in us) newest first, created at `before_us` or earlier."""
+        top = "+inf" if before_us is None else before_us
+        found = self._client.zrevrangebyscore(
+            keys.ALL_TASKS, top, "-inf", start=0, num=limit, withscores=True
+        )
+        return [(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)]
+
+    @outages_named
+    def sample(self, until_us: int, limit: int) -> list[str]:
+        """Some of the listed tasks, at random, of those created until then."""
+        found = self._client.zrandmember(keys.ALL_TASKS, limit, withscores=True)
+        pairs = zip(*[iter(cast(list[bytes], found))] * 2, strict=True)
+        return [name.decode() for name, created_us in pairs if float(created_us) <= until_us]
+
+    @outages_named
+    def sizes(self) -> tuple[int, int]:
+        """(how many tasks are open, how many are listed)."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zcard(keys.OPEN_TASKS)
+            pipe.zcard(keys.ALL_TASKS)
+            open_tasks, listed = pipe.execute()
+        return open_tasks, listed
+
+    def _run(self, name: str, names: Sequence[str], args: Sequence[str | int]) -> object:
+        """What redis-py's Script does, by the short way: one step is a report of its own often enough."""
+        script = self._scripts[name]
+        try:
+            return answer_to(self._client, "EVALSHA", script.sha, len(names), *names, *args)
+        except NoScriptError:
+            return script(keys=names, args=args)  # which loads it
+
+
+def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {field.decode(): value.decode() for field, value in record.items()}

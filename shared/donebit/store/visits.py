@@ -1,0 +1,216 @@
+"""Visits in Redis: writing them into the bitmaps of their periods, and what is known about each event."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+from redis import Redis, WatchError
+from redis.commands.core import Script
+
+from donebit.errors import ConfigurationError
+from donebit.store import keys
+from donebit.store.bitmaps import SEGMENT_BITS, segments_in
+from donebit.store.client import outages_named
+
+LAYOUT_VERSION = 3
+KEYS_A_PIPELINE = 1000
+
+
+class Life(NamedTuple):
+    """A period's name in keys, and when it expires: seconds since the epoch, 0 for never."""
+
+    period: str
+    expires_s: int
+
+    def lasts_beyond(self, now_s: int) -> bool:
+        return self.expires_s == 0 or now_s < self.expires_s
+
+
+class Batch(NamedTuple):
+    """Users of one segment: the bits within it, or all of them as the bytes of one bitmap."""
+
+    segment: int
+    bits: Sequence[int] = ()
+    packed: bytes | None = None
+
+
+def layout(zone: str) -> str:
+    """What bitmaps of two layouts must not be mixed over: where segments are cut, and where days begin."""
+    return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
+
+
+class VisitStore:
+    """The bitmaps of events, as visits are written to them.
+
+    Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+        self._client = client
+        self._scripts = scripts
+        self._layout_checked = False
+
+    @outages_named
+    def check_layout(self, zone: str) -> None:
+        """Write the layout at first use, and refuse to mix two.
+
+        Raises:
+            ConfigurationError: the bitmaps there were written with another layout.
+        """
+        if not self._layout_checked:
+            self._check_layout(
+                zone, cast(bytes | None, self._client.set(keys.LAYOUT, layout(zone), nx=True, get=True))
+            )
+
+    @outages_named
+    def refuse_other_layout(self, zone: str) -> None:
+        """The same before the first question, which writes nothing.
+
+        Raises:
+            ConfigurationError: the bitmaps there were written with another layout.
+        """
+        if not self._layout_checked and (found := cast(bytes | None, self._client.get(keys.LAYOUT))):
+            self._check_layout(zone, found)
+
+    def _check_layout(self, zone: str, found: bytes | None) -> None:
+        if found is not None and found.decode() != layout(zone):
+            raise ConfigurationError(
+                f"this Redis holds activity in the layout {found.decode()!r}, and this service would write "
+                f"{layout(zone)!r}: set ZONE as it was, use another database, or move the activity there "
+                "(docs/backup.md)"
+            )
+        self._layout_checked = True
+
+    @outages_named
+    def about(self, event: str) -> dict[str, str]:
+        """What is known about an event: its `kind`, and what was set of its retention."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(keys.about(event)))
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    @outages_named
+    def events(self) -> dict[str, str]:
+        """Every event that was ever visited, and is not forgotten, with the kind of users it holds."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(keys.EVENTS))
+        return {event.decode(): kind.decode() for event, kind in found.items()}
+
+    @outages_named
+    def open_event(
+        self, event: str, kind: str, lives: Sequence[Life], segments: Iterable[int], limit: int
+    ) -> tuple[str, Any]:
+        """Enter segments into the registries; ("ok", ""), ("kind", held) or ("segments", how many)."""
+        numbers = list(segments)
+        registries = [keys.segments(event, life.period) for life in lives]
+        names = [keys.about(event), keys.periods(event), *registries]
+        args = [kind, limit, len(numbers), *numbers, *(item for life in lives for item in life)]
+        status, *why = cast(list[Any], self._scripts["open_event"](keys=names, args=args))
+        return status.decode(), why[0] if why else ""
+
+    @outages_named
+    def mark_users(
+        self, event: str, kind: str, lives: Sequence[Life], batches: Sequence[Batch]
+    ) -> tuple[list[list[int]], list[int]]:
+        """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
+
+        The event is entered among all before its first bit, with every batch: whoever opened it may have
+        died before they could.
+
+        The registries are looked at again behind the marks: an event forgotten in between has lost them,
+        and without them what was just written would never be counted, nor ever be forgotten. Every period's:
+        another visit may have begun the event anew, in other periods. One that is over by the server's
+        clock is missing rightly. So is the event among all events looked for: whoever began it anew may
+        not have entered it yet, and never come to.
+        """
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hset(keys.EVENTS, event, kind)
+            for batch in batches:
+                self._mark_batch(pipe, event, kind, lives, batch)
+            for life in lives:
+                pipe.get(keys.segments(event, life.period))
+            pipe.hexists(keys.EVENTS, event)
+            pipe.time()
+            _, *answers, entered, (now_s, _) = pipe.execute()
+        fresh, registries = answers[: len(batches)], answers[len(batches) :]
+        found = zip(lives, map(segments_in, registries), strict=True)
+        known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
+        return fresh, [batch.segment for batch in batches if not entered or batch.segment not in known]
+
+    def _mark_batch(self, pipe: Redis, event: str, kind: str, lives: Sequence[Life], batch: Batch) -> None:
+        names = [keys.segment(batch.segment, event, life.period) for life in lives]
+        names.append(keys.counted(batch.segment, event, kind))
+        names.append(keys.scratch(batch.segment, uuid.uuid4().hex))
+        bits = batch.bits if batch.packed is None else [batch.packed]
+        args = [*(life.expires_s for life in lives), int(batch.packed is not None), *bits]
+        self._scripts["mark_users"](keys=names, args=args, client=pipe)
+
+    @outages_named
+    def periods(self, event: str) -> list[str]:
+        """Every period the event was ever seen in, those already expired included."""
+        return [name.decode() for name in cast(list[bytes], self._client.zrange(keys.periods(event), 0, -1))]
+
+    @outages_named
+    def set_retention(self, event: str, kept: Mapping[str, int]) -> None:
+        """What `about` tells of the event's retention from now on: `keep_day` and so on, in seconds."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hdel(keys.about(event), *keys.RETENTION_FIELDS)
+            if kept:
+                pipe.hset(keys.about(event), items=[item for pair in kept.items() for item in pair])
+            pipe.execute()
+
+    @outages_named
+    def relive(self, event: str, lives: Sequence[Life], segments: Sequence[Sequence[int]]) -> None:
+        """Let the bitmaps of these periods, and what names them, live so long; what is over goes at once."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for life, numbers in zip(lives, segments, strict=True):
+                for number in numbers:
+                    pipe.expireat(keys.segment(number, event, life.period), life.expires_s)
+                pipe.expireat(keys.segments(event, life.period), life.expires_s)
+                pipe.zadd(keys.periods(event), {life.period: life.expires_s}, xx=True)
+            pipe.execute()
+
+    @outages_named
+    def periods_of(self, events: Sequence[str]) -> list[list[str]]:
+        """The same of many events."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for event in events:
+                pipe.zrange(keys.periods(event), 0, -1)
+            return [[name.decode() for name in names] for names in pipe.execute()]
+
+    @outages_named
+    def drop_segments(self, event: str, segments_by_period: Mapping[str, Sequence[int]]) -> None:
+        names = [
+            keys.of_segment(number, event, period)
+            for period, numbers in segments_by_period.items()
+            for number in numbers
+        ]
+        for start in range(0, len(names), KEYS_A_PIPELINE):
+            with self._client.pipeline(transaction=False) as pipe:
+                for name in names[start : start + KEYS_A_PIPELINE]:
+                    pipe.unlink(*name)
+                pipe.execute()
+
+    @outages_named
+    def drop_event(self, event: str, periods: Sequence[str]) -> bool:
+        """Drop what is known about an event, and its bitmaps; False when it got another period meanwhile.
+
+        The registries are read in the act that drops them: a visit may have entered a segment since they
+        were last looked at, and without them its bits would stay, to be counted again one day.
+        """
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.watch(keys.periods(event))  # type: ignore[no-untyped-call]  # the library leaves it untyped
+            known = {name.decode() for name in cast(list[bytes], pipe.zrange(keys.periods(event), 0, -1))}
+            if not known <= set(periods):
+                return False
+            pipe.multi()
+            registries = [keys.segments(event, period) for period in periods]
+            for registry in registries:
+                pipe.get(registry)
+            pipe.unlink(keys.about(event), keys.periods(event), *registries)
+            pipe.hdel(keys.EVENTS, event)
+            try:
+                *last, _, _ = pipe.execute()
+            except WatchError:
+                return False
+        self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
+        return True

@@ -1,0 +1,134 @@
+"""Who may ask: the Host that is meant, the site that sends, the token where one is set.
+
+Without a token a service answers whoever reaches it, so it must not be reached by a page of another site:
+neither by a request that the browser sends for that page, nor through a name that the page's owner points
+at this machine (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from flask import Flask, Request, current_app, request, session
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from donebit.config import Settings
+from donebit.errors import ConfigurationError, Forbidden, InvalidInput, Unauthorized
+
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+CHANGES = "__changes_state__"
+FREE = "__needs_no_token__"
+SIGNED_IN = "signed_in"
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def changes_state(view: View) -> View:
+    """Mark a view that changes something although GET may call it, as the example project's do."""
+    setattr(view, CHANGES, True)
+    return view
+
+
+def free(view: View) -> View:
+    """Mark a view that anybody may call without a token."""
+    setattr(view, FREE, True)
+    return view
+
+
+def refuse_open_address(settings: Settings) -> None:
+    """Raise ConfigurationError for an address beyond loopback that nothing protects."""
+    if settings.api_token or settings.allow_anonymous or settings.host in LOOPBACK_NAMES:
+        return
+    raise ConfigurationError(
+        f"HOST is {settings.host}, which others can reach, and no API_TOKEN is set: set one, or "
+        "ALLOW_ANONYMOUS=1 if everyone who can reach it may use it"
+    )
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Check every request before its view."""
+    known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
+    any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+
+    @app.before_request
+    def check() -> None:
+        view = app.view_functions.get(request.endpoint or "")
+        if not _host_known(request.host, known, any_address=any_address):
+            # As it came: request.host is empty for a malformed one.
+            named = request.headers.get("Host", "")[:120]
+            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more")
+        if _changing(request, view) and _from_elsewhere(request):
+            raise Forbidden("a page of another site may not change anything here")
+        refuse_bad_text(request)
+        if request.content_length is None:
+            refuse_cut_body(app.config["MAX_CONTENT_LENGTH"])
+        if token and not getattr(view, FREE, False) and not _authorized(request, token):
+            raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
+
+
+def refuse_bad_text(asked: Request) -> None:
+    """Raise InvalidInput for an address that is no UTF-8: Werkzeug would put U+FFFD for whatever it was."""
+    try:
+        asked.environ["PATH_INFO"].encode("latin-1").decode()
+        if b"%" in asked.query_string:
+            unquote_to_bytes(asked.query_string).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"the address holds bytes that are no UTF-8: {error.object[error.start :][:20]!r}"
+        ) from None
+
+
+def refuse_cut_body(most_bytes: int) -> None:
+    """Raise RequestEntityTooLarge for a body of no told length that is too long.
+
+    Werkzeug would cut it at the limit and say nothing: what is read is asked for one byte more.
+    """
+    request.max_content_length = most_bytes + 1
+    if len(request.get_data()) > most_bytes:
+        raise RequestEntityTooLarge
+
+
+def _host_known(host: str, known: set[str], *, any_address: bool) -> bool:
+    name = (urlsplit(f"//{host}").hostname or "").lower()
+    return name in known or "*" in known or (any_address and _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    # A name can be pointed at this machine by whoever owns it; an address is what it is.
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _changing(asked: Request, view: Callable[..., Any] | None) -> bool:
+    return asked.method not in SAFE_METHODS or getattr(view, CHANGES, False)
+
+
+def _from_elsewhere(asked: Request) -> bool:
+    if site := asked.headers.get("Sec-Fetch-Site"):
+        return site == "cross-site"
+    # Browsers leave it out over plain HTTP to other machines, but name the page's origin.
+    origin = asked.headers.get("Origin")
+    return origin is not None and _netloc(origin) != asked.host
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # "http://[": no browser sends it, and it is nobody's own
+        return ""
+
+
+def _authorized(asked: Request, token: str) -> bool:
+    scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
+        return True
+    return bool(current_app.secret_key) and session.get(SIGNED_IN) is True

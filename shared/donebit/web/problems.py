@@ -1,0 +1,128 @@
+"""Errors as RFC 9457 problem details, whoever raises them."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
+
+from donebit.errors import DonebitError
+from donebit.web import wording
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1
+
+log = logging.getLogger(__name__)
+
+
+class Fault(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(examples=["count"])
+    detail: str = Field(examples=["count is 0; it must be 1 to 10000000"])
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 has it; `errors` names the fields at fault, where there are any."""
+
+    type: str = Field(default="about:blank", examples=["about:blank"])
+    title: str = Field(examples=["Unprocessable Entity"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["count is 0; it must be 1 to 10000000"])
+    errors: list[Fault] = []
+
+
+def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) -> Response:
+    """The answer that tells of an error."""
+    body = Problem(title=status.phrase, status=status, detail=detail, errors=errors or [])
+    response = Response(body.model_dump_json() + "\n", status=status, content_type=MEDIA_TYPE)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def documented(*statuses: HTTPStatus) -> dict[Any, Any]:
+    """These errors for the `responses` of an OpenAPI operation."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        str(int(status)): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+# What any route may answer, for `abp_responses`: those given to the application reach no blueprint's routes.
+EVERYWHERE = documented(
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+def of_validation(error: ValidationError) -> Response:
+    """422 for a request that is not of the documented shape, naming each value and its bound."""
+    faults = [_fault(one) for one in error.errors(include_url=False)]
+    detail = ". ".join(fault.detail for fault in faults[:5])
+    if len(faults) > 5:
+        detail += f". And {len(faults) - 5} more"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, faults[:100])
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    field = ".".join(str(part) for part in error["loc"])
+    if not field:
+        sent = wording.quoted(request.get_data()[: wording.LONGEST_QUOTE])
+        return Fault(
+            field="body", detail=f"the body is {sent}; it must be a JSON object, sent as application/json"
+        )
+    return Fault(field=field, detail=wording.sentence(field, error))
+
+
+def register(app: Flask) -> None:
+    """Answer every error, foreseen or not, with a problem."""
+    app.register_error_handler(DonebitError, told)
+    app.register_error_handler(ValidationError, of_validation)
+    app.register_error_handler(RequestEntityTooLarge, too_large)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, unforeseen)
+
+
+def told(error: DonebitError) -> Response:
+    faults = [Fault(field=error.field, detail=error.detail)] if error.field else []
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning("%s %s: %s", request.method, request.path, error.detail)
+    return problem(HTTPStatus(error.status), error.detail, faults)
+
+
+def too_large(_: RequestEntityTooLarge) -> Response:
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    sent = f"{request.content_length} bytes" if request.content_length else "more"
+    detail = f"the body has {sent}; at most {most} bytes are taken (MAX_BODY_BYTES)"
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+
+
+def http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return current_app.make_response(error.response)
+    detail = error.description or str(error)
+    if isinstance(error, NotFound) and error is request.routing_exception:
+        detail = f"{current_app.name} has no {request.path[:200]!r}; /docs/ lists what it has"
+    answer = problem(HTTPStatus(error.code or 500), detail)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            answer.headers[name] = value
+    return answer
+
+
+def unforeseen(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service, and its log has more")

@@ -1,0 +1,84 @@
+"""One Flask service as Donebit makes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from flask import Response, request
+from flask.json.provider import DefaultJSONProvider
+from flask_openapi3 import Info, OpenAPI
+
+from donebit.config import Settings
+from donebit.store import Store
+from donebit.web import guard, health, problems
+
+VERSION = version("donebit")
+# The documentation page of flask-openapi3 carries its start-up script inline; every other page has none.
+DOCS = "/docs"
+POLICY = (
+    "default-src 'none'; script-src 'self'{inline}; style-src 'self'{inline}; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Json(DefaultJSONProvider):
+    """Flask's own JSON, except that a body nested beyond Python's stack is a bad body, not a fault."""
+
+    sort_keys = False
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """As json.loads. Raises ValueError for what is no JSON, or nested too deeply."""
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+def make_service(
+    name: str, summary: str, settings: Settings, store: Store, streams: Callable[[], int] = lambda: 0
+) -> OpenAPI:
+    """A service with errors, guard, health, metrics and documentation, for its own routes to join.
+
+    Args:
+        streams: how many event streams are open
+    """
+    app = OpenAPI(
+        name,
+        info=Info(title=name, version=VERSION, description=summary),
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}} if settings.api_token else {},
+        validation_error_model=problems.Problem,
+        validation_error_callback=problems.of_validation,
+        doc_prefix=DOCS,
+    )
+    app.url_map.strict_slashes = False
+    app.json = Json(app)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    app.config["SESSION_COOKIE_HTTPONLY"] = True
+    if settings.api_token:
+        app.secret_key = _cookie_key(settings.api_token.get_secret_value())
+    if app.has_static_folder:  # the sign-in page is drawn with them
+        guard.free(app.view_functions["static"])
+    guard.register(app, settings)
+    problems.register(app)
+    app.register_api(health.blueprint(store, streams))
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
+    app.after_request(protect)
+    return app
+
+
+def _cookie_key(token: str) -> bytes:
+    """The key that signs the dashboard's cookie: a new token ends every session."""
+    return hashlib.sha256(b"donebit dashboard session " + token.encode()).digest()
+
+
+def protect(response: Response) -> Response:
+    """What keeps a page from loading or running anything but its own files."""
+    inline = " 'unsafe-inline'" if request.path.startswith(DOCS) else ""
+    response.headers["Content-Security-Policy"] = POLICY.format(inline=inline)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,144 @@
+"""One task, with all that somebody who wonders about it should know: as answers and pages give it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from donebit import clock
+from donebit.completion import deliveries, diagnosis, missing
+from donebit.completion.deliveries import Shown
+from donebit.completion.diagnosis import Diagnosis, Signs
+from donebit.completion.task import Sight, Task
+from donebit.config import Settings
+from donebit.queue import SLICES, STEPS
+from donebit.store import Store
+from donebit.web.task_summary import TaskSummary
+
+FIRST_RANGES = 10  # how many missing ranges an answer shows unasked
+
+# Not a tuple: few tools know how JSON Schema 2020-12 describes one.
+Range = Annotated[Sequence[int], Field(min_length=2, max_length=2)]
+
+
+class Rule(BaseModel):
+    """What the rule says of the bitmap now: the task is done when both are equal, and not 0."""
+
+    first_gap: int = Field(description="BITPOS key 0", examples=[2])
+    set_bits: int = Field(description="BITCOUNT key, end marker included", examples=[5])
+
+
+class AttemptAnswer(BaseModel):
+    at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
+    said: str = Field(description="what came of it", examples=["answered 503"])
+
+
+class DeliveryAnswer(BaseModel):
+    """Telling one end to one receiver."""
+
+    kind: str = Field(description="webhook, callback or then", examples=["webhook"])
+    to: str = Field(description="the URL, the function, or the next task's id")
+    announcement_id: str = Field(examples=["9f2c41d07a3b.1.done"])
+    outcome: str = Field(description="pending, delivered or given up", examples=["pending"])
+    attempts: list[AttemptAnswer]
+    next_attempt_at: str | None
+
+
+class SweepAnswer(BaseModel):
+    """What the sweep, which looks after every open task, has done for this one."""
+
+    looked_at: str | None
+    next_look_at: str | None = Field(description="null: its end is told, and nobody looks any more")
+    asks_at: str | None = Field(description="asks through the queue then, if nothing moves until then")
+    probed_at: str | None = Field(description="when it last asked")
+    stalled_at: str | None = Field(description="when it gave up: nothing came of all it sent again")
+
+
+class TaskAnswer(TaskSummary):
+    """One task, and why it is not done."""
+
+    params: dict[str, Any]
+    missing: Sequence[Range] = Field(description="the first missing ranges, half open")
+    rule: Rule
+    run: int
+    why: str = Field(
+        description="a sentence for somebody who wonders",
+        examples=["6 of 10 steps are missing, and the last progress is 3 s old: they wait in the queue"],
+    )
+    waiting_for: str | None = Field(
+        description="reports, fan-out, worker, retry, running, queue or lost; null: it has ended",
+        examples=["running"],
+    )
+    last_progress_age_seconds: float
+    steps_per_second: float | None = Field(description="since the last look of the sweep but one")
+    seconds_left: float | None = Field(description="at that speed")
+    dispatched_at: str | None
+    messages_sent: int = Field(description="in this run, by the fan-out and by the sweep")
+    failed_attempts: int = Field(description="in this run")
+    heals: int = Field(description="how often its missing steps were sent again since the last progress")
+    sweep: SweepAnswer
+    took_seconds: float | None
+    deliveries: list[DeliveryAnswer] = Field(description="whom its ends are told, and every attempt at it")
+
+
+def task_answer(store: Store, settings: Settings, sight: Sight) -> TaskAnswer:
+    task, now = sight.task, clock.now()
+    found = diagnosis.diagnose(task, signs(store, settings), now)
+    return TaskAnswer(
+        **TaskSummary.of(task).model_dump(),
+        params=dict(task.order.params),
+        missing=missing.page(store, task, limit=FIRST_RANGES).ranges,
+        rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),
+        run=task.run,
+        why=found.sentence(task, now),
+        waiting_for=found.waiting_for,
+        last_progress_age_seconds=(now - task.last_progress_at).total_seconds(),
+        steps_per_second=found.steps_per_second,
+        seconds_left=found.time_left.total_seconds() if found.time_left is not None else None,
+        dispatched_at=_iso(task.dispatched_at),
+        messages_sent=task.messages,
+        failed_attempts=task.failed_attempts,
+        heals=task.heals,
+        sweep=_sweep(store, task, found),
+        took_seconds=task.took.total_seconds() if task.took else None,
+        deliveries=[_delivery(shown) for shown in deliveries.of_task(store, task)],
+    )
+
+
+def signs(store: Store, settings: Settings) -> Signs:
+    """What can be seen of the queue, where the broker is this Redis, and of the workers."""
+    (worker,) = store.pulse.last_seen_ms("worker")
+    if settings.broker != settings.redis_url:
+        return Signs(worker is not None, None, None)
+    queued = sum(store.pulse.queue_lengths((STEPS, SLICES)))
+    return Signs(worker is not None, queued, store.pulse.messages_in_hand())
+
+
+def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:
+    next_look_ms = store.tasks.next_look(task.id)
+    return SweepAnswer(
+        looked_at=_iso(task.looks[-1].at if task.looks else None),
+        next_look_at=None if next_look_ms is None else clock.iso(clock.moment_of_ms(next_look_ms)),
+        asks_at=_iso(found.asks_at),
+        probed_at=_iso(task.probed_at),
+        stalled_at=_iso(task.stalled_at),
+    )
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else clock.iso(moment)
+
+
+def _delivery(shown: Shown) -> DeliveryAnswer:
+    delivery = shown.delivery
+    return DeliveryAnswer(
+        kind=shown.kind,
+        to=delivery.to,
+        announcement_id=delivery.announcement_id,
+        outcome=delivery.outcome.value,
+        attempts=[AttemptAnswer(at=clock.iso(one.at), said=one.said) for one in delivery.attempts],
+        next_attempt_at=_iso(shown.next_attempt_at),
+    )

@@ -1,0 +1,44 @@
+"""A task as answers and pages show it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from donebit import clock
+from donebit.completion.task import Task
+
+
+class TaskSummary(BaseModel):
+    """A task in a list, and in live events."""
+
+    task_id: str = Field(examples=["9f2c41d07a3b"])
+    job: str | None = Field(examples=["demo"])
+    label: str | None = None
+    count: int = Field(examples=[10])
+    done_steps: int = Field(examples=[4])
+    failed_steps: int = Field(examples=[0])
+    state: str = Field(examples=["running"])
+    stalled: bool
+    progress: float = Field(description="0 to 1", examples=[0.4])
+    created_at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
+    ended_at: str | None
+    last_progress_at: str
+    announced_at: str | None
+
+    @classmethod
+    def of(cls, task: Task) -> TaskSummary:
+        return cls(
+            task_id=task.id,
+            job=task.order.job,
+            label=task.order.label,
+            count=task.count,
+            done_steps=task.done_steps,
+            failed_steps=task.failed,
+            state=task.state,
+            stalled=task.stalled,
+            progress=round(task.done_steps / task.count, 4),
+            created_at=clock.iso(task.created_at),
+            ended_at=clock.iso(task.ended_at) if task.ended_at else None,
+            last_progress_at=clock.iso(task.last_progress_at),
+            announced_at=clock.iso(task.announced_at) if task.announced_at else None,
+        )

@@ -1,0 +1,56 @@
+"""What is wrong with one value of a request, in a sentence that names it and its bound."""
+
+from __future__ import annotations
+
+import reprlib
+
+from pydantic_core import ErrorDetails
+
+from donebit.web.models import EXPECTED
+
+LONGEST_QUOTE = 120  # characters of a refused value that an answer gives back
+
+# Stops at a depth and a length: repr itself would fall over a deeply nested value, and write a long one
+# out in full before it is cut.
+QUOTE = reprlib.Repr()
+QUOTE.maxstring = QUOTE.maxother = QUOTE.maxlong = LONGEST_QUOTE
+
+# By pydantic's types of error; the bounds come from the error's context.
+BOUNDS = {
+    EXPECTED: "be {words}",
+    "greater_than_equal": "be at least {ge}",
+    "less_than_equal": "be at most {le}",
+    "finite_number": "be a finite number",
+    "int_type": "be an integer",
+    "int_from_float": "be an integer",
+    "float_type": "be a number",
+    "string_type": "be a text",
+    "string_unicode": "be a text of Unicode characters",
+    "list_type": "be a list",
+    "tuple_type": "be a list",
+    "dict_type": "be an object",
+    "model_type": "be an object",
+    "literal_error": "be {expected}",
+    "enum": "be {expected}",
+    "string_too_short": "have at least {min_length} character(s)",
+    "string_too_long": "have at most {max_length} characters",
+    "too_short": "have at least {min_length} item(s)",
+    "too_long": "have at most {max_length} items",
+}
+
+
+def sentence(field: str, error: ErrorDetails) -> str:
+    """Such as: count is 0; it must be 1 to 10000000."""
+    if error["type"] == "missing":
+        return f"{field} is missing"
+    value = quoted(error["input"])
+    if error["type"] == "extra_forbidden":
+        return f"{field} is {value}; it must be left out, as nothing here is named so"
+    if bound := BOUNDS.get(error["type"]):
+        return f"{field} is {value}; it must {bound.format_map(error.get('ctx', {}))}"
+    return f"{field} is {value}; {error['msg']}"
+
+
+def quoted(value: object) -> str:
+    """The value as Python writes it, cut where it is long or deep."""
+    return QUOTE.repr(value)[: LONGEST_QUOTE + 3]

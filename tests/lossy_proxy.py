@@ -1,0 +1,73 @@
+"""A way to a service on which answers get lost, or are a 503 of the way's own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import urllib3
+
+from donebit.addresses import LOOPBACK
+
+
+@dataclass
+class LossyWay:
+    """Passes requests on. Some are refused at once; of others the answer is lost, when all was done."""
+
+    service: str
+    url: str = ""
+    requests_to_refuse: int = 0
+    answers_to_lose: int = 0
+    keys_sent: list[str | None] = field(default_factory=list)
+
+    def refuses(self) -> bool:
+        self.requests_to_refuse -= 1
+        return self.requests_to_refuse >= 0
+
+    def loses(self) -> bool:
+        self.answers_to_lose -= 1
+        return self.answers_to_lose >= 0
+
+
+def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
+    http = urllib3.PoolManager(retries=False, timeout=10)
+
+    class Handler(BaseHTTPRequestHandler):
+        def handle_one(self) -> None:
+            way.keys_sent.append(self.headers["Idempotency-Key"])
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if way.refuses():
+                self.say(503, b"away")
+                return
+            headers = {name: text for name, text in self.headers.items() if name != "Host"}
+            answer = http.request(self.command, way.service + self.path, body=body, headers=headers)
+            if not way.loses():
+                self.say(answer.status, answer.data)
+
+        do_GET = do_POST = handle_one  # noqa: N815 - the library's names
+
+        def say(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            if status == 503:
+                self.send_header("Retry-After", "1")  # as done_app's own has it
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: a test's output is its own."""
+
+    return Handler
+
+
+@contextmanager
+def lossy_way_to(service: str) -> Iterator[LossyWay]:
+    way = LossyWay(service)
+    with ThreadingHTTPServer((LOOPBACK, 0), handler_on(way)) as server:
+        way.url = f"http://{LOOPBACK}:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield way
+        server.shutdown()
