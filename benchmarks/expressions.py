@@ -12,8 +12,9 @@ from redis import Redis
 from benchmarks.fan_out import longest_command, note_slow_commands
 from benchmarks.figures import Figure, bounded, compared, duration
 from benchmarks.own_server import own_server
-from donebit.activity import series, sets
-from donebit.activity.sets import both, union, without
+from donebit.activity.analytics import series
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import both, union, without
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
@@ -39,8 +40,8 @@ def measure() -> list[Figure]:
 
 
 def union_of_days(client: Redis, store: Store) -> list[Figure]:
-    ways = {"ours": lambda: sets.count(store, union(DAY)), "flat": lambda: flat_union(client)}
-    assert sets.count(store, union(DAY)) == flat_union(client)
+    ways = {"ours": lambda: algebra.count(store, union(DAY)), "flat": lambda: flat_union(client)}
+    assert algebra.count(store, union(DAY)) == flat_union(client)
     taken = in_turns(ways)
     what = f"{DAYS}-day OR over {USERS:,} users, counted"
     return [compared(what, taken["ours"], "fewest BITOPs, flat keys", taken["flat"], at_most=1.0)]
@@ -50,8 +51,8 @@ def other_questions(client: Redis, store: Store) -> list[Figure]:
     """What else is asked of as many users, and the longest script of all of it."""
     mixed = without(both(union(DAY[:7]), union(DAY[7:14])), union(DAY[14:]))
     ways = {
-        f"an expression of all {DAYS} days, with and, or and minus": lambda: sets.count(store, mixed),
-        "the users of one day with ids from 10^7 to 9 x 10^7": lambda: sets.count(
+        f"an expression of all {DAYS} days, with and, or and minus": lambda: algebra.count(store, mixed),
+        "the users of one day with ids from 10^7 to 9 x 10^7": lambda: algebra.count(
             store, DAY[0], ids=range(10**7, 9 * 10**7)
         ),
         f"a rolling {ROLLING // 2}-day series of {DAYS - ROLLING // 2 + 1} days": lambda: sum(
@@ -59,7 +60,7 @@ def other_questions(client: Redis, store: Store) -> list[Figure]:
         ),
     }
     taken = in_turns(ways)
-    ways["union"] = lambda: sets.count(store, union(DAY))
+    ways["union"] = lambda: algebra.count(store, union(DAY))
     blocked, name = min(longest(client, ways) for _ in range(ROUNDS))
     figures = [Figure(what, duration(seconds)) for what, seconds in taken.items()]
     return [

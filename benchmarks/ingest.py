@@ -18,10 +18,10 @@ from benchmarks.figures import Figure, bounded, compared, rate
 from benchmarks.own_server import own_server
 from benchmarks.own_service import own_service, post
 from donebit import clock
-from donebit.activity import ingest
-from donebit.activity.calendar import Calendar, Granularity
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import Calendar, Granularity
 from donebit.activity.site import Site
-from donebit.activity.users import LARGEST_ID, Ids
+from donebit.activity.users.ids import LARGEST_ID, Ids
 from donebit.store import Store
 
 RUNS = 5

@@ -19,7 +19,7 @@ from benchmarks.load import a_second
 from benchmarks.own_server import own_server
 from benchmarks.waiting import wait_until
 from donebit import clock
-from donebit.activity import ingest
+from donebit.activity.events import ingest
 from donebit.activity.site import Site
 from donebit.addresses import LOOPBACK
 from donebit.config import Settings

@@ -14,9 +14,10 @@ from benchmarks.fan_out import NOTED_FROM_MICROSECONDS, note_slow_commands
 from benchmarks.figures import Figure, bounded, compared, duration
 from benchmarks.own_server import own_server
 from donebit import clock
-from donebit.activity import cohorts, ingest, lifecycle, stickiness
-from donebit.activity.calendar import Calendar, Granularity, Period
-from donebit.activity.cohorts import Cohort, Matrix, Question
+from donebit.activity.analytics import lifecycle, retention, stickiness
+from donebit.activity.analytics.retention import Cohort, Matrix, Question
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import Calendar, Granularity, Period
 from donebit.activity.site import Site
 from donebit.store import Store
 
@@ -99,18 +100,18 @@ def filled(client: Redis, site: Site, users: int, now: datetime) -> list[Period]
 
 
 def question(site: Site, cohort: Cohort, now: datetime) -> Question:
-    return cohorts.question(site, EVENT, None, cohort, now)
+    return retention.question(site, EVENT, None, cohort, now)
 
 
 def matrix(site: Site, weeks: Sequence[Period], cohort: Cohort, now: datetime) -> Matrix:
     """Cold, as everything here is: nothing of an answer is kept."""
-    return cohorts.matrix(site, question(site, cohort, now), weeks, COLUMNS + 1)  # the cohort's own beside
+    return retention.matrix(site, question(site, cohort, now), weeks, COLUMNS + 1)  # the cohort's own beside
 
 
 def distribution(site: Site, now: datetime) -> object:
     asked = question(site, Cohort.RECURRING, now)
     last = site.calendar.period_at(Granularity.DAY, now)
-    return stickiness.distribution(site, asked, cohorts.periods_until(site, asked, last, DAYS))
+    return stickiness.distribution(site, asked, retention.periods_until(site, asked, last, DAYS))
 
 
 def require_same(own: Matrix, theirs: Sequence[Sequence[int]]) -> None:

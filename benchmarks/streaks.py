@@ -14,10 +14,11 @@ from redis import Redis
 from benchmarks.figures import Figure, bounded, compared
 from benchmarks.own_server import own_server
 from donebit import clock
-from donebit.activity import events, streaks, successions, timeline
-from donebit.activity.calendar import Calendar, Granularity
+from donebit.activity.analytics import period_ranges, streaks, timeline
+from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.events import event as events
+from donebit.activity.periods.calendar import Calendar, Granularity
 from donebit.activity.site import Site
-from donebit.activity.successions import Succession
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
@@ -49,7 +50,7 @@ def asked(site: Site, days: int) -> Succession:
     now = clock.now()
     event = events.known(site, EVENT)
     start = site.calendar.midnight((now - timedelta(days=days - 1)).date())
-    return successions.asked(site, event, Granularity.DAY, start=start, stop=None, now=now)
+    return period_ranges.asked(site, event, Granularity.DAY, start=start, stop=None, now=now)
 
 
 def of_one(client: Redis, site: Site) -> list[Figure]:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from distinct_app.models.common import MOST_USERS
 from distinct_app.models.visits import VisitLine, VisitsLine
-from donebit.activity.arrivals import Arrival
-from donebit.activity.users import Ids, Kind, User
+from donebit.activity.events.batching import Arrival
+from donebit.activity.users.ids import Ids, Kind, User
 from donebit.errors import InvalidInput
 from donebit.web import wording
 

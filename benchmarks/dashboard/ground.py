@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.own_stack import Stack
 from benchmarks.waiting import wait_until
 from donebit import clock
-from donebit.activity import ingest
-from donebit.activity.calendar import Calendar
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import Calendar
 from donebit.activity.site import Site
-from donebit.activity.users import Ids
+from donebit.activity.users.ids import Ids
 from donebit.completion import lifecycle
 from donebit.completion.order import Order
 from donebit.store import Store

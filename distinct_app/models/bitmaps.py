@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import PeriodQuery
-from donebit.activity.formats import Format
+from donebit.activity.transfer.formats import Format
 from donebit.web.models import Request
 
 

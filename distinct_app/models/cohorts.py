@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from distinct_app.models.common import AtQuery, Moment
 from distinct_app.models.flags import After, Members, MembersLimit
-from donebit.activity import lifecycle, stickiness
-from donebit.activity.cohorts import MOST_CELLS, Cohort
-from donebit.activity.lifecycle import State
+from donebit.activity.analytics import lifecycle, stickiness
+from donebit.activity.analytics.lifecycle import State
+from donebit.activity.analytics.retention import MOST_CELLS, Cohort
 from donebit.web.models import WRITTEN, Name, Request
 
 Granularity = Literal["day", "week", "month"]

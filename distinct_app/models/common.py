@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag
 
-from donebit.activity.calendar import Granularity
-from donebit.activity.users import LARGEST_ID, LONGEST_TEXT, Kind
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.users.ids import LARGEST_ID, LONGEST_TEXT, Kind
 from donebit.web.models import WRITTEN, Integer, Name, Request, expected, matching
 
 MOST_USERS = 1_000_000

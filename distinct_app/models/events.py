@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import Users
-from donebit.activity.calendar import Granularity
+from donebit.activity.periods.calendar import Granularity
 from donebit.web.models import Integer, Request
 
 Days = Annotated[Integer, Field(ge=1, le=36_500)]

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import InPeriod, PeriodQuery, Text, Users
-from donebit.activity.users import LARGEST_ID, Kind
+from donebit.activity.users.ids import LARGEST_ID, Kind
 from donebit.web.models import WRITTEN, Integer, Name, Request
 
 MOST_RANGES = 100_000  # a body

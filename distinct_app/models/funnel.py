@@ -7,8 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, model_validator
 
 from distinct_app.models.common import Moment
-from donebit.activity.calendar import NAME_RULE
-from donebit.activity.funnel import FEWEST_STEPS, MOST_STEPS
+from donebit.activity.analytics.funnel import FEWEST_STEPS, MOST_STEPS
+from donebit.activity.periods.calendar import NAME_RULE
 from donebit.web.models import Name, Request, expected
 
 STEP_RULE = "an event, with a period or with from (and to), or a flag alone"

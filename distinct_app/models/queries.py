@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from distinct_app.models.flags import After, FlagAnswer, Members, MembersLimit
-from donebit.activity.expressions.as_json import EXAMPLE, SCHEMA
-from donebit.activity.expressions.text import LONGEST
-from donebit.activity.users import Kind
+from donebit.activity.query.as_json import EXAMPLE, SCHEMA
+from donebit.activity.query.text import LONGEST
+from donebit.activity.users.ids import Kind
 from donebit.web.models import Request
 
 LONGEST_IN_URL = 2000  # characters, of up to twelve bytes; servers and proxies take no URL of any length

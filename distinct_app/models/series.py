@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import Moment
-from donebit.activity.series import MOST_COLUMNS, MOST_ROLLING
+from donebit.activity.analytics.series import MOST_COLUMNS, MOST_ROLLING
 from donebit.web.models import WRITTEN, Request
 
 Ending = Literal["hour", "day", "week", "month"]

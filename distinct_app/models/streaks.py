@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import EventPath, Moment, Text
-from donebit.activity.successions import MOST_PERIODS
+from donebit.activity.analytics.period_ranges import MOST_PERIODS
 from donebit.web.models import Request
 
 BACK = f"half open; as far back as is kept when left out, at most {MOST_PERIODS} periods"

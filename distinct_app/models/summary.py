@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from donebit.activity.summary import MOST_DAYS
+from donebit.activity.analytics.summary import MOST_DAYS
 from donebit.web.models import WRITTEN, Request
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from distinct_app.models.common import AtQuery, Moment, Text, UserId, Users, WrittenUserId
-from donebit.activity.users import Kind, User
+from donebit.activity.users.ids import Kind, User
 from donebit.web.models import Name, Request, expected
 
 

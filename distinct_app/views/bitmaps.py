@@ -14,11 +14,14 @@ from distinct_app.models.common import EventPath
 from distinct_app.models.flags import FlagPath
 from distinct_app.views.questions import asked_period
 from donebit import clock
-from donebit.activity import assigning, events, exporting, flags, formats, importing
-from donebit.activity.exporting import Export
-from donebit.activity.formats import Format, Parts
+from donebit.activity.events import event as events
+from donebit.activity.flags import flag as flags
+from donebit.activity.flags import replace
 from donebit.activity.site import Site
-from donebit.activity.users import User
+from donebit.activity.transfer import export, formats, import_
+from donebit.activity.transfer.export import Export
+from donebit.activity.transfer.formats import Format, Parts
+from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
 from donebit.web.answers import Reply, answer
@@ -45,7 +48,7 @@ def add_of_events(routes: APIBlueprint, site: Site) -> None:
         """Everybody of a period: raw bits as SETBIT makes them, a roaring bitmap, or a user a line."""
         event = events.known(site, path.event)
         period = asked_period(site, event, query)
-        found = exporting.export(site, Bitmap(event.name, period.name), event.kind, query.format)
+        found = export.export(site, Bitmap(event.name, period.name), event.kind, query.format)
         return sent(found, query.format)
 
     @routes.post("/events/<event>/bitmap", responses={200: ImportAnswer}, openapi_extensions=IN)
@@ -54,9 +57,9 @@ def add_of_events(routes: APIBlueprint, site: Site) -> None:
         now, event = clock.now(), events.known(site, path.event)
         period = asked_period(site, event, query)
         if query.format is Format.IDS:
-            received, fresh = importing.add_users(site, event.name, period, sent_users(), now)
+            received, fresh = import_.add_users(site, event.name, period, sent_users(), now)
         else:
-            received, fresh = importing.add(site, event.name, period, sent_parts(query.format), now)
+            received, fresh = import_.add(site, event.name, period, sent_parts(query.format), now)
         return answer(
             ImportAnswer(
                 event=event.name,
@@ -75,15 +78,15 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
     def export_flag(path: FlagPath, query: FormatQuery) -> Response:
         """Everybody who has the flag."""
         flag = flags.known(site, path.flag)
-        return sent(exporting.export(site, flag.bitmap, flag.kind, query.format), query.format)
+        return sent(export.export(site, flag.bitmap, flag.kind, query.format), query.format)
 
     @routes.put("/flags/<flag>/bitmap", responses={200: FlagImportAnswer}, openapi_extensions=IN)
     def import_flag(path: FlagPath, query: FormatQuery) -> Reply:
         """Let just these users have the flag, and nobody else."""
         if query.format is Format.IDS:
-            count = assigning.assign_users(site, path.flag, sent_users())
+            count = replace.assign_users(site, path.flag, sent_users())
         else:
-            count = assigning.assign(site, path.flag, sent_parts(query.format))
+            count = replace.assign(site, path.flag, sent_parts(query.format))
         return answer(FlagImportAnswer(flag=path.flag, count=count))
 
 

@@ -7,10 +7,11 @@ from flask_openapi3 import APIBlueprint
 from distinct_app.models.common import EventPath
 from distinct_app.models.erasing import ErasedAnswer, ErasedPath, ForgottenEvent
 from distinct_app.views.questions import INTEGER
-from donebit.activity import erasing, events, forgetting
-from donebit.activity.erasing import Erased
+from donebit.activity.events import deletion, event
 from donebit.activity.site import Site
-from donebit.activity.users import User
+from donebit.activity.users import erasure
+from donebit.activity.users.erasure import Erased
+from donebit.activity.users.ids import User
 from donebit.web.answers import Reply, answer
 
 
@@ -30,8 +31,8 @@ def add(routes: APIBlueprint, site: Site) -> None:
     @routes.delete("/events/<event>", responses={200: ForgottenEvent})
     def forget_event(path: EventPath) -> Reply:
         """Forget an event: all of its periods, and its kind; it may begin anew with the other."""
-        known = events.known(site, path.event).kind is not None
-        forgetting.forget(site, path.event)
+        known = event.known(site, path.event).kind is not None
+        deletion.forget(site, path.event)
         return answer(ForgottenEvent(event=path.event, forgotten=known))
 
 
@@ -39,7 +40,7 @@ def erased(site: Site, user: str) -> Reply:
     users: list[User] = [user]
     if INTEGER.fullmatch(user):
         users.insert(0, int(user))
-    return erased_answer(user, [erasing.erase(site, one) for one in users])
+    return erased_answer(user, [erasure.erase(site, one) for one in users])
 
 
 def erased_answer(user: str, made: list[Erased]) -> Reply:

@@ -24,13 +24,14 @@ from distinct_app.models.events import (
     RetentionBody,
     RetentionDays,
 )
-from donebit.activity import events, keeping, memory
-from donebit.activity.calendar import Granularity
-from donebit.activity.events import Event
-from donebit.activity.memory import Taken
-from donebit.activity.retention import DEFAULT
+from donebit.activity.events import event as events
+from donebit.activity.events import memory, set_expiry
+from donebit.activity.events.event import Event
+from donebit.activity.events.memory import Taken
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.periods.expiry import DEFAULT
 from donebit.activity.site import Site
-from donebit.activity.users import Ids, Kind, kind_of
+from donebit.activity.users.ids import Ids, Kind, kind_of
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
 
@@ -71,7 +72,7 @@ def add_kept(routes: APIBlueprint, site: Site) -> None:
         days = body.model_dump(exclude_none=True)
         durations: Any = {granularity: timedelta(days=number) for granularity, number in days.items()}
         kept = replace(DEFAULT, **durations)
-        return event_answer(keeping.keep(site, path.event, kept))
+        return event_answer(set_expiry.keep(site, path.event, kept))
 
 
 def add_memory(routes: APIBlueprint, site: Site) -> None:

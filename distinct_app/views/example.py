@@ -15,8 +15,9 @@ from distinct_app.models.visits import (
     VisitQuery,
 )
 from donebit import clock
-from donebit.activity import forgetting, questions, visiting
-from donebit.activity.calendar import ALL_TIME
+from donebit.activity.analytics import counts
+from donebit.activity.events import deletion, single_visit
+from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT
 from donebit.paced import PacedLog
@@ -30,7 +31,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     """The routes of the fixed surface, each also by GET as the example project's curl lines ask."""
 
     def visit(user: int) -> Reply:
-        made = visiting.visit(site, EXAMPLE_EVENT, user, clock.now())
+        made = single_visit.visit(site, EXAMPLE_EVENT, user, clock.now())
         log.info("%d distinct users", made.users)
         return answer(Visit(distinct=made.users, fresh=made.fresh))
 
@@ -54,7 +55,7 @@ def add_reset(routes: APIBlueprint, site: Site) -> None:
     """The ways to begin anew."""
 
     def reset() -> Reply:
-        forgetting.forget(site, EXAMPLE_EVENT)
+        deletion.forget(site, EXAMPLE_EVENT)
         return answer(Forgotten(distinct=distinct_users(site)))
 
     @routes.delete("/distinct", responses={200: Forgotten}, operation_id="distinct_delete")
@@ -71,4 +72,4 @@ def add_reset(routes: APIBlueprint, site: Site) -> None:
 
 def distinct_users(site: Site) -> int:
     """BITCOUNT of all time."""
-    return questions.count(site, EXAMPLE_EVENT, ALL_TIME)
+    return counts.count(site, EXAMPLE_EVENT, ALL_TIME)

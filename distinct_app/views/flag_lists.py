@@ -19,8 +19,10 @@ from distinct_app.models.flags import (
     MissingQuery,
 )
 from distinct_app.views.questions import asked_period, bounds
-from donebit.activity import events, flags, questions, rosters
-from donebit.activity.members import page_of
+from donebit.activity.analytics import absence, counts
+from donebit.activity.events import event as events
+from donebit.activity.flags import flag as flags
+from donebit.activity.sets.members import page_of
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
 
@@ -44,7 +46,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def count_flag(path: FlagPath, query: IdsQuery) -> Reply:
         """How many users have the flag."""
         flag = flags.known(site, path.flag)
-        ids = questions.asked_ids(flag, query.first, query.last)
+        ids = counts.asked_ids(flag, query.first, query.last)
         return answer(FlagCount(flag=flag.name, kind=flag.kind, count=flags.count(site, flag.name, ids=ids)))
 
     add_members(routes, site)
@@ -68,7 +70,7 @@ def add_members(routes: APIBlueprint, site: Site) -> None:
         """Who of a roster, which is a flag, an event did not see in a period."""
         roster, event = flags.known(site, path.flag), events.known(site, query.event)
         period = asked_period(site, event, query)
-        found = rosters.missing(site, roster, event, period, after=query.after, limit=query.limit)
+        found = absence.missing(site, roster, event, period, after=query.after, limit=query.limit)
         return answer(
             MissingAnswer(
                 flag=roster.name,

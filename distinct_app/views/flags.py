@@ -18,12 +18,12 @@ from distinct_app.models.flags import (
     SetAnswer,
 )
 from distinct_app.views.questions import user_of_path
-from donebit.activity import flags
-from donebit.activity.events import Event
-from donebit.activity.flags import Flag
-from donebit.activity.selection import Chosen, Selection, Spans
+from donebit.activity.events.event import Event
+from donebit.activity.flags import flag as flags
+from donebit.activity.flags.flag import Flag
 from donebit.activity.site import Site
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
+from donebit.activity.users.selection import Chosen, Selection, Spans
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
 

@@ -6,9 +6,9 @@ from flask_openapi3 import APIBlueprint
 
 from distinct_app.models.funnel import NOTE, FunnelAnswer, FunnelBody, StepAnswer, StepBody
 from donebit import clock
-from donebit.activity import funnel
-from donebit.activity.calendar import ALL_TIME
-from donebit.activity.funnel import Reached, Step
+from donebit.activity.analytics import funnel
+from donebit.activity.analytics.funnel import Reached, Step
+from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
 

@@ -14,10 +14,10 @@ from distinct_app.models.cohorts import (
 from distinct_app.models.common import EventPath
 from distinct_app.views.successive import about, named_period, periods_of
 from donebit import clock
-from donebit.activity import cohorts, lifecycle
-from donebit.activity.cohorts import Cohort, Question
-from donebit.activity.lifecycle import Stage
-from donebit.activity.members import page_of
+from donebit.activity.analytics import lifecycle, retention
+from donebit.activity.analytics.lifecycle import Stage
+from donebit.activity.analytics.retention import Cohort, Question
+from donebit.activity.sets.members import page_of
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
 
@@ -26,7 +26,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     """Both only look."""
 
     def asked(path: EventPath) -> Question:
-        return cohorts.question(site, path.event, None, Cohort.FIRST, clock.now())
+        return retention.question(site, path.event, None, Cohort.FIRST, clock.now())
 
     @routes.get("/events/<event>/lifecycle", responses={200: LifecycleAnswer})
     def event_lifecycle(path: EventPath, query: LifecycleQuery) -> Reply:

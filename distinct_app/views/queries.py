@@ -17,10 +17,9 @@ from distinct_app.models.queries import (
     SavedAnswer,
 )
 from donebit import clock
-from donebit.activity import queries
-from donebit.activity.expressions import as_json, text
-from donebit.activity.expressions.resolving import Resolved
-from donebit.activity.expressions.tree import Expression
+from donebit.activity.query import as_json, run, text
+from donebit.activity.query.resolve import Resolved
+from donebit.activity.query.tree import Expression
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
@@ -30,7 +29,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     """The routes of expressions."""
 
     def count(expression: Expression) -> Reply:
-        number, resolved = queries.count(site, expression, now=clock.now())
+        number, resolved = run.count(site, expression, now=clock.now())
         return answer(QueryAnswer(count=number, **asked(expression, resolved)))
 
     @routes.post("/query", responses={200: QueryAnswer})
@@ -54,7 +53,7 @@ def add_saving(routes: APIBlueprint, site: Site) -> None:
     def save_query(path: FlagPath, body: ExpressionBody) -> Reply:
         """Let a flag be the users of a set, as they are now, and nobody else's: a cohort."""
         expression = read(body)
-        number, resolved = queries.save(site, path.flag, expression, now=clock.now())
+        number, resolved = run.save(site, path.flag, expression, now=clock.now())
         return answer(SavedAnswer(flag=path.flag, count=number, **asked(expression, resolved)))
 
 
@@ -62,9 +61,7 @@ def add_members(routes: APIBlueprint, site: Site) -> None:
     """The routes that name users."""
 
     def members(expression: Expression, page: PageQuery) -> Reply:
-        found, resolved = queries.members(
-            site, expression, after=page.after, limit=page.limit, now=clock.now()
-        )
+        found, resolved = run.members(site, expression, after=page.after, limit=page.limit, now=clock.now())
         return answer(QueryMembers(users=found.users, next=found.next, **asked(expression, resolved)))
 
     @routes.post("/query/members", responses={200: QueryMembers})

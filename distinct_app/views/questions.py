@@ -10,12 +10,14 @@ from flask_openapi3 import APIBlueprint
 from distinct_app.models.common import CountQuery, EventPath, PeriodQuery, SpanQuery
 from distinct_app.models.questions import CountAnswer, PresenceAnswer, UserPath, UserQuery
 from donebit import clock
-from donebit.activity import events, questions, spans
-from donebit.activity.calendar import Period
-from donebit.activity.events import Event
+from donebit.activity.analytics import counts
+from donebit.activity.events import event as events
+from donebit.activity.events.event import Event
+from donebit.activity.periods import spans
+from donebit.activity.periods.calendar import Period
+from donebit.activity.periods.spans import Span
 from donebit.activity.site import Site
-from donebit.activity.spans import Span
-from donebit.activity.users import Kind, User
+from donebit.activity.users.ids import Kind, User
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
 
@@ -31,8 +33,8 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """How many distinct users there were in a period, or from one day or hour to another."""
         event = events.known(site, path.event)
         asked = asked_span(site, event, query)
-        ids = questions.asked_ids(event, query.first, query.last)
-        number = questions.count_in(site, event.name, asked.periods, ids=ids)
+        ids = counts.asked_ids(event, query.first, query.last)
+        number = counts.count_in(site, event.name, asked.periods, ids=ids)
         return answer(CountAnswer(event=event.name, count=number, **bounds(asked)))
 
     @routes.get("/events/<event>/users/<user>", responses={200: PresenceAnswer})
@@ -48,7 +50,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
     def presence(event: Event, user: User, query: SpanQuery) -> Reply:
         asked = asked_span(site, event, query)
-        found = questions.present(site, event.name, user, *asked.periods)
+        found = counts.present(site, event.name, user, *asked.periods)
         return answer(PresenceAnswer(event=event.name, user=user, present=found, **bounds(asked)))
 
 
@@ -65,7 +67,7 @@ def asked_period(site: Site, event: Event, query: PeriodQuery) -> Period:
     """The period of a request. Raises InvalidInput for one past its retention."""
     now = clock.now()
     at = site.calendar.moment(query.at) if query.at else now
-    return questions.asked_period(site, event, query.period, at=at, now=now)
+    return counts.asked_period(site, event, query.period, at=at, now=now)
 
 
 def asked_span(site: Site, event: Event, query: SpanQuery) -> Span:

@@ -16,11 +16,11 @@ from distinct_app.models.cohorts import (
 from distinct_app.models.common import EventPath
 from distinct_app.views.successive import about, named_period, periods_of, rate
 from donebit import clock
-from donebit.activity import cohorts
-from donebit.activity.calendar import Period
-from donebit.activity.cohorts import Average, Matrix, Question
-from donebit.activity.members import page_of
-from donebit.activity.sets import Set
+from donebit.activity.analytics import retention as cohorts
+from donebit.activity.analytics.retention import Average, Matrix, Question
+from donebit.activity.periods.calendar import Period
+from donebit.activity.sets.algebra import Set
+from donebit.activity.sets.members import page_of
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
 

@@ -8,9 +8,10 @@ from distinct_app.models.common import EventPath
 from distinct_app.models.series import ColumnAnswer, SeriesAnswer, SeriesQuery
 from distinct_app.views.questions import bounds
 from donebit import clock
-from donebit.activity import events, series
-from donebit.activity.calendar import Granularity
-from donebit.activity.series import Column
+from donebit.activity.analytics import series
+from donebit.activity.analytics.series import Column
+from donebit.activity.events import event
+from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
 
@@ -24,7 +25,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         start, stop = (site.calendar.moment(text) if text else None for text in (query.from_, query.to))
         found = series.columns(
             site,
-            events.known(site, path.event),
+            event.known(site, path.event),
             Granularity(query.granularity),
             start=start,
             stop=stop,

@@ -15,11 +15,11 @@ from distinct_app.models.cohorts import (
 from distinct_app.models.common import EventPath
 from distinct_app.views.successive import about, periods_of, rate
 from donebit import clock
-from donebit.activity import cohorts, stickiness
-from donebit.activity.cohorts import Cohort, Question
+from donebit.activity.analytics import retention, stickiness
+from donebit.activity.analytics.retention import Cohort, Question
+from donebit.activity.analytics.stickiness import Active, Distribution
+from donebit.activity.periods.calendar import bounds
 from donebit.activity.site import Site
-from donebit.activity.stickiness import Active, Distribution
-from donebit.activity.successions import bounds
 from donebit.web.answers import Reply, answer
 
 
@@ -27,7 +27,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     """Both only look."""
 
     def asked(path: EventPath) -> Question:
-        return cohorts.question(site, path.event, None, Cohort.RECURRING, clock.now())
+        return retention.question(site, path.event, None, Cohort.RECURRING, clock.now())
 
     @routes.get("/events/<event>/stickiness", responses={200: StickinessAnswer})
     def event_stickiness(path: EventPath, query: StickinessQuery) -> Reply:

@@ -19,14 +19,15 @@ from distinct_app.models.streaks import (
 )
 from distinct_app.views.questions import user_of_path
 from donebit import clock
-from donebit.activity import events, streaks, successions, timeline
-from donebit.activity.calendar import Granularity
-from donebit.activity.events import Event
+from donebit.activity.analytics import period_ranges, streaks, timeline
+from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.streaks import Distribution
+from donebit.activity.analytics.timeline import Streak, Timeline
+from donebit.activity.events import event as events
+from donebit.activity.events.event import Event
+from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
-from donebit.activity.streaks import Distribution
-from donebit.activity.successions import Succession
-from donebit.activity.timeline import Streak, Timeline
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
 from donebit.web.answers import Reply, answer
 
 
@@ -113,7 +114,7 @@ def asked_span(site: Site, event: Event, query: SpanQuery) -> Succession:
         site.calendar.moment(text, field) if text else None
         for text, field in ((query.from_, "from"), (query.to, "to"))
     )
-    return successions.asked(
+    return period_ranges.asked(
         site, event, Granularity(query.granularity), start=start, stop=stop, now=clock.now()
     )
 

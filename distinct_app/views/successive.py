@@ -6,11 +6,10 @@ from typing import Any
 
 from distinct_app.models.cohorts import SuccessiveQuery
 from donebit import clock
-from donebit.activity import cohorts
-from donebit.activity.calendar import Granularity, Period
-from donebit.activity.cohorts import Question
+from donebit.activity.analytics import retention
+from donebit.activity.analytics.retention import Question
+from donebit.activity.periods.calendar import Granularity, Period, bounds
 from donebit.activity.site import Site
-from donebit.activity.successions import bounds
 from donebit.errors import InvalidInput
 
 
@@ -26,9 +25,9 @@ def periods_of(
         raise InvalidInput("from and at are both given; from is the first period, at the last", field="from")
     if query.from_:
         first = site.calendar.period_at(Granularity(granularity), site.calendar.moment(query.from_, "from"))
-        return cohorts.periods_from(site, asked, first, number)
+        return retention.periods_from(site, asked, first, number)
     at = site.calendar.moment(query.at) if query.at else asked.now
-    return cohorts.periods_until(site, asked, site.calendar.period_at(Granularity(granularity), at), number)
+    return retention.periods_until(site, asked, site.calendar.period_at(Granularity(granularity), at), number)
 
 
 def named_period(site: Site, asked: Question, name: str, field: str) -> Period:
@@ -36,8 +35,8 @@ def named_period(site: Site, asked: Question, name: str, field: str) -> Period:
     period = site.calendar.named(name, field)
     if period.granularity not in (Granularity.DAY, Granularity.WEEK, Granularity.MONTH):
         raise InvalidInput(f"{field} is {name!r}; it must be a day, a week or a month", field=field)
-    cohorts.refuse_unbegun(period, asked.now, field)
-    cohorts.refuse_past(asked, period, field)
+    retention.refuse_unbegun(period, asked.now, field)
+    retention.refuse_past(asked, period, field)
     return period
 
 

@@ -9,7 +9,8 @@ from flask_openapi3 import APIBlueprint
 from distinct_app.models.common import EventPath
 from distinct_app.models.summary import DayCount, SummaryAnswer, SummaryQuery
 from donebit import clock
-from donebit.activity import events, summary
+from donebit.activity.analytics import summary
+from donebit.activity.events import event
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
 
@@ -21,7 +22,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def summary_of_event(path: EventPath, query: SummaryQuery) -> Reply:
         """Distinct users now, today, lately and in all, how many are new, and the last days one by one."""
         now = clock.now()
-        found = summary.summary(site, events.known(site, path.event), days=query.days, now=now)
+        found = summary.summary(site, event.known(site, path.event), days=query.days, now=now)
         told = asdict(found) | {
             "known_since": clock.iso(found.known_since),
             "days": [DayCount(day=day.name, count=count) for day, count in found.days],

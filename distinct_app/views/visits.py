@@ -23,11 +23,11 @@ from distinct_app.models.visits import (
     VisitsBody,
 )
 from donebit import clock
-from donebit.activity import ingest
-from donebit.activity.arrivals import Arrival
-from donebit.activity.ingest import Recorded
+from donebit.activity.events import ingest
+from donebit.activity.events.batching import Arrival
+from donebit.activity.events.ingest import Recorded
 from donebit.activity.site import Site
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
 

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from donebit.activity import ingest, questions
-from donebit.activity.calendar import Calendar, Granularity
-from donebit.activity.ingest import Recorded
+from donebit.activity.analytics import counts
+from donebit.activity.events import ingest
+from donebit.activity.events.ingest import Recorded
+from donebit.activity.periods.calendar import Calendar, Granularity
 from donebit.activity.site import Site
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
 from donebit.store import Store
 
 STARTED = datetime.now(UTC)
@@ -53,8 +54,8 @@ def record_packed(store: Store, ids: Sequence[int], event: str = "seen") -> Reco
 def count(
     store: Store, event: str = "seen", granularity: Granularity = Granularity.ALL, at: datetime | None = None
 ) -> int:
-    return questions.count(site_on(store), event, UTC_CALENDAR.period_at(granularity, at or real_now()))
+    return counts.count(site_on(store), event, UTC_CALENDAR.period_at(granularity, at or real_now()))
 
 
 def present(store: Store, user: User, event: str = "seen") -> bool:
-    return questions.present(site_on(store), event, user, UTC_CALENDAR.period_at(Granularity.DAY, real_now()))
+    return counts.present(site_on(store), event, user, UTC_CALENDAR.period_at(Granularity.DAY, real_now()))

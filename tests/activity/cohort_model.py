@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import ingest
-from donebit.activity.calendar import Granularity, Period
-from donebit.activity.retention import Retention
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.periods.expiry import Retention
 from donebit.activity.site import Site
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import cohorts, lifecycle, sets, stickiness
-from donebit.activity.calendar import Granularity, Period
-from donebit.activity.cohorts import Cohort, Question
-from donebit.activity.lifecycle import State
+from donebit.activity.analytics import lifecycle, retention, stickiness
+from donebit.activity.analytics.lifecycle import State
+from donebit.activity.analytics.retention import Cohort, Question
+from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.sets import algebra
 from donebit.activity.site import Site
 from tests.activity.cohort_model import EVENTS, HISTORIES, OF_DAYS, History, Model, lived
 from tests.conftest import everything
@@ -36,7 +37,7 @@ def successive(model: Model, granularity: Granularity, most: int) -> list[Period
 
 
 def asked(site: Site, model: Model, cohort: Cohort, returning: str) -> Question:
-    return cohorts.question(site, EVENTS[0], returning, cohort, model.now)
+    return retention.question(site, EVENTS[0], returning, cohort, model.now)
 
 
 def cohort_of(model: Model, cohort: Cohort, period: Period) -> set[int]:
@@ -48,15 +49,15 @@ def check_retention(site: Site, model: Model, granularity: Granularity, returnin
     periods = successive(model, granularity, 6)
     for cohort in Cohort:
         question = asked(site, model, cohort, returning)
-        made = cohorts.matrix(site, question, periods, COLUMNS)
+        made = retention.matrix(site, question, periods, COLUMNS)
         for place, (row, period) in enumerate(zip(made.rows, periods, strict=True)):
             users = cohort_of(model, cohort, period)
             columns = periods[place : place + COLUMNS]
             back = [users & model.active(returning, column) for column in columns]
             assert row.users == len(users)
             assert row.counts == (*map(len, back), *[None] * (COLUMNS - len(columns)))
-            cell = cohorts.cell(question, period, columns[-1])
-            assert sets.members(site.store, cell, limit=100).tolist() == sorted(back[-1])
+            cell = retention.cell(question, period, columns[-1])
+            assert algebra.members(site.store, cell, limit=100).tolist() == sorted(back[-1])
 
 
 def check_lifecycle(site: Site, model: Model, granularity: Granularity, _: str) -> None:
@@ -79,7 +80,7 @@ def check_lifecycle(site: Site, model: Model, granularity: Granularity, _: str) 
         assert stage.active == len(active)
         for state in State:
             found = lifecycle.users(site, question, period, state)
-            assert sets.members(site.store, found, limit=100).tolist() == sorted(wanted[state])
+            assert algebra.members(site.store, found, limit=100).tolist() == sorted(wanted[state])
 
 
 def check_distribution(site: Site, model: Model, granularity: Granularity, _: str) -> None:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from donebit.activity import cohort_rows, cohorts, ingest, lifecycle
-from donebit.activity.before import Kept
-from donebit.activity.calendar import Granularity
-from donebit.activity.cohorts import Cohort, Matrix
-from donebit.activity.retention import DEFAULT, Retention
+from donebit.activity.analytics import cohort_rows, lifecycle, retention
+from donebit.activity.analytics.retention import Cohort, Matrix
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.periods.expiry import DEFAULT, Retention
+from donebit.activity.periods.history import Kept
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from tests.activity.arranged import NOW, UTC_CALENDAR, site_on
@@ -32,9 +33,9 @@ def visited(client: Redis, users: Sequence[int] = (1, 2, 3), days: int = DAYS) -
 
 def matrix(client: Redis, cohort: Cohort, rows: int, columns: int) -> Matrix:
     site = site_on(Store.on(client))
-    asked = cohorts.question(site, "read", None, cohort, NOW)
+    asked = retention.question(site, "read", None, cohort, NOW)
     last = site.calendar.period_at(Granularity.DAY, NOW)
-    return cohorts.matrix(site, asked, cohorts.periods_until(site, asked, last, rows), columns)
+    return retention.matrix(site, asked, retention.periods_until(site, asked, last, rows), columns)
 
 
 @pytest.mark.parametrize("cohort", Cohort)
@@ -96,7 +97,7 @@ def test_who_was_there_in_the_period_before_is_not_new_even_where_its_month_is_g
     for at in (first_of_month - timedelta(days=1), first_of_month):
         ingest.record(site, "read", [1, 2], at=at, now=NOW)
     client.delete(keys.segments("read", "2026-10"), keys.segment(0, "read", "2026-10"))
-    asked = cohorts.question(site, "read", None, Cohort.FIRST, NOW)
+    asked = retention.question(site, "read", None, Cohort.FIRST, NOW)
 
     (stage,) = lifecycle.lifecycle(
         site, asked, [site.calendar.period_at(Granularity.DAY, first_of_month)]
@@ -134,8 +135,8 @@ def test_a_week_that_is_kept_tells_of_the_month_that_is_not(client: Redis) -> No
     day, week, month = timedelta(days=20), timedelta(days=90), timedelta(days=45)
     keep(client, "read", replace(ALL_KEPT, day=day, week=week, month=month))
 
-    question = cohorts.question(site, "read", None, Cohort.FIRST, now)
-    (row,) = cohorts.matrix(site, question, [UTC_CALENDAR.period_at(Granularity.DAY, days[1])], 1).rows
+    question = retention.question(site, "read", None, Cohort.FIRST, now)
+    (row,) = retention.matrix(site, question, [UTC_CALENDAR.period_at(Granularity.DAY, days[1])], 1).rows
     assert row.users == 0
 
 

@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.activity import ingest, numbering, sets
-from donebit.activity.arrivals import Arrival
-from donebit.activity.users import Kind
+from donebit.activity.events import ingest
+from donebit.activity.events.batching import Arrival
+from donebit.activity.sets import algebra
+from donebit.activity.users import id_mapping
+from donebit.activity.users.ids import Kind
 from donebit.errors import InvalidInput, StoreUnavailable
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -59,9 +61,9 @@ def test_eight_processes_lose_no_visit_and_each_user_is_new_to_one_of_them(
     for event in ("seen", *EVENTS):
         distinct = set().union(*(users[event] for users in visited))
         assert count(real_store, event) == sum(fresh.get(event, 0) for fresh in told) == len(distinct), event
-    site, members = site_on(real_store), sets.members(real_store, Bitmap("texts", "all"), limit=10**6)
+    site, members = site_on(real_store), algebra.members(real_store, Bitmap("texts", "all"), limit=10**6)
     distinct = set().union(*(users["texts"] for users in visited))
-    assert set(numbering.names_of(site, Kind.TEXTS, members)) == {f"user {one}" for one in distinct}
+    assert set(id_mapping.names_of(site, Kind.TEXTS, members)) == {f"user {one}" for one in distinct}
 
 
 def test_texts_that_come_at_once_get_one_number_each_without_gaps(real_store: Store) -> None:

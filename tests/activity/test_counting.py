@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.activity import ingest
-from donebit.activity.calendar import Granularity
-from donebit.activity.ingest import MOST_SINGLE_BITS
-from donebit.activity.users import LARGEST_ID, User
+from donebit.activity.events import ingest
+from donebit.activity.events.ingest import MOST_SINGLE_BITS
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.users.ids import LARGEST_ID, User
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS

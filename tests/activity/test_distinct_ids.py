@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donebit.activity.users import LARGEST_ID, distinct_of
+from donebit.activity.users.ids import LARGEST_ID, distinct_of
 
 IDS = st.integers(0, LARGEST_ID) | st.integers(0, 9) | st.integers(LARGEST_ID - 9, LARGEST_ID)
 

@@ -10,11 +10,13 @@ from typing import Any, cast
 import pytest
 from redis import Redis
 
-from donebit.activity import erasing, flags, ingest, queries
-from donebit.activity.calendar import Granularity
-from donebit.activity.erasing import erase
-from donebit.activity.expressions import text
-from donebit.activity.users import Kind, User
+from donebit.activity.events import ingest
+from donebit.activity.flags import flag
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.query import run, text
+from donebit.activity.users import erasure
+from donebit.activity.users.erasure import erase
+from donebit.activity.users.ids import Kind, User
 from donebit.errors import Conflict, StoreUnavailable
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, BitmapStore, bits_of
@@ -48,19 +50,19 @@ def test_an_erased_user_is_in_nothing_and_nobody_else_is_touched(
     other = "bob" if isinstance(user, str) else 8
     for event, days in (("seen", 0), ("seen", 40), ("read", 3)):
         record(store, [other], event, at=real_now() - timedelta(days=days))
-    flags.set_users(site_on(store), "newsletter", [other])
+    flag.set_users(site_on(store), "newsletter", [other])
     others = bits(client)
     for event, days in (("seen", 0), ("seen", 40), ("read", 3)):
         record(store, [user], event, at=real_now() - timedelta(days=days))
-    flags.set_users(site_on(store), "newsletter", [user])
+    flag.set_users(site_on(store), "newsletter", [user])
 
     made = erase(site_on(store), user)
 
     assert (made.events, made.flags) == ({"seen", "read"}, {"newsletter"})
     assert made.numbers == isinstance(user, str)
     assert bits(client) == others
-    assert (count(store), count(store, "read"), flags.count(site_on(store), "newsletter")) == (1, 1, 1)
-    assert flags.has(site_on(store), "newsletter", user) is False
+    assert (count(store), count(store, "read"), flag.count(site_on(store), "newsletter")) == (1, 1, 1)
+    assert flag.has(site_on(store), "newsletter", user) is False
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -70,7 +72,7 @@ def test_erasing_a_user_never_seen_makes_no_key(store: Store, client: Redis, use
 
     record(store, ["bob"], "texts")
     record(store, [1], "numbers")
-    flags.set_users(site_on(store), "newsletter", [1])
+    flag.set_users(site_on(store), "newsletter", [1])
     before = everything(client)
 
     made = erase(site_on(store), user)
@@ -120,12 +122,12 @@ def test_a_text_erased_while_it_is_flagged_is_flagged_as_a_user_never_seen(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = site_on(store)
-    flags.set_users(site, "old", ["alice"])
+    flag.set_users(site, "old", ["alice"])
     erase_before(monkeypatch, FlagStore, "mark_flag", store, "alice")
 
-    flags.set_users(site, "new", ["alice"])
+    flag.set_users(site, "new", ["alice"])
 
-    assert (flags.has(site, "old", "alice"), flags.has(site, "new", "alice")) == (False, True)
+    assert (flag.has(site, "old", "alice"), flag.has(site, "new", "alice")) == (False, True)
     assert bits(client) == 1
 
 
@@ -184,7 +186,7 @@ def unavailable(*_: object) -> None:
 def test_an_event_of_more_periods_than_one_script_takes_is_cleared_too(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(erasing, "BITMAPS_A_CALL", 3)
+    monkeypatch.setattr(erasure, "BITMAPS_A_CALL", 3)
     for days in range(5):
         record(store, [7], at=real_now() - timedelta(days=days))
 
@@ -228,7 +230,7 @@ def visit_often(store: Store, names: list[str], event: str) -> None:
         with suppress(Conflict):  # erased at every attempt, and said so
             record(store, names[start % 5 :], event)
         with suppress(Conflict):
-            flags.set_users(site_on(store), f"{event}-flag", names[start % 7 :])
+            flag.set_users(site_on(store), f"{event}-flag", names[start % 7 :])
 
 
 def test_an_integer_that_is_mapped_is_erased_with_the_one_that_is_not(store: Store, client: Redis) -> None:
@@ -258,9 +260,9 @@ def test_a_set_that_was_read_before_an_erasure_is_not_kept_as_a_flag_after_it(
 
     monkeypatch.setattr(BitmapStore, "stage", erase_behind)
 
-    users, _ = queries.save(site, "cohort", text.read("seen"), now=real_now())
+    users, _ = run.save(site, "cohort", text.read("seen"), now=real_now())
 
-    assert (users, flags.has(site, "cohort", 7), flags.has(site, "cohort", 8)) == (1, False, True)
+    assert (users, flag.has(site, "cohort", 7), flag.has(site, "cohort", 8)) == (1, False, True)
 
 
 def test_a_set_that_becomes_a_flag_beside_an_erasure_is_cleared_behind_it(
@@ -273,11 +275,11 @@ def test_a_set_that_becomes_a_flag_beside_an_erasure_is_cleared_behind_it(
     def flag_first(self: FlagStore) -> None:
         if interruptions:
             interruptions.pop()
-            flags.set_users(site, "cohort", [7])
+            flag.set_users(site, "cohort", [7])
         note_erasure(self)
 
     monkeypatch.setattr(FlagStore, "note_erasure", flag_first)
 
     erase(site, 7)
 
-    assert flags.has(site, "cohort", 7) is False
+    assert flag.has(site, "cohort", 7) is False

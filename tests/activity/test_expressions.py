@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from donebit.activity.expressions import as_json, text
-from donebit.activity.expressions.tree import (
+from donebit.activity.query import as_json, text
+from donebit.activity.query.tree import (
     DEEPEST,
     MOST_LEAVES,
     Expression,
@@ -21,7 +21,7 @@ from donebit.activity.expressions.tree import (
     Taken,
     leaves_of,
 )
-from donebit.activity.sets import Operation
+from donebit.activity.sets.algebra import Operation
 from donebit.errors import InvalidInput
 
 AND, OR, XOR, MINUS = Operation.AND, Operation.OR, Operation.XOR, Operation.MINUS

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.activity import flags, ingest, queries, sets
-from donebit.activity.expressions import text
-from donebit.activity.members import page_of
-from donebit.activity.sets import both
-from donebit.activity.users import Kind
+from donebit.activity.events import ingest
+from donebit.activity.flags import flag as flags
+from donebit.activity.query import run, text
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import both
+from donebit.activity.sets.members import page_of
+from donebit.activity.users.ids import Kind
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -100,7 +102,7 @@ def test_a_flag_is_a_part_of_expressions(store: Store) -> None:
     flags.set_users(site, "a", [1, 2, 3])
     flags.set_users(site, "b", [], [(2, 9)])
 
-    assert sets.members(store, both(Bitmap("a"), Bitmap("b")), limit=9).tolist() == [2, 3]
+    assert algebra.members(store, both(Bitmap("a"), Bitmap("b")), limit=9).tolist() == [2, 3]
 
 
 def test_clearing_what_is_not_there_makes_no_key(store: Store, client: Redis) -> None:
@@ -144,7 +146,7 @@ def test_the_kind_is_that_of_the_first_user(store: Store) -> None:
 def test_a_flag_of_mapped_integers_takes_clears_and_names_them(store: Store) -> None:
     site, now, far = site_on(store), real_now(), 4_000_000_000
     ingest.record(site, "mapped", [far, 7], at=now, now=now, ids=Kind.MAPPED)
-    queries.save(site, "cohort", text.read("mapped"), now=now)
+    run.save(site, "cohort", text.read("mapped"), now=now)
 
     assert flags.set_users(site, "cohort", [far, 7, 8]) == 1
     assert [flags.has(site, "cohort", user) for user in (far, 8, 9)] == [True, True, False]

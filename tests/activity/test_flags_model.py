@@ -15,12 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import flags, ingest, queries, questions, ranges
-from donebit.activity.calendar import ALL_TIME
-from donebit.activity.erasing import erase
-from donebit.activity.expressions import text
+from donebit.activity.analytics import counts
+from donebit.activity.events import ingest
+from donebit.activity.flags import flag as flags
+from donebit.activity.periods.calendar import ALL_TIME
+from donebit.activity.query import run, text
 from donebit.activity.site import Site
-from donebit.activity.users import LARGEST_ID, User
+from donebit.activity.users import id_ranges
+from donebit.activity.users.erasure import erase
+from donebit.activity.users.ids import LARGEST_ID, User
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import real_now, site_on
@@ -123,7 +126,7 @@ def take(site: Site, model: Model, step: Step) -> None:
         case "clear":
             assert flags.clear_users(site, name, users, spans) == model.flag(name, users, spans, value=False)
         case "save":
-            queries.save(site, "saved", text.read(f"flag:{name}"), now=now)
+            run.save(site, "saved", text.read(f"flag:{name}"), now=now)
             model.numbers["saved"] = deepcopy(model.numbers[name])
         case "visit":
             ingest.record(site, name, users, at=now, now=now)
@@ -146,9 +149,9 @@ def check(client: Redis, steps: list[Step]) -> None:
     for name in ("a", "b", "ä", "7"):
         assert flags.has(site, "t", name) == (name in model.texts["t"])
     for name, seen in model.seen.items():
-        assert questions.count(site, name, ALL_TIME) == len(seen)
+        assert counts.count(site, name, ALL_TIME) == len(seen)
         for user in seen:
-            assert questions.present(site, name, user, ALL_TIME)
+            assert counts.present(site, name, user, ALL_TIME)
     for flag in flags.every(site):
         flags.drop(site, flag.name)
     assert {key for key in keys_without_ttl(client) if key.startswith("flag:")} <= {keys.FLAG_ERASURES}
@@ -173,7 +176,7 @@ def test_any_flags_are_as_sets_would_be_on_a_real_server(real_client: Redis, ste
 def test_merged_ranges_are_the_same_users_and_do_not_touch(spans: list[Span]) -> None:
     near = [(start % 100, start % 100 + (stop - start) % 50 + 1) for start, stop in spans]
 
-    merged = ranges.merged(near)
+    merged = id_ranges.merged(near)
 
     assert all_of(merged) == all_of(near)
     assert all(left[1] < right[0] for left, right in pairwise(merged))

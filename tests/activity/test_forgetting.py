@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.activity.forgetting import forget
+from donebit.activity.events.deletion import forget
 from donebit.errors import Conflict, InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap

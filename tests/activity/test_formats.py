@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from donebit.activity import formats, roaring
-from donebit.activity.users import LARGEST_ID, segments_of
+from donebit.activity.transfer import formats, roaring
+from donebit.activity.users.ids import LARGEST_ID, segments_of
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import SEGMENT_BITS, bits_of
 

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import funnel
-from donebit.activity.calendar import Granularity
-from donebit.activity.funnel import Order, Step
+from donebit.activity.analytics import funnel
+from donebit.activity.analytics.funnel import Order, Step
+from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS

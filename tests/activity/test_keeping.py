@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.activity import events, keeping, spans
-from donebit.activity.calendar import Granularity, Period
-from donebit.activity.forgetting import forget
-from donebit.activity.retention import DEFAULT, Gone, Retention
+from donebit.activity.events import event as events
+from donebit.activity.events import set_expiry
+from donebit.activity.events.deletion import forget
+from donebit.activity.periods import spans
+from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.periods.expiry import DEFAULT, Gone, Retention
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, count, real_now, record, site_on
@@ -38,7 +40,7 @@ def lives(client: Redis, kept: Retention) -> bool:
 def test_what_is_there_and_what_comes_lives_as_was_said(store: Store, client: Redis, kept: Retention) -> None:
     record(store, [1])
 
-    event = keeping.keep(site_on(store), "seen", kept)
+    event = set_expiry.keep(site_on(store), "seen", kept)
 
     assert replace(event.retention, gone=Gone()) == kept
     assert lives(client, kept)
@@ -50,11 +52,11 @@ def test_what_is_there_and_what_comes_lives_as_was_said(store: Store, client: Re
 def test_an_event_can_be_told_before_its_first_visit_and_told_otherwise_after(
     store: Store, client: Redis
 ) -> None:
-    keeping.keep(site_on(store), "seen", SHORT)
+    set_expiry.keep(site_on(store), "seen", SHORT)
     record(store, [1])
     assert lives(client, SHORT)
 
-    keeping.keep(site_on(store), "seen", DEFAULT)
+    set_expiry.keep(site_on(store), "seen", DEFAULT)
 
     assert lives(client, DEFAULT)
 
@@ -63,7 +65,7 @@ def test_what_is_over_by_the_new_word_goes_at_once_and_all_time_stays(store: Sto
     old = real_now() - timedelta(days=30)
     record(store, [1], at=old)
 
-    keeping.keep(site_on(store), "seen", SHORT)
+    set_expiry.keep(site_on(store), "seen", SHORT)
 
     assert not client.exists(*keys_of(UTC_CALENDAR.period_at(Granularity.DAY, old)))
     assert count(store) == 1
@@ -72,7 +74,7 @@ def test_what_is_over_by_the_new_word_goes_at_once_and_all_time_stays(store: Sto
 
 
 def test_a_longer_word_takes_visits_from_longer_ago(store: Store) -> None:
-    keeping.keep(site_on(store), "seen", LONG)
+    set_expiry.keep(site_on(store), "seen", LONG)
 
     record(store, [1], at=real_now() - timedelta(days=900))
 
@@ -84,13 +86,13 @@ def test_a_duration_out_of_bounds_is_refused_and_changes_nothing(
     store: Store, client: Redis, days: int
 ) -> None:
     with pytest.raises(InvalidInput, match=f"day is {days} days; it must be 1 to 36500"):
-        keeping.keep(site_on(store), "seen", Retention(day=timedelta(days=days)))
+        set_expiry.keep(site_on(store), "seen", Retention(day=timedelta(days=days)))
 
     assert client.dbsize() == 0
 
 
 def test_a_forgotten_event_is_kept_as_all_others_again(store: Store) -> None:
-    keeping.keep(site_on(store), "seen", SHORT)
+    set_expiry.keep(site_on(store), "seen", SHORT)
 
     forget(site_on(store), "seen")
 
@@ -102,10 +104,10 @@ def test_a_longer_word_brings_nothing_back_and_what_is_gone_is_refused_rather_th
 ) -> None:
     now = real_now()
     record(store, [1, 2], at=now - timedelta(days=9))
-    keeping.keep(site_on(store), "seen", replace(DEFAULT, day=timedelta(days=7)))
+    set_expiry.keep(site_on(store), "seen", replace(DEFAULT, day=timedelta(days=7)))
 
-    event = keeping.keep(site_on(store), "seen", DEFAULT)
-    again = keeping.keep(site_on(store), "seen", LONG)
+    event = set_expiry.keep(site_on(store), "seen", DEFAULT)
+    again = set_expiry.keep(site_on(store), "seen", LONG)
 
     for told in (event, again):
         day = UTC_CALENDAR.period_at(Granularity.DAY, now - timedelta(days=9))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.activity import sets
-from donebit.activity.forgetting import forget
-from donebit.activity.sets import EMPTY, known_users, without
-from donebit.activity.users import Kind
+from donebit.activity.events.deletion import forget
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import EMPTY, known_users, without
+from donebit.activity.users.ids import Kind
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -19,8 +19,8 @@ from tests.activity.arranged import record, site_on
 from tests.conftest import everything
 
 
-def members(store: Store, users: sets.Set) -> list[int]:
-    numbers: list[int] = sets.members(store, users, limit=10_000).tolist()
+def members(store: Store, users: algebra.Set) -> list[int]:
+    numbers: list[int] = algebra.members(store, users, limit=10_000).tolist()
     return numbers
 
 
@@ -72,11 +72,11 @@ def test_everybody_is_whoever_any_event_of_the_kind_ever_saw(store: Store) -> No
 
     assert members(store, everybody) == [1, 2, 7, SEGMENT_BITS * 3]
     assert members(store, without(everybody, Bitmap("one", "all"))) == [7]
-    assert sets.count(store, known_users(site_on(store), Kind.TEXTS)) == 4
+    assert algebra.count(store, known_users(site_on(store), Kind.TEXTS)) == 4
 
 
 def test_without_events_there_is_nobody(store: Store) -> None:
-    assert sets.counts(store, [known_users(site_on(store), Kind.INTEGERS), EMPTY]) == [0, 0]
+    assert algebra.counts(store, [known_users(site_on(store), Kind.INTEGERS), EMPTY]) == [0, 0]
 
 
 @pytest.mark.parametrize("events", [63, 64, 65, 256, 257, 520])
@@ -92,5 +92,5 @@ def test_there_may_be_more_events_than_one_script_may_read(real_client: Redis, e
     assert members(store, without(everybody, Bitmap("e7", "all"))) == [
         number for number in range(events) if number != 7
     ]
-    assert sets.count(store, sets.both(everybody, without(everybody, EMPTY))) == events + 1
+    assert algebra.count(store, algebra.both(everybody, without(everybody, EMPTY))) == events + 1
     assert everything(real_client) == before

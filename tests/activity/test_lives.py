@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.activity.calendar import Granularity
-from donebit.activity.ingest import MOST_SINGLE_BITS
-from donebit.activity.retention import DEFAULT
+from donebit.activity.events.ingest import MOST_SINGLE_BITS
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.periods.expiry import DEFAULT
 from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, real_now, record
 from tests.conftest import keys_without_ttl

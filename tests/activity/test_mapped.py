@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from donebit.activity import ingest, numbering, sets
-from donebit.activity.arrivals import Arrival
-from donebit.activity.forgetting import forget
-from donebit.activity.users import LARGEST_ID, Kind, User
+from donebit.activity.events import ingest
+from donebit.activity.events.batching import Arrival
+from donebit.activity.events.deletion import forget
+from donebit.activity.sets import algebra
+from donebit.activity.users import id_mapping
+from donebit.activity.users.ids import LARGEST_ID, Kind, User
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -52,7 +54,7 @@ def test_an_integer_has_one_mapped_number_in_all_events(store: Store) -> None:
     record_as(store, [5, 6], Kind.MAPPED, "one")
     record_as(store, [7, 6], Kind.MAPPED, "two")
 
-    assert sets.count(store, sets.both(Bitmap("one", "all"), Bitmap("two", "all"))) == 1
+    assert algebra.count(store, algebra.both(Bitmap("one", "all"), Bitmap("two", "all"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -63,11 +65,11 @@ def test_members_are_named_as_they_were_sent(store: Store, kind: Kind, users: li
     now, site = real_now(), site_on(store)
     ingest.record(site, "seen", users, at=now, now=now, ids=kind)
 
-    members = sets.members(store, Bitmap("seen", "all"), limit=10)
+    members = algebra.members(store, Bitmap("seen", "all"), limit=10)
 
     wanted = sorted(users) if kind is Kind.INTEGERS else users
-    assert numbering.names_of(site, kind, members) == wanted
-    assert [numbering.number_of(site, kind, user) for user in wanted] == members.tolist()
+    assert id_mapping.names_of(site, kind, members) == wanted
+    assert [id_mapping.number_of(site, kind, user) for user in wanted] == members.tolist()
 
 
 def test_every_number_of_a_user_is_found(store: Store) -> None:
@@ -75,10 +77,10 @@ def test_every_number_of_a_user_is_found(store: Store) -> None:
     record_as(store, ["six"], None, "texts")
     site = site_on(store)
 
-    assert [numbering.number_of(site, kind, 6) for kind in (Kind.INTEGERS, Kind.MAPPED)] == [6, 1]
-    assert [numbering.number_of(site, kind, 7) for kind in (Kind.INTEGERS, Kind.MAPPED)] == [7, None]
-    assert numbering.number_of(site, Kind.TEXTS, "six") == 0
-    assert numbering.number_of(site, Kind.TEXTS, "seven") is None
+    assert [id_mapping.number_of(site, kind, 6) for kind in (Kind.INTEGERS, Kind.MAPPED)] == [6, 1]
+    assert [id_mapping.number_of(site, kind, 7) for kind in (Kind.INTEGERS, Kind.MAPPED)] == [7, None]
+    assert id_mapping.number_of(site, Kind.TEXTS, "six") == 0
+    assert id_mapping.number_of(site, Kind.TEXTS, "seven") is None
 
 
 def test_an_event_forgotten_may_begin_anew_as_another_kind(store: Store) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from redis import Redis
 
-from donebit.activity import ingest
-from donebit.activity.calendar import Granularity
-from donebit.activity.users import LARGEST_ID
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.users.ids import LARGEST_ID
 from donebit.store import Store, keys
 from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, room_for
 from tests.activity.arranged import count, real_now, record, site_on

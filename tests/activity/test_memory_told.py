@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from donebit.activity import memory
-from donebit.activity.calendar import Granularity
+from donebit.activity.events import memory
+from donebit.activity.periods.calendar import Granularity
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import record_packed, site_on

@@ -11,13 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import ingest, numbering, questions, sets
-from donebit.activity.arrivals import Arrival
-from donebit.activity.calendar import Granularity
-from donebit.activity.forgetting import forget
-from donebit.activity.ingest import Recorded
-from donebit.activity.retention import DEFAULT, periods_to_write
-from donebit.activity.users import LARGEST_ID, Kind, User
+from donebit.activity.analytics import counts
+from donebit.activity.events import ingest
+from donebit.activity.events.batching import Arrival
+from donebit.activity.events.deletion import forget
+from donebit.activity.events.ingest import Recorded
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.periods.expiry import DEFAULT, periods_to_write
+from donebit.activity.sets import algebra
+from donebit.activity.users import id_mapping
+from donebit.activity.users.ids import LARGEST_ID, Kind, User
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -103,15 +106,15 @@ def check(client: Redis, sequence: list[list[Visit]]) -> None:
     ):
         for period in periods_to_write(UTC_CALENDAR, DEFAULT, now - ago, now):
             seen, kind = model.seen[event, period.name], model.kinds[event]
-            assert questions.count(site, event, period) == len(seen)
-            members = sets.members(store, Bitmap(event, period.name), limit=100)
-            assert set(numbering.names_of(site, kind, members)) == seen
+            assert counts.count(site, event, period) == len(seen)
+            members = algebra.members(store, Bitmap(event, period.name), limit=100)
+            assert set(id_mapping.names_of(site, kind, members)) == seen
             for user in users:
                 if isinstance(user, str) == (kind is Kind.TEXTS):
-                    assert questions.present(site, event, user, period) == (user in seen)
+                    assert counts.present(site, event, user, period) == (user in seen)
     for kind in Kind:
         everybody = [model.seen[event, "all"] for event, held in model.kinds.items() if held is kind]
-        assert sets.count(store, sets.known_users(site, kind)) == len(set().union(*everybody))
+        assert algebra.count(store, algebra.known_users(site, kind)) == len(set().union(*everybody))
     for event in model.kinds:
         forget(site, event)
     assert not list(client.scan_iter("seen:{[0-9]*}*"))

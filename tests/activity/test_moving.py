@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from donebit.activity.calendar import Granularity
+from donebit.activity.periods.calendar import Granularity
 from donebit.errors import ConfigurationError
 from donebit.store import Store
 from tests.activity.arranged import count, record, record_packed, site_on

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from donebit.activity.outlines import CELLS, FAINTEST, MOST_SEGMENTS, Outline, outlines
-from donebit.activity.sets import EMPTY
+from donebit.activity.sets.algebra import EMPTY
+from donebit.activity.sets.density import CELLS, FAINTEST, MOST_SEGMENTS, Outline, outlines
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import record

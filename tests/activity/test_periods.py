@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donebit.activity import questions, retention
-from donebit.activity.calendar import Granularity, Period
-from donebit.activity.events import Event
-from donebit.activity.retention import DEFAULT
+from donebit.activity.analytics import counts
+from donebit.activity.events.event import Event
+from donebit.activity.periods import expiry
+from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.periods.expiry import DEFAULT
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from tests.activity.arranged import UTC_CALENDAR, site_on
@@ -91,9 +92,9 @@ def test_all_time_has_neither_bounds_nor_an_end() -> None:
 def test_a_visit_is_written_to_every_period_that_still_lives() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-    late = retention.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=3), now)
+    late = expiry.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=3), now)
 
-    assert [one.name for one in retention.periods_to_write(UTC_CALENDAR, DEFAULT, now, now)] == [
+    assert [one.name for one in expiry.periods_to_write(UTC_CALENDAR, DEFAULT, now, now)] == [
         "2026-11-21T12",
         "2026-11-21",
         "2026-W47",
@@ -106,17 +107,17 @@ def test_a_visit_is_written_to_every_period_that_still_lives() -> None:
 def test_a_visit_from_the_future_is_refused_unless_a_clock_runs_a_little_ahead() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-    assert retention.periods_to_write(UTC_CALENDAR, DEFAULT, now + timedelta(minutes=5), now)
+    assert expiry.periods_to_write(UTC_CALENDAR, DEFAULT, now + timedelta(minutes=5), now)
     with pytest.raises(InvalidInput, match=r"at is 2026-11-21T12:05:01\+00:00, more than 5 minutes ahead"):
-        retention.periods_to_write(UTC_CALENDAR, DEFAULT, now + timedelta(minutes=5, seconds=1), now)
+        expiry.periods_to_write(UTC_CALENDAR, DEFAULT, now + timedelta(minutes=5, seconds=1), now)
 
 
 def test_a_visit_before_the_retention_of_days_is_refused() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
-    assert retention.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=400), now)
+    assert expiry.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=400), now)
     with pytest.raises(InvalidInput, match=r"the day 2025-10-16 is no longer kept: .* 400 days before"):
-        retention.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=401), now)
+        expiry.periods_to_write(UTC_CALENDAR, DEFAULT, now - timedelta(days=401), now)
 
 
 def test_a_question_past_the_retention_is_refused_and_names_the_bound(store: Store) -> None:
@@ -126,6 +127,6 @@ def test_a_question_past_the_retention_is_refused_and_names_the_bound(store: Sto
     with pytest.raises(InvalidInput, match=r"the hour 2026-11-19T11 .* 48 hours before 2026-11-21T12:00:00Z"):
         DEFAULT.check(hour, now, "at")
     with pytest.raises(InvalidInput, match="the hour 2026-11-19T11 is no longer kept"):
-        questions.asked_period(
+        counts.asked_period(
             site_on(store), Event("seen"), Granularity.HOUR, at=now - timedelta(hours=49), now=now
         )

@@ -13,14 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import flags, ingest, queries
-from donebit.activity.calendar import DAY, HOUR, Granularity
-from donebit.activity.expressions import as_json, text
-from donebit.activity.expressions.tree import Expression, Flagged, Not, Seen, Taken, leaves_of
-from donebit.activity.retention import DEFAULT
-from donebit.activity.sets import Operation
+from donebit.activity.events import ingest
+from donebit.activity.flags import flag as flags
+from donebit.activity.periods.calendar import DAY, HOUR, Granularity
+from donebit.activity.periods.expiry import DEFAULT
+from donebit.activity.query import as_json, run, text
+from donebit.activity.query.tree import Expression, Flagged, Not, Seen, Taken, leaves_of
+from donebit.activity.sets.algebra import Operation
 from donebit.activity.site import Site
-from donebit.activity.users import LARGEST_ID
+from donebit.activity.users.ids import LARGEST_ID
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -152,8 +153,8 @@ def check(client: Redis, site: Site, model: Model, expressions: list[Expression]
     oldest = site.calendar.day_of(model.now) - KEPT_DAYS * DAY
     for expression in expressions:
         try:
-            count, _ = queries.count(site, text.read(text.render(expression)), now=model.now)
-            page, _ = queries.members(
+            count, _ = run.count(site, text.read(text.render(expression)), now=model.now)
+            page, _ = run.members(
                 site, as_json.read(as_json.written(expression)), after=0, limit=3, now=model.now
             )
         except InvalidInput as refused:
@@ -209,7 +210,7 @@ def test_any_expression_is_answered_as_sets_would_on_a_real_server(
 
 
 def counted(store: Store, said: str) -> int:
-    return queries.count(site_on(store), text.read(said), now=real_now())[0]
+    return run.count(site_on(store), text.read(said), now=real_now())[0]
 
 
 def test_not_is_against_the_users_ever_seen_and_against_nobody_else(store: Store) -> None:

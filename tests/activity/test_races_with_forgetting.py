@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.activity import ingest, questions
-from donebit.activity.calendar import Granularity
-from donebit.activity.forgetting import forget
+from donebit.activity.analytics import counts
+from donebit.activity.events import ingest
+from donebit.activity.events.deletion import forget
+from donebit.activity.periods.calendar import Granularity
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS
@@ -23,7 +24,7 @@ def visit(store: Store, user: int, at: datetime) -> None:
 
 
 def count(store: Store, granularity: Granularity, at: datetime) -> int:
-    return questions.count(site_on(store), "seen", UTC_CALENDAR.period_at(granularity, at))
+    return counts.count(site_on(store), "seen", UTC_CALENDAR.period_at(granularity, at))
 
 
 def test_a_segment_entered_while_its_event_is_forgotten_is_forgotten_too(

@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import questions, sets
-from donebit.activity.calendar import ALL_TIME
-from donebit.activity.events import Event
-from donebit.activity.sets import MOST_AT_ONCE, Combined, Operation, both, union, without
-from donebit.activity.users import LARGEST_ID, Kind
+from donebit.activity.analytics import counts as questions
+from donebit.activity.events.event import Event
+from donebit.activity.periods.calendar import ALL_TIME
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import MOST_AT_ONCE, Combined, Operation, both, union, without
+from donebit.activity.users.ids import LARGEST_ID, Kind
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -32,7 +33,7 @@ def check(store: Store, a: set[int], b: set[int], first: int, stop: int) -> None
     record(store, sorted(b), "b")
     ids = range(first, stop)
 
-    counts = [sets.count(store, users, ids=ids) for users in (A, union([A, B]), without(A, B), both(A, B))]
+    counts = [algebra.count(store, users, ids=ids) for users in (A, union([A, B]), without(A, B), both(A, B))]
 
     assert counts == [sum(user in ids for user in users) for users in (a, a | b, a - b, a & b)]
 
@@ -85,9 +86,9 @@ def test_what_is_wide_is_merged_by_several_scripts_and_nothing_remains(real_clie
 
     asked = [Combined(operation, bitmaps) for operation in (Operation.OR, Operation.AND, Operation.XOR)]
 
-    assert sets.counts(store, asked) == [many + 2, 2, many + 2 * (many % 2)]
-    assert sets.count(store, without(union(bitmaps), bitmaps[3])) == many - 1
-    assert sets.count(store, union(bitmaps), ids=range(5, 1001)) == many - 4
+    assert algebra.counts(store, asked) == [many + 2, 2, many + 2 * (many % 2)]
+    assert algebra.count(store, without(union(bitmaps), bitmaps[3])) == many - 1
+    assert algebra.count(store, union(bitmaps), ids=range(5, 1001)) == many - 4
     assert everything(real_client) == before
 
 
@@ -98,8 +99,8 @@ def test_many_unions_in_one_question_are_merged_by_scripts_of_their_own(real_cli
     before = everything(real_client)
     unions = [union([Bitmap(f"e{(first + n) % 20}", "all") for n in range(19)]) for first in range(10)]
 
-    assert sets.count(store, both(*unions)) == 11
-    assert sets.members(store, both(*unions), limit=20).tolist() == [*range(9, 19), 1000]
+    assert algebra.count(store, both(*unions)) == 11
+    assert algebra.members(store, both(*unions), limit=20).tolist() == [*range(9, 19), 1000]
     assert everything(real_client) == before
 
 
@@ -107,9 +108,9 @@ def test_an_expression_that_reads_its_bitmaps_too_often_is_refused(store: Store)
     """Few bitmaps, but so many operations that a script would hold the server up."""
     record(store, [1, 2], "a")
     record(store, [2], "b")
-    users: sets.Set = A
+    users: algebra.Set = A
     for _ in range(60):
         users = both(union([users, B]), A)
 
     with pytest.raises(InvalidInput, match="has 240 operands in each segment; at most 128"):
-        sets.count(store, users)
+        algebra.count(store, users)

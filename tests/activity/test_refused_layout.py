@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from donebit.activity import ingest
+from donebit.activity.events import ingest
 from donebit.errors import ConfigurationError
 from donebit.store import Store, keys
 from tests.activity.arranged import real_now, site_on

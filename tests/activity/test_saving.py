@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from donebit.activity import flags, queries, sets
-from donebit.activity.expressions import text
-from donebit.activity.queries import ATTEMPTS, Saving
+from donebit.activity.flags import flag as flags
+from donebit.activity.query import run, text
+from donebit.activity.query.run import ATTEMPTS, Saving
+from donebit.activity.sets import algebra
 from donebit.errors import Conflict, InvalidInput, StoreUnavailable
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -19,7 +20,7 @@ from tests.conftest import everything
 
 def save(store: Store, flag: str, said: str, max_segments: int = 1024) -> int:
     site = site_on(store, max_segments=max_segments)
-    return queries.save(site, flag, text.read(said), now=real_now())[0]
+    return run.save(site, flag, text.read(said), now=real_now())[0]
 
 
 def members(store: Store, flag: str) -> list[int]:
@@ -41,7 +42,7 @@ def test_a_saved_set_is_a_flag_like_any_other(store: Store, client: Redis) -> No
     assert flags.count(site_on(store), "both") == 2
     assert "both" in store.flags.flags()
     assert flags.set_users(site_on(store), "both", [5, 2]) == 1
-    assert queries.count(site_on(store), text.read("flag:both - a"), now=real_now())[0] == 1
+    assert run.count(site_on(store), text.read("flag:both - a"), now=real_now())[0] == 1
     assert [client.ttl(key) for key in keys_of(client, "flag:*")] == [-1] * len(keys_of(client, "flag:*"))
 
 
@@ -192,7 +193,7 @@ def test_a_flag_begun_with_the_other_kind_meanwhile_is_refused(
     with pytest.raises(InvalidInput, match="flag f holds texts"):
         save(real_store, "f", "a")
 
-    assert sets.count(real_store, Bitmap("f")) == 1
+    assert algebra.count(real_store, Bitmap("f")) == 1
     assert keys_of(real_client, "flag:*:staged:*") == []
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donebit.activity.users import LARGEST_ID, segments_of
+from donebit.activity.users.ids import LARGEST_ID, segments_of
 from donebit.store.bitmaps import SEGMENT_BITS
 
 BORDERS = st.integers(0, LARGEST_ID // SEGMENT_BITS).map(lambda number: number * SEGMENT_BITS)

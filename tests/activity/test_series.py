@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import events, ingest, series
-from donebit.activity.calendar import DAY, Granularity
-from donebit.activity.series import MOST_COLUMNS, WINDOWS_A_SCRIPT, Column
+from donebit.activity.analytics import series
+from donebit.activity.analytics.series import MOST_COLUMNS, WINDOWS_A_SCRIPT, Column
+from donebit.activity.events import event, ingest
+from donebit.activity.periods.calendar import DAY, Granularity
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -31,7 +32,7 @@ def arrange(store: Store, seen: dict[int, set[int]], now: datetime, zone: str = 
 
 def columns(store: Store, granularity: Granularity = Granularity.DAY, **asked: object) -> list[Column]:
     site, now = site_on(store), real_now()
-    return series.columns(site, events.known(site, "e"), granularity, now=now, **asked)  # type: ignore[arg-type]  # as they are asked for
+    return series.columns(site, event.known(site, "e"), granularity, now=now, **asked)  # type: ignore[arg-type]  # as they are asked for
 
 
 @pytest.mark.usefixtures("real_client")
@@ -82,7 +83,7 @@ def test_a_column_is_a_day_of_the_site(store: Store, zone: str) -> None:
     for user, at in enumerate([today.start - timedelta(minutes=1), today.start]):
         ingest.record(site, "e", [user], at=at, now=now)
 
-    found = series.columns(site, events.known(site, "e"), Granularity.DAY, now=now)[-2:]
+    found = series.columns(site, event.known(site, "e"), Granularity.DAY, now=now)[-2:]
 
     assert [(column.period.stop, column.count) for column in found] == [(today.start, 1), (today.stop, 1)]
 

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import sets
-from donebit.activity.sets import EMPTY, Combined, Operation, Set, both, union, without
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import EMPTY, Combined, Operation, Set, both, union, without
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -56,10 +56,10 @@ def check(client: Redis, seen: dict[str, set[int]], expressions: list[Set], limi
     before = everything(client)
     wanted = [plain(users, seen) for users in expressions]
 
-    assert sets.counts(store, expressions) == [len(users) for users in wanted]
+    assert algebra.counts(store, expressions) == [len(users) for users in wanted]
     for expression, members in zip(expressions, wanted, strict=True):
-        assert sets.count(store, expression) == len(members)
-        page = sets.members(store, expression, after=8, limit=limit)
+        assert algebra.count(store, expression) == len(members)
+        page = algebra.members(store, expression, after=8, limit=limit)
         assert page.tolist() == sorted(user for user in members if user > 8)[:limit]
     assert everything(client) == before  # a question leaves nothing behind
 
@@ -91,7 +91,7 @@ def test_what_a_shorter_bitmap_does_not_reach_is_not_taken_away(store: Store) ->
     record_packed(store, range(5000), "left")
     record(store, [3], "right")
 
-    assert sets.count(store, without(Bitmap("left", "all"), Bitmap("right", "all"))) == 4999
+    assert algebra.count(store, without(Bitmap("left", "all"), Bitmap("right", "all"))) == 4999
 
 
 @pytest.mark.parametrize("sources", [2, 15, 16, 17, 31, 32, 46])
@@ -100,7 +100,9 @@ def test_many_bitmaps_are_taken_together_sixteen_at_a_time(store: Store, sources
         record(store, [number, 100], f"e{number}")
     bitmaps = [Bitmap(f"e{number}", "all") for number in range(sources)]
 
-    assert sets.counts(store, [union(bitmaps), both(*bitmaps), Combined(Operation.XOR, tuple(bitmaps))]) == [
+    assert algebra.counts(
+        store, [union(bitmaps), both(*bitmaps), Combined(Operation.XOR, tuple(bitmaps))]
+    ) == [
         sources + 1,
         1,
         sources + sources % 2,
@@ -108,8 +110,8 @@ def test_many_bitmaps_are_taken_together_sixteen_at_a_time(store: Store, sources
 
 
 def test_the_empty_set_and_events_never_seen_are_nobody(store: Store) -> None:
-    assert sets.counts(store, [EMPTY, Bitmap("never", "all")]) == [0, 0]
-    assert sets.members(store, EMPTY, limit=5).tolist() == []
+    assert algebra.counts(store, [EMPTY, Bitmap("never", "all")]) == [0, 0]
+    assert algebra.members(store, EMPTY, limit=5).tolist() == []
 
 
 def test_a_registered_segment_whose_bitmap_is_gone_is_empty(real_client: Redis) -> None:
@@ -118,10 +120,10 @@ def test_a_registered_segment_whose_bitmap_is_gone_is_empty(real_client: Redis) 
     record(store, [2], "b")
     real_client.delete(keys.segment(0, "b", "all"))
 
-    assert sets.count(store, without(Bitmap("a", "all"), Bitmap("b", "all"))) == 2
-    assert sets.members(store, both(Bitmap("a", "all"), Bitmap("b", "all")), limit=5).tolist() == []
+    assert algebra.count(store, without(Bitmap("a", "all"), Bitmap("b", "all"))) == 2
+    assert algebra.members(store, both(Bitmap("a", "all"), Bitmap("b", "all")), limit=5).tolist() == []
 
 
 def test_more_bitmaps_than_one_script_may_read_are_refused(store: Store) -> None:
     with pytest.raises(InvalidInput, match="reads 257 bitmaps of each segment; at most 256"):
-        sets.count(store, union([Bitmap(f"e{number}", "all") for number in range(257)]))
+        algebra.count(store, union([Bitmap(f"e{number}", "all") for number in range(257)]))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from donebit.activity import spans
-from donebit.activity.calendar import DAY, HOUR, Calendar, Granularity, Period
-from donebit.activity.retention import AHEAD, DEFAULT, Retention
+from donebit.activity.periods import spans
+from donebit.activity.periods.calendar import DAY, HOUR, Calendar, Granularity, Period
+from donebit.activity.periods.expiry import AHEAD, DEFAULT, Retention
 from donebit.errors import InvalidInput
 from tests.activity.arranged import FAR
 

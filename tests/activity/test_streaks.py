@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import events, ingest, streaks, successions
-from donebit.activity.calendar import Granularity
+from donebit.activity.analytics import period_ranges, streaks
+from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.streaks import MOST_BITMAPS, Distribution, Rows, lengths
+from donebit.activity.events import event as events
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
-from donebit.activity.streaks import MOST_BITMAPS, Distribution, Rows, lengths
-from donebit.activity.successions import Succession
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
@@ -81,7 +83,7 @@ def test_a_streak_is_as_long_as_it_is_wherever_it_begins(
 
 
 def test_a_user_who_is_always_here_has_the_longest_streak_there_can_be() -> None:
-    rows = np.full((successions.MOST_PERIODS, 1), 0xFF, np.uint8)
+    rows = np.full((period_ranges.MOST_PERIODS, 1), 0xFF, np.uint8)
 
     longest, current = lengths(rows, running=True)
 
@@ -95,7 +97,7 @@ def asked(
     start: datetime | None = None,
     stop: datetime | None = None,
 ) -> Succession:
-    return successions.asked(site, events.known(site, "seen"), granularity, start=start, stop=stop, now=NOW)
+    return period_ranges.asked(site, events.known(site, "seen"), granularity, start=start, stop=stop, now=NOW)
 
 
 def distribution(site: Site, span: Succession) -> Distribution:

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import events, summary
+from donebit.activity.analytics import summary
+from donebit.activity.analytics.summary import Summary
+from donebit.activity.events import event
+from donebit.activity.periods.calendar import bounds
 from donebit.activity.site import Site
-from donebit.activity.successions import bounds
-from donebit.activity.summary import Summary
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from tests.activity.arranged import site_on
@@ -29,7 +30,7 @@ VISITS = st.sets(st.tuples(st.sampled_from(BORDERS), AGO), max_size=30)
 
 
 def of(site: Site, *, days: int = 3, now: datetime = NOW) -> Summary:
-    return summary.summary(site, events.known(site, "seen"), days=days, now=now)
+    return summary.summary(site, event.known(site, "seen"), days=days, now=now)
 
 
 def check(client: Redis, ago: set[tuple[int, int]], now: datetime, days: int) -> None:

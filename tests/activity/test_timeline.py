@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import events, successions, timeline
-from donebit.activity.calendar import Granularity
+from donebit.activity.analytics import period_ranges, timeline
+from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.timeline import NO_STREAK, Streak, Timeline
+from donebit.activity.events import event
+from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
-from donebit.activity.successions import Succession
-from donebit.activity.timeline import NO_STREAK, Streak, Timeline
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from tests.activity import visited
@@ -54,11 +55,11 @@ def asked(
     stop: datetime | None = None,
     now: datetime = NOW,
 ) -> Succession:
-    return successions.asked(site, events.known(site, "seen"), granularity, start=start, stop=stop, now=now)
+    return period_ranges.asked(site, event.known(site, "seen"), granularity, start=start, stop=stop, now=now)
 
 
 def of(site: Site, user: User, span: Succession) -> Timeline:
-    return timeline.of(site, events.known(site, "seen"), user, span)
+    return timeline.of(site, event.known(site, "seen"), user, span)
 
 
 def check(

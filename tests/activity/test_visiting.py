@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.activity import questions
-from donebit.activity.calendar import ALL_TIME, Granularity
-from donebit.activity.forgetting import forget
-from donebit.activity.ingest import MOST_SINGLE_BITS
-from donebit.activity.visiting import names_of_periods, visit
+from donebit.activity.analytics import counts
+from donebit.activity.events.deletion import forget
+from donebit.activity.events.ingest import MOST_SINGLE_BITS
+from donebit.activity.events.single_visit import names_of_periods, visit
+from donebit.activity.periods.calendar import ALL_TIME, Granularity
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
@@ -75,7 +75,9 @@ def test_a_second_visit_in_the_same_hour_is_one_round_trip(
     site, now = site_on(real_store), real_now()
     visit(site, "seen", 1, now)
     visit(site, "seen", 2, now)
-    monkeypatch.setattr("donebit.activity.visiting.first_visit", None)  # it would be called in vain
+    monkeypatch.setattr(
+        "donebit.activity.events.single_visit.first_visit", None
+    )  # it would be called in vain
 
     assert visit(site, "seen", 3, now) == (True, 3)
     assert visit(site, "seen", 3, now) == (False, 3)
@@ -145,4 +147,4 @@ def test_the_count_of_a_new_day_is_that_of_all_time(store: Store) -> None:
     record(store, [1, 2], at=now - timedelta(days=2))
 
     assert visit(site, "seen", 2, now) == (False, 2)
-    assert questions.count(site, "seen", ALL_TIME) == 2
+    assert counts.count(site, "seen", ALL_TIME) == 2

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 from redis import Redis
 
-from donebit.activity import events, exporting, formats, importing
-from donebit.activity.calendar import ALL_TIME, Granularity
-from donebit.activity.formats import Format, Parts
+from donebit.activity.events import event as events
+from donebit.activity.periods.calendar import ALL_TIME, Granularity
+from donebit.activity.transfer import export, formats, import_
+from donebit.activity.transfer.formats import Format, Parts
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap, bits_of
@@ -34,7 +35,7 @@ READERS: dict[Format, Callable[[bytes], Parts]] = {
 
 def exported(store: Store, bitmap: Bitmap, form: Format) -> bytes:
     event = events.known(site_on(store), bitmap.name)
-    found = exporting.export(site_on(store), bitmap, event.kind, form)
+    found = export.export(site_on(store), bitmap, event.kind, form)
     body = b"".join(found.pieces)
     assert found.length in (None, len(body))
     return body
@@ -51,7 +52,7 @@ def test_a_bitmap_taken_to_another_server_adds_its_users_to_those_there(
         record(target, sorted(others))
 
         body = exported(source, Bitmap("seen", "all"), form)
-        made = importing.add(site_on(target), "seen", ALL_TIME, READERS[form](body), real_now())
+        made = import_.add(site_on(target), "seen", ALL_TIME, READERS[form](body), real_now())
 
         assert made == (len(users), len(users - others))
         assert count(target) == len(users | others)
@@ -75,8 +76,8 @@ def test_an_import_is_seen_in_its_period_and_in_those_it_lies_in(
     period = UTC_CALENDAR.period_at(Granularity(granularity), now)
     parts = formats.parts_of_roaring(BitMap([3, SEGMENT_BITS]).serialize())
 
-    made = importing.add(site_on(store), "seen", period, parts, now)
-    again = importing.add(site_on(store), "seen", period, parts, now)
+    made = import_.add(site_on(store), "seen", period, parts, now)
+    again = import_.add(site_on(store), "seen", period, parts, now)
 
     assert (made, again) == ((2, 2), (2, 0))
     assert {one for one in Granularity if count(store, granularity=one) == 2} == written
@@ -86,7 +87,7 @@ def test_texts_go_by_name(store: Store) -> None:
     record(store, ["ä", "b c"], at=real_now())
     body = exported(store, Bitmap("seen", "all"), Format.IDS)
 
-    made = importing.add_users(site_on(store), "copy", ALL_TIME, ["ä", "b c", "ä"], real_now())
+    made = import_.add_users(site_on(store), "copy", ALL_TIME, ["ä", "b c", "ä"], real_now())
 
     assert sorted(body.decode().splitlines()) == ['"\\u00e4"', '"b c"']
     assert made == (2, 2)
@@ -105,7 +106,7 @@ def test_an_event_never_seen_is_an_empty_bitmap(store: Store, form: Format) -> N
 
 def test_an_empty_bitmap_adds_nobody_and_makes_no_key(store: Store, client: Redis) -> None:
     for parts in (formats.parts_of_raw(bytes(9)), formats.parts_of_roaring(BitMap().serialize())):
-        assert importing.add(site_on(store), "seen", ALL_TIME, parts, real_now()) == (0, 0)
+        assert import_.add(site_on(store), "seen", ALL_TIME, parts, real_now()) == (0, 0)
 
     assert client.dbsize() == 0
 
@@ -122,12 +123,12 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(store: Store, cl
     gone = UTC_CALENDAR.period_at(Granularity.HOUR, now - timedelta(days=5))
 
     refusals: list[tuple[Callable[[], object], str]] = [
-        (lambda: importing.add(site, "texts", ALL_TIME, parts, now), "event texts holds texts"),
-        (lambda: importing.add(site, "seen", tomorrow, parts, now), "has not begun yet"),
-        (lambda: importing.add(site, "seen", gone, parts, now), "no longer kept"),
-        (lambda: importing.add(narrow, "seen", ALL_TIME, far, now), "would span 10 segments .* at most 9"),
-        (lambda: importing.add_users(site, "seen", ALL_TIME, ["a"], now), "event seen holds integers"),
-        (lambda: importing.add_users(site, "seen", ALL_TIME, [2**32], now), "4294967296 is out of range"),
+        (lambda: import_.add(site, "texts", ALL_TIME, parts, now), "event texts holds texts"),
+        (lambda: import_.add(site, "seen", tomorrow, parts, now), "has not begun yet"),
+        (lambda: import_.add(site, "seen", gone, parts, now), "no longer kept"),
+        (lambda: import_.add(narrow, "seen", ALL_TIME, far, now), "would span 10 segments .* at most 9"),
+        (lambda: import_.add_users(site, "seen", ALL_TIME, ["a"], now), "event seen holds integers"),
+        (lambda: import_.add_users(site, "seen", ALL_TIME, [2**32], now), "4294967296 is out of range"),
     ]
     for refused, why in refusals:
         with pytest.raises(InvalidInput, match=why):

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from donebit.activity.calendar import Calendar, Granularity, Period
-from donebit.activity.successions import bounds
+from donebit.activity.periods.calendar import Calendar, Granularity, Period, bounds
 from donebit.errors import InvalidInput
 
 DAY = Granularity.DAY

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from redis import Redis
 
-from donebit.activity import events, ingest
-from donebit.activity.events import Event
+from donebit.activity.events import event as events
+from donebit.activity.events import ingest
+from donebit.activity.events.event import Event
 from donebit.activity.site import Site
-from donebit.activity.users import LARGEST_ID, User
+from donebit.activity.users.ids import LARGEST_ID, User
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import site_on

@@ -12,9 +12,9 @@ from collections import Counter
 
 from redis import Redis
 
-from donebit.activity import ingest
-from donebit.activity.arrivals import Arrival
-from donebit.activity.users import Kind, User
+from donebit.activity.events import ingest
+from donebit.activity.events.batching import Arrival
+from donebit.activity.users.ids import Kind, User
 from donebit.store import Store
 from tests.activity.arranged import real_now, record, record_packed, site_on
 

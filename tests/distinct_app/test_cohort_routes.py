@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from donebit import clock
-from donebit.activity import ingest
+from donebit.activity.events import ingest
 from donebit.store import Store, keys
 from tests.activity.arranged import site_on
 from tests.activity.cohort_model import ALL_KEPT, keep

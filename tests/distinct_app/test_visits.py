@@ -14,8 +14,8 @@ from redis import Redis
 from distinct_app import bodies
 from distinct_app.models.common import MOST_USERS
 from donebit import clock
-from donebit.activity import arrivals
-from donebit.activity.users import LARGEST_ID
+from donebit.activity.events import batching
+from donebit.activity.users.ids import LARGEST_ID
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS
 from tests.conftest import everything
@@ -225,7 +225,7 @@ def test_lines_and_users_and_groups_of_one_request_are_limited(
 ) -> None:
     distinct = Services(real_store).distinct
     monkeypatch.setattr(bodies, "MOST_USERS", 2)
-    monkeypatch.setattr(arrivals, "MOST_GROUPS", 1)
+    monkeypatch.setattr(batching, "MOST_GROUPS", 1)
 
     many_lines = distinct.post("/events/e", data=lines({"user": 1}) * 3, **LINES)
     groups = distinct.post("/events/e", data=lines({"user": 1}, {"user": 1, "at": YESTERDAY}), **LINES)

@@ -9,8 +9,7 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.activity.calendar import Calendar, Granularity, Period
-from donebit.activity.successions import bounds
+from donebit.activity.periods.calendar import Calendar, Granularity, Period, bounds
 from donebit.store import Store
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from redis import Redis, ResponseError
 
-from donebit.activity import sets
-from donebit.activity.sets import union
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import union
 from donebit.store import Store
 from donebit.store.ahead import AHEAD, answers_in_turn
 from donebit.store.bitmaps import Bitmap
@@ -22,7 +22,7 @@ def arrange(store: Store) -> list[Bitmap]:
 
 
 def test_each_answer_is_that_of_its_command(store: Store) -> None:
-    assert sets.counts(store, arrange(store)) == list(range(1, MANY + 1))
+    assert algebra.counts(store, arrange(store)) == list(range(1, MANY + 1))
 
 
 @pytest.mark.parametrize("place", [0, AHEAD - 1, AHEAD, 2 * AHEAD, MANY - 1])
@@ -35,19 +35,19 @@ def test_a_command_that_fails_leaves_no_answer_for_whoever_asks_next(
 
     for _ in range(3):
         with pytest.raises(ResponseError, match="WRONGTYPE"):
-            sets.counts(real_store, bitmaps)
+            algebra.counts(real_store, bitmaps)
 
     others = [bitmap for bitmap in bitmaps if bitmap != bitmaps[place]]
-    assert sets.counts(real_store, others) == [n + 1 for n in range(MANY) if n != place]
+    assert algebra.counts(real_store, others) == [n + 1 for n in range(MANY) if n != place]
 
 
 def test_a_server_that_has_forgotten_the_script_is_told_it_again(store: Store, client: Redis) -> None:
     bitmaps = arrange(store)
-    assert sets.count(store, union(bitmaps)) == MANY
+    assert algebra.count(store, union(bitmaps)) == MANY
 
     client.script_flush()
 
-    assert sets.counts(store, [union(bitmaps), union(bitmaps[:2])]) == [MANY, 2]
+    assert algebra.counts(store, [union(bitmaps), union(bitmaps[:2])]) == [MANY, 2]
 
 
 def test_whoever_breaks_off_leaves_no_answer_for_whoever_asks_next(real_client: Redis) -> None:

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.activity import ingest
+from donebit.activity.events import ingest
 from donebit.completion import lifecycle
 from donebit.completion.order import Order
 from donebit.store import Store

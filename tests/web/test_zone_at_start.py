@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from donebit.activity import ingest
+from donebit.activity.events import ingest
 from donebit.demo.ports import free_server_port
 from donebit.store import Store
 from tests.activity.arranged import site_on

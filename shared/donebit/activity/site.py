@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from donebit.activity.calendar import Calendar
+from donebit.activity.periods.calendar import Calendar
 from donebit.config import Settings
 from donebit.store import Store
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from flask import request
 
 from donebit import clock
-from donebit.activity import events
-from donebit.activity.calendar import Granularity, Period
-from donebit.activity.events import Event
+from donebit.activity.events import event as events
+from donebit.activity.events.event import Event
+from donebit.activity.periods.calendar import Granularity, Period
 from donebit.activity.site import Site
 from donebit.names import usual_event
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import dropwhile
 from typing import NamedTuple
 
-from donebit.activity import sets
-from donebit.activity.calendar import Granularity
-from donebit.activity.series import rolling_counts
+from donebit.activity.analytics.series import rolling_counts
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.sets import algebra
 from donebit.store.bitmaps import Bitmap
 from trigger_app.pages.distinct.choice import Chosen
 
@@ -30,7 +30,7 @@ def curves(chosen: Chosen) -> list[Day]:
     kept = chosen.last(DAYS + MONTH - 1, Granularity.DAY)
     bitmaps = [Bitmap(chosen.event.name, day.name) for day in kept]
     store = chosen.site.store
-    counts = sets.counts(store, bitmaps)
+    counts = algebra.counts(store, bitmaps)
     rolling = [
         padded(rolling_counts(store, bitmaps, width) if len(bitmaps) >= width else [], len(bitmaps))
         for width in (WEEK, MONTH)

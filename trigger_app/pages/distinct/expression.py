@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from donebit import clock
-from donebit.activity import queries
-from donebit.activity.expressions import text
-from donebit.activity.expressions.resolving import Resolved, resolve
-from donebit.activity.expressions.tree import Expression, Refused, leaves_of
-from donebit.activity.outlines import Outline, outlines
+from donebit.activity.query import run, text
+from donebit.activity.query.resolve import Resolved, resolve
+from donebit.activity.query.tree import Expression, Refused, leaves_of
+from donebit.activity.sets.density import Outline, outlines
 from donebit.activity.site import Site
-from donebit.activity.users import User
+from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 
 FIRST = 20  # users that are named beside the result
@@ -60,8 +59,8 @@ def result(site: Site, asked: str) -> Result | Refusal:
     """What an expression comes to, now."""
     try:
         expression, now = text.read(asked), clock.now()
-        count, resolved = queries.count(site, expression, now=now)
-        page, _ = queries.members(site, expression, after=-1, limit=FIRST, now=now)
+        count, resolved = run.count(site, expression, now=now)
+        page, _ = run.members(site, expression, after=-1, limit=FIRST, now=now)
         drawn = segments(site, expression, resolved, now)
     except Refused as error:
         return refusal(error, asked)

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from donebit import clock
-from donebit.activity import events
+from donebit.activity.analytics.summary import summary
+from donebit.activity.events import event as events
 from donebit.activity.site import Site
-from donebit.activity.summary import summary
 from donebit.names import EXAMPLE_EVENT, is_name
 from donebit.web.listener import Message, Table
 from trigger_app.pages.view import Ground

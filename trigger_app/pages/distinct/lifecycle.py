@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import dropwhile
 from typing import NamedTuple
 
-from donebit.activity import cohorts
-from donebit.activity import lifecycle as stages
-from donebit.activity.calendar import Granularity
-from donebit.activity.cohorts import Cohort
-from donebit.activity.lifecycle import Stage, State
-from donebit.activity.successions import bounds
+from donebit.activity.analytics import lifecycle as stages
+from donebit.activity.analytics import retention
+from donebit.activity.analytics.lifecycle import Stage, State
+from donebit.activity.analytics.retention import Cohort
+from donebit.activity.periods.calendar import Granularity, bounds
 from trigger_app.pages.distinct.choice import Chosen
 
 PERIODS = {Granularity.WEEK: 12, Granularity.DAY: 30}
@@ -45,7 +44,7 @@ class Bars(NamedTuple):
 
 def bars(chosen: Chosen) -> Bars:
     """The last weeks or days, from the first on that has anybody."""
-    asked = cohorts.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
+    asked = retention.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
     # Of the first one that is kept nobody knows who was there before.
     periods = chosen.last(PERIODS[chosen.granularity] + 1)[1:]
     kept = stages.lifecycle(chosen.site, asked, periods).stages if periods else ()

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 from flask import request
 
 from donebit import clock
-from donebit.activity import cohorts, lifecycle, queries
-from donebit.activity.calendar import Granularity, Period
-from donebit.activity.cohorts import Cohort, Question
-from donebit.activity.expressions import text
-from donebit.activity.lifecycle import State
-from donebit.activity.members import Page, page_of
+from donebit.activity.analytics import lifecycle, retention
+from donebit.activity.analytics.lifecycle import State
+from donebit.activity.analytics.retention import Cohort, Question
+from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.query import run, text
+from donebit.activity.sets.members import Page, page_of
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from trigger_app.pages.distinct.choice import asked_event
@@ -45,12 +45,12 @@ def named(site: Site) -> Named:
 
 def of_expression(site: Site, after: int) -> tuple[str, Page]:
     expression = text.read(request.args["text"])
-    page, _ = queries.members(site, expression, after=after, limit=ON_A_PAGE, now=clock.now())
+    page, _ = run.members(site, expression, after=after, limit=ON_A_PAGE, now=clock.now())
     return text.render(expression), page
 
 
 def of_event(site: Site, after: int) -> tuple[str, Page]:
-    asked = cohorts.question(site, asked_event(site), None, Cohort.FIRST, clock.now())
+    asked = retention.question(site, asked_event(site), None, Cohort.FIRST, clock.now())
     period = asked_period(site, asked)
     if state := request.args.get("state", ""):
         if state not in {*State}:
@@ -60,7 +60,7 @@ def of_event(site: Site, after: int) -> tuple[str, Page]:
         users, what = lifecycle.users(site, asked, period, State(state)), f"{state} in {period.name}"
     else:
         column = number("column", 0)
-        users = cohorts.cell(asked, period, cohorts.column_of(site, asked, period, column))
+        users = retention.cell(asked, period, retention.column_of(site, asked, period, column))
         what = f"{period.granularity} {column} of those who first came in {period.name}"
     return f"{asked.event.name}, {what}", page_of(site, asked.event.kind, users, after=after, limit=ON_A_PAGE)
 
@@ -71,8 +71,8 @@ def asked_period(site: Site, asked: Question) -> Period:
     period = site.calendar.named(name[:100], "period")
     if period.granularity not in (Granularity.DAY, Granularity.WEEK):
         raise InvalidInput(f"period is {name[:100]!r}; it must be a day or a week", field="period")
-    cohorts.refuse_unbegun(period, asked.now, "period")
-    cohorts.refuse_past(asked, period, "period")
+    retention.refuse_unbegun(period, asked.now, "period")
+    retention.refuse_past(asked, period, "period")
     return period
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import dropwhile
 from typing import NamedTuple
 
-from donebit.activity import cohorts
-from donebit.activity.calendar import Granularity
-from donebit.activity.cohorts import Cohort, MatrixRow
-from donebit.activity.successions import bounds
+from donebit.activity.analytics import retention
+from donebit.activity.analytics.retention import Cohort, MatrixRow
+from donebit.activity.periods.calendar import Granularity, bounds
 from trigger_app.pages.distinct.choice import Chosen
 
 SIZES = {Granularity.WEEK: (12, 12), Granularity.DAY: (15, 15)}  # rows and columns
@@ -43,8 +42,8 @@ class HeatMap(NamedTuple):
 def heat_map(chosen: Chosen) -> HeatMap:
     """First-time cohorts of the last weeks or days, from the first on that has anybody."""
     rows, columns = SIZES[chosen.granularity]
-    asked = cohorts.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
-    made = cohorts.matrix(chosen.site, asked, chosen.last(rows), columns)
+    asked = retention.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
+    made = retention.matrix(chosen.site, asked, chosen.last(rows), columns)
     rows_shown = dropwhile(lambda row: not row.users, made.rows)
     averages = [one.returned / one.users if one.users else None for one in made.averages]
     return HeatMap([row_of(chosen, row) for row in rows_shown], averages)

@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from donebit import clock
-from donebit.activity.lifecycle import State
+from donebit.activity.analytics.lifecycle import State
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.names import EXAMPLE_EVENT

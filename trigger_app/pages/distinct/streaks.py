@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from donebit.activity.calendar import Granularity
-from donebit.activity.sets import segments_of
-from donebit.activity.streaks import Counts, distribution
-from donebit.activity.successions import Succession
+from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.streaks import Counts, distribution
+from donebit.activity.periods.calendar import Granularity
+from donebit.activity.sets.algebra import segments_of
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
 from trigger_app.pages.distinct.choice import Chosen

@@ -1,0 +1,127 @@
+"""Funnels: how many users are in a first set, in the first and the second, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from donebit.activity.analytics import period_ranges
+from donebit.activity.events import event as events
+from donebit.activity.flags import flag as flags
+from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import Set, both, union
+from donebit.activity.site import Site
+from donebit.activity.users.ids import Kind
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import Bitmap
+
+FEWEST_STEPS, MOST_STEPS = 2, 8
+
+
+class Order(StrEnum):
+    """When a step's period lies, beside that of the step before it."""
+
+    LATER = "later"  # behind it: who is in both came to this step after the other
+    EARLIER = "earlier"  # before it: who is in both came to this step first
+    UNKNOWN = "unknown"  # they overlap, or one has no period: who is in both came to them in some order
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A set of users with what it is called; a flag has no period, all time no bounds."""
+
+    name: str
+    users: Set
+    kind: Kind | None  # None for what was never seen
+    start: datetime | None = None
+    stop: datetime | None = None
+
+    def order_after(self, other: Step) -> Order:
+        """When this lies, beside the step before it."""
+        if self.start and other.stop and self.start >= other.stop:
+            return Order.LATER
+        if self.stop and other.start and self.stop <= other.start:
+            return Order.EARLIER
+        return Order.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Who is in a step and in all before it. Shares are of 1, and None of nobody."""
+
+    step: Step
+    count: int
+    of_first: float | None
+    of_previous: float | None
+    order: Order | None  # None for the first
+
+
+def in_period(site: Site, event: str, period: Period, now: datetime, field: str) -> Step:
+    """Who was seen in a period.
+
+    Raises:
+        InvalidInput: the name cannot be an event's, or the period is no longer kept.
+    """
+    known = events.known(site, event)
+    known.retention.check(period, now, field)
+    return Step(f"event {event}", Bitmap(event, period.name), known.kind, period.start, period.stop)
+
+
+def in_days(site: Site, event: str, *, start: datetime, stop: datetime | None, now: datetime) -> Step:
+    """Who was seen in any of the days in [start, stop). Raises InvalidInput as `successions.asked` does."""
+    known = events.known(site, event)
+    span = period_ranges.asked(site, known, Granularity.DAY, start=start, stop=stop, now=now)
+    users = union([Bitmap(event, period.name) for period in span.periods])
+    return Step(f"event {event}", users, known.kind, span.start, span.stop)
+
+
+def flagged(site: Site, flag: str) -> Step:
+    """Who has a flag. Raises InvalidInput for a name that cannot be a flag's."""
+    known = flags.known(site, flag)
+    return Step(f"flag {flag}", known.bitmap, known.kind)
+
+
+def reached(site: Site, steps: Sequence[Step]) -> list[Reached]:
+    """How many users are in each step and in all before it; of 2 to 8 steps.
+
+    Raises:
+        InvalidInput: the steps are too few or too many, hold users of two kinds, or read more bitmaps than
+            one script may.
+    """
+    check(steps)
+    counts = algebra.counts(
+        site.store, [both(*(step.users for step in steps[: n + 1])) for n in range(len(steps))]
+    )
+    return [
+        Reached(
+            step,
+            counts[n],
+            share(counts[n], counts[0]),
+            share(counts[n], counts[n - 1]) if n else share(counts[0], counts[0]),
+            step.order_after(steps[n - 1]) if n else None,
+        )
+        for n, step in enumerate(steps)
+    ]
+
+
+def check(steps: Sequence[Step]) -> None:
+    """Raise InvalidInput for too few or too many steps, or users of two kinds."""
+    if not FEWEST_STEPS <= len(steps) <= MOST_STEPS:
+        raise InvalidInput(
+            f"a funnel has {FEWEST_STEPS} to {MOST_STEPS} steps; this one has {len(steps)}", field="steps"
+        )
+    known = [step for step in steps if step.kind]
+    for step in known:
+        if step.kind is not known[0].kind:
+            raise InvalidInput(
+                f"{known[0].name} holds {known[0].kind}, and {step.name} holds {step.kind}: nobody can be in "
+                "both",
+                field="steps",
+            )
+
+
+def share(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None

@@ -1,0 +1,97 @@
+"""The periods of one granularity that a question goes through, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from donebit import clock
+from donebit.activity.events.event import Event
+from donebit.activity.periods.calendar import Granularity, Period, bounds
+from donebit.activity.site import Site
+from donebit.errors import InvalidInput
+
+MOST_PERIODS = 1100  # three years of days
+
+# At least as long as any period of that granularity.
+LONGEST = {
+    Granularity.HOUR: timedelta(hours=1),
+    Granularity.DAY: timedelta(hours=26),
+    Granularity.WEEK: timedelta(days=8),
+    Granularity.MONTH: timedelta(days=32),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """Periods that follow one another, one at least; `running` says whether the last has not ended yet."""
+
+    periods: tuple[Period, ...]
+    running: bool
+
+    @property
+    def start(self) -> datetime:
+        return bounds(self.periods[0])[0]
+
+    @property
+    def stop(self) -> datetime:
+        return bounds(self.periods[-1])[1]
+
+
+def asked(
+    site: Site,
+    event: Event,
+    granularity: Granularity,
+    *,
+    start: datetime | None,
+    stop: datetime | None,
+    now: datetime,
+) -> Succession:
+    """Every period that has a part in [start, stop); what lies behind the running one is left out.
+
+    Without a start it is as far back as the event is kept, at most 1100 periods.
+
+    Raises:
+        InvalidInput: start is not before stop or lies ahead, is past the retention, or they are more than
+            1100 periods apart.
+    """
+    running = site.calendar.period_at(granularity, now)
+    end = bounds(running)[1] if stop is None else min(stop, bounds(running)[1])
+    periods = (
+        _kept(site, event, granularity, end, now)
+        if start is None
+        else _from(site, event, granularity, start, end, now)
+    )
+    return Succession(tuple(periods), running=periods[-1] == running)
+
+
+def _kept(site: Site, event: Event, granularity: Granularity, stop: datetime, now: datetime) -> list[Period]:
+    since = event.retention.since(granularity, now) or now
+    start = max(since, now - (MOST_PERIODS + 1) * LONGEST[granularity])
+    periods = list(site.calendar.between(granularity, start, stop))
+    if not periods:
+        raise InvalidInput(
+            f"to is {clock.iso(stop)}, and no {granularity} before it is kept any longer", field="to"
+        )
+    return periods[-MOST_PERIODS:]
+
+
+def _from(
+    site: Site, event: Event, granularity: Granularity, start: datetime, stop: datetime, now: datetime
+) -> list[Period]:
+    if start >= stop:
+        raise InvalidInput(
+            f"from is {clock.iso(start)}; it must be before {clock.iso(stop)}, which is to or the end of the "
+            f"running {granularity}",
+            field="from",
+        )
+    periods = list(islice(site.calendar.between(granularity, start, stop), MOST_PERIODS + 1))
+    event.retention.check(periods[0], now, "from")
+    if len(periods) > MOST_PERIODS:
+        raise InvalidInput(
+            f"from {clock.iso(start)} to {clock.iso(stop)} are more than {MOST_PERIODS} {granularity}s; "
+            "ask about fewer",
+            field="from",
+        )
+    return periods

@@ -1,0 +1,229 @@
+"""Retention: of the users that came in a period, how many came back in each of the periods after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from donebit.activity.analytics import cohort_rows
+from donebit.activity.analytics.cohort_rows import Row
+from donebit.activity.events import event as events
+from donebit.activity.events.event import Event
+from donebit.activity.periods.calendar import Period, bounds
+from donebit.activity.periods.history import Kept
+from donebit.activity.sets.algebra import Set, both, union, without
+from donebit.activity.site import Site
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import Bitmap
+
+MOST_CELLS = 10_000  # of a matrix, rows x columns: 0.1 s of the server at a million users
+
+
+class Cohort(StrEnum):
+    """Which of the users who were active in a row's period the row is about."""
+
+    FIRST = "first"  # those who had never been active before, as far back as anything is kept
+    RECURRING = "recurring"  # all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a matrix is asked of: `event` makes the cohorts, `returning` is looked for in the columns."""
+
+    event: Event
+    returning: Event
+    cohort: Cohort
+    now: datetime
+    kept: Kept  # of `event`, for who is not of a first-time cohort
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One cohort: `counts[c]` of its `users` were active in the c-th period from its own, counted from 0.
+
+    None stands for a period that has not begun. `open_column` is the column whose period is not over yet.
+    """
+
+    period: Period
+    users: int
+    counts: tuple[int | None, ...]
+    open_column: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """One column over all rows in which its period is over: `returned` of `users` came back."""
+
+    users: int
+    returned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The cohorts of successive periods, the earliest first.
+
+    `known_from` is for first-time cohorts: nothing from before it is kept, so whoever was active only before
+    it counts as new.
+    """
+
+    rows: tuple[MatrixRow, ...]
+    averages: tuple[Average, ...]
+    known_from: datetime | None
+
+
+def question(site: Site, event: str, returning: str | None, cohort: Cohort, now: datetime) -> Question:
+    """Raises InvalidInput where the two events hold users of different kinds."""
+    asked = events.known(site, event)
+    other = asked if returning in (None, event) else events.known(site, returning or event)
+    if None not in (asked.kind, other.kind) and asked.kind != other.kind:
+        raise InvalidInput(
+            f"event {asked.name} holds {asked.kind} and event {other.name} holds {other.kind}; "
+            "users of two kinds cannot be compared",
+            field="return",
+        )
+    names = frozenset(site.store.visits.periods(event)) if cohort is Cohort.FIRST else frozenset()
+    return Question(asked, other, cohort, now, Kept(site.calendar, asked.retention, names - {"all"}, now))
+
+
+def periods_until(site: Site, asked: Question, last: Period, rows: int) -> list[Period]:
+    """The periods of so many rows, the last one given.
+
+    Raises:
+        InvalidInput: the last has not begun, or the first is no longer kept.
+    """
+    refuse_unbegun(last, asked.now, "at")
+    found = [last]
+    refuse_past(asked, last, "at")
+    while len(found) < rows:
+        found.append(site.calendar.before(found[-1]))
+        refuse_past(asked, found[-1], "rows")
+    return found[::-1]
+
+
+def periods_from(site: Site, asked: Question, first: Period, rows: int) -> list[Period]:
+    """The same from the first one on, without those that have not begun. Raises as `periods_until` does."""
+    refuse_unbegun(first, asked.now, "from")
+    refuse_past(asked, first, "from")
+    return list(_begun(site, first, rows, asked.now))
+
+
+def refuse_unbegun(period: Period, now: datetime, field: str) -> None:
+    if bounds(period)[0] > now:
+        raise InvalidInput(
+            f"the {period.granularity} {period.name} has not begun: {field} must not be ahead of "
+            f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            field=field,
+        )
+
+
+def refuse_too_many(rows: int, columns: int) -> None:
+    """Raise InvalidInput for a matrix of too many cells."""
+    if rows * columns > MOST_CELLS:
+        raise InvalidInput(
+            f"{rows} rows of {columns} columns are {rows * columns} cells; at most {MOST_CELLS}",
+            field="columns",
+        )
+
+
+def refuse_past(asked: Question, period: Period, field: str) -> None:
+    for event in (asked.event, asked.returning):
+        event.retention.check(period, asked.now, field)
+
+
+def _begun(site: Site, first: Period, most: int, now: datetime) -> Iterator[Period]:
+    """Successive periods, as many as asked for and have begun."""
+    period = first
+    for _ in range(most):
+        if bounds(period)[0] > now:
+            return
+        yield period
+        period = site.calendar.after(period)
+
+
+def matrix(site: Site, asked: Question, rows: Sequence[Period], columns: int) -> Matrix:
+    """The cohort of each row's period, and how many of it each column has.
+
+    Args:
+        rows: successive periods of one granularity, all begun and kept.
+        columns: how many periods are looked at, from the row's own on.
+
+    Raises:
+        InvalidInput: too many cells, or too many bitmaps tell who was there before.
+    """
+    refuse_too_many(len(rows), columns)
+    begun = list(_begun(site, rows[0], len(rows) + columns - 1, asked.now))
+    counted = cohort_rows.counted(site.store, list(_asked_rows(asked, rows, begun, columns)))
+    made = tuple(
+        MatrixRow(
+            row, found.size, _padded(found.columns, columns), _open_column(begun, place, columns, asked)
+        )
+        for place, (row, found) in enumerate(zip(rows, counted, strict=True))
+    )
+    return Matrix(made, tuple(averages(made, columns)), known_from(asked))
+
+
+def _asked_rows(
+    asked: Question, rows: Sequence[Period], begun: Sequence[Period], columns: int
+) -> Iterator[Row]:
+    looked_in = tuple(Bitmap(asked.returning.name, period.name) for period in begun)
+    for place, row in enumerate(rows):
+        yield Row(Bitmap(asked.event.name, row.name), looked_in[place : place + columns], before(asked, row))
+
+
+def before(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
+    """The bitmaps of those who are not of a first-time cohort; None for another."""
+    if asked.cohort is Cohort.RECURRING:
+        return None
+    return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.before(bounds(row)[0]))
+
+
+def known_from(asked: Question) -> datetime | None:
+    """Nothing from before it is kept; None where it does not matter."""
+    return None if asked.cohort is Cohort.RECURRING else asked.kept.known_from()
+
+
+def _padded(counts: tuple[int, ...], columns: int) -> tuple[int | None, ...]:
+    return (*counts, *[None] * (columns - len(counts)))
+
+
+def _open_column(begun: Sequence[Period], row: int, columns: int, asked: Question) -> int | None:
+    last = len(begun) - 1 - row
+    return last if last < columns and bounds(begun[-1])[1] > asked.now else None
+
+
+def averages(rows: Sequence[MatrixRow], columns: int) -> Iterator[Average]:
+    """Weighted by the cohorts' sizes: all who came back over all who could have, in periods that are over."""
+    for column in range(columns):
+        users = returned = 0
+        for row in rows:
+            count = row.counts[column]
+            if count is not None and row.open_column != column:
+                users += row.users
+                returned += count
+        yield Average(users, returned)
+
+
+def cohort(asked: Question, row: Period) -> Set:
+    """The users of a row, as a set to be named, counted or combined further."""
+    users = Bitmap(asked.event.name, row.name)
+    known = before(asked, row)
+    return without(users, union(known)) if known else users
+
+
+def column_of(site: Site, asked: Question, row: Period, column: int) -> Period:
+    """The period of a row's column. Raises InvalidInput for one that has not begun."""
+    begun = list(_begun(site, row, column + 1, asked.now))
+    if len(begun) <= column:
+        raise InvalidInput(
+            f"column {column} of the {row.granularity} {row.name} has not begun; the last that has is "
+            f"{len(begun) - 1}",
+            field="column",
+        )
+    return begun[column]
+
+
+def cell(asked: Question, row: Period, column: Period) -> Set:
+    """The users of a cell."""
+    return both(cohort(asked, row), Bitmap(asked.returning.name, column.name))

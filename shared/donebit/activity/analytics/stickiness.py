@@ -1,0 +1,137 @@
+"""Stickiness: on how many of some periods each user was active, and how many of a month's come daily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from donebit.activity.analytics.retention import Question, refuse_past
+from donebit.activity.periods.calendar import Period
+from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import union
+from donebit.activity.site import Site
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+
+MOST_PERIODS = 400
+MOST_DAYS = 400
+WEEK, MONTH = 7, 30  # days; what is called WAU and MAU looks back so far, the day itself included
+WORDS = -(-SEGMENT_BITS // 64)
+
+Bits = npt.NDArray[np.uint64]  # of one segment, 64 users a word
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """`users[n - 1]` users were active on exactly n of the periods."""
+
+    periods: tuple[Period, ...]
+    users: tuple[int, ...]
+
+    @property
+    def active(self) -> int:
+        """Users who were active at all."""
+        return sum(self.users)
+
+    @property
+    def visits(self) -> int:
+        """Their periods, added up."""
+        return sum(n * users for n, users in enumerate(self.users, start=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """Distinct users of a day, and of the 7 and the 30 days that end with it (DAU, WAU, MAU).
+
+    `days` is on how many of the 30 days each of the month's users was there, added up.
+    """
+
+    day: Period
+    daily: int
+    weekly: int
+    monthly: int
+    days: int
+
+
+def distribution(site: Site, asked: Question, periods: Sequence[Period]) -> Distribution:
+    """On how many of these periods each user was active; exact, and a segment at a time.
+
+    Raises:
+        InvalidInput: too many periods.
+    """
+    if len(periods) > MOST_PERIODS:
+        raise InvalidInput(f"{len(periods)} periods are asked for; at most {MOST_PERIODS}", field="periods")
+    bitmaps = [Bitmap(asked.event.name, period.name) for period in periods]
+    found = algebra.segments_of(site.store, bitmaps)
+    users = np.zeros(len(periods) + 1, np.int64)
+    for segment in sorted(frozenset().union(*found.values())):
+        there = [bitmap for bitmap in bitmaps if segment in found[bitmap]]
+        histogram = _histogram(site.store.bitmaps.contents(segment, there))
+        users[: len(histogram)] += histogram[: len(users)]
+    return Distribution(tuple(periods), tuple(users[1:].tolist()))
+
+
+def _histogram(bitmaps: Iterator[bytes]) -> npt.NDArray[np.int64]:
+    """How many users have 0, 1, 2 .. of the bitmaps; (2 ** planes,) counts."""
+    planes: list[Bits] = []
+    for packed in bitmaps:
+        _add(planes, _words(packed))
+    everybody = np.full(WORDS, np.iinfo(np.uint64).max, np.uint64)
+    return np.array(list(_sizes(planes[::-1], everybody)), np.int64)
+
+
+def _add(planes: list[Bits], carry: Bits) -> None:
+    """Count on for every user at once: planes[k] has the bit of 2 ** k of each user's number."""
+    for k, plane in enumerate(planes):
+        planes[k], carry = plane ^ carry, plane & carry
+        if not carry.any():
+            return
+    planes.append(carry)
+
+
+def _sizes(planes: Sequence[Bits], users: Bits) -> Iterator[int]:
+    """How many of the users have each number, ascending; the highest plane first."""
+    if not planes:
+        yield int(np.bitwise_count(users).sum())
+        return
+    highest, *lower = planes
+    yield from _sizes(lower, users & ~highest)
+    yield from _sizes(lower, users & highest)
+
+
+def _words(packed: bytes) -> Bits:
+    """The bytes as words; users beyond the end of a shorter bitmap are not in it."""
+    padded = np.zeros(WORDS * 8, np.uint8)
+    padded[: len(packed)] = np.frombuffer(packed, np.uint8)
+    return padded.view(np.uint64)
+
+
+def active_users(site: Site, asked: Question, days: Sequence[Period]) -> list[Active]:
+    """DAU, WAU and MAU of successive days.
+
+    Raises:
+        InvalidInput: too many days, or what is looked back at is no longer kept.
+    """
+    if len(days) > MOST_DAYS:
+        raise InvalidInput(f"{len(days)} days are asked for; at most {MOST_DAYS}", field="days")
+    all_days = [*_days_before(site, days[0], MONTH - 1), *days]
+    refuse_past(asked, all_days[0], "the first of 30 days")
+    bitmaps = [Bitmap(asked.event.name, day.name) for day in all_days]
+    ends = range(MONTH, len(bitmaps) + 1)
+    spans = [union(bitmaps[end - span : end]) for span in (WEEK, MONTH) for end in ends]
+    counts = algebra.counts(site.store, [*bitmaps, *spans])
+    daily, weekly, monthly = counts[: len(bitmaps)], counts[len(bitmaps) :], counts[-len(days) :]
+    return [
+        Active(day, daily[end - 1], weekly[place], monthly[place], sum(daily[end - MONTH : end]))
+        for place, (day, end) in enumerate(zip(days, ends, strict=True))
+    ]
+
+
+def _days_before(site: Site, day: Period, number: int) -> list[Period]:
+    found: list[Period] = []
+    for _ in range(number):
+        found.append(site.calendar.before(found[-1] if found else day))
+    return found[::-1]

@@ -1,0 +1,220 @@
+"""Recording visits: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from donebit.activity.events.batching import Arrival, Visits, grouped, other_kind
+from donebit.activity.periods.calendar import ALL_TIME
+from donebit.activity.site import Site
+from donebit.activity.users.id_mapping import as_ids, directory_of
+from donebit.activity.users.ids import Ids, Kind, User, segments_of
+from donebit.activity.users.numbered_writes import with_numbers
+from donebit.errors import Conflict, InvalidInput
+from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, Bitmap, room_for
+from donebit.store.directory import UNKNOWN
+from donebit.store.visits import Batch
+
+MOST_SINGLE_BITS = 512  # above that one packed merge costs less than a SETBIT for each
+SEGMENTS_A_CALL = 64  # packed, 8 MB a round trip
+ATTEMPTS = 5  # an event forgotten again and again while it is being written
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What visits changed."""
+
+    received: int
+    fresh_in_day: int  # users not yet seen for this event in that day
+    fresh_ever: int
+
+    def __add__(self, other: Recorded) -> Recorded:
+        return Recorded(
+            self.received + other.received,
+            self.fresh_in_day + other.fresh_in_day,
+            self.fresh_ever + other.fresh_ever,
+        )
+
+
+NOTHING = Recorded(0, 0, 0)
+
+
+def record(
+    site: Site,
+    event: str,
+    users: Sequence[User] | Ids,
+    *,
+    at: datetime,
+    now: datetime,
+    ids: Kind | None = None,
+) -> Recorded:
+    """Record visits of these users. If the server is lost midway, part may be kept: send them again.
+
+    Args:
+        ids: what the users are said to be; MAPPED at an event's first visit numbers integers densely
+
+    Raises:
+        InvalidInput: an id, the moment, the mix of kinds or the span of segments is not allowed.
+        StoreUnavailable: part of the batch may be recorded; every visit counts once however often sent.
+    """
+    return sum(record_all(site, [Arrival(event, users, at, ids)], now=now).values(), NOTHING)
+
+
+def record_ids(
+    site: Site, event: str, ids: Ids, *, at: datetime, now: datetime, kind: Kind | None = None
+) -> Recorded:
+    """The same for integers that are an array already. Raises as `record` does."""
+    return record(site, event, ids, at=at, now=now, ids=kind)
+
+
+def record_all(site: Site, arrivals: Sequence[Arrival], *, now: datetime) -> dict[tuple[str, str], Recorded]:
+    """Record visits to several events, at several times; what came of it by event and day.
+
+    All of it is checked before any of it is written. Two things can still be refused in between, and
+    then leave an event opened, or texts numbered, that no visit followed: another request that begins an
+    event with the other kind, or spends the last of its segments, in the same milliseconds.
+
+    Raises:
+        as `record` does.
+    """
+    groups = grouped(site, arrivals, now)
+    site.store.visits.check_layout(site.zone)
+    spans = expected_segments(site, groups)
+    if len(groups) > 1:
+        refuse_wide(site, groups, spans)
+    for visits, span in zip(groups, spans, strict=True):
+        open_segments(site, visits, span)
+    made: dict[tuple[str, str], Recorded] = {}
+    for visits, span in zip(groups, spans, strict=True):
+        where = visits.event, visits.day_name
+        made[where] = made.get(where, NOTHING) + write(site, visits, span)
+    return made
+
+
+def expected_segments(site: Site, groups: Sequence[Visits]) -> list[list[int]]:
+    """The segments that each group will be written to, where nobody new has a number yet."""
+    ids = {place: visits.users for place, visits in enumerate(groups)}
+    found: dict[int, list[int]] = {}
+    for kind in Kind:
+        of_kind = {place: users for place, users in ids.items() if groups[place].kind is kind}
+        found.update(expected_of_kind(site, kind, of_kind))
+    return [found[place] for place in range(len(groups))]
+
+
+def expected_of_kind(
+    site: Site, kind: Kind, groups: Mapping[int, Sequence[User] | Ids]
+) -> dict[int, list[int]]:
+    directory = directory_of(site, kind)
+    if directory is None:
+        return {place: touched(np.asarray(users, np.uint32)) for place, users in groups.items()}
+    known, new, next_free = {}, set[User](), 0
+    for place, users in groups.items():
+        named = as_ids(users)
+        known[place], next_free = directory.known(named)
+        new |= {named[unknown] for unknown in np.flatnonzero(known[place] == UNKNOWN).tolist()}
+    # The new ones are told as many as there are in the request: which of them is whose is not known yet.
+    coming = range(next_free // SEGMENT_BITS, (next_free + len(new) - 1) // SEGMENT_BITS + 1)
+    return {
+        place: sorted(
+            {*touched(numbers[numbers != UNKNOWN]), *(coming if (numbers == UNKNOWN).any() else ())}
+        )
+        for place, numbers in known.items()
+    }
+
+
+def touched(ids: Ids) -> list[int]:
+    """The segments that ids lie in, ascending."""
+    return [int(number) for number in np.flatnonzero(np.bincount(ids // SEGMENT_BITS))] if len(ids) else []
+
+
+def refuse_wide(site: Site, groups: Sequence[Visits], spans: Sequence[Sequence[int]]) -> None:
+    """Raise InvalidInput when an event would come to span too many segments by all of its groups."""
+    wanted: dict[str, set[int]] = {}
+    for visits, span in zip(groups, spans, strict=True):
+        wanted.setdefault(visits.event, set()).update(span)
+    held = site.store.bitmaps.segments([Bitmap(event, ALL_TIME.name) for event in wanted])
+    for (event, segments), before in zip(wanted.items(), held, strict=True):
+        if len(segments | set(before)) > site.max_segments:
+            raise too_wide(site, event, len(segments | set(before)))
+
+
+def write(site: Site, visits: Visits, opened: Collection[int]) -> Recorded:
+    """Write visits by the users' numbers; again those of users who were erased meanwhile."""
+
+    def write_numbers(ids: Ids) -> Recorded:
+        return write_ids(site, visits, ids, opened)
+
+    made = with_numbers(site, visits.kind, visits.users, write_numbers)
+    return replace(sum(made, NOTHING), received=visits.received)
+
+
+def write_ids(site: Site, visits: Visits, ids: Ids, opened: Collection[int]) -> Recorded:
+    """Registry first, then the bits; again for a segment whose registry was forgotten in between.
+
+    Of a segment that is written twice the larger count holds: whichever time the bits were new.
+    """
+    remaining = dict(segments_of(ids))
+    fresh: dict[int, tuple[int, int]] = {}
+    unopened = set(remaining) - set(opened)
+    for _ in range(ATTEMPTS):
+        if unopened:
+            open_segments(site, visits, sorted(unopened))
+        unopened = set(mark(site, visits, remaining, fresh))
+        remaining = {number: remaining[number] for number in unopened}
+        if not remaining:
+            in_day, ever = (sum(counts) for counts in zip(*fresh.values(), strict=True))
+            return Recorded(visits.received, in_day, ever)
+    raise Conflict(f"event {visits.event} is being forgotten; send the visits again")
+
+
+def mark(
+    site: Site,
+    visits: Visits,
+    segments: Mapping[int, npt.NDArray[np.uint32]],
+    fresh: dict[int, tuple[int, int]],
+) -> Iterable[int]:
+    """Set the bits, and enter into `fresh` how many were new; the segments whose registry was gone."""
+    lost: list[int] = []
+    numbers = list(segments)
+    for start in range(0, len(numbers), SEGMENTS_A_CALL):
+        part = [batch_of(number, segments[number]) for number in numbers[start : start + SEGMENTS_A_CALL]]
+        made, unregistered = site.store.visits.mark_users(visits.event, visits.kind, visits.lives, part)
+        for batch, counts in zip(part, made, strict=True):
+            day, ever = fresh.get(batch.segment, (0, 0))
+            fresh[batch.segment] = max(day, counts[visits.day]), max(ever, counts[-1])
+        lost += unregistered
+    return lost
+
+
+def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
+    """Enter the segments into the registries. Raises InvalidInput for another kind or too wide a span."""
+    status, why = site.store.visits.open_event(
+        visits.event, visits.kind, visits.lives, numbers, site.max_segments
+    )
+    if status == "kind":
+        raise other_kind(visits.event, why.decode(), visits.kind)
+    if status == "segments":
+        raise too_wide(site, visits.event, why)
+
+
+def too_wide(site: Site, event: str, span: int) -> InvalidInput:
+    return InvalidInput(
+        f"event {event} would span {span} segments of {SEGMENT_BITS} ids; at most "
+        f"{site.max_segments}: its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or let the event "
+        "number its integers densely, with ids=mapped at its first visit",
+        field="users",
+    )
+
+
+def batch_of(segment: int, bits: npt.NDArray[np.uint32]) -> Batch:
+    """Few bits one by one; many as bytes, as long as the string that will hold them."""
+    if len(bits) <= MOST_SINGLE_BITS:
+        return Batch(segment, bits=bits[::-1].tolist())  # the last first, so that a new string is made once
+    flags = np.zeros(8 * FULL_BYTES, np.uint8)
+    flags[bits] = 1
+    return Batch(segment, packed=np.packbits(flags[: 8 * room_for(int(bits[-1]) // 8 + 1)]).tobytes())

@@ -1,0 +1,52 @@
+"""One visit of one user, now: the way that is asked for most often, and so in one round trip."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from donebit.activity.analytics import counts
+from donebit.activity.events import ingest
+from donebit.activity.periods.calendar import ALL_TIME, Calendar, Granularity
+from donebit.activity.site import Site
+from donebit.activity.users.ids import Kind
+from donebit.clock import EPOCH
+from donebit.store.bitmaps import SEGMENT_BITS
+
+QUARTER = timedelta(minutes=15)
+
+
+class Visited(NamedTuple):
+    """What one visit changed."""
+
+    fresh: bool  # the user is one more
+    users: int  # that were ever seen, this one among them
+
+
+def visit(site: Site, event: str, user: int, now: datetime) -> Visited:
+    """Record a visit; whether the user is one more, and how many there have ever been.
+
+    Raises:
+        InvalidInput: the event holds texts, or its ids would span too many segments.
+        StoreUnavailable: the visit may be recorded; it counts once however often it is sent.
+    """
+    periods = names_of_periods(site.calendar, now - (now - EPOCH) % QUARTER)
+    segment, bit = divmod(user, SEGMENT_BITS)
+    found = site.store.counted.visit(event, Kind.INTEGERS, periods, segment, bit)
+    if found is None:
+        return first_visit(site, event, user, now)
+    users = counts.count(site, event, ALL_TIME) if found.users is None else found.users
+    return Visited(found.fresh, users)
+
+
+@lru_cache(maxsize=8)
+def names_of_periods(calendar: Calendar, quarter: datetime) -> tuple[str, ...]:
+    """Those of all periods of this quarter of an hour: no zone begins its days between two quarters."""
+    return tuple(calendar.period_at(granularity, quarter).name for granularity in Granularity)
+
+
+def first_visit(site: Site, event: str, user: int, now: datetime) -> Visited:
+    """The same where a bitmap does not exist yet: its period has just begun, or its segment."""
+    made = ingest.record(site, event, [user], at=now, now=now)
+    return Visited(bool(made.fresh_ever), counts.count(site, event, ALL_TIME))

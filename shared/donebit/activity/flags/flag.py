@@ -1,0 +1,195 @@
+"""Flags: a status of users that can be set and cleared again, one by one, in bulk or by range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from donebit.activity.sets import algebra
+from donebit.activity.site import Site
+from donebit.activity.users import id_mapping, id_ranges
+from donebit.activity.users import ids as users
+from donebit.activity.users.id_ranges import Part
+from donebit.activity.users.ids import Ids, Kind, User
+from donebit.activity.users.selection import Chosen, Selection, Spans
+from donebit.errors import Conflict, InvalidInput
+from donebit.names import checked_name
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+
+SEGMENTS_A_CALL = 64  # packed, 8 MB a round trip
+ATTEMPTS = 5  # a flag dropped again and again while it is being written
+
+SET, CLEAR = 1, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag, set already or not."""
+
+    name: str
+    kind: Kind | None = None  # None for one never set
+
+    @property
+    def bitmap(self) -> Bitmap:
+        """The users who have it, as a part of expressions."""
+        return Bitmap(self.name)
+
+
+def known(site: Site, name: str) -> Flag:
+    """The flag of that name. Raises InvalidInput for a name that cannot be one."""
+    about = site.store.flags.about(checked_name(name, "flag"))
+    return Flag(name, Kind(about["kind"]) if "kind" in about else None)
+
+
+def every(site: Site) -> list[Flag]:
+    """All flags there are, by name."""
+    return [Flag(name, Kind(kind)) for name, kind in sorted(site.store.flags.flags().items())]
+
+
+def listed(site: Site, *, after: str = "", limit: int) -> tuple[list[tuple[Flag, int]], bool]:
+    """The first `limit` flags behind a name, each with how many users have it; whether there are more."""
+    found = [flag for flag in every(site) if flag.name > after]
+    page = found[:limit]
+    numbers = algebra.counts(site.store, [flag.bitmap for flag in page])
+    return list(zip(page, numbers, strict=True)), len(found) > limit
+
+
+def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
+    """Flag these users, and all in these half-open ranges; how many were not flagged before.
+
+    If the server is lost midway, part may be flagged: send them again.
+
+    Raises:
+        InvalidInput: nobody is named, an id or range is out of bounds, the flag holds the other kind, or it
+            would span too many segments.
+        Conflict: the flag was dropped at every attempt.
+    """
+    flag = known(site, name)
+    selection = Selection.of(chosen, spans).held_as(flag.kind)
+    refuse_other_kind(flag, selection.kind)
+    site.store.visits.check_layout(site.zone)
+
+    def write(ids: Ids) -> int:
+        return set_parts(site, flag, selection.kind, id_ranges.parts_of(ids, selection.spans))
+
+    return selection.written(site, write)
+
+
+def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
+    """Clear the flag for users; how many had it. Makes no key, and gives no unknown text a number.
+
+    Raises:
+        InvalidInput: nobody is named, an id or range is out of bounds, or the flag holds the other kind.
+    """
+    flag = known(site, name)
+    selection = Selection.of(chosen, spans).held_as(flag.kind)
+    if flag.kind is None:
+        return 0
+    refuse_other_kind(flag, selection.kind)
+    parts = id_ranges.parts_of(selection.known_numbers(site), selection.spans)
+    (there,) = site.store.bitmaps.segments([flag.bitmap])
+    return mark(site, flag, {segment: parts[segment] for segment in there if segment in parts}, CLEAR)
+
+
+def has(site: Site, name: str, user: User) -> bool:
+    """Whether the user has the flag.
+
+    Raises:
+        InvalidInput: the user cannot be one, or is of the kind that the flag does not hold.
+    """
+    users.check(user, "user")
+    flag = known(site, name)
+    if flag.kind is None:
+        return False
+    refuse_other_kind(flag, Selection.of([user]).held_as(flag.kind).kind, "user")
+    number = id_mapping.number_of(site, flag.kind, user)
+    if number is None:
+        return False
+    segment, bit = divmod(number, SEGMENT_BITS)
+    return site.store.bitmaps.present_in_any([flag.bitmap], segment, bit)
+
+
+def count(site: Site, name: str, *, ids: range | None = None) -> int:
+    """How many users have the flag, with `ids` of those alone; 0 for one never set."""
+    return algebra.count(site.store, Bitmap(checked_name(name, "flag")), ids=ids)
+
+
+def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArray[np.int64]:
+    """The first `limit` users behind the bit `after` who have the flag, as their bits, ascending."""
+    return algebra.members(site.store, Bitmap(checked_name(name, "flag")), after=after, limit=limit)
+
+
+def drop(site: Site, name: str) -> bool:
+    """Forget a flag; whether there was one."""
+    flag = known(site, name)
+    site.store.flags.drop_flag(name)
+    return flag.kind is not None
+
+
+def set_parts(site: Site, flag: Flag, kind: Kind, parts: dict[int, Part]) -> int:
+    """Registry first, then the bits; how many are new."""
+
+    def write(numbers: Sequence[int]) -> int:
+        return mark(site, flag, {number: parts[number] for number in numbers}, SET)
+
+    return written(site, flag, kind, list(parts), write, limit=site.max_segments)
+
+
+def written(
+    site: Site,
+    flag: Flag,
+    kind: Kind,
+    segments: list[int],
+    write: Callable[[Sequence[int]], int],
+    *,
+    limit: int,
+) -> int:
+    """Write segments once they are registered; again those whose registry was dropped in between."""
+    changed = 0
+    for _ in range(ATTEMPTS):
+        open_segments(site, flag, kind, segments, limit=limit)
+        changed += write(segments)
+        segments = site.store.flags.unregistered(flag.name, segments)
+        if not segments:
+            return changed
+    raise Conflict(f"flag {flag.name} is being dropped; send it again")
+
+
+def open_segments(site: Site, flag: Flag, kind: Kind, segments: Sequence[int], *, limit: int) -> None:
+    """Enter segments into the registry, and the flag into the list of flags."""
+    status, why = site.store.flags.open_flag(flag.name, kind, segments, limit)
+    if status == "kind":
+        refuse_other_kind(Flag(flag.name, Kind(why.decode())), kind)
+    if status == "segments":
+        refuse_span(site, flag.name, why)
+    site.store.flags.enter(flag.name, kind)
+
+
+def mark(site: Site, flag: Flag, parts: dict[int, Part], value: int) -> int:
+    """How many users changed. At most 8 MB are made and sent at a time."""
+    segments, changed = iter(parts.items()), 0
+    while some := list(islice(segments, SEGMENTS_A_CALL)):
+        made = [part.marks(segment) for segment, part in some]
+        changed += sum(site.store.flags.mark_flag(flag.name, made, value))
+    return changed
+
+
+def refuse_other_kind(flag: Flag, kind: Kind, field: str = "users") -> None:
+    if flag.kind not in (None, kind):
+        raise InvalidInput(
+            f"flag {flag.name} holds {flag.kind}, as its first user was, and these are {kind}", field=field
+        )
+
+
+def refuse_span(site: Site, name: str, span: int) -> None:
+    if span > site.max_segments:
+        raise InvalidInput(
+            f"flag {name} would span {span} segments of {SEGMENT_BITS} ids; at most {site.max_segments}: "
+            "its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or send them as texts, which are "
+            "numbered densely",
+            field="users",
+        )

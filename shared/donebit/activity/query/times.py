@@ -1,0 +1,67 @@
+"""When an event in an expression is looked at: how that is written, and which periods it means."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from donebit.activity.events.event import Event
+from donebit.activity.periods import spans
+from donebit.activity.periods.calendar import ALL_TIME, DAY, NAME_RULE, Granularity, Period
+from donebit.activity.periods.spans import MOST_DAYS
+from donebit.activity.site import Site
+
+BORDER = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2})?"
+BORDER_RULE = "a day 2026-11-21 of the site, or an hour 2026-11-21T03 (UTC)"
+PERIOD = r"[0-9]{4}-(?:W?[0-9]{2}|[0-9]{2}-[0-9]{2}(?:T[0-9]{2})?)"
+SHAPE = re.compile(rf"all|today|yesterday|[1-9][0-9]{{0,3}}d|{PERIOD}|{BORDER}\.\.(?:{BORDER})?")
+LAST_DAYS = re.compile(r"([1-9][0-9]{0,3})d")
+RULE = f"{NAME_RULE}, today, yesterday, 7d (days up to today), or 2026-11-01..2026-11-15 (half open)"
+
+
+def is_border(text: str) -> bool:
+    """Whether a text can be an end of a from-to."""
+    return re.fullmatch(BORDER, text) is not None
+
+
+def periods(site: Site, event: Event, when: str, now: datetime) -> tuple[Period, ...]:
+    """The periods whose union is meant.
+
+    Raises:
+        InvalidInput: there are none of these names, or they are no longer kept.
+    """
+    if when == ALL_TIME.name:
+        return (ALL_TIME,)
+    if when in ("today", "yesterday"):
+        today = site.calendar.period_at(Granularity.DAY, now)
+        return one(event, today if when == "today" else site.calendar.before(today), now)
+    if found := LAST_DAYS.fullmatch(when):
+        return last_days(site, event, int(found[1]), now)
+    if ".." in when:
+        return from_to(site, event, when, now)
+    return one(event, site.calendar.named(when, "it"), now)
+
+
+def one(event: Event, period: Period, now: datetime) -> tuple[Period, ...]:
+    event.retention.check(period, now, "it")
+    return (period,)
+
+
+def last_days(site: Site, event: Event, days: int, now: datetime) -> tuple[Period, ...]:
+    """So many days, today among them."""
+    first = site.calendar.day_of(now) - (min(days, MOST_DAYS) - 1) * DAY
+    start, stop = site.calendar.midnight(first), site.calendar.tomorrow(now)
+    return spans.between(site.calendar, event.retention, start, stop, now=now).periods
+
+
+def from_to(site: Site, event: Event, when: str, now: datetime) -> tuple[Period, ...]:
+    """A day begins in the site's zone, an hour in UTC; without an end, today is the last day."""
+    ends = [start_of(site, text) for text in when.split("..") if text]
+    stop = ends[1] if len(ends) == 2 else site.calendar.tomorrow(now)
+    return spans.between(site.calendar, event.retention, ends[0], stop, now=now).periods
+
+
+def start_of(site: Site, border: str) -> datetime:
+    start = site.calendar.named(border, "an end").start
+    assert start is not None  # noqa: S101 - only all time has none, and its name is no border
+    return start

@@ -1,0 +1,71 @@
+"""A whole bitmap, to be taken elsewhere: raw, roaring, or a user a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from donebit.activity.site import Site
+from donebit.activity.transfer import formats
+from donebit.activity.transfer.formats import Format
+from donebit.activity.users.id_mapping import names_of
+from donebit.activity.users.ids import Kind
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import Bitmap
+
+SEGMENTS_A_CALL = 16  # 2 MB a round trip
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The bytes, in pieces as they are made, and how many they are where that is known before."""
+
+    pieces: Iterator[bytes]
+    length: int | None = None
+
+
+def export(site: Site, bitmap: Bitmap, kind: Kind | None, form: Format) -> Export:
+    """One bitmap in one format; of one never written nothing, which is an empty bitmap.
+
+    Read a few segments at a time: of a visit beside it some segments may have it and others not yet.
+
+    Raises:
+        InvalidInput: texts are asked for as bits, which mean nothing elsewhere.
+    """
+    if kind not in (None, Kind.INTEGERS) and form is not Format.IDS:
+        raise InvalidInput(
+            f"{bitmap.name} holds {kind}, whose bits mean nothing elsewhere; format must be ids",
+            field="format",
+        )
+    (numbers,) = site.store.bitmaps.segments([bitmap])
+    if form is Format.IDS:
+        return Export(_lines(site, bitmap, kind, numbers))
+    if form is Format.ROARING:
+        whole = formats.roaring_of(_segments(site, bitmap, numbers))
+        return Export(iter([whole]), len(whole))
+    return _raw(site, bitmap, numbers)
+
+
+def _segments(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    for start in range(0, len(numbers), SEGMENTS_A_CALL):
+        part = numbers[start : start + SEGMENTS_A_CALL]
+        yield from zip(part, site.store.bitmaps.packed(bitmap, part), strict=True)
+
+
+def _raw(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Export:
+    """Its length is told first, so that whoever is cut off notices; a user who comes later is left out."""
+    ends = zip(reversed(numbers), _backwards(site, bitmap, numbers), strict=True)
+    length = next((formats.raw_length(number, end) for number, end in ends if any(end)), 0)
+    return Export(formats.raw_of(length, _segments(site, bitmap, numbers)), length)
+
+
+def _backwards(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Iterator[bytes]:
+    for number in reversed(numbers):
+        yield from site.store.bitmaps.packed(bitmap, [number])
+
+
+def _lines(site: Site, bitmap: Bitmap, kind: Kind | None, numbers: Sequence[int]) -> Iterator[bytes]:
+    for number, packed in _segments(site, bitmap, numbers):
+        names = names_of(site, kind or Kind.INTEGERS, formats.ids_of(number, packed).tolist())
+        yield "".join(json.dumps(name) + "\n" for name in names).encode()

@@ -1,0 +1,48 @@
+"""Which bit a user has, and whose bit it is: as they are, or by a directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from donebit.activity.site import Site
+from donebit.activity.users.ids import Ids, Kind, User
+from donebit.store.directory import DirectoryStore
+
+
+def directory_of(site: Site, kind: Kind) -> DirectoryStore[Any] | None:
+    """The directory that numbers users of a kind; None where they are their own numbers."""
+    if kind is Kind.TEXTS:
+        return site.store.directory
+    return site.store.mapped if kind is Kind.MAPPED else None
+
+
+def numbers_of(site: Site, kind: Kind, users: Sequence[User] | Ids) -> Ids:
+    """The users' numbers, new ones for whom no event has seen yet."""
+    directory = directory_of(site, kind)
+    if directory is None:
+        return np.asarray(users, np.uint32)
+    return np.array(directory.number_users(as_ids(users)), np.uint32)
+
+
+def number_of(site: Site, kind: Kind, user: User) -> int | None:
+    """The user's number; None for one never seen, who gets none."""
+    directory = directory_of(site, kind)
+    return cast(int, user) if directory is None else directory.number_of(user)
+
+
+def names_of(site: Site, kind: Kind, numbers: Sequence[int] | npt.NDArray[Any]) -> list[User]:
+    """The users of these numbers, in their order, as they were sent; without those erased since."""
+    directory = directory_of(site, kind)
+    if directory is None:
+        return [int(number) for number in numbers]
+    found = directory.ids_of([int(number) for number in numbers])
+    return [user for user in found if user is not None]
+
+
+def as_ids(users: Sequence[User] | Ids) -> list[User]:
+    """The users as the directory takes them: numpy's integers are none of Python's."""
+    return users.tolist() if isinstance(users, np.ndarray) else list(users)
