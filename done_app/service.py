@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from done_app import workers
-from done_app.views import blueprint
+from done_app.api import workers
+from done_app.api.tasks import blueprint
 from donebit import config, queue
 from donebit.config import Settings
 from donebit.queue import Outbox

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from done_app.couriers.webhooks import Sender
+from done_app.worker.deliveries.webhooks import Sender
 from donebit.completion.deliveries import Delivery
 from tests.receiver import SECRET
 

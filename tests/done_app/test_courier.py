@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from done_app.couriers import courier
-from done_app.couriers.courier import THREADS, Courier, Send
-from done_app.couriers.webhooks import NotDelivered, Sender
+from done_app.worker.deliveries import courier
+from done_app.worker.deliveries.courier import THREADS, Courier, Send
+from done_app.worker.deliveries.webhooks import NotDelivered, Sender
 from donebit.completion import deliveries
 from donebit.completion.deliveries import Delivery, Outcome, Refused, Shown
 from donebit.completion.order import Callback, Webhook

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from done_app.couriers import webhooks
-from done_app.couriers.webhooks import NotDelivered
+from done_app.worker.deliveries import webhooks
+from done_app.worker.deliveries.webhooks import NotDelivered
 from donebit.completion.deliveries import Refused
 from tests.done_app.hooks import EVENT, NAME, Names, names, send
 from tests.receiver import SECRET, Answer, dripping, receiving, silence, status, written

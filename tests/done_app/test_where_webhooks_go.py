@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from done_app.couriers.webhooks import NotDelivered
+from done_app.worker.deliveries.webhooks import NotDelivered
 from donebit.completion.deliveries import Refused
 from donebit.errors import InvalidInput
 from donebit.webhooks import checked_url, host_of, may_be_reached

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from done_app import streams
-from done_app.streams import ALL, Watch, ended_since, runs
+from done_app.api import streams
+from done_app.api.streams import ALL, Watch, ended_since, runs
 from donebit import clock
 from donebit.completion import announcing, failing, lifecycle
 from donebit.store import Store, keys

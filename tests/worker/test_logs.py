@@ -16,7 +16,7 @@ from donebit.logs import JsonFormatter, PlainFormatter
 
 
 def record(level: int, text: str, *arguments: object) -> logging.LogRecord:
-    return logging.LogRecord("done_app.worker", level, __file__, 1, text, arguments, None)
+    return logging.LogRecord("done_app.worker.celery_tasks", level, __file__, 1, text, arguments, None)
 
 
 def failed() -> logging.LogRecord:
@@ -51,7 +51,7 @@ def test_a_line_for_machines_is_one_object() -> None:
     line = json.loads(JsonFormatter().format(record(logging.WARNING, "task %s", "9f2c")))
 
     assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
-    assert line == {"level": "warning", "logger": "done_app.worker", "message": "task 9f2c"}
+    assert line == {"level": "warning", "logger": "done_app.worker.celery_tasks", "message": "task 9f2c"}
 
 
 def test_a_traceback_stays_on_its_line_for_machines() -> None:

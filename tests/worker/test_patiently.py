@@ -7,8 +7,8 @@ from threading import Timer
 
 import pytest
 
-from done_app.steps import patience
-from done_app.steps.patience import patiently
+from done_app.worker.steps import retry
+from done_app.worker.steps.retry import patiently
 from donebit.completion import lifecycle
 from donebit.completion.lifecycle import Report
 from donebit.completion.order import Order, State
@@ -76,7 +76,7 @@ def test_a_report_that_is_wrong_is_not_repeated() -> None:
 
 
 def test_after_a_long_time_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "GIVE_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(retry, "GIVE_UP_AFTER", timedelta(0))
     outage = Outage()
 
     with pytest.raises(StoreUnavailable):

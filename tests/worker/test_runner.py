@@ -12,9 +12,17 @@ from typing import Any
 
 import pytest
 
-from done_app.steps import running
-from done_app.steps.desk import StoreDesk
-from done_app.steps.running import RANGES_A_REPORT, REPORT_EVERY, WORK_FOR, Outcome, Ranges, Runner, describe
+from done_app.worker.steps import runner
+from done_app.worker.steps.reporter import StoreDesk
+from done_app.worker.steps.runner import (
+    RANGES_A_REPORT,
+    REPORT_EVERY,
+    WORK_FOR,
+    Outcome,
+    Ranges,
+    Runner,
+    describe,
+)
 from donebit import job
 from donebit.completion import failing, lifecycle, missing
 from donebit.completion.lifecycle import Report
@@ -90,7 +98,7 @@ def test_quick_steps_are_run_in_order_and_reported_at_once(bench: MakeBench) -> 
 def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "WORK_FOR", timedelta(minutes=1))
+    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
     made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
 
     made.run(0, 3)
@@ -101,7 +109,7 @@ def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
 def test_slow_steps_apart_from_each_other_are_reported_while_the_slice_runs_too(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "WORK_FOR", timedelta(minutes=1))
+    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
     made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
     lifecycle.report(made.store, made.task.id, [1, 3])
 
@@ -191,7 +199,7 @@ def test_a_task_that_ended_leaves_nothing_to_go_on_with_when_its_slice_is_out_of
 def test_however_steps_are_run_each_runs_once_and_only_those_that_raise_are_tried_again(
     bench: MakeBench, terms: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "WORK_FOR", timedelta(minutes=1))
+    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
     ran: list[int] = []
 
     def raise_at_some(step: int) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from done_app.showing.voice import line
+from done_app.worker.monitor.emitter import line
 from donebit import clock
 from donebit.store import Store
 from donebit.workers.presence import AtWork, Worker

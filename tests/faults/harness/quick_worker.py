@@ -12,8 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from done_app import worker
-from done_app.couriers import webhooks
+from done_app.worker import celery_tasks, signals  # noqa: F401 - which connects its handlers
+from done_app.worker.deliveries import webhooks
 from donebit import queue
 from donebit.completion import announcing, deliveries, healing, lifecycle, sweeping
 
@@ -25,7 +25,7 @@ lifecycle.FIRST_LOOK = sweeping.LOOK_EVERY = timedelta(milliseconds=500)
 deliveries.LEASE, deliveries.FIRST_PAUSE = timedelta(seconds=2), timedelta(milliseconds=200)
 webhooks.PATIENCE_SECONDS = 0.5
 
-app = worker.app
+app = celery_tasks.app
 app.conf.beat_schedule["sweep"] = {
     "task": queue.SWEEP,
     "schedule": SWEEP_EVERY,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from done_app.showing.pipe import Pipe
-from done_app.showing.voice import LineHandler, Voice
+from done_app.worker.monitor.emitter import LineHandler, Voice
+from done_app.worker.monitor.pipe import Pipe
 from tests.workers.arranged import WORKER
 
 

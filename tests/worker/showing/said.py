@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from done_app.showing.pipe import LINE, Pipe
+from done_app.worker.monitor.pipe import LINE, Pipe
 
 
 def record(text: str, *args: object) -> logging.LogRecord:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from done_app.showing import keeper as keeping
-from done_app.showing.keeper import Keeper
-from done_app.showing.pipe import WORK, Pipe
-from done_app.showing.voice import LineHandler, Voice
+from done_app.worker.monitor import collector as keeping
+from done_app.worker.monitor.collector import Keeper
+from done_app.worker.monitor.emitter import LineHandler, Voice
+from done_app.worker.monitor.pipe import WORK, Pipe
 from donebit import clock
 from donebit.store import Store, keys
 from donebit.workers import log, presence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from done_app.showing.pipe import LINE, WORK, Pipe
+from done_app.worker.monitor.pipe import LINE, WORK, Pipe
 from tests.worker.showing.said import fill
 
 

@@ -8,9 +8,9 @@ import os
 
 import pytest
 
-from done_app.showing.pipe import MOST_BYTES, Pipe
-from done_app.showing.voice import LineHandler, Voice, line, shortened
-from done_app.steps.time_limit import StepTimedOut
+from done_app.worker.monitor.emitter import LineHandler, Voice, line, shortened
+from done_app.worker.monitor.pipe import MOST_BYTES, Pipe
+from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
 from tests.worker.showing.said import fill, lines_of, record
 from tests.workers.arranged import WORKER, texts

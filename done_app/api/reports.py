@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from flask_openapi3 import APIBlueprint
 
-from done_app.answers import GONE, common
-from done_app.models import (
+from done_app.api.answers import GONE, common
+from done_app.api.models import (
     ExampleQuery,
     FailureBody,
     ReportHeader,

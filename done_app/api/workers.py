@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from flask import request
 from flask_openapi3 import APIBlueprint, Tag
 
-from done_app.models import LogAnswer, LogQuery
-from done_app.streams import Watch
+from done_app.api.models import LogAnswer, LogQuery
+from done_app.api.streams import Watch
 from donebit import clock
 from donebit.config import Settings
 from donebit.queue import QUEUES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from done_app.steps.patience import patiently
+from done_app.worker.steps.retry import patiently
 from donebit.completion import failing, lifecycle, missing
 from donebit.completion.failing import GIVE_UP_NOW, Failure
 from donebit.completion.lifecycle import Report

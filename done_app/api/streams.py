@@ -8,8 +8,8 @@ from typing import Any
 
 from flask_openapi3 import APIBlueprint
 
-from done_app.answers import GONE
-from done_app.models import EventsQuery, TaskPath
+from done_app.api.answers import GONE
+from done_app.api.models import EventsQuery, TaskPath
 from donebit import clock
 from donebit.completion import lifecycle
 from donebit.completion.task import Task

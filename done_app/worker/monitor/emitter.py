@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from done_app.showing.pipe import LINE, MOST_BYTES, WORK, Pipe
-from done_app.steps.time_limit import StepTimedOut
+from done_app.worker.monitor.pipe import LINE, MOST_BYTES, WORK, Pipe
+from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
 
 MOST_CHARACTERS = 3000  # of a line, traceback included

@@ -1,24 +1,19 @@
-"""The worker's functions: `celery --app done_app.worker worker`, and `beat` for the sweep."""
+"""The worker's functions, which Celery calls with messages."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from celery import signals
 from celery.exceptions import SecurityWarning
 
-from done_app.couriers.courier import Courier
-from done_app.couriers.ways import Ways
-from done_app.hearing import Hearing
-from done_app.showing.show import Show
-from done_app.steps.desk import StoreDesk
-from done_app.steps.running import Outcome, Runner, describe
+from done_app.worker.monitor.monitor import Show
+from done_app.worker.steps.reporter import StoreDesk
+from done_app.worker.steps.runner import Outcome, Runner, describe
 from donebit import clock, config, logs, queue
 from donebit.completion import announcing, healing, lifecycle
 from donebit.completion.healing import Seen
@@ -29,10 +24,8 @@ from donebit.errors import BrokerUnavailable, ConfigurationError, DonebitError, 
 from donebit.jobs.registry import Jobs, load_jobs
 from donebit.queue import Outbox
 from donebit.store import Store
-from donebit.store.store import WORKER_PATIENCE, refuse_eviction
+from donebit.store.store import WORKER_PATIENCE
 
-PULSE_EVERY_SECONDS = 5.0
-COURIER_CONNECTIONS = 32
 # What passes by itself is tried again by Celery, for as long as an outage is likely to last; whatever
 # is given up then, the sweep finds.
 AGAIN: dict[str, Any] = {
@@ -48,7 +41,6 @@ try:
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
     raise SystemExit(error.detail) from None
 app = queue.make_celery(settings)
-app.steps["consumer"].add(Hearing)
 outbox = Outbox(app)
 show = Show()
 
@@ -161,61 +153,3 @@ def sweep() -> None:
         store().pulse.beat("sweep", clock.now_ms())
     except DonebitError as error:
         log.warning("the sweep is put off: %s", error.detail)
-
-
-@signals.setup_logging.connect
-def set_up_logs(**_: Any) -> None:
-    logs.set_up(settings)
-    show.add_handler()
-
-
-@signals.worker_init.connect
-def begin_to_show(sender: Any, **_: Any) -> None:
-    """Before the pool is forked, and before its logs are set up."""
-    show.begin(sorted(sender.app.amqp.queues.consume_from))
-
-
-@signals.worker_process_init.connect
-def show_process(**_: Any) -> None:
-    show.voice.idle()
-
-
-@signals.worker_shutdown.connect
-def end_showing(**_: Any) -> None:
-    show.end()
-
-
-@signals.worker_init.connect
-def refuse_what_cannot_work(**_: Any) -> None:
-    """Before the first message: the jobs load, and the server keeps what it acknowledges."""
-    try:
-        known_jobs()
-        refuse_eviction(store())
-    except StoreUnavailable as error:
-        log.warning("%s; the worker waits for it", error.detail)
-    except DonebitError as error:
-        raise SystemExit(error.detail) from None
-    finally:
-        store.cache_clear()
-
-
-@signals.worker_ready.connect
-def begin_beside_the_pool(sender: Any, **_: Any) -> None:
-    """Show from now on that a worker is there, and tell ends to those who asked."""
-    threading.Thread(target=_pulse, name="pulse", daemon=True).start()
-    show.keep(Store.at(settings.redis_url, connections=1), sender.controller.concurrency)
-    own = Store.at(settings.redis_url, connections=COURIER_CONNECTIONS, patience=WORKER_PATIENCE)
-    for kind, send in Ways(own, app, outbox, settings).by_kind.items():
-        courier = Courier(own, kind, send)
-        threading.Thread(target=courier.run_for_ever, name=f"courier of {kind}", daemon=True).start()
-
-
-def _pulse() -> None:
-    own = Store.at(settings.redis_url, connections=1, patience=WORKER_PATIENCE)
-    pause = threading.Event()
-    while True:
-        try:
-            own.pulse.beat("worker", clock.now_ms())
-        except StoreUnavailable as error:
-            log.warning("the worker's pulse is put off: %s", error.detail)
-        pause.wait(PULSE_EVERY_SECONDS)

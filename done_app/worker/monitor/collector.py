@@ -11,8 +11,8 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from done_app.showing.pipe import LINE, Pipe
-from done_app.showing.voice import line
+from done_app.worker.monitor.emitter import line
+from done_app.worker.monitor.pipe import LINE, Pipe
 from donebit import clock
 from donebit.errors import StoreUnavailable
 from donebit.store import Store

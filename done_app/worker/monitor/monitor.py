@@ -9,9 +9,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from done_app.showing.keeper import Keeper
-from done_app.showing.pipe import Pipe
-from done_app.showing.voice import LineHandler, Voice
+from done_app.worker.monitor.collector import Keeper
+from done_app.worker.monitor.emitter import LineHandler, Voice
+from done_app.worker.monitor.pipe import Pipe
 from donebit import clock
 from donebit.store import Store
 from donebit.workers.presence import Worker

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from done_app.couriers.courier import Send
-from done_app.couriers.webhooks import NotDelivered, Sender
+from done_app.worker.deliveries.courier import Send
+from done_app.worker.deliveries.webhooks import NotDelivered, Sender
 from donebit.completion import deliveries, lifecycle
 from donebit.completion.deliveries import Delivery, Refused
 from donebit.completion.lifecycle import Lives

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from done_app.answers import GONE
-from done_app.changes import add_changes
-from done_app.models import (
+from done_app.api.actions import add_changes
+from done_app.api.answers import GONE
+from done_app.api.models import (
     FailuresAnswer,
     ListQuery,
     MissingQuery,
@@ -16,8 +16,8 @@ from done_app.models import (
     TaskList,
     TaskPath,
 )
-from done_app.reports import add_failures, add_reports
-from done_app.streams import add_streams
+from done_app.api.reports import add_failures, add_reports
+from done_app.api.streams import add_streams
 from donebit.completion import bitmap, failing, lifecycle, listing, missing
 from donebit.completion.listing import Filter
 from donebit.completion.order import State

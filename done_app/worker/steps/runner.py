@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
-from done_app.steps.time_limit import StepTimedOut, time_limit
+from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
 from donebit.completion.lifecycle import Report
 from donebit.completion.task import Task

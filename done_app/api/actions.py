@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint
 
-from done_app.answers import GONE, GONE_OR_ENDED
-from done_app.models import ExtendBody, Resumed, ResumeQuery, TaskPath
+from done_app.api.answers import GONE, GONE_OR_ENDED
+from done_app.api.models import ExtendBody, Resumed, ResumeQuery, TaskPath
 from donebit.completion import failing, lifecycle, listing
 from donebit.completion.listing import Filter
 from donebit.completion.order import State

@@ -1,0 +1,17 @@
+"""The worker: `celery --app done_app.worker worker`, and `beat` for the sweep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+
+def __getattr__(name: str) -> Celery:
+    """`app`, which Celery asks for; made only then, since making it reads the settings and may exit."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from done_app.worker import celery_tasks, signals  # noqa: F401, PLC0415 - as above
+
+    return celery_tasks.app
