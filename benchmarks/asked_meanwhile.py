@@ -16,7 +16,7 @@ from benchmarks.figures import Figure, compared, size
 from benchmarks.own_server import own_server
 from donebit.addresses import LOOPBACK
 from donebit.completion import lifecycle, missing
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.store import Store
 
 STEPS = 5000

@@ -11,7 +11,7 @@ from redis import Redis
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
 from donebit.completion import failing, lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.store import Store
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)

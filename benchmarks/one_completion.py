@@ -11,7 +11,7 @@ from redis import Redis
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.client import scripts_of

@@ -13,7 +13,7 @@ from benchmarks import asked_meanwhile, fan_out, flatness, page
 from benchmarks.celery_chord import state_bytes
 from benchmarks.figures import Figure, bounded, compared, duration, size, table
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.store import Store
 
 EMPTY_PAGE = f"# Before\n\n{page.BEGIN}\n{page.END}\n\nAfter.\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from donebit.figures import duration, number
+from donebit.formatting import duration, number
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from donebit.paced import PacedLog
+from donebit.throttled_log import PacedLog
 from tests.started import eventually
 
 

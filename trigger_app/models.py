@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from donebit.completion.lifecycle import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
 from donebit.web.models import WRITTEN, Integer, Name, Number, Request
-from donebit.webhooks import LONGEST_URL
+from donebit.webhook_policy import LONGEST_URL
 
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 from donebit.completion import fanout
 from donebit.completion.lifecycle import check_count
-from donebit.completion.order import Callback, Next, Order, State, Webhook
+from donebit.completion.spec import Callback, Next, Order, Webhook
+from donebit.completion.state import State
 from donebit.config import Settings
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Jobs
-from donebit.webhooks import checked_url
+from donebit.webhook_policy import checked_url
 from trigger_app.models import Asked, NextBody
 
 LONGEST_CHAIN = 10  # tasks that follow one another in one order

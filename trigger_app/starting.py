@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from donebit.completion import lifecycle
 from donebit.completion.lifecycle import Lives, Started
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
 from donebit.queue import Outbox

@@ -16,7 +16,7 @@ from benchmarks.dashboard.streams import Held, held
 from benchmarks.figures import Figure, compared, duration
 from benchmarks.own_stack import Stack, own_stack
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 
 MANY = 200
 COUNT = 10_000_000  # more than are done meanwhile

@@ -15,7 +15,7 @@ from donebit.activity.periods.calendar import Calendar
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.store import Store
 
 ENDED, RUNNING = 1000, 20

@@ -20,7 +20,7 @@ from donebit.activity.events import deletion, single_visit
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT
-from donebit.paced import PacedLog
+from donebit.throttled_log import PacedLog
 from donebit.web.answers import Reply, answer
 from donebit.web.guard import changes_state
 

@@ -8,15 +8,15 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.api.answers import GONE, GONE_OR_ENDED
 from done_app.api.models import ExtendBody, Resumed, ResumeQuery, TaskPath
-from donebit.completion import failing, lifecycle, listing
+from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
+from donebit.publishing import fan_out, resume, tell
 from donebit.queue import Outbox
 from donebit.store import Store
-from donebit.telling import fan_out, resume, tell
 from donebit.web.answers import Reply, answer
 from donebit.web.task_answer import TaskAnswer, task_answer
 
@@ -54,7 +54,7 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
     @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def extend_task(path: TaskPath, body: ExtendBody) -> Reply:
         """Give a running task more steps."""
-        task, before = failing.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
+        task, before = resuming.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
         fan_out(outbox, task, first=before)
         return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
 

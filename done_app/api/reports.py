@@ -20,9 +20,9 @@ from done_app.api.models import (
 from donebit.completion import failing, lifecycle
 from donebit.completion.lifecycle import Report
 from donebit.errors import InvalidInput
+from donebit.publishing import tell
 from donebit.queue import Outbox
 from donebit.store import Store
-from donebit.telling import tell
 from donebit.web.answers import Reply, answer
 from donebit.web.guard import changes_state
 

@@ -20,7 +20,7 @@ from done_app.api.reports import add_failures, add_reports
 from done_app.api.streams import add_streams
 from donebit.completion import bitmap, failing, lifecycle, listing, missing
 from donebit.completion.listing import Filter
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.config import Settings
 from donebit.queue import Outbox
 from donebit.store import Store

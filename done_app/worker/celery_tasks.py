@@ -15,7 +15,7 @@ from done_app.worker.monitor.monitor import Show
 from done_app.worker.steps.reporter import StoreDesk
 from done_app.worker.steps.runner import Outcome, Runner, describe
 from donebit import clock, config, logs, queue
-from donebit.completion import announcing, healing, lifecycle
+from donebit.completion import announcing, fanout, healing, lifecycle
 from donebit.completion.healing import Seen
 from donebit.completion.lifecycle import Lives
 from donebit.completion.sweeping import Sweep
@@ -72,11 +72,11 @@ def meant(task_id: str, nonce: str) -> Task | None:
 def dispatch(task_id: str, nonce: str, first: int) -> None:
     """Fan a task's steps out, from `first` on; all of them once: without a worker the requests pile up."""
     task = meant(task_id, nonce)
-    if task is None or not healing.is_due(task, first):
+    if task is None or not fanout.is_due(task, first):
         return
-    if first or healing.may_fan_out(store(), task):
+    if first or fanout.may_fan_out(store(), task):
         with show.voice.at_work(task_id):
-            sent = healing.fan_out(store(), task, outbox.run_slice, first)
+            sent = fanout.fan_out(store(), task, outbox.run_slice, first)
             log.info("task %s is fanned out: %d steps in %d messages", task_id, task.left, sent)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from selenium.webdriver import Keys
 
-from donebit.completion.order import State
+from donebit.completion.state import State
 from tests.browser.page import Page
 from tests.browser.test_bitmap import give_up, report
 from tests.stack import DONE_SECONDS, Stack, ask

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from donebit.completion.order import State
+from donebit.completion.state import State
 from tests.browser.page import Page
 from tests.browser.test_accessibility import violations
 from tests.browser.test_bitmap import give_up, report

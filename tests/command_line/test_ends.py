@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from donebit.command_line.commands import donebit as group
-from donebit.command_line.ends import MEANINGS
+from donebit.command_line.exit_codes import MEANINGS
 from tests.command_line.command import ANSI, IN_TIME, Donebit, nowhere
 from tests.servers import running, valkey_binary
 from tests.started import REPOSITORY

@@ -9,7 +9,7 @@ import pytest
 
 from donebit import clock
 from donebit.command_line.terminal import percent
-from donebit.figures import number
+from donebit.formatting import number
 from tests.command_line.command import ANSI, Donebit
 from tests.web.real import RealServices
 

@@ -9,7 +9,7 @@ from redis import Redis
 
 from donebit.completion import lifecycle, missing
 from donebit.completion.lifecycle import Lives
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.retry_policy import MOST_ATTEMPTS
 
 NOBODY = ""  # the token of a call that nobody makes again

@@ -8,9 +8,9 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import failing, lifecycle
+from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.announcing import LEASE, announce
-from donebit.completion.order import Webhook
+from donebit.completion.spec import Webhook
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
@@ -148,7 +148,7 @@ def test_an_end_that_nobody_has_told_is_told_before_the_task_runs_again(
     with pytest.raises(Crash):  # whoever was telling it holds the lease, and is dead
         announce(store, task.id, crash)
 
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
 
     assert f"[{task.id}.1.failed]" in caplog.text
     assert [name.member for name in store.deliveries.due("webhook", clock.now_ms(), 9)] == [

@@ -9,10 +9,11 @@ from itertools import pairwise
 import pytest
 from redis import Redis
 
-from donebit.completion import deliveries, failing, lifecycle
+from donebit.completion import deliveries, failing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.deliveries import KEPT, LEASE, TRIED_FOR, Outcome, Shown, Taken
-from donebit.completion.order import State, Webhook
+from donebit.completion.spec import Webhook
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.deliveries import Name
@@ -203,7 +204,7 @@ def test_an_end_that_nobody_asked_for_is_owed_to_nobody(
 def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_its_run(store: Store) -> None:
     task = start_failed(store)
     announce(store, task.id, lambda _: None)
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
 
     first = take(store)
     deliveries.delivered(store, first, "answered 204")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.completion import failing, healing, lifecycle
+from donebit.completion import failing, fanout, healing, lifecycle, resuming
 from donebit.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
 from donebit.completion.healing import Seen
 from donebit.completion.lifecycle import Lives
@@ -31,7 +31,7 @@ def asked(store: Store, task: Task, signs: Signs = IDLE) -> Diagnosis:
 
 def fanned_out(store: Store, count: int = 100) -> Task:
     task = start(store, count, job="demo", stall_after=STALL_AFTER)
-    healing.fan_out(store, task, lambda *_: None)
+    fanout.fan_out(store, task, lambda *_: None)
     return task
 
 
@@ -170,12 +170,12 @@ def test_a_resumed_and_an_extended_task_are_looked_at_anew(
     task = fanned_out(store, 2)
     hand_moved_clock.forward(seconds=5)
     sweep(store)
-    failing.extend(store, task.id, 3, max_steps=10)
+    resuming.extend(store, task.id, 3, max_steps=10)
     extended = now(store, task)
     sweep(store)
     for step in range(3):
         failing.fail(store, task.id, step, "boom")
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
     resumed = now(store, task)
 
     assert extended.looks == ()

@@ -10,7 +10,7 @@ from redis import Redis
 from donebit.completion import lifecycle, listing
 from donebit.completion.lifecycle import STEPS_A_REPORT
 from donebit.completion.listing import Filter
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.store import Store
 from tests.completion.arranged import missing_ranges, now, start, start_done

@@ -8,7 +8,8 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle
-from donebit.completion.order import Order, State
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import Store
 from tests.completion.conftest import HandMovedClock

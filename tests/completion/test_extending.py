@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from donebit.completion import failing, healing, lifecycle
+from donebit.completion import failing, fanout, lifecycle, resuming
 from donebit.completion.fanout import Slice
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.store import Store
@@ -17,7 +17,7 @@ from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, missing_ranges, n
 
 
 def extend(store: Store, task: Task, count: int) -> tuple[Task, int]:
-    return failing.extend(store, task.id, count, max_steps=MAX_STEPS)
+    return resuming.extend(store, task.id, count, max_steps=MAX_STEPS)
 
 
 def delete_once(store: Store, task: Task) -> None:
@@ -46,7 +46,7 @@ def test_only_the_new_steps_are_sent(store: Store) -> None:
     extended, before = extend(store, task, 13)
     sent: list[Slice] = []
 
-    healing.fan_out(store, extended, lambda _, part: sent.append(part), before)
+    fanout.fan_out(store, extended, lambda _, part: sent.append(part), before)
 
     assert sent == [Slice(10, 11), Slice(11, 12), Slice(12, 13)]
 
@@ -56,14 +56,14 @@ def test_what_a_task_was_extended_by_before_its_first_fan_out_is_sent_by_that_on
 ) -> None:
     before = start(store, 10, job="demo")
     extended, first = extend(store, before, 13)
-    due = [healing.is_due(extended, first), healing.is_due(extended, 0)]
+    due = [fanout.is_due(extended, first), fanout.is_due(extended, 0)]
     sent: list[Slice] = []
 
-    healing.fan_out(store, extended, lambda _, part: sent.append(part))
+    fanout.fan_out(store, extended, lambda _, part: sent.append(part))
 
     assert due == [False, True]
     assert sent == [Slice(step, step + 1) for step in range(13)]
-    assert [healing.is_due(now(store, extended), asked) for asked in (first, 0)] == [True, False]
+    assert [fanout.is_due(now(store, extended), asked) for asked in (first, 0)] == [True, False]
 
 
 def test_what_a_task_was_extended_by_while_it_is_fanned_out_is_sent_too(store: Store) -> None:
@@ -74,9 +74,9 @@ def test_what_a_task_was_extended_by_while_it_is_fanned_out_is_sent_too(store: S
         sent.append(part)
         if part.start == 1:
             extended, first = extend(store, task, 5)
-            assert not healing.is_due(extended, first)
+            assert not fanout.is_due(extended, first)
 
-    healing.fan_out(store, task, send)
+    fanout.fan_out(store, task, send)
 
     assert sent == [Slice(step, step + 1) for step in range(5)]
 
@@ -84,7 +84,7 @@ def test_what_a_task_was_extended_by_while_it_is_fanned_out_is_sent_too(store: S
 def test_a_task_deleted_while_it_is_fanned_out_is_let_go(store: Store) -> None:
     task = start(store, 2, job="demo")
 
-    assert healing.fan_out(store, task, lambda *_: delete_once(store, task)) == 2
+    assert fanout.fan_out(store, task, lambda *_: delete_once(store, task)) == 2
 
 
 def test_the_same_order_still_finds_an_extended_task(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_only_a_running_task_is_extended(store: Store) -> None:
         with pytest.raises(Conflict, match=f"task {task.id} is {state}; only a running task can be extended"):
             extend(store, task, 9)
     with pytest.raises(NotFound):
-        failing.extend(store, "never", 9, max_steps=MAX_STEPS)
+        resuming.extend(store, "never", 9, max_steps=MAX_STEPS)
 
 
 def test_the_last_step_and_an_extension_at_once_leave_no_task_in_between(real_store: Store) -> None:

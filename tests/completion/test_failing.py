@@ -12,7 +12,7 @@ from redis import Redis
 from donebit.completion import failing, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.failing import LONGEST_PAUSE, Failure
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.sweeping import LOOK_EVERY, Sweep
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 from redis import Redis
 
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 from tests.completion.arranged import now, start

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import failing, fanout, healing, lifecycle
+from donebit.completion import fanout, healing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import Seen
@@ -37,7 +37,7 @@ class Messages(list[Slice]):
 
 def start_fanned_out(store: Store, count: int = 9) -> Task:
     task = start(store, count, job="demo", stall_after=STALL_AFTER)
-    healing.fan_out(store, task, Messages().send)
+    fanout.fan_out(store, task, Messages().send)
     return task
 
 
@@ -68,7 +68,7 @@ def test_a_start_sends_every_step_once_in_few_messages(
 ) -> None:
     task, sent = start(store, count, job="demo", batch=batch), Messages()
 
-    assert healing.fan_out(store, task, sent.send) == messages == len(sent)
+    assert fanout.fan_out(store, task, sent.send) == messages == len(sent)
     assert sent.steps == list(range(count))
     assert max(part.stop - part.start for part in sent) == largest
 
@@ -77,7 +77,7 @@ def test_a_fan_out_is_noted_when_all_of_it_is_sent(store: Store, hand_moved_cloc
     task = start(store, 2, job="demo")
     noted: list[object] = []
 
-    healing.fan_out(store, task, lambda *_: noted.append(now(store, task).dispatched_at))
+    fanout.fan_out(store, task, lambda *_: noted.append(now(store, task).dispatched_at))
 
     assert noted == [None, None]
     assert now(store, task).dispatched_at == hand_moved_clock.moment
@@ -241,13 +241,13 @@ def test_a_stalled_task_is_resumed_in_the_same_run_and_sends_what_is_missing(
     probed_at(store, hand_moved_clock, until=6, heal=True)
     messages = Messages()
 
-    resumed = failing.resume(store, task.id)
-    healing.fan_out(store, resumed, messages.send)
+    resumed = resuming.resume(store, task.id)
+    fanout.fan_out(store, resumed, messages.send)
 
     assert (resumed.stalled, resumed.run, resumed.dispatched_at, resumed.heals) == (False, 1, None, 0)
     assert messages == [Slice(step, step + 1) for step in range(1, 9)]
     with pytest.raises(Conflict):
-        failing.resume(store, task.id)
+        resuming.resume(store, task.id)
     assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
 
 

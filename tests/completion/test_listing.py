@@ -10,7 +10,7 @@ from redis import Redis
 from donebit.completion import lifecycle, listing
 from donebit.completion.lifecycle import Lives
 from donebit.completion.listing import Filter
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput

@@ -10,7 +10,8 @@ from redis import Redis
 from donebit.completion import deliveries, failing, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.lifecycle import Lives
-from donebit.completion.order import State, Webhook
+from donebit.completion.spec import Webhook
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import NotFound
 from donebit.store import Store, keys

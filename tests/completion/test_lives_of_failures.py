@@ -10,7 +10,7 @@ from redis import Redis
 from donebit import clock
 from donebit.completion import announcing, failing, lifecycle
 from donebit.completion.lifecycle import Lives
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore

@@ -18,8 +18,9 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from donebit.completion import announcing, failing, lifecycle
-from donebit.completion.order import Order, State
+from donebit.completion import announcing, failing, lifecycle, resuming
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.retry_policy import RetryPolicy
@@ -170,10 +171,10 @@ class Completion(RuleBasedStateMachine):
         model = self.models.get(task_id)
         if model is None or model.state is not State.FAILED:
             with pytest.raises(NotFound if model is None else Conflict):
-                failing.resume(self.store, task_id)
+                resuming.resume(self.store, task_id)
             return
         model.resume()
-        assert failing.resume(self.store, task_id).state is model.state
+        assert resuming.resume(self.store, task_id).state is model.state
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data(), count=COUNTS)
@@ -182,9 +183,9 @@ class Completion(RuleBasedStateMachine):
         model = self.models[task_id]
         if model.state is not State.RUNNING or count <= model.count:
             with pytest.raises((Conflict, InvalidInput)):
-                failing.extend(self.store, task_id, count, max_steps=18)
+                resuming.extend(self.store, task_id, count, max_steps=18)
             return
-        failing.extend(self.store, task_id, count, max_steps=18)
+        resuming.extend(self.store, task_id, count, max_steps=18)
         model.extend(count)
 
     @rule(task_id=st.sampled_from(IDS))

@@ -8,7 +8,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from donebit.completion.order import Callback, Next, Order, State, Webhook
+from donebit.completion.spec import Callback, Next, Order, Webhook
+from donebit.completion.state import State
 from trigger_app.orders import LONGEST_CHAIN
 
 TEXTS = st.text(max_size=20)

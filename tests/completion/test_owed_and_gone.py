@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import deliveries, failing, lifecycle
+from donebit.completion import deliveries, failing, lifecycle, resuming
 from donebit.completion.announcing import LEASE, announce
 from donebit.completion.deliveries import Outcome
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.deliveries import DeliveryStore
@@ -90,7 +90,7 @@ def test_an_end_told_between_two_announcers_is_not_told_again_by_the_second(
 def test_a_task_resumed_before_its_end_is_announced_still_owes_it(store: Store) -> None:
     task = start_failed(store)
 
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
 
     assert take(store).delivery.announcement_id == f"{task.id}.1.failed"
 
@@ -104,7 +104,7 @@ def test_a_task_resumed_while_its_end_is_being_announced_gets_its_next_end_told(
     def take_and_resume(tasks: TaskStore, task_id: str, **lease: object) -> dict[str, str] | None:
         taken = whole(tasks, task_id, **lease)  # type: ignore[arg-type]  # passed on as it came
         monkeypatch.undo()
-        failing.resume(store, task_id)
+        resuming.resume(store, task_id)
         return taken
 
     monkeypatch.setattr(TaskStore, "take_announcement", take_and_resume)
@@ -260,7 +260,7 @@ def test_a_task_resumed_while_its_end_is_told_keeps_the_life_of_an_open_one(
     task = start_failed(store)
 
     def resume(end: Task) -> None:
-        failing.resume(store, end.id)
+        resuming.resume(store, end.id)
 
     announce(store, task.id, resume)
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from donebit.completion import failing, lifecycle
+from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.announcing import announce
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.sweeping import LOOK_EVERY, Sweep
 from donebit.completion.task import Task
 from donebit.errors import Conflict, NotFound
@@ -39,7 +39,7 @@ def told(store: Store, task: Task) -> list[str]:
 def test_what_was_done_stays_done_and_what_gave_up_is_missing_again(store: Store, client: Redis) -> None:
     task = start_failed(store)
 
-    resumed = failing.resume(store, task.id)
+    resumed = resuming.resume(store, task.id)
 
     assert (resumed.state, resumed.run, resumed.done_steps, resumed.failed) == (State.RUNNING, 2, 3, 0)
     assert missing_ranges(store, task) == [(1, 2), (3, 4)]
@@ -50,7 +50,7 @@ def test_what_was_done_stays_done_and_what_gave_up_is_missing_again(store: Store
 def test_a_resumed_task_becomes_done_and_is_announced_under_its_next_run(store: Store) -> None:
     task = start_failed(store)
     first = told(store, task)
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
 
     last = lifecycle.report(store, task.id, [1, 3])
 
@@ -63,7 +63,7 @@ def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, 
     told(store, task)
     none_open = client.exists(keys.OPEN_TASKS) == 0
 
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
 
     assert none_open
     assert client.exists(keys.OPEN_TASKS)
@@ -72,7 +72,7 @@ def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, 
 
 def test_a_resumed_task_may_fail_again(store: Store) -> None:
     task = start_failed(store)
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
     lifecycle.report(store, task.id, [1])
 
     made = failing.fail(store, task.id, 3, "still no")
@@ -89,9 +89,9 @@ def test_only_a_failed_task_is_resumed(store: Store) -> None:
         with pytest.raises(
             Conflict, match=f"task {task.id} is {state}; only a failed or stalled task can be resumed"
         ):
-            failing.resume(store, task.id)
+            resuming.resume(store, task.id)
     with pytest.raises(NotFound):
-        failing.resume(store, "never")
+        resuming.resume(store, "never")
 
 
 def test_an_expired_failed_task_is_not_resumed(store: Store, client: Redis) -> None:
@@ -99,13 +99,13 @@ def test_an_expired_failed_task_is_not_resumed(store: Store, client: Redis) -> N
     expire(client, task)
 
     with pytest.raises(NotFound):
-        failing.resume(store, task.id)
+        resuming.resume(store, task.id)
 
 
 def test_of_two_who_resume_at_once_one_does(real_store: Store) -> None:
     def resumes(task_id: str) -> bool:
         try:
-            failing.resume(real_store, task_id)
+            resuming.resume(real_store, task_id)
         except Conflict:
             return False
         return True
@@ -121,7 +121,7 @@ def test_a_task_whose_steps_were_done_after_all_is_done_when_it_is_resumed(store
     task = start_failed(store)
     recorded = lifecycle.report(store, task.id, [1, 3])
 
-    resumed = failing.resume(store, task.id)
+    resumed = resuming.resume(store, task.id)
 
     assert (recorded.fresh, recorded.state, recorded.completed_task) == (2, State.FAILED, False)
     assert resumed.state is State.DONE
@@ -132,7 +132,7 @@ def test_word_of_the_run_before_that_comes_late_is_not_taken_for_word_of_this_on
     task = start_failed(store)
 
     def resume_meanwhile(_: Task) -> None:
-        failing.resume(store, task.id)
+        resuming.resume(store, task.id)
 
     announce(store, task.id, resume_meanwhile)
     lifecycle.report(store, task.id, [1, 3])
@@ -149,7 +149,7 @@ def test_a_task_resumed_between_its_word_and_its_closing_stays_open(
 
     def resume_first(tasks: TaskStore, task_id: str, next_look_ms: int) -> bool:
         hand_moved_clock.forward(seconds=1)
-        failing.resume(store, task_id)
+        resuming.resume(store, task_id)
         return close_task(tasks, task_id, next_look_ms)
 
     monkeypatch.setattr(TaskStore, "close_task", resume_first)
@@ -164,7 +164,7 @@ def test_the_sweep_looks_after_a_resumed_task(store: Store, hand_moved_clock: Ha
     lifecycle.report(store, task.id, [0])
     failing.fail(store, task.id, 1, "no")
     told(store, task)
-    failing.resume(store, task.id)
+    resuming.resume(store, task.id)
     hand_moved_clock.forward(seconds=2 * LOOK_EVERY.total_seconds())
     outbox = RecordingOutbox()
 

@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from tests.servers import running, valkey_binary

@@ -8,11 +8,11 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import healing, lifecycle
+from donebit.completion import fanout, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
 from donebit.completion.lifecycle import Lives
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
 from donebit.completion.task import Task
 from donebit.errors import StoreUnavailable
@@ -58,7 +58,7 @@ def test_a_task_is_looked_at_when_its_look_is_due_and_again_after_a_while(
 
 def test_a_task_that_moves_needs_nothing(store: Store, hand_moved_clock: HandMovedClock) -> None:
     task = start(store, job="demo")
-    healing.fan_out(store, task, nowhere)
+    fanout.fan_out(store, task, nowhere)
 
     assert look_now(store, hand_moved_clock).empty
 
@@ -120,7 +120,7 @@ def test_a_task_that_was_never_fanned_out_is_dispatched_until_it_is(
     task = start(store, job="demo")
 
     never = [look_now(store, hand_moved_clock).dispatched for _ in range(2)]
-    healing.fan_out(store, task, nowhere)
+    fanout.fan_out(store, task, nowhere)
 
     assert never == [[task.id], [task.id]]
     assert look_now(store, hand_moved_clock).empty

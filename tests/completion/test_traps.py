@@ -9,8 +9,9 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle
-from donebit.completion.order import Order, State
 from donebit.completion.progress import Reading
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import Store, keys

@@ -14,7 +14,7 @@ from done_app.worker.deliveries.courier import THREADS, Courier, Send
 from done_app.worker.deliveries.webhooks import NotDelivered, Sender
 from donebit.completion import deliveries
 from donebit.completion.deliveries import Delivery, Outcome, Refused, Shown
-from donebit.completion.order import Callback, Webhook
+from donebit.completion.spec import Callback, Webhook
 from donebit.completion.task import Task
 from donebit.errors import StoreUnavailable
 from donebit.store import Store

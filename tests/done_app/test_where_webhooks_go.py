@@ -7,7 +7,7 @@ import pytest
 from done_app.worker.deliveries.webhooks import NotDelivered
 from donebit.completion.deliveries import Refused
 from donebit.errors import InvalidInput
-from donebit.webhooks import checked_url, host_of, may_be_reached
+from donebit.webhook_policy import checked_url, host_of, may_be_reached
 from tests.done_app.hooks import NAME, Names, names, send
 from tests.receiver import receiving
 

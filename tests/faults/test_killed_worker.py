@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from tests.stack import Stack
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again

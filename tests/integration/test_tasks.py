@@ -7,7 +7,7 @@ from pathlib import Path
 
 from donebit.completion import lifecycle
 from donebit.completion.fanout import Slice
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.completion.task import Task
 from donebit.jobs.builtin import visitor
 from tests.stack import Stack, ask

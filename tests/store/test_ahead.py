@@ -8,8 +8,8 @@ from redis import Redis, ResponseError
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import union
 from donebit.store import Store
-from donebit.store.ahead import AHEAD, answers_in_turn
 from donebit.store.bitmaps import Bitmap
+from donebit.store.pipelining import AHEAD, answers_in_turn
 from tests.activity.arranged import record
 
 MANY = 3 * AHEAD + 1

@@ -15,7 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.completion.task import Task
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.store import Store

@@ -9,7 +9,6 @@ import pytest
 
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.client import SCRIPTS
-from donebit.store.counted import CountedStore
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import DirectoryStore
 from donebit.store.failures import FailureStore
@@ -17,6 +16,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.tasks import TaskStore
+from donebit.store.visit_counter import CountedStore
 from donebit.store.visits import VisitStore
 
 FILES = sorted(SCRIPTS.glob("*.lua"))

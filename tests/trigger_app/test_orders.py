@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.completion import announcing, failing, lifecycle
+from donebit.completion import announcing, failing, lifecycle, resuming
 from donebit.store import Store, keys
 from tests.completion.arranged import life_left
 from tests.conftest import everything
@@ -262,7 +262,7 @@ def test_a_resumed_task_lives_as_an_open_one_again(
     failing.fail(real_store, task_id, 0, "no")
     announcing.announce(real_store, task_id, lambda _: None)
 
-    failing.resume(real_store, task_id)
+    resuming.resume(real_store, task_id)
 
     for key in (keys.record(task_id), keys.bitmap(task_id)):
         assert life_left(real_client, key) > timedelta(days=6)

@@ -13,7 +13,7 @@ from redis import Redis
 from donebit import clock
 from donebit.activity.events import ingest
 from donebit.completion import lifecycle
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.store import Store
 from tests.activity.arranged import site_on
 from tests.conftest import everything

@@ -12,7 +12,7 @@ from redis import Redis
 from done_app.api import streams
 from done_app.api.streams import ALL, Watch, ended_since, runs
 from donebit import clock
-from donebit.completion import announcing, failing, lifecycle
+from donebit.completion import announcing, failing, lifecycle, resuming
 from donebit.store import Store, keys
 from donebit.web.listener import Message, Table
 from tests.completion.arranged import start
@@ -125,7 +125,7 @@ def test_a_failed_task_that_is_resumed_is_told_as_running_again(store: Store) ->
     told = Told(store)
     before = told.table
 
-    failing.resume(store, "a")
+    resuming.resume(store, "a")
 
     assert (before, states(told.next())) == ({}, {"a": "running"})
 

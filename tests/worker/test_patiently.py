@@ -11,7 +11,8 @@ from done_app.worker.steps import retry
 from done_app.worker.steps.retry import patiently
 from donebit.completion import lifecycle
 from donebit.completion.lifecycle import Report
-from donebit.completion.order import Order, State
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 from donebit.errors import InvalidInput, StoreUnavailable
 from donebit.store import Store
 from tests.servers import RunningServer, valkey_binary

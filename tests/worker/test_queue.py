@@ -12,7 +12,7 @@ from redis import Redis
 from donebit import queue
 from donebit.completion import lifecycle
 from donebit.completion.fanout import Slice
-from donebit.completion.order import Order
+from donebit.completion.spec import Order
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port

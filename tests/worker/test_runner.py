@@ -26,7 +26,8 @@ from done_app.worker.steps.runner import (
 from donebit import job
 from donebit.completion import failing, lifecycle, missing
 from donebit.completion.lifecycle import Report
-from donebit.completion.order import Order, State
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.store import Store

@@ -10,7 +10,7 @@ import base64
 
 from donebit import clock
 from donebit.completion import bitmap
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Sight, Task
 from donebit.store import Store
 from donebit.web.listener import Message, Table

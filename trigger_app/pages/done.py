@@ -15,7 +15,8 @@ from donebit import clock
 from donebit.completion import diagnosis, listing
 from donebit.completion.diagnosis import Signs
 from donebit.completion.listing import Filter
-from donebit.completion.order import Order, State
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.web.listener import Table

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from donebit.completion.diagnosis import Waiting
-from donebit.figures import duration, number
+from donebit.formatting import duration, number
 from donebit.web.listener import Message
 
 # What a running task waits for, in the words of a row.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from donebit import clock
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.web.task_answer import DeliveryAnswer
 

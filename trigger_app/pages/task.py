@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from donebit import telling
-from donebit.completion import failing, lifecycle
+from donebit import publishing
+from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.task import Sight, Task
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import keys
@@ -71,20 +71,20 @@ def add_buttons(routes: Blueprint, ground: Ground) -> None:
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
-        telling.resume(ground.store, ground.outbox, task_id)
+        publishing.resume(ground.store, ground.outbox, task_id)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> ResponseReturnValue:
         lifecycle.cancel(ground.store, task_id)
-        telling.tell(ground.outbox, task_id)
+        publishing.tell(ground.outbox, task_id)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
         most = ground.settings.max_steps
-        found, before = failing.extend(ground.store, task_id, count_asked(most), max_steps=most)
-        telling.fan_out(ground.outbox, found, first=before)
+        found, before = resuming.extend(ground.store, task_id, count_asked(most), max_steps=most)
+        publishing.fan_out(ground.outbox, found, first=before)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/delete")

@@ -15,9 +15,9 @@ from donebit.completion.deliveries import Delivery, Refused
 from donebit.completion.lifecycle import Lives
 from donebit.config import Settings
 from donebit.errors import Conflict, InvalidInput
+from donebit.publishing import fan_out
 from donebit.queue import Outbox
 from donebit.store import Store
-from donebit.telling import fan_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from urllib3.util import Url
 from donebit import clock
 from donebit.completion.deliveries import Delivery, Refused
 from donebit.errors import InvalidInput
-from donebit.webhooks import checked_url, host_of, may_be_reached
+from donebit.webhook_policy import checked_url, host_of, may_be_reached
 
 PATIENCE_SECONDS = 10.0  # to connect, and between two signs of an answer
 LONGEST_SECONDS = 15.0  # in all, for an answer that comes drop by drop

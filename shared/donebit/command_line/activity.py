@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from donebit.command_line.ends import Misused
+from donebit.command_line.exit_codes import Misused
 from donebit.command_line.options import as_json, at, examples, ids, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session

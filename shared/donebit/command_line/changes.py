@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 import click
 
-from donebit.command_line.ends import Misused
+from donebit.command_line.exit_codes import Misused
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
-from donebit.figures import number
+from donebit.formatting import number
 
 IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 

@@ -10,7 +10,7 @@ import click
 
 from donebit.command_line.activity import count, visit
 from donebit.command_line.changes import cancel, delete, extend, resume
-from donebit.command_line.ends import MEANINGS, CommandError, Exit, Unread
+from donebit.command_line.exit_codes import MEANINGS, CommandError, Exit, Unread
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
 from donebit.command_line.retention import retention

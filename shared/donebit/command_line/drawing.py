@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from donebit.command_line.terminal import Terminal
-from donebit.figures import number
+from donebit.formatting import number
 
 ROWS = 12  # more would not fit beside what is said above it
 MARGIN = 2

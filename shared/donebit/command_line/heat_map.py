@@ -8,7 +8,7 @@ from rich.text import Text
 
 from donebit.command_line.service import Answer
 from donebit.command_line.terminal import Terminal, percent, printable
-from donebit.figures import number
+from donebit.formatting import number
 
 CELL = 5  # characters: as wide as 100%+
 GAP = 2

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3 import exceptions
 
-from donebit.command_line.ends import Misused, Refused, Unavailable
+from donebit.command_line.exit_codes import Misused, Refused, Unavailable
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)

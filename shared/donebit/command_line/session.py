@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from donebit import config
-from donebit.command_line.ends import Misused
+from donebit.command_line.exit_codes import Misused
 from donebit.command_line.service import NO_RETRIES, Service
 from donebit.command_line.terminal import Terminal
 from donebit.config import Addresses

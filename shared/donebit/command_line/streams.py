@@ -10,7 +10,7 @@ from typing import Any
 
 import urllib3
 
-from donebit.command_line.ends import Unavailable
+from donebit.command_line.exit_codes import Unavailable
 from donebit.command_line.service import Query, Service
 
 AGAIN_AFTER_SECONDS = 1.0  # as the streams themselves ask for with `retry:`

@@ -17,7 +17,7 @@ from donebit.command_line.options import as_json, examples, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import Terminal, count_of, percent, printable, state_text
-from donebit.figures import duration, number
+from donebit.formatting import duration, number
 
 LARGEST_PAGE = 500
 FIRST_RANGES = 10  # that done_app names unasked; of fewer it names all

@@ -10,8 +10,8 @@ from typing import Any, TextIO
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from donebit.command_line.ends import Unread
-from donebit.figures import number
+from donebit.command_line.exit_codes import Unread
+from donebit.formatting import number
 
 WIDTH_OF_PIPES = 200  # nobody sees an edge there, and a program that reads wants no line broken
 STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow"}

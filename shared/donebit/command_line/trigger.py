@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from donebit.command_line.ends import Failed
+from donebit.command_line.exit_codes import Failed
 from donebit.command_line.options import as_json, examples, in_session, patience
 from donebit.command_line.service import segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.command_line.watching import watch_task
-from donebit.figures import duration, number
+from donebit.formatting import duration, number
 
 
 class Param(click.ParamType[tuple[str, Any]]):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from rich.progress import MofNCompleteColumn, Progress
 
-from donebit.command_line.bars import NARROW, RateColumn, bar
+from donebit.command_line.progress_bars import NARROW, RateColumn, bar
 from donebit.command_line.service import segment
 from donebit.command_line.session import Session
 from donebit.command_line.streams import Lost, Message, follow
-from donebit.figures import number
+from donebit.formatting import number
 
 
 def watch_task(session: Session, task_id: str, patience_seconds: float) -> None:

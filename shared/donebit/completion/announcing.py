@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from donebit import clock
 from donebit.completion import deliveries
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 

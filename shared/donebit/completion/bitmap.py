@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from donebit.completion import lifecycle
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 

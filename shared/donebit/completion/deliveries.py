@@ -15,11 +15,11 @@ from enum import StrEnum
 from typing import Any
 
 from donebit import clock
-from donebit.completion.order import Callback, Next, Order, Receiver, Webhook
+from donebit.completion.spec import Callback, Next, Order, Receiver, Webhook
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.store.deliveries import Name
-from donebit.texts import printable
+from donebit.utf8 import printable
 
 LEASE = timedelta(seconds=30)  # whoever dies while trying is followed by another after this
 FIRST_PAUSE = timedelta(seconds=5)  # doubled before each further attempt: 15 of them in a day

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Look, Task
-from donebit.figures import duration
+from donebit.formatting import duration
 
 FRESH = timedelta(seconds=2)  # progress that is younger shows that somebody is at work
 SHORTEST_LOOK = timedelta(seconds=0.5)  # a rate over less says nothing

@@ -1,4 +1,4 @@
-"""Steps that fail: tried again with growing pauses, then given up; and a failed task resumed."""
+"""Steps that fail: tried again with growing pauses, then given up."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from datetime import timedelta
 import numpy as np
 
 from donebit import clock
-from donebit.completion import announcing, lifecycle
-from donebit.completion.order import State
+from donebit.completion import lifecycle
+from donebit.completion.state import State
 from donebit.completion.task import Task
-from donebit.errors import Conflict, InvalidInput
 from donebit.names import checked_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from donebit.store.failures import AttemptLimits, Failed
-from donebit.texts import printable
+from donebit.utf8 import printable
 
 LONGEST_ERROR = 500  # characters that are kept of an error
 LONGEST_PAUSE = timedelta(minutes=10)  # between two attempts: well within the broker's patience
@@ -147,51 +146,3 @@ def _with_errors(store: Store, task: Task, steps: list[int]) -> list[GivenUp]:
         GivenUp(step, tried, None if text is None else json.loads(text))
         for step, tried, text in zip(steps, attempts, errors, strict=True)
     ]
-
-
-def resume(store: Store, task_id: str) -> Task:
-    """Let a failed task run again, or a stalled one: what it did stays done, what gave up is missing again.
-
-    Raises:
-        NotFound: no such task, or it has expired.
-        Conflict: it has neither failed nor stalled.
-    """
-    checked_name(task_id, "task_id")
-    now_ms = clock.now_ms()
-    before = lifecycle.look(store, task_id).task
-    announcing.announce_before_resume(store, before)
-    if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
-        look_ms = now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1)
-        store.tasks.open_again(task_id, look_ms, lifecycle.Lives().index)  # the sweep knows better
-    answer = store.failures.resume_task(task_id, now_ms=now_ms)
-    if answer is None:
-        raise lifecycle.unknown(task_id)
-    resumed, state = answer
-    if not resumed:
-        raise Conflict(f"task {task_id} is {state}; only a failed or stalled task can be resumed")
-    task = lifecycle.look(store, task_id).task
-    if task.left == 0:  # what had given up was done after all
-        lifecycle.recount(store, task)
-        return lifecycle.look(store, task_id).task
-    return task
-
-
-def extend(store: Store, task_id: str, count: int, *, max_steps: int) -> tuple[Task, int]:
-    """Give a running task more steps; the task, and the count it had.
-
-    Raises:
-        NotFound: no such task, or it has expired.
-        Conflict: it has ended.
-        InvalidInput: the new count is not above the old, or above `max_steps`.
-    """
-    checked_name(task_id, "task_id")
-    lifecycle.check_count(count, max_steps)
-    answer = store.tasks.extend_task(task_id, count)
-    if answer is None:
-        raise lifecycle.unknown(task_id)
-    status, said = answer
-    if status == "state":
-        raise Conflict(f"task {task_id} is {said}; only a running task can be extended")
-    if status == "less":
-        raise InvalidInput(f"count is {count}; it must be above {said}, which the task has", field="count")
-    return lifecycle.look(store, task_id).task, int(said)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion.order import Order, State
 from donebit.completion.progress import Reading
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 from donebit.completion.task import Sight, Task
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name

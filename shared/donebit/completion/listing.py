@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.store import Store

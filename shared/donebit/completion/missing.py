@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import healing, lifecycle
+from donebit.completion import fanout, lifecycle
 from donebit.completion.lifecycle import Lives
-from donebit.completion.order import State
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import DonebitError, NotFound
 from donebit.store import Store
@@ -38,7 +38,7 @@ class Outbox(Protocol):
 
 def needs_fan_out(task: Task, now: datetime) -> bool:
     """Whether its steps were not sent in time, and nobody is sending them."""
-    if task.order.job is None or task.dispatched_at or healing.is_being_fanned_out(task, now):
+    if task.order.job is None or task.dispatched_at or fanout.is_being_fanned_out(task, now):
         return False
     return now - task.created_at >= LOOK_EVERY
 

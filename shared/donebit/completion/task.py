@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from donebit.clock import moment_of_ms
-from donebit.completion.order import Order, State
 from donebit.completion.progress import Reading
+from donebit.completion.spec import Order
+from donebit.completion.state import State
 
 
 @dataclass(frozen=True, slots=True)

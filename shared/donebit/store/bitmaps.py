@@ -12,8 +12,8 @@ from redis import Redis
 from redis.commands.core import Script
 
 from donebit.store import keys
-from donebit.store.ahead import Command, answers_to
 from donebit.store.client import outages_named
+from donebit.store.pipelining import Command, answers_to
 
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.

@@ -14,8 +14,8 @@ from redis.exceptions import NoScriptError
 
 from donebit.errors import Conflict
 from donebit.store import keys, text_ids
-from donebit.store.ahead import Command, answers_in_turn
 from donebit.store.client import outages_named
+from donebit.store.pipelining import Command, answers_in_turn
 
 Id = TypeVar("Id")
 Item = TypeVar("Item")

@@ -10,9 +10,9 @@ from redis import Redis
 from redis.commands.core import Script
 
 from donebit.store import keys
-from donebit.store.ahead import Command, answers_to
 from donebit.store.bitmaps import Bitmap
 from donebit.store.client import outages_named
+from donebit.store.pipelining import Command, answers_to
 
 
 class Windows(NamedTuple):

@@ -10,16 +10,16 @@ from redis import Redis
 from donebit.errors import ConfigurationError
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.client import connect, scripts_of
-from donebit.store.counted import CountedStore
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
 from donebit.store.failures import FailureStore
+from donebit.store.flag_swap import SwapStore
 from donebit.store.flags import FlagStore
+from donebit.store.heartbeats import PulseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
-from donebit.store.pulse import PulseStore
-from donebit.store.swapping import SwapStore
 from donebit.store.tasks import TaskStore
+from donebit.store.visit_counter import CountedStore
 from donebit.store.visits import VisitStore
 from donebit.store.worker_log import WorkerLogStore
 from donebit.store.workers import WorkerStore

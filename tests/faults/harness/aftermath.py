@@ -7,7 +7,7 @@ from collections.abc import Collection
 from redis import Redis
 
 from donebit.completion import failing
-from donebit.completion.order import State
+from donebit.completion.state import State
 from tests.conftest import keys_without_ttl
 from tests.faults.harness.ground import Ground, Victim
 

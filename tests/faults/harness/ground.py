@@ -17,7 +17,7 @@ from pathlib import Path
 from donebit import clock, queue
 from donebit.completion import lifecycle
 from donebit.completion.lifecycle import Lives
-from donebit.completion.order import Order, Webhook
+from donebit.completion.spec import Order, Webhook
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import NotFound

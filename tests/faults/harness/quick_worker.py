@@ -15,12 +15,12 @@ from typing import Any
 from done_app.worker import celery_tasks, signals  # noqa: F401 - which connects its handlers
 from done_app.worker.deliveries import webhooks
 from donebit import queue
-from donebit.completion import announcing, deliveries, healing, lifecycle, sweeping
+from donebit.completion import announcing, deliveries, fanout, lifecycle, sweeping
 
 SWEEP_EVERY = timedelta(milliseconds=300)
 TWICE, LAST = Path("twice"), Path("last")
 
-announcing.LEASE = healing.LEASE = timedelta(seconds=1)
+announcing.LEASE = fanout.LEASE = timedelta(seconds=1)
 lifecycle.FIRST_LOOK = sweeping.LOOK_EVERY = timedelta(milliseconds=500)
 deliveries.LEASE, deliveries.FIRST_PAUSE = timedelta(seconds=2), timedelta(milliseconds=200)
 webhooks.PATIENCE_SECONDS = 0.5

@@ -8,7 +8,7 @@ from random import Random
 
 from donebit.completion import deliveries
 from donebit.completion.deliveries import Delivery, Outcome
-from donebit.completion.order import Webhook
+from donebit.completion.spec import Webhook
 from donebit.store import keys
 from tests.faults.harness.aftermath import assert_whole
 from tests.faults.harness.ground import HEAL_SECONDS, Ground, Victim, pass_by

@@ -12,7 +12,7 @@ from donebit.activity.transfer.formats import Parts
 from donebit.activity.users import id_mapping, id_ranges
 from donebit.activity.users.ids import Kind, User, checked
 from donebit.errors import Conflict
-from donebit.store.swapping import Staging
+from donebit.store.flag_swap import Staging
 
 ATTEMPTS = 5
 

@@ -14,7 +14,7 @@ from donebit.activity.sets.members import Page, page_of
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Kind
 from donebit.errors import Conflict
-from donebit.store.swapping import Staging
+from donebit.store.flag_swap import Staging
 
 ATTEMPTS = 5  # a flag that changes again and again while it is being replaced
 

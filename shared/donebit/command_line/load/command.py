@@ -13,7 +13,7 @@ from donebit.command_line.load.state import SUFFIX
 from donebit.command_line.options import as_json, examples, ids, in_session
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
-from donebit.figures import number
+from donebit.formatting import number
 
 LOAD_EXAMPLES = examples(
     "donebit load visits.csv --event login           columns user and at",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from donebit.command_line.ends import Failed, Refused
+from donebit.command_line.exit_codes import Failed, Refused
 from donebit.command_line.load.batch import BadValue, Batch, Group, Understanding
 from donebit.command_line.load.reading import Bad, Rows
 from donebit.command_line.load.sending import Sender

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from donebit.command_line.ends import Misused
+from donebit.command_line.exit_codes import Misused
 
 READ_AT_ONCE = 1 << 20
 LONGEST_LINE = 1 << 20

@@ -15,18 +15,18 @@ from typing import Any, BinaryIO
 from rich.progress import TextColumn
 
 from donebit import clock
-from donebit.command_line.bars import bar
-from donebit.command_line.ends import Misused, Unavailable
+from donebit.command_line.exit_codes import Misused, Unavailable
 from donebit.command_line.load.batch import BadValue, Understanding
 from donebit.command_line.load.loading import Loading, Watcher
 from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows
 from donebit.command_line.load.sending import RETRIES, sender
 from donebit.command_line.load.state import SUFFIX, Identity, Progress, State
+from donebit.command_line.progress_bars import bar
 from donebit.command_line.service import Service
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.errors import InvalidInput
-from donebit.figures import number
+from donebit.formatting import number
 from donebit.names import checked_name
 
 NDJSON = (".ndjson", ".jsonl", ".json")

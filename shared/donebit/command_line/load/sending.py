@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import urllib3
 
 from donebit import clock
-from donebit.command_line.ends import Refused
+from donebit.command_line.exit_codes import Refused
 from donebit.command_line.load.batch import Batch, Group
 from donebit.command_line.service import Service, segment
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from donebit.command_line.ends import Misused
+from donebit.command_line.exit_codes import Misused
 
 HEAD = 65_536  # bytes that are hashed: a file of the same size and time may yet be another
 SUFFIX = ".donebit-load"

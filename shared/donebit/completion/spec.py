@@ -6,18 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
-
-class State(StrEnum):
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"  # each step is done or has given up, and some have
-    CANCELLED = "cancelled"
-
-
-ANY_END = (State.DONE, State.FAILED, State.CANCELLED)
+from donebit.completion.state import ANY_END, State
 
 
 @dataclass(frozen=True, slots=True)

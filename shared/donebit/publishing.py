@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from donebit.completion import failing
+from donebit.completion import resuming
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable
 from donebit.queue import Outbox
@@ -34,8 +34,8 @@ def fan_out(outbox: Outbox, task: Task, first: int = 0) -> bool | None:
 
 
 def resume(store: Store, outbox: Outbox, task_id: str) -> None:
-    """Let a failed or stalled task run again. Raises as failing.resume does."""
-    task = failing.resume(store, task_id)
+    """Let a failed or stalled task run again. Raises as resuming.resume does."""
+    task = resuming.resume(store, task_id)
     if task.ended:
         tell(outbox, task_id)
     fan_out(outbox, task)

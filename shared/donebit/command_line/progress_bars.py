@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from donebit.figures import number
+from donebit.formatting import number
 
 NARROW, WIDE = 50, 80  # columns of the terminal
 
