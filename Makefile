@@ -29,11 +29,12 @@ torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m pytest -n 2 tests/faults/torture --torture $(ROUNDS) $(PYTEST_ARGS)
 
-check: ## format, lint and types
+check: ## format, lint, types and plain names
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m checks.wording
 
 bench: ## the figures of the README
 	@$(PYTHON) shared/donebit/demo/install.py bench

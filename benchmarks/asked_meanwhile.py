@@ -16,7 +16,7 @@ from benchmarks.figures import Figure, compared, size
 from benchmarks.own_server import own_server
 from donebit.addresses import LOOPBACK
 from donebit.completion import lifecycle, missing
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 
 STEPS = 5000
@@ -52,7 +52,7 @@ def side_by_side(app: Celery, client: Redis, chords: Redis) -> list[Figure]:
 
 def hold_task(store: Store) -> str:
     """A task of a job as it is while it runs."""
-    task = lifecycle.start(store, Order(STEPS, "demo", {"sleep_ms": 0}), max_steps=STEPS).task
+    task = lifecycle.start(store, TaskSpec(STEPS, "demo", {"sleep_ms": 0}), max_steps=STEPS).task
     lifecycle.report(store, task.id, ranges=[(a + 1, b) for a, b in pairwise((-1, *MISSING, STEPS))])
     return task.id
 
@@ -79,7 +79,7 @@ def taken(ask: Callable[[], object], times: int) -> float:
 
 
 def done(store: Store, task_id: str) -> int:
-    return lifecycle.look(store, task_id).task.done_steps
+    return lifecycle.get_task(store, task_id).task.done_steps
 
 
 def done_of(results: Results) -> int:
@@ -87,8 +87,8 @@ def done_of(results: Results) -> int:
 
 
 def gaps(store: Store, task_id: str) -> list[int]:
-    task = lifecycle.look(store, task_id).task
-    return [step for step, _ in missing.page(store, task, limit=STEPS).ranges]
+    task = lifecycle.get_task(store, task_id).task
+    return [step for step, _ in missing.list_missing(store, task, limit=STEPS).ranges]
 
 
 def gaps_of(results: Results) -> list[int]:

@@ -7,13 +7,13 @@ from flask import Flask, Response, request
 from distinct_app.service import create_app as distinct_app
 from donebit import config
 from donebit.store.client import connect
-from donebit.store.store import SERVICE_PATIENCE
+from donebit.store.store import SERVICE_TIMEOUT
 
 
 def create_app() -> Flask:
     """The service as it is, and `POST /bare?userId=7` beside it."""
     settings = config.load()
-    client = connect(settings.redis_url, connections=settings.web_threads, patience=SERVICE_PATIENCE)
+    client = connect(settings.redis_url, connections=settings.web_threads, patience=SERVICE_TIMEOUT)
     app = distinct_app(settings)
 
     @app.post("/bare")

@@ -11,7 +11,7 @@ from redis import Redis
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
 from donebit.completion import lifecycle
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.client import scripts_of
@@ -24,7 +24,9 @@ def measure() -> list[Figure]:
     """Medians of three calls that take turns, so that whatever disturbs one disturbs all."""
     with own_server() as client:
         store = Store.on(client)
-        reported, marked = (lifecycle.start(store, Order(2 * CALLS), max_steps=2 * CALLS) for _ in range(2))
+        reported, marked = (
+            lifecycle.start(store, TaskSpec(2 * CALLS), max_steps=2 * CALLS) for _ in range(2)
+        )
         setbit, report, script = medians(
             lambda step: client.setbit("plain", step, 1),
             lambda step: lifecycle.report(store, reported.task.id, [step]),

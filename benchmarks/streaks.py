@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, bounded, compared
 from benchmarks.own_server import own_server
 from donebit import clock
 from donebit.activity.analytics import period_ranges, streaks, timeline
-from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.period_ranges import PeriodRange
 from donebit.activity.events import event as events
 from donebit.activity.periods.calendar import Calendar, Granularity
 from donebit.activity.site import Site
@@ -46,11 +46,11 @@ def fill(client: Redis, site: Site) -> None:
         client.setbit(day.registry, 0, 1)
 
 
-def asked(site: Site, days: int) -> Succession:
+def asked(site: Site, days: int) -> PeriodRange:
     now = clock.now()
-    event = events.known(site, EVENT)
+    event = events.get(site, EVENT)
     start = site.calendar.midnight((now - timedelta(days=days - 1)).date())
-    return period_ranges.asked(site, event, Granularity.DAY, start=start, stop=None, now=now)
+    return period_ranges.requested_range(site, event, Granularity.DAY, start=start, stop=None, now=now)
 
 
 def of_one(client: Redis, site: Site) -> list[Figure]:
@@ -66,8 +66,8 @@ def of_one(client: Redis, site: Site) -> list[Figure]:
 
 
 def streak(site: Site) -> int:
-    event = events.known(site, EVENT)
-    return timeline.of(site, event, USER, asked(site, USERS_DAYS)).longest.length
+    event = events.get(site, EVENT)
+    return timeline.user_timeline(site, event, USER, asked(site, USERS_DAYS)).longest.length
 
 
 def streak_by_getbits(client: Redis, site: Site) -> int:
@@ -90,7 +90,7 @@ def of_all(client: Redis, site: Site) -> list[Figure]:
 
 
 def distribution(site: Site) -> list[int]:
-    found = streaks.distribution(site, events.known(site, EVENT), asked(site, DAYS))
+    found = streaks.distribution(site, events.get(site, EVENT), asked(site, DAYS))
     assert found.users == USERS
     return [int(number) for number in found.longest]
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from distinct_app.models.common import MOST_USERS
 from distinct_app.models.visits import VisitLine, VisitsLine
 from donebit.activity.events.batching import Arrival
-from donebit.activity.users.ids import Ids, Kind, User
+from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.errors import InvalidInput
 from donebit.web import wording
 
@@ -48,12 +48,12 @@ def lines(model: type[Line]) -> Iterator[Line]:
             found += 1
             if found > MOST_USERS:
                 raise InvalidInput(f"the body has more than {MOST_USERS} lines", field="body")
-            yield read(model, line, number)
+            yield parse_line(model, line, number)
     if not found:
         raise InvalidInput("the body is empty; it must have at least one line", field="body")
 
 
-def read(model: type[Line], line: bytes, number: int) -> Line:
+def parse_line(model: type[Line], line: bytes, number: int) -> Line:
     if len(line) > MOST_LINE_BYTES:
         raise InvalidInput(
             f"line {number} has {len(line)} bytes; at most {MOST_LINE_BYTES}", field=f"line {number}"
@@ -76,7 +76,7 @@ def not_an_object(line: bytes) -> str:
 
 def arrivals(found: Iterable[tuple[str, VisitLine]], moment: Moment) -> list[Arrival]:
     """The users of the lines, put together where event, time and kind are the same."""
-    users: dict[tuple[str, str | None, Kind | None], list[User]] = {}
+    users: dict[tuple[str, str | None, UserKind | None], list[User]] = {}
     for event, line in found:
         users.setdefault((event, line.at, line.ids), []).append(line.user)
     return [Arrival(event, named, moment(at), ids) for (event, at, ids), named in users.items()]

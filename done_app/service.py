@@ -8,7 +8,7 @@ from done_app.api import workers
 from done_app.api.tasks import blueprint
 from donebit import config, queue
 from donebit.config import Settings
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.live import Feed, most_streams
 from donebit.web.service import make_service
@@ -21,7 +21,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     store = store or service_store(settings)
     feed = Feed(workers.watch(store), most_streams(settings.web_threads))
     app = make_service("done_app", "Is this step done? Tasks and their steps.", settings, store, feed.__len__)
-    outbox = Outbox(queue.make_celery(settings, sends_only=True))
-    app.register_api(blueprint(store, outbox, settings, feed))
+    publisher = Publisher(queue.make_celery(settings, sends_only=True))
+    app.register_api(blueprint(store, publisher, settings, feed))
     app.register_api(workers.blueprint(store, settings, feed))
     return app

@@ -25,9 +25,9 @@ from donebit.demo import programs
 from donebit.demo.ports import free_server_port
 from donebit.demo.process import Program
 from donebit.errors import Conflict, NotFound
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store
-from donebit.store.store import WORKER_PATIENCE
+from donebit.store.store import WORKER_TIMEOUT
 from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
 from tests.started import Started, eventually
@@ -68,9 +68,9 @@ class Stack:
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
         self._running: dict[str, Started] = {}
         self.server = RunningServer(valkey_binary(), self.folder("server"))
-        self.store = Store.at(self.server.url, patience=WORKER_PATIENCE)
+        self.store = Store.at(self.server.url, patience=WORKER_TIMEOUT)
         self._celery = queue.make_celery(Settings(redis_url=self.server.url))
-        self.outbox = Outbox(self._celery)
+        self.publisher = Publisher(self._celery)
         self._environment = {
             # Empty is as good as unset: nothing of the shell that runs the tests shall reach the stack.
             **dict.fromkeys(("BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS", "DISTINCT_URL"), ""),
@@ -166,7 +166,7 @@ class Stack:
         return str(answer.said["task_id"])
 
     def task(self, task_id: str) -> Task:
-        return lifecycle.look(self.store, task_id).task
+        return lifecycle.get_task(self.store, task_id).task
 
     def answer(self, task_id: str) -> Mapping[str, Any]:
         return ask("GET", f"{self.done}/tasks/{task_id}").said

@@ -10,7 +10,7 @@ import sys
 from donebit import queue
 from donebit.config import Settings
 
-queue.Outbox(queue.make_celery(Settings()))
+queue.Publisher(queue.make_celery(Settings()))
 print("kombu.transport.redis" in sys.modules)
 """
 

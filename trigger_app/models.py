@@ -68,7 +68,7 @@ class CallbackBody(Request):
     on: AnyEnd
 
 
-class Asked(Request):
+class TaskRequest(Request):
     """A task to start. Without a job nothing is fanned out: the caller reports the steps to done_app."""
 
     count: Count
@@ -85,7 +85,7 @@ class Asked(Request):
     then: NextBody | None = None
 
 
-class NextBody(Asked):
+class NextBody(TaskRequest):
     """The task that is started when this one has ended."""
 
     on: Annotated[
@@ -99,7 +99,7 @@ class NextBody(Asked):
     ]
 
 
-class TaskBody(Asked):
+class TaskBody(TaskRequest):
     task_id: Name | None = None
 
 

@@ -8,21 +8,21 @@ from datetime import timedelta
 
 from donebit.completion import fanout
 from donebit.completion.lifecycle import check_count
-from donebit.completion.spec import Callback, Next, Order, Webhook
+from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
 from donebit.completion.state import State
 from donebit.config import Settings
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Jobs
 from donebit.webhook_policy import checked_url
-from trigger_app.models import Asked, NextBody
+from trigger_app.models import NextBody, TaskRequest
 
 LONGEST_CHAIN = 10  # tasks that follow one another in one order
 LARGEST_ORDER = 64 * 1024  # characters; it is read whenever the task is looked at
 
 
-def order_of(asked: Asked, default_stall_after: timedelta) -> Order:
+def order_of(asked: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
     """The order that a body asks for, with those of the tasks that follow."""
-    return Order(
+    return TaskSpec(
         asked.count,
         asked.job,
         asked.params,
@@ -36,8 +36,8 @@ def order_of(asked: Asked, default_stall_after: timedelta) -> Order:
     )
 
 
-def _next(asked: NextBody, default_stall_after: timedelta) -> Next:
-    return Next(order_of(asked, default_stall_after), _ends(asked.on))
+def _next(asked: NextBody, default_stall_after: timedelta) -> NextTask:
+    return NextTask(order_of(asked, default_stall_after), _ends(asked.on))
 
 
 def _seconds(given: float | None) -> timedelta | None:
@@ -56,7 +56,7 @@ class Checker:
     jobs: Jobs
     settings: Settings
 
-    def check(self, order: Order) -> None:
+    def check(self, order: TaskSpec) -> None:
         """Raise InvalidInput for an order, or one that follows it, that cannot be carried out."""
         if (size := len(order.as_text())) > LARGEST_ORDER:
             raise InvalidInput(f"the order is {size} characters of JSON; at most {LARGEST_ORDER}")
@@ -71,12 +71,12 @@ class Checker:
             except InvalidInput as error:
                 raise InvalidInput(error.detail, field="then." * depth + (error.field or "")) from None
 
-    def check_one(self, order: Order) -> None:
+    def check_one(self, order: TaskSpec) -> None:
         check_count(order.count, self.settings.max_steps)
         self.check_job(order)
         self.check_receivers(order)
 
-    def check_job(self, order: Order) -> None:
+    def check_job(self, order: TaskSpec) -> None:
         if order.job is not None:
             self.jobs.find(order.job).given(order.params)
         elif order.params:
@@ -88,7 +88,7 @@ class Checker:
                 field="batch",
             )
 
-    def check_receivers(self, order: Order) -> None:
+    def check_receivers(self, order: TaskSpec) -> None:
         if order.webhook:
             checked_url(order.webhook.url, self.settings.webhook_hosts)
         if order.callback and order.callback.name not in self.settings.callback_queues:

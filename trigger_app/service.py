@@ -8,14 +8,14 @@ from donebit import config, queue
 from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.jobs.registry import load_jobs
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.live import Feed, most_streams
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
 from trigger_app import pages, views
 from trigger_app.orders import Checker
-from trigger_app.pages.view import Ground
+from trigger_app.pages.view import PageContext
 from trigger_app.starting import Starter
 
 
@@ -23,9 +23,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    known, outbox = load_jobs(settings), Outbox(queue.make_celery(settings, sends_only=True))
-    starter = Starter(store, outbox, Checker(known, settings), settings)
-    ground = Ground(store, settings, known, outbox, starter, Site.of(store, settings))
+    known, publisher = load_jobs(settings), Publisher(queue.make_celery(settings, sends_only=True))
+    starter = Starter(store, publisher, Checker(known, settings), settings)
+    ground = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
     feed = Feed(pages.reader(ground), most_streams(settings.web_threads))
     summary = "Start tasks, simulate visits, and watch both."
     app = make_service("trigger_app", summary, settings, store, feed.__len__)

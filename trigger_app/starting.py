@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from donebit.completion import lifecycle
-from donebit.completion.lifecycle import Lives, Started
-from donebit.completion.spec import Order
+from donebit.completion.lifecycle import Started, TaskTtls
+from donebit.completion.spec import TaskSpec
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from trigger_app.models import TaskStarted
@@ -37,18 +37,18 @@ class Starter:
     """Starts what a request asks for."""
 
     store: Store
-    outbox: Outbox
+    publisher: Publisher
     checker: Checker
     settings: Settings
 
-    def start(self, order: Order, task_id: str | None = None) -> Begun:
+    def start(self, order: TaskSpec, task_id: str | None = None) -> Begun:
         """A new task, or the one that there is already."""
         self.checker.check(order)
-        lives = Lives(self.settings.task_ttl, self.settings.ended_ttl)
+        lives = TaskTtls(self.settings.task_ttl, self.settings.ended_ttl)
         started = lifecycle.start(
             self.store, order, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
         )
-        queued = fan_out(self.outbox, started)
+        queued = fan_out(self.publisher, started)
         task = started.task
         if started.fresh:
             log.info(
@@ -58,15 +58,15 @@ class Starter:
         return Begun(body, started.fresh)
 
     def start_job(self, count: int, job: str, params: dict[str, int]) -> Begun:
-        return self.start(Order(count, job, params, stall_after=self.settings.stall_after))
+        return self.start(TaskSpec(count, job, params, stall_after=self.settings.stall_after))
 
 
-def fan_out(outbox: Outbox, started: Started) -> bool | None:
+def fan_out(publisher: Publisher, started: Started) -> bool | None:
     """Have a new task of a job fanned out; whether the broker took it. If not, the sweep does it later."""
     if not started.fresh or started.task.order.job is None:
         return None
     try:
-        outbox.dispatch(started.task)
+        publisher.dispatch(started.task)
     except BrokerUnavailable as error:
         log.warning("task %s is fanned out later: %s", started.task.id, error.detail)
         return False

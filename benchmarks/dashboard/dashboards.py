@@ -16,7 +16,7 @@ from benchmarks.dashboard.streams import Held, held
 from benchmarks.figures import Figure, compared, duration
 from benchmarks.own_stack import Stack, own_stack
 from donebit.completion import lifecycle
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 
 MANY = 200
 COUNT = 10_000_000  # more than are done meanwhile
@@ -89,7 +89,7 @@ def reads(what: str, measured: float, peer: str, against: float) -> Figure:
 
 def half_done(stack: Stack) -> str:
     store = stack.store()
-    task = lifecycle.start(store, Order(COUNT), max_steps=COUNT).task
+    task = lifecycle.start(store, TaskSpec(COUNT), max_steps=COUNT).task
     lifecycle.report(store, task.id, ranges=[(0, COUNT // 2)])
     return task.id
 
@@ -123,7 +123,7 @@ def pair(stack: Stack, task_id: str) -> Pair:
     store = stack.store()
 
     def done() -> int:
-        return lifecycle.look(store, task_id).task.done_steps
+        return lifecycle.get_task(store, task_id).task.done_steps
 
     alone = rate(done)
     with held(stack, MANY // 4 * views_of(task_id)) as dashboards:

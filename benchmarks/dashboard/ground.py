@@ -15,7 +15,7 @@ from donebit.activity.periods.calendar import Calendar
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids
 from donebit.completion import lifecycle
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 
 ENDED, RUNNING = 1000, 20
@@ -38,7 +38,7 @@ def lay_tasks(stack: Stack) -> None:
 
 
 def end_task(store: Store, task_id: str, *, cancelled: bool) -> None:
-    lifecycle.start(store, Order(STEPS, label="ended"), task_id=task_id, max_steps=STEPS)
+    lifecycle.start(store, TaskSpec(STEPS, label="ended"), task_id=task_id, max_steps=STEPS)
     lifecycle.report(store, task_id, ranges=[(0, STEPS // 2 if cancelled else STEPS)])
     if cancelled:
         lifecycle.cancel(store, task_id)

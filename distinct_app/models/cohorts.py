@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from distinct_app.models.common import AtQuery, Moment
 from distinct_app.models.flags import After, Members, MembersLimit
 from donebit.activity.analytics import lifecycle, stickiness
-from donebit.activity.analytics.lifecycle import State
+from donebit.activity.analytics.lifecycle import UserState
 from donebit.activity.analytics.retention import MOST_CELLS, Cohort
 from donebit.web.models import WRITTEN, Name, Request
 
@@ -61,7 +61,7 @@ class LifecycleQuery(SuccessiveQuery):
 
 class StateQuery(Request):
     period: PeriodName
-    state: State
+    state: UserState
     after: After = -1
     limit: MembersLimit = 100
 
@@ -139,7 +139,7 @@ class LifecycleAnswer(BaseModel):
 
 class StateMembers(Members, AboutPeriod):
     event: str
-    state: State
+    state: UserState
 
 
 class StickinessAnswer(BaseModel):

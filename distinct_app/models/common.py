@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag
 
 from donebit.activity.periods.calendar import Granularity
-from donebit.activity.users.ids import LARGEST_ID, LONGEST_TEXT, Kind
+from donebit.activity.users.ids import LARGEST_ID, LONGEST_TEXT, UserKind
 from donebit.web.models import WRITTEN, Integer, Name, Request, expected, matching
 
 MOST_USERS = 1_000_000
@@ -46,14 +46,18 @@ def _one_kind(users: Any) -> Any:
     return users
 
 
-def _kind(users: Any) -> Kind:
+def _kind(users: Any) -> UserKind:
     # A plain union would tell of every bad element twice, once for each kind.
-    return Kind.TEXTS if isinstance(users, list) and users and isinstance(users[0], str) else Kind.INTEGERS
+    return (
+        UserKind.TEXTS
+        if isinstance(users, list) and users and isinstance(users[0], str)
+        else UserKind.INTEGERS
+    )
 
 
 Size = Field(min_length=1, max_length=MOST_USERS)
 Users = Annotated[
-    Annotated[list[UserId], Size, Tag(Kind.INTEGERS)] | Annotated[list[Text], Size, Tag(Kind.TEXTS)],
+    Annotated[list[UserId], Size, Tag(UserKind.INTEGERS)] | Annotated[list[Text], Size, Tag(UserKind.TEXTS)],
     Discriminator(_kind),
     BeforeValidator(_one_kind),
     Field(examples=[[7, 8, 8]]),

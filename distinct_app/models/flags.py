@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from distinct_app.models.common import InPeriod, PeriodQuery, Text, Users
-from donebit.activity.users.ids import LARGEST_ID, Kind
+from donebit.activity.users.ids import LARGEST_ID, UserKind
 from donebit.web.models import WRITTEN, Integer, Name, Request
 
 MOST_RANGES = 100_000  # a body
@@ -55,7 +55,7 @@ class MembersQuery(Request):
     user: Annotated[Text | None, Field(description="ask whether this user has the flag instead")] = None
 
 
-class MissingQuery(PeriodQuery):
+class AbsenceQuery(PeriodQuery):
     event: Name
     after: After = -1
     limit: MembersLimit = 100
@@ -70,16 +70,16 @@ class FlagAnswer(BaseModel):
     flag: str = Field(examples=["newsletter"])
 
 
-class Flagged(FlagAnswer):
+class FlagStatus(FlagAnswer):
     user: int | str = Field(examples=[7])
     present: bool = Field(description="whether the user has the flag")
 
 
-class SetAnswer(Flagged):
+class SetAnswer(FlagStatus):
     fresh: bool = Field(description="whether the user did not have it before")
 
 
-class ClearAnswer(Flagged):
+class ClearAnswer(FlagStatus):
     cleared: bool = Field(description="whether the user had it before")
 
 
@@ -94,7 +94,7 @@ class BulkCleared(FlagAnswer):
 
 
 class FlagCount(FlagAnswer):
-    kind: Kind | None = Field(description="what its users are; null for a flag never set")
+    kind: UserKind | None = Field(description="what its users are; null for a flag never set")
     count: int = Field(description="users who have it", examples=[42])
 
 

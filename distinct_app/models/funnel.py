@@ -54,7 +54,7 @@ class FunnelBody(Request):
     steps: Annotated[list[StepBody], Field(min_length=FEWEST_STEPS, max_length=MOST_STEPS, examples=[STEPS])]
 
 
-class StepAnswer(BaseModel):
+class FunnelStepAnswer(BaseModel):
     event: str | None = Field(examples=["order"])
     flag: str | None = None
     from_: str | None = Field(serialization_alias="from", examples=["2026-11-01T00:00:00Z"])
@@ -72,5 +72,5 @@ class StepAnswer(BaseModel):
 
 
 class FunnelAnswer(BaseModel):
-    steps: list[StepAnswer]
+    steps: list[FunnelStepAnswer]
     note: str

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from distinct_app.models.flags import After, FlagAnswer, Members, MembersLimit
 from donebit.activity.query.as_json import EXAMPLE, SCHEMA
 from donebit.activity.query.text import LONGEST
-from donebit.activity.users.ids import Kind
+from donebit.activity.users.ids import UserKind
 from donebit.web.models import Request
 
 LONGEST_IN_URL = 2000  # characters, of up to twelve bytes; servers and proxies take no URL of any length
@@ -40,25 +40,25 @@ class MembersOfQuery(PageQuery, ExpressionQuery):
     pass
 
 
-class Asked(BaseModel):
+class QueryExpression(BaseModel):
     """What an answer says of the question."""
 
-    kind: Kind | None = Field(description="what the users are; null where nothing named was ever seen")
+    kind: UserKind | None = Field(description="what the users are; null where nothing named was ever seen")
     text: str = Field(description="the expression in its canonical form", examples=[TEXT])
     query: Any = Field(
         description="the same as JSON", json_schema_extra={"type": "object"}, examples=[EXAMPLE]
     )
 
 
-class Counted(BaseModel):
+class QueryCount(BaseModel):
     count: int = Field(description="distinct users", examples=[42])
 
 
-class QueryAnswer(Asked, Counted):
+class QueryAnswer(QueryExpression, QueryCount):
     pass
 
 
-class QueryMembers(Asked, Members):
+class QueryMembers(QueryExpression, Members):
     pass
 
 

@@ -15,7 +15,7 @@ class UserQuery(SpanQuery):
     user: Text
 
 
-class Counted(BaseModel):
+class EventCount(BaseModel):
     event: str
     count: int = Field(description="distinct users", examples=[42])
 
@@ -27,7 +27,7 @@ class Found(BaseModel):
 
 
 # The bases' fields stand in an answer from the last base to the first: what was asked before the period.
-class CountAnswer(InPeriod, Counted):
+class CountAnswer(InPeriod, EventCount):
     """How many users."""
 
 

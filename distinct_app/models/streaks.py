@@ -13,7 +13,7 @@ from donebit.web.models import Request
 BACK = f"half open; as far back as is kept when left out, at most {MOST_PERIODS} periods"
 
 
-class SpanQuery(Request):
+class StreakSpanQuery(Request):
     """Periods that follow one another."""
 
     granularity: Literal["hour", "day", "week", "month"] = "day"
@@ -21,11 +21,11 @@ class SpanQuery(Request):
     to: Annotated[Moment | None, Field(description="up to now when left out")] = None
 
 
-class UserPath(EventPath):
+class StreakUserPath(EventPath):
     user: Text
 
 
-class UserSpanQuery(SpanQuery):
+class UserSpanQuery(StreakSpanQuery):
     user: Text
 
 

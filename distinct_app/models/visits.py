@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from distinct_app.models.common import AtQuery, Moment, Text, UserId, Users, WrittenUserId
-from donebit.activity.users.ids import Kind, User
+from donebit.activity.users.ids import User, UserKind
 from donebit.web.models import Name, Request, expected
 
 
@@ -23,20 +23,20 @@ class MaybeVisitQuery(Request):
 MOST_VISITS = 1000
 
 
-def _kind(user: Any) -> Kind:
-    return Kind.TEXTS if isinstance(user, str) else Kind.INTEGERS
+def _kind(user: Any) -> UserKind:
+    return UserKind.TEXTS if isinstance(user, str) else UserKind.INTEGERS
 
 
 OneUser = Annotated[
-    Annotated[UserId, Tag(Kind.INTEGERS)] | Annotated[Text, Tag(Kind.TEXTS)], Discriminator(_kind)
+    Annotated[UserId, Tag(UserKind.INTEGERS)] | Annotated[Text, Tag(UserKind.TEXTS)], Discriminator(_kind)
 ]
 
 Ids = Annotated[
-    Kind,
+    UserKind,
     Field(
         description="what the users are; `mapped`, said at an event's first visit, numbers sparse integers "
         "densely; as the event holds them when left out",
-        examples=[Kind.MAPPED],
+        examples=[UserKind.MAPPED],
     ),
 ]
 

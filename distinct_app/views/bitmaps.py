@@ -46,7 +46,7 @@ def add_of_events(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/events/<event>/bitmap", responses=OUT)
     def export_event(path: EventPath, query: BitmapQuery) -> Response:
         """Everybody of a period: raw bits as SETBIT makes them, a roaring bitmap, or a user a line."""
-        event = events.known(site, path.event)
+        event = events.get(site, path.event)
         period = asked_period(site, event, query)
         found = export.export(site, Bitmap(event.name, period.name), event.kind, query.format)
         return sent(found, query.format)
@@ -54,7 +54,7 @@ def add_of_events(routes: APIBlueprint, site: Site) -> None:
     @routes.post("/events/<event>/bitmap", responses={200: ImportAnswer}, openapi_extensions=IN)
     def import_event(path: EventPath, query: BitmapQuery) -> Reply:
         """Add the users of a bitmap to a period, and to the longer ones it lies in. Safe to send again."""
-        now, event = clock.now(), events.known(site, path.event)
+        now, event = clock.now(), events.get(site, path.event)
         period = asked_period(site, event, query)
         if query.format is Format.IDS:
             received, fresh = import_.add_users(site, event.name, period, sent_users(), now)
@@ -77,7 +77,7 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/flags/<flag>/bitmap", responses=OUT)
     def export_flag(path: FlagPath, query: FormatQuery) -> Response:
         """Everybody who has the flag."""
-        flag = flags.known(site, path.flag)
+        flag = flags.get(site, path.flag)
         return sent(export.export(site, flag.bitmap, flag.kind, query.format), query.format)
 
     @routes.put("/flags/<flag>/bitmap", responses={200: FlagImportAnswer}, openapi_extensions=IN)

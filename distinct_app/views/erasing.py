@@ -31,7 +31,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     @routes.delete("/events/<event>", responses={200: ForgottenEvent})
     def forget_event(path: EventPath) -> Reply:
         """Forget an event: all of its periods, and its kind; it may begin anew with the other."""
-        known = event.known(site, path.event).kind is not None
+        known = event.get(site, path.event).kind is not None
         deletion.forget(site, path.event)
         return answer(ForgottenEvent(event=path.event, forgotten=known))
 

@@ -27,11 +27,11 @@ from distinct_app.models.events import (
 from donebit.activity.events import event as events
 from donebit.activity.events import memory, set_expiry
 from donebit.activity.events.event import Event
-from donebit.activity.events.memory import Taken
+from donebit.activity.events.memory import PeriodUsage
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.periods.expiry import DEFAULT
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Ids, Kind, kind_of
+from donebit.activity.users.ids import Ids, UserKind, kind_of
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
 
@@ -64,7 +64,7 @@ def add_kept(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/events/<event>", responses={200: EventAnswer})
     def show_event(path: EventPath) -> Reply:
         """The kind of users of an event, and how long it is kept."""
-        return event_answer(events.known(site, path.event))
+        return event_answer(events.get(site, path.event))
 
     @routes.put("/events/<event>/retention", responses={200: EventAnswer})
     def set_retention(path: EventPath, body: RetentionBody) -> Reply:
@@ -110,7 +110,7 @@ def sent_ids() -> Ids:
     if request.mimetype == PACKED:
         return packed_ids(request.get_data())
     users = EstimateBody.model_validate(request.get_json(silent=True)).users
-    if kind_of(users[0]) is not Kind.INTEGERS:
+    if kind_of(users[0]) is not UserKind.INTEGERS:
         raise InvalidInput("users are texts, which are numbered densely: a bit each", field="users")
     return np.array(users, np.uint32)
 
@@ -121,7 +121,7 @@ def event_answer(event: Event) -> Reply:
     return answer(EventAnswer(event=event.name, kind=event.kind, retention_days=RetentionDays(**days)))
 
 
-def memory_answer(event: str, found: list[Taken]) -> Reply:
+def memory_answer(event: str, found: list[PeriodUsage]) -> Reply:
     by_granularity = Counter[Granularity]()
     for one in found:
         by_granularity[one.period.granularity] += one.bytes

@@ -6,17 +6,17 @@ from flask_openapi3 import APIBlueprint
 
 from distinct_app.models.common import IdsQuery
 from distinct_app.models.flags import (
+    AbsenceQuery,
     Dropped,
     FlagCount,
-    Flagged,
     FlagList,
     FlagMembers,
     FlagPath,
     FlagsQuery,
+    FlagStatus,
     MembersOrPresence,
     MembersQuery,
     MissingAnswer,
-    MissingQuery,
 )
 from distinct_app.views.questions import asked_period, bounds
 from donebit.activity.analytics import absence, counts
@@ -33,7 +33,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/flags", responses={200: FlagList})
     def list_flags(query: FlagsQuery) -> Reply:
         """Every flag there is, and how many users have it."""
-        found, more = flags.listed(site, after=query.after or "", limit=query.limit)
+        found, more = flags.list_flags(site, after=query.after or "", limit=query.limit)
         listed = [FlagCount(flag=flag.name, kind=flag.kind, count=count) for flag, count in found]
         return answer(FlagList(flags=listed, next=listed[-1].flag if more else None))
 
@@ -45,7 +45,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/flags/<flag>/count", responses={200: FlagCount})
     def count_flag(path: FlagPath, query: IdsQuery) -> Reply:
         """How many users have the flag."""
-        flag = flags.known(site, path.flag)
+        flag = flags.get(site, path.flag)
         ids = counts.asked_ids(flag, query.first, query.last)
         return answer(FlagCount(flag=flag.name, kind=flag.kind, count=flags.count(site, flag.name, ids=ids)))
 
@@ -60,15 +60,15 @@ def add_members(routes: APIBlueprint, site: Site) -> None:
         """Who has the flag, in pages; with `?user=` whether that one has, for any text."""
         if query.user is not None:
             present = flags.has(site, path.flag, query.user)
-            return answer(Flagged(flag=path.flag, user=query.user, present=present))
-        flag = flags.known(site, path.flag)
+            return answer(FlagStatus(flag=path.flag, user=query.user, present=present))
+        flag = flags.get(site, path.flag)
         page = page_of(site, flag.kind, flag.bitmap, after=query.after, limit=query.limit)
         return answer(FlagMembers(flag=flag.name, users=page.users, next=page.next))
 
     @routes.get("/flags/<flag>/missing", responses={200: MissingAnswer})
-    def missing_of_roster(path: FlagPath, query: MissingQuery) -> Reply:
+    def missing_of_roster(path: FlagPath, query: AbsenceQuery) -> Reply:
         """Who of a roster, which is a flag, an event did not see in a period."""
-        roster, event = flags.known(site, path.flag), events.known(site, query.event)
+        roster, event = flags.get(site, path.flag), events.get(site, query.event)
         period = asked_period(site, event, query)
         found = absence.missing(site, roster, event, period, after=query.after, limit=query.limit)
         return answer(

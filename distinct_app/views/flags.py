@@ -11,9 +11,9 @@ from distinct_app.models.flags import (
     BulkSet,
     ClearAnswer,
     FlagBody,
-    Flagged,
     FlaggedPath,
     FlagPath,
+    FlagStatus,
     MaybeUserQuery,
     SetAnswer,
 )
@@ -49,22 +49,22 @@ def add_one(routes: APIBlueprint, site: Site) -> None:
     @routes.put("/flags/<flag>/users/<user>", responses={200: SetAnswer})
     def set_flag(path: FlaggedPath) -> Reply:
         """Let a user have the flag. Digits mean an integer, unless the flag holds texts."""
-        user = named_user(path.user, flags.known(site, path.flag))
+        user = named_user(path.user, flags.get(site, path.flag))
         fresh = flags.set_users(site, path.flag, [user]) == 1
         return answer(SetAnswer(flag=path.flag, user=user, present=True, fresh=fresh))
 
     @routes.delete("/flags/<flag>/users/<user>", responses={200: ClearAnswer})
     def clear_flag(path: FlaggedPath) -> Reply:
         """Let a user not have the flag. Nothing is made for a flag or user never seen."""
-        user = named_user(path.user, flags.known(site, path.flag))
+        user = named_user(path.user, flags.get(site, path.flag))
         cleared = flags.clear_users(site, path.flag, [user]) == 1
         return answer(ClearAnswer(flag=path.flag, user=user, present=False, cleared=cleared))
 
-    @routes.get("/flags/<flag>/users/<user>", responses={200: Flagged})
+    @routes.get("/flags/<flag>/users/<user>", responses={200: FlagStatus})
     def get_flag(path: FlaggedPath) -> Reply:
         """Whether a user has the flag."""
-        user = named_user(path.user, flags.known(site, path.flag))
-        return answer(Flagged(flag=path.flag, user=user, present=flags.has(site, path.flag, user)))
+        user = named_user(path.user, flags.get(site, path.flag))
+        return answer(FlagStatus(flag=path.flag, user=user, present=flags.has(site, path.flag, user)))
 
 
 def add_many(routes: APIBlueprint, site: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint
 
-from distinct_app.models.funnel import NOTE, FunnelAnswer, FunnelBody, StepAnswer, StepBody
+from distinct_app.models.funnel import NOTE, FunnelAnswer, FunnelBody, FunnelStepAnswer, StepBody
 from donebit import clock
 from donebit.activity.analytics import funnel
 from donebit.activity.analytics.funnel import Reached, Step
@@ -41,9 +41,9 @@ def step_of(site: Site, body: StepBody, place: int) -> Step:
     return funnel.in_days(site, event, start=start, stop=stop, now=now)
 
 
-def step_answer(asked: StepBody, found: Reached) -> StepAnswer:
+def step_answer(asked: StepBody, found: Reached) -> FunnelStepAnswer:
     step = found.step
-    return StepAnswer(
+    return FunnelStepAnswer(
         event=asked.event,
         flag=asked.flag,
         from_=clock.iso(step.start) if step.start else None,

@@ -41,7 +41,7 @@ def add_kinds(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/permissions/<kind>", responses={200: KindAnswer})
     def named_permissions(path: KindPath) -> Reply:
         """What the bits of this kind of objects permit."""
-        kind = permissions.known(site, path.kind)
+        kind = permissions.get_kind(site, path.kind)
         return answer(KindAnswer(kind=kind.name, permissions=list(kind.permissions)))
 
 
@@ -49,7 +49,7 @@ def add_objects(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/permissions/<kind>/<object>", responses={200: AllowedAnswer})
     def object_permissions(path: ObjectPath, query: AllowedQuery) -> Reply:
         """The permissions that an object has; also whether all of some, and any of some."""
-        return allowed_answer(site, path, listed(query.all), listed(query.any))
+        return allowed_answer(site, path, permissions_answer(query.all), permissions_answer(query.any))
 
     @routes.delete("/permissions/<kind>/<object>", responses={200: DroppedObject})
     def drop_permissions(path: ObjectPath) -> Reply:
@@ -62,13 +62,13 @@ def add_changes(routes: APIBlueprint, site: Site) -> None:
     @routes.put("/permissions/<kind>/<object>", responses={200: ChangedAnswer})
     def replace_permissions(path: ObjectPath, body: ReplaceBody) -> Reply:
         """Let an object have just these permissions."""
-        kind = permissions.known(site, path.kind)
+        kind = permissions.get_kind(site, path.kind)
         return changed_answer(path, permissions.replace(site, kind, path.object, body.permissions))
 
     @routes.post("/permissions/<kind>/<object>", responses={200: ChangedAnswer})
     def change_permissions(path: ObjectPath, body: ChangeBody) -> Reply:
         """Set some permissions of an object and clear others, in one act."""
-        kind = permissions.known(site, path.kind)
+        kind = permissions.get_kind(site, path.kind)
         made = permissions.change(site, kind, path.object, grant=body.grant, revoke=body.revoke)
         return changed_answer(path, made)
 
@@ -82,19 +82,19 @@ def add_one(routes: APIBlueprint, site: Site) -> None:
     @routes.put("/permissions/<kind>/<object>/<permission>", responses={200: ChangedAnswer})
     def grant_permission(path: PermissionPath) -> Reply:
         """Set one permission of an object."""
-        kind = permissions.known(site, path.kind)
+        kind = permissions.get_kind(site, path.kind)
         return changed_answer(path, permissions.change(site, kind, path.object, grant=[path.permission]))
 
     @routes.delete("/permissions/<kind>/<object>/<permission>", responses={200: ChangedAnswer})
     def revoke_permission(path: PermissionPath) -> Reply:
         """Clear one permission of an object."""
-        kind = permissions.known(site, path.kind)
+        kind = permissions.get_kind(site, path.kind)
         return changed_answer(path, permissions.change(site, kind, path.object, revoke=[path.permission]))
 
 
 def allowed_answer(site: Site, path: ObjectPath, all_of: list[str], any_of: list[str]) -> Reply:
-    kind = permissions.known(site, path.kind)
-    held = permissions.of(site, kind, path.object)
+    kind = permissions.get_kind(site, path.kind)
+    held = permissions.permissions_of(site, kind, path.object)
     allowed = permissions.allowed(held, kind, all_of, any_of)
     return answer(
         AllowedAnswer(
@@ -113,5 +113,5 @@ def changed_answer(path: ObjectPath, made: Changed) -> Reply:
     )
 
 
-def listed(names: str | None) -> list[str]:
+def permissions_answer(names: str | None) -> list[str]:
     return names.split(",") if names else []

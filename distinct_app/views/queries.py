@@ -30,17 +30,17 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
     def count(expression: Expression) -> Reply:
         number, resolved = run.count(site, expression, now=clock.now())
-        return answer(QueryAnswer(count=number, **asked(expression, resolved)))
+        return answer(QueryAnswer(count=number, **query_expression(expression, resolved)))
 
     @routes.post("/query", responses={200: QueryAnswer})
     def post_query(body: ExpressionBody) -> Reply:
         """How many users a set has: events in periods and flags, taken together."""
-        return count(read(body))
+        return count(expression_of_body(body))
 
     @routes.get("/query", responses={200: QueryAnswer})
     def get_query(query: ExpressionQuery) -> Reply:
         """The same, of an expression as text."""
-        return count(text.read(query.text))
+        return count(text.parse(query.text))
 
     add_members(routes, site)
     add_saving(routes, site)
@@ -52,9 +52,9 @@ def add_saving(routes: APIBlueprint, site: Site) -> None:
     @routes.put("/flags/<flag>", responses={200: SavedAnswer})
     def save_query(path: FlagPath, body: ExpressionBody) -> Reply:
         """Let a flag be the users of a set, as they are now, and nobody else's: a cohort."""
-        expression = read(body)
+        expression = expression_of_body(body)
         number, resolved = run.save(site, path.flag, expression, now=clock.now())
-        return answer(SavedAnswer(flag=path.flag, count=number, **asked(expression, resolved)))
+        return answer(SavedAnswer(flag=path.flag, count=number, **query_expression(expression, resolved)))
 
 
 def add_members(routes: APIBlueprint, site: Site) -> None:
@@ -62,28 +62,30 @@ def add_members(routes: APIBlueprint, site: Site) -> None:
 
     def members(expression: Expression, page: PageQuery) -> Reply:
         found, resolved = run.members(site, expression, after=page.after, limit=page.limit, now=clock.now())
-        return answer(QueryMembers(users=found.users, next=found.next, **asked(expression, resolved)))
+        return answer(
+            QueryMembers(users=found.users, next=found.next, **query_expression(expression, resolved))
+        )
 
     @routes.post("/query/members", responses={200: QueryMembers})
     def post_members(body: ExpressionBody, query: PageQuery) -> Reply:
         """Who they are, in pages."""
-        return members(read(body), query)
+        return members(expression_of_body(body), query)
 
     @routes.get("/query/members", responses={200: QueryMembers})
     def get_members(query: MembersOfQuery) -> Reply:
         """The same, of an expression as text."""
-        return members(text.read(query.text), query)
+        return members(text.parse(query.text), query)
 
 
-def read(body: ExpressionBody) -> Expression:
+def expression_of_body(body: ExpressionBody) -> Expression:
     """The expression of a body. Raises InvalidInput for none, or for both of its forms."""
     if (body.query is None) == (body.text is None):
         given = "neither is" if body.text is None else "both are"
         raise InvalidInput(f"query or text holds the expression, and {given} given", field="query")
-    return as_json.read(body.query) if body.text is None else text.read(body.text)
+    return as_json.parse(body.query) if body.text is None else text.parse(body.text)
 
 
-def asked(expression: Expression, resolved: Resolved) -> dict[str, Any]:
+def query_expression(expression: Expression, resolved: Resolved) -> dict[str, Any]:
     """What an answer says of its question."""
     return {
         "kind": resolved.kind,

@@ -17,7 +17,7 @@ from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import Period
 from donebit.activity.periods.spans import Span
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Kind, User
+from donebit.activity.users.ids import User, UserKind
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
 
@@ -31,7 +31,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/events/<event>/count", responses={200: CountAnswer})
     def count(path: EventPath, query: CountQuery) -> Reply:
         """How many distinct users there were in a period, or from one day or hour to another."""
-        event = events.known(site, path.event)
+        event = events.get(site, path.event)
         asked = asked_span(site, event, query)
         ids = counts.asked_ids(event, query.first, query.last)
         number = counts.count_in(site, event.name, asked.periods, ids=ids)
@@ -40,13 +40,13 @@ def add(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/events/<event>/users/<user>", responses={200: PresenceAnswer})
     def present(path: UserPath, query: SpanQuery) -> Reply:
         """Whether a user was here in a period. Digits mean an integer, unless the event holds texts."""
-        event = events.known(site, path.event)
+        event = events.get(site, path.event)
         return presence(event, user_of_path(path.user, event), query)
 
     @routes.get("/events/<event>/users", responses={200: PresenceAnswer})
     def present_text(path: EventPath, query: UserQuery) -> Reply:
         """The same for any text, a slash in it or not."""
-        return presence(events.known(site, path.event), query.user, query)
+        return presence(events.get(site, path.event), query.user, query)
 
     def presence(event: Event, user: User, query: SpanQuery) -> Reply:
         asked = asked_span(site, event, query)
@@ -60,7 +60,7 @@ def user_of_path(text: str, event: Event) -> User:
     So do those below zero, to be refused for what they are: they would begin an event or a flag of texts.
     """
     whole = INTEGER.fullmatch(text) or BELOW_ZERO.fullmatch(text)
-    return int(text) if whole and event.kind is not Kind.TEXTS else text
+    return int(text) if whole and event.kind is not UserKind.TEXTS else text
 
 
 def asked_period(site: Site, event: Event, query: PeriodQuery) -> Period:

@@ -14,7 +14,7 @@ from distinct_app.models.cohorts import (
     RetentionRow,
 )
 from distinct_app.models.common import EventPath
-from distinct_app.views.successive import about, named_period, periods_of, rate
+from distinct_app.views.successive import named_period, periods_of, range_fields, rate
 from donebit import clock
 from donebit.activity.analytics import retention as cohorts
 from donebit.activity.analytics.retention import Average, Matrix, Question
@@ -28,21 +28,23 @@ from donebit.web.answers import Reply, answer
 def add(routes: APIBlueprint, site: Site) -> None:
     """Both only look."""
 
-    def asked(path: EventPath, query: CohortQuery) -> Question:
+    def requested_retention(path: EventPath, query: CohortQuery) -> Question:
         return cohorts.question(site, path.event, query.return_, query.cohort, clock.now())
 
     @routes.get("/events/<event>/retention", responses={200: RetentionAnswer})
     def retention(path: EventPath, query: RetentionQuery) -> Reply:
         """How many of each period's users came back in the periods after it."""
-        question = asked(path, query)
+        question = requested_retention(path, query)
         cohorts.refuse_too_many(query.rows, query.columns)
         periods = periods_of(site, question, query, query.granularity, query.rows)
-        return answer(told(question, query, cohorts.matrix(site, question, periods, query.columns)))
+        return answer(
+            retention_answer(question, query, cohorts.matrix(site, question, periods, query.columns))
+        )
 
     @routes.get("/events/<event>/retention/members", responses={200: CohortMembers})
     def retention_members(path: EventPath, query: CellQuery) -> Reply:
         """The users of a row's cohort, or those of them who were there so many periods later."""
-        question = asked(path, query)
+        question = requested_retention(path, query)
         row = named_period(site, question, query.row, "row")
         users = members(site, question, row, query.column)
         page = page_of(site, question.event.kind, users, after=query.after, limit=query.limit)
@@ -54,7 +56,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
                 column=query.column,
                 users=page.users,
                 next=page.next,
-                **about(row),
+                **range_fields(row),
             )
         )
 
@@ -65,9 +67,9 @@ def members(site: Site, question: Question, row: Period, column: int | None) -> 
     return cohorts.cell(question, row, cohorts.column_of(site, question, row, column))
 
 
-def told(question: Question, query: RetentionQuery, matrix: Matrix) -> RetentionAnswer:
+def retention_answer(question: Question, query: RetentionQuery, matrix: Matrix) -> RetentionAnswer:
     rows = [
-        RetentionRow(users=row.users, counts=row.counts, running=row.open_column, **about(row.period))
+        RetentionRow(users=row.users, counts=row.counts, running=row.open_column, **range_fields(row.period))
         for row in matrix.rows
     ]
     averages = [average(column, one) for column, one in enumerate(matrix.averages)]

@@ -25,14 +25,14 @@ def add(routes: APIBlueprint, site: Site) -> None:
         start, stop = (site.calendar.moment(text) if text else None for text in (query.from_, query.to))
         found = series.columns(
             site,
-            event.known(site, path.event),
+            event.get(site, path.event),
             Granularity(query.granularity),
             start=start,
             stop=stop,
             rolling=query.rolling,
             now=clock.now(),
         )
-        columns = [told(column) for column in found]
+        columns = [series_answer(column) for column in found]
         return answer(
             SeriesAnswer(
                 event=path.event, granularity=query.granularity, rolling=query.rolling, columns=columns
@@ -40,6 +40,6 @@ def add(routes: APIBlueprint, site: Site) -> None:
         )
 
 
-def told(column: Column) -> ColumnAnswer:
+def series_answer(column: Column) -> ColumnAnswer:
     period = bounds(column.period) | {"period": column.period.name}
     return ColumnAnswer(count=column.count, rolling=column.rolling, **period)

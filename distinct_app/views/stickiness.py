@@ -13,11 +13,11 @@ from distinct_app.models.cohorts import (
     SuccessiveQuery,
 )
 from distinct_app.models.common import EventPath
-from distinct_app.views.successive import about, periods_of, rate
+from distinct_app.views.successive import periods_of, range_fields, rate
 from donebit import clock
 from donebit.activity.analytics import retention, stickiness
 from donebit.activity.analytics.retention import Cohort, Question
-from donebit.activity.analytics.stickiness import Active, Distribution
+from donebit.activity.analytics.stickiness import Active, ActivityDistribution
 from donebit.activity.periods.calendar import bounds
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
@@ -26,28 +26,28 @@ from donebit.web.answers import Reply, answer
 def add(routes: APIBlueprint, site: Site) -> None:
     """Both only look."""
 
-    def asked(path: EventPath) -> Question:
+    def requested_stickiness(path: EventPath) -> Question:
         return retention.question(site, path.event, None, Cohort.RECURRING, clock.now())
 
     @routes.get("/events/<event>/stickiness", responses={200: StickinessAnswer})
     def event_stickiness(path: EventPath, query: StickinessQuery) -> Reply:
         """In how many of the last periods users were active: how many users in 1 of them, in 2, and so on."""
-        question = asked(path)
+        question = requested_stickiness(path)
         until = SuccessiveQuery(at=query.at)
         periods = periods_of(site, question, until, query.granularity, query.periods)
-        return answer(told(path.event, query, stickiness.distribution(site, question, periods)))
+        return answer(stickiness_answer(path.event, query, stickiness.distribution(site, question, periods)))
 
     @routes.get("/events/<event>/stickiness/ratios", responses={200: RatiosAnswer})
     def event_ratios(path: EventPath, query: RatiosQuery) -> Reply:
         """Daily, weekly and monthly users of successive days, and how they stand to each other."""
-        question = asked(path)
+        question = requested_stickiness(path)
         days = periods_of(site, question, query, "day", query.days)
         active = stickiness.active_users(site, question, days)
         return answer(RatiosAnswer(event=path.event, days=[ratios(one, question) for one in active]))
 
 
-def told(event: str, query: StickinessQuery, made: Distribution) -> StickinessAnswer:
-    first, last = about(made.periods[0]), about(made.periods[-1])
+def stickiness_answer(event: str, query: StickinessQuery, made: ActivityDistribution) -> StickinessAnswer:
+    first, last = range_fields(made.periods[0]), range_fields(made.periods[-1])
     return StickinessAnswer(
         event=event,
         granularity=query.granularity,

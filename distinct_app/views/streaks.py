@@ -9,19 +9,19 @@ from flask_openapi3 import APIBlueprint
 from distinct_app.models.common import EventPath
 from distinct_app.models.streaks import (
     LengthAnswer,
-    SpanQuery,
     StreakAnswer,
     StreaksAnswer,
+    StreakSpanQuery,
+    StreakUserPath,
     TimelineAnswer,
-    UserPath,
     UserSpanQuery,
     UserStreakAnswer,
 )
 from distinct_app.views.questions import user_of_path
 from donebit import clock
 from donebit.activity.analytics import period_ranges, streaks, timeline
-from donebit.activity.analytics.period_ranges import Succession
-from donebit.activity.analytics.streaks import Distribution
+from donebit.activity.analytics.period_ranges import PeriodRange
+from donebit.activity.analytics.streaks import StreakDistribution
 from donebit.activity.analytics.timeline import Streak, Timeline
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
@@ -37,9 +37,9 @@ def add(routes: APIBlueprint, site: Site) -> None:
     add_streak(routes, site)
 
     @routes.get("/events/<event>/streaks", responses={200: StreaksAnswer})
-    def streaks_of_all(path: EventPath, query: SpanQuery) -> Reply:
+    def streaks_of_all(path: EventPath, query: StreakSpanQuery) -> Reply:
         """How many users have a longest, and a current, streak of each length."""
-        event = events.known(site, path.event)
+        event = events.get(site, path.event)
         span = asked_span(site, event, query)
         found = streaks.distribution(site, event, span)
         lengths = lengths_of(found)
@@ -53,34 +53,34 @@ def add_timeline(routes: APIBlueprint, site: Site) -> None:
     """When one user was here."""
 
     @routes.get("/events/<event>/users/<user>/timeline", responses={200: TimelineAnswer})
-    def timeline_of_user(path: UserPath, query: SpanQuery) -> Reply:
+    def timeline_of_user(path: StreakUserPath, query: StreakSpanQuery) -> Reply:
         """In which periods a user was here. Digits mean an integer, unless the event holds texts."""
-        event = events.known(site, path.event)
+        event = events.get(site, path.event)
         return timeline_answer(site, event, user_of_path(path.user, event), query)
 
     @routes.get("/events/<event>/timeline", responses={200: TimelineAnswer})
     def timeline_of_text(path: EventPath, query: UserSpanQuery) -> Reply:
         """The same for any text, a slash in it or not."""
-        return timeline_answer(site, events.known(site, path.event), query.user, query)
+        return timeline_answer(site, events.get(site, path.event), query.user, query)
 
 
 def add_streak(routes: APIBlueprint, site: Site) -> None:
     """How long one user's streaks are."""
 
     @routes.get("/events/<event>/users/<user>/streak", responses={200: UserStreakAnswer})
-    def streak_of_user(path: UserPath, query: SpanQuery) -> Reply:
+    def streak_of_user(path: StreakUserPath, query: StreakSpanQuery) -> Reply:
         """A user's current and longest streak. Digits mean an integer, unless the event holds texts."""
-        event = events.known(site, path.event)
+        event = events.get(site, path.event)
         return streak_answer(site, event, user_of_path(path.user, event), query)
 
     @routes.get("/events/<event>/streak", responses={200: UserStreakAnswer})
     def streak_of_text(path: EventPath, query: UserSpanQuery) -> Reply:
         """The same for any text, a slash in it or not."""
-        return streak_answer(site, events.known(site, path.event), query.user, query)
+        return streak_answer(site, events.get(site, path.event), query.user, query)
 
 
-def timeline_answer(site: Site, event: Event, user: User, query: SpanQuery) -> Reply:
-    found = timeline.of(site, event, user, asked_span(site, event, query))
+def timeline_answer(site: Site, event: Event, user: User, query: StreakSpanQuery) -> Reply:
+    found = timeline.user_timeline(site, event, user, asked_span(site, event, query))
     ranges = [streak_of(streak) for streak in found.streaks]
     return answer(
         TimelineAnswer(
@@ -93,8 +93,8 @@ def timeline_answer(site: Site, event: Event, user: User, query: SpanQuery) -> R
     )
 
 
-def streak_answer(site: Site, event: Event, user: User, query: SpanQuery) -> Reply:
-    found = timeline.of(site, event, user, asked_span(site, event, query))
+def streak_answer(site: Site, event: Event, user: User, query: StreakSpanQuery) -> Reply:
+    found = timeline.user_timeline(site, event, user, asked_span(site, event, query))
     return answer(
         UserStreakAnswer(
             **span_of(event, query, found.span),
@@ -108,18 +108,18 @@ def streak_answer(site: Site, event: Event, user: User, query: SpanQuery) -> Rep
     )
 
 
-def asked_span(site: Site, event: Event, query: SpanQuery) -> Succession:
+def asked_span(site: Site, event: Event, query: StreakSpanQuery) -> PeriodRange:
     """The periods of a request. Raises InvalidInput as `successions.asked` does."""
     start, stop = (
         site.calendar.moment(text, field) if text else None
         for text, field in ((query.from_, "from"), (query.to, "to"))
     )
-    return period_ranges.asked(
+    return period_ranges.requested_range(
         site, event, Granularity(query.granularity), start=start, stop=stop, now=clock.now()
     )
 
 
-def span_of(event: Event, query: SpanQuery, span: Succession) -> dict[str, Any]:
+def span_of(event: Event, query: StreakSpanQuery, span: PeriodRange) -> dict[str, Any]:
     """What an answer says of its periods."""
     return {
         "event": event.name,
@@ -139,7 +139,7 @@ def streak_of(streak: Streak) -> StreakAnswer:
     )
 
 
-def lengths_of(found: Distribution) -> list[LengthAnswer]:
+def lengths_of(found: StreakDistribution) -> list[LengthAnswer]:
     pairs = enumerate(zip(found.longest.tolist(), found.current.tolist(), strict=True))
     return [
         LengthAnswer(length=length, longest=longest, current=current)
@@ -161,7 +161,7 @@ def streak_note(found: Timeline) -> str:
     )
 
 
-def streaks_note(span: Succession) -> str:
+def streaks_note(span: PeriodRange) -> str:
     """The same of everybody's."""
     last = span.periods[-1]
     if not span.running:

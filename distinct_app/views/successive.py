@@ -40,7 +40,7 @@ def named_period(site: Site, asked: Question, name: str, field: str) -> Period:
     return period
 
 
-def about(period: Period) -> dict[str, Any]:
+def range_fields(period: Period) -> dict[str, Any]:
     """What an answer says of each."""
     start, stop = bounds(period)
     return {"period": period.name, "from_": clock.iso(start), "to": clock.iso(stop)}

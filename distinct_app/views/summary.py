@@ -22,7 +22,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def summary_of_event(path: EventPath, query: SummaryQuery) -> Reply:
         """Distinct users now, today, lately and in all, how many are new, and the last days one by one."""
         now = clock.now()
-        found = summary.summary(site, event.known(site, path.event), days=query.days, now=now)
+        found = summary.summary(site, event.get(site, path.event), days=query.days, now=now)
         told = asdict(found) | {
             "known_since": clock.iso(found.known_since),
             "days": [DayCount(day=day.name, count=count) for day, count in found.days],

@@ -14,22 +14,23 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
-from donebit.publishing import fan_out, resume, tell
-from donebit.queue import Outbox
+from donebit.publishing import fan_out, publish_end, resume
+from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.task_answer import TaskAnswer, task_answer
 
 
-def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Settings) -> None:
-    """All of them."""
+def add_changes(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+    """The routes that change one task."""
+    add_bulk_resume(routes, store, publisher)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def cancel_task(path: TaskPath) -> Reply:
         """End a running task; its slices stop, and no further one starts."""
         lifecycle.cancel(store, path.task_id)
-        tell(outbox, path.task_id)
-        return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
+        publish_end(publisher, path.task_id)
+        return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
     def delete_task(path: TaskPath) -> Reply:
@@ -40,29 +41,35 @@ def add_changes(routes: APIBlueprint, store: Store, outbox: Outbox, settings: Se
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath) -> Reply:
         """Let a failed or stalled task run again: what is missing or has given up is sent, and only that."""
-        resume(store, outbox, path.task_id)
-        return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
-
-    @routes.post("/resume", responses={200: Resumed})
-    def resume_tasks(query: ResumeQuery) -> Reply:
-        """Resume many failed tasks, newest first: those of a label, or all. Again until `next` is null."""
-        page = listing.page(store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor)
-        return answer(
-            Resumed(resumed=[t.id for t in page.tasks if resumes(store, outbox, t)], next=page.next)
-        )
+        resume(store, publisher, path.task_id)
+        return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def extend_task(path: TaskPath, body: ExtendBody) -> Reply:
         """Give a running task more steps."""
         task, before = resuming.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
-        fan_out(outbox, task, first=before)
-        return answer(task_answer(store, settings, lifecycle.look(store, path.task_id)))
+        fan_out(publisher, task, first=before)
+        return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 
-def resumes(store: Store, outbox: Outbox, task: Task) -> bool:
+def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
+    """The route that resumes many tasks."""
+
+    @routes.post("/resume", responses={200: Resumed})
+    def resume_tasks(query: ResumeQuery) -> Reply:
+        """Resume many failed tasks, newest first: those of a label, or all. Again until `next` is null."""
+        page = listing.list_tasks(
+            store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor
+        )
+        return answer(
+            Resumed(resumed=[t.id for t in page.tasks if resumes(store, publisher, t)], next=page.next)
+        )
+
+
+def resumes(store: Store, publisher: Publisher, task: Task) -> bool:
     """Whether a task that was failed a moment ago could be resumed."""
     try:
-        resume(store, outbox, task.id)
+        resume(store, publisher, task.id)
     except (Conflict, NotFound):
         return False
     return True

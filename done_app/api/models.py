@@ -124,7 +124,7 @@ class MissingQuery(Request):
     limit: Annotated[int, Field(ge=1, le=10_000), WRITTEN] = 1000
 
 
-class Ranges(BaseModel):
+class MissingAnswer(BaseModel):
     missing_steps: int = Field(examples=[3])
     ranges: Sequence[Range] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
     next: int | None = Field(description="the step to go on from, if there are more ranges")

@@ -20,14 +20,14 @@ from done_app.api.models import (
 from donebit.completion import failing, lifecycle
 from donebit.completion.lifecycle import Report
 from donebit.errors import InvalidInput
-from donebit.publishing import tell
-from donebit.queue import Outbox
+from donebit.publishing import publish_end
+from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.guard import changes_state
 
 
-def add_reports(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
+def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
     """The routes through which steps are reported."""
 
     def report(
@@ -38,7 +38,7 @@ def add_reports(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
     ) -> Report:
         made = lifecycle.report(store, task_id, steps, ranges, reply_key=key)
         if made.completed_task:
-            tell(outbox, task_id)
+            publish_end(publisher, task_id)
         return made
 
     @routes.put("/tasks/<task_id>/steps/<n>", responses={200: StepAnswer, **GONE})
@@ -64,7 +64,7 @@ def add_reports(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
         return answer(StepAnswer(fresh=bool(made.fresh), **common(query.taskId, made)))
 
 
-def add_failures(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
+def add_failures(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
     """The route through which steps from elsewhere are given up."""
 
     @routes.post("/tasks/<task_id>/failures", responses={200: StepAnswer, **GONE})
@@ -72,5 +72,5 @@ def add_failures(routes: APIBlueprint, store: Store, outbox: Outbox) -> None:
         """A step gave up."""
         made = failing.fail(store, path.task_id, body.step, body.error, reply_key=header.idempotency_key)
         if made.completed_task:
-            tell(outbox, path.task_id)
+            publish_end(publisher, path.task_id)
         return answer(StepAnswer(fresh=made.gave_up, **common(path.task_id, made)))

@@ -34,7 +34,7 @@ def add_streams(routes: APIBlueprint, store: Store, feed: Feed) -> None:
     @routes.get("/tasks/<task_id>/events", responses={200: EVENTS, **GONE})
     def follow_task(path: TaskPath) -> Reply:
         """Server-sent events: the task now, then at each change, until it ends."""
-        lifecycle.look(store, path.task_id)
+        lifecycle.get_task(store, path.task_id)
         return feed.stream(path.task_id, last=has_ended)
 
     @routes.get("/events", responses={200: EVENTS})
@@ -99,7 +99,7 @@ class Watch:
         known, self._known = self._known, {}
         for name, record in self._records(sorted(names)):
             same = name in known and known[name][0] == record
-            if message := known[name][1] if same else told_of(name, record):
+            if message := known[name][1] if same else task_event(name, record):
                 self._known[name] = record, message
         return {name: message for name, (_, message) in self._known.items()}
 
@@ -109,7 +109,7 @@ class Watch:
             yield from zip(some, self._store.tasks.records(some), strict=True)
 
 
-def told_of(name: str, record: Mapping[str, str]) -> Message | None:
+def task_event(name: str, record: Mapping[str, str]) -> Message | None:
     """None for no task; and for one that cannot be read, of a newer version perhaps: the sweep says so."""
     try:
         return TaskSummary.of(Task.from_record(name, record)).model_dump()

@@ -47,7 +47,7 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
         """
         if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
             return stream(store, feed, query)
-        page = log.page(store, task_id=query.task, limit=query.limit, after=query.after)
+        page = log.list_lines(store, task_id=query.task, limit=query.limit, after=query.after)
         return answer(LogAnswer(lines=[LineSummary.of(line) for line in page.lines], next=page.next))
 
     return routes
@@ -56,7 +56,7 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
 def stream(store: Store, feed: Feed, query: LogQuery) -> Reply:
     """The last lines, or all those after the one named, and then each new one."""
     limit = query.limit if query.after is None else 2 * MOST_LINES
-    page = log.page(store, task_id=query.task, limit=limit, after=query.after)
+    page = log.list_lines(store, task_id=query.task, limit=limit, after=query.after)
     first = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
     return feed.stream(LOG, wanted=Later(page.next, query.task), first=first)
 

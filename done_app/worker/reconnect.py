@@ -16,7 +16,7 @@ LISTEN_EVERY_SECONDS = 2.0
 LOOKS = 2  # in a row: a message that ended just now is about to be acknowledged
 
 
-class Hearing(bootsteps.StartStopStep):
+class ConsumerWatchdog(bootsteps.StartStopStep):
     """Looks again and again whether the worker can still be given messages."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)

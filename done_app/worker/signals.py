@@ -8,20 +8,20 @@ from typing import Any
 
 from celery import signals
 
-from done_app.worker.celery_tasks import app, known_jobs, outbox, settings, show, store
-from done_app.worker.deliveries.channels import Ways
+from done_app.worker.celery_tasks import app, known_jobs, publisher, settings, show, store
+from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
-from done_app.worker.reconnect import Hearing
+from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import clock, logs
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.store import Store
-from donebit.store.store import WORKER_PATIENCE, refuse_eviction
+from donebit.store.store import WORKER_TIMEOUT, refuse_eviction
 
 PULSE_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
 
 log = logging.getLogger(__name__)
-app.steps["consumer"].add(Hearing)
+app.steps["consumer"].add(ConsumerWatchdog)
 
 
 @signals.setup_logging.connect
@@ -65,14 +65,14 @@ def begin_beside_the_pool(sender: Any, **_: Any) -> None:
     """Show from now on that a worker is there, and tell ends to those who asked."""
     threading.Thread(target=_pulse, name="pulse", daemon=True).start()
     show.keep(Store.at(settings.redis_url, connections=1), sender.controller.concurrency)
-    own = Store.at(settings.redis_url, connections=COURIER_CONNECTIONS, patience=WORKER_PATIENCE)
-    for kind, send in Ways(own, app, outbox, settings).by_kind.items():
+    own = Store.at(settings.redis_url, connections=COURIER_CONNECTIONS, patience=WORKER_TIMEOUT)
+    for kind, send in Channels(own, app, publisher, settings).by_kind.items():
         courier = Courier(own, kind, send)
         threading.Thread(target=courier.run_for_ever, name=f"courier of {kind}", daemon=True).start()
 
 
 def _pulse() -> None:
-    own = Store.at(settings.redis_url, connections=1, patience=WORKER_PATIENCE)
+    own = Store.at(settings.redis_url, connections=1, patience=WORKER_TIMEOUT)
     pause = threading.Event()
     while True:
         try:

@@ -18,7 +18,7 @@ QUIET = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian
 
 
 @contextmanager
-def about(task_id: str) -> Iterator[None]:
+def task_context(task_id: str) -> Iterator[None]:
     """What is logged meanwhile, by whomever, is about this task."""
     token = about_task.set(task_id)
     try:

@@ -7,35 +7,35 @@ import logging
 from donebit.completion import resuming
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def tell(outbox: Outbox, task_id: str) -> None:
+def publish_end(publisher: Publisher, task_id: str) -> None:
     """Have the end told. It is already claimed and kept: without a broker the sweep tells it later."""
     try:
-        outbox.announce(task_id)
+        publisher.announce(task_id)
     except BrokerUnavailable as error:
         log.warning("the end of task %s is told later: %s", task_id, error.detail)
 
 
-def fan_out(outbox: Outbox, task: Task, first: int = 0) -> bool | None:
+def fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
     """Have a task's missing steps sent, from `first` on; whether the broker took it, None without a job."""
     if task.order.job is None or task.ended:
         return None
     try:
-        outbox.dispatch(task, first)
+        publisher.dispatch(task, first)
     except BrokerUnavailable as error:
         log.warning("the steps of task %s are sent later: %s", task.id, error.detail)
         return False
     return True
 
 
-def resume(store: Store, outbox: Outbox, task_id: str) -> None:
+def resume(store: Store, publisher: Publisher, task_id: str) -> None:
     """Let a failed or stalled task run again. Raises as resuming.resume does."""
     task = resuming.resume(store, task_id)
     if task.ended:
-        tell(outbox, task_id)
-    fan_out(outbox, task)
+        publish_end(publisher, task_id)
+    fan_out(publisher, task)

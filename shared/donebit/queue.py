@@ -10,7 +10,7 @@ from kombu import Queue
 from kombu.exceptions import OperationalError
 
 from donebit.completion.fanout import Slice
-from donebit.completion.healing import Seen
+from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
@@ -32,7 +32,7 @@ SWEEP_EVERY = timedelta(seconds=5)
 # How long the broker waits for an acknowledgement before it gives a message to another worker. A slice
 # works for less than a second; a longer step is merely run twice. The sweep is what recovers quickly.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
-BROKER_PATIENCE = timedelta(seconds=0.25)  # three times this at the most, and an answer must come within 1 s
+BROKER_TIMEOUT = timedelta(seconds=0.25)  # three times this at the most, and an answer must come within 1 s
 
 
 def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
@@ -58,7 +58,7 @@ def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_connection_timeout=BROKER_PATIENCE.total_seconds(),
+        broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
         broker_transport_options=_transport_options(sends_only=sends_only),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={
@@ -77,12 +77,12 @@ def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
 def _transport_options(*, sends_only: bool) -> dict[str, float]:
     options = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
-        "socket_connect_timeout": BROKER_PATIENCE.total_seconds(),
+        "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    return options | {"socket_timeout": BROKER_PATIENCE.total_seconds()} if sends_only else options
+    return options | {"socket_timeout": BROKER_TIMEOUT.total_seconds()} if sends_only else options
 
 
-class Outbox:
+class Publisher:
     """Messages to the worker, whoever sends them.
 
     Every method raises BrokerUnavailable when the broker does not take the message; what it would have
@@ -118,7 +118,7 @@ class Outbox:
 
     def probe(self, task: Task, through: Sequence[str] = (STEPS, SLICES)) -> None:
         """Ask the queues a task's steps wait in, one after the other, whether anything is before them."""
-        seen = Seen.of(task)
+        seen = ProbedState.of(task)
         first, *then = through
         self._send(PROBE, first, task.id, task.nonce, seen.progress_ms, seen.heals, then)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.command_line.load.batch import BadValue, Batch, Understanding
+from donebit.command_line.load.batch import BadValue, PendingBatch, Understanding
 from donebit.command_line.load.reading import Bad, Columns, CsvRows, NdjsonRows
 
 COLUMNS = Columns("user", "at", "event", "some", None)
@@ -28,7 +28,7 @@ def ndjson_rows(content: bytes) -> NdjsonRows:
 
 def taken(rows: CsvRows | NdjsonRows, ids: str = "auto") -> tuple[list[int | str], list[str]]:
     """The users whose visits are taken, and what is said of the other rows."""
-    batch, refused = Batch(Understanding(ids)), []
+    batch, refused = PendingBatch(Understanding(ids)), []
     for row in rows:
         try:
             if isinstance(row, Bad):
@@ -134,7 +134,7 @@ def test_where_a_row_ends_is_known_after_each() -> None:
 
 def test_visits_of_an_hour_are_sent_together_however_their_times_are_written() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = Batch(Understanding("auto"))
+    batch = PendingBatch(Understanding("auto"))
     for minute in (0, 1, 59):
         batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
 
@@ -145,7 +145,7 @@ def test_visits_of_an_hour_are_sent_together_however_their_times_are_written() -
 
 def test_where_days_begin_at_half_past_visits_are_kept_apart_by_quarters() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = Batch(Understanding("auto", grain_minutes=15))
+    batch = PendingBatch(Understanding("auto", grain_minutes=15))
     for minute in (0, 14, 15, 29, 30, 59):
         batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
 

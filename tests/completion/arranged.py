@@ -8,8 +8,8 @@ from typing import Any
 from redis import Redis
 
 from donebit.completion import lifecycle, missing
-from donebit.completion.lifecycle import Lives
-from donebit.completion.spec import Order
+from donebit.completion.lifecycle import TaskTtls
+from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 
@@ -19,9 +19,9 @@ BYTE_BORDERS = [1, 2, 6, 7, 8, 9, 15, 16, 17, 63, 64, 65]
 
 
 def start(
-    store: Store, count: int = 3, *, task_id: str | None = None, lives: Lives | None = None, **asked: Any
+    store: Store, count: int = 3, *, task_id: str | None = None, lives: TaskTtls | None = None, **asked: Any
 ) -> Task:
-    order = Order(count, **asked)
+    order = TaskSpec(count, **asked)
     return lifecycle.start(store, order, task_id=task_id, lives=lives, max_steps=MAX_STEPS).task
 
 
@@ -33,11 +33,11 @@ def start_done(store: Store, count: int = 3, **asked: Any) -> Task:
 
 def now(store: Store, task: Task) -> Task:
     """The task as it stands."""
-    return lifecycle.look(store, task.id).task
+    return lifecycle.get_task(store, task.id).task
 
 
 def missing_ranges(store: Store, task: Task) -> list[tuple[int, int]]:
-    return missing.page(store, now(store, task), limit=1000).ranges
+    return missing.list_missing(store, now(store, task), limit=1000).ranges
 
 
 def set_by_other_hands(client: Redis, task: Task, *steps: int) -> None:

@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 
 from donebit.completion import failing, lifecycle
 from donebit.store import Store
-from donebit.store.store import WORKER_PATIENCE
+from donebit.store.store import WORKER_TIMEOUT
 
 Report = tuple[str, int]  # task id and step
 
@@ -47,7 +47,7 @@ def share(pile: Pile) -> None:
 
 def report_all(url: str) -> list[str]:
     """Report until the pile is gone; the tasks that these reports completed."""
-    store = Store.at(url, connections=1, patience=WORKER_PATIENCE)
+    store = Store.at(url, connections=1, patience=WORKER_TIMEOUT)
     return [
         task_id
         for task_id, step in _pile[0].take()
@@ -57,7 +57,7 @@ def report_all(url: str) -> list[str]:
 
 def report_and_fail_all(url: str) -> list[str]:
     """As report_all; a step below zero stands for the failure of the step `~step`."""
-    store = Store.at(url, connections=1, patience=WORKER_PATIENCE)
+    store = Store.at(url, connections=1, patience=WORKER_TIMEOUT)
     return [task_id for task_id, step in _pile[0].take() if _ends(store, task_id, step)]
 
 

@@ -41,7 +41,7 @@ def test_a_task_without_failures_has_zeros_for_them(store: Store) -> None:
 
 def test_the_bitmap_of_a_done_task_is_made_from_its_count(store: Store) -> None:
     start_done(store, task_id="t")
-    task = lifecycle.look(store, "t").task
+    task = lifecycle.get_task(store, "t").task
 
     assert bitmap.whole(store, task) == bits_of(set(range(task.count + 1)), task.count // 8 + 1)
 

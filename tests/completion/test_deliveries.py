@@ -11,7 +11,14 @@ from redis import Redis
 
 from donebit.completion import deliveries, failing, lifecycle, resuming
 from donebit.completion.announcing import announce
-from donebit.completion.deliveries import KEPT, LEASE, TRIED_FOR, Outcome, Shown, Taken
+from donebit.completion.deliveries import (
+    KEPT,
+    LEASE,
+    TRIED_FOR,
+    ClaimedDelivery,
+    DeliveryOutcome,
+    DeliveryView,
+)
 from donebit.completion.spec import Webhook
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -28,7 +35,7 @@ INSTANT = timedelta(milliseconds=1)
 def start_owed(store: Store, **asked: object) -> Task:
     """A task that is done, and whose end is owed to a webhook."""
     task = start_done(store, **{"webhook": HOOK, **asked})  # type: ignore[arg-type]  # an order's own fields
-    deliveries.owe(store, task)
+    deliveries.enqueue(store, task)
     return task
 
 
@@ -42,19 +49,19 @@ def due(store: Store) -> list[Name]:
     return deliveries.due(store, "webhook", 100)
 
 
-def take(store: Store) -> Taken:
+def take(store: Store) -> ClaimedDelivery:
     (name,) = due(store)
     taken = deliveries.take(store, name)
     assert taken is not None
     return taken
 
 
-def shown(store: Store, task: Task) -> Shown:
+def shown(store: Store, task: Task) -> DeliveryView:
     (one,) = deliveries.of_task(store, task)
     return one
 
 
-def said(one: Shown) -> list[str]:
+def said(one: DeliveryView) -> list[str]:
     return [attempt.said for attempt in one.delivery.attempts]
 
 
@@ -63,7 +70,7 @@ def test_owing_again_changes_nothing(store: Store, client: Redis, hand_moved_clo
     before = everything(client)
     hand_moved_clock.forward(seconds=40)
 
-    deliveries.owe(store, task)
+    deliveries.enqueue(store, task)
 
     assert everything(client) == before
     assert due(store) == [Name(task.id, 1, "done", "webhook")]
@@ -76,7 +83,7 @@ def test_owing_again_forgets_no_attempt_and_does_not_hurry_the_next(
     again_at = deliveries.failed(store, take(store), "answered 500")
     hand_moved_clock.forward(seconds=1)
 
-    deliveries.owe(store, task)
+    deliveries.enqueue(store, task)
 
     assert said(shown(store, task)) == ["answered 500"]
     assert shown(store, task).next_attempt_at == again_at
@@ -87,10 +94,10 @@ def test_what_is_delivered_is_not_tried_again_when_it_is_owed_again(store: Store
     task = start_owed(store)
     deliveries.delivered(store, take(store), "answered 204")
 
-    deliveries.owe(store, task)
+    deliveries.enqueue(store, task)
 
     assert [deliveries.take(store, name) for name in due(store)] in ([], [None])
-    assert shown(store, task).delivery.outcome is Outcome.DELIVERED
+    assert shown(store, task).delivery.outcome is DeliveryOutcome.DELIVERED
     assert due(store) == []
 
 
@@ -100,7 +107,7 @@ def test_a_text_kept_without_its_place_in_the_index_gets_it_when_owed_again(
     task = start_owed(store)
     client.delete(keys.deliveries("webhook"))  # the announcer died between the two
 
-    deliveries.owe(store, task)
+    deliveries.enqueue(store, task)
 
     assert take(store).delivery.to == HOOK.url
 
@@ -146,7 +153,7 @@ def test_pauses_grow_through_a_day_and_then_it_is_given_up(
     pauses = [later - earlier for earlier, later in pairwise(tried_at)]
     assert pauses == [timedelta(seconds=5) * 2**number for number in range(14)]
     assert TRIED_FOR / 2 < tried_at[-1] - tried_at[0] <= TRIED_FOR
-    assert shown(store, task).delivery.outcome is Outcome.GIVEN_UP
+    assert shown(store, task).delivery.outcome is DeliveryOutcome.GIVEN_UP
     assert said(shown(store, task)) == ["answered 500"] * 15
     assert shown(store, task).next_attempt_at is None
 
@@ -176,7 +183,7 @@ def test_one_who_came_too_late_does_not_undo_what_is_delivered(
 
     deliveries.failed(store, slow, "timed out")
 
-    assert shown(store, task).delivery.outcome is Outcome.DELIVERED
+    assert shown(store, task).delivery.outcome is DeliveryOutcome.DELIVERED
     assert said(shown(store, task)) == ["answered 204"]
     assert client.zcard(keys.deliveries("webhook")) == 0
 
@@ -218,7 +225,7 @@ def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_it
     ]
     assert first.delivery.event["data"]["state"] == "failed"
     outcomes = [one.delivery.outcome for one in deliveries.of_task(store, task)]
-    assert outcomes == [Outcome.DELIVERED, Outcome.PENDING]
+    assert outcomes == [DeliveryOutcome.DELIVERED, DeliveryOutcome.PENDING]
 
 
 def test_every_key_outlives_the_day_of_attempts(store: Store, client: Redis) -> None:

@@ -9,15 +9,15 @@ import pytest
 from donebit import clock
 from donebit.completion import failing, fanout, healing, lifecycle, resuming
 from donebit.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
-from donebit.completion.healing import Seen
-from donebit.completion.lifecycle import Lives
+from donebit.completion.healing import ProbedState
+from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from tests.completion.arranged import now, start
 from tests.completion.conftest import HandMovedClock
-from tests.completion.outbox import RecordingOutbox
+from tests.completion.publisher import RecordingPublisher
 
 IDLE = Signs(worker_seen=True, queued=0, in_hand=0)
 NOBODY = Signs(worker_seen=False, queued=3, in_hand=0)
@@ -36,7 +36,7 @@ def fanned_out(store: Store, count: int = 100) -> Task:
 
 
 def sweep(store: Store) -> None:
-    Sweep(store, RecordingOutbox(), Lives()).run()
+    Sweep(store, RecordingPublisher(), TaskTtls()).run()
 
 
 def test_a_task_that_has_ended_waits_for_nothing(store: Store) -> None:
@@ -146,20 +146,20 @@ def test_it_says_when_the_sweep_asks_and_the_sweep_asks_then(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = fanned_out(store)
-    outbox = RecordingOutbox()
+    publisher = RecordingPublisher()
 
     for heals in range(3):
         asks_at = asked(store, task).asks_at
         assert asks_at is not None
         hand_moved_clock.moment = asks_at - timedelta(milliseconds=1)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, outbox, Lives()).run()
-        assert len(outbox.probed) == heals
+        Sweep(store, publisher, TaskTtls()).run()
+        assert len(publisher.probed) == heals
         hand_moved_clock.forward(seconds=0.001)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, outbox, Lives()).run()
-        assert len(outbox.probed) == heals + 1
-        healing.heal(store, now(store, task), Seen.of(now(store, task)), lambda *_: None)
+        Sweep(store, publisher, TaskTtls()).run()
+        assert len(publisher.probed) == heals + 1
+        healing.heal(store, now(store, task), ProbedState.of(now(store, task)), lambda *_: None)
 
     assert now(store, task).messages == 4 * 100
 

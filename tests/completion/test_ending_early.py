@@ -67,7 +67,7 @@ def test_a_deleted_task_leaves_nothing(store: Store, client: Redis, state: State
     lifecycle.delete(store, task.id)
 
     assert client.keys() == []
-    assert listing.page(store, Filter(), limit=1).tasks == []
+    assert listing.list_tasks(store, Filter(), limit=1).tasks == []
 
 
 def test_a_task_is_deleted_once(store: Store) -> None:
@@ -79,7 +79,7 @@ def test_a_task_is_deleted_once(store: Store) -> None:
 
 
 ASKED: dict[str, Callable[[Store, str], object]] = {
-    "look": lifecycle.look,
+    "look": lifecycle.get_task,
     "report": lambda store, task_id: lifecycle.report(store, task_id, [0]),
     "cancel": lifecycle.cancel,
     "delete": lifecycle.delete,

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import Store
@@ -19,7 +19,7 @@ BYTE_BORDERS = [1, 2, 6, 7, 8, 9, 15, 16, 17, 63, 64, 65]
 
 
 def start(store: Store, count: int) -> str:
-    return lifecycle.start(store, Order(count), max_steps=10_000_000).task.id
+    return lifecycle.start(store, TaskSpec(count), max_steps=10_000_000).task.id
 
 
 def test_a_task_completes_with_its_last_missing_step_and_only_once(store: Store) -> None:
@@ -64,7 +64,7 @@ def test_a_step_out_of_range_changes_nothing(store: Store, step: int) -> None:
     with pytest.raises(InvalidInput, match=rf"step {step} .* 0 to 2"):
         lifecycle.report(store, task_id, [0, step])
 
-    assert lifecycle.look(store, task_id).task.done_steps == 0
+    assert lifecycle.get_task(store, task_id).task.done_steps == 0
 
 
 def test_the_last_step_is_the_end_and_the_last_progress(
@@ -76,7 +76,7 @@ def test_the_last_step_is_the_end_and_the_last_progress(
     for step in (0, 1, 1):
         hand_moved_clock.forward(seconds=3)
         lifecycle.report(store, task_id, [step])
-        task = lifecycle.look(store, task_id).task
+        task = lifecycle.get_task(store, task_id).task
         moments.append((task.last_progress_at, task.ended_at))
 
     first, last = (hand_moved_clock.moment - timedelta(seconds=seconds) for seconds in (6, 3))

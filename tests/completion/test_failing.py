@@ -30,7 +30,7 @@ from tests.completion.arranged import (
     start_done,
 )
 from tests.completion.conftest import HandMovedClock
-from tests.completion.outbox import RecordingOutbox
+from tests.completion.publisher import RecordingPublisher
 from tests.conftest import keys_without_ttl
 
 THRICE = RetryPolicy(max_attempts=3, backoff=timedelta(seconds=2))
@@ -41,7 +41,7 @@ def give_up(store: Store, task: Task, step: int, error: str = "no more") -> Fail
 
 
 def given_up(store: Store, task: Task) -> list[int]:
-    return [one.step for one in failing.page(store, now(store, task), limit=100).failures]
+    return [one.step for one in failing.list_failures(store, now(store, task), limit=100).failures]
 
 
 def test_a_step_gives_up_with_its_last_attempt_and_pauses_double_until_then(store: Store) -> None:
@@ -173,8 +173,8 @@ def test_errors_are_kept_with_their_attempts_cut_to_a_length_and_paged(store: St
         failing.fail(store, task.id, step, "first", THRICE)
         failing.fail(store, task.id, step, f"step {step} " + "x" * 1000, RetryPolicy(max_attempts=2))
 
-    first = failing.page(store, now(store, task), limit=2)
-    rest = failing.page(store, now(store, task), after=first.next or 0, limit=2)
+    first = failing.list_failures(store, now(store, task), limit=2)
+    rest = failing.list_failures(store, now(store, task), after=first.next or 0, limit=2)
 
     assert [(one.step, one.attempts) for one in first.failures] == [(2, 2), (5, 2)]
     assert [one.step for one in rest.failures] == [7]
@@ -188,7 +188,7 @@ def test_only_so_many_errors_are_kept(real_store: Store, real_client: Redis) -> 
     for step in range(ERRORS_KEPT + 20):
         give_up(real_store, task, step)
 
-    last = failing.page(real_store, now(real_store, task), after=ERRORS_KEPT + 10, limit=1).failures
+    last = failing.list_failures(real_store, now(real_store, task), after=ERRORS_KEPT + 10, limit=1).failures
     assert real_client.hlen(keys.errors(task.id)) == ERRORS_KEPT
     assert [(one.step, one.error) for one in last] == [(ERRORS_KEPT + 10, None)]
     assert now(real_store, task).failed == ERRORS_KEPT + 20
@@ -234,7 +234,7 @@ def test_the_sweep_keeps_what_failed_alive_with_its_task(
         client.pexpire(key, timedelta(minutes=1))
     hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds())
 
-    Sweep(store, RecordingOutbox(), lifecycle.Lives()).run()
+    Sweep(store, RecordingPublisher(), lifecycle.TaskTtls()).run()
 
     assert all(life_left(client, key) > timedelta(days=6) for key in keys.of_failures(task.id))
 
@@ -249,9 +249,9 @@ def test_a_step_that_waits_for_its_next_attempt_is_no_stall(
     probed = []
     for _ in range(7):
         hand_moved_clock.forward(seconds=10)
-        outbox = RecordingOutbox()
-        Sweep(store, outbox, lifecycle.Lives()).run()
-        probed.append(bool(outbox.probed))
+        publisher = RecordingPublisher()
+        Sweep(store, publisher, lifecycle.TaskTtls()).run()
+        probed.append(bool(publisher.probed))
 
     assert probed == [False] * 6 + [True]
 
@@ -304,7 +304,9 @@ def test_what_failed_on_the_way_to_done_goes_with_the_tombstone(store: Store, cl
     announce(store, task.id, lambda _: None)
 
     assert (
-        0 < life_left(client, keys.errors(task.id)).total_seconds() <= lifecycle.Lives().ended.total_seconds()
+        0
+        < life_left(client, keys.errors(task.id)).total_seconds()
+        <= lifecycle.TaskTtls().ended.total_seconds()
     )
 
 

@@ -11,15 +11,15 @@ from donebit import clock
 from donebit.completion import fanout, healing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
-from donebit.completion.healing import Seen
-from donebit.completion.lifecycle import Lives
+from donebit.completion.healing import ProbedState
+from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import HEALS, LOOKS_APART, Sweep
 from donebit.completion.task import Task
 from donebit.errors import Conflict
 from donebit.store import Store, keys
 from tests.completion.arranged import life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
-from tests.completion.outbox import RecordingOutbox
+from tests.completion.publisher import RecordingPublisher
 
 STALL_AFTER = timedelta(seconds=10)
 
@@ -47,14 +47,14 @@ def progress_ms(task: Task) -> int:
 
 def probed_at(store: Store, hands: HandMovedClock, *, until: int, heal: bool) -> list[int]:
     """The seconds, out of so many, at which a sweep sends a probe; each heals at once if it may."""
-    outbox, began, seconds = RecordingOutbox(), hands.moment, []
+    publisher, began, seconds = RecordingPublisher(), hands.moment, []
     while (passed := (hands.moment - began).total_seconds()) < until:
-        Sweep(store, outbox, Lives()).run()
-        for task in outbox.probed:
+        Sweep(store, publisher, TaskTtls()).run()
+        for task in publisher.probed:
             seconds.append(round(passed))
             if heal:
-                healing.heal(store, now(store, task), Seen.of(now(store, task)), Messages().send)
-        outbox.probed.clear()
+                healing.heal(store, now(store, task), ProbedState.of(now(store, task)), Messages().send)
+        publisher.probed.clear()
         hands.forward(seconds=5)
     return seconds
 
@@ -88,7 +88,7 @@ def test_only_missing_steps_are_sent_again(store: Store) -> None:
     lifecycle.report(store, task.id, [0, 4, 8])
 
     moved = now(store, task)
-    healing.heal(store, moved, Seen.of(moved), sent.send)
+    healing.heal(store, moved, ProbedState.of(moved), sent.send)
 
     assert sent.steps == [1, 2, 3, 5, 6, 7]
 
@@ -106,7 +106,7 @@ def test_nothing_is_sent_again_when_the_task_has_moved_since_the_probe_left(
     hand_moved_clock.forward(seconds=30)
     lifecycle.report(store, task.id, [0])
 
-    assert healing.heal(store, now(store, task), Seen.of(task), sent.send) == 0
+    assert healing.heal(store, now(store, task), ProbedState.of(task), sent.send) == 0
     assert sent == []
     assert now(store, task).heals == 0
 
@@ -116,7 +116,7 @@ def test_nothing_is_sent_again_of_an_ended_task(store: Store) -> None:
     lifecycle.cancel(store, cancelled.id)
 
     sent = [
-        healing.heal(store, now(store, task), Seen.of(now(store, task)), Messages().send)
+        healing.heal(store, now(store, task), ProbedState.of(now(store, task)), Messages().send)
         for task in (done, cancelled)
     ]
 
@@ -150,7 +150,7 @@ def test_an_end_that_came_after_the_look_is_neither_probed_nor_given_an_open_lif
     )
 
     assert found == "fine"
-    assert life_left(client, keys.record(task.id)) <= Lives().ended
+    assert life_left(client, keys.record(task.id)) <= TaskTtls().ended
 
 
 def test_progress_puts_the_probe_off(store: Store, hand_moved_clock: HandMovedClock) -> None:
@@ -254,13 +254,13 @@ def test_a_stalled_task_is_resumed_in_the_same_run_and_sends_what_is_missing(
 def test_of_many_probes_that_waited_in_a_long_queue_one_heals(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
-    task, outbox = start_fanned_out(store), RecordingOutbox()
-    while len(outbox.probed) < 4:
+    task, publisher = start_fanned_out(store), RecordingPublisher()
+    while len(publisher.probed) < 4:
         hand_moved_clock.forward(seconds=5)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, outbox, Lives()).run()
+        Sweep(store, publisher, TaskTtls()).run()
 
-    waited = [Seen.of(probed) for probed in outbox.probed]
+    waited = [ProbedState.of(probed) for probed in publisher.probed]
     sent = [healing.heal(store, now(store, task), seen, Messages().send) for seen in waited]
 
     assert sent == [9, 0, 0, 0]

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle, listing
-from donebit.completion.lifecycle import Lives
+from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.completion.sweeping import Sweep
@@ -17,7 +17,7 @@ from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from tests.completion.arranged import start, start_done
 from tests.completion.conftest import HandMovedClock
-from tests.completion.outbox import RecordingOutbox
+from tests.completion.publisher import RecordingPublisher
 
 EVERY = Filter()
 
@@ -41,7 +41,7 @@ def start_some(store: Store, hands: HandMovedClock, number: int, *, at_once: int
 def all_pages(store: Store, wanted: Filter, limit: int) -> list[list[Task]]:
     pages, cursor = [], None
     while True:
-        page = listing.page(store, wanted, limit=limit, cursor=cursor)
+        page = listing.list_tasks(store, wanted, limit=limit, cursor=cursor)
         pages.append(page.tasks)
         if (cursor := page.next) is None:
             return pages
@@ -52,7 +52,7 @@ def ids(pages: list[list[Task]]) -> list[str]:
 
 
 def test_without_tasks_there_is_one_empty_page(store: Store) -> None:
-    assert listing.page(store, EVERY, limit=5) == listing.TaskPage([], None)
+    assert listing.list_tasks(store, EVERY, limit=5) == listing.TaskPage([], None)
 
 
 @pytest.mark.usefixtures("few_at_a_time")
@@ -74,11 +74,11 @@ def test_tasks_started_between_two_pages_shift_nothing(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     newest_first = start_some(store, hand_moved_clock, 6)
-    first = listing.page(store, EVERY, limit=4)
+    first = listing.list_tasks(store, EVERY, limit=4)
     hand_moved_clock.forward(seconds=1)
     start(store, 1, task_id="later")
 
-    second = listing.page(store, EVERY, limit=4, cursor=first.next)
+    second = listing.list_tasks(store, EVERY, limit=4, cursor=first.next)
 
     assert ids([first.tasks, second.tasks]) == newest_first
 
@@ -88,10 +88,10 @@ def test_a_task_deleted_between_two_pages_hides_no_other(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     newest_first = start_some(store, hand_moved_clock, 6)
-    first = listing.page(store, EVERY, limit=3)
+    first = listing.list_tasks(store, EVERY, limit=3)
     lifecycle.delete(store, first.tasks[-1].id)
 
-    second = listing.page(store, EVERY, limit=3, cursor=first.next)
+    second = listing.list_tasks(store, EVERY, limit=3, cursor=first.next)
 
     assert ids([first.tasks, second.tasks]) == newest_first
 
@@ -152,7 +152,7 @@ def test_the_last_match_of_a_filter_is_known_to_be_the_last(
 @pytest.mark.parametrize("cursor", ["", "x", "12", "-a", "1.5-a", "-5-a", "1" * 18 + "-a", "٣-a"])
 def test_a_cursor_that_no_page_gave_is_named(store: Store, cursor: str) -> None:
     with pytest.raises(InvalidInput, match="it must be the `next` of an earlier page") as refused:
-        listing.page(store, EVERY, limit=1, cursor=cursor)
+        listing.list_tasks(store, EVERY, limit=1, cursor=cursor)
 
     assert repr(cursor) in refused.value.detail
 
@@ -178,7 +178,7 @@ def test_a_sweep_prunes_what_has_expired_and_leaves_what_was_listed_just_now(
     store.tasks.index_task("half-started", listed_us, look_ms + 5000, timedelta(days=1))
     client.delete(keys.record("expired"), keys.bitmap("expired"))
 
-    Sweep(store, RecordingOutbox(), Lives()).run()
+    Sweep(store, RecordingPublisher(), TaskTtls()).run()
 
     assert sorted(store.tasks.sample(listed_us, 10)) == ["alive", "half-started"]
 

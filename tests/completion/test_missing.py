@@ -51,7 +51,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_done_is_one_range(store: Store, count: int) -> None:
     task = start(store, count)
 
-    assert missing.page(store, task, limit=10).ranges == [(0, count)]
+    assert missing.list_missing(store, task, limit=10).ranges == [(0, count)]
 
 
 @pytest.mark.parametrize("count", [border for border in BYTE_BORDERS if border > 1])
@@ -60,7 +60,7 @@ def test_the_first_and_the_last_step_are_found_at_byte_borders(store: Store, cou
     task = start(store, count)
     lifecycle.report(store, task.id, ranges=[(1, count - 1)] if count > 2 else [])
 
-    ranges = missing.page(store, task, limit=10).ranges
+    ranges = missing.list_missing(store, task, limit=10).ranges
 
     assert ranges == ([(0, 1), (count - 1, count)] if count > 2 else [(0, 2)])
 
@@ -104,9 +104,9 @@ def test_pages_together_are_the_whole_and_each_is_within_its_limit(store: Store,
     task = start(store, 60)
     lifecycle.report(store, task.id, [*range(0, 60, 5), *range(20, 36)])
 
-    pages = [missing.page(store, task, limit=limit)]
+    pages = [missing.list_missing(store, task, limit=limit)]
     while (after := pages[-1].next) is not None:
-        pages.append(missing.page(store, task, after=after, limit=limit))
+        pages.append(missing.list_missing(store, task, after=after, limit=limit))
 
     assert all(0 < len(page.ranges) <= limit for page in pages)
     assert [found for page in pages for found in page.ranges] == list(missing.iterate(store, task, 0, 60))
@@ -116,16 +116,16 @@ def test_a_page_that_holds_all_the_ranges_is_the_last(store: Store) -> None:
     task = start(store, 5)
     lifecycle.report(store, task.id, [1, 3])
 
-    assert missing.page(store, task, limit=3) == missing.Page([(0, 1), (2, 3), (4, 5)], None)
+    assert missing.list_missing(store, task, limit=3) == missing.MissingPage([(0, 1), (2, 3), (4, 5)], None)
 
 
 @pytest.mark.parametrize("after", [5, 6, 10**12])
 def test_nothing_is_missing_behind_the_last_step(store: Store, after: int) -> None:
-    assert missing.page(store, start(store, 5), after=after, limit=3) == missing.Page([], None)
+    assert missing.list_missing(store, start(store, 5), after=after, limit=3) == missing.MissingPage([], None)
 
 
 def test_nothing_is_missing_of_a_done_task(store: Store) -> None:
-    assert missing.page(store, start_done(store, 9), limit=3) == missing.Page([], None)
+    assert missing.list_missing(store, start_done(store, 9), limit=3) == missing.MissingPage([], None)
 
 
 def test_of_a_cancelled_task_its_missing_steps_are_known(store: Store) -> None:
@@ -133,21 +133,21 @@ def test_of_a_cancelled_task_its_missing_steps_are_known(store: Store) -> None:
     lifecycle.report(store, task.id, [4])
     lifecycle.cancel(store, task.id)
 
-    assert missing.page(store, now(store, task), limit=3).ranges == [(0, 4), (5, 9)]
+    assert missing.list_missing(store, now(store, task), limit=3).ranges == [(0, 4), (5, 9)]
 
 
 def test_steps_finished_by_other_hands_are_not_missing(store: Store, client: Redis) -> None:
     task = start(store, 9)
     set_by_other_hands(client, task, 0, 8)
 
-    assert missing.page(store, task, limit=3).ranges == [(1, 8)]
+    assert missing.list_missing(store, task, limit=3).ranges == [(1, 8)]
 
 
 def test_a_task_that_is_done_between_the_look_and_the_read_misses_nothing(store: Store) -> None:
     looked_at = start(store, 9)
     lifecycle.report(store, looked_at.id, ranges=[(0, 9)])
 
-    assert missing.page(store, looked_at, limit=3) == missing.Page([], None)
+    assert missing.list_missing(store, looked_at, limit=3) == missing.MissingPage([], None)
 
 
 @pytest.mark.usefixtures("small_chunks")

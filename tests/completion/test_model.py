@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from donebit.completion import announcing, failing, lifecycle, resuming
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput, NotFound
@@ -56,9 +56,9 @@ class Completion(RuleBasedStateMachine):
         known = self.models.get(task_id)
         if known and known.ordered != count:
             with pytest.raises(Conflict):
-                lifecycle.start(self.store, Order(count), task_id=task_id, max_steps=18)
+                lifecycle.start(self.store, TaskSpec(count), task_id=task_id, max_steps=18)
             return
-        started = lifecycle.start(self.store, Order(count), task_id=task_id, max_steps=18)
+        started = lifecycle.start(self.store, TaskSpec(count), task_id=task_id, max_steps=18)
         assert started.fresh is (known is None)
         if known is None:
             self.models[task_id], self.tasks[task_id] = Model(count), started.task
@@ -236,9 +236,9 @@ class Completion(RuleBasedStateMachine):
             model = self.models.get(task_id)
             if model is None:
                 with pytest.raises(NotFound):
-                    lifecycle.look(self.store, task_id)
+                    lifecycle.get_task(self.store, task_id)
                 continue
-            sight = lifecycle.look(self.store, task_id)
+            sight = lifecycle.get_task(self.store, task_id)
             assert (sight.task.state, sight.task.left) == (model.state, model.left)
             assert sight.task.failed == len(model.failed)
             assert sight.reading.done is (len(model.bits) == model.count)

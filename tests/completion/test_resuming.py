@@ -17,7 +17,7 @@ from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
 from tests.completion.arranged import expire, missing_ranges, now, start, start_done
 from tests.completion.conftest import HandMovedClock
-from tests.completion.outbox import RecordingOutbox
+from tests.completion.publisher import RecordingPublisher
 from tests.conftest import keys_without_ttl
 
 
@@ -166,8 +166,8 @@ def test_the_sweep_looks_after_a_resumed_task(store: Store, hand_moved_clock: Ha
     told(store, task)
     resuming.resume(store, task.id)
     hand_moved_clock.forward(seconds=2 * LOOK_EVERY.total_seconds())
-    outbox = RecordingOutbox()
+    publisher = RecordingPublisher()
 
-    Sweep(store, outbox, lifecycle.Lives()).run()
+    Sweep(store, publisher, lifecycle.TaskTtls()).run()
 
-    assert outbox.dispatched == [task.id]
+    assert publisher.dispatched == [task.id]

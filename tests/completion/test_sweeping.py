@@ -11,7 +11,7 @@ from donebit import clock
 from donebit.completion import fanout, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
-from donebit.completion.lifecycle import Lives
+from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.state import State
 from donebit.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
 from donebit.completion.task import Task
@@ -20,9 +20,9 @@ from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
 from tests.completion.arranged import expire, life_left, now, set_by_other_hands, start, start_done
 from tests.completion.conftest import HandMovedClock
-from tests.completion.outbox import RecordingOutbox
+from tests.completion.publisher import RecordingPublisher
 
-LIVES = Lives(open=timedelta(days=5), ended=timedelta(hours=6))
+LIVES = TaskTtls(open=timedelta(days=5), ended=timedelta(hours=6))
 ALL_AT_ONCE = LOOK_EVERY.total_seconds()
 
 
@@ -34,19 +34,21 @@ def told(_: Task) -> None:
     """Whoever hears of the end."""
 
 
-def look_now(store: Store, hands: HandMovedClock, *, after_seconds: float = ALL_AT_ONCE) -> RecordingOutbox:
+def look_now(
+    store: Store, hands: HandMovedClock, *, after_seconds: float = ALL_AT_ONCE
+) -> RecordingPublisher:
     """One sweep, after that long."""
     hands.forward(seconds=after_seconds)
-    outbox = RecordingOutbox()
-    Sweep(store, outbox, LIVES).run()
-    return outbox
+    publisher = RecordingPublisher()
+    Sweep(store, publisher, LIVES).run()
+    return publisher
 
 
 def test_a_task_is_looked_at_when_its_look_is_due_and_again_after_a_while(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     start(store)
-    sweep = Sweep(store, RecordingOutbox(), LIVES)
+    sweep = Sweep(store, RecordingPublisher(), LIVES)
 
     looked_at = []
     for _ in range(6):
@@ -84,9 +86,9 @@ def test_an_end_that_was_told_and_not_closed_is_closed_and_not_told_again(
     task = start_done(store)
     store.tasks.note_on_task(task.id, task.nonce, task.run, {"announced_at": 1})
 
-    outbox = look_now(store, hand_moved_clock)
+    publisher = look_now(store, hand_moved_clock)
 
-    assert outbox.empty
+    assert publisher.empty
     assert client.zcard(keys.OPEN_TASKS) == 0
 
 
@@ -96,9 +98,9 @@ def test_bits_set_by_other_hands_are_counted(
     task = start(store, 9)
     set_by_other_hands(client, task, 0, 8)
 
-    outbox = look_now(store, hand_moved_clock)
+    publisher = look_now(store, hand_moved_clock)
 
-    assert outbox.empty
+    assert publisher.empty
     assert now(store, task).done_steps == 2
 
 
@@ -108,9 +110,9 @@ def test_a_task_finished_by_other_hands_is_announced(
     task = start(store, 2)
     set_by_other_hands(client, task, 0, 1)
 
-    outbox = look_now(store, hand_moved_clock)
+    publisher = look_now(store, hand_moved_clock)
 
-    assert outbox.announced == [task.id]
+    assert publisher.announced == [task.id]
     assert now(store, task).state is State.DONE
 
 
@@ -138,12 +140,12 @@ def test_a_task_just_started_is_left_to_whoever_started_it(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start(store, job="demo")
-    outbox = RecordingOutbox()
+    publisher = RecordingPublisher()
     hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds() - 0.001)
 
-    Sweep(store, outbox, LIVES).look_at(task.id, hand_moved_clock.moment)
+    Sweep(store, publisher, LIVES).look_at(task.id, hand_moved_clock.moment)
 
-    assert outbox.empty
+    assert publisher.empty
 
 
 def test_a_start_that_dies_halfway_leaves_an_entry_for_the_sweep_and_not_a_task_it_does_not_know(
@@ -173,9 +175,9 @@ def test_an_expired_task_leaves_both_indexes(
     if gone == "both":
         client.delete(keys.record(task.id))
 
-    outbox = look_now(store, hand_moved_clock)
+    publisher = look_now(store, hand_moved_clock)
 
-    assert outbox.empty
+    assert publisher.empty
     assert store.tasks.sizes() == (0, 0)
 
 
@@ -219,9 +221,9 @@ def test_a_task_that_cannot_be_read_keeps_no_other_from_being_looked_at(
     client.hset(keys.record(strange.id), "state", "a state of a later version")
     ended = start_done(store, task_id="ended")
 
-    outbox = look_now(store, hand_moved_clock)
+    publisher = look_now(store, hand_moved_clock)
 
-    assert outbox.announced == [ended.id]
+    assert publisher.announced == [ended.id]
     assert f"task {strange.id} cannot be looked after" in caplog.text
     assert store.tasks.open_tasks(2**53, 10)[-1] == strange.id
 
@@ -237,6 +239,6 @@ def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
     hand_moved_clock.forward(minutes=2)
 
     for _ in range(50):  # each looks at nearly all of them
-        Sweep(store, RecordingOutbox(), LIVES).prune(clock.now())
+        Sweep(store, RecordingPublisher(), LIVES).prune(clock.now())
 
     assert store.tasks.sizes()[1] == PRUNED_A_SWEEP + 1

@@ -10,7 +10,7 @@ from redis import Redis
 
 from donebit.completion import lifecycle
 from donebit.completion.progress import Reading
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound
@@ -37,7 +37,7 @@ def test_the_rule_reads_an_unbroken_run_of_ones_as_done_and_nothing_else(
 
 
 ASKED: dict[str, Callable[[Store, Task], object]] = {
-    "look": lambda store, task: lifecycle.look(store, task.id),
+    "look": lambda store, task: lifecycle.get_task(store, task.id),
     "report": lambda store, task: lifecycle.report(store, task.id, [0]),
     "recount": lifecycle.recount,
     "cancel": lambda store, task: lifecycle.cancel(store, task.id),
@@ -113,7 +113,7 @@ def test_a_range_out_of_the_task_changes_nothing(store: Store, wrong: tuple[int,
         lifecycle.report(store, task.id, [0], [(1, 2), wrong])
 
     assert now(store, task).done_steps == 0
-    assert lifecycle.look(store, task.id).reading == Reading(first_gap=0, set_bits=1)
+    assert lifecycle.get_task(store, task.id).reading == Reading(first_gap=0, set_bits=1)
 
 
 @pytest.mark.parametrize("step", [10**15, 2**63, 10**30, -(10**30)])
@@ -138,7 +138,7 @@ def test_a_count_out_of_bounds_is_refused_before_anything_is_allocated(
     store: Store, client: Redis, count: int
 ) -> None:
     with pytest.raises(InvalidInput, match=f"count is {count}; it must be 1 to 1000"):
-        lifecycle.start(store, Order(count), max_steps=1000)
+        lifecycle.start(store, TaskSpec(count), max_steps=1000)
 
     assert client.keys() == []
 
@@ -148,7 +148,7 @@ def test_an_all_ones_bitmap_reads_as_its_length(store: Store, client: Redis, cou
     task = start(store, count)
     set_by_other_hands(client, task, *range(count))
 
-    reading = lifecycle.look(store, task.id).reading
+    reading = lifecycle.get_task(store, task.id).reading
 
     assert reading == Reading(first_gap=count + 1, set_bits=count + 1)
     assert reading.done
@@ -246,7 +246,7 @@ def test_two_who_report_the_last_step_at_once_do_not_both_complete_it(real_store
 
 def test_two_who_start_one_id_at_once_do_not_both_make_it(real_store: Store) -> None:
     def attempt(number: int) -> bool:
-        return lifecycle.start(real_store, Order(2), task_id=f"shared-{number // 4}", max_steps=2).fresh
+        return lifecycle.start(real_store, TaskSpec(2), task_id=f"shared-{number // 4}", max_steps=2).fresh
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(attempt, range(160)))

@@ -11,7 +11,7 @@ import pytest
 
 from donebit.config import Settings
 from donebit.demo.sample import filling, population
-from donebit.demo.sample.filling import EVENTS, FLAGS, TASKS, Failed, Service, fill, remove
+from donebit.demo.sample.filling import EVENTS, FLAGS, TASKS, SampleClient, SampleFailed, fill, remove
 from tests.stack import Stack, ask
 from tests.started import eventually
 
@@ -19,9 +19,9 @@ TODAY = date(2026, 11, 21)
 
 
 @contextmanager
-def services(stack: Stack) -> Iterator[tuple[Service, Service, Service]]:
+def services(stack: Stack) -> Iterator[tuple[SampleClient, SampleClient, SampleClient]]:
     """On fresh connections: those that nobody used for a while the services close."""
-    trigger, done, distinct = (Service(url, None) for url in (stack.trigger, stack.done, stack.distinct))
+    trigger, done, distinct = (SampleClient(url, None) for url in (stack.trigger, stack.done, stack.distinct))
     with trigger, done, distinct:
         yield trigger, done, distinct
 
@@ -99,8 +99,8 @@ def came_back(began: date, days: int) -> float:
 
 
 def test_a_service_that_is_not_there_is_told_in_a_sentence(free_port: int) -> None:
-    with pytest.raises(Failed, match=r"POST /tasks: .*refused"):
-        fill(*[Service(f"http://127.0.0.1:{free_port}", None)] * 3)
+    with pytest.raises(SampleFailed, match=r"POST /tasks: .*refused"):
+        fill(*[SampleClient(f"http://127.0.0.1:{free_port}", None)] * 3)
 
 
 def test_the_sample_is_a_setting() -> None:

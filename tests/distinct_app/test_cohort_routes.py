@@ -14,8 +14,8 @@ from redis import Redis
 from donebit import clock
 from donebit.activity.events import ingest
 from donebit.store import Store, keys
+from tests.activity.analytics.cohort_model import ALL_KEPT, keep
 from tests.activity.arranged import site_on
-from tests.activity.cohort_model import ALL_KEPT, keep
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 

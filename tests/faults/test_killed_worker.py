@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from donebit.completion import lifecycle
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from tests.stack import Stack
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
@@ -48,7 +48,7 @@ def test_a_worker_killed_at_its_steps_and_started_again_finishes_the_task(stack:
 
 
 def test_an_end_that_was_claimed_and_never_told_is_told_by_the_sweep(stack: Stack) -> None:
-    task = lifecycle.start(stack.store, Order(3, "demo"), max_steps=3).task
+    task = lifecycle.start(stack.store, TaskSpec(3, "demo"), max_steps=3).task
 
     claimed = lifecycle.report(stack.store, task.id, ranges=[(0, 3)])  # and here its worker dies
 
@@ -58,7 +58,7 @@ def test_an_end_that_was_claimed_and_never_told_is_told_by_the_sweep(stack: Stac
 
 
 def test_a_task_whose_fan_out_was_lost_is_fanned_out_by_the_sweep(stack: Stack) -> None:
-    task = lifecycle.start(stack.store, Order(3, "demo", {"sleep_ms": 0}), max_steps=3).task
+    task = lifecycle.start(stack.store, TaskSpec(3, "demo", {"sleep_ms": 0}), max_steps=3).task
 
     stack.await_told(task.id)
 

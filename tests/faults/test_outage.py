@@ -92,7 +92,7 @@ def test_all_goes_on_when_redis_is_back_and_no_acknowledged_step_is_lost(
 
 
 def missing_steps(stack: Stack, task_id: str) -> set[int]:
-    task = lifecycle.look(stack.store, task_id).task
+    task = lifecycle.get_task(stack.store, task_id).task
     return {
         step
         for start, stop in missing.iterate(stack.store, task, 0, task.count)

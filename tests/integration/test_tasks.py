@@ -7,7 +7,7 @@ from pathlib import Path
 
 from donebit.completion import lifecycle
 from donebit.completion.fanout import Slice
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.jobs.builtin import visitor
 from tests.stack import Stack, ask
@@ -21,7 +21,7 @@ def runs(folder: Path) -> dict[int, int]:
 
 def start_note(stack: Stack, task_id: str, folder: Path) -> Task:
     """A task of ten steps that nobody has been told of."""
-    order = Order(10, "note", {"folder": str(folder)})
+    order = TaskSpec(10, "note", {"folder": str(folder)})
     return lifecycle.start(stack.store, order, task_id=task_id, max_steps=100).task
 
 
@@ -134,8 +134,8 @@ def test_messages_of_an_earlier_task_under_the_same_id_run_nothing(stack: Stack,
     lifecycle.delete(stack.store, "again")
     new = start_note(stack, "again", tmp_path)
 
-    stack.outbox.dispatch(old)
-    stack.outbox.run_slice(old, Slice(0, 10))
+    stack.publisher.dispatch(old)
+    stack.publisher.run_slice(old, Slice(0, 10))
     stack.await_quiet()
 
     assert old.order == new.order
@@ -145,15 +145,15 @@ def test_messages_of_an_earlier_task_under_the_same_id_run_nothing(stack: Stack,
 
 def test_messages_delivered_twice_change_nothing(stack: Stack, tmp_path: Path) -> None:
     task = start_note(stack, "twice", tmp_path)
-    stack.outbox.run_slice(task, Slice(0, 9))
+    stack.publisher.run_slice(task, Slice(0, 9))
     stack.await_progress("twice", 9)
 
-    stack.outbox.run_slice(task, Slice(0, 9))
-    stack.outbox.run_slice(task, Slice(5, 10))
+    stack.publisher.run_slice(task, Slice(0, 9))
+    stack.publisher.run_slice(task, Slice(5, 10))
     stack.await_told("twice")
     for _ in range(3):
-        stack.outbox.announce("twice")
-        stack.outbox.dispatch(task)
+        stack.publisher.announce("twice")
+        stack.publisher.dispatch(task)
     stack.await_quiet()
 
     assert runs(tmp_path) == dict.fromkeys(range(10), 1)
@@ -175,7 +175,7 @@ def test_a_task_that_is_fanned_out_is_not_again_for_a_late_request(stack: Stack)
     eventually(lambda: stack.answer(task_id)["dispatched_at"], what="the task is not fanned out")
 
     for _ in range(5):
-        stack.outbox.dispatch(lifecycle.look(stack.store, task_id).task)
+        stack.publisher.dispatch(lifecycle.get_task(stack.store, task_id).task)
     stack.await_told(task_id)
     stack.await_quiet()
 

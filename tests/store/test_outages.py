@@ -15,12 +15,12 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from donebit.completion import lifecycle
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.store import Store
 from donebit.store.client import connect
-from donebit.store.store import SERVICE_PATIENCE, refuse_eviction
+from donebit.store.store import SERVICE_TIMEOUT, refuse_eviction
 from tests.completion.arranged import now, start
 from tests.servers import RunningServer
 from tests.started import eventually
@@ -31,8 +31,8 @@ SHORT = timedelta(seconds=0.2)
 FAR_BEYOND_SECONDS = 4.0  # on a busy machine too; the client's own patience, left to itself, is 5 s
 
 ASKED: dict[str, Callable[[Store, Task], object]] = {
-    "start": lambda store, _: lifecycle.start(store, Order(2), max_steps=2),
-    "look": lambda store, task: lifecycle.look(store, task.id),
+    "start": lambda store, _: lifecycle.start(store, TaskSpec(2), max_steps=2),
+    "look": lambda store, task: lifecycle.get_task(store, task.id),
     "report": lambda store, task: lifecycle.report(store, task.id, [0]),
     "recount": lifecycle.recount,
     "cancel": lambda store, task: lifecycle.cancel(store, task.id),
@@ -80,7 +80,7 @@ def test_who_waits_for_a_connection_waits_no_longer_than_for_an_answer(valkey: R
 
 
 def test_a_service_is_patient_for_less_than_the_second_within_which_it_must_answer() -> None:
-    assert timedelta(0) < SERVICE_PATIENCE < timedelta(seconds=1)
+    assert timedelta(0) < SERVICE_TIMEOUT < timedelta(seconds=1)
 
 
 def test_a_script_whose_answer_is_lost_is_not_sent_again(valkey: RunningServer, real_store: Store) -> None:
@@ -226,7 +226,7 @@ def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, client: Redis) 
     client.set("done:{a}:task", "no hash")
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        lifecycle.look(store, "a")
+        lifecycle.get_task(store, "a")
 
 
 @pytest.mark.parametrize("url", ["", "localhost:6379", "http://localhost", "redis://localhost:port"])

@@ -16,7 +16,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.tasks import TaskStore
-from donebit.store.visit_counter import CountedStore
+from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
 
 FILES = sorted(SCRIPTS.glob("*.lua"))
@@ -30,7 +30,7 @@ STORES = (
     DirectoryStore,
     BitmapStore,
     MatrixStore,
-    CountedStore,
+    VisitCounterStore,
     FlagStore,
     PermissionStore,
 )

@@ -18,10 +18,10 @@ from donebit.web.listener import Table
 from tests.activity.arranged import real_now, record
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.distinct.expression import Refusal, Result, result
-from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read
+from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read_figures
 from trigger_app.pages.distinct.retention import Cell
 from trigger_app.pages.distinct.streaks import MOST_BITMAPS
-from trigger_app.pages.view import Ground
+from trigger_app.pages.view import PageContext
 
 
 @pytest.fixture
@@ -180,12 +180,12 @@ def test_the_figures_of_one_event_are_read_again_after_a_second_and_not_before(r
     just_read: Table = {"now": Figures({"all": 7}, fresh)}
     read_long_ago: Table = {"now": Figures({"all": 7}, time.monotonic() - EVERY_SECONDS)}
 
-    assert read(ground, "seen", just_read) is just_read
-    assert read(ground, "seen", read_long_ago)["now"]["all"] == 1
+    assert read_figures(ground, "seen", just_read) is just_read
+    assert read_figures(ground, "seen", read_long_ago)["now"]["all"] == 1
 
 
 def test_a_stream_about_a_name_that_is_none_has_nothing_to_tell(real_store: Store) -> None:
-    assert read(ground_on(real_store), "no name", {}) == {}
+    assert read_figures(ground_on(real_store), "no name", {}) == {}
 
 
 def test_a_cell_with_somebody_is_shaded_and_one_with_nobody_is_not() -> None:
@@ -198,7 +198,7 @@ def site(store: Store) -> Site:
     return Site.of(store, Settings(redis_url="redis://127.0.0.1:1/0"))
 
 
-def ground_on(store: Store) -> Ground:
-    ground: Ground = object.__new__(Ground)
+def ground_on(store: Store) -> PageContext:
+    ground: PageContext = object.__new__(PageContext)
     object.__setattr__(ground, "site", site(store))
     return ground

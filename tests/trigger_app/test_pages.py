@@ -79,12 +79,12 @@ def test_a_task_is_cancelled_extended_resumed_and_deleted(services: Services, re
     task_id = services.start(3)
 
     extended = post(services, f"/tasks/{task_id}/extend", SCRIPTS, count="5").status_code
-    count = lifecycle.look(real_store, task_id).task.count
+    count = lifecycle.get_task(real_store, task_id).task.count
     lifecycle.report(real_store, task_id, [0, 1, 2, 3])
     failing.fail(real_store, task_id, 4, "no")
     resumed = post(services, f"/tasks/{task_id}/resume", SCRIPTS).status_code
     cancelled = post(services, f"/tasks/{task_id}/cancel", PEOPLE)
-    state = lifecycle.look(real_store, task_id).task.state
+    state = lifecycle.get_task(real_store, task_id).task.state
     deleted = post(services, f"/tasks/{task_id}/delete", PEOPLE)
 
     assert (extended, count, resumed) == (204, 5, 204)

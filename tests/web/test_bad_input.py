@@ -13,7 +13,7 @@ from redis import Redis
 from donebit import clock
 from donebit.activity.events import ingest
 from donebit.completion import lifecycle
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 from tests.activity.arranged import site_on
 from tests.conftest import everything
@@ -229,7 +229,7 @@ TAKES_INTEGERS = [
 def known(real_services: Services, real_store: Store) -> Services:
     """With a task of three steps and an event of one user."""
     now = clock.now()
-    lifecycle.start(real_store, Order(3), task_id="known", max_steps=3)
+    lifecycle.start(real_store, TaskSpec(3), task_id="known", max_steps=3)
     ingest.record(site_on(real_store), "e", [1], at=now, now=now)
     return real_services
 

@@ -8,18 +8,18 @@ import pytest
 
 from donebit.store import Store
 from donebit.workers import log
-from donebit.workers.log import BEFORE_ALL, Page, place
+from donebit.workers.log import BEFORE_ALL, LogPage, place
 from tests.workers.arranged import WORKER, keep, say
 
 
-def texts(page: Page) -> list[str]:
+def texts(page: LogPage) -> list[str]:
     return [line.text for line in page.lines]
 
 
 def test_a_line_has_who_said_it_when_how_loud_and_about_which_task(store: Store) -> None:
     say(store, "it raised", task_id="a", level=logging.ERROR)
 
-    (line,) = log.page(store, limit=5).lines
+    (line,) = log.list_lines(store, limit=5).lines
 
     assert (line.worker, line.level, line.task_id, line.text) == (WORKER, "error", "a", "it raised")
     assert line.pid > 0
@@ -29,11 +29,11 @@ def test_a_line_has_who_said_it_when_how_loud_and_about_which_task(store: Store)
 def test_the_last_lines_come_oldest_first_and_lead_to_those_that_follow(store: Store) -> None:
     say(store, "one", "two", "three")
 
-    last = log.page(store, limit=2)
-    nothing = log.page(store, limit=2, after=last.next)
+    last = log.list_lines(store, limit=2)
+    nothing = log.list_lines(store, limit=2, after=last.next)
     say(store, "four", "five", "six")
-    following = log.page(store, limit=2, after=nothing.next)
-    rest = log.page(store, limit=2, after=following.next)
+    following = log.list_lines(store, limit=2, after=nothing.next)
+    rest = log.list_lines(store, limit=2, after=following.next)
 
     assert [texts(page) for page in (last, nothing, following, rest)] == [
         ["two", "three"],
@@ -44,12 +44,12 @@ def test_the_last_lines_come_oldest_first_and_lead_to_those_that_follow(store: S
 
 
 def test_an_empty_log_leads_to_its_first_line(store: Store) -> None:
-    empty = log.page(store, limit=5)
+    empty = log.list_lines(store, limit=5)
 
     say(store, "first")
 
     assert (empty.lines, empty.next) == ([], BEFORE_ALL)
-    assert texts(log.page(store, limit=5, after=empty.next)) == ["first"]
+    assert texts(log.list_lines(store, limit=5, after=empty.next)) == ["first"]
 
 
 def test_a_tasks_lines_are_found_behind_however_many_others(
@@ -59,34 +59,34 @@ def test_a_tasks_lines_are_found_behind_however_many_others(
     say(store, "first", "second", task_id="a")
     say(store, *["noise"] * 35, task_id="b")
 
-    last = log.page(store, task_id="a", limit=5)
-    one = log.page(store, task_id="a", limit=1, after=BEFORE_ALL)
-    other = log.page(store, task_id="a", limit=1, after=one.next)
+    last = log.list_lines(store, task_id="a", limit=5)
+    one = log.list_lines(store, task_id="a", limit=1, after=BEFORE_ALL)
+    other = log.list_lines(store, task_id="a", limit=1, after=one.next)
 
     assert [texts(page) for page in (last, one, other)] == [["first", "second"], ["first"], ["second"]]
-    assert texts(log.page(store, task_id="c", limit=5)) == []
+    assert texts(log.list_lines(store, task_id="c", limit=5)) == []
 
 
 def test_a_page_of_a_task_leads_beyond_the_lines_of_others(store: Store) -> None:
     say(store, "mine", task_id="a")
     say(store, "theirs", task_id="b")
 
-    page = log.page(store, task_id="a", limit=5)
+    page = log.list_lines(store, task_id="a", limit=5)
 
-    assert log.page(store, limit=5, after=page.next).lines == []
+    assert log.list_lines(store, limit=5, after=page.next).lines == []
 
 
 def test_a_task_that_is_only_named_in_a_line_does_not_have_it(store: Store) -> None:
     say(store, "started by a", task_id="b")
 
-    assert log.page(store, task_id="a", limit=5).lines == []
+    assert log.list_lines(store, task_id="a", limit=5).lines == []
 
 
 def test_what_others_have_put_into_the_stream_hides_nothing(store: Store) -> None:
     keep(store, [b"no JSON", b'{"at": 1}', b"[]", b"\xff", b'{"at": "x"}'])
     say(store, "readable")
 
-    page = log.page(store, limit=5)
+    page = log.list_lines(store, limit=5)
 
     assert texts(page) == ["readable"]
 

@@ -12,7 +12,7 @@ from donebit.web.listener import Table, Topic
 from donebit.web.live import ALIVE, Feed, Read
 from trigger_app.pages import distinct, done, problems, sign_in, task, workers
 from trigger_app.pages.fragments import FILTERS
-from trigger_app.pages.view import Ground, View
+from trigger_app.pages.view import PageContext, View
 
 # In the order of the navigation. A view more is one line here.
 VIEWS: tuple[View, ...] = (
@@ -23,7 +23,7 @@ VIEWS: tuple[View, ...] = (
 )
 
 
-def blueprint(ground: Ground, feed: Feed) -> Blueprint:
+def blueprint(ground: PageContext, feed: Feed) -> Blueprint:
     """Every page and its stream, and the sign-in."""
     routes = Blueprint("pages", __name__)
     for view in VIEWS:
@@ -50,7 +50,7 @@ def add_streams(routes: Blueprint, feed: Feed) -> None:
         return feed.stream(f"{name}:{about}", sign_of_life=ALIVE)
 
 
-def reader(ground: Ground) -> Read:
+def reader(ground: PageContext) -> Read:
     """What the one reader of a process reads for every stream that is open."""
     views = {view.name: view for view in VIEWS}
 

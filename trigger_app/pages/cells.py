@@ -11,14 +11,14 @@ import base64
 from donebit import clock
 from donebit.completion import bitmap
 from donebit.completion.state import State
-from donebit.completion.task import Sight, Task
+from donebit.completion.task import Task, TaskSnapshot
 from donebit.store import Store
 from donebit.web.listener import Message, Table
 
 PART_BYTES = 1024  # 8192 steps, or 1024 shades: few workers touch few parts between two looks
 
 
-def read(store: Store, sight: Sight, before: Table) -> Table:
+def changed_cells(store: Store, sight: TaskSnapshot, before: Table) -> Table:
     """The shape, and the parts that are not all zeros; as they were before if nothing has moved since."""
     shape = shape_of(sight)
     if before.get("shape") == shape:
@@ -32,7 +32,7 @@ def read(store: Store, sight: Sight, before: Table) -> Table:
     return found
 
 
-def shape_of(sight: Sight) -> Message:
+def shape_of(sight: TaskSnapshot) -> Message:
     """How many cells there are, and what is known of them: while it is the same, so are they."""
     task = sight.task
     return {

@@ -15,19 +15,19 @@ from donebit import clock
 from donebit.completion import diagnosis, listing
 from donebit.completion.diagnosis import Signs
 from donebit.completion.listing import Filter
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.web.listener import Table
 from donebit.web.task_answer import signs
 from donebit.web.task_summary import TaskSummary
-from trigger_app.models import Asked
+from trigger_app.models import TaskRequest
 from trigger_app.orders import order_of
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 from trigger_app.pages.problems import wants_page
-from trigger_app.pages.view import Ground, View, attempt, count_asked, page
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route
 
 SHOWN = 20  # ended tasks on a page
 ENDS = (State.DONE, State.FAILED, State.CANCELLED)
@@ -35,7 +35,7 @@ FIRST_JOB = "demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RunningRow:
     """A running task as the page shows it."""
 
     task: TaskSummary
@@ -60,7 +60,7 @@ class EndedRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FinishedFilter:
     """Which ended tasks somebody asked for."""
 
     state: State | None
@@ -68,7 +68,7 @@ class Choice:
     cursor: str | None
 
     @classmethod
-    def asked(cls) -> Choice:
+    def asked(cls) -> FinishedFilter:
         state = request.args.get("state", "")
         return cls(
             State(state) if state in {*ENDS} else None,
@@ -81,13 +81,13 @@ class Choice:
         return self.cursor is None
 
 
-def add_routes(routes: Blueprint, ground: Ground) -> None:
+def add_routes(routes: Blueprint, ground: PageContext) -> None:
     """The page, and where its form goes."""
 
     @routes.get("/")
-    @page(ground.settings)
+    @page_route(ground.settings)
     def done() -> ResponseReturnValue:
-        choice = Choice.asked()
+        choice = FinishedFilter.asked()
         forms = [form_of(job) for job in ground.jobs]
         now, away = attempt(lambda: overview(ground, choice))
         return render_template(
@@ -116,7 +116,7 @@ def chosen_form(forms: Sequence[JobForm]) -> str:
     return asked if asked in {form.job for form in forms} else ""
 
 
-def order_asked(ground: Ground) -> Order:
+def order_asked(ground: PageContext) -> TaskSpec:
     """The order that the form asks for, with the parameters as the job's signature types them.
 
     Raises InvalidInput, naming the field, for a text that is not of its type.
@@ -126,18 +126,18 @@ def order_asked(ground: Ground) -> Order:
     job = sent.get("job") or None
     params = typed(form_of(ground.jobs.find(job)), sent) if job else {}
     label = sent.get("label", "").strip() or None
-    asked = Asked.model_validate({"count": count, "job": job, "label": label, "params": params})
+    asked = TaskRequest.model_validate({"count": count, "job": job, "label": label, "params": params})
     return order_of(asked, ground.settings.stall_after)
 
 
-def overview(ground: Ground, choice: Choice) -> dict[str, Any]:
+def overview(ground: PageContext, choice: FinishedFilter) -> dict[str, Any]:
     """The running tasks, and a page of the ended ones."""
     wanted = Filter(choice.state, choice.label, ended=True)
-    found = listing.page(ground.store, wanted, limit=SHOWN, cursor=choice.cursor)
+    found = listing.list_tasks(ground.store, wanted, limit=SHOWN, cursor=choice.cursor)
     return {"rows": running(ground), "ended": [EndedRow.of(task) for task in found.tasks], "next": found.next}
 
 
-def running(ground: Ground) -> list[Row]:
+def running(ground: PageContext) -> list[RunningRow]:
     tasks = listing.running(ground.store)
     if not tasks:
         return []  # and nothing of the queue is read for them
@@ -145,9 +145,9 @@ def running(ground: Ground) -> list[Row]:
     return [row_of(task, seen, now) for task in tasks]
 
 
-def row_of(task: Task, seen: Signs, now: datetime) -> Row:
+def row_of(task: Task, seen: Signs, now: datetime) -> RunningRow:
     found = diagnosis.diagnose(task, seen, now)
-    return Row(
+    return RunningRow(
         TaskSummary.of(task),
         found.waiting_for,
         found.steps_per_second,
@@ -157,11 +157,11 @@ def row_of(task: Task, seen: Signs, now: datetime) -> Row:
 
 
 def newest_ended(store: Store) -> list[EndedRow]:
-    found = listing.page(store, Filter(ended=True), limit=SHOWN)
+    found = listing.list_tasks(store, Filter(ended=True), limit=SHOWN)
     return [EndedRow.of(task) for task in found.tasks]
 
 
-def read(ground: Ground, about: str, before: Table) -> Table:
+def read_lists(ground: PageContext, about: str, before: Table) -> Table:
     del about, before
     return {
         "running": fragment("running", rows=running(ground), port=ground.settings.trigger_port),
@@ -169,4 +169,4 @@ def read(ground: Ground, about: str, before: Table) -> Table:
     }
 
 
-VIEW = View("done", "/", "Done", add_routes, read)
+VIEW = View("done", "/", "Done", add_routes, read_lists)

@@ -15,7 +15,7 @@ ENDS = {State.DONE: "Done", State.FAILED: "Failed", State.CANCELLED: "Cancelled"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class TimelineEntry:
     """One thing that happened, or is waited for."""
 
     what: str
@@ -24,15 +24,15 @@ class Event:
     mark: str = "past"  # past, good, bad or next
 
 
-def life_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[Event]:
+def timeline_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[TimelineEntry]:
     """What happened, in the order of its coming, and then what is next."""
     past = list(happened(task))
     past.sort(key=lambda event: event.at or "")
     return [
-        Event("Created", clock.iso(task.created_at), started(task)),
+        TimelineEntry("Created", clock.iso(task.created_at), started(task)),
         *past,
         *coming(task),
-        *told(deliveries),
+        *notified_entries(deliveries),
     ]
 
 
@@ -45,22 +45,22 @@ def steps(count: int) -> str:
     return f"{count:,} step{'s' if count != 1 else ''}"
 
 
-def happened(task: Task) -> Iterator[Event]:
+def happened(task: Task) -> Iterator[TimelineEntry]:
     """All that has a time."""
     if task.dispatched_at:
         messages = f"{task.messages:,} message{'s' if task.messages != 1 else ''}"
         again = f", run {task.run}" if task.run > 1 else ""
-        yield Event("Fanned out", clock.iso(task.dispatched_at), messages + again)
+        yield TimelineEntry("Fanned out", clock.iso(task.dispatched_at), messages + again)
     if task.probed_at and task.heals:
         times = "once" if task.heals == 1 else f"{task.heals} times"
-        yield Event("Healed", clock.iso(task.probed_at), f"missing steps sent again, {times}")
+        yield TimelineEntry("Healed", clock.iso(task.probed_at), f"missing steps sent again, {times}")
     if task.stalled:
-        yield Event("Stalled", _iso(task.stalled_at), why_stalled(task), "bad")
+        yield TimelineEntry("Stalled", _iso(task.stalled_at), why_stalled(task), "bad")
     if task.ended_at:
         mark = "good" if task.state is State.DONE else "bad"
-        yield Event(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)
+        yield TimelineEntry(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)
     if task.announced_at:
-        yield Event("Announced", clock.iso(task.announced_at), task.announcement_id)
+        yield TimelineEntry("Announced", clock.iso(task.announced_at), task.announcement_id)
 
 
 def why_stalled(task: Task) -> str:
@@ -72,25 +72,25 @@ def ended(task: Task) -> str:
     return f"{task.done_steps:,} of {task.count:,} steps done{failed}"
 
 
-def coming(task: Task) -> Iterator[Event]:
+def coming(task: Task) -> Iterator[TimelineEntry]:
     """What is waited for."""
     if task.ended:
         if not task.announced_at:
-            yield Event("Announced", None, "a worker is to tell it", "next")
+            yield TimelineEntry("Announced", None, "a worker is to tell it", "next")
         return
     if task.order.job and not task.dispatched_at:
-        yield Event("Fanned out", None, "a worker is to send its steps", "next")
-    yield Event("Failed" if task.failed else "Done", None, f"{steps(task.left)} to go", "next")
+        yield TimelineEntry("Fanned out", None, "a worker is to send its steps", "next")
+    yield TimelineEntry("Failed" if task.failed else "Done", None, f"{steps(task.left)} to go", "next")
 
 
-def told(deliveries: Sequence[DeliveryAnswer]) -> Iterator[Event]:
+def notified_entries(deliveries: Sequence[DeliveryAnswer]) -> Iterator[TimelineEntry]:
     """Whom its ends are told."""
     for one in deliveries:
         said = one.attempts[-1].said if one.attempts else "not tried yet"
         mark = {"delivered": "good", "pending": "next"}.get(one.outcome, "bad")
         tries = f", {len(one.attempts)} attempts" if len(one.attempts) > 1 else ""
         at = one.attempts[-1].at if one.attempts else None
-        yield Event(f"{one.kind.capitalize()} {one.outcome}", at, f"{one.to}: {said}{tries}", mark)
+        yield TimelineEntry(f"{one.kind.capitalize()} {one.outcome}", at, f"{one.to}: {said}{tries}", mark)
 
 
 def _iso(moment: datetime | None) -> str | None:

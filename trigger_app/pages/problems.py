@@ -21,7 +21,7 @@ def wants_page() -> bool:
 
 def register(routes: Blueprint) -> None:
     """Answer the errors of these routes either way."""
-    routes.register_error_handler(DonebitError, lambda error: either_way(problems.told(error)))
+    routes.register_error_handler(DonebitError, lambda error: either_way(problems.problem_of(error)))
     routes.register_error_handler(ValidationError, lambda error: either_way(problems.of_validation(error)))
 
 

@@ -11,34 +11,36 @@ from flask.typing import ResponseReturnValue
 
 from donebit import publishing
 from donebit.completion import failing, lifecycle, resuming
-from donebit.completion.task import Sight, Task
+from donebit.completion.task import Task, TaskSnapshot
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import keys
 from donebit.web.listener import Table
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
 from trigger_app.pages import cells
 from trigger_app.pages.fragments import fragment
-from trigger_app.pages.life import life_of
+from trigger_app.pages.life import timeline_of
 from trigger_app.pages.problems import wants_page
-from trigger_app.pages.view import Ground, View, attempt, count_asked, page
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route
 
 FAILURES = 20  # on a page
 LARGE = 200_000  # steps; the map of more than these takes all of the width, so that each has a pixel
 PARTS = ("facts", "rule", "steps", "life")
 
 
-def add_routes(routes: Blueprint, ground: Ground) -> None:
+def add_routes(routes: Blueprint, ground: PageContext) -> None:
     add_pages(routes, ground)
     add_buttons(routes, ground)
 
 
-def add_pages(routes: Blueprint, ground: Ground) -> None:
+def add_pages(routes: Blueprint, ground: PageContext) -> None:
     """The task, and the question that a dialog asks."""
 
     @routes.get("/tasks/<task_id>")
-    @page(ground.settings)
+    @page_route(ground.settings)
     def task(task_id: str) -> ResponseReturnValue:
-        now, away = attempt(lambda: shown(ground, lifecycle.look(ground.store, task_id), failures_after()))
+        now, away = attempt(
+            lambda: page_parts(ground, lifecycle.get_task(ground.store, task_id), failures_after())
+        )
         return render_template(
             "task.html",
             here="/",
@@ -51,10 +53,10 @@ def add_pages(routes: Blueprint, ground: Ground) -> None:
         )
 
     @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):asked>")
-    @page(ground.settings)
+    @page_route(ground.settings)
     def ask(task_id: str, asked: str) -> ResponseReturnValue:
         """What a dialog asks, for browsers where no script opens one."""
-        task, away = attempt(lambda: lifecycle.look(ground.store, task_id).task)
+        task, away = attempt(lambda: lifecycle.get_task(ground.store, task_id).task)
         return render_template(
             "ask.html",
             here="/",
@@ -66,25 +68,25 @@ def add_pages(routes: Blueprint, ground: Ground) -> None:
         )
 
 
-def add_buttons(routes: Blueprint, ground: Ground) -> None:
+def add_buttons(routes: Blueprint, ground: PageContext) -> None:
     """What the buttons send."""
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
-        publishing.resume(ground.store, ground.outbox, task_id)
+        publishing.resume(ground.store, ground.publisher, task_id)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> ResponseReturnValue:
         lifecycle.cancel(ground.store, task_id)
-        publishing.tell(ground.outbox, task_id)
+        publishing.publish_end(ground.publisher, task_id)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
         most = ground.settings.max_steps
         found, before = resuming.extend(ground.store, task_id, count_asked(most), max_steps=most)
-        publishing.fan_out(ground.outbox, found, first=before)
+        publishing.fan_out(ground.publisher, found, first=before)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/delete")
@@ -106,7 +108,7 @@ def changed(task_id: str) -> ResponseReturnValue:
     return redirect(f"/tasks/{task_id}" if task_id else "/", HTTPStatus.SEE_OTHER)
 
 
-def shown(ground: Ground, sight: Sight, after: int = 0) -> dict[str, Any]:
+def page_parts(ground: PageContext, sight: TaskSnapshot, after: int = 0) -> dict[str, Any]:
     """What the page's parts are drawn from."""
     task = task_answer(ground.store, ground.settings, sight)
     return {
@@ -115,8 +117,8 @@ def shown(ground: Ground, sight: Sight, after: int = 0) -> dict[str, Any]:
         "why": task.why[0].upper() + task.why[1:],
         "unnamed": unnamed(sight.task, task.missing),
         "key": keys.bitmap(task.task_id),
-        "failures": failing.page(ground.store, sight.task, after=after, limit=FAILURES),
-        "life": life_of(sight.task, task.deliveries),
+        "failures": failing.list_failures(ground.store, sight.task, after=after, limit=FAILURES),
+        "life": timeline_of(sight.task, task.deliveries),
         "done_port": ground.settings.done_port,
         "after": after,
     }
@@ -128,15 +130,15 @@ def unnamed(task: Task, missing: Sequence[Range]) -> int:
     return max(0, task.left - named) if len(missing) == FIRST_RANGES else 0
 
 
-def read(ground: Ground, about: str, before: Table) -> Table:
+def read_parts(ground: PageContext, about: str, before: Table) -> Table:
     """The parts as they are now, and the cells of the bitmap."""
     try:
-        sight = lifecycle.look(ground.store, about)
-        now = shown(ground, sight)
+        sight = lifecycle.get_task(ground.store, about)
+        now = page_parts(ground, sight)
     except (NotFound, InvalidInput):
         return {"gone": {"gone": True}}
     parts = {part: fragment(part, **now) for part in PARTS}
-    return {**parts, **cells.read(ground.store, sight, before)}
+    return {**parts, **cells.changed_cells(ground.store, sight, before)}
 
 
-VIEW = View("task", "/tasks/", "", add_routes, read)
+VIEW = View("task", "/tasks/", "", add_routes, read_parts)

@@ -14,7 +14,7 @@ from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.errors import InvalidInput, StoreUnavailable
 from donebit.jobs.registry import Jobs
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.guard import SIGNED_IN, free
 from donebit.web.listener import Table
@@ -25,13 +25,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class PageContext:
     """What every view is given."""
 
     store: Store
     settings: Settings
     jobs: Jobs
-    outbox: Outbox
+    publisher: Publisher
     starter: Starter
     site: Site
 
@@ -48,11 +48,11 @@ class View:
     name: str
     path: str
     title: str  # in the navigation; empty for none
-    add_routes: Callable[[Blueprint, Ground], None]
-    read: Callable[[Ground, str, Table], Table]
+    add_routes: Callable[[Blueprint, PageContext], None]
+    read: Callable[[PageContext, str, Table], Table]
 
 
-def page(settings: Settings) -> Callable[[Page], Page]:
+def page_route(settings: Settings) -> Callable[[Page], Page]:
     """Mark a view function as a page for people: who has not signed in is asked to, and led back."""
 
     def mark(view: Page) -> Page:

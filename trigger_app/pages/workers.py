@@ -14,7 +14,7 @@ from donebit.web.listener import Message, Table
 from donebit.web.worker_lines import tail
 from donebit.web.workers_summary import WorkersSummary
 from donebit.workers import presence
-from trigger_app.pages.view import Ground, View, attempt, page
+from trigger_app.pages.view import PageContext, View, attempt, page_route
 
 NOW = "now"  # what the message of all but the lines is about
 LINES = 300  # of the log, that a page begins with
@@ -22,12 +22,12 @@ SPARK_WIDTH, SPARK_HEIGHT = 118, 32  # of the drawing of throughput, two apart f
 LATELY_SECONDS = 5  # that the one figure of throughput is about
 
 
-def add_routes(routes: Blueprint, ground: Ground) -> None:
+def add_routes(routes: Blueprint, ground: PageContext) -> None:
     @routes.get("/workers")
-    @page(ground.settings)
+    @page_route(ground.settings)
     def workers() -> ResponseReturnValue:
         task_id = request.args.get("task", "").strip()
-        table, away = attempt(lambda: read(ground, task_id, {}))
+        table, away = attempt(lambda: read_workers(ground, task_id, {}))
         lines = dict(table or {})
         now = lines.pop(NOW, None)
         return render_template(
@@ -46,7 +46,7 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
         )
 
 
-def read(ground: Ground, about: str, before: Table) -> Table:
+def read_workers(ground: PageContext, about: str, before: Table) -> Table:
     """How the workers are, and the last lines: all, or those about one task."""
     told = {line_id: line for line_id, line in before.items() if line_id != NOW}
     after = before[NOW][NOW]["next"] if before else None
@@ -54,7 +54,7 @@ def read(ground: Ground, about: str, before: Table) -> Table:
     return {NOW: {NOW: overview(ground) | {"next": following}}, **lines}
 
 
-def overview(ground: Ground) -> Message:
+def overview(ground: PageContext) -> Message:
     queues = QUEUES if ground.settings.broker == ground.settings.redis_url else ()
     now = clock.now()
     return WorkersSummary.of(presence.look(ground.store, queues, now), now).model_dump()
@@ -87,4 +87,4 @@ def steps_of(at: Any) -> str:
     return f"step{'' if at['steps'] == 1 else 's'} {', '.join(named)}{more}"
 
 
-VIEW = View("workers", "/workers", "Workers", add_routes, read)
+VIEW = View("workers", "/workers", "Workers", add_routes, read_workers)

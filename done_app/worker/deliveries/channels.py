@@ -9,24 +9,24 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from done_app.worker.deliveries.courier import Send
-from done_app.worker.deliveries.webhooks import NotDelivered, Sender
+from done_app.worker.deliveries.webhooks import NotDelivered, WebhookSender
 from donebit.completion import deliveries, lifecycle
-from donebit.completion.deliveries import Delivery, Refused
-from donebit.completion.lifecycle import Lives
+from donebit.completion.deliveries import Delivery, DeliveryRefused
+from donebit.completion.lifecycle import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, InvalidInput
 from donebit.publishing import fan_out
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class Channels:
     """How each kind is sent, with what this process has at hand."""
 
     store: Store
     app: Celery
-    outbox: Outbox
+    publisher: Publisher
     settings: Settings
 
     @property
@@ -36,15 +36,15 @@ class Ways:
     def webhook(self, delivery: Delivery) -> str:
         """Send a signed request."""
         if self.settings.webhook_secret is None:
-            raise Refused("WEBHOOK_SECRET is not set in the worker, and nothing is sent unsigned")
+            raise DeliveryRefused("WEBHOOK_SECRET is not set in the worker, and nothing is sent unsigned")
         secret = self.settings.webhook_secret.get_secret_value()
-        return Sender(self.settings.webhook_hosts, secret).send(delivery)
+        return WebhookSender(self.settings.webhook_hosts, secret).send(delivery)
 
     def callback(self, delivery: Delivery) -> str:
         """Have a Celery function called with what is told; its message bears the announcement's id."""
         queue = self.settings.callback_queues.get(delivery.to)
         if queue is None:
-            raise Refused(f"{delivery.to} is not in the worker's CALLBACKS")
+            raise DeliveryRefused(f"{delivery.to} is not in the worker's CALLBACKS")
         try:
             self.app.send_task(
                 delivery.to, args=[dict(delivery.event)], queue=queue, task_id=delivery.announcement_id
@@ -55,14 +55,14 @@ class Ways:
 
     def then(self, delivery: Delivery) -> str:
         """Start the next task, unless it is started already."""
-        lives = Lives(self.settings.task_ttl, self.settings.ended_ttl)
+        lives = TaskTtls(self.settings.task_ttl, self.settings.ended_ttl)
         order = deliveries.next_order(delivery)
         try:
             started = lifecycle.start(
                 self.store, order, task_id=delivery.to, lives=lives, max_steps=self.settings.max_steps
             )
         except (InvalidInput, Conflict) as error:
-            raise Refused(error.detail) from error
+            raise DeliveryRefused(error.detail) from error
         # Again, where a crash came between: a task is fanned out once however often that is asked for.
-        fan_out(self.outbox, started.task)
+        fan_out(self.publisher, started.task)
         return "started" if started.fresh else "started before"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from donebit import clock, logs
 from donebit.completion import deliveries
-from donebit.completion.deliveries import Delivery, Refused, Taken
+from donebit.completion.deliveries import ClaimedDelivery, Delivery, DeliveryRefused
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.deliveries import Name
@@ -61,7 +61,7 @@ class Courier:
 
     def _try(self, name: Name) -> None:
         try:
-            with logs.about(name.task_id):
+            with logs.task_context(name.task_id):
                 if taken := deliveries.take(self.store, name):
                     self.deliver(taken)
         except StoreUnavailable as error:  # the lease ends, and another courier comes
@@ -71,12 +71,12 @@ class Courier:
         finally:
             self.under_way.discard(name)
 
-    def deliver(self, taken: Taken) -> None:
+    def deliver(self, taken: ClaimedDelivery) -> None:
         """Try once, and write down what came of it."""
         delivery = taken.delivery
         try:
             said = self.send(delivery)
-        except Refused as error:
+        except DeliveryRefused as error:
             deliveries.give_up(self.store, taken, str(error))
             log.error(
                 "%s to %s is given up [%s]: %s", self.kind, delivery.to, delivery.announcement_id, error
@@ -87,7 +87,7 @@ class Courier:
             deliveries.delivered(self.store, taken, said)
             log.info("%s to %s: %s [%s]", self.kind, delivery.to, said, delivery.announcement_id)
 
-    def _put_off(self, taken: Taken, error: Exception) -> None:
+    def _put_off(self, taken: ClaimedDelivery, error: Exception) -> None:
         delivery = taken.delivery
         again_at = deliveries.failed(self.store, taken, str(error) or type(error).__name__)
         then = f"again at {clock.iso(again_at)}" if again_at else "given up"

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Url
 
 from donebit import clock
-from donebit.completion.deliveries import Delivery, Refused
+from donebit.completion.deliveries import Delivery, DeliveryRefused
 from donebit.errors import InvalidInput
 from donebit.webhook_policy import checked_url, host_of, may_be_reached
 
@@ -32,7 +32,7 @@ class NotDelivered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class WebhookSender:
     """Sends to the hosts that are listed, with the secret that they know."""
 
     hosts: Collection[str]
@@ -50,7 +50,7 @@ class Sender:
         try:
             url = checked_url(delivery.to, self.hosts)
         except InvalidInput as error:
-            raise Refused(error.detail) from error
+            raise DeliveryRefused(error.detail) from error
         body = json.dumps(delivery.event, separators=(",", ":"))
         try:
             status = post(url, self.address_of(url), body, self.headers(delivery, body))
@@ -89,7 +89,7 @@ def _judged(status: int) -> str:
     if status // 100 == 2:
         return f"answered {status}"
     if status == HTTPStatus.GONE:
-        raise Refused("answered 410: it wants no more")
+        raise DeliveryRefused("answered 410: it wants no more")
     redirected = " and redirects, which is not followed" if status // 100 == 3 else ""
     raise NotDelivered(f"answered {status}{redirected}")
 

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Keeper:
+class Collector:
     """Keeps the lines of one worker, what it is at, and the steps that it finishes.
 
     While Redis is away the last lines wait, and how many did not is said when it is back. A line whose

@@ -84,7 +84,7 @@ class Work:
     finished: int = 0  # steps
 
 
-class Voice:
+class Emitter:
     """What a process of the worker says of its work. Silent until the worker gives it a pipe."""
 
     pipe: Pipe | None = None
@@ -93,7 +93,7 @@ class Voice:
     def at_work(self, task_id: str, ranges: Sequence[Range] = ()) -> Iterator[Work]:
         """Say that this process is at steps of a task, or fans it out; what it logs meanwhile is about it."""
         work = Work()
-        with logs.about(task_id):
+        with logs.task_context(task_id):
             self._say(task_id, ranges, clock.now_ms(), 0)
             try:
                 yield work

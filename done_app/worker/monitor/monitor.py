@@ -9,15 +9,15 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from done_app.worker.monitor.collector import Keeper
-from done_app.worker.monitor.emitter import LineHandler, Voice
+from done_app.worker.monitor.collector import Collector
+from done_app.worker.monitor.emitter import Emitter, LineHandler
 from done_app.worker.monitor.pipe import Pipe
 from donebit import clock
 from donebit.store import Store
 from donebit.workers.presence import Worker
 
 
-class Show:
+class Monitor:
     """Made when the worker's module is imported, where it is no worker yet, and may never be one.
 
     A process that is not forked, as where the pool is set to spawn them, has no pipe and stays silent; its
@@ -25,9 +25,9 @@ class Show:
     """
 
     def __init__(self) -> None:
-        self.voice = Voice()
+        self.voice = Emitter()
         self._worker: Worker | None = None
-        self._keeper: Keeper | None = None
+        self._keeper: Collector | None = None
 
     def begin(self, queues: Sequence[str]) -> None:
         """Before the fork."""
@@ -44,7 +44,7 @@ class Show:
         """Beside the pool: no thread may be there when it is forked."""
         if self.voice.pipe is None or self._worker is None:
             return
-        self._keeper = Keeper(store, self.voice.pipe, replace(self._worker, processes=processes))
+        self._keeper = Collector(store, self.voice.pipe, replace(self._worker, processes=processes))
         threading.Thread(target=self._keeper.run_for_ever, name="keeper", daemon=True).start()
 
     def end(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from done_app.worker.steps.retry import patiently
+from done_app.worker.steps.retry import retry_until_stored
 from donebit.completion import failing, lifecycle, missing
 from donebit.completion.failing import GIVE_UP_NOW, Failure
 from donebit.completion.lifecycle import Report
@@ -16,7 +16,7 @@ Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class StoreDesk:
+class StoreStepReporter:
     """The desk of one task. Every method raises NotFound when that task is gone."""
 
     store: Store
@@ -27,7 +27,7 @@ class StoreDesk:
         return list(missing.iterate(self.store, self.task, start, stop))
 
     def finished(self, ranges: list[Range]) -> Report:
-        return patiently(
+        return retry_until_stored(
             lambda token: lifecycle.report(
                 self.store, self.task.id, ranges=ranges, token=token, nonce=self.task.nonce
             )
@@ -35,7 +35,7 @@ class StoreDesk:
 
     def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure:
         policy = GIVE_UP_NOW if last else self.policy
-        return patiently(
+        return retry_until_stored(
             lambda token: failing.fail(
                 self.store,
                 self.task.id,
@@ -49,7 +49,7 @@ class StoreDesk:
         )
 
     def attempt(self, step: int, *, made_already: bool = False) -> int:
-        return patiently(
+        return retry_until_stored(
             lambda _: self.store.failures.begin_attempt(
                 self.task.id,
                 self.task.nonce,

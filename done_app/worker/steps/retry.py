@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
 
 
-def patiently(report: Callable[[str], Answer]) -> Answer:
+def retry_until_stored(report: Callable[[str], Answer]) -> Answer:
     """Report until the store takes it: the work is done, only the word of it is missing.
 
     The one token makes the repeats one call, so the answer that was lost is given again.

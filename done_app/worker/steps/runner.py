@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Ranges:
+class StepRanges:
     """Steps, as half-open ranges in the order they came."""
 
     ranges: list[Range] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Ranges:
         return sum(stop - start for start, stop in self.ranges)
 
 
-class Desk(Protocol):
+class StepReporter(Protocol):
     """Where a runner reads what is missing, and reports what became of it."""
 
     def missing(self, start: int, stop: int) -> list[Range]: ...
@@ -62,13 +62,13 @@ class Desk(Protocol):
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunOutcome:
     """What one run came to."""
 
     report: Report | None = None  # the last one; None when nothing was finished
-    done: Ranges = field(default_factory=Ranges)
+    done: StepRanges = field(default_factory=StepRanges)
     rest: list[Range] = field(default_factory=list)  # not come to in this run's time
-    again: Ranges = field(default_factory=Ranges)  # failed, and to be tried again after a pause
+    again: StepRanges = field(default_factory=StepRanges)  # failed, and to be tried again after a pause
     pause: timedelta = timedelta(0)
     ended: bool = False  # this run's last failure, or its last report, ended the task
 
@@ -83,18 +83,18 @@ class Runner:
 
     task: Task
     job: Job
-    desk: Desk
+    desk: StepReporter
     careful: bool = False
     params: Mapping[str, Any] = field(init=False)  # as the function's signature has them
-    finished: Ranges = field(default_factory=Ranges)
-    outcome: Outcome = field(default_factory=Outcome)
+    finished: StepRanges = field(default_factory=StepRanges)
+    outcome: RunOutcome = field(default_factory=RunOutcome)
     began: float = 0.0
     reported_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.params = self.job.given(self.task.order.params)
 
-    def run(self, ranges: list[Range]) -> Outcome:
+    def run(self, ranges: list[Range]) -> RunOutcome:
         """Work through the ranges for a while."""
         self.began = self.reported_at = time.monotonic()
         for start, stop in self.missing(ranges):
@@ -233,7 +233,7 @@ def rest_after(step: int, ranges: list[Range]) -> list[Range]:
     return [(start, stop) for start, stop in rest if start < stop]
 
 
-def describe(done: Ranges, report: Report, task: Task) -> str:
+def describe(done: StepRanges, report: Report, task: Task) -> str:
     """One line for whoever watches the log."""
     progress = f"({report.done_steps}/{report.count})"
     first, last = done.ranges[0][0], done.ranges[-1][1] - 1

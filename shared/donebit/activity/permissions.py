@@ -21,7 +21,7 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ObjectKind:
     """A kind of objects: what its bits permit, the first name bit 0."""
 
     name: str
@@ -46,12 +46,12 @@ class Kind:
         return f"objects of kind {self.name} have the permissions {', '.join(self.permissions)}"
 
 
-def known(site: Site, kind: str) -> Kind:
+def get_kind(site: Site, kind: str) -> ObjectKind:
     """The kind of that name; one never named has no permissions. Raises InvalidInput for a bad name."""
-    return Kind(kind, site.store.permissions.names(checked_name(kind, "kind")))
+    return ObjectKind(kind, site.store.permissions.names(checked_name(kind, "kind")))
 
 
-def name(site: Site, kind: str, permissions: Sequence[str]) -> Kind:
+def name(site: Site, kind: str, permissions: Sequence[str]) -> ObjectKind:
     """Say what the bits of a kind permit. Names can be added behind those there are, and never change.
 
     Raises:
@@ -69,13 +69,13 @@ def name(site: Site, kind: str, permissions: Sequence[str]) -> Kind:
             field="permissions",
         )
     if not site.store.permissions.name_permissions(kind, permissions):
-        held = ", ".join(known(site, kind).permissions)
+        held = ", ".join(get_kind(site, kind).permissions)
         raise Conflict(f"objects of kind {kind} have the permissions {held}: names can only be added")
-    return Kind(kind, permissions)
+    return ObjectKind(kind, permissions)
 
 
 def change(
-    site: Site, kind: Kind, thing: str, *, grant: Sequence[str] = (), revoke: Sequence[str] = ()
+    site: Site, kind: ObjectKind, thing: str, *, grant: Sequence[str] = (), revoke: Sequence[str] = ()
 ) -> Changed:
     """Set and clear permissions of an object in one act.
 
@@ -90,25 +90,25 @@ def change(
     return Changed(kind.named(bits), changed)
 
 
-def replace(site: Site, kind: Kind, thing: str, permissions: Sequence[str]) -> Changed:
+def replace(site: Site, kind: ObjectKind, thing: str, permissions: Sequence[str]) -> Changed:
     """Let an object have just these. Raises InvalidInput as `change` does."""
     kind.bits(permissions, "permissions")
     others = [one for one in kind.permissions if one not in permissions]
     return change(site, kind, thing, grant=permissions, revoke=others)
 
 
-def of(site: Site, kind: Kind, thing: str) -> list[str]:
+def permissions_of(site: Site, kind: ObjectKind, thing: str) -> list[str]:
     """The permissions that an object has, in the order of its kind."""
     return kind.named(site.store.permissions.permissions(kind.name, checked_name(thing, "object")))
 
 
-def missing(held: Collection[str], kind: Kind, all_of: Sequence[str]) -> list[str]:
+def missing(held: Collection[str], kind: ObjectKind, all_of: Sequence[str]) -> list[str]:
     """Those of `all_of` that are not held. Raises InvalidInput for a name that is none of the kind's."""
     kind.bits(all_of, "all")
     return [one for one in all_of if one not in held]
 
 
-def allowed(held: Collection[str], kind: Kind, all_of: Sequence[str], any_of: Sequence[str]) -> bool:
+def allowed(held: Collection[str], kind: ObjectKind, all_of: Sequence[str], any_of: Sequence[str]) -> bool:
     """Whether all of the first are held, and one of the second, where any are named."""
     kind.bits(any_of, "any")
     return not missing(held, kind, all_of) and (not any_of or any(one in held for one in any_of))

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from donebit.command_line.exit_codes import Misused
+from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.options import as_json, at, examples, ids, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
@@ -55,7 +55,7 @@ def users_of(texts: tuple[str, ...], ids: str) -> list[int] | list[str]:
     if ids == "texts" or (ids == "auto" and bad):
         return list(texts)
     if bad:
-        raise Misused(f"user {bad[0]!r} is no integer, and --ids integers was asked for")
+        raise UsageError(f"user {bad[0]!r} is no integer, and --ids integers was asked for")
     return [int(text) for text in texts]
 
 

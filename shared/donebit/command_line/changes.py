@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from donebit.command_line.exit_codes import Misused
+from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
@@ -32,7 +32,7 @@ def resume(
 ) -> None:
     """Let failed or stalled tasks run again: what is missing or gave up is sent, and only that."""
     if failed == bool(task_ids) or (label and not failed):
-        raise Misused("resume takes either IDs, or --failed, with or without --label")
+        raise UsageError("resume takes either IDs, or --failed, with or without --label")
     if not failed:
         change_each(session, task_ids, "resume", as_json=as_json)
         return

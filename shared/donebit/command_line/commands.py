@@ -10,7 +10,7 @@ import click
 
 from donebit.command_line.activity import count, visit
 from donebit.command_line.changes import cancel, delete, extend, resume
-from donebit.command_line.exit_codes import MEANINGS, CommandError, Exit, Unread
+from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
 from donebit.command_line.retention import retention
@@ -83,7 +83,7 @@ def run() -> int:
     except click.UsageError as error:
         error.show()
         return Exit.USAGE
-    except Unread as error:
+    except BrokenPipe as error:
         # Python flushes once more as it exits, and would complain: let it write into nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error.exit

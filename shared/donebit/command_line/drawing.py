@@ -16,7 +16,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class Symbols:
     """What stands for what; told apart by shape, and by colour where there is colour."""
 
     missing: str
@@ -26,8 +26,8 @@ class Marks:
     end: str
 
 
-BLOCKS = Marks("·", "░▒▓", "█", TIMES, "◆")
-ASCII = Marks(".", "-+*", "#", "x", "E")
+BLOCKS = Symbols("·", "░▒▓", "█", TIMES, "◆")
+ASCII = Symbols(".", "-+*", "#", "x", "E")
 STYLES = {"missing": "dim", "partly": "cyan", "full": "green", "failed": "bold red", "end": "bold"}
 
 
@@ -77,7 +77,7 @@ def sizes(count: int, size: int) -> list[int]:
     return [min(size, count - first) for first in range(0, count, size)]
 
 
-def shades(marks: Marks, done: list[int], of: list[int], failed: Set[int]) -> Iterable[tuple[str, str]]:
+def shades(marks: Symbols, done: list[int], of: list[int], failed: Set[int]) -> Iterable[tuple[str, str]]:
     """The mark of each cell, and its kind. A cell with a failed step says so, whatever else is in it."""
     for cell, (some, all_of_it) in enumerate(zip(done, of, strict=True)):
         if cell in failed:
@@ -88,7 +88,7 @@ def shades(marks: Marks, done: list[int], of: list[int], failed: Set[int]) -> It
             yield marks.partly[some * len(marks.partly) // all_of_it], "partly"
 
 
-def legend(marks: Marks, size: int) -> Text:
+def legend(marks: Symbols, size: int) -> Text:
     told = Text(" " * MARGIN, style="dim")
     parts = [
         (marks.full, "full", "done"),

@@ -38,17 +38,17 @@ class CommandError(Exception):
         self.detail = detail
 
 
-class Failed(CommandError):
+class OperationFailed(CommandError):
     """It was carried out, and did not come out well."""
 
 
-class Misused(CommandError):
+class UsageError(CommandError):
     """It cannot be carried out as it was asked for."""
 
     exit = Exit.USAGE
 
 
-class Refused(CommandError):
+class RequestRefused(CommandError):
     """A service's 4xx."""
 
     exit = Exit.REFUSED
@@ -58,13 +58,13 @@ class Refused(CommandError):
         self.status = status
 
 
-class Unread(CommandError):
+class BrokenPipe(CommandError):
     """Nobody reads what is written any more; so nothing is said of it either."""
 
     exit = Exit.UNREAD
 
 
-class Unavailable(CommandError):
+class ServiceUnavailable(CommandError):
     """No answer, or a 5xx."""
 
     exit = Exit.UNAVAILABLE

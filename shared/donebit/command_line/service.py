@@ -11,7 +11,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3 import exceptions
 
-from donebit.command_line.exit_codes import Misused, Refused, Unavailable
+from donebit.command_line.exit_codes import RequestRefused, ServiceUnavailable, UsageError
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
@@ -22,7 +22,7 @@ Query = Mapping[str, str | int | None]
 Answer = Mapping[str, Any]  # an object of JSON
 
 
-class Service:
+class ServiceClient:
     """Asks one service.
 
     Every request raises Refused for a 4xx, and Unavailable for a 5xx or where nothing answers.
@@ -88,7 +88,7 @@ class Service:
         try:
             yield
         except exceptions.HTTPError as error:
-            raise Unavailable(self._why(error)) from None
+            raise ServiceUnavailable(self._why(error)) from None
 
     def _why(self, error: exceptions.HTTPError) -> str:
         reason = getattr(error, "reason", None) or error
@@ -107,10 +107,10 @@ class Service:
             return
         detail = self._detail(answer)
         if answer.status >= 500 or answer.status < 400:
-            raise Unavailable(f"{self.name} at {self.address} answered {answer.status}: {detail}")
+            raise ServiceUnavailable(f"{self.name} at {self.address} answered {answer.status}: {detail}")
         if answer.status == 401:
             detail = f"{self.name} asks for its token: put it into the environment as API_TOKEN"
-        raise Refused(detail, answer.status)
+        raise RequestRefused(detail, answer.status)
 
     def _detail(self, answer: urllib3.BaseHTTPResponse) -> str:
         try:
@@ -123,7 +123,9 @@ class Service:
             return json.loads(answer.data)
         except ValueError:
             kind = answer.headers.get("Content-Type")
-            raise Unavailable(f"what answers at {self.address} is not {self.name}: it sent {kind}") from None
+            raise ServiceUnavailable(
+                f"what answers at {self.address} is not {self.name}: it sent {kind}"
+            ) from None
 
 
 def segment(text: str) -> str:
@@ -137,4 +139,4 @@ def _utf8(text: str) -> bytes:
     except UnicodeEncodeError as error:
         # Python keeps each byte of an argument that is no UTF-8 as a code point that nothing else is.
         bad = text[error.start : error.end].encode(errors="surrogateescape")
-        raise Misused(f"what was asked for is no UTF-8: it has the bytes {bad.hex(' ')}") from None
+        raise UsageError(f"what was asked for is no UTF-8: it has the bytes {bad.hex(' ')}") from None

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from donebit import config
-from donebit.command_line.exit_codes import Misused
-from donebit.command_line.service import NO_RETRIES, Service
+from donebit.command_line.exit_codes import UsageError
+from donebit.command_line.service import NO_RETRIES, ServiceClient
 from donebit.command_line.terminal import Terminal
 from donebit.config import Addresses
 from donebit.errors import ConfigurationError
@@ -27,27 +27,27 @@ class Session:
         try:
             return config.load_addresses()
         except ConfigurationError as error:
-            raise Misused(error.detail) from None
+            raise UsageError(error.detail) from None
 
     @cached_property
-    def trigger(self) -> Service:
+    def trigger(self) -> ServiceClient:
         return self._service("trigger_app", self.addresses.trigger_address)
 
     @cached_property
-    def done(self) -> Service:
+    def done(self) -> ServiceClient:
         return self._service("done_app", self.addresses.done_address)
 
     @cached_property
-    def distinct(self) -> Service:
+    def distinct(self) -> ServiceClient:
         return self.patient_distinct(NO_RETRIES)
 
-    def patient_distinct(self, retries: urllib3.Retry) -> Service:
+    def patient_distinct(self, retries: urllib3.Retry) -> ServiceClient:
         """distinct_app, asked again as often as this says."""
         return self._service("distinct_app", self.addresses.distinct_address, retries)
 
-    def _service(self, name: str, address: str, retries: urllib3.Retry = NO_RETRIES) -> Service:
+    def _service(self, name: str, address: str, retries: urllib3.Retry = NO_RETRIES) -> ServiceClient:
         token = self.addresses.api_token
-        return Service(
+        return ServiceClient(
             name,
             _checked(name, address),
             token.get_secret_value() if token else None,
@@ -62,4 +62,4 @@ def _checked(name: str, given: str) -> str:
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return given
     setting = f"{name.removesuffix('_app').upper()}_URL"
-    raise Misused(f"{setting} is {given!r}; it must be an address such as http://127.0.0.1:8098")
+    raise UsageError(f"{setting} is {given!r}; it must be an address such as http://127.0.0.1:8098")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.cells import cell_len
 
-from donebit.command_line.exit_codes import Misused, Refused
+from donebit.command_line.exit_codes import RequestRefused, UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
@@ -67,16 +67,16 @@ def query(session: Session, /, *, expression: tuple[str, ...], as_json: bool, **
             list_members(session, text, asked, as_json=as_json)
         else:
             count_members(session, text, as_json=as_json)
-    except Refused as error:
+    except RequestRefused as error:
         raise pointing(error, text, session.terminal.err.width) from None
 
 
 def refuse_mixed(asked: Mapping[str, Any]) -> None:
     """Raises Misused for options that say nothing together."""
     if asked["members"] and asked["save"]:
-        raise Misused("query either lists --members, or saves them with --save")
+        raise UsageError("query either lists --members, or saves them with --save")
     if not asked["members"] and (asked["every"] or asked["limit"] or asked["after"] is not None):
-        raise Misused("--limit, --after and --all say which --members are listed")
+        raise UsageError("--limit, --after and --all say which --members are listed")
 
 
 def count_members(session: Session, text: str, *, as_json: bool) -> None:
@@ -131,12 +131,12 @@ def save(session: Session, text: str, flag: str, *, sure: bool, as_json: bool) -
     note_if_unseen(session, saved, as_json=as_json)
 
 
-def pointing(error: Refused, expression: str, width: int) -> Refused:
+def pointing(error: RequestRefused, expression: str, width: int) -> RequestRefused:
     """The same, with the place in the expression marked, if the service tells it."""
     place = PLACE.match(error.detail)
     if not place:
         return error
-    return Refused(f"{error.detail}\n{marked(expression, int(place[1]), width)}", error.status)
+    return RequestRefused(f"{error.detail}\n{marked(expression, int(place[1]), width)}", error.status)
 
 
 def marked(expression: str, character: int, width: int) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 import urllib3
 
-from donebit.command_line.exit_codes import Unavailable
-from donebit.command_line.service import Query, Service
+from donebit.command_line.exit_codes import ServiceUnavailable
+from donebit.command_line.service import Query, ServiceClient
 
 AGAIN_AFTER_SECONDS = 1.0  # as the streams themselves ask for with `retry:`
 READ_AT_ONCE = 65_536
@@ -27,7 +27,7 @@ class Lost:
 
 
 def follow(
-    service: Service, path: str, *, patience_seconds: float, query: Callable[[], Query] = dict
+    service: ServiceClient, path: str, *, patience_seconds: float, query: Callable[[], Query] = dict
 ) -> Iterator[Message | Lost]:
     """Each message of a stream for ever; whoever knows the last one stops there.
 
@@ -48,7 +48,7 @@ def follow(
                 yield message
             lost = Lost(f"{service.name} ended the stream")
             heard_at = heard_at or time.monotonic()
-        except Unavailable as error:
+        except ServiceUnavailable as error:
             if heard_at is None or time.monotonic() - heard_at > patience_seconds:
                 raise
             lost = Lost(error.detail)
@@ -56,7 +56,7 @@ def follow(
         time.sleep(min(AGAIN_AFTER_SECONDS, patience_seconds))
 
 
-def messages(service: Service, path: str, query: Query) -> Iterator[Message]:
+def messages(service: ServiceClient, path: str, query: Query) -> Iterator[Message]:
     """The messages of one stream, until it ends."""
     with service.stream(path, query) as answer:
         for line in _lines(answer):

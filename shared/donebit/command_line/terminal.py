@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from donebit.command_line.exit_codes import Unread
+from donebit.command_line.exit_codes import BrokenPipe
 from donebit.formatting import number
 
 WIDTH_OF_PIPES = 200  # nobody sees an edge there, and a program that reads wants no line broken
@@ -62,7 +62,7 @@ class Terminal:
             self.out.file.write(text)
             self.out.file.flush()
         except BrokenPipeError:
-            raise Unread("") from None
+            raise BrokenPipe("") from None
 
     @property
     def has_shades(self) -> bool:
@@ -80,7 +80,7 @@ class Output(Console):
 
     def on_broken_pipe(self) -> None:
         """Raises Unread; the library would exit at once, with a code of its own."""
-        raise Unread("")
+        raise BrokenPipe("")
 
 
 def _console(file: TextIO) -> Console:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from donebit.command_line.exit_codes import Failed
+from donebit.command_line.exit_codes import OperationFailed
 from donebit.command_line.options import as_json, examples, in_session, patience
 from donebit.command_line.service import segment
 from donebit.command_line.session import Session
@@ -78,7 +78,7 @@ def trigger(
     body |= {"callback": {"name": callback}} if callback else {}
     started = session.trigger.ask("POST", "/tasks", {"count": count, **body})
     if not as_json:
-        tell_started(session, started)
+        print_started(session, started)
     if watched:
         see_to_its_end(session, started["task_id"], patience, as_json=as_json)
     elif as_json:
@@ -100,7 +100,7 @@ def watch(session: Session, *, task_id: str, patience: float, as_json: bool) -> 
     see_to_its_end(session, task_id, patience, as_json=as_json)
 
 
-def tell_started(session: Session, started: dict[str, Any]) -> None:
+def print_started(session: Session, started: dict[str, Any]) -> None:
     by = f"of {started['job']}" if started["job"] else "to be reported by you"
     again = "" if started["state"] == "running" else f", {started['state']} already"
     session.terminal.say(f"task {started['task_id']}: {count_of(started['count'], 'step')} {by}{again}")
@@ -117,7 +117,7 @@ def see_to_its_end(session: Session, task_id: str, patience: float, *, as_json: 
     task = session.done.get(f"/tasks/{segment(task_id)}")
     session.terminal.answer(task, how_it_ended, as_json=as_json)
     if task["state"] != "done":
-        raise Failed(f"task {task_id} is {task['state']}: {task['why']}")
+        raise OperationFailed(f"task {task_id} is {task['state']}: {task['why']}")
 
 
 def how_it_ended(task: dict[str, Any]) -> str:

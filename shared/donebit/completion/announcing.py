@@ -17,7 +17,7 @@ LEASE = timedelta(seconds=30)  # whoever dies while telling is followed by anoth
 log = logging.getLogger(__name__)
 
 
-def say(task: Task) -> None:
+def log_end(task: Task) -> None:
     """Tell the log, which somebody may be watching."""
     seconds = task.took.total_seconds() if task.took else 0.0
     steps = f"{task.count} step{'s' if task.count > 1 else ''}"
@@ -27,7 +27,7 @@ def say(task: Task) -> None:
 
 
 def announce(
-    store: Store, task_id: str, tell: Callable[[Task], None] = say, *, lease: timedelta | None = None
+    store: Store, task_id: str, tell: Callable[[Task], None] = log_end, *, lease: timedelta | None = None
 ) -> bool:
     """Tell an ended task's end, unless it is told or being told; whether this call told it.
 
@@ -43,7 +43,7 @@ def announce(
     if record is None:
         return False
     task = Task.from_record(task_id, record)  # as it was in that act, whatever has become of it since
-    owed = deliveries.owe(store, task)
+    owed = deliveries.enqueue(store, task)
     tell(task)
     noted = store.tasks.note_announced(
         task_id,

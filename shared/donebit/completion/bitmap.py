@@ -24,7 +24,7 @@ def whole(store: Store, task: Task) -> bytes:
         return np.packbits(np.ones(task.count + 1, np.uint8)).tobytes()
     bits = store.tasks.bitmap_bytes(task.id, 0, task.count // 8 + 1)
     if not bits:  # done, or gone, since the look
-        return whole(store, lifecycle.look(store, task.id).task)
+        return whole(store, lifecycle.get_task(store, task.id).task)
     return bits
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from donebit import clock
-from donebit.completion.spec import Callback, Next, Order, Receiver, Webhook
+from donebit.completion.spec import Callback, NextTask, Receiver, TaskSpec, Webhook
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.store.deliveries import Name
@@ -29,13 +29,13 @@ KEPT = TRIED_FOR + MARGIN  # and the task with it, until all is told: who asks s
 LONGEST_OUTCOME = 200  # characters
 
 
-class Outcome(StrEnum):
+class DeliveryOutcome(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     GIVEN_UP = "given up"
 
 
-class Refused(Exception):
+class DeliveryRefused(Exception):
     """What is to be told cannot be told, now or later."""
 
 
@@ -59,7 +59,7 @@ class Delivery:
     owed_at_ms: int
     order: str | None = None  # of the next task
     attempts: tuple[Attempt, ...] = ()
-    outcome: Outcome = Outcome.PENDING
+    outcome: DeliveryOutcome = DeliveryOutcome.PENDING
 
     def as_text(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -68,13 +68,13 @@ class Delivery:
     def from_text(cls, text: str) -> Delivery:
         kept = json.loads(text)
         kept["attempts"] = tuple(Attempt(**attempt) for attempt in kept["attempts"])
-        return cls(**{**kept, "outcome": Outcome(kept["outcome"])})
+        return cls(**{**kept, "outcome": DeliveryOutcome(kept["outcome"])})
 
     @property
     def announcement_id(self) -> str:
         return str(self.event["data"]["announcement_id"])
 
-    def tried(self, now_ms: int, said: str, outcome: Outcome) -> Delivery:
+    def tried(self, now_ms: int, said: str, outcome: DeliveryOutcome) -> Delivery:
         # What no UTF-8 can hold, the script that reads it again could not read.
         attempt = Attempt(now_ms, printable(said[:LONGEST_OUTCOME]))
         return replace(self, attempts=(*self.attempts, attempt), outcome=outcome)
@@ -87,7 +87,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ClaimedDelivery:
     """A delivery that the caller is the one to try, until its lease ends."""
 
     name: Name
@@ -96,7 +96,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DeliveryView:
     """A delivery as somebody who asks is shown it."""
 
     kind: str
@@ -104,7 +104,7 @@ class Shown:
     next_attempt_at: datetime | None
 
 
-def owe(store: Store, task: Task) -> bool:
+def enqueue(store: Store, task: Task) -> bool:
     """Keep what the end of a task is to be told to whom; whether it is to anybody. Again is harmless."""
     asked = {kind: one for kind, one in task.order.receivers.items() if task.state in one.on}
     for kind, receiver in asked.items():
@@ -127,7 +127,7 @@ def _address(task: Task, receiver: Receiver) -> tuple[str, str | None]:
             return receiver.url, None
         case Callback():
             return receiver.name, None
-        case Next():
+        case NextTask():
             return next_task_id(task), receiver.order.as_text()
 
 
@@ -167,7 +167,7 @@ def due(store: Store, kind: str, limit: int) -> list[Name]:
     return store.deliveries.due(kind, clock.now_ms(), limit)
 
 
-def take(store: Store, name: Name) -> Taken | None:
+def take(store: Store, name: Name) -> ClaimedDelivery | None:
     """Become the one to try a delivery; None when another is, or there is nothing left to try."""
     now_ms = clock.now_ms()
     lease_ends_ms = now_ms + LEASE // timedelta(milliseconds=1)
@@ -175,36 +175,38 @@ def take(store: Store, name: Name) -> Taken | None:
         return None
     text = store.deliveries.text(name)
     delivery = None if text is None else Delivery.from_text(text)
-    if delivery is None or delivery.outcome is not Outcome.PENDING:
+    if delivery is None or delivery.outcome is not DeliveryOutcome.PENDING:
         store.deliveries.remove_unmoved(name, lease_ends_ms)
         return None
-    return Taken(name, delivery, lease_ends_ms)
+    return ClaimedDelivery(name, delivery, lease_ends_ms)
 
 
-def delivered(store: Store, taken: Taken, said: str) -> None:
+def delivered(store: Store, taken: ClaimedDelivery, said: str) -> None:
     """It is told."""
-    _end(store, taken, said, Outcome.DELIVERED)
+    _end(store, taken, said, DeliveryOutcome.DELIVERED)
 
 
-def give_up(store: Store, taken: Taken, said: str) -> None:
+def give_up(store: Store, taken: ClaimedDelivery, said: str) -> None:
     """It will not be told."""
-    _end(store, taken, said, Outcome.GIVEN_UP)
+    _end(store, taken, said, DeliveryOutcome.GIVEN_UP)
 
 
-def _end(store: Store, taken: Taken, said: str, outcome: Outcome) -> None:
+def _end(store: Store, taken: ClaimedDelivery, said: str, outcome: DeliveryOutcome) -> None:
     name, tried = taken.name, taken.delivery.tried(clock.now_ms(), said, outcome)
     if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text()):
         return
     store.deliveries.remove_unmoved(name, taken.lease_ends_ms)
     others = (Delivery.from_text(text) for _, text, _ in store.deliveries.of_task(name.task_id))
-    if all(other.outcome is not Outcome.PENDING for other in others):  # nobody waits for the task any more
+    if all(
+        other.outcome is not DeliveryOutcome.PENDING for other in others
+    ):  # nobody waits for the task any more
         store.tasks.let_task_go(name.task_id, tried.nonce, name.run)
 
 
-def failed(store: Store, taken: Taken, said: str) -> datetime | None:
+def failed(store: Store, taken: ClaimedDelivery, said: str) -> datetime | None:
     """An attempt came to nothing; when the next is made, None when it is given up."""
     now_ms = clock.now_ms()
-    tried = taken.delivery.tried(now_ms, said, Outcome.PENDING)
+    tried = taken.delivery.tried(now_ms, said, DeliveryOutcome.PENDING)
     at_ms = tried.next_attempt_ms(now_ms)
     if at_ms is None:
         give_up(store, taken, said)
@@ -214,19 +216,19 @@ def failed(store: Store, taken: Taken, said: str) -> datetime | None:
     return clock.moment_of_ms(at_ms)
 
 
-def of_task(store: Store, task: Task) -> list[Shown]:
+def of_task(store: Store, task: Task) -> list[DeliveryView]:
     """Whom this task's ends were told, or are to be, the oldest first."""
     if not task.order.receivers:
         return []
     shown = [
-        Shown(name.kind, Delivery.from_text(text), clock.moment_of_ms(at) if at is not None else None)
+        DeliveryView(name.kind, Delivery.from_text(text), clock.moment_of_ms(at) if at is not None else None)
         for name, text, at in store.deliveries.of_task(task.id)
     ]
     return sorted(shown, key=lambda one: (one.delivery.owed_at_ms, one.kind))
 
 
-def next_order(delivery: Delivery) -> Order:
+def next_order(delivery: Delivery) -> TaskSpec:
     """The order of the task that follows."""
     if delivery.order is None:
-        raise Refused("no next task was asked for")
-    return Order.from_text(delivery.order)
+        raise DeliveryRefused("no next task was asked for")
+    return TaskSpec.from_text(delivery.order)

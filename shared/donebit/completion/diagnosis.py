@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from donebit.completion.state import State
-from donebit.completion.task import Look, Task
+from donebit.completion.task import ProgressSample, Task
 from donebit.formatting import duration
 
 FRESH = timedelta(seconds=2)  # progress that is younger shows that somebody is at work
@@ -106,7 +106,7 @@ def steps_per_second(task: Task, now: datetime) -> float | None:
     """Since the last look of the sweep but one, or the fan-out; None when it is too early to say."""
     looks = task.looks
     if len(looks) < 2 and task.run == 1 and task.dispatched_at is not None:
-        looks = (Look(task.dispatched_at, task.count), *looks)
+        looks = (ProgressSample(task.dispatched_at, task.count), *looks)
     if not looks or now - looks[0].at < SHORTEST_LOOK:
         return None
     return max(0, looks[0].left - task.left) / (now - looks[0].at).total_seconds()

@@ -16,7 +16,7 @@ from donebit.completion.task import Task
 from donebit.names import checked_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
-from donebit.store.failures import AttemptLimits, Failed
+from donebit.store.failures import AttemptLimits, FailStepResult
 from donebit.utf8 import printable
 
 LONGEST_ERROR = 500  # characters that are kept of an error
@@ -52,7 +52,7 @@ class GivenUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FailuresPage:
     failures: list[GivenUp]
     next: int | None
 
@@ -99,7 +99,7 @@ def fail(
     return _failure(task_id, step, made)
 
 
-def _failure(task_id: str, step: int, made: Failed) -> Failure:
+def _failure(task_id: str, step: int, made: FailStepResult) -> Failure:
     if made.status == "unknown":
         raise lifecycle.unknown(task_id)
     if made.status == "range":
@@ -116,14 +116,14 @@ def _failure(task_id: str, step: int, made: Failed) -> Failure:
     )
 
 
-def page(store: Store, task: Task, *, after: int = 0, limit: int) -> Page:
+def list_failures(store: Store, task: Task, *, after: int = 0, limit: int) -> FailuresPage:
     """Up to `limit` steps that gave up, from step `after` on."""
     found: list[int] = []
     for step in given_up(store, task, after):
         if len(found) == limit:
-            return Page(_with_errors(store, task, found), step)
+            return FailuresPage(_with_errors(store, task, found), step)
         found.append(step)
-    return Page(_with_errors(store, task, found), None)
+    return FailuresPage(_with_errors(store, task, found), None)
 
 
 def given_up(store: Store, task: Task, after: int = 0) -> Iterator[int]:

@@ -71,7 +71,7 @@ def fan_out(store: Store, task: Task, send: Send, first: int = 0) -> int:
         return sent
     # An extension that came while these were sent has found no note, and left its steps to this one.
     with suppress(NotFound):
-        extended = lifecycle.look(store, task.id).task
+        extended = lifecycle.get_task(store, task.id).task
         if more := send_missing(store, extended, send, task.count):
             note_sent(store, extended, more)
             sent += more

@@ -11,24 +11,24 @@ from donebit.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProbedState:
     """How a task was when a probe left for it."""
 
     progress_ms: int
     heals: int
 
     @classmethod
-    def of(cls, task: Task) -> Seen:
+    def of(cls, task: Task) -> ProbedState:
         return cls(clock.ms_since_epoch(task.last_progress_at), task.fruitless_heals)
 
 
-def heal(store: Store, task: Task, seen: Seen, send: Send) -> int:
+def heal(store: Store, task: Task, seen: ProbedState, send: Send) -> int:
     """Send the missing steps of a task that is as it was when its probe left; how many messages.
 
     The probe came through the queues that the steps wait in, so they are not merely behind others. Of many
     probes that waited in a long queue the first heals, and the others find it healed.
     """
-    if task.ended or Seen.of(task) != seen:
+    if task.ended or ProbedState.of(task) != seen:
         return 0
     store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": seen.heals + 1})
     return fan_out(store, task, send)

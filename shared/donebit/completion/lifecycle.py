@@ -11,13 +11,13 @@ from datetime import timedelta
 
 from donebit import clock
 from donebit.completion.progress import Reading
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
-from donebit.completion.task import Sight, Task
+from donebit.completion.task import Task, TaskSnapshot
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
 from donebit.store import Store
-from donebit.store.tasks import Marked
+from donebit.store.tasks import MarkStepsResult
 
 STEPS_A_REPORT = 10_000  # single steps and ranges in one act: about 5 ms of the server
 FIRST_LOOK = timedelta(seconds=5)  # by then a task that was started has been fanned out
@@ -27,7 +27,7 @@ INDEX_MARGIN = timedelta(days=1)  # the indexes outlive the last task in them
 
 
 @dataclass(frozen=True, slots=True)
-class Lives:
+class TaskTtls:
     """How long a task stays: while it is open, renewed by progress, and after its end."""
 
     open: timedelta = timedelta(days=7)
@@ -62,7 +62,12 @@ class Report:
 
 
 def start(
-    store: Store, order: Order, *, task_id: str | None = None, lives: Lives | None = None, max_steps: int
+    store: Store,
+    order: TaskSpec,
+    *,
+    task_id: str | None = None,
+    lives: TaskTtls | None = None,
+    max_steps: int,
 ) -> Started:
     """Set the end marker and write the record, before anything can be fanned out.
 
@@ -75,11 +80,11 @@ def start(
     if order.label is not None:
         checked_name(order.label, "label")
     if task_id is None:
-        return _start_new(store, order, uuid.uuid4().hex[:12], lives or Lives())
+        return _start_new(store, order, uuid.uuid4().hex[:12], lives or TaskTtls())
     checked_name(task_id, "task_id")
     if (known := _find(store, task_id)) is not None:
         return _agreeing(known, order)
-    return _start_new(store, order, task_id, lives or Lives())
+    return _start_new(store, order, task_id, lives or TaskTtls())
 
 
 def check_count(count: int, max_steps: int) -> None:
@@ -88,7 +93,7 @@ def check_count(count: int, max_steps: int) -> None:
         raise InvalidInput(f"count is {count}; it must be 1 to {max_steps}", field="count")
 
 
-def _start_new(store: Store, order: Order, task_id: str, lives: Lives) -> Started:
+def _start_new(store: Store, order: TaskSpec, task_id: str, lives: TaskTtls) -> Started:
     for _ in range(STARTS):
         now = clock.now()
         now_ms = clock.ms_since_epoch(now)
@@ -102,7 +107,7 @@ def _start_new(store: Store, order: Order, task_id: str, lives: Lives) -> Starte
     raise Conflict(f"task {task_id} is being started and deleted by others all the time", field="task_id")
 
 
-def _record(order: Order, now_ms: int, lives: Lives) -> dict[str, str | int]:
+def _record(order: TaskSpec, now_ms: int, lives: TaskTtls) -> dict[str, str | int]:
     return {
         "count": order.count,
         "left": order.count,
@@ -124,7 +129,7 @@ def _texts(fields: dict[str, str | int]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
 
-def _agreeing(known: Task, order: Order) -> Started:
+def _agreeing(known: Task, order: TaskSpec) -> Started:
     if known.order != order:
         raise Conflict(
             f"task {known.id} exists and was asked for as {known.order.as_text()}; this request asks for "
@@ -215,7 +220,7 @@ def _check_report(steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> No
             )
 
 
-def _report(task_id: str, marked: Marked) -> Report:
+def _report(task_id: str, marked: MarkStepsResult) -> Report:
     if marked.status == "unknown":
         raise unknown(task_id)
     if marked.status == "range":
@@ -249,7 +254,7 @@ def cancel(store: Store, task_id: str) -> Task:
     cancelled, state = answer
     if not cancelled:
         raise Conflict(f"task {task_id} is {state}; only a running task can be cancelled")
-    return look(store, task_id).task
+    return get_task(store, task_id).task
 
 
 def delete(store: Store, task_id: str) -> None:
@@ -259,7 +264,7 @@ def delete(store: Store, task_id: str) -> None:
         raise unknown(task_id)
 
 
-def look(store: Store, task_id: str) -> Sight:
+def get_task(store: Store, task_id: str) -> TaskSnapshot:
     """One look at a task and its bitmap. Raises NotFound for one unknown or expired."""
     checked_name(task_id, "task_id")
     found = store.tasks.look(task_id)
@@ -269,12 +274,12 @@ def look(store: Store, task_id: str) -> Sight:
     if found.set_bits == 0 and task.state is not State.DONE:
         raise unknown(task_id)  # a record without its bitmap, not done, is an expired task
     if task.state is State.DONE:  # its bitmap is dropped, and reads as it did at the end
-        return Sight(task, Reading(task.count + 1, task.count + 1))
-    return Sight(task, Reading(found.first_gap, found.set_bits))
+        return TaskSnapshot(task, Reading(task.count + 1, task.count + 1))
+    return TaskSnapshot(task, Reading(found.first_gap, found.set_bits))
 
 
 def _find(store: Store, task_id: str) -> Task | None:
     try:
-        return look(store, task_id).task
+        return get_task(store, task_id).task
     except NotFound:
         return None

@@ -37,7 +37,7 @@ class TaskPage:
     next: str | None
 
 
-def page(store: Store, wanted: Filter, *, limit: int, cursor: str | None = None) -> TaskPage:
+def list_tasks(store: Store, wanted: Filter, *, limit: int, cursor: str | None = None) -> TaskPage:
     """Up to `limit` tasks that match, from `cursor` on.
 
     Raises:

@@ -18,7 +18,7 @@ Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class MissingPage:
     """Some of the ranges, half open and ascending, and the step to go on from, if there are more."""
 
     ranges: list[Range]
@@ -72,13 +72,13 @@ def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
         yield pending
 
 
-def page(store: Store, task: Task, *, after: int = 0, limit: int) -> Page:
+def list_missing(store: Store, task: Task, *, after: int = 0, limit: int) -> MissingPage:
     """Up to `limit` missing ranges from step `after` on."""
     found: list[Range] = []
     if task.state is State.DONE or after >= task.count:
-        return Page(found, None)
+        return MissingPage(found, None)
     for low, high in iterate(store, task, after, task.count):
         if len(found) == limit:
-            return Page(found, low)
+            return MissingPage(found, low)
         found.append((low, high))
-    return Page(found, None)
+    return MissingPage(found, None)

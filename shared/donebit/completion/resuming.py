@@ -22,21 +22,21 @@ def resume(store: Store, task_id: str) -> Task:
     """
     checked_name(task_id, "task_id")
     now_ms = clock.now_ms()
-    before = lifecycle.look(store, task_id).task
+    before = lifecycle.get_task(store, task_id).task
     announcing.announce_before_resume(store, before)
     if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
         look_ms = now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1)
-        store.tasks.open_again(task_id, look_ms, lifecycle.Lives().index)  # the sweep knows better
+        store.tasks.open_again(task_id, look_ms, lifecycle.TaskTtls().index)  # the sweep knows better
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown(task_id)
     resumed, state = answer
     if not resumed:
         raise Conflict(f"task {task_id} is {state}; only a failed or stalled task can be resumed")
-    task = lifecycle.look(store, task_id).task
+    task = lifecycle.get_task(store, task_id).task
     if task.left == 0:  # what had given up was done after all
         lifecycle.recount(store, task)
-        return lifecycle.look(store, task_id).task
+        return lifecycle.get_task(store, task_id).task
     return task
 
 
@@ -58,4 +58,4 @@ def extend(store: Store, task_id: str, count: int, *, max_steps: int) -> tuple[T
         raise Conflict(f"task {task_id} is {said}; only a running task can be extended")
     if status == "less":
         raise InvalidInput(f"count is {count}; it must be above {said}, which the task has", field="count")
-    return lifecycle.look(store, task_id).task, int(said)
+    return lifecycle.get_task(store, task_id).task, int(said)

@@ -28,18 +28,18 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
-class Next:
+class NextTask:
     """A task that is started when this one has ended."""
 
-    order: Order
+    order: TaskSpec
     on: tuple[State, ...] = (State.DONE,)
 
 
-Receiver = Webhook | Callback | Next
+Receiver = Webhook | Callback | NextTask
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TaskSpec:
     """What was asked for when the task was started: the same again is the same task."""
 
     count: int
@@ -51,7 +51,7 @@ class Order:
     ended_ttl: timedelta | None = None  # None: as long as the settings say
     webhook: Webhook | None = None
     callback: Callback | None = None
-    then: Next | None = None
+    then: NextTask | None = None
 
     @property
     def receivers(self) -> Mapping[str, Receiver]:
@@ -60,9 +60,9 @@ class Order:
         return {kind: receiver for kind, receiver in asked.items() if receiver is not None}
 
     @property
-    def chain(self) -> Iterator[Order]:
+    def chain(self) -> Iterator[TaskSpec]:
         """This order, and those of the tasks that follow, one after the other."""
-        order: Order | None = self
+        order: TaskSpec | None = self
         while order is not None:
             yield order
             order = order.then.order if order.then else None
@@ -91,11 +91,11 @@ class Order:
         return asked
 
     @classmethod
-    def from_text(cls, text: str) -> Order:
+    def from_text(cls, text: str) -> TaskSpec:
         return cls._from_asked(json.loads(text))
 
     @classmethod
-    def _from_asked(cls, asked: dict[str, Any]) -> Order:
+    def _from_asked(cls, asked: dict[str, Any]) -> TaskSpec:
         made: dict[str, Any] = {"stall_after": timedelta(seconds=asked.pop("stall_after_s"))}
         if "ended_ttl_s" in asked:
             made["ended_ttl"] = timedelta(seconds=asked.pop("ended_ttl_s"))
@@ -105,7 +105,7 @@ class Order:
             made["callback"] = Callback(callback["name"], _ends(callback["on"]))
         if then := asked.pop("then", None):
             ends = _ends(then.pop("on"))
-            made["then"] = Next(cls._from_asked(then), ends)
+            made["then"] = NextTask(cls._from_asked(then), ends)
         return cls(**asked, **made)
 
 

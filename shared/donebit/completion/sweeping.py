@@ -12,7 +12,7 @@ from typing import Protocol
 
 from donebit import clock, logs
 from donebit.completion import fanout, lifecycle
-from donebit.completion.lifecycle import Lives
+from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import DonebitError, NotFound
@@ -28,7 +28,7 @@ HEALS = 8  # with pauses that double from a minute on: about four hours
 log = logging.getLogger(__name__)
 
 
-class Outbox(Protocol):
+class SweepPublisher(Protocol):
     """Where the sweep puts what must happen elsewhere."""
 
     def announce(self, task_id: str) -> None: ...
@@ -48,8 +48,8 @@ class Sweep:
     """One round over the open tasks."""
 
     store: Store
-    outbox: Outbox
-    lives: Lives
+    publisher: SweepPublisher
+    lives: TaskTtls
 
     def run(self) -> int:
         """Look at every task that is due; how many were."""
@@ -64,7 +64,7 @@ class Sweep:
     def look_at_safely(self, task_id: str, now: datetime) -> None:
         """One task that cannot be read, of a newer version perhaps, must not hide the others."""
         try:
-            with logs.about(task_id):
+            with logs.task_context(task_id):
                 self.look_at(task_id, now)
         except DonebitError:
             raise
@@ -76,11 +76,11 @@ class Sweep:
         """Whatever this task needs now, and when to look again."""
         try:
             next_look_ms = self.store.tasks.next_look(task_id)
-            task = lifecycle.look(self.store, task_id).task
+            task = lifecycle.get_task(self.store, task_id).task
             if task.announced_at and next_look_ms:  # whoever told it died before closing it
                 self.store.tasks.close_task(task_id, next_look_ms)
             elif task.ended or lifecycle.recount(self.store, task).state is not State.RUNNING:
-                self.outbox.announce(task_id)
+                self.publisher.announce(task_id)
             else:
                 self.look_at_running(task, now)
         except NotFound:
@@ -102,9 +102,9 @@ class Sweep:
             )
         elif needs_fan_out(task, now):
             log.warning("task %s was never fanned out: it is now", task.id)
-            self.outbox.dispatch(task)
+            self.publisher.dispatch(task)
         elif found == "probe":
-            self.outbox.probe(task)
+            self.publisher.probe(task)
 
     def prune(self, now: datetime) -> None:
         """Take tasks whose records have expired out of the listing, some at a time.

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from donebit.clock import moment_of_ms
 from donebit.completion.progress import Reading
-from donebit.completion.spec import Order
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ProgressSample:
     """How much was left when the sweep looked."""
 
     at: datetime
@@ -25,7 +25,7 @@ class Task:
     """A task's record as one look found it."""
 
     id: str
-    order: Order
+    order: TaskSpec
     state: State
     count: int  # of the order, or what it was extended to
     left: int  # steps neither done nor given up
@@ -45,7 +45,7 @@ class Task:
     failed_attempts: int = 0  # in this run
     quiet_until: datetime | None = None  # a failed step waits for its next attempt
     probed_at: datetime | None = None  # when the sweep last asked through the queue
-    looks: tuple[Look, ...] = ()  # the sweep's last two in this run, the older first
+    looks: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, the older first
 
     @property
     def done_steps(self) -> int:
@@ -86,7 +86,7 @@ class Task:
 
         return cls(
             id=task_id,
-            order=Order.from_text(record["order"]),
+            order=TaskSpec.from_text(record["order"]),
             state=State(record["state"]),
             count=int(record["count"]),
             left=int(record["left"]),
@@ -107,7 +107,7 @@ class Task:
             quiet_until=moment("quiet_until"),
             probed_at=moment("probed_at"),
             looks=tuple(
-                Look(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
+                ProgressSample(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
                 for when in ("before", "seen")
                 if f"{when}_at" in record
             ),
@@ -115,7 +115,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class TaskSnapshot:
     """A task together with what the rule's two commands said of its bitmap at the same moment."""
 
     task: Task

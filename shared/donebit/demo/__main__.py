@@ -19,7 +19,7 @@ from donebit.demo.errors import CannotStart, StopRequested
 from donebit.demo.greeting import greet
 from donebit.demo.lines import Lines, is_coloured
 from donebit.demo.processes import SUPERVISOR, Processes
-from donebit.demo.sample.filling import Failed, fill
+from donebit.demo.sample.filling import SampleFailed, fill
 from donebit.demo.sample.services import services
 from donebit.errors import ConfigurationError
 
@@ -87,7 +87,7 @@ def show_sample(settings: Settings, processes: Processes) -> None:
     try:
         with services(settings) as (trigger, done, distinct):
             processes.say(fill(trigger, done, distinct))
-    except Failed as error:
+    except SampleFailed as error:
         processes.say(f"no sample data: {error}")
 
 

@@ -51,6 +51,18 @@ def job(
         InvalidInput: the name is not allowed.
         ConfigurationError: attempts or a duration are out of range.
     """
+    options = _checked_options(name, max_attempts, backoff, step_timeout)
+
+    def mark(function: StepFunction) -> StepFunction:
+        setattr(function, MARK, options)
+        return function
+
+    return mark
+
+
+def _checked_options(
+    name: str, max_attempts: int, backoff: timedelta, step_timeout: timedelta | None
+) -> JobOptions:
     checked_name(name, "job")
     if not 1 <= max_attempts <= MOST_ATTEMPTS:
         raise ConfigurationError(
@@ -58,10 +70,4 @@ def job(
         )
     if backoff < timedelta(0) or (step_timeout is not None and step_timeout <= timedelta(0)):
         raise ConfigurationError(f"job {name}: backoff and step_timeout must not be negative")
-    options = JobOptions(name, RetryPolicy(max_attempts, backoff), step_timeout)
-
-    def mark(function: StepFunction) -> StepFunction:
-        setattr(function, MARK, options)
-        return function
-
-    return mark
+    return JobOptions(name, RetryPolicy(max_attempts, backoff), step_timeout)

@@ -35,7 +35,7 @@ UNKNOWN = 2**32 - 1  # of an id never seen; no number ever given is as large
 MISSING = UNKNOWN.to_bytes(4, "little")
 
 
-class Known(NamedTuple):
+class KnownIds(NamedTuple):
     """What a directory knows of some ids."""
 
     numbers: Numbers  # in the order of the ids; UNKNOWN for one never seen
@@ -67,9 +67,9 @@ class DirectoryStore(Generic[Id]):
         self._packed, self._unpacked = packed, unpacked
 
     @outages_named
-    def known(self, ids: Sequence[Id]) -> Known:
+    def known(self, ids: Sequence[Id]) -> KnownIds:
         """The numbers of those ids that have one; gives none."""
-        return Known(self._known(ids), self._next_free())
+        return KnownIds(self._known(ids), self._next_free())
 
     @outages_named
     def number_users(self, ids: Sequence[Id]) -> list[int]:
@@ -143,7 +143,7 @@ class DirectoryStore(Generic[Id]):
         calls = (("HMGET", name, *self._packed(part)) for part in parts(ids, IDS_A_CALL))
         numbers = np.empty(len(ids), np.uint32)
         for call, found in enumerate(answers_in_turn(self._client, calls)):
-            numbers[call * IDS_A_CALL : call * IDS_A_CALL + len(found)] = read(found)
+            numbers[call * IDS_A_CALL : call * IDS_A_CALL + len(found)] = unpack_numbers(found)
         return numbers
 
     def _likely_known(self, ids: Sequence[Id]) -> Numbers:
@@ -164,7 +164,7 @@ class DirectoryStore(Generic[Id]):
         numbers: dict[Field, bytes] = {}
         for part in parts(list(dict.fromkeys(fields)), NEW_A_PIPELINE * NEW_A_CALL):
             self._number_part(part, numbers)
-        return read([numbers[field] for field in fields])
+        return unpack_numbers([numbers[field] for field in fields])
 
     def _number_part(self, remaining: Sequence[Field], numbers: dict[Field, bytes]) -> None:
         """Those of one pipeline; what is refused, for others took the numbers, is asked for again."""
@@ -227,7 +227,7 @@ class IntegerDirectory(DirectoryStore[int]):
         super().__init__(client, scripts, keys.MAPPED_USERS, lambda ids: [b"%d" % one for one in ids], int)
 
 
-def read(numbers: Sequence[bytes | None]) -> Numbers:
+def unpack_numbers(numbers: Sequence[bytes | None]) -> Numbers:
     """Numbers as the directory keeps them, 4 bytes each."""
     joined = b"".join([MISSING if one is None else one for one in numbers])
     return np.frombuffer(joined, "<u4").astype(np.uint32)

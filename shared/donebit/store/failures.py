@@ -24,7 +24,7 @@ class AttemptLimits(NamedTuple):
     longest_pause: timedelta
 
 
-class Failed(NamedTuple):
+class FailStepResult(NamedTuple):
     """What fail_step answered. `status` is as in Marked."""
 
     status: str
@@ -58,7 +58,7 @@ class FailureStore:
         count_attempt: bool,
         limits: AttemptLimits,
         reply_key: str | None = None,
-    ) -> Failed:
+    ) -> FailStepResult:
         """Record a failed attempt at a step; with its last one the step has given up."""
         names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id), keys.both(task_id)]
         if reply_key is not None:
@@ -68,9 +68,9 @@ class FailureStore:
         args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]
         status, *rest = cast(list[Any], self._scripts["fail_step"](keys=names, args=args))
         if status in (b"unknown", b"reused"):
-            return Failed(status.decode())
+            return FailStepResult(status.decode())
         attempts, gave_up, completed, left, steps, failed, state, pause_ms = rest
-        return Failed(
+        return FailStepResult(
             status.decode(),
             int(attempts),
             bool(gave_up),

@@ -27,7 +27,7 @@ class Staging:
     reads_itself: bool  # whether it is reckoned from the flag
 
 
-class SwapStore:
+class FlagSwapStore:
     """What was staged becomes a flag's, all of it or nothing.
 
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.

@@ -12,7 +12,7 @@ from donebit.store.client import outages_named, refuse_database
 LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
 
 
-class PulseStore:
+class HeartbeatStore:
     """Signs of life. Every method raises StoreUnavailable when the server cannot be reached."""
 
     def __init__(self, client: Redis) -> None:

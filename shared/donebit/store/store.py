@@ -13,20 +13,20 @@ from donebit.store.client import connect, scripts_of
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
 from donebit.store.failures import FailureStore
-from donebit.store.flag_swap import SwapStore
+from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
-from donebit.store.heartbeats import PulseStore
+from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.tasks import TaskStore
-from donebit.store.visit_counter import CountedStore
+from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
 from donebit.store.worker_log import WorkerLogStore
 from donebit.store.workers import WorkerStore
 
 # A service must say 503 within a second; a worker has nobody waiting and may be patient.
-SERVICE_PATIENCE = timedelta(seconds=0.8)
-WORKER_PATIENCE = timedelta(seconds=5)
+SERVICE_TIMEOUT = timedelta(seconds=0.8)
+WORKER_TIMEOUT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Store:
     bitmaps: BitmapStore
     matrices: MatrixStore
     visits: VisitStore
-    counted: CountedStore
+    counted: VisitCounterStore
     flags: FlagStore
-    swaps: SwapStore
+    swaps: FlagSwapStore
     permissions: PermissionStore
     directory: TextDirectory
     mapped: IntegerDirectory
-    pulse: PulseStore
+    pulse: HeartbeatStore
     workers: WorkerStore
     worker_log: WorkerLogStore
 
@@ -59,19 +59,19 @@ class Store:
             BitmapStore(client, scripts),
             MatrixStore(client, scripts),
             VisitStore(client, scripts),
-            CountedStore(client, scripts),
+            VisitCounterStore(client, scripts),
             FlagStore(client, scripts),
-            SwapStore(client),
+            FlagSwapStore(client),
             PermissionStore(client, scripts),
             TextDirectory(client, scripts),
             IntegerDirectory(client, scripts),
-            PulseStore(client),
+            HeartbeatStore(client),
             WorkerStore(client),
             WorkerLogStore(client),
         )
 
     @classmethod
-    def at(cls, url: str, *, connections: int = 16, patience: timedelta = SERVICE_PATIENCE) -> Store:
+    def at(cls, url: str, *, connections: int = 16, patience: timedelta = SERVICE_TIMEOUT) -> Store:
         return cls.on(connect(url, connections=connections, patience=patience))
 
 

@@ -17,7 +17,7 @@ from donebit.store.milliseconds import milliseconds
 Fields = Mapping[str, str | int]
 
 
-class Marked(NamedTuple):
+class MarkStepsResult(NamedTuple):
     """What mark_steps answered. `status` is "ok", "unknown" or "range"; then `fresh` is the step at fault."""
 
     status: str
@@ -29,7 +29,7 @@ class Marked(NamedTuple):
     state: str = ""
 
 
-class Look(NamedTuple):
+class StoredTask(NamedTuple):
     """One look at a task: its record, and what the rule's two commands say of its bitmap."""
 
     record: dict[str, str]
@@ -92,7 +92,7 @@ class TaskStore:
         nonce: str = "",
         reply_key: str | None = None,
         recount: bool = False,
-    ) -> Marked:
+    ) -> MarkStepsResult:
         """Set the bits of these steps and of these half-open ranges, in one act."""
         names = [keys.bitmap(task_id), keys.record(task_id)]
         of_failures = [keys.failed(task_id), keys.both(task_id)]
@@ -104,9 +104,9 @@ class TaskStore:
         if status == b"keys":  # most tasks never need them, and every key costs every call
             status, *rest = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
         if status in (b"unknown", b"reused"):
-            return Marked(status.decode())
+            return MarkStepsResult(status.decode())
         fresh, completed, left, count, failed, state = rest
-        return Marked(status.decode(), int(fresh), completed, left, count, failed, state.decode())
+        return MarkStepsResult(status.decode(), int(fresh), completed, left, count, failed, state.decode())
 
     @outages_named
     def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> tuple[bool, str] | None:
@@ -181,14 +181,14 @@ class TaskStore:
         return cast(bytes, self._scripts["take_probe"](keys=keys.of_task(task_id), args=args)).decode()
 
     @outages_named
-    def look(self, task_id: str) -> Look | None:
+    def look(self, task_id: str) -> StoredTask | None:
         """The record and both readings of the bitmap at one moment; None without a record."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hgetall(keys.record(task_id))
             pipe.bitpos(keys.bitmap(task_id), 0)
             pipe.bitcount(keys.bitmap(task_id))
             record, first_gap, set_bits = pipe.execute()
-        return Look(decoded(record), first_gap, set_bits) if record else None
+        return StoredTask(decoded(record), first_gap, set_bits) if record else None
 
     @outages_named
     def records(self, task_ids: Iterable[str]) -> list[dict[str, str]]:

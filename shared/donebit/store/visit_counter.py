@@ -14,7 +14,7 @@ from donebit.store.client import outages_named
 from donebit.store.pipelining import Command, answers_to
 
 
-class Counted(NamedTuple):
+class VisitCount(NamedTuple):
     """What one visit changed, and how many users the event has ever seen then."""
 
     fresh: bool
@@ -31,7 +31,7 @@ class Others(NamedTuple):
 NONE = Others(b"", ())
 
 
-class CountedStore:
+class VisitCounterStore:
     """Visits to events whose bitmaps exist.
 
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
@@ -43,7 +43,9 @@ class CountedStore:
         self._others: dict[tuple[str, str, int], Others] = {}
 
     @outages_named
-    def visit(self, event: str, kind: str, periods: Sequence[str], segment: int, bit: int) -> Counted | None:
+    def visit(
+        self, event: str, kind: str, periods: Sequence[str], segment: int, bit: int
+    ) -> VisitCount | None:
         """Mark one user in each of the periods, all-time last; None where nothing was marked.
 
         That is where a bitmap is missing: the registries have to be entered first. What is remembered of
@@ -79,11 +81,11 @@ class CountedStore:
         return answers_to(self._client, commands, script)
 
 
-def counted(marked: list[int], counts: list[list[bytes | None]]) -> Counted:
+def counted(marked: list[int], counts: list[list[bytes | None]]) -> VisitCount:
     """The counts of the visit's own segment and of all others, added up."""
     fresh, users = marked
     for others in counts:
         if None in others:
-            return Counted(bool(fresh), None)
+            return VisitCount(bool(fresh), None)
         users += sum(map(int, cast(list[bytes], others)))
-    return Counted(bool(fresh), users)
+    return VisitCount(bool(fresh), users)

@@ -18,7 +18,7 @@ LAYOUT_VERSION = 3
 KEYS_A_PIPELINE = 1000
 
 
-class Life(NamedTuple):
+class PeriodExpiry(NamedTuple):
     """A period's name in keys, and when it expires: seconds since the epoch, 0 for never."""
 
     period: str
@@ -97,7 +97,7 @@ class VisitStore:
 
     @outages_named
     def open_event(
-        self, event: str, kind: str, lives: Sequence[Life], segments: Iterable[int], limit: int
+        self, event: str, kind: str, lives: Sequence[PeriodExpiry], segments: Iterable[int], limit: int
     ) -> tuple[str, Any]:
         """Enter segments into the registries; ("ok", ""), ("kind", held) or ("segments", how many)."""
         numbers = list(segments)
@@ -109,7 +109,7 @@ class VisitStore:
 
     @outages_named
     def mark_users(
-        self, event: str, kind: str, lives: Sequence[Life], batches: Sequence[Batch]
+        self, event: str, kind: str, lives: Sequence[PeriodExpiry], batches: Sequence[Batch]
     ) -> tuple[list[list[int]], list[int]]:
         """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
 
@@ -136,7 +136,9 @@ class VisitStore:
         known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
         return fresh, [batch.segment for batch in batches if not entered or batch.segment not in known]
 
-    def _mark_batch(self, pipe: Redis, event: str, kind: str, lives: Sequence[Life], batch: Batch) -> None:
+    def _mark_batch(
+        self, pipe: Redis, event: str, kind: str, lives: Sequence[PeriodExpiry], batch: Batch
+    ) -> None:
         names = [keys.segment(batch.segment, event, life.period) for life in lives]
         names.append(keys.counted(batch.segment, event, kind))
         names.append(keys.scratch(batch.segment, uuid.uuid4().hex))
@@ -159,7 +161,7 @@ class VisitStore:
             pipe.execute()
 
     @outages_named
-    def relive(self, event: str, lives: Sequence[Life], segments: Sequence[Sequence[int]]) -> None:
+    def relive(self, event: str, lives: Sequence[PeriodExpiry], segments: Sequence[Sequence[int]]) -> None:
         """Let the bitmaps of these periods, and what names them, live so long; what is over goes at once."""
         with self._client.pipeline(transaction=False) as pipe:
             for life, numbers in zip(lives, segments, strict=True):

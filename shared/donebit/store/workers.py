@@ -19,7 +19,7 @@ MOST_HEALS = 1000
 MINUTE = 60
 
 
-class Shown(NamedTuple):
+class WorkerReports(NamedTuple):
     """What one look finds, as it is kept."""
 
     workers: dict[str, str]
@@ -85,7 +85,7 @@ class WorkerStore:
             pipe.execute()
 
     @outages_named
-    def look(self, queues: Sequence[str], now_ms: int, heals: int) -> Shown:
+    def look(self, queues: Sequence[str], now_ms: int, heals: int) -> WorkerReports:
         """All that there is to see, in one round trip.
 
         Args:
@@ -105,7 +105,7 @@ class WorkerStore:
                 pipe.llen(queue)
             found: list[Any] = pipe.execute()
         workers, before, now, last, healed, sweep, open_tasks, in_hand, *lengths = found
-        return Shown(
+        return WorkerReports(
             workers=_texts(workers),
             steps={int(second): int(steps) for second, steps in (before | now).items()},
             heals=[heal.decode() for heal in last],

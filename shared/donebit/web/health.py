@@ -23,7 +23,7 @@ from donebit.web.problems import EVERYWHERE
 TAG = Tag(name="service", description="How the service itself is")
 
 
-class Seen(BaseModel):
+class LastSeen(BaseModel):
     seen: bool  # within the last minute
     last_seen: str | None
 
@@ -32,8 +32,8 @@ class Health(BaseModel):
     """What a service and those it stands on are up to."""
 
     status: str
-    worker: Seen
-    sweep: Seen
+    worker: LastSeen
+    sweep: LastSeen
 
 
 class Unavailable(BaseModel):
@@ -106,7 +106,7 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     return routes
 
 
-def _seen(at_ms: int | None) -> Seen:
-    return Seen(
+def _seen(at_ms: int | None) -> LastSeen:
+    return LastSeen(
         seen=at_ms is not None, last_seen=None if at_ms is None else clock.iso(clock.moment_of_ms(at_ms))
     )

@@ -89,14 +89,14 @@ def _fault(error: ErrorDetails) -> Fault:
 
 def register(app: Flask) -> None:
     """Answer every error, foreseen or not, with a problem."""
-    app.register_error_handler(DonebitError, told)
+    app.register_error_handler(DonebitError, problem_of)
     app.register_error_handler(ValidationError, of_validation)
     app.register_error_handler(RequestEntityTooLarge, too_large)
     app.register_error_handler(HTTPException, http)
     app.register_error_handler(Exception, unforeseen)
 
 
-def told(error: DonebitError) -> Response:
+def problem_of(error: DonebitError) -> Response:
     faults = [Fault(field=error.field, detail=error.detail)] if error.field else []
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("%s %s: %s", request.method, request.path, error.detail)

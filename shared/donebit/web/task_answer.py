@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 
 from donebit import clock
 from donebit.completion import deliveries, diagnosis, missing
-from donebit.completion.deliveries import Shown
+from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Diagnosis, Signs
-from donebit.completion.task import Sight, Task
+from donebit.completion.task import Task, TaskSnapshot
 from donebit.config import Settings
 from donebit.queue import SLICES, STEPS
 from donebit.store import Store
@@ -84,13 +84,13 @@ class TaskAnswer(TaskSummary):
     deliveries: list[DeliveryAnswer] = Field(description="whom its ends are told, and every attempt at it")
 
 
-def task_answer(store: Store, settings: Settings, sight: Sight) -> TaskAnswer:
+def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAnswer:
     task, now = sight.task, clock.now()
     found = diagnosis.diagnose(task, signs(store, settings), now)
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
         params=dict(task.order.params),
-        missing=missing.page(store, task, limit=FIRST_RANGES).ranges,
+        missing=missing.list_missing(store, task, limit=FIRST_RANGES).ranges,
         rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),
         run=task.run,
         why=found.sentence(task, now),
@@ -132,7 +132,7 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else clock.iso(moment)
 
 
-def _delivery(shown: Shown) -> DeliveryAnswer:
+def _delivery(shown: DeliveryView) -> DeliveryAnswer:
     delivery = shown.delivery
     return DeliveryAnswer(
         kind=shown.kind,

@@ -21,7 +21,7 @@ def tail(
         told: the lines of the read before
         after: the id that it went on from; None at first
     """
-    page = log.page(store, task_id=task_id, limit=window, after=after)
+    page = log.list_lines(store, task_id=task_id, limit=window, after=after)
     lines = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
     return dict(list({**told, **lines}.items())[-window:]), page.next
 

@@ -43,14 +43,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """Lines, the oldest first, and the id to go on from with `after`."""
 
     lines: Sequence[Line]
     next: str
 
 
-def page(store: Store, *, task_id: str | None = None, limit: int, after: str | None = None) -> Page:
+def list_lines(store: Store, *, task_id: str | None = None, limit: int, after: str | None = None) -> LogPage:
     """The last `limit` lines; or the first `limit` of those that came after an id.
 
     Only about one task, if it is given. What is kept of the log is searched, 10,000 lines at the most.
@@ -58,7 +58,7 @@ def page(store: Store, *, task_id: str | None = None, limit: int, after: str | N
     return _last(store, task_id, limit) if after is None else _following(store, task_id, limit, after)
 
 
-def _last(store: Store, task_id: str | None, limit: int) -> Page:
+def _last(store: Store, task_id: str | None, limit: int) -> LogPage:
     found: list[Line] = []
     newest = before = None
     while len(found) < limit:
@@ -67,10 +67,10 @@ def _last(store: Store, task_id: str | None, limit: int) -> Page:
             break
         newest, before = newest or entries[0].id, entries[-1].id
         found += lines(entries, task_id)
-    return Page(found[:limit][::-1], newest or BEFORE_ALL)
+    return LogPage(found[:limit][::-1], newest or BEFORE_ALL)
 
 
-def _following(store: Store, task_id: str | None, limit: int, after: str) -> Page:
+def _following(store: Store, task_id: str | None, limit: int, after: str) -> LogPage:
     found: list[Line] = []
     while len(found) < limit:
         entries = store.worker_log.after(after, READ_AT_ONCE)
@@ -80,7 +80,7 @@ def _following(store: Store, task_id: str | None, limit: int, after: str) -> Pag
         found += lines(entries, task_id)
         if len(entries) < READ_AT_ONCE:
             break
-    return Page(found[:limit], found[limit - 1].id if len(found) >= limit else after)
+    return LogPage(found[:limit], found[limit - 1].id if len(found) >= limit else after)
 
 
 def lines(entries: Iterable[Entry], task_id: str | None = None) -> Iterator[Line]:

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from donebit import clock, queue
 from donebit.completion import lifecycle
-from donebit.completion.lifecycle import Lives
-from donebit.completion.spec import Order, Webhook
+from donebit.completion.lifecycle import TaskTtls
+from donebit.completion.spec import TaskSpec, Webhook
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import NotFound
-from donebit.queue import Outbox
+from donebit.queue import Publisher
 from donebit.store import Store, keys
-from donebit.store.store import WORKER_PATIENCE
+from donebit.store.store import WORKER_TIMEOUT
 from tests.faults.harness.witness import Witness, let_pass
 from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
@@ -67,9 +67,9 @@ class Ground:
         self._folder = folder
         self.server = RunningServer(valkey_binary(), self.folder("server"))
         self.witness = Witness(self.server)
-        self.store = Store.at(self.server.url, patience=WORKER_PATIENCE)
+        self.store = Store.at(self.server.url, patience=WORKER_TIMEOUT)
         self.celery = queue.make_celery(Settings(redis_url=self.server.url))
-        self.outbox = Outbox(self.celery)
+        self.publisher = Publisher(self.celery)
         self._environment = {
             "REDIS_URL": self.witness.url,
             "BROKER_URL": self.server.url,
@@ -160,14 +160,14 @@ class Ground:
         task_id: str | None = None,
         batch: int | None = None,
         stall_after: timedelta = SOON,
-        lives: Lives | None = None,
+        lives: TaskTtls | None = None,
         webhook: Webhook | None = None,
     ) -> Victim:
         """A task that the worker has not been told of."""
         tally = self.folder("tallies") / str(len(list(self.folder("tallies").iterdir())))
         tally.touch()
         params = {"file": str(tally), "pause_ms": pause_ms, "deadly": list(deadly)}
-        order = Order(count, "tally", params, batch=batch, stall_after=stall_after, webhook=webhook)
+        order = TaskSpec(count, "tally", params, batch=batch, stall_after=stall_after, webhook=webhook)
         started = lifecycle.start(self.store, order, task_id=task_id, lives=lives, max_steps=count)
         self.store.tasks.look_again(started.task.id, clock.now_ms() + LOOK_EVERY_MS)  # not after seconds
         return Victim(started.task, tally)
@@ -175,7 +175,7 @@ class Ground:
     def start(self, count: int, **asked: object) -> Victim:
         """A task that the worker is told to fan out."""
         victim = self.make(count, **asked)  # type: ignore[arg-type]  # as make() has them
-        self.outbox.dispatch(victim.task)
+        self.publisher.dispatch(victim.task)
         return victim
 
     def note_dispatched(self, victim: Victim) -> None:
@@ -187,7 +187,7 @@ class Ground:
         return {str(key) for key in self.server.client.keys(f"done:{{{victim.id}}}*")}
 
     def now(self, victim: Victim) -> Task:
-        return lifecycle.look(self.store, victim.id).task
+        return lifecycle.get_task(self.store, victim.id).task
 
     @property
     def log(self) -> str:

@@ -50,7 +50,7 @@ def test_a_worker_killed_between_the_claim_and_the_announcement(
         return marking.completed
 
     ground.witness.trap = kill
-    ground.outbox.dispatch(victim.task)
+    ground.publisher.dispatch(victim.task)
     ground.worker.exit_code(30)
     told = ground.told(victim)
     ground.start_worker()
@@ -67,7 +67,7 @@ def test_a_dispatcher_killed_half_way_through_the_fan_out(
     who = chance.choice(["all", "alone"])
     ground.die_after(chance.randrange(victim.task.count), who)
 
-    ground.outbox.dispatch(victim.task)
+    ground.publisher.dispatch(victim.task)
     eventually(ground.has_died, what="nobody has died")
     dispatched_at = ground.now(victim).dispatched_at
     if who == "all":

@@ -11,7 +11,7 @@ from random import Random
 from donebit import queue
 from donebit.completion import lifecycle
 from donebit.completion.fanout import Slice
-from donebit.completion.lifecycle import Lives
+from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import Sweep
 from tests.faults.harness.aftermath import assert_whole, lasting_keys
 from tests.faults.harness.ground import NEVER, Ground, Victim, pass_by
@@ -23,13 +23,13 @@ SWEEPERS = 8
 
 def send_all_again(ground: Ground, victim: Victim, chance: Random) -> None:
     """Every kind of message that the task ever had, in any order, as the broker would deliver it late."""
-    task, outbox = victim.task, ground.outbox
+    task, publisher = victim.task, ground.publisher
     sends: list[Callable[[], None]] = [
-        *(partial(outbox.run_slice, task, Slice(step, step + 1)) for step in range(task.count)),
-        lambda: outbox.run_ranges(task, [(0, task.count)], careful=True),
-        lambda: outbox.dispatch(task),
-        lambda: outbox.probe(task),
-        lambda: outbox.announce(task.id),
+        *(partial(publisher.run_slice, task, Slice(step, step + 1)) for step in range(task.count)),
+        lambda: publisher.run_ranges(task, [(0, task.count)], careful=True),
+        lambda: publisher.dispatch(task),
+        lambda: publisher.probe(task),
+        lambda: publisher.announce(task.id),
     ]
     for send in chance.sample(sends, len(sends)):
         send()
@@ -50,7 +50,7 @@ def test_duplicates_after_the_end(ground: Ground, chance: Random, healed: Healed
 
 
 def test_duplicates_after_the_end_of_the_tombstone(ground: Ground, chance: Random) -> None:
-    victim = ground.start(chance.randint(1, 20), lives=Lives(ended=timedelta(milliseconds=300)))
+    victim = ground.start(chance.randint(1, 20), lives=TaskTtls(ended=timedelta(milliseconds=300)))
     eventually(lambda: ground.told(victim), what="the end is not told")
     eventually(lambda: not ground.keys_of(victim), what="the tombstone stays")
 
@@ -70,7 +70,7 @@ def test_duplicates_after_a_delete_and_a_new_task_under_the_same_id(
     pass_by(chance.uniform(0, 0.3))
     lifecycle.delete(ground.store, task_id)
     new = ground.make(60, pause_ms=10, task_id=task_id, stall_after=NEVER)
-    ground.outbox.dispatch(new.task)
+    ground.publisher.dispatch(new.task)
 
     send_all_again(ground, old, chance)
 
@@ -91,7 +91,7 @@ def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> 
     def sweep(_: int) -> None:
         for victim in chance.sample(ended + lost, 20):
             ground.store.tasks.look_again(victim.id, 0)
-        Sweep(ground.store, ground.outbox, Lives()).run()
+        Sweep(ground.store, ground.publisher, TaskTtls()).run()
 
     with ThreadPoolExecutor(SWEEPERS) as pool:
         list(pool.map(sweep, range(SWEEPERS * 3)))

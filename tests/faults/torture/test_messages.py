@@ -28,7 +28,7 @@ def test_every_message_delivered_twice(ground: Ground, chance: Random, healed: H
     pause_ms, batch = chance.choice([(0, 1), (3, 1), (2, 60)])
 
     victim = ground.start(chance.randint(100, 300), pause_ms=pause_ms, batch=batch)
-    ground.outbox.dispatch(victim.task)
+    ground.publisher.dispatch(victim.task)
 
     healed(ground.await_end(victim))
     assert_whole(ground, victim)
@@ -40,7 +40,7 @@ def test_a_fan_out_that_takes_longer_than_the_sweep_waits(
 ) -> None:
     victim = ground.make(chance.randint(400, 600), batch=1, stall_after=NEVER)
     for _ in range(3):  # as requests and sweeps ask for it that nobody has served for a while
-        ground.outbox.dispatch(victim.task)
+        ground.publisher.dispatch(victim.task)
 
     healed(ground.await_end(victim))
     assert_whole(ground, victim)

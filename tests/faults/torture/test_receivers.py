@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from donebit.completion import deliveries
-from donebit.completion.deliveries import Delivery, Outcome
+from donebit.completion.deliveries import Delivery, DeliveryOutcome
 from donebit.completion.spec import Webhook
 from donebit.store import keys
 from tests.faults.harness.aftermath import assert_whole
@@ -30,7 +30,7 @@ def await_delivered(ground: Ground, victim: Victim) -> float:
 
     def is_told() -> bool:
         found = delivery(ground, victim)
-        return found is not None and found.outcome is Outcome.DELIVERED
+        return found is not None and found.outcome is DeliveryOutcome.DELIVERED
 
     eventually(is_told, HEAL_SECONDS, what="it is not told")
     return time.monotonic() - began

@@ -31,7 +31,7 @@ def test_redis_away_just_when_each_message_of_the_worker_ends(
 ) -> None:
     ground.signal_pool(signal.SIGSTOP)
     for _ in ground.pool():
-        ground.outbox.announce("nobody")
+        ground.publisher.announce("nobody")
     eventually(ground.takes_no_more, what="they are not taken")
 
     ground.server.end()
@@ -72,7 +72,7 @@ def test_the_answers_to_marking_calls_lost_after_they_ran(
         return losing
 
     ground.witness.trap = lose
-    ground.outbox.dispatch(victim.task)
+    ground.publisher.dispatch(victim.task)
 
     healed(ground.await_end(victim))
     assert any(marking.completed for marking in lost)

@@ -19,7 +19,7 @@ LONGEST_EXPRESSION = 2000  # characters, for it stands in the address
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DistinctSelection:
     """The event, the granularity of its cohorts, and the expression, empty for none."""
 
     event: str
@@ -27,7 +27,7 @@ class Choice:
     expression: str
 
     @classmethod
-    def asked(cls, site: Site) -> Choice:
+    def asked(cls, site: Site) -> DistinctSelection:
         granularity = request.args.get("granularity", "")
         return cls(
             asked_event(site),
@@ -51,8 +51,8 @@ class Chosen:
     now: datetime
 
     @classmethod
-    def of(cls, site: Site, choice: Choice) -> Chosen:
-        return cls(site, events.known(site, choice.event), choice.granularity, clock.now())
+    def of(cls, site: Site, choice: DistinctSelection) -> Chosen:
+        return cls(site, events.get(site, choice.event), choice.granularity, clock.now())
 
     def last(self, many: int, granularity: Granularity | None = None) -> list[Period]:
         """So many periods up to the running one, ascending; fewer where no more are kept."""

@@ -16,7 +16,7 @@ DAYS = 90
 WEEK, MONTH = 7, 30  # days of the rolling windows
 
 
-class Day(NamedTuple):
+class CurvePoint(NamedTuple):
     """None where the window begins before what is kept."""
 
     day: str
@@ -25,7 +25,7 @@ class Day(NamedTuple):
     rolling_30: int | None
 
 
-def curves(chosen: Chosen) -> list[Day]:
+def curves(chosen: Chosen) -> list[CurvePoint]:
     """The last days, ascending, from the first on that saw anybody; none where no day did."""
     kept = chosen.last(DAYS + MONTH - 1, Granularity.DAY)
     bitmaps = [Bitmap(chosen.event.name, day.name) for day in kept]
@@ -35,7 +35,7 @@ def curves(chosen: Chosen) -> list[Day]:
         padded(rolling_counts(store, bitmaps, width) if len(bitmaps) >= width else [], len(bitmaps))
         for width in (WEEK, MONTH)
     ]
-    days = [Day(day.name, *row) for day, *row in zip(kept, counts, *rolling, strict=True)][-DAYS:]
+    days = [CurvePoint(day.name, *row) for day, *row in zip(kept, counts, *rolling, strict=True)][-DAYS:]
     return list(dropwhile(lambda day: not (day.users or day.rolling_30), days))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from donebit import clock
 from donebit.activity.query import run, text
 from donebit.activity.query.resolve import Resolved, resolve
-from donebit.activity.query.tree import Expression, Refused, leaves_of
+from donebit.activity.query.tree import Expression, ExpressionError, leaves_of
 from donebit.activity.sets.density import Outline, outlines
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User
@@ -58,11 +58,11 @@ class Refusal:
 def result(site: Site, asked: str) -> Result | Refusal:
     """What an expression comes to, now."""
     try:
-        expression, now = text.read(asked), clock.now()
+        expression, now = text.parse(asked), clock.now()
         count, resolved = run.count(site, expression, now=now)
         page, _ = run.members(site, expression, after=-1, limit=FIRST, now=now)
         drawn = segments(site, expression, resolved, now)
-    except Refused as error:
+    except ExpressionError as error:
         return refusal(error, asked)
     except InvalidInput as error:
         return Refusal(error.detail, None, asked, "")
@@ -85,7 +85,7 @@ def segment_of(one: Outline, names: list[str]) -> Segment:
     return Segment(one.start, one.stop - 1, strips)
 
 
-def refusal(error: Refused, asked: str) -> Refusal:
+def refusal(error: ExpressionError, asked: str) -> Refusal:
     """The reason without the excerpt: the whole text is shown beside it, with its place marked."""
     if not error.place.character:
         return Refusal(error.why, None, asked, "")

@@ -11,7 +11,7 @@ from donebit.activity.events import event as events
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT, is_name
 from donebit.web.listener import Message, Table
-from trigger_app.pages.view import Ground
+from trigger_app.pages.view import PageContext
 
 EVERY_SECONDS = 1.0  # the most often that the figures of one event are read, however many look at them
 NOW = "now"
@@ -27,7 +27,7 @@ class Figures(dict[str, Any]):
 
 def figures(site: Site, event: str) -> Message:
     """None for what is no longer kept. Raises InvalidInput for a name that no event can have."""
-    found = summary(site, events.known(site, event), days=1, now=clock.now())
+    found = summary(site, events.get(site, event), days=1, now=clock.now())
     return {
         "hour": found.hour,
         "today": found.today,
@@ -41,7 +41,7 @@ def figures(site: Site, event: str) -> Message:
     }
 
 
-def read(ground: Ground, about: str, before: Table) -> Table:
+def read_figures(ground: PageContext, about: str, before: Table) -> Table:
     """What the stream tells: the figures of the event that it is about."""
     event, last, now = about or EXAMPLE_EVENT, before.get(NOW), time.monotonic()
     if not is_name(event):

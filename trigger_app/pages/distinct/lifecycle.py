@@ -7,27 +7,27 @@ from typing import NamedTuple
 
 from donebit.activity.analytics import lifecycle as stages
 from donebit.activity.analytics import retention
-from donebit.activity.analytics.lifecycle import Stage, State
+from donebit.activity.analytics.lifecycle import Stage, UserState
 from donebit.activity.analytics.retention import Cohort
 from donebit.activity.periods.calendar import Granularity, bounds
 from trigger_app.pages.distinct.choice import Chosen
 
 PERIODS = {Granularity.WEEK: 12, Granularity.DAY: 30}
-UPWARDS = (State.RETURNING, State.RESURRECTING, State.NEW)  # from the line up
+UPWARDS = (UserState.RETURNING, UserState.RESURRECTING, UserState.NEW)  # from the line up
 
 
-class Part(NamedTuple):
+class BarPart(NamedTuple):
     """A piece of a bar; `top` is counted from the top of the drawing, both in users."""
 
-    state: State
+    state: UserState
     top: int
     users: int
 
 
-class Bar(NamedTuple):
+class LifecycleBar(NamedTuple):
     name: str
     since: str
-    parts: list[Part]
+    parts: list[BarPart]
     open: bool
 
     def users(self, state: str) -> int:
@@ -37,7 +37,7 @@ class Bar(NamedTuple):
 class Bars(NamedTuple):
     """`highest` is how many users the tallest bar has upwards, `height` the room of the drawing in users."""
 
-    bars: list[Bar]
+    bars: list[LifecycleBar]
     highest: int
     height: int
 
@@ -54,12 +54,12 @@ def bars(chosen: Chosen) -> Bars:
     return Bars([bar_of(chosen, stage, highest) for stage in found], highest, highest + lowest)
 
 
-def bar_of(chosen: Chosen, stage: Stage, line: int) -> Bar:
+def bar_of(chosen: Chosen, stage: Stage, line: int) -> LifecycleBar:
     parts, top = [], line
     for state in UPWARDS:
         users: int = getattr(stage, state)
         top -= users
-        parts.append(Part(state, top, users))
-    parts.append(Part(State.DORMANT, line, stage.dormant))
+        parts.append(BarPart(state, top, users))
+    parts.append(BarPart(UserState.DORMANT, line, stage.dormant))
     since = chosen.site.calendar.day_of(bounds(stage.period)[0])
-    return Bar(stage.period.name, f"{since:%-d %b}", parts, stage.open)
+    return LifecycleBar(stage.period.name, f"{since:%-d %b}", parts, stage.open)

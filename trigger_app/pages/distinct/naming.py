@@ -9,11 +9,11 @@ from flask import request
 
 from donebit import clock
 from donebit.activity.analytics import lifecycle, retention
-from donebit.activity.analytics.lifecycle import State
+from donebit.activity.analytics.lifecycle import UserState
 from donebit.activity.analytics.retention import Cohort, Question
 from donebit.activity.periods.calendar import Granularity, Period
 from donebit.activity.query import run, text
-from donebit.activity.sets.members import Page, page_of
+from donebit.activity.sets.members import MembersPage, page_of
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from trigger_app.pages.distinct.choice import asked_event
@@ -27,7 +27,7 @@ class Named:
     """Some users, what they are, in words, and the address of those who follow."""
 
     what: str
-    page: Page
+    page: MembersPage
     following: str | None
 
 
@@ -43,21 +43,21 @@ def named(site: Site) -> Named:
     return Named(what, page, f"?{urlencode(asked)}" if page.next is not None else None)
 
 
-def of_expression(site: Site, after: int) -> tuple[str, Page]:
-    expression = text.read(request.args["text"])
+def of_expression(site: Site, after: int) -> tuple[str, MembersPage]:
+    expression = text.parse(request.args["text"])
     page, _ = run.members(site, expression, after=after, limit=ON_A_PAGE, now=clock.now())
     return text.render(expression), page
 
 
-def of_event(site: Site, after: int) -> tuple[str, Page]:
+def of_event(site: Site, after: int) -> tuple[str, MembersPage]:
     asked = retention.question(site, asked_event(site), None, Cohort.FIRST, clock.now())
     period = asked_period(site, asked)
     if state := request.args.get("state", ""):
-        if state not in {*State}:
+        if state not in {*UserState}:
             raise InvalidInput(
-                f"state is {state[:100]!r}; it must be one of {', '.join(State)}", field="state"
+                f"state is {state[:100]!r}; it must be one of {', '.join(UserState)}", field="state"
             )
-        users, what = lifecycle.users(site, asked, period, State(state)), f"{state} in {period.name}"
+        users, what = lifecycle.users(site, asked, period, UserState(state)), f"{state} in {period.name}"
     else:
         column = number("column", 0)
         users = retention.cell(asked, period, retention.column_of(site, asked, period, column))

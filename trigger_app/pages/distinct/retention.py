@@ -27,7 +27,7 @@ class Cell(NamedTuple):
         return max(round(self.share * SHADES), 1) if self.users else 0
 
 
-class Row(NamedTuple):
+class RetentionRow(NamedTuple):
     name: str
     since: str  # its first day
     users: int
@@ -35,7 +35,7 @@ class Row(NamedTuple):
 
 
 class HeatMap(NamedTuple):
-    rows: list[Row]
+    rows: list[RetentionRow]
     averages: list[float | None]  # None: no cohort is so old
 
 
@@ -49,10 +49,10 @@ def heat_map(chosen: Chosen) -> HeatMap:
     return HeatMap([row_of(chosen, row) for row in rows_shown], averages)
 
 
-def row_of(chosen: Chosen, row: MatrixRow) -> Row:
+def row_of(chosen: Chosen, row: MatrixRow) -> RetentionRow:
     cells = [
         None if count is None else Cell(count, count / (row.users or 1), row.open_column == column)
         for column, count in enumerate(row.counts)
     ]
     since = chosen.site.calendar.day_of(bounds(row.period)[0])
-    return Row(row.period.name, f"{since:%-d %b}", row.users, cells)
+    return RetentionRow(row.period.name, f"{since:%-d %b}", row.users, cells)

@@ -9,23 +9,23 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from donebit import clock
-from donebit.activity.analytics.lifecycle import State
+from donebit.activity.analytics.lifecycle import UserState
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.names import EXAMPLE_EVENT
 from trigger_app.pages.distinct import curves, lifecycle, retention, streaks
-from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION, Choice, Chosen
+from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION, Chosen, DistinctSelection
 from trigger_app.pages.distinct.expression import Refusal, result
-from trigger_app.pages.distinct.figures import figures, read
+from trigger_app.pages.distinct.figures import figures, read_figures
 from trigger_app.pages.distinct.naming import named
-from trigger_app.pages.view import Ground, View, attempt, page
+from trigger_app.pages.view import PageContext, View, attempt, page_route
 
 T = TypeVar("T")
 
 
-def add_routes(routes: Blueprint, ground: Ground) -> None:
+def add_routes(routes: Blueprint, ground: PageContext) -> None:
     @routes.get("/distinct")
-    @page(ground.settings)
+    @page_route(ground.settings)
     def distinct() -> ResponseReturnValue:
         found, away = attempt(lambda: overview(ground.site))
         return render_template(
@@ -36,12 +36,12 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
             example=EXAMPLE_EVENT,
             granularities=GRANULARITIES,
             longest_expression=LONGEST_EXPRESSION,
-            states=[*reversed(lifecycle.UPWARDS), State.DORMANT],
+            states=[*reversed(lifecycle.UPWARDS), UserState.DORMANT],
             settings=ground.settings,
         )
 
     @routes.get("/distinct/users")
-    @page(ground.settings)
+    @page_route(ground.settings)
     def distinct_users() -> ResponseReturnValue:
         found, away = attempt(lambda: named(ground.site))
         return render_template("distinct_users.html", here="/distinct", away=away, found=found)
@@ -49,7 +49,7 @@ def add_routes(routes: Blueprint, ground: Ground) -> None:
 
 def overview(site: Site) -> dict[str, Any]:
     """All that the page shows of an event; of one that was never seen, no more than that."""
-    choice = Choice.asked(site)
+    choice = DistinctSelection.asked(site)
     chosen = Chosen.of(site, choice)
     answer = result(site, choice.expression) if choice.expression else None
     seen = chosen.event.kind is not None
@@ -83,4 +83,4 @@ def part(draw: Callable[[], T]) -> dict[str, T | str]:
         return {"refused": error.detail}
 
 
-VIEW = View("distinct", "/distinct", "Distinct", add_routes, read)
+VIEW = View("distinct", "/distinct", "Distinct", add_routes, read_figures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.period_ranges import PeriodRange
 from donebit.activity.analytics.streaks import Counts, distribution
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.sets.algebra import segments_of
@@ -18,7 +18,7 @@ MOST_BITMAPS = 1000  # some 0.3 s: a page that is looked at waits for no more
 LENGTHS = (*((days, days + 1) for days in range(1, 8)), (8, 15), (15, 31), (31, DAYS + 1))
 
 
-class Bar(NamedTuple):
+class StreakBar(NamedTuple):
     """How many users have a longest, and a current, streak of such a length; each as a share of the most."""
 
     length: str
@@ -31,7 +31,7 @@ class Bar(NamedTuple):
 class Streaks(NamedTuple):
     users: int  # seen in these days
     over: int  # of them, those who are in no streak now
-    bars: list[Bar]
+    bars: list[StreakBar]
 
 
 def streaks(chosen: Chosen) -> Streaks:
@@ -40,19 +40,19 @@ def streaks(chosen: Chosen) -> Streaks:
     Raises:
         InvalidInput: there are so many users that it would take long.
     """
-    span = Succession(tuple(chosen.last(DAYS, Granularity.DAY)), running=True)
+    span = PeriodRange(tuple(chosen.last(DAYS, Granularity.DAY)), running=True)
     refuse_many(chosen, span)
     found = distribution(chosen.site, chosen.event, span)
     counts = [(within(found.longest, *of), within(found.current, *of)) for of in LENGTHS]
     most = max(max(pair) for pair in counts) or 1
     bars = [
-        Bar(words(*of), longest, current, longest / most, current / most)
+        StreakBar(words(*of), longest, current, longest / most, current / most)
         for of, (longest, current) in zip(LENGTHS, counts, strict=True)
     ]
     return Streaks(found.users, int(found.current[0]), bars)
 
 
-def refuse_many(chosen: Chosen, span: Succession) -> None:
+def refuse_many(chosen: Chosen, span: PeriodRange) -> None:
     days = [Bitmap(chosen.event.name, day.name) for day in span.periods]
     bitmaps = sum(map(len, segments_of(chosen.site.store, days).values()))
     if bitmaps > MOST_BITMAPS:

@@ -8,7 +8,7 @@ from donebit.activity.events.event import Event
 from donebit.activity.flags.flag import Flag
 from donebit.activity.periods.calendar import Period
 from donebit.activity.sets import algebra
-from donebit.activity.sets.members import Page, page_of
+from donebit.activity.sets.members import MembersPage, page_of
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
@@ -21,7 +21,7 @@ class Missing:
 
     count: int
     first: User | None
-    page: Page
+    page: MembersPage
 
 
 def missing(

@@ -18,7 +18,7 @@ MOST_BEFORE = 128  # read in the same script: 0.8 ms more
 OF_A_COHORT = 3  # bitmaps that are read to know who of a row was not there before
 
 
-class Row(NamedTuple):
+class CohortRow(NamedTuple):
     """A row's users, and the columns they are looked for in.
 
     `before` tells who was there before the row: they are not of its cohort. None where all are.
@@ -29,14 +29,14 @@ class Row(NamedTuple):
     before: tuple[Bitmap, ...] | None = None
 
 
-class Counted(NamedTuple):
+class RowCounts(NamedTuple):
     """How many users a row's cohort has, and how many of them each column has."""
 
     size: int
     columns: tuple[int, ...]
 
 
-class Slice(NamedTuple):
+class ColumnSlice(NamedTuple):
     """Some of the columns of a row; the first slice of a row counts its cohort too."""
 
     row: int
@@ -44,7 +44,7 @@ class Slice(NamedTuple):
     columns: tuple[Bitmap, ...]
 
 
-def counted(store: Store, rows: Sequence[Row]) -> list[Counted]:
+def counted(store: Store, rows: Sequence[CohortRow]) -> list[RowCounts]:
     """What the rows count, each of whose `before` must have the one above it and what that one had.
 
     Raises:
@@ -66,18 +66,18 @@ def counted(store: Store, rows: Sequence[Row]) -> list[Counted]:
             sizes[one.row] += 0 if one.first else size
             for column in range(one.first, one.first + len(one.columns)):
                 columns[one.row][column] += next(numbers)
-    return [Counted(size, tuple(row)) for size, row in zip(sizes, columns, strict=True)]
+    return [RowCounts(size, tuple(row)) for size, row in zip(sizes, columns, strict=True)]
 
 
-def _bitmaps(row: Row) -> Iterator[Bitmap]:
+def _bitmaps(row: CohortRow) -> Iterator[Bitmap]:
     yield row.users
     yield from row.columns
     yield from row.before or ()
 
 
-def _scripts(rows: Sequence[Row]) -> Iterator[list[Slice]]:
+def _scripts(rows: Sequence[CohortRow]) -> Iterator[list[ColumnSlice]]:
     """Slices by the script that counts them: those of neighbouring rows, as many as it may read."""
-    taken: list[Slice] = []
+    taken: list[ColumnSlice] = []
     cost = 0
     for one in _slices(rows):
         added = len(one.columns) + (1 if rows[one.row].before is None else OF_A_COHORT)
@@ -90,16 +90,19 @@ def _scripts(rows: Sequence[Row]) -> Iterator[list[Slice]]:
         yield taken
 
 
-def _slices(rows: Sequence[Row]) -> Iterator[Slice]:
+def _slices(rows: Sequence[CohortRow]) -> Iterator[ColumnSlice]:
     """Each row whole, unless it alone is too much for a script."""
     most = BITMAPS_A_SCRIPT - OF_A_COHORT
     for place, row in enumerate(rows):
         for first in range(0, max(1, len(row.columns)), most):
-            yield Slice(place, first, row.columns[first : first + most])
+            yield ColumnSlice(place, first, row.columns[first : first + most])
 
 
 def _compiled(
-    rows: Sequence[Row], slices: Sequence[Slice], segment: int, found: Mapping[Bitmap, frozenset[int]]
+    rows: Sequence[CohortRow],
+    slices: Sequence[ColumnSlice],
+    segment: int,
+    found: Mapping[Bitmap, frozenset[int]],
 ) -> CohortRows:
     """What is asked of one segment; who was there before is told for the first row, and grows from there."""
     places: dict[Bitmap, int] = {}

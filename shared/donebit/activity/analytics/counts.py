@@ -12,7 +12,7 @@ from donebit.activity.periods.calendar import Granularity, Period
 from donebit.activity.sets import algebra
 from donebit.activity.site import Site
 from donebit.activity.users import id_mapping
-from donebit.activity.users.ids import LARGEST_ID, Kind, User, check
+from donebit.activity.users.ids import LARGEST_ID, User, UserKind, check
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
@@ -40,7 +40,7 @@ def asked_ids(asked: Event | Flag, first: int | None, last: int | None) -> range
             f"last is {ids.stop}; the range [first, last) is half open, so it must be above {ids.start}",
             field="last",
         )
-    if asked.kind not in (None, Kind.INTEGERS):
+    if asked.kind not in (None, UserKind.INTEGERS):
         raise InvalidInput(
             f"{asked.name} holds {asked.kind}; only integers are counted by range", field="first"
         )
@@ -49,12 +49,12 @@ def asked_ids(asked: Event | Flag, first: int | None, last: int | None) -> range
 
 def count(site: Site, event: str, period: Period) -> int:
     """How many distinct users the event saw in the period; 0 for an event never seen."""
-    return algebra.count(site.store, Bitmap(events.checked(event), period.name))
+    return algebra.count(site.store, Bitmap(events.check_name(event), period.name))
 
 
 def count_in(site: Site, event: str, periods: Sequence[Period], *, ids: range | None = None) -> int:
     """How many distinct users the event saw in any of the periods; with `ids`, of those alone."""
-    bitmaps = [Bitmap(events.checked(event), period.name) for period in periods]
+    bitmaps = [Bitmap(events.check_name(event), period.name) for period in periods]
     return algebra.count(site.store, algebra.union(bitmaps), ids=ids)
 
 
@@ -65,7 +65,7 @@ def present(site: Site, event: str, user: User, *periods: Period) -> bool:
         InvalidInput: the user cannot be one, or is of the kind that the event does not hold.
     """
     check(user, "user")
-    number = number_of(site, events.known(site, event), user)
+    number = number_of(site, events.get(site, event), user)
     if number is None:
         return False
     segment, bit = divmod(number, SEGMENT_BITS)
@@ -76,6 +76,6 @@ def number_of(site: Site, event: Event, user: User) -> int | None:
     """The user's bit; None for one that has none, as nobody saw them."""
     if event.kind is None:
         return None
-    if isinstance(user, str) != (event.kind is Kind.TEXTS):
+    if isinstance(user, str) != (event.kind is UserKind.TEXTS):
         raise InvalidInput(f"event {event.name} holds {event.kind}; {user!r} is none", field="user")
     return id_mapping.number_of(site, event.kind, user)

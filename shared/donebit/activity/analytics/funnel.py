@@ -14,14 +14,14 @@ from donebit.activity.periods.calendar import Granularity, Period
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import Set, both, union
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Kind
+from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
 
 FEWEST_STEPS, MOST_STEPS = 2, 8
 
 
-class Order(StrEnum):
+class StepOrder(StrEnum):
     """When a step's period lies, beside that of the step before it."""
 
     LATER = "later"  # behind it: who is in both came to this step after the other
@@ -35,17 +35,17 @@ class Step:
 
     name: str
     users: Set
-    kind: Kind | None  # None for what was never seen
+    kind: UserKind | None  # None for what was never seen
     start: datetime | None = None
     stop: datetime | None = None
 
-    def order_after(self, other: Step) -> Order:
+    def order_after(self, other: Step) -> StepOrder:
         """When this lies, beside the step before it."""
         if self.start and other.stop and self.start >= other.stop:
-            return Order.LATER
+            return StepOrder.LATER
         if self.stop and other.start and self.stop <= other.start:
-            return Order.EARLIER
-        return Order.UNKNOWN
+            return StepOrder.EARLIER
+        return StepOrder.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Reached:
     count: int
     of_first: float | None
     of_previous: float | None
-    order: Order | None  # None for the first
+    order: StepOrder | None  # None for the first
 
 
 def in_period(site: Site, event: str, period: Period, now: datetime, field: str) -> Step:
@@ -65,22 +65,22 @@ def in_period(site: Site, event: str, period: Period, now: datetime, field: str)
     Raises:
         InvalidInput: the name cannot be an event's, or the period is no longer kept.
     """
-    known = events.known(site, event)
+    known = events.get(site, event)
     known.retention.check(period, now, field)
     return Step(f"event {event}", Bitmap(event, period.name), known.kind, period.start, period.stop)
 
 
 def in_days(site: Site, event: str, *, start: datetime, stop: datetime | None, now: datetime) -> Step:
     """Who was seen in any of the days in [start, stop). Raises InvalidInput as `successions.asked` does."""
-    known = events.known(site, event)
-    span = period_ranges.asked(site, known, Granularity.DAY, start=start, stop=stop, now=now)
+    known = events.get(site, event)
+    span = period_ranges.requested_range(site, known, Granularity.DAY, start=start, stop=stop, now=now)
     users = union([Bitmap(event, period.name) for period in span.periods])
     return Step(f"event {event}", users, known.kind, span.start, span.stop)
 
 
 def flagged(site: Site, flag: str) -> Step:
     """Who has a flag. Raises InvalidInput for a name that cannot be a flag's."""
-    known = flags.known(site, flag)
+    known = flags.get(site, flag)
     return Step(f"flag {flag}", known.bitmap, known.kind)
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from donebit.activity.analytics import cohort_rows, retention
-from donebit.activity.analytics.cohort_rows import Counted, Row
+from donebit.activity.analytics.cohort_rows import CohortRow, RowCounts
 from donebit.activity.analytics.retention import Question
 from donebit.activity.periods.calendar import Period, bounds
 from donebit.activity.sets.algebra import Set, both, union, without
@@ -24,7 +24,7 @@ from donebit.store.bitmaps import Bitmap
 MOST_PERIODS = 400
 
 
-class State(StrEnum):
+class UserState(StrEnum):
     """What a user is in a period. Active are the new, the returning and the resurrecting; no one is two."""
 
     NEW = "new"  # active, and never before
@@ -68,12 +68,13 @@ def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecyc
         raise InvalidInput(f"{len(periods)} periods are asked for; at most {MOST_PERIODS}", field="periods")
     successive = [_last(site, asked, periods[0]), *periods]
     everybody = [
-        Row(_bitmap(asked, last), (_bitmap(asked, period),)) for last, period in pairwise(successive)
+        CohortRow(_bitmap(asked, last), (_bitmap(asked, period),)) for last, period in pairwise(successive)
     ]
     new = [
-        Row(_bitmap(asked, period), (), _known(asked, last, period)) for last, period in pairwise(successive)
+        CohortRow(_bitmap(asked, period), (), _known(asked, last, period))
+        for last, period in pairwise(successive)
     ]
-    active = cohort_rows.counted(site.store, [*everybody, Row(_bitmap(asked, successive[-1]), ())])
+    active = cohort_rows.counted(site.store, [*everybody, CohortRow(_bitmap(asked, successive[-1]), ())])
     first = cohort_rows.counted(site.store, new)
     stages = (
         _stage(period, *counted, made.size, asked.now)
@@ -97,13 +98,13 @@ def _bitmap(asked: Question, period: Period) -> Bitmap:
     return Bitmap(asked.event.name, period.name)
 
 
-def _stage(period: Period, before: Counted, active: Counted, new: int, now: datetime) -> Stage:
+def _stage(period: Period, before: RowCounts, active: RowCounts, new: int, now: datetime) -> Stage:
     (returning,) = before.columns
     resurrecting = active.size - returning - new
     return Stage(period, new, returning, resurrecting, before.size - returning, bounds(period)[1] > now)
 
 
-def users(site: Site, asked: Question, period: Period, state: State) -> Set:
+def users(site: Site, asked: Question, period: Period, state: UserState) -> Set:
     """Who is what in a period, as a set to be named, counted or combined further.
 
     Raises:
@@ -113,11 +114,11 @@ def users(site: Site, asked: Question, period: Period, state: State) -> Set:
     active, earlier = _bitmap(asked, period), _bitmap(asked, last)
     known = union(_known(asked, last, period))
     match state:
-        case State.NEW:
+        case UserState.NEW:
             return without(active, known)
-        case State.RETURNING:
+        case UserState.RETURNING:
             return both(active, earlier)
-        case State.RESURRECTING:
+        case UserState.RESURRECTING:
             return without(both(active, known), earlier)
-        case State.DORMANT:
+        case UserState.DORMANT:
             return without(earlier, active)

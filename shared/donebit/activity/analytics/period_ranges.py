@@ -24,7 +24,7 @@ LONGEST = {
 
 
 @dataclass(frozen=True, slots=True)
-class Succession:
+class PeriodRange:
     """Periods that follow one another, one at least; `running` says whether the last has not ended yet."""
 
     periods: tuple[Period, ...]
@@ -39,7 +39,7 @@ class Succession:
         return bounds(self.periods[-1])[1]
 
 
-def asked(
+def requested_range(
     site: Site,
     event: Event,
     granularity: Granularity,
@@ -47,7 +47,7 @@ def asked(
     start: datetime | None,
     stop: datetime | None,
     now: datetime,
-) -> Succession:
+) -> PeriodRange:
     """Every period that has a part in [start, stop); what lies behind the running one is left out.
 
     Without a start it is as far back as the event is kept, at most 1100 periods.
@@ -63,7 +63,7 @@ def asked(
         if start is None
         else _from(site, event, granularity, start, end, now)
     )
-    return Succession(tuple(periods), running=periods[-1] == running)
+    return PeriodRange(tuple(periods), running=periods[-1] == running)
 
 
 def _kept(site: Site, event: Event, granularity: Granularity, stop: datetime, now: datetime) -> list[Period]:

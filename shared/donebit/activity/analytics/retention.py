@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from donebit.activity.analytics import cohort_rows
-from donebit.activity.analytics.cohort_rows import Row
+from donebit.activity.analytics.cohort_rows import CohortRow
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import Period, bounds
-from donebit.activity.periods.history import Kept
+from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.sets.algebra import Set, both, union, without
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
@@ -36,7 +36,7 @@ class Question:
     returning: Event
     cohort: Cohort
     now: datetime
-    kept: Kept  # of `event`, for who is not of a first-time cohort
+    kept: RetainedPeriods  # of `event`, for who is not of a first-time cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class Matrix:
 
 def question(site: Site, event: str, returning: str | None, cohort: Cohort, now: datetime) -> Question:
     """Raises InvalidInput where the two events hold users of different kinds."""
-    asked = events.known(site, event)
-    other = asked if returning in (None, event) else events.known(site, returning or event)
+    asked = events.get(site, event)
+    other = asked if returning in (None, event) else events.get(site, returning or event)
     if None not in (asked.kind, other.kind) and asked.kind != other.kind:
         raise InvalidInput(
             f"event {asked.name} holds {asked.kind} and event {other.name} holds {other.kind}; "
@@ -84,7 +84,9 @@ def question(site: Site, event: str, returning: str | None, cohort: Cohort, now:
             field="return",
         )
     names = frozenset(site.store.visits.periods(event)) if cohort is Cohort.FIRST else frozenset()
-    return Question(asked, other, cohort, now, Kept(site.calendar, asked.retention, names - {"all"}, now))
+    return Question(
+        asked, other, cohort, now, RetainedPeriods(site.calendar, asked.retention, names - {"all"}, now)
+    )
 
 
 def periods_until(site: Site, asked: Question, last: Period, rows: int) -> list[Period]:
@@ -166,10 +168,12 @@ def matrix(site: Site, asked: Question, rows: Sequence[Period], columns: int) ->
 
 def _asked_rows(
     asked: Question, rows: Sequence[Period], begun: Sequence[Period], columns: int
-) -> Iterator[Row]:
+) -> Iterator[CohortRow]:
     looked_in = tuple(Bitmap(asked.returning.name, period.name) for period in begun)
     for place, row in enumerate(rows):
-        yield Row(Bitmap(asked.event.name, row.name), looked_in[place : place + columns], before(asked, row))
+        yield CohortRow(
+            Bitmap(asked.event.name, row.name), looked_in[place : place + columns], before(asked, row)
+        )
 
 
 def before(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:

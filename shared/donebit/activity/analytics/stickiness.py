@@ -25,7 +25,7 @@ Bits = npt.NDArray[np.uint64]  # of one segment, 64 users a word
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class ActivityDistribution:
     """`users[n - 1]` users were active on exactly n of the periods."""
 
     periods: tuple[Period, ...]
@@ -56,7 +56,7 @@ class Active:
     days: int
 
 
-def distribution(site: Site, asked: Question, periods: Sequence[Period]) -> Distribution:
+def distribution(site: Site, asked: Question, periods: Sequence[Period]) -> ActivityDistribution:
     """On how many of these periods each user was active; exact, and a segment at a time.
 
     Raises:
@@ -71,7 +71,7 @@ def distribution(site: Site, asked: Question, periods: Sequence[Period]) -> Dist
         there = [bitmap for bitmap in bitmaps if segment in found[bitmap]]
         histogram = _histogram(site.store.bitmaps.contents(segment, there))
         users[: len(histogram)] += histogram[: len(users)]
-    return Distribution(tuple(periods), tuple(users[1:].tolist()))
+    return ActivityDistribution(tuple(periods), tuple(users[1:].tolist()))
 
 
 def _histogram(bitmaps: Iterator[bytes]) -> npt.NDArray[np.int64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.period_ranges import PeriodRange
 from donebit.activity.events.event import Event
 from donebit.activity.sets import algebra
 from donebit.activity.site import Site
@@ -29,7 +29,7 @@ Counts = npt.NDArray[np.int64]  # [n]: how many users
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class StreakDistribution:
     """How many users have a longest, and a current, streak of each length: [n] of length n, up to the span's.
 
     Everybody seen in the span is in each once, so `longest[0]` is 0, and `current[0]` are those whose streak
@@ -44,7 +44,7 @@ class Distribution:
         return int(self.longest.sum())
 
 
-def distribution(site: Site, event: Event, span: Succession) -> Distribution:
+def distribution(site: Site, event: Event, span: PeriodRange) -> StreakDistribution:
     """The streaks of everybody seen in the span.
 
     Raises:
@@ -58,10 +58,10 @@ def distribution(site: Site, event: Event, span: Succession) -> Distribution:
         current += np.bincount(of_current, minlength=size)
     longest[0] = 0  # nobody: these bits were never set
     current[0] = longest.sum() - current[1:].sum()
-    return Distribution(longest, current)
+    return StreakDistribution(longest, current)
 
 
-def stretches(site: Site, event: Event, span: Succession) -> Iterator[Rows]:
+def stretches(site: Site, event: Event, span: PeriodRange) -> Iterator[Rows]:
     """Everybody seen in the span, some at a time: a row for each period."""
     bitmaps = [Bitmap(event.name, period.name) for period in span.periods]
     found = algebra.segments_of(site.store, bitmaps)

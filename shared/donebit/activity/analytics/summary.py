@@ -46,7 +46,7 @@ def summary(site: Site, event: Event, *, days: int, now: datetime) -> Summary:
     """
     if not 1 <= days <= MOST_DAYS:
         raise InvalidInput(f"days is {days}; it must be 1 to {MOST_DAYS}", field="days")
-    look = Look(site, event, now)
+    look = EventSnapshot(site, event, now)
     series = look.last_days(days)
     figures = look.counts(look.asked() | {day.name: look.union([day]) for day in series})
     daily = tuple((day, figures.pop(day.name)) for day in series)
@@ -54,7 +54,7 @@ def summary(site: Site, event: Event, *, days: int, now: datetime) -> Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class EventSnapshot:
     """An event at a moment: the sets that its figures count, None for what is not all kept any longer."""
 
     site: Site

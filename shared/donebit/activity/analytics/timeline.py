@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 
 from donebit.activity.analytics.counts import number_of
-from donebit.activity.analytics.period_ranges import Succession
+from donebit.activity.analytics.period_ranges import PeriodRange
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import bounds
 from donebit.activity.site import Site
@@ -33,7 +33,7 @@ NO_STREAK = Streak(0)
 class Timeline:
     """A user in the periods of a span: `present` has as many as the span."""
 
-    span: Succession
+    span: PeriodRange
     present: tuple[bool, ...]
 
     @property
@@ -69,7 +69,7 @@ class Timeline:
         return bounds(self.span.periods[-1])[0 if pending else 1]
 
 
-def of(site: Site, event: Event, user: User, span: Succession) -> Timeline:
+def user_timeline(site: Site, event: Event, user: User, span: PeriodRange) -> Timeline:
     """The timeline of one user; of one never seen it is empty.
 
     Raises:

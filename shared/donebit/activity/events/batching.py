@@ -13,9 +13,9 @@ from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.periods.expiry import periods_to_write
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Ids, Kind, User, checked
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch
 from donebit.errors import InvalidInput
-from donebit.store.visits import Life
+from donebit.store.visits import PeriodExpiry
 
 MOST_GROUPS = 1000  # a request's events, each in so many hours: every one is a few round trips
 
@@ -27,7 +27,7 @@ class Arrival:
     event: str
     users: Sequence[User] | Ids
     at: datetime
-    ids: Kind | None = None  # what they are said to be; as the event holds them when left out
+    ids: UserKind | None = None  # what they are said to be; as the event holds them when left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Visits:
     """Visits to one event that are written into the same periods, checked and ready for it."""
 
     event: str
-    kind: Kind
-    lives: tuple[Life, ...]  # of each period that is written, all-time last
+    kind: UserKind
+    lives: tuple[PeriodExpiry, ...]  # of each period that is written, all-time last
     day: int  # which of them is the day
     users: Sequence[User] | Ids
 
@@ -55,13 +55,13 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
     Raises:
         InvalidInput: an id, a moment, a kind or a mix of kinds is not allowed, or there are too many.
     """
-    known = {name: events.known(site, name) for name in dict.fromkeys(arrival.event for arrival in arrivals)}
-    groups: dict[tuple[str, tuple[Life, ...]], list[Arrival]] = {}
-    days: dict[tuple[Life, ...], int] = {}
+    known = {name: events.get(site, name) for name in dict.fromkeys(arrival.event for arrival in arrivals)}
+    groups: dict[tuple[str, tuple[PeriodExpiry, ...]], list[Arrival]] = {}
+    days: dict[tuple[PeriodExpiry, ...], int] = {}
     for arrival in arrivals:
         kind = kind_of_batch(known[arrival.event], arrival)
         event = known[arrival.event] = replace(known[arrival.event], kind=kind)
-        lives, day = lives_of(site, event, arrival.at, now)
+        lives, day = expiries_of(site, event, arrival.at, now)
         groups.setdefault((event.name, lives), []).append(arrival)
         days[lives] = day
     if len(groups) > MOST_GROUPS:
@@ -75,31 +75,33 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
     ]
 
 
-def kind_of_batch(event: Event, arrival: Arrival) -> Kind:
+def kind_of_batch(event: Event, arrival: Arrival) -> UserKind:
     """What the users are to be recorded as. Raises InvalidInput for what cannot be, or the event refuses."""
-    given = checked(arrival.users)
-    if arrival.ids is not None and (arrival.ids is Kind.TEXTS) != (given is Kind.TEXTS):
+    given = check_batch(arrival.users)
+    if arrival.ids is not None and (arrival.ids is UserKind.TEXTS) != (given is UserKind.TEXTS):
         raise InvalidInput(f"ids is {arrival.ids}, and this batch holds {given}", field="ids")
-    held_mapped = given is Kind.INTEGERS and event.kind is Kind.MAPPED
-    kind = arrival.ids or (Kind.MAPPED if held_mapped else given)
+    held_mapped = given is UserKind.INTEGERS and event.kind is UserKind.MAPPED
+    kind = arrival.ids or (UserKind.MAPPED if held_mapped else given)
     if event.kind not in (None, kind):
         raise other_kind(event.name, event.kind, kind)
     return kind
 
 
-def event_kind(event: Event) -> Kind:
+def event_kind(event: Event) -> UserKind:
     assert event.kind is not None  # noqa: S101 - every arrival has given its event one
     return event.kind
 
 
-def other_kind(event: str, held: str | None, kind: Kind) -> InvalidInput:
+def other_kind(event: str, held: str | None, kind: UserKind) -> InvalidInput:
     return InvalidInput(
         f"event {event} holds {held}, as its first visit did, and this batch holds {kind}",
         field="users",
     )
 
 
-def lives_of(site: Site, event: Event, at: datetime, now: datetime) -> tuple[tuple[Life, ...], int]:
+def expiries_of(
+    site: Site, event: Event, at: datetime, now: datetime
+) -> tuple[tuple[PeriodExpiry, ...], int]:
     """What is written of a visit, and which of it is the day. Raises InvalidInput for a moment not taken."""
     periods = periods_to_write(site.calendar, event.retention, at, now)
     day = next(i for i, period in enumerate(periods) if period.granularity is Granularity.DAY)

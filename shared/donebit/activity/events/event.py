@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.periods.expiry import DEFAULT, Gone, Retention
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Kind
+from donebit.activity.users.ids import UserKind
 from donebit.names import checked_name
 
 
@@ -17,18 +17,18 @@ class Event:
     """An event, seen already or not."""
 
     name: str
-    kind: Kind | None = None  # None for one never seen
+    kind: UserKind | None = None  # None for one never seen
     retention: Retention = DEFAULT
 
 
-def known(site: Site, name: str) -> Event:
+def get(site: Site, name: str) -> Event:
     """The event of that name. Raises InvalidInput for a name that cannot be one."""
-    about = site.store.visits.about(checked(name))
-    kind = Kind(about["kind"]) if "kind" in about else None
+    about = site.store.visits.about(check_name(name))
+    kind = UserKind(about["kind"]) if "kind" in about else None
     return Event(name, kind, _retention(about))
 
 
-def checked(name: str) -> str:
+def check_name(name: str) -> str:
     """The name, if it can be an event's. Raises InvalidInput for any other."""
     return checked_name(name, "event")
 

@@ -13,7 +13,7 @@ from donebit.activity.events.batching import Arrival, Visits, grouped, other_kin
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.activity.users.id_mapping import as_ids, directory_of
-from donebit.activity.users.ids import Ids, Kind, User, segments_of
+from donebit.activity.users.ids import Ids, User, UserKind, segments_of
 from donebit.activity.users.numbered_writes import with_numbers
 from donebit.errors import Conflict, InvalidInput
 from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, Bitmap, room_for
@@ -51,7 +51,7 @@ def record(
     *,
     at: datetime,
     now: datetime,
-    ids: Kind | None = None,
+    ids: UserKind | None = None,
 ) -> Recorded:
     """Record visits of these users. If the server is lost midway, part may be kept: send them again.
 
@@ -66,7 +66,7 @@ def record(
 
 
 def record_ids(
-    site: Site, event: str, ids: Ids, *, at: datetime, now: datetime, kind: Kind | None = None
+    site: Site, event: str, ids: Ids, *, at: datetime, now: datetime, kind: UserKind | None = None
 ) -> Recorded:
     """The same for integers that are an array already. Raises as `record` does."""
     return record(site, event, ids, at=at, now=now, ids=kind)
@@ -100,14 +100,14 @@ def expected_segments(site: Site, groups: Sequence[Visits]) -> list[list[int]]:
     """The segments that each group will be written to, where nobody new has a number yet."""
     ids = {place: visits.users for place, visits in enumerate(groups)}
     found: dict[int, list[int]] = {}
-    for kind in Kind:
+    for kind in UserKind:
         of_kind = {place: users for place, users in ids.items() if groups[place].kind is kind}
         found.update(expected_of_kind(site, kind, of_kind))
     return [found[place] for place in range(len(groups))]
 
 
 def expected_of_kind(
-    site: Site, kind: Kind, groups: Mapping[int, Sequence[User] | Ids]
+    site: Site, kind: UserKind, groups: Mapping[int, Sequence[User] | Ids]
 ) -> dict[int, list[int]]:
     directory = directory_of(site, kind)
     if directory is None:

@@ -14,7 +14,7 @@ KEY_BYTES = 96  # of a key and its value, beside the string's own bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PeriodUsage:
     """What one period takes: bytes on the server, the registry's included."""
 
     period: Period
@@ -32,14 +32,14 @@ class Estimate:
     bytes_a_period: int
 
 
-def taken(site: Site, name: str) -> list[Taken]:
+def taken(site: Site, name: str) -> list[PeriodUsage]:
     """Every period that is still there, the largest first. Counted key by key, a few hundred us a period."""
-    event.checked(name)
+    event.check_name(name)
     periods = [*set_expiry.ending_periods(site, name), ALL_TIME]
     bitmaps = [Bitmap(name, period.name) for period in periods]
     found = zip(periods, bitmaps, site.store.bitmaps.segments(bitmaps), strict=True)
     sizes = [
-        Taken(period, len(segments), site.store.bitmaps.memory(bitmap, segments))
+        PeriodUsage(period, len(segments), site.store.bitmaps.memory(bitmap, segments))
         for period, bitmap, segments in found
         if segments
     ]
@@ -48,7 +48,7 @@ def taken(site: Site, name: str) -> list[Taken]:
 
 def estimate(site: Site, name: str, ids: Ids) -> Estimate:
     """What these integers would take in a period that has none of them yet; nothing is written."""
-    event.checked(name)
+    event.check_name(name)
     parts = segments_of(ids)
     (before,) = site.store.bitmaps.segments([Bitmap(name, ALL_TIME.name)])
     sizes = [_size(int(bits[-1])) for _, bits in parts]

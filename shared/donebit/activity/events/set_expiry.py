@@ -27,7 +27,7 @@ def keep(site: Site, name: str, retention: Retention) -> Event:
     Raises:
         InvalidInput: a duration is shorter than a day or longer than a hundred years.
     """
-    event.checked(name)
+    event.check_name(name)
     kept = {granularity.value: retention.of(granularity) for granularity in Granularity}
     for granularity, duration in kept.items():
         _check(granularity, duration)
@@ -41,12 +41,12 @@ def keep(site: Site, name: str, retention: Retention) -> Event:
     site.store.visits.set_retention(name, changed | gone)
     for _ in range(TWICE):
         _relive(site, name, retention)
-    return event.known(site, name)
+    return event.get(site, name)
 
 
 def _gone(site: Site, name: str) -> dict[str, int]:
     """By when what ended is gone, where there may have been something: a longer word brings nothing back."""
-    kept, now = event.known(site, name).retention, clock.now()
+    kept, now = event.get(site, name).retention, clock.now()
     starts = [period.start for period in ending_periods(site, name) if period.start]
     found: dict[str, int] = {}
     for granularity in Granularity:

@@ -13,8 +13,8 @@ from donebit.activity.sets import algebra
 from donebit.activity.site import Site
 from donebit.activity.users import id_mapping, id_ranges
 from donebit.activity.users import ids as users
-from donebit.activity.users.id_ranges import Part
-from donebit.activity.users.ids import Ids, Kind, User
+from donebit.activity.users.id_ranges import SegmentRanges
+from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.activity.users.selection import Chosen, Selection, Spans
 from donebit.errors import Conflict, InvalidInput
 from donebit.names import checked_name
@@ -31,7 +31,7 @@ class Flag:
     """A flag, set already or not."""
 
     name: str
-    kind: Kind | None = None  # None for one never set
+    kind: UserKind | None = None  # None for one never set
 
     @property
     def bitmap(self) -> Bitmap:
@@ -39,20 +39,20 @@ class Flag:
         return Bitmap(self.name)
 
 
-def known(site: Site, name: str) -> Flag:
+def get(site: Site, name: str) -> Flag:
     """The flag of that name. Raises InvalidInput for a name that cannot be one."""
     about = site.store.flags.about(checked_name(name, "flag"))
-    return Flag(name, Kind(about["kind"]) if "kind" in about else None)
+    return Flag(name, UserKind(about["kind"]) if "kind" in about else None)
 
 
-def every(site: Site) -> list[Flag]:
+def all_flags(site: Site) -> list[Flag]:
     """All flags there are, by name."""
-    return [Flag(name, Kind(kind)) for name, kind in sorted(site.store.flags.flags().items())]
+    return [Flag(name, UserKind(kind)) for name, kind in sorted(site.store.flags.flags().items())]
 
 
-def listed(site: Site, *, after: str = "", limit: int) -> tuple[list[tuple[Flag, int]], bool]:
+def list_flags(site: Site, *, after: str = "", limit: int) -> tuple[list[tuple[Flag, int]], bool]:
     """The first `limit` flags behind a name, each with how many users have it; whether there are more."""
-    found = [flag for flag in every(site) if flag.name > after]
+    found = [flag for flag in all_flags(site) if flag.name > after]
     page = found[:limit]
     numbers = algebra.counts(site.store, [flag.bitmap for flag in page])
     return list(zip(page, numbers, strict=True)), len(found) > limit
@@ -68,7 +68,7 @@ def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
             would span too many segments.
         Conflict: the flag was dropped at every attempt.
     """
-    flag = known(site, name)
+    flag = get(site, name)
     selection = Selection.of(chosen, spans).held_as(flag.kind)
     refuse_other_kind(flag, selection.kind)
     site.store.visits.check_layout(site.zone)
@@ -85,7 +85,7 @@ def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int
     Raises:
         InvalidInput: nobody is named, an id or range is out of bounds, or the flag holds the other kind.
     """
-    flag = known(site, name)
+    flag = get(site, name)
     selection = Selection.of(chosen, spans).held_as(flag.kind)
     if flag.kind is None:
         return 0
@@ -102,7 +102,7 @@ def has(site: Site, name: str, user: User) -> bool:
         InvalidInput: the user cannot be one, or is of the kind that the flag does not hold.
     """
     users.check(user, "user")
-    flag = known(site, name)
+    flag = get(site, name)
     if flag.kind is None:
         return False
     refuse_other_kind(flag, Selection.of([user]).held_as(flag.kind).kind, "user")
@@ -125,12 +125,12 @@ def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArra
 
 def drop(site: Site, name: str) -> bool:
     """Forget a flag; whether there was one."""
-    flag = known(site, name)
+    flag = get(site, name)
     site.store.flags.drop_flag(name)
     return flag.kind is not None
 
 
-def set_parts(site: Site, flag: Flag, kind: Kind, parts: dict[int, Part]) -> int:
+def set_parts(site: Site, flag: Flag, kind: UserKind, parts: dict[int, SegmentRanges]) -> int:
     """Registry first, then the bits; how many are new."""
 
     def write(numbers: Sequence[int]) -> int:
@@ -142,7 +142,7 @@ def set_parts(site: Site, flag: Flag, kind: Kind, parts: dict[int, Part]) -> int
 def written(
     site: Site,
     flag: Flag,
-    kind: Kind,
+    kind: UserKind,
     segments: list[int],
     write: Callable[[Sequence[int]], int],
     *,
@@ -159,17 +159,17 @@ def written(
     raise Conflict(f"flag {flag.name} is being dropped; send it again")
 
 
-def open_segments(site: Site, flag: Flag, kind: Kind, segments: Sequence[int], *, limit: int) -> None:
+def open_segments(site: Site, flag: Flag, kind: UserKind, segments: Sequence[int], *, limit: int) -> None:
     """Enter segments into the registry, and the flag into the list of flags."""
     status, why = site.store.flags.open_flag(flag.name, kind, segments, limit)
     if status == "kind":
-        refuse_other_kind(Flag(flag.name, Kind(why.decode())), kind)
+        refuse_other_kind(Flag(flag.name, UserKind(why.decode())), kind)
     if status == "segments":
         refuse_span(site, flag.name, why)
     site.store.flags.enter(flag.name, kind)
 
 
-def mark(site: Site, flag: Flag, parts: dict[int, Part], value: int) -> int:
+def mark(site: Site, flag: Flag, parts: dict[int, SegmentRanges], value: int) -> int:
     """How many users changed. At most 8 MB are made and sent at a time."""
     segments, changed = iter(parts.items()), 0
     while some := list(islice(segments, SEGMENTS_A_CALL)):
@@ -178,7 +178,7 @@ def mark(site: Site, flag: Flag, parts: dict[int, Part], value: int) -> int:
     return changed
 
 
-def refuse_other_kind(flag: Flag, kind: Kind, field: str = "users") -> None:
+def refuse_other_kind(flag: Flag, kind: UserKind, field: str = "users") -> None:
     if flag.kind not in (None, kind):
         raise InvalidInput(
             f"flag {flag.name} holds {flag.kind}, as its first user was, and these are {kind}", field=field

@@ -10,7 +10,7 @@ from donebit.activity.flags import flag as flags
 from donebit.activity.site import Site
 from donebit.activity.transfer.formats import Parts
 from donebit.activity.users import id_mapping, id_ranges
-from donebit.activity.users.ids import Kind, User, checked
+from donebit.activity.users.ids import User, UserKind, check_batch
 from donebit.errors import Conflict
 from donebit.store.flag_swap import Staging
 
@@ -26,12 +26,12 @@ def assign(site: Site, name: str, parts: Parts) -> int:
         InvalidInput: the flag holds another kind, or would span too many segments.
         Conflict: the flag was changed at every attempt.
     """
-    return _exchanged(site, name, Kind.INTEGERS, lambda: parts)
+    return _exchanged(site, name, UserKind.INTEGERS, lambda: parts)
 
 
 def assign_users(site: Site, name: str, users: Sequence[User]) -> int:
     """The same for users by name, texts too. Raises as `assign` does, and for users that cannot be."""
-    kind = checked(users)
+    kind = check_batch(users)
 
     def parts() -> Parts:
         ids = id_mapping.numbers_of(site, kind, users)
@@ -40,9 +40,9 @@ def assign_users(site: Site, name: str, users: Sequence[User]) -> int:
     return _exchanged(site, name, kind, parts)
 
 
-def _exchanged(site: Site, name: str, kind: Kind, parts: Callable[[], Parts]) -> int:
+def _exchanged(site: Site, name: str, kind: UserKind, parts: Callable[[], Parts]) -> int:
     """The users are numbered anew at every attempt: an erasure in between has made the old numbers void."""
-    flag = flags.known(site, name)
+    flag = flags.get(site, name)
     flags.refuse_other_kind(flag, kind)
     site.store.visits.check_layout(site.zone)
     for _ in range(ATTEMPTS):
@@ -64,6 +64,6 @@ def _stage(
     return counts
 
 
-def _check(site: Site, name: str, kind: Kind, span: int) -> None:
+def _check(site: Site, name: str, kind: UserKind, span: int) -> None:
     flags.refuse_span(site, name, span)
-    flags.refuse_other_kind(flags.known(site, name), kind)
+    flags.refuse_other_kind(flags.get(site, name), kind)

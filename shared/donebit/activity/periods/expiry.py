@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from donebit.activity.periods.calendar import Calendar, Granularity, Period
 from donebit.errors import InvalidInput
-from donebit.store.visits import Life
+from donebit.store.visits import PeriodExpiry
 
 EARLIEST = datetime(1900, 1, 8, tzinfo=UTC)  # no period is reckoned with before
 AHEAD = timedelta(minutes=5)  # how far a client's clock may run before ours
@@ -58,9 +58,9 @@ class Retention:
         since = self.since(period.granularity, now)
         return since is None or period.stop is None or period.stop > since
 
-    def life(self, period: Period) -> Life:
+    def life(self, period: Period) -> PeriodExpiry:
         expires = self.expires(period)
-        return Life(period.name, int(expires.timestamp()) if expires else 0)
+        return PeriodExpiry(period.name, int(expires.timestamp()) if expires else 0)
 
     def check(self, period: Period, now: datetime, field: str) -> None:
         """Raise InvalidInput for a period that is no longer kept: its count would be a quiet 0."""

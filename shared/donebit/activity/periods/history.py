@@ -15,7 +15,7 @@ FIRST = datetime(FIRST_YEAR + 1, 1, 1, tzinfo=UTC)  # before it no period is loo
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetainedPeriods:
     """The periods of an event that are kept at a moment."""
 
     calendar: Calendar

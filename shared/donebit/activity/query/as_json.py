@@ -10,14 +10,14 @@ from donebit.activity.query.text import cut
 from donebit.activity.query.tree import (
     ALL,
     MOST_LEAVES,
-    Counted,
+    Combination,
+    EventUsers,
     Expression,
-    Flagged,
+    ExpressionError,
+    ExpressionSize,
+    FlagUsers,
     Not,
     Place,
-    Refused,
-    Seen,
-    Taken,
     taken,
 )
 from donebit.activity.sets.algebra import Operation
@@ -59,7 +59,7 @@ EXAMPLE = {
 }
 
 
-def read(value: object, field: str = "query") -> Expression:
+def parse(value: object, field: str = "query") -> Expression:
     """The expression that a value of JSON is.
 
     Raises:
@@ -71,16 +71,16 @@ def read(value: object, field: str = "query") -> Expression:
 def written(expression: Expression) -> dict[str, Any]:
     """The value of which `read` makes the same expression again."""
     match expression:
-        case Seen(event=event, when=when):
+        case EventUsers(event=event, when=when):
             if ".." not in when:
                 return {"event": event} if when == ALL else {"event": event, "at": when}
             start, _, stop = when.partition("..")
             return {"event": event, "from": start} | ({"to": stop} if stop else {})
-        case Flagged(flag=flag):
+        case FlagUsers(flag=flag):
             return {"flag": flag}
         case Not(users=users):
             return {"not": written(users)}
-        case Taken(operation=operation, parts=parts):
+        case Combination(operation=operation, parts=parts):
             return {operation.value.lower(): [written(part) for part in parts]}
 
 
@@ -88,16 +88,16 @@ class Reader:
     """Reads one value, and counts what is in it."""
 
     def __init__(self) -> None:
-        self.counted = Counted()
+        self.counted = ExpressionSize()
 
     def read(self, value: object, field: str, depth: int) -> Expression:
         place = Place(field)
         self.counted.refuse_deep(depth - 1, place)
         if not isinstance(value, Mapping) or len(heads := [name for name in MAY_HAVE if name in value]) != 1:
-            raise Refused(f"it must be {RULE}", place)
+            raise ExpressionError(f"it must be {RULE}", place)
         (head,) = heads
         if unknown := sorted(set(map(str, value)) - {head} - MAY_HAVE[head]):
-            raise Refused(f"{cut(unknown[0])} is nothing that goes with {head!r}", place)
+            raise ExpressionError(f"{cut(unknown[0])} is nothing that goes with {head!r}", place)
         if head == "not":
             return self.negated(value, field, depth)
         if head in OPERATIONS:
@@ -110,38 +110,38 @@ class Reader:
         users = self.read(value["not"], f"{field}.not", depth + 1)
         if "of" not in value:
             return Not(users, Place(field))
-        return Taken(Operation.MINUS, (self.read(value["of"], f"{field}.of", depth + 1), users))
+        return Combination(Operation.MINUS, (self.read(value["of"], f"{field}.of", depth + 1), users))
 
     def taken_together(self, head: str, parts: object, field: str, depth: int) -> Expression:
         field = f"{field}.{head}"
         if not isinstance(parts, list) or not 1 <= len(parts) <= MOST_LEAVES:
-            raise Refused(f"it must be a list of 1 to {MOST_LEAVES} expressions", Place(field))
-        read = [self.read(part, f"{field}.{place}", depth + 1) for place, part in enumerate(parts)]
-        return taken(OPERATIONS[head], read)
+            raise ExpressionError(f"it must be a list of 1 to {MOST_LEAVES} expressions", Place(field))
+        parse = [self.read(part, f"{field}.{place}", depth + 1) for place, part in enumerate(parts)]
+        return taken(OPERATIONS[head], parse)
 
     def leaf(self, head: str, value: Mapping[Any, Any], place: Place) -> Expression:
         name = value[head]
         if not isinstance(name, str) or not is_name(name):
-            raise Refused(f"{told(name)} is no name; it must be {NAME_RULE}", within(place, head))
-        return Flagged(name, place) if head == "flag" else Seen(name, when(value, place), place)
+            raise ExpressionError(f"{to_json(name)} is no name; it must be {NAME_RULE}", within(place, head))
+        return FlagUsers(name, place) if head == "flag" else EventUsers(name, when(value, place), place)
 
 
 def when(value: Mapping[Any, Any], place: Place) -> str:
     """As a text has it behind its @."""
     if "from" in value or "to" in value:
         if "at" in value:
-            raise Refused("from and to take the place of at", within(place, "at"))
+            raise ExpressionError("from and to take the place of at", within(place, "at"))
         return f"{border(value, 'from', place)}..{border(value, 'to', place) if 'to' in value else ''}"
     at = value.get("at", ALL)
     if not isinstance(at, str) or ".." in at or not times.SHAPE.fullmatch(at):
-        raise Refused(f"{told(at)} is no period; it must be {times.RULE}", within(place, "at"))
+        raise ExpressionError(f"{to_json(at)} is no period; it must be {times.RULE}", within(place, "at"))
     return at
 
 
 def border(value: Mapping[Any, Any], name: str, place: Place) -> str:
     text = value.get(name)
     if not isinstance(text, str) or not times.is_border(text):
-        raise Refused(f"{told(text)}; it must be {times.BORDER_RULE}", within(place, name))
+        raise ExpressionError(f"{to_json(text)}; it must be {times.BORDER_RULE}", within(place, name))
     return text
 
 
@@ -149,5 +149,5 @@ def within(place: Place, name: str) -> Place:
     return Place(f"{place.field}.{name}")
 
 
-def told(value: object) -> str:
+def to_json(value: object) -> str:
     return cut(value) if isinstance(value, str) else f"of type {type(value).__name__}"

@@ -8,11 +8,11 @@ from datetime import datetime
 from donebit.activity.flags import flag as flags
 from donebit.activity.flags.flag import Flag
 from donebit.activity.query.resolve import Resolved, resolve
-from donebit.activity.query.tree import Expression, Flagged, leaves_of
+from donebit.activity.query.tree import Expression, FlagUsers, leaves_of
 from donebit.activity.sets import algebra
-from donebit.activity.sets.members import Page, page_of
+from donebit.activity.sets.members import MembersPage, page_of
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Kind
+from donebit.activity.users.ids import UserKind
 from donebit.errors import Conflict
 from donebit.store.flag_swap import Staging
 
@@ -31,7 +31,7 @@ def count(site: Site, expression: Expression, *, now: datetime) -> tuple[int, Re
 
 def members(
     site: Site, expression: Expression, *, after: int, limit: int, now: datetime
-) -> tuple[Page, Resolved]:
+) -> tuple[MembersPage, Resolved]:
     """Who they are, in the order of their ids; texts in that of their numbers. Raises as `count` does."""
     resolved = resolve(site, expression, now)
     return page_of(site, resolved.kind, resolved.users, after=after, limit=limit), resolved
@@ -48,14 +48,14 @@ def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tup
         InvalidInput: as `count` does; or the flag holds the other kind, or would span too many segments.
         Conflict: the flag was changed meanwhile, at every attempt.
     """
-    held = flags.known(site, flag)
+    held = flags.get(site, flag)
     resolved = resolve(site, expression, now)
     kind = resolved.kind or held.kind
     if kind is None:
         return 0, resolved
     flags.refuse_other_kind(held, kind, "flag")
     site.store.visits.check_layout(site.zone)
-    itself = any(isinstance(leaf, Flagged) and leaf.flag == flag for leaf in leaves_of(expression))
+    itself = any(isinstance(leaf, FlagUsers) and leaf.flag == flag for leaf in leaves_of(expression))
     for _ in range(ATTEMPTS):
         saving = Saving(site, held, kind, resolved)
         if site.store.swaps.swap_flag(flag, kind, saving.staging(reads_itself=itself)):
@@ -66,7 +66,7 @@ def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tup
 class Saving:
     """One attempt: what is staged, and how many users that is."""
 
-    def __init__(self, site: Site, flag: Flag, kind: Kind, resolved: Resolved) -> None:
+    def __init__(self, site: Site, flag: Flag, kind: UserKind, resolved: Resolved) -> None:
         self.site, self.flag, self.kind, self.resolved = site, flag, kind, resolved
         self.token, self.users = uuid.uuid4().hex, 0
 
@@ -82,4 +82,4 @@ class Saving:
     def check(self, span: int) -> None:
         """Raise InvalidInput for too many segments, or a flag that has begun with the other kind."""
         flags.refuse_span(self.site, self.flag.name, span)
-        flags.refuse_other_kind(flags.known(self.site, self.flag.name), self.kind, "flag")
+        flags.refuse_other_kind(flags.get(self.site, self.flag.name), self.kind, "flag")

@@ -13,14 +13,14 @@ from typing import NamedTuple, NoReturn
 from donebit.activity.query import times
 from donebit.activity.query.tree import (
     ALL,
-    Counted,
+    Combination,
+    EventUsers,
     Expression,
-    Flagged,
+    ExpressionError,
+    ExpressionSize,
+    FlagUsers,
     Not,
     Place,
-    Refused,
-    Seen,
-    Taken,
     taken,
 )
 from donebit.activity.sets.algebra import Operation
@@ -51,28 +51,28 @@ class Token(NamedTuple):
         return len(self.said) > 1 or self.said not in "()&|^!-"
 
 
-def read(text: str, field: str = "text") -> Expression:
+def parse(text: str, field: str = "text") -> Expression:
     """The expression that a text is.
 
     Raises:
         InvalidInput: it is none, or too long, deep or wide; the message names the character.
     """
     if len(text) > LONGEST:
-        raise Refused(f"{len(text)} characters; at most {LONGEST}", Place(field))
+        raise ExpressionError(f"{len(text)} characters; at most {LONGEST}", Place(field))
     return Parser(text, field).whole()
 
 
 def render(expression: Expression, *, nested: bool = False) -> str:
     """The canonical text, of which `read` makes the same expression again."""
     match expression:
-        case Seen():
+        case EventUsers():
             name = f"event:{expression.event}" if is_reserved(expression.event) else expression.event
             return name if expression.when == ALL else f"{name}@{expression.when}"
-        case Flagged():
+        case FlagUsers():
             return f"flag:{expression.flag}"
         case Not():
             return f"!{render(expression.users, nested=True)}"
-        case Taken():
+        case Combination():
             symbol = f" {SYMBOLS[expression.operation]} "
             text = symbol.join(render(part, nested=True) for part in expression.parts)
             return f"({text})" if nested else text
@@ -88,7 +88,7 @@ class Parser:
     def __init__(self, text: str, field: str) -> None:
         self.text, self.field = text, field
         self.tokens = list(self._tokens())
-        self.counted, self.depth = Counted(), 0
+        self.counted, self.depth = ExpressionSize(), 0
 
     def _tokens(self) -> Iterator[Token]:
         for found in TOKENS.finditer(self.text):
@@ -150,10 +150,10 @@ class Parser:
         if prefix == "flag":
             if when is not None:
                 self.fail("a flag has no periods, and so no @", token.character + found.start(3) - 1)
-            return Flagged(name, self.place(token))
+            return FlagUsers(name, self.place(token))
         if when is not None and not times.SHAPE.fullmatch(when):
             self.fail(f"{cut(when)} is no period; it must be {times.RULE}", token.character + found.start(3))
-        return Seen(name, when or ALL, self.place(token))
+        return EventUsers(name, when or ALL, self.place(token))
 
     def next(self) -> Token:
         return self.tokens.pop(0)
@@ -168,7 +168,7 @@ class Parser:
         """Say what is wrong at a character, the next token's unless given, and show it."""
         at = character or self.tokens[0].character
         before, behind = self.text[max(0, at - 1 - EXCERPT) : at - 1], self.text[at - 1 : at - 1 + EXCERPT]
-        raise Refused(why, Place(self.field, at), f"{before}<here>{behind}")
+        raise ExpressionError(why, Place(self.field, at), f"{before}<here>{behind}")
 
 
 def cut(text: str) -> str:

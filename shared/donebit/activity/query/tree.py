@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EventUsers:
     """Whoever an event saw."""
 
     event: str
@@ -31,7 +31,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Flagged:
+class FlagUsers:
     """Whoever has a flag."""
 
     flag: str
@@ -39,7 +39,7 @@ class Flagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Combination:
     """Two sets or more taken together, from the left; MINUS takes all others from the first."""
 
     operation: Operation
@@ -54,18 +54,18 @@ class Not:
     place: Place = field(default=Place(), compare=False, repr=False)
 
 
-Leaf = Seen | Flagged
-Expression = Leaf | Taken | Not
+Leaf = EventUsers | FlagUsers
+Expression = Leaf | Combination | Not
 
 
 def taken(operation: Operation, parts: list[Expression]) -> Expression:
     """One alone is itself."""
-    return parts[0] if len(parts) == 1 else Taken(operation, tuple(parts))
+    return parts[0] if len(parts) == 1 else Combination(operation, tuple(parts))
 
 
 def leaves_of(expression: Expression) -> Iterator[Leaf]:
     match expression:
-        case Taken():
+        case Combination():
             for part in expression.parts:
                 yield from leaves_of(part)
         case Not():
@@ -74,7 +74,7 @@ def leaves_of(expression: Expression) -> Iterator[Leaf]:
             yield expression
 
 
-class Counted:
+class ExpressionSize:
     """How deep and wide an expression is, while it is read."""
 
     def __init__(self) -> None:
@@ -84,14 +84,14 @@ class Counted:
         """Raise InvalidInput for one leaf too many."""
         self.leaves += 1
         if self.leaves > MOST_LEAVES:
-            raise Refused(f"more than {MOST_LEAVES} events and flags; at most so many", place)
+            raise ExpressionError(f"more than {MOST_LEAVES} events and flags; at most so many", place)
 
     def refuse_deep(self, depth: int, place: Place) -> None:
         if depth > DEEPEST:
-            raise Refused(f"nested more than {DEEPEST} deep; at most so deep", place)
+            raise ExpressionError(f"nested more than {DEEPEST} deep; at most so deep", place)
 
 
-class Refused(InvalidInput):
+class ExpressionError(InvalidInput):
     """What stands at a place is no part of an expression; `excerpt` shows the text around it."""
 
     def __init__(self, why: str, place: Place, excerpt: str = "") -> None:

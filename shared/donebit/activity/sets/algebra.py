@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Kind
+from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap, Combination, Scratch, bits_of
@@ -56,7 +56,7 @@ def union(bitmaps: Sequence[Set]) -> Set:
     return bitmaps[0] if len(bitmaps) == 1 else Combined(Operation.OR, tuple(bitmaps))
 
 
-def known_users(site: Site, kind: Kind) -> Set:
+def known_users(site: Site, kind: UserKind) -> Set:
     """Everybody of this kind whom any event ever saw: what NOT is reckoned against."""
     held = site.store.visits.events()
     return Everybody(

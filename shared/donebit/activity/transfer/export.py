@@ -10,7 +10,7 @@ from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Format
 from donebit.activity.users.id_mapping import names_of
-from donebit.activity.users.ids import Kind
+from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
 
@@ -25,7 +25,7 @@ class Export:
     length: int | None = None
 
 
-def export(site: Site, bitmap: Bitmap, kind: Kind | None, form: Format) -> Export:
+def export(site: Site, bitmap: Bitmap, kind: UserKind | None, form: Format) -> Export:
     """One bitmap in one format; of one never written nothing, which is an empty bitmap.
 
     Read a few segments at a time: of a visit beside it some segments may have it and others not yet.
@@ -33,7 +33,7 @@ def export(site: Site, bitmap: Bitmap, kind: Kind | None, form: Format) -> Expor
     Raises:
         InvalidInput: texts are asked for as bits, which mean nothing elsewhere.
     """
-    if kind not in (None, Kind.INTEGERS) and form is not Format.IDS:
+    if kind not in (None, UserKind.INTEGERS) and form is not Format.IDS:
         raise InvalidInput(
             f"{bitmap.name} holds {kind}, whose bits mean nothing elsewhere; format must be ids",
             field="format",
@@ -65,7 +65,7 @@ def _backwards(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Iterator[b
         yield from site.store.bitmaps.packed(bitmap, [number])
 
 
-def _lines(site: Site, bitmap: Bitmap, kind: Kind | None, numbers: Sequence[int]) -> Iterator[bytes]:
+def _lines(site: Site, bitmap: Bitmap, kind: UserKind | None, numbers: Sequence[int]) -> Iterator[bytes]:
     for number, packed in _segments(site, bitmap, numbers):
-        names = names_of(site, kind or Kind.INTEGERS, formats.ids_of(number, packed).tolist())
+        names = names_of(site, kind or UserKind.INTEGERS, formats.ids_of(number, packed).tolist())
         yield "".join(json.dumps(name) + "\n" for name in names).encode()

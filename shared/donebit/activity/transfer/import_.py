@@ -18,7 +18,7 @@ from donebit.activity.periods.expiry import AHEAD
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
-from donebit.activity.users.ids import Ids, Kind, User, checked
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch
 from donebit.errors import InvalidInput
 
 SEGMENTS_A_CALL = 8  # their ids at once are 32 MB at most
@@ -43,7 +43,7 @@ def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> t
             span too many segments. Nothing is written then.
         StoreUnavailable: part may be written; the same bitmap again adds the rest.
     """
-    visits = _visits(site, events.known(site, name), Kind.INTEGERS, period, now)
+    visits = _visits(site, events.get(site, name), UserKind.INTEGERS, period, now)
     if not parts:
         return 0, 0
     site.store.visits.check_layout(site.zone)
@@ -60,14 +60,14 @@ def add_users(site: Site, name: str, period: Period, users: Sequence[User], now:
     """The same for users by name, texts too. Raises as `add` does."""
     if not users:
         return 0, 0
-    kind = checked(users)
-    visits = _visits(site, events.known(site, name), kind, period, now)
+    kind = check_batch(users)
+    visits = _visits(site, events.get(site, name), kind, period, now)
     site.store.visits.check_layout(site.zone)
     made = ingest.write(site, replace(visits, kind=kind, users=users), ())
     return len(set(users)), made.fresh_in_day
 
 
-def _visits(site: Site, event: Event, kind: Kind, period: Period, now: datetime) -> Visits:
+def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datetime) -> Visits:
     """What is written: the period itself, and those it lies in, as long as they are kept."""
     if event.kind not in (None, kind):
         raise other_kind(event.name, event.kind, kind)

@@ -9,7 +9,7 @@ from typing import Any
 from donebit.activity.site import Site
 from donebit.activity.users import ids
 from donebit.activity.users.id_mapping import directory_of
-from donebit.activity.users.ids import Kind, User
+from donebit.activity.users.ids import User, UserKind
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from donebit.store.directory import DirectoryStore
 
@@ -55,11 +55,13 @@ def erase(site: Site, user: User) -> Erased:
     return made
 
 
-def kinds_of(user: User) -> list[Kind]:
-    return [Kind.TEXTS] if isinstance(user, str) else [Kind.INTEGERS, Kind.MAPPED]
+def kinds_of(user: User) -> list[UserKind]:
+    return [UserKind.TEXTS] if isinstance(user, str) else [UserKind.INTEGERS, UserKind.MAPPED]
 
 
-def erase_numbered(site: Site, kind: Kind, directory: DirectoryStore[Any], user: User, made: Erased) -> None:
+def erase_numbered(
+    site: Site, kind: UserKind, directory: DirectoryStore[Any], user: User, made: Erased
+) -> None:
     """Erase a user that a directory numbers, and whoever an erasure before has not done with."""
     made.numbers += directory.erase_id(user)
     for number in directory.erasing():
@@ -67,7 +69,7 @@ def erase_numbered(site: Site, kind: Kind, directory: DirectoryStore[Any], user:
         directory.erased(number)
 
 
-def clear(site: Site, kind: Kind, number: int, made: Erased) -> None:
+def clear(site: Site, kind: UserKind, number: int, made: Erased) -> None:
     """Clear a number's bits in all events and flags of its kind."""
     segment, bit = divmod(number, SEGMENT_BITS)
     held = site.store.visits.events()
@@ -84,7 +86,7 @@ def clear(site: Site, kind: Kind, number: int, made: Erased) -> None:
     clear_flags(site, kind, number, made)
 
 
-def clear_flags(site: Site, kind: Kind, number: int, made: Erased) -> None:
+def clear_flags(site: Site, kind: UserKind, number: int, made: Erased) -> None:
     """Clear a number's bit in all flags of its kind.
 
     A set that was read while the user was in it may still become a flag's. So it is said that somebody was

@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Ids, Kind, User
+from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.store.directory import DirectoryStore
 
 
-def directory_of(site: Site, kind: Kind) -> DirectoryStore[Any] | None:
+def directory_of(site: Site, kind: UserKind) -> DirectoryStore[Any] | None:
     """The directory that numbers users of a kind; None where they are their own numbers."""
-    if kind is Kind.TEXTS:
+    if kind is UserKind.TEXTS:
         return site.store.directory
-    return site.store.mapped if kind is Kind.MAPPED else None
+    return site.store.mapped if kind is UserKind.MAPPED else None
 
 
-def numbers_of(site: Site, kind: Kind, users: Sequence[User] | Ids) -> Ids:
+def numbers_of(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> Ids:
     """The users' numbers, new ones for whom no event has seen yet."""
     directory = directory_of(site, kind)
     if directory is None:
@@ -28,13 +28,13 @@ def numbers_of(site: Site, kind: Kind, users: Sequence[User] | Ids) -> Ids:
     return np.array(directory.number_users(as_ids(users)), np.uint32)
 
 
-def number_of(site: Site, kind: Kind, user: User) -> int | None:
+def number_of(site: Site, kind: UserKind, user: User) -> int | None:
     """The user's number; None for one never seen, who gets none."""
     directory = directory_of(site, kind)
     return cast(int, user) if directory is None else directory.number_of(user)
 
 
-def names_of(site: Site, kind: Kind, numbers: Sequence[int] | npt.NDArray[Any]) -> list[User]:
+def names_of(site: Site, kind: UserKind, numbers: Sequence[int] | npt.NDArray[Any]) -> list[User]:
     """The users of these numbers, in their order, as they were sent; without those erased since."""
     directory = directory_of(site, kind)
     if directory is None:

@@ -44,7 +44,7 @@ def merged(ranges: Iterable[Sequence[int]]) -> list[Range]:
     return found
 
 
-class Part(NamedTuple):
+class SegmentRanges(NamedTuple):
     """The users of one segment: bits within it, and ranges of bits."""
 
     bits: npt.NDArray[np.uint32]
@@ -65,7 +65,7 @@ class Part(NamedTuple):
         return np.packbits(flags).tobytes()
 
 
-def parts_of(ids: Ids, ranges: Iterable[Sequence[int]] = ()) -> dict[int, Part]:
+def parts_of(ids: Ids, ranges: Iterable[Sequence[int]] = ()) -> dict[int, SegmentRanges]:
     """The users of each segment that is touched, ascending."""
     singles = dict(segments_of(ids)) if len(ids) else {}
     within = defaultdict[int, list[Range]](list)
@@ -73,4 +73,7 @@ def parts_of(ids: Ids, ranges: Iterable[Sequence[int]] = ()) -> dict[int, Part]:
         for segment in range(start // SEGMENT_BITS, (stop - 1) // SEGMENT_BITS + 1):
             base = segment * SEGMENT_BITS
             within[segment].append((max(start - base, 0), min(stop - base, SEGMENT_BITS)))
-    return {s: Part(singles.get(s, EMPTY), within.get(s, [])) for s in sorted(singles.keys() | within.keys())}
+    return {
+        s: SegmentRanges(singles.get(s, EMPTY), within.get(s, []))
+        for s in sorted(singles.keys() | within.keys())
+    }

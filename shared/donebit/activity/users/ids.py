@@ -18,7 +18,7 @@ LARGEST_ID = 2**32 - 1
 LONGEST_TEXT = 200
 
 
-class Kind(StrEnum):
+class UserKind(StrEnum):
     """What an event's users are: that of its first visit, and never another."""
 
     INTEGERS = "integers"  # which are their own numbers
@@ -26,11 +26,11 @@ class Kind(StrEnum):
     MAPPED = "mapped"  # integers too sparse for bitmaps as they are, numbered densely likewise
 
 
-def kind_of(user: User) -> Kind:
-    return Kind.TEXTS if isinstance(user, str) else Kind.INTEGERS
+def kind_of(user: User) -> UserKind:
+    return UserKind.TEXTS if isinstance(user, str) else UserKind.INTEGERS
 
 
-def checked(users: Sequence[User] | Ids, field: str = "users") -> Kind:
+def check_batch(users: Sequence[User] | Ids, field: str = "users") -> UserKind:
     """The one kind of a whole batch: integers or texts.
 
     Raises:
@@ -39,7 +39,7 @@ def checked(users: Sequence[User] | Ids, field: str = "users") -> Kind:
     if not len(users):
         raise InvalidInput(f"{field} is empty; a batch names at least one", field=field)
     if isinstance(users, np.ndarray):
-        return Kind.INTEGERS
+        return UserKind.INTEGERS
     if kind := obvious_kind(users):
         return kind
     for user in users:
@@ -50,14 +50,14 @@ def checked(users: Sequence[User] | Ids, field: str = "users") -> Kind:
     return kinds.pop()
 
 
-def obvious_kind(users: Sequence[User]) -> Kind | None:
+def obvious_kind(users: Sequence[User]) -> UserKind | None:
     """The kind where nothing is wrong with any of them; a million are looked at in 30 ms."""
     types = set(map(type, users))
     if types == {int}:
-        return Kind.INTEGERS if min(users) >= 0 and max(users) <= LARGEST_ID else None  # type: ignore[operator]  # all are integers
+        return UserKind.INTEGERS if min(users) >= 0 and max(users) <= LARGEST_ID else None  # type: ignore[operator]  # all are integers
     if types == {str}:
         lengths = set(map(len, users))  # type: ignore[arg-type]  # all are texts
-        return Kind.TEXTS if min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT else None
+        return UserKind.TEXTS if min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT else None
     return None
 
 

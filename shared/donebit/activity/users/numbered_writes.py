@@ -10,14 +10,14 @@ import numpy as np
 from donebit.activity.site import Site
 from donebit.activity.users.erasure import ATTEMPTS, Erased, clear
 from donebit.activity.users.id_mapping import as_ids, directory_of
-from donebit.activity.users.ids import Ids, Kind, User
+from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.errors import Conflict
 
 Made = TypeVar("Made")
 
 
 def with_numbers(
-    site: Site, kind: Kind, users: Sequence[User] | Ids, write: Callable[[Ids], Made]
+    site: Site, kind: UserKind, users: Sequence[User] | Ids, write: Callable[[Ids], Made]
 ) -> list[Made]:
     """Write something of these users by their numbers, new ones for those never seen.
 

@@ -71,7 +71,7 @@ class Understanding:
         return moment.replace(minute=minute, second=0, microsecond=0)
 
 
-class Batch:
+class PendingBatch:
     """Visits that were read and not sent yet."""
 
     def __init__(self, understanding: Understanding) -> None:

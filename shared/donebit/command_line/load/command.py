@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from donebit.command_line.load.reading import Columns
-from donebit.command_line.load.running import Asked, Outcome, run
+from donebit.command_line.load.running import LoadOptions, LoadOutcome, run
 from donebit.command_line.load.state import SUFFIX
 from donebit.command_line.options import as_json, examples, ids, in_session
 from donebit.command_line.session import Session
@@ -72,14 +72,14 @@ def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> Non
         asked.pop("event"),
         asked.pop("at"),
     )
-    outcome = run(session, Asked(file, columns, **asked))
+    outcome = run(session, LoadOptions(file, columns, **asked))
     if as_json:
         session.terminal.as_json(outcome.told())
     else:
         session.terminal.say(sentence(outcome))
 
 
-def sentence(outcome: Outcome) -> str:
+def sentence(outcome: LoadOutcome) -> str:
     loaded = outcome.loaded
     least = "" if loaded.is_fresh_exact else "at least "
     skipped = f", {count_of(loaded.skipped, 'line')} skipped" if loaded.skipped else ""

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from donebit.command_line.exit_codes import Failed, Refused
-from donebit.command_line.load.batch import BadValue, Batch, Group, Understanding
+from donebit.command_line.exit_codes import OperationFailed, RequestRefused
+from donebit.command_line.load.batch import BadValue, Group, PendingBatch, Understanding
 from donebit.command_line.load.reading import Bad, Rows
-from donebit.command_line.load.sending import Sender
-from donebit.command_line.load.state import Progress, State
+from donebit.command_line.load.sending import BatchSender
+from donebit.command_line.load.state import LoadState, Progress
 from donebit.command_line.terminal import count_of
 
 MOST_BYTES = 32 << 20  # of a batch; it, and the one being sent, are all that is in memory
@@ -27,7 +27,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Watcher:
+class ProgressWatcher:
     """Who looks on, and may stop it."""
 
     note: Callable[[str], None]  # told of bad lines, of the first ones at least
@@ -44,13 +44,13 @@ class Loading:
         self,
         rows: Rows,
         known: Understanding,
-        sender: Sender,
-        state: State,
+        sender: BatchSender,
+        state: LoadState,
         progress: Progress,
         *,
         most_visits: int,
         skips_bad: bool,
-        watcher: Watcher,
+        watcher: ProgressWatcher,
     ) -> None:
         """
         Args:
@@ -65,7 +65,7 @@ class Loading:
         self._bad_shown = 0
         self._first_line = progress.line
         self._pending: Pending | None = None
-        self._batch = Batch(known)
+        self._batch = PendingBatch(known)
 
     def run(self) -> None:
         """
@@ -126,22 +126,22 @@ class Loading:
         )
         self._state.write(self.progress, sending=True)
         self._pending = Pending(self._sender.begin(self._batch), after)
-        self._batch = Batch(self._known)
+        self._batch = PendingBatch(self._known)
 
     def _bad(self, detail: str, offset: int, number: int) -> None:
         """A line is no visit."""
         if not self._skips_bad:
             self._send(offset, number)
             self.settle()
-            raise Failed(f"{detail}. All before it is loaded; --skip-bad leaves such lines out")
+            raise OperationFailed(f"{detail}. All before it is loaded; --skip-bad leaves such lines out")
         self._skipped += 1
         self._show(detail)
 
-    def _refused(self, group: Group, error: Refused) -> None:
+    def _refused(self, group: Group, error: RequestRefused) -> None:
         """distinct_app does not take the visits of a group."""
         first = f"line {group.first_line}: {error.detail}"
         if not self._skips_bad:
-            raise Refused(f"{first}; --skip-bad leaves such lines out", error.status)
+            raise RequestRefused(f"{first}; --skip-bad leaves such lines out", error.status)
         self._show(f"{first} ({count_of(len(group.users), 'visit')} of that event and hour)")
 
     def _show(self, detail: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from donebit.command_line.exit_codes import Misused
+from donebit.command_line.exit_codes import UsageError
 
 READ_AT_ONCE = 1 << 20
 LONGEST_LINE = 1 << 20
@@ -36,7 +36,7 @@ class Bad:
 Row = tuple[object, object, object]  # event, user, at; as they stand there
 
 
-class Lines:
+class FileLines:
     """The lines of a file, and where the next one begins."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -58,7 +58,7 @@ class Lines:
                 self.number += 1
                 yield line.decode(errors="surrogateescape") + "\n"
             if len(rest) > LONGEST_LINE:
-                raise Misused(
+                raise UsageError(
                     f"line {self.number + 1} is longer than {LONGEST_LINE} bytes: is this a file of visits?"
                 )
         if rest:
@@ -71,7 +71,7 @@ class CsvRows:
     """The rows of a CSV file, whose first line names its columns."""
 
     def __init__(self, file: BinaryIO, columns: Columns, delimiter: str) -> None:
-        self.lines = Lines(file)
+        self.lines = FileLines(file)
         self._columns, self._delimiter = columns, delimiter
         header = next(csv.reader(self.lines, delimiter=delimiter), [])
         self._names = [name.removeprefix(BYTE_ORDER_MARK.decode()).strip() for name in header]
@@ -86,7 +86,7 @@ class CsvRows:
             return self._names.index(name)
         other = "" if what == "user" else f", --{what} gives one for all"
         found = ", ".join(map(repr, self._names[:20])) or "nothing"
-        raise Misused(
+        raise UsageError(
             f"the first line names no column {name!r}, but {found}: --{what}-column names another{other}"
         )
 
@@ -129,7 +129,7 @@ class NdjsonRows:
     begins_at = begins_after = 0
 
     def __init__(self, file: BinaryIO, columns: Columns) -> None:
-        self.lines = Lines(file)
+        self.lines = FileLines(file)
         self._columns = columns
 
     def __iter__(self) -> Iterator[Row | Bad | None]:

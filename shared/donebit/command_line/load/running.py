@@ -15,14 +15,14 @@ from typing import Any, BinaryIO
 from rich.progress import TextColumn
 
 from donebit import clock
-from donebit.command_line.exit_codes import Misused, Unavailable
+from donebit.command_line.exit_codes import ServiceUnavailable, UsageError
 from donebit.command_line.load.batch import BadValue, Understanding
-from donebit.command_line.load.loading import Loading, Watcher
+from donebit.command_line.load.loading import Loading, ProgressWatcher
 from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows
 from donebit.command_line.load.sending import RETRIES, sender
-from donebit.command_line.load.state import SUFFIX, Identity, Progress, State
+from donebit.command_line.load.state import SUFFIX, Identity, LoadState, Progress
 from donebit.command_line.progress_bars import bar
-from donebit.command_line.service import Service
+from donebit.command_line.service import ServiceClient
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.errors import InvalidInput
@@ -34,7 +34,7 @@ HALF_A_YEAR = timedelta(days=182)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LoadOptions:
     """What the command line says."""
 
     file: Path
@@ -58,7 +58,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LoadOutcome:
     """What came of it, with the runs before that it went on with."""
 
     file: Path
@@ -84,7 +84,7 @@ class Outcome:
         }
 
 
-def run(session: Session, asked: Asked) -> Outcome:
+def run(session: Session, asked: LoadOptions) -> LoadOutcome:
     """Load the file, from where the run before came to.
 
     Raises:
@@ -96,7 +96,7 @@ def run(session: Session, asked: Asked) -> Outcome:
     known = Understanding(asked.ids)
     check(asked, known)
     known.grain_minutes = grain_minutes(session.distinct)
-    state = State(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))
+    state = LoadState(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))
     loaded = (None if asked.restart else state.read()) or Progress()
     before = loaded.received
     with asked.file.open("rb") as opened:
@@ -107,32 +107,32 @@ def run(session: Session, asked: Asked) -> Outcome:
             moving(session, asked.file, loaded.offset) as moved,
             stopping() as is_stopped,
         ):
-            watcher = Watcher(session.terminal.note, moved, is_stopped)
+            watcher = ProgressWatcher(session.terminal.note, moved, is_stopped)
             most, skips = asked.most_visits, asked.skip_bad
             loading = Loading(
                 rows, known, sends, state, loaded, most_visits=most, skips_bad=skips, watcher=watcher
             )
             carry_out(session, loading)
     state.forget()
-    return Outcome(asked.file, loading.progress, before, time.monotonic() - started)
+    return LoadOutcome(asked.file, loading.progress, before, time.monotonic() - started)
 
 
-def check(asked: Asked, known: Understanding) -> None:
+def check(asked: LoadOptions, known: Understanding) -> None:
     """Raises Misused for what would make every line a bad one."""
     if len(asked.delimiter) != 1 or asked.delimiter in '\r\n"':
-        raise Misused(f"--delimiter is {asked.delimiter!r}; it must be one character, and no quote")
+        raise UsageError(f"--delimiter is {asked.delimiter!r}; it must be one character, and no quote")
     try:
         if asked.columns.every_event is not None:
             checked_name(asked.columns.every_event, "--event")
         if asked.columns.every_at is not None:
             known.moment(asked.columns.every_at)
     except InvalidInput as error:
-        raise Misused(error.detail) from None
+        raise UsageError(error.detail) from None
     except BadValue as error:
-        raise Misused(f"--{error}") from None
+        raise UsageError(f"--{error}") from None
 
 
-def grain_minutes(distinct: Service) -> int:
+def grain_minutes(distinct: ServiceClient) -> int:
     """How long visits may be taken together: an hour, unless days begin in the midst of one there.
 
     The place of the services may have a zone of half hours, or have them for a part of the year.
@@ -144,7 +144,7 @@ def grain_minutes(distinct: Service) -> int:
     return 60
 
 
-def rows_of(opened: BinaryIO, asked: Asked) -> Rows:
+def rows_of(opened: BinaryIO, asked: LoadOptions) -> Rows:
     is_ndjson = asked.file.suffix.lower() in NDJSON if asked.form == "auto" else asked.form == "ndjson"
     return NdjsonRows(opened, asked.columns) if is_ndjson else CsvRows(opened, asked.columns, asked.delimiter)
 
@@ -170,9 +170,9 @@ def carry_out(session: Session, loading: Loading) -> None:
             f"stopped after line {number(loading.progress.line)}; the same command goes on there"
         )
         raise
-    except Unavailable as error:
+    except ServiceUnavailable as error:
         line = number(loading.progress.line)
-        raise Unavailable(
+        raise ServiceUnavailable(
             f"{error.detail}. Loaded up to line {line}; the same command goes on there"
         ) from None
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import urllib3
 
 from donebit import clock
-from donebit.command_line.exit_codes import Refused
-from donebit.command_line.load.batch import Batch, Group
-from donebit.command_line.service import Service, segment
+from donebit.command_line.exit_codes import RequestRefused
+from donebit.command_line.load.batch import Group, PendingBatch
+from donebit.command_line.service import ServiceClient, segment
 
 AT_ONCE = 4
 # A visit counts once however often it is sent, so whatever went wrong may be tried again.
@@ -33,18 +33,20 @@ class Sent:
     refused: int = 0
 
 
-class Sender:
+class BatchSender:
     """Sends batches to one service."""
 
-    def __init__(self, distinct: Service, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, distinct: ServiceClient, pool: ThreadPoolExecutor) -> None:
         self._distinct, self._pool = distinct, pool
 
-    def begin(self, batch: Batch) -> dict[Future[tuple[int, int]], Group]:
+    def begin(self, batch: PendingBatch) -> dict[Future[tuple[int, int]], Group]:
         """Start sending; its answers are awaited with `end`."""
         return {self._pool.submit(self._send, group): group for group in batch}
 
     def end(
-        self, sending: dict[Future[tuple[int, int]], Group], on_refused: Callable[[Group, Refused], None]
+        self,
+        sending: dict[Future[tuple[int, int]], Group],
+        on_refused: Callable[[Group, RequestRefused], None],
     ) -> Sent:
         """Wait for every answer.
 
@@ -60,7 +62,7 @@ class Sender:
             for future in as_completed(sending):
                 try:
                     received, fresh = future.result()
-                except Refused as error:
+                except RequestRefused as error:
                     if error.status != 422:
                         raise
                     on_refused(sending[future], error)
@@ -89,10 +91,10 @@ class Sender:
 
 
 @contextmanager
-def sender(distinct: Service) -> Iterator[Sender]:
+def sender(distinct: ServiceClient) -> Iterator[BatchSender]:
     """A sender, whose last requests are awaited when it is done with."""
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="load") as pool:
-        yield Sender(distinct, pool)
+        yield BatchSender(distinct, pool)
 
 
 def packed(ids: array[int]) -> bytes:

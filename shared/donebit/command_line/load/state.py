@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from donebit.command_line.exit_codes import Misused
+from donebit.command_line.exit_codes import UsageError
 
 HEAD = 65_536  # bytes that are hashed: a file of the same size and time may yet be another
 SUFFIX = ".donebit-load"
@@ -46,7 +46,7 @@ class Progress:
     kinds: dict[str, str] = field(default_factory=dict)
 
 
-class State:
+class LoadState:
     """The small file."""
 
     def __init__(self, path: Path, identity: Identity) -> None:
@@ -64,11 +64,13 @@ class State:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError):
-            raise Misused(f"{self.path} does not say how far the load came; --restart begins anew") from None
+            raise UsageError(
+                f"{self.path} does not say how far the load came; --restart begins anew"
+            ) from None
         if told.pop("sending"):
             progress.is_fresh_exact = False
         if identity != self._identity:
-            raise Misused(
+            raise UsageError(
                 f"{self.path} is about {self._difference(identity)}; --restart begins anew "
                 "(a visit that was sent before is not counted twice)"
             )
@@ -89,7 +91,7 @@ class State:
                 os.fsync(file.fileno())
             unfinished.replace(self.path)
         except OSError as error:
-            raise Misused(
+            raise UsageError(
                 f"{self.path}, where it is noted how far the load came, cannot be written: {error.strerror}; "
                 "--state names another place"
             ) from None

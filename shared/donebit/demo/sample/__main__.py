@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from donebit import config
-from donebit.demo.sample.filling import Failed, remove
+from donebit.demo.sample.filling import SampleFailed, remove
 from donebit.demo.sample.services import services
 from donebit.errors import ConfigurationError
 
@@ -15,7 +15,7 @@ def main() -> int:
     try:
         with services(config.load()) as (_, done, distinct):
             remove(done, distinct)
-    except (ConfigurationError, Failed) as error:
+    except (ConfigurationError, SampleFailed) as error:
         print(f"the sample data are still there: {error}", file=sys.stderr)
         return 1
     print("the sample data are gone")

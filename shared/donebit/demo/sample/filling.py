@@ -39,11 +39,11 @@ CANCELLED = "demo-mailing"
 PARTS_REPORTED = (0.31, 0.18, 0.24)  # of each third of it
 
 
-class Failed(Exception):
+class SampleFailed(Exception):
     """A service did not take it; the message says what it answered."""
 
 
-class Service:
+class SampleClient:
     """One service, on a connection that stays open."""
 
     def __init__(self, address: str, token: str | None) -> None:
@@ -66,12 +66,12 @@ class Service:
             answer = self._connection.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise Failed(f"{method} {path}: {error}") from error
+            raise SampleFailed(f"{method} {path}: {error}") from error
         if answer.status >= HTTPStatus.BAD_REQUEST and answer.status not in AS_IT_SHALL_BE:
-            raise Failed(f"{method} {path}: {answer.status} {said.decode(errors='replace')[:200]}")
+            raise SampleFailed(f"{method} {path}: {answer.status} {said.decode(errors='replace')[:200]}")
 
 
-def fill(trigger: Service, done: Service, distinct: Service) -> str:
+def fill(trigger: SampleClient, done: SampleClient, distinct: SampleClient) -> str:
     """Tasks first, for they take their time; a sentence on what came of it. Raises Failed."""
     for task in TASKS:
         trigger.send("POST", "/tasks", as_json({"label": LABEL, **task}), JSON)
@@ -121,7 +121,7 @@ def packed(ids: Ids) -> bytes:
     return ids.astype("<u4").tobytes()
 
 
-def remove(done: Service, distinct: Service) -> None:
+def remove(done: SampleClient, distinct: SampleClient) -> None:
     """Take all of it away again. Raises Failed."""
     for event in EVENTS:
         distinct.send("DELETE", f"/events/{event}")

@@ -20,18 +20,18 @@ CAMPAIGN_EVERY_DAYS, CAMPAIGN_DAYS, CAMPAIGN = 45, 3, 2.2  # brings so many time
 BUYING = 0.06
 
 
-class Kind(NamedTuple):
+class Persona(NamedTuple):
     """One kind of people: how likely they come on the day after they signed up, and for how long."""
 
     comes: float
     patience_days: float  # until no more than 1/e of them come on a day
 
 
-CURIOUS, REGULAR, DEVOTED = Kind(0.4, 4.5), Kind(0.4, 45.0), Kind(0.95, 900.0)
+CURIOUS, REGULAR, DEVOTED = Persona(0.4, 4.5), Persona(0.4, 45.0), Persona(0.95, 900.0)
 DEVOTED_SHARE = 0.025
 
 
-class Day(NamedTuple):
+class SampleDay(NamedTuple):
     """What happened on one day: ids."""
 
     date: date
@@ -39,7 +39,7 @@ class Day(NamedTuple):
     bought: Ids
 
 
-def day(date_: date, days: int) -> Day:
+def day(date_: date, days: int) -> SampleDay:
     """One day of people who signed up in the `days` up to it.
 
     Each day has a generator of its own, keyed by its date (Philox is counter based), so that it comes out
@@ -52,7 +52,7 @@ def day(date_: date, days: int) -> Day:
     age = np.repeat(ages, [len(some) for some in signed_up])
     chances = np.random.Generator(np.random.Philox(key=[SEED, number])).random((2, len(ids)))
     visited = chances[0] < _likelihood(age, ids, weekend=date_.weekday() >= 5)
-    return Day(date_, ids[visited], ids[visited & (chances[1] < BUYING)])
+    return SampleDay(date_, ids[visited], ids[visited & (chances[1] < BUYING)])
 
 
 def _likelihood(age: npt.NDArray[np.int64], ids: Ids, *, weekend: bool) -> Shares:
@@ -63,7 +63,7 @@ def _likelihood(age: npt.NDArray[np.int64], ids: Ids, *, weekend: bool) -> Share
     return np.where(age == 0, 1.0, np.where(devoted, _coming(DEVOTED, age), likely))
 
 
-def _coming(kind: Kind, age: npt.NDArray[np.int64]) -> Shares:
+def _coming(kind: Persona, age: npt.NDArray[np.int64]) -> Shares:
     return kind.comes * np.exp(-age / kind.patience_days)
 
 

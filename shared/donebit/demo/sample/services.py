@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 from donebit.addresses import address
 from donebit.config import Settings
-from donebit.demo.sample.filling import Service
+from donebit.demo.sample.filling import SampleClient
 
 
 @contextmanager
-def services(settings: Settings) -> Iterator[tuple[Service, Service, Service]]:
+def services(settings: Settings) -> Iterator[tuple[SampleClient, SampleClient, SampleClient]]:
     """trigger_app, done_app and distinct_app, with the token that the settings have."""
     token = settings.api_token.get_secret_value() if settings.api_token else None
     of_services = (
         address(settings.host, port)
         for port in (settings.trigger_port, settings.done_port, settings.distinct_port)
     )
-    trigger, done, distinct = (Service(one, token) for one in of_services)
+    trigger, done, distinct = (SampleClient(one, token) for one in of_services)
     with trigger, done, distinct:
         yield trigger, done, distinct

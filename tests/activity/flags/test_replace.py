@@ -1,0 +1,210 @@
+"""A set is kept as a flag: all of it at once, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from donebit.activity.flags import flag as flags
+from donebit.activity.query import run, text
+from donebit.activity.query.run import ATTEMPTS, Saving
+from donebit.activity.sets import algebra
+from donebit.errors import Conflict, InvalidInput, StoreUnavailable
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from tests.activity.arranged import real_now, record, site_on
+from tests.conftest import everything
+
+
+def save(store: Store, flag: str, said: str, max_segments: int = 1024) -> int:
+    site = site_on(store, max_segments=max_segments)
+    return run.save(site, flag, text.parse(said), now=real_now())[0]
+
+
+def members(store: Store, flag: str) -> list[int]:
+    found: list[int] = flags.members(site_on(store), flag, limit=100).tolist()
+    return found
+
+
+def keys_of(client: Redis, pattern: str) -> list[bytes]:
+    return sorted(client.scan_iter(pattern))
+
+
+def test_a_saved_set_is_a_flag_like_any_other(store: Store, client: Redis) -> None:
+    record(store, [1, 2, SEGMENT_BITS * 3], "a")
+    record(store, [2, SEGMENT_BITS * 3, 9], "b")
+
+    saved = save(store, "both", "a & b")
+
+    assert (saved, members(store, "both")) == (2, [2, SEGMENT_BITS * 3])
+    assert flags.count(site_on(store), "both") == 2
+    assert "both" in store.flags.flags()
+    assert flags.set_users(site_on(store), "both", [5, 2]) == 1
+    assert run.count(site_on(store), text.parse("flag:both - a"), now=real_now())[0] == 1
+    assert [client.ttl(key) for key in keys_of(client, "flag:*")] == [-1] * len(keys_of(client, "flag:*"))
+
+
+def test_what_is_saved_replaces_all_that_was(store: Store, client: Redis) -> None:
+    flags.set_users(site_on(store), "f", [1, SEGMENT_BITS, 5 * SEGMENT_BITS])
+    record(store, [7, SEGMENT_BITS + 1], "a")
+
+    save(store, "f", "a")
+
+    assert members(store, "f") == [7, SEGMENT_BITS + 1]
+    assert keys_of(client, "flag:{[0-9]*}*") == [b"flag:{0}:f", b"flag:{1}:f"]
+
+
+@pytest.mark.parametrize(
+    ("said", "users"),
+    [
+        ("flag:f", [1, 2, SEGMENT_BITS]),
+        ("flag:f | a", [1, 2, 9, SEGMENT_BITS]),
+        ("flag:f - a", [1, SEGMENT_BITS]),
+        ("flag:f ^ a", [1, 9, SEGMENT_BITS]),
+        ("!flag:f", [9]),
+        ("flag:f - flag:f", []),
+    ],
+)
+def test_a_set_may_be_made_of_the_flag_that_it_becomes(store: Store, said: str, users: list[int]) -> None:
+    flags.set_users(site_on(store), "f", [1, 2, SEGMENT_BITS])
+    record(store, [2, 9], "a")
+
+    saved = save(store, "f", said)
+
+    assert (saved, members(store, "f")) == (len(users), users)
+
+
+def test_an_event_that_grows_behind_a_saved_set_does_not_change_it(store: Store) -> None:
+    record(store, [1], "a")
+    save(store, "f", "a")
+
+    record(store, [2], "a")
+
+    assert members(store, "f") == [1]
+
+
+def test_nobody_is_saved_too(store: Store, client: Redis) -> None:
+    record(store, [1], "a")
+
+    assert (save(store, "f", "a - a"), members(store, "f")) == (0, [])
+    assert flags.get(site_on(store), "f").kind == "integers"
+    assert save(store, "begun", "never") == 0
+    assert flags.get(site_on(store), "begun").kind is None
+    assert keys_of(client, "flag:*begun*") == []
+
+
+def test_a_set_that_may_not_be_saved_changes_nothing(store: Store, client: Redis) -> None:
+    record(store, [1, SEGMENT_BITS], "a")
+    record(store, ["x"], "texts")
+    flags.set_users(site_on(store), "f", [5])
+    before = everything(client)
+
+    with pytest.raises(InvalidInput, match=r"flag f holds integers, .* and these are texts"):
+        save(store, "f", "texts")
+    with pytest.raises(InvalidInput, match=r"flag f would span 2 segments .* at most 1"):
+        save(store, "f", "a", max_segments=1)
+    with pytest.raises(InvalidInput, match="holds texts and event a holds integers"):
+        save(store, "f", "a | texts")
+
+    assert everything(client) == before
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen between what is laid and what is exchanged."""
+    laid = Saving.stage
+
+    def stage(self: Saving) -> dict[int, int]:
+        found = laid(self)
+        happens()
+        return found
+
+    monkeypatch.setattr(Saving, "stage", stage)
+
+
+def test_a_server_lost_midway_leaves_the_flag_as_it_was(
+    real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(real_store, [1, SEGMENT_BITS], "a")
+    flags.set_users(site_on(real_store), "f", [5])
+
+    def lost() -> None:
+        raise StoreUnavailable("Redis cannot be reached")
+
+    interrupted(monkeypatch, lost)
+    with pytest.raises(StoreUnavailable):
+        save(real_store, "f", "flag:f | a")
+
+    assert members(real_store, "f") == [5]
+    staged = keys_of(real_client, "flag:*:staged:*")
+    assert len(staged) == 2
+    assert all(0 < real_client.ttl(key) <= 600 for key in staged)  # whoever laid it is gone
+
+
+def test_a_user_flagged_while_the_flag_is_reckoned_from_itself_is_not_lost(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(real_store, [1], "a")
+    flags.set_users(site_on(real_store), "f", [5])
+    late = [6]
+
+    interrupted(monkeypatch, lambda: late and flags.set_users(site_on(real_store), "f", [late.pop()]))
+
+    assert save(real_store, "f", "flag:f | a") == 3
+    assert members(real_store, "f") == [1, 5, 6]
+
+
+def test_a_flag_dropped_meanwhile_is_saved_all_the_same(
+    real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(real_store, [1, SEGMENT_BITS], "a")
+    flags.set_users(site_on(real_store), "f", [3 * SEGMENT_BITS])
+    drops = [1]
+
+    interrupted(monkeypatch, lambda: drops and drops.pop() and flags.drop(site_on(real_store), "f"))
+    save(real_store, "f", "a")
+
+    assert members(real_store, "f") == [1, SEGMENT_BITS]
+    assert keys_of(real_client, "flag:{[0-9]*}*") == [b"flag:{0}:f", b"flag:{1}:f"]
+
+
+def test_a_flag_that_changes_at_every_attempt_is_a_conflict_and_nothing_is_left(
+    real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(real_store, [1], "a")
+    flags.set_users(site_on(real_store), "f", [5])
+    more = iter(range(100, 200))
+
+    interrupted(monkeypatch, lambda: flags.set_users(site_on(real_store), "f", [next(more)]))
+    with pytest.raises(Conflict, match="flag f is being changed at the same time"):
+        save(real_store, "f", "flag:f | a")
+
+    assert members(real_store, "f") == [5, *range(100, 100 + ATTEMPTS)]
+    assert keys_of(real_client, "flag:*:staged:*") == []
+
+
+def test_a_flag_begun_with_the_other_kind_meanwhile_is_refused(
+    real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(real_store, [1], "a")
+
+    interrupted(monkeypatch, lambda: flags.set_users(site_on(real_store), "f", ["x"]))
+    with pytest.raises(InvalidInput, match="flag f holds texts"):
+        save(real_store, "f", "a")
+
+    assert algebra.count(real_store, Bitmap("f")) == 1
+    assert keys_of(real_client, "flag:*:staged:*") == []
+
+
+def test_a_set_over_more_bitmaps_than_a_script_reads_is_saved(real_store: Store, real_client: Redis) -> None:
+    for number in range(150):
+        record(real_store, [number, 1000], f"e{number}")
+    before = everything(real_client)
+
+    saved = save(real_store, "f", " | ".join(f"e{number}" for number in range(150)))
+
+    assert (saved, members(real_store, "f")) == (151, list(range(100)))
+    assert {key for key in everything(real_client) if key not in before} == {
+        *(b"flag:{0}:f", b"flag:{f}:about", b"flag:{f}:segments", b"flag:names")
+    }

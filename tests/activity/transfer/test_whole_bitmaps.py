@@ -1,0 +1,146 @@
+"""Bitmaps out of the store and in again, on this server or another: the same users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from fakeredis import FakeRedis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyroaring import BitMap
+from redis import Redis
+
+from donebit.activity.events import event as events
+from donebit.activity.periods.calendar import ALL_TIME, Granularity
+from donebit.activity.transfer import export, formats, import_
+from donebit.activity.transfer.formats import Format, Parts
+from donebit.errors import InvalidInput
+from donebit.store import Store
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap, bits_of
+from tests.activity.arranged import UTC_CALENDAR, count, present, real_now, record, site_on
+from tests.conftest import everything
+
+USERS = st.sets(
+    st.sampled_from([0, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, 3 * SEGMENT_BITS + 5])
+    | st.integers(SEGMENT_BITS - 700, SEGMENT_BITS + 700),
+    min_size=1,
+)
+READERS: dict[Format, Callable[[bytes], Parts]] = {
+    Format.RAW: formats.parts_of_raw,
+    Format.ROARING: formats.parts_of_roaring,
+}
+
+
+def exported(store: Store, bitmap: Bitmap, form: Format) -> bytes:
+    event = events.get(site_on(store), bitmap.name)
+    found = export.export(site_on(store), bitmap, event.kind, form)
+    body = b"".join(found.pieces)
+    assert found.length in (None, len(body))
+    return body
+
+
+@settings(max_examples=16, deadline=None)
+@given(USERS, USERS, st.sampled_from(sorted(READERS)))
+def test_a_bitmap_taken_to_another_server_adds_its_users_to_those_there(
+    users: set[int], others: set[int], form: Format
+) -> None:
+    with FakeRedis(version=(7, 0)) as here, FakeRedis(version=(7, 0)) as there:
+        source, target = Store.on(here), Store.on(there)
+        record(source, sorted(users))
+        record(target, sorted(others))
+
+        body = exported(source, Bitmap("seen", "all"), form)
+        made = import_.add(site_on(target), "seen", ALL_TIME, READERS[form](body), real_now())
+
+        assert made == (len(users), len(users - others))
+        assert count(target) == len(users | others)
+        assert count(target, granularity=Granularity.DAY) == len(others)  # nobody knows the day of the rest
+
+
+@pytest.mark.parametrize(
+    ("granularity", "written"),
+    [
+        ("hour", {"hour", "day", "week", "month", "all"}),
+        ("day", {"day", "week", "month", "all"}),
+        ("week", {"week", "all"}),
+        ("month", {"month", "all"}),
+        ("all", {"all"}),
+    ],
+)
+def test_an_import_is_seen_in_its_period_and_in_those_it_lies_in(
+    store: Store, granularity: str, written: set[str]
+) -> None:
+    now = real_now()
+    period = UTC_CALENDAR.period_at(Granularity(granularity), now)
+    parts = formats.parts_of_roaring(BitMap([3, SEGMENT_BITS]).serialize())
+
+    made = import_.add(site_on(store), "seen", period, parts, now)
+    again = import_.add(site_on(store), "seen", period, parts, now)
+
+    assert (made, again) == ((2, 2), (2, 0))
+    assert {one for one in Granularity if count(store, granularity=one) == 2} == written
+
+
+def test_texts_go_by_name(store: Store) -> None:
+    record(store, ["ä", "b c"], at=real_now())
+    body = exported(store, Bitmap("seen", "all"), Format.IDS)
+
+    made = import_.add_users(site_on(store), "copy", ALL_TIME, ["ä", "b c", "ä"], real_now())
+
+    assert sorted(body.decode().splitlines()) == ['"\\u00e4"', '"b c"']
+    assert made == (2, 2)
+    assert count(store, "copy") == 2
+    assert not present(store, "ä", "copy")  # of all time only
+    with pytest.raises(InvalidInput, match="seen holds texts, whose bits mean nothing elsewhere"):
+        exported(store, Bitmap("seen", "all"), Format.RAW)
+
+
+@pytest.mark.parametrize("form", list(Format))
+def test_an_event_never_seen_is_an_empty_bitmap(store: Store, form: Format) -> None:
+    body = exported(store, Bitmap("never", "all"), form)
+
+    assert body == (BitMap().serialize() if form is Format.ROARING else b"")
+
+
+def test_an_empty_bitmap_adds_nobody_and_makes_no_key(store: Store, client: Redis) -> None:
+    for parts in (formats.parts_of_raw(bytes(9)), formats.parts_of_roaring(BitMap().serialize())):
+        assert import_.add(site_on(store), "seen", ALL_TIME, parts, real_now()) == (0, 0)
+
+    assert client.dbsize() == 0
+
+
+def test_what_cannot_be_imported_is_refused_and_changes_nothing(store: Store, client: Redis) -> None:
+    now = real_now()
+    record(store, ["a"], "texts")
+    record(store, [1], "seen")
+    before = everything(client)
+    parts = formats.parts_of_raw(b"\xff")
+    far = formats.parts_of_roaring(BitMap(range(0, 10 * SEGMENT_BITS, SEGMENT_BITS)).serialize())
+    site, narrow = site_on(store), site_on(store, max_segments=9)
+    tomorrow = UTC_CALENDAR.period_at(Granularity.DAY, now + timedelta(days=1))
+    gone = UTC_CALENDAR.period_at(Granularity.HOUR, now - timedelta(days=5))
+
+    refusals: list[tuple[Callable[[], object], str]] = [
+        (lambda: import_.add(site, "texts", ALL_TIME, parts, now), "event texts holds texts"),
+        (lambda: import_.add(site, "seen", tomorrow, parts, now), "has not begun yet"),
+        (lambda: import_.add(site, "seen", gone, parts, now), "no longer kept"),
+        (lambda: import_.add(narrow, "seen", ALL_TIME, far, now), "would span 10 segments .* at most 9"),
+        (lambda: import_.add_users(site, "seen", ALL_TIME, ["a"], now), "event seen holds integers"),
+        (lambda: import_.add_users(site, "seen", ALL_TIME, [2**32], now), "4294967296 is out of range"),
+    ]
+    for refused, why in refusals:
+        with pytest.raises(InvalidInput, match=why):
+            refused()
+
+    assert everything(client) == before
+
+
+def test_the_raw_bitmap_of_a_sparse_event_has_zeros_between_and_none_at_its_end(store: Store) -> None:
+    record(store, [5, 2 * SEGMENT_BITS + 9])
+
+    body = exported(store, Bitmap("seen", "all"), Format.RAW)
+
+    assert bits_of(body).tolist() == [5, 2 * SEGMENT_BITS + 9]
+    assert len(body) == (2 * SEGMENT_BITS + 9) // 8 + 1

@@ -1,0 +1,157 @@
+"""What the processes say is kept, through outages of Redis too, and of a gap it is said how wide it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from done_app.worker.monitor import collector as keeping
+from done_app.worker.monitor.collector import Collector
+from done_app.worker.monitor.emitter import Emitter, LineHandler
+from done_app.worker.monitor.pipe import WORK, Pipe
+from donebit import clock
+from donebit.store import Store, keys
+from donebit.workers import log, presence
+from tests.done_app.worker.monitor.pipe_messages import record
+from tests.servers import RunningServer, running, valkey_binary
+from tests.workers.arranged import WORKER, a_worker
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RunningServer]:
+    with running(valkey_binary(), tmp_path) as server:
+        yield server
+
+
+def kept(store: Store) -> list[str]:
+    return [said.text for said in log.list_lines(store, limit=1000).lines]
+
+
+def test_what_is_said_is_kept(store: Store, pipe: Pipe, handler: LineHandler, voice: Emitter) -> None:
+    keeper = Collector(store, pipe, a_worker())
+    handler.handle(record("hello"))
+
+    with voice.at_work("a", [(0, 5)]) as work:
+        work.finished = 5
+        assert keeper.look()
+        (busy,) = presence.look(store, (), clock.now()).workers
+    assert keeper.look()
+    (idle,) = presence.look(store, (), clock.now()).workers
+
+    assert kept(store) == ["hello"]
+    assert [(one.pid, one.task_id, one.steps) for one in busy.at] == [(os.getpid(), "a", 5)]
+    assert [(one.pid, one.task_id) for one in idle.at] == [(os.getpid(), None)]
+
+
+def test_finished_steps_are_counted_once(store: Store, client: Redis, pipe: Pipe, voice: Emitter) -> None:
+    keeper = Collector(store, pipe, a_worker())
+
+    for _ in range(3):
+        with voice.at_work("a") as work:
+            work.finished = 5
+        keeper.look()
+
+    minutes = list(client.scan_iter(match="pulse:steps:*"))
+    counted = [int(steps) for minute in minutes for steps in client.hvals(minute)]
+    assert sum(counted) == 15
+
+
+def test_nothing_is_written_while_nothing_changes(real_store: Store, real_client: Redis, pipe: Pipe) -> None:
+    keeper = Collector(real_store, pipe, a_worker())
+    keeper.look()
+    before = real_client.hget(keys.WORKERS, WORKER)
+
+    keeper.look()
+    keeper.look()
+
+    assert real_client.hget(keys.WORKERS, WORKER) == before
+
+
+def test_a_process_that_was_killed_is_at_nothing(store: Store, pipe: Pipe) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    pipe.put(WORK, json.dumps([gone.pid, "a", [], 0, None, 0, 0]).encode())
+    pipe.put(WORK, json.dumps([os.getpid(), "a", [], 0, None, 0, 0]).encode())
+
+    Collector(store, pipe, a_worker()).look()
+
+    (worker,) = presence.look(store, (), clock.now()).workers
+    assert [one.pid for one in worker.at] == [os.getpid()]
+
+
+def test_a_worker_that_ends_in_order_keeps_its_last_lines_and_is_not_missed(
+    store: Store, pipe: Pipe, handler: LineHandler
+) -> None:
+    keeper = Collector(store, pipe, a_worker())
+    keeper.look()
+    handler.handle(record("last words"))
+
+    keeper.end()
+
+    assert kept(store) == ["last words"]
+    assert presence.look(store, (), clock.now()).workers == []
+
+
+def test_what_is_no_message_of_ours_is_passed_over(store: Store, pipe: Pipe, handler: LineHandler) -> None:
+    for nonsense in (b"{", b"[1, 2]", b"7", b"null"):
+        pipe.put(WORK, nonsense)
+    handler.handle(record("hello"))
+
+    assert Collector(store, pipe, a_worker()).look()
+    assert kept(store) == ["hello"]
+
+
+def test_lines_said_while_redis_is_away_are_kept_when_it_is_back(
+    own_server: RunningServer, pipe: Pipe, handler: LineHandler
+) -> None:
+    keeper = Collector(Store.at(own_server.url), pipe, a_worker())
+    own_server.end()
+
+    for n in range(3):
+        handler.handle(record(f"line {n}"))
+        assert not keeper.look()
+    own_server.start()
+
+    assert keeper.look()
+    assert kept(Store.at(own_server.url)) == ["line 0", "line 1", "line 2"]
+
+
+def test_of_a_long_outage_the_last_lines_are_kept_and_it_is_said_how_many_are_not(
+    own_server: RunningServer, pipe: Pipe, handler: LineHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "MOST_WAITING", 5)
+    keeper = Collector(Store.at(own_server.url), pipe, a_worker())
+    own_server.end()
+    for n in range(12):
+        handler.handle(record(f"line {n}"))
+    keeper.look()
+    own_server.start()
+
+    keeper.look()
+    handler.handle(record("afterwards"))
+    keeper.look()
+
+    said = kept(Store.at(own_server.url))
+    assert said[0] == "7 lines of this worker are not kept here: Redis was away"
+    assert said[1:] == [f"line {n}" for n in range(7, 12)] + ["afterwards"]
+
+
+def test_a_key_of_somebody_elses_keeps_the_rest_from_nothing(
+    real_store: Store, real_client: Redis, pipe: Pipe, handler: LineHandler
+) -> None:
+    real_client.set(keys.WORKER_LOG, "mine")
+    keeper = Collector(real_store, pipe, a_worker())
+    handler.handle(record("hello"))
+    assert not keeper.look()
+
+    real_client.delete(keys.WORKER_LOG)
+
+    assert keeper.look()
+    assert kept(real_store) == ["hello"]

@@ -1,0 +1,121 @@
+"""What a process says of itself: never why a step fails, and honest about its gaps."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+
+import pytest
+
+from done_app.worker.monitor.emitter import Emitter, LineHandler, line, shortened
+from done_app.worker.monitor.pipe import MOST_BYTES, Pipe
+from done_app.worker.steps.time_limit import StepTimedOut
+from donebit import clock, logs
+from tests.done_app.worker.monitor.pipe_messages import fill, lines_of, record
+from tests.workers.arranged import WORKER, texts
+
+
+def test_a_line_says_who_when_how_loud_and_about_what(handler: LineHandler, pipe: Pipe) -> None:
+    with logs.task_context("9f2c"):
+        handler.handle(record("step %d of %s", 3, "ten"))
+
+    (said,) = map(json.loads, lines_of(pipe))
+    assert abs(said.pop("at") - clock.now_ms()) < 60_000
+    assert said == {
+        "level": "info",
+        "worker": WORKER,
+        "pid": os.getpid(),
+        "task": "9f2c",
+        "text": "step 3 of ten",
+    }
+
+
+def test_how_many_lines_found_no_room_is_said_with_the_next_that_does(
+    handler: LineHandler, pipe: Pipe
+) -> None:
+    fill(pipe)
+    for _ in range(3):
+        handler.handle(record("lost" * 500))
+    pipe.take()
+
+    handler.handle(record("here"))
+    handler.handle(record("and here"))
+
+    said = texts(lines_of(pipe))
+    assert said[0].startswith("3 of the worker's lines are not kept here")
+    assert said[1:] == ["here", "and here"]
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def test_a_line_that_cannot_be_written_fails_nobody_and_is_counted(handler: LineHandler, pipe: Pipe) -> None:
+    handler.handle(record("%s", Unspeakable()))
+    handler.handle(record("too few: %d %d", 1))
+
+    handler.handle(record("here"))
+
+    said = texts(lines_of(pipe))
+    assert said[0].startswith("2 of the worker's lines")
+    assert said[1] == "here"
+
+
+class Slow:
+    def __str__(self) -> str:
+        raise StepTimedOut("it took too long")
+
+
+def test_a_step_that_times_out_while_it_logs_times_out(handler: LineHandler) -> None:
+    with pytest.raises(StepTimedOut):
+        handler.handle(record("%s", Slow()))
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "ä" * 5000, "\x01" * 3000, "😀" * 3000, "\udc80" * 3000])
+def test_a_long_line_loses_its_middle_and_fits(text: str) -> None:
+    written = line(logging.INFO, f"head {text} tail", 0.0, "w" * 250, "t" * 100)
+
+    said = json.loads(written)
+    assert len(written) < MOST_BYTES - 1
+    assert said["text"].startswith("head ")
+    assert said["text"].endswith(" tail")
+
+
+def test_a_line_break_is_written_so_that_it_ends_no_message(handler: LineHandler, pipe: Pipe) -> None:
+    handler.handle(record("one\ntwo\r\nthree"))
+
+    assert texts(lines_of(pipe)) == ["one\ntwo\r\nthree"]
+
+
+def test_what_fits_is_left_as_it_is() -> None:
+    assert shortened("x" * 10, 10) == "x" * 10
+    assert shortened("abc" + "x" * 100 + "yz", 20) == "abcxxx\n[...]\nxxxxxyz"
+
+
+def test_a_process_says_what_it_is_at_and_what_it_finished(voice: Emitter, pipe: Pipe) -> None:
+    with voice.at_work("a", [(0, 5), (7, 8), (9, 10), (11, 12)]) as work:
+        inside = logs.about_task.get()
+        work.finished = 4
+
+    begun, ended = (json.loads(message[1:]) for message in pipe.take())
+    assert begun[:4] == [os.getpid(), "a", [[0, 5], [7, 8], [9, 10]], 8]
+    assert ended[:6] == [os.getpid(), None, [], 0, None, 4]
+    assert (inside, logs.about_task.get()) == ("a", "")
+
+
+def test_who_fails_at_work_is_at_it_no_more(voice: Emitter, pipe: Pipe) -> None:
+    with pytest.raises(ValueError, match="bad"), voice.at_work("a", [(0, 5)]):
+        raise ValueError("bad")
+
+    assert json.loads(pipe.take()[-1][1:])[1] is None
+
+
+def test_a_voice_without_a_worker_is_silent() -> None:
+    voice = Emitter()
+
+    with voice.at_work("a"):
+        assert logs.about_task.get() == "a"
+
+    voice.idle()

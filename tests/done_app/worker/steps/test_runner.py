@@ -1,0 +1,358 @@
+"""A slice is worked at for a while, reported as it goes, and never lost to one bad step."""
+
+from __future__ import annotations
+
+import time
+from asyncio import CancelledError
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from done_app.worker.steps import runner
+from done_app.worker.steps.reporter import StoreStepReporter
+from done_app.worker.steps.runner import (
+    RANGES_A_REPORT,
+    REPORT_EVERY,
+    WORK_FOR,
+    Runner,
+    RunOutcome,
+    StepRanges,
+    describe,
+)
+from donebit import job
+from donebit.completion import failing, lifecycle, missing
+from donebit.completion.lifecycle import Report
+from donebit.completion.spec import TaskSpec
+from donebit.completion.state import State
+from donebit.completion.task import Task
+from donebit.jobs.registry import Job
+from donebit.store import Store
+
+
+@dataclass(slots=True)
+class Bench:
+    """A task on a real server, and a runner of it that keeps what it reported."""
+
+    store: Store
+    task: Task
+    function: Callable[[int], object]
+    reports: list[list[tuple[int, int]]] = field(default_factory=list)
+
+    def run(self, start: int, stop: int, *, careful: bool = False, **terms: Any) -> RunOutcome:
+        return self.run_ranges([(start, stop)], careful=careful, **terms)
+
+    def run_ranges(self, ranges: list[tuple[int, int]], *, careful: bool = False, **terms: Any) -> RunOutcome:
+        made = Job.of(job("bench", **terms)(partial(self.function)))
+        desk = RecordingDesk(self.store, self.task, made.retry_policy, self.reports)
+        return Runner(self.task, made, desk, careful).run(ranges)
+
+    def missing(self) -> list[tuple[int, int]]:
+        task = lifecycle.get_task(self.store, self.task.id).task
+        return list(missing.iterate(self.store, task, 0, task.count))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDesk(StoreStepReporter):
+    reports: list[list[tuple[int, int]]] = field(default_factory=list)
+
+    def finished(self, ranges: list[tuple[int, int]]) -> Report:
+        self.reports.append(list(ranges))
+        return lifecycle.report(self.store, self.task.id, ranges=ranges, nonce=self.task.nonce)
+
+
+MakeBench = Callable[[int, Callable[[int], object]], Bench]
+
+
+@pytest.fixture
+def bench(real_store: Store) -> MakeBench:
+    def make(count: int, function: Callable[[int], object]) -> Bench:
+        return Bench(real_store, lifecycle.start(real_store, TaskSpec(count), max_steps=count).task, function)
+
+    return make
+
+
+def test_finished_steps_are_kept_as_ranges() -> None:
+    finished = StepRanges()
+
+    for start, stop in ((3, 4), (4, 6), (7, 7), (9, 10), (10, 11), (12, 13)):
+        finished.add(start, stop)
+
+    assert finished.ranges == [(3, 6), (9, 11), (12, 13)]
+
+
+def test_quick_steps_are_run_in_order_and_reported_at_once(bench: MakeBench) -> None:
+    ran: list[int] = []
+    made = bench(20, ran.append)
+
+    outcome = made.run(5, 15)
+
+    assert ran == list(range(5, 15))
+    assert made.reports == [[(5, 15)]]
+    assert outcome.report is not None
+    assert (outcome.report.fresh, outcome.report.state, outcome.rest) == (10, State.RUNNING, [])
+
+
+def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
+    made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
+
+    made.run(0, 3)
+
+    assert made.reports == [[(0, 1)], [(1, 2)], [(2, 3)]]
+
+
+def test_slow_steps_apart_from_each_other_are_reported_while_the_slice_runs_too(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
+    made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
+    lifecycle.report(made.store, made.task.id, [1, 3])
+
+    made.run(0, 5)
+
+    assert made.reports == [[(0, 1)], [(2, 3)], [(4, 5)]]
+
+
+def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench) -> None:
+    made = bench(1000, lambda _: time.sleep(0.01))
+
+    outcome = made.run(0, 1000)
+
+    ((go_on, stop),) = outcome.rest
+    assert 0 < go_on <= WORK_FOR.total_seconds() / 0.01 + 1
+    assert stop == 1000
+    assert outcome.report is not None
+    assert outcome.report.done_steps == go_on
+
+
+@pytest.mark.parametrize(("stop", "rest"), [(16, [(13, 16), (2, 4), (0, 1)]), (13, [(2, 4), (0, 1)])])
+def test_what_is_left_after_its_time_is_all_that_it_has_not_come_to(
+    bench: MakeBench, stop: int, rest: list[tuple[int, int]]
+) -> None:
+    made = bench(20, lambda _: time.sleep(WORK_FOR.total_seconds()))
+
+    outcome = made.run_ranges([(12, stop), (2, 4), (0, 1)])
+
+    assert made.reports == [[(12, 13)]]
+    assert outcome.rest == rest
+
+
+def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
+    ran: list[int] = []
+
+    def slowly(step: int) -> None:
+        ran.append(step)
+        time.sleep(0.01)
+
+    made = bench(60, slowly)
+    outcome = made.run(0, 60)
+
+    while outcome.rest:
+        ((start, stop),) = outcome.rest
+        outcome = made.run(start, stop)
+
+    assert ran == list(range(60))
+    assert outcome.ended
+
+
+def test_a_slice_ends_when_its_task_does(bench: MakeBench) -> None:
+    ran: list[int] = []
+
+    def cancel(step: int) -> None:
+        ran.append(step)
+        lifecycle.cancel(made.store, made.task.id)
+        time.sleep(REPORT_EVERY.total_seconds())
+
+    made = bench(1000, cancel)
+
+    outcome = made.run(0, 1000)
+
+    assert ran == [0]
+    assert outcome.report is not None
+    assert (outcome.report.state, outcome.rest) == (State.CANCELLED, [])
+
+
+def test_a_task_that_ended_leaves_nothing_to_go_on_with_when_its_slice_is_out_of_time(
+    bench: MakeBench,
+) -> None:
+    def cancel(_: int) -> None:
+        lifecycle.cancel(made.store, made.task.id)
+        time.sleep(WORK_FOR.total_seconds())
+
+    made = bench(1000, cancel)
+
+    outcome = made.run(0, 1000)
+
+    assert outcome.rest == []
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{}, {"step_timeout": timedelta(minutes=1)}, {"careful": True}],
+    ids=["freely", "timed", "careful"],
+)
+def test_however_steps_are_run_each_runs_once_and_only_those_that_raise_are_tried_again(
+    bench: MakeBench, terms: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
+    ran: list[int] = []
+
+    def raise_at_some(step: int) -> None:
+        ran.append(step)
+        if step in (4, 8, 9, 13):
+            raise ValueError(step)
+
+    made = bench(20, raise_at_some)
+
+    outcome = made.run_ranges([(4, 10), (12, 14)], **terms)
+
+    assert ran == [4, 5, 6, 7, 8, 9, 12, 13]
+    assert made.missing() == [(0, 5), (8, 12), (13, 20)]
+    assert outcome.again.ranges == [(4, 5), (8, 10), (13, 14)]
+    assert outcome.done.ranges == [(5, 8), (12, 13)]
+
+
+def test_a_step_that_raises_is_to_be_tried_again_and_its_neighbours_go_on(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bench(5, lambda step: 1 // (step - 2))
+
+    outcome = made.run(0, 5, backoff=timedelta(seconds=7))
+
+    assert made.reports == [[(0, 2), (3, 5)]]
+    assert made.missing() == [(2, 3)]
+    assert (outcome.again.ranges, outcome.pause) == ([(2, 3)], timedelta(seconds=7))
+    assert (outcome.rest, outcome.ended) == ([], False)
+    assert f"step 2 of task {made.task.id} raised" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_step_that_raises_at_its_last_attempt_gives_up_and_may_end_the_task(bench: MakeBench) -> None:
+    made = bench(5, lambda step: 1 // (step - 2))
+
+    outcome = made.run(0, 5, max_attempts=1)
+
+    assert outcome.again.ranges == []
+    assert outcome.ended
+    assert lifecycle.get_task(made.store, made.task.id).task.state is State.FAILED
+
+
+def test_a_slice_of_which_every_step_raises_reports_nothing_done(bench: MakeBench) -> None:
+    made = bench(3, lambda _: 1 // 0)
+
+    outcome = made.run(0, 3)
+
+    assert outcome.report is None
+    assert outcome.again.ranges == [(0, 3)]
+    assert made.reports == []
+
+
+def test_a_step_that_outlives_its_timeout_is_interrupted_and_has_failed(bench: MakeBench) -> None:
+    made = bench(3, lambda step: time.sleep(0.5 if step == 1 else 0))
+
+    outcome = made.run(0, 3, step_timeout=timedelta(milliseconds=50))
+
+    assert made.missing() == [(1, 2)]
+    assert outcome.again.ranges == [(1, 2)]
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (CancelledError(), "CancelledError: "),
+        (GeneratorExit(), "GeneratorExit: "),
+        (BaseException("base"), "BaseException: base"),
+        (Unspeakable(), "Unspeakable, whose text cannot be had"),
+    ],
+)
+@pytest.mark.parametrize("careful", [False, True])
+def test_whatever_a_step_raises_is_its_own_failure(
+    bench: MakeBench, raised: BaseException, said: str, careful: bool
+) -> None:
+    def function(step: int) -> None:
+        if step == 1:
+            raise raised
+
+    made = bench(3, function)
+
+    made.run(0, 3, careful=careful, max_attempts=1)
+
+    (given_up,) = failing.list_failures(
+        made.store, lifecycle.get_task(made.store, made.task.id).task, limit=9
+    ).failures
+    assert (given_up.step, given_up.error) == (1, said)
+    assert made.missing() == []
+
+
+@pytest.mark.parametrize("ends", [SystemExit, KeyboardInterrupt])
+def test_what_ends_a_process_is_no_failure_of_the_step(bench: MakeBench, ends: type[BaseException]) -> None:
+    def function(step: int) -> None:
+        if step == 1:
+            raise ends
+
+    made = bench(3, function)
+
+    with pytest.raises(ends):
+        made.run(0, 3, max_attempts=1)
+
+    assert lifecycle.get_task(made.store, made.task.id).task.failed == 0
+
+
+def test_a_careful_run_gives_up_a_step_whose_attempts_nobody_survived(bench: MakeBench) -> None:
+    made = bench(3, lambda _: None)
+    for _ in range(3):
+        made.store.failures.begin_attempt(made.task.id, made.task.nonce, 1, max_attempts=3)
+
+    outcome = made.run(0, 3, careful=True, max_attempts=3)
+
+    (given_up,) = failing.list_failures(
+        made.store, lifecycle.get_task(made.store, made.task.id).task, limit=9
+    ).failures
+    assert (given_up.step, given_up.error) == (1, "its process died at every attempt")
+    assert outcome.ended
+
+
+def test_steps_that_are_done_are_not_run_again(bench: MakeBench) -> None:
+    ran: list[int] = []
+    made = bench(20, ran.append)
+    lifecycle.report(made.store, made.task.id, [3], [(7, 15)])
+
+    made.run(0, 10)
+
+    assert ran == [0, 1, 2, 4, 5, 6]
+
+
+def test_many_steps_apart_from_each_other_are_reported_a_few_at_a_time(bench: MakeBench) -> None:
+    made = bench(6 * RANGES_A_REPORT, lambda _: None)
+    lifecycle.report(made.store, made.task.id, range(0, made.task.count, 2))
+
+    outcome = made.run(0, made.task.count)
+    while outcome.rest:
+        outcome = made.run_ranges(outcome.rest)
+
+    assert max(map(len, made.reports)) == RANGES_A_REPORT
+    assert outcome.ended
+
+
+def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeBench) -> None:
+    task = bench(10, print).task
+    report = Report(fresh=1, completed_task=False, state=State.RUNNING, count=10, left=6)
+
+    lines = [describe(StepRanges(done), report, task) for done in ([(3, 4)], [(3, 7)], [(3, 4), (5, 7)])]
+
+    assert lines == [
+        f"step 3 of task {task.id} is done (4/10)",
+        f"steps 3-6 of task {task.id} are done (4/10)",
+        f"3 of the steps 3-6 of task {task.id} are done (4/10)",
+    ]

@@ -1,0 +1,86 @@
+"""Log lines for people, and for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from donebit import logs
+from donebit.config import Settings
+from donebit.logs import JsonFormatter, PlainFormatter
+
+
+def record(level: int, text: str, *arguments: object) -> logging.LogRecord:
+    return logging.LogRecord("done_app.worker.celery_tasks", level, __file__, 1, text, arguments, None)
+
+
+def failed() -> logging.LogRecord:
+    try:
+        raise ValueError("bad step")
+    except ValueError:
+        return logging.LogRecord("x", logging.ERROR, __file__, 1, "it raised", (), sys.exc_info())
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, as it was again afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_a_line_for_people_is_the_message_alone() -> None:
+    assert PlainFormatter().format(record(logging.INFO, "step %d is done", 3)) == "step 3 is done"
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+def test_trouble_says_that_it_is(level: int) -> None:
+    line = PlainFormatter().format(record(level, "Redis is away"))
+
+    assert line == f"{logging.getLevelName(level)}: Redis is away"
+
+
+def test_a_line_for_machines_is_one_object() -> None:
+    line = json.loads(JsonFormatter().format(record(logging.WARNING, "task %s", "9f2c")))
+
+    assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
+    assert line == {"level": "warning", "logger": "done_app.worker.celery_tasks", "message": "task 9f2c"}
+
+
+def test_a_traceback_stays_on_its_line_for_machines() -> None:
+    text = JsonFormatter().format(failed())
+
+    assert "\n" not in text
+    assert "ValueError: bad step" in json.loads(text)["traceback"]
+
+
+def test_a_line_for_machines_names_the_task_that_it_is_about() -> None:
+    with logs.task_context("9f2c"):
+        inside = json.loads(JsonFormatter().format(record(logging.INFO, "halfway")))
+
+    outside = json.loads(JsonFormatter().format(record(logging.INFO, "halfway")))
+
+    assert inside["task_id"] == "9f2c"
+    assert "task_id" not in outside
+
+
+@pytest.mark.parametrize(("log_format", "line"), [("text", "hello\n"), ("json", '"message": "hello"}\n')])
+def test_lines_go_to_standard_output_in_the_format_asked_for(
+    root: logging.Logger, capsys: pytest.CaptureFixture[str], log_format: str, line: str
+) -> None:
+    logs.set_up(Settings.model_validate({"log_format": log_format}))
+
+    root.info("hello")
+    logging.getLogger("celery.worker").info("not interesting")
+
+    out, err = capsys.readouterr()
+    assert out.endswith(line)
+    assert out.count("\n") == 1
+    assert err == ""

@@ -1,0 +1,93 @@
+"""Which message waits in which queue, and how messages are handled."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from donebit import queue
+from donebit.completion import lifecycle
+from donebit.completion.fanout import Slice
+from donebit.completion.spec import TaskSpec
+from donebit.completion.task import Task
+from donebit.config import Settings
+from donebit.demo.ports import free_server_port
+from donebit.errors import BrokerUnavailable
+from donebit.queue import CONTROL, SLICES, STEPS, Publisher, make_celery
+from donebit.store import Store
+from tests.servers import RunningServer
+
+
+@pytest.fixture
+def publisher(valkey: RunningServer) -> Publisher:
+    return Publisher(make_celery(Settings(redis_url=valkey.url)))
+
+
+@pytest.fixture
+def task(real_store: Store) -> Task:
+    return lifecycle.start(real_store, TaskSpec(9, "demo"), max_steps=9).task
+
+
+def waiting(client: Redis, name: str) -> list[tuple[str, list[Any]]]:
+    """The messages of a queue: what each asks for, and with what."""
+    messages = [json.loads(text) for text in client.lrange(name, 0, -1)]
+    return [(one["headers"]["task"], json.loads(b64decode(one["body"]))[0]) for one in messages]
+
+
+def test_bookkeeping_has_a_queue_of_its_own(publisher: Publisher, task: Task, real_client: Redis) -> None:
+    publisher.dispatch(task)
+    publisher.announce(task.id)
+
+    assert sorted(waiting(real_client, CONTROL)) == [
+        (queue.ANNOUNCE, [task.id]),
+        (queue.DISPATCH, [task.id, task.nonce, 0]),
+    ]
+    assert real_client.llen(STEPS) == real_client.llen(SLICES) == 0
+
+
+def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task, real_client: Redis) -> None:
+    publisher.run_slice(task, Slice(3, 4))
+    publisher.run_slice(task, Slice(4, 9))
+
+    assert waiting(real_client, STEPS) == [(queue.RUN_STEPS, [task.id, task.nonce, [[3, 4]], False])]
+    assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[4, 9]], False])]
+
+
+def test_a_probe_waits_where_the_steps_do(publisher: Publisher, task: Task, real_client: Redis) -> None:
+    publisher.probe(task)
+    publisher.probe(task, [SLICES])
+
+    progress_ms = round(task.last_progress_at.timestamp() * 1000)
+    assert waiting(real_client, STEPS) == [(queue.PROBE, [task.id, task.nonce, progress_ms, 0, [SLICES]])]
+    assert waiting(real_client, SLICES) == [(queue.PROBE, [task.id, task.nonce, progress_ms, 0, []])]
+
+
+def test_a_broker_that_is_away_is_told_soon(task: Task) -> None:
+    away = Publisher(make_celery(Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")))
+
+    with pytest.raises(BrokerUnavailable, match=r"^the broker does not take messages: "):
+        away.dispatch(task)
+
+
+def test_a_broker_of_its_own_is_used_where_one_is_set(valkey: RunningServer) -> None:
+    settings = Settings(redis_url="redis://127.0.0.1:1/0", broker_url=valkey.url)
+
+    assert make_celery(settings).conf.broker_url == valkey.url
+
+
+def test_a_message_is_kept_until_its_work_is_done_and_no_result_is() -> None:
+    conf = make_celery(Settings()).conf
+
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost) == (True, True)
+    assert conf.task_ignore_result is True
+    assert conf.accept_content == ["json"]
+
+
+def test_a_sweep_that_waited_too_long_is_dropped() -> None:
+    (entry,) = make_celery(Settings()).conf.beat_schedule.values()
+
+    assert entry["options"] == {"queue": CONTROL, "expires": entry["schedule"].total_seconds()}
