@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from itertools import pairwise
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, pairwise
 
+import numpy as np
 import pytest
 
-from donebit import ApiError, Donebit, ServiceUnreachable
-from donebit.client import RANGES_PER_REPORT, ranges_of
+from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable
+from donebit.client import LONGEST_PAUSE_SECONDS, RANGES_PER_REPORT, pauses, ranges_of
+from donebit.demo.ports import free_server_port
 from tests.lossy_proxy import LossyWay, lossy_way_to
 from tests.servers import RunningServer
 from tests.web.real import RealServices, running_services
 
 TOKEN = "a token that nobody guesses"
-# What a process of one's own does: all that it is told are the addresses, the task, and its steps.
+# A process of its own, given nothing but the addresses, the task, and its steps.
 OTHER_PROCESS = """
 import sys
 from donebit import Donebit
 trigger, done, token, task_id, first, stop = sys.argv[1:]
 Donebit(trigger, done, token).report(task_id, range(int(first), int(stop)))
+"""
+# Four processes with one client that was used before the fork, each with steps of its own, reported one by
+# one: whichever reads the answer of another sees the wrong number of steps.
+FORKING_PROCESS = """
+import os
+import sys
+from donebit import Donebit
+client = Donebit(*sys.argv[1:4])
+task_id = sys.argv[4]
+client.get(task_id)
+children, first = [], 0
+for part in (50, 100, 150):
+    child = os.fork()
+    if not child:
+        children, first = [], part
+        break
+    children.append(child)
+for count in range(1, 51):
+    steps = range(first, first + count)
+    assert client.report(task_id, steps)["fresh"] == 1, steps
+assert not any(os.waitpid(child, 0)[1] for child in children)
 """
 
 
@@ -51,21 +73,80 @@ def lossy(services: RealServices) -> Iterator[LossyWay]:
 
 
 @pytest.fixture
-def cut_off(services: RealServices, lossy: LossyWay) -> Donebit:
-    """A client that reaches done_app on a way that loses answers."""
+def cut_off(services: RealServices, lossy: LossyWay, monkeypatch: pytest.MonkeyPatch) -> Donebit:
+    """A client that reaches done_app through a proxy that loses answers."""
+    monkeypatch.setattr("donebit.client.FIRST_PAUSE_SECONDS", 0.001)
     return Donebit(services.url("trigger"), lossy.url, TOKEN)
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the client means to pause between its tries; here it does not."""
-    made: list[float] = []
-    monkeypatch.setattr("urllib3.util.retry.time", SimpleNamespace(sleep=made.append, time=time.time))
-    return made
+def cut_off_briefly(services: RealServices, lossy: LossyWay) -> Donebit:
+    """The same, which retries for 0.3 seconds alone."""
+    return Donebit(services.url("trigger"), lossy.url, TOKEN, timeout_seconds=0.3)
 
 
-def test_neighbours_are_one_range() -> None:
+def test_adjacent_steps_become_one_range() -> None:
     assert ranges_of([7, 3, 1, 2, 2]) == [(1, 4), (7, 8)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "ranges"),
+    [
+        (range(10**9), [(0, 10**9)]),
+        (range(5, 5), []),
+        (range(0, 6, 2), [(0, 1), (2, 3), (4, 5)]),
+        (range(3, 0, -1), [(1, 4)]),
+        (np.array([4, 3], np.uint32), [(3, 5)]),
+    ],
+)
+def test_steps_may_be_any_iterable_of_integers(steps: Iterable[int], ranges: list[tuple[int, int]]) -> None:
+    assert ranges_of(steps) == ranges
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda client: client.start(-1), "count is -1; it must be an integer from 0"),
+        (lambda client: client.start(1.5), "count is 1.5; it must be an integer from 0"),
+        (lambda client: client.start(1, task_id="a/b"), "task_id is 'a/b'; it must be 1 to 100 of "),
+        (lambda client: client.start(1, job="demo", params={"at": object()}), "cannot be written as JSON"),
+        (lambda client: client.report("some", [3, -2]), "step is -2; it must be an integer from 0"),
+        (lambda client: client.report("some", range(-1, 2)), "step is -1; it must be an integer from 0"),
+        (lambda client: client.report("some", ["3"]), "step is '3'; it must be an integer from 0"),
+        (lambda client: client.report("some", [True]), "step is True; it must be an integer from 0"),
+        (lambda client: client.report("some", 3), "steps is 3; it must be integers"),
+        (lambda client: client.report("", [3]), "task_id is ''; it must be 1 to 100 of "),
+        (lambda client: client.fail("some", -1, "disk full"), "step is -1; it must be an integer from 0"),
+        (lambda client: client.get("../done"), "task_id is '../done'; it must be 1 to 100 of "),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_is_sent(
+    call: Callable[[Donebit], object], message: str
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_server_port()}"
+
+    with pytest.raises(InvalidInput) as caught:
+        call(Donebit(nowhere, nowhere))
+
+    assert message in caught.value.detail
+
+
+@pytest.mark.parametrize("address", ["localhost:8098", "http://", "http://[", "http://127.0.0.1:99999"])
+def test_an_address_that_is_no_url_is_refused(address: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^TRIGGER_URL is .*; it must be a URL such as http://"):
+        Donebit(address)
+
+
+def test_the_environment_says_where_the_services_are(
+    services: RealServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    monkeypatch.setenv("TRIGGER_PORT", str(services.ports["trigger"]))
+    monkeypatch.setenv("DONE_URL", services.url("done") + "/")
+
+    client = Donebit(token=TOKEN)
+
+    assert client.get(client.start(1))["count"] == 1
 
 
 def test_steps_in_any_order_are_reported_as_ranges(donebit: Donebit) -> None:
@@ -105,7 +186,7 @@ def test_steps_that_fail_end_the_task_as_failed(donebit: Donebit) -> None:
     assert donebit.wait(task_id)["failed_steps"] == 1
 
 
-def test_processes_of_their_own_report_to_one_task(donebit: Donebit, addresses: list[str]) -> None:
+def test_several_processes_report_steps_of_one_task(donebit: Donebit, addresses: list[str]) -> None:
     task_id = donebit.start(1000)
     parts = [("0", "600"), ("400", "800"), ("800", "1000")]  # two overlap: some steps are done twice
 
@@ -117,14 +198,14 @@ def test_processes_of_their_own_report_to_one_task(donebit: Donebit, addresses: 
     assert [process.wait(30) for process in processes] == [0, 0, 0]
 
 
-def test_whoever_waits_too_long_is_told_how_the_task_is(donebit: Donebit) -> None:
+def test_wait_raises_timeout_error_with_the_state(donebit: Donebit) -> None:
     task_id = donebit.start(1)
 
     with pytest.raises(TimeoutError, match=f"^task {task_id} is running after 0.1 s$"):
         donebit.wait(task_id, 0.1)
 
 
-def test_a_lost_answer_is_heard_at_the_next_try(cut_off: Donebit, lossy: LossyWay) -> None:
+def test_a_lost_answer_is_given_at_the_next_try(cut_off: Donebit, lossy: LossyWay) -> None:
     task_id = cut_off.start(3)
     lossy.answers_to_lose = 1
 
@@ -136,38 +217,112 @@ def test_a_lost_answer_is_heard_at_the_next_try(cut_off: Donebit, lossy: LossyWa
     assert (answer["fresh"], answer["completed_task"]) == (3, True)
 
 
-def test_a_503_is_tried_again_after_pauses_that_grow(
-    cut_off: Donebit, lossy: LossyWay, pauses: list[float]
-) -> None:
+def test_a_503_is_retried_under_the_same_key(cut_off: Donebit, lossy: LossyWay) -> None:
     task_id = cut_off.start(1)
     lossy.requests_to_refuse = 5
 
     answer = cut_off.report(task_id, [0])
 
     assert answer["completed_task"] is True
+    assert len(lossy.keys_sent) == 6
     assert len(set(lossy.keys_sent)) == 1
-    assert len(pauses) == 4  # the first try after the first 503 is made at once
-    assert all(pause > 1.5 * before for before, pause in pairwise(pauses))
 
 
-def test_a_service_that_stays_away_is_given_up_after_a_minute(
-    cut_off: Donebit, lossy: LossyWay, pauses: list[float]
-) -> None:
-    lossy.requests_to_refuse = 100
+def test_pauses_between_tries_grow_up_to_a_bound() -> None:
+    first = list(islice(pauses(), 20))
 
-    with pytest.raises(ApiError, match=r"^503: away$"):
-        cut_off.report("any", [0])
-
-    assert 55 < sum(pauses) < 90
+    assert all(pause > 1.5 * before for before, pause in pairwise(first[:6]))
+    assert max(first) <= LONGEST_PAUSE_SECONDS
+    assert 0 < first[0] <= 0.1
 
 
-def test_lost_answers_are_given_up_too(cut_off: Donebit, lossy: LossyWay, pauses: list[float]) -> None:
-    lossy.answers_to_lose = 100
+def test_a_503_that_lasts_is_an_api_error(cut_off_briefly: Donebit, lossy: LossyWay) -> None:
+    lossy.requests_to_refuse = 1000
 
-    with pytest.raises(ServiceUnreachable, match="did not answer"):
-        cut_off.get("any")
+    with pytest.raises(ApiError, match=r"^503: the answer is not JSON: away$"):
+        cut_off_briefly.report("any", [0])
 
-    assert 55 < sum(pauses) < 90
+    assert len(lossy.keys_sent) > 1
+
+
+def test_answers_that_stay_lost_are_a_service_unreachable(cut_off_briefly: Donebit, lossy: LossyWay) -> None:
+    lossy.answers_to_lose = 1000
+
+    with pytest.raises(ServiceUnreachable) as caught:
+        cut_off_briefly.get("any")
+
+    assert caught.value.detail == (
+        f"done_app at {lossy.url} closed the connection without an answer (DONE_URL sets its address)"
+    )
+
+
+def test_with_a_timeout_of_0_a_call_is_tried_once(services: RealServices, lossy: LossyWay) -> None:
+    lossy.requests_to_refuse = 1
+
+    with pytest.raises(ApiError):
+        Donebit(services.url("trigger"), lossy.url, TOKEN, timeout_seconds=0).get("any")
+
+    assert len(lossy.keys_sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("127.0.0.1", "refused the connection or cannot be reached"),
+        ("no-such-host.invalid", "has a host name that is unknown here"),
+    ],
+)
+def test_a_service_that_is_away_is_one_short_sentence(host: str, reason: str) -> None:
+    url = f"http://{host}:{free_server_port()}"
+
+    with pytest.raises(ServiceUnreachable) as caught:
+        Donebit(url, timeout_seconds=0).start(1)
+
+    assert str(caught.value) == f"trigger_app at {url} {reason} (TRIGGER_URL sets its address)"
+
+
+def test_wait_does_not_outlast_its_timeout_when_the_service_is_away() -> None:
+    url = f"http://127.0.0.1:{free_server_port()}"
+
+    with pytest.raises(ServiceUnreachable):
+        Donebit(url, url, timeout_seconds=3600).wait("any", timeout_seconds=0.3)
+
+
+def test_an_api_error_shows_its_status_and_survives_pickling() -> None:
+    error = ApiError(404, "no task some is known")
+
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made in the line itself
+
+    assert (str(again), repr(again)) == (
+        "404: no task some is known",
+        "ApiError(404, 'no task some is known')",
+    )
+    assert (again.status, again.detail) == (404, "no task some is known")
+
+
+def test_a_closed_client_opens_new_connections(addresses: list[str]) -> None:
+    with Donebit(*addresses) as client:
+        task_id = client.start(1)
+
+    assert client.get(task_id)["count"] == 1
+
+
+def test_a_forked_process_does_not_share_connections(addresses: list[str], donebit: Donebit) -> None:
+    task_id = donebit.start(200)
+
+    forked = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKING_PROCESS, *addresses, task_id], timeout=60, check=False
+    )
+
+    assert forked.returncode == 0
+    assert donebit.get(task_id)["state"] == "done"
+
+
+@pytest.mark.parametrize("error", ["", "\udcff", ValueError()])
+def test_an_error_without_text_or_with_bad_text_is_recorded(donebit: Donebit, error: object) -> None:
+    task_id = donebit.start(1)
+
+    assert donebit.fail(task_id, 0, error)["state"] == "failed"
 
 
 def test_each_report_has_a_key_of_its_own(cut_off: Donebit, lossy: LossyWay) -> None:
@@ -179,7 +334,7 @@ def test_each_report_has_a_key_of_its_own(cut_off: Donebit, lossy: LossyWay) -> 
     assert len(set(lossy.keys_sent)) == 2
 
 
-def test_a_task_that_is_asked_for_twice_is_one(donebit: Donebit) -> None:
+def test_starting_the_same_task_twice_is_one_task(donebit: Donebit) -> None:
     task_id = donebit.start(2, label="once")
 
     assert donebit.start(2, task_id=task_id, label="once") == task_id
@@ -193,7 +348,7 @@ def test_a_task_that_is_asked_for_twice_is_one(donebit: Donebit) -> None:
         ("beyond", 422, "step 2 is not a step of task"),
     ],
 )
-def test_what_is_refused_says_why(donebit: Donebit, asked: str, status: int, detail: str) -> None:
+def test_a_refused_call_says_why(donebit: Donebit, asked: str, status: int, detail: str) -> None:
     task_id = donebit.start(2)
     calls: dict[str, Callable[[], object]] = {
         "unknown": lambda: donebit.report("never-started", [0]),

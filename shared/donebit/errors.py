@@ -70,8 +70,12 @@ class ApiError(DonebitError):
     status: int
 
     def __init__(self, status: int, detail: str) -> None:
-        super().__init__(f"{status}: {detail}")
-        self.status, self.detail = status, detail
+        super().__init__(detail)
+        self.args = (status, detail)  # what repr shows, and pickle gives to this function again
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.status}: {self.detail}"
 
 
 class ServiceUnreachable(DonebitError):

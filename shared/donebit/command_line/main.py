@@ -1,4 +1,4 @@
-"""The entry point of `donebit`: it says so in one sentence where only the client is installed."""
+"""The entry point of `donebit`: one sentence instead of a traceback where only the client is installed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ INTERRUPTED, NOT_INSTALLED = 130, 2
 
 
 def main() -> int:
-    """Run the command line of this process; the exit code."""
+    """Run the command line of this process and return its exit code."""
     try:
         from donebit.command_line.commands import run  # noqa: PLC0415 - it needs what the extra brings
-    except KeyboardInterrupt:  # while all that is read
+    except KeyboardInterrupt:  # during the imports
         return INTERRUPTED
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("donebit"):
             raise
-        sys.stderr.write(f"donebit: {error.name} is not installed: pip install 'donebit[server]'\n")
+        sys.stderr.write(
+            "donebit: the command needs the extra `server` "
+            f"({error.name} is not installed): pip install 'donebit[server]'\n"
+        )
         return NOT_INSTALLED
     return run()

@@ -1,0 +1,51 @@
+"""Importing the client loads nothing of the server, so that it can be added to any program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SERVER = ("redis", "celery", "kombu", "flask", "numpy", "pydantic", "click", "rich", "prometheus_client")
+IMPORTS = """
+import sys
+{statement}
+print(*sorted(set(sys.argv[1:]) & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import donebit", "from donebit import Donebit, job", "import donebit.client", "import donebit.errors"],
+)
+def test_importing_donebit_loads_nothing_of_the_server(statement: str) -> None:
+    code = IMPORTS.format(statement=statement)
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, *SERVER], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert loaded.stdout == "\n"
+
+
+def test_the_same_question_sees_what_the_server_loads() -> None:
+    code = IMPORTS.format(statement="import donebit.store")
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, *SERVER], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert "redis" in loaded.stdout.split()
+
+
+def test_the_command_without_the_server_extra_is_one_sentence() -> None:
+    code = "import sys; sys.modules['click'] = None; from donebit.command_line.main import main; sys.exit(main())"
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "donebit: the command needs the extra `server` (click is not installed): "
+        "pip install 'donebit[server]'\n"
+    )
