@@ -1,1 +1,1 @@
-"""`make bench`: the figures of docs/benchmarks.md, measured anew, with their peers in the same run."""
+"""`make bench`: measures the figures of docs/benchmarks.md, and their peers in the same run."""

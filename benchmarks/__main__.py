@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: all of them, into docs/benchmarks.md; with names only those, and only printed."""
+"""`python -m benchmarks` runs all and writes docs/benchmarks.md; with names, it prints only those."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module 
 
 
 def main(names: Sequence[str], written_to: Path = page.PAGE) -> int:
-    """Measure, print and write. A bound that does not hold is no failure: the machine may be busy."""
+    """Measure, print and write. A bound that does not hold is not an error: the machine may be busy."""
     if unknown := set(names) - set(BENCHMARKS):
         print(
             f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr
@@ -64,7 +64,7 @@ def main(names: Sequence[str], written_to: Path = page.PAGE) -> int:
 
 
 def measure(names: Sequence[str]) -> str:
-    """What the page says of them: when and where, and the tables."""
+    """Run the benchmarks, and return the text for the page: date, machine and tables."""
     where, load, began = page.machine(), page.load(), time.monotonic()
     figures: dict[str, list[Figure]] = {}
     for name in names:
@@ -77,7 +77,7 @@ def measure(names: Sequence[str]) -> str:
 
 
 def titles() -> dict[str, str]:
-    """What each measures, as its module says."""
+    """Return what each measures: the first line of its module's docstring."""
     return {name: (module.__doc__ or "").splitlines()[0] for name, module in BENCHMARKS.items()}
 
 

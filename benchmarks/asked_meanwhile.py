@@ -26,7 +26,7 @@ BOUND = 1 / 1000
 
 
 def measure() -> list[Figure]:
-    """On one server, the chord in a database of its own."""
+    """Measure both on one server, the chord in a database of its own."""
     with own_server() as client:
         of_chords = f"redis://{LOOPBACK}:{client.connection_pool.connection_kwargs['port']}/1"
         with chord_worker(of_chords) as app, Redis.from_url(of_chords) as chords:
@@ -51,19 +51,19 @@ def side_by_side(app: Celery, client: Redis, chords: Redis) -> list[Figure]:
 
 
 def hold_task(store: Store) -> str:
-    """A task of a job as it is while it runs."""
+    """Make a task in the state in which it is while it runs."""
     task = lifecycle.start(store, TaskSpec(STEPS, "demo", {"sleep_ms": 0}), max_steps=STEPS).task
     lifecycle.report(store, task.id, ranges=[(a + 1, b) for a, b in pairwise((-1, *MISSING, STEPS))])
     return task.id
 
 
 def own_bytes(client: Redis, task_id: str) -> int:
-    """Every key of the task."""
+    """Return the bytes of all keys of the task."""
     return sum(memory_of(client, list(client.scan_iter(f"done:{{{task_id}}}*"))))
 
 
 def asked(what: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Figure:
-    """Medians of both ways, which must answer the same."""
+    """Time both; they must give the same answers."""
     if (own := ours()) != (other := theirs()):
         raise RuntimeError(f"{what}: {own} here, {other} by the chord")
     return compared(what, taken(ours, LOOKS), PEER, taken(theirs, CHORD_LOOKS), at_most=BOUND)

@@ -1,4 +1,4 @@
-"""distinct_app with one route more: the least a visit can be, one SETBIT, to hold ours against."""
+"""distinct_app with one more route, a bare SETBIT, which a visit is compared with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from donebit.store.store import SERVICE_TIMEOUT
 
 
 def create_app() -> Flask:
-    """The service as it is, and `POST /bare?userId=7` beside it."""
+    """Return the service, with `POST /bare?userId=7` added."""
     settings = config.load()
     client = connect(settings.redis_url, connections=settings.web_threads, patience=SERVICE_TIMEOUT)
     app = distinct_app(settings)

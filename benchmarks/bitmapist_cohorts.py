@@ -1,6 +1,6 @@
-"""bitmapist on a server of ours: its weeks filled, and its cohort call as its README shows it.
+"""bitmapist on our server: fills its weeks, and makes the cohort call of its README.
 
-The only module that imports the peer, which `make bench` installs: whoever imports this must be measuring.
+The only module that imports bitmapist, which only `make bench` installs.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ EVENT = "active"
 
 
 def use(client: Redis) -> None:
-    """Let it speak to this server."""
+    """Connect bitmapist to this server."""
     kwargs = client.connection_pool.connection_kwargs
     setup_redis("default", kwargs["host"], kwargs["port"])
 
 
 def fill_week(client: Redis, monday: datetime, packed: bytes) -> None:
-    """As mark_event of each user would; it reads a week of the calendar's year, not of the ISO year."""
+    """Fill a week as mark_event of each user would; bitmapist numbers weeks by calendar year, not ISO year."""
     week = WeekEvents(EVENT, monday.year, monday.isocalendar().week)
     client.set(week.redis_key, packed)
 
 
 def cohort_call(rows: int, columns: int) -> Sequence[Sequence[int]]:
-    """Its matrix: of each row the size of the cohort, then the columns that have begun.
+    """Return its matrix: for each row the size of the cohort, then the columns that have begun.
 
-    Beside so many columns it has the cohort's own week, which is always all of it.
+    It has one column more: the cohort's own week, which is always 100 %.
     """
     data = get_dates_data(
         select1=EVENT,

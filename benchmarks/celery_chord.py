@@ -1,4 +1,4 @@
-"""A Celery chord with Celery's own settings, as quick as it lets itself be: what Donebit is held against."""
+"""Runs a Celery chord with Celery's default settings, for comparison with Donebit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.waiting import wait_until
 from donebit.config import Settings
 
 PEER = "Celery chord"
-PATIENCE_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 LOOK_EVERY_SECONDS = 0.05
 
 Results = list[AsyncResult[Any]]
@@ -28,7 +28,7 @@ Results = list[AsyncResult[Any]]
 
 @contextmanager
 def chord_worker(url: str) -> Iterator[Celery]:
-    """A worker with Celery's own settings and as many processes as Donebit's; what calls chords there."""
+    """Start a worker with Celery's default settings and as many processes as Donebit's; gives the app."""
     app = Celery("chord", broker=url, backend=url, set_as_current=False)
     command = [sys.executable, "-m", "celery", "--broker", url, "--result-backend", url]
     options = ["--app", "benchmarks.chord_worker", "--quiet", "worker", "--loglevel", "error"]
@@ -39,24 +39,24 @@ def chord_worker(url: str) -> Iterator[Celery]:
         app.send_task(ping.name).get(timeout=30)
         yield app
     finally:
-        # Results that are forgotten later would unsubscribe, from a server that is gone.
+        # Results that are garbage collected later would unsubscribe from a server that is gone.
         cast(Any, app.backend).result_consumer.subscribed_to.clear()
         os.killpg(worker.pid, signal.SIGKILL)  # with its pool: asked politely, it ends its messages first
         worker.wait()
 
 
 def run_chord(app: Celery, steps: int) -> float:
-    """Seconds from the call to the end of its callback.
+    """Run a chord, and return the seconds from the call to the end of its callback.
 
-    The callback's result is looked for and not awaited by get(): that takes in the results of all steps
-    first, and gives its core away after each, which on a busy machine takes longer than the chord does.
+    The callback's result is polled instead of awaited by get(), which first reads the results of all steps
+    and sleeps after each; on a busy machine that takes longer than the chord.
     """
     began = time.perf_counter()
     header = [app.signature(step.name, (number,)) for number in range(steps)]
     result = chord(header, app=app)(app.signature(finish.name))
     wait_until(
         lambda: result.backend.get_task_meta(result.id)["status"] == "SUCCESS",
-        PATIENCE_SECONDS,
+        TIMEOUT_SECONDS,
         every_seconds=LOOK_EVERY_SECONDS,
     )
     taken = time.perf_counter() - began
@@ -67,32 +67,32 @@ def run_chord(app: Celery, steps: int) -> float:
 
 
 def hold_chord(app: Celery, client: Redis, steps: int, held: Collection[int]) -> Results:
-    """The results of a chord that has run as far as it goes while some of its steps do not end."""
+    """Run a chord until only the steps that do not end are left, and give its results."""
     names = [held_step.name if number in held else step.name for number in range(steps)]
     header = [app.signature(name, (number,)) for number, name in enumerate(names)]
     result = chord(header, app=app)(app.signature(finish.name))
     done = steps - len(held)
-    wait_until(lambda: results(client) >= done, PATIENCE_SECONDS, every_seconds=LOOK_EVERY_SECONDS)
+    wait_until(lambda: results(client) >= done, TIMEOUT_SECONDS, every_seconds=LOOK_EVERY_SECONDS)
     return cast(GroupResult, result.parent).results or []
 
 
 def results(client: Redis) -> int:
-    """How many steps of the one chord on this server have come back."""
+    """Return how many steps of the only chord on this server have finished."""
     return sum(client.zcard(name) for name in client.scan_iter("celery-taskset-meta-*.j", count=10_000))
 
 
 def afresh(results: Results) -> Results:
-    """The same as seen for the first time: a result that has once been read as ready remembers it."""
+    """Return new result objects: one that was read as ready once remembers it."""
     return [AsyncResult(one.id, app=one.app) for one in results]
 
 
 def state_bytes(client: Redis) -> int:
-    """What the results and the counting of chords take; the broker's messages are no part of it."""
+    """Return the bytes of the chord's results and counters, without the broker's messages."""
     return sum(memory_of(client, list(client.scan_iter("celery-task*", count=10_000))))
 
 
 def memory_of(client: Redis, names: Collection[bytes]) -> list[int]:
-    """Bytes of each key, all of its elements counted."""
+    """Return the bytes of the keys, with all of their elements."""
     with client.pipeline(transaction=False) as pipe:
         for name in names:
             pipe.memory_usage(name, samples=0)

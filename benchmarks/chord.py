@@ -19,7 +19,7 @@ SAMPLE_EVERY_SECONDS = 0.05
 
 
 def measure() -> list[Figure]:
-    """The quickest runs of both, on one server, with as many worker processes; the other's worker is idle."""
+    """Measure the quickest runs of both on one server, with equally many processes, the other one idle."""
     with own_stack() as stack, Redis.from_url(stack.redis) as client:
         by_default, by_hundreds, task_bytes = run_tasks(stack, client)
         with chord_worker(f"{stack.redis}/1") as app:
@@ -38,22 +38,22 @@ def measure() -> list[Figure]:
 
 
 def run_tasks(stack: Stack, client: Redis) -> tuple[float, float, float]:
-    """(least seconds, least seconds in messages of 100 steps, most bytes)."""
-    stack.run_no_op_steps(STEPS)  # it is warm when it is measured
+    """Return the least seconds, the least seconds with messages of 100 steps, and the most bytes."""
+    stack.run_no_op_steps(STEPS)  # warm up
     runs = [watched(client, lambda: stack.run_no_op_steps(STEPS)) for _ in range(RUNS)]
     hundreds = [stack.run_no_op_steps(STEPS, batch=100) for _ in range(RUNS)]
     return min(seconds for seconds, _ in runs), min(hundreds), max(grown for _, grown in runs)
 
 
 def run_chords(app: Celery, client: Redis) -> tuple[float, float]:
-    """(least seconds, most bytes)."""
+    """Return the least seconds and the most bytes."""
     run_chord(app, WARM_UP)
     runs = [watched(client, lambda: run_chord(app, STEPS)) for _ in range(CHORD_RUNS)]
     return min(seconds for seconds, _ in runs), max(grown for _, grown in runs)
 
 
 def watched(client: Redis, run: Callable[[], float]) -> tuple[float, float]:
-    """(seconds, bytes that the server's data grew by at the most) of a run."""
+    """Return the seconds of a run, and by how many bytes the server's data grew at most."""
     before = peak = dataset(client)
     ended = threading.Event()
 
@@ -72,5 +72,5 @@ def watched(client: Redis, run: Callable[[], float]) -> tuple[float, float]:
 
 
 def dataset(client: Redis) -> int:
-    """Bytes of keys and values, without the buffers of connections and of the append-only file."""
+    """Return the bytes of keys and values, without the buffers of connections and of the append-only file."""
     return int(client.info("memory")["used_memory_dataset"])

@@ -1,4 +1,4 @@
-"""What a chord's worker runs: steps that do nothing, and the callback. Celery as it comes."""
+"""The Celery tasks of the chord: steps that do nothing, and the callback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def step(number: int) -> None:
 
 @app.task
 def held_step(number: int) -> None:
-    """One that is not done as long as anybody looks."""
+    """A step that does not end during the measurement."""
     del number
     signal.pause()
 

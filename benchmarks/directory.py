@@ -1,4 +1,4 @@
-"""Text ids to dense numbers and back again, in batches: how fast, and what they take."""
+"""Text ids to dense numbers and back again, in batches: speed and memory."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def used(client: Redis) -> float:
-    """As the server tells of every key."""
+    """Return the bytes of every key."""
     return float(sum(client.memory_usage(key, samples=0) or 0 for key in client.scan_iter(count=1000)))

@@ -1,4 +1,4 @@
-"""What was measured, as a line of the table: beside what, and whether the bound holds."""
+"""A measured value as a row of a table: what it is compared with, and whether its bound holds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEADS = ("what", "measured", "against", "ratio", "bound", "holds")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line. Whoever has no peer is held against a bound of its own unit; most have no bound."""
+    """One row. Without a peer, the bound has the unit of the value; most rows have no bound."""
 
     what: str
     measured: str
@@ -26,7 +26,7 @@ class Figure:
 
 
 def duration(seconds: float) -> str:
-    """Three figures and a unit: 23.6 ns, 34.7 us, 4.12 ms, 1.03 s."""
+    """Return three digits and a unit: 23.6 ns, 34.7 us, 4.12 ms, 1.03 s."""
     for factor, unit in ((1e9, "ns"), (1e6, "us"), (1e3, "ms")):
         if seconds * factor < 999.5:
             return f"{seconds * factor:.3g} {unit}"
@@ -42,35 +42,35 @@ def compared(
     at_most: float | None = None,
     write: Callable[[float], str] = duration,
 ) -> Figure:
-    """Held against a peer of the same run: the ratio is what a noisy machine spoils least."""
+    """Compare with a peer of the same run: a noisy machine changes the ratio least."""
     ratio = measured / against
     bound, holds = ("", None) if at_most is None else (times(at_most), ratio <= at_most)
     return Figure(what, write(measured), f"{write(against)} ({peer})", times(ratio), bound, holds)
 
 
 def times(ratio: float) -> str:
-    """1.30x as it is; what is much less as a fraction, 1/30."""
+    """Return a ratio such as 1.30x, or a fraction such as 1/30 for a small one."""
     return f"{ratio:.2f}x" if ratio >= 0.1 else f"1/{1 / ratio:,.0f}"
 
 
 def size(a_step: float) -> str:
-    """Bytes, with three figures."""
+    """Return bytes with three digits and a unit."""
     return f"{a_step:.3g} B" if a_step < 999.5 else f"{a_step:.0f} B"
 
 
 def bounded(what: str, measured: float, *, at_most: float) -> Figure:
-    """Seconds, held against seconds."""
+    """Compare seconds with a bound in seconds."""
     return Figure(what, duration(measured), bound=duration(at_most), holds=measured <= at_most)
 
 
 def rate(what: str, a_second: float, *, at_least: float) -> Figure:
-    """Things a second, in millions, held against a bound of their own."""
+    """Compare a rate per second with a bound, both in millions."""
     holds = a_second >= at_least
     return Figure(what, f"{a_second / 1e6:.3g} M/s", bound=f"{at_least / 1e6:g} M/s", holds=holds)
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Markdown, and aligned for whoever reads it as it is."""
+    """Return a Markdown table, with aligned columns."""
     rows = [HEADS, *(figure.cells for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
     lines = [" | ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows]

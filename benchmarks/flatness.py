@@ -20,7 +20,7 @@ CALLS = 250
 BOUND = 1.3
 MICROSECOND = 1e-6
 
-# Which steps of a task are reported, one by one: those before them, or behind them, are done already.
+# Which steps of a task are reported, one by one: those before them, or after them, are done already.
 ORDERS: dict[str, Callable[[int], Sequence[int]]] = {
     "in order": lambda size: range(size // 2, size // 2 + CALLS),
     "reversed": lambda size: range(size // 2 - 1, size // 2 - 1 - CALLS, -1),

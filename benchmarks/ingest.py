@@ -32,7 +32,7 @@ PACKED, JSON = "application/octet-stream", "application/json"
 
 
 def measure() -> list[Figure]:
-    """Medians; every batch is new to its event, for a second sending costs less."""
+    """Measure medians. Every batch is new to its event: sending it again would cost less."""
     random = np.random.default_rng(1)
     dense = random.permutation(SIZE).astype(np.uint32)
     spread = random.integers(0, 10**8, SIZE).astype(np.uint32)
@@ -70,7 +70,7 @@ def domain_figures(store: Store, client: Redis, dense: Ids, spread: Ids) -> Iter
 
 
 def memory_figures(client: Redis, dense: Ids) -> Iterator[Figure]:
-    """As the server tells of every key, the registries and its own tables among them."""
+    """Measure the memory of every key, the registries included."""
     store, before = Store.on(client), used(client)
     record(store, dense)
     raw = SIZE / 8 * len(Granularity)
@@ -108,14 +108,14 @@ def per_visit(write: Callable[[], object], size: int) -> float:
 
 
 def record(store: Store, ids: Ids, event: str = "bench") -> None:
-    """As a body of packed ids is recorded, into an event of its own: hour, day, week, month and all time."""
+    """Record ids as a packed body is, in an event of its own: hour, day, week, month and all time."""
     now = clock.now()
     site = Site(store, Calendar(ZoneInfo("UTC")), 5000)
     ingest.record_ids(site, f"{event}-{time.perf_counter_ns()}", ids, at=now, now=now)
 
 
 def setbits(client: Redis, ids: Ids) -> None:
-    """The same bits, five a visit."""
+    """Set the same bits with SETBIT, five per visit."""
     for start in range(0, len(ids), PIPELINE // len(Granularity)):
         with client.pipeline(transaction=False) as pipe:
             for user in ids[start : start + PIPELINE // len(Granularity)].tolist():
@@ -125,7 +125,7 @@ def setbits(client: Redis, ids: Ids) -> None:
 
 
 def marked(client: Redis, ids: Ids) -> float:
-    """Seconds a visit of bitmapist's, which writes three of the five periods."""
+    """Return the seconds per visit of bitmapist, which writes three of the five periods."""
     bitmapist = importlib.import_module("bitmapist")
     bitmapist.setup_redis("default", "127.0.0.1", client.connection_pool.connection_kwargs["port"])
     users = ids[:PEER_SIZE].tolist()

@@ -1,4 +1,4 @@
-"""A client of one service that keeps its connection, as whoever asks often does."""
+"""A client of one service that keeps its connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ANSWER_WITHIN_SECONDS = 10.0
 
 
 class KeepAlive:
-    """Requests one after the other on one connection."""
+    """Sends requests one after the other on one connection."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
@@ -32,7 +32,7 @@ class KeepAlive:
     def ask(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
         """
         Raises:
-            RuntimeError: the answer is an error.
+            RuntimeError: The answer is an error.
         """
         content = None if body is None else json.dumps(body)
         self._connection.request(

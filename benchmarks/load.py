@@ -1,4 +1,4 @@
-"""Requests as fast as a server takes them, over a few connections that stay open."""
+"""Sends requests as fast as a server answers them, over a few open connections."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CONNECTIONS = 8  # enough that one is always waiting to be served
 
 
 def a_second(port: int, paths: Iterator[str], seconds: float) -> float:
-    """POST one path after another for so long; answers a second.
+    """POST one path after another for a time, and return the answers per second.
 
     Raises:
-        RuntimeError: an answer is not 200.
+        RuntimeError: An answer is not 200.
     """
     with ExitStack() as stack:
         sockets = [
@@ -37,7 +37,7 @@ def send(connection: socket.socket, path: str) -> None:
 
 
 def receive(connection: socket.socket) -> None:
-    """One answer: a JSON object, head and body apart or not."""
+    """Read one answer, a JSON object, in one part or in two."""
     answer = b""
     while not answer.endswith(b"}\n"):
         answer += connection.recv(65536)

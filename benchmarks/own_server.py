@@ -1,4 +1,4 @@
-"""A real server for one benchmark, with the settings that `make demo` gives it, and gone afterwards."""
+"""A real server for one benchmark, with the settings of `make demo`, stopped afterwards."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from donebit.demo.ports import free_server_port
 from donebit.demo.probes import redis_answers
 from donebit.store.client import connect
 
-PATIENCE = timedelta(seconds=60)
+TIMEOUT = timedelta(seconds=60)
 
 
 @contextmanager
 def own_server() -> Iterator[Redis]:
-    """A client of Donebit's own making, on an empty server with an append-only file."""
+    """Give a client of an empty server with an append-only file."""
     with tempfile.TemporaryDirectory() as folder:
         found = server.choose(None, Path(folder), free_server_port())
         process = subprocess.Popen(found.argv, stdout=subprocess.DEVNULL)
         try:
             wait_until(redis_answers(LOOPBACK, found.port))
-            with connect(found.url, connections=4, patience=PATIENCE) as client:
+            with connect(found.url, connections=4, patience=TIMEOUT) as client:
                 yield client
         finally:
             process.kill()

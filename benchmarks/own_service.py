@@ -1,4 +1,4 @@
-"""distinct_app as it is run, a granian process, for one benchmark, and gone afterwards."""
+"""distinct_app in a granian process for one benchmark, stopped afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from donebit.demo.ports import free_server_port
 
 @contextmanager
 def own_service(client: Redis) -> Iterator[http.client.HTTPConnection]:
-    """A connection to it that is kept; its store is the client's server."""
+    """Start it on the client's server, and give a connection to it."""
     port, server = free_server_port(), client.connection_pool.connection_kwargs["port"]
     settings = {"DISTINCT_PORT": str(port), "REDIS_URL": f"redis://{LOOPBACK}:{server}/0"}
     process = subprocess.Popen(
@@ -46,7 +46,7 @@ def own_service(client: Redis) -> Iterator[http.client.HTTPConnection]:
 def post(connection: http.client.HTTPConnection, path: str, body: bytes, content_type: str) -> bytes:
     """
     Raises:
-        RuntimeError: the answer is no 200.
+        RuntimeError: The answer is not 200.
     """
     connection.request("POST", path, body, {"Content-Type": content_type})
     answer = connection.getresponse()

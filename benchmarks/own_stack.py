@@ -26,12 +26,12 @@ REPOSITORY = Path(__file__).parents[1]
 SERVICES = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
 SERVER = re.compile(r"redis is .* at (\S+),")
 ANSWER_WITHIN_SECONDS = 10.0
-PATIENCE = timedelta(seconds=60)
+TIMEOUT = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where its parts answer."""
+    """The addresses of its parts."""
 
     trigger: str
     done: str
@@ -39,18 +39,18 @@ class Stack:
     process: int  # that has started all of them
 
     def store(self) -> Store:
-        """A store of Donebit's own making, for what is laid down past its services."""
-        return Store.at(self.redis, patience=PATIENCE)
+        """Return a store, to write data without the services."""
+        return Store.at(self.redis, patience=TIMEOUT)
 
     def start_task(self, count: int, sleep_ms: int) -> tuple[str, float]:
-        """POST /trigger/done; (task id, seconds until the answer)."""
+        """POST /trigger/done, and return the task's id and the seconds until the answer."""
         began = time.perf_counter()
         url = f"{self.trigger}/trigger/done?count={count}&sleep_ms={sleep_ms}"
         task_id = ask("POST", url, ANSWER_WITHIN_SECONDS).said["task_id"]
         return task_id, time.perf_counter() - began
 
     def start(self, count: int, job: str, params: Mapping[str, Any]) -> str:
-        """POST /tasks; the task's id."""
+        """POST /tasks, and return the task's id."""
         with KeepAlive(self.trigger) as trigger:
             asked = {"count": count, "job": job, "params": params}
             return str(trigger.ask("POST", "/tasks", asked)["task_id"])
@@ -62,32 +62,32 @@ class Stack:
         ask("POST", f"{self.done}/tasks/{task_id}/cancel", ANSWER_WITHIN_SECONDS)
 
     def run_task(self, count: int, sleep_ms: int) -> tuple[float, float]:
-        """(seconds until the answer, seconds until the task is seen done); both from the POST on."""
+        """Return the seconds from the POST to the answer, and to the task seen done."""
         began = time.perf_counter()
         task_id, answered = self.start_task(count, sleep_ms)
         wait_until(lambda: self.look(task_id)["state"] == "done")
         return answered, time.perf_counter() - began
 
     def run_no_op_steps(self, count: int, batch: int | None = None, task_id: str | None = None) -> float:
-        """Seconds from the HTTP call to the announcement, as the task's record tells its moment."""
+        """Return the seconds from the HTTP call to the announcement in the task's record."""
         asked = {"count": count, "job": "demo", "params": {"sleep_ms": 0}, "batch": batch, "task_id": task_id}
         began = time.time()
         with KeepAlive(self.trigger) as trigger:
             started = trigger.ask("POST", "/tasks", {name: value for name, value in asked.items() if value})
         with KeepAlive(self.done) as done:
-            told = announced_at(done, f"/tasks/{started['task_id']}")
-        return told.timestamp() - began
+            announced = announced_at(done, f"/tasks/{started['task_id']}")
+        return announced.timestamp() - began
 
 
 def announced_at(done: KeepAlive, task: str) -> datetime:
-    """The moment at which a task's end was told; asked for rarely, for each look takes from the workers."""
+    """Return when a task's end was announced; polled rarely, since requests take time from the workers."""
     wait_until(lambda: done.ask("GET", task)["announced_at"], every_seconds=0.1)
     return datetime.fromisoformat(done.ask("GET", task)["announced_at"])
 
 
 @contextmanager
 def own_stack(**settings: str) -> Iterator[Stack]:
-    """Started, and idle. The settings are the demo's own, but for those given."""
+    """Start it and wait until it is idle. The settings are the demo's, except for those given."""
     with tempfile.TemporaryDirectory() as folder:
         ports = {name: str(_free_port()) for name in SERVICES}
         environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
@@ -100,7 +100,7 @@ def own_stack(**settings: str) -> Iterator[Stack]:
                 stdout=out,
             )
         try:
-            # The demo greets with two tasks of its own; from then on it is idle.
+            # The demo starts two tasks of its own; after them it is idle.
             wait_until(lambda: lines.read_text().count(" is done: ") == 2 or demo.poll() is not None)
             yield _stack(ports, lines.read_text(), demo.pid)
         finally:

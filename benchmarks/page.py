@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: `make bench` writes its tables, the prose around them is written by hand."""
+"""Writes the tables of docs/benchmarks.md; the text around them is written by hand."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BEGIN, END = "<!-- measured: `make bench` writes from here -->", "<!-- to here -
 
 
 def write(measured: str, page: Path) -> None:
-    """Put what was measured between the marks; all else stays as it is.
+    """Replace what is between the marks, and nothing else.
 
     Raises:
-        ValueError: the page has not both marks, once each and in this order.
+        ValueError: The page does not have both marks, once each and in this order.
     """
     between = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     text, places = between.subn(lambda _: f"{BEGIN}\n\n{measured}\n\n{END}", page.read_text())
@@ -32,12 +32,12 @@ def write(measured: str, page: Path) -> None:
 
 
 def tables(figures: Mapping[str, Sequence[Figure]], titles: Mapping[str, str]) -> str:
-    """A table a benchmark, under what it measures."""
+    """Return a table for each benchmark, under what it measures."""
     return "\n\n".join(f"**`{name}`**: {titles[name]}\n\n{table(lines)}" for name, lines in figures.items())
 
 
 def machine() -> str:
-    """What it is measured on: cores, system, versions."""
+    """Return the cores, the system and the versions."""
     with own_server() as client:
         said = client.info("server")
     valkey = said.get("valkey_version")
@@ -51,7 +51,7 @@ def cores() -> int:
 
 
 def processor() -> str:
-    """The model, where the system tells it."""
+    """Return the processor's model, if the system names it."""
     about = Path("/proc/cpuinfo")
     lines = about.read_text().splitlines() if about.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Waiting for something to be so."""
+"""Waits for a condition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def wait_until(
 ) -> None:
     """
     Raises:
-        TimeoutError: it was not so in time.
+        TimeoutError: The condition was not true in time.
     """
     deadline = time.monotonic() + within_seconds
     while not holds():

@@ -1,7 +1,7 @@
 """`python -m benchmarks.dashboard.clients PORT PATH...`: hold an event stream at each path until stdin ends.
 
-As frugal as can be, for it shares the machine with what it burdens: one thread, which reads and forgets. It
-writes a line once every stream has told something, and at the end what came from then on and what that took.
+It uses one thread, which reads and discards, since it shares the machine with the service. It writes a line
+once every stream has sent something, and at the end the bytes received since and the processor time used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIRST = b"data: "
 
 @dataclass(slots=True)
 class Heard:
-    """What came since it was begun, and what it took."""
+    """The bytes received since it was begun, and the processor time used."""
 
     bytes: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -34,7 +34,7 @@ class Heard:
 
 
 def main(port: int, paths: Sequence[str]) -> None:
-    """Exits with a sentence when a stream ends before stdin does."""
+    """Read the streams; exits with a sentence if a stream ends before stdin does."""
     streams = [opened(port, path) for path in paths]
     for stream in streams:
         while FIRST not in received(stream, memoryview(bytearray(AT_ONCE))):
@@ -51,7 +51,7 @@ def opened(port: int, path: str) -> socket.socket:
 
 
 def listened(streams: Sequence[socket.socket]) -> Heard:
-    """Until stdin ends."""
+    """Read until stdin ends."""
     heard, room = Heard(), memoryview(bytearray(AT_ONCE))
     with selectors.DefaultSelector() as selector:
         for one in (sys.stdin, *streams):

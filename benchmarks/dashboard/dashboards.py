@@ -115,8 +115,8 @@ def of_task(stack: Stack, length: str) -> Iterator[Figure]:
     yield Figure("GET / meanwhile, median", duration(median(one.page for one in pairs)))
     yield Figure("a core's share for trigger_app meanwhile", share(one.held.service for one in pairs))
     yield Figure("a core's share for the clients themselves", share(one.held.clients for one in pairs))
-    told = median(one.held.told for one in pairs) / MANY / 1e3
-    yield Figure("told, a dashboard", f"{told:.3g} KB/s")
+    received = median(one.held.received for one in pairs) / MANY / 1e3
+    yield Figure("received per dashboard", f"{received:.3g} KB/s")
 
 
 def pair(stack: Stack, task_id: str) -> Pair:
@@ -153,4 +153,4 @@ def a_second(number: float) -> str:
 
 def share(shares: Iterator[float]) -> str:
     taken = median(shares)
-    return f"{100 * taken:.2g} %" if taken else "not told by this system"
+    return f"{100 * taken:.2g} %" if taken else "not available on this system"

@@ -1,4 +1,4 @@
-"""What the dashboard is opened on: tasks that ended and tasks that run, and more than a year of visits."""
+"""The data of the dashboard benchmarks: finished and running tasks, and more than a year of visits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STAYING, LEAVING_DAYS = 0.5, 90.0
 
 
 def lay_tasks(stack: Stack) -> None:
-    """All that ended are told before those that run begin: the workers have nothing else to do."""
+    """Make the finished tasks, wait until all are announced, then start the running ones."""
     store = stack.store()
     for number in range(ENDED):
         end_task(store, f"ended-{number}", cancelled=number % CANCELLED_EVERY == 0)
@@ -45,7 +45,7 @@ def end_task(store: Store, task_id: str, *, cancelled: bool) -> None:
 
 
 def lay_visits(stack: Stack) -> None:
-    """A day at a time, the earliest first; as many sign up on each."""
+    """Make the visits day by day, the earliest first; equally many users sign up on each day."""
     site, now = Site(stack.store(), Calendar(ZoneInfo("UTC")), 1024), clock.now()
     random = np.random.default_rng(1)
     for day in range(DAYS):
@@ -58,7 +58,7 @@ def moment(day: int, now: datetime) -> datetime:
 
 
 def visitors(random: np.random.Generator, day: int) -> Ids:
-    """Who comes on a day, from 0: by how long ago they signed up."""
+    """Return who visits on a day, counted from 0, by how long ago they signed up."""
     known = np.arange((day + 1) * USERS // DAYS, dtype=np.uint32)
     age = day - known.astype(np.int64) * DAYS // USERS
     likely = np.where(age == 0, 1.0, STAYING * np.exp(-age / LEAVING_DAYS))

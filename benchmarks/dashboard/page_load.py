@@ -63,7 +63,7 @@ VIEWS = (
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Seconds: until all is loaded, painted and drawn; until the first that the stream tells."""
+    """Seconds until all is loaded, painted and drawn, and until the stream's first message."""
 
     shown: float
     live: float
@@ -86,7 +86,7 @@ def of_view(chrome: Chrome, stack: Stack, view: Opened) -> list[Figure]:
         bounded(f"{view.name}: loaded, painted and drawn, median", median(shown), at_most=BOUND),
         bounded("the same, the slowest", max(shown), at_most=BOUND),
         bounded("the same, for the first time", first.shown, at_most=BOUND),
-        Figure("its stream has told something, median", duration(median(one.live for one in loads))),
+        Figure("first message of its stream, median", duration(median(one.live for one in loads))),
         Figure("the server alone, for its page, median", duration(served(stack.trigger + view.path))),
     ]
 

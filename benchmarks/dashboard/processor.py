@@ -1,4 +1,4 @@
-"""How much of the processor somebody has taken, where the system tells it: /proc of Linux."""
+"""Processor time of processes, from /proc; on Linux only."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 
 PROC = Path("/proc")
-PARENT, USER, SYSTEM = 1, 11, 12  # of what /proc/[pid]/stat has behind the name
+PARENT, USER, SYSTEM = 1, 11, 12  # fields of /proc/[pid]/stat after the name
 
 
 def seconds(process: int) -> float:
-    """Of a process and of all that it has started and that still run; 0 where nobody tells."""
+    """Return the processor time of a process and its running descendants; 0 if not on Linux."""
     stats = [stat for one in family(process) if (stat := stat_of(one))]
     ticks = sum(int(stat[USER]) + int(stat[SYSTEM]) for stat in stats)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def family(process: int) -> list[int]:
-    """The process, its children and theirs, if they run."""
+    """Return the process and its running descendants."""
     children: dict[int, list[int]] = {}
     for entry in PROC.glob("[0-9]*"):
         if stat := stat_of(int(entry.name)):
@@ -29,18 +29,18 @@ def family(process: int) -> list[int]:
 
 
 def named(process: int, argument: str) -> int:
-    """The first of its family that was started with this argument; 0 where nobody tells."""
+    """Return the first of its family that was started with this argument; 0 if there is none."""
     commands = ((one, said(one, "cmdline").split("\0")) for one in family(process))
     return next((one for one, command in commands if argument in command), 0)
 
 
 def stat_of(process: int) -> list[str]:
-    """The fields behind the name, which may have spaces in it."""
+    """Return the fields after the name, which may have spaces in it."""
     return said(process, "stat").rpartition(")")[2].split()
 
 
 def said(process: int, file: str) -> str:
-    """Empty for one that has ended."""
+    """Return the file's content; empty if the process has ended."""
     try:
         return (PROC / str(process) / file).read_text()
     except (FileNotFoundError, ProcessLookupError):

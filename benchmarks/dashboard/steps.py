@@ -1,4 +1,4 @@
-"""A job of the benchmarks' own, which the workers of its stack are told of by JOBS."""
+"""A job of the benchmarks, which the workers load by JOBS."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ JOBS = __name__
 
 @job("short")
 def short(step: int, *, sleep_us: int) -> None:
-    """A step that takes so long and a little more, for the machine wakes nobody sooner: some 60 us."""
+    """Sleep so long; the machine adds about 60 us."""
     del step
     time.sleep(sleep_us / 1e6)

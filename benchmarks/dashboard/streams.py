@@ -1,4 +1,4 @@
-"""Open dashboards, held by a process of their own; what they and the service took while they were open."""
+"""Holds dashboards open in a process of their own, and measures what they and the service use."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from benchmarks.waiting import wait_until
 
 @dataclass(slots=True)
 class Held:
-    """Seconds of the processor a second, and bytes a second; known when all are closed."""
+    """Processor seconds per second, and bytes per second; known when all streams are closed."""
 
     clients: float = 0.0
     service: float = 0.0
-    told: float = 0.0
+    received: float = 0.0
 
 
 @contextmanager
 def held(stack: Stack, views: Sequence[str]) -> Iterator[Held]:
-    """A dashboard of each of the views, as its page opens its stream: all have told something by now.
+    """Open the stream of each view, as its page does, and wait until each has sent something.
 
     Raises:
-        RuntimeError: a stream was refused, or has ended.
+        RuntimeError: A stream was refused, or has ended.
     """
     found = Held()
     if not views:
@@ -57,8 +57,8 @@ def held(stack: Stack, views: Sequence[str]) -> Iterator[Held]:
     if clients.returncode != 0:
         raise RuntimeError("a stream has ended by itself")
     report = json.loads(said)
-    found.clients, found.told = (report[what] / report["seconds"] for what in ("processor", "bytes"))
-    # A stream on which nothing is told is noticed to be gone only when its next sign of life is due.
+    found.clients, found.received = (report[what] / report["seconds"] for what in ("processor", "bytes"))
+    # A closed stream that sends nothing is noticed only when its next keep-alive is due.
     wait_until(lambda: open_streams(stack) == 0, every_seconds=0.2)
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmarks, and that it is told as it came: measuring is no matter of tests."""
+"""The arithmetic of the benchmarks and the page that they write; nothing is measured here."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_bound_holds_up_to_itself(measured: float, holds: bool) -> None:
 @pytest.mark.parametrize(
     ("measured", "text"), [(2.0, "2.00x"), (0.5, "0.50x"), (0.01, "1/100"), (1 / 4000, "1/4,000")]
 )
-def test_what_is_much_less_is_told_as_a_fraction_and_so_is_its_bound(measured: float, text: str) -> None:
+def test_a_small_ratio_and_its_bound_are_shown_as_fractions(measured: float, text: str) -> None:
     figure = compared("a", measured, "b", 1.0, at_most=measured)
 
     assert (figure.ratio, figure.bound) == (text, text)
@@ -53,7 +53,7 @@ def test_a_bound_that_does_not_hold_is_printed_and_no_error() -> None:
     assert [line.split("|")[-2].strip() for line in lines.splitlines()[2:]] == ["NO", "yes", ""]
 
 
-def test_what_is_measured_stands_between_the_marks_however_often_and_all_else_stays(tmp_path: Path) -> None:
+def test_figures_replace_what_is_between_the_marks_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text(EMPTY_PAGE)
 
@@ -74,7 +74,7 @@ def test_a_page_without_its_marks_is_left_as_it_is(tmp_path: Path, text: str) ->
     assert file.read_text() == text
 
 
-def test_the_page_of_the_benchmarks_has_its_marks_and_a_table_of_each_benchmark() -> None:
+def test_the_page_has_marks_and_a_table_for_each_benchmark() -> None:
     text = page.PAGE.read_text()
     measured = text[text.index(page.BEGIN) : text.index(page.END)]
 
@@ -95,7 +95,7 @@ def test_a_few_benchmarks_by_name_are_printed_and_the_page_stays(
     assert page.PAGE.read_text() == before
 
 
-def test_all_benchmarks_together_are_written_into_the_page_with_date_machine_versions_and_load(
+def test_a_whole_run_is_written_with_date_machine_and_versions(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "page.md"

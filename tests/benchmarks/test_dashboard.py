@@ -1,4 +1,4 @@
-"""What the benchmarks of the dashboard count with: frames, processor time, streams, and made-up visitors."""
+"""The parts of the dashboard benchmarks: frames, processor time, streams, and made-up visitors."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_process_is_found_by_an_argument_of_its_own() -> None:
 
 @contextmanager
 def clients(paths: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], list[socket.socket]]]:
-    """The process that holds streams, and the other ends of them."""
+    """The process that holds streams, and the server's ends of them."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         port = str(listener.getsockname()[1])
         command = [sys.executable, "-m", "benchmarks.dashboard.clients", port, *paths]
@@ -86,7 +86,7 @@ def line_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def test_streams_are_asked_for_and_what_they_tell_is_counted() -> None:
+def test_bytes_of_streams_are_counted() -> None:
     with clients(["/events/a", "/events/b"]) as (process, streams):
         asked = [stream.recv(1000).split()[1] for stream in streams]
         for stream in streams:
@@ -101,7 +101,7 @@ def test_streams_are_asked_for_and_what_they_tell_is_counted() -> None:
     assert json.loads(said)["seconds"] > 0
 
 
-def test_a_stream_that_ends_by_itself_is_told() -> None:
+def test_a_stream_that_ends_by_itself_is_reported() -> None:
     with clients(["/events/a"]) as (process, (stream,)):
         stream.recv(1000)
         stream.sendall(FIRST)

@@ -9,7 +9,7 @@ from tests.command_line.command import Donebit
 DAY = "2026-11-20"
 
 
-def test_visits_are_recorded_and_those_of_new_users_told(donebit: Donebit, name: str) -> None:
+def test_visits_are_recorded_and_new_users_counted(donebit: Donebit, name: str) -> None:
     first = donebit("visit", name, 7, 8, 8)
     second = donebit("visit", name, 8, 9, "--json")
 
@@ -41,7 +41,7 @@ def test_users_are_counted_in_a_period(donebit: Donebit, name: str) -> None:
         (("7", "8"), "integers", "integers"),
     ],
 )
-def test_users_are_integers_if_all_of_them_are_digits_unless_told_otherwise(
+def test_users_of_digits_are_integers_unless_ids_says_otherwise(
     donebit: Donebit, name: str, users: tuple[str, ...], ids: str, kind: str
 ) -> None:
     assert donebit("visit", name, *users, "--ids", ids).code == 0
@@ -71,7 +71,7 @@ def test_a_text_is_no_integer(donebit: Donebit, name: str) -> None:
         (("count", "some", "--period", "day", "--at", "1999-12-31"), "no longer kept"),
     ],
 )
-def test_what_the_service_refuses_is_told_in_its_words(
+def test_a_refusal_is_shown_in_the_words_of_the_service(
     donebit: Donebit, arguments: tuple[str, ...], said: str
 ) -> None:
     refused = donebit(*arguments)

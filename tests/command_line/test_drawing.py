@@ -38,7 +38,7 @@ def test_full_and_empty_are_drawn_as_such_at_every_border(
 
     cells = cells_of(count, steps, set(), monkeypatch)
 
-    size = drawing.steps_a_cell(count, 96 * drawing.ROWS)
+    size = drawing.steps_per_cell(count, 96 * drawing.ROWS)
     assert len(cells) == -(-count // size) + 1
     assert cells[-1] == "◆"
     assert {"none": set(cells[:-1]) == {"·"}, "all": set(cells[:-1]) == {"█"}}.get(which, True)
@@ -62,18 +62,18 @@ def test_one_failed_step_among_many_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
 @given(st.integers(1, 5000), st.data())
 def test_cells_hold_every_step_once(count: int, data: st.DataObject) -> None:
     steps = data.draw(st.sets(st.integers(0, count - 1)))
-    size = drawing.steps_a_cell(count, data.draw(st.integers(1, 600)))
+    size = drawing.steps_per_cell(count, data.draw(st.integers(1, 600)))
 
-    filled = drawing.filled(bitmap(count, steps), count, size)
+    done_per_cell = drawing.done_per_cell(bitmap(count, steps), count, size)
     sizes = drawing.sizes(count, size)
 
-    assert filled == [len([s for s in steps if s // size == cell]) for cell in range(len(sizes))]
+    assert done_per_cell == [len([s for s in steps if s // size == cell]) for cell in range(len(sizes))]
     assert sum(sizes) == count
 
 
 @given(st.integers(1, 10**8), st.integers(1, 2000))
 def test_there_are_never_more_cells_than_there_is_room(count: int, most_cells: int) -> None:
-    size = drawing.steps_a_cell(count, most_cells)
+    size = drawing.steps_per_cell(count, most_cells)
 
     assert -(-count // size) <= most_cells
     assert size == 1 or size % 8 == 0

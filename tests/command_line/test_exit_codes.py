@@ -56,7 +56,7 @@ def test_a_service_that_is_not_there_is_one_sentence_and_exit_code_4(
     ended = alone(*call, *form)
 
     assert (ended.code, ended.out) == (4, "")
-    assert ended.err.startswith(f"error: {service} is not there: nothing answers at http://127.0.0.1:")
+    assert ended.err.startswith(f"error: {service} cannot be reached at http://127.0.0.1:")
     assert ended.err.count("\n") == 1
 
 
@@ -93,7 +93,7 @@ def test_the_token_comes_from_the_environment_and_is_never_shown(tmp_path: Path)
         ]
 
     assert (without.code, wrong.code) == (3, 3)
-    assert without.err == "error: done_app asks for its token: put it into the environment as API_TOKEN\n"
+    assert without.err == "error: done_app requires a token: set API_TOKEN in the environment\n"
     assert [ended.code for ended in right] == [0, 0, 0]
     assert not any(TOKEN in ended.out + ended.err for ended in (wrong, *right))
 
@@ -128,7 +128,7 @@ def test_settings_that_only_a_worker_needs_may_be_wrong(alone: Donebit) -> None:
 
 
 @pytest.mark.parametrize("address", ["http://", "nonsense", "http://[", "http://127.0.0.1:99999"])
-def test_an_address_that_is_none_is_told(alone: Donebit, address: str) -> None:
+def test_an_address_that_is_no_url_is_refused(alone: Donebit, address: str) -> None:
     ended = alone("tasks", DONE_URL=address)
 
     assert ended.code == 2
@@ -136,7 +136,7 @@ def test_an_address_that_is_none_is_told(alone: Donebit, address: str) -> None:
     assert ended.err.count("\n") == 1
 
 
-def test_something_else_at_the_address_is_told(donebit: Donebit) -> None:
+def test_another_server_at_the_address_is_recognised(donebit: Donebit) -> None:
     trigger = f"http://127.0.0.1:{donebit.environment['TRIGGER_PORT']}"
 
     ended = donebit("tasks", DONE_URL=f"{trigger}/sign-in?")
@@ -165,23 +165,23 @@ def test_a_wrong_command_line_is_exit_code_2(alone: Donebit, wrong: tuple[str, .
         ("query", "\udcff"),
     ],
 )
-def test_bytes_that_are_no_text_are_told(alone: Donebit, wrong: tuple[str, ...]) -> None:
+def test_arguments_that_are_not_utf8_are_refused(alone: Donebit, wrong: tuple[str, ...]) -> None:
     ended = alone(*wrong)
 
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "error: what was asked for is no UTF-8: it has the bytes ff\n"
+    assert ended.err == "error: an argument is not UTF-8: it has the bytes ff\n"
 
 
-def test_help_teaches_by_examples_and_tells_the_exit_codes(alone: Donebit) -> None:
-    told = alone("--help")
+def test_help_lists_commands_exit_codes_and_variables(alone: Donebit) -> None:
+    help_text = alone("--help")
 
-    assert told.code == 0
-    assert all(f"\n  {name} " in told.out for name in group.commands)
-    assert all(meaning in told.out for meaning in MEANINGS.values())
-    assert "API_TOKEN" in told.out
+    assert help_text.code == 0
+    assert all(f"\n  {name} " in help_text.out for name in group.commands)
+    assert all(meaning in help_text.out for meaning in MEANINGS.values())
+    assert all(one in help_text.out for one in ("API_TOKEN", "HOST"))
 
 
-def test_the_documents_table_tells_the_same_exit_codes() -> None:
+def test_the_page_lists_the_same_exit_codes() -> None:
     page = (REPOSITORY / "docs/command-line.md").read_text()
 
     assert re.findall(r"^\| (\d+) \| (.+) \|$", page, re.M) == [
@@ -191,15 +191,15 @@ def test_the_documents_table_tells_the_same_exit_codes() -> None:
 
 @pytest.mark.parametrize("command", sorted(group.commands))
 def test_the_help_of_each_command_has_examples_that_it_understands(alone: Donebit, command: str) -> None:
-    told = alone(command, "--help", COLUMNS="60")
+    help_text = alone(command, "--help", COLUMNS="60")
 
-    assert told.code == 0
-    assert f"\n  donebit {command} " in told.out.replace("    donebit", "  donebit")
-    assert "--json" in told.out
+    assert help_text.code == 0
+    assert f"\n  donebit {command} " in help_text.out.replace("    donebit", "  donebit")
+    assert "--json" in help_text.out
     assert "..." not in group.commands[command].get_short_help_str(80)
 
 
-def test_whoever_stops_reading_is_not_complained_to(donebit: Donebit, name: str) -> None:
+def test_a_closed_pipe_is_no_error_message(donebit: Donebit, name: str) -> None:
     for _ in range(3):
         donebit("trigger", 1, "--label", name)
     process = donebit.start("tasks", "--label", name, "--json")
@@ -211,6 +211,19 @@ def test_whoever_stops_reading_is_not_complained_to(donebit: Donebit, name: str)
     assert process.wait(IN_TIME) == 141
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+@pytest.mark.parametrize("command", ["watch", "trigger", "logs"])
+def test_the_old_name_of_retry_for_is_refused_with_the_new_one(alone: Donebit, command: str) -> None:
+    ended = alone(command, "1", "--patience", "5")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "error: --patience is now called --retry-for\n"
+
+
+def test_the_host_of_the_services_comes_from_the_environment(donebit: Donebit, alone: Donebit) -> None:
+    assert donebit("tasks", HOST="localhost").code == 0
+    assert "at http://localhost:" in alone("tasks", HOST="localhost").err
 
 
 @pytest.mark.parametrize("columns", [20, 40, 100])

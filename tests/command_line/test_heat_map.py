@@ -140,7 +140,7 @@ def test_a_terminal_whose_colours_are_its_own_has_no_shades(
 
 
 @pytest.mark.parametrize("colours", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT])
-def test_white_is_read_on_every_shade_and_every_shade_is_seen_on_black_and_on_white(
+def test_every_shade_has_contrast_to_its_text_and_to_the_terminal(
     colours: ColorSystem,
 ) -> None:
     light = [luminance(Color.parse(shade).downgrade(colours)) for shade in SHADES]

@@ -82,7 +82,7 @@ def test_columns_may_be_called_otherwise_and_stand_in_any_order(donebit: Donebit
 
     loaded = donebit("load", file, *named)
 
-    assert loaded.out.startswith("3 visits of hits.txt loaded: 3 new users of a day, ")
+    assert loaded.out.startswith("3 visits loaded from hits.txt: 3 new daily users, ")
     assert donebit("count", f"{name}-a", "--json").json["count"] == 2
     assert donebit("count", f"{name}-b", "--json").json["count"] == 1
 
@@ -112,7 +112,7 @@ def test_one_time_may_be_given_for_all(donebit: Donebit, name: str) -> None:
         ),
     ],
 )
-def test_what_would_make_every_line_bad_is_told_at_once(
+def test_an_option_that_makes_every_line_invalid_is_refused(
     donebit: Donebit, wrong: tuple[str, ...], said: str
 ) -> None:
     file = write_csv(donebit.folder / "visits.csv", [Visit(7, AT)])
@@ -133,10 +133,10 @@ def test_a_line_that_is_no_visit_stops_it_and_all_before_it_is_loaded(donebit: D
 
     said = "line 4: at is 'noon'; it must be a time such as 2026-11-21T03:04:05Z"
     assert (stopped.code, stopped.out) == (1, "")
-    assert stopped.err == f"error: {said}. All before it is loaded; --skip-bad leaves such lines out\n"
+    assert stopped.err == f"error: {said}. All lines before it are loaded; --skip-bad skips invalid lines\n"
     assert before == 1
     assert went_on.code == 0
-    assert went_on.err == f"going on after line 3: 1 visit before it\nskipped {said}\n"
+    assert went_on.err == f"resuming after line 3: 1 visit already loaded\nskipped {said}\n"
     assert (went_on.json["received"], went_on.json["fresh"], went_on.json["skipped"]) == (2, 2, 1)
 
 
@@ -149,9 +149,7 @@ def test_digits_are_texts_if_asked_for(donebit: Donebit, name: str) -> None:
     assert "holds texts" in donebit("visit", name, 7).err
 
 
-def test_visits_past_the_retention_are_told_by_the_first_line_of_their_hour(
-    donebit: Donebit, name: str
-) -> None:
+def test_expired_visits_are_reported_by_the_first_line_of_their_hour(donebit: Donebit, name: str) -> None:
     file = donebit.folder / "visits.csv"
     file.write_text(f"user,at\n7,{AT}\n8,1999-12-31T10:00:00Z\n9,1999-12-31T10:30:00Z\n")
 
@@ -165,7 +163,7 @@ def test_visits_past_the_retention_are_told_by_the_first_line_of_their_hour(
     assert "(2 visits of that event and hour)" in skipped.err
 
 
-def test_many_bad_lines_are_counted_and_the_first_ones_told(donebit: Donebit, name: str) -> None:
+def test_invalid_lines_are_counted_and_the_first_ten_shown(donebit: Donebit, name: str) -> None:
     file = donebit.folder / "visits.csv"
     file.write_text("user,at\n" + f"7,{AT}\n" + "8,noon\n" * 50)
 
@@ -176,7 +174,7 @@ def test_many_bad_lines_are_counted_and_the_first_ones_told(donebit: Donebit, na
     assert loaded.err.splitlines()[-1] == "further bad lines are counted and not shown"
 
 
-def test_what_is_no_file_of_visits_is_told_in_bounded_memory(donebit: Donebit) -> None:
+def test_a_file_of_something_else_is_refused_in_bounded_memory(donebit: Donebit) -> None:
     file = donebit.folder / "visits.csv"
     file.write_bytes(b"user,at\n" + b"x" * (3 << 20))
 

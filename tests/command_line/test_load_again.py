@@ -64,7 +64,7 @@ def test_killed_in_the_middle_it_goes_on_and_every_count_is_exact(
     last = donebit("load", file, "--event", name, *SMALL, "--json")
 
     assert last.code == 0
-    assert last.err.startswith("going on after line ")
+    assert last.err.startswith("resuming after line ")
     assert last.json["received_before"] >= SIZE // 3
     assert last.json["received"] == SIZE
     assert last.json["fresh_is_exact"] is False
@@ -73,9 +73,7 @@ def test_killed_in_the_middle_it_goes_on_and_every_count_is_exact(
     assert not state_of(file).exists()
 
 
-def test_after_a_kill_the_new_users_are_told_as_the_least_that_they_are(
-    donebit: Donebit, name: str, file: Path
-) -> None:
+def test_after_a_kill_the_number_of_new_users_is_at_least(donebit: Donebit, name: str, file: Path) -> None:
     loading = start_and_wait(donebit, file, name, 1000)
     loading.kill()
     loading.communicate()
@@ -115,7 +113,7 @@ def own_distinct(services: RealServices, own_server: RunningServer, tmp_path: Pa
     started.end()
 
 
-def test_cut_off_from_the_service_it_says_how_far_it_came_and_goes_on_with_another(
+def test_a_load_that_lost_the_service_continues_with_another(
     donebit: Donebit, own_distinct: Started, name: str, file: Path, visits: list[Visit], tmp_path: Path
 ) -> None:
     usual = donebit.environment["DISTINCT_PORT"]
@@ -127,7 +125,7 @@ def test_cut_off_from_the_service_it_says_how_far_it_came_and_goes_on_with_anoth
 
     assert loading.returncode == 4
     assert err.decode().startswith("error: distinct_app ")
-    assert "the same command goes on there" in err.decode()
+    assert "run the same command again to continue" in err.decode()
     assert err.decode().count("\n") == 1
 
     donebit.environment["DISTINCT_PORT"] = usual
@@ -172,11 +170,11 @@ def test_a_file_that_has_changed_is_not_gone_on_with(donebit: Donebit, name: str
     change(file)
 
     refused = donebit("load", file, "--event", name, "--skip-bad")
-    anew = donebit("load", file, "--event", name, "--skip-bad", "--restart", "--json")
+    restarted = donebit("load", file, "--event", name, "--skip-bad", "--restart", "--json")
 
     assert (refused.code, refused.out) == (2, "")
-    assert "it has changed since; --restart begins anew" in refused.err
-    assert (anew.code, anew.json["received"], anew.json["received_before"]) == (0, 10, 0)
+    assert "which has changed since; --restart starts from the beginning" in refused.err
+    assert (restarted.code, restarted.json["received"], restarted.json["received_before"]) == (0, 10, 0)
 
 
 def test_nor_is_one_that_was_loaded_otherwise(donebit: Donebit, name: str) -> None:
@@ -191,14 +189,14 @@ def test_nor_is_one_that_was_loaded_otherwise(donebit: Donebit, name: str) -> No
 @pytest.mark.parametrize(
     "content", ["", "{}", "[]", '{"identity": {}, "progress": {}, "sending": 1}', "\xff"]
 )
-def test_a_state_that_is_none_is_told(donebit: Donebit, name: str, content: str) -> None:
+def test_a_damaged_progress_file_is_refused(donebit: Donebit, name: str, content: str) -> None:
     file = interrupted(donebit, name)
     state_of(file).write_text(content, encoding="latin-1")
 
     refused = donebit("load", file, "--event", name)
 
     assert refused.code == 2
-    assert "--restart begins anew" in refused.err
+    assert "--restart starts from the beginning" in refused.err
 
 
 def test_the_state_may_be_kept_elsewhere(donebit: Donebit, name: str, tmp_path: Path) -> None:
@@ -215,7 +213,9 @@ def test_the_state_may_be_kept_elsewhere(donebit: Donebit, name: str, tmp_path: 
     assert not kept.exists()
 
 
-def test_a_place_where_no_state_can_be_kept_is_told(donebit: Donebit, name: str, tmp_path: Path) -> None:
+def test_a_place_that_cannot_hold_the_progress_is_refused(
+    donebit: Donebit, name: str, tmp_path: Path
+) -> None:
     file = write_csv(tmp_path / "visits.csv", some(10, seed=3))
 
     refused = donebit("load", file, "--event", name, "--state", tmp_path / "nowhere" / "kept")

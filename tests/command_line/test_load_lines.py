@@ -1,4 +1,4 @@
-"""What is no visit is told with the reason, whatever stands there; and what is one is taken."""
+"""Valid lines become visits; an invalid one is reported with the reason, whatever it holds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.command_line.load.batch import BadValue, PendingBatch, Understanding
-from donebit.command_line.load.reading import Bad, Columns, CsvRows, NdjsonRows
+from donebit.command_line.load.batch import BadValue, LoadContext, PendingBatch
+from donebit.command_line.load.reading import BadLine, Columns, CsvRows, NdjsonRows
 
 COLUMNS = Columns("user", "at", "event", "some", None)
 AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))
@@ -18,7 +18,7 @@ AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelt
 
 def csv_rows(content: bytes) -> CsvRows:
     rows = CsvRows(io.BytesIO(content), COLUMNS, ",")
-    rows.lines.go_to(rows.begins_at, rows.begins_after)
+    rows.lines.go_to(rows.first_offset, rows.first_number)
     return rows
 
 
@@ -28,10 +28,10 @@ def ndjson_rows(content: bytes) -> NdjsonRows:
 
 def taken(rows: CsvRows | NdjsonRows, ids: str = "auto") -> tuple[list[int | str], list[str]]:
     """The users whose visits are taken, and what is said of the other rows."""
-    batch, refused = PendingBatch(Understanding(ids)), []
+    batch, refused = PendingBatch(LoadContext(ids)), []
     for row in rows:
         try:
-            if isinstance(row, Bad):
+            if isinstance(row, BadLine):
                 raise BadValue(row.detail)
             if row is not None:
                 batch.add(row, 1)
@@ -59,10 +59,10 @@ BAD_JSON = [
     ("{}", "has no 'user'"),
     ('{"user": 7}', "has no 'at'"),
     ('{"at": "{at}"}', "has no 'user'"),
-    ("[]", "is no JSON object"),
-    ("7", "is no JSON object"),
-    ("{", "is no JSON"),
-    ("[" * 100_000, "is no JSON"),
+    ("[]", "is not a JSON object"),
+    ("7", "is not a JSON object"),
+    ("{", "is not JSON"),
+    ("[" * 100_000, "is not JSON"),
     ('{"user": true, "at": "{at}"}', "user is True; it must be an integer"),
     ('{"user": 7.0, "at": "{at}"}', "user is 7.0; it must be an integer"),
     ('{"user": -1, "at": "{at}"}', "user is beyond 0 to 4294967295"),
@@ -72,7 +72,7 @@ BAD_JSON = [
 
 
 @pytest.mark.parametrize(("line", "said"), BAD_CSV)
-def test_a_line_of_csv_that_is_no_visit_is_told_and_its_neighbours_are_taken(line: str, said: str) -> None:
+def test_an_invalid_csv_line_is_reported_and_its_neighbours_are_loaded(line: str, said: str) -> None:
     text = f"user,at\n7,{AT}\n{line}\n9,{AT}\n".replace("{at}", AT)
 
     users, (refused,) = taken(csv_rows(text.encode(errors="surrogateescape")))
@@ -96,11 +96,11 @@ def test_the_same_of_a_line_of_json(line: str, said: str) -> None:
     [
         ("x" * 201, "user has 201 characters; it must have 1 to 200"),
         ("", "user has 0 characters; it must have 1 to 200"),
-        ("\ud800", "which is no UTF-8"),
+        ("\ud800", "which is not UTF-8"),
         (7, "user is 7; it must be a text, as the first one of its event is"),
     ],
 )
-def test_a_text_that_nothing_can_hold_is_told(user: object, said: str) -> None:
+def test_an_invalid_text_user_is_refused(user: object, said: str) -> None:
     lines = [json.dumps({"user": one, "at": AT}) for one in ("ada", user, "x" * 200)]
 
     users, (refused,) = taken(ndjson_rows("\n".join(lines).encode()))
@@ -132,9 +132,9 @@ def test_where_a_row_ends_is_known_after_each() -> None:
     assert places == list(zip(ends, [2, 3, 5, 6], strict=True))
 
 
-def test_visits_of_an_hour_are_sent_together_however_their_times_are_written() -> None:
+def test_visits_of_an_hour_are_grouped_however_times_are_written() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = PendingBatch(Understanding("auto"))
+    batch = PendingBatch(LoadContext("auto"))
     for minute in (0, 1, 59):
         batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
 
@@ -145,7 +145,7 @@ def test_visits_of_an_hour_are_sent_together_however_their_times_are_written() -
 
 def test_where_days_begin_at_half_past_visits_are_kept_apart_by_quarters() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = PendingBatch(Understanding("auto", grain_minutes=15))
+    batch = PendingBatch(LoadContext("auto", grain_minutes=15))
     for minute in (0, 14, 15, 29, 30, 59):
         batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
 

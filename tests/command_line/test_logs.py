@@ -19,7 +19,7 @@ from tests.started import eventually
 
 
 def line(number: int, text: str = "", level: str = "info") -> dict[str, object]:
-    """A line as done_app tells it."""
+    """A log line as done_app answers it."""
     return {
         "id": f"{number}-0",
         "at": "2026-11-21T03:04:05.678Z",
@@ -98,7 +98,7 @@ def test_the_last_lines_say_who_said_them_and_when(donebit: Donebit, log: Log) -
     assert log.asked == [{"limit": "2", "task": "nightly", "as": "json"}]
 
 
-def test_as_json_they_are_what_the_service_tells(donebit: Donebit, log: Log) -> None:
+def test_json_lines_are_those_of_the_service(donebit: Donebit, log: Log) -> None:
     assert donebit("logs", "--json").lines == log.lines
 
 

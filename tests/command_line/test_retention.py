@@ -89,9 +89,7 @@ def test_the_question_names_what_counts_as_coming_back(donebit: Donebit, event: 
     )
 
 
-def test_weeks_before_the_first_cohort_are_shown_only_where_rows_are_asked_for(
-    donebit: Donebit, event: str
-) -> None:
+def test_weeks_before_the_first_cohort_are_shown_only_with_rows(donebit: Donebit, event: str) -> None:
     usual, six = donebit("retention", event), donebit("retention", event, "--rows", 6)
 
     weeks = [[line for line in one.out.splitlines() if line.startswith("20")] for one in (usual, six)]
@@ -129,7 +127,7 @@ def test_without_an_event_it_is_that_of_the_sample_data_if_they_are_there(
         (("--granularity", "hour"), 2, "--granularity"),
     ],
 )
-def test_what_cannot_be_answered_is_told(
+def test_a_question_without_an_answer_is_refused(
     donebit: Donebit, name: str, options: tuple[str, ...], code: int, said: str
 ) -> None:
     refused = donebit("retention", name, *options)
@@ -161,5 +159,5 @@ def test_where_no_colours_are_wanted_it_is_the_same_without(donebit: Donebit, ev
 
 
 def is_shaded(raw: str) -> bool:
-    """Whether anything has a colour behind it."""
+    """Whether anything has a background colour."""
     return "48;5;" in raw or "48;2;" in raw

@@ -51,7 +51,7 @@ def test_json_is_what_the_service_answers(donebit: Donebit, services: RealServic
     assert listed.json["users"] == [2]
 
 
-def test_names_that_nobody_ever_used_are_told_beside_the_answer(donebit: Donebit, name: str) -> None:
+def test_unknown_names_are_noted_beside_the_answer(donebit: Donebit, name: str) -> None:
     for options in ((), ("--members",), ("--save", name)):
         asked = donebit("query", name, *options)
 
@@ -64,7 +64,7 @@ def test_members_are_listed_a_user_a_line_a_page_at_a_time(donebit: Donebit, sta
     first = donebit("query", staff, "--members", "--limit", 3)
     second = donebit("query", staff, "--members", "--limit", 3, "--after", first.err.split()[-1])
 
-    assert (first.out, first.err) == ("1\n2\n3\n", "there may be more: --after 3\n")
+    assert (first.out, first.err) == ("1\n2\n3\n", "more users: --after 3\n")
     assert (second.out, second.err) == ("4\n5\n", "")
 
 
@@ -120,7 +120,7 @@ def test_a_set_is_saved_as_a_flag(donebit: Donebit, services: RealServices, staf
     assert donebit("query", f"flag:{flag}", "--save", flag, "--json").json["count"] == 4
 
 
-def test_a_flag_that_somebody_has_is_replaced_only_after_asking_if_a_person_sits_there(
+def test_replacing_the_users_of_a_flag_asks_first_at_a_terminal(
     donebit: Donebit, services: RealServices, staff: str
 ) -> None:
     ask = ("query", f"{staff} - flag:{staff}", "--save", staff)
@@ -159,7 +159,7 @@ def test_a_flag_that_nobody_has_is_saved_without_asking(
         ("a@1999-01-01", "no longer kept", ["  a@1999-01-01", "  ^"]),
     ],
 )
-def test_a_mistake_is_told_in_the_services_words_and_its_place_is_marked(
+def test_a_mistake_in_an_expression_is_marked_at_its_position(
     donebit: Donebit, expression: str, why: str, shown: list[str]
 ) -> None:
     refused = donebit("query", expression)

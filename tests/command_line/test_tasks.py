@@ -47,7 +47,7 @@ def test_all_that_a_task_may_be_asked_for_reaches_the_service(donebit: Donebit, 
         ("=1", 2, "'=1' is not NAME=VALUE"),
     ],
 )
-def test_a_parameter_that_is_none_is_told(donebit: Donebit, param: str, code: int, said: str) -> None:
+def test_an_invalid_parameter_is_refused(donebit: Donebit, param: str, code: int, said: str) -> None:
     refused = donebit("trigger", 1, "--job", "demo", "--param", param)
 
     assert refused.code == code
@@ -132,19 +132,19 @@ def test_show_says_what_is_missing_and_why_and_draws_the_bitmap(
     assert "  failed  step 5 after 1 attempt: disk \N{REPLACEMENT CHARACTER}[31mfull" in lines
     assert "  rule    BITPOS 0 = 2, BITCOUNT = 8: not equal, so not done" in lines
     assert lines[-2] == "  ██·█·\N{MULTIPLICATION SIGN}··████◆"
-    assert lines[-1].endswith("a cell is a step")
+    assert lines[-1].endswith("one cell per step")
 
 
-@pytest.mark.parametrize(("count", "behind"), [(20, "16, 18"), (1022, "16, 18 and 1,002 more")])
+@pytest.mark.parametrize(("count", "end"), [(20, "16, 18"), (1022, "16, 18 and 1,002 more")])
 def test_show_names_the_first_gaps_and_counts_the_rest(
-    donebit: Donebit, services: RealServices, name: str, count: int, behind: str
+    donebit: Donebit, services: RealServices, name: str, count: int, end: str
 ) -> None:
     donebit("trigger", count, "--task-id", name)
     report(services, name, *((step, step + 1) for step in range(1, 20, 2)))
 
     (missing,) = (line for line in donebit("show", name).out.splitlines() if line.startswith("  missing"))
 
-    assert missing.endswith(behind)
+    assert missing.endswith(end)
 
 
 def test_show_of_a_done_task_says_that_the_rule_is_met(
@@ -191,7 +191,7 @@ def test_failed_tasks_are_resumed_together_by_their_label(
 
     resumed = donebit("resume", "--failed", "--label", name)
 
-    assert resumed.out == f"task {name}-2 runs again\ntask {name}-0 runs again\n2 tasks resumed\n"
+    assert resumed.out == f"task {name}-2 is running again\ntask {name}-0 is running again\n2 tasks resumed\n"
     assert donebit("resume", "--failed", "--label", name, "--json").json == {"resumed": []}
 
 

@@ -48,7 +48,7 @@ def test_a_task_that_fails_is_exit_code_1(donebit: Donebit, services: RealServic
     assert err.startswith(f"error: task {name} is failed: ")
 
 
-def test_a_task_that_is_cancelled_is_exit_code_1_and_json_tells_of_it(donebit: Donebit, name: str) -> None:
+def test_a_cancelled_task_is_exit_code_1_in_json_too(donebit: Donebit, name: str) -> None:
     donebit("trigger", 2, "--task-id", name)
     donebit("cancel", name)
 
@@ -177,7 +177,7 @@ def test_a_stream_that_is_lost_is_taken_up_again(own_done: OwnDone, tmp_path: Pa
 def test_a_stream_that_stays_away_is_exit_code_4(own_done: OwnDone, tmp_path: Path, name: str) -> None:
     donebit = Donebit(own_done.services.ports, tmp_path)
     donebit("trigger", 4, "--task-id", name)
-    watching = donebit.at_terminal("watch", name, "--patience", "0.2")
+    watching = donebit.at_terminal("watch", name, "--retry-for", "0.2")
     watching.wait_for("0%")
 
     own_done.end()

@@ -31,7 +31,7 @@ def test_the_file_is_one_that_compose_understands() -> None:
     assert said.returncode == 0, said.stdout
 
 
-def test_the_example_of_settings_names_every_variable_of_the_file_and_no_other() -> None:
+def test_env_example_names_every_variable_of_the_file_and_no_other() -> None:
     used = set(re.findall(r"\$\{(\w+)", FILE.read_text()))
 
     assert set(EXAMPLE) == used

@@ -1,6 +1,6 @@
 """A demo of tiny programs for the tests to start and to kill: its stages come as JSON on the command line.
 
-A program is {"name", "code": Python, "sign": it is ready when this file is there, "awaited"?, "patience"?,
+A program is {"name", "code": Python, "sign": it is ready when this file is there, "awaited"?, "timeout"?,
 "unshown"?}.
 """
 
@@ -19,19 +19,19 @@ from donebit.demo.process import Program
 from donebit.demo.processes import SUPERVISOR, Processes
 
 
-def program(told: dict[str, Any]) -> Program:
+def program(settings: dict[str, Any]) -> Program:
     return Program(
-        told["name"],
-        (sys.executable, "-c", told["code"]),
-        ready=Path(told["sign"]).exists,
-        awaited=told.get("awaited", True),
-        patience_seconds=told.get("patience", 10),
-        unshown=tuple(told.get("unshown", ())),
+        settings["name"],
+        (sys.executable, "-c", settings["code"]),
+        ready=Path(settings["sign"]).exists,
+        awaited=settings.get("awaited", True),
+        timeout_seconds=settings.get("timeout", 10),
+        unshown=tuple(settings.get("unshown", ())),
     )
 
 
-def main(told: str) -> int:
-    stages = [[program(one) for one in stage] for stage in json.loads(told)]
+def main(stages_json: str) -> int:
+    stages = [[program(one) for one in stage] for stage in json.loads(stages_json)]
     names = [one.name for stage in stages for one in stage]
     lines = Lines(sys.stdout, (SUPERVISOR, *names), coloured=False)
     parent = os.getppid() if "--end-with-parent" in sys.argv else None

@@ -18,7 +18,7 @@ def test_a_second_demo_in_the_folder_gets_one_sentence(tmp_path: Path) -> None:
     held = data_folder.lock(tmp_path / ".data")
 
     with pytest.raises(CannotStart) as refusal:
-        data_folder.lock(tmp_path / ".data", patience_seconds=0.1)
+        data_folder.lock(tmp_path / ".data", timeout_seconds=0.1)
 
     assert (
         refusal.value.detail
@@ -30,7 +30,7 @@ def test_a_second_demo_in_the_folder_gets_one_sentence(tmp_path: Path) -> None:
 def test_the_folder_is_free_again_after_its_demo(tmp_path: Path) -> None:
     os.close(data_folder.lock(tmp_path))
 
-    held = data_folder.lock(tmp_path, patience_seconds=0)
+    held = data_folder.lock(tmp_path, timeout_seconds=0)
 
     os.close(held)
 
@@ -43,10 +43,10 @@ def test_the_folder_stays_taken_while_the_server_of_a_killed_demo_ends(tmp_path:
         os.close(held)  # the demo is gone, its server not yet
 
         with pytest.raises(CannotStart):
-            data_folder.lock(tmp_path, patience_seconds=0.1)
+            data_folder.lock(tmp_path, timeout_seconds=0.1)
         threading.Timer(0.1, server.kill).start()
 
-        os.close(data_folder.lock(tmp_path, patience_seconds=5))
+        os.close(data_folder.lock(tmp_path, timeout_seconds=5))
 
 
 def test_the_lock_is_not_inherited_by_chance(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_what_serves_the_developer_serves_the_demo(checkout: Checkout) -> None:
     assert checkout.value_of("extra") == "1.0"
 
 
-def test_what_serves_the_benchmarks_serves_the_developer_and_the_peers_are_theirs_alone(
+def test_the_bench_lock_is_the_dev_lock_and_the_peers(
     checkout: Checkout,
 ) -> None:
     checkout.install("dev")
@@ -101,7 +101,7 @@ def test_what_serves_the_demo_does_not_serve_the_developer(checkout: Checkout) -
 @pytest.mark.parametrize(
     "gone", ["bin/python", "installed.txt", "lib/python*/site-packages/core-1.0.dist-info"]
 )
-def test_a_broken_environment_is_made_anew(checkout: Checkout, gone: str) -> None:
+def test_a_broken_environment_is_made_again(checkout: Checkout, gone: str) -> None:
     checkout.install()
     (part,) = (checkout.folder / ".venv").glob(gone)
     shutil.move(part, checkout.folder / "elsewhere")
@@ -153,7 +153,7 @@ def test_a_package_that_is_not_what_the_lock_says_is_refused(checkout: Checkout)
     refusal = checkout.install(exit_code=1)
     lock.write_text(right)
 
-    assert refusal.endswith("Installing failed; the lines above say why. The next run begins anew.\n")
+    assert refusal.endswith("Installing failed; the lines above say why. The next run starts over.\n")
     checkout.install()
     assert checkout.value_of("core") == "1.0"
 
@@ -168,9 +168,7 @@ def test_two_at_once_install_once(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize("missing", ["venv", "ensurepip"])
-def test_a_python_without_venv_is_told_which_package_brings_it(
-    checkout: Checkout, start: Start, missing: str
-) -> None:
+def test_without_venv_the_missing_package_is_named(checkout: Checkout, start: Start, missing: str) -> None:
     code = ELSEWHERE.format(change=f"sys.modules[{missing!r}] = None", file=INSTALL)
 
     installer = start(sys.executable, "-c", code, PATH="/nowhere")
@@ -184,7 +182,7 @@ def test_a_python_without_venv_is_told_which_package_brings_it(
 
 
 @pytest.mark.usefixtures("checkout")
-def test_too_old_a_python_is_told_so(start: Start) -> None:
+def test_too_old_a_python_is_one_sentence(start: Start) -> None:
     code = ELSEWHERE.format(change="sys.version_info = (3, 10, 4)", file=INSTALL)
 
     installer = start(sys.executable, "-c", code)

@@ -116,7 +116,7 @@ def test_it_triggers_a_task_and_some_activity(demo: Demo, running: Started) -> N
     eventually(demo.has_visits, what="nobody was there")
 
 
-def test_its_days_begin_where_it_was_told(demo: Demo, running: Started) -> None:
+def test_days_begin_in_the_zone_that_is_set(demo: Demo, running: Started) -> None:
     running.wait_for("ready:", START_SECONDS)
 
     assert asked("GET", f"{demo.distinct}/events/distinct/summary").said["zone"] == ZONE
@@ -127,7 +127,7 @@ def test_each_process_is_heard_under_its_name(running: Started) -> None:
         running.wait_for(f" {name:<8} | ")
 
 
-def test_a_second_demo_on_its_ports_is_told_which_is_taken(demo: Demo, running: Started) -> None:
+def test_a_second_demo_names_the_taken_port(demo: Demo, running: Started) -> None:
     second = demo.start()
 
     assert second.exit_code() == 1
@@ -137,7 +137,7 @@ def test_a_second_demo_on_its_ports_is_told_which_is_taken(demo: Demo, running: 
     assert running.process.poll() is None
 
 
-def test_a_second_demo_on_other_ports_is_told_that_the_data_is_in_use(demo: Demo, running: Started) -> None:
+def test_a_second_demo_on_other_ports_says_the_data_is_in_use(demo: Demo, running: Started) -> None:
     second = demo.start(**{name: str(free_server_port()) for name in demo.ports})
 
     assert second.exit_code() == 1
@@ -162,7 +162,7 @@ def test_what_is_killed_is_started_again_and_all_works(
 
     os.kill(main, signal.SIGKILL)
 
-    running.wait_for(f"{name} started again", RECOVERY_SECONDS)
+    running.wait_for(f"{name} restarted", RECOVERY_SECONDS)
     demo.works()
     assert not killed & running.family()
 
@@ -213,5 +213,5 @@ def test_a_server_of_the_users_own_that_is_not_there_is_one_sentence(demo: Demo)
     refused = demo.start(REDIS_URL=f"redis://127.0.0.1:{free_server_port()}/0")
 
     assert refused.exit_code() == 1
-    assert refused.err.startswith("REDIS_URL: nothing answers at 127.0.0.1:")
+    assert refused.err.startswith("REDIS_URL: cannot connect to 127.0.0.1:")
     assert refused.is_gone()

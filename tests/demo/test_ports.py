@@ -24,12 +24,12 @@ def test_a_port_taken_on_every_address_is_taken(free_port: int) -> None:
         ports.check_free("127.0.0.1", {"DONE_PORT": free_port})
 
 
-def test_one_port_for_two_services_is_told(free_port: int) -> None:
+def test_one_port_for_two_services_is_refused(free_port: int) -> None:
     with pytest.raises(CannotStart, match=rf"port {free_port} is taken \(DONE_PORT\)"):
         ports.check_free("127.0.0.1", {"TRIGGER_PORT": free_port, "DONE_PORT": free_port})
 
 
-def test_an_address_of_another_machine_is_told(free_port: int) -> None:
+def test_an_address_of_another_machine_is_refused(free_port: int) -> None:
     with pytest.raises(
         CannotStart, match=rf"192\.0\.2\.1:{free_port} \(TRIGGER_PORT\) cannot be listened on"
     ):

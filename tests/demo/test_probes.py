@@ -89,7 +89,7 @@ def test_the_greeting_triggers_a_task_and_activity_with_the_token(serve: Serve) 
     ]
 
 
-def test_a_greeting_without_an_answer_is_told_and_ends_nothing(free_port: int) -> None:
+def test_a_greeting_without_an_answer_is_reported_only(free_port: int) -> None:
     lines = greet(f"http://127.0.0.1:{free_port}", None)
 
     assert all("no answer" in line for line in lines)

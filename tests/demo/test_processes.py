@@ -106,26 +106,26 @@ def test_a_process_that_dies_before_it_answers_stops_everything(run_demo: RunDem
 
     assert demo.exit_code() == 1
     assert "broken | no such setting" in demo.out
-    assert demo.err == "broken ended before it answered (exit code 1); its lines above may say why\n"
+    assert demo.err == "broken ended before it was ready (exit code 1); its lines above may say why\n"
     assert demo.is_gone()
 
 
 def test_a_process_that_never_answers_stops_everything(run_demo: RunDemo) -> None:
-    mute = small("mute", FOREVER, ready=False, patience=0.3)
+    mute = small("mute", FOREVER, ready=False, timeout=0.3)
 
     demo = run_demo([small("server", FOREVER)], [mute])
 
     assert demo.exit_code() == 1
-    assert demo.err == "mute did not answer within 0.3 s\n"
+    assert demo.err == "mute was not ready within 0.3 s\n"
     assert demo.is_gone()
 
 
 def test_nobody_waits_for_a_process_that_is_not_awaited(run_demo: RunDemo) -> None:
-    demo = run_demo([small("mute", FOREVER, ready=False, patience=0.3, awaited=False)])
+    demo = run_demo([small("mute", FOREVER, ready=False, timeout=0.3, awaited=False)])
 
     demo.wait_for("ready\n")
 
-    demo.wait_for("mute runs, but has shown no sign of work for 0.3 s")
+    demo.wait_for("mute is running, but was not seen at work for 0.3 s")
     assert demo.process.poll() is None
 
 
@@ -138,8 +138,8 @@ def test_a_killed_process_is_started_again_without_its_orphans(run_demo: RunDemo
 
     os.kill(app, signal.SIGKILL)
 
-    demo.wait_for("app ended (exit code -9): starting it again in 1 s")
-    demo.wait_for("app started again")
+    demo.wait_for("app ended (exit code -9), restarting in 1 s")
+    demo.wait_for("app restarted")
     demo.wait_for("| pid", times=2)
     assert not killed & demo.family()
 
@@ -147,9 +147,9 @@ def test_a_killed_process_is_started_again_without_its_orphans(run_demo: RunDemo
 def test_pauses_grow_with_every_death(run_demo: RunDemo) -> None:
     demo = run_demo([small("app", "time.sleep(0.2)")])
 
-    demo.wait_for("app ended (exit code 0): starting it again in 1 s")
+    demo.wait_for("app ended (exit code 0), restarting in 1 s")
 
-    demo.wait_for("app ended (exit code 0): starting it again in 2 s")
+    demo.wait_for("app ended (exit code 0), restarting in 2 s")
 
 
 def test_a_killed_supervisor_leaves_nobody(run_demo: RunDemo) -> None:
@@ -167,7 +167,7 @@ def test_a_killed_watcher_is_started_again_and_still_leaves_nobody(run_demo: Run
     demo = run_demo([small("app", WITH_CHILD, FOREVER)])
     demo.wait_for("ready\n")
     os.kill(demo.child("watcher.py"), signal.SIGKILL)
-    demo.wait_for("the watcher, which ends everything should this be killed, started again")
+    demo.wait_for("the watcher, which stops everything if the demo is killed, was restarted")
 
     demo.send(signal.SIGKILL)
 
@@ -203,7 +203,7 @@ def test_a_second_ctrl_c_kills_at_once_who_does_not_end(run_demo: RunDemo) -> No
 
     assert demo.exit_code() == 0
     assert demo.is_gone()
-    assert "did not end" not in demo.out
+    assert "did not stop" not in demo.out
 
 
 def test_one_ctrl_c_that_arrives_twice_kills_nobody(run_demo: RunDemo) -> None:
@@ -239,7 +239,7 @@ def test_the_demo_ends_when_nobody_reads_it(start: Start) -> None:
     assert piped.is_gone()
 
 
-def test_the_demo_ends_with_its_parent_if_told_so(start: Start) -> None:
+def test_the_demo_ends_with_its_parent_if_asked_to(start: Start) -> None:
     shell = start("sh", "-c", f"{small_demo_in_shell(small('app', FOREVER))} --end-with-parent; true")
     shell.wait_for("ready\n")
 
@@ -257,7 +257,7 @@ def small_demo_in_shell(*stage: dict[str, Any]) -> str:
     return shlex.join([sys.executable, "-m", "tests.demo.small_demo", json.dumps([stage])])
 
 
-def test_a_line_that_is_not_for_the_reader_is_left_out_and_every_other_shown(run_demo: RunDemo) -> None:
+def test_only_unwanted_lines_of_a_program_are_left_out(run_demo: RunDemo) -> None:
     says = "print('WARNING of the machine'); print('WARNING of ours'); print('last', flush=True)"
 
     demo = run_demo([small("server", says, FOREVER, unshown=["of the machine"])])

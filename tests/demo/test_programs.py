@@ -11,7 +11,7 @@ from donebit.demo import programs, server
 def test_it_runs_six_programs_under_their_names(tmp_path: Path) -> None:
     backend = server.choose(None, tmp_path, 1)
 
-    run = [programs.embedded(backend, 0), *programs.of_donebit(Settings())]
+    run = [programs.embedded(backend, 0), *programs.donebit_programs(Settings())]
 
     assert tuple(program.name for program in run) == programs.NAMES
     assert [program.name for program in run if not program.awaited] == ["beat"]
@@ -31,7 +31,7 @@ def test_only_a_setting_of_the_machine_is_left_out_of_what_the_server_says(tmp_p
     )
     assert any(part in said for part in unshown)
     assert not any(part in "# Can't handle RDB format version 99" for part in unshown)
-    assert all(program.unshown == () for program in programs.of_donebit(Settings()))
+    assert all(program.unshown == () for program in programs.donebit_programs(Settings()))
 
 
 def test_each_port_is_known_by_the_variable_that_sets_it() -> None:

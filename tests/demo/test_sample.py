@@ -98,7 +98,7 @@ def came_back(began: date, days: int) -> float:
     return len(newcomers(began) & later) / len(newcomers(began))
 
 
-def test_a_service_that_is_not_there_is_told_in_a_sentence(free_port: int) -> None:
+def test_an_unreachable_service_is_one_sentence(free_port: int) -> None:
     with pytest.raises(SampleFailed, match=r"POST /tasks: .*refused"):
         fill(*[SampleClient(f"http://127.0.0.1:{free_port}", None)] * 3)
 

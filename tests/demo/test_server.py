@@ -175,7 +175,7 @@ def test_the_users_own_server_must_take_the_password(
 
 def test_the_users_own_server_must_be_there(tmp_path: Path, free_port: int) -> None:
     with pytest.raises(
-        CannotStart, match=rf"REDIS_URL: nothing answers at 127\.0\.0\.1:{free_port} "
+        CannotStart, match=rf"REDIS_URL: cannot connect to 127\.0\.0\.1:{free_port} "
     ) as refusal:
         server.choose(f"redis://:secret@127.0.0.1:{free_port}/0", tmp_path, 1)
 

@@ -1,1 +1,1 @@
-"""The command `donebit`: asks the three services over HTTP, and knows nothing else of them."""
+"""The command `donebit`, a client of the three services over HTTP."""

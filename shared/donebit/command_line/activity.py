@@ -1,4 +1,4 @@
-"""`visit` and `count`: who was here, and how many."""
+"""`visit` records visits of users, `count` counts distinct users."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VISIT_EXAMPLES = examples(
     "donebit visit login 7 8 8",
     "donebit visit login 7 --at 2026-11-20T13:30:00Z",
     "donebit visit signup ada@example.org 6f1c3a52-54f5-4a4e-9d2c-0a6ff1a6b8c1",
-    "donebit visit badge 0042 --ids texts          digits that are a name",
+    "donebit visit badge 0042 --ids texts          an id of digits, taken as text",
 )
 
 
@@ -34,28 +34,36 @@ VISIT_EXAMPLES = examples(
 def visit(
     session: Session, *, event: str, users: tuple[str, ...], at: str | None, ids: str, as_json: bool
 ) -> None:
-    """Record visits of users to EVENT, at one moment.
+    """Record visits of users to EVENT, all at one time.
 
-    A user is an integer below 2^32 or a text; an event holds one kind, that of its first visit. A visit
-    counts once however often it is sent. For a file of them there is `donebit load`.
+    A user is an integer below 2^32 or a text. An event holds one of the two, that of its first visit. Sending
+    a visit twice counts it once. To load a file of visits, see `donebit load`.
     """
     body: dict[str, Any] = {"users": users_of(users, ids)} | ({"at": at} if at else {})
     made = session.distinct.ask("POST", f"/events/{segment(event)}", body)
     session.terminal.answer(made, recorded, as_json=as_json)
 
 
-def recorded(made: Answer) -> str:
-    received, fresh = count_of(made["received"], "visit"), count_of(made["fresh"], "new user")
-    return f"{received} of {made['event']} at {made['at']}, {fresh} in that day"
+def recorded(answer: Answer) -> str:
+    received, fresh = count_of(answer["received"], "visit"), count_of(answer["fresh"], "new user")
+    return f"{received} of {answer['event']} at {answer['at']}, {fresh} that day"
 
 
 def users_of(texts: tuple[str, ...], ids: str) -> list[int] | list[str]:
-    """Raises Misused for an integer that was asked for and is none."""
+    """Return the arguments as one kind of user.
+
+    Args:
+        texts: The users as they were typed.
+        ids: integers, texts, or auto: integers if all of them are digits.
+
+    Raises:
+        UsageError: `ids` is integers, and one of the users is not an integer.
+    """
     bad = [text for text in texts if not DIGITS.fullmatch(text)]
     if ids == "texts" or (ids == "auto" and bad):
         return list(texts)
     if bad:
-        raise UsageError(f"user {bad[0]!r} is no integer, and --ids integers was asked for")
+        raise UsageError(f"user {bad[0]!r} is not an integer, as --ids integers requires")
     return [int(text) for text in texts]
 
 
@@ -69,7 +77,13 @@ COUNT_EXAMPLES = examples(
 
 @click.command(epilog=COUNT_EXAMPLES)
 @click.argument("event")
-@click.option("--period", type=click.Choice(PERIODS), default="all", show_default=True)
+@click.option(
+    "--period",
+    type=click.Choice(PERIODS),
+    default="all",
+    show_default=True,
+    help="The period that holds --at.",
+)
 @at
 @as_json
 @in_session

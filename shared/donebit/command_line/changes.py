@@ -1,4 +1,4 @@
-"""`resume`, `cancel`, `extend` and `delete`: what changes a task as a whole."""
+"""`resume`, `cancel`, `extend` and `delete`: commands that change whole tasks."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 
 
 @click.command(
-    short_help="Let failed or stalled tasks run again.",
+    short_help="Resume failed or stalled tasks.",
     epilog=examples(
         "donebit resume 9f2c41d07a3b", "donebit resume --failed --label nightly", "donebit resume --failed"
     ),
 )
 @click.argument("task_ids", metavar="[ID]...", nargs=-1)
-@click.option("--failed", is_flag=True, help="Every failed task, in place of IDs.")
-@click.option("--label", help="With --failed: only those of this label.")
+@click.option("--failed", is_flag=True, help="Resume every failed task; takes no IDs.")
+@click.option("--label", help="With --failed: only tasks with this label.")
 @as_json
 @in_session
 def resume(
     session: Session, *, task_ids: tuple[str, ...], failed: bool, label: str | None, as_json: bool
 ) -> None:
-    """Let failed or stalled tasks run again: what is missing or gave up is sent, and only that."""
+    """Resume failed or stalled tasks. Only missing and failed steps are sent again."""
     if failed == bool(task_ids) or (label and not failed):
-        raise UsageError("resume takes either IDs, or --failed, with or without --label")
+        raise UsageError("resume takes either IDs, or --failed with an optional --label")
     if not failed:
         change_each(session, task_ids, "resume", as_json=as_json)
         return
@@ -41,11 +41,12 @@ def resume(
         session.terminal.as_json({"resumed": resumed})
         return
     for task_id in resumed:
-        session.terminal.say(f"task {task_id} runs again")
+        session.terminal.say(f"task {task_id} is running again")
     session.terminal.say(f"{count_of(len(resumed), 'task')} resumed")
 
 
 def resume_failed(session: Session, label: str | None) -> list[str]:
+    """Resume every failed task and return their ids."""
     resumed: list[str] = []
     cursor: str | None = None
     while True:
@@ -64,8 +65,8 @@ def resume_failed(session: Session, label: str | None) -> list[str]:
 @as_json
 @in_session
 def cancel(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """End running tasks before their time; they cannot be resumed."""
-    if confirmed(session, f"Cancel {named(task_ids)}? A cancelled task cannot be resumed.", sure=yes):
+    """Cancel running tasks. Their remaining steps are not run, and they cannot be resumed."""
+    if confirmed(session, f"Cancel {listing(task_ids)}? A cancelled task cannot be resumed.", sure=yes):
         change_each(session, task_ids, "cancel", as_json=as_json)
 
 
@@ -75,12 +76,12 @@ def cancel(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: b
 @as_json
 @in_session
 def extend(session: Session, *, task_id: str, count: int, as_json: bool) -> None:
-    """Give a running task more steps: COUNT is the new total."""
+    """Add steps to a running task. COUNT is the new total; the new steps start immediately."""
     change_each(session, [task_id], "extend", {"count": count}, as_json=as_json)
 
 
 @click.command(
-    short_help="Forget tasks, running or ended.",
+    short_help="Delete tasks and all that is stored of them.",
     epilog=examples("donebit delete 9f2c41d07a3b", "donebit delete --yes 9f2c41d07a3b b2ee6881a154"),
 )
 @IDS
@@ -88,8 +89,8 @@ def extend(session: Session, *, task_id: str, count: int, as_json: bool) -> None
 @as_json
 @in_session
 def delete(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Forget tasks, running or ended: their bits, failures and deliveries."""
-    if not confirmed(session, f"Delete {named(task_ids)}? Nothing of it is kept.", sure=yes):
+    """Delete tasks, running or finished, with their bitmaps, failures and deliveries."""
+    if not confirmed(session, f"Delete {listing(task_ids)}? This can't be undone.", sure=yes):
         return
     for task_id in task_ids:
         session.done.ask("DELETE", f"/tasks/{segment(task_id)}")
@@ -100,16 +101,17 @@ def delete(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: b
 def change_each(
     session: Session, task_ids: Iterable[str], change: str, body: object = None, *, as_json: bool
 ) -> None:
-    """One after the other; the first that is refused ends it."""
+    """Change the tasks one after the other, until the first that is refused."""
     for task_id in task_ids:
         task = session.done.ask("POST", f"/tasks/{segment(task_id)}/{change}", body)
-        session.terminal.answer(task, how_it_is, as_json=as_json)
+        session.terminal.answer(task, state_summary, as_json=as_json)
 
 
-def how_it_is(task: Answer) -> str:
+def state_summary(task: Answer) -> str:
     steps = f"{number(task['done_steps'])} of {count_of(task['count'], 'step')} done"
     return f"task {task['task_id']} is {task['state']}: {steps}"
 
 
-def named(task_ids: tuple[str, ...]) -> str:
+def listing(task_ids: tuple[str, ...]) -> str:
+    """Name one task, or say how many there are."""
     return f"task {task_ids[0]}" if len(task_ids) == 1 else f"{len(task_ids)} tasks"

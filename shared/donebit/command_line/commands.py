@@ -1,4 +1,4 @@
-"""The command as a whole: what it is called with, and how it ends."""
+"""The command group: its sections and help, and the exit code of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from donebit.command_line.trigger import trigger, watch
 
 EXIT_CODES = "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
 EPILOG = f"""\b
-Try, with `make demo` running:
+Examples (with `make demo` running):
   donebit trigger 10000 --job demo --param sleep_ms=20 --watch
   donebit tasks
   donebit show TASK_ID
@@ -32,11 +32,12 @@ Try, with `make demo` running:
   donebit retention demo.visit
 
 \b
-Where the services are, and their token, is read from the environment:
-  TRIGGER_PORT DONE_PORT DISTINCT_PORT   8098, 8097, 8096 of HOST, 127.0.0.1
-  TRIGGER_URL DONE_URL DISTINCT_URL      where they are elsewhere
-  API_TOKEN                              what they ask for
-  NO_COLOR                               no colours, if it is set
+Environment variables:
+  HOST                                   the host of the services, default 127.0.0.1
+  TRIGGER_PORT DONE_PORT DISTINCT_PORT   their ports, default 8098, 8097 and 8096
+  TRIGGER_URL DONE_URL DISTINCT_URL      their full addresses, in place of HOST and ports
+  API_TOKEN                              the services' API token
+  NO_COLOR                               turn colours off
 
 \b
 Exit codes:
@@ -45,7 +46,7 @@ Exit codes:
 
 
 class Sections(click.Group):
-    """Commands under headings, in the order in which one comes to need them."""
+    """A group that lists its commands under headings, most needed first."""
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, commands in SECTIONS.items():
@@ -60,10 +61,10 @@ class Sections(click.Group):
 )
 @click.pass_context
 def donebit(context: click.Context) -> None:
-    """Is this step done? Was this user here? One bit each.
+    """Run tasks of many parallel steps, and count distinct users exactly.
 
-    Starts tasks of many steps and shows how they are, records visits and counts distinct users: over HTTP, by
-    the three services of Donebit.
+    Start and watch tasks, see which steps are missing and why, record visits, and query users, through the
+    HTTP API of the Donebit services.
     """
     context.obj = Session(Terminal())
 
@@ -77,18 +78,18 @@ for command in chain.from_iterable(SECTIONS.values()):
 
 
 def run() -> int:
-    """Run the command line of this process; the exit code."""
+    """Run the command line of this process and return its exit code."""
     try:
         return int(donebit(prog_name="donebit", standalone_mode=False) or Exit.OK)
     except click.UsageError as error:
         error.show()
         return Exit.USAGE
     except BrokenPipe as error:
-        # Python flushes once more as it exits, and would complain: let it write into nothing.
+        # Python flushes again as it exits, and would print an error: let it write to nothing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error.exit
     except CommandError as error:
-        Terminal().complain(error.detail)
+        Terminal().print_error(error.detail)
         return error.exit
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED

@@ -1,4 +1,4 @@
-"""A task's bitmap, drawn with characters: a cell a step, or one for many with a shade."""
+"""A task's bitmap drawn with characters: a cell for each step, or a shaded cell for many."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rich.text import Text
 from donebit.command_line.terminal import Terminal
 from donebit.formatting import number
 
-ROWS = 12  # more would not fit beside what is said above it
+ROWS = 12  # more would push the lines above out of a small terminal
 MARGIN = 2
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True, slots=True)
 class Symbols:
-    """What stands for what; told apart by shape, and by colour where there is colour."""
+    """The characters of a drawing. They differ in shape, so that it can be read without colour."""
 
     missing: str
     partly: str  # from nearly empty to nearly full
@@ -32,17 +32,22 @@ STYLES = {"missing": "dim", "partly": "cyan", "full": "green", "failed": "bold r
 
 
 def draw(terminal: Terminal, count: int, bits: bytes, failed: Set[int]) -> Text:
-    """The bitmap and its legend.
+    """Draw the bitmap, and its legend below.
 
     Args:
-        count: how many steps the task has
-        bits: bits 0..count, bit 0 the highest of the first byte
-        failed: the steps that gave up
+        terminal: Its width and character set decide how it is drawn.
+        count: How many steps the task has.
+        bits: Bits 0..count; bit 0 is the highest of the first byte.
+        failed: The failed steps.
     """
-    marks = BLOCKS if terminal.draws else ASCII
+    marks = BLOCKS if terminal.has_blocks else ASCII
     width = max(min(terminal.out.width, 100) - 2 * MARGIN, 8)
-    size = steps_a_cell(count, width * ROWS)
-    cells = [*shades(marks, filled(bits, count, size), sizes(count, size), {step // size for step in failed})]
+    size = steps_per_cell(count, width * ROWS)
+    cells = [
+        *shades(
+            marks, done_per_cell(bits, count, size), sizes(count, size), {step // size for step in failed}
+        )
+    ]
     drawn = Text()
     for first in range(0, len(cells) + 1, width):
         line = [*cells[first : first + width], *([(marks.end, "end")] if first + width > len(cells) else [])]
@@ -53,43 +58,43 @@ def draw(terminal: Terminal, count: int, bits: bytes, failed: Set[int]) -> Text:
     return drawn.append_text(legend(marks, size))
 
 
-def steps_a_cell(count: int, most_cells: int) -> int:
-    """1 where that fits; else whole bytes, so that bytes can be counted."""
+def steps_per_cell(count: int, most_cells: int) -> int:
+    """Return 1 if that fits; otherwise a multiple of 8, so that whole bytes can be counted."""
     if count <= most_cells:
         return 1
     return -(-count // most_cells // 8) * 8 or 8
 
 
-def filled(bits: bytes, count: int, size: int) -> list[int]:
-    """How many steps of each cell are done; the end marker is none of them."""
+def done_per_cell(bits: bytes, count: int, size: int) -> list[int]:
+    """Count the done steps of each cell; the end marker is not a step."""
     if size == 1:
         return [bits[step // 8] >> (7 - step % 8) & 1 for step in range(count)]
     cells = []
     for first in range(0, count, size):
         last = min(count, first + size)
         held = int.from_bytes(bits[first // 8 : -(-last // 8)], "big")
-        cells.append((held >> -last % 8).bit_count())  # of the last byte, what is beyond the steps falls off
+        cells.append((held >> -last % 8).bit_count())  # without the bits after the last step
     return cells
 
 
 def sizes(count: int, size: int) -> list[int]:
-    """How many steps each cell stands for; the last one for what is left."""
+    """Return how many steps each cell stands for; the last may have fewer."""
     return [min(size, count - first) for first in range(0, count, size)]
 
 
 def shades(marks: Symbols, done: list[int], of: list[int], failed: Set[int]) -> Iterable[tuple[str, str]]:
-    """The mark of each cell, and its kind. A cell with a failed step says so, whatever else is in it."""
-    for cell, (some, all_of_it) in enumerate(zip(done, of, strict=True)):
+    """Yield the mark of each cell and its kind. A cell with any failed step is marked failed."""
+    for cell, (some, whole) in enumerate(zip(done, of, strict=True)):
         if cell in failed:
             yield marks.failed, "failed"
-        elif some in (0, all_of_it):
+        elif some in (0, whole):
             yield (marks.full, "full") if some else (marks.missing, "missing")
         else:
-            yield marks.partly[some * len(marks.partly) // all_of_it], "partly"
+            yield marks.partly[some * len(marks.partly) // whole], "partly"
 
 
 def legend(marks: Symbols, size: int) -> Text:
-    told = Text(" " * MARGIN, style="dim")
+    line = Text(" " * MARGIN, style="dim")
     parts = [
         (marks.full, "full", "done"),
         (marks.missing, "missing", "missing"),
@@ -97,6 +102,6 @@ def legend(marks: Symbols, size: int) -> Text:
     ]
     parts += [(marks.partly, "partly", "partly done")] if size > 1 else []
     for mark, kind, meaning in [*parts, (marks.end, "end", "end marker")]:
-        told.append(mark, style=STYLES[kind]).append(f" {meaning}  ")
-    told.append("a cell is a step" if size == 1 else f"a cell is {number(size)} steps")
-    return told
+        line.append(mark, style=STYLES[kind]).append(f" {meaning}  ")
+    line.append("one cell per step" if size == 1 else f"{number(size)} steps per cell")
+    return line

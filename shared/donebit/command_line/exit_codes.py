@@ -1,4 +1,4 @@
-"""How a command can end: its exit codes, and the errors that lead to them."""
+"""The exit codes of the command, and the errors that lead to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The exit codes; scripts rely on them, so none changes its meaning."""
+    """The exit codes. Scripts rely on them, so none changes its meaning."""
 
     OK = 0
     FAILED = 1
@@ -14,22 +14,22 @@ class Exit(IntEnum):
     REFUSED = 3
     UNAVAILABLE = 4
     INTERRUPTED = 130
-    UNREAD = 141
+    BROKEN_PIPE = 141
 
 
 MEANINGS = {
-    Exit.OK: "it is done",
-    Exit.FAILED: "the task that was watched failed or was cancelled; the file to load has a bad line",
-    Exit.USAGE: "the command or a setting is wrong; nothing was asked of a service",
-    Exit.REFUSED: "a service refused it (4xx), and says why: unknown, out of bounds, ended already, no token",
-    Exit.UNAVAILABLE: "a service is not there, or cannot answer now (5xx): try again",
-    Exit.INTERRUPTED: "Ctrl-C",
-    Exit.UNREAD: "whoever read the output stopped reading, as `head` does",
+    Exit.OK: "success",
+    Exit.FAILED: "the watched task failed or was cancelled, or the file to load has an invalid line",
+    Exit.USAGE: "wrong usage or setting; no request was sent",
+    Exit.REFUSED: "a service refused the request (4xx): not found, invalid, already finished, or no token",
+    Exit.UNAVAILABLE: "a service cannot be reached or failed (5xx): try again",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C",
+    Exit.BROKEN_PIPE: "the output was closed by its reader, such as `head`",
 }
 
 
 class CommandError(Exception):
-    """What ends a command: a sentence for its user, and the exit code."""
+    """An error that ends the command: a sentence for the user, and the exit code."""
 
     exit = Exit.FAILED
 
@@ -39,17 +39,17 @@ class CommandError(Exception):
 
 
 class OperationFailed(CommandError):
-    """It was carried out, and did not come out well."""
+    """The command ran, but its task failed or its file has an invalid line."""
 
 
 class UsageError(CommandError):
-    """It cannot be carried out as it was asked for."""
+    """The command line or a setting is wrong."""
 
     exit = Exit.USAGE
 
 
 class RequestRefused(CommandError):
-    """A service's 4xx."""
+    """A service refused the request with a 4xx status."""
 
     exit = Exit.REFUSED
 
@@ -59,12 +59,12 @@ class RequestRefused(CommandError):
 
 
 class BrokenPipe(CommandError):
-    """Nobody reads what is written any more; so nothing is said of it either."""
+    """The reader of the output is gone; the command ends without a message."""
 
-    exit = Exit.UNREAD
+    exit = Exit.BROKEN_PIPE
 
 
 class ServiceUnavailable(CommandError):
-    """No answer, or a 5xx."""
+    """A service did not answer, or failed with a 5xx status."""
 
     exit = Exit.UNAVAILABLE

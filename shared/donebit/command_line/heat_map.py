@@ -1,4 +1,4 @@
-"""The retention matrix as a table: a shade a share, and the share itself, for colour alone tells nobody."""
+"""The retention matrix as a table of percentages, shaded by how high they are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from donebit.formatting import number
 
 CELL = 5  # characters: as wide as 100%+
 GAP = 2
-OPEN = "+"  # behind a share whose period is not over yet
+OPEN = "+"  # after a share whose period is not over yet
 AVERAGE, USERS = "average", "users"
 # Tenths, from grey to magenta at nearly one lightness (OKLCH 0.40 to 0.54), so that each stands out on light
 # terminals and on dark. White is read on each, and on the nearest of 256 colours: contrasts of 4.9 and more.
@@ -31,12 +31,12 @@ SHADES = (
 
 
 def heat_map(terminal: Terminal, matrix: Answer) -> Text:
-    """A row a cohort, a column a period. What is wider than the terminal goes on below."""
+    """Draw a row for each cohort and a column for each period, in blocks as wide as the terminal."""
     return Text("\n").join(_Table(terminal, matrix).lines())
 
 
 class _Table:
-    """The lines, and what they all need to know: how wide is what, and how many columns have begun."""
+    """The lines of a matrix, and the widths of its columns."""
 
     def __init__(self, terminal: Terminal, matrix: Answer) -> None:
         self.terminal, self.rows, self.averages = terminal, matrix["rows"], matrix["averages"]
@@ -52,10 +52,10 @@ class _Table:
                 yield Text("")
             yield from self.block(shown)
         if any(row["users"] and row["running"] is not None for row in self.rows):
-            yield Text(f"{OPEN} not over yet, and not in the average", style="dim")
+            yield Text(f"{OPEN} period not over yet, left out of the average", style="dim")
 
     def fitting(self) -> int:
-        """How many columns stand beside each other; in a pipe all of them."""
+        """Return how many columns fit the terminal; in a pipe all of them do."""
         out = self.terminal.out
         room = out.width - self.label - GAP - self.users - 1
         return max(room // CELL, 1) if out.is_terminal else self.columns
@@ -78,13 +78,13 @@ class _Table:
         return line
 
     def cell(self, row: Answer, column: int) -> Text:
-        """Nothing where the period has not begun, a dash where there is nobody to come back."""
+        """Return an empty cell for a period that has not begun, a dash for a cohort without users."""
         count = row["counts"][column]
         if count is None:
             return Text(" " * CELL)
         users = row["users"]
-        behind = OPEN if users and row["running"] == column else " "
-        return Text(f"{percent(count, users) + behind:>{CELL}}", self.shade(count, users))
+        suffix = OPEN if users and row["running"] == column else " "
+        return Text(f"{percent(count, users) + suffix:>{CELL}}", self.shade(count, users))
 
     def average(self, column: int) -> Text:
         one = self.averages[column]

@@ -1,4 +1,4 @@
-"""`logs`: what the workers say, as their terminal would show it."""
+"""`logs` shows the workers' log lines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import click
 from rich.text import Text
 
-from donebit.command_line.options import as_json, examples, in_session, patience
+from donebit.command_line.options import as_json, examples, in_session, retry_for
 from donebit.command_line.session import Session
-from donebit.command_line.streams import Lost, Message, follow
+from donebit.command_line.streams import Message, StreamLost, follow
 from donebit.command_line.terminal import printable
 
 PATH = "/workers/log"
@@ -24,8 +24,8 @@ LOGS_EXAMPLES = examples(
 )
 
 
-@click.command(short_help="Show what the workers say; -f to go on as they say more.", epilog=LOGS_EXAMPLES)
-@click.option("--follow", "-f", "followed", is_flag=True, help="Go on with each new line, until Ctrl-C.")
+@click.command(short_help="Show the workers' log; -f to follow it.", epilog=LOGS_EXAMPLES)
+@click.option("--follow", "-f", "followed", is_flag=True, help="Show new lines as they come, until Ctrl-C.")
 @click.option("--task", metavar="ID", help="Only lines about this task.")
 @click.option(
     "--lines",
@@ -33,39 +33,40 @@ LOGS_EXAMPLES = examples(
     type=click.IntRange(1, MOST_LINES),
     default=100,
     show_default=True,
-    help="How many at first.",
+    help="How many of the last lines.",
 )
-@patience
+@retry_for
 @as_json
 @in_session
 def logs(
-    session: Session, *, followed: bool, task: str | None, lines: int, patience: float, as_json: bool
+    session: Session, *, followed: bool, task: str | None, lines: int, retry_for: float, as_json: bool
 ) -> None:
-    """Show the workers' last lines, the oldest first. As JSON: one line a line.
+    """Show the workers' last log lines, oldest first. With --json: one object per line.
 
-    About 10,000 lines are kept, for a day after the last: it is a window on the log, not the log.
+    Donebit keeps about 10,000 lines, until a day after the last one. Keep the workers' own output if you need
+    more.
     """
     last = session.done.get(PATH, task=task, limit=lines)
     for line in last["lines"]:
-        session.terminal.answer(line, as_shown, as_json=as_json)
+        session.terminal.answer(line, formatted, as_json=as_json)
     if followed:
-        for line in later(session, task, last["next"], patience):
-            session.terminal.answer(line, as_shown, as_json=as_json)
+        for line in new_lines(session, task, last["next"], retry_for):
+            session.terminal.answer(line, formatted, as_json=as_json)
 
 
-def later(session: Session, task: str | None, after: str, patience_seconds: float) -> Iterator[Message]:
-    """Each line after that one, each once, however often the stream is lost."""
+def new_lines(session: Session, task: str | None, after: str, retry_seconds: float) -> Iterator[Message]:
+    """Yield each line after the one with the id `after`, each once, even if the stream is lost between."""
     place = {"task": task, "after": after}
-    for message in follow(session.done, PATH, patience_seconds=patience_seconds, query=lambda: place):
-        if isinstance(message, Lost):
-            session.terminal.note(f"no news, trying again: {message.detail}")
+    for message in follow(session.done, PATH, retry_seconds=retry_seconds, query=lambda: place):
+        if isinstance(message, StreamLost):
+            session.terminal.note(f"connection lost, retrying: {message.detail}")
         elif "unavailable" in message:
-            session.terminal.note(f"no news: {message['unavailable']}")
+            session.terminal.note(f"no new lines: {message['unavailable']}")
         else:
             place["after"] = message["id"]
             yield message
 
 
-def as_shown(line: Message) -> Text:
+def formatted(line: Message) -> Text:
     who = f"{line['at']} {printable(line['worker'])}/{line['pid']} | "
     return Text.assemble((who, "dim"), (printable(line["text"]), STYLES.get(line["level"], "")))

@@ -1,42 +1,61 @@
-"""What many commands share on their command line."""
+"""Options and decorators that several commands share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import click
 
+from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.session import Session
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
-yes = click.option("--yes", "-y", is_flag=True, help="Do not ask first. In a script nothing is asked anyway.")
-patience = click.option(
-    "--patience",
-    type=click.FloatRange(min=0),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long a lost stream is tried again.",
-)
+Command = TypeVar("Command", bound=Callable[..., object])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+yes = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation. Scripts are never asked.")
 ids = click.option(
     "--ids",
     type=click.Choice(["auto", "integers", "texts"]),
     default="auto",
     show_default=True,
-    help="What the users are; auto: integers if they are digits.",
+    help="How users are read; auto: as integers if they are digits.",
 )
 at = click.option(
-    "--at", metavar="TIME", help="ISO 8601 and UTC, as 2026-11-21 or 2026-11-21T03:04:05Z; now if left out."
+    "--at", metavar="TIME", help="ISO 8601, UTC: 2026-11-21 or 2026-11-21T03:04:05Z.  [default: now]"
 )
 
 in_session = click.make_pass_decorator(Session)
 
 
+def retry_for(command: Command) -> Command:
+    """Add `--retry-for`, and the name that it had before, which is refused with a sentence."""
+    new = click.option(
+        "--retry-for",
+        type=click.FloatRange(min=0),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to retry a lost connection.",
+    )
+    old = click.option(
+        "--patience", hidden=True, expose_value=False, is_eager=True, callback=_refuse_patience
+    )
+    return old(new(command))
+
+
+def _refuse_patience(_: click.Context, __: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise UsageError("--patience is now called --retry-for")
+
+
 def examples(*lines: str) -> str:
-    """A command's epilog: commands to try, as they are."""
+    """Return a command's epilog with these examples."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def confirmed(session: Session, question: str, *, sure: bool) -> bool:
-    """Ask where something is lost, if there is a person to ask."""
-    if sure or not session.terminal.is_asked:
+    """Ask for confirmation, unless `sure` or in a script. Returns whether to go on."""
+    if sure or not session.terminal.can_ask:
         return True
     return click.confirm(question, err=True)

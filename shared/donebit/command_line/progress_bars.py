@@ -1,4 +1,4 @@
-"""Bars of what goes on, as wide as the terminal allows."""
+"""Progress bars that fit the width of the terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NARROW, WIDE = 50, 80  # columns of the terminal
 
 
 class RateColumn(ProgressColumn):
-    """How many a second, of late."""
+    """The recent rate per second."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -33,8 +33,8 @@ class RateColumn(ProgressColumn):
         return Text(f"{number(speed)} {self._unit}/s" if speed else "", style="cyan")
 
 
-class LeftColumn(TimeRemainingColumn):
-    """The time left, said so."""
+class TimeLeftColumn(TimeRemainingColumn):
+    """The time left, with the word left."""
 
     def render(self, task: Task) -> Text:
         return Text("") if task.finished else Text.assemble(super().render(task), " left")
@@ -43,10 +43,16 @@ class LeftColumn(TimeRemainingColumn):
 def bar(
     console: Console, *, unless_narrow: Sequence[ProgressColumn] = (), if_wide: Sequence[ProgressColumn] = ()
 ) -> Progress:
-    """What there is room for beside a bar. It goes when it is over, for what it came to is said then."""
+    """Return a progress bar, which disappears at its end.
+
+    Args:
+        console: Where it is shown, if that is a terminal.
+        unless_narrow: Columns for terminals of 50 characters or more.
+        if_wide: Columns for terminals of 80 characters or more.
+    """
     columns: list[ProgressColumn] = [TextColumn("{task.description}", markup=False), BarColumn(None)]
     columns += [TaskProgressColumn()]
     columns += unless_narrow if console.width >= NARROW else []
-    columns += [*if_wide, LeftColumn(compact=True)] if console.width >= WIDE else []
+    columns += [*if_wide, TimeLeftColumn(compact=True)] if console.width >= WIDE else []
     shown = console.is_terminal
     return Progress(*columns, console=console, transient=True, disable=not shown, expand=True)

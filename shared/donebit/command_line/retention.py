@@ -1,4 +1,4 @@
-"""`retention`: of the users who came in a period, how many came back in each of those after it."""
+"""`retention` shows the share of each cohort that came back, period by period."""
 
 from __future__ import annotations
 
@@ -17,62 +17,62 @@ from donebit.names import usual_event
 RETENTION_EXAMPLES = examples(
     "donebit retention login",
     "donebit retention login --granularity day --rows 14 --columns 31",
-    "donebit retention signup --return purchase        who signed up: how many bought",
+    "donebit retention signup --return purchase        who bought after signing up",
     "donebit retention login --granularity month --from 2026-06-01 --cohort recurring",
     "donebit retention login --json | jq '.averages[1].rate'",
 )
 
 
-@click.command(short_help="Show who comes back, cohort by cohort.", epilog=RETENTION_EXAMPLES)
+@click.command(short_help="Show retention: how many users come back.", epilog=RETENTION_EXAMPLES)
 @click.argument("event", required=False)
 @click.option(
     "--granularity", type=click.Choice(["day", "week", "month"]), default="week", show_default=True,
-    help="How long the period of a row and of a column is.",
+    help="Length of the periods.",
 )  # fmt: skip
 @click.option(
-    "--rows", type=click.IntRange(1), help="How many cohorts.  [default: 12, from the first one on]"
+    "--rows", type=click.IntRange(1), help="How many cohorts.  [default: 12, without empty ones at the start]"
 )
-@click.option("--columns", type=click.IntRange(1), help="Over how many periods.  [default: 12]")
+@click.option("--columns", type=click.IntRange(1), help="How many periods.  [default: 12]")
 @click.option(
     "--cohort", type=click.Choice(["first", "recurring"]), default="first", show_default=True,
-    help="Who is of a row: those who first came in its period, or all who came in it.",
+    help="A cohort: users whose first visit was in its period, or all who came in it.",
 )  # fmt: skip
 @click.option("--return", "returning", metavar="EVENT",
-              help="What counts as coming back; the same event if left out.")  # fmt: skip
-@click.option("--from", "start", metavar="TIME", help="In the first row's period.")
-@click.option("--at", "last", metavar="TIME", help="In the last row's period; now if left out.")
+              help="The event that counts as coming back.  [default: EVENT]")  # fmt: skip
+@click.option("--from", "start", metavar="TIME", help="A time in the first cohort's period.")
+@click.option("--at", "last", metavar="TIME", help="A time in the last cohort's period.  [default: now]")
 @as_json
 @in_session
 def retention(session: Session, /, *, event: str | None, as_json: bool, **asked: Any) -> None:
-    """Show retention: of the users who first came in a period, the share that came back in each after it.
+    """Show retention: of the users who first came in a period, the share that came back in each later one.
 
-    A row is a cohort, a column a period: 0 is the row's own, 1 the next. The deeper a cell's shade, the more
-    came back; where its period is not over yet, a + follows. "average" is of the periods that are over,
-    weighted by the cohorts' sizes. Without EVENT it is that of the sample data, or `distinct`.
+    Each row is a cohort. Column 0 is the cohort's own period, column 1 the next. A deeper shade means that
+    more users came back; + marks a period that is not over yet. The average is weighted by cohort size and
+    leaves those out. EVENT defaults to that of the sample data, else to `distinct`.
     """
     names = {"returning": "return", "start": "from", "last": "at"}
     query = {names.get(name, name): value for name, value in asked.items()}
-    matrix = session.distinct.get(f"/events/{segment(event or usual(session))}/retention", **query)
+    matrix = session.distinct.get(f"/events/{segment(event or default_event(session))}/retention", **query)
     if as_json:
         session.terminal.as_json(matrix)
         return
     if asked["rows"] is None and asked["start"] is None:
-        matrix = matrix | {"rows": since_anybody(matrix["rows"])}
-    tell(session, matrix)
+        matrix = matrix | {"rows": from_first_users(matrix["rows"])}
+    print_matrix(session, matrix)
 
 
-def usual(session: Session) -> str:
-    """The event that the dashboard shows at first."""
+def default_event(session: Session) -> str:
+    """Return the event that the dashboard shows first."""
     events = session.distinct.get("/events")["events"]
     return usual_event({one["event"] for one in events})
 
 
-def since_anybody(rows: list[Answer]) -> list[Answer]:
-    """The rows from the first on that has users: an event may be younger than twelve weeks."""
+def from_first_users(rows: list[Answer]) -> list[Answer]:
+    """Drop the empty rows at the start: an event may be younger than twelve weeks."""
     return list(dropwhile(lambda row: not row["users"], rows))
 
 
-def tell(session: Session, matrix: Answer) -> None:
+def print_matrix(session: Session, matrix: Answer) -> None:
     if not matrix["rows"]:
         session.terminal.say(f"nobody {came(matrix)} in these {matrix['granularity']}s")
         return
@@ -81,11 +81,11 @@ def tell(session: Session, matrix: Answer) -> None:
 
 
 def question(matrix: Answer) -> str:
-    """What the table answers."""
+    """Return the heading of the table."""
     event, again = printable(matrix["event"]), printable(matrix["return"])
     back = "came back" if again == event else f"came to {again}"
     period = matrix["granularity"]
-    return f"Of those who {came(matrix)} in a {period}, how many {back} so many {period}s later"
+    return f"Of the users who {came(matrix)} in a {period}, the share that {back} N {period}s later"
 
 
 def came(matrix: Answer) -> str:

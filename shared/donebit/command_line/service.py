@@ -1,4 +1,4 @@
-"""One of the services, as a client sees it: a request, and an answer or a sentence that says why not."""
+"""Sends requests to one service; a failure is one sentence for the user."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from donebit.command_line.exit_codes import RequestRefused, ServiceUnavailable, 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
 JSON = "application/json"
-NO_RETRIES = urllib3.Retry(total=False)  # a person at a terminal is told at once
+NO_RETRIES = urllib3.Retry(total=False)  # a person at a terminal wants to know at once
 
 Query = Mapping[str, str | int | None]
 Answer = Mapping[str, Any]  # an object of JSON
 
 
 class ServiceClient:
-    """Asks one service.
+    """A client of one service.
 
-    Every request raises Refused for a 4xx, and Unavailable for a 5xx or where nothing answers.
+    Every request raises RequestRefused for a 4xx status, and ServiceUnavailable for a 5xx status or if there
+    is no answer.
     """
 
     def __init__(self, name: str, address: str, token: str | None, *, retries: urllib3.Retry) -> None:
-        """
+        """Make a client; nothing is sent yet.
+
         Args:
-            name: the service's, such as done_app
-            address: its URL, without a path of a route
-            token: what it asks for as `Authorization: Bearer`
-            retries: how often a request is made again, and when
+            name: The service's name, such as done_app.
+            address: Its URL, without a route's path.
+            token: Sent as `Authorization: Bearer`; None sends none.
+            retries: How often and when a request is retried.
         """
         self.name, self.address = name, address.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -44,7 +46,7 @@ class ServiceClient:
         return self.ask("GET", path, query=query)
 
     def ask(self, method: str, path: str, body: object = None, *, query: Query | None = None) -> Any:
-        """The answer's JSON; None for an answer without content."""
+        """Send a request and return the answer's JSON; None for an answer without content."""
         data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False))
         answer = self._request(method, path, data, JSON if data else None, query)
         return None if answer.status == 204 else self._json(answer)
@@ -53,14 +55,14 @@ class ServiceClient:
         return self._request("GET", path, None, None, None).data
 
     def send_bytes(self, path: str, body: bytes, **query: str | int | None) -> Any:
-        """POST of octets; the answer's JSON."""
+        """POST bytes and return the answer's JSON."""
         return self._json(self._request("POST", path, body, "application/octet-stream", query))
 
     @contextmanager
     def stream(self, path: str, query: Query) -> Iterator[urllib3.BaseHTTPResponse]:
-        """A response whose body is read as it comes. What is raised while reading is Unavailable too."""
+        """Give a response that is read as it comes; an error while reading is ServiceUnavailable too."""
         headers = {"Accept": "text/event-stream"}
-        with self._telling():
+        with self._translated_errors():
             answer = self._http.request(
                 "GET", self._url(path, query), headers=self._headers | headers, preload_content=False
             )
@@ -74,7 +76,7 @@ class ServiceClient:
         self, method: str, path: str, body: bytes | None, kind: str | None, query: Query | None
     ) -> urllib3.BaseHTTPResponse:
         headers = self._headers | ({"Content-Type": kind} if kind else {})
-        with self._telling():
+        with self._translated_errors():
             answer = self._http.request(method, self._url(path, query or {}), body=body, headers=headers)
         self._check(answer)
         return answer
@@ -84,23 +86,23 @@ class ServiceClient:
         return f"{self.address}{path}?{'&'.join(given)}" if given else self.address + path
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except exceptions.HTTPError as error:
-            raise ServiceUnavailable(self._why(error)) from None
+            raise ServiceUnavailable(self._explanation(error)) from None
 
-    def _why(self, error: exceptions.HTTPError) -> str:
+    def _explanation(self, error: exceptions.HTTPError) -> str:
         reason = getattr(error, "reason", None) or error
         setting = self.name.removesuffix("_app").upper()
         if isinstance(reason, exceptions.NewConnectionError):
             return (
-                f"{self.name} is not there: nothing answers at {self.address} "
-                f"({setting}_PORT or {setting}_URL says where; `make demo` starts it)"
+                f"{self.name} cannot be reached at {self.address} "
+                f"({setting}_URL or HOST and {setting}_PORT set its address; `make demo` starts it)"
             )
         if isinstance(reason, exceptions.TimeoutError):
             return f"{self.name} at {self.address} did not answer in time"
-        return f"{self.name} at {self.address} broke off: {reason}"
+        return f"{self.name} at {self.address} closed the connection: {reason}"
 
     def _check(self, answer: urllib3.BaseHTTPResponse) -> None:
         if answer.status < 300:
@@ -109,7 +111,7 @@ class ServiceClient:
         if answer.status >= 500 or answer.status < 400:
             raise ServiceUnavailable(f"{self.name} at {self.address} answered {answer.status}: {detail}")
         if answer.status == 401:
-            detail = f"{self.name} asks for its token: put it into the environment as API_TOKEN"
+            detail = f"{self.name} requires a token: set API_TOKEN in the environment"
         raise RequestRefused(detail, answer.status)
 
     def _detail(self, answer: urllib3.BaseHTTPResponse) -> str:
@@ -124,12 +126,12 @@ class ServiceClient:
         except ValueError:
             kind = answer.headers.get("Content-Type")
             raise ServiceUnavailable(
-                f"what answers at {self.address} is not {self.name}: it sent {kind}"
+                f"the server at {self.address} is not {self.name}: it sent {kind}"
             ) from None
 
 
 def segment(text: str) -> str:
-    """Any text as one part of a path, or of a query. Raises Misused for one that no service could read."""
+    """Quote a text for a path or a query. Raises UsageError if it is not UTF-8."""
     return quote(_utf8(text), safe="")
 
 
@@ -137,6 +139,6 @@ def _utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        # Python keeps each byte of an argument that is no UTF-8 as a code point that nothing else is.
+        # Python keeps each byte of an argument that is not UTF-8 as a lone surrogate.
         bad = text[error.start : error.end].encode(errors="surrogateescape")
-        raise UsageError(f"what was asked for is no UTF-8: it has the bytes {bad.hex(' ')}") from None
+        raise UsageError(f"an argument is not UTF-8: it has the bytes {bad.hex(' ')}") from None

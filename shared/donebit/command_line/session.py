@@ -1,4 +1,4 @@
-"""What every command gets: the terminal, and the services, looked for only when they are needed."""
+"""What every command gets: the terminal, and clients of the services, made when first needed."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Session:
 
     @cached_property
     def distinct(self) -> ServiceClient:
-        return self.patient_distinct(NO_RETRIES)
+        return self.retrying_distinct(NO_RETRIES)
 
-    def patient_distinct(self, retries: urllib3.Retry) -> ServiceClient:
-        """distinct_app, asked again as often as this says."""
+    def retrying_distinct(self, retries: urllib3.Retry) -> ServiceClient:
+        """Return a client of distinct_app that retries."""
         return self._service("distinct_app", self.addresses.distinct_address, retries)
 
     def _service(self, name: str, address: str, retries: urllib3.Retry = NO_RETRIES) -> ServiceClient:
@@ -56,10 +56,10 @@ class Session:
 
 
 def _checked(name: str, given: str) -> str:
-    """The address. Raises Misused for one that nothing could be asked at."""
-    with suppress(ValueError):  # of what cannot be taken apart
+    """Return the address. Raises UsageError if it is not an http or https URL."""
+    with suppress(ValueError):  # a port that is not a number, brackets that do not close
         parts = urlsplit(given)
         if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return given
     setting = f"{name.removesuffix('_app').upper()}_URL"
-    raise UsageError(f"{setting} is {given!r}; it must be an address such as http://127.0.0.1:8098")
+    raise UsageError(f"{setting} is {given!r}; it must be a URL such as http://127.0.0.1:8098")

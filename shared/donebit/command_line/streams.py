@@ -1,4 +1,4 @@
-"""Server-sent events, read as they come and taken up again where the stream is lost."""
+"""Reads server-sent events as they come, and reconnects when the stream is lost."""
 
 from __future__ import annotations
 
@@ -13,51 +13,54 @@ import urllib3
 from donebit.command_line.exit_codes import ServiceUnavailable
 from donebit.command_line.service import Query, ServiceClient
 
-AGAIN_AFTER_SECONDS = 1.0  # as the streams themselves ask for with `retry:`
-READ_AT_ONCE = 65_536
+RETRY_AFTER_SECONDS = 1.0  # as the streams ask for with `retry:`
+READ_BYTES = 65_536
 
 Message = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """The stream broke off, or does not begin; it is tried again."""
+class StreamLost:
+    """The stream was lost or could not be opened; it is retried."""
 
     detail: str
 
 
 def follow(
-    service: ServiceClient, path: str, *, patience_seconds: float, query: Callable[[], Query] = dict
-) -> Iterator[Message | Lost]:
-    """Each message of a stream for ever; whoever knows the last one stops there.
+    service: ServiceClient, path: str, *, retry_seconds: float, query: Callable[[], Query] = dict
+) -> Iterator[Message | StreamLost]:
+    """Yield each message of a stream, without end; the caller stops at the last one.
+
+    A stream that could be opened once is opened again when it is lost, and a StreamLost is yielded.
 
     Args:
-        query: what the stream is asked for with, each time anew: where it goes on, for one
-
-    A stream that is there at first is tried again when it is lost.
+        service: The service to ask.
+        path: The stream's path.
+        retry_seconds: How long after the last message to retry.
+        query: Called for the query of each request, so that it can name where to continue.
 
     Raises:
-        Unavailable: it is not there at first, or stayed away for as long as the patience lasts.
-        Refused: there is no such stream, or not any more.
+        ServiceUnavailable: The stream cannot be opened at first, or stayed lost for `retry_seconds`.
+        RequestRefused: There is no such stream, or not any more.
     """
-    heard_at: float | None = None
+    last_message_at: float | None = None
     while True:
         try:
             for message in messages(service, path, query()):
-                heard_at = time.monotonic()
+                last_message_at = time.monotonic()
                 yield message
-            lost = Lost(f"{service.name} ended the stream")
-            heard_at = heard_at or time.monotonic()
+            lost = StreamLost(f"{service.name} ended the stream")
+            last_message_at = last_message_at or time.monotonic()
         except ServiceUnavailable as error:
-            if heard_at is None or time.monotonic() - heard_at > patience_seconds:
+            if last_message_at is None or time.monotonic() - last_message_at > retry_seconds:
                 raise
-            lost = Lost(error.detail)
+            lost = StreamLost(error.detail)
         yield lost
-        time.sleep(min(AGAIN_AFTER_SECONDS, patience_seconds))
+        time.sleep(min(RETRY_AFTER_SECONDS, retry_seconds))
 
 
 def messages(service: ServiceClient, path: str, query: Query) -> Iterator[Message]:
-    """The messages of one stream, until it ends."""
+    """Yield the messages of one stream, until it ends."""
     with service.stream(path, query) as answer:
         for line in _lines(answer):
             if line.startswith("data:"):
@@ -65,8 +68,8 @@ def messages(service: ServiceClient, path: str, query: Query) -> Iterator[Messag
 
 
 def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[str]:
-    """Each line as soon as it is there: of an event, all that matters here is on one."""
+    """Yield each line as soon as it arrives; the data of these events are on one line."""
     rest = b""
-    while part := answer.read1(READ_AT_ONCE):
+    while part := answer.read1(READ_BYTES):
         *whole, rest = (rest + part).split(b"\n")
         yield from (line.decode(errors="replace") for line in whole)

@@ -1,4 +1,4 @@
-"""`tasks` and `show`: how tasks are."""
+"""`tasks` lists tasks, `show` shows one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from donebit.command_line.terminal import Terminal, count_of, percent, printable
 from donebit.formatting import duration, number
 
 LARGEST_PAGE = 500
-FIRST_RANGES = 10  # that done_app names unasked; of fewer it names all
+FIRST_RANGES = 10  # that done_app lists in a task's answer
 FAILURES_SHOWN, FAILURES_DRAWN = 5, 10_000
 NARROW = ((28, 2), (44, 3), (70, 5))  # below so many characters only so many columns
 
 TASKS_EXAMPLES = examples(
     "donebit tasks",
     "donebit tasks --state failed --label nightly",
-    "donebit tasks --limit 5 --cursor NEXT          the page after, as the page before says",
+    "donebit tasks --limit 5 --cursor NEXT          the next page; each page names its NEXT",
     "donebit tasks --all --json | jq -r .task_id",
 )
 
@@ -37,17 +37,19 @@ NAMES, NUMBERS = {"task", "job", "label"}, {"done", "steps", "failed"}
 
 
 @click.command(epilog=TASKS_EXAMPLES)
-@click.option("--state", type=click.Choice(["running", "done", "failed", "cancelled"]), help="Only these.")
-@click.option("--label", help="Only those of this label.")
 @click.option(
-    "--limit", type=click.IntRange(1, LARGEST_PAGE), default=20, show_default=True, help="How many."
+    "--state", type=click.Choice(["running", "done", "failed", "cancelled"]), help="Only tasks in this state."
 )
-@click.option("--cursor", help="Go on from here: what the page before gave as next.")
-@click.option("--all", "every", is_flag=True, help="Every page.")
+@click.option("--label", help="Only tasks with this label.")
+@click.option(
+    "--limit", type=click.IntRange(1, LARGEST_PAGE), default=20, show_default=True, help="Tasks per page."
+)
+@click.option("--cursor", help="Continue from here, as the last page says.")
+@click.option("--all", "every", is_flag=True, help="All pages.")
 @as_json
 @in_session
 def tasks(session: Session, /, *, every: bool, as_json: bool, **asked: Any) -> None:
-    """List tasks, newest first. As JSON: one task a line."""
+    """List tasks, newest first. With --json: one task per line."""
     listed = (
         pages(session, asked | {"limit": LARGEST_PAGE}) if every else [session.done.get("/tasks", **asked)]
     )
@@ -66,7 +68,7 @@ def tasks(session: Session, /, *, every: bool, as_json: bool, **asked: Any) -> N
             + ("" if asked["state"] or asked["label"] else ": donebit trigger 10 --job demo starts one")
         )
     if cursor:
-        terminal.note(f"there are more: --cursor {cursor}")
+        terminal.note(f"more tasks: --cursor {cursor}")
 
 
 def pages(session: Session, asked: Mapping[str, Any]) -> Iterator[Answer]:
@@ -78,12 +80,12 @@ def pages(session: Session, asked: Mapping[str, Any]) -> Iterator[Answer]:
 
 
 def table(terminal: Terminal, found: list[Answer]) -> Table:
-    """A row a task; on a narrow terminal without what matters less."""
+    """Return a table with a row per task; a narrow terminal gets fewer columns."""
     width = terminal.out.width
     shown = next((columns for limit, columns in NARROW if width < limit), len(COLUMNS))
     made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
     for head in COLUMNS[:shown]:
-        # What users name may be long, and gives way: numbers and states are told whole.
+        # Names may be long, and are cut; numbers and states are not.
         made.add_column(head, no_wrap=head not in NAMES, justify="right" if head in NUMBERS else "left")
     for task in found:
         made.add_row(*row(task)[:shown])
@@ -105,7 +107,7 @@ def row(task: Answer) -> list[Text]:
 
 
 def name(text: str) -> Text:
-    """What is cut where there is no room for all of it."""
+    """Return a text that is cut where there is no room for all of it."""
     return Text(text, no_wrap=True, overflow="ellipsis")
 
 
@@ -125,10 +127,10 @@ def ago(moment: str) -> str:
 @as_json
 @in_session
 def show(session: Session, *, task_id: str, as_json: bool) -> None:
-    """Show one task: what is missing and why, and its bitmap, with what the rule says of it.
+    """Show one task: what is missing and why, its completion check and its bitmap.
 
-    A task is done when BITPOS (where the first 0 is) equals BITCOUNT (how many 1 there are): each step is a
-    bit, and the end marker, one bit after the last step, is set from the start.
+    Each step is a bit, and the end marker, one bit after the last step, is set from the start. The task is
+    done when BITPOS (the position of the first 0) equals BITCOUNT (the number of 1s).
     """
     path = f"/tasks/{segment(task_id)}"
     task = session.done.get(path)
@@ -138,7 +140,7 @@ def show(session: Session, *, task_id: str, as_json: bool) -> None:
     bits = session.done.get_bytes(f"{path}/bitmap")
     asked = task["failed_steps"]
     failures = session.done.get(f"{path}/failures", limit=FAILURES_DRAWN)["failures"] if asked else []
-    for line in (*described(task, failures), *ruled(task)):
+    for line in (*described(task, failures), *completion_check(task)):
         session.terminal.say(line)
     session.terminal.say(
         draw(session.terminal, task["count"], bits, {failure["step"] for failure in failures})
@@ -146,7 +148,7 @@ def show(session: Session, *, task_id: str, as_json: bool) -> None:
 
 
 def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
-    """A line a fact, those that there are."""
+    """Yield a line for each fact that the task has."""
     yield Text.assemble(("task ", "dim"), (task["task_id"], "bold"), " is ", state_text(task["state"]))
     facts = {
         "job": f"{task['job']} {json.dumps(task['params']) if task['params'] else ''}"
@@ -158,7 +160,7 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
         "missing": missing(task),
         "speed": speed(task),
         "took": duration(task["took_seconds"]) if task["took_seconds"] is not None else None,
-        "heals": count_of(task["heals"], "time") + " sent again" if task["heals"] else None,
+        "resent": count_of(task["heals"], "time") if task["heals"] else None,
     }
     for name, value in facts.items():
         if value:
@@ -169,28 +171,30 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
     if (more := task["failed_steps"] - len(failures[:FAILURES_SHOWN])) > 0:
         yield fact("failed", f"and {count_of(more, 'step')} more")
     for delivery in task["deliveries"]:
-        yield fact("told", f"{delivery['kind']} {delivery['to']}: {delivery['outcome']}")
+        yield fact("notified", f"{delivery['kind']} {delivery['to']}: {delivery['outcome']}")
 
 
-def ruled(task: Answer) -> Iterator[Text]:
-    """What the rule says, so that whoever sees it often enough knows it."""
+def completion_check(task: Answer) -> Iterator[Text]:
+    """Yield the completion check with its present numbers."""
     gap, bits = task["rule"]["first_gap"], task["rule"]["set_bits"]
     equal = 0 < gap == bits
-    said = "equal, so every step is done" if equal else "not equal, so not done"
-    yield fact("rule", f"BITPOS 0 = {number(gap)}, BITCOUNT = {number(bits)}: {said}")
+    result = "equal, so every step is done" if equal else "not equal, so not done"
+    yield fact("check", f"BITPOS 0 = {number(gap)}, BITCOUNT = {number(bits)}: {result}")
 
 
 def fact(name: str, value: str) -> Text:
-    return Text.assemble((f"  {name:<8}", "dim"), printable(value).strip())
+    return Text.assemble((f"  {name:<9}", "dim"), printable(value).strip())
 
 
 def missing(task: Answer) -> str:
-    """Both ends of a range named, as people say it: 3, 7 to 9. Of many ranges the first, the rest counted."""
+    """Return the missing steps as inclusive ranges, 3, 7 to 9; of many ranges the first ten."""
     ranges = task["missing"]
-    told = ", ".join(str(start) if stop - start == 1 else f"{start} to {stop - 1}" for start, stop in ranges)
+    listed = ", ".join(
+        str(start) if stop - start == 1 else f"{start} to {stop - 1}" for start, stop in ranges
+    )
     left = task["count"] - task["done_steps"] - task["failed_steps"]
     more = left - sum(stop - start for start, stop in ranges) if len(ranges) == FIRST_RANGES else 0
-    return told + (f" and {number(more)} more" if more > 0 else "")
+    return listed + (f" and {number(more)} more" if more > 0 else "")
 
 
 def speed(task: Answer) -> str | None:

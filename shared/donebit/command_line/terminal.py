@@ -1,4 +1,4 @@
-"""What is written, and how: for a person at a terminal, in a pipe, or as JSON for a script."""
+"""Writes the command's output: for a terminal, for a pipe, or as JSON."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from rich.text import Text
 from donebit.command_line.exit_codes import BrokenPipe
 from donebit.formatting import number
 
-WIDTH_OF_PIPES = 200  # nobody sees an edge there, and a program that reads wants no line broken
+WIDTH_OF_PIPES = 200  # wide enough that no line is broken
 STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow"}
 
-# As good as printable: spaces of other scripts, and what joins letters and emoji, or keeps them apart.
-HARMLESS = "\n\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
+# Kept although not printable: spaces of other scripts, and what joins or separates letters and emoji.
+ALLOWED = "\n\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 
 
 class Terminal:
-    """Answers go to stdout; what is said meanwhile, and errors, to stderr."""
+    """Writes answers to stdout, and notes and errors to stderr."""
 
     def __init__(self) -> None:
         self.out, self.err = _console(sys.stdout), _console(sys.stderr)
 
     @property
-    def is_asked(self) -> bool:
-        """Whether a person sits there who can answer a question."""
+    def can_ask(self) -> bool:
+        """Whether stdin and stderr are a terminal, so that a question can be asked."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def say(self, text: RenderableType) -> None:
-        """A line, or more, of the answer."""
+        """Print a part of the answer, and a newline."""
         self.out.print(text, markup=False, highlight=False, soft_wrap=not self.out.is_terminal)
 
     def lines(self, texts: Iterable[str]) -> None:
-        """Lines of the answer, as they are whatever the width: for many."""
+        """Print many lines of the answer, as they are whatever the width."""
         self._write("".join(f"{text}\n" for text in texts))
 
-    def answer(self, answer: Any, told: Callable[[Any], RenderableType], *, as_json: bool) -> None:
-        """What a service answered: as it is for a script, and in words for a person."""
+    def answer(self, answer: Any, describe: Callable[[Any], RenderableType], *, as_json: bool) -> None:
+        """Print a service's answer: as JSON, or as `describe` puts it in words."""
         if as_json:
             self.as_json(answer)
         else:
-            self.say(told(answer))
+            self.say(describe(answer))
 
     def note(self, text: str) -> None:
-        """A line beside the answer."""
+        """Print a note to stderr."""
         self.err.print(Text(printable(text), style="dim"), soft_wrap=True)
 
-    def complain(self, text: str) -> None:
+    def print_error(self, text: str) -> None:
         self.err.print(Text.assemble(("error: ", "bold red"), printable(text)), soft_wrap=True)
 
     def as_json(self, answer: Any) -> None:
-        """One line, whatever the width; what stdout cannot encode is escaped, and so the same still."""
-        self._write(json.dumps(answer, ensure_ascii=not self.draws) + "\n")
+        """Print JSON on one line; characters that stdout cannot encode are escaped."""
+        self._write(json.dumps(answer, ensure_ascii=not self.has_blocks) + "\n")
 
     def _write(self, text: str) -> None:
         try:
@@ -66,38 +66,38 @@ class Terminal:
 
     @property
     def has_shades(self) -> bool:
-        """Whether stdout has colours that look alike everywhere: the first 16 are each terminal's own."""
+        """Whether stdout has 256 colours or more: the first 16 differ between terminals."""
         return self.out.color_system in ("256", "truecolor")
 
     @property
-    def draws(self) -> bool:
+    def has_blocks(self) -> bool:
         """Whether stdout can show block characters."""
         return "utf" in self.out.encoding
 
 
 class Output(Console):
-    """A console whose reader may go away."""
+    """A console that raises BrokenPipe when its reader is gone."""
 
     def on_broken_pipe(self) -> None:
-        """Raises Unread; the library would exit at once, with a code of its own."""
+        """Raise BrokenPipe; the library would exit at once with an exit code of its own."""
         raise BrokenPipe("")
 
 
 def _console(file: TextIO) -> Console:
-    file.reconfigure(errors="replace")  # type: ignore[attr-defined] # a character must not end a command
+    file.reconfigure(errors="replace")  # type: ignore[attr-defined] # a character that cannot be encoded must not end a command
     console = Output(file=file)
     return console if console.is_terminal else Output(file=file, width=WIDTH_OF_PIPES)
 
 
 def printable(text: object) -> str:
-    """The text without what a terminal would obey: it may come from anywhere."""
+    """Replace control characters, which a terminal would obey: the text may come from anywhere."""
     return "".join(
-        one if one.isprintable() or one in HARMLESS else "\N{REPLACEMENT CHARACTER}" for one in str(text)
+        one if one.isprintable() or one in ALLOWED else "\N{REPLACEMENT CHARACTER}" for one in str(text)
     )
 
 
 def one_line(text: object) -> str:
-    """The same, for where a line stands for one thing."""
+    """Replace control characters and newlines, where each line is one item."""
     return printable(text).replace("\n", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -106,12 +106,12 @@ def state_text(state: str) -> Text:
 
 
 def percent(part: int, whole: int) -> str:
-    """Never 100% before all of it, and never 0% of something; - of nothing."""
+    """Return a percentage, rounded down; 100% only for all, 0% only for none, - if `whole` is 0."""
     if not whole:
         return "-"
     return f"{min(99, max(1, part * 100 // whole)) if 0 < part < whole else part * 100 // whole}%"
 
 
 def count_of(amount: int, thing: str) -> str:
-    """1 step, 2 steps."""
+    """Return an amount with its noun: 1 step, 2 steps."""
     return f"{number(amount)} {thing}" + ("" if amount == 1 else "s")

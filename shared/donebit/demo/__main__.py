@@ -1,6 +1,6 @@
 """`python -m donebit.demo`: a server, three services, a worker and beat, until Ctrl-C.
 
-Run it where its data shall be: the embedded server keeps them in `.data/` of the current folder.
+The embedded server keeps its data in `.data/` of the current folder.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from donebit.errors import ConfigurationError
 
 DATA_FOLDER = Path(".data")
 
-# `make demo` says so: whoever kills make with -9 does not want its demo to live on.
+# Passed by `make demo`: if make is killed by -9, its demo must end too.
 END_WITH_PARENT = "--end-with-parent"
 
 
 def main(arguments: list[str]) -> int:
-    """Run until told to stop; the exit code."""
+    """Run until stopped, and return the exit code."""
     parent = os.getppid() if END_WITH_PARENT in arguments else None
     try:
         run(config.load(), parent)
@@ -43,9 +43,14 @@ def main(arguments: list[str]) -> int:
 
 
 def run(settings: Settings, parent: int | None) -> None:
-    """
+    """Start everything, and keep it running until asked to stop.
+
+    Args:
+        settings: The settings of the services.
+        parent: End when this process is no longer the parent; None: do not watch it.
+
     Raises:
-        CannotStart: something is in the way, or did not start.
+        CannotStart: A port is taken, the data is in use, or a process did not start.
     """
     ports.check_free(settings.host, programs.ports_by_variable(settings))
     lock = data_folder.lock(DATA_FOLDER)
@@ -62,13 +67,13 @@ def run(settings: Settings, parent: int | None) -> None:
         processes.say(f"redis is {backend.description}")
         if backend.argv:
             processes.start(programs.embedded(backend, lock))
-        processes.start(*programs.of_donebit(settings))
+        processes.start(*programs.donebit_programs(settings))
         welcome(settings, lines, processes)
         processes.keep_running()
 
 
 def own_server(settings: Settings) -> str | None:
-    """What the user set as REDIS_URL; the setting's default does not count."""
+    """Return what the user set as REDIS_URL; None if it is the default."""
     return settings.redis_url if "redis_url" in settings.model_fields_set else None
 
 
@@ -83,7 +88,7 @@ def welcome(settings: Settings, lines: Lines, processes: Processes) -> None:
 
 
 def show_sample(settings: Settings, processes: Processes) -> None:
-    """Fill the page with something to look at; the demo runs without it."""
+    """Load the sample data; the demo goes on without them if that fails."""
     try:
         with services(settings) as (trigger, done, distinct):
             processes.say(fill(trigger, done, distinct))

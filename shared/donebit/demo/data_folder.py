@@ -1,4 +1,4 @@
-"""The folder with the embedded server's file: two servers writing it at once would ruin it."""
+"""Locks the embedded server's data folder: two servers writing there at once would destroy it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,25 @@ from donebit.demo.errors import CannotStart
 from donebit.demo.watcher import GRACE_SECONDS
 
 
-def lock(folder: Path, patience_seconds: float = GRACE_SECONDS + 0.5) -> int:
-    """Make the folder if need be, and take it for this demo alone.
+def lock(folder: Path, timeout_seconds: float = GRACE_SECONDS + 0.5) -> int:
+    """Make the folder if needed, and lock it for this demo.
 
-    The lock lives as long as any process holds the open file that is returned, so it is handed to the server
-    as well: should the demo be killed, the folder is taken for as long as the server still writes.
+    The lock lasts as long as any process holds the file. The server inherits it, so that the folder stays
+    locked while the server of a killed demo still writes.
+
+    Args:
+        folder: The folder of the data.
+        timeout_seconds: How long to wait for the lock; a killed demo releases it after a moment.
+
+    Returns:
+        The descriptor of the open lock file.
 
     Raises:
-        CannotStart: another demo has it, and not merely the remains of one that was killed.
+        CannotStart: Another demo holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     while not _taken(handle):
         if time.monotonic() > deadline:
             os.close(handle)

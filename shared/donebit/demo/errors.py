@@ -1,4 +1,4 @@
-"""What can keep a demo from running, told apart from a fault in Donebit itself."""
+"""Reasons why a demo cannot run that are no fault of Donebit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from donebit.errors import DonebitError
 
 
 class CannotStart(DonebitError):
-    """Something outside stands in the way; the message is one sentence for the person at the terminal."""
+    """The demo cannot start; the message is one sentence for the user."""
 
 
 class StopRequested(Exception):
-    """Ctrl-C, SIGTERM, SIGHUP, or nobody left to read the lines."""
+    """The demo must stop: Ctrl-C, SIGTERM, SIGHUP, or its output was closed."""

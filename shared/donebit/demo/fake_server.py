@@ -1,4 +1,4 @@
-"""The last resort as a process: `python -m donebit.demo.fake_server PORT`, Redis imitated in Python."""
+"""An imitation of Redis in Python, as a process: `python -m donebit.demo.fake_server PORT`."""
 
 from __future__ import annotations
 

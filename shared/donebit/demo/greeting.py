@@ -1,4 +1,4 @@
-"""The first task and the first visits, so that there is something to see."""
+"""Triggers the first task and the first visits, so that there is something to see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIRST_VISITS = "/trigger/distinct?count=20"
 
 
 def greet(trigger_address: str, token: str | None) -> list[str]:
-    """Ask for both; one line each on what came of it."""
+    """Trigger both, and return a line on each."""
     return [_post(trigger_address, target, token) for target in (FIRST_TASK, FIRST_VISITS)]
 
 

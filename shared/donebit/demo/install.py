@@ -1,9 +1,10 @@
-"""Makes `.venv` hold what a lock file names: `run`, `demo`, `dev` or `bench`, as `install.py demo` says.
+"""Installs the packages of a lock file into `.venv`: `install.py run`, `demo`, `dev` or `bench`.
 
-And this folder itself, as an editable install: `donebit` is imported from here, and `.venv/bin/donebit` runs.
+It also installs this folder itself, editable: `donebit` is imported from here and `.venv/bin/donebit` runs.
 
-Run by the system's Python, before anything is installed. So it uses the standard library alone, and no syntax
-newer than 3.6: too old a Python must get as far as being told so. When all is installed it does nothing.
+The system's Python runs it, before anything is installed. So it uses the standard library alone, and no
+syntax newer than 3.6: too old a Python must get as far as printing that. If everything is installed it does
+nothing.
 """
 
 import fcntl
@@ -22,8 +23,8 @@ PYTHON = VENV / "bin" / "python"
 
 COMMAND = VENV / "bin" / "donebit"
 
-# Says what was installed, and by which Python. Removed first and written last, so that a .venv without it is
-# one left half made.
+# Lists what is installed, and by which Python. Removed first and written last, so a .venv without it is
+# incomplete.
 STAMP = VENV / "installed.txt"
 
 LEVELS = ("run", "demo", "dev", "bench")  # each holds all of those before it
@@ -46,10 +47,10 @@ def main(level: str) -> None:
 
 
 def check_python() -> None:
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this may have any
+    if sys.version_info < (3, 11):  # noqa: UP036 - the system's may be older
         found = ".".join(map(str, sys.version_info[:3]))
         sys.exit(
-            f"Donebit needs Python 3.11 or newer, and this is {found}: say `make PYTHON=...` with another."
+            f"Donebit needs Python 3.11 or newer, and this is {found}: use `make PYTHON=...` with another."
         )
 
 
@@ -66,7 +67,7 @@ def install(level: str) -> None:
         print(f"installing locks/{level}.txt into .venv", flush=True)
         pip_install("--require-hashes", "--requirement", f"locks/{level}.txt")
         held = list(LEVELS[: LEVELS.index(level) + 1])
-    # After what it is built with, which the lock names; so no index is asked for anything.
+    # Its build tools are in the lock and installed by now, so no index is asked.
     again = "--reinstall" if shutil.which("uv") else "--force-reinstall"
     pip_install(again, "--no-deps", "--no-build-isolation", "--editable", ".")
     write_stamp(held)
@@ -74,10 +75,10 @@ def install(level: str) -> None:
 
 def pip_install(*what: str) -> None:
     uv = shutil.which("uv")
-    # uv would leave compiling to the first start, of five processes at once; pip compiles by itself.
+    # Without this, five processes would compile at once at the first start; pip compiles by itself.
     command = [uv, "pip", "install", "--python", PYTHON, "--compile-bytecode"]
     if not uv:
-        # Once more quiet: its warnings, of a cache say, are about this machine; errors are still shown.
+        # Quiet twice: warnings about the cache and such are of no use here; errors are still shown.
         command = [PYTHON, "-I", "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     run(*command, "--quiet", *what)
 
@@ -94,16 +95,16 @@ def make_venv(uv: "str | None") -> None:
 
 
 def check_venv() -> None:
-    """Debian keeps what a virtual environment needs in a package of its own."""
+    """Exit with a sentence if venv is missing; on Debian it is a separate package."""
     try:
-        import ensurepip  # noqa: F401, PLC0415 - only here, and only to learn whether it is there
+        import ensurepip  # noqa: F401, PLC0415 - only to see whether it is there
         import venv  # noqa: F401, PLC0415 - the same
     except ImportError:
         sys.exit(NO_VENV)
 
 
 def is_whole() -> bool:
-    """Made by this Python, finished, and no package has gone since."""
+    """Whether .venv was made by this Python, finished, and no package was removed since."""
     wanted = {line for line in stamped() if line.endswith(".dist-info")}
     return python_version() in stamped() and PYTHON.exists() and wanted <= set(packages())
 
@@ -131,7 +132,7 @@ def python_version() -> str:
 
 
 def project() -> str:
-    """What an editable install depends on: where this folder is, and what pyproject.toml says."""
+    """Return what an editable install depends on: this folder's path and the content of pyproject.toml."""
     digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
     return f"project {ROOT} {digest}"
 
@@ -142,20 +143,20 @@ def fingerprint(level: str) -> str:
 
 
 def wait_for_turn() -> None:
-    """One at a time in this folder; the system gives the turn back when this process ends."""
+    """Wait until no other install runs in this folder; the lock ends with this process."""
     fcntl.flock(os.open(ROOT, os.O_RDONLY), fcntl.LOCK_EX)
 
 
 def run(*command: "str | Path | None") -> None:
-    """Run it to its end; should this be stopped meanwhile, stop it and all that it started."""
+    """Run a command to its end. If this process is stopped meanwhile, kill it and all that it started."""
     process = subprocess.Popen([str(part) for part in command], cwd=ROOT, start_new_session=True)
     try:
         if process.wait() != 0:
-            sys.exit("Installing failed; the lines above say why. The next run begins anew.")
+            sys.exit("Installing failed; the lines above say why. The next run starts over.")
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()  # gone when this is
+        process.wait()  # so that it is gone when this process is
 
 
 if __name__ == "__main__":

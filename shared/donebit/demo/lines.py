@@ -1,4 +1,4 @@
-"""What the person at the terminal sees: every process's lines, each with the time and its name before it."""
+"""Prints every process's lines, each with the time and the process's name before it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ class Lines:
     def __init__(
         self, out: TextIO, names: Sequence[str], *, coloured: bool, objects_bare: bool = False
     ) -> None:
-        """
+        """Prepare to print lines.
+
         Args:
-            objects_bare: a line that is a JSON object is for a program, and has nothing before it
+            out: Where to print.
+            names: The names of all processes; they decide the width of the prefix.
+            coloured: Colour the prefixes.
+            objects_bare: Print lines that are JSON objects without a prefix, for programs that read them.
         """
         self._out = out
         self._names = list(names)
         self._width = max(map(len, names))
         self._coloured = coloured
         self._objects_bare = objects_bare
-        self.unread = False  # the reader went away: a closed pipe, a terminal that is gone
+        self.unread = False  # the pipe or the terminal was closed
 
     def show(self, name: str, line: str) -> None:
         bare = self._objects_bare and line.startswith("{")
         self.plain(line if bare else f"{self._prefix(name)} {line}")
 
     def plain(self, line: str) -> None:
-        """A line with nothing before it, for programs that look for it."""
+        """Print a line without a prefix, for programs that look for it."""
         if self.unread:
             return
         try:
@@ -48,7 +52,7 @@ class Lines:
         return f"\x1b[{COLOURS[self._names.index(name) % len(COLOURS)]}m{prefix}\x1b[0m"
 
     def _give_up(self) -> None:
-        """Python flushes once more as it exits, and would complain: let it write into nothing."""
+        """Let Python write to nothing: it flushes again as it exits, and would print an error."""
         self.unread = True
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, self._out.fileno())
@@ -56,5 +60,5 @@ class Lines:
 
 
 def is_coloured(out: TextIO, environment: dict[str, str]) -> bool:
-    """Colour is for people: not for files, nor for who said NO_COLOR (no-color.org: set and not empty)."""
+    """Whether to use colours: at a terminal, unless NO_COLOR is set and not empty (no-color.org)."""
     return out.isatty() and not environment.get("NO_COLOR")

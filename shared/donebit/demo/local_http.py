@@ -1,4 +1,4 @@
-"""One HTTP request to a service of the demo: it answers in JSON, or it does not."""
+"""Sends one HTTP request to a service of the demo."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from urllib.parse import urlsplit
 
 
 class NoAnswer(Exception):
-    """Not in time, or not in JSON."""
+    """There was no answer in time, or one that is not a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: a JSON object, and its status."""
+    """The status of an answer, and its JSON object."""
 
     status: int
     said: Mapping[str, Any]
 
 
 def ask(method: str, url: str, timeout_seconds: float, token: str | None = None) -> Answer:
-    """
+    """Send a request without a body and return the answer.
+
     Raises:
-        NoAnswer: whatever the reason; the message tells it.
+        NoAnswer: There is none; the message says why.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    # http.client rather than urllib: no proxy of the environment comes between us and loopback.
+    # http.client instead of urllib, which would use a proxy of the environment even for loopback.
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_seconds)
     try:

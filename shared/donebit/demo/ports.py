@@ -1,4 +1,4 @@
-"""Ports: are the services' own free, and where may the embedded server listen."""
+"""Checks that the services' ports are free, and finds one for the embedded server."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from contextlib import ExitStack, closing
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
 
-# Below what Linux hands out to outgoing connections (32768 and up): while the server is away its clients
-# dial its port again and again, and one of them could be given that very port as its own, and keep it.
+# Below the range of Linux for outgoing connections (32768 and up): while the server is down, its clients
+# connect again and again, and one of them could get that very port as its own and keep it.
 SERVER_PORTS = range(20_000, 30_000)
 
 
 def check_free(host: str, ports: Mapping[str, int]) -> None:
-    """See that each port can be listened on.
+    """Check that each port can be listened on.
 
     Args:
-        host: the address all of them will be bound to
-        ports: the variable that sets each port, and the port
+        host: The address that all of them will be bound to.
+        ports: Each port, by the variable that sets it.
 
     Raises:
-        CannotStart: naming the first port that is taken, and its variable.
+        CannotStart: A port is taken; the message names it and its variable.
     """
-    with ExitStack() as held:  # all at once, so that one port given twice is seen too
+    with ExitStack() as held:  # all at once, so that one port used twice is noticed too
         for variable, port in ports.items():
             held.enter_context(closing(_listen(host, port, variable)))
 
 
 def free_server_port() -> int:
-    """A loopback port nobody listens on."""
+    """Return a free loopback port."""
     while True:
         port = secrets.choice(SERVER_PORTS)
         try:
@@ -56,7 +56,7 @@ def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # As the services do: connections of a demo just stopped that linger in TIME_WAIT are in nobody's way.
+        # As the services do: connections of an earlier demo in TIME_WAIT do not block the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(1)

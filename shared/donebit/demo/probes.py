@@ -1,4 +1,4 @@
-"""Questions that tell whether a process answers yet: short, and never raising."""
+"""Probes: functions that say whether a process is ready. They are quick and never raise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def redis_answers(host: str, port: int) -> Probe:
-    """PONG, and not -LOADING: its file has been read."""
+    """Return a probe for a Redis server that has loaded its data."""
 
     def probe() -> bool:
         try:
@@ -31,12 +31,12 @@ def redis_answers(host: str, port: int) -> Probe:
 
 
 def health_is_ok(address: str) -> Probe:
-    """`GET /health` is 200."""
+    """Return a probe for a service whose `GET /health` is 200."""
     return lambda: _health(address) is not None
 
 
 def health_has_seen(address: str, part: str, since: datetime) -> Probe:
-    """`GET /health` is 200 and says of this part that it was seen, and not before this moment."""
+    """Return a probe for a service whose health says that a part, such as worker, was seen since a time."""
 
     def probe() -> bool:
         said = (_health(address) or {}).get(part)

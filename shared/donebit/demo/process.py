@@ -1,4 +1,4 @@
-"""One program of the demo and whatever process runs it at the moment."""
+"""A program of the demo, and the process that runs it at present."""
 
 from __future__ import annotations
 
@@ -16,47 +16,48 @@ from donebit.demo.probes import Probe
 from donebit.demo.watcher import Watcher
 
 PROBE_EVERY_SECONDS = 0.05
-LONGEST_LINE = 65_536  # and what a pipe holds at most: one read empties it
+LONGEST_LINE = 65_536  # as much as a pipe holds: one read empties it
 
 LONGEST_PAUSE_SECONDS = 10
-STEADY_SECONDS = 60.0  # who ran that long died of something new: its pauses begin at one second again
+STEADY_SECONDS = 60.0  # after that long, the pauses before a restart begin at one second again
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run, and how to tell that it answers."""
+    """What to run, and how to see that it is ready."""
 
     name: str
     argv: tuple[str, ...]
     ready: Probe
-    awaited: bool = True  # False: the start is not held up for it
-    patience_seconds: float = 60.0  # generous: a first start compiles every module
-    inherits: tuple[int, ...] = ()  # open files
-    unshown: tuple[str, ...] = ()  # lines with this in them are not for the reader
+    awaited: bool = True  # False: the start does not wait for it
+    timeout_seconds: float = 60.0  # until it is ready; long, since a first start compiles every module
+    inherits: tuple[int, ...] = ()  # file descriptors
+    unshown: tuple[str, ...] = ()  # lines that contain one of these are not shown
 
 
 class Process:
-    """A program, started once or again, in a session of its own with all that it starts itself.
+    """A program in a session of its own, with all that it starts itself; it may be started again.
 
-    Its own session keeps a terminal's Ctrl-C from it: the supervisor says when it ends, and in what order.
+    Because of its own session it does not get a terminal's Ctrl-C: the supervisor decides when it ends.
     """
 
     def __init__(self, program: Program, environment: Mapping[str, str], watcher: Watcher) -> None:
         self.program = program
-        self.running = False  # from start to kill; its main process may have ended in between
-        self.silent = False  # nobody can write a line any more
+        self.running = False  # from start to kill; its main process may have ended already
+        self.silent = False  # its output was closed by all that wrote to it
         self.ever_ready = False
         self.start_again_at = 0.0
         self._environment = environment
         self._watcher = watcher
         self._deaths = 0
         self._next_probe = 0.0
-        self._unfinished = b""  # the beginning of a line
+        self._unfinished = b""  # a line whose end is not read yet
 
     def start(self) -> None:
-        """
+        """Start the program.
+
         Raises:
-            CannotStart: there is no such program.
+            CannotStart: There is no such program.
         """
         try:
             self._popen = self._spawn()
@@ -73,16 +74,16 @@ class Process:
 
     @property
     def overdue(self) -> bool:
-        return not self.ever_ready and time.monotonic() > self._started_at + self.program.patience_seconds
+        return not self.ever_ready and time.monotonic() > self._started_at + self.program.timeout_seconds
 
     def probe(self) -> None:
-        """Ask whether it answers, unless it did before or was asked a moment ago."""
+        """Probe it, unless it was ready before or was probed a moment ago."""
         if not self.ever_ready and time.monotonic() >= self._next_probe:
             self.ever_ready = self.program.ready()
             self._next_probe = time.monotonic() + PROBE_EVERY_SECONDS
 
     def pause(self) -> int:
-        """Set when it is started again after this death; the seconds until then."""
+        """Set when to start it again after it ended, and return the seconds until then."""
         steady = time.monotonic() - self._started_at > STEADY_SECONDS
         self._deaths = 1 if steady else self._deaths + 1
         seconds = min(self._deaths, LONGEST_PAUSE_SECONDS)
@@ -93,7 +94,7 @@ class Process:
         return self._output.fileno()
 
     def read(self) -> list[str]:
-        """The lines written since the last look; an unfinished one waits for its end."""
+        """Return the lines written since the last call; an unfinished one waits for its end."""
         try:
             chunk = os.read(self.fileno(), LONGEST_LINE)
         except BlockingIOError:
@@ -109,18 +110,18 @@ class Process:
         return not any(part in line for part in self.program.unshown)
 
     def terminate(self) -> None:
-        """Ask its main process to end; that one knows best how to end the others."""
+        """Ask its main process to end, which ends the others itself."""
         if self.exit_code is None:
             self._popen.send_signal(signal.SIGTERM)
 
     def kill(self) -> list[str]:
-        """End all of its group, and give its last lines."""
-        with suppress(ProcessLookupError, PermissionError):  # nobody left (macOS: only zombies)
+        """Kill its whole process group, and return its last lines."""
+        with suppress(ProcessLookupError, PermissionError):  # no process is left (macOS: only zombies)
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
         self._watcher.forget(self._popen.pid)
         self.running = False
-        last = self.read() + self.read()  # the second finds the end, and so gives an unfinished line
+        last = self.read() + self.read()  # the second finds the end, and returns an unfinished line
         self._output.close()
         return last
 

@@ -1,7 +1,7 @@
-"""Starts the demo's processes, keeps them running, and ends them all.
+"""Starts the demo's processes, restarts those that end, and stops them all.
 
-One thread does everything, turn by turn: show new lines, look after each process, obey Ctrl-C. So nothing
-needs a lock, and a fork copies no half-done work of another thread.
+One thread does everything in turns: show new lines, check each process, obey Ctrl-C. So nothing needs a lock,
+and a fork copies no half-done work of another thread.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from donebit.demo.watcher import Watcher
 SUPERVISOR = "demo"  # the name on its own lines
 
 TURN_SECONDS = 0.05
-GRACE_SECONDS = 8.0  # what the worker may need to finish the steps it is at
+GRACE_SECONDS = 8.0  # what the worker may need to finish its running steps
 
 
 class Processes:
-    """All of them, by stages: a stage needs the one before it, to start and to the end."""
+    """All processes, in stages: a stage needs the one before it from its start to its end."""
 
     def __init__(self, lines: Lines, environment: Mapping[str, str], *, parent: int | None = None) -> None:
-        """
+        """Prepare to start processes.
+
         Args:
-            lines: where their lines and the supervisor's own are shown
-            environment: of every process
-            parent: end as soon as this process is no longer the parent of this one
+            lines: Prints their lines, and the supervisor's own.
+            environment: The environment of every process.
+            parent: Stop when this process is no longer the parent; None: do not watch it.
         """
         self._lines = lines
         self._environment = environment
@@ -59,11 +60,11 @@ class Processes:
         self._selector.close()
 
     def start(self, *programs: Program) -> None:
-        """Start these at once, and wait until each that is awaited answers.
+        """Start these together, and wait until each that is awaited is ready.
 
         Raises:
-            CannotStart: one ended, or did not answer in its time.
-            StopRequested: before they all answered.
+            CannotStart: One ended, or was not ready in its time.
+            StopRequested: The demo must stop before they are all ready.
         """
         stage = [Process(program, self._environment, self._watcher) for program in programs]
         self._stages.append(stage)
@@ -73,10 +74,10 @@ class Processes:
             self._turn()
 
     def keep_running(self) -> None:
-        """Start again whatever ends.
+        """Restart every process that ends, until asked to stop.
 
         Raises:
-            StopRequested: at last.
+            StopRequested: The demo must stop.
         """
         while True:
             self._turn()
@@ -88,7 +89,7 @@ class Processes:
         self._show_lines()
         self._obey()
         if self._watcher.revive():
-            self.say("the watcher, which ends everything should this be killed, started again")
+            self.say("the watcher, which stops everything if the demo is killed, was restarted")
         for process in chain(*self._stages):
             self._look_after(process)
 
@@ -109,25 +110,25 @@ class Processes:
             process.probe()
 
     def _bury(self, process: Process) -> None:
-        """After a death: clear away what is left of it, and settle when to start it again."""
-        self._kill(process)  # or a grandchild would keep its port
+        """After a process ended: kill what is left of it, and set when to start it again."""
+        self._kill(process)  # a process that it started could hold its port
         name, code = process.program.name, process.exit_code
         if not process.ever_ready:
             raise CannotStart(
-                f"{name} ended before it answered (exit code {code}); its lines above may say why"
+                f"{name} ended before it was ready (exit code {code}); its lines above may say why"
             )
-        self.say(f"{name} ended (exit code {code}): starting it again in {process.pause()} s")
+        self.say(f"{name} ended (exit code {code}), restarting in {process.pause()} s")
 
     def _start_again_when_due(self, process: Process) -> None:
         if time.monotonic() >= process.start_again_at:
             self._start(process)
-            self.say(f"{process.program.name} started again")
+            self.say(f"{process.program.name} restarted")
 
     def _give_up_waiting(self, process: Process) -> None:
-        name, patience = process.program.name, process.program.patience_seconds
+        name, timeout = process.program.name, process.program.timeout_seconds
         if process.program.awaited:
-            raise CannotStart(f"{name} did not answer within {patience:g} s")
-        self.say(f"{name} runs, but has shown no sign of work for {patience:g} s")
+            raise CannotStart(f"{name} was not ready within {timeout:g} s")
+        self.say(f"{name} is running, but was not seen at work for {timeout:g} s")
         process.ever_ready = True
 
     def _start(self, process: Process) -> None:
@@ -142,7 +143,7 @@ class Processes:
             self._show_lines()
         for process in stage:
             if process.exit_code is None and not self._signals.hurried:
-                self.say(f"{process.program.name} did not end within {GRACE_SECONDS:g} s: killed")
+                self.say(f"{process.program.name} did not stop within {GRACE_SECONDS:g} s, killed")
             self._kill(process)
 
     def _worth_waiting(self, stage: list[Process], deadline: float) -> bool:
@@ -150,25 +151,25 @@ class Processes:
         return alive and time.monotonic() < deadline and not self._signals.hurried
 
     def _kill(self, process: Process) -> None:
-        self._deafen(process)
+        self._stop_reading(process)
         self._show(process, process.kill())
 
     def _show_lines(self) -> None:
-        """Show what is new, waiting for it a turn at most."""
+        """Show new lines, waiting for some for a turn at most."""
         if not self._selector.get_map():
-            time.sleep(TURN_SECONDS)  # kqueue would not wait for nothing
+            time.sleep(TURN_SECONDS)  # kqueue does not wait if nothing is registered
         for key, _ in self._selector.select(TURN_SECONDS):
             process = key.fileobj
             assert isinstance(process, Process)  # noqa: S101 - nothing else is registered
             self._show(process, process.read())
             if process.silent:
-                self._deafen(process)
+                self._stop_reading(process)
 
     def _show(self, process: Process, lines: list[str]) -> None:
         for line in lines:
             self._lines.show(process.program.name, line)
 
-    def _deafen(self, process: Process) -> None:
-        """Listen to it no more."""
-        with suppress(KeyError):  # done before
+    def _stop_reading(self, process: Process) -> None:
+        """Stop reading its output."""
+        with suppress(KeyError):  # was not registered any more
             self._selector.unregister(process)

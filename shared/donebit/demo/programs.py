@@ -1,4 +1,4 @@
-"""What the demo runs: six programs, each with its command and the sign that it works."""
+"""The six programs of the demo, each with its command and its probe."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from donebit.demo.server import Server
 
 NAMES = ("redis", "trigger", "done", "distinct", "worker", "beat")
 
-# What the server says of a machine's setting that matters to large servers, and is not ours to change.
-OF_NO_USE = ("Memory overcommit must be enabled",)
+# A warning of the server about a system setting that matters to large servers only.
+UNSHOWN_LINES = ("Memory overcommit must be enabled",)
 
 
 def ports_by_variable(settings: Settings) -> dict[str, int]:
-    """The services' ports, each under the variable that sets it."""
+    """Return the services' ports, by the variables that set them."""
     return {
         "TRIGGER_PORT": settings.trigger_port,
         "DONE_PORT": settings.done_port,
@@ -27,13 +27,13 @@ def ports_by_variable(settings: Settings) -> dict[str, int]:
 
 
 def embedded(server: Server, lock: int) -> Program:
-    """The server; it holds the lock of its data as well."""
+    """Return the embedded server; it inherits the lock of its data."""
     ready = redis_answers(LOOPBACK, server.port)
-    return Program("redis", server.argv, ready, inherits=(lock,), unshown=OF_NO_USE)
+    return Program("redis", server.argv, ready, inherits=(lock,), unshown=UNSHOWN_LINES)
 
 
-def of_donebit(settings: Settings) -> list[Program]:
-    """All that is ours: none of them needs another to start."""
+def donebit_programs(settings: Settings) -> list[Program]:
+    """Return the services, the worker and beat; none needs another one to start."""
     return [
         _service("trigger", address(settings.host, settings.trigger_port)),
         _service("done", address(settings.host, settings.done_port)),
@@ -47,7 +47,7 @@ def _service(name: str, at: str) -> Program:
 
 
 def _celery(done_address: str) -> list[Program]:
-    since = datetime.now(UTC)  # the server may remember the worker of the demo before
+    since = datetime.now(UTC)  # the server may remember the worker of an earlier demo
     command = (sys.executable, "-m", "celery", "--app", "done_app.worker", "--quiet")
     worker = (*command, "worker", "--without-mingle", "--without-gossip")
     beat = (*command, "beat")

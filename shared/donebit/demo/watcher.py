@@ -1,8 +1,8 @@
-"""Ends the demo's processes when the demo itself was killed: by kill -9, nobody else could.
+"""Stops the demo's processes if the demo itself was killed, even by kill -9.
 
-Run as a process of its own, it reads the numbers of the process groups from a pipe whose writing end only the
-supervisor holds. When that end closes, the supervisor is gone, whatever ended it, and so shall its groups be.
-(Linux could signal a child at its parent's death, but not the child's own children.)
+It runs as a process of its own, and reads the numbers of the process groups from a pipe whose writing end
+only the supervisor holds. When that end closes, the supervisor is gone for whatever reason, and the watcher
+ends the groups. (Linux can signal a child when its parent dies, but not the child's own children.)
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-# For the Redis server to write and sync its file; the others lose nothing that the sweep would not find.
+# For the Redis server to write and sync its file; what the others lose, the sweep finds.
 GRACE_SECONDS = 2.0
 
 
 class Watcher:
-    """The supervisor's end of it."""
+    """The watcher process, as the supervisor sees it."""
 
     def __init__(self) -> None:
         # The reading end stays open here as well: without a reader, a write would raise SIGPIPE.
         self._reading, self._writing = os.pipe()
-        self._groups: set[int] = set()  # what a new one has to be told, should this one die
+        self._groups: set[int] = set()  # to be sent to the next watcher, if this one dies
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -39,19 +39,19 @@ class Watcher:
         )
 
     def enrol(self) -> None:
-        """Called by a child itself between fork and exec.
+        """Send this child's group to the watcher. Called by the child itself between fork and exec.
 
-        It still holds a copy of the pipe there, so that the end of the pipe cannot be seen before its
-        number: there is no moment in which the supervisor could die and leave it unknown.
+        The child still holds a copy of the pipe then, so the watcher cannot see the end of the pipe before
+        its number: there is no moment in which the supervisor could die and the child stay unknown.
         """
         os.write(self._writing, b"+%d\n" % os.getpid())
 
     def remember(self, group: int) -> None:
-        """Called by the supervisor, which outlives a watcher, for what its child has told the watcher."""
+        """Remember a group that its child has sent to the watcher, for the next watcher."""
         self._groups.add(group)
 
     def revive(self) -> bool:
-        """Start it again if it has died; whether it had."""
+        """Start the watcher again if it has died. Returns whether it had."""
         if self._process.poll() is None:
             return False
         self._process = self._start()
@@ -60,19 +60,19 @@ class Watcher:
         return True
 
     def forget(self, group: int) -> None:
-        """The group has ended; its number may be somebody else's from now on."""
+        """Take back a group that has ended; its number may belong to another process from now on."""
         self._groups.discard(group)
         os.write(self._writing, b"-%d\n" % group)
 
     def close(self) -> None:
-        """Let it go; it ends what is still enrolled, then itself."""
+        """Close the pipe; the watcher ends what is still enrolled, then itself."""
         os.close(self._writing)
         os.close(self._reading)
         self._process.wait()
 
 
 def still_enrolled(lines: Iterable[str]) -> set[int]:
-    """The groups that were enrolled and not forgotten when the pipe closed."""
+    """Return the groups that were enrolled and not taken back when the pipe closed."""
     groups: set[int] = set()
     for line in lines:
         change: Callable[[int], None] = groups.add if line.startswith("+") else groups.discard
@@ -81,7 +81,7 @@ def still_enrolled(lines: Iterable[str]) -> set[int]:
 
 
 def end(groups: set[int]) -> None:
-    """SIGTERM to all of every group, grandchildren too; then SIGKILL to what is left."""
+    """Send SIGTERM to every group, and after the grace period SIGKILL to what is left."""
     _signal(groups, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
     while _signal(groups, 0) and time.monotonic() < deadline:
@@ -90,7 +90,7 @@ def end(groups: set[int]) -> None:
 
 
 def _signal(groups: set[int], number: int) -> bool:
-    """Whether anybody was there to be signalled."""
+    """Send a signal to every group. Returns whether any process got it."""
     reached = False
     for group in groups:
         with suppress(OSError):

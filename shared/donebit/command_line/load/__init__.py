@@ -1,1 +1,1 @@
-"""`donebit load`: a file of visits, sent a part at a time, and gone on with where it was stopped."""
+"""`donebit load`: a file of visits, sent in batches; an interrupted load continues where it stopped."""

@@ -1,4 +1,4 @@
-"""Visits that are sent together: grouped by event and hour, so that few requests are needed."""
+"""Batches of visits, grouped by event and hour so that few requests are needed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from donebit.command_line.load.reading import Row
 from donebit.errors import InvalidInput
 from donebit.names import checked_name
 
-AHEAD = timedelta(minutes=5)  # as distinct_app allows; it is not asked about every line
+AHEAD = timedelta(minutes=5)  # as distinct_app allows; checked here for every line
 LARGEST_ID, LONGEST_TEXT = 2**32 - 1, 200
-MOST_IDS, MOST_TEXTS = 1_000_000, 50_000  # a request; that many texts are at most 40 MB, and mostly 2
+MOST_IDS, MOST_TEXTS = 1_000_000, 50_000  # per request; so many texts are at most 40 MB, usually 2
 
 
 class BadValue(ValueError):
-    """A row that is no visit; the message says why."""
+    """A row is not a valid visit; the message says why."""
 
 
 @dataclass(slots=True)
@@ -30,23 +30,23 @@ class Group:
     users: array[int] | list[str]
 
     def parts(self) -> Iterator[array[int] | list[str]]:
-        """The users, as many at once as one request may hold."""
+        """Yield the users in parts that fit one request."""
         most = MOST_TEXTS if isinstance(self.users, list) else MOST_IDS
         for first in range(0, len(self.users), most):
             yield self.users[first : first + most]
 
 
 @dataclass
-class Understanding:
-    """What is known of the file, and stays the same for all of it."""
+class LoadContext:
+    """What holds for a whole file: how its users and times are read."""
 
     ids: str  # auto, integers or texts
-    grain_minutes: int = 60  # what no period's border lies within
-    kinds: dict[str, str] = field(default_factory=dict)  # of each event that was met: integers or texts
+    grain_minutes: int = 60  # no period begins or ends within so many
+    kinds: dict[str, str] = field(default_factory=dict)  # of each event so far: integers or texts
     latest: datetime = field(default_factory=lambda: datetime.now(UTC) + AHEAD)
 
     def kind_of(self, event: str, user: object) -> str:
-        """Of the event; its first user says which, unless it was said."""
+        """Return integers or texts: what `ids` says, else the kind of the event's first user."""
         if event not in self.kinds:
             _check_event(event)
             is_text = isinstance(user, str) and (self.ids == "texts" or not _is_digits(user))
@@ -54,9 +54,9 @@ class Understanding:
         return self.kinds[event]
 
     def moment(self, at: object) -> datetime:
-        """The time in UTC."""
+        """Return the time in UTC. Raises BadValue for a value that is not a time, or too far ahead."""
         try:
-            moment = datetime.fromisoformat(at)  # type: ignore[arg-type]  # anything else is refused below
+            moment = datetime.fromisoformat(at)  # type: ignore[arg-type]  # a TypeError is handled below
         except (TypeError, ValueError):
             raise BadValue(f"at is {at!r}; it must be a time such as 2026-11-21T03:04:05Z") from None
         if moment.tzinfo is not UTC:
@@ -66,17 +66,17 @@ class Understanding:
         return moment
 
     def floor(self, moment: datetime) -> datetime:
-        """The hour, or what is finer, that a moment lies in."""
+        """Return the start of the hour, or of the shorter grain, that a moment is in."""
         minute = moment.minute // self.grain_minutes * self.grain_minutes
         return moment.replace(minute=minute, second=0, microsecond=0)
 
 
 class PendingBatch:
-    """Visits that were read and not sent yet."""
+    """Visits that are read and not sent yet."""
 
-    def __init__(self, understanding: Understanding) -> None:
-        self._known = understanding
-        self._whole_hours = understanding.grain_minutes == 60
+    def __init__(self, context: LoadContext) -> None:
+        self._context = context
+        self._whole_hours = context.grain_minutes == 60
         self._groups: dict[tuple[object, object], Group] = {}
         self.visits = 0
 
@@ -84,27 +84,27 @@ class PendingBatch:
         return iter(self._groups.values())
 
     def add(self, row: Row, line: int) -> None:
-        """Raises BadValue for a row that is no visit; nothing is added then."""
+        """Add a visit. Raises BadValue for a row that is not one, and adds nothing."""
         event, user, at = row
-        moment = self._known.moment(at)
+        moment = self._context.moment(at)
         # The first 13 characters of 2026-11-21T03:04:05Z are its hour, and cheaper than any arithmetic.
-        plain = self._whole_hours and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # a text, or no moment
-        key = event, at[:13] if plain else self._known.floor(moment)  # type: ignore[index]  # the same
+        plain = self._whole_hours and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
+        key = event, at[:13] if plain else self._context.floor(moment)  # type: ignore[index]  # as above
         group = self._groups.get(key) if isinstance(event, str) else None
         if group is None:
-            self._groups[key] = self._opened(event, user, moment, line)
+            self._groups[key] = self._new_group(event, user, moment, line)
         elif isinstance(group.users, array):
             group.users.append(_integer(user))
         else:
             group.users.append(_text(user))
         self.visits += 1
 
-    def _opened(self, event: object, user: object, moment: datetime, line: int) -> Group:
+    def _new_group(self, event: object, user: object, moment: datetime, line: int) -> Group:
         if not isinstance(event, str):
             raise BadValue(f"event is {event!r}; it must be a text")
-        is_number = self._known.kind_of(event, user) == "integers"
+        is_number = self._context.kind_of(event, user) == "integers"
         users = array("I", [_integer(user)]) if is_number else [_text(user)]
-        return Group(event, self._known.floor(moment), line, users)
+        return Group(event, self._context.floor(moment), line, users)
 
 
 def _check_event(event: str) -> None:
@@ -121,25 +121,25 @@ def _is_digits(text: str) -> bool:
 def _integer(user: object) -> int:
     if isinstance(user, str):
         if not _is_digits(user):
-            raise BadValue(f"user is {user[:120]!r}, no integer; --ids texts takes all of them as texts")
+            raise BadValue(f"user is {user[:120]!r}, not an integer; --ids texts reads all users as texts")
         user = int(user) if len(user) <= len(str(LARGEST_ID)) else LARGEST_ID + 1
-    elif type(user) is not int:  # a bool is one, and no user
-        raise BadValue(f"user is {user!r}; it must be an integer, as the first one of its event is")
+    elif type(user) is not int:  # a bool is an int too, but not a user
+        raise BadValue(f"user is {user!r}; it must be an integer, like the first user of its event")
     if not 0 <= user <= LARGEST_ID:
-        raise BadValue(f"user is beyond 0 to {LARGEST_ID}; --ids texts takes all of them as texts")
+        raise BadValue(f"user is not in 0 to {LARGEST_ID}; --ids texts reads all users as texts")
     return user
 
 
 def _text(user: object) -> str:
     if not isinstance(user, str):
-        raise BadValue(f"user is {user!r}; it must be a text, as the first one of its event is")
+        raise BadValue(f"user is {user!r}; it must be a text, like the first user of its event")
     if not 1 <= len(user) <= LONGEST_TEXT:
         raise BadValue(f"user has {len(user)} characters; it must have 1 to {LONGEST_TEXT}")
     if not user.isascii():
         try:
             user.encode()
         except UnicodeEncodeError:
-            raise BadValue(f"user is {user!r}, which is no UTF-8") from None
+            raise BadValue(f"user is {user!r}, which is not UTF-8") from None
     return user
 
 
@@ -147,4 +147,4 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
-        raise BadValue(f"at is {moment.isoformat()}, which is no time in UTC") from None
+        raise BadValue(f"at is {moment.isoformat()}, which is out of range in UTC") from None

@@ -1,4 +1,4 @@
-"""`load`: the command itself."""
+"""The command `load`."""
 
 from __future__ import annotations
 
@@ -25,24 +25,26 @@ LOAD_EXAMPLES = examples(
 
 @click.command(epilog=LOAD_EXAMPLES)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
-@click.option("--event", help="The event of all of them, in place of a column.")
-@click.option("--at", metavar="TIME", help="The time of all of them, in place of a column.")
-@click.option("--user-column", default="user", show_default=True, metavar="NAME")
-@click.option("--at-column", default="at", show_default=True, metavar="NAME")
-@click.option("--event-column", default="event", show_default=True, metavar="NAME")
+@click.option("--event", help="The event of all visits, instead of a column.")
+@click.option("--at", metavar="TIME", help="The time of all visits, instead of a column.")
+@click.option("--user-column", default="user", show_default=True, metavar="NAME", help="Column of the user.")
+@click.option("--at-column", default="at", show_default=True, metavar="NAME", help="Column of the time.")
+@click.option(
+    "--event-column", default="event", show_default=True, metavar="NAME", help="Column of the event."
+)
 @click.option(
     "--format",
     "form",
     type=click.Choice(["auto", "csv", "ndjson"]),
     default="auto",
     show_default=True,
-    help="auto: by the file's name.",
+    help="auto: by the file's extension.",
 )
 @click.option(
-    "--delimiter", default=",", show_default=True, metavar="CHARACTER", help="What parts columns of CSV."
+    "--delimiter", default=",", show_default=True, metavar="CHARACTER", help="Separates the columns of CSV."
 )
 @ids
-@click.option("--skip-bad", is_flag=True, help="Leave out lines that are no visits, and tell of them.")
+@click.option("--skip-bad", is_flag=True, help="Skip and report invalid lines instead of stopping.")
 @click.option(
     "--batch",
     "most_visits",
@@ -50,20 +52,20 @@ LOAD_EXAMPLES = examples(
     default=1_000_000,
     show_default=True,
     metavar="VISITS",
-    help="How many are held in memory, sent, and noted at once.",
+    help="Visits per batch: held in memory, sent, and recorded as loaded together.",
 )
-@click.option("--restart", is_flag=True, help="Begin anew, whatever was loaded before.")
+@click.option("--restart", is_flag=True, help="Start from the beginning, ignoring earlier progress.")
 @click.option("--state", "state_path", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH",
-              help=f"Where it is noted how far it came; FILE{SUFFIX} if left out.")  # fmt: skip
+              help=f"Where progress is stored.  [default: FILE{SUFFIX}]")  # fmt: skip
 @as_json
 @in_session
 def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> None:
     """Load a FILE of visits, CSV or NDJSON, of any size.
 
-    It may be stopped, killed, or lose the service: the same command again goes on where it was. What was sent
-    twice by that is counted once.
+    If it is interrupted, by Ctrl-C, a crash or an unavailable service, the same command continues where it
+    stopped. Visits that are sent twice count once.
 
-    A CSV file names its columns in its first line. Times are ISO 8601, and UTC unless they say otherwise.
+    The first line of a CSV file names its columns. Times are ISO 8601, and UTC unless they have an offset.
     """
     columns = Columns(
         asked.pop("user_column"),
@@ -74,16 +76,16 @@ def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> Non
     )
     outcome = run(session, LoadOptions(file, columns, **asked))
     if as_json:
-        session.terminal.as_json(outcome.told())
+        session.terminal.as_json(outcome.to_answer())
     else:
-        session.terminal.say(sentence(outcome))
+        session.terminal.say(summary(outcome))
 
 
-def sentence(outcome: LoadOutcome) -> str:
+def summary(outcome: LoadOutcome) -> str:
     loaded = outcome.loaded
     least = "" if loaded.is_fresh_exact else "at least "
     skipped = f", {count_of(loaded.skipped, 'line')} skipped" if loaded.skipped else ""
     return (
-        f"{count_of(loaded.received, 'visit')} of {outcome.file.name} loaded{skipped}: {least}"
-        f"{count_of(loaded.fresh, 'new user')} of a day, {number(outcome.visits_per_second)} visits/s"
+        f"{count_of(loaded.received, 'visit')} loaded from {outcome.file.name}{skipped}: {least}"
+        f"{count_of(loaded.fresh, 'new daily user')}, {number(outcome.visits_per_second)} visits/s"
     )

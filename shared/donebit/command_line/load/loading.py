@@ -1,4 +1,4 @@
-"""One run of a load: reads, sends a batch while the next is read, and notes how far all of it came."""
+"""The loop of a load: read a batch while the one before is sent, and store the progress."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from donebit.command_line.exit_codes import OperationFailed, RequestRefused
-from donebit.command_line.load.batch import BadValue, Group, PendingBatch, Understanding
-from donebit.command_line.load.reading import Bad, Rows
+from donebit.command_line.load.batch import BadValue, Group, LoadContext, PendingBatch
+from donebit.command_line.load.reading import BadLine, Rows
 from donebit.command_line.load.sending import BatchSender
 from donebit.command_line.load.state import LoadState, Progress
 from donebit.command_line.terminal import count_of
 
-MOST_BYTES = 32 << 20  # of a batch; it, and the one being sent, are all that is in memory
-LOOK_EVERY = 1000  # rows
-BAD_SHOWN = 10
+LARGEST_BATCH_BYTES = 32 << 20  # of a batch; this one and the one being sent are in memory
+CHECK_EVERY_ROWS = 1000  # rows
+BAD_LINES_SHOWN = 10
 
 
 @dataclass(slots=True)
 class Pending:
-    """A batch that is being sent, and how far the file is done with when all of it has arrived."""
+    """A batch that is being sent, and the progress once all of it has arrived."""
 
     sending: dict[Future[tuple[int, int]], Group]
     after: Progress
@@ -28,22 +28,22 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class ProgressWatcher:
-    """Who looks on, and may stop it."""
+    """Callbacks that show a load's progress, and may stop it."""
 
-    note: Callable[[str], None]  # told of bad lines, of the first ones at least
+    note: Callable[[str], None]  # called with a message for each of the first bad lines
     moved: Callable[
         [int, int], None
-    ]  # told of the bytes of the file, and the lines of this run, that were read
-    is_stopped: Callable[[], bool]  # whether to stop as soon as what was read has arrived
+    ]  # called with the bytes of the file and the lines of this run read so far
+    is_stopped: Callable[[], bool]  # true: send what is read, then stop
 
 
 class Loading:
-    """Loads rows, from wherever they stand, to the end."""
+    """Loads rows, from their present position to the end."""
 
     def __init__(
         self,
         rows: Rows,
-        known: Understanding,
+        known: LoadContext,
         sender: BatchSender,
         state: LoadState,
         progress: Progress,
@@ -52,47 +52,55 @@ class Loading:
         skips_bad: bool,
         watcher: ProgressWatcher,
     ) -> None:
-        """
+        """Prepare to load; `run` does it.
+
         Args:
-            progress: where the rows stand; it moves on as they are sent
-            most_visits: of a batch, or few more
+            rows: The file's rows, at the position that `progress` names.
+            known: How users and times are read.
+            sender: Sends the batches.
+            state: Where progress is stored.
+            progress: What is loaded so far; it grows as batches arrive.
+            most_visits: The size of a batch, which may have few more.
+            skips_bad: Skip bad lines instead of stopping at the first.
+            watcher: Is called as the load proceeds.
         """
         self._rows, self._known, self._sender, self._state = rows, known, sender, state
         self.progress = progress
         self._most_visits, self._skips_bad = most_visits, skips_bad
         self._watcher = watcher
-        self._skipped = progress.skipped  # of what was read, not only of what was sent
-        self._bad_shown = 0
+        self._skipped = progress.skipped  # among the lines read, not only those sent
+        self._bad_lines_shown = 0
         self._first_line = progress.line
         self._pending: Pending | None = None
         self._batch = PendingBatch(known)
 
     def run(self) -> None:
-        """
+        """Load to the end of the file.
+
         Raises:
-            Failed: a line is no visit, and none may be skipped; all before it is loaded.
-            Refused: distinct_app does not take it.
-            Unavailable: distinct_app is away, or a way to it.
-            KeyboardInterrupt: it was stopped; all that was read is loaded.
+            OperationFailed: A line is invalid and may not be skipped; all lines before it are loaded.
+            RequestRefused: distinct_app refuses the visits.
+            ServiceUnavailable: distinct_app cannot be reached.
+            KeyboardInterrupt: The user stopped it; all that was read is loaded.
         """
         lines = self._rows.lines
         offset, number = lines.offset, lines.number
         for index, row in enumerate(self._rows):
             try:
-                if isinstance(row, Bad):
+                if isinstance(row, BadLine):
                     raise BadValue(row.detail)
                 if row is not None:
                     self._batch.add(row, number + 1)
             except BadValue as error:
                 self._bad(f"line {number + 1}: {error}", offset, number)
             offset, number = lines.offset, lines.number
-            if not index % LOOK_EVERY:
-                self._look(offset, number)
+            if not index % CHECK_EVERY_ROWS:
+                self._check_progress(offset, number)
         self._send(lines.offset, lines.number)
         self.settle()
 
     def settle(self) -> None:
-        """Wait for what is being sent, and note that nothing is any more."""
+        """Wait until what is being sent has arrived, and store that."""
         self._wait()
         self._state.write(self.progress, sending=False)
 
@@ -109,14 +117,14 @@ class Loading:
             skipped=pending.after.skipped + sent.refused,
         )
 
-    def _look(self, offset: int, number: int) -> None:
+    def _check_progress(self, offset: int, number: int) -> None:
         self._watcher.moved(offset, number - self._first_line)
         if self._watcher.is_stopped():
             self._send(offset, number)
             self.settle()
             raise KeyboardInterrupt
         start = self._pending.after.offset if self._pending else self.progress.offset
-        if self._batch.visits >= self._most_visits or offset - start >= MOST_BYTES:
+        if self._batch.visits >= self._most_visits or offset - start >= LARGEST_BATCH_BYTES:
             self._send(offset, number)
 
     def _send(self, offset: int, number: int) -> None:
@@ -129,24 +137,24 @@ class Loading:
         self._batch = PendingBatch(self._known)
 
     def _bad(self, detail: str, offset: int, number: int) -> None:
-        """A line is no visit."""
+        """Skip and report a line that is not a visit, or stop there."""
         if not self._skips_bad:
             self._send(offset, number)
             self.settle()
-            raise OperationFailed(f"{detail}. All before it is loaded; --skip-bad leaves such lines out")
+            raise OperationFailed(f"{detail}. All lines before it are loaded; --skip-bad skips invalid lines")
         self._skipped += 1
         self._show(detail)
 
     def _refused(self, group: Group, error: RequestRefused) -> None:
-        """distinct_app does not take the visits of a group."""
+        """Skip and report visits that distinct_app refuses, or stop there."""
         first = f"line {group.first_line}: {error.detail}"
         if not self._skips_bad:
-            raise RequestRefused(f"{first}; --skip-bad leaves such lines out", error.status)
-        self._show(f"{first} ({count_of(len(group.users), 'visit')} of that event and hour)")
+            raise RequestRefused(f"{first}; --skip-bad skips invalid lines", error.status)
+        self._show(f"{first} ({count_of(len(group.users), 'visit')} of this event and hour)")
 
     def _show(self, detail: str) -> None:
-        self._bad_shown += 1
-        if self._bad_shown <= BAD_SHOWN:
+        self._bad_lines_shown += 1
+        if self._bad_lines_shown <= BAD_LINES_SHOWN:
             self._watcher.note(f"skipped {detail}")
-        if self._bad_shown == BAD_SHOWN:
-            self._watcher.note("further bad lines are counted and not shown")
+        if self._bad_lines_shown == BAD_LINES_SHOWN:
+            self._watcher.note("further invalid lines are counted but not shown")

@@ -1,4 +1,4 @@
-"""A file of visits, row by row: CSV or NDJSON, of any size, with the place in it at any time."""
+"""Reads a file of visits, CSV or NDJSON, row by row, and knows its position at any time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import BinaryIO
 
 from donebit.command_line.exit_codes import UsageError
 
-READ_AT_ONCE = 1 << 20
+READ_BYTES = 1 << 20
 LONGEST_LINE = 1 << 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What the parts of a visit are called in the file; `event` and `at` may be given for all."""
+    """The names of the file's columns; the event and the time may be given for all rows instead."""
 
     user: str
     at: str
@@ -27,31 +27,31 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
-    """A line that is no visit, and why."""
+class BadLine:
+    """A line that is not a visit, and why."""
 
     detail: str
 
 
-Row = tuple[object, object, object]  # event, user, at; as they stand there
+Row = tuple[object, object, object]  # event, user, at; as the file has them
 
 
 class FileLines:
-    """The lines of a file, and where the next one begins."""
+    """The lines of a file, and the position of the next one."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self.offset = 0  # of the first byte that was not given out
-        self.number = 0  # of the last line that was
+        self.offset = 0  # in bytes, of the next line
+        self.number = 0  # of the last line given out, from 1
 
     def go_to(self, offset: int, number: int) -> None:
         self._file.seek(offset)
         self.offset, self.number = offset, number
 
     def __iter__(self) -> Iterator[str]:
-        """Each line. A byte that is no UTF-8 becomes a lone surrogate, which nothing accepts."""
+        """Yield each line. A byte that is not UTF-8 becomes a lone surrogate, which is refused later."""
         rest = b""
-        while block := self._file.read(READ_AT_ONCE):
+        while block := self._file.read(READ_BYTES):
             *whole, rest = (rest + block).split(b"\n")
             for line in whole:
                 self.offset += len(line) + 1
@@ -59,7 +59,7 @@ class FileLines:
                 yield line.decode(errors="surrogateescape") + "\n"
             if len(rest) > LONGEST_LINE:
                 raise UsageError(
-                    f"line {self.number + 1} is longer than {LONGEST_LINE} bytes: is this a file of visits?"
+                    f"line {self.number + 1} is longer than {LONGEST_LINE} bytes; is this a file of visits?"
                 )
         if rest:
             self.offset += len(rest)
@@ -79,15 +79,15 @@ class CsvRows:
         at = None if columns.every_at else self._place(columns.at, "at")
         event = None if columns.every_event else self._place(columns.event, "event")
         self._pick = self._picker(user, at, event)
-        self.begins_at, self.begins_after = self.lines.offset, self.lines.number
+        self.first_offset, self.first_number = self.lines.offset, self.lines.number
 
     def _place(self, name: str, what: str) -> int:
         if name in self._names:
             return self._names.index(name)
-        other = "" if what == "user" else f", --{what} gives one for all"
+        other = "" if what == "user" else f", or --{what} gives one for all lines"
         found = ", ".join(map(repr, self._names[:20])) or "nothing"
         raise UsageError(
-            f"the first line names no column {name!r}, but {found}: --{what}-column names another{other}"
+            f"the first line has no column {name!r}, only {found}; --{what}-column names another{other}"
         )
 
     def _picker(self, user: int, at: int | None, event: int | None) -> Callable[[list[str]], Row]:
@@ -100,54 +100,54 @@ class CsvRows:
             return lambda row: (row[event], row[user], every_at)
         return lambda row: (every_event, row[user], every_at)
 
-    def __iter__(self) -> Iterator[Row | Bad | None]:
-        """A row a visit; None for an empty line."""
+    def __iter__(self) -> Iterator[Row | BadLine | None]:
+        """Yield each row; None for an empty line."""
         lines = iter(self.lines)
         while True:
             try:
                 yield from self._rows(csv.reader(lines, delimiter=self._delimiter))
                 return
             except csv.Error as error:
-                yield Bad(str(error))
+                yield BadLine(str(error))
 
-    def _rows(self, rows: Iterator[list[str]]) -> Iterator[Row | Bad | None]:
+    def _rows(self, rows: Iterator[list[str]]) -> Iterator[Row | BadLine | None]:
         pick = self._pick
         for row in rows:
             try:
                 yield pick(row)
             except IndexError:
                 yield (
-                    Bad(f"has {len(row)} columns, and the first line names {len(self._names)}")
+                    BadLine(f"has {len(row)} columns, but the first line has {len(self._names)}")
                     if row
                     else None
                 )
 
 
 class NdjsonRows:
-    """The rows of an NDJSON file: a JSON object a line."""
+    """The rows of an NDJSON file: a JSON object per line."""
 
-    begins_at = begins_after = 0
+    first_offset = first_number = 0
 
     def __init__(self, file: BinaryIO, columns: Columns) -> None:
         self.lines = FileLines(file)
         self._columns = columns
 
-    def __iter__(self) -> Iterator[Row | Bad | None]:
+    def __iter__(self) -> Iterator[Row | BadLine | None]:
         columns, loads = self._columns, json.loads
         for line in self.lines:
             try:
-                told = loads(line)
+                fields = loads(line)
                 yield (
-                    columns.every_event or told[columns.event],
-                    told[columns.user],
-                    columns.every_at or told[columns.at],
+                    columns.every_event or fields[columns.event],
+                    fields[columns.user],
+                    columns.every_at or fields[columns.at],
                 )
             except KeyError as error:
-                yield Bad(f"has no {error.args[0]!r}")
+                yield BadLine(f"has no {error.args[0]!r}")
             except TypeError:
-                yield Bad("is no JSON object")
+                yield BadLine("is not a JSON object")
             except (ValueError, RecursionError):
-                yield Bad("is no JSON") if line.strip() else None
+                yield BadLine("is not JSON") if line.strip() else None
 
 
 Rows = CsvRows | NdjsonRows

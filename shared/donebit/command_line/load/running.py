@@ -1,4 +1,4 @@
-"""One run of a load, from what was asked to what came of it."""
+"""Runs a load: from its options to its outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.progress import TextColumn
 
 from donebit import clock
 from donebit.command_line.exit_codes import ServiceUnavailable, UsageError
-from donebit.command_line.load.batch import BadValue, Understanding
+from donebit.command_line.load.batch import BadValue, LoadContext
 from donebit.command_line.load.loading import Loading, ProgressWatcher
 from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows
 from donebit.command_line.load.sending import RETRIES, sender
@@ -35,7 +35,7 @@ HALF_A_YEAR = timedelta(days=182)
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """What the command line says."""
+    """The options of the command."""
 
     file: Path
     columns: Columns
@@ -52,14 +52,14 @@ class LoadOptions:
         return self.state_path or self.file.with_name(self.file.name + SUFFIX)
 
     def meaning(self, address: str) -> dict[str, Any]:
-        """What a load that goes on must have in common with the one that it goes on with."""
+        """Return the options that must be the same for a load to be continued."""
         same = {"form": self.form, "delimiter": self.delimiter, "ids": self.ids, "to": address}
         return same | asdict(self.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOutcome:
-    """What came of it, with the runs before that it went on with."""
+    """The result of a load, earlier runs that it continued included."""
 
     file: Path
     loaded: Progress
@@ -68,10 +68,10 @@ class LoadOutcome:
 
     @property
     def visits_per_second(self) -> int:
-        """Of this run."""
+        """The rate of this run alone."""
         return round((self.loaded.received - self.received_before) / self.seconds)
 
-    def told(self) -> dict[str, Any]:
+    def to_answer(self) -> dict[str, Any]:
         return {
             "file": str(self.file),
             "received": self.loaded.received,
@@ -85,42 +85,47 @@ class LoadOutcome:
 
 
 def run(session: Session, asked: LoadOptions) -> LoadOutcome:
-    """Load the file, from where the run before came to.
+    """Load the file, from where the run before stopped.
 
     Raises:
-        Misused: the options, the file's first line or the state do not allow it.
-        Failed: a line is no visit, and none may be skipped.
-        Refused, Unavailable: as every request may.
+        UsageError: The options, the file's first line or the stored progress are wrong.
+        OperationFailed: A line is invalid and may not be skipped.
+        RequestRefused: distinct_app refuses the visits.
+        ServiceUnavailable: distinct_app cannot be reached.
     """
-    started, distinct = time.monotonic(), session.patient_distinct(RETRIES)
-    known = Understanding(asked.ids)
-    check(asked, known)
+    started, distinct = time.monotonic(), session.retrying_distinct(RETRIES)
+    known = LoadContext(asked.ids)
+    check_options(asked, known)
     known.grain_minutes = grain_minutes(session.distinct)
     state = LoadState(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))
     loaded = (None if asked.restart else state.read()) or Progress()
     before = loaded.received
     with asked.file.open("rb") as opened:
         rows = rows_of(opened, asked)
-        go_on(session, rows, known, loaded)
+        resume_at(session, rows, known, loaded)
         with (
             sender(distinct) as sends,
-            moving(session, asked.file, loaded.offset) as moved,
-            stopping() as is_stopped,
+            progress_shown(session, asked.file, loaded.offset) as moved,
+            interruptible() as is_stopped,
         ):
             watcher = ProgressWatcher(session.terminal.note, moved, is_stopped)
             most, skips = asked.most_visits, asked.skip_bad
             loading = Loading(
                 rows, known, sends, state, loaded, most_visits=most, skips_bad=skips, watcher=watcher
             )
-            carry_out(session, loading)
+            run_loading(session, loading)
     state.forget()
     return LoadOutcome(asked.file, loading.progress, before, time.monotonic() - started)
 
 
-def check(asked: LoadOptions, known: Understanding) -> None:
-    """Raises Misused for what would make every line a bad one."""
+def check_options(asked: LoadOptions, known: LoadContext) -> None:
+    """Check the options that concern every line.
+
+    Raises:
+        UsageError: The delimiter, the event or the time is invalid.
+    """
     if len(asked.delimiter) != 1 or asked.delimiter in '\r\n"':
-        raise UsageError(f"--delimiter is {asked.delimiter!r}; it must be one character, and no quote")
+        raise UsageError(f"--delimiter is {asked.delimiter!r}; it must be one character other than a quote")
     try:
         if asked.columns.every_event is not None:
             checked_name(asked.columns.every_event, "--event")
@@ -133,9 +138,9 @@ def check(asked: LoadOptions, known: Understanding) -> None:
 
 
 def grain_minutes(distinct: ServiceClient) -> int:
-    """How long visits may be taken together: an hour, unless days begin in the midst of one there.
+    """Return how many minutes of visits may be sent under one time: 60, or 15.
 
-    The place of the services may have a zone of half hours, or have them for a part of the year.
+    Where the site's zone is off by half an hour, perhaps for a part of the year, days begin within an hour.
     """
     for before in (timedelta(0), HALF_A_YEAR):
         day = distinct.get("/events/load/count", period="day", at=clock.iso(clock.now() - before))
@@ -149,37 +154,37 @@ def rows_of(opened: BinaryIO, asked: LoadOptions) -> Rows:
     return NdjsonRows(opened, asked.columns) if is_ndjson else CsvRows(opened, asked.columns, asked.delimiter)
 
 
-def go_on(session: Session, rows: Rows, known: Understanding, loaded: Progress) -> None:
-    """Have the rows stand where the load before came to."""
+def resume_at(session: Session, rows: Rows, known: LoadContext, loaded: Progress) -> None:
+    """Move the rows to where the run before stopped."""
     if not loaded.offset:
-        loaded.offset, loaded.line = rows.begins_at, rows.begins_after
+        loaded.offset, loaded.line = rows.first_offset, rows.first_number
     else:
         session.terminal.note(
-            f"going on after line {number(loaded.line)}: {count_of(loaded.received, 'visit')} before it"
+            f"resuming after line {number(loaded.line)}: {count_of(loaded.received, 'visit')} already loaded"
         )
     known.kinds.update(loaded.kinds)
     rows.lines.go_to(loaded.offset, loaded.line)
 
 
-def carry_out(session: Session, loading: Loading) -> None:
-    """Run it; if it is stopped, by a person or an outage, say how it goes on."""
+def run_loading(session: Session, loading: Loading) -> None:
+    """Run it; if it is interrupted, say how to continue."""
     try:
         loading.run()
     except KeyboardInterrupt:
         session.terminal.note(
-            f"stopped after line {number(loading.progress.line)}; the same command goes on there"
+            f"stopped after line {number(loading.progress.line)}; run the same command again to continue"
         )
         raise
     except ServiceUnavailable as error:
         line = number(loading.progress.line)
         raise ServiceUnavailable(
-            f"{error.detail}. Loaded up to line {line}; the same command goes on there"
+            f"{error.detail}. Loaded up to line {line}; run the same command again to continue"
         ) from None
 
 
 @contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed: once, and it stops where nothing is lost; again, and it does at once."""
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """Give a function that says whether Ctrl-C was pressed. A second Ctrl-C interrupts at once."""
     pressed: list[int] = []
 
     def on_interrupt(number: int, _: FrameType | None) -> None:
@@ -187,7 +192,7 @@ def stopping() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:  # as a shell has it for what runs in the background
+    if before is not signal.SIG_IGN:  # as a shell sets it for background jobs
         signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield lambda: bool(pressed)
@@ -196,8 +201,8 @@ def stopping() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def moving(session: Session, file: Path, start: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar of the file's bytes; gives what moves it."""
+def progress_shown(session: Session, file: Path, start: int) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of the file's bytes; gives the function that moves it."""
     console, began = session.terminal.err, time.monotonic()
     rate_column = TextColumn("{task.fields[rate]}", style="cyan")
     with bar(console, unless_narrow=[rate_column]) as progress:

@@ -1,4 +1,4 @@
-"""Sends what was read, several requests at once, and adds up what is answered."""
+"""Sends batches, several requests at once, and adds up the answers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from donebit.command_line.exit_codes import RequestRefused
 from donebit.command_line.load.batch import Group, PendingBatch
 from donebit.command_line.service import ServiceClient, segment
 
-AT_ONCE = 4
-# A visit counts once however often it is sent, so whatever went wrong may be tried again.
+PARALLEL_REQUESTS = 4
+# Sending a visit twice counts it once, so any request may be retried.
 RETRIES = urllib3.Retry(
     total=5, backoff_factor=0.25, backoff_max=5, status_forcelist=(502, 503, 504), allowed_methods=None,
     raise_on_status=False,
@@ -26,7 +26,7 @@ RETRIES = urllib3.Retry(
 
 @dataclass(slots=True)
 class Sent:
-    """What came of a batch."""
+    """What became of a batch's visits."""
 
     received: int = 0
     fresh: int = 0
@@ -40,7 +40,7 @@ class BatchSender:
         self._distinct, self._pool = distinct, pool
 
     def begin(self, batch: PendingBatch) -> dict[Future[tuple[int, int]], Group]:
-        """Start sending; its answers are awaited with `end`."""
+        """Start sending a batch; `end` waits for the answers."""
         return {self._pool.submit(self._send, group): group for group in batch}
 
     def end(
@@ -51,11 +51,12 @@ class BatchSender:
         """Wait for every answer.
 
         Args:
-            on_refused: told of visits that distinct_app does not take (422); may raise, to stop
+            sending: What `begin` returned.
+            on_refused: Called with visits that distinct_app refuses as invalid (422); may raise, to stop.
 
         Raises:
-            Refused: whatever else it refuses.
-            Unavailable: it went away, and did not come back.
+            RequestRefused: It was refused for another reason.
+            ServiceUnavailable: distinct_app cannot be reached, after retries.
         """
         sent = Sent()
         try:
@@ -92,13 +93,13 @@ class BatchSender:
 
 @contextmanager
 def sender(distinct: ServiceClient) -> Iterator[BatchSender]:
-    """A sender, whose last requests are awaited when it is done with."""
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="load") as pool:
+    """Give a sender; at the end, its last requests are waited for."""
+    with ThreadPoolExecutor(PARALLEL_REQUESTS, thread_name_prefix="load") as pool:
         yield BatchSender(distinct, pool)
 
 
 def packed(ids: array[int]) -> bytes:
-    """Little-endian uint32, whatever this machine's order is."""
+    """Return the ids as little-endian uint32, whatever the byte order of this machine."""
     if sys.byteorder == "big":
         ids = array("I", ids)
         ids.byteswap()

@@ -1,4 +1,4 @@
-"""How far a file was loaded, noted beside it: a load that was stopped, by whatever, goes on there."""
+"""The progress of a load, stored beside its file, so that an interrupted load can be continued."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any
 
 from donebit.command_line.exit_codes import UsageError
 
-HEAD = 65_536  # bytes that are hashed: a file of the same size and time may yet be another
+HEAD = 65_536  # bytes that are hashed: another file may have the same size and time
 SUFFIX = ".donebit-load"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells whether it is the same file still, loaded in the same way."""
+    """Identifies a file and how it is loaded, to see that both are still the same."""
 
     size: int
     mtime_ns: int
@@ -35,65 +35,65 @@ class Identity:
 
 @dataclass
 class Progress:
-    """What was loaded until now."""
+    """What is loaded so far."""
 
-    offset: int = 0  # bytes of the file that are done with
-    line: int = 0  # the last line that is
+    offset: int = 0  # in bytes: all before it is loaded
+    line: int = 0  # the last line that is loaded
     received: int = 0
     fresh: int = 0
     skipped: int = 0
-    is_fresh_exact: bool = True  # false: visits were sent whose answer nobody wrote down
+    is_fresh_exact: bool = True  # false: a run was killed before it stored the answer to its visits
     kinds: dict[str, str] = field(default_factory=dict)
 
 
 class LoadState:
-    """The small file."""
+    """The file that holds the progress."""
 
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path, self._identity = path, identity
 
     def read(self) -> Progress | None:
-        """What the load before left; None where there is none.
+        """Return the progress of the load before; None if there is none.
 
         Raises:
-            Misused: it is about another file, or the same one loaded in another way, or no state at all.
+            UsageError: The progress is that of another file or of other options, or cannot be read.
         """
         try:
-            told = json.loads(self.path.read_text())
-            identity, progress = Identity(**told["identity"]), Progress(**told["progress"])
+            stored = json.loads(self.path.read_text())
+            identity, progress = Identity(**stored["identity"]), Progress(**stored["progress"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError):
             raise UsageError(
-                f"{self.path} does not say how far the load came; --restart begins anew"
+                f"{self.path} is not the progress of a load; --restart starts from the beginning"
             ) from None
-        if told.pop("sending"):
+        if stored.pop("sending"):
             progress.is_fresh_exact = False
         if identity != self._identity:
             raise UsageError(
-                f"{self.path} is about {self._difference(identity)}; --restart begins anew "
-                "(a visit that was sent before is not counted twice)"
+                f"{self.path} is the progress of {self._difference(identity)}; --restart starts from the "
+                "beginning (a visit that was sent before does not count twice)"
             )
         return progress
 
     def write(self, progress: Progress, *, sending: bool) -> None:
-        """Whole or not at all, whenever this process is killed.
+        """Store the progress, whole or not at all if this process is killed.
 
         Args:
-            sending: what comes next is being sent, and may arrive without its answer being written down
+            progress: What is loaded so far.
+            sending: Whether more is being sent, which may arrive without its answer being stored.
         """
-        told = {"identity": asdict(self._identity), "progress": asdict(progress), "sending": sending}
+        content = {"identity": asdict(self._identity), "progress": asdict(progress), "sending": sending}
         unfinished = self.path.with_name(f"{self.path.name}.new")
         try:
             with unfinished.open("w") as file:
-                json.dump(told, file)
+                json.dump(content, file)
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(self.path)
         except OSError as error:
             raise UsageError(
-                f"{self.path}, where it is noted how far the load came, cannot be written: {error.strerror}; "
-                "--state names another place"
+                f"the progress cannot be stored in {self.path}: {error.strerror}; --state names another file"
             ) from None
 
     def forget(self) -> None:
@@ -101,5 +101,5 @@ class LoadState:
 
     def _difference(self, before: Identity) -> str:
         if before.asked != self._identity.asked:
-            return "a load that was asked for with other options"
-        return "the file as it was before; it has changed since"
+            return "a load with other options"
+        return "an earlier version of the file, which has changed since"

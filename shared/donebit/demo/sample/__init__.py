@@ -1,4 +1,4 @@
-"""Something to look at: a population of made-up visitors, and tasks of several sizes and ends.
+"""Sample data: a population of made-up visitors, and tasks of several sizes and final states.
 
-All of it is marked: events and flags begin with `demo.`, tasks with `demo-`, and they are labelled sample.
+Events and flags begin with `demo.`, task ids with `demo-`, and the tasks have the label sample.
 """

@@ -1,4 +1,4 @@
-"""`python -m donebit.demo.sample`: remove the sample data of a demo that runs."""
+"""`python -m donebit.demo.sample`: remove the sample data from a running demo."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from donebit.errors import ConfigurationError
 
 
 def main() -> int:
-    """The exit code: 1, and one sentence, where the services are not there."""
+    """Remove the data and return the exit code: 1 if a service cannot be reached."""
     try:
         with services(config.load()) as (_, done, distinct):
             remove(done, distinct)
     except (ConfigurationError, SampleFailed) as error:
-        print(f"the sample data are still there: {error}", file=sys.stderr)
+        print(f"the sample data could not be removed: {error}", file=sys.stderr)
         return 1
-    print("the sample data are gone")
+    print("the sample data are removed")
     return 0
 
 

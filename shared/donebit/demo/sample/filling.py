@@ -1,4 +1,4 @@
-"""Sends the sample over HTTP, as anybody would: visits packed, a day and hour at a time; tasks as JSON."""
+"""Sends the sample data over the HTTP API: visits packed by day or hour, tasks as JSON."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from donebit.demo.sample import population
 from donebit.demo.sample.population import Ids
 from donebit.names import SAMPLE_EVENT
 
-DAYS = 120  # 90 that are drawn, and the 30 before the first of them, which its rolling window looks back on
+DAYS = 120  # 90 that are drawn, and the 30 before them that the first rolling window covers
 PACKED, JSON = "application/octet-stream", "application/json"
 LABEL = "sample"
-AS_IT_SHALL_BE = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+ACCEPTED_ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 TIMEOUT_SECONDS = 10.0
 VISITS, PURCHASES, NEWSLETTER = SAMPLE_EVENT, "demo.purchase", "demo.newsletter"
 EVENTS, FLAGS = (VISITS, PURCHASES), (NEWSLETTER,)
 
-# Sizes and ends of several kinds: soon some are done and one has failed; the last goes on for minutes, so
-# that there is something to watch. The one without a job is reported from here, and cancelled.
+# Several sizes and final states: some are soon done, one fails, and the last takes minutes, so that there is
+# something to watch. The steps of the one without a job are reported from here, and it is cancelled.
 TASKS: Sequence[dict[str, Any]] = (
     {"task_id": "demo-invoices", "count": 180, "job": "demo", "params": {"sleep_ms": 5, "fail_percent": 40}},
     {"task_id": "demo-import", "count": 1_000_000, "job": "demo", "params": {"sleep_ms": 0}},
@@ -36,15 +36,15 @@ TASKS: Sequence[dict[str, Any]] = (
     {"task_id": "demo-archive", "count": 12_000, "job": "demo", "params": {"sleep_ms": 300}, "batch": 500},
 )
 CANCELLED = "demo-mailing"
-PARTS_REPORTED = (0.31, 0.18, 0.24)  # of each third of it
+PARTS_REPORTED = (0.31, 0.18, 0.24)  # of each third of its steps
 
 
 class SampleFailed(Exception):
-    """A service did not take it; the message says what it answered."""
+    """A service refused the sample data or cannot be reached; the message says which."""
 
 
 class SampleClient:
-    """One service, on a connection that stays open."""
+    """A client of one service, on a connection that stays open."""
 
     def __init__(self, address: str, token: str | None) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT_SECONDS)
@@ -59,7 +59,11 @@ class SampleClient:
         self._connection.close()
 
     def send(self, method: str, path: str, body: bytes | None = None, content_type: str = PACKED) -> None:
-        """Raises Failed for no answer, or an error; what is there already, or no more, is none."""
+        """Send a request.
+
+        Raises:
+            SampleFailed: There is no answer, or an error other than 404 and 409 (gone or there already).
+        """
         headers = self._headers | ({"Content-Type": content_type} if body else {})
         try:
             self._connection.request(method, path, body, headers)
@@ -67,12 +71,12 @@ class SampleClient:
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise SampleFailed(f"{method} {path}: {error}") from error
-        if answer.status >= HTTPStatus.BAD_REQUEST and answer.status not in AS_IT_SHALL_BE:
+        if answer.status >= HTTPStatus.BAD_REQUEST and answer.status not in ACCEPTED_ERRORS:
             raise SampleFailed(f"{method} {path}: {answer.status} {said.decode(errors='replace')[:200]}")
 
 
 def fill(trigger: SampleClient, done: SampleClient, distinct: SampleClient) -> str:
-    """Tasks first, for they take their time; a sentence on what came of it. Raises Failed."""
+    """Send the tasks, which take a while, then the visits. Returns a sentence; raises SampleFailed."""
     for task in TASKS:
         trigger.send("POST", "/tasks", as_json({"label": LABEL, **task}), JSON)
         if task["task_id"] == CANCELLED:
@@ -89,7 +93,7 @@ def fill(trigger: SampleClient, done: SampleClient, distinct: SampleClient) -> s
 
 
 def visits_until(now: datetime) -> Iterator[tuple[str, datetime, Ids]]:
-    """(event, moment, ids), newest day first; today's and yesterday's spread over their hours."""
+    """Yield (event, time, ids), newest day first; today's and yesterday's are spread over their hours."""
     for ago in range(DAYS):
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=ago)
         day = population.day(midnight.date(), DAYS)
@@ -101,14 +105,14 @@ def visits_until(now: datetime) -> Iterator[tuple[str, datetime, Ids]]:
 
 
 def of_hour(ids: Ids, hour: int) -> Ids:
-    """Those who come in this hour of a day: few at night, most in the evening."""
+    """Return the ids of one hour of a day: few at night, most in the evening."""
     busy = np.repeat(np.arange(24), [1, 1, 1, 1, 1, 2, 3, 5, 6, 6, 6, 7, 7, 6, 6, 6, 7, 8, 9, 9, 8, 6, 4, 2])
     comes: npt.NDArray[np.bool_] = busy[ids * np.uint32(40_503) % np.uint32(len(busy))] == hour
     return ids[comes]
 
 
 def reported(count: int) -> list[tuple[int, int]]:
-    """The ranges that three workers elsewhere would have got to, each from the start of its third."""
+    """Return the ranges that three workers would have reported, each from the start of its third."""
     third = count // len(PARTS_REPORTED)
     return [(n * third, n * third + int(count * part)) for n, part in enumerate(PARTS_REPORTED)]
 

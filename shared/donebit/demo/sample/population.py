@@ -1,4 +1,4 @@
-"""Made-up people who sign up, come back less and less, and now and then buy: the same ones every time."""
+"""Made-up users who sign up, come back less and less and sometimes buy; the same ones every time."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.uint32]
 Shares = npt.NDArray[np.float64]
 
-FIRST_DAY = date(2026, 1, 1)  # their numbers are counted from here, so that a day's people stay the same
-MOST_A_DAY = 1000  # who sign up
+FIRST_DAY = date(2026, 1, 1)  # ids are counted from here, so that a day's users stay the same
+MOST_A_DAY = 1000  # sign-ups
 SEED = 20_260_101
 
 WEEKEND = 0.7  # of a weekday
-CAMPAIGN_EVERY_DAYS, CAMPAIGN_DAYS, CAMPAIGN = 45, 3, 2.2  # brings so many times as many, of whom few stay
+CAMPAIGN_EVERY_DAYS, CAMPAIGN_DAYS, CAMPAIGN = 45, 3, 2.2  # so many times as many sign-ups, few of whom stay
 BUYING = 0.06
 
 
 class Persona(NamedTuple):
-    """One kind of people: how likely they come on the day after they signed up, and for how long."""
+    """A kind of user: how likely one comes on the day after signing up, and for how long."""
 
     comes: float
-    patience_days: float  # until no more than 1/e of them come on a day
+    fading_days: float  # until 1/e of them still come
 
 
 CURIOUS, REGULAR, DEVOTED = Persona(0.4, 4.5), Persona(0.4, 45.0), Persona(0.95, 900.0)
@@ -32,7 +32,7 @@ DEVOTED_SHARE = 0.025
 
 
 class SampleDay(NamedTuple):
-    """What happened on one day: ids."""
+    """The ids of one day."""
 
     date: date
     visited: Ids
@@ -40,10 +40,10 @@ class SampleDay(NamedTuple):
 
 
 def day(date_: date, days: int) -> SampleDay:
-    """One day of people who signed up in the `days` up to it.
+    """Return one day of the users who signed up in the `days` up to it.
 
-    Each day has a generator of its own, keyed by its date (Philox is counter based), so that it comes out
-    alike on whichever day, and however often, it is asked for.
+    Each day has a generator of its own, keyed by its date (Philox is counter based), so that it is the same
+    whenever and however often it is computed.
     """
     number = (date_ - FIRST_DAY).days
     ages = np.arange(min(days, max(number, 0) + 1))
@@ -56,7 +56,7 @@ def day(date_: date, days: int) -> SampleDay:
 
 
 def _likelihood(age: npt.NDArray[np.int64], ids: Ids, *, weekend: bool) -> Shares:
-    """Everybody comes on the day they sign up; afterwards each as their kind does, most of them not long."""
+    """Return how likely each user comes: certainly on the day of signing up, later as their kind does."""
     place = _spread(ids)
     devoted, regular = place < DEVOTED_SHARE, place < DEVOTED_SHARE + _regulars(ids // MOST_A_DAY)
     likely = np.where(regular, _coming(REGULAR, age), _coming(CURIOUS, age)) * (WEEKEND if weekend else 1.0)
@@ -64,11 +64,11 @@ def _likelihood(age: npt.NDArray[np.int64], ids: Ids, *, weekend: bool) -> Share
 
 
 def _coming(kind: Persona, age: npt.NDArray[np.int64]) -> Shares:
-    return kind.comes * np.exp(-age / kind.patience_days)
+    return kind.comes * np.exp(-age / kind.fading_days)
 
 
 def _regulars(number: Ids) -> Shares:
-    """The share of those who signed up on a day that stays: it changes with the seasons of the product."""
+    """Return the share of a day's sign-ups that stays; it changes slowly over time."""
     staying = 0.4 + 0.12 * np.sin(number / 24)
     return np.where(_is_campaign(number), 0.5 * staying, staying)
 
@@ -79,7 +79,7 @@ def _is_campaign(number: Ids) -> npt.NDArray[np.bool_]:
 
 
 def _signed_up(number: int) -> Ids:
-    """The people of one day: more as the weeks go by, fewer at weekends, many when they were called."""
+    """Return the sign-ups of one day: more over time, fewer at weekends, many in a campaign."""
     weekday = (FIRST_DAY + timedelta(days=number)).weekday()
     many = min(90 + 0.45 * number, 400) + 25 * np.sin(number / 9)
     many *= WEEKEND if weekday >= 5 else 1.0
@@ -88,10 +88,10 @@ def _signed_up(number: int) -> Ids:
 
 
 def _spread(ids: Ids) -> Shares:
-    """Where each stands between 0 and 1, whatever day they signed up on (Knuth's multiplicative hash)."""
+    """Map each id to a number from 0 to 1 (Knuth's multiplicative hash)."""
     return (ids * np.uint32(2_654_435_761)).astype(np.float64) / 2**32
 
 
 def newsletter(ids: Ids) -> Ids:
-    """Who wants to receive it: a third, whoever they are."""
+    """Return the third of the ids that subscribed to the newsletter."""
     return ids[_spread(ids) * 7 % 1 < 1 / 3]

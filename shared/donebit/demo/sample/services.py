@@ -1,4 +1,4 @@
-"""The three services of this machine, for the sample to speak to."""
+"""Clients of the three services of this machine, for the sample data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from donebit.demo.sample.filling import SampleClient
 
 @contextmanager
 def services(settings: Settings) -> Iterator[tuple[SampleClient, SampleClient, SampleClient]]:
-    """trigger_app, done_app and distinct_app, with the token that the settings have."""
+    """Give clients of trigger_app, done_app and distinct_app, with the token of the settings."""
     token = settings.api_token.get_secret_value() if settings.api_token else None
     of_services = (
         address(settings.host, port)
