@@ -1,4 +1,4 @@
-# One image for all of Donebit; docker-compose.yml says by its command which part a container is.
+# One image for all of Donebit; the command in docker-compose.yml decides which part a container runs.
 
 FROM python:3.13-slim AS build
 COPY locks/run.txt /run.txt

@@ -22,7 +22,7 @@ def use(client: Redis) -> None:
 
 
 def fill_week(client: Redis, monday: datetime, packed: bytes) -> None:
-    """Fill a week as mark_event of each user would; bitmapist numbers weeks by calendar year, not ISO year."""
+    """Fill a week as mark_event of each user would; bitmapist has weeks of the calendar year, not ISO."""
     week = WeekEvents(EVENT, monday.year, monday.isocalendar().week)
     client.set(week.redis_key, packed)
 

@@ -140,7 +140,7 @@ def test_an_interrupted_change_is_repaired_by_the_next(checkout: Checkout) -> No
     interrupted.exit_code()
     checkout.put_uv(f'exec {UV} --offline --no-config "$@"')
 
-    # From nothing: what was half exchanged cannot be told from what is whole.
+    # From nothing: a half-replaced environment looks like a complete one.
     assert checkout.install().startswith("making .venv\n")
     assert checkout.value_of("core") == "2.0.1"
 

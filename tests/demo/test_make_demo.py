@@ -1,4 +1,4 @@
-"""The whole demo, the real one: it comes up, recovers from every kill, and leaves nobody behind.
+"""The whole demo, the real one: it comes up, recovers from every kill, and leaves no process running.
 
 One demo serves the tests in their order, since each start takes seconds; the last ones end it.
 """

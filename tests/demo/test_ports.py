@@ -1,4 +1,4 @@
-"""Ports that are taken are told by number and variable, before anything is started."""
+"""Taken ports are named, with their variable, before anything is started."""
 
 from __future__ import annotations
 

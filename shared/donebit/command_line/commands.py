@@ -59,6 +59,7 @@ class Sections(click.Group):
     epilog=EPILOG,
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
 )
+@click.version_option(package_name="donebit")
 @click.pass_context
 def donebit(context: click.Context) -> None:
     """Run tasks of many parallel steps, and count distinct users exactly.
