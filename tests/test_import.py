@@ -40,7 +40,8 @@ def test_the_same_question_sees_what_the_server_loads() -> None:
 
 
 def test_the_command_without_the_server_extra_is_one_sentence() -> None:
-    code = "import sys; sys.modules['click'] = None; from donebit.command_line.main import main; sys.exit(main())"
+    without_click = "import sys; sys.modules['click'] = None"
+    code = f"{without_click}; from donebit.command_line.main import main; sys.exit(main())"
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 

@@ -21,7 +21,7 @@ MARGIN = 2
 
 QUERY_EXAMPLES = examples(
     'donebit query "active@2026-11-20 & active@2026-11-21"     here on both days',
-    "donebit query 'signup@7d - flag:staff'                    a name may contain -: put spaces around a minus",
+    "donebit query 'signup@7d - flag:staff'                    names may contain -, so space the minus",
     "donebit query '(login@today | read@today) & !buy'         quotes keep ! and & from the shell",
     "donebit query signup@2026-11 and not login@7d             or use words",
     "donebit query 'login@2026-W47' --members --all > users.txt",
