@@ -172,6 +172,15 @@ def test_arguments_that_are_not_utf8_are_refused(alone: Donebit, wrong: tuple[st
     assert ended.err == "error: an argument is not UTF-8: it has the bytes ff\n"
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+@pytest.mark.parametrize("command", ["show", "watch", "count", "cancel", "retention"])
+def test_a_name_that_is_another_path_is_refused(alone: Donebit, command: str, name: str) -> None:
+    ended = alone(command, name)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"error: {name!r} is not a name: ")
+
+
 def test_help_lists_commands_exit_codes_and_variables(alone: Donebit) -> None:
     help_text = alone("--help")
 

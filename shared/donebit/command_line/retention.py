@@ -52,7 +52,9 @@ def retention(session: Session, /, *, event: str | None, as_json: bool, **asked:
     """
     names = {"returning": "return", "start": "from", "last": "at"}
     query = {names.get(name, name): value for name, value in asked.items()}
-    matrix = session.distinct.get(f"/events/{segment(event or default_event(session))}/retention", **query)
+    matrix = session.distinct.get(
+        f"/events/{segment(default_event(session) if event is None else event)}/retention", **query
+    )
     if as_json:
         session.terminal.as_json(matrix)
         return

@@ -82,7 +82,7 @@ class ServiceClient:
         return answer
 
     def _url(self, path: str, query: Query) -> str:
-        given = [f"{name}={segment(str(value))}" for name, value in query.items() if value is not None]
+        given = [f"{name}={_quoted(str(value))}" for name, value in query.items() if value is not None]
         return f"{self.address}{path}?{'&'.join(given)}" if given else self.address + path
 
     @contextmanager
@@ -131,7 +131,17 @@ class ServiceClient:
 
 
 def segment(text: str) -> str:
-    """Quote a text for a path or a query. Raises UsageError if it is not UTF-8."""
+    """Quote a text as one segment of a path.
+
+    Raises:
+        UsageError: It is not UTF-8, or one of "", "." and "..", which would name another path.
+    """
+    if text in {"", ".", ".."}:
+        raise UsageError(f"{text!r} is not a name: 1 to 100 of A-Z a-z 0-9 . _ -, but not . or ..")
+    return _quoted(text)
+
+
+def _quoted(text: str) -> str:
     return quote(_utf8(text), safe="")
 
 

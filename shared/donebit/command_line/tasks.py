@@ -169,7 +169,7 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
         what = f"step {failure['step']} after {count_of(failure['attempts'], 'attempt')}: {failure['error']}"
         yield fact("failed", what)
     if (more := task["failed_steps"] - len(failures[:FAILURES_SHOWN])) > 0:
-        yield fact("failed", f"and {count_of(more, 'step')} more")
+        yield fact("failed", f"and {count_of(more, 'more step')}")
     for delivery in task["deliveries"]:
         yield fact("notified", f"{delivery['kind']} {delivery['to']}: {delivery['outcome']}")
 
