@@ -25,10 +25,10 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     store = store or service_store(settings)
     known, publisher = load_jobs(settings), Publisher(queue.make_celery(settings, sends_only=True))
     starter = Starter(store, publisher, Checker(known, settings), settings)
-    ground = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
-    feed = Feed(pages.reader(ground), most_streams(settings.web_threads))
+    context = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
+    feed = Feed(pages.reader(context), most_streams(settings.web_threads))
     summary = "Start tasks, simulate visits, and watch both."
     app = make_service("trigger_app", summary, settings, store, feed.__len__)
     app.register_api(views.blueprint(starter))
-    app.register_blueprint(pages.blueprint(ground, feed))
+    app.register_blueprint(pages.blueprint(context, feed))
     return app

@@ -23,13 +23,13 @@ VIEWS: tuple[View, ...] = (
 )
 
 
-def blueprint(ground: PageContext, feed: Feed) -> Blueprint:
+def blueprint(context: PageContext, feed: Feed) -> Blueprint:
     """Every page and its stream, and the sign-in."""
     routes = Blueprint("pages", __name__)
     for view in VIEWS:
-        view.add_routes(routes, ground)
+        view.add_routes(routes, context)
     add_streams(routes, feed)
-    sign_in.add_routes(routes, ground.settings)
+    sign_in.add_routes(routes, context.settings)
     problems.register(routes)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
@@ -50,7 +50,7 @@ def add_streams(routes: Blueprint, feed: Feed) -> None:
         return feed.stream(f"{name}:{about}", sign_of_life=ALIVE)
 
 
-def reader(ground: PageContext) -> Read:
+def reader(context: PageContext) -> Read:
     """What the one reader of a process reads for every stream that is open."""
     views = {view.name: view for view in VIEWS}
 
@@ -58,7 +58,7 @@ def reader(ground: PageContext) -> Read:
         now: dict[Topic, Table] = {}
         for topic, table in before.items():
             name, _, about = topic.partition(":")
-            now[topic] = views[name].read(ground, about, table)
+            now[topic] = views[name].read(context, about, table)
         return now
 
     return read

@@ -81,15 +81,15 @@ class FinishedFilter:
         return self.cursor is None
 
 
-def add_routes(routes: Blueprint, ground: PageContext) -> None:
+def add_routes(routes: Blueprint, context: PageContext) -> None:
     """The page, and where its form goes."""
 
     @routes.get("/")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def done() -> ResponseReturnValue:
         choice = FinishedFilter.asked()
-        forms = [form_of(job) for job in ground.jobs]
-        now, away = attempt(lambda: overview(ground, choice))
+        forms = [form_of(job) for job in context.jobs]
+        now, away = attempt(lambda: overview(context, choice))
         return render_template(
             "done.html",
             here="/",
@@ -99,13 +99,13 @@ def add_routes(routes: Blueprint, ground: PageContext) -> None:
             ends=ENDS,
             forms=forms,
             chosen=chosen_form(forms),
-            settings=ground.settings,
-            port=ground.settings.trigger_port,
+            settings=context.settings,
+            port=context.settings.trigger_port,
         )
 
     @routes.post("/start")
     def start() -> ResponseReturnValue:
-        begun = ground.starter.start(order_asked(ground))
+        begun = context.starter.start(order_asked(context))
         if not wants_page():
             return begun.reply()
         return redirect(f"/tasks/{begun.task.task_id}", HTTPStatus.SEE_OTHER)
@@ -116,32 +116,36 @@ def chosen_form(forms: Sequence[JobForm]) -> str:
     return asked if asked in {form.job for form in forms} else ""
 
 
-def order_asked(ground: PageContext) -> TaskSpec:
+def order_asked(context: PageContext) -> TaskSpec:
     """The order that the form asks for, with the parameters as the job's signature types them.
 
     Raises InvalidInput, naming the field, for a text that is not of its type.
     """
     sent = request.form
-    count = count_asked(ground.settings.max_steps)
+    count = count_asked(context.settings.max_steps)
     job = sent.get("job") or None
-    params = typed(form_of(ground.jobs.find(job)), sent) if job else {}
+    params = typed(form_of(context.jobs.find(job)), sent) if job else {}
     label = sent.get("label", "").strip() or None
     asked = TaskRequest.model_validate({"count": count, "job": job, "label": label, "params": params})
-    return order_of(asked, ground.settings.stall_after)
+    return order_of(asked, context.settings.stall_after)
 
 
-def overview(ground: PageContext, choice: FinishedFilter) -> dict[str, Any]:
+def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
     """The running tasks, and a page of the ended ones."""
     wanted = Filter(choice.state, choice.label, ended=True)
-    found = listing.list_tasks(ground.store, wanted, limit=SHOWN, cursor=choice.cursor)
-    return {"rows": running(ground), "ended": [EndedRow.of(task) for task in found.tasks], "next": found.next}
+    found = listing.list_tasks(context.store, wanted, limit=SHOWN, cursor=choice.cursor)
+    return {
+        "rows": running(context),
+        "ended": [EndedRow.of(task) for task in found.tasks],
+        "next": found.next,
+    }
 
 
-def running(ground: PageContext) -> list[RunningRow]:
-    tasks = listing.running(ground.store)
+def running(context: PageContext) -> list[RunningRow]:
+    tasks = listing.running(context.store)
     if not tasks:
         return []  # and nothing of the queue is read for them
-    seen, now = signs(ground.store, ground.settings), clock.now()
+    seen, now = signs(context.store, context.settings), clock.now()
     return [row_of(task, seen, now) for task in tasks]
 
 
@@ -161,11 +165,11 @@ def newest_ended(store: Store) -> list[EndedRow]:
     return [EndedRow.of(task) for task in found.tasks]
 
 
-def read_lists(ground: PageContext, about: str, before: Table) -> Table:
+def read_lists(context: PageContext, about: str, before: Table) -> Table:
     del about, before
     return {
-        "running": fragment("running", rows=running(ground), port=ground.settings.trigger_port),
-        "ended": fragment("ended", ended=newest_ended(ground.store)),
+        "running": fragment("running", rows=running(context), port=context.settings.trigger_port),
+        "ended": fragment("ended", ended=newest_ended(context.store)),
     }
 
 

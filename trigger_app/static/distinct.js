@@ -7,12 +7,12 @@ import { follow } from "./stream.js";
 const numbers = new Intl.NumberFormat("en");
 const FIGURES = { all: "distinct" }; // by the name that the server has; else its own
 
-// A page that was drawn while nothing could be read has no charts: it is drawn anew as soon as something can.
+// A page drawn while Redis was away has no charts: it is reloaded as soon as Redis is back.
 const wasAway = !document.querySelector("#notice").hidden;
 
-function draw(told) {
+function draw(figures) {
   if (wasAway) location.reload();
-  for (const [name, value] of Object.entries(told)) {
+  for (const [name, value] of Object.entries(figures)) {
     const place = document.querySelector(`#${FIGURES[name] ?? name}`);
     const text = value === null ? "–" : numbers.format(value);
     if (place && place.textContent !== text) place.textContent = text;
@@ -23,7 +23,7 @@ follow(`/events/distinct/${encodeURIComponent(document.querySelector("#now").dat
 drawCurves();
 drawStrips();
 
-// What was refused is shown where it stands, ready to be mended.
+// A mistake is selected where it is, ready to be corrected.
 const field = document.querySelector("#ask [data-character]");
 if (field) {
   const at = Number(field.dataset.character) - 1;

@@ -115,7 +115,7 @@ def http(error: HTTPException) -> Response:
         return current_app.make_response(error.response)
     detail = error.description or str(error)
     if isinstance(error, NotFound) and error is request.routing_exception:
-        detail = f"{current_app.name} has no {request.path[:200]!r}; /docs/ lists what it has"
+        detail = f"nothing is at {request.path[:200]!r}; /docs/ lists the addresses of {current_app.name}"
     answer = problem(HTTPStatus(error.code or 500), detail)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):

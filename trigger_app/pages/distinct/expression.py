@@ -47,12 +47,15 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is wrong, and the text before and from the place where it is; `character` counts from 1."""
+    """What is wrong with an expression.
+
+    `character` is its place, counted from 1; `before` and `after` are the text up to there and from there on.
+    """
 
     why: str
     character: int | None
     before: str
-    behind: str
+    after: str
 
 
 def result(site: Site, asked: str) -> Result | Refusal:
@@ -75,7 +78,7 @@ def segments(site: Site, expression: Expression, whole: Resolved, now: datetime)
     if len(parts) > MOST_DRAWN:
         return []
     drawn = [resolve(site, leaf, now).users for leaf in parts.values()]
-    names = [*parts, "the result"]
+    names = [*parts, "result"]
     return [segment_of(one, names) for one in outlines(site.store, [*drawn, whole.users])]
 
 

@@ -41,11 +41,11 @@ def figures(site: Site, event: str) -> Message:
     }
 
 
-def read_figures(ground: PageContext, about: str, before: Table) -> Table:
+def read_figures(context: PageContext, about: str, before: Table) -> Table:
     """What the stream tells: the figures of the event that it is about."""
     event, last, now = about or EXAMPLE_EVENT, before.get(NOW), time.monotonic()
     if not is_name(event):
         return {}
     if isinstance(last, Figures) and now - last.read_at < EVERY_SECONDS:
         return before
-    return {NOW: Figures(figures(ground.site, event), now)}
+    return {NOW: Figures(figures(context.site, event), now)}

@@ -55,4 +55,4 @@ def row_of(chosen: Chosen, row: MatrixRow) -> RetentionRow:
         for column, count in enumerate(row.counts)
     ]
     since = chosen.site.calendar.day_of(bounds(row.period)[0])
-    return RetentionRow(row.period.name, f"{since:%-d %b}", row.users, cells)
+    return RetentionRow(row.period.name, since.isoformat(), row.users, cells)

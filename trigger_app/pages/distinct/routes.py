@@ -23,11 +23,11 @@ from trigger_app.pages.view import PageContext, View, attempt, page_route
 T = TypeVar("T")
 
 
-def add_routes(routes: Blueprint, ground: PageContext) -> None:
+def add_routes(routes: Blueprint, context: PageContext) -> None:
     @routes.get("/distinct")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def distinct() -> ResponseReturnValue:
-        found, away = attempt(lambda: overview(ground.site))
+        found, away = attempt(lambda: overview(context.site))
         return render_template(
             "distinct.html",
             here="/distinct",
@@ -37,13 +37,13 @@ def add_routes(routes: Blueprint, ground: PageContext) -> None:
             granularities=GRANULARITIES,
             longest_expression=LONGEST_EXPRESSION,
             states=[*reversed(lifecycle.UPWARDS), UserState.DORMANT],
-            settings=ground.settings,
+            settings=context.settings,
         )
 
     @routes.get("/distinct/users")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def distinct_users() -> ResponseReturnValue:
-        found, away = attempt(lambda: named(ground.site))
+        found, away = attempt(lambda: named(context.site))
         return render_template("distinct_users.html", here="/distinct", away=away, found=found)
 
 

@@ -14,7 +14,7 @@ from trigger_app.pages.distinct.choice import Chosen
 
 DAYS = 90
 MOST_BITMAPS = 1000  # some 0.3 s: a page that is looked at waits for no more
-# Half open; what is longer is told together.
+# Half open; what is longer is counted together.
 LENGTHS = (*((days, days + 1) for days in range(1, 8)), (8, 15), (15, 31), (31, DAYS + 1))
 
 
@@ -30,7 +30,7 @@ class StreakBar(NamedTuple):
 
 class Streaks(NamedTuple):
     users: int  # seen in these days
-    over: int  # of them, those who are in no streak now
+    over: int  # of them, those without a current streak
     bars: list[StreakBar]
 
 
@@ -67,7 +67,7 @@ def within(counts: Counts, start: int, stop: int) -> int:
 
 
 def words(start: int, stop: int) -> str:
-    """1 day, 2 days, 8 to 14 days, 31 days and more."""
+    """1 day, 2 days, 8 to 14 days, 31+ days."""
     if stop == start + 1:
         return f"{start} day{'' if start == 1 else 's'}"
-    return f"{start} days and more" if stop > DAYS else f"{start}\u2013{stop - 1} days"
+    return f"{start}+ days" if stop > DAYS else f"{start}\u2013{stop - 1} days"
