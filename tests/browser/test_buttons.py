@@ -131,7 +131,7 @@ def test_resume_lets_a_failed_task_run_again(page: Page, stack: Stack, opened: C
     give_up(stack, task_id, 0, "no such picture")
     report(stack, task_id, (1, 2))
     eventually(lambda: page.text(".facts .state") == "failed", what="the page does not see the end")
-    assert "1 of 2 steps gave up" in page.text(".why")
+    assert "1 of 2 steps" in page.text(".why")
 
     click(page, ".buttons form button")
 
@@ -152,14 +152,14 @@ def test_only_what_a_task_allows_is_offered(page: Page, stack: Stack, opened: Ca
     assert page.text(".buttons") == "Delete…"
 
 
-def test_the_life_of_a_task_is_told(page: Page, stack: Stack) -> None:
+def test_the_timeline_of_a_task_is_shown(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(20, 0)
     stack.await_told(task_id)
 
     page.open(f"/tasks/{task_id}")
 
-    told = [element.text for element in page.browser.find_elements("css selector", ".life li b")]
-    assert told == ["Created", "Fanned out", "Done", "Announced"]
+    told = [element.text for element in page.browser.find_elements("css selector", ".timeline li b")]
+    assert told == ["Created", "Steps sent", "Done", "Notified"]
 
 
 def test_a_task_that_is_deleted_elsewhere_is_told_to_be_gone(

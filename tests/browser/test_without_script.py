@@ -64,7 +64,7 @@ def test_delete_asks_on_a_page_and_then_leads_to_the_tasks(bare: Page, stack: St
     await_title(bare, "Delete this task?")
     press(bare, "Delete the task")
 
-    await_title(bare, "Is this step done?")
+    await_title(bare, "Tasks")
     assert ask("GET", f"{stack.done}/tasks/{task_id}").status == 404
 
 

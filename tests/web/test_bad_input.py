@@ -358,9 +358,9 @@ def test_a_method_that_is_not_there_is_a_problem_too(services: Services) -> None
 
 
 @pytest.mark.parametrize("service", ["trigger", "done", "distinct"])
-def test_an_address_that_is_not_there_is_told_with_the_service_that_was_asked(
-    services: Services, service: str
-) -> None:
+def test_a_wrong_address_is_refused_with_the_name_of_the_service(services: Services, service: str) -> None:
     problem = problem_of(services.of(service).get("/nowhere/at all"), 404)
 
-    assert problem["detail"] == f"{service}_app has no '/nowhere/at all'; /docs/ lists what it has"
+    assert (
+        problem["detail"] == f"nothing is at '/nowhere/at all'; /docs/ lists the addresses of {service}_app"
+    )

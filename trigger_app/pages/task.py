@@ -52,9 +52,9 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
             large=LARGE,
         )
 
-    @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):asked>")
+    @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):action>")
     @page_route(context.settings)
-    def ask(task_id: str, asked: str) -> ResponseReturnValue:
+    def ask(task_id: str, action: str) -> ResponseReturnValue:
         """What a dialog asks, for browsers where no script opens one."""
         task, away = attempt(lambda: lifecycle.get_task(context.store, task_id).task)
         return render_template(
@@ -62,7 +62,7 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
             here="/",
             away=away,
             task_id=task_id,
-            asked=asked,
+            action=action,
             task=task,
             max_steps=context.settings.max_steps,
         )
