@@ -9,11 +9,12 @@ const LINES = [
   { label: "Monthly active", colour: "--curve-month", width: 2.5 },
 ];
 const numbers = new Intl.NumberFormat("en");
+const numberOf = (text) => (text === "–" ? null : Number(text.replaceAll(",", "")));
+const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 
 /** Seconds since the epoch and the three numbers of each day, each a column, the earliest day first. */
 function columns(table) {
-  const rows = [...table.tBodies[0].rows].reverse();
-  const numberOf = (text) => (text === "–" ? null : Number(text.replaceAll(",", "")));
+  const rows = [...table.tBodies[0].rows].toReversed();
   const days = rows.map((row) => Date.parse(row.cells[0].textContent) / 1000);
   return [days, ...LINES.map((_, line) => rows.map((row) => numberOf(row.cells[line + 1].textContent)))];
 }
@@ -30,7 +31,6 @@ function showLast(plot) {
 
 function options(place, width, days) {
   const colours = getComputedStyle(place);
-  const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
   const lines = LINES.map(({ label, colour, width: thick, dash }) => ({
     label,
     stroke: colours.getPropertyValue(colour),

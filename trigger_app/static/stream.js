@@ -41,12 +41,12 @@ function listen() {
   const opened = (stream = new EventSource(path));
   heard = Date.now();
   opened.addEventListener("alive", () => (heard = Date.now()));
-  opened.onmessage = (event) => hear(JSON.parse(event.data));
-  opened.onerror = () => {
+  opened.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  opened.addEventListener("error", () => {
     notice(LOST);
     // After an answer that is no stream, such as 503, the browser itself does not.
     if (opened.readyState === EventSource.CLOSED) setTimeout(() => opened === stream && listen(), RETRY_MS);
-  };
+  });
 }
 
 function hear(message) {
