@@ -37,13 +37,13 @@ AnyEnd = Annotated[
         default_factory=lambda: ["done", "failed", "cancelled"],
         min_length=1,
         max_length=3,
-        description="which ends are told; any of them when left out",
+        description="which ends are reported; all of them when left out",
     ),
 ]
 
 
 class WebhookBody(Request):
-    """A signed request (Standard Webhooks), sent again for a day until it is taken."""
+    """A signed request (Standard Webhooks), retried for a day until it is accepted."""
 
     url: Annotated[
         str,
@@ -62,23 +62,24 @@ class WebhookBody(Request):
 
 
 class CallbackBody(Request):
-    """A Celery function of yours, one of CALLBACKS; it is called with what is told."""
+    """A Celery function of yours, named in CALLBACKS; it is called with the announcement of the end."""
 
     name: Annotated[str, Field(max_length=200, examples=["reports.finished"])]
     on: AnyEnd
 
 
 class TaskRequest(Request):
-    """A task to start. Without a job nothing is fanned out: the caller reports the steps to done_app."""
+    """A task to start. Without a job no steps are sent: the caller reports them to done_app."""
 
     count: Count
     job: Name | None = None
     params: Annotated[dict[str, Any], Field(default_factory=dict, examples=[{"sleep_ms": 100}])]
     label: Name | None = None
-    batch: Annotated[Integer | None, Field(ge=1, description="steps a message")] = None
+    batch: Annotated[Integer | None, Field(ge=1, description="steps per message")] = None
     stall_after: Annotated[Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds")] = None
     ended_ttl: Annotated[
-        Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds that it is kept after its end")
+        Number | None,
+        Field(ge=1, le=LONGEST_SECONDS, description="seconds for which the task is kept after its end"),
     ] = None
     webhook: WebhookBody | None = None
     callback: CallbackBody | None = None
@@ -86,7 +87,7 @@ class TaskRequest(Request):
 
 
 class NextBody(TaskRequest):
-    """The task that is started when this one has ended."""
+    """The task to start when this one has ended."""
 
     on: Annotated[
         list[End],
@@ -94,7 +95,7 @@ class NextBody(TaskRequest):
             default_factory=lambda: ["done"],
             min_length=1,
             max_length=3,
-            description="which ends it follows; done when left out",
+            description="after which ends it starts; done when left out",
         ),
     ]
 
@@ -109,5 +110,5 @@ class TaskStarted(BaseModel):
     job: str | None = Field(examples=["demo"])
     state: str = Field(examples=["running"])
     queued: bool | None = Field(
-        description="false: the broker is away, the sweep fans it out later; null: nothing to fan out"
+        description="false: the broker is away, and the sweep sends the steps later; null: there is no job"
     )

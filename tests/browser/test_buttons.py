@@ -169,7 +169,7 @@ def test_a_task_that_is_deleted_elsewhere_is_told_to_be_gone(
 
     ask("DELETE", f"{stack.done}/tasks/{task_id}")
 
-    eventually(lambda: "This task is gone" in page.text("#notice"), what="nothing is told")
+    eventually(lambda: "This task no longer exists" in page.text("#notice"), what="nothing is told")
     assert page.complaints() == []
 
 
@@ -192,7 +192,7 @@ def test_everything_is_done_with_the_keyboard_alone(page: Page, stack: Stack) ->
     eventually(lambda: not is_asked(page, "cancel"), what="the question stays")
     assert page.focused() == "Cancel…"
     page.press(Keys.ENTER)
-    page.tab_to("Cancel the task")
+    page.tab_to("Cancel task")
     page.press(Keys.ENTER)
 
     eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")

@@ -110,9 +110,7 @@ def test_every_chart_is_drawn_without_script_or_style_of_its_own(
         assert "<strong>9</strong> distinct users" in page
 
 
-def test_a_shorter_expiry_leaves_days_out_of_the_charts(
-    services: Services, real_store: Store
-) -> None:
+def test_a_shorter_expiry_leaves_days_out_of_the_charts(services: Services, real_store: Store) -> None:
     for days in (0, 3, 10):
         record(real_store, [1, 2, 100 + days], "short", real_now() - timedelta(days=days))
     kept = {"day": 5, "week": 7}
@@ -127,9 +125,7 @@ def test_a_shorter_expiry_leaves_days_out_of_the_charts(
         assert 'class="heat"' in page
 
 
-def test_one_chart_that_is_too_much_leaves_the_others_drawn(
-    services: Services, real_store: Store
-) -> None:
+def test_one_chart_that_is_too_much_leaves_the_others_drawn(services: Services, real_store: Store) -> None:
     users = [segment * SEGMENT_BITS for segment in range(MOST_BITMAPS // 50 + 1)]
     for days in range(50):
         record(real_store, users, "wide", real_now() - timedelta(days=days))

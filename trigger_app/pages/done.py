@@ -1,4 +1,4 @@
-"""The view of tasks: start one, watch those that run, look through those that ended."""
+"""The tasks page: start a task, watch the running ones, look through the finished ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from donebit.web.listener import Table
 from donebit.web.task_answer import signs
 from donebit.web.task_summary import TaskSummary
 from trigger_app.models import TaskRequest
-from trigger_app.orders import order_of
+from trigger_app.orders import spec_of
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 from trigger_app.pages.problems import wants_page
@@ -42,12 +42,12 @@ class RunningRow:
     waiting_for: str | None
     steps_per_second: float | None
     seconds_left: float | None
-    age_seconds: int  # of its last progress; whole ones, so that a row which stands still is told once each
+    age_seconds: int  # of its last progress; whole ones, so that an idle row changes once a second
 
 
 @dataclass(frozen=True, slots=True)
 class EndedRow:
-    """A task that ended, as the page shows it."""
+    """A finished task as the page shows it."""
 
     task: TaskSummary
     took_seconds: float
@@ -61,14 +61,14 @@ class EndedRow:
 
 @dataclass(frozen=True, slots=True)
 class FinishedFilter:
-    """Which ended tasks somebody asked for."""
+    """Which finished tasks the address asks for."""
 
     state: State | None
     label: str | None
     cursor: str | None
 
     @classmethod
-    def asked(cls) -> FinishedFilter:
+    def from_request(cls) -> FinishedFilter:
         state = request.args.get("state", "")
         return cls(
             State(state) if state in {*ENDS} else None,
@@ -82,12 +82,12 @@ class FinishedFilter:
 
 
 def add_routes(routes: Blueprint, context: PageContext) -> None:
-    """The page, and where its form goes."""
+    """Add the page and the address that its form is sent to."""
 
     @routes.get("/")
     @page_route(context.settings)
     def done() -> ResponseReturnValue:
-        choice = FinishedFilter.asked()
+        choice = FinishedFilter.from_request()
         forms = [form_of(job) for job in context.jobs]
         now, away = attempt(lambda: overview(context, choice))
         return render_template(
@@ -105,7 +105,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
 
     @routes.post("/start")
     def start() -> ResponseReturnValue:
-        begun = context.starter.start(order_asked(context))
+        begun = context.starter.start(spec_asked(context))
         if not wants_page():
             return begun.reply()
         return redirect(f"/tasks/{begun.task.task_id}", HTTPStatus.SEE_OTHER)
@@ -116,10 +116,11 @@ def chosen_form(forms: Sequence[JobForm]) -> str:
     return asked if asked in {form.job for form in forms} else ""
 
 
-def order_asked(context: PageContext) -> TaskSpec:
-    """The order that the form asks for, with the parameters as the job's signature types them.
+def spec_asked(context: PageContext) -> TaskSpec:
+    """Read a task specification from the form, with the parameters typed as the job's signature says.
 
-    Raises InvalidInput, naming the field, for a text that is not of its type.
+    Raises:
+        InvalidInput: a field is not of its type; the error names it.
     """
     sent = request.form
     count = count_asked(context.settings.max_steps)
@@ -127,11 +128,11 @@ def order_asked(context: PageContext) -> TaskSpec:
     params = typed(form_of(context.jobs.find(job)), sent) if job else {}
     label = sent.get("label", "").strip() or None
     asked = TaskRequest.model_validate({"count": count, "job": job, "label": label, "params": params})
-    return order_of(asked, context.settings.stall_after)
+    return spec_of(asked, context.settings.stall_after)
 
 
 def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
-    """The running tasks, and a page of the ended ones."""
+    """Read the running tasks and one page of the finished ones."""
     wanted = Filter(choice.state, choice.label, ended=True)
     found = listing.list_tasks(context.store, wanted, limit=SHOWN, cursor=choice.cursor)
     return {
@@ -173,4 +174,4 @@ def read_lists(context: PageContext, about: str, before: Table) -> Table:
     }
 
 
-VIEW = View("done", "/", "Done", add_routes, read_lists)
+VIEW = View("done", "/", "Tasks", add_routes, read_lists)

@@ -24,7 +24,7 @@ def register(routes: Blueprint) -> None:
     """Answer every error of the service in the form that the client asks for, unknown addresses included."""
     routes.app_errorhandler(DonebitError)(lambda error: either_way(problems.problem_of(error)))
     routes.app_errorhandler(ValidationError)(lambda error: either_way(problems.of_validation(error)))
-    routes.app_errorhandler(HTTPException)(lambda error: either_way(problems.http(error)))
+    routes.app_errorhandler(HTTPException)(lambda error: either_way(problems.of_http_error(error)))
 
 
 def either_way(answer: Response) -> Response:

@@ -1,4 +1,4 @@
-"""One task opened: its bitmap, what the rule says of it, its life, and what can be done with it."""
+"""The page of one task: its bitmap, the completion check, its timeline, and its buttons."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
 
 
 def add_pages(routes: Blueprint, context: PageContext) -> None:
-    """The task, and the question that a dialog asks."""
+    """Add the task's page, and the confirmations as pages of their own."""
 
     @routes.get("/tasks/<task_id>")
     @page_route(context.settings)
@@ -55,7 +55,7 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
     @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):action>")
     @page_route(context.settings)
     def ask(task_id: str, action: str) -> ResponseReturnValue:
-        """What a dialog asks, for browsers where no script opens one."""
+        """Ask for confirmation where no script opens a dialog."""
         task, away = attempt(lambda: lifecycle.get_task(context.store, task_id).task)
         return render_template(
             "ask.html",
@@ -69,7 +69,7 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
 
 
 def add_buttons(routes: Blueprint, context: PageContext) -> None:
-    """What the buttons send."""
+    """Add the addresses that the buttons are sent to."""
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
@@ -96,49 +96,49 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
 
 
 def failures_after() -> int:
-    """The step that a page of failures begins at."""
-    asked = request.args.get("failures", "0")
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 12 else 0
+    """Return the step at which the page of failures begins."""
+    first = request.args.get("failures", "0")
+    return int(first) if first.isascii() and first.isdigit() and len(first) < 12 else 0
 
 
 def changed(task_id: str) -> ResponseReturnValue:
-    """Back to the page, or nothing for a script, which hears of the change by the stream."""
+    """Redirect a browser to the page; answer 204 to a script, which gets the change by the stream."""
     if not wants_page():
         return "", HTTPStatus.NO_CONTENT
     return redirect(f"/tasks/{task_id}" if task_id else "/", HTTPStatus.SEE_OTHER)
 
 
-def page_parts(context: PageContext, sight: TaskSnapshot, after: int = 0) -> dict[str, Any]:
-    """What the page's parts are drawn from."""
-    task = task_answer(context.store, context.settings, sight)
+def page_parts(context: PageContext, snapshot: TaskSnapshot, after: int = 0) -> dict[str, Any]:
+    """Return the variables from which the parts of the page are drawn."""
+    task = task_answer(context.store, context.settings, snapshot)
     return {
         "task": task,
         "age_seconds": int(task.last_progress_age_seconds),
         "why": task.why[0].upper() + task.why[1:],
-        "unnamed": unnamed(sight.task, task.missing),
+        "unnamed": unnamed(snapshot.task, task.missing),
         "key": keys.bitmap(task.task_id),
-        "failures": failing.list_failures(context.store, sight.task, after=after, limit=FAILURES),
-        "timeline": timeline_of(sight.task, task.deliveries),
+        "failures": failing.list_failures(context.store, snapshot.task, after=after, limit=FAILURES),
+        "timeline": timeline_of(snapshot.task, task.deliveries),
         "done_port": context.settings.done_port,
         "after": after,
     }
 
 
 def unnamed(task: Task, missing: Sequence[Range]) -> int:
-    """How many steps are missing beside those of the first ranges, which were read a moment later."""
+    """Count the missing steps beyond the first ranges, which were read a moment later than the task."""
     named = sum(stop - start for start, stop in missing)
     return max(0, task.left - named) if len(missing) == FIRST_RANGES else 0
 
 
 def read_parts(context: PageContext, about: str, before: Table) -> Table:
-    """The parts as they are now, and the cells of the bitmap."""
+    """Draw the parts as they are now, and read the cells of the bitmap."""
     try:
-        sight = lifecycle.get_task(context.store, about)
-        now = page_parts(context, sight)
+        snapshot = lifecycle.get_task(context.store, about)
+        now = page_parts(context, snapshot)
     except (NotFound, InvalidInput):
         return {"gone": {"gone": True}}
     parts = {part: fragment(part, **now) for part in PARTS}
-    return {**parts, **cells.changed_cells(context.store, sight, before)}
+    return {**parts, **cells.changed_cells(context.store, snapshot, before)}
 
 
 VIEW = View("task", "/tasks/", "", add_routes, read_parts)

@@ -1,4 +1,4 @@
-"""How long everybody's streaks of days are, as bars."""
+"""How many users have streaks of which length, as bars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LENGTHS = (*((days, days + 1) for days in range(1, 8)), (8, 15), (15, 31), (31, 
 
 
 class StreakBar(NamedTuple):
-    """How many users have a longest, and a current, streak of such a length; each as a share of the most."""
+    """The users whose longest or current streak has this length, and each as a share of the longest bar."""
 
     length: str
     longest: int
@@ -35,10 +35,10 @@ class Streaks(NamedTuple):
 
 
 def streaks(chosen: Chosen) -> Streaks:
-    """Of everybody seen in the last 90 days, or as many as are kept.
+    """Compute the streaks of everyone seen in the last 90 days, or as many as are kept.
 
     Raises:
-        InvalidInput: there are so many users that it would take long.
+        InvalidInput: there are so many users that it would take too long.
     """
     span = PeriodRange(tuple(chosen.last(DAYS, Granularity.DAY)), running=True)
     refuse_many(chosen, span)
@@ -58,7 +58,7 @@ def refuse_many(chosen: Chosen, span: PeriodRange) -> None:
     if bitmaps > MOST_BITMAPS:
         raise InvalidInput(
             f"these days are {bitmaps} bitmaps, and a page draws at most {MOST_BITMAPS}; "
-            f"GET /events/{chosen.event.name}/streaks of distinct_app takes its time and answers"
+            f"GET /events/{chosen.event.name}/streaks of distinct_app has no such limit"
         )
 
 
