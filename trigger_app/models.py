@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from donebit.completion.lifecycle import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
@@ -14,16 +14,26 @@ from donebit.webhook_policy import LONGEST_URL
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 
 # The domain checks it: how large it may be is a setting, within these bounds.
-STEPS = Field(description="steps; 1 to MAX_STEPS", json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK})
+STEPS = Field(
+    description="how many steps; 1 to MAX_STEPS",
+    json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK, "example": 10},
+)
 Count = Annotated[Integer, STEPS]
 WrittenCount = Annotated[int, STEPS, WRITTEN]
 
 
 class DoneQuery(Request):
     count: WrittenCount
-    sleep_ms: Annotated[int, Field(ge=0, le=60_000, description="a step sleeps up to this long"), WRITTEN] = (
-        100
-    )
+    sleep_ms: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=60_000,
+            description="milliseconds that a step sleeps at most",
+            json_schema_extra={"example": 20},
+        ),
+        WRITTEN,
+    ] = 100
 
 
 class DistinctQuery(Request):
@@ -72,11 +82,16 @@ class TaskRequest(Request):
     """A task to start. Without a job no steps are sent: the caller reports them to done_app."""
 
     count: Count
-    job: Name | None = None
-    params: Annotated[dict[str, Any], Field(default_factory=dict, examples=[{"sleep_ms": 100}])]
-    label: Name | None = None
+    job: Annotated[Name | None, Field(description="a registered job; null: report the steps yourself")] = None
+    params: Annotated[
+        dict[str, Any],
+        Field(default_factory=dict, description="the job's parameters", examples=[{"sleep_ms": 100}]),
+    ]
+    label: Annotated[Name | None, Field(description="to find the task by", examples=["nightly"])] = None
     batch: Annotated[Integer | None, Field(ge=1, description="steps per message")] = None
-    stall_after: Annotated[Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds")] = None
+    stall_after: Annotated[
+        Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds without progress")
+    ] = None
     ended_ttl: Annotated[
         Number | None,
         Field(ge=1, le=LONGEST_SECONDS, description="seconds for which the task is kept after its end"),
@@ -101,7 +116,18 @@ class NextBody(TaskRequest):
 
 
 class TaskBody(TaskRequest):
-    task_id: Name | None = None
+    """A task to start, under an id of its own."""
+
+    # `examples`, which JSON Schema has instead, is dropped by flask-openapi3.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"count": 10, "job": "demo", "params": {"sleep_ms": 100}, "label": "nightly"}
+        }
+    )
+
+    task_id: Annotated[
+        Name | None, Field(description="made when left out; the same again is the same task")
+    ] = None
 
 
 class TaskStarted(BaseModel):

@@ -171,7 +171,7 @@ def test_a_cell_leads_to_its_users(opened: Page) -> None:
 
     eventually(lambda: opened.text("h1") == "Users")
     assert opened.text(".users").split() == ["0", "1", "2", "3"]
-    assert f"{EVENT}, week 1 of those who first came in" in opened.text("main")
+    assert f"{EVENT}, active in week 1 after first coming in" in opened.text("main")
     assert opened.complaints() == []
 
 

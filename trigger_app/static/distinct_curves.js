@@ -2,7 +2,7 @@
 
 const HEIGHT_CSS = 300;
 const DAY = 86400; // seconds
-const TICKS = [1, 2, 3, 4, 5, 6, 7, 10, 15, 30].map((days) => days * DAY); // shorter ones would repeat a day's label
+const TICKS = [1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 60].map((days) => days * DAY); // shorter ones would repeat a day's label
 const LINES = [
   { label: "Daily active", colour: "--curve-day", width: 1.5 },
   { label: "Weekly active", colour: "--curve-week", width: 2, dash: [6, 4] },
@@ -46,7 +46,7 @@ function options(place, width, days) {
     scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
     series: [{ label: "Day", value: (_, seconds) => (seconds === null ? "–" : day(seconds)) }, ...lines],
     axes: [
-      axis(colours, { values: (_, all) => all.map(day), incrs: TICKS, space: 100 }),
+      axis(colours, { values: (_, all) => all.map(day), incrs: TICKS, space: 80 }),
       axis(colours, { values: (_, all) => all.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 60 }),
     ],
     cursor: { drag: { x: false, y: false } },

@@ -15,7 +15,7 @@ from trigger_app.pages.distinct.choice import Chosen
 
 PERIODS = {Granularity.WEEK: 12, Granularity.DAY: 30}
 UPWARDS = (UserState.RETURNING, UserState.RESURRECTING, UserState.NEW)  # from the zero line up
-MOST_STEPS = 5  # between the marks of the y axis
+MOST_STEPS = 6  # between the marks of the y axis
 AXIS_HEIGHT = 240  # of its drawing, in units of its own
 
 
