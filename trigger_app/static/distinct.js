@@ -1,25 +1,21 @@
-// Keeps the figures of distinct users live, and draws what stands still.
+// Keeps the figures of the users page live, and draws its charts once.
 import { drawCurves } from "./distinct_curves.js";
 import { drawStrips } from "./distinct_strips.js";
 import "./forms.js";
+import { lay } from "./fragments.js";
 import { follow } from "./stream.js";
 
-const numbers = new Intl.NumberFormat("en");
-const FIGURES = { all: "distinct" }; // by the name that the server has; else its own
+const now = document.querySelector("#now");
 
 // A page drawn while Redis was away has no charts: it is reloaded as soon as Redis is back.
 const wasAway = !document.querySelector("#notice").hidden;
 
-function draw(figures) {
+function draw(message) {
   if (wasAway) location.reload();
-  for (const [name, value] of Object.entries(figures)) {
-    const place = document.querySelector(`#${FIGURES[name] ?? name}`);
-    const text = value === null ? "–" : numbers.format(value);
-    if (place && place.textContent !== text) place.textContent = text;
-  }
+  lay(now, message.html);
 }
 
-follow(`/events/distinct/${encodeURIComponent(document.querySelector("#now").dataset.event)}`, draw);
+follow(`/events/distinct/${encodeURIComponent(now.dataset.event)}`, draw);
 drawCurves();
 drawStrips();
 

@@ -11,6 +11,7 @@ from donebit.activity.events import event as events
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT, is_name
 from donebit.web.listener import Message, Table
+from trigger_app.pages.fragments import fragment
 from trigger_app.pages.view import PageContext
 
 EVERY_SECONDS = 1.0  # at most this often are the figures of one event read, however many clients listen
@@ -25,7 +26,7 @@ class Figures(dict[str, Any]):
         self.read_at = read_at
 
 
-def figures(site: Site, event: str) -> Message:
+def figures(site: Site, event: str) -> dict[str, int | None]:
     """Count the distinct users of an event in the current periods; None for what is no longer kept.
 
     Raises:
@@ -46,10 +47,10 @@ def figures(site: Site, event: str) -> Message:
 
 
 def read_figures(context: PageContext, about: str, before: Table) -> Table:
-    """Read the figures of the event `about`, at most once a second."""
+    """Draw the figures of the event `about`, read at most once a second."""
     event, last, now = about or EXAMPLE_EVENT, before.get(NOW), time.monotonic()
     if not is_name(event):
         return {}
     if isinstance(last, Figures) and now - last.read_at < EVERY_SECONDS:
         return before
-    return {NOW: Figures(figures(context.site, event), now)}
+    return {NOW: Figures(fragment("figures", now=figures(context.site, event)), now)}
