@@ -34,6 +34,9 @@ check: ## format, lint, types and plain names
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/oxlint --quiet trigger_app/static
+	@$(BIN)/djlint --lint --quiet trigger_app/templates
+	@$(BIN)/python -m checks.lua
 	@$(BIN)/python -m checks.wording
 
 bench: ## the figures of the README

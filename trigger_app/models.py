@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from donebit.completion.lifecycle import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
@@ -14,16 +14,26 @@ from donebit.webhook_policy import LONGEST_URL
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 
 # The domain checks it: how large it may be is a setting, within these bounds.
-STEPS = Field(description="steps; 1 to MAX_STEPS", json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK})
+STEPS = Field(
+    description="how many steps; 1 to MAX_STEPS",
+    json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK, "example": 10},
+)
 Count = Annotated[Integer, STEPS]
 WrittenCount = Annotated[int, STEPS, WRITTEN]
 
 
 class DoneQuery(Request):
     count: WrittenCount
-    sleep_ms: Annotated[int, Field(ge=0, le=60_000, description="a step sleeps up to this long"), WRITTEN] = (
-        100
-    )
+    sleep_ms: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=60_000,
+            description="milliseconds that a step sleeps at most",
+            json_schema_extra={"example": 20},
+        ),
+        WRITTEN,
+    ] = 100
 
 
 class DistinctQuery(Request):
@@ -37,13 +47,13 @@ AnyEnd = Annotated[
         default_factory=lambda: ["done", "failed", "cancelled"],
         min_length=1,
         max_length=3,
-        description="which ends are told; any of them when left out",
+        description="which ends are reported; all of them when left out",
     ),
 ]
 
 
 class WebhookBody(Request):
-    """A signed request (Standard Webhooks), sent again for a day until it is taken."""
+    """A signed request (Standard Webhooks), retried for a day until it is accepted."""
 
     url: Annotated[
         str,
@@ -62,23 +72,29 @@ class WebhookBody(Request):
 
 
 class CallbackBody(Request):
-    """A Celery function of yours, one of CALLBACKS; it is called with what is told."""
+    """A Celery function of yours, named in CALLBACKS; it is called with the announcement of the end."""
 
     name: Annotated[str, Field(max_length=200, examples=["reports.finished"])]
     on: AnyEnd
 
 
 class TaskRequest(Request):
-    """A task to start. Without a job nothing is fanned out: the caller reports the steps to done_app."""
+    """A task to start. Without a job no steps are sent: the caller reports them to done_app."""
 
     count: Count
-    job: Name | None = None
-    params: Annotated[dict[str, Any], Field(default_factory=dict, examples=[{"sleep_ms": 100}])]
-    label: Name | None = None
-    batch: Annotated[Integer | None, Field(ge=1, description="steps a message")] = None
-    stall_after: Annotated[Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds")] = None
+    job: Annotated[Name | None, Field(description="a registered job; null: report the steps yourself")] = None
+    params: Annotated[
+        dict[str, Any],
+        Field(default_factory=dict, description="the job's parameters", examples=[{"sleep_ms": 100}]),
+    ]
+    label: Annotated[Name | None, Field(description="to find the task by", examples=["nightly"])] = None
+    batch: Annotated[Integer | None, Field(ge=1, description="steps per message")] = None
+    stall_after: Annotated[
+        Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds without progress")
+    ] = None
     ended_ttl: Annotated[
-        Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds that it is kept after its end")
+        Number | None,
+        Field(ge=1, le=LONGEST_SECONDS, description="seconds for which the task is kept after its end"),
     ] = None
     webhook: WebhookBody | None = None
     callback: CallbackBody | None = None
@@ -86,7 +102,7 @@ class TaskRequest(Request):
 
 
 class NextBody(TaskRequest):
-    """The task that is started when this one has ended."""
+    """The task to start when this one has ended."""
 
     on: Annotated[
         list[End],
@@ -94,13 +110,24 @@ class NextBody(TaskRequest):
             default_factory=lambda: ["done"],
             min_length=1,
             max_length=3,
-            description="which ends it follows; done when left out",
+            description="after which ends it starts; done when left out",
         ),
     ]
 
 
 class TaskBody(TaskRequest):
-    task_id: Name | None = None
+    """A task to start, under an id of its own."""
+
+    # `examples`, which JSON Schema has instead, is dropped by flask-openapi3.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"count": 10, "job": "demo", "params": {"sleep_ms": 100}, "label": "nightly"}
+        }
+    )
+
+    task_id: Annotated[
+        Name | None, Field(description="made when left out; the same again is the same task")
+    ] = None
 
 
 class TaskStarted(BaseModel):
@@ -109,5 +136,5 @@ class TaskStarted(BaseModel):
     job: str | None = Field(examples=["demo"])
     state: str = Field(examples=["running"])
     queued: bool | None = Field(
-        description="false: the broker is away, the sweep fans it out later; null: nothing to fan out"
+        description="false: the broker is away, and the sweep sends the steps later; null: there is no job"
     )

@@ -1,4 +1,4 @@
-"""What a request asks for, as an order; and whether anybody could carry it out."""
+"""A request body as a task specification, checked for what no worker could run."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ from donebit.jobs.registry import Jobs
 from donebit.webhook_policy import checked_url
 from trigger_app.models import NextBody, TaskRequest
 
-LONGEST_CHAIN = 10  # tasks that follow one another in one order
-LARGEST_ORDER = 64 * 1024  # characters; it is read whenever the task is looked at
+LONGEST_CHAIN = 10  # tasks that follow one another in one request
+LARGEST_SPEC = 64 * 1024  # characters; it is read whenever the task is looked at
 
 
-def order_of(asked: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
-    """The order that a body asks for, with those of the tasks that follow."""
+def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
+    """Turn a request body into a task specification, with those of the tasks that follow.
+
+    Args:
+        body: the body
+        default_stall_after: applies where the body leaves `stall_after` out
+    """
     return TaskSpec(
-        asked.count,
-        asked.job,
-        asked.params,
-        asked.label,
-        asked.batch,
-        _seconds(asked.stall_after) or default_stall_after,
-        _seconds(asked.ended_ttl),
-        Webhook(asked.webhook.url, _ends(asked.webhook.on)) if asked.webhook else None,
-        Callback(asked.callback.name, _ends(asked.callback.on)) if asked.callback else None,
-        _next(asked.then, default_stall_after) if asked.then else None,
+        body.count,
+        body.job,
+        body.params,
+        body.label,
+        body.batch,
+        _seconds(body.stall_after) or default_stall_after,
+        _seconds(body.ended_ttl),
+        Webhook(body.webhook.url, _ends(body.webhook.on)) if body.webhook else None,
+        Callback(body.callback.name, _ends(body.callback.on)) if body.callback else None,
+        _next(body.then, default_stall_after) if body.then else None,
     )
 
 
-def _next(asked: NextBody, default_stall_after: timedelta) -> NextTask:
-    return NextTask(order_of(asked, default_stall_after), _ends(asked.on))
+def _next(body: NextBody, default_stall_after: timedelta) -> NextTask:
+    return NextTask(spec_of(body, default_stall_after), _ends(body.on))
 
 
 def _seconds(given: float | None) -> timedelta | None:
@@ -45,22 +50,26 @@ def _seconds(given: float | None) -> timedelta | None:
 
 
 def _ends(names: Sequence[str]) -> tuple[State, ...]:
-    """In one order and each once, so that the same asked for otherwise is the same."""
+    """Sort the names and drop repetitions, so that equal requests make equal specifications."""
     return tuple(sorted({State(name) for name in names}))
 
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """Refuses what no worker could do, before anything is started."""
+    """Refuses what no worker could run, before anything is started."""
 
     jobs: Jobs
     settings: Settings
 
-    def check(self, order: TaskSpec) -> None:
-        """Raise InvalidInput for an order, or one that follows it, that cannot be carried out."""
-        if (size := len(order.as_text())) > LARGEST_ORDER:
-            raise InvalidInput(f"the order is {size} characters of JSON; at most {LARGEST_ORDER}")
-        chain = list(order.chain)
+    def check(self, spec: TaskSpec) -> None:
+        """Check a task specification and those that follow it.
+
+        Raises:
+            InvalidInput: one of them cannot be run; the field at fault is named by its path, as `then.job`.
+        """
+        if (size := len(spec.as_text())) > LARGEST_SPEC:
+            raise InvalidInput(f"the task is {size} characters of JSON; at most {LARGEST_SPEC}")
+        chain = list(spec.chain)
         if len(chain) > LONGEST_CHAIN:
             raise InvalidInput(
                 f"then is {len(chain)} tasks long, one after the other; at most {LONGEST_CHAIN}", field="then"
@@ -71,29 +80,29 @@ class Checker:
             except InvalidInput as error:
                 raise InvalidInput(error.detail, field="then." * depth + (error.field or "")) from None
 
-    def check_one(self, order: TaskSpec) -> None:
-        check_count(order.count, self.settings.max_steps)
-        self.check_job(order)
-        self.check_receivers(order)
+    def check_one(self, spec: TaskSpec) -> None:
+        check_count(spec.count, self.settings.max_steps)
+        self.check_job(spec)
+        self.check_receivers(spec)
 
-    def check_job(self, order: TaskSpec) -> None:
-        if order.job is not None:
-            self.jobs.find(order.job).given(order.params)
-        elif order.params:
+    def check_job(self, spec: TaskSpec) -> None:
+        if spec.job is not None:
+            self.jobs.find(spec.job).given(spec.params)
+        elif spec.params:
             raise InvalidInput("params are given, but no job that takes them", field="params")
-        if order.batch and order.count / order.batch > fanout.LARGEST_FANOUT:
+        if spec.batch and spec.count / spec.batch > fanout.LARGEST_FANOUT:
             raise InvalidInput(
-                f"batch is {order.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "
-                f"of {order.count} steps",
+                f"batch is {spec.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "
+                f"of {spec.count} steps",
                 field="batch",
             )
 
-    def check_receivers(self, order: TaskSpec) -> None:
-        if order.webhook:
-            checked_url(order.webhook.url, self.settings.webhook_hosts)
-        if order.callback and order.callback.name not in self.settings.callback_queues:
+    def check_receivers(self, spec: TaskSpec) -> None:
+        if spec.webhook:
+            checked_url(spec.webhook.url, self.settings.webhook_hosts)
+        if spec.callback and spec.callback.name not in self.settings.callback_queues:
             known = ", ".join(sorted(self.settings.callback_queues)) or "none"
             raise InvalidInput(
-                f"callback is {order.callback.name!r}; it must be one of CALLBACKS, which has: {known}",
+                f"callback is {spec.callback.name!r}; it must be one of CALLBACKS, which has: {known}",
                 field="callback.name",
             )

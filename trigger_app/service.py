@@ -1,4 +1,4 @@
-"""The front door as a service."""
+"""trigger_app as a service: starting tasks, and the dashboard."""
 
 from __future__ import annotations
 
@@ -20,15 +20,20 @@ from trigger_app.starting import Starter
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
-    """The service; settings and store are the process's own unless given."""
+    """Make the service.
+
+    Args:
+        settings: read from the environment when left out
+        store: made from the settings when left out
+    """
     settings = settings or config.load()
     store = store or service_store(settings)
     known, publisher = load_jobs(settings), Publisher(queue.make_celery(settings, sends_only=True))
     starter = Starter(store, publisher, Checker(known, settings), settings)
-    ground = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
-    feed = Feed(pages.reader(ground), most_streams(settings.web_threads))
-    summary = "Start tasks, simulate visits, and watch both."
+    context = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
+    feed = Feed(pages.reader(context), most_streams(settings.web_threads))
+    summary = "Start tasks, simulate visits, and watch both on the dashboard."
     app = make_service("trigger_app", summary, settings, store, feed.__len__)
     app.register_api(views.blueprint(starter))
-    app.register_blueprint(pages.blueprint(ground, feed))
+    app.register_blueprint(pages.blueprint(context, feed))
     return app

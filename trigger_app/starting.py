@@ -1,4 +1,4 @@
-"""A task started for whoever asks: over HTTP, or with the form on the page."""
+"""Starts the tasks that are asked for over HTTP or with the form of the dashboard."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A task that was asked for, and whether it is new."""
+class StartedTask:
+    """A task that was asked for; `fresh` if this request made it."""
 
     task: TaskStarted
     fresh: bool
 
     def reply(self) -> Reply:
-        """202 for a new task, 200 for one that there was already."""
+        """Answer 202 for a new task, 200 for one that existed already."""
         return answer(self.task, HTTPStatus.ACCEPTED if self.fresh else HTTPStatus.OK)
 
 
@@ -41,28 +41,38 @@ class Starter:
     checker: Checker
     settings: Settings
 
-    def start(self, order: TaskSpec, task_id: str | None = None) -> Begun:
-        """A new task, or the one that there is already."""
-        self.checker.check(order)
+    def start(self, spec: TaskSpec, task_id: str | None = None) -> StartedTask:
+        """Start a task, or find the one that already has this id and the same specification.
+
+        Raises:
+            InvalidInput: no worker could run it.
+            Conflict: another task has this id.
+        """
+        self.checker.check(spec)
         lives = TaskTtls(self.settings.task_ttl, self.settings.ended_ttl)
         started = lifecycle.start(
-            self.store, order, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
+            self.store, spec, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
         )
         queued = fan_out(self.publisher, started)
         task = started.task
         if started.fresh:
             log.info(
-                "task %s is started: %d steps of %s", task.id, task.count, order.job or "the caller's own"
+                "task %s is started: %d steps of %s", task.id, task.count, spec.job or "the caller's own"
             )
-        body = TaskStarted(task_id=task.id, count=task.count, job=order.job, state=task.state, queued=queued)
-        return Begun(body, started.fresh)
+        body = TaskStarted(task_id=task.id, count=task.count, job=spec.job, state=task.state, queued=queued)
+        return StartedTask(body, started.fresh)
 
-    def start_job(self, count: int, job: str, params: dict[str, int]) -> Begun:
+    def start_job(self, count: int, job: str, params: dict[str, int]) -> StartedTask:
         return self.start(TaskSpec(count, job, params, stall_after=self.settings.stall_after))
 
 
 def fan_out(publisher: Publisher, started: Started) -> bool | None:
-    """Have a new task of a job fanned out; whether the broker took it. If not, the sweep does it later."""
+    """Have the steps of a new task sent to the workers.
+
+    Returns:
+        Whether the broker took the message; if not, the sweep sends the steps later. None where there are no
+        steps to send: the task is not new, or has no job.
+    """
     if not started.fresh or started.task.order.job is None:
         return None
     try:

@@ -20,13 +20,26 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture
 def page(browser: Chrome, stack: Stack) -> Page:
-    """The page of trigger_app, just opened."""
-    browser.get("about:blank")
+    """The page of trigger_app, just opened in a new tab."""
+    open_new_tab(browser)
     browser.set_window_size(1200, 900)
     browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     page = Page(browser, stack.trigger)
     page.complaints()  # what an earlier test left there
     page.open()
     return page
+
+
+def open_new_tab(browser: Chrome) -> None:
+    """Close every tab but a new one.
+
+    Whatever a test emulates, such as no network, no script or another screen, belongs to its tab: even a test
+    that fails midway leaves nothing to the next.
+    """
+    left_over = browser.window_handles
+    browser.switch_to.new_window("tab")
+    fresh = browser.current_window_handle
+    for handle in left_over:
+        browser.switch_to.window(handle)
+        browser.close()
+    browser.switch_to.window(fresh)

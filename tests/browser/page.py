@@ -63,8 +63,8 @@ class Page:
         """The id of the task that this form has just started."""
         eventually(lambda: self.said(form), what="the page says nothing")
         words = self.said(form).split()
-        assert (words[0], words[2:]) == ("Task", ["is", "started."])
-        return words[1]
+        assert words[:2] == ["Started", "task"]
+        return words[2].removesuffix(".")
 
     def state(self, task_id: str) -> str:
         return self.text(f"#tasks li[data-id='{task_id}'] .state")

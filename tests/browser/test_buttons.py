@@ -131,7 +131,7 @@ def test_resume_lets_a_failed_task_run_again(page: Page, stack: Stack, opened: C
     give_up(stack, task_id, 0, "no such picture")
     report(stack, task_id, (1, 2))
     eventually(lambda: page.text(".facts .state") == "failed", what="the page does not see the end")
-    assert "1 of 2 steps gave up" in page.text(".why")
+    assert "1 of 2 steps" in page.text(".why")
 
     click(page, ".buttons form button")
 
@@ -152,14 +152,14 @@ def test_only_what_a_task_allows_is_offered(page: Page, stack: Stack, opened: Ca
     assert page.text(".buttons") == "Delete…"
 
 
-def test_the_life_of_a_task_is_told(page: Page, stack: Stack) -> None:
+def test_the_timeline_of_a_task_is_shown(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(20, 0)
     stack.await_told(task_id)
 
     page.open(f"/tasks/{task_id}")
 
-    told = [element.text for element in page.browser.find_elements("css selector", ".life li b")]
-    assert told == ["Created", "Fanned out", "Done", "Announced"]
+    told = [element.text for element in page.browser.find_elements("css selector", ".timeline li b")]
+    assert told == ["Created", "Steps sent", "Done", "Notified"]
 
 
 def test_a_task_that_is_deleted_elsewhere_is_told_to_be_gone(
@@ -169,7 +169,7 @@ def test_a_task_that_is_deleted_elsewhere_is_told_to_be_gone(
 
     ask("DELETE", f"{stack.done}/tasks/{task_id}")
 
-    eventually(lambda: "This task is gone" in page.text("#notice"), what="nothing is told")
+    eventually(lambda: "This task no longer exists" in page.text("#notice"), what="nothing is told")
     assert page.complaints() == []
 
 
@@ -192,7 +192,7 @@ def test_everything_is_done_with_the_keyboard_alone(page: Page, stack: Stack) ->
     eventually(lambda: not is_asked(page, "cancel"), what="the question stays")
     assert page.focused() == "Cancel…"
     page.press(Keys.ENTER)
-    page.tab_to("Cancel the task")
+    page.tab_to("Cancel task")
     page.press(Keys.ENTER)
 
     eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")

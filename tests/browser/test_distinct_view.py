@@ -74,9 +74,7 @@ def page_shows(page: Page, today: str, ever: str) -> bool:
     return shown[0] in (today, "0") and shown[1] == today and shown[-1] == ever
 
 
-def test_the_figures_are_marked_stale_while_redis_is_away_and_live_again_after(
-    opened: Page, stack: Stack
-) -> None:
+def test_the_figures_are_marked_stale_while_redis_is_away(opened: Page, stack: Stack) -> None:
     stack.server.end()
 
     eventually(lambda: "Redis cannot be reached" in opened.text("#notice"), DONE_SECONDS)
@@ -102,7 +100,7 @@ def test_a_view_opened_while_redis_is_away_says_so(page: Page, stack: Stack) -> 
         stack.server.start()
 
 
-def test_the_legend_has_the_last_days_numbers_until_somebody_points_at_another(opened: Page) -> None:
+def test_the_legend_shows_the_last_day_until_another_is_pointed_at(opened: Page) -> None:
     values = (
         "return [...document.querySelectorAll('#curves .u-value')].slice(1).map((one) => one.textContent)"
     )
@@ -171,9 +169,9 @@ def test_a_cell_leads_to_its_users(opened: Page) -> None:
 
     cell.send_keys(Keys.ENTER)
 
-    eventually(lambda: opened.text("h1") == "Who they are")
+    eventually(lambda: opened.text("h1") == "Users")
     assert opened.text(".users").split() == ["0", "1", "2", "3"]
-    assert f"{EVENT}, week 1 of those who first came in" in opened.text("main")
+    assert f"{EVENT}, active in week 1 after first coming in" in opened.text("main")
     assert opened.complaints() == []
 
 
@@ -224,7 +222,7 @@ def test_an_expression_is_counted_and_its_first_users_named(opened: Page) -> Non
     assert opened.complaints() == []
 
 
-def test_the_bitmaps_of_an_expression_are_drawn_beneath_and_over_each_other(page: Page, seen: str) -> None:
+def test_the_bitmaps_of_an_expression_are_drawn_and_overlaid(page: Page, seen: str) -> None:
     inked = """
     return [...document.querySelectorAll(".strips canvas")].map((canvas) => {
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 1);
@@ -239,8 +237,8 @@ def test_the_bitmaps_of_an_expression_are_drawn_beneath_and_over_each_other(page
         f"{EVENT}@today 150",
         f"{EVENT} 153",
         f"{EVENT}@7d 150",
-        "over each other",
-        "the result 150",
+        "overlay",
+        "result 150",
     ]
     assert page.browser.execute_script(inked) == [150, 153, 150, 153, 150]
     assert page.complaints() == []
@@ -269,7 +267,7 @@ def test_an_expression_that_ends_too_early_is_marked_at_its_end(page: Page, seen
 def test_an_event_that_nobody_saw_says_what_to_do(page: Page, stack: Stack) -> None:
     page.open("/distinct?event=view.nobody")
 
-    assert "Nobody was seen by view.nobody yet" in page.text("#empty")
+    assert "No visits to view.nobody yet" in page.text("#empty")
     assert "curl localhost" in page.text("#empty code")
     visit(stack, [1], event="view.nobody")
     eventually(lambda: page.text("#today") == "1", DONE_SECONDS, what="the figures do not move")

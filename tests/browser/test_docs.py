@@ -16,7 +16,7 @@ OPERATIONS = {
 
 
 @pytest.mark.parametrize("service", OPERATIONS)
-def test_the_documentation_shows_the_operations_and_loads_nothing_from_elsewhere(
+def test_the_docs_show_the_operations_and_load_nothing_from_elsewhere(
     page: Page, stack: Stack, service: str
 ) -> None:
     address = stack.services()[service]

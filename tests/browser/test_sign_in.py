@@ -50,9 +50,7 @@ def test_whoever_signs_in_has_the_page_live(page: Page, guarded: str) -> None:
     assert page.complaints() == []
 
 
-def test_whoever_follows_a_link_signs_in_and_is_led_on_with_buttons_that_work(
-    page: Page, stack: Stack, guarded: str
-) -> None:
+def test_who_follows_a_link_signs_in_and_is_led_on_to_it(page: Page, stack: Stack, guarded: str) -> None:
     task_id = stack.create(10)
     page.address = guarded
     page.open(f"/tasks/{task_id}")
@@ -81,7 +79,7 @@ def test_a_wrong_token_is_told_and_opens_nothing(page: Page, guarded: str) -> No
 
     sign_in(page, "another")
 
-    eventually(lambda: page.text("#refused") == "That is not the token.")
+    eventually(lambda: page.text("#refused") == "Wrong token.")
     page.open()
     assert page.text("h1") == "Sign in"
 

@@ -36,7 +36,7 @@ def test_cancel_asks_on_a_page_and_then_cancels(bare: Page, stack: Stack) -> Non
     press(bare, "Cancel…")
     await_title(bare, "Cancel this task?")
     asked = stack.task(task_id).state
-    press(bare, "Cancel the task")
+    press(bare, "Cancel task")
 
     await_title(bare, f"Task {task_id}")
     assert asked is State.RUNNING
@@ -50,7 +50,7 @@ def test_whoever_has_second_thoughts_keeps_the_task(bare: Page, stack: Stack) ->
     press(bare, "Delete…")
     await_title(bare, "Delete this task?")
 
-    press(bare, "Keep it")
+    press(bare, "Keep task")
 
     await_title(bare, f"Task {task_id}")
     assert stack.task(task_id).state is State.RUNNING
@@ -62,9 +62,9 @@ def test_delete_asks_on_a_page_and_then_leads_to_the_tasks(bare: Page, stack: St
 
     press(bare, "Delete…")
     await_title(bare, "Delete this task?")
-    press(bare, "Delete the task")
+    press(bare, "Delete task")
 
-    await_title(bare, "Is this step done?")
+    await_title(bare, "Tasks")
     assert ask("GET", f"{stack.done}/tasks/{task_id}").status == 404
 
 
@@ -102,7 +102,7 @@ def test_what_is_too_late_is_told_on_a_page(bare: Page, stack: Stack) -> None:
     bare.open(f"/tasks/{task_id}/cancel")
     report(stack, task_id, (0, 1))
 
-    press(bare, "Cancel the task")
+    press(bare, "Cancel task")
 
     await_title(bare, "Conflict")
     assert task_id in bare.text("main")

@@ -19,6 +19,7 @@ from tests.activity.arranged import real_now, record
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.distinct.expression import Refusal, Result, result
 from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read_figures
+from trigger_app.pages.distinct.lifecycle import AXIS_HEIGHT, ticks
 from trigger_app.pages.distinct.retention import Cell
 from trigger_app.pages.distinct.streaks import MOST_BITMAPS
 from trigger_app.pages.view import PageContext
@@ -48,7 +49,7 @@ def test_the_sample_is_shown_where_it_is_and_the_example_elsewhere(
     record(real_store, [1, 2], "demo.visit")
 
     assert chosen(before) == "distinct"
-    assert "Nobody was seen by <b>distinct</b> yet" in before
+    assert "No visits to <b>distinct</b> yet" in before
     assert chosen(shown(services)) == "demo.visit"
     assert chosen(shown(services, "?event=distinct")) == "distinct"
 
@@ -81,7 +82,7 @@ def test_what_cannot_be_asked_for_is_refused_with_its_bound(
     assert words in problem["detail"]
 
 
-def test_whoever_is_named_is_text_and_never_markup(services: Services, real_store: Store) -> None:
+def test_a_users_name_is_text_and_never_markup(services: Services, real_store: Store) -> None:
     record(real_store, ["<img src=x>"], "texts")
 
     for page in (
@@ -109,9 +110,7 @@ def test_every_chart_is_drawn_without_script_or_style_of_its_own(
         assert "<strong>9</strong> distinct users" in page
 
 
-def test_a_retention_that_was_set_shorter_leaves_days_out_and_breaks_nothing(
-    services: Services, real_store: Store
-) -> None:
+def test_a_shorter_expiry_leaves_days_out_of_the_charts(services: Services, real_store: Store) -> None:
     for days in (0, 3, 10):
         record(real_store, [1, 2, 100 + days], "short", real_now() - timedelta(days=days))
     kept = {"day": 5, "week": 7}
@@ -126,9 +125,7 @@ def test_a_retention_that_was_set_shorter_leaves_days_out_and_breaks_nothing(
         assert 'class="heat"' in page
 
 
-def test_what_is_too_much_for_one_chart_is_told_there_and_the_others_are_drawn(
-    services: Services, real_store: Store
-) -> None:
+def test_one_chart_that_is_too_much_leaves_the_others_drawn(services: Services, real_store: Store) -> None:
     users = [segment * SEGMENT_BITS for segment in range(MOST_BITMAPS // 50 + 1)]
     for days in range(50):
         record(real_store, users, "wide", real_now() - timedelta(days=days))
@@ -158,9 +155,9 @@ def test_a_mistake_in_an_expression_has_its_place(
 
     assert isinstance(found, Refusal)
     assert "<here>" not in found.why
-    assert found.before + found.behind == asked
+    assert found.before + found.after == asked
     if character:
-        assert (found.character, found.behind[:1]) == (character, marked)
+        assert (found.character, found.after[:1]) == (character, marked)
 
 
 def test_an_expression_of_many_parts_is_counted_and_not_drawn(real_store: Store) -> None:
@@ -174,18 +171,18 @@ def test_an_expression_of_many_parts_is_counted_and_not_drawn(real_store: Store)
     assert (len(few.segments), len(many.segments)) == (1, 0)
 
 
-def test_the_figures_of_one_event_are_read_again_after_a_second_and_not_before(real_store: Store) -> None:
-    ground, fresh = ground_on(real_store), time.monotonic() + 60
+def test_the_figures_of_one_event_are_read_at_most_once_a_second(real_store: Store) -> None:
+    context, fresh = context_on(real_store), time.monotonic() + 60
     record(real_store, [1], "seen")
     just_read: Table = {"now": Figures({"all": 7}, fresh)}
     read_long_ago: Table = {"now": Figures({"all": 7}, time.monotonic() - EVERY_SECONDS)}
 
-    assert read_figures(ground, "seen", just_read) is just_read
-    assert read_figures(ground, "seen", read_long_ago)["now"]["all"] == 1
+    assert read_figures(context, "seen", just_read) is just_read
+    assert '<span id="distinct">1</span>' in read_figures(context, "seen", read_long_ago)["now"]["html"]
 
 
-def test_a_stream_about_a_name_that_is_none_has_nothing_to_tell(real_store: Store) -> None:
-    assert read_figures(ground_on(real_store), "no name", {}) == {}
+def test_a_stream_about_an_invalid_event_name_is_empty(real_store: Store) -> None:
+    assert read_figures(context_on(real_store), "no name", {}) == {}
 
 
 def test_a_cell_with_somebody_is_shaded_and_one_with_nobody_is_not() -> None:
@@ -194,11 +191,28 @@ def test_a_cell_with_somebody_is_shaded_and_one_with_nobody_is_not() -> None:
     assert shades == [0, 1, 1, 5, 10]
 
 
+@pytest.mark.parametrize(
+    ("highest", "lowest", "marks"),
+    [
+        (0, 0, [0]),
+        (3, 0, [0, 1, 2, 3]),
+        (7528, 4000, [4000, 2000, 0, 2000, 4000, 6000]),
+        (10, 12, [10, 5, 0, 5, 10]),
+        (0, 9, [8, 6, 4, 2, 0]),
+    ],
+)
+def test_the_lifecycle_axis_has_round_marks(highest: int, lowest: int, marks: list[int]) -> None:
+    found = ticks(highest, lowest)
+
+    assert [tick.users for tick in found] == marks
+    assert all(0 <= tick.y <= AXIS_HEIGHT for tick in found)
+
+
 def site(store: Store) -> Site:
     return Site.of(store, Settings(redis_url="redis://127.0.0.1:1/0"))
 
 
-def ground_on(store: Store) -> PageContext:
-    ground: PageContext = object.__new__(PageContext)
-    object.__setattr__(ground, "site", site(store))
-    return ground
+def context_on(store: Store) -> PageContext:
+    context: PageContext = object.__new__(PageContext)
+    object.__setattr__(context, "site", site(store))
+    return context

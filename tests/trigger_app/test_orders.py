@@ -16,7 +16,7 @@ from tests.completion.arranged import life_left
 from tests.conftest import everything
 from tests.receiver import SECRET
 from tests.web.services import Services, body_of, problem_of
-from trigger_app.orders import LARGEST_ORDER, LONGEST_CHAIN
+from trigger_app.orders import LARGEST_SPEC, LONGEST_CHAIN
 
 HOOK = "https://hooks.example.org/told"
 STEP: dict[str, Any] = {"count": 1, "job": "demo"}
@@ -60,7 +60,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "surrogate": ({"webhook": HOOK + "\ud800"}, r"webhook.url is .*; it must be"),
     "url of another type": ({"webhook": 7}, "webhook is 7; it must be an object"),
     "url in a list": ({"webhook": [HOOK]}, r"webhook is \['https.*\]; it must be an object"),
-    "more in it": ({"webhook": {"url": HOOK, "secret": "x"}}, "webhook.secret is 'x'; it must be left out"),
+    "more in it": ({"webhook": {"url": HOOK, "secret": "x"}}, "unknown field: webhook.secret"),
     "callback": (
         {"callback": {"name": "os.system"}},
         "callback is 'os.system'; it must be one of CALLBACKS, which has: bills.sent, reports.finished",
@@ -97,7 +97,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "too large a next": ({"then": {"count": 10_000_001}}, "count is 10000001; it must be 1 to 10000000"),
     "no count": ({"then": {"job": "demo"}}, "then.count is missing"),
     "batch of the next": ({"then": {"count": 10**7, "batch": 1}}, "batch is 1, which makes more than 100000"),
-    "id of the next": ({"then": {**STEP, "task_id": "x"}}, "then.task_id is 'x'; it must be left out"),
+    "id of the next": ({"then": {**STEP, "task_id": "x"}}, "unknown field: then.task_id"),
     "webhook of the next": ({"then": {**STEP, "webhook": "http://evil.example/"}}, "WEBHOOK_HOSTS"),
     "callback of the next": ({"then": {**STEP, "callback": {"name": "x"}}}, "callback is 'x'; .* CALLBACKS"),
     "webhook of the last": (chained(LONGEST_CHAIN, {**STEP, "webhook": "ftp://x/"}), "its scheme must be"),
@@ -140,13 +140,13 @@ def test_an_order_that_is_too_large_is_refused_whatever_it_is_made_of(
     body: dict[str, Any] = {
         "count": 1,
         "job": "nobody",
-        "params": {"text": "a" * LARGEST_ORDER},
+        "params": {"text": "a" * LARGEST_SPEC},
         "webhook": large,
     }
 
     problem = problem_of(services.trigger.post("/tasks", json=body))
 
-    assert re.search(rf"the order is \d+ characters of JSON; at most {LARGEST_ORDER}", problem["detail"])
+    assert re.search(rf"the task is \d+ characters of JSON; at most {LARGEST_SPEC}", problem["detail"])
     assert everything(real_client) == {}
 
 

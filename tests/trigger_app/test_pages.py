@@ -175,4 +175,27 @@ def test_the_sign_in_leads_on_only_within_this_service(asked: str, to: str) -> N
 
 def test_shares_and_moments_are_written_for_people() -> None:
     assert [percent(one) for one in (0, 0.0001, 0.5, 0.9999, 1)] == ["0 %", "1 %", "50 %", "99 %", "100 %"]
-    assert moment("2026-11-05T03:04:05.678Z") == "5 Nov, 03:04:05 UTC"
+    assert moment("2026-11-05T03:04:05.678Z") == "2026-11-05 03:04:05 UTC"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/tasks/a/b/c", "/events/nowhere"])
+def test_a_wrong_address_is_a_page_for_a_browser(services: Services, path: str) -> None:
+    page = services.trigger.get(path, headers=PEOPLE)
+
+    assert (page.status_code, page.mimetype) == (404, "text/html")
+    assert '<a href="/docs/">' in page.text
+    problem_of(services.trigger.get(path, headers=SCRIPTS), 404)
+    problem_of(services.trigger.get(path), 404)
+
+
+def test_a_wrong_method_keeps_its_headers_on_a_page(services: Services) -> None:
+    page = services.trigger.get("/start", headers=PEOPLE)
+
+    assert (page.status_code, page.mimetype) == (405, "text/html")
+    assert page.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/", "/distinct", "/workers", "/sign-in"])
+def test_every_page_links_to_the_api_reference(services: Services, path: str) -> None:
+    assert '<a href="/docs/">' in services.trigger.get(path, headers=PEOPLE).text
+    assert services.trigger.get("/docs/", follow_redirects=True).status_code == 200

@@ -13,7 +13,8 @@ from donebit.store import Store
 from donebit.workers.presence import AtWork
 from tests.web.services import ELSEWHERE, Services
 from tests.workers.arranged import a_worker, say, shows
-from trigger_app.pages.workers import lately, spark, steps_of
+from trigger_app.pages.fragments import steps
+from trigger_app.pages.workers import lately, spark
 
 
 @pytest.fixture
@@ -40,11 +41,10 @@ def test_without_anything_the_page_says_what_to_do_next(services: Services) -> N
     assert "celery --app done_app.worker worker" in text_of(page, "no-worker")
     assert "celery --app done_app.worker beat" in text_of(page, "no-sweep")
     assert "Start a task" in text_of(page, "no-line")
-    assert text_of(page, "heals-title")
     assert 'id="heals" aria-labelledby="heals-title" hidden' in page
 
 
-def test_what_there_is_is_drawn_without_script(services: Services, real_store: Store) -> None:
+def test_workers_and_their_log_are_drawn_without_script(services: Services, real_store: Store) -> None:
     shows(real_store, a_worker(at=[AtWork(8, "nightly", ((0, 5), (7, 8)), 9, clock.now()), AtWork(9, None)]))
     real_store.workers.keep("here:7", steps={clock.now_ms() // 1000 - 2: 50})
     real_store.workers.note_heal("nightly", 1234, clock.now_ms())
@@ -56,10 +56,10 @@ def test_what_there_is_is_drawn_without_script(services: Services, real_store: S
     words = " ".join(re.sub(r"<[^>]*>", " ", page).split())
     assert "here:7 alive" in words
     assert "8 nightly steps 0\u20134, 7 and 3 more" in words
-    assert "9 waits for work" in words
-    assert "nightly : 1,234 missing steps sent again" in words
+    assert "9 idle" in words
+    assert "nightly : 1,234 missing steps resent" in words
     assert text_of(page, "rate") == "10"
-    assert text_of(page, "healed") == "0 open tasks, 1 heal in a day"
+    assert text_of(page, "healed") == "0 open tasks, 1 resend today"
     assert "steps 0-4 of task nightly are done" in text_of(page, "log")
     assert [text_of(page, part) for part in ("no-worker", "no-sweep", "no-line")] == [""] * 3
 
@@ -72,7 +72,7 @@ def test_the_log_of_one_task_is_drawn_alone(services: Services, real_store: Stor
 
     assert "mine" in text_of(mine, "log")
     assert "theirs" not in mine
-    assert "No line about task c is kept" in text_of(nobodys, "no-line")
+    assert "No log lines for task c" in text_of(nobodys, "no-line")
 
 
 def test_a_task_named_in_the_address_is_text_and_never_markup(services: Services) -> None:
@@ -97,6 +97,6 @@ def test_the_line_of_throughput_stays_in_its_picture() -> None:
 
 
 def test_one_step_is_named_alone_and_of_many_ranges_the_first() -> None:
-    assert steps_of({"ranges": [(3, 4)], "steps": 1}) == "step 3"
-    assert steps_of({"ranges": [(0, 2)], "steps": 1002}) == "steps 0\u20131 and 1,000 more"
-    assert steps_of({"ranges": [], "steps": 0}) == "sends its steps"
+    assert steps({"ranges": [(3, 4)], "steps": 1}) == "step 3"
+    assert steps({"ranges": [(0, 2)], "steps": 1002}) == "steps 0\u20131 and 1,000 more"
+    assert steps({"ranges": [], "steps": 0}) == "sending steps"

@@ -64,7 +64,7 @@ def listening(
 
 
 def tell(one: Listener, table: Table, *changed: str) -> None:
-    one.tell(table, changed, Texts(table))
+    one.offer(table, changed, Texts(table))
 
 
 def test_one_read_serves_everybody_who_listens_to_the_same() -> None:

@@ -57,7 +57,7 @@ def a_second(counted: Callable[[], int], enough: int) -> float:
 
 
 @pytest.mark.parametrize(("all_tasks", "commands"), [(False, 1), (True, 3)])
-def test_two_hundred_clients_cost_the_server_what_one_does_and_all_see_the_end(
+def test_200_clients_cost_the_server_what_one_does(
     services: RealServices, server: RunningServer, *, all_tasks: bool, commands: int
 ) -> None:
     task_id = start(services, 1)
@@ -91,7 +91,7 @@ def test_clients_that_leave_are_forgotten_even_when_there_is_no_news(services: R
     nobody_listens(services)
 
 
-def test_streams_beyond_what_may_be_are_refused_and_other_requests_answered(small: RealServices) -> None:
+def test_too_many_streams_are_refused_and_other_requests_answered(small: RealServices) -> None:
     task_id = start(small, 2)
     path = f"/tasks/{task_id}/events"
 

@@ -65,7 +65,7 @@ def test_a_task_is_told_when_it_is_new_when_it_changes_and_when_it_ends(store: S
 
 
 @pytest.mark.usefixtures("nothing_lately")
-def test_a_task_that_ended_and_was_announced_between_two_looks_is_told_as_ended(store: Store) -> None:
+def test_a_task_that_ended_between_two_reads_is_reported_as_ended(store: Store) -> None:
     start(store, 1, task_id="a")
     told = Told(store)
 
@@ -151,7 +151,7 @@ def test_a_task_followed_by_its_own_stream_alone_is_no_news_of_all(store: Store)
     assert tables[ALL] == {}
 
 
-def test_the_first_look_opens_with_what_runs_and_what_ended_since_the_client_came() -> None:
+def test_the_first_read_has_running_tasks_and_those_ended_since() -> None:
     now = clock.now()
     before, after = (clock.iso(now + timedelta(seconds=seconds)) for seconds in (-1, 1))
 

@@ -20,7 +20,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]
         yield real
 
 
-def test_a_task_is_told_as_it_is_then_as_it_changes_and_the_last_message_is_its_end(
+def test_a_stream_has_a_tasks_state_its_changes_and_its_end_last(
     services: RealServices,
 ) -> None:
     task_id = start(services, 4)
@@ -85,7 +85,7 @@ def test_the_view_of_users_is_told_of_visits(services: RealServices) -> None:
     assert {name: visited[name] - before[name] for name in ("today", "all")} == {"today": 1, "all": 1}
 
 
-def test_all_tasks_are_told_as_they_are_as_they_come_as_they_change_and_as_they_end(
+def test_a_stream_of_all_tasks_has_their_states_changes_and_ends(
     services: RealServices,
 ) -> None:
     early = start(services, 2)

@@ -1,4 +1,4 @@
-"""The dashboard: linkable pages of one application, server-rendered first, each kept live by one stream."""
+"""The dashboard: pages drawn by the server, each kept live by one event stream."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
 from donebit.web.listener import Table, Topic
-from donebit.web.live import ALIVE, Feed, Read
+from donebit.web.live import ALIVE, Feed, ReadTopics
 from trigger_app.pages import distinct, done, problems, sign_in, task, workers
 from trigger_app.pages.fragments import FILTERS
 from trigger_app.pages.view import PageContext, View
 
-# In the order of the navigation. A view more is one line here.
+# In the order of the navigation.
 VIEWS: tuple[View, ...] = (
     done.VIEW,
     task.VIEW,
@@ -23,13 +23,13 @@ VIEWS: tuple[View, ...] = (
 )
 
 
-def blueprint(ground: PageContext, feed: Feed) -> Blueprint:
-    """Every page and its stream, and the sign-in."""
+def blueprint(context: PageContext, feed: Feed) -> Blueprint:
+    """Make the routes of every page, of its stream, and of the sign-in."""
     routes = Blueprint("pages", __name__)
     for view in VIEWS:
-        view.add_routes(routes, ground)
+        view.add_routes(routes, context)
     add_streams(routes, feed)
-    sign_in.add_routes(routes, ground.settings)
+    sign_in.add_routes(routes, context.settings)
     problems.register(routes)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
@@ -38,7 +38,7 @@ def blueprint(ground: PageContext, feed: Feed) -> Blueprint:
 
 
 def add_streams(routes: Blueprint, feed: Feed) -> None:
-    """One address for each view's stream, and for each thing that a view tells of."""
+    """Add the event streams: `/events/{view}`, and `/events/{view}/{about}` for one task or event."""
     names = {view.name for view in VIEWS}
 
     @routes.get("/events/<name>", defaults={"about": ""})
@@ -50,15 +50,15 @@ def add_streams(routes: Blueprint, feed: Feed) -> None:
         return feed.stream(f"{name}:{about}", sign_of_life=ALIVE)
 
 
-def reader(ground: PageContext) -> Read:
-    """What the one reader of a process reads for every stream that is open."""
+def reader(context: PageContext) -> ReadTopics:
+    """Make the function by which a process reads for all its open streams at once."""
     views = {view.name: view for view in VIEWS}
 
     def read(before: Mapping[Topic, Table]) -> Mapping[Topic, Table]:
         now: dict[Topic, Table] = {}
         for topic, table in before.items():
             name, _, about = topic.partition(":")
-            now[topic] = views[name].read(ground, about, table)
+            now[topic] = views[name].read(context, about, table)
         return now
 
     return read

@@ -1,7 +1,7 @@
-"""The cells of a task's bitmap, as messages: its shape, and every part of it that has anything set.
+"""The cells of a task's bitmap as messages: its shape, and every part that has anything set.
 
-Whole parts rather than single changes: of each part a listener holds the newest only, so one that is slow
-or comes back is told how all stands, and a part told twice does no harm.
+Whole parts rather than single changes: a listener holds only the newest version of each part, so a slow or
+returning one still gets the current state, and a part sent twice does no harm.
 """
 
 from __future__ import annotations
@@ -18,41 +18,46 @@ from donebit.web.listener import Message, Table
 PART_BYTES = 1024  # 8192 steps, or 1024 shades: few workers touch few parts between two looks
 
 
-def changed_cells(store: Store, sight: TaskSnapshot, before: Table) -> Table:
-    """The shape, and the parts that are not all zeros; as they were before if nothing has moved since."""
-    shape = shape_of(sight)
+def changed_cells(store: Store, snapshot: TaskSnapshot, before: Table) -> Table:
+    """Return the shape and the parts that are not all zeros, or those of `before` if nothing has changed."""
+    shape = shape_of(snapshot)
     if before.get("shape") == shape:
-        return {name: told for name, told in before.items() if "plane" in told or name == "shape"}
+        return {name: message for name, message in before.items() if "plane" in message or name == "shape"}
     if shape["full"]:
         return {"shape": shape}
-    task = sight.task
+    task = snapshot.task
     found = {"shape": shape, **parts("done", bitmap.done_bits(store, task), task, before)}
     if task.failed or any(name.startswith("failed:") for name in before):
         found |= parts("failed", bitmap.failed_bits(store, task), task, before)
     return found
 
 
-def shape_of(sight: TaskSnapshot) -> Message:
-    """How many cells there are, and what is known of them: while it is the same, so are they."""
-    task = sight.task
+def shape_of(snapshot: TaskSnapshot) -> Message:
+    """Return how many cells there are and a digest of them: while it is equal, so are the cells."""
+    task = snapshot.task
     return {
         "shape": epoch(task),
         "count": task.count,
         "steps": bitmap.steps_a_shade(task.count),
         "full": task.state is State.DONE,
-        "set_bits": sight.reading.set_bits,
+        "set_bits": snapshot.reading.set_bits,
         "failed": task.failed,
     }
 
 
 def epoch(task: Task) -> str:
-    """Names the cells: another under which everything known of them is void."""
+    """Name the generation of the cells; under another name everything known of them is void."""
     made = clock.ms_since_epoch(task.created_at)
     return f"{made}.{task.run}.{bitmap.steps_a_shade(task.count)}"
 
 
 def parts(plane: str, bits: bytes, task: Task, before: Table) -> Table:
-    """The parts of one bitmap; those of zeros only where they were something before."""
+    """Cut one bitmap into messages.
+
+    Args:
+        plane: `done` or `failed`
+        before: the last messages; a part of zeros is left out unless it is among them
+    """
     steps = bitmap.steps_a_shade(task.count)
     shown = bits if steps == 1 else bitmap.shades(bits, task.count, steps)
     found: dict[str, Message] = {}

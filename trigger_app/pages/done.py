@@ -1,4 +1,4 @@
-"""The view of tasks: start one, watch those that run, look through those that ended."""
+"""The tasks page: start a task, watch the running ones, look through the finished ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from donebit.web.listener import Table
 from donebit.web.task_answer import signs
 from donebit.web.task_summary import TaskSummary
 from trigger_app.models import TaskRequest
-from trigger_app.orders import order_of
+from trigger_app.orders import spec_of
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 from trigger_app.pages.problems import wants_page
@@ -42,12 +42,12 @@ class RunningRow:
     waiting_for: str | None
     steps_per_second: float | None
     seconds_left: float | None
-    age_seconds: int  # of its last progress; whole ones, so that a row which stands still is told once each
+    age_seconds: int  # of its last progress; whole ones, so that an idle row changes once a second
 
 
 @dataclass(frozen=True, slots=True)
 class EndedRow:
-    """A task that ended, as the page shows it."""
+    """A finished task as the page shows it."""
 
     task: TaskSummary
     took_seconds: float
@@ -61,14 +61,14 @@ class EndedRow:
 
 @dataclass(frozen=True, slots=True)
 class FinishedFilter:
-    """Which ended tasks somebody asked for."""
+    """Which finished tasks the address asks for."""
 
     state: State | None
     label: str | None
     cursor: str | None
 
     @classmethod
-    def asked(cls) -> FinishedFilter:
+    def from_request(cls) -> FinishedFilter:
         state = request.args.get("state", "")
         return cls(
             State(state) if state in {*ENDS} else None,
@@ -81,15 +81,15 @@ class FinishedFilter:
         return self.cursor is None
 
 
-def add_routes(routes: Blueprint, ground: PageContext) -> None:
-    """The page, and where its form goes."""
+def add_routes(routes: Blueprint, context: PageContext) -> None:
+    """Add the page and the address that its form is sent to."""
 
     @routes.get("/")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def done() -> ResponseReturnValue:
-        choice = FinishedFilter.asked()
-        forms = [form_of(job) for job in ground.jobs]
-        now, away = attempt(lambda: overview(ground, choice))
+        choice = FinishedFilter.from_request()
+        forms = [form_of(job) for job in context.jobs]
+        now, away = attempt(lambda: overview(context, choice))
         return render_template(
             "done.html",
             here="/",
@@ -99,13 +99,13 @@ def add_routes(routes: Blueprint, ground: PageContext) -> None:
             ends=ENDS,
             forms=forms,
             chosen=chosen_form(forms),
-            settings=ground.settings,
-            port=ground.settings.trigger_port,
+            settings=context.settings,
+            port=context.settings.trigger_port,
         )
 
     @routes.post("/start")
     def start() -> ResponseReturnValue:
-        begun = ground.starter.start(order_asked(ground))
+        begun = context.starter.start(spec_asked(context))
         if not wants_page():
             return begun.reply()
         return redirect(f"/tasks/{begun.task.task_id}", HTTPStatus.SEE_OTHER)
@@ -116,32 +116,37 @@ def chosen_form(forms: Sequence[JobForm]) -> str:
     return asked if asked in {form.job for form in forms} else ""
 
 
-def order_asked(ground: PageContext) -> TaskSpec:
-    """The order that the form asks for, with the parameters as the job's signature types them.
+def spec_asked(context: PageContext) -> TaskSpec:
+    """Read a task specification from the form, with the parameters typed as the job's signature says.
 
-    Raises InvalidInput, naming the field, for a text that is not of its type.
+    Raises:
+        InvalidInput: a field is not of its type; the error names it.
     """
     sent = request.form
-    count = count_asked(ground.settings.max_steps)
+    count = count_asked(context.settings.max_steps)
     job = sent.get("job") or None
-    params = typed(form_of(ground.jobs.find(job)), sent) if job else {}
+    params = typed(form_of(context.jobs.find(job)), sent) if job else {}
     label = sent.get("label", "").strip() or None
     asked = TaskRequest.model_validate({"count": count, "job": job, "label": label, "params": params})
-    return order_of(asked, ground.settings.stall_after)
+    return spec_of(asked, context.settings.stall_after)
 
 
-def overview(ground: PageContext, choice: FinishedFilter) -> dict[str, Any]:
-    """The running tasks, and a page of the ended ones."""
+def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
+    """Read the running tasks and one page of the finished ones."""
     wanted = Filter(choice.state, choice.label, ended=True)
-    found = listing.list_tasks(ground.store, wanted, limit=SHOWN, cursor=choice.cursor)
-    return {"rows": running(ground), "ended": [EndedRow.of(task) for task in found.tasks], "next": found.next}
+    found = listing.list_tasks(context.store, wanted, limit=SHOWN, cursor=choice.cursor)
+    return {
+        "rows": running(context),
+        "ended": [EndedRow.of(task) for task in found.tasks],
+        "next": found.next,
+    }
 
 
-def running(ground: PageContext) -> list[RunningRow]:
-    tasks = listing.running(ground.store)
+def running(context: PageContext) -> list[RunningRow]:
+    tasks = listing.running(context.store)
     if not tasks:
         return []  # and nothing of the queue is read for them
-    seen, now = signs(ground.store, ground.settings), clock.now()
+    seen, now = signs(context.store, context.settings), clock.now()
     return [row_of(task, seen, now) for task in tasks]
 
 
@@ -161,12 +166,12 @@ def newest_ended(store: Store) -> list[EndedRow]:
     return [EndedRow.of(task) for task in found.tasks]
 
 
-def read_lists(ground: PageContext, about: str, before: Table) -> Table:
+def read_lists(context: PageContext, about: str, before: Table) -> Table:
     del about, before
     return {
-        "running": fragment("running", rows=running(ground), port=ground.settings.trigger_port),
-        "ended": fragment("ended", ended=newest_ended(ground.store)),
+        "running": fragment("running", rows=running(context), port=context.settings.trigger_port),
+        "ended": fragment("ended", ended=newest_ended(context.store)),
     }
 
 
-VIEW = View("done", "/", "Done", add_routes, read_lists)
+VIEW = View("done", "/", "Tasks", add_routes, read_lists)

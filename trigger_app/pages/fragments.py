@@ -1,4 +1,4 @@
-"""Parts of a page that are drawn here, by the same template when it is opened and when it is kept live."""
+"""Parts of a page, drawn by the same template when the page is opened and when it is updated live."""
 
 from __future__ import annotations
 
@@ -9,48 +9,96 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
+from donebit import clock
 from donebit.completion.diagnosis import Waiting
 from donebit.formatting import duration, number
 from donebit.web.listener import Message
 
-# What a running task waits for, in the words of a row.
+# What a running task waits for, as its row says it.
 WAITS = {
-    Waiting.REPORTS: "reported from elsewhere",
-    Waiting.FAN_OUT: "being fanned out",
-    Waiting.WORKER: "no worker is seen",
-    Waiting.RETRY: "a failed step pauses",
-    Waiting.RUNNING: "a worker is at it",
-    Waiting.QUEUE: "waits in the queue",
-    Waiting.LOST: "nobody is at it",
+    Waiting.REPORTS: "waiting for external reports",
+    Waiting.FAN_OUT: "steps being sent",
+    Waiting.WORKER: "no worker running",
+    Waiting.RETRY: "retrying soon",
+    Waiting.RUNNING: "in progress",
+    Waiting.QUEUE: "queued",
+    Waiting.LOST: "lost, will be resent",
 }
 
 
 def moment(at: str | datetime) -> str:
-    """21 Nov, 03:04:05 UTC."""
+    """Write a moment as `2026-11-21 03:04:05 UTC`, the one form of all pages."""
     known = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{known.astimezone(UTC):%d %b, %H:%M:%S} UTC".removeprefix("0")
+    return f"{known.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def percent(progress: float) -> str:
-    """Never 100 % before all is done, and never 0 % after something is."""
+    """Write a share from 0 to 1: 100 % only when all is done, 0 % only when nothing is."""
     return f"{min(99, max(1, int(progress * 100))) if 0 < progress < 1 else int(progress * 100)} %"
+
+
+def age(at: str) -> str:
+    """Write how long ago a moment was, in its largest unit: `3 s`, `12 min`, `5 h`, `2 days`."""
+    seconds = max(0, round((clock.now() - datetime.fromisoformat(at)).total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{round(seconds / 60)} min"
+    return f"{round(seconds / 3600)} h" if seconds < 172_800 else f"{round(seconds / 86_400)} days"
+
+
+def steps(process: Mapping[str, Any]) -> str:
+    """Write which steps a process of a worker runs, such as `steps 0-4, 7 and 3 more`.
+
+    Args:
+        process: an AtWorkSummary as a dict; its `ranges` are half open and may leave some steps out
+    """
+    if not process["ranges"]:
+        return "sending steps"
+    ranges = [
+        str(start) if stop == start + 1 else f"{start}\u2013{stop - 1}" for start, stop in process["ranges"]
+    ]
+    named = sum(stop - start for start, stop in process["ranges"])
+    more = f" and {process['steps'] - named:,} more" if process["steps"] > named else ""
+    return f"step{'' if process['steps'] == 1 else 's'} {', '.join(ranges)}{more}"
 
 
 FILTERS: Mapping[str, Callable[[Any], str]] = {
     "number": number,
     "duration": duration,
     "moment": moment,
+    "age": age,
     "percent": percent,
+    "steps": steps,
+    "queue_name": lambda queue: queue.removeprefix("donebit."),
     "waits": lambda waiting: WAITS[Waiting(waiting)],
 }
 
 INDENT = re.compile(r"\s*\n\s*")
 
-_templates = Environment(loader=PackageLoader("trigger_app"), autoescape=True)
+
+class Unindented(PackageLoader):
+    """Loads templates without their indentation; values that fill them, such as a traceback, keep theirs."""
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool] | None]:
+        source, file, uptodate = super().get_source(environment, template)
+        return INDENT.sub("\n", source), file, uptodate
+
+
+_templates = Environment(loader=Unindented("trigger_app"), autoescape=True)
 _templates.filters |= FILTERS
 
 
-def fragment(of: str, **given: Any) -> Message:
-    """The message that has a page draw this part of it anew."""
-    html = _templates.get_template(f"fragments/{of}.html").render(given)
-    return {"fragment": of, "html": INDENT.sub("\n", html)}
+def fragment(name: str, **values: Any) -> Message:
+    """Draw a part of a page.
+
+    Args:
+        name: of the template in templates/fragments
+        values: the variables of the template
+
+    Returns:
+        The message by which a page's script lays the part over what is there.
+    """
+    return {"fragment": name, "html": _templates.get_template(f"fragments/{name}.html").render(values)}

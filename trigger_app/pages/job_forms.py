@@ -40,7 +40,11 @@ class Field:
         return PREFIX + self.name
 
     def typed(self, text: str) -> Any:
-        """What the text means. Raises InvalidInput for one that means nothing of this kind."""
+        """Convert the text of the field to a value of its kind.
+
+        Raises:
+            InvalidInput: the text is not of this kind.
+        """
         match self.kind:
             case "text":
                 return text
@@ -82,7 +86,7 @@ class JobForm:
 
 
 def form_of(job: Job) -> JobForm:
-    """The fields of a job; one for a JSON object where its schema cannot be written."""
+    """Make the fields of a job; only one for a JSON object where its schema cannot be written."""
     try:
         schema = job.params.model_json_schema()
     except PydanticInvalidForJsonSchema:
@@ -96,7 +100,14 @@ def form_of(job: Job) -> JobForm:
 
 
 def field_of(name: str, part: Mapping[str, Any], known: Mapping[str, Any], *, required: bool) -> Field:
-    """The field for one property of a JSON schema, with the definitions that it may refer to."""
+    """Make the field for one property of a JSON schema.
+
+    Args:
+        name: of the parameter
+        part: the property's schema
+        known: the definitions that it may refer to
+        required: whether the parameter has no default
+    """
     kind_of = resolved(part, known)
     default = part.get("default")
     kind, choices = kind_and_choices(kind_of)
@@ -116,7 +127,7 @@ def field_of(name: str, part: Mapping[str, Any], known: Mapping[str, Any], *, re
 
 
 def resolved(part: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the property is: its reference followed, and null left out, which an empty field stands for."""
+    """Follow a property's reference and leave null out, for which an empty field stands."""
     others = [one for one in part.get("anyOf", ()) if one.get("type") != "null"]
     if len(others) == 1:
         return resolved(others[0], known)
@@ -141,16 +152,17 @@ def kind_and_choices(part: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
 
 
 def bound(part: Mapping[str, Any], closed: str, opened: str, inward: int) -> float | None:
-    """The bound that a browser checks; of an open one only where the next integer is known."""
+    """Return the bound that a browser checks; an exclusive one only for integers, moved by one."""
     if closed in part:
         return float(part[closed])
     return part[opened] + inward if opened in part and part.get("type") == "integer" else None
 
 
 def typed(form: JobForm, sent: Mapping[str, str]) -> dict[str, Any]:
-    """The parameters that the fields hold; those left empty are left out, a required text apart.
+    """Convert the fields of a form to parameters; empty fields are left out, except a required text.
 
-    Raises InvalidInput for a text that is not of its parameter's type.
+    Raises:
+        InvalidInput: a text is not of its parameter's type.
     """
     params: dict[str, Any] = {}
     if form.takes_more and (rest := sent.get(REST, "").strip()):

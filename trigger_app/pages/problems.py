@@ -1,4 +1,4 @@
-"""What went wrong, as a page for people and as problem+json for everything else."""
+"""Errors as a page for browsers and as problem+json for everything else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, render_template, request
 from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
 
 from donebit.errors import DonebitError
 from donebit.web import problems
@@ -14,27 +15,28 @@ FORM = "Donebit-Form"  # the header by which a form's script asks
 
 
 def wants_page() -> bool:
-    """Whether a browser asks, to show what it gets; a script of a page asks for JSON."""
+    """Return whether a browser navigates here; the script of a page asks for JSON."""
     best = request.accept_mimetypes.best_match(["application/json", "text/html"])
     return best == "text/html"
 
 
 def register(routes: Blueprint) -> None:
-    """Answer the errors of these routes either way."""
-    routes.register_error_handler(DonebitError, lambda error: either_way(problems.problem_of(error)))
-    routes.register_error_handler(ValidationError, lambda error: either_way(problems.of_validation(error)))
+    """Answer every error of the service in the form that the client asks for, unknown addresses included."""
+    routes.app_errorhandler(DonebitError)(lambda error: either_way(problems.problem_of(error)))
+    routes.app_errorhandler(ValidationError)(lambda error: either_way(problems.of_validation(error)))
+    routes.app_errorhandler(HTTPException)(lambda error: either_way(problems.of_http_error(error)))
 
 
 def either_way(answer: Response) -> Response:
-    """The problem as it is, or as a page, with its status and headers; for a form's script as an answer."""
-    if wants_page():
-        problem = answer.get_json()
-        answer.set_data(
-            render_template("problem.html", here="/", title=problem["title"], detail=problem["detail"])
-        )
+    """Turn a problem into a page for a browser, with the same status and headers.
+
+    The script of a form gets it with status 200.
+    """
+    if wants_page() and answer.mimetype == problems.MEDIA_TYPE:
+        answer.set_data(render_template("problem.html", here="/", problem=answer.get_json()))
         answer.content_type = "text/html; charset=utf-8"
     elif FORM in request.headers:
-        # A browser tells of a refused request in its console, as if the page were broken. The script of the
-        # form reads the problem's own status.
+        # A browser logs a refused request in its console as if the page were broken. The form's script reads
+        # the status in the body.
         answer.status_code = HTTPStatus.OK
     return answer

@@ -1,4 +1,4 @@
-"""The dashboard's own way in, for browsers cannot be told to send a header."""
+"""Signing in to the dashboard with a cookie, as a browser sends no Authorization header by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from donebit.web.guard import SIGNED_IN, free
 
 
 def add_routes(routes: Blueprint, settings: Settings) -> None:
-    """The form, and what it sends."""
+    """Add the form and the address that it is sent to."""
 
     @routes.get("/sign-in")
     @free
@@ -33,6 +33,6 @@ def add_routes(routes: Blueprint, settings: Settings) -> None:
 
 
 def own_path(to: str) -> str:
-    """Where to go on, if that is on this service: browsers read "//" and "/\\" as another host."""
+    """Return `to` if it is on this service, else `/`: browsers read "//" and "/\\" as another host."""
     within = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
     return to if within else "/"

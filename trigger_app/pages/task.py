@@ -1,4 +1,4 @@
-"""One task opened: its bitmap, what the rule says of it, its life, and what can be done with it."""
+"""The page of one task: its bitmap, the completion check, its timeline, and its buttons."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from donebit.web.listener import Table
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
 from trigger_app.pages import cells
 from trigger_app.pages.fragments import fragment
-from trigger_app.pages.life import timeline_of
 from trigger_app.pages.problems import wants_page
+from trigger_app.pages.timeline import timeline_of
 from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route
 
 FAILURES = 20  # on a page
 LARGE = 200_000  # steps; the map of more than these takes all of the width, so that each has a pixel
-PARTS = ("facts", "rule", "steps", "life")
+PARTS = ("facts", "rule", "steps", "timeline")
 
 
-def add_routes(routes: Blueprint, ground: PageContext) -> None:
-    add_pages(routes, ground)
-    add_buttons(routes, ground)
+def add_routes(routes: Blueprint, context: PageContext) -> None:
+    add_pages(routes, context)
+    add_buttons(routes, context)
 
 
-def add_pages(routes: Blueprint, ground: PageContext) -> None:
-    """The task, and the question that a dialog asks."""
+def add_pages(routes: Blueprint, context: PageContext) -> None:
+    """Add the task's page, and the confirmations as pages of their own."""
 
     @routes.get("/tasks/<task_id>")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def task(task_id: str) -> ResponseReturnValue:
         now, away = attempt(
-            lambda: page_parts(ground, lifecycle.get_task(ground.store, task_id), failures_after())
+            lambda: page_parts(context, lifecycle.get_task(context.store, task_id), failures_after())
         )
         return render_template(
             "task.html",
@@ -47,98 +47,98 @@ def add_pages(routes: Blueprint, ground: PageContext) -> None:
             away=away,
             task_id=task_id,
             **now or {"task": None},
-            max_steps=ground.settings.max_steps,
+            max_steps=context.settings.max_steps,
             paged=failures_after() > 0,
             large=LARGE,
         )
 
-    @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):asked>")
-    @page_route(ground.settings)
-    def ask(task_id: str, asked: str) -> ResponseReturnValue:
-        """What a dialog asks, for browsers where no script opens one."""
-        task, away = attempt(lambda: lifecycle.get_task(ground.store, task_id).task)
+    @routes.get("/tasks/<task_id>/<any(cancel, delete, extend):action>")
+    @page_route(context.settings)
+    def ask(task_id: str, action: str) -> ResponseReturnValue:
+        """Ask for confirmation where no script opens a dialog."""
+        task, away = attempt(lambda: lifecycle.get_task(context.store, task_id).task)
         return render_template(
             "ask.html",
             here="/",
             away=away,
             task_id=task_id,
-            asked=asked,
+            action=action,
             task=task,
-            max_steps=ground.settings.max_steps,
+            max_steps=context.settings.max_steps,
         )
 
 
-def add_buttons(routes: Blueprint, ground: PageContext) -> None:
-    """What the buttons send."""
+def add_buttons(routes: Blueprint, context: PageContext) -> None:
+    """Add the addresses that the buttons are sent to."""
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
-        publishing.resume(ground.store, ground.publisher, task_id)
+        publishing.resume(context.store, context.publisher, task_id)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> ResponseReturnValue:
-        lifecycle.cancel(ground.store, task_id)
-        publishing.publish_end(ground.publisher, task_id)
+        lifecycle.cancel(context.store, task_id)
+        publishing.publish_end(context.publisher, task_id)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
-        most = ground.settings.max_steps
-        found, before = resuming.extend(ground.store, task_id, count_asked(most), max_steps=most)
-        publishing.fan_out(ground.publisher, found, first=before)
+        most = context.settings.max_steps
+        found, before = resuming.extend(context.store, task_id, count_asked(most), max_steps=most)
+        publishing.fan_out(context.publisher, found, first=before)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/delete")
     def delete(task_id: str) -> ResponseReturnValue:
-        lifecycle.delete(ground.store, task_id)
+        lifecycle.delete(context.store, task_id)
         return changed("")
 
 
 def failures_after() -> int:
-    """The step that a page of failures begins at."""
-    asked = request.args.get("failures", "0")
-    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 12 else 0
+    """Return the step at which the page of failures begins."""
+    first = request.args.get("failures", "0")
+    return int(first) if first.isascii() and first.isdigit() and len(first) < 12 else 0
 
 
 def changed(task_id: str) -> ResponseReturnValue:
-    """Back to the page, or nothing for a script, which hears of the change by the stream."""
+    """Redirect a browser to the page; answer 204 to a script, which gets the change by the stream."""
     if not wants_page():
         return "", HTTPStatus.NO_CONTENT
     return redirect(f"/tasks/{task_id}" if task_id else "/", HTTPStatus.SEE_OTHER)
 
 
-def page_parts(ground: PageContext, sight: TaskSnapshot, after: int = 0) -> dict[str, Any]:
-    """What the page's parts are drawn from."""
-    task = task_answer(ground.store, ground.settings, sight)
+def page_parts(context: PageContext, snapshot: TaskSnapshot, after: int = 0) -> dict[str, Any]:
+    """Return the variables from which the parts of the page are drawn."""
+    task = task_answer(context.store, context.settings, snapshot)
     return {
         "task": task,
         "age_seconds": int(task.last_progress_age_seconds),
         "why": task.why[0].upper() + task.why[1:],
-        "unnamed": unnamed(sight.task, task.missing),
+        "unnamed": unnamed(snapshot.task, task.missing),
         "key": keys.bitmap(task.task_id),
-        "failures": failing.list_failures(ground.store, sight.task, after=after, limit=FAILURES),
-        "life": timeline_of(sight.task, task.deliveries),
-        "done_port": ground.settings.done_port,
+        "failures": failing.list_failures(context.store, snapshot.task, after=after, limit=FAILURES),
+        "timeline": timeline_of(snapshot.task, task.deliveries),
+        "done_port": context.settings.done_port,
         "after": after,
     }
 
 
 def unnamed(task: Task, missing: Sequence[Range]) -> int:
-    """How many steps are missing beside those of the first ranges, which were read a moment later."""
+    """Count the missing steps beyond the first ranges, which were read a moment later than the task."""
     named = sum(stop - start for start, stop in missing)
     return max(0, task.left - named) if len(missing) == FIRST_RANGES else 0
 
 
-def read_parts(ground: PageContext, about: str, before: Table) -> Table:
-    """The parts as they are now, and the cells of the bitmap."""
+def read_parts(context: PageContext, about: str, before: Table) -> Table:
+    """Draw the parts as they are now, and read the cells of the bitmap."""
     try:
-        sight = lifecycle.get_task(ground.store, about)
-        now = page_parts(ground, sight)
+        snapshot = lifecycle.get_task(context.store, about)
+        now = page_parts(context, snapshot)
     except (NotFound, InvalidInput):
         return {"gone": {"gone": True}}
     parts = {part: fragment(part, **now) for part in PARTS}
-    return {**parts, **cells.changed_cells(ground.store, sight, before)}
+    return {**parts, **cells.changed_cells(context.store, snapshot, before)}
 
 
 VIEW = View("task", "/tasks/", "", add_routes, read_parts)

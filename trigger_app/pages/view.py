@@ -1,4 +1,4 @@
-"""What a view of the dashboard is made of, and what all views stand on."""
+"""What a view of the dashboard consists of, and what all views share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """What every view is given."""
+    """Everything a view may need: the store, the settings, and what starts tasks."""
 
     store: Store
     settings: Settings
@@ -40,20 +40,25 @@ class PageContext:
 class View:
     """One page, or pages of one kind, and the stream that keeps it live.
 
-    `read` is called by the one reader of the process, four times a second while anybody listens to
-    /events/{name} or /events/{name}/{about}: it is given `about` and what it gave before, and gives every
-    message by what it is about. Those that differ from before are sent.
+    Attributes:
+        name: of its stream, /events/{name}
+        path: its address
+        title: its name in the navigation; empty to leave it out
+        add_routes: adds its pages
+        read: called four times a second while anyone listens to /events/{name} or /events/{name}/{about}.
+            It gets the context, `about`, and the messages that it returned last, by their keys; messages that
+            it changes are sent.
     """
 
     name: str
     path: str
-    title: str  # in the navigation; empty for none
+    title: str
     add_routes: Callable[[Blueprint, PageContext], None]
     read: Callable[[PageContext, str, Table], Table]
 
 
 def page_route(settings: Settings) -> Callable[[Page], Page]:
-    """Mark a view function as a page for people: who has not signed in is asked to, and led back."""
+    """Mark a view function as a page: a visitor without a session signs in first and is led back."""
 
     def mark(view: Page) -> Page:
         @free
@@ -70,7 +75,11 @@ def page_route(settings: Settings) -> Callable[[Page], Page]:
 
 
 def count_asked(most: int) -> int:
-    """The total of steps that a form asks for. Raises InvalidInput for what is no number."""
+    """Read the total number of steps from a form.
+
+    Raises:
+        InvalidInput: it is not a whole number.
+    """
     count = request.form.get("count", "").strip()
     if not (count.isascii() and count.isdigit() and len(count) <= 20):
         raise InvalidInput(f"count is {count[:100]!r}; it must be 1 to {most}", field="count")
@@ -78,7 +87,11 @@ def count_asked(most: int) -> int:
 
 
 def attempt(read: Callable[[], T]) -> tuple[T | None, str | None]:
-    """What is read, or why it cannot be: a page still says something while Redis is away."""
+    """Call a function that reads from Redis.
+
+    Returns:
+        Its result and None, or None and the reason while Redis cannot be reached.
+    """
     try:
         return read(), None
     except StoreUnavailable as error:

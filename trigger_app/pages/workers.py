@@ -1,9 +1,8 @@
-"""The view of the workers: who is alive and at what, what waits, and the tail of their log."""
+"""The workers' page: which workers are alive, what they do, what waits, and the tail of their log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -14,54 +13,70 @@ from donebit.web.listener import Message, Table
 from donebit.web.worker_lines import tail
 from donebit.web.workers_summary import WorkersSummary
 from donebit.workers import presence
+from trigger_app.pages.fragments import fragment
 from trigger_app.pages.view import PageContext, View, attempt, page_route
 
-NOW = "now"  # what the message of all but the lines is about
+NOW = "now"  # the key of the message with everything but the log lines
 LINES = 300  # of the log, that a page begins with
 SPARK_WIDTH, SPARK_HEIGHT = 118, 32  # of the drawing of throughput, two apart from second to second
-LATELY_SECONDS = 5  # that the one figure of throughput is about
+LATELY_SECONDS = 5  # over which the one figure of throughput is taken
 
 
-def add_routes(routes: Blueprint, ground: PageContext) -> None:
+def add_routes(routes: Blueprint, context: PageContext) -> None:
     @routes.get("/workers")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def workers() -> ResponseReturnValue:
         task_id = request.args.get("task", "").strip()
-        table, away = attempt(lambda: read_workers(ground, task_id, {}))
+        table, away = attempt(lambda: read_workers(context, task_id, {}))
         lines = dict(table or {})
-        now = lines.pop(NOW, None)
         return render_template(
             "workers.html",
             here="/workers",
-            now=now and now[NOW],
+            now=lines.pop(NOW, None),
             lines=list(lines.values()),
             task_id=task_id,
             away=away,
-            spark=spark,
-            lately=lately,
-            short=short,
-            steps_of=steps_of,
-            clock_ms=clock.now_ms(),
-            settings=ground.settings,
+            settings=context.settings,
         )
 
 
-def read_workers(ground: PageContext, about: str, before: Table) -> Table:
-    """How the workers are, and the last lines: all, or those about one task."""
-    told = {line_id: line for line_id, line in before.items() if line_id != NOW}
-    after = before[NOW][NOW]["next"] if before else None
-    lines, following = tail(ground.store, told, after, task_id=about or None, window=LINES)
-    return {NOW: {NOW: overview(ground) | {"next": following}}, **lines}
+def read_workers(context: PageContext, about: str, before: Table) -> Table:
+    """Read how the workers are and the last lines of their log, each drawn as HTML.
+
+    Args:
+        about: the task whose lines are read; empty for all
+        before: what the last call returned; its lines are not drawn again
+    """
+    after = before[NOW]["next"] if before else None
+    new, following = tail(context.store, {}, after, task_id=about or None, window=LINES)
+    lines = {line_id: line for line_id, line in before.items() if line_id != NOW}
+    lines |= {line_id: draw_line(line) for line_id, line in new.items()}
+    return {NOW: draw_workers(context) | {"next": following}, **dict(list(lines.items())[-LINES:])}
 
 
-def overview(ground: PageContext) -> Message:
-    queues = QUEUES if ground.settings.broker == ground.settings.redis_url else ()
-    now = clock.now()
-    return WorkersSummary.of(presence.look(ground.store, queues, now), now).model_dump()
+def draw_line(line: Message) -> Message:
+    return {"id": line["id"], **fragment("line", line=line)}
+
+
+def draw_workers(context: PageContext) -> Message:
+    queues = QUEUES if context.settings.broker == context.settings.redis_url else ()
+    moment = clock.now()
+    now = WorkersSummary.of(presence.look(context.store, queues, moment), moment).model_dump()
+    alive = [worker for worker in now["workers"] if worker["alive"]]
+    processes = [process for worker in alive for process in worker["at"]]
+    return fragment(
+        "workers",
+        now=now,
+        alive=alive,
+        processes=len(processes),
+        busy=sum(process["task_id"] is not None for process in processes),
+        spark=spark(now["steps_by_second"]),
+        steps_per_second=lately(now["steps_by_second"]),
+    )
 
 
 def spark(steps: Sequence[int]) -> str:
-    """The points of a line over the last minute, as SVG has them; at the top is the most of it."""
+    """Return the points of a line over the last minute for SVG, the highest count at the top."""
     most = max(steps, default=0) or 1
     return " ".join(
         f"{2 * n},{SPARK_HEIGHT - 1 - count / most * (SPARK_HEIGHT - 2):.1f}" for n, count in enumerate(steps)
@@ -69,22 +84,8 @@ def spark(steps: Sequence[int]) -> str:
 
 
 def lately(steps: Sequence[int]) -> float:
-    """Steps a second over the last seconds."""
+    """Return the steps per second over the last seconds, from the counts of each second."""
     return sum(steps[-LATELY_SECONDS:]) / LATELY_SECONDS
-
-
-def short(queue: str) -> str:
-    return queue.removeprefix("donebit.")
-
-
-def steps_of(at: Any) -> str:
-    """Which steps a process is at, in words."""
-    if not at["ranges"]:
-        return "sends its steps"
-    named = [str(start) if stop == start + 1 else f"{start}\u2013{stop - 1}" for start, stop in at["ranges"]]
-    shown = sum(stop - start for start, stop in at["ranges"])
-    more = f" and {at['steps'] - shown:,} more" if at["steps"] > shown else ""
-    return f"step{'' if at['steps'] == 1 else 's'} {', '.join(named)}{more}"
 
 
 VIEW = View("workers", "/workers", "Workers", add_routes, read_workers)

@@ -45,7 +45,7 @@ export class Bits {
     this.waiting.set(name, part);
   }
 
-  /** Take in the part that has waited longest; tell `changed` which units, [first, after), may be others now. */
+  /** Take in the part that has waited longest; call `changed` with the units, [first, after), that may differ now. */
   settle(changed) {
     const [name, part] = this.waiting.entries().next().value;
     this.waiting.delete(name);

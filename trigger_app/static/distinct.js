@@ -1,29 +1,25 @@
-// Keeps the figures of distinct users live, and draws what stands still.
+// Keeps the figures of the users page live, and draws its charts once.
 import { drawCurves } from "./distinct_curves.js";
 import { drawStrips } from "./distinct_strips.js";
 import "./forms.js";
+import { lay } from "./fragments.js";
 import { follow } from "./stream.js";
 
-const numbers = new Intl.NumberFormat("en");
-const FIGURES = { all: "distinct" }; // by the name that the server has; else its own
+const now = document.querySelector("#now");
 
-// A page that was drawn while nothing could be read has no charts: it is drawn anew as soon as something can.
+// A page drawn while Redis was away has no charts: it is reloaded as soon as Redis is back.
 const wasAway = !document.querySelector("#notice").hidden;
 
-function draw(told) {
+function draw(message) {
   if (wasAway) location.reload();
-  for (const [name, value] of Object.entries(told)) {
-    const place = document.querySelector(`#${FIGURES[name] ?? name}`);
-    const text = value === null ? "–" : numbers.format(value);
-    if (place && place.textContent !== text) place.textContent = text;
-  }
+  lay(now, message.html);
 }
 
-follow(`/events/distinct/${encodeURIComponent(document.querySelector("#now").dataset.event)}`, draw);
+follow(`/events/distinct/${encodeURIComponent(now.dataset.event)}`, draw);
 drawCurves();
 drawStrips();
 
-// What was refused is shown where it stands, ready to be mended.
+// A mistake is selected where it is, ready to be corrected.
 const field = document.querySelector("#ask [data-character]");
 if (field) {
   const at = Number(field.dataset.character) - 1;

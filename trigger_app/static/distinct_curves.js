@@ -2,19 +2,19 @@
 
 const HEIGHT_CSS = 300;
 const DAY = 86400; // seconds
-const TICKS = [1, 2, 3, 4, 5, 6, 7, 10, 15, 30].map((days) => days * DAY); // within a day, its label would stand twice
+const TICKS = [1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 60].map((days) => days * DAY); // shorter ones would repeat a day's label
 const LINES = [
-  { label: "That day", colour: "--curve-day", width: 1.5 },
-  { label: "7 days", colour: "--curve-week", width: 2, dash: [6, 4] },
-  { label: "30 days", colour: "--curve-month", width: 2.5 },
+  { label: "Daily active", colour: "--curve-day", width: 1.5 },
+  { label: "Weekly active", colour: "--curve-week", width: 2, dash: [6, 4] },
+  { label: "Monthly active", colour: "--curve-month", width: 2.5 },
 ];
-const months = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
 const numbers = new Intl.NumberFormat("en");
+const numberOf = (text) => (text === "–" ? null : Number(text.replaceAll(",", "")));
+const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
 
 /** Seconds since the epoch and the three numbers of each day, each a column, the earliest day first. */
 function columns(table) {
-  const rows = [...table.tBodies[0].rows].reverse();
-  const numberOf = (text) => (text === "–" ? null : Number(text.replaceAll(",", "")));
+  const rows = [...table.tBodies[0].rows].toReversed();
   const days = rows.map((row) => Date.parse(row.cells[0].textContent) / 1000);
   return [days, ...LINES.map((_, line) => rows.map((row) => numberOf(row.cells[line + 1].textContent)))];
 }
@@ -31,7 +31,6 @@ function showLast(plot) {
 
 function options(place, width, days) {
   const colours = getComputedStyle(place);
-  const day = (seconds) => months.format(seconds * 1000);
   const lines = LINES.map(({ label, colour, width: thick, dash }) => ({
     label,
     stroke: colours.getPropertyValue(colour),
@@ -47,7 +46,7 @@ function options(place, width, days) {
     scales: { y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] } },
     series: [{ label: "Day", value: (_, seconds) => (seconds === null ? "–" : day(seconds)) }, ...lines],
     axes: [
-      axis(colours, { values: (_, all) => all.map(day), incrs: TICKS, space: 70 }),
+      axis(colours, { values: (_, all) => all.map(day), incrs: TICKS, space: 80 }),
       axis(colours, { values: (_, all) => all.map((value) => (Number.isInteger(value) ? numbers.format(value) : "")), size: 60 }),
     ],
     cursor: { drag: { x: false, y: false } },
@@ -56,7 +55,7 @@ function options(place, width, days) {
   };
 }
 
-/** Draw them where there is anything to draw; again for eyes that like it dark, and as wide as there is room. */
+/** Draw them where there is anything to draw; again when the colour scheme changes, and as wide as there is room. */
 export function drawCurves() {
   const place = document.querySelector("#curves");
   if (!place) return;

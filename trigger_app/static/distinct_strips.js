@@ -1,4 +1,4 @@
-// The bitmaps of an expression's parts along the ids, beneath each other and over each other.
+// The bitmaps of an expression's parts along the ids, one below the other, and overlaid.
 
 /** The bytes of a strip, one a cell. */
 function cells(canvas) {
@@ -31,7 +31,7 @@ function drawSegment(list, dark) {
   if (over) paint(over, parts, dark ? "screen" : "multiply");
 }
 
-/** Draw them, and again for eyes that like it dark. */
+/** Draw them, and again when the colour scheme changes. */
 export function drawStrips() {
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const draw = () => document.querySelectorAll(".strips").forEach((list) => drawSegment(list, scheme.matches));

@@ -1,5 +1,5 @@
-// The view of tasks: the form that starts one, and the lists that move by themselves.
-import { send, tellStarted } from "./forms.js";
+// The tasks page: the form that starts a task, and the live lists.
+import { send, showStarted } from "./forms.js";
 import { lay } from "./fragments.js";
 import { follow } from "./stream.js";
 
@@ -14,10 +14,10 @@ form.elements.job.addEventListener("change", ({ target }) => {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  tellStarted($("#start .said"), await send(form.action, { body: new URLSearchParams(new FormData(form)) }));
+  showStarted($("#start .said"), await send(form.action, { body: new URLSearchParams(new FormData(form)) }));
 });
 
-// A list that was filtered takes in what is new and fits; one of older tasks stays as it is.
+// A filtered list takes in new tasks that match; a page of older tasks stays as it is.
 function drawEnded(html) {
   const place = $("#ended");
   const { state, older } = place.dataset;
@@ -33,7 +33,7 @@ function drawEnded(html) {
   if (!fresh.length) return;
   const known = new Map([...place.querySelectorAll("li")].map((row) => [row.dataset.id, row]));
   for (const row of fresh) known.set(row.dataset.id, row);
-  const rows = [...known.values()].sort((a, b) => (a.dataset.created < b.dataset.created ? 1 : -1));
+  const rows = [...known.values()].toSorted((a, b) => (a.dataset.created < b.dataset.created ? 1 : -1));
   const list = document.createElement("ul");
   list.className = "tasks";
   list.append(...rows.map((row) => row.cloneNode(true)));
@@ -42,4 +42,4 @@ function drawEnded(html) {
 
 const draw = { running: (html) => lay($("#running"), html), ended: drawEnded };
 
-follow("/events/done", (told) => draw[told.fragment](told.html));
+follow("/events/done", (message) => draw[message.fragment](message.html));

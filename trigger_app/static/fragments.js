@@ -5,17 +5,17 @@
 export function lay(place, html) {
   const drawn = document.createElement("template");
   drawn.innerHTML = html;
-  children(place, drawn.content);
+  renewChildren(place, drawn.content);
 }
 
-function children(place, drawn) {
+function renewChildren(place, drawn) {
   const wanted = [...drawn.childNodes];
   let at = place.firstChild;
   for (const node of wanted) {
     const known = find(at, node);
     if (known) {
       if (known !== at) place.insertBefore(known, at);
-      one(known, node);
+      renew(known, node);
       at = known.nextSibling;
     } else {
       place.insertBefore(node, at);
@@ -32,20 +32,20 @@ function children(place, drawn) {
 function find(at, node) {
   const id = node.dataset?.id;
   if (id !== undefined) {
-    for (let one = at; one; one = one.nextSibling) if (one.dataset?.id === id) return one;
+    for (let known = at; known; known = known.nextSibling) if (known.dataset?.id === id) return known;
     return null;
   }
   return at && at.nodeName === node.nodeName && at.dataset?.id === undefined ? at : null;
 }
 
-function one(known, drawn) {
+function renew(known, drawn) {
   if (known.nodeType !== Node.ELEMENT_NODE) {
     if (known.nodeValue !== drawn.nodeValue) known.nodeValue = drawn.nodeValue;
     return;
   }
-  for (const { name } of [...known.attributes]) if (!drawn.hasAttribute(name)) known.removeAttribute(name);
+  for (const name of known.getAttributeNames()) if (!drawn.hasAttribute(name)) known.removeAttribute(name);
   for (const { name, value } of drawn.attributes) {
     if (known.getAttribute(name) !== value) known.setAttribute(name, value);
   }
-  children(known, drawn);
+  renewChildren(known, drawn);
 }

@@ -3,7 +3,7 @@ import { layout } from "./layout.js";
 import { drawCell, mixed, palette } from "./paint.js";
 
 const numbers = new Intl.NumberFormat("en");
-const FRAME_MS = 6; // of a frame's 16 for taking in what was told: the rest is the browser's
+const FRAME_MS = 6; // of a frame's 16 for taking in new data: the rest is the browser's
 const FRAMES_A_READ = 12; // what comes at once, four times a second, is spread over so many frames
 const MARKED = 400; // failed cells that get a mark each where cells are too small for shapes
 
@@ -30,7 +30,7 @@ export class Grid {
     this.place.addEventListener("blur", () => this.remark());
   }
 
-  /** Lay out anew for another width; that the canvases themselves have grown is no reason to. */
+  /** Lay out again for another width; that the canvases themselves have grown is no reason to. */
   fit() {
     if (this.place.parentElement.clientWidth !== this.width) this.layOut();
   }
@@ -60,7 +60,7 @@ export class Grid {
     this.at = Math.min(this.at, this.last);
     this.cells(0, this.grid.cells);
     Object.assign(this.place.dataset, { columns, size, steps: stands * this.bits.steps });
-    this.tellScale();
+    this.showScale();
     this.remark();
   }
 
@@ -68,14 +68,14 @@ export class Grid {
     return this.grid.cells - 1;
   }
 
-  tellScale() {
+  showScale() {
     const steps = this.grid.stands * this.bits.steps;
     this.scale.textContent = steps === 1 ? "one cell is one step" : `one cell is ${numbers.format(steps)} steps`;
     this.place.setAttribute("aria-valuemax", String(this.last));
     this.read(this.at);
   }
 
-  /** Draw the marks over the cells anew, in the next frame: their canvas is as large as that of the cells. */
+  /** Draw the marks over the cells again, in the next frame: their canvas is as large as that of the cells. */
   remark() {
     this.remarked = true;
     this.wake();

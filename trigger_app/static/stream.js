@@ -1,8 +1,8 @@
-// The one event stream of a page: what it tells is drawn, and while it is lost the page says so.
+// The one event stream of a page: its messages are drawn, and while it is lost the page says so.
 
 const RETRY_MS = 5000;
 const SILENT_MS = 25000; // the server gives a sign of life within 10 s: a stream that is silent so long is cut or stuck
-const LOST = "The connection is lost; the numbers are those of before. Trying again.";
+const LOST = "Connection lost. Showing the last known values. Reconnecting…";
 
 let stream = null;
 let heard = 0; // when anything came from it
@@ -10,8 +10,8 @@ let path = "";
 let draw = () => {};
 
 /**
- * Draws what the stream tells from now on, `told` being one message of the server's.
- * While nothing is told the body has the class "stale" and #notice says why; both go by themselves.
+ * Passes each message of the stream to `drawing` from now on.
+ * While none come the body has the class "stale" and #notice says why; both go by themselves.
  */
 export function follow(events, drawing) {
   path = events;
@@ -19,7 +19,7 @@ export function follow(events, drawing) {
   if (!document.hidden) listen();
 }
 
-/** Nothing more will be told. */
+/** Stop following the stream. */
 export function leave() {
   path = "";
   rest();
@@ -41,25 +41,25 @@ function listen() {
   const opened = (stream = new EventSource(path));
   heard = Date.now();
   opened.addEventListener("alive", () => (heard = Date.now()));
-  opened.onmessage = (event) => hear(JSON.parse(event.data));
-  opened.onerror = () => {
+  opened.addEventListener("message", (event) => hear(JSON.parse(event.data)));
+  opened.addEventListener("error", () => {
     notice(LOST);
     // After an answer that is no stream, such as 503, the browser itself does not.
     if (opened.readyState === EventSource.CLOSED) setTimeout(() => opened === stream && listen(), RETRY_MS);
-  };
+  });
 }
 
-function hear(told) {
+function hear(message) {
   heard = Date.now();
-  if (told.unavailable) {
-    notice(`${told.unavailable}. The numbers are those of before.`);
+  if (message.unavailable) {
+    notice(`${message.unavailable}. Showing the last known values.`);
     return;
   }
   notice("");
-  draw(told);
+  draw(message);
 }
 
-// No error tells of a service that hangs, or of a network that went without a word.
+// A service that hangs, or a network that vanished, raises no error event.
 setInterval(() => {
   if (!stream || Date.now() - heard < SILENT_MS) return;
   notice(LOST);

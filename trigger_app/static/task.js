@@ -1,4 +1,4 @@
-// One task opened: its parts and its cells move by themselves, its buttons ask first where something is lost.
+// The page of one task: live parts, the bitmap, and buttons that ask before something is lost.
 import { Bits } from "./bits.js";
 import { Grid } from "./grid.js";
 import { send } from "./forms.js";
@@ -11,21 +11,21 @@ const events = `/events/task/${encodeURIComponent(taskId)}`;
 const bits = new Bits();
 const grid = new Grid(bits, { place: $("#cells"), reading: $("#reading"), scale: $("#scale") });
 
-function draw(told) {
-  if (told.fragment) {
-    const place = document.getElementById(told.fragment);
-    if (place.dataset.older === undefined) lay(place, told.html);
-  } else if (told.shape) {
+function draw(message) {
+  if (message.fragment) {
+    const place = document.getElementById(message.fragment);
+    if (place.dataset.older === undefined) lay(place, message.html);
+  } else if (message.shape) {
     // A map of many bits takes all of the width, so that each has a pixel.
     const split = $(".split");
-    split.dataset.large = told.count > Number(split.dataset.largeFrom) ? "yes" : "no";
-    if (bits.shape(told)) grid.layOut();
-  } else if (told.plane) {
-    bits.take(told);
+    split.dataset.large = message.count > Number(split.dataset.largeFrom) ? "yes" : "no";
+    if (bits.shape(message)) grid.layOut();
+  } else if (message.plane) {
+    bits.take(message);
     grid.wake();
-  } else if (told.gone) {
+  } else if (message.gone) {
     leave();
-    notice("This task is gone: it was deleted, or it has expired.");
+    notice("This task no longer exists: it was deleted or has expired.");
   }
 }
 
@@ -56,9 +56,9 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const dialog = form.closest("dialog");
   if (form.dataset.then) leave(); // what is deleted here is no news here
-  const { taken, said } = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
-  (dialog ? $(".said", dialog) : $("#said")).textContent = said;
-  if (!taken) {
+  const { accepted, detail } = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
+  (dialog ? $(".said", dialog) : $("#said")).textContent = detail;
+  if (!accepted) {
     if (form.dataset.then) follow(events, draw); // it is still there
     return;
   }

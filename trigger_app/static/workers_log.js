@@ -1,5 +1,6 @@
-// The tail of the workers' log: of all tasks or of one, at its end until somebody reads back in it.
-import { $, put, several } from "./workers_text.js";
+// The tail of the workers' log: of all tasks or of one, at its end until somebody scrolls back in it.
+
+const $ = (selector) => document.querySelector(selector);
 
 const MOST_LINES = 1000; // on the page
 const AT_END_PX = 8;
@@ -19,7 +20,7 @@ const placeOf = (id) => id.split("-").map(Number);
 const isLater = (a, b) => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
 const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < AT_END_PX;
 
-/** A line that was told: drawn with the next frame, however many come. After a lost stream some come again. */
+/** Add a line with the next frame, however many come. After a lost stream some come again, and are left out. */
 export function add(line) {
   const place = placeOf(line.id);
   if (!isLater(place, last)) return;
@@ -35,41 +36,36 @@ function show() {
   log.append(...rows);
   while (log.children.length > MOST_LINES) log.firstElementChild.remove();
   if (following) toEnd();
-  else tellUnread(unread + rows.length);
-  tellEmpty();
+  else showUnread(unread + rows.length);
+  showEmpty();
 }
 
+/** The element that the server drew of a line. */
 function row(line) {
-  const drawn = $("#a-line").content.cloneNode(true).firstElementChild;
-  drawn.dataset.level = line.level;
-  const time = $("time", drawn);
-  time.dateTime = line.at;
-  time.title = `${line.at}, process ${line.pid} of ${line.worker}`;
-  time.textContent = line.at.slice(11, 23).replace("Z", "");
-  $(".level", drawn).textContent = line.level;
-  $(".text", drawn).textContent = line.text;
-  return drawn;
+  const drawn = document.createElement("template");
+  drawn.innerHTML = line.html.trim();
+  return drawn.content.firstElementChild;
 }
 
 function toEnd() {
   following = true;
   log.scrollTop = log.scrollHeight;
-  tellUnread(0);
+  showUnread(0);
 }
 
-function tellUnread(lines) {
+function showUnread(lines) {
   unread = lines;
   $("#newer").hidden = lines === 0;
-  if (lines) put($("#newer"), `${several(lines, "newer line")} below`);
+  if (lines) $("#newer").textContent = `${lines} newer ${lines === 1 ? "line" : "lines"} below`;
 }
 
-function tellEmpty() {
+function showEmpty() {
   const calm = $("#trouble").checked && log.children.length > 0; // lines, and what is hidden is all of them
   $("#no-line").hidden = log.querySelector(calm ? TROUBLE : "li") !== null;
   $("#no-trouble").hidden = !calm;
   $("#none-of-task").hidden = calm || !task;
   $("#none-at-all").hidden = calm || Boolean(task);
-  put($("#filtered"), task);
+  $("#filtered").textContent = task;
 }
 
 function filter(chosen) {
@@ -80,7 +76,7 @@ function filter(chosen) {
   $("#open").hidden = !task;
   $("#open").href = `/tasks/${encodeURIComponent(task)}`;
   toEnd();
-  tellEmpty();
+  showEmpty();
   follow(task);
 }
 
@@ -90,12 +86,12 @@ function choose(chosen) {
   filter(chosen);
 }
 
-/** What to do when the lines of another task, or of all, are asked for. */
+/** Call `action` with the task whose lines are asked for; with an empty text for all. */
 export function onFilter(action) {
   follow = action;
 }
 
-/** Show what is told from now on, in place of the lines that the page came with. */
+/** Show the stream's lines from now on, in place of those that the page came with. */
 export function begin() {
   toEnd();
   filter(new URLSearchParams(location.search).get("task") ?? "");
@@ -116,7 +112,7 @@ document.addEventListener("click", (event) => {
 });
 $("#trouble").addEventListener("change", (event) => {
   log.classList.toggle("trouble", event.target.checked);
-  tellEmpty();
+  showEmpty();
   toEnd();
 });
 $("#newer").addEventListener("click", () => {
@@ -125,6 +121,6 @@ $("#newer").addEventListener("click", () => {
 });
 log.addEventListener("scroll", () => {
   following = isAtEnd();
-  if (following) tellUnread(0);
+  if (following) showUnread(0);
 });
 new ResizeObserver(() => following && toEnd()).observe(log);

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
@@ -53,13 +54,21 @@ class Job:
             # Strictly: "1" is no number. And as JSON, in which a UUID or a time can only be a text.
             made = self.params.model_validate_json(self._as_json(params), strict=True)
         except ValidationError as error:
-            faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
-            )
+            faults = "; ".join(map(self._fault, error.errors()))
             raise InvalidInput(f"params of job {self.name}: {faults}", field="params") from None
         fields = self.params.model_fields.items()
         named = {info.alias: getattr(made, field) for field, info in fields if info.alias}
         return {name: value for name, value in named.items() if name in params} | (made.model_extra or {})
+
+    def _fault(self, error: ErrorDetails) -> str:
+        """Say what is wrong with one parameter; of an unknown one, which there are."""
+        name = ".".join(map(str, error["loc"]))
+        if error["type"] == "missing":
+            return f"missing parameter {name}"
+        if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+            fields = self.params.model_fields.items()
+            return f"unknown parameter {name} (known: {', '.join(info.alias or key for key, info in fields)})"
+        return f"{name}: {error['msg']}"
 
     def _as_json(self, params: Mapping[str, Any]) -> str:
         try:

@@ -1,1 +1,1 @@
-"""Flask made one way: problem+json, the guard at the door, health, metrics and OpenAPI."""
+"""What the three HTTP services share: problem+json, access checks, health, metrics, OpenAPI, live streams."""

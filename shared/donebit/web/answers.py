@@ -1,4 +1,4 @@
-"""What a view gives back."""
+"""The answers of views."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ Reply = Response | tuple[str, HTTPStatus]
 
 
 def answer(model: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """A model as the JSON that its schema documents, on a line of its own for whoever reads it in a shell."""
+    """Answer with a model as JSON, ending in a line break for those who read it in a shell."""
     body = model.model_dump_json(by_alias=True) + "\n"
     return Response(body, status=status, content_type="application/json")

@@ -1,8 +1,8 @@
-"""Who may ask: the Host that is meant, the site that sends, the token where one is set.
+"""Access checks: the Host of a request, the site that sent it, and the token where one is set.
 
-Without a token a service answers whoever reaches it, so it must not be reached by a page of another site:
-neither by a request that the browser sends for that page, nor through a name that the page's owner points
-at this machine (DNS rebinding).
+Without a token a service answers everyone who reaches it, so a page of another site must not reach it:
+neither by a request that the browser sends for that page, nor through a name that the page's owner points at
+this machine (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -29,19 +29,23 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 def changes_state(view: View) -> View:
-    """Mark a view that changes something although GET may call it, as the example project's do."""
+    """Mark a view that changes state although GET may call it, as those of the example project do."""
     setattr(view, CHANGES, True)
     return view
 
 
 def free(view: View) -> View:
-    """Mark a view that anybody may call without a token."""
+    """Mark a view that needs no token."""
     setattr(view, FREE, True)
     return view
 
 
 def refuse_open_address(settings: Settings) -> None:
-    """Raise ConfigurationError for an address beyond loopback that nothing protects."""
+    """Refuse an address beyond loopback that no token protects.
+
+    Raises:
+        ConfigurationError: HOST is such an address, and ALLOW_ANONYMOUS is not set.
+    """
     if settings.api_token or settings.allow_anonymous or settings.host in LOOPBACK_NAMES:
         return
     raise ConfigurationError(
@@ -51,7 +55,7 @@ def refuse_open_address(settings: Settings) -> None:
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Check every request before its view."""
+    """Check every request before its view runs."""
     known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
     any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
     token = settings.api_token.get_secret_value() if settings.api_token else None
@@ -73,7 +77,11 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def refuse_bad_text(asked: Request) -> None:
-    """Raise InvalidInput for an address that is no UTF-8: Werkzeug would put U+FFFD for whatever it was."""
+    """Refuse an address that is not UTF-8, for which Werkzeug would put U+FFFD.
+
+    Raises:
+        InvalidInput: its path or query has such bytes.
+    """
     try:
         asked.environ["PATH_INFO"].encode("latin-1").decode()
         if b"%" in asked.query_string:
@@ -85,9 +93,12 @@ def refuse_bad_text(asked: Request) -> None:
 
 
 def refuse_cut_body(most_bytes: int) -> None:
-    """Raise RequestEntityTooLarge for a body of no told length that is too long.
+    """Refuse a body without Content-Length that is too long.
 
-    Werkzeug would cut it at the limit and say nothing: what is read is asked for one byte more.
+    Werkzeug would cut it at the limit silently, so one byte more is read.
+
+    Raises:
+        RequestEntityTooLarge: it has more than `most_bytes`.
     """
     request.max_content_length = most_bytes + 1
     if len(request.get_data()) > most_bytes:
@@ -100,7 +111,7 @@ def _host_known(host: str, known: set[str], *, any_address: bool) -> bool:
 
 
 def _is_address(name: str) -> bool:
-    # A name can be pointed at this machine by whoever owns it; an address is what it is.
+    # The owner of a name can point it at this machine; an address is what it is.
     try:
         ipaddress.ip_address(name)
     except ValueError:

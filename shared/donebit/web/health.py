@@ -20,7 +20,7 @@ from donebit.web.answers import Reply, answer
 from donebit.web.guard import free
 from donebit.web.problems import EVERYWHERE
 
-TAG = Tag(name="service", description="How the service itself is")
+TAG = Tag(name="service", description="Health and metrics")
 
 
 class LastSeen(BaseModel):
@@ -29,7 +29,7 @@ class LastSeen(BaseModel):
 
 
 class Health(BaseModel):
-    """What a service and those it stands on are up to."""
+    """The state of a service, and when a worker and the sweep were last seen."""
 
     status: str
     worker: LastSeen
@@ -91,7 +91,7 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
     @free
     def health() -> Reply:
-        """200 while Redis can be reached; says too whether a worker and the sweep were seen lately."""
+        """Check that Redis can be reached, and whether a worker and the sweep were seen within a minute."""
         try:
             worker, sweep = store.pulse.last_seen_ms("worker", "sweep")
         except StoreUnavailable as error:
@@ -100,7 +100,7 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     def metrics() -> Reply:
-        """Figures for Prometheus."""
+        """Return the metrics of tasks, queues and streams for Prometheus."""
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     return routes

@@ -1,4 +1,4 @@
-"""One client of an event stream, and what it has not taken yet."""
+"""One client of an event stream, and the messages it has not taken yet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 Topic = str
 Message = dict[str, Any]
-Table = Mapping[str, Message]  # messages by what they are about
-Choice = Callable[[Message], bool]
+Table = Mapping[str, Message]  # the current message of each thing, by its key
+MessageFilter = Callable[[Message], bool]
 
 # What may wait for one client. Beyond it the client has taken nothing for as many tasks: its stream ends,
-# and when it comes again it begins anew.
+# and when it reconnects it starts from the current state.
 MOST_WAITING = 10_000
-OUTAGE = ""  # what a message about Redis itself is about
+OUTAGE = ""  # the key of a message about Redis itself
 
 
 def every(_: Message) -> bool:
@@ -27,7 +27,7 @@ def none(_: Message) -> bool:
 
 
 class Texts(dict[str, str]):
-    """The messages of a table as events, each written once however many clients are told."""
+    """The messages of a table as server-sent events, each written once for all clients."""
 
     def __init__(self, table: Table) -> None:
         super().__init__()
@@ -39,42 +39,45 @@ class Texts(dict[str, str]):
 
 
 class Listener:
-    """Holds the newest message of each thing, not each message: a slow client gets fewer, never more."""
+    """Holds only the newest message of each key: a slow client gets fewer messages, never more."""
 
-    def __init__(self, topic: Topic, wanted: Choice, opening: Choice, last: Choice) -> None:
+    def __init__(
+        self, topic: Topic, wanted: MessageFilter, opening: MessageFilter, last: MessageFilter
+    ) -> None:
         """
         Args:
-            wanted: which messages it gets at all; asked once for each, in the order of the table
-            opening: which of those that it is told first, of all there are
-            last: the message after which its stream ends
+            topic: what it listens to
+            wanted: which messages it gets at all; called once for each, in the order of the table
+            opening: which of those it gets first, of all there are
+            last: whether its stream ends after this message
         """
         self.topic = topic
-        self._caught_up = False  # it has been told how all things are, and hears of changes from now on
-        self._told_outage = False
+        self._caught_up = False  # it has got the current state, and gets only changes from now on
+        self._knows_outage = False
         self._wanted, self._opening, self._last = wanted, opening, last
         self._waiting: dict[str, str] = {}
         self._over = False
         self._news = threading.Condition()
 
-    def tell(self, table: Table, changed: Iterable[str], texts: Texts) -> None:
-        """What has changed; all that there is, if it is not caught up."""
+    def offer(self, table: Table, changed: Iterable[str], texts: Texts) -> None:
+        """Queue what has changed, or the whole current state if it has not caught up."""
         news = set(changed)
         if not self._caught_up:
             news |= {key for key, message in table.items() if self._opening(message)}
         chosen = [key for key in table if key in news and self._wanted(table[key])]
-        self._caught_up, self._told_outage = True, False
+        self._caught_up, self._knows_outage = True, False
         self.put({key: texts[key] for key in chosen}, most=MOST_WAITING + len(table))
         if any(self._last(table[key]) for key in chosen):
             self.end()
 
-    def tell_outage(self, detail: str) -> None:
-        """Once; when it is over, it is told how all things are then."""
-        if not self._told_outage:
+    def offer_outage(self, detail: str) -> None:
+        """Queue the outage once; after it the whole current state follows."""
+        if not self._knows_outage:
             self.put({OUTAGE: event({"unavailable": detail})})
-        self._caught_up, self._told_outage = False, True
+        self._caught_up, self._knows_outage = False, True
 
     def put(self, news: Mapping[str, str], most: int = MOST_WAITING) -> None:
-        """Leave these to be taken; of one thing the newest only, and in the order of their coming."""
+        """Queue messages: only the newest of each key, in the order of arrival."""
         with self._news:
             for key, text in news.items():
                 self._waiting.pop(key, None)
@@ -83,13 +86,20 @@ class Listener:
             self._news.notify()
 
     def end(self) -> None:
-        """Nothing comes after what waits now."""
+        """End the stream after what is queued now."""
         with self._news:
             self._over = True
             self._news.notify()
 
     def take(self, within_seconds: float) -> tuple[str, bool]:
-        """What waits, as soon as something does; and whether that was all for ever."""
+        """Take what is queued, waiting for it if need be.
+
+        Args:
+            within_seconds: how long to wait at most
+
+        Returns:
+            The events as text, empty if none came, and whether the stream has ended.
+        """
         with self._news:
             self._news.wait_for(lambda: self._waiting or self._over, within_seconds)
             taken, self._waiting = self._waiting, {}

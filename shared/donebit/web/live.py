@@ -1,4 +1,4 @@
-"""Live events: one reader a process, however many clients listen."""
+"""Live events: one reader per process, however many clients listen."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from flask import Response
 from donebit.errors import StoreUnavailable, TooManyStreams
 from donebit.web.listener import (
     MOST_WAITING,
-    Choice,
     Listener,
     Message,
+    MessageFilter,
     Table,
     Texts,
     Topic,
@@ -28,25 +28,25 @@ LONGEST_PAUSE_SECONDS = 5.0
 READING_SHARE = 4  # a read that takes long is followed by a pause so many times as long
 KEEP_ALIVE_SECONDS = 10.0  # a client that has gone is noticed when something is written to it
 COMMENT = ": still here\n\n"
-ALIVE = "event: alive\ndata: {}\n\n"  # for a client that would notice in turn: no script is told of a comment
+ALIVE = "event: alive\ndata: {}\n\n"  # for scripts that watch for a dead stream: they cannot see a comment
 NO_BUFFERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 log = logging.getLogger(__name__)
 
-# Given the topics that anybody listens to, each with its table as it was read before (empty at first), the
-# tables as they are now. A topic that is left out has ended.
-Read = Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]
+# Takes the topics that have listeners, each with its last table (empty at first), and returns the current
+# tables. A topic that is left out has ended.
+ReadTopics = Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]
 
 
 def most_streams(threads: int) -> int:
-    """Of a service's threads, how many may be held by streams: an eighth stays for all else."""
+    """Return how many of a service's threads streams may hold: an eighth is kept for other requests."""
     return threads - max(1, threads // 8)
 
 
 class Feed:
-    """Reads what its listeners listen to, and tells each what has changed."""
+    """Reads the topics of its listeners, and sends each listener what has changed."""
 
-    def __init__(self, read: Read, most: int) -> None:
+    def __init__(self, read: ReadTopics, most: int) -> None:
         self._read, self._most = read, most
         self._lock = threading.Lock()
         self._listeners: set[Listener] = set()
@@ -55,32 +55,36 @@ class Feed:
         self._thread: threading.Thread | None = None
 
     def __len__(self) -> int:
-        """How many listen."""
+        """The number of listeners."""
         return len(self._listeners)
 
     def stream(
         self,
         topic: Topic,
         *,
-        wanted: Choice = every,
-        opening: Choice = every,
-        last: Choice = none,
+        wanted: MessageFilter = every,
+        opening: MessageFilter = every,
+        last: MessageFilter = none,
         first: Table | None = None,
         sign_of_life: str = COMMENT,
     ) -> Response:
-        """A response of server-sent events: what there is now, then each change, until the `last`.
+        """Answer with server-sent events: the current state, then each change.
 
         Args:
-            first: what it is told before all that
-            sign_of_life: what it is sent where there is no news
+            topic: what to listen to
+            wanted: which messages are sent at all
+            opening: which of the current messages are sent first
+            last: whether the stream ends after a message
+            first: messages to send before everything else
+            sign_of_life: sent now and then when there is nothing new
 
         Raises:
-            TooManyStreams: as many as may be are open.
+            TooManyStreams: as many as allowed are open.
         """
         listener = Listener(topic, wanted, opening, last)
         if first:
-            told = {key: event(message) for key, message in first.items()}
-            listener.put(told, most=MOST_WAITING + len(told))
+            texts = {key: event(message) for key, message in first.items()}
+            listener.put(texts, most=MOST_WAITING + len(texts))
         self._join(listener)
         response = Response(
             events(listener, sign_of_life), content_type="text/event-stream", headers=NO_BUFFERS
@@ -113,7 +117,7 @@ class Feed:
                 self._awake.clear()
                 continue
             began = time.monotonic()
-            self._tell(topics)
+            self._send(topics)
             took = time.monotonic() - began
             pause.wait(min(max(READ_EVERY_SECONDS, READING_SHARE * took), LONGEST_PAUSE_SECONDS))
 
@@ -123,19 +127,19 @@ class Feed:
         self._tables = {topic: table for topic, table in self._tables.items() if topic in topics}
         return topics
 
-    def _tell(self, topics: set[Topic]) -> None:
+    def _send(self, topics: set[Topic]) -> None:
         try:
             found = self._read({topic: self._tables.get(topic, {}) for topic in topics})
         except StoreUnavailable as error:
-            self._tell_outage(topics, error.detail)
+            self._send_outage(topics, error.detail)
             return
         except Exception:  # the one reader: without it every stream would be silent for ever
             log.exception("the event streams cannot be read")
             return
         for topic in topics:
-            self._tell_topic(topic, found.get(topic))
+            self._send_topic(topic, found.get(topic))
 
-    def _tell_topic(self, topic: Topic, table: Table | None) -> None:
+    def _send_topic(self, topic: Topic, table: Table | None) -> None:
         if table is None:
             for listener in self._listening(topic):
                 listener.end()
@@ -145,12 +149,12 @@ class Feed:
         self._tables[topic] = table
         texts = Texts(table)
         for listener in self._listening(topic):
-            listener.tell(table, changed, texts)
+            listener.offer(table, changed, texts)
 
-    def _tell_outage(self, topics: set[Topic], detail: str) -> None:
+    def _send_outage(self, topics: set[Topic], detail: str) -> None:
         for topic in topics:
             for listener in self._listening(topic):
-                listener.tell_outage(detail)
+                listener.offer_outage(detail)
 
     def _listening(self, topic: Topic) -> list[Listener]:
         with self._lock:
@@ -162,7 +166,7 @@ def is_news(before: Message | None, now: Message) -> bool:
 
 
 def events(listener: Listener, sign_of_life: str = COMMENT) -> Iterator[str]:
-    """What the listener is told, and now and then a sign of life."""
+    """Yield the events of a listener, and a sign of life when there are none for a while."""
     yield "retry: 1000\n\n"
     over = False
     while not over:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details, whoever raises them."""
+"""Errors as RFC 9457 problem details, wherever they are raised."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 class Fault(BaseModel):
-    """What is wrong with one field."""
+    """A problem with one field."""
 
     field: str = Field(examples=["count"])
     detail: str = Field(examples=["count is 0; it must be 1 to 10000000"])
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it; `errors` names the fields at fault, where there are any."""
+    """An error as RFC 9457 defines it; `errors` names the fields at fault, if any."""
 
     type: str = Field(default="about:blank", examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Entity"])
@@ -38,7 +38,13 @@ class Problem(BaseModel):
 
 
 def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) -> Response:
-    """The answer that tells of an error."""
+    """Make the answer to a failed request.
+
+    Args:
+        status: of the answer
+        detail: what is wrong, without a full stop
+        errors: the fields at fault
+    """
     body = Problem(title=status.phrase, status=status, detail=detail, errors=errors or [])
     response = Response(body.model_dump_json() + "\n", status=status, content_type=MEDIA_TYPE)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
@@ -49,7 +55,7 @@ def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) 
 
 
 def documented(*statuses: HTTPStatus) -> dict[Any, Any]:
-    """These errors for the `responses` of an OpenAPI operation."""
+    """Document these errors, for the `responses` of an OpenAPI operation."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         str(int(status)): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
@@ -69,7 +75,7 @@ EVERYWHERE = documented(
 
 
 def of_validation(error: ValidationError) -> Response:
-    """422 for a request that is not of the documented shape, naming each value and its bound."""
+    """Answer 422 to a request of the wrong shape, naming each value and its bound."""
     faults = [_fault(one) for one in error.errors(include_url=False)]
     detail = ". ".join(fault.detail for fault in faults[:5])
     if len(faults) > 5:
@@ -88,12 +94,12 @@ def _fault(error: ErrorDetails) -> Fault:
 
 
 def register(app: Flask) -> None:
-    """Answer every error, foreseen or not, with a problem."""
+    """Answer every error, expected or not, with a problem."""
     app.register_error_handler(DonebitError, problem_of)
     app.register_error_handler(ValidationError, of_validation)
     app.register_error_handler(RequestEntityTooLarge, too_large)
-    app.register_error_handler(HTTPException, http)
-    app.register_error_handler(Exception, unforeseen)
+    app.register_error_handler(HTTPException, of_http_error)
+    app.register_error_handler(Exception, unexpected)
 
 
 def problem_of(error: DonebitError) -> Response:
@@ -110,12 +116,12 @@ def too_large(_: RequestEntityTooLarge) -> Response:
     return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
-def http(error: HTTPException) -> Response:
+def of_http_error(error: HTTPException) -> Response:
     if error.response is not None:
         return current_app.make_response(error.response)
     detail = error.description or str(error)
     if isinstance(error, NotFound) and error is request.routing_exception:
-        detail = f"{current_app.name} has no {request.path[:200]!r}; /docs/ lists what it has"
+        detail = f"nothing is at {request.path[:200]!r}; /docs/ lists the addresses of {current_app.name}"
     answer = problem(HTTPStatus(error.code or 500), detail)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -123,6 +129,6 @@ def http(error: HTTPException) -> Response:
     return answer
 
 
-def unforeseen(error: Exception) -> Response:
+def unexpected(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service, and its log has more")
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error of the service; its log has the details")

@@ -1,4 +1,4 @@
-"""One Flask service as Donebit makes them."""
+"""Makes the Flask application of each service."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ POLICY = (
 
 
 class Json(DefaultJSONProvider):
-    """Flask's own JSON, except that a body nested beyond Python's stack is a bad body, not a fault."""
+    """Flask's JSON, except that a body nested too deeply for Python's stack is a bad request."""
 
     sort_keys = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """As json.loads. Raises ValueError for what is no JSON, or nested too deeply."""
+        """Parse JSON.
+
+        Raises:
+            ValueError: the text is no JSON, or nested too deeply.
+        """
         try:
             return super().loads(s, **kwargs)
         except RecursionError:
@@ -40,10 +44,14 @@ class Json(DefaultJSONProvider):
 def make_service(
     name: str, summary: str, settings: Settings, store: Store, streams: Callable[[], int] = lambda: 0
 ) -> OpenAPI:
-    """A service with errors, guard, health, metrics and documentation, for its own routes to join.
+    """Make a service with error answers, access checks, health, metrics and API docs, for routes to join.
 
     Args:
-        streams: how many event streams are open
+        name: of the service, such as `done_app`
+        summary: one sentence for its API docs
+        settings: of the process
+        store: for health and metrics
+        streams: returns how many event streams are open
     """
     app = OpenAPI(
         name,
@@ -71,12 +79,12 @@ def make_service(
 
 
 def _cookie_key(token: str) -> bytes:
-    """The key that signs the dashboard's cookie: a new token ends every session."""
+    """Derive the key that signs the dashboard's cookie from the token: a new token ends every session."""
     return hashlib.sha256(b"donebit dashboard session " + token.encode()).digest()
 
 
 def protect(response: Response) -> Response:
-    """What keeps a page from loading or running anything but its own files."""
+    """Add the headers that keep a page from loading or running anything but its own files."""
     inline = " 'unsafe-inline'" if request.path.startswith(DOCS) else ""
     response.headers["Content-Security-Policy"] = POLICY.format(inline=inline)
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -1,4 +1,4 @@
-"""One task, with all that somebody who wonders about it should know: as answers and pages give it."""
+"""One task in full, as answers and pages show it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AttemptAnswer(BaseModel):
 
 
 class DeliveryAnswer(BaseModel):
-    """Telling one end to one receiver."""
+    """The delivery of one end to one receiver."""
 
     kind: str = Field(description="webhook, callback or then", examples=["webhook"])
     to: str = Field(description="the URL, the function, or the next task's id")
@@ -51,7 +51,9 @@ class SweepAnswer(BaseModel):
     """What the sweep, which looks after every open task, has done for this one."""
 
     looked_at: str | None
-    next_look_at: str | None = Field(description="null: its end is told, and nobody looks any more")
+    next_look_at: str | None = Field(
+        description="null: its end is announced, and the sweep no longer looks at it"
+    )
     asks_at: str | None = Field(description="asks through the queue then, if nothing moves until then")
     probed_at: str | None = Field(description="when it last asked")
     stalled_at: str | None = Field(description="when it gave up: nothing came of all it sent again")
@@ -81,7 +83,9 @@ class TaskAnswer(TaskSummary):
     heals: int = Field(description="how often its missing steps were sent again since the last progress")
     sweep: SweepAnswer
     took_seconds: float | None
-    deliveries: list[DeliveryAnswer] = Field(description="whom its ends are told, and every attempt at it")
+    deliveries: list[DeliveryAnswer] = Field(
+        description="the receivers of its ends, with every attempt to deliver to them"
+    )
 
 
 def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAnswer:

@@ -1,4 +1,4 @@
-"""What is wrong with one value of a request, in a sentence that names it and its bound."""
+"""Sentences that say what is wrong with one value of a request, naming it and its bound."""
 
 from __future__ import annotations
 
@@ -40,17 +40,22 @@ BOUNDS = {
 
 
 def sentence(field: str, error: ErrorDetails) -> str:
-    """Such as: count is 0; it must be 1 to 10000000."""
+    """Describe a validation error, as in `count is 0; it must be 1 to 10000000`.
+
+    Args:
+        field: its path, such as `then.count`
+        error: as pydantic reports it
+    """
     if error["type"] == "missing":
         return f"{field} is missing"
-    value = quoted(error["input"])
     if error["type"] == "extra_forbidden":
-        return f"{field} is {value}; it must be left out, as nothing here is named so"
+        return f"unknown field: {field}"
+    value = quoted(error["input"])
     if bound := BOUNDS.get(error["type"]):
         return f"{field} is {value}; it must {bound.format_map(error.get('ctx', {}))}"
     return f"{field} is {value}; {error['msg']}"
 
 
 def quoted(value: object) -> str:
-    """The value as Python writes it, cut where it is long or deep."""
+    """Quote a value as Python writes it, cut where it is long or deeply nested."""
     return QUOTE.repr(value)[: LONGEST_QUOTE + 3]

@@ -1,4 +1,4 @@
-"""The workers' lines as a feed reads them: a window that moves on with the log."""
+"""The workers' log lines for a live stream: a window that moves on with the log."""
 
 from __future__ import annotations
 
@@ -8,36 +8,42 @@ from donebit.web.workers_summary import LineSummary
 from donebit.workers import log
 from donebit.workers.log import place
 
-# Lines that are held for whoever comes: what is written between a client's look and its stream, and more.
+# Lines that are held for new clients: those written between a client's first read and its stream, and more.
 WINDOW = 1000
 
 
 def tail(
-    store: Store, told: Table, after: str | None, *, task_id: str | None = None, window: int = WINDOW
+    store: Store, lines: Table, after: str | None, *, task_id: str | None = None, window: int = WINDOW
 ) -> tuple[dict[str, Message], str]:
-    """The last lines by their ids, and the id to go on from.
+    """Read the lines that are new, and add them to those known.
 
     Args:
-        told: the lines of the read before
-        after: the id that it went on from; None at first
+        store: the store
+        lines: the result of the last call, by line id; empty at first
+        after: the id that the last call returned; None at first
+        task_id: read only the lines about this task
+        window: how many lines to keep at most
+
+    Returns:
+        The last lines by their ids, and the id after which the next call continues.
     """
     page = log.list_lines(store, task_id=task_id, limit=window, after=after)
-    lines = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
-    return dict(list({**told, **lines}.items())[-window:]), page.next
+    new = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
+    return dict(list({**lines, **new}.items())[-window:]), page.next
 
 
 class Later:
-    """Which lines a client gets: those after the last that it had, each once, and of one task if it is named.
+    """Selects the lines that a client gets: those after the last it had, each once, of one task if named.
 
-    After an outage a feed tells its clients all that there is; of a log they have had most of it.
+    After an outage a feed sends its clients the whole current state; of a log they have had most of it.
     """
 
     def __init__(self, line_id: str, task_id: str | None = None) -> None:
         self._last, self._task_id = place(line_id), task_id
 
-    def __call__(self, told: Message) -> bool:
-        here = place(told["id"])
-        if here <= self._last or self._task_id not in (None, told["task_id"]):
+    def __call__(self, line: Message) -> bool:
+        here = place(line["id"])
+        if here <= self._last or self._task_id not in (None, line["task_id"]):
             return False
         self._last = here
         return True

@@ -17,15 +17,15 @@ Range = Annotated[Sequence[int], Field(min_length=2, max_length=2)]
 
 
 class AtWorkSummary(BaseModel):
-    """What one process of a worker is at."""
+    """What one process of a worker is doing."""
 
     pid: int = Field(examples=[4243])
-    task_id: str | None = Field(examples=["9f2c41d07a3b"], description="null: it waits for work")
+    task_id: str | None = Field(examples=["9f2c41d07a3b"], description="null: it is idle")
     ranges: Sequence[Range] = Field(
         examples=[[[120, 240]]],
-        description="of its steps, half open, the first three; none: it sends the task's steps",
+        description="its first three ranges of steps, half open; none: it is sending the task's steps",
     )
-    steps: int = Field(examples=[120], description="in all its ranges")
+    steps: int = Field(examples=[120], description="steps in all its ranges")
     since: str | None = Field(examples=[TIME])
 
     @classmethod
@@ -34,22 +34,23 @@ class AtWorkSummary(BaseModel):
 
 
 class WorkerSummary(BaseModel):
-    """A worker: a process that takes messages, and those of its pool that run steps."""
+    """A worker: the process that takes messages, and the processes of its pool, which run steps."""
 
     worker: str = Field(examples=["web-1:4242"])
     host: str = Field(examples=["web-1"])
     pid: int = Field(examples=[4242])
-    processes: int = Field(examples=[8], description="that run steps")
+    processes: int = Field(examples=[8], description="processes that run steps")
     queues: Sequence[str] = Field(
-        examples=[["donebit.control", "donebit.steps", "donebit.slices"]], description="it takes from"
+        examples=[["donebit.control", "donebit.steps", "donebit.slices"]],
+        description="queues it takes messages from",
     )
     alive: bool = Field(
-        description="it was seen within 15 s; one that ended in order is not listed, one that was lost is "
+        description="seen within 15 s; a worker that stopped normally is not listed, a lost one is listed "
         "for ten minutes"
     )
     since: str = Field(examples=[TIME])
     last_seen: str = Field(examples=[TIME])
-    at: Sequence[AtWorkSummary] = Field(description="its processes; of a lost worker what they last were at")
+    at: Sequence[AtWorkSummary] = Field(description="its processes; of a lost worker, when last seen")
 
     @classmethod
     def of(cls, worker: Worker, now: datetime) -> WorkerSummary:
@@ -68,11 +69,11 @@ class WorkerSummary(BaseModel):
 
 class QueueLength(BaseModel):
     queue: str = Field(examples=["donebit.slices"])
-    messages: int = Field(examples=[17], description="that wait for a worker")
+    messages: int = Field(examples=[17], description="messages that wait for a worker")
 
 
 class HealSummary(BaseModel):
-    """Missing steps that the sweep had sent again."""
+    """Missing steps that the sweep resent."""
 
     task_id: str = Field(examples=["9f2c41d07a3b"])
     at: str = Field(examples=[TIME])
@@ -84,11 +85,11 @@ class HealSummary(BaseModel):
 
 
 class SweepSummary(BaseModel):
-    """What looks after the open tasks."""
+    """The sweep, which looks after the open tasks."""
 
     last_seen: str | None = Field(examples=[TIME], description="null: not within a minute")
-    open_tasks: int = Field(examples=[3], description="that it looks after")
-    heals: int = Field(examples=[1], description="within a day")
+    open_tasks: int = Field(examples=[3], description="tasks that it looks after")
+    heals: int = Field(examples=[1], description="resends within a day")
     last_heals: Sequence[HealSummary] = Field(description="the newest first")
 
 
@@ -98,7 +99,8 @@ class WorkersSummary(BaseModel):
     workers: Sequence[WorkerSummary]
     queues: Sequence[QueueLength] | None = Field(description="null: the broker is not REDIS_URL")
     in_hand: int | None = Field(
-        examples=[8], description="messages that workers have taken and not finished; null: the same"
+        examples=[8],
+        description="messages that workers have taken and not finished; null: the broker is not REDIS_URL",
     )
     steps_per_second: float = Field(examples=[123.4], description="by workers, over the last minute")
     steps_by_second: Sequence[int] = Field(
@@ -125,14 +127,14 @@ class WorkersSummary(BaseModel):
 
 
 class LineSummary(BaseModel):
-    """What a worker said."""
+    """One line of a worker's log."""
 
     id: str = Field(examples=["1795230245678-0"], description="later lines have greater ones")
     at: str = Field(examples=[TIME])
     level: str = Field(examples=["info"], description="debug, info, warning, error or critical")
     worker: str = Field(examples=["web-1:4242"])
-    pid: int = Field(examples=[4243], description="of the process that said it")
-    task_id: str | None = Field(examples=["9f2c41d07a3b"], description="the task it is about")
+    pid: int = Field(examples=[4243], description="process that wrote it")
+    task_id: str | None = Field(examples=["9f2c41d07a3b"], description="task it is about; null: none")
     text: str = Field(
         examples=["steps 0-39 of task 9f2c41d07a3b are done (40/40)"],
         description="with the traceback, if there is one; of a long one the middle is left out",

@@ -43,7 +43,7 @@ def test_the_log_is_filtered_by_task_and_the_address_says_so(page: Page, stack: 
 
 def test_a_filtered_log_goes_on_live(page: Page, stack: Stack) -> None:
     filter_by(page, "to-come")
-    eventually(lambda: "No line about task to-come" in page.text("#no-line"), what="it does not say so")
+    eventually(lambda: "No log lines for task to-come" in page.text("#no-line"), what="it does not say so")
 
     stack.create(3, job="demo", params={"sleep_ms": 0}, task_id="to-come")
     stack.trigger_done(3, 0)
@@ -58,7 +58,7 @@ def test_a_filtered_log_goes_on_live(page: Page, stack: Stack) -> None:
 def test_whatever_is_pasted_as_a_task_the_page_stays_live(page: Page, pasted: str) -> None:
     filter_by(page, pasted)
 
-    eventually(lambda: f"No line about task {pasted}" in page.text("#no-line"), what="it does not say so")
+    eventually(lambda: f"No log lines for task {pasted}" in page.text("#no-line"), what="it does not say so")
     eventually(lambda: page.text("#live") == "live", what="it is not live")
     assert page.complaints() == []
 
@@ -73,7 +73,7 @@ def test_a_filtered_log_can_be_linked_to_and_needs_no_script(page: Page, stack: 
         assert page.find("#filter [name=task]").get_attribute("value") == task_id
         assert str(stack.worker.process.pid) in page.text("#workers")
         filter_by(page, "nobody")
-        eventually(lambda: "No line about task nobody" in page.text("#no-line"))
+        eventually(lambda: "No log lines for task nobody" in page.text("#no-line"))
 
 
 def test_a_click_on_what_runs_shows_its_lines_alone(page: Page, stack: Stack) -> None:

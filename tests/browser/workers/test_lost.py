@@ -8,9 +8,7 @@ from tests.stack import DONE_SECONDS, Stack
 from tests.started import eventually
 
 
-def test_figures_are_marked_stale_while_redis_is_away_and_no_line_comes_twice(
-    page: Page, stack: Stack
-) -> None:
+def test_figures_are_stale_while_redis_is_away_and_no_line_comes_twice(page: Page, stack: Stack) -> None:
     task_id = stack.trigger_done(5, 0)
     # Fanned out, five steps, and done: each process writes its own, so the last may not come last.
     eventually(lambda: len(lines_of(page, task_id)) == 7, DONE_SECONDS, what="not all lines come")
@@ -40,7 +38,7 @@ def test_a_stream_that_is_cut_is_taken_up_again_without_a_line_twice(page: Page,
     page.browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")  # a new stream
     page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", cut)
     page.browser.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
-    eventually(lambda: "connection is lost" in page.text("#notice"), DONE_SECONDS, what="no notice shows")
+    eventually(lambda: "Connection lost" in page.text("#notice"), DONE_SECONDS, what="no notice shows")
     page.browser.execute_cdp_cmd(
         "Network.emulateNetworkConditions",
         cut | {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1},

@@ -20,7 +20,7 @@ def test_what_runs_is_shown_with_its_steps_and_its_worker(page: Page, stack: Sta
 
     assert "alive" in card(page, pid, ".state")
     eventually(lambda: re.search(r"steps \d+\D\d+", card(page, pid, ".processes")), what="no steps are named")
-    eventually(lambda: "at work" in page.text("#processes"), what="nobody is counted")
+    eventually(lambda: "busy" in page.text("#processes"), what="nobody is counted")
     eventually(
         lambda: page.text("#waiting").replace(",", "").isdigit() and page.text("#waiting") != "0",
         what="no message waits",

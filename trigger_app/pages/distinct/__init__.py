@@ -1,4 +1,4 @@
-"""The view of distinct users: moving figures, curves, cohorts, streaks, and sets of users."""
+"""The users page: live figures, curves, retention, lifecycle, streaks and queries."""
 
 from trigger_app.pages.distinct.routes import VIEW
 

@@ -1,4 +1,4 @@
-"""What somebody asked the view of distinct users for: everything of it is in the address."""
+"""What the users page shows, all of it given in the address."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DistinctSelection:
     expression: str
 
     @classmethod
-    def asked(cls, site: Site) -> DistinctSelection:
+    def from_request(cls, site: Site) -> DistinctSelection:
         granularity = request.args.get("granularity", "")
         return cls(
             asked_event(site),
@@ -37,13 +37,13 @@ class DistinctSelection:
 
 
 def asked_event(site: Site) -> str:
-    """The event asked for; else that of the sample data, if they are there."""
+    """Return the event in the address, else that of the sample data if there are any."""
     return request.args.get("event", "").strip() or usual_event(site.store.visits.events())
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An event at the moment that all of a page is about."""
+    """An event and the moment for which everything on a page is computed."""
 
     site: Site
     event: Event
@@ -55,7 +55,7 @@ class Chosen:
         return cls(site, events.get(site, choice.event), choice.granularity, clock.now())
 
     def last(self, many: int, granularity: Granularity | None = None) -> list[Period]:
-        """So many periods up to the running one, ascending; fewer where no more are kept."""
+        """Return up to `many` periods that are kept, the earliest first, the current one last."""
         found: list[Period] = []
         period = self.site.calendar.period_at(granularity or self.granularity, self.now)
         while len(found) < many and self.event.retention.keeps(period, self.now):

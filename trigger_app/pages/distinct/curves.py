@@ -1,4 +1,4 @@
-"""Day by day: how many users came, how many in the 7 days up to it, and in the 30."""
+"""Daily, weekly and monthly active users, for each day."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WEEK, MONTH = 7, 30  # days of the rolling windows
 
 
 class CurvePoint(NamedTuple):
-    """None where the window begins before what is kept."""
+    """One day; a rolling count is None where its window begins before what is kept."""
 
     day: str
     users: int
@@ -26,7 +26,7 @@ class CurvePoint(NamedTuple):
 
 
 def curves(chosen: Chosen) -> list[CurvePoint]:
-    """The last days, ascending, from the first on that saw anybody; none where no day did."""
+    """Return the last days, ascending, beginning with the first that has any user; empty if none has."""
     kept = chosen.last(DAYS + MONTH - 1, Granularity.DAY)
     bitmaps = [Bitmap(chosen.event.name, day.name) for day in kept]
     store = chosen.site.store
@@ -40,5 +40,5 @@ def curves(chosen: Chosen) -> list[CurvePoint]:
 
 
 def padded(windows: Sequence[int], days: int) -> list[int | None]:
-    """One for each day: the first have no whole window."""
+    """Return one value for each day, None for the first ones, which have no whole window."""
     return [*[None] * (days - len(windows)), *windows]

@@ -1,4 +1,4 @@
-"""The field for a set of users as an expression: how many, who, and what is wrong with it, at its place."""
+"""The query field: how many users an expression has, who they are, or where its mistake is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_DRAWN = 5  # events and flags of an expression, each in a colour of its own
 
 
 class Strip(NamedTuple):
-    """The bitmap of one event or flag, or of the result, along the ids of a segment."""
+    """The bitmap of one event or flag, or of the result, over the ids of a segment."""
 
     name: str
     users: int
@@ -36,7 +36,7 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How many users a set has, its canonical form, the first of them, and what it is made of."""
+    """The users of an expression: their number, the first of them, and the bitmaps of its parts."""
 
     count: int
     canonical: str
@@ -47,16 +47,19 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is wrong, and the text before and from the place where it is; `character` counts from 1."""
+    """What is wrong with an expression.
+
+    `character` is its place, counted from 1; `before` and `after` are the text up to there and from there on.
+    """
 
     why: str
     character: int | None
     before: str
-    behind: str
+    after: str
 
 
 def result(site: Site, asked: str) -> Result | Refusal:
-    """What an expression comes to, now."""
+    """Evaluate an expression now, or say what is wrong with it."""
     try:
         expression, now = text.parse(asked), clock.now()
         count, resolved = run.count(site, expression, now=now)
@@ -70,12 +73,12 @@ def result(site: Site, asked: str) -> Result | Refusal:
 
 
 def segments(site: Site, expression: Expression, whole: Resolved, now: datetime) -> list[Segment]:
-    """The bitmaps of the parts and of the result, segment by segment; none of what has too many parts."""
+    """Return the bitmaps of the parts and the result by segment; none if there are too many parts."""
     parts = {text.render(leaf): leaf for leaf in leaves_of(expression)}
     if len(parts) > MOST_DRAWN:
         return []
     drawn = [resolve(site, leaf, now).users for leaf in parts.values()]
-    names = [*parts, "the result"]
+    names = [*parts, "result"]
     return [segment_of(one, names) for one in outlines(site.store, [*drawn, whole.users])]
 
 
@@ -86,7 +89,7 @@ def segment_of(one: Outline, names: list[str]) -> Segment:
 
 
 def refusal(error: ExpressionError, asked: str) -> Refusal:
-    """The reason without the excerpt: the whole text is shown beside it, with its place marked."""
+    """Describe a mistake without its excerpt: the page shows the whole text with the place marked."""
     if not error.place.character:
         return Refusal(error.why, None, asked, "")
     at = error.place.character - 1

@@ -1,4 +1,4 @@
-"""The figures that move: distinct users of this hour, today, this week, this month, and ever."""
+"""The live figures: distinct users of this hour, today, this week, this month, and all time."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from donebit.activity.events import event as events
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT, is_name
 from donebit.web.listener import Message, Table
+from trigger_app.pages.fragments import fragment
 from trigger_app.pages.view import PageContext
 
-EVERY_SECONDS = 1.0  # the most often that the figures of one event are read, however many look at them
+EVERY_SECONDS = 1.0  # at most this often are the figures of one event read, however many clients listen
 NOW = "now"
 
 
 class Figures(dict[str, Any]):
-    """A message, and when it was read; two of the same figures are equal whenever they were."""
+    """A message and the time it was read, which does not count when two are compared."""
 
-    def __init__(self, told: Message, read_at: float) -> None:
-        super().__init__(told)
+    def __init__(self, message: Message, read_at: float) -> None:
+        super().__init__(message)
         self.read_at = read_at
 
 
-def figures(site: Site, event: str) -> Message:
-    """None for what is no longer kept. Raises InvalidInput for a name that no event can have."""
+def figures(site: Site, event: str) -> dict[str, int | None]:
+    """Count the distinct users of an event in the current periods; None for what is no longer kept.
+
+    Raises:
+        InvalidInput: no event can have this name.
+    """
     found = summary(site, events.get(site, event), days=1, now=clock.now())
     return {
         "hour": found.hour,
@@ -41,11 +46,11 @@ def figures(site: Site, event: str) -> Message:
     }
 
 
-def read_figures(ground: PageContext, about: str, before: Table) -> Table:
-    """What the stream tells: the figures of the event that it is about."""
+def read_figures(context: PageContext, about: str, before: Table) -> Table:
+    """Draw the figures of the event `about`, read at most once a second."""
     event, last, now = about or EXAMPLE_EVENT, before.get(NOW), time.monotonic()
     if not is_name(event):
         return {}
     if isinstance(last, Figures) and now - last.read_at < EVERY_SECONDS:
         return before
-    return {NOW: Figures(figures(ground.site, event), now)}
+    return {NOW: Figures(fragment("figures", now=figures(context.site, event)), now)}

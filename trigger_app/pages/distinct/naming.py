@@ -1,4 +1,4 @@
-"""Who they are: the users of a cell of the heat map, of a piece of a bar, or of an expression, by pages."""
+"""The users of a retention cell, of a part of a lifecycle bar, or of an expression, by pages."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ LARGEST = 2**32
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """Some users, what they are, in words, and the address of those who follow."""
+class NamedUsers:
+    """A page of users, what they have in common in words, and the address of the next page."""
 
     what: str
     page: MembersPage
     following: str | None
 
 
-def named(site: Site) -> Named:
-    """The users that the address asks for.
+def list_users(site: Site) -> NamedUsers:
+    """List the users that the address asks for.
 
     Raises:
-        InvalidInput: it names no such row, column or state, a period that is not kept, or no expression.
+        InvalidInput: there is no such row, column or state, or the period or the expression is wrong.
     """
     after = number("after", -1)
     what, page = of_expression(site, after) if "text" in request.args else of_event(site, after)
     asked = {**request.args.to_dict(), "after": str(page.next)}
-    return Named(what, page, f"?{urlencode(asked)}" if page.next is not None else None)
+    return NamedUsers(what, page, f"?{urlencode(asked)}" if page.next is not None else None)
 
 
 def of_expression(site: Site, after: int) -> tuple[str, MembersPage]:
@@ -61,12 +61,16 @@ def of_event(site: Site, after: int) -> tuple[str, MembersPage]:
     else:
         column = number("column", 0)
         users = retention.cell(asked, period, retention.column_of(site, asked, period, column))
-        what = f"{period.granularity} {column} of those who first came in {period.name}"
+        what = f"active in {period.granularity} {column} after first coming in {period.name}"
     return f"{asked.event.name}, {what}", page_of(site, asked.event.kind, users, after=after, limit=ON_A_PAGE)
 
 
 def asked_period(site: Site, asked: Question) -> Period:
-    """The day or week of that name. Raises InvalidInput for any other, one to come or past."""
+    """Return the day or week that the address names.
+
+    Raises:
+        InvalidInput: it is no day or week, is in the future, or is no longer kept.
+    """
     name = request.args.get("period", "")
     period = site.calendar.named(name[:100], "period")
     if period.granularity not in (Granularity.DAY, Granularity.WEEK):
@@ -77,7 +81,15 @@ def asked_period(site: Site, asked: Question) -> Period:
 
 
 def number(name: str, default: int) -> int:
-    """Raises InvalidInput for a text that is no number."""
+    """Read an integer from the address.
+
+    Args:
+        name: of the query parameter
+        default: its value when left out, and the least it may be
+
+    Raises:
+        InvalidInput: it is no integer, or out of range.
+    """
     given = request.args.get(name, str(default))
     if not (given.removeprefix("-").isascii() and given.removeprefix("-").isdigit() and len(given) <= 10):
         raise InvalidInput(f"{name} is {given[:100]!r}; it must be an integer", field=name)

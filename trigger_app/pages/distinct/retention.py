@@ -1,4 +1,4 @@
-"""Retention as a heat map: who came back how long after they first came."""
+"""Retention as a heat map: the share of new users who were active again later."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHADES = 10
 
 
 class Cell(NamedTuple):
-    """One cell: of the cohort's users so many were there, a share of it; `open` is not over yet."""
+    """The users of a cohort who were active in one later period; `open` if that is not over yet."""
 
     users: int
     share: float
@@ -23,7 +23,7 @@ class Cell(NamedTuple):
 
     @property
     def shade(self) -> int:
-        """0 for nobody, 10 for all; whoever is there is seen."""
+        """0 for no user, 10 for all; at least 1 if there is any."""
         return max(round(self.share * SHADES), 1) if self.users else 0
 
 
@@ -40,7 +40,7 @@ class HeatMap(NamedTuple):
 
 
 def heat_map(chosen: Chosen) -> HeatMap:
-    """First-time cohorts of the last weeks or days, from the first on that has anybody."""
+    """Return the cohorts of the last weeks or days, beginning with the first that has any user."""
     rows, columns = SIZES[chosen.granularity]
     asked = retention.question(chosen.site, chosen.event.name, None, Cohort.FIRST, chosen.now)
     made = retention.matrix(chosen.site, asked, chosen.last(rows), columns)
@@ -55,4 +55,4 @@ def row_of(chosen: Chosen, row: MatrixRow) -> RetentionRow:
         for column, count in enumerate(row.counts)
     ]
     since = chosen.site.calendar.day_of(bounds(row.period)[0])
-    return RetentionRow(row.period.name, f"{since:%-d %b}", row.users, cells)
+    return RetentionRow(row.period.name, since.isoformat(), row.users, cells)

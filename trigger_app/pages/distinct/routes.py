@@ -1,4 +1,4 @@
-"""The pages of the view, and what keeps the first of them live."""
+"""The users page, and the pages that list users."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from trigger_app.pages.distinct import curves, lifecycle, retention, streaks
 from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION, Chosen, DistinctSelection
 from trigger_app.pages.distinct.expression import Refusal, result
 from trigger_app.pages.distinct.figures import figures, read_figures
-from trigger_app.pages.distinct.naming import named
+from trigger_app.pages.distinct.naming import list_users
 from trigger_app.pages.view import PageContext, View, attempt, page_route
 
 T = TypeVar("T")
 
 
-def add_routes(routes: Blueprint, ground: PageContext) -> None:
+def add_routes(routes: Blueprint, context: PageContext) -> None:
     @routes.get("/distinct")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def distinct() -> ResponseReturnValue:
-        found, away = attempt(lambda: overview(ground.site))
+        found, away = attempt(lambda: overview(context.site))
         return render_template(
             "distinct.html",
             here="/distinct",
@@ -37,19 +37,19 @@ def add_routes(routes: Blueprint, ground: PageContext) -> None:
             granularities=GRANULARITIES,
             longest_expression=LONGEST_EXPRESSION,
             states=[*reversed(lifecycle.UPWARDS), UserState.DORMANT],
-            settings=ground.settings,
+            settings=context.settings,
         )
 
     @routes.get("/distinct/users")
-    @page_route(ground.settings)
+    @page_route(context.settings)
     def distinct_users() -> ResponseReturnValue:
-        found, away = attempt(lambda: named(ground.site))
+        found, away = attempt(lambda: list_users(context.site))
         return render_template("distinct_users.html", here="/distinct", away=away, found=found)
 
 
 def overview(site: Site) -> dict[str, Any]:
-    """All that the page shows of an event; of one that was never seen, no more than that."""
-    choice = DistinctSelection.asked(site)
+    """Read what the page shows of an event; no charts for one without visits."""
+    choice = DistinctSelection.from_request(site)
     chosen = Chosen.of(site, choice)
     answer = result(site, choice.expression) if choice.expression else None
     seen = chosen.event.kind is not None
@@ -66,7 +66,7 @@ def overview(site: Site) -> dict[str, Any]:
 
 
 def charts(chosen: Chosen) -> dict[str, Any]:
-    """What is drawn once, when the page is opened."""
+    """Compute the charts, which are drawn once when the page is opened."""
     return {
         "days": part(lambda: curves.curves(chosen)),
         "heat": part(lambda: retention.heat_map(chosen)),
@@ -76,11 +76,11 @@ def charts(chosen: Chosen) -> dict[str, Any]:
 
 
 def part(draw: Callable[[], T]) -> dict[str, T | str]:
-    """One chart, or why there is none: what is too much for one is no reason to be without the others."""
+    """Compute one chart, or say why it is refused: the others are still drawn."""
     try:
         return {"drawn": draw()}
     except InvalidInput as error:
         return {"refused": error.detail}
 
 
-VIEW = View("distinct", "/distinct", "Distinct", add_routes, read_figures)
+VIEW = View("distinct", "/distinct", "Users", add_routes, read_figures)

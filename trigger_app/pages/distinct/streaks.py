@@ -1,4 +1,4 @@
-"""How long everybody's streaks of days are, as bars."""
+"""How many users have streaks of which length, as bars."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trigger_app.pages.distinct.choice import Chosen
 
 DAYS = 90
 MOST_BITMAPS = 1000  # some 0.3 s: a page that is looked at waits for no more
-# Half open; what is longer is told together.
+# Half open; what is longer is counted together.
 LENGTHS = (*((days, days + 1) for days in range(1, 8)), (8, 15), (15, 31), (31, DAYS + 1))
 
 
 class StreakBar(NamedTuple):
-    """How many users have a longest, and a current, streak of such a length; each as a share of the most."""
+    """The users whose longest or current streak has this length, and each as a share of the longest bar."""
 
     length: str
     longest: int
@@ -30,15 +30,15 @@ class StreakBar(NamedTuple):
 
 class Streaks(NamedTuple):
     users: int  # seen in these days
-    over: int  # of them, those who are in no streak now
+    over: int  # of them, those without a current streak
     bars: list[StreakBar]
 
 
 def streaks(chosen: Chosen) -> Streaks:
-    """Of everybody seen in the last 90 days, or as many as are kept.
+    """Compute the streaks of everyone seen in the last 90 days, or as many as are kept.
 
     Raises:
-        InvalidInput: there are so many users that it would take long.
+        InvalidInput: there are so many users that it would take too long.
     """
     span = PeriodRange(tuple(chosen.last(DAYS, Granularity.DAY)), running=True)
     refuse_many(chosen, span)
@@ -58,7 +58,7 @@ def refuse_many(chosen: Chosen, span: PeriodRange) -> None:
     if bitmaps > MOST_BITMAPS:
         raise InvalidInput(
             f"these days are {bitmaps} bitmaps, and a page draws at most {MOST_BITMAPS}; "
-            f"GET /events/{chosen.event.name}/streaks of distinct_app takes its time and answers"
+            f"GET /events/{chosen.event.name}/streaks of distinct_app has no such limit"
         )
 
 
@@ -67,7 +67,7 @@ def within(counts: Counts, start: int, stop: int) -> int:
 
 
 def words(start: int, stop: int) -> str:
-    """1 day, 2 days, 8 to 14 days, 31 days and more."""
+    """1 day, 2 days, 8 to 14 days, 31+ days."""
     if stop == start + 1:
         return f"{start} day{'' if start == 1 else 's'}"
-    return f"{start} days and more" if stop > DAYS else f"{start}\u2013{stop - 1} days"
+    return f"{start}+ days" if stop > DAYS else f"{start}\u2013{stop - 1} days"
