@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 from donebit.demo.ports import free_server_port
+from donebit.demo.probes import health_is_ok
+from tests.docs.examples import blocks, files
 from tests.servers import RunningServer
-from tests.started import REPOSITORY, Started
+from tests.started import REPOSITORY, Started, eventually
 
 # Where no cache holds them, the packages of the extra are fetched first.
 pytestmark = pytest.mark.timeout(300)
 
+README = REPOSITORY / "README.md"
 OF_THE_SERVER = {"redis", "celery", "flask", "numpy", "pydantic", "granian"}
-JOB = '''
-"""A job in a project that uses Donebit as a package."""
-
-from pathlib import Path
-
-from donebit import job
-
-
-@job("write")
-def write(step: int, *, folder: str) -> None:
-    (Path(folder) / str(step)).write_text(f"step {step}")
-'''
-PROGRAM = """
-import sys
-from donebit import Donebit
-
-donebit = Donebit()
-task_id = donebit.start(count=3, job="write", params={"folder": sys.argv[1]})
-print(task_id, donebit.wait(task_id, 60)["state"])
-"""
+STARTS = [block for block in blocks(README, "sh") if "python -m" in block]
+TEXTS = {"a.txt": "alpha\n", "b.txt": "beta\n"}
 LOADED = "import sys, donebit; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
@@ -109,24 +96,17 @@ def client(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment
 
 @pytest.fixture(scope="module")
 def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    return installed(tmp_path_factory.mktemp("server"), f"{wheel}[server]")
+    return installed(tmp_path_factory.mktemp("server"), f"{wheel}[server,demo]")
 
 
 @pytest.fixture
-def services(server: Environment, valkey: RunningServer) -> Iterator[dict[str, str]]:
-    """Two services and a worker of the installed package; what a client has to know of them."""
+def settings(valkey: RunningServer) -> Iterator[dict[str, str]]:
+    """Free ports, and an empty server at REDIS_URL."""
     valkey.client.flushall()  # another test's store may be of another zone
-    (server.project / "writing.py").write_text(JOB)
-    ports = {name: str(free_server_port()) for name in ("TRIGGER_PORT", "DONE_PORT")}
-    unset = dict.fromkeys(("BROKER_URL", "API_TOKEN", "HOST", "PYTHONPATH"), "")
-    settings = unset | ports | {"REDIS_URL": valkey.url, "JOBS": "writing", "WORKER_PROCESSES": "2"}
-    worker = ("-W", "ignore", "-m", "celery", "--app", "done_app.worker", "--quiet", "worker")
-    commands = [("-m", "trigger_app"), ("-m", "done_app"), worker]
-    with ExitStack() as ending:
-        for command in commands:
-            started = Started((server.python, *command), server.project, **settings)
-            ending.callback(started.end)
-        yield settings
+    ports = {name: str(free_server_port()) for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+    unset = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "JOBS"), "")
+    quiet = {"SAMPLE": "0", "WORKER_PROCESSES": "2", "PYTHONWARNINGS": "ignore"}
+    yield unset | ports | quiet
     valkey.client.flushall()
 
 
@@ -179,16 +159,31 @@ def test_the_command_is_one_sentence_without_the_extra(client: Environment) -> N
     assert done.stderr.count("\n") == 1
 
 
-def test_a_job_outside_the_repository_runs_to_its_end(server: Environment, services: dict[str, str]) -> None:
-    output = server.project / "written"
-    output.mkdir()
+@pytest.mark.parametrize("start", STARTS, ids=["demo", "own Redis"])
+def test_the_readmes_project_runs_on_the_wheel(
+    server: Environment, valkey: RunningServer, settings: dict[str, str], start: str
+) -> None:
+    for name, body in files(README).items():
+        (server.project / name).write_text(body)
+    letters = server.project / "letters"
+    shutil.rmtree(letters, ignore_errors=True)
+    letters.mkdir()
+    for name, text in TEXTS.items():
+        (letters / name).write_text(text)
 
-    done = server.run("python", "-c", PROGRAM, str(output), **services)
+    path = f"{server.folder / 'venv/bin'}:{os.environ['PATH']}"
+    command = re.sub(r"redis://\S+", valkey.url, start)
+    started = Started(("bash", "-c", command), server.project, PATH=path, **settings)
+    done_app = health_is_ok(f"http://127.0.0.1:{settings['DONE_PORT']}")
+    trigger_app = health_is_ok(f"http://127.0.0.1:{settings['TRIGGER_PORT']}")
+    try:
+        eventually(lambda: done_app() and trigger_app(), 60, what="the services did not start")
+        done = server.run("python", "run.py", **settings)
+        listed = server.run("donebit", "tasks", **settings)
+    finally:
+        started.end()
 
-    task_id, state = done.stdout.split() or ("", done.stderr)
-    assert state == "done"
-    assert {file.name: file.read_text() for file in output.iterdir()} == {
-        str(step): f"step {step}" for step in range(3)
-    }
-    shown = server.run("donebit", "show", task_id, **services)
-    assert "3 of 3" in shown.stdout, shown.stderr
+    assert done.stdout == "done 2\n", done.stderr + started.out + started.err
+    written = {file.with_suffix(".txt").name: file.read_text() for file in letters.glob("*.sha256")}
+    assert written == {name: sha256(text.encode()).hexdigest() for name, text in TEXTS.items()}
+    assert "checksums" in listed.stdout, listed.stderr
