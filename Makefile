@@ -30,11 +30,12 @@ torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m pytest -n 2 tests/faults/torture --torture $(ROUNDS) $(PYTEST_ARGS)
 
-check: ## format, lint, types and plain names
+check: ## format, lint, types, spelling and plain names
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/codespell
 	@$(BIN)/python -m checks.wording
 
 bench: ## the figures of the README
