@@ -3,13 +3,14 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 ROUNDS ?= 20
+DIST ?= dist
 
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test torture check bench screenshots lock clean
+.PHONY: help demo clear test torture check bench screenshots lock wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -29,7 +30,7 @@ torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m pytest -n 2 tests/faults/torture --torture $(ROUNDS) $(PYTEST_ARGS)
 
-check: ## format, lint, types and plain names
+check: ## format, lint, types, spelling and plain names
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -37,6 +38,7 @@ check: ## format, lint, types and plain names
 	@$(BIN)/oxlint --quiet trigger_app/static
 	@$(BIN)/djlint --lint --quiet trigger_app/templates
 	@$(BIN)/python -m checks.lua
+	@$(BIN)/codespell
 	@$(BIN)/python -m checks.wording
 
 bench: ## the figures of the README
@@ -55,6 +57,10 @@ lock: ## resolve pyproject.toml anew into locks/
 	@cp locks/dev.txt locks/bench.txt # its versions are kept: what serves the benchmarks serves the tests
 	@$(LOCK) $(RUN) --extra demo --group dev --group bench --output-file locks/bench.txt
 
+wheel: ## the package as it is published, into dist/
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(BIN)/python -m hatchling build --target wheel --directory $(DIST)
+
 clean: ## forget what was installed and cached; the demo's data stays
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
+	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

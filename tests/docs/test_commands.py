@@ -18,7 +18,8 @@ from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
 
 README = REPOSITORY / "README.md"
-DOCUMENTS = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
+DOCUMENTS = [README, REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+SETTINGS = REPOSITORY / "docs/settings.md"
 PORTS = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
 START_SECONDS = 60.0
 # They run all that this runs and more, or need what the machines of these tests do not have.
@@ -30,6 +31,12 @@ RUN_ELSEWHERE = (
     "docker compose ",
     "apt install ",
     "pip install ",
+    # These start the installed package: tests/test_wheel.py runs the README's.
+    "JOBS=checksums python -m donebit.demo",
+    "export REDIS_URL=",
+    "python -m ",
+    # CONTRIBUTING.md's, for somebody who works on Donebit.
+    ".venv/bin/",
 )
 
 
@@ -92,8 +99,8 @@ def job_modules() -> list[str]:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A running demo that knows the jobs of the README and of docs/."""
     made = House(tmp_path_factory.mktemp("house"))
-    (command,) = [line for line in demo_commands() if line.startswith("JOBS=")]
-    started = made.start(re.sub(r"^JOBS=\S+", f"JOBS={','.join(job_modules())}", command))
+    assert "make demo" in demo_commands()
+    started = made.start(f"JOBS={','.join(job_modules())} make demo")
     try:
         started.wait_for("ready:", START_SECONDS)
         yield made
@@ -140,7 +147,7 @@ def test_every_other_command_is_one_there_is(document: Path) -> None:
 
 
 def test_the_table_names_every_setting_and_its_default() -> None:
-    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| ([^|]+) \|", README.read_text(), re.M)
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| ([^|]+) \|", SETTINGS.read_text(), re.M)
     named = [(name, default) for names, default in rows for name in re.findall(r"[A-Z_]+", names)]
 
     assert [name.lower() for name, _ in named] == sorted(

@@ -48,11 +48,11 @@ def test_each_window_has_the_users_of_its_days(
 
     found = columns(store, start=now - (long - 1) * DAY, rolling=rolling)
 
-    agos = range(long - 1, -1, -1)
-    assert [column.period.name for column in found] == [f"{now - ago * DAY:%Y-%m-%d}" for ago in agos]
-    assert [column.count for column in found] == [len(seen.get(ago, set())) for ago in agos]
+    all_days_ago = range(long - 1, -1, -1)
+    assert [column.period.name for column in found] == [f"{now - ago * DAY:%Y-%m-%d}" for ago in all_days_ago]
+    assert [column.count for column in found] == [len(seen.get(ago, set())) for ago in all_days_ago]
     assert [column.rolling for column in found] == [
-        len(set().union(*(seen.get(ago + n, set()) for n in range(rolling)))) for ago in agos
+        len(set().union(*(seen.get(ago + n, set()) for n in range(rolling)))) for ago in all_days_ago
     ]
     assert everything(real_client) == before
 
