@@ -40,7 +40,7 @@ class Stack:
 
     def store(self) -> Store:
         """A store of Donebit's own making, for what is laid down past its services."""
-        return Store.at(self.redis, patience=PATIENCE)
+        return Store.at(self.redis, timeout=PATIENCE)
 
     def start_task(self, count: int, sleep_ms: int) -> tuple[str, float]:
         """POST /trigger/done; (task id, seconds until the answer)."""

@@ -46,7 +46,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
         return
     server: RunningServer = request.getfixturevalue("valkey" if request.param == "valkey" else "redis_8")
     server.client.flushall()
-    with connect(server.url, connections=16, patience=WORKER_TIMEOUT) as real:
+    with connect(server.url, connections=16, timeout=WORKER_TIMEOUT) as real:
         yield real
     server.client.flushall()  # a layout of another zone would keep the next test from starting services
 
@@ -55,7 +55,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
 def real_client(valkey: RunningServer) -> Iterator[Redis]:
     """An empty real server: for what threads, processes or many commands are about."""
     valkey.client.flushall()
-    with connect(valkey.url, connections=64, patience=WORKER_TIMEOUT) as client:
+    with connect(valkey.url, connections=64, timeout=WORKER_TIMEOUT) as client:
         yield client
     valkey.client.flushall()
 

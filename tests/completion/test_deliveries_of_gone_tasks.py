@@ -155,7 +155,7 @@ def test_a_task_made_anew_gets_none_of_what_the_old_one_owed(store: Store, clien
 
     assert deliveries.of_task(store, anew) == []
     assert [deliveries.take(store, name) for name in due(store)] == [None]
-    assert client.zcard(keys.deliveries("webhook")) == 0
+    assert client.zcard(keys.pending("webhook")) == 0
 
 
 def test_the_id_of_an_expired_task_starts_with_nothing_owed(store: Store, client: Redis) -> None:

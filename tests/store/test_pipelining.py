@@ -7,7 +7,7 @@ from redis import Redis, ResponseError
 
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import union
-from donebit.store import Store
+from donebit.store import Store, keys
 from donebit.store.bitmaps import Bitmap
 from donebit.store.pipelining import AHEAD, answers_in_turn
 from tests.activity.arranged import record
@@ -30,8 +30,8 @@ def test_a_command_that_fails_leaves_no_answer_for_whoever_asks_next(
     real_store: Store, real_client: Redis, place: int
 ) -> None:
     bitmaps = arrange(real_store)
-    real_client.delete(bitmaps[place].segment(0))
-    real_client.lpush(bitmaps[place].segment(0), "no bitmap")
+    real_client.delete(bitmaps[place].segment(keys, 0))
+    real_client.lpush(bitmaps[place].segment(keys, 0), "no bitmap")
 
     for _ in range(3):
         with pytest.raises(ResponseError, match="WRONGTYPE"):

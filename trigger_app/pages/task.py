@@ -13,7 +13,6 @@ from donebit import publishing
 from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.errors import InvalidInput, NotFound
-from donebit.store import keys
 from donebit.web.listener import Table
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
 from trigger_app.pages import cells
@@ -116,7 +115,7 @@ def page_parts(ground: PageContext, sight: TaskSnapshot, after: int = 0) -> dict
         "age_seconds": int(task.last_progress_age_seconds),
         "why": task.why[0].upper() + task.why[1:],
         "unnamed": unnamed(sight.task, task.missing),
-        "key": keys.bitmap(task.task_id),
+        "key": ground.store.keys.bitmap(task.task_id),
         "failures": failing.list_failures(ground.store, sight.task, after=after, limit=FAILURES),
         "life": timeline_of(sight.task, task.deliveries),
         "done_port": ground.settings.done_port,

@@ -40,7 +40,7 @@ def serve(
         logs.set_up(settings)
         refuse_open_address(settings)
         check(settings)
-        check_server(Store.at(settings.redis_url, connections=1), settings.zone)
+        check_server(Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), settings.zone)
     except DonebitError as error:
         sys.exit(error.detail)
     port = getattr(settings, port_setting)
@@ -70,4 +70,4 @@ def check_server(store: Store, zone: str) -> None:
 
 def service_store(settings: Settings) -> Store:
     """The store of a service process: a connection for every thread, so that none waits for another."""
-    return Store.at(settings.redis_url, connections=settings.web_threads)
+    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=settings.web_threads)
