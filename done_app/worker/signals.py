@@ -15,7 +15,7 @@ from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import clock, logs, queue
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.store import Store
-from donebit.store.store import WORKER_TIMEOUT, refuse_eviction
+from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 
 PULSE_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
@@ -51,7 +51,7 @@ def refuse_what_cannot_work(**_: Any) -> None:
     """Before the first message: the jobs load, and the server keeps what it acknowledges."""
     try:
         known_jobs()
-        refuse_eviction(store())
+        refuse_unfit(store())
     except StoreUnavailable as error:
         log.warning("%s; the worker waits for it", error.detail)
     except DonebitError as error:

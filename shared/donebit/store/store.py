@@ -18,7 +18,9 @@ from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.key_names import Keys
+from donebit.store.layout import refuse_older_layout
 from donebit.store.matrices import MatrixStore
+from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
@@ -51,6 +53,7 @@ class Store:
     heartbeats: HeartbeatStore
     workers: WorkerStore
     worker_log: WorkerLogStore
+    mover: KeyMover
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -73,6 +76,7 @@ class Store:
             HeartbeatStore(client, keys),
             WorkerStore(client, keys),
             WorkerLogStore(client, keys),
+            KeyMover(client),
         )
 
     @classmethod
@@ -107,3 +111,14 @@ def refuse_eviction(store: Store) -> None:
             f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), marks that it has "
             "acknowledged included: set maxmemory-policy noeviction"
         )
+
+
+def refuse_unfit(store: Store) -> None:
+    """Refuse a server that would lose marks, and a store that has to be moved to the present layout first.
+
+    Raises:
+        ConfigurationError: its policy is another than noeviction, or the layout is an older one.
+        StoreUnavailable: the server cannot be reached.
+    """
+    refuse_eviction(store)
+    refuse_older_layout(store.mover, store.keys)

@@ -13,8 +13,8 @@ from donebit.errors import ConfigurationError
 from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import RETENTION_FIELDS, Keys
+from donebit.store.layout import LAYOUT_VERSION
 
-LAYOUT_VERSION = 4
 KEYS_A_PIPELINE = 1000
 
 

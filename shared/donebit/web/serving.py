@@ -13,7 +13,7 @@ from donebit import config, logs
 from donebit.config import Settings
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.store import Store
-from donebit.store.store import refuse_eviction
+from donebit.store.store import refuse_unfit
 from donebit.web.guard import refuse_open_address
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
@@ -62,7 +62,7 @@ def serve(
 def check_server(store: Store, zone: str) -> None:
     """Refuse a server that would lose marks, or whose days begin elsewhere; wait for one that is away."""
     try:
-        refuse_eviction(store)
+        refuse_unfit(store)
         store.visits.refuse_other_layout(zone)
     except StoreUnavailable as error:
         log.warning("%s; answers are 503 until it is back", error.detail)
