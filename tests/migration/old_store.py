@@ -41,7 +41,7 @@ def write(pipe: Pipeline, name: bytes, kind: str, held: Any) -> None:
             pipe.zadd(name, {b64decode(member): score for member, score in held})
         case "stream":
             for entry, pairs in held:
-                pipe.xadd(name, fields(pairs), id=entry)  # type: ignore[arg-type]  # bytes are as good
+                pipe.xadd(name, fields(pairs), id=entry)
         case _:
             raise AssertionError(f"{name!r} is a {kind}")
 

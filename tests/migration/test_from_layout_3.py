@@ -117,7 +117,7 @@ def test_tasks_are_as_they_were(moved: Store) -> None:
     running = lifecycle.get_task(moved, "running").task
 
     assert states == {name: name for name in states}
-    assert (running.left, running.spec.label) == (47, "nightly")
+    assert (running.left, running.order.label) == (47, "nightly")
     failed = lifecycle.get_task(moved, "failed").task
     failures = failing.list_failures(moved, failed, limit=10).failures
     assert [(one.step, one.error) for one in failures] == [(1, "no file 1"), (3, "no file 3")]
@@ -261,6 +261,13 @@ def test_a_store_of_another_layout_is_refused(server: RunningServer, text: str, 
         migrate(Store.on(server.client), force=True)
 
     assert everything(server.client) == before
+
+
+def test_a_service_refuses_a_store_too_old_to_be_moved(server: RunningServer) -> None:
+    server.client.set("seen:layout", "2 segment_bits=8")
+
+    with pytest.raises(ConfigurationError, match=r"layout '2 segment_bits=8'.*docs/backup.md"):
+        refuse_unfit(Store.on(server.client))
 
 
 @pytest.mark.parametrize("process", ["worker", "sweep"])

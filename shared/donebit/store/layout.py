@@ -52,14 +52,21 @@ def found_layout(mover: KeyMover, keys: Keys) -> int:
 
 
 def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
-    """Refuse a store that `donebit migrate` has to move first.
+    """Refuse a store that was written before keys had a prefix.
 
     Raises:
-        ConfigurationError: it is of an older layout that can be moved on.
+        ConfigurationError: it has to be moved by `donebit migrate` first, or is too old for that.
         StoreUnavailable: the server cannot be reached.
     """
-    if found_layout(mover, keys) == LayoutVersion.UNPREFIXED:
+    found = found_layout(mover, keys)
+    if found == LayoutVersion.UNPREFIXED:
         raise ConfigurationError(
-            f"this Redis holds data of Donebit in layout {LayoutVersion.UNPREFIXED:d}, and this version "
-            f"writes layout {LAYOUT_VERSION}: stop every service and worker, then run `donebit migrate`"
+            f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "
+            f"{LAYOUT_VERSION}: stop every service and worker, then run `donebit migrate`"
+        )
+    if found < LayoutVersion.UNPREFIXED and found != LayoutVersion.EMPTY:
+        (text,) = mover.texts([OLD_LAYOUT])
+        raise ConfigurationError(
+            f"this Redis holds activity in the layout {text!r}, and this version writes layout "
+            f"{LAYOUT_VERSION}: use another database, or move the activity there (docs/backup.md)"
         )
