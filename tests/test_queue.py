@@ -57,6 +57,20 @@ def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task
     assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[4, 9]], False])]
 
 
+@pytest.mark.own_keys("shop:*")
+def test_messages_of_another_prefix_wait_in_queues_of_their_own(
+    valkey: RunningServer, publisher: Publisher, task: Task, real_client: Redis
+) -> None:
+    shop = Settings(redis_url=valkey.url, key_prefix="shop:")
+    Publisher(make_celery(shop)).announce(task.id)
+
+    assert waiting(real_client, CONTROL) == []
+    assert Store.on(real_client, "shop:").heartbeats.queue_lengths((CONTROL,)) == [1]
+    make_celery(shop, prefixed=False).send_task("reports.finished", queue="celery")
+    assert real_client.llen("celery") == 1  # where another application's worker looks
+    real_client.delete("celery", "_kombu.binding.celery", "_kombu.binding_permanent.celery")
+
+
 def test_a_probe_waits_where_the_steps_do(publisher: Publisher, task: Task, real_client: Redis) -> None:
     publisher.probe(task)
     publisher.probe(task, [SLICES])

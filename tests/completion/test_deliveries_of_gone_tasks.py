@@ -41,8 +41,8 @@ def dies_in(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, *, after: b
 
 
 DEATHS = [
-    (DeliveryStore, "owe_delivery", False),
-    (DeliveryStore, "owe_delivery", True),
+    (DeliveryStore, "enqueue_delivery", False),
+    (DeliveryStore, "enqueue_delivery", True),
     (TaskStore, "note_announced", False),
     (TaskStore, "note_announced", True),
     (TaskStore, "close_task", False),
@@ -135,13 +135,13 @@ def test_a_task_deleted_while_it_is_announced_owes_nothing(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = start_done(store, webhook=HOOK)
-    whole = DeliveryStore.owe_delivery
+    whole = DeliveryStore.enqueue_delivery
 
     def delete_and_owe(kept: DeliveryStore, *args: object, **given: object) -> None:
         lifecycle.delete(store, task.id)
         whole(kept, *args, **given)  # type: ignore[arg-type]  # passed on as it came
 
-    monkeypatch.setattr(DeliveryStore, "owe_delivery", delete_and_owe)
+    monkeypatch.setattr(DeliveryStore, "enqueue_delivery", delete_and_owe)
     announce(store, task.id, tell)
 
     assert client.keys() == []

@@ -100,6 +100,7 @@ def test_steps_are_counted_by_the_second_across_a_minutes_end(store: Store) -> N
     assert seen.steps_per_second == 12 / 60
 
 
+@pytest.mark.own_keys("donebit:two")
 def test_messages_that_wait_are_counted_by_queue(store: Store, client: Redis) -> None:
     client.rpush(keys.of_broker("two"), "x", "y")
     client.hset(keys.of_broker("unacked"), "tag", "message")

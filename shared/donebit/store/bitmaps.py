@@ -23,7 +23,7 @@ FULL_BYTES = SEGMENT_BITS // 8
 SMALL_BYTES = 4096 - 16
 
 GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
-KEYS_A_STRETCH = 64  # of 16 kB each: about half a millisecond in which nobody else is served
+KEYS_A_SLICE = 64  # of 16 kB each: about half a millisecond in which nobody else is served
 BITMAPS_A_READ = 16  # whole segments of 128 kB in one answer: 0.5 ms of the server
 
 
@@ -168,15 +168,15 @@ class BitmapStore:
         return [found == ord("1") for found in self._scripts["timeline"](keys=names, args=[bit])]
 
     @outages_named
-    def stretches(
+    def read_slices(
         self, bitmaps: Sequence[Bitmap], segment: int, start: int, length: int
     ) -> list[npt.NDArray[np.uint8]]:
         """Bytes [start, start + length) of each bitmap's segment, fewer where it ends before."""
         names = [bitmap.segment(self._keys, segment) for bitmap in bitmaps]
         args = [start, start + length - 1]
         with self._client.pipeline(transaction=False) as pipe:
-            for first in range(0, len(names), KEYS_A_STRETCH):
-                self._scripts["stretches"](keys=names[first : first + KEYS_A_STRETCH], args=args, client=pipe)
+            for first in range(0, len(names), KEYS_A_SLICE):
+                self._scripts["read_slices"](keys=names[first : first + KEYS_A_SLICE], args=args, client=pipe)
             return [np.frombuffer(found, np.uint8) for part in pipe.execute() for found in part]
 
     def contents(self, segment: int, bitmaps: Sequence[Bitmap]) -> Iterator[bytes]:

@@ -45,12 +45,12 @@ class DeliveryStore:
         self._scripts = scripts
 
     @outages_named
-    def owe_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
+    def enqueue_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
         """Keep a delivery, due now; nothing for a task that is gone. Again is harmless."""
         names = [self._keys.record(name.task_id), self._keys.deliveries(name.task_id)]
         args: list[str | int] = [nonce, milliseconds(ttl), name.field, text]
         # The text before the index: what is in the index without a text has gone with its task.
-        if kept := self._scripts["owe_delivery"](keys=names, args=args):
+        if kept := self._scripts["enqueue_delivery"](keys=names, args=args):
             with self._client.pipeline(transaction=False) as pipe:
                 # A new one is due whatever an earlier task has left there; one that is being tried, or is
                 # to be tried later, keeps its time.
@@ -90,9 +90,9 @@ class DeliveryStore:
         self._client.zadd(self._keys.pending(name.kind), {name.member: at_ms}, xx=True)
 
     @outages_named
-    def remove_unmoved(self, name: Name, lease_ends_ms: int) -> None:
+    def remove_if_score(self, name: Name, lease_ends_ms: int) -> None:
         """There is nothing more to try, unless it is owed anew since the lease was taken."""
-        self._scripts["remove_unmoved"](
+        self._scripts["remove_if_score"](
             keys=[self._keys.pending(name.kind)], args=[name.member, lease_ends_ms]
         )
 
@@ -113,7 +113,7 @@ class DeliveryStore:
         ]
 
     @outages_named
-    def numbers_owed(self) -> dict[str, int]:
+    def pending_counts(self) -> dict[str, int]:
         """How many of each kind are still to be told."""
         with self._client.pipeline(transaction=False) as pipe:
             for kind in KINDS:

@@ -148,11 +148,11 @@ class TaskStore:
         return None if answer is None else (answer[0].decode(), answer[1].decode())
 
     @outages_named
-    def note_on_task(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
+    def update_record(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
         """Write fields into the record, unless that task is gone or in another run; whether it was there."""
         pairs = [item for pair in fields.items() for item in pair]
         return bool(
-            self._scripts["note_on_task"](keys=[self._keys.record(task_id)], args=[nonce, run, *pairs])
+            self._scripts["update_record"](keys=[self._keys.record(task_id)], args=[nonce, run, *pairs])
         )
 
     @outages_named
@@ -179,9 +179,9 @@ class TaskStore:
         return bool(self._scripts["note_announced"](keys=self._keys.of_task(task_id), args=args))
 
     @outages_named
-    def let_task_go(self, task_id: str, nonce: str, run: int) -> None:
+    def release_task(self, task_id: str, nonce: str, run: int) -> None:
         """Everybody has been told of its end; the life of an ended task begins, if it is announced too."""
-        self._scripts["let_task_go"](keys=self._keys.of_task(task_id), args=[nonce, run])
+        self._scripts["release_task"](keys=self._keys.of_task(task_id), args=[nonce, run])
 
     @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:
@@ -189,7 +189,7 @@ class TaskStore:
         return cast(bytes, self._scripts["take_probe"](keys=self._keys.of_task(task_id), args=args)).decode()
 
     @outages_named
-    def look(self, task_id: str) -> StoredTask | None:
+    def get(self, task_id: str) -> StoredTask | None:
         """The record and both readings of the bitmap at one moment; None without a record."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._keys.record(task_id))
@@ -249,7 +249,7 @@ class TaskStore:
     def close_task(self, task_id: str, next_look_ms: int) -> bool:
         """Take an announced task out of the open ones, unless its next look is another by now."""
         args: list[str | int] = [task_id, next_look_ms]
-        return bool(self._scripts["remove_unmoved"](keys=[self._keys.OPEN_TASKS], args=args))
+        return bool(self._scripts["remove_if_score"](keys=[self._keys.OPEN_TASKS], args=args))
 
     @outages_named
     def newest(self, before_us: int | None, limit: int) -> list[tuple[str, int]]:

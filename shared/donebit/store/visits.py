@@ -166,7 +166,9 @@ class VisitStore:
             pipe.execute()
 
     @outages_named
-    def relive(self, event: str, lives: Sequence[PeriodExpiry], segments: Sequence[Sequence[int]]) -> None:
+    def set_expiry(
+        self, event: str, lives: Sequence[PeriodExpiry], segments: Sequence[Sequence[int]]
+    ) -> None:
         """Let the bitmaps of these periods, and what names them, live so long; what is over goes at once."""
         with self._client.pipeline(transaction=False) as pipe:
             for life, numbers in zip(lives, segments, strict=True):

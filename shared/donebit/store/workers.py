@@ -86,7 +86,7 @@ class WorkerStore:
             pipe.execute()
 
     @outages_named
-    def look(self, queues: Sequence[str], now_ms: int, heals: int) -> WorkerReports:
+    def read_reports(self, queues: Sequence[str], now_ms: int, heals: int) -> WorkerReports:
         """All that there is to see, in one round trip.
 
         Args:

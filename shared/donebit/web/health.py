@@ -65,8 +65,10 @@ class RedisCollector(Collector):
         for name, length in zip(QUEUES, self._store.heartbeats.queue_lengths(QUEUES), strict=True):
             waiting.add_metric([name], length)
         yield waiting
-        owed = GaugeMetricFamily("donebit_owed_deliveries", "Ends that are still to be told", labels=["kind"])
-        for kind, number in self._store.deliveries.numbers_owed().items():
+        owed = GaugeMetricFamily(
+            "donebit_pending_deliveries", "Deliveries of ends that are still to be made", labels=["kind"]
+        )
+        for kind, number in self._store.deliveries.pending_counts().items():
             owed.add_metric([kind], number)
         yield owed
         now_ms = clock.now_ms()

@@ -181,7 +181,7 @@ class Ground:
     def note_dispatched(self, victim: Victim) -> None:
         """Have it believed that its messages are sent, which then were lost."""
         task = victim.task
-        self.store.tasks.note_on_task(task.id, task.nonce, task.run, {"dispatched_at": clock.now_ms()})
+        self.store.tasks.update_record(task.id, task.nonce, task.run, {"dispatched_at": clock.now_ms()})
 
     def keys_of(self, victim: Victim) -> set[str]:
         return {str(key) for key in self.server.client.keys(f"donebit:done:{{{victim.id}}}*")}
