@@ -59,7 +59,7 @@ def hold_task(store: Store) -> str:
 
 def own_bytes(client: Redis, task_id: str) -> int:
     """Return the bytes of all keys of the task."""
-    return sum(memory_of(client, list(client.scan_iter(f"done:{{{task_id}}}*"))))
+    return sum(memory_of(client, list(client.scan_iter(f"donebit:done:{{{task_id}}}*"))))
 
 
 def asked(what: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Figure:

@@ -13,7 +13,7 @@ from donebit.store.store import SERVICE_TIMEOUT
 def create_app() -> Flask:
     """Return the service, with `POST /bare?userId=7` added."""
     settings = config.load()
-    client = connect(settings.redis_url, connections=settings.web_threads, patience=SERVICE_TIMEOUT)
+    client = connect(settings.redis_url, connections=settings.web_threads, timeout=SERVICE_TIMEOUT)
     app = distinct_app(settings)
 
     @app.post("/bare")

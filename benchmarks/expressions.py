@@ -15,7 +15,7 @@ from benchmarks.own_server import own_server
 from donebit.activity.analytics import series
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import both, union, without
-from donebit.store import Store
+from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 USERS = 10**8
@@ -112,7 +112,7 @@ def lay(client: Redis) -> None:
     for bitmap, name in zip(DAY, FLAT, strict=True):
         packed = np.packbits(random.random(USERS, np.float32) < 0.1).tobytes()
         client.set(name, packed)
-        client.set(bitmap.registry, registry)
+        client.set(bitmap.registry(keys), registry)
         for segment in range(segments):
             part = packed[segment * width : (segment + 1) * width].ljust(width, b"\0")
-            client.set(bitmap.segment(segment), part)
+            client.set(bitmap.segment(keys, segment), part)

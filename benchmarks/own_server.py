@@ -29,7 +29,7 @@ def own_server() -> Iterator[Redis]:
         process = subprocess.Popen(found.argv, stdout=subprocess.DEVNULL)
         try:
             wait_until(redis_answers(LOOPBACK, found.port))
-            with connect(found.url, connections=4, patience=TIMEOUT) as client:
+            with connect(found.url, connections=4, timeout=TIMEOUT) as client:
                 yield client
         finally:
             process.kill()

@@ -40,7 +40,7 @@ class Stack:
 
     def store(self) -> Store:
         """Return a store, to write data without the services."""
-        return Store.at(self.redis, patience=TIMEOUT)
+        return Store.at(self.redis, timeout=TIMEOUT)
 
     def start_task(self, count: int, sleep_ms: int) -> tuple[str, float]:
         """POST /trigger/done, and return the task's id and the seconds until the answer."""

@@ -39,11 +39,11 @@ def measure() -> list[Figure]:
 
 def fill(client: Redis, site: Site) -> None:
     random = np.random.default_rng(1)
-    client.hset(keys.about(EVENT), "kind", "integers")
+    client.hset(keys.event_meta(EVENT), "kind", "integers")
     for period in asked(site, USERS_DAYS).periods:
         day = Bitmap(EVENT, period.name)
-        client.set(day.segment(0), random.bytes(SEGMENT_BITS // 8)[: USERS // 8])
-        client.setbit(day.registry, 0, 1)
+        client.set(day.segment(keys, 0), random.bytes(SEGMENT_BITS // 8)[: USERS // 8])
+        client.setbit(day.registry(keys), 0, 1)
 
 
 def asked(site: Site, days: int) -> PeriodRange:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from typing import cast
 
 import pytest
 from fakeredis import FakeRedis
 from redis import Redis
 
-from donebit.store import Store
+from donebit.store import Store, keys
+from donebit.store.catalogue import Catalogue, Ttl
 from donebit.store.client import connect
 from donebit.store.store import WORKER_TIMEOUT
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
@@ -20,8 +22,15 @@ pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack", "tests.tor
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+CATALOGUE = Catalogue(keys.prefix)
 REDIS_8 = redis_binary()
 SERVERS = ["fakeredis", "valkey"] + (["redis"] if REDIS_8 else [])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "own_keys(*patterns): keys that a test writes in breach of the catalogue"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +55,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
         return
     server: RunningServer = request.getfixturevalue("valkey" if request.param == "valkey" else "redis_8")
     server.client.flushall()
-    with connect(server.url, connections=16, patience=WORKER_TIMEOUT) as real:
+    with connect(server.url, connections=16, timeout=WORKER_TIMEOUT) as real:
         yield real
     server.client.flushall()  # a layout of another zone would keep the next test from starting services
 
@@ -55,7 +64,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
 def real_client(valkey: RunningServer) -> Iterator[Redis]:
     """An empty real server: for what threads, processes or many commands are about."""
     valkey.client.flushall()
-    with connect(valkey.url, connections=64, patience=WORKER_TIMEOUT) as client:
+    with connect(valkey.url, connections=64, timeout=WORKER_TIMEOUT) as client:
         yield client
     valkey.client.flushall()
 
@@ -68,6 +77,53 @@ def store(client: Redis) -> Store:
 @pytest.fixture
 def real_store(real_client: Redis) -> Store:
     return Store.on(real_client)
+
+
+@pytest.fixture(autouse=True)
+def only_keys_of_the_catalogue(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a key which the catalogue has not, of another type, or without its TTL.
+
+    A test that writes such keys by itself, to see what comes of it, names them, with `*` for any text:
+    `@pytest.mark.own_keys("donebit:seen:{0}:*")`.
+    """
+    used = {"client", "real_client"} & set(request.fixturenames)
+    clients: list[Redis] = [request.getfixturevalue(name) for name in sorted(used)]
+    yield
+    own = [pattern for mark in request.node.iter_markers("own_keys") for pattern in mark.args]
+    wrong = {
+        name: why
+        for client in clients
+        for name, why in wrong_keys(client)
+        if not any(fnmatchcase(name, pattern) for pattern in own)
+    }
+    assert wrong == {}
+
+
+def wrong_keys(client: Redis) -> Iterator[tuple[str, str]]:
+    """Keys that are not as the catalogue has them, and how they are."""
+    names = [key.decode(errors="replace") for key in client.scan_iter(count=1000)]
+    with client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.type(name)
+            pipe.pttl(name)
+        answers = pipe.execute()
+    for name, kind, ttl in zip(names, answers[::2], answers[1::2], strict=True):
+        if kind != b"none" and (why := fault(name, kind.decode(), ttl)):
+            yield name, why
+
+
+def fault(name: str, redis_type: str, ttl_ms: int) -> str | None:
+    """What is wrong with a key; None where nothing is."""
+    row = CATALOGUE.row_of(name)
+    if row is None:
+        return "is not in the catalogue"
+    if redis_type != row.redis_type:
+        return f"is a {redis_type} and should be a {row.redis_type}"
+    if row.ttl is Ttl.SCRATCH:
+        return "should have gone with its script"
+    if (ttl_ms == -1) != (row.ttl is Ttl.PERMANENT):
+        return f"has the TTL {ttl_ms} ms and should be: {row.ttl}"
+    return None
 
 
 def keys_without_ttl(client: Redis) -> set[str]:

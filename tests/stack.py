@@ -26,7 +26,7 @@ from donebit.demo.ports import free_server_port
 from donebit.demo.process import Program
 from donebit.errors import Conflict, NotFound
 from donebit.queue import Publisher
-from donebit.store import Store
+from donebit.store import Store, keys
 from donebit.store.store import WORKER_TIMEOUT
 from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
@@ -68,7 +68,7 @@ class Stack:
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
         self._running: dict[str, Started] = {}
         self.server = RunningServer(valkey_binary(), self.folder("server"))
-        self.store = Store.at(self.server.url, patience=WORKER_TIMEOUT)
+        self.store = Store.at(self.server.url, timeout=WORKER_TIMEOUT)
         self._celery = queue.make_celery(Settings(redis_url=self.server.url))
         self.publisher = Publisher(self._celery)
         self._environment = {
@@ -200,10 +200,10 @@ class Stack:
         eventually(stays_quiet, DONE_SECONDS, what="messages are still there")
 
     def _is_all_taken(self) -> bool:
-        return not sum(self.store.pulse.queue_lengths(queue.QUEUES))
+        return not sum(self.store.heartbeats.queue_lengths(queue.QUEUES))
 
     def _is_quiet(self) -> bool:
-        return self._is_all_taken() and not self.server.client.hlen("unacked")
+        return self._is_all_taken() and not self.server.client.hlen(keys.of_broker("unacked"))
 
     def restore(self) -> None:
         """Whatever a test has broken or left, for the next one."""
@@ -216,7 +216,7 @@ class Stack:
                 lifecycle.cancel(self.store, task_id)
         eventually(self._is_all_taken, DONE_SECONDS, what="messages are still there")
         # What a killed worker held, or one cut off from its server, would be held for an hour.
-        self.server.client.delete("unacked", "unacked_index")
+        self.server.client.delete(keys.of_broker("unacked"), keys.of_broker("unacked_index"))
 
     def close(self) -> None:
         for started in self._running.values():

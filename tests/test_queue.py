@@ -18,7 +18,7 @@ from donebit.config import Settings
 from donebit.demo.ports import free_server_port
 from donebit.errors import BrokerUnavailable
 from donebit.queue import CONTROL, SLICES, STEPS, Publisher, make_celery
-from donebit.store import Store
+from donebit.store import Store, keys
 from tests.servers import RunningServer
 
 
@@ -34,7 +34,7 @@ def task(real_store: Store) -> Task:
 
 def waiting(client: Redis, name: str) -> list[tuple[str, list[Any]]]:
     """The messages of a queue: what each asks for, and with what."""
-    messages = [json.loads(text) for text in client.lrange(name, 0, -1)]
+    messages = [json.loads(text) for text in client.lrange(keys.of_broker(name), 0, -1)]
     return [(one["headers"]["task"], json.loads(b64decode(one["body"]))[0]) for one in messages]
 
 
@@ -46,7 +46,7 @@ def test_bookkeeping_has_a_queue_of_its_own(publisher: Publisher, task: Task, re
         (queue.ANNOUNCE, [task.id]),
         (queue.DISPATCH, [task.id, task.nonce, 0]),
     ]
-    assert real_client.llen(STEPS) == real_client.llen(SLICES) == 0
+    assert real_client.llen(keys.of_broker(STEPS)) == real_client.llen(keys.of_broker(SLICES)) == 0
 
 
 def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task, real_client: Redis) -> None:
@@ -55,6 +55,20 @@ def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task
 
     assert waiting(real_client, STEPS) == [(queue.RUN_STEPS, [task.id, task.nonce, [[3, 4]], False])]
     assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[4, 9]], False])]
+
+
+@pytest.mark.own_keys("shop:*")
+def test_messages_of_another_prefix_wait_in_queues_of_their_own(
+    valkey: RunningServer, publisher: Publisher, task: Task, real_client: Redis
+) -> None:
+    shop = Settings(redis_url=valkey.url, key_prefix="shop:")
+    Publisher(make_celery(shop)).announce(task.id)
+
+    assert waiting(real_client, CONTROL) == []
+    assert Store.on(real_client, "shop:").heartbeats.queue_lengths((CONTROL,)) == [1]
+    make_celery(shop, prefixed=False).send_task("reports.finished", queue="celery")
+    assert real_client.llen("celery") == 1  # where another application's worker looks
+    real_client.delete("celery", "_kombu.binding.celery", "_kombu.binding_permanent.celery")
 
 
 def test_a_probe_waits_where_the_steps_do(publisher: Publisher, task: Task, real_client: Redis) -> None:

@@ -51,7 +51,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 @cache
 def store() -> Store:
     """This process's own connection: a pool made before the fork must not be shared."""
-    return Store.at(settings.redis_url, connections=4, patience=WORKER_TIMEOUT)
+    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=4, timeout=WORKER_TIMEOUT)
 
 
 @cache
@@ -150,6 +150,6 @@ def sweep() -> None:
     lives = TaskTtls(settings.task_ttl, settings.ended_ttl)
     try:
         Sweep(store(), publisher, lives).run()
-        store().pulse.beat("sweep", clock.now_ms())
+        store().heartbeats.beat("sweep", clock.now_ms())
     except DonebitError as error:
         log.warning("the sweep is put off: %s", error.detail)

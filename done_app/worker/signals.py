@@ -12,10 +12,10 @@ from done_app.worker.celery_tasks import app, known_jobs, publisher, settings, s
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
 from done_app.worker.reconnect import ConsumerWatchdog
-from donebit import clock, logs
+from donebit import clock, logs, queue
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.store import Store
-from donebit.store.store import WORKER_TIMEOUT, refuse_eviction
+from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 
 PULSE_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
@@ -51,7 +51,7 @@ def refuse_what_cannot_work(**_: Any) -> None:
     """Before the first message: the jobs load, and the server keeps what it acknowledges."""
     try:
         known_jobs()
-        refuse_eviction(store())
+        refuse_unfit(store())
     except StoreUnavailable as error:
         log.warning("%s; the worker waits for it", error.detail)
     except DonebitError as error:
@@ -64,19 +64,27 @@ def refuse_what_cannot_work(**_: Any) -> None:
 def begin_beside_the_pool(sender: Any, **_: Any) -> None:
     """Show from now on that a worker is there, and tell ends to those who asked."""
     threading.Thread(target=_pulse, name="pulse", daemon=True).start()
-    show.keep(Store.at(settings.redis_url, connections=1), sender.controller.concurrency)
-    own = Store.at(settings.redis_url, connections=COURIER_CONNECTIONS, patience=WORKER_TIMEOUT)
-    for kind, send in Channels(own, app, publisher, settings).by_kind.items():
+    show.keep(
+        Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), sender.controller.concurrency
+    )
+    own = Store.at(
+        settings.redis_url,
+        prefix=settings.key_prefix,
+        connections=COURIER_CONNECTIONS,
+        timeout=WORKER_TIMEOUT,
+    )
+    others = queue.make_celery(settings, prefixed=False)  # callbacks are functions of other applications
+    for kind, send in Channels(own, others, publisher, settings).by_kind.items():
         courier = Courier(own, kind, send)
         threading.Thread(target=courier.run_for_ever, name=f"courier of {kind}", daemon=True).start()
 
 
 def _pulse() -> None:
-    own = Store.at(settings.redis_url, connections=1, patience=WORKER_TIMEOUT)
+    own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=WORKER_TIMEOUT)
     pause = threading.Event()
     while True:
         try:
-            own.pulse.beat("worker", clock.now_ms())
+            own.heartbeats.beat("worker", clock.now_ms())
         except StoreUnavailable as error:
             log.warning("the worker's pulse is put off: %s", error.detail)
         pause.wait(PULSE_EVERY_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -23,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from donebit.addresses import address
 from donebit.errors import ConfigurationError
+from donebit.names import DEFAULT_KEY_PREFIX
 
 
 def _seconds(value: object) -> object:
@@ -46,6 +48,7 @@ LARGEST_TASK = 100_000_000
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 CELERYS_QUEUE = "celery"
+KEY_PREFIX_CHARACTERS = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
 
 
 def _length(secret: str) -> int:
@@ -92,6 +95,8 @@ class Settings(Addresses):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     broker_url: str = ""  # Celery's broker; the same server when empty
+    # What every key on both begins with: two installations on one server take two.
+    key_prefix: str = DEFAULT_KEY_PREFIX
 
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
     web_threads: PositiveInt = 256  # an open event stream holds one
@@ -129,6 +134,15 @@ class Settings(Addresses):
     def is_a_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
+        return value
+
+    @field_validator("key_prefix")
+    @classmethod
+    def is_a_prefix(cls, value: str) -> str:
+        if not KEY_PREFIX_CHARACTERS.fullmatch(value):
+            raise ValueError(
+                f"must be 1 to 100 printable ASCII characters without spaces and braces; it is {value!r}"
+            )
         return value
 
     @field_validator("webhook_secret")

@@ -12,6 +12,7 @@ NAME_RULE = "1 to 100 of A-Z a-z 0-9 . _ -"
 _NAME = re.compile(NAME_PATTERN)
 EXAMPLE_EVENT = "distinct"  # what `/trigger/distinct` simulates and `/distinct` counts
 SAMPLE_EVENT = "demo.visit"  # of the sample data
+DEFAULT_KEY_PREFIX = "donebit:"  # of every key in Redis, unless KEY_PREFIX is set
 
 
 def is_name(value: str) -> bool:

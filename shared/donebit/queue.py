@@ -35,10 +35,13 @@ VISIBILITY_TIMEOUT = timedelta(hours=1)
 BROKER_TIMEOUT = timedelta(seconds=0.25)  # three times this at the most, and an answer must come within 1 s
 
 
-def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
+def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool = True) -> Celery:
     """The Celery application: JSON only, acknowledged late, no results (the bitmap is the result).
 
-    One that `sends_only` does not wait for a frozen broker; a worker's blocking reads must.
+    Args:
+        sends_only: it does not wait for a frozen broker; a worker's blocking reads must
+        prefixed: its queues are Donebit's own; not those of another Celery application, which listens
+            under the plain names
     """
     app = Celery("donebit", broker=settings.broker, set_as_current=False)
     app.conf.update(
@@ -59,7 +62,8 @@ def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
-        broker_transport_options=_transport_options(sends_only=sends_only),
+        broker_transport_options=_transport_options(sends_only=sends_only)
+        | (_key_prefix(settings) if prefixed else {}),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={
             "sweep": {
@@ -74,12 +78,18 @@ def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
     return app
 
 
-def _transport_options(*, sends_only: bool) -> dict[str, float]:
-    options = {
+def _transport_options(*, sends_only: bool) -> dict[str, float | str]:
+    options: dict[str, float | str] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
     return options | {"socket_timeout": BROKER_TIMEOUT.total_seconds()} if sends_only else options
+
+
+def _key_prefix(settings: Settings) -> dict[str, str]:
+    """Of a broker that is Redis; RabbitMQ has virtual hosts for it."""
+    is_redis = settings.broker.startswith(("redis://", "rediss://", "sentinel://"))
+    return {"global_keyprefix": settings.key_prefix} if is_redis else {}
 
 
 class Publisher:

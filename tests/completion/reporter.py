@@ -47,7 +47,7 @@ def share(pile: Pile) -> None:
 
 def report_all(url: str) -> list[str]:
     """Report until the pile is gone; the tasks that these reports completed."""
-    store = Store.at(url, connections=1, patience=WORKER_TIMEOUT)
+    store = Store.at(url, connections=1, timeout=WORKER_TIMEOUT)
     return [
         task_id
         for task_id, step in _pile[0].take()
@@ -57,7 +57,7 @@ def report_all(url: str) -> list[str]:
 
 def report_and_fail_all(url: str) -> list[str]:
     """As report_all; a step below zero stands for the failure of the step `~step`."""
-    store = Store.at(url, connections=1, patience=WORKER_TIMEOUT)
+    store = Store.at(url, connections=1, timeout=WORKER_TIMEOUT)
     return [task_id for task_id, step in _pile[0].take() if _ends(store, task_id, step)]
 
 

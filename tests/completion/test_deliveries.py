@@ -105,7 +105,7 @@ def test_a_text_kept_without_its_place_in_the_index_gets_it_when_owed_again(
     store: Store, client: Redis
 ) -> None:
     task = start_owed(store)
-    client.delete(keys.deliveries("webhook"))  # the announcer died between the two
+    client.delete(keys.pending("webhook"))  # the announcer died between the two
 
     deliveries.enqueue(store, task)
 
@@ -185,7 +185,7 @@ def test_one_who_came_too_late_does_not_undo_what_is_delivered(
 
     assert shown(store, task).delivery.outcome is DeliveryOutcome.DELIVERED
     assert said(shown(store, task)) == ["answered 204"]
-    assert client.zcard(keys.deliveries("webhook")) == 0
+    assert client.zcard(keys.pending("webhook")) == 0
 
 
 def test_what_was_said_is_kept_shortened_and_in_characters_that_can_be_read_back(store: Store) -> None:
@@ -205,7 +205,7 @@ def test_an_end_that_nobody_asked_for_is_owed_to_nobody(
     task = start_owed(store, webhook=Webhook(HOOK.url, on))
 
     assert deliveries.of_task(store, task) == []
-    assert not client.exists(keys.told(task.id), keys.deliveries("webhook"))
+    assert not client.exists(keys.deliveries(task.id), keys.pending("webhook"))
 
 
 def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_its_run(store: Store) -> None:
@@ -231,7 +231,7 @@ def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_it
 def test_every_key_outlives_the_day_of_attempts(store: Store, client: Redis) -> None:
     task = start_owed(store, ended_ttl=timedelta(seconds=1))
 
-    for key in (keys.told(task.id), keys.deliveries("webhook")):
+    for key in (keys.deliveries(task.id), keys.pending("webhook")):
         assert TRIED_FOR < life_left(client, key) <= KEPT
     assert keys_without_ttl(client) == set()
 
@@ -239,17 +239,17 @@ def test_every_key_outlives_the_day_of_attempts(store: Store, client: Redis) -> 
 def test_what_is_owed_is_seen_for_as_long_as_the_ended_task(store: Store, client: Redis) -> None:
     task = start_owed(store, ended_ttl=timedelta(days=30))
 
-    assert life_left(client, keys.told(task.id)) > timedelta(days=30)
+    assert life_left(client, keys.deliveries(task.id)) > timedelta(days=30)
 
 
 def test_an_attempt_at_what_has_gone_leaves_no_key(store: Store, client: Redis) -> None:
     task = start_owed(store)
     taken = take(store)
-    client.delete(keys.told(task.id))
+    client.delete(keys.deliveries(task.id))
 
     deliveries.failed(store, taken, "answered 500")
 
-    assert not client.exists(keys.told(task.id))
+    assert not client.exists(keys.deliveries(task.id))
     assert keys_without_ttl(client) == set()
 
 

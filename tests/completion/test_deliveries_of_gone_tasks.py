@@ -41,8 +41,8 @@ def dies_in(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, *, after: b
 
 
 DEATHS = [
-    (DeliveryStore, "owe_delivery", False),
-    (DeliveryStore, "owe_delivery", True),
+    (DeliveryStore, "enqueue_delivery", False),
+    (DeliveryStore, "enqueue_delivery", True),
     (TaskStore, "note_announced", False),
     (TaskStore, "note_announced", True),
     (TaskStore, "close_task", False),
@@ -135,13 +135,13 @@ def test_a_task_deleted_while_it_is_announced_owes_nothing(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = start_done(store, webhook=HOOK)
-    whole = DeliveryStore.owe_delivery
+    whole = DeliveryStore.enqueue_delivery
 
     def delete_and_owe(kept: DeliveryStore, *args: object, **given: object) -> None:
         lifecycle.delete(store, task.id)
         whole(kept, *args, **given)  # type: ignore[arg-type]  # passed on as it came
 
-    monkeypatch.setattr(DeliveryStore, "owe_delivery", delete_and_owe)
+    monkeypatch.setattr(DeliveryStore, "enqueue_delivery", delete_and_owe)
     announce(store, task.id, tell)
 
     assert client.keys() == []
@@ -155,7 +155,7 @@ def test_a_task_made_anew_gets_none_of_what_the_old_one_owed(store: Store, clien
 
     assert deliveries.of_task(store, anew) == []
     assert [deliveries.take(store, name) for name in due(store)] == [None]
-    assert client.zcard(keys.deliveries("webhook")) == 0
+    assert client.zcard(keys.pending("webhook")) == 0
 
 
 def test_the_id_of_an_expired_task_starts_with_nothing_owed(store: Store, client: Redis) -> None:

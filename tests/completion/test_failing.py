@@ -243,7 +243,7 @@ def test_a_step_that_waits_for_its_next_attempt_is_no_stall(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start(store, 3, job="demo", stall_after=timedelta(seconds=10))
-    store.tasks.note_on_task(task.id, task.nonce, task.run, {"dispatched_at": 1})
+    store.tasks.update_record(task.id, task.nonce, task.run, {"dispatched_at": 1})
     failing.fail(store, task.id, 0, "again", RetryPolicy(max_attempts=3, backoff=timedelta(seconds=60)))
 
     probed = []

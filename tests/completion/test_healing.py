@@ -192,7 +192,7 @@ def test_after_the_last_healing_the_task_is_called_stalled_once(
 ) -> None:
     task = start_fanned_out(store, 9)
     lifecycle.report(store, task.id, [0])
-    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
+    store.tasks.update_record(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
     hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
 
     probes = probed_at(store, hand_moved_clock, until=60, heal=True)
@@ -207,7 +207,7 @@ def test_a_stalled_task_that_moves_again_is_looked_after_again(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_fanned_out(store, 9)
-    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
+    store.tasks.update_record(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
     hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
     probed_at(store, hand_moved_clock, until=6, heal=True)
     stalled = now(store, task).stalled
@@ -236,7 +236,7 @@ def test_a_stalled_task_is_resumed_in_the_same_run_and_sends_what_is_missing(
 ) -> None:
     task = start_fanned_out(store, 9)
     lifecycle.report(store, task.id, [0])
-    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
+    store.tasks.update_record(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
     hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
     probed_at(store, hand_moved_clock, until=6, heal=True)
     messages = Messages()

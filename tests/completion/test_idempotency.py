@@ -137,11 +137,11 @@ def test_a_note_on_a_deleted_task_is_not_written_on_the_next_of_that_id(store: S
     old = start(store, 3, task_id="t-1")
     lifecycle.delete(store, "t-1")
 
-    unwritten = store.tasks.note_on_task("t-1", old.nonce, old.run, {"announced_at": 1})
+    unwritten = store.tasks.update_record("t-1", old.nonce, old.run, {"announced_at": 1})
     assert client.exists(keys.record("t-1")) == 0
     new = start(store, 3, task_id="t-1")
 
-    assert (unwritten, store.tasks.note_on_task("t-1", old.nonce, old.run, {"announced_at": 1})) == (
+    assert (unwritten, store.tasks.update_record("t-1", old.nonce, old.run, {"announced_at": 1})) == (
         False,
         False,
     )

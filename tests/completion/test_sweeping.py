@@ -84,7 +84,7 @@ def test_an_end_that_was_told_and_not_closed_is_closed_and_not_told_again(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store)
-    store.tasks.note_on_task(task.id, task.nonce, task.run, {"announced_at": 1})
+    store.tasks.update_record(task.id, task.nonce, task.run, {"announced_at": 1})
 
     publisher = look_now(store, hand_moved_clock)
 

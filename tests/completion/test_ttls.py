@@ -206,7 +206,7 @@ def test_the_id_of_an_expired_task_can_be_started_anew(
 ) -> None:
     expired = start(store, task_id="nightly")
     lifecycle.report(store, expired.id, [0])
-    store.tasks.note_on_task(
+    store.tasks.update_record(
         expired.id, expired.nonce, expired.run, {"heals": 3, "dispatched_at": 1, "stalled_at": 1}
     )
     if cancelled:

@@ -280,7 +280,7 @@ def test_what_would_read_beyond_the_retention_is_refused(
     distinct: FlaskClient, client: Redis, asked: str, why: str
 ) -> None:
     event = "write" if "return" in asked else "read"
-    client.hset(keys.about(event), "keep_day", 10 * 24 * 3600)
+    client.hset(keys.event_meta(event), "keep_day", 10 * 24 * 3600)
 
     problem = problem_of(distinct.get(f"/events/read/{asked}"), 422)
 

@@ -97,7 +97,7 @@ def test_sparse_integers_are_mapped_where_the_first_visit_says_so(
     assert store.visits.events() == {"e": "mapped"}
     assert body_of(distinct.get(f"/events/e/users/{LARGEST_ID}"))["present"] is True
     assert body_of(distinct.get("/events/e/users/0"))["present"] is False
-    assert len(list(client.scan_iter("seen:{[0-9]*}:e:all"))) == 1
+    assert len(list(client.scan_iter("donebit:seen:{[0-9]*}:e:all"))) == 1
 
 
 REFUSED = [
@@ -210,14 +210,14 @@ def test_a_batch_refused_for_its_segments_has_numbered_nobody(
 ) -> None:
     distinct = Services(real_store, max_segments=1).distinct
     users: list[Any] = ["a", "b"] if kind == "texts" else [5, 6]
-    real_client.set(f"seen:{{{'users' if kind == 'texts' else 'mapped'}}}:next", SEGMENT_BITS - 1)
+    real_client.set(f"donebit:seen:{{{'users' if kind == 'texts' else 'mapped'}}}:next", SEGMENT_BITS - 1)
     before = everything(real_client)
 
     problem = problem_of(distinct.post("/events/e", json={"users": users, "ids": kind}))
 
     assert "event e would span 2 segments of 1048448 ids; at most 1" in problem["detail"]
     after = everything(real_client)
-    assert {key: after[key] for key in after if key != b"seen:layout"} == before
+    assert {key: after[key] for key in after if key != b"donebit:layout"} == before
 
 
 def test_lines_and_users_and_groups_of_one_request_are_limited(

@@ -128,7 +128,9 @@ def test_the_demo_runs_on_a_server_of_ones_own(tmp_path: Path, valkey: RunningSe
 
     try:
         started.wait_for("ready:", START_SECONDS)
-        eventually(lambda: valkey.client.zcard("done:tasks"), what="the first tasks are not on that server")
+        eventually(
+            lambda: valkey.client.zcard("donebit:done:tasks"), what="the first tasks are not on that server"
+        )
     finally:
         started.end()
     assert not (tmp_path / ".data/appendonlydir").exists()

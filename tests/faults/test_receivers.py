@@ -35,7 +35,7 @@ def await_attempts(stack: Stack, task_id: str, number: int) -> None:
 
 def hurry(stack: Stack, task_id: str, end: str = "done") -> None:
     """The pause before the next attempt, or the lease of one under way, is over."""
-    stack.server.client.zadd(keys.deliveries("webhook"), {f"{task_id}:1:{end}:webhook": 0}, xx=True)
+    stack.server.client.zadd(keys.pending("webhook"), {f"{task_id}:1:{end}:webhook": 0}, xx=True)
 
 
 def await_outcome(stack: Stack, task_id: str, outcome: str = "delivered") -> list[str]:

@@ -124,7 +124,7 @@ def test_a_task_deleted_while_it_runs_stops_and_stays_deleted(stack: Stack) -> N
 
     stack.await_quiet()
     assert ask("GET", f"{stack.done}/tasks/{task_id}").status == 404
-    assert stack.server.client.keys(f"done:*{task_id}*") == []
+    assert stack.server.client.keys(f"donebit:done:*{task_id}*") == []
     assert "Traceback" not in stack.log[before:] + stack.worker.err
     stack.await_told(stack.trigger_done(10, 0))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from donebit.store import keys
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import eventually
 
@@ -153,7 +154,8 @@ def test_steps_that_were_lost_are_told_as_healed(stack: Stack) -> None:
     # Until then what is lost is not healed, but fanned out once more.
     eventually(lambda: stack.task(endless).dispatched_at, DONE_SECONDS, what="it is not fanned out")
     stack.kill_worker()
-    stack.server.client.delete(*("donebit.control", "donebit.steps", "donebit.slices", "unacked"))
+    names = ("donebit.control", "donebit.steps", "donebit.slices", "unacked")
+    stack.server.client.delete(*map(keys.of_broker, names))
     stack.start()
 
     def healed() -> bool:

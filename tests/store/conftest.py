@@ -28,7 +28,7 @@ def store_on() -> Iterator[StoreOn]:
     with ExitStack() as stack:
 
         def on(server: RunningServer, patience: timedelta = timedelta(seconds=5)) -> Store:
-            client = connect(server.url, connections=8, patience=patience)
+            client = connect(server.url, connections=8, timeout=patience)
             stack.callback(client.close)
             return Store.on(client)
 

@@ -135,6 +135,7 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
     assert store.directory.texts_of(numbers) == texts
 
 
+@pytest.mark.own_keys("nothing")
 def test_whoever_never_comes_to_number_is_told(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

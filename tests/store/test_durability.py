@@ -56,7 +56,7 @@ def test_an_end_and_its_claim_survive_the_death_of_the_server(
     own_server.start()
 
     assert lifecycle.report(store, task.id, [0], token="mine").completed_task
-    assert own_server.client.ttl(f"done:{{{task.id}}}:task") > 0
+    assert own_server.client.ttl(f"donebit:done:{{{task.id}}}:task") > 0
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "allkeys-random"])

@@ -38,8 +38,8 @@ ASKED: dict[str, Callable[[Store, Task], object]] = {
     "cancel": lambda store, task: lifecycle.cancel(store, task.id),
     "delete": lambda store, task: lifecycle.delete(store, task.id),
     "list": lambda store, _: store.tasks.newest(None, 1),
-    "pulse": lambda store, _: store.pulse.last_seen_ms("worker"),
-    "workers": lambda store, _: store.workers.look((), 0, 1),
+    "pulse": lambda store, _: store.heartbeats.last_seen_ms("worker"),
+    "workers": lambda store, _: store.workers.read_reports((), 0, 1),
     "log": lambda store, _: store.worker_log.newest(1),
 }
 
@@ -68,9 +68,9 @@ def test_a_frozen_server_is_unavailable_within_the_patience(
 
 
 def test_who_waits_for_a_connection_waits_no_longer_than_for_an_answer(valkey: RunningServer) -> None:
-    with connect(valkey.url, connections=1, patience=SHORT) as client, ThreadPoolExecutor(1) as pool:
+    with connect(valkey.url, connections=1, timeout=SHORT) as client, ThreadPoolExecutor(1) as pool:
         taken = client.connection_pool.get_connection()
-        asked = pool.submit(Store.on(client).pulse.last_seen_ms, "worker")
+        asked = pool.submit(Store.on(client).heartbeats.last_seen_ms, "worker")
         try:
             error = asked.exception(FAR_BEYOND_SECONDS)
         finally:
@@ -89,7 +89,7 @@ def test_a_script_whose_answer_is_lost_is_not_sent_again(valkey: RunningServer, 
 
     with (
         lossy_way_to(valkey.port) as way,
-        connect(way.url, connections=1, patience=SHORT) as client,
+        connect(way.url, connections=1, timeout=SHORT) as client,
         pytest.raises(StoreUnavailable),
     ):
         lifecycle.report(Store.on(client), task.id, [0])
@@ -222,8 +222,9 @@ def is_busy(operator: Redis) -> bool:
     return False
 
 
+@pytest.mark.own_keys("donebit:done:{a}:task")
 def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, client: Redis) -> None:
-    client.set("done:{a}:task", "no hash")
+    client.set("donebit:done:{a}:task", "no hash")
 
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         lifecycle.get_task(store, "a")
@@ -232,7 +233,7 @@ def test_a_mistake_of_ours_is_not_called_an_outage(store: Store, client: Redis) 
 @pytest.mark.parametrize("url", ["", "localhost:6379", "http://localhost", "redis://localhost:port"])
 def test_an_address_of_no_redis_server_is_a_mistake_in_the_configuration(url: str) -> None:
     with pytest.raises(ConfigurationError, match="REDIS_URL"):
-        connect(url, connections=1, patience=SHORT)
+        connect(url, connections=1, timeout=SHORT)
 
 
 @pytest.mark.parametrize("number", [16, 99, 2**31])

@@ -7,7 +7,7 @@ from redis import Redis, ResponseError
 
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import union
-from donebit.store import Store
+from donebit.store import Store, keys
 from donebit.store.bitmaps import Bitmap
 from donebit.store.pipelining import AHEAD, answers_in_turn
 from tests.activity.arranged import record
@@ -25,13 +25,14 @@ def test_each_answer_is_that_of_its_command(store: Store) -> None:
     assert algebra.counts(store, arrange(store)) == list(range(1, MANY + 1))
 
 
+@pytest.mark.own_keys("donebit:seen:{0}:e*:all")
 @pytest.mark.parametrize("place", [0, AHEAD - 1, AHEAD, 2 * AHEAD, MANY - 1])
 def test_a_command_that_fails_leaves_no_answer_for_whoever_asks_next(
     real_store: Store, real_client: Redis, place: int
 ) -> None:
     bitmaps = arrange(real_store)
-    real_client.delete(bitmaps[place].segment(0))
-    real_client.lpush(bitmaps[place].segment(0), "no bitmap")
+    real_client.delete(bitmaps[place].segment(keys, 0))
+    real_client.lpush(bitmaps[place].segment(keys, 0), "no bitmap")
 
     for _ in range(3):
         with pytest.raises(ResponseError, match="WRONGTYPE"):

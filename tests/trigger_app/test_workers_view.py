@@ -48,7 +48,7 @@ def test_workers_and_their_log_are_drawn_without_script(services: Services, real
     shows(real_store, a_worker(at=[AtWork(8, "nightly", ((0, 5), (7, 8)), 9, clock.now()), AtWork(9, None)]))
     real_store.workers.keep("here:7", steps={clock.now_ms() // 1000 - 2: 50})
     real_store.workers.note_heal("nightly", 1234, clock.now_ms())
-    real_store.pulse.beat("sweep", clock.now_ms())
+    real_store.heartbeats.beat("sweep", clock.now_ms())
     say(real_store, "steps 0-4 of task nightly are done", task_id="nightly")
 
     page = shown(services)

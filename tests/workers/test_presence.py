@@ -100,9 +100,10 @@ def test_steps_are_counted_by_the_second_across_a_minutes_end(store: Store) -> N
     assert seen.steps_per_second == 12 / 60
 
 
+@pytest.mark.own_keys("donebit:two")
 def test_messages_that_wait_are_counted_by_queue(store: Store, client: Redis) -> None:
-    client.rpush("two", "x", "y")
-    client.hset("unacked", "tag", "message")
+    client.rpush(keys.of_broker("two"), "x", "y")
+    client.hset(keys.of_broker("unacked"), "tag", "message")
 
     seen = look(store)
 
@@ -118,7 +119,7 @@ def test_of_a_broker_elsewhere_nothing_is_claimed(store: Store) -> None:
 
 def test_the_sweep_and_what_it_looks_after_are_told(store: Store) -> None:
     unseen = look(store)
-    store.pulse.beat("sweep", 1_000)
+    store.heartbeats.beat("sweep", 1_000)
     store.tasks.index_task("a", 1, 1, timedelta(hours=1))
 
     seen = look(store)

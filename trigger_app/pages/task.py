@@ -13,7 +13,6 @@ from donebit import publishing
 from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.errors import InvalidInput, NotFound
-from donebit.store import keys
 from donebit.web.listener import Table
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
 from trigger_app.pages import cells
@@ -116,7 +115,7 @@ def page_parts(context: PageContext, snapshot: TaskSnapshot, after: int = 0) -> 
         "age_seconds": int(task.last_progress_age_seconds),
         "why": task.why[0].upper() + task.why[1:],
         "unnamed": unnamed(snapshot.task, task.missing),
-        "key": keys.bitmap(task.task_id),
+        "key": context.store.keys.bitmap(task.task_id),
         "failures": failing.list_failures(context.store, snapshot.task, after=after, limit=FAILURES),
         "timeline": timeline_of(snapshot.task, task.deliveries),
         "done_port": context.settings.done_port,

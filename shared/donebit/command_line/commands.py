@@ -13,6 +13,7 @@ from donebit.command_line.changes import cancel, delete, extend, resume
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
+from donebit.command_line.migrate import migrate
 from donebit.command_line.retention import retention
 from donebit.command_line.session import Session
 from donebit.command_line.sets import query
@@ -73,6 +74,7 @@ def donebit(context: click.Context) -> None:
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
     "Distinct users": [visit, load, count, query, retention],
+    "Upgrading": [migrate],
 }
 for command in chain.from_iterable(SECTIONS.values()):
     donebit.add_command(command)

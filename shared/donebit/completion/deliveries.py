@@ -111,7 +111,7 @@ def enqueue(store: Store, task: Task) -> bool:
         now_ms = clock.now_ms()
         to, order = _address(task, receiver)
         delivery = Delivery(task.nonce, to, announcement(task), now_ms, order)
-        store.deliveries.owe_delivery(
+        store.deliveries.enqueue_delivery(
             Name(task.id, task.run, task.state, kind),
             task.nonce,
             delivery.as_text(),
@@ -176,7 +176,7 @@ def take(store: Store, name: Name) -> ClaimedDelivery | None:
     text = store.deliveries.text(name)
     delivery = None if text is None else Delivery.from_text(text)
     if delivery is None or delivery.outcome is not DeliveryOutcome.PENDING:
-        store.deliveries.remove_unmoved(name, lease_ends_ms)
+        store.deliveries.remove_if_score(name, lease_ends_ms)
         return None
     return ClaimedDelivery(name, delivery, lease_ends_ms)
 
@@ -195,12 +195,12 @@ def _end(store: Store, taken: ClaimedDelivery, said: str, outcome: DeliveryOutco
     name, tried = taken.name, taken.delivery.tried(clock.now_ms(), said, outcome)
     if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text()):
         return
-    store.deliveries.remove_unmoved(name, taken.lease_ends_ms)
+    store.deliveries.remove_if_score(name, taken.lease_ends_ms)
     others = (Delivery.from_text(text) for _, text, _ in store.deliveries.of_task(name.task_id))
     if all(
         other.outcome is not DeliveryOutcome.PENDING for other in others
     ):  # nobody waits for the task any more
-        store.tasks.let_task_go(name.task_id, tried.nonce, name.run)
+        store.tasks.release_task(name.task_id, tried.nonce, name.run)
 
 
 def failed(store: Store, taken: ClaimedDelivery, said: str) -> datetime | None:

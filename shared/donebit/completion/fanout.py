@@ -80,7 +80,7 @@ def fan_out(store: Store, task: Task, send: Send, first: int = 0) -> int:
 
 def note_sent(store: Store, task: Task, sent: int) -> bool:
     note = {"dispatched_at": clock.now_ms(), "messages": task.messages + sent}
-    return store.tasks.note_on_task(task.id, task.nonce, task.run, note)
+    return store.tasks.update_record(task.id, task.nonce, task.run, note)
 
 
 def send_missing(store: Store, task: Task, send: Send, first: int) -> int:
@@ -100,6 +100,6 @@ def _leased(store: Store, task: Task, parts: Iterator[Slice]) -> Iterator[Slice]
     for part in parts:
         if (now := clock.now()) >= renew_at:
             note = {"dispatching_at": clock.ms_since_epoch(now)}
-            store.tasks.note_on_task(task.id, task.nonce, task.run, note)
+            store.tasks.update_record(task.id, task.nonce, task.run, note)
             renew_at = now + LEASE / RENEWALS
         yield part

@@ -30,5 +30,5 @@ def heal(store: Store, task: Task, seen: ProbedState, send: Send) -> int:
     """
     if task.ended or ProbedState.of(task) != seen:
         return 0
-    store.tasks.note_on_task(task.id, task.nonce, task.run, {"heals": seen.heals + 1})
+    store.tasks.update_record(task.id, task.nonce, task.run, {"heals": seen.heals + 1})
     return fan_out(store, task, send)

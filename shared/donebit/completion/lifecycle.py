@@ -267,7 +267,7 @@ def delete(store: Store, task_id: str) -> None:
 def get_task(store: Store, task_id: str) -> TaskSnapshot:
     """One look at a task and its bitmap. Raises NotFound for one unknown or expired."""
     checked_name(task_id, "task_id")
-    found = store.tasks.look(task_id)
+    found = store.tasks.get(task_id)
     if found is None:
         raise unknown(task_id)
     task = Task.from_record(task_id, found.record)

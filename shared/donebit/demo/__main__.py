@@ -54,7 +54,7 @@ def run(settings: Settings, parent: int | None) -> None:
     """
     ports.check_free(settings.host, programs.ports_by_variable(settings))
     lock = data_folder.lock(DATA_FOLDER)
-    backend = server.choose(own_server(settings), DATA_FOLDER, ports.free_server_port())
+    backend = server.choose(own_server(settings), DATA_FOLDER, ports.free_server_port(), settings.key_prefix)
     print(backend.warning, end="", file=sys.stderr)
     environment = {**os.environ, "REDIS_URL": backend.url, "PYTHONUNBUFFERED": "1"}
     lines = Lines(

@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
 from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store import Store
-from donebit.store.store import refuse_eviction
+from donebit.store.store import refuse_unfit
 
 OLDEST = (7, 0)  # the first with BITCOUNT and BITPOS by BIT, and with an append-only file in parts
 
@@ -46,19 +47,20 @@ class Server:
     warning: str = ""
 
 
-def choose(redis_url: str | None, folder: Path, port: int) -> Server:
+def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT_KEY_PREFIX) -> Server:
     """Return the first server that is available.
 
     Args:
         redis_url: The user's own server, if any.
         folder: The data folder of an embedded server.
         port: The port of an embedded server.
+        prefix: What every key begins with.
 
     Raises:
         CannotStart: The user's own server cannot be reached, refuses the password, or would evict keys.
     """
     if redis_url is not None:
-        check_reachable(redis_url)
+        check_reachable(redis_url, prefix)
         return Server(
             redis_url, "the server that REDIS_URL names"
         )  # without the URL, which may hold a password
@@ -103,7 +105,7 @@ def version_of(binary: Path) -> tuple[int, ...] | None:
     return tuple(map(int, match.groups())) if match else None
 
 
-def check_reachable(redis_url: str) -> None:
+def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX) -> None:
     """Raise CannotStart if the user's server is unusable, before five processes report that at once."""
     parts = urlsplit(redis_url)
     if parts.scheme not in {"redis", "rediss"}:
@@ -114,7 +116,7 @@ def check_reachable(redis_url: str) -> None:
     except OSError as error:
         raise CannotStart(f"REDIS_URL: cannot connect to {host}:{port} ({error})") from None
     try:
-        refuse_eviction(Store.at(redis_url, connections=1))
+        refuse_unfit(Store.at(redis_url, prefix=prefix, connections=1))
     except (ConfigurationError, StoreUnavailable) as error:  # a wrong password, say
         raise CannotStart(error.detail) from None
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store import keys
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, answers_to
 
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
@@ -23,7 +23,7 @@ FULL_BYTES = SEGMENT_BITS // 8
 SMALL_BYTES = 4096 - 16
 
 GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
-KEYS_A_STRETCH = 64  # of 16 kB each: about half a millisecond in which nobody else is served
+KEYS_A_SLICE = 64  # of 16 kB each: about half a millisecond in which nobody else is served
 BITMAPS_A_READ = 16  # whole segments of 128 kB in one answer: 0.5 ms of the server
 
 
@@ -33,17 +33,18 @@ class Bitmap(NamedTuple):
     name: str
     period: str | None = None
 
-    def segment(self, number: int) -> str:
+    def segment(self, keys: Keys, number: int) -> str:
+        """The key of a segment."""
         if self.period is None:
             return keys.flag_segment(number, self.name)
         return keys.segment(number, self.name, self.period)
 
-    def counts(self, number: int) -> list[str]:
-        """Where it is kept how many users a segment has; nowhere for a period that ends."""
-        return [] if self.period is None else keys.counts(number, self.name, self.period)
+    def user_counts(self, keys: Keys, number: int) -> list[str]:
+        """The keys that say how many users a segment has; none for a period that ends."""
+        return [] if self.period is None else keys.user_counts(number, self.name, self.period)
 
-    @property
-    def registry(self) -> str:
+    def registry(self, keys: Keys) -> str:
+        """The key of the registry of its segments."""
         return keys.flag_segments(self.name) if self.period is None else keys.segments(self.name, self.period)
 
 
@@ -53,7 +54,8 @@ class Scratch(NamedTuple):
     token: str
     level: int
 
-    def segment(self, number: int) -> str:
+    def segment(self, keys: Keys, number: int) -> str:
+        """The key of what is merged of a segment."""
         return keys.query_scratch(number, self.token, self.level)
 
 
@@ -102,8 +104,9 @@ class BitmapStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
 
     @outages_named
@@ -111,7 +114,9 @@ class BitmapStore:
         """The segments that each bitmap has, as its registry says; in one round trip."""
         if not bitmaps:
             return []
-        found = cast(list[bytes | None], self._client.mget([bitmap.registry for bitmap in bitmaps]))
+        found = cast(
+            list[bytes | None], self._client.mget([bitmap.registry(self._keys) for bitmap in bitmaps])
+        )
         made = {registry: segments_in(registry) for registry in set(found)}  # most are the same
         return [made[registry] for registry in found]
 
@@ -120,7 +125,7 @@ class BitmapStore:
         """Whether a bit is set in one of them, or more."""
         with self._client.pipeline(transaction=False) as pipe:
             for bitmap in bitmaps:
-                pipe.getbit(bitmap.segment(segment), bit)
+                pipe.getbit(bitmap.segment(self._keys, segment), bit)
             return any(pipe.execute())
 
     @outages_named
@@ -128,7 +133,7 @@ class BitmapStore:
         """The bytes of each segment as they are; empty for one that is gone."""
         with self._client.pipeline(transaction=False) as pipe:
             for number in segments:
-                pipe.get(bitmap.segment(number))
+                pipe.get(bitmap.segment(self._keys, number))
             return [found or b"" for found in pipe.execute()]
 
     @outages_named
@@ -136,8 +141,8 @@ class BitmapStore:
         """Bytes that the bitmap and its registry take on the server, with all that goes with a key."""
         with self._client.pipeline(transaction=False) as pipe:
             for number in segments:
-                pipe.memory_usage(bitmap.segment(number))
-            pipe.memory_usage(bitmap.registry)
+                pipe.memory_usage(bitmap.segment(self._keys, number))
+            pipe.memory_usage(bitmap.registry(self._keys))
             return sum(found or 0 for found in pipe.execute())
 
     @outages_named
@@ -148,8 +153,8 @@ class BitmapStore:
             part = groups[start : start + GROUPS_A_PIPELINE]
             with self._client.pipeline(transaction=False) as pipe:
                 for group in part:
-                    names = [bitmap.segment(segment) for bitmap in group]
-                    counts = [name for bitmap in group for name in bitmap.counts(segment)]
+                    names = [bitmap.segment(self._keys, segment) for bitmap in group]
+                    counts = [name for bitmap in group for name in bitmap.user_counts(self._keys, segment)]
                     args = [bit, len(names)]
                     self._scripts["clear_user"](keys=[*names, *counts], args=args, client=pipe)
                 for group, places in zip(part, pipe.execute(), strict=True):
@@ -159,19 +164,19 @@ class BitmapStore:
     @outages_named
     def timeline(self, bitmaps: Sequence[Bitmap], segment: int, bit: int) -> list[bool]:
         """Whether one bit is set, in each of many bitmaps of one segment."""
-        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        names = [bitmap.segment(self._keys, segment) for bitmap in bitmaps]
         return [found == ord("1") for found in self._scripts["timeline"](keys=names, args=[bit])]
 
     @outages_named
-    def stretches(
+    def read_slices(
         self, bitmaps: Sequence[Bitmap], segment: int, start: int, length: int
     ) -> list[npt.NDArray[np.uint8]]:
         """Bytes [start, start + length) of each bitmap's segment, fewer where it ends before."""
-        names = [bitmap.segment(segment) for bitmap in bitmaps]
+        names = [bitmap.segment(self._keys, segment) for bitmap in bitmaps]
         args = [start, start + length - 1]
         with self._client.pipeline(transaction=False) as pipe:
-            for first in range(0, len(names), KEYS_A_STRETCH):
-                self._scripts["stretches"](keys=names[first : first + KEYS_A_STRETCH], args=args, client=pipe)
+            for first in range(0, len(names), KEYS_A_SLICE):
+                self._scripts["read_slices"](keys=names[first : first + KEYS_A_SLICE], args=args, client=pipe)
             return [np.frombuffer(found, np.uint8) for part in pipe.execute() for found in part]
 
     def contents(self, segment: int, bitmaps: Sequence[Bitmap]) -> Iterator[bytes]:
@@ -181,7 +186,7 @@ class BitmapStore:
 
     @outages_named
     def _contents(self, segment: int, bitmaps: Sequence[Bitmap]) -> list[bytes]:
-        found = self._client.mget([bitmap.segment(segment) for bitmap in bitmaps])
+        found = self._client.mget([bitmap.segment(self._keys, segment) for bitmap in bitmaps])
         return [packed or b"" for packed in cast(list[bytes | None], found)]
 
     def counts(self, combinations: Sequence[Combination]) -> list[int]:
@@ -200,7 +205,7 @@ class BitmapStore:
         for one in combinations:
             commands += self._merges(one)
             places.append(len(commands))
-            names = [*self._names(one, token), keys.flag_staged(one.segment, token)]
+            names = [*self._names(one, token), self._keys.flag_staged(one.segment, token)]
             commands.append(self._combine(names, "staged", len(one.sources), one.program))
             commands += self._unmerges(one)
         answers = answers_to(self._client, commands, self._scripts["combine"])
@@ -221,7 +226,7 @@ class BitmapStore:
 
     def _asked(self, one: Combination, answer: str, token: str) -> Command:
         if one.program == ("1",):
-            name = one.sources[0].segment(one.segment)
+            name = one.sources[0].segment(self._keys, one.segment)
             if answer == "bytes":
                 return ("GET", name)
             return ("BITCOUNT", name, *one.bits, "BIT") if one.bits else ("BITCOUNT", name)
@@ -230,18 +235,21 @@ class BitmapStore:
 
     def _names(self, one: Combination, token: str) -> list[str]:
         """The sources, and where results between are laid."""
-        levels = (keys.query_scratch(one.segment, token, level) for level in range(one.levels))
-        return [*(source.segment(one.segment) for source in one.sources), *levels]
+        levels = (self._keys.query_scratch(one.segment, token, level) for level in range(one.levels))
+        return [*(source.segment(self._keys, one.segment) for source in one.sources), *levels]
 
     def _merges(self, one: Combination) -> Iterator[Command]:
         for scratch, operation, parts in one.merged:
-            names = [*(part.segment(one.segment) for part in parts), scratch.segment(one.segment)]
+            names = [
+                *(part.segment(self._keys, one.segment) for part in parts),
+                scratch.segment(self._keys, one.segment),
+            ]
             program = [*map(str, range(1, len(parts) + 1)), f"{operation}:{len(parts)}"]
             yield self._combine(names, "kept", len(parts), program)
 
     def _unmerges(self, one: Combination) -> Iterator[Command]:
         if one.merged:
-            yield ("UNLINK", *(scratch.segment(one.segment) for scratch, *_ in one.merged))
+            yield ("UNLINK", *(scratch.segment(self._keys, one.segment) for scratch, *_ in one.merged))
 
     def _combine(self, names: Sequence[str], answer: str, sources: int, program: Sequence[str]) -> Command:
         return ("EVALSHA", self._scripts["combine"].sha, len(names), *names, answer, sources, *program)

@@ -32,8 +32,8 @@ NO_SUCH_DATABASE = ("DB index is out of range", "invalid DB index", "value is ou
 REFUSING_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
 
 
-def connect(url: str, *, connections: int, patience: timedelta) -> Redis:
-    """A client that waits `patience` at most for an answer, and never sends a command twice.
+def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
+    """A client that waits `timeout` at most for an answer, and never sends a command twice.
 
     A mark that may have run must not be sent again behind the caller's back: the second answer would
     say "not fresh" where the first said "completed". Connections gone stale are noticed when they are
@@ -47,9 +47,9 @@ def connect(url: str, *, connections: int, patience: timedelta) -> Redis:
             url,
             protocol=2,
             max_connections=connections,
-            timeout=patience.total_seconds(),
-            socket_connect_timeout=patience.total_seconds(),
-            socket_timeout=patience.total_seconds(),
+            timeout=timeout.total_seconds(),
+            socket_connect_timeout=timeout.total_seconds(),
+            socket_timeout=timeout.total_seconds(),
             retry=Retry(NoBackoff(), 0),
         )
     except ValueError as error:

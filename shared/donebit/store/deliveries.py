@@ -9,8 +9,8 @@ from typing import NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store import keys
 from donebit.store.client import outages_named
+from donebit.store.key_names import KINDS, Keys
 from donebit.store.milliseconds import milliseconds
 
 
@@ -27,10 +27,6 @@ class Name(NamedTuple):
         return f"{self.run}:{self.end}:{self.kind}"
 
     @property
-    def key(self) -> str:
-        return keys.deliveries(self.kind)
-
-    @property
     def member(self) -> str:
         return f"{self.task_id}:{self.field}"
 
@@ -43,68 +39,73 @@ class Name(NamedTuple):
 class DeliveryStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
 
     @outages_named
-    def owe_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
+    def enqueue_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
         """Keep a delivery, due now; nothing for a task that is gone. Again is harmless."""
-        names = [keys.record(name.task_id), keys.told(name.task_id)]
+        names = [self._keys.record(name.task_id), self._keys.deliveries(name.task_id)]
         args: list[str | int] = [nonce, milliseconds(ttl), name.field, text]
         # The text before the index: what is in the index without a text has gone with its task.
-        if kept := self._scripts["owe_delivery"](keys=names, args=args):
+        if kept := self._scripts["enqueue_delivery"](keys=names, args=args):
             with self._client.pipeline(transaction=False) as pipe:
                 # A new one is due whatever an earlier task has left there; one that is being tried, or is
                 # to be tried later, keeps its time.
-                pipe.zadd(name.key, {name.member: now_ms}, nx=kept == b"kept")
-                pipe.pexpire(name.key, milliseconds(ttl))
+                pipe.zadd(self._keys.pending(name.kind), {name.member: now_ms}, nx=kept == b"kept")
+                pipe.pexpire(self._keys.pending(name.kind), milliseconds(ttl))
                 pipe.execute()
 
     @outages_named
     def due(self, kind: str, now_ms: int, limit: int) -> list[Name]:
         """Those of a kind whose next attempt is due, the longest due first."""
-        found = self._client.zrangebyscore(keys.deliveries(kind), 0, now_ms, start=0, num=limit)
+        found = self._client.zrangebyscore(self._keys.pending(kind), 0, now_ms, start=0, num=limit)
         return [Name.read(member.decode()) for member in cast(list[bytes], found)]
 
     @outages_named
     def take_delivery(self, name: Name, *, now_ms: int, lease_ends_ms: int) -> bool:
         """Whether the caller is the one to try it until the lease ends."""
         args: list[str | int] = [name.member, now_ms, lease_ends_ms]
-        return bool(self._scripts["take_delivery"](keys=[name.key], args=args))
+        return bool(self._scripts["take_delivery"](keys=[self._keys.pending(name.kind)], args=args))
 
     @outages_named
     def text(self, name: Name) -> str | None:
         """The delivery; None when it has gone with its task."""
-        found = cast(bytes | None, self._client.hget(keys.told(name.task_id), name.field))
+        found = cast(bytes | None, self._client.hget(self._keys.deliveries(name.task_id), name.field))
         return None if found is None else found.decode()
 
     @outages_named
     def note_delivery(self, name: Name, nonce: str, text: str) -> bool:
         """Write down how it now stands; False when it has gone with its task, or is delivered."""
         return bool(
-            self._scripts["note_delivery"](keys=[keys.told(name.task_id)], args=[name.field, text, nonce])
+            self._scripts["note_delivery"](
+                keys=[self._keys.deliveries(name.task_id)], args=[name.field, text, nonce]
+            )
         )
 
     @outages_named
     def try_again(self, name: Name, at_ms: int) -> None:
-        self._client.zadd(name.key, {name.member: at_ms}, xx=True)
+        self._client.zadd(self._keys.pending(name.kind), {name.member: at_ms}, xx=True)
 
     @outages_named
-    def remove_unmoved(self, name: Name, lease_ends_ms: int) -> None:
+    def remove_if_score(self, name: Name, lease_ends_ms: int) -> None:
         """There is nothing more to try, unless it is owed anew since the lease was taken."""
-        self._scripts["remove_unmoved"](keys=[name.key], args=[name.member, lease_ends_ms])
+        self._scripts["remove_if_score"](
+            keys=[self._keys.pending(name.kind)], args=[name.member, lease_ends_ms]
+        )
 
     @outages_named
     def of_task(self, task_id: str) -> list[tuple[Name, str, int | None]]:
         """All deliveries of a task, and when each is tried next (ms)."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(keys.told(task_id)))
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.deliveries(task_id)))
         if not found:
             return []
         names = [Name.read(f"{task_id}:{field.decode()}") for field in found]
         with self._client.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.zscore(name.key, name.member)
+                pipe.zscore(self._keys.pending(name.kind), name.member)
             scores = pipe.execute()
         return [
             (name, text.decode(), None if at is None else int(at))
@@ -112,9 +113,9 @@ class DeliveryStore:
         ]
 
     @outages_named
-    def numbers_owed(self) -> dict[str, int]:
+    def pending_counts(self) -> dict[str, int]:
         """How many of each kind are still to be told."""
         with self._client.pipeline(transaction=False) as pipe:
-            for kind in keys.KINDS:
-                pipe.zcard(keys.deliveries(kind))
-            return dict(zip(keys.KINDS, cast(list[int], pipe.execute()), strict=True))
+            for kind in KINDS:
+                pipe.zcard(self._keys.pending(kind))
+            return dict(zip(KINDS, cast(list[int], pipe.execute()), strict=True))

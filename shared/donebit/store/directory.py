@@ -13,8 +13,9 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from donebit.errors import Conflict
-from donebit.store import keys, text_ids
+from donebit.store import text_ids
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, answers_in_turn
 
 Id = TypeVar("Id")
@@ -57,11 +58,13 @@ class DirectoryStore(Generic[Id]):
         self,
         client: Redis,
         scripts: Mapping[str, Script],
+        keys: Keys,
         name: str,
         packed: Callable[[Sequence[Id]], Sequence[Field]],
         unpacked: Callable[[bytes], Id],
     ) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
         self._name = name
         self._packed, self._unpacked = packed, unpacked
@@ -113,33 +116,38 @@ class DirectoryStore(Generic[Id]):
         if number == UNKNOWN:
             return False
         (field,) = self._packed([user])
-        names = [keys.numbers(self._name), keys.ids_of_numbers(self._name, number // BUCKET)]
-        names += [keys.erasures(self._name), keys.erasing(self._name)]
+        names = [self._keys.numbers(self._name), self._keys.ids_of_numbers(self._name, number // BUCKET)]
+        names += [self._keys.erasures(self._name), self._keys.erasing(self._name)]
         args = [field, number.to_bytes(4, "little"), number % BUCKET, number]
         return bool(self._scripts["erase_id"](keys=names, args=args))
 
     @outages_named
     def erasures(self) -> int:
         """How many ids were erased ever: whether one was since it was last asked."""
-        return int(cast(bytes | None, self._client.get(keys.erasures(self._name))) or 0)
+        return int(cast(bytes | None, self._client.get(self._keys.erasures(self._name))) or 0)
 
     @outages_named
     def erasing(self) -> list[int]:
         """The numbers whose id is erased, and whose bits may not all be cleared."""
-        return sorted(map(int, cast(set[bytes], self._client.smembers(keys.erasing(self._name)))))
+        return sorted(map(int, cast(set[bytes], self._client.smembers(self._keys.erasing(self._name)))))
 
     @outages_named
     def erased(self, number: int) -> None:
         """All bits of a number are cleared."""
-        self._client.srem(keys.erasing(self._name), number)
+        self._client.srem(self._keys.erasing(self._name), number)
 
     def _ids_at(self, numbers: Sequence[int]) -> Command:
         """The question for the ids from the first to the last of these numbers, of one bucket."""
         first, last = numbers[0], numbers[-1]
-        return ("LRANGE", keys.ids_of_numbers(self._name, first // BUCKET), first % BUCKET, last % BUCKET)
+        return (
+            "LRANGE",
+            self._keys.ids_of_numbers(self._name, first // BUCKET),
+            first % BUCKET,
+            last % BUCKET,
+        )
 
     def _known(self, ids: Sequence[Id]) -> Numbers:
-        name = keys.numbers(self._name)
+        name = self._keys.numbers(self._name)
         calls = (("HMGET", name, *self._packed(part)) for part in parts(ids, IDS_A_CALL))
         numbers = np.empty(len(ids), np.uint32)
         for call, found in enumerate(answers_in_turn(self._client, calls)):
@@ -179,7 +187,7 @@ class DirectoryStore(Generic[Id]):
         raise Conflict("users are being numbered too fast; send the visits again")
 
     def _next_free(self) -> int:
-        return int(cast(bytes | None, self._client.get(keys.next_number(self._name))) or 0)
+        return int(cast(bytes | None, self._client.get(self._keys.next_number(self._name))) or 0)
 
     def _take_numbers(
         self, fields: Sequence[Field], free: int, numbers: dict[Field, bytes]
@@ -203,8 +211,8 @@ class DirectoryStore(Generic[Id]):
         """Of the script, if the next free number is this before the first."""
         for part in parts(fields, NEW_A_CALL):
             first, last = free // BUCKET, (free + len(part) - 1) // BUCKET + SPARE_BUCKETS
-            buckets = [keys.ids_of_numbers(self._name, bucket) for bucket in range(first, last + 1)]
-            names = [keys.numbers(self._name), keys.next_number(self._name), *buckets]
+            buckets = [self._keys.ids_of_numbers(self._name, bucket) for bucket in range(first, last + 1)]
+            names = [self._keys.numbers(self._name), self._keys.next_number(self._name), *buckets]
             yield ("EVALSHA", self._scripts["number_users"].sha, len(names), *names, first, BUCKET, *part)
             free += len(part)
 
@@ -212,8 +220,8 @@ class DirectoryStore(Generic[Id]):
 class TextDirectory(DirectoryStore[str]):
     """The numbers of texts; a UUID is kept as its 16 bytes."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
-        super().__init__(client, scripts, keys.TEXT_USERS, text_ids.packed, text_ids.unpacked)
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+        super().__init__(client, scripts, keys, keys.TEXT_USERS, text_ids.packed, text_ids.unpacked)
 
     def texts_of(self, numbers: Sequence[int]) -> list[str | None]:
         """As `ids_of`."""
@@ -223,8 +231,10 @@ class TextDirectory(DirectoryStore[str]):
 class IntegerDirectory(DirectoryStore[int]):
     """The numbers of integers that are too sparse for bitmaps as they are."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
-        super().__init__(client, scripts, keys.MAPPED_USERS, lambda ids: [b"%d" % one for one in ids], int)
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+        super().__init__(
+            client, scripts, keys, keys.MAPPED_USERS, lambda ids: [b"%d" % one for one in ids], int
+        )
 
 
 def unpack_numbers(numbers: Sequence[bytes | None]) -> Numbers:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store import keys
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
 
 ERRORS_KEPT = 1000  # of each task
@@ -41,8 +41,9 @@ class FailStepResult(NamedTuple):
 class FailureStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
 
     @outages_named
@@ -60,9 +61,14 @@ class FailureStore:
         reply_key: str | None = None,
     ) -> FailStepResult:
         """Record a failed attempt at a step; with its last one the step has given up."""
-        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id), keys.both(task_id)]
+        names = [
+            self._keys.bitmap(task_id),
+            self._keys.record(task_id),
+            *self._keys.of_failures(task_id),
+            self._keys.failed_scratch(task_id),
+        ]
         if reply_key is not None:
-            names.append(keys.reply(task_id, reply_key))
+            names.append(self._keys.reply(task_id, reply_key))
         pauses = (milliseconds(limits.pause), milliseconds(limits.longest_pause))
         attempt = (step, limits.max_attempts, int(count_attempt), error, ERRORS_KEPT)
         args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]
@@ -87,28 +93,30 @@ class FailureStore:
         self, task_id: str, nonce: str, step: int, *, max_attempts: int, made_already: bool = False
     ) -> int:
         """Count an attempt before it is made; how many that makes, see begin_attempt.lua."""
-        names = [keys.record(task_id), keys.tried(task_id)]
+        names = [self._keys.record(task_id), self._keys.attempts(task_id)]
         args: list[str | int] = [nonce, step, max_attempts, int(made_already)]
         return cast(int, self._scripts["begin_attempt"](keys=names, args=args))
 
     @outages_named
     def resume_task(self, task_id: str, *, now_ms: int) -> tuple[bool, str] | None:
         """Let a failed task run again; (whether it does, the state it was in), or None for an unknown one."""
-        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id)]
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id), *self._keys.of_failures(task_id)]
         answer = self._scripts["resume_task"](keys=names, args=[now_ms])
         return None if answer is None else (bool(answer[0]), answer[1].decode())
 
     @outages_named
     def failed_bytes(self, task_id: str, start: int, stop: int) -> bytes:
         """Bytes `start` to `stop` (half open) of the bitmap of steps that gave up, shorter where it ends."""
-        return cast(bytes, self._client.getrange(keys.failed(task_id), start, stop - 1))
+        return cast(bytes, self._client.getrange(self._keys.failed(task_id), start, stop - 1))
 
     @outages_named
     def errors(self, task_id: str, steps: Sequence[int]) -> list[str | None]:
         """The last error of each step, None where none is kept."""
         if not steps:
             return []
-        found = cast(list[bytes | None], self._client.hmget(keys.errors(task_id), [str(s) for s in steps]))
+        found = cast(
+            list[bytes | None], self._client.hmget(self._keys.errors(task_id), [str(s) for s in steps])
+        )
         return [None if text is None else text.decode() for text in found]
 
     @outages_named
@@ -116,7 +124,7 @@ class FailureStore:
         """The failed attempts at each step."""
         if not steps:
             return []
-        fields = self._client.bitfield(keys.tried(task_id))
+        fields = self._client.bitfield(self._keys.attempts(task_id))
         for step in steps:
             fields.get("u4", f"#{step}")
         return cast(list[int], fields.execute())

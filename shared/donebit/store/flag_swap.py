@@ -10,9 +10,9 @@ import numpy as np
 from redis import Redis, WatchError
 from redis.client import Pipeline
 
-from donebit.store import keys
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 
 STAGED_SECONDS = 60  # what a crash leaves is gone then
 
@@ -33,8 +33,9 @@ class FlagSwapStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
+        self._keys = keys
 
     @outages_named
     def swap_flag(self, flag: str, kind: str, staging: Staging) -> bool:
@@ -53,8 +54,8 @@ class FlagSwapStore:
                 staging.check(len(held))
                 pipe.multi()
                 self._exchange(pipe, flag, staging.token, before, held)
-                pipe.hset(keys.flag_about(flag), "kind", kind)
-                pipe.hset(keys.FLAGS, flag, kind)
+                pipe.hset(self._keys.flag_meta(flag), "kind", kind)
+                pipe.hset(self._keys.FLAGS, flag, kind)
                 pipe.execute()
             except WatchError:
                 return False
@@ -66,35 +67,35 @@ class FlagSwapStore:
     def lay(self, token: str, number: int, packed: bytes) -> int:
         """Lay the bytes of one segment, to be exchanged; how many users they have. Gone in a minute."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.set(keys.flag_staged(number, token), packed, ex=STAGED_SECONDS)
-            pipe.bitcount(keys.flag_staged(number, token))
+            pipe.set(self._keys.flag_staged(number, token), packed, ex=STAGED_SECONDS)
+            pipe.bitcount(self._keys.flag_staged(number, token))
             return int(pipe.execute()[1])
 
     def _watched(self, pipe: Pipeline, flag: str, staging: Staging) -> list[int]:
         """The segments the flag has, which must not change from here on."""
-        registry = keys.flag_segments(flag)
-        pipe.watch(registry, keys.flag_about(flag), keys.FLAG_ERASURES)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        registry = self._keys.flag_segments(flag)
+        pipe.watch(registry, self._keys.flag_meta(flag), self._keys.FLAG_ERASURES)  # type: ignore[no-untyped-call]  # the library leaves it untyped
         before = segments_in(cast(bytes | None, pipe.get(registry)))
         if staging.reads_itself and before:
-            pipe.watch(*(keys.flag_segment(number, flag) for number in before))  # type: ignore[no-untyped-call]  # the same
+            pipe.watch(*(self._keys.flag_segment(number, flag) for number in before))  # type: ignore[no-untyped-call]  # the same
         return before
 
     def _exchange(
         self, pipe: Pipeline, flag: str, token: str, before: Sequence[int], held: Sequence[int]
     ) -> None:
         for number in held:
-            pipe.rename(keys.flag_staged(number, token), keys.flag_segment(number, flag))
-            pipe.persist(keys.flag_segment(number, flag))
+            pipe.rename(self._keys.flag_staged(number, token), self._keys.flag_segment(number, flag))
+            pipe.persist(self._keys.flag_segment(number, flag))
         for number in set(before) - set(held):
-            pipe.unlink(keys.flag_segment(number, flag))
-        pipe.unlink(keys.flag_segments(flag))
+            pipe.unlink(self._keys.flag_segment(number, flag))
+        pipe.unlink(self._keys.flag_segments(flag))
         if held:
-            pipe.set(keys.flag_segments(flag), registry_of(held))
+            pipe.set(self._keys.flag_segments(flag), registry_of(held))
 
     def _drop(self, segments: Iterable[int], token: str) -> None:
         with self._client.pipeline(transaction=False) as pipe:
             for number in segments:
-                pipe.unlink(keys.flag_staged(number, token))
+                pipe.unlink(self._keys.flag_staged(number, token))
             pipe.execute()
 
 

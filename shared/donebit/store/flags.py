@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store import keys
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 
 KEYS_A_PIPELINE = 1000
 
@@ -31,26 +31,27 @@ class FlagStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
 
     @outages_named
     def about(self, flag: str) -> dict[str, str]:
         """What is known about a flag: its `kind`; nothing for one never set."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(keys.flag_about(flag)))
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.flag_meta(flag)))
         return {name.decode(): value.decode() for name, value in found.items()}
 
     @outages_named
     def flags(self) -> dict[str, str]:
         """Every flag there is, and the kind of users it holds."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(keys.FLAGS))
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.FLAGS))
         return {name.decode(): kind.decode() for name, kind in found.items()}
 
     @outages_named
     def open_flag(self, flag: str, kind: str, segments: Sequence[int], limit: int) -> tuple[str, Any]:
         """Enter segments into the registry; ("ok", ""), ("kind", held) or ("segments", how many)."""
-        names = [keys.flag_about(flag), keys.flag_segments(flag)]
+        names = [self._keys.flag_meta(flag), self._keys.flag_segments(flag)]
         status, *why = cast(list[Any], self._scripts["open_flag"](keys=names, args=[kind, limit, *segments]))
         return status.decode(), why[0] if why else ""
 
@@ -60,8 +61,8 @@ class FlagStore:
         with self._client.pipeline(transaction=False) as pipe:
             for one in marks:
                 names = [
-                    keys.flag_segment(one.segment, flag),
-                    keys.flag_scratch(one.segment, uuid.uuid4().hex),
+                    self._keys.flag_segment(one.segment, flag),
+                    self._keys.flag_scratch(one.segment, uuid.uuid4().hex),
                 ]
                 ends = [end for part in one.ranges for end in part]
                 args: list[int | bytes] = [value, one.packed, len(one.ranges), *ends, *one.bits]
@@ -71,7 +72,7 @@ class FlagStore:
     @outages_named
     def enter(self, flag: str, kind: str) -> None:
         """Enter a flag into the list of all flags."""
-        self._client.hset(keys.FLAGS, flag, kind)
+        self._client.hset(self._keys.FLAGS, flag, kind)
 
     @outages_named
     def unregistered(self, flag: str, segments: Sequence[int]) -> list[int]:
@@ -81,8 +82,8 @@ class FlagStore:
         was just written would never be counted, nor ever be dropped.
         """
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.get(keys.flag_segments(flag))
-            pipe.hexists(keys.FLAGS, flag)
+            pipe.get(self._keys.flag_segments(flag))
+            pipe.hexists(self._keys.FLAGS, flag)
             registry, listed = pipe.execute()
         known = set(segments_in(registry)) if listed else set()
         return [number for number in segments if number not in known]
@@ -92,13 +93,13 @@ class FlagStore:
         for start in range(0, len(segments), KEYS_A_PIPELINE):
             with self._client.pipeline(transaction=False) as pipe:
                 for number in segments[start : start + KEYS_A_PIPELINE]:
-                    pipe.unlink(keys.flag_segment(number, flag))
+                    pipe.unlink(self._keys.flag_segment(number, flag))
                 pipe.execute()
 
     @outages_named
     def note_erasure(self) -> None:
         """Let whoever is about to exchange a flag for what they read before see that it is old."""
-        self._client.incr(keys.FLAG_ERASURES)
+        self._client.incr(self._keys.FLAG_ERASURES)
 
     @outages_named
     def drop_flag(self, flag: str) -> None:
@@ -108,13 +109,13 @@ class FlagStore:
         in the act that drops it; then the bitmaps it named at its end. Whoever begins the flag anew
         meanwhile may have entered it into the list before it was taken out there: it is entered again.
         """
-        registry = cast(bytes | None, self._client.get(keys.flag_segments(flag)))
+        registry = cast(bytes | None, self._client.get(self._keys.flag_segments(flag)))
         self.drop_segments(flag, segments_in(registry))
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.get(keys.flag_segments(flag))
-            pipe.unlink(keys.flag_about(flag), keys.flag_segments(flag))
+            pipe.get(self._keys.flag_segments(flag))
+            pipe.unlink(self._keys.flag_meta(flag), self._keys.flag_segments(flag))
             last, _ = pipe.execute()
         self.drop_segments(flag, segments_in(last))
-        self._client.hdel(keys.FLAGS, flag)
+        self._client.hdel(self._keys.FLAGS, flag)
         if kind := self.about(flag).get("kind"):
             self.enter(flag, kind)

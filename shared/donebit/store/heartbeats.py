@@ -6,8 +6,8 @@ from typing import cast
 
 from redis import Redis, exceptions
 
-from donebit.store import keys
 from donebit.store.client import outages_named, refuse_database
+from donebit.store.key_names import Keys
 
 LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
 
@@ -15,17 +15,18 @@ LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
 class HeartbeatStore:
     """Signs of life. Every method raises StoreUnavailable when the server cannot be reached."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
+        self._keys = keys
 
     @outages_named
     def beat(self, of: str, now_ms: int) -> None:
-        self._client.set(keys.pulse(of), now_ms, ex=LIFE_SECONDS)
+        self._client.set(self._keys.heartbeat(of), now_ms, ex=LIFE_SECONDS)
 
     @outages_named
     def last_seen_ms(self, *of: str) -> list[int | None]:
         """When each was last seen, None for one not seen within a minute."""
-        found = cast(list[bytes | None], self._client.mget([keys.pulse(name) for name in of]))
+        found = cast(list[bytes | None], self._client.mget([self._keys.heartbeat(name) for name in of]))
         return [None if value is None else int(value) for value in found]
 
     @outages_named
@@ -48,10 +49,10 @@ class HeartbeatStore:
         """How many messages wait in each queue of the broker, where the broker is this server."""
         with self._client.pipeline(transaction=False) as pipe:
             for queue in queues:
-                pipe.llen(queue)
+                pipe.llen(self._keys.of_broker(queue))
             return cast(list[int], pipe.execute())
 
     @outages_named
     def messages_in_hand(self) -> int:
         """How many messages workers have taken and not finished; Celery's broker keeps them in one hash."""
-        return self._client.hlen("unacked")
+        return self._client.hlen(self._keys.of_broker("unacked"))

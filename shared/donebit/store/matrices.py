@@ -9,9 +9,9 @@ from typing import NamedTuple
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store import keys
 from donebit.store.bitmaps import Bitmap
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, answers_to
 
 
@@ -43,8 +43,9 @@ class MatrixStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
 
     @outages_named
@@ -53,9 +54,9 @@ class MatrixStore:
         script, token = self._scripts["rolling_counts"], uuid.uuid4().hex
         commands: list[Command] = []
         for one in windows:
-            names = [bitmap.segment(one.segment) for bitmap in one.bitmaps]
+            names = [bitmap.segment(self._keys, one.segment) for bitmap in one.bitmaps]
             levels = len(one.bitmaps) - one.width + 3  # one a window, and two
-            names += [keys.query_scratch(one.segment, token, level) for level in range(levels)]
+            names += [self._keys.query_scratch(one.segment, token, level) for level in range(levels)]
             there = "".join(str(int(is_there)) for is_there in one.there)
             commands.append(("EVALSHA", script.sha, len(names), *names, one.width, there))
         return answers_to(self._client, commands, script)
@@ -65,13 +66,15 @@ class MatrixStore:
         """Of each: row for row the size of its cohort and the count of each column, in one list."""
         script = self._scripts["cohort_rows"]
         return answers_to(
-            self._client, [("EVALSHA", script.sha, *_cohort_rows_call(one)) for one in asked], script
+            self._client,
+            [("EVALSHA", script.sha, *_cohort_rows_call(self._keys, one)) for one in asked],
+            script,
         )
 
 
-def _cohort_rows_call(one: CohortRows) -> list[str | int]:
+def _cohort_rows_call(keys: Keys, one: CohortRows) -> list[str | int]:
     token = uuid.uuid4().hex
-    names = [source.segment(one.segment) for source in one.sources]
+    names = [source.segment(keys, one.segment) for source in one.sources]
     names += [keys.query_scratch(one.segment, token, level) for level in range(3)]
     before = one.before or ()
     call = [len(names), *names, len(one.sources), "recurring" if one.before is None else "first"]

@@ -8,9 +8,9 @@ from typing import cast
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store import keys
 from donebit.store.bitmaps import bits_of
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 
 
 class PermissionStore:
@@ -19,20 +19,21 @@ class PermissionStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
 
     @outages_named
     def names(self, kind: str) -> list[str]:
         """What the bits of this kind of objects permit, in order; nothing for a kind never named."""
-        found = cast(list[bytes], self._client.lrange(keys.permission_names(kind), 0, -1))
+        found = cast(list[bytes], self._client.lrange(self._keys.permission_names(kind), 0, -1))
         return [name.decode() for name in found]
 
     @outages_named
     def name_permissions(self, kind: str, names: Sequence[str]) -> bool:
         """Let these be the names; False, and nothing changed, if others are in place of the first of them."""
-        answer = self._scripts["name_permissions"](keys=[keys.permission_names(kind)], args=list(names))
+        answer = self._scripts["name_permissions"](keys=[self._keys.permission_names(kind)], args=list(names))
         return cast(bytes, answer) == b"ok"
 
     @outages_named
@@ -40,7 +41,7 @@ class PermissionStore:
         self, kind: str, thing: str, on: Sequence[int], off: Sequence[int]
     ) -> tuple[int, list[int]]:
         """Set and clear bits of an object in one act; how many changed, and which are set now."""
-        name = keys.permissions(kind, thing)
+        name = self._keys.permissions(kind, thing)
         answer = self._scripts["change_permissions"](keys=[name], args=[len(on), *on, *off])
         changed, bitmap = cast(tuple[int, bytes], answer)
         return changed, list(map(int, bits_of(bitmap)))
@@ -48,10 +49,10 @@ class PermissionStore:
     @outages_named
     def permissions(self, kind: str, thing: str) -> list[int]:
         """The bits that are set for an object."""
-        bitmap = cast(bytes | None, self._client.get(keys.permissions(kind, thing)))
+        bitmap = cast(bytes | None, self._client.get(self._keys.permissions(kind, thing)))
         return list(map(int, bits_of(bitmap or b"")))
 
     @outages_named
     def drop(self, kind: str, thing: str) -> bool:
         """Clear all of an object's; whether it had any."""
-        return self._client.unlink(keys.permissions(kind, thing)) == 1
+        return self._client.unlink(self._keys.permissions(kind, thing)) == 1

@@ -8,6 +8,7 @@ from datetime import timedelta
 from redis import Redis
 
 from donebit.errors import ConfigurationError
+from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.client import connect, scripts_of
 from donebit.store.deliveries import DeliveryStore
@@ -16,7 +17,10 @@ from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
+from donebit.store.key_names import Keys
+from donebit.store.layout import refuse_older_layout
 from donebit.store.matrices import MatrixStore
+from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
@@ -33,46 +37,65 @@ WORKER_TIMEOUT = timedelta(seconds=5)
 class Store:
     """What the domain is given. Built once a process, shared by its threads."""
 
+    keys: Keys
     tasks: TaskStore
     failures: FailureStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
     matrices: MatrixStore
     visits: VisitStore
-    counted: VisitCounterStore
+    visit_counter: VisitCounterStore
     flags: FlagStore
     swaps: FlagSwapStore
     permissions: PermissionStore
     directory: TextDirectory
     mapped: IntegerDirectory
-    pulse: HeartbeatStore
+    heartbeats: HeartbeatStore
     workers: WorkerStore
     worker_log: WorkerLogStore
+    mover: KeyMover
 
     @classmethod
-    def on(cls, client: Redis) -> Store:
-        scripts = scripts_of(client)
+    def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
+        """The store behind a client, of the installation whose keys begin with the prefix."""
+        keys, scripts = Keys(prefix), scripts_of(client)
         return cls(
-            TaskStore(client, scripts),
-            FailureStore(client, scripts),
-            DeliveryStore(client, scripts),
-            BitmapStore(client, scripts),
-            MatrixStore(client, scripts),
-            VisitStore(client, scripts),
-            VisitCounterStore(client, scripts),
-            FlagStore(client, scripts),
-            FlagSwapStore(client),
-            PermissionStore(client, scripts),
-            TextDirectory(client, scripts),
-            IntegerDirectory(client, scripts),
-            HeartbeatStore(client),
-            WorkerStore(client),
-            WorkerLogStore(client),
+            keys,
+            TaskStore(client, scripts, keys),
+            FailureStore(client, scripts, keys),
+            DeliveryStore(client, scripts, keys),
+            BitmapStore(client, scripts, keys),
+            MatrixStore(client, scripts, keys),
+            VisitStore(client, scripts, keys),
+            VisitCounterStore(client, scripts, keys),
+            FlagStore(client, scripts, keys),
+            FlagSwapStore(client, keys),
+            PermissionStore(client, scripts, keys),
+            TextDirectory(client, scripts, keys),
+            IntegerDirectory(client, scripts, keys),
+            HeartbeatStore(client, keys),
+            WorkerStore(client, keys),
+            WorkerLogStore(client, keys),
+            KeyMover(client),
         )
 
     @classmethod
-    def at(cls, url: str, *, connections: int = 16, patience: timedelta = SERVICE_TIMEOUT) -> Store:
-        return cls.on(connect(url, connections=connections, patience=patience))
+    def at(
+        cls,
+        url: str,
+        *,
+        prefix: str = DEFAULT_KEY_PREFIX,
+        connections: int = 16,
+        timeout: timedelta = SERVICE_TIMEOUT,
+    ) -> Store:
+        """The store at an address.
+
+        Args:
+            prefix: what its keys begin with
+            connections: how many it holds at most
+            timeout: how long each call waits for the server
+        """
+        return cls.on(connect(url, connections=connections, timeout=timeout), prefix)
 
 
 def refuse_eviction(store: Store) -> None:
@@ -82,9 +105,20 @@ def refuse_eviction(store: Store) -> None:
         ConfigurationError: its policy is another than noeviction.
         StoreUnavailable: the server cannot be reached.
     """
-    policy = store.pulse.eviction_policy()
+    policy = store.heartbeats.eviction_policy()
     if policy not in ("noeviction", ""):
         raise ConfigurationError(
             f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), marks that it has "
             "acknowledged included: set maxmemory-policy noeviction"
         )
+
+
+def refuse_unfit(store: Store) -> None:
+    """Refuse a server that would lose marks, and a store that has to be moved to the present layout first.
+
+    Raises:
+        ConfigurationError: its policy is another than noeviction, or the layout is an older one.
+        StoreUnavailable: the server cannot be reached.
+    """
+    refuse_eviction(store)
+    refuse_older_layout(store.mover, store.keys)

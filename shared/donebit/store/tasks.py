@@ -10,8 +10,8 @@ from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
-from donebit.store import keys
 from donebit.store.client import answer_to, outages_named
+from donebit.store.key_names import KINDS, Keys
 from donebit.store.milliseconds import milliseconds
 
 Fields = Mapping[str, str | int]
@@ -43,8 +43,9 @@ class TaskStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
 
     @outages_named
@@ -52,7 +53,12 @@ class TaskStore:
         """Make the task; None when made, else the order that made the one which exists."""
         ttl_ms = milliseconds(ttl)
         pairs = [item for pair in fields.items() for item in pair]
-        names = [keys.bitmap(task_id), keys.record(task_id), *keys.of_failures(task_id), keys.told(task_id)]
+        names = [
+            self._keys.bitmap(task_id),
+            self._keys.record(task_id),
+            *self._keys.of_failures(task_id),
+            self._keys.deliveries(task_id),
+        ]
         found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
 
@@ -63,8 +69,8 @@ class TaskStore:
         Before the task itself is made: a stale entry is harmless, a missing one is not.
         """
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(keys.OPEN_TASKS, {task_id: look_ms})
-            pipe.zadd(keys.ALL_TASKS, {task_id: created_us})
+            pipe.zadd(self._keys.OPEN_TASKS, {task_id: look_ms})
+            pipe.zadd(self._keys.ALL_TASKS, {task_id: created_us})
             self._extend_indexes(pipe, ttl)
             pipe.execute()
 
@@ -75,9 +81,8 @@ class TaskStore:
             self._extend_indexes(pipe, ttl)
             pipe.execute()
 
-    @staticmethod
-    def _extend_indexes(pipe: Redis, ttl: timedelta) -> None:
-        for index in (keys.OPEN_TASKS, keys.ALL_TASKS, *map(keys.deliveries, keys.KINDS)):
+    def _extend_indexes(self, pipe: Redis, ttl: timedelta) -> None:
+        for index in (self._keys.OPEN_TASKS, self._keys.ALL_TASKS, *map(self._keys.pending, KINDS)):
             pipe.pexpire(index, milliseconds(ttl))
 
     @outages_named
@@ -94,10 +99,10 @@ class TaskStore:
         recount: bool = False,
     ) -> MarkStepsResult:
         """Set the bits of these steps and of these half-open ranges, in one act."""
-        names = [keys.bitmap(task_id), keys.record(task_id)]
-        of_failures = [keys.failed(task_id), keys.both(task_id)]
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
+        of_failures = [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
         if reply_key is not None:
-            names += [*of_failures, keys.reply(task_id, reply_key)]
+            names += [*of_failures, self._keys.reply(task_id, reply_key)]
         ends = [end for pair in ranges for end in pair]
         args: list[str | int] = [now_ms, token, nonce, len(steps), int(recount), *steps, *ends]
         status, *rest = cast(list[Any], self._run("mark_steps", names, args))
@@ -112,7 +117,7 @@ class TaskStore:
     def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> tuple[bool, str] | None:
         """End a running task; (whether this call did, its state), or None for an unknown one."""
         answer = self._scripts["cancel_task"](
-            keys=[keys.bitmap(task_id), keys.record(task_id)], args=[now_ms, token]
+            keys=[self._keys.bitmap(task_id), self._keys.record(task_id)], args=[now_ms, token]
         )
         return None if answer is None else (bool(answer[0]), answer[1].decode())
 
@@ -123,42 +128,45 @@ class TaskStore:
         self.unindex_task(task_id)
         # All at once: what is dropped a moment later could be another task's by then.
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.unlink(keys.bitmap(task_id), keys.record(task_id))
-            pipe.unlink(*keys.of_failures(task_id), keys.told(task_id))
+            pipe.unlink(self._keys.bitmap(task_id), self._keys.record(task_id))
+            pipe.unlink(*self._keys.of_failures(task_id), self._keys.deliveries(task_id))
             gone, _ = pipe.execute()
         return bool(gone)
 
     @outages_named
     def unindex_task(self, task_id: str) -> None:
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zrem(keys.OPEN_TASKS, task_id)
-            pipe.zrem(keys.ALL_TASKS, task_id)
+            pipe.zrem(self._keys.OPEN_TASKS, task_id)
+            pipe.zrem(self._keys.ALL_TASKS, task_id)
             pipe.execute()
 
     @outages_named
     def extend_task(self, task_id: str, count: int) -> tuple[str, str] | None:
         """Move the end marker; None for an unknown task, else what extend_task.lua returns."""
-        names = [keys.bitmap(task_id), keys.record(task_id)]
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         answer = self._scripts["extend_task"](keys=names, args=[count])
         return None if answer is None else (answer[0].decode(), answer[1].decode())
 
     @outages_named
-    def note_on_task(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
+    def update_record(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
         """Write fields into the record, unless that task is gone or in another run; whether it was there."""
         pairs = [item for pair in fields.items() for item in pair]
-        return bool(self._scripts["note_on_task"](keys=[keys.record(task_id)], args=[nonce, run, *pairs]))
+        return bool(
+            self._scripts["update_record"](keys=[self._keys.record(task_id)], args=[nonce, run, *pairs])
+        )
 
     @outages_named
     def take_fan_out(self, task_id: str, nonce: str, *, now_ms: int, lease: timedelta) -> bool:
         args: list[str | int] = [nonce, now_ms, milliseconds(lease)]
-        return bool(self._scripts["take_fan_out"](keys=[keys.record(task_id)], args=args))
+        return bool(self._scripts["take_fan_out"](keys=[self._keys.record(task_id)], args=args))
 
     @outages_named
     def take_announcement(self, task_id: str, *, now_ms: int, lease: timedelta) -> dict[str, str] | None:
         """The record as it ended, for the one who is to announce it; None for everybody else."""
         args = [now_ms, milliseconds(lease)]
         pairs = cast(
-            list[bytes] | None, self._scripts["take_announcement"](keys=keys.of_task(task_id), args=args)
+            list[bytes] | None,
+            self._scripts["take_announcement"](keys=self._keys.of_task(task_id), args=args),
         )
         return None if pairs is None else decoded(dict(zip(pairs[::2], pairs[1::2], strict=True)))
 
@@ -168,25 +176,25 @@ class TaskStore:
     ) -> bool:
         """Its end is told; False when that task is gone or in another run."""
         args: list[str | int] = [nonce, run, now_ms, milliseconds(least_life)]
-        return bool(self._scripts["note_announced"](keys=keys.of_task(task_id), args=args))
+        return bool(self._scripts["note_announced"](keys=self._keys.of_task(task_id), args=args))
 
     @outages_named
-    def let_task_go(self, task_id: str, nonce: str, run: int) -> None:
+    def release_task(self, task_id: str, nonce: str, run: int) -> None:
         """Everybody has been told of its end; the life of an ended task begins, if it is announced too."""
-        self._scripts["let_task_go"](keys=keys.of_task(task_id), args=[nonce, run])
+        self._scripts["release_task"](keys=self._keys.of_task(task_id), args=[nonce, run])
 
     @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:
         args = [now_ms, limit, milliseconds(looks_apart)]
-        return cast(bytes, self._scripts["take_probe"](keys=keys.of_task(task_id), args=args)).decode()
+        return cast(bytes, self._scripts["take_probe"](keys=self._keys.of_task(task_id), args=args)).decode()
 
     @outages_named
-    def look(self, task_id: str) -> StoredTask | None:
+    def get(self, task_id: str) -> StoredTask | None:
         """The record and both readings of the bitmap at one moment; None without a record."""
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.hgetall(keys.record(task_id))
-            pipe.bitpos(keys.bitmap(task_id), 0)
-            pipe.bitcount(keys.bitmap(task_id))
+            pipe.hgetall(self._keys.record(task_id))
+            pipe.bitpos(self._keys.bitmap(task_id), 0)
+            pipe.bitcount(self._keys.bitmap(task_id))
             record, first_gap, set_bits = pipe.execute()
         return StoredTask(decoded(record), first_gap, set_bits) if record else None
 
@@ -195,67 +203,67 @@ class TaskStore:
         """Each task's record, empty where there is none, in the order asked."""
         with self._client.pipeline(transaction=False) as pipe:
             for task_id in task_ids:
-                pipe.hgetall(keys.record(task_id))
+                pipe.hgetall(self._keys.record(task_id))
             return [decoded(record) for record in pipe.execute()]
 
     @outages_named
     def bitmap_bytes(self, task_id: str, start: int, stop: int) -> bytes:
         """Bytes `start` to `stop` (half open) of the bitmap, shorter where it ends; empty when it is gone."""
-        return cast(bytes, self._client.getrange(keys.bitmap(task_id), start, stop - 1))
+        return cast(bytes, self._client.getrange(self._keys.bitmap(task_id), start, stop - 1))
 
     @outages_named
     def open_tasks(self, until_ms: int, limit: int) -> list[str]:
         """Tasks whose next look is due, the longest due first."""
-        found = self._client.zrangebyscore(keys.OPEN_TASKS, 0, until_ms, start=0, num=limit)
+        found = self._client.zrangebyscore(self._keys.OPEN_TASKS, 0, until_ms, start=0, num=limit)
         return [name.decode() for name in cast(list[bytes], found)]
 
     @outages_named
     def open_and_new(self, since_us: int) -> tuple[set[str], set[str]]:
         """(every open task, every task created since then)."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zrange(keys.OPEN_TASKS, 0, -1)
-            pipe.zrangebyscore(keys.ALL_TASKS, since_us, "+inf")
+            pipe.zrange(self._keys.OPEN_TASKS, 0, -1)
+            pipe.zrangebyscore(self._keys.ALL_TASKS, since_us, "+inf")
             opened, new = pipe.execute()
         return {name.decode() for name in opened}, {name.decode() for name in new}
 
     @outages_named
     def look_again(self, task_id: str, at_ms: int) -> None:
         """Set the next look; a task that has left the index stays out."""
-        self._client.zadd(keys.OPEN_TASKS, {task_id: at_ms}, xx=True)
+        self._client.zadd(self._keys.OPEN_TASKS, {task_id: at_ms}, xx=True)
 
     @outages_named
     def next_look(self, task_id: str) -> int | None:
         """When an open task is looked at next (ms); None for one that is not open."""
-        found = self._client.zscore(keys.OPEN_TASKS, task_id)
+        found = self._client.zscore(self._keys.OPEN_TASKS, task_id)
         return None if found is None else int(found)
 
     @outages_named
     def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
         """Put a task among the open ones; were there none, their index is made anew and lives as long."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(keys.OPEN_TASKS, {task_id: look_ms})
-            pipe.pexpire(keys.OPEN_TASKS, milliseconds(ttl), nx=True)
+            pipe.zadd(self._keys.OPEN_TASKS, {task_id: look_ms})
+            pipe.pexpire(self._keys.OPEN_TASKS, milliseconds(ttl), nx=True)
             pipe.execute()
 
     @outages_named
     def close_task(self, task_id: str, next_look_ms: int) -> bool:
         """Take an announced task out of the open ones, unless its next look is another by now."""
         args: list[str | int] = [task_id, next_look_ms]
-        return bool(self._scripts["remove_unmoved"](keys=[keys.OPEN_TASKS], args=args))
+        return bool(self._scripts["remove_if_score"](keys=[self._keys.OPEN_TASKS], args=args))
 
     @outages_named
     def newest(self, before_us: int | None, limit: int) -> list[tuple[str, int]]:
         """(id, creation in us) newest first, created at `before_us` or earlier."""
         top = "+inf" if before_us is None else before_us
         found = self._client.zrevrangebyscore(
-            keys.ALL_TASKS, top, "-inf", start=0, num=limit, withscores=True
+            self._keys.ALL_TASKS, top, "-inf", start=0, num=limit, withscores=True
         )
         return [(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)]
 
     @outages_named
     def sample(self, until_us: int, limit: int) -> list[str]:
         """Some of the listed tasks, at random, of those created until then."""
-        found = self._client.zrandmember(keys.ALL_TASKS, limit, withscores=True)
+        found = self._client.zrandmember(self._keys.ALL_TASKS, limit, withscores=True)
         pairs = zip(*[iter(cast(list[bytes], found))] * 2, strict=True)
         return [name.decode() for name, created_us in pairs if float(created_us) <= until_us]
 
@@ -263,8 +271,8 @@ class TaskStore:
     def sizes(self) -> tuple[int, int]:
         """(how many tasks are open, how many are listed)."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zcard(keys.OPEN_TASKS)
-            pipe.zcard(keys.ALL_TASKS)
+            pipe.zcard(self._keys.OPEN_TASKS)
+            pipe.zcard(self._keys.ALL_TASKS)
             open_tasks, listed = pipe.execute()
         return open_tasks, listed
 

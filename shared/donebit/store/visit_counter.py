@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store import keys
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, answers_to
 
 
@@ -37,8 +37,9 @@ class VisitCounterStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
         self._others: dict[tuple[str, str, int], Others] = {}
 
@@ -51,11 +52,11 @@ class VisitCounterStore:
         That is where a bitmap is missing: the registries have to be entered first. What is remembered of
         the event's registry only saves a round trip: it is read again behind every mark.
         """
-        names = [keys.segment(segment, event, period) for period in periods]
-        names.append(keys.counted(segment, event, kind))
+        names = [self._keys.segment(segment, event, period) for period in periods]
+        names.append(self._keys.user_count(segment, event, kind))
         others = self._others.get((event, kind, segment), NONE)
         marked, registry, *counts = self._answers(
-            names, bit, keys.segments(event, periods[-1]), others.counters
+            names, bit, self._keys.segments(event, periods[-1]), others.counters
         )
         if not marked:
             return None
@@ -66,7 +67,7 @@ class VisitCounterStore:
 
     def _remember(self, event: str, kind: str, segment: int, registry: bytes) -> Others:
         numbers = (number for number in segments_in(registry) if number != segment)
-        others = Others(registry, tuple(keys.counted(number, event, kind) for number in numbers))
+        others = Others(registry, tuple(self._keys.user_count(number, event, kind) for number in numbers))
         self._others[event, kind, segment] = others
         return others
 

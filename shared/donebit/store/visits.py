@@ -10,11 +10,11 @@ from redis import Redis, WatchError
 from redis.commands.core import Script
 
 from donebit.errors import ConfigurationError
-from donebit.store import keys
 from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
+from donebit.store.key_names import RETENTION_FIELDS, Keys
+from donebit.store.layout import LAYOUT_VERSION
 
-LAYOUT_VERSION = 3
 KEYS_A_PIPELINE = 1000
 
 
@@ -47,8 +47,9 @@ class VisitStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script]) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
+        self._keys = keys
         self._scripts = scripts
         self._layout_checked = False
 
@@ -61,7 +62,7 @@ class VisitStore:
         """
         if not self._layout_checked:
             self._check_layout(
-                zone, cast(bytes | None, self._client.set(keys.LAYOUT, layout(zone), nx=True, get=True))
+                zone, cast(bytes | None, self._client.set(self._keys.LAYOUT, layout(zone), nx=True, get=True))
             )
 
     @outages_named
@@ -71,7 +72,7 @@ class VisitStore:
         Raises:
             ConfigurationError: the bitmaps there were written with another layout.
         """
-        if not self._layout_checked and (found := cast(bytes | None, self._client.get(keys.LAYOUT))):
+        if not self._layout_checked and (found := cast(bytes | None, self._client.get(self._keys.LAYOUT))):
             self._check_layout(zone, found)
 
     def _check_layout(self, zone: str, found: bytes | None) -> None:
@@ -86,13 +87,13 @@ class VisitStore:
     @outages_named
     def about(self, event: str) -> dict[str, str]:
         """What is known about an event: its `kind`, and what was set of its retention."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(keys.about(event)))
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.event_meta(event)))
         return {name.decode(): value.decode() for name, value in found.items()}
 
     @outages_named
     def events(self) -> dict[str, str]:
         """Every event that was ever visited, and is not forgotten, with the kind of users it holds."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(keys.EVENTS))
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.EVENTS))
         return {event.decode(): kind.decode() for event, kind in found.items()}
 
     @outages_named
@@ -101,8 +102,8 @@ class VisitStore:
     ) -> tuple[str, Any]:
         """Enter segments into the registries; ("ok", ""), ("kind", held) or ("segments", how many)."""
         numbers = list(segments)
-        registries = [keys.segments(event, life.period) for life in lives]
-        names = [keys.about(event), keys.periods(event), *registries]
+        registries = [self._keys.segments(event, life.period) for life in lives]
+        names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         args = [kind, limit, len(numbers), *numbers, *(item for life in lives for item in life)]
         status, *why = cast(list[Any], self._scripts["open_event"](keys=names, args=args))
         return status.decode(), why[0] if why else ""
@@ -123,12 +124,12 @@ class VisitStore:
         not have entered it yet, and never come to.
         """
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.hset(keys.EVENTS, event, kind)
+            pipe.hset(self._keys.EVENTS, event, kind)
             for batch in batches:
                 self._mark_batch(pipe, event, kind, lives, batch)
             for life in lives:
-                pipe.get(keys.segments(event, life.period))
-            pipe.hexists(keys.EVENTS, event)
+                pipe.get(self._keys.segments(event, life.period))
+            pipe.hexists(self._keys.EVENTS, event)
             pipe.time()
             _, *answers, entered, (now_s, _) = pipe.execute()
         fresh, registries = answers[: len(batches)], answers[len(batches) :]
@@ -139,9 +140,9 @@ class VisitStore:
     def _mark_batch(
         self, pipe: Redis, event: str, kind: str, lives: Sequence[PeriodExpiry], batch: Batch
     ) -> None:
-        names = [keys.segment(batch.segment, event, life.period) for life in lives]
-        names.append(keys.counted(batch.segment, event, kind))
-        names.append(keys.scratch(batch.segment, uuid.uuid4().hex))
+        names = [self._keys.segment(batch.segment, event, life.period) for life in lives]
+        names.append(self._keys.user_count(batch.segment, event, kind))
+        names.append(self._keys.batch_scratch(batch.segment, uuid.uuid4().hex))
         bits = batch.bits if batch.packed is None else [batch.packed]
         args = [*(life.expires_s for life in lives), int(batch.packed is not None), *bits]
         self._scripts["mark_users"](keys=names, args=args, client=pipe)
@@ -149,26 +150,32 @@ class VisitStore:
     @outages_named
     def periods(self, event: str) -> list[str]:
         """Every period the event was ever seen in, those already expired included."""
-        return [name.decode() for name in cast(list[bytes], self._client.zrange(keys.periods(event), 0, -1))]
+        return [
+            name.decode() for name in cast(list[bytes], self._client.zrange(self._keys.periods(event), 0, -1))
+        ]
 
     @outages_named
     def set_retention(self, event: str, kept: Mapping[str, int]) -> None:
         """What `about` tells of the event's retention from now on: `keep_day` and so on, in seconds."""
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.hdel(keys.about(event), *keys.RETENTION_FIELDS)
+            pipe.hdel(self._keys.event_meta(event), *RETENTION_FIELDS)
             if kept:
-                pipe.hset(keys.about(event), items=[item for pair in kept.items() for item in pair])
+                pipe.hset(
+                    self._keys.event_meta(event), items=[item for pair in kept.items() for item in pair]
+                )
             pipe.execute()
 
     @outages_named
-    def relive(self, event: str, lives: Sequence[PeriodExpiry], segments: Sequence[Sequence[int]]) -> None:
+    def set_expiry(
+        self, event: str, lives: Sequence[PeriodExpiry], segments: Sequence[Sequence[int]]
+    ) -> None:
         """Let the bitmaps of these periods, and what names them, live so long; what is over goes at once."""
         with self._client.pipeline(transaction=False) as pipe:
             for life, numbers in zip(lives, segments, strict=True):
                 for number in numbers:
-                    pipe.expireat(keys.segment(number, event, life.period), life.expires_s)
-                pipe.expireat(keys.segments(event, life.period), life.expires_s)
-                pipe.zadd(keys.periods(event), {life.period: life.expires_s}, xx=True)
+                    pipe.expireat(self._keys.segment(number, event, life.period), life.expires_s)
+                pipe.expireat(self._keys.segments(event, life.period), life.expires_s)
+                pipe.zadd(self._keys.periods(event), {life.period: life.expires_s}, xx=True)
             pipe.execute()
 
     @outages_named
@@ -176,13 +183,13 @@ class VisitStore:
         """The same of many events."""
         with self._client.pipeline(transaction=False) as pipe:
             for event in events:
-                pipe.zrange(keys.periods(event), 0, -1)
+                pipe.zrange(self._keys.periods(event), 0, -1)
             return [[name.decode() for name in names] for names in pipe.execute()]
 
     @outages_named
     def drop_segments(self, event: str, segments_by_period: Mapping[str, Sequence[int]]) -> None:
         names = [
-            keys.of_segment(number, event, period)
+            self._keys.of_segment(number, event, period)
             for period, numbers in segments_by_period.items()
             for number in numbers
         ]
@@ -200,16 +207,18 @@ class VisitStore:
         were last looked at, and without them its bits would stay, to be counted again one day.
         """
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.watch(keys.periods(event))  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            known = {name.decode() for name in cast(list[bytes], pipe.zrange(keys.periods(event), 0, -1))}
+            pipe.watch(self._keys.periods(event))  # type: ignore[no-untyped-call]  # the library leaves it untyped
+            known = {
+                name.decode() for name in cast(list[bytes], pipe.zrange(self._keys.periods(event), 0, -1))
+            }
             if not known <= set(periods):
                 return False
             pipe.multi()
-            registries = [keys.segments(event, period) for period in periods]
+            registries = [self._keys.segments(event, period) for period in periods]
             for registry in registries:
                 pipe.get(registry)
-            pipe.unlink(keys.about(event), keys.periods(event), *registries)
-            pipe.hdel(keys.EVENTS, event)
+            pipe.unlink(self._keys.event_meta(event), self._keys.periods(event), *registries)
+            pipe.hdel(self._keys.EVENTS, event)
             try:
                 *last, _, _ = pipe.execute()
             except WatchError:

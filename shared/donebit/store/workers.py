@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from donebit.store import keys
 from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
 from donebit.store.worker_log import add_lines
 
 REMEMBERED = timedelta(minutes=10)  # after a worker was last seen
@@ -35,8 +35,9 @@ class WorkerReports(NamedTuple):
 class WorkerStore:
     """Signs of the workers. Every method raises StoreUnavailable when the server cannot be reached."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
+        self._keys = keys
 
     @outages_named
     def keep(
@@ -55,37 +56,37 @@ class WorkerStore:
             lines: of its log
         """
         with self._client.pipeline(transaction=False) as pipe:
-            add_lines(pipe, lines)
+            add_lines(pipe, self._keys, lines)
             for second, finished in (steps or {}).items():
-                pipe.hincrby(keys.steps_of(second // MINUTE), str(second), finished)
-                pipe.expire(keys.steps_of(second // MINUTE), COUNTS_LIVE)
+                pipe.hincrby(self._keys.steps_in_minute(second // MINUTE), str(second), finished)
+                pipe.expire(self._keys.steps_in_minute(second // MINUTE), COUNTS_LIVE)
             if how is not None:
-                pipe.hset(keys.WORKERS, worker, how)
-                pipe.expire(keys.WORKERS, REMEMBERED)
+                pipe.hset(self._keys.WORKERS, worker, how)
+                pipe.expire(self._keys.WORKERS, REMEMBERED)
             pipe.execute()
 
     @outages_named
     def shown(self) -> dict[str, str]:
         """How each worker was when it last showed itself."""
-        return _texts(cast(dict[bytes, bytes], self._client.hgetall(keys.WORKERS)))
+        return _texts(cast(dict[bytes, bytes], self._client.hgetall(self._keys.WORKERS)))
 
     @outages_named
     def forget(self, workers: Sequence[str]) -> None:
         if workers:
-            self._client.hdel(keys.WORKERS, *workers)
+            self._client.hdel(self._keys.WORKERS, *workers)
 
     @outages_named
     def note_heal(self, task_id: str, steps: int, now_ms: int) -> None:
         """Keep that missing steps of a task were sent again."""
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.zadd(keys.HEALS, {f"{task_id}:{now_ms}:{steps}": now_ms})
-            pipe.zremrangebyscore(keys.HEALS, 0, now_ms - HEALS_LIVE // timedelta(milliseconds=1))
-            pipe.zremrangebyrank(keys.HEALS, 0, -MOST_HEALS - 1)
-            pipe.expire(keys.HEALS, HEALS_LIVE)
+            pipe.zadd(self._keys.HEALS, {f"{task_id}:{now_ms}:{steps}": now_ms})
+            pipe.zremrangebyscore(self._keys.HEALS, 0, now_ms - HEALS_LIVE // timedelta(milliseconds=1))
+            pipe.zremrangebyrank(self._keys.HEALS, 0, -MOST_HEALS - 1)
+            pipe.expire(self._keys.HEALS, HEALS_LIVE)
             pipe.execute()
 
     @outages_named
-    def look(self, queues: Sequence[str], now_ms: int, heals: int) -> WorkerReports:
+    def read_reports(self, queues: Sequence[str], now_ms: int, heals: int) -> WorkerReports:
         """All that there is to see, in one round trip.
 
         Args:
@@ -93,16 +94,16 @@ class WorkerStore:
         """
         minute = now_ms // 1000 // MINUTE
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(keys.WORKERS)
-            pipe.hgetall(keys.steps_of(minute - 1))
-            pipe.hgetall(keys.steps_of(minute))
-            pipe.zrevrange(keys.HEALS, 0, heals - 1)
-            pipe.zcount(keys.HEALS, now_ms - HEALS_LIVE // timedelta(milliseconds=1), "+inf")
-            pipe.get(keys.pulse("sweep"))
-            pipe.zcard(keys.OPEN_TASKS)
-            pipe.hlen("unacked")  # where Celery's broker keeps them
+            pipe.hgetall(self._keys.WORKERS)
+            pipe.hgetall(self._keys.steps_in_minute(minute - 1))
+            pipe.hgetall(self._keys.steps_in_minute(minute))
+            pipe.zrevrange(self._keys.HEALS, 0, heals - 1)
+            pipe.zcount(self._keys.HEALS, now_ms - HEALS_LIVE // timedelta(milliseconds=1), "+inf")
+            pipe.get(self._keys.heartbeat("sweep"))
+            pipe.zcard(self._keys.OPEN_TASKS)
+            pipe.hlen(self._keys.of_broker("unacked"))
             for queue in queues:
-                pipe.llen(queue)
+                pipe.llen(self._keys.of_broker(queue))
             found: list[Any] = pipe.execute()
         workers, before, now, last, healed, sweep, open_tasks, in_hand, *lengths = found
         return WorkerReports(

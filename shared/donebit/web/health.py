@@ -62,11 +62,13 @@ class RedisCollector(Collector):
         yield GaugeMetricFamily("donebit_open_tasks", "Tasks whose end is not announced", open_tasks)
         yield GaugeMetricFamily("donebit_listed_tasks", "Tasks that are remembered", listed)
         waiting = GaugeMetricFamily("donebit_queue_messages", "Messages waiting", labels=["queue"])
-        for name, length in zip(QUEUES, self._store.pulse.queue_lengths(QUEUES), strict=True):
+        for name, length in zip(QUEUES, self._store.heartbeats.queue_lengths(QUEUES), strict=True):
             waiting.add_metric([name], length)
         yield waiting
-        owed = GaugeMetricFamily("donebit_owed_deliveries", "Ends that are still to be told", labels=["kind"])
-        for kind, number in self._store.deliveries.numbers_owed().items():
+        owed = GaugeMetricFamily(
+            "donebit_pending_deliveries", "Deliveries of ends that are still to be made", labels=["kind"]
+        )
+        for kind, number in self._store.deliveries.pending_counts().items():
             owed.add_metric([kind], number)
         yield owed
         now_ms = clock.now_ms()
@@ -74,7 +76,7 @@ class RedisCollector(Collector):
             "donebit_last_seen_seconds", "Since a worker and the sweep were seen", labels=["of"]
         )
         for name, seen in zip(
-            ("worker", "sweep"), self._store.pulse.last_seen_ms("worker", "sweep"), strict=True
+            ("worker", "sweep"), self._store.heartbeats.last_seen_ms("worker", "sweep"), strict=True
         ):
             if seen is not None:
                 age.add_metric([name], max(0, now_ms - seen) / 1000)
@@ -93,7 +95,7 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     def health() -> Reply:
         """Check that Redis can be reached, and whether a worker and the sweep were seen within a minute."""
         try:
-            worker, sweep = store.pulse.last_seen_ms("worker", "sweep")
+            worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
         return answer(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep)))

@@ -13,7 +13,7 @@ from donebit import config, logs
 from donebit.config import Settings
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.store import Store
-from donebit.store.store import refuse_eviction
+from donebit.store.store import refuse_unfit
 from donebit.web.guard import refuse_open_address
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
@@ -40,7 +40,7 @@ def serve(
         logs.set_up(settings)
         refuse_open_address(settings)
         check(settings)
-        check_server(Store.at(settings.redis_url, connections=1), settings.zone)
+        check_server(Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), settings.zone)
     except DonebitError as error:
         sys.exit(error.detail)
     port = getattr(settings, port_setting)
@@ -62,7 +62,7 @@ def serve(
 def check_server(store: Store, zone: str) -> None:
     """Refuse a server that would lose marks, or whose days begin elsewhere; wait for one that is away."""
     try:
-        refuse_eviction(store)
+        refuse_unfit(store)
         store.visits.refuse_other_layout(zone)
     except StoreUnavailable as error:
         log.warning("%s; answers are 503 until it is back", error.detail)
@@ -70,4 +70,4 @@ def check_server(store: Store, zone: str) -> None:
 
 def service_store(settings: Settings) -> Store:
     """The store of a service process: a connection for every thread, so that none waits for another."""
-    return Store.at(settings.redis_url, connections=settings.web_threads)
+    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=settings.web_threads)

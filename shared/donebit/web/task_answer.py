@@ -114,11 +114,11 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
 
 def signs(store: Store, settings: Settings) -> Signs:
     """What can be seen of the queue, where the broker is this Redis, and of the workers."""
-    (worker,) = store.pulse.last_seen_ms("worker")
+    (worker,) = store.heartbeats.last_seen_ms("worker")
     if settings.broker != settings.redis_url:
         return Signs(worker is not None, None, None)
-    queued = sum(store.pulse.queue_lengths((STEPS, SLICES)))
-    return Signs(worker is not None, queued, store.pulse.messages_in_hand())
+    queued = sum(store.heartbeats.queue_lengths((STEPS, SLICES)))
+    return Signs(worker is not None, queued, store.heartbeats.messages_in_hand())
 
 
 def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:

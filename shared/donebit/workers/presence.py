@@ -112,7 +112,7 @@ def look(store: Store, queues: Sequence[str], now: datetime) -> Presence:
     Args:
         queues: none when the broker is elsewhere, and the store cannot see it
     """
-    shown = store.workers.look(queues, clock.ms_since_epoch(now), LAST_HEALS)
+    shown = store.workers.read_reports(queues, clock.ms_since_epoch(now), LAST_HEALS)
     this_second = int(now.timestamp())
     seconds = range(this_second - THROUGHPUT_SECONDS, this_second)
     return Presence(

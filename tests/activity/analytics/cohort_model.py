@@ -124,12 +124,12 @@ def lived(client: Redis, history: History) -> tuple[Site, Model]:
 def keep(client: Redis, event: str, kept: Retention) -> None:
     for granularity in Granularity:
         if life := kept.of(granularity):
-            client.hset(keys.about(event), f"keep_{granularity}", int(life.total_seconds()))
+            client.hset(keys.event_meta(event), f"keep_{granularity}", int(life.total_seconds()))
 
 
 def erase(client: Redis, user: int, model: Model) -> None:
     segment, bit = divmod(user, SEGMENT_BITS)
-    for name in client.scan_iter(f"seen:{{{segment}}}:*"):
+    for name in client.scan_iter(f"donebit:seen:{{{segment}}}:*"):
         client.setbit(name, bit, 0)
     for event, visits in model.visits.items():
         model.visits[event] = {(other, at) for other, at in visits if other != user}

@@ -128,7 +128,7 @@ def test_the_order_of_two_steps_is_that_of_their_periods_as_far_as_those_tell(
 
 
 def flag(client: Redis, name: str, users: list[int], kind: str = "integers") -> None:
-    client.hset(keys.flag_about(name), "kind", kind)
+    client.hset(keys.flag_meta(name), "kind", kind)
     for user in users:
         segment, bit = divmod(user, SEGMENT_BITS)
         client.setbit(keys.flag_segments(name), segment, 1)

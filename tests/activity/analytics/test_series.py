@@ -94,7 +94,7 @@ def test_a_window_over_bitmaps_that_are_gone_has_those_that_are_there(
     now = real_now()
     arrange(real_store, {0: {1}, 1: {2}, 2: {3}}, now)
     yesterday = Bitmap("e", f"{now - DAY:%Y-%m-%d}")
-    real_client.delete(yesterday.registry, yesterday.segment(0))
+    real_client.delete(yesterday.registry(keys), yesterday.segment(keys, 0))
 
     assert columns(real_store, start=now, rolling=3)[-1].rolling == 2
 
@@ -126,7 +126,7 @@ def test_an_event_never_seen_has_columns_of_nobody(store: Store) -> None:
 def test_a_shorter_retention_bounds_the_series(store: Store, client: Redis) -> None:
     now = real_now()
     arrange(store, {0: {1}}, now)
-    client.hset(keys.about("e"), "keep_day", 10 * 24 * 3600)
+    client.hset(keys.event_meta("e"), "keep_day", 10 * 24 * 3600)
 
     with pytest.raises(InvalidInput, match="must not be further back than 10 days"):
         columns(store, start=now - 12 * DAY)

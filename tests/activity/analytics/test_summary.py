@@ -118,7 +118,9 @@ def test_what_is_not_kept_is_unknown_and_not_nobody(
 ) -> None:
     site = site_on(store)
     visit(site, {(1, NOW)})
-    client.hset(keys.about("seen"), mapping={f"keep_{name}": days * 86_400 for name, days in kept.items()})
+    client.hset(
+        keys.event_meta("seen"), mapping={f"keep_{name}": days * 86_400 for name, days in kept.items()}
+    )
 
     found = of(site, days=14)
 
@@ -142,7 +144,7 @@ def test_who_is_new_is_looked_up_in_all_that_is_kept(
 ) -> None:
     site = site_on(store)
     visit(site, {(1, NOW - ago * DAY)}, now=NOW - ago * DAY)
-    client.hset(keys.about("seen"), mapping={name: days * 86_400 for name, days in kept.items()})
+    client.hset(keys.event_meta("seen"), mapping={name: days * 86_400 for name, days in kept.items()})
     visit(site, {(1, NOW)})
 
     found = of(site)

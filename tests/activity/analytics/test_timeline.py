@@ -198,7 +198,7 @@ def test_a_span_is_as_far_back_as_is_kept_when_no_start_is_given(store: Store) -
 
 def test_a_span_is_at_most_1100_periods(store: Store, client: Redis) -> None:
     site = on_days(store, "2099-01-08")
-    client.hset("seen:{seen}:about", "keep_day", str(10_000 * 86_400))
+    client.hset("donebit:event:{seen}:meta", "keep_day", str(10_000 * 86_400))
 
     assert len(asked(site).periods) == 1100
     assert len(asked(site, start=NOW - 1099 * DAY).periods) == 1100

@@ -104,7 +104,7 @@ def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
     users = [segment * SEGMENT_BITS + 3 for segment in range(6)]
     with (
         running(valkey_binary(), tmp_path) as server,
-        connect(server.url, connections=4, patience=WORKER_TIMEOUT) as client,
+        connect(server.url, connections=4, timeout=WORKER_TIMEOUT) as client,
     ):
         store = Store.on(client)
 
@@ -140,7 +140,7 @@ def test_a_server_killed_at_any_moment_of_a_batch_has_it_exactly_when_it_is_sent
     ]
     with (
         running(valkey_binary(), tmp_path) as server,
-        connect(server.url, connections=4, patience=WORKER_TIMEOUT) as client,
+        connect(server.url, connections=4, timeout=WORKER_TIMEOUT) as client,
     ):
         store = Store.on(client)
         killer = threading.Timer(killed_after, server.end)
@@ -165,4 +165,4 @@ def test_a_server_killed_at_any_moment_of_a_batch_has_it_exactly_when_it_is_sent
 
 
 def bits_of(client: Redis) -> int:
-    return sum(client.bitcount(key) for key in client.scan_iter("seen:{[0-9]}:seen:all"))
+    return sum(client.bitcount(key) for key in client.scan_iter("donebit:seen:{[0-9]}:seen:all"))

@@ -42,7 +42,7 @@ def test_a_segment_entered_while_its_event_is_forgotten_is_forgotten_too(
 
     forget(site_on(store), "seen")
 
-    assert list(client.scan_iter("seen:{*}*")) == []
+    assert list(client.scan_iter("donebit:*{*}*")) == []
     visit(store, SEGMENT_BITS + 1, now)
     assert count(store, Granularity.ALL, now) == 1
 
@@ -66,7 +66,7 @@ def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
 
     assert [count(store, granularity, now) for granularity in Granularity] == [1, 1, 1, 1, 2]
     forget(site_on(store), "seen")
-    assert list(client.scan_iter("seen:{*}*")) == []
+    assert list(client.scan_iter("donebit:*{*}*")) == []
 
 
 def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgotten_one(
@@ -96,4 +96,4 @@ def test_a_server_lost_behind_the_registries_leaves_no_bitmap_that_nothing_names
     with pytest.raises(StoreUnavailable):
         forget(site_on(store), "seen")
 
-    assert list(client.scan_iter("seen:{*}*")) == []
+    assert list(client.scan_iter("donebit:*{*}*")) == []

@@ -119,7 +119,7 @@ def check(client: Redis, sequence: list[list[Visit]]) -> None:
         assert algebra.count(store, algebra.known_users(site, kind)) == len(set().union(*everybody))
     for event in model.kinds:
         forget(site, event)
-    assert not list(client.scan_iter("seen:{[0-9]*}*"))
+    assert not list(client.scan_iter("donebit:seen:{[0-9]*}*"))
 
 
 @settings(max_examples=32, deadline=None)

@@ -48,7 +48,7 @@ def check(client: Redis, acts: list[tuple[str, object]]) -> None:
                 seen.clear()
     for granularity in Granularity:
         assert count(store, granularity=granularity) == len(seen)
-    counters = [int(client.get(key)) for key in client.scan_iter("seen:{*}:seen:integers")]  # type: ignore[arg-type]  # they exist
+    counters = [int(client.get(key)) for key in client.scan_iter("donebit:seen:{*}:seen:integers")]  # type: ignore[arg-type]  # they exist
     assert sum(counters) == len(seen)
 
 
@@ -103,7 +103,7 @@ def test_a_count_that_another_segment_has_lost_is_made_of_its_bits(store: Store,
     site, now = site_on(store), real_now()
     record(store, [1, SEGMENT_BITS, SEGMENT_BITS + 1], at=now)
     visit(site, "seen", 1, now)
-    client.delete(keys.counted(1, "seen", "integers"))
+    client.delete(keys.user_count(1, "seen", "integers"))
 
     assert visit(site, "seen", 2, now) == (True, 4)
 

@@ -154,7 +154,9 @@ def check(client: Redis, steps: list[Step]) -> None:
             assert counts.present(site, name, user, ALL_TIME)
     for flag in flags.all_flags(site):
         flags.drop(site, flag.name)
-    assert {key for key in keys_without_ttl(client) if key.startswith("flag:")} <= {keys.FLAG_ERASURES}
+    assert {key for key in keys_without_ttl(client) if key.startswith("donebit:flag:")} <= {
+        keys.FLAG_ERASURES
+    }
 
 
 @settings(max_examples=24, deadline=None)

@@ -43,7 +43,9 @@ def test_a_saved_set_is_a_flag_like_any_other(store: Store, client: Redis) -> No
     assert "both" in store.flags.flags()
     assert flags.set_users(site_on(store), "both", [5, 2]) == 1
     assert run.count(site_on(store), text.parse("flag:both - a"), now=real_now())[0] == 1
-    assert [client.ttl(key) for key in keys_of(client, "flag:*")] == [-1] * len(keys_of(client, "flag:*"))
+    assert [client.ttl(key) for key in keys_of(client, "donebit:flag:*")] == [-1] * len(
+        keys_of(client, "donebit:flag:*")
+    )
 
 
 def test_what_is_saved_replaces_all_that_was(store: Store, client: Redis) -> None:
@@ -53,7 +55,10 @@ def test_what_is_saved_replaces_all_that_was(store: Store, client: Redis) -> Non
     save(store, "f", "a")
 
     assert members(store, "f") == [7, SEGMENT_BITS + 1]
-    assert keys_of(client, "flag:{[0-9]*}*") == [b"flag:{0}:f", b"flag:{1}:f"]
+    assert keys_of(client, "donebit:flag:{[0-9]*}*") == [
+        b"donebit:flag:{0}:bits:f",
+        b"donebit:flag:{1}:bits:f",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +97,7 @@ def test_nobody_is_saved_too(store: Store, client: Redis) -> None:
     assert flags.get(site_on(store), "f").kind == "integers"
     assert save(store, "begun", "never") == 0
     assert flags.get(site_on(store), "begun").kind is None
-    assert keys_of(client, "flag:*begun*") == []
+    assert keys_of(client, "donebit:flag:*begun*") == []
 
 
 def test_a_set_that_may_not_be_saved_changes_nothing(store: Store, client: Redis) -> None:
@@ -137,7 +142,7 @@ def test_a_server_lost_midway_leaves_the_flag_as_it_was(
         save(real_store, "f", "flag:f | a")
 
     assert members(real_store, "f") == [5]
-    staged = keys_of(real_client, "flag:*:staged:*")
+    staged = keys_of(real_client, "donebit:flag:*:staged:*")
     assert len(staged) == 2
     assert all(0 < real_client.ttl(key) <= 600 for key in staged)  # whoever laid it is gone
 
@@ -166,7 +171,10 @@ def test_a_flag_dropped_meanwhile_is_saved_all_the_same(
     save(real_store, "f", "a")
 
     assert members(real_store, "f") == [1, SEGMENT_BITS]
-    assert keys_of(real_client, "flag:{[0-9]*}*") == [b"flag:{0}:f", b"flag:{1}:f"]
+    assert keys_of(real_client, "donebit:flag:{[0-9]*}*") == [
+        b"donebit:flag:{0}:bits:f",
+        b"donebit:flag:{1}:bits:f",
+    ]
 
 
 def test_a_flag_that_changes_at_every_attempt_is_a_conflict_and_nothing_is_left(
@@ -181,7 +189,7 @@ def test_a_flag_that_changes_at_every_attempt_is_a_conflict_and_nothing_is_left(
         save(real_store, "f", "flag:f | a")
 
     assert members(real_store, "f") == [5, *range(100, 100 + ATTEMPTS)]
-    assert keys_of(real_client, "flag:*:staged:*") == []
+    assert keys_of(real_client, "donebit:flag:*:staged:*") == []
 
 
 def test_a_flag_begun_with_the_other_kind_meanwhile_is_refused(
@@ -194,7 +202,7 @@ def test_a_flag_begun_with_the_other_kind_meanwhile_is_refused(
         save(real_store, "f", "a")
 
     assert algebra.count(real_store, Bitmap("f")) == 1
-    assert keys_of(real_client, "flag:*:staged:*") == []
+    assert keys_of(real_client, "donebit:flag:*:staged:*") == []
 
 
 def test_a_set_over_more_bitmaps_than_a_script_reads_is_saved(real_store: Store, real_client: Redis) -> None:
@@ -206,5 +214,10 @@ def test_a_set_over_more_bitmaps_than_a_script_reads_is_saved(real_store: Store,
 
     assert (saved, members(real_store, "f")) == (151, list(range(100)))
     assert {key for key in everything(real_client) if key not in before} == {
-        *(b"flag:{0}:f", b"flag:{f}:about", b"flag:{f}:segments", b"flag:names")
+        *(
+            b"donebit:flag:{0}:bits:f",
+            b"donebit:flag:{f}:meta",
+            b"donebit:flag:{f}:segments",
+            b"donebit:flag:names",
+        )
     }

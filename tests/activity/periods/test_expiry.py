@@ -19,12 +19,12 @@ FEW, MANY = [5], list(range(MOST_SINGLE_BITS + 1))
 PERMANENT = {
     keys.LAYOUT,
     keys.EVENTS,
-    keys.about("seen"),
+    keys.event_meta("seen"),
     keys.periods("seen"),
     keys.segments("seen", "all"),
     keys.segment(0, "seen", "all"),
 }
-INTEGERS, TEXTS = ({keys.counted(0, "seen", kind)} for kind in ("integers", "texts"))
+INTEGERS, TEXTS = ({keys.user_count(0, "seen", kind)} for kind in ("integers", "texts"))
 
 
 @pytest.mark.parametrize("batches", [[FEW], [MANY], [FEW, MANY], [MANY, FEW]], ids=str)
@@ -67,7 +67,7 @@ def test_the_directory_of_texts_is_permanent(store: Store, client: Redis) -> Non
 def test_no_scratch_key_is_left(store: Store, client: Redis, users: list[int]) -> None:
     record(store, users)
 
-    assert list(client.scan_iter("seen:*batch*")) == []
+    assert list(client.scan_iter("donebit:seen:*batch*")) == []
 
 
 def test_a_late_visit_makes_no_key_of_a_period_that_is_over(store: Store, client: Redis) -> None:

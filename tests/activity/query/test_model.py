@@ -139,13 +139,15 @@ def arrange(site: Site, visits: list[tuple[str, timedelta, set[int]]], flagged: 
 def expire_days(client: Redis, site: Site, now: datetime) -> None:
     """As their TTL would, for a shorter retention than they were written with."""
     for event in EVENTS:
-        client.hset(keys.about(event), "keep_day", KEPT_DAYS * 24 * 3600)
+        client.hset(keys.event_meta(event), "keep_day", KEPT_DAYS * 24 * 3600)
         for ago in range(KEPT_DAYS, 64):
             period = site.calendar.period_at(Granularity.DAY, now - ago * DAY)
             if period.stop is not None and period.stop + KEPT_DAYS * DAY <= now:
                 bitmap = Bitmap(event, period.name)
                 for (segment,) in [site.store.bitmaps.segments([bitmap])]:
-                    client.delete(bitmap.registry, *(bitmap.segment(number) for number in segment))
+                    client.delete(
+                        bitmap.registry(keys), *(bitmap.segment(keys, number) for number in segment)
+                    )
 
 
 def check(client: Redis, site: Site, model: Model, expressions: list[Expression]) -> None:

@@ -30,9 +30,9 @@ USERS: list[User] = [7, SEGMENT_BITS + 1, 2**32 - 1, "alice", "a/b"]
 
 def bits(client: Redis) -> int:
     """All bits that are set in any segment of an event or a flag."""
-    names = [*client.scan_iter("seen:{[0-9]*}*"), *client.scan_iter("flag:{[0-9]*}*")]
-    counts = set(client.scan_iter("seen:{[0-9]*}:*:[imt]*s")) | set(
-        client.scan_iter("seen:{[0-9]*}:*:mapped")
+    names = [*client.scan_iter("donebit:seen:{[0-9]*}*"), *client.scan_iter("donebit:flag:{[0-9]*}*")]
+    counts = set(client.scan_iter("donebit:seen:{[0-9]*}:*:[imt]*s")) | set(
+        client.scan_iter("donebit:seen:{[0-9]*}:*:mapped")
     )
     return sum(client.bitcount(name) for name in names if name not in counts)
 

@@ -54,7 +54,7 @@ def test_a_killed_worker_is_shown_as_lost_and_its_successor_as_alive(page: Page,
 def test_without_a_worker_the_page_says_how_to_start_one(page: Page, stack: Stack) -> None:
     os.kill(stack.worker.process.pid, signal.SIGTERM)
     stack.worker.process.wait(DONE_SECONDS)
-    stack.server.client.delete("pulse:workers")
+    stack.server.client.delete("donebit:heartbeat:workers")
 
     page.open("/workers")
 

@@ -11,7 +11,9 @@ from donebit.completion.state import State
 from tests.conftest import keys_without_ttl
 from tests.faults.harness.ground import Ground, Victim
 
-OF_THE_BROKER = ("donebit.", "unacked", "_kombu.")  # Celery's own, which stay
+OF_THE_BROKER = tuple(
+    f"donebit:{name}" for name in ("donebit.", "unacked", "_kombu.")
+)  # Celery's own, which stay
 
 
 def assert_whole(ground: Ground, victim: Victim, *, given_up: Collection[int] = ()) -> None:

@@ -67,7 +67,7 @@ class Ground:
         self._folder = folder
         self.server = RunningServer(valkey_binary(), self.folder("server"))
         self.witness = Witness(self.server)
-        self.store = Store.at(self.server.url, patience=WORKER_TIMEOUT)
+        self.store = Store.at(self.server.url, timeout=WORKER_TIMEOUT)
         self.celery = queue.make_celery(Settings(redis_url=self.server.url))
         self.publisher = Publisher(self.celery)
         self._environment = {
@@ -97,7 +97,7 @@ class Ground:
 
         def is_ready() -> bool:
             assert self.worker.process.poll() is None, self.worker.out + self.worker.err
-            (seen_ms,) = self.store.pulse.last_seen_ms("worker")
+            (seen_ms,) = self.store.heartbeats.last_seen_ms("worker")
             return (seen_ms or 0) >= began_ms
 
         eventually(is_ready, START_SECONDS, what="the worker did not start")
@@ -135,11 +135,11 @@ class Ground:
 
     def takes_no_more(self) -> bool:
         """Whether messages wait that the worker, its pool stopped, does not take."""
-        seen = {self.server.client.hlen("unacked")}
+        seen = {self.server.client.hlen(keys.of_broker("unacked"))}
         for _ in range(10):
             pass_by(0.02)
-            seen.add(self.server.client.hlen("unacked"))
-        return len(seen) == 1 and self.server.client.llen(queue.CONTROL) > 0
+            seen.add(self.server.client.hlen(keys.of_broker("unacked")))
+        return len(seen) == 1 and self.server.client.llen(keys.of_broker(queue.CONTROL)) > 0
 
     def send_each_twice(self) -> None:
         (self.folder("worker") / "twice").touch()
@@ -181,10 +181,10 @@ class Ground:
     def note_dispatched(self, victim: Victim) -> None:
         """Have it believed that its messages are sent, which then were lost."""
         task = victim.task
-        self.store.tasks.note_on_task(task.id, task.nonce, task.run, {"dispatched_at": clock.now_ms()})
+        self.store.tasks.update_record(task.id, task.nonce, task.run, {"dispatched_at": clock.now_ms()})
 
     def keys_of(self, victim: Victim) -> set[str]:
-        return {str(key) for key in self.server.client.keys(f"done:{{{victim.id}}}*")}
+        return {str(key) for key in self.server.client.keys(f"donebit:done:{{{victim.id}}}*")}
 
     def now(self, victim: Victim) -> Task:
         return lifecycle.get_task(self.store, victim.id).task
@@ -222,11 +222,14 @@ class Ground:
     def state(self, victim: Victim) -> str:
         """For whoever wonders why it has not healed."""
         client, record = self.server.client, keys.record(victim.id)
-        waiting = [f"{name} {client.llen(name)}" for name in (*queue.QUEUES, "celery")]
-        seen = dict(zip(("worker", "sweep"), self.store.pulse.last_seen_ms("worker", "sweep"), strict=True))
+        waiting = [f"{name} {client.llen(keys.of_broker(name))}" for name in (*queue.QUEUES, "celery")]
+        seen = dict(
+            zip(("worker", "sweep"), self.store.heartbeats.last_seen_ms("worker", "sweep"), strict=True)
+        )
         said = "\n".join(self.log.splitlines()[-40:])
+        unacked = client.hlen(keys.of_broker("unacked"))
         return (
-            f"at {clock.now_ms()} {client.hgetall(record)}; {waiting}, {client.hlen('unacked')} unacked; "
+            f"at {clock.now_ms()} {client.hgetall(record)}; {waiting}, {unacked} unacked; "
             f"seen {seen}; pool {self.pool()}, beat {self.beat.process.poll()}; {said}"
         )
 
@@ -236,7 +239,8 @@ class Ground:
     def lose_messages(self) -> None:
         """All of the broker's keys at once: what waits, what is worked at, and which queues there are."""
         client = self.server.client
-        client.delete(*queue.QUEUES, "unacked", "unacked_index", *client.keys("_kombu.*"))
+        names = (*queue.QUEUES, "unacked", "unacked_index")
+        client.delete(*map(keys.of_broker, names), *client.keys(keys.of_broker("_kombu.*")))
 
     def is_open(self, victim: Victim) -> bool:
         return self.store.tasks.next_look(victim.id) is not None
@@ -246,7 +250,7 @@ class Ground:
         lengths: list[int] = []
 
         def stays_quiet() -> bool:
-            lengths.append(sum(self.store.pulse.queue_lengths((queue.STEPS, queue.SLICES))))
+            lengths.append(sum(self.store.heartbeats.queue_lengths((queue.STEPS, queue.SLICES))))
             return len(lengths) > 4 and not any(lengths[-4:])
 
         eventually(stays_quiet, HEAL_SECONDS, what="messages are still there")
@@ -267,7 +271,7 @@ class Ground:
                 lifecycle.delete(self.store, task_id)
         self.await_quiet()
         # What a killed worker held would be held for an hour.
-        self.server.client.delete("unacked", "unacked_index")
+        self.server.client.delete(keys.of_broker("unacked"), keys.of_broker("unacked_index"))
 
     def close(self) -> None:
         for started in (self.worker, self.beat):

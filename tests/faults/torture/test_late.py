@@ -13,6 +13,7 @@ from donebit.completion import lifecycle
 from donebit.completion.fanout import Slice
 from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import Sweep
+from donebit.store import keys
 from tests.faults.harness.aftermath import assert_whole, lasting_keys
 from tests.faults.harness.ground import NEVER, Ground, Victim, pass_by
 from tests.started import eventually
@@ -34,7 +35,9 @@ def send_all_again(ground: Ground, victim: Victim, chance: Random) -> None:
     for send in chance.sample(sends, len(sends)):
         send()
     ground.await_quiet()
-    eventually(lambda: not ground.server.client.llen(queue.CONTROL), what="messages are still there")
+    eventually(
+        lambda: not ground.server.client.llen(keys.of_broker(queue.CONTROL)), what="messages are still there"
+    )
 
 
 def test_duplicates_after_the_end(ground: Ground, chance: Random, healed: Healed) -> None:

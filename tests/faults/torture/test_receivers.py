@@ -40,7 +40,7 @@ def assert_told(ground: Ground, victim: Victim, receiver: Receiver) -> None:
     """Under one id, signed, and nothing more is owed."""
     assert set(receiver.ids) == {f"{victim.id}.1.done"}
     assert all(request.event["data"]["done_steps"] == victim.task.count for request in receiver.requests)
-    eventually(lambda: not ground.server.client.zcard(keys.deliveries("webhook")), what="it is still owed")
+    eventually(lambda: not ground.server.client.zcard(keys.pending("webhook")), what="it is still owed")
     assert_whole(ground, victim)
 
 

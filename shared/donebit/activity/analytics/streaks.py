@@ -69,7 +69,7 @@ def stretches(site: Site, event: Event, span: PeriodRange) -> Iterator[Rows]:
     for segment in sorted(frozenset().union(*found.values())):
         places = [place for place, bitmap in enumerate(bitmaps) if segment in found[bitmap]]
         for start in range(0, FULL_BYTES, STRETCH_BYTES):
-            there = site.store.bitmaps.stretches(
+            there = site.store.bitmaps.read_slices(
                 [bitmaps[place] for place in places], segment, start, STRETCH_BYTES
             )
             rows = np.zeros((len(bitmaps), STRETCH_BYTES), np.uint8)

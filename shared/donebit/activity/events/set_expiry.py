@@ -72,7 +72,7 @@ def _relive(site: Site, name: str, retention: Retention) -> None:
     for start in range(0, len(found), PERIODS_A_CALL):
         part = found[start : start + PERIODS_A_CALL]
         segments = site.store.bitmaps.segments([Bitmap(name, period.name) for period in part])
-        site.store.visits.relive(name, [retention.life(period) for period in part], segments)
+        site.store.visits.set_expiry(name, [retention.life(period) for period in part], segments)
 
 
 def ending_periods(site: Site, name: str) -> list[Period]:

@@ -33,7 +33,7 @@ def visit(site: Site, event: str, user: int, now: datetime) -> Visited:
     """
     periods = names_of_periods(site.calendar, now - (now - EPOCH) % QUARTER)
     segment, bit = divmod(user, SEGMENT_BITS)
-    found = site.store.counted.visit(event, UserKind.INTEGERS, periods, segment, bit)
+    found = site.store.visit_counter.visit(event, UserKind.INTEGERS, periods, segment, bit)
     if found is None:
         return first_visit(site, event, user, now)
     users = counts.count(site, event, ALL_TIME) if found.users is None else found.users

@@ -96,7 +96,7 @@ def test_what_is_refused_is_given_up_at_once_and_loudly(
     assert f"is given up [{task.id}.1.done]: answered 410" in line.getMessage()
 
 
-STORE_CALLS = ["take_delivery", "text", "note_delivery", "remove_unmoved"]
+STORE_CALLS = ["take_delivery", "text", "note_delivery", "remove_if_score"]
 
 
 @pytest.mark.parametrize("call", STORE_CALLS)
@@ -237,7 +237,7 @@ def test_hundreds_of_ends_at_once_are_told_to_a_receiver_that_is_slow_once_each(
     with receiving(slow) as receiver:
         tasks = [owe(real_store, receiver.url) for _ in range(MANY)]
         with running(Courier(real_store, "webhook", WebhookSender(["127.0.0.1"], SECRET).send), monkeypatch):
-            eventually(lambda: real_store.deliveries.numbers_owed()["webhook"] == 0, 60)
+            eventually(lambda: real_store.deliveries.pending_counts()["webhook"] == 0, 60)
 
     assert sorted(receiver.ids) == sorted(f"{task.id}.1.done" for task in tasks)
 
@@ -251,7 +251,7 @@ def test_of_several_couriers_one_tries_each(real_store: Store) -> None:
         return "sent"
 
     couriers = [Courier(real_store, "webhook", send) for _ in range(4)]
-    while real_store.deliveries.numbers_owed()["webhook"]:
+    while real_store.deliveries.pending_counts()["webhook"]:
         for one in couriers:
             one.look()
     for one in couriers:

@@ -58,7 +58,7 @@ def test_finished_steps_are_counted_once(store: Store, client: Redis, pipe: Pipe
             work.finished = 5
         keeper.look()
 
-    minutes = list(client.scan_iter(match="pulse:steps:*"))
+    minutes = list(client.scan_iter(match="donebit:heartbeat:steps:*"))
     counted = [int(steps) for minute in minutes for steps in client.hvals(minute)]
     assert sum(counted) == 15
 

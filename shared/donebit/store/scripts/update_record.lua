@@ -1,4 +1,4 @@
--- note_on_task: write fields into the record of a task that is still the one meant, in the run meant.
+-- update_record: write fields into the record of a task that is still the one meant, in the run meant.
 -- KEYS[1] the task's record (hash)
 -- ARGV[1] its nonce   ARGV[2] its run   ARGV[3..] fields and values, in turn
 -- returns 1 when written, 0 when that task is gone or has been resumed

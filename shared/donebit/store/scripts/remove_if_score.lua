@@ -1,4 +1,4 @@
--- remove_unmoved: take what is finished out of an index, unless it has been entered again meanwhile.
+-- remove_if_score: take what is finished out of an index, unless it has been entered again meanwhile.
 -- KEYS[1] the index (sorted set)
 -- ARGV[1] the member   ARGV[2] its score as it was when the work on it began
 -- returns 1 when it is out, 0 when it stays

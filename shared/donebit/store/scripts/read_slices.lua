@@ -1,4 +1,4 @@
--- stretches: the same bytes of many bitmaps of one segment.
+-- read_slices: the same bytes of many bitmaps of one segment.
 -- KEYS[1..n] the segment's bitmap of each period
 -- ARGV[1] the first byte   ARGV[2] the last, itself included
 -- returns {the bytes of each}, fewer where a bitmap ends before, none where there is no bitmap

@@ -1,4 +1,4 @@
--- let_task_go: everybody has been told of a task's end; it stays as long as was asked for, and no longer.
+-- release_task: everybody has been told of a task's end; it stays as long as was asked for, and no longer.
 -- KEYS[1] the task's record (hash)   KEYS[2..] the task's other keys
 -- ARGV[1] its nonce   ARGV[2] its run
 -- returns 1 when it will go, 0 when that task is gone, has been resumed, or its end is not announced yet

@@ -1,0 +1,256 @@
+"""The catalogue of every key that Donebit writes, as data: the documentation and the tests read it.
+
+Patterns are without the prefix. What stands in braces is the hash tag, `<...>` is filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, NamedTuple
+
+NAME = "[A-Za-z0-9._-]{1,100}"
+PLACEHOLDERS: Final = {
+    "<task>": NAME,
+    "<event>": NAME,
+    "<flag>": NAME,
+    "<kind>": NAME,
+    "<object>": NAME,
+    "<segment>": r"\d+",
+    "<bucket>": r"\d+",
+    "<minute>": r"\d+",
+    "<level>": r"\d+",
+    "<token>": "[A-Za-z0-9-]+",
+    "<period>": r"\d{4}-[0-9TW-]+",
+    "<users>": "(?:integers|texts|mapped)",
+    "<directory>": "(?:users|mapped)",
+    "<delivery>": "(?:webhook|callback|then)",
+    "<process>": "(?:worker|sweep)",
+    "<key>": ".+",
+    "<queue>": r"donebit\.(?:control|steps|slices)(?:\x06\x16\d)?",
+    "<exchange>": NAME,
+}
+
+
+class Ttl(StrEnum):
+    """Whether a key goes by itself."""
+
+    PERMANENT = "permanent"
+    EXPIRES = "expires"
+    SCRATCH = "scratch"  # of a script, gone before it ends
+
+
+class KeyRow(NamedTuple):
+    """One kind of key.
+
+    Attributes:
+        pattern: its name without the prefix
+        redis_type: as TYPE answers
+        ttl: whether it goes by itself
+        meaning: what it holds, and for how long, in plain words
+    """
+
+    pattern: str
+    redis_type: str
+    ttl: Ttl
+    meaning: str
+
+    @property
+    def hash_tag(self) -> str:
+        """What decides over its slot on a cluster; empty where the whole name does."""
+        found = re.search(r"\{(.+?)\}", self.pattern)
+        return found[1] if found else ""
+
+
+PERMANENT, EXPIRES, SCRATCH = Ttl.PERMANENT, Ttl.EXPIRES, Ttl.SCRATCH
+
+TASKS = (
+    KeyRow(
+        "done:{<task>}",
+        "string",
+        EXPIRES,
+        "the task's bitmap: bits 0..N-1 the steps, bit N the end marker; dropped when the task is done",
+    ),
+    KeyRow(
+        "done:{<task>}:task", "hash", EXPIRES, "the task's record; the tombstone of a task that has ended"
+    ),
+    KeyRow("done:{<task>}:failed", "string", EXPIRES, "bit n: step n gave up"),
+    KeyRow("done:{<task>}:attempts", "string", EXPIRES, "four bits a step: its failed attempts"),
+    KeyRow("done:{<task>}:errors", "hash", EXPIRES, "step -> its last error, a thousand steps at most"),
+    KeyRow("done:{<task>}:scratch", "string", SCRATCH, "which steps gave up and are done"),
+    KeyRow(
+        "done:{<task>}:deliveries",
+        "hash",
+        EXPIRES,
+        "<run>:<end>:<kind> -> what of that end is delivered to whom, and each attempt",
+    ),
+    KeyRow(
+        "done:{<task>}:reply:<key>", "string", EXPIRES, "the answer under an Idempotency-Key, for one hour"
+    ),
+    KeyRow("done:open", "zset", EXPIRES, "tasks not yet announced, by when the sweep looks next (ms)"),
+    KeyRow("done:tasks", "zset", EXPIRES, "tasks by creation (us), for listing"),
+    KeyRow(
+        "done:pending:<delivery>",
+        "zset",
+        EXPIRES,
+        "<task>:<run>:<end>:<kind> not yet delivered, by the next attempt (ms)",
+    ),
+)
+EVENTS = (
+    KeyRow(
+        "seen:{<segment>}:<event>:all",
+        "string",
+        PERMANENT,
+        "bit n: user segment * 1,048,448 + n was ever here",
+    ),
+    KeyRow(
+        "seen:{<segment>}:<event>:<period>",
+        "string",
+        EXPIRES,
+        "the same in a period; for the event's retention from the period's end",
+    ),
+    KeyRow(
+        "seen:{<segment>}:<event>:<users>",
+        "string",
+        PERMANENT,
+        "how many users the segment's all-time bitmap has, and their kind; changed or dropped atomically "
+        "with it, and without it the bits are counted",
+    ),
+    KeyRow("seen:{<segment>}:batch:<token>", "string", SCRATCH, "a batch before it is merged"),
+    KeyRow(
+        "seen:{<segment>}:query:<token>:<level>",
+        "string",
+        EXPIRES,
+        "what a question computes with: gone before its script ends, or, over more bitmaps than a script may "
+        "read, with its last; a minute at most",
+    ),
+    KeyRow("event:{<event>}:segments:all", "string", PERMANENT, "bit s: the event has a segment s"),
+    KeyRow("event:{<event>}:segments:<period>", "string", EXPIRES, "the same in a period"),
+    KeyRow("event:{<event>}:meta", "hash", PERMANENT, "the kind of users it holds, and its retention"),
+    KeyRow("event:{<event>}:periods", "zset", PERMANENT, "the event's periods by when they expire (s)"),
+    KeyRow(
+        "event:names",
+        "hash",
+        PERMANENT,
+        "every event -> the kind of users it holds; entered before its first bit, gone when it is forgotten",
+    ),
+    KeyRow("seen:{<directory>}:numbers", "hash", PERMANENT, "id -> dense number, 4 bytes"),
+    KeyRow("seen:{<directory>}:ids:<bucket>", "list", PERMANENT, "the ids of 64 numbers, in their order"),
+    KeyRow("seen:{<directory>}:next", "string", PERMANENT, "the next free dense number"),
+    KeyRow("seen:{<directory>}:erasures", "string", PERMANENT, "how many ids were ever erased"),
+    KeyRow(
+        "seen:{<directory>}:erasing",
+        "set",
+        PERMANENT,
+        "numbers whose id is erased and whose bits are being cleared",
+    ),
+    KeyRow("layout", "string", PERMANENT, "the layout that the bitmaps were written with"),
+)
+FLAGS = (
+    KeyRow("flag:{<segment>}:bits:<flag>", "string", PERMANENT, "bit n: the segment's n-th user has it"),
+    KeyRow("flag:{<segment>}:batch:<token>", "string", SCRATCH, "a batch before it is merged"),
+    KeyRow(
+        "flag:{<segment>}:staged:<token>",
+        "string",
+        EXPIRES,
+        "a question's answer before it becomes a flag; ten minutes at most",
+    ),
+    KeyRow("flag:{<flag>}:segments", "string", PERMANENT, "bit s: the flag has a segment s"),
+    KeyRow("flag:{<flag>}:meta", "hash", PERMANENT, "the kind of users it holds"),
+    KeyRow("flag:names", "hash", PERMANENT, "every flag -> the kind of users it holds"),
+    KeyRow("flag:erasures", "string", PERMANENT, "how often a user was cleared of flags, being erased"),
+    KeyRow("may:{<kind>}:names", "list", PERMANENT, "what the bits of this kind of objects permit, in order"),
+    KeyRow(
+        "may:{<kind>:<object>}",
+        "string",
+        PERMANENT,
+        "bit n: the object has the n-th permission of its kind; gone when no bit is set",
+    ),
+)
+WORKERS = (
+    KeyRow(
+        "heartbeat:<process>",
+        "string",
+        EXPIRES,
+        "when a worker, and the sweep, were last seen (ms); a minute",
+    ),
+    KeyRow(
+        "heartbeat:workers",
+        "hash",
+        EXPIRES,
+        "<host>:<pid> -> how that worker is (JSON), for ten minutes after it was last seen",
+    ),
+    KeyRow(
+        "heartbeat:steps:<minute>",
+        "hash",
+        EXPIRES,
+        "second of that minute -> steps that workers finished; three minutes",
+    ),
+    KeyRow(
+        "heartbeat:heals",
+        "zset",
+        EXPIRES,
+        "<task>:<ms>:<steps sent again> by that time (ms); a day, 1000 at most",
+    ),
+    KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
+)
+BROKER = (
+    KeyRow("<queue>", "list", PERMANENT, "messages that wait"),
+    KeyRow("unacked", "hash", PERMANENT, "messages that workers have taken and not finished"),
+    KeyRow("unacked_index", "zset", PERMANENT, "those by when they were taken"),
+    KeyRow("unacked_mutex", "string", EXPIRES, "who gives back what was taken too long ago"),
+    KeyRow("_kombu.binding.<exchange>", "set", PERMANENT, "which queue a message goes to"),
+    KeyRow("_kombu.binding_permanent.<exchange>", "set", PERMANENT, "those that do not expire"),
+)
+SECTIONS: Final = {
+    "Tasks": TASKS,
+    "Events": EVENTS,
+    "Flags and permissions": FLAGS,
+    "Workers": WORKERS,
+    "Celery's broker, where it is this server": BROKER,
+}
+ROWS: Final = tuple(row for rows in SECTIONS.values() for row in rows)
+
+
+class Catalogue:
+    """The rows of keys under one prefix.
+
+    Args:
+        prefix: what every key of the installation begins with
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], KeyRow]]:
+        return [(re.compile(re.escape(self.prefix) + regular_expression(row.pattern)), row) for row in ROWS]
+
+    def row_of(self, name: str) -> KeyRow | None:
+        """The row that describes a key; None for a key that is not the installation's."""
+        return next((row for pattern, row in self._patterns if pattern.fullmatch(name)), None)
+
+
+def regular_expression(pattern: str) -> str:
+    """A pattern of the catalogue as a regular expression."""
+    parts = re.split(r"(<\w+>)", pattern)
+    return "".join(PLACEHOLDERS[part] if part in PLACEHOLDERS else re.escape(part) for part in parts)
+
+
+def table() -> str:
+    """The catalogue as docs/operations.md shows it, in Markdown."""
+    lines = []
+    for title, rows in SECTIONS.items():
+        lines += [f"### {title}", "", "| key | type | goes | what |", "|---|---|---|---|"]
+        lines += [
+            f"| `{row.pattern}` | {row.redis_type} | {row.ttl.value} | {escaped(row.meaning)} |"
+            for row in rows
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def escaped(text: str) -> str:
+    """A text whose angle brackets Markdown shows and does not take for HTML."""
+    return text.replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,185 @@
+"""The one place that builds the names of keys; `catalogue.py` says what each of them is.
+
+Where two things share a `{hash tag}`, they share a slot on a cluster, so one script may touch both.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from donebit.names import DEFAULT_KEY_PREFIX
+
+KINDS = ("webhook", "callback", "then")  # of deliveries; one must not wait for a slow other
+USER_KINDS = ("integers", "texts", "mapped")
+
+# Of an event's `meta`: how long each is kept (s), and by when what ended is gone (s since the epoch).
+RETENTION_FIELDS = tuple(
+    f"{what}_{one}" for what in ("keep", "gone") for one in ("hour", "day", "week", "month")
+)
+
+
+class Keys:
+    """The names of all keys of one installation, which its prefix keeps apart from other keys.
+
+    Args:
+        prefix: what every name begins with; without braces, which would move the hash tag
+    """
+
+    TEXT_USERS: Final = "users"  # the directories
+    MAPPED_USERS: Final = "mapped"
+
+    def __init__(self, prefix: str = DEFAULT_KEY_PREFIX) -> None:
+        self.prefix = prefix
+        # Up to the brace of the hash tag: a name is then one concatenation, in the way of every report.
+        self._done, self._seen = f"{prefix}done:{{", f"{prefix}seen:{{"
+        self._event, self._flag = f"{prefix}event:{{", f"{prefix}flag:{{"
+        self._may = f"{prefix}may:{{"
+        self.OPEN_TASKS = f"{prefix}done:open"
+        self.ALL_TASKS = f"{prefix}done:tasks"
+        self.LAYOUT = f"{prefix}layout"
+        self.EVENTS = f"{prefix}event:names"
+        self.FLAGS = f"{prefix}flag:names"
+        self.FLAG_ERASURES = f"{prefix}flag:erasures"
+        self.WORKERS = f"{prefix}heartbeat:workers"
+        self.HEALS = f"{prefix}heartbeat:heals"
+        self.WORKER_LOG = f"{prefix}log:worker"
+
+    def bitmap(self, task_id: str) -> str:
+        """The bitmap of a task's steps."""
+        return f"{self._done}{task_id}}}"
+
+    def record(self, task_id: str) -> str:
+        """What is known about a task."""
+        return f"{self._done}{task_id}}}:task"
+
+    def failed(self, task_id: str) -> str:
+        """The bitmap of a task's steps that gave up."""
+        return f"{self._done}{task_id}}}:failed"
+
+    def attempts(self, task_id: str) -> str:
+        """How often each step of a task failed."""
+        return f"{self._done}{task_id}}}:attempts"
+
+    def errors(self, task_id: str) -> str:
+        """The last error of each step of a task that failed."""
+        return f"{self._done}{task_id}}}:errors"
+
+    def failed_scratch(self, task_id: str) -> str:
+        """Where a script lays which steps have given up and are done."""
+        return f"{self._done}{task_id}}}:scratch"
+
+    def deliveries(self, task_id: str) -> str:
+        """What is delivered of a task's ends, and to whom."""
+        return f"{self._done}{task_id}}}:deliveries"
+
+    def pending(self, kind: str) -> str:
+        """The deliveries of a kind that are still to be made, of all tasks."""
+        return f"{self.prefix}done:pending:{kind}"
+
+    def of_failures(self, task_id: str) -> list[str]:
+        """What the failures of a task leave."""
+        return [self.failed(task_id), self.attempts(task_id), self.errors(task_id)]
+
+    def of_task(self, task_id: str) -> list[str]:
+        """The keys of a task that live as long as it does, the record first."""
+        return [self.record(task_id), self.bitmap(task_id), *self.of_failures(task_id)]
+
+    def reply(self, task_id: str, idempotency_key: str) -> str:
+        """The answer that was given under an Idempotency-Key."""
+        return f"{self._done}{task_id}}}:reply:{idempotency_key}"
+
+    def segment(self, number: int, event: str, period: str) -> str:
+        """A segment of an event's bitmap in a period."""
+        return f"{self._seen}{number}}}:{event}:{period}"
+
+    def user_count(self, number: int, event: str, kind: str) -> str:
+        """How many users of this kind an event's all-time bitmap has in a segment."""
+        return f"{self._seen}{number}}}:{event}:{kind}"
+
+    def of_segment(self, number: int, event: str, period: str) -> list[str]:
+        """What is dropped with a bitmap, atomically: a count without its bits would be added to."""
+        return [self.segment(number, event, period), *self.user_counts(number, event, period)]
+
+    def user_counts(self, number: int, event: str, period: str) -> list[str]:
+        """Where the users of all time are counted, one name for each kind; none for a period that ends."""
+        return [self.user_count(number, event, kind) for kind in USER_KINDS] if period == "all" else []
+
+    def batch_scratch(self, number: int, token: str) -> str:
+        """Where a batch is laid before it is merged; gone before the script that fills it ends."""
+        return f"{self._seen}{number}}}:batch:{token}"
+
+    def query_scratch(self, number: int, token: str, level: int) -> str:
+        """Where a question lays what it computes with next."""
+        return f"{self._seen}{number}}}:query:{token}:{level}"
+
+    def segments(self, event: str, period: str) -> str:
+        """The registry of the segments that an event has in a period."""
+        return f"{self._event}{event}}}:segments:{period}"
+
+    def event_meta(self, event: str) -> str:
+        """What is known about an event."""
+        return f"{self._event}{event}}}:meta"
+
+    def periods(self, event: str) -> str:
+        """The periods that an event was seen in."""
+        return f"{self._event}{event}}}:periods"
+
+    def flag_segment(self, number: int, flag: str) -> str:
+        """A segment of a flag's bitmap."""
+        return f"{self._flag}{number}}}:bits:{flag}"
+
+    def flag_staged(self, number: int, token: str) -> str:
+        """Where a question's answer waits to become a flag's."""
+        return f"{self._flag}{number}}}:staged:{token}"
+
+    def flag_scratch(self, number: int, token: str) -> str:
+        """Where a flag's batch is laid before it is merged; gone before the script that fills it ends."""
+        return f"{self._flag}{number}}}:batch:{token}"
+
+    def flag_segments(self, flag: str) -> str:
+        """The registry of the segments that a flag has."""
+        return f"{self._flag}{flag}}}:segments"
+
+    def flag_meta(self, flag: str) -> str:
+        """What is known about a flag."""
+        return f"{self._flag}{flag}}}:meta"
+
+    def permission_names(self, kind: str) -> str:
+        """What the bits of a kind of objects permit."""
+        return f"{self._may}{kind}}}:names"
+
+    def permissions(self, kind: str, thing: str) -> str:
+        """The bitmap of an object's permissions."""
+        return f"{self._may}{kind}:{thing}}}"
+
+    def numbers(self, directory: str) -> str:
+        """The dense number of each id of a directory."""
+        return f"{self._seen}{directory}}}:numbers"
+
+    def ids_of_numbers(self, directory: str, bucket: int) -> str:
+        """The ids of some consecutive numbers of a directory."""
+        return f"{self._seen}{directory}}}:ids:{bucket}"
+
+    def next_number(self, directory: str) -> str:
+        """The next free number of a directory."""
+        return f"{self._seen}{directory}}}:next"
+
+    def erasures(self, directory: str) -> str:
+        """How many ids of a directory were ever erased."""
+        return f"{self._seen}{directory}}}:erasures"
+
+    def erasing(self, directory: str) -> str:
+        """The numbers of a directory whose id is erased and whose bits are being cleared."""
+        return f"{self._seen}{directory}}}:erasing"
+
+    def heartbeat(self, of: str) -> str:
+        """When a kind of process was last seen."""
+        return f"{self.prefix}heartbeat:{of}"
+
+    def steps_in_minute(self, minute: int) -> str:
+        """What workers finished in a minute, counted from the epoch."""
+        return f"{self.prefix}heartbeat:steps:{minute}"
+
+    def of_broker(self, name: str) -> str:
+        """A key of Celery's broker, where it is this server: a queue's, or that of messages in progress."""
+        return self.prefix + name

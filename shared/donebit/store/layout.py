@@ -1,0 +1,72 @@
+"""Which layout a store has: what it is written with is refused by code that writes another."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from donebit.errors import ConfigurationError
+from donebit.store.key_names import Keys
+from donebit.store.moving import KeyMover
+
+LAYOUT_VERSION = 4
+
+# Until layout 4 keys had no prefix. Of a store with tasks, flags or numbered users, one of these is there.
+OLD_LAYOUT = "seen:layout"
+OLD_KEYS: Final = {
+    "done:open": "zset",
+    "done:tasks": "zset",
+    "seen:events": "hash",
+    "flag:names": "hash",
+    "seen:{users}:next": "string",
+    "seen:{mapped}:next": "string",
+}
+OLD_PERMISSIONS = "may:{*}:names"
+
+
+class LayoutVersion(IntEnum):
+    """What a store can be found to be, beside the number of its layout."""
+
+    UNKNOWN = -1  # it says something that no version of Donebit writes
+    EMPTY = 0
+    UNPREFIXED = 3
+
+
+def version_in(text: str) -> int:
+    """The number of the layout that a store's own text names."""
+    number = text.partition(" ")[0]
+    return int(number) if number.isascii() and number.isdigit() else LayoutVersion.UNKNOWN
+
+
+def found_layout(mover: KeyMover, keys: Keys) -> int:
+    """The number of the layout a store has, EMPTY where there is none, or UNKNOWN."""
+    present, old = mover.texts([keys.LAYOUT, OLD_LAYOUT])
+    if present is not None:
+        return version_in(present)
+    if old is not None:
+        return version_in(old)
+    kinds = zip(mover.types(list(OLD_KEYS)), OLD_KEYS.values(), strict=True)
+    if any(kind == old_kind for kind, old_kind in kinds) or mover.may_have(OLD_PERMISSIONS):
+        return LayoutVersion.UNPREFIXED
+    return LayoutVersion.EMPTY
+
+
+def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
+    """Refuse a store that was written before keys had a prefix.
+
+    Raises:
+        ConfigurationError: it has to be moved by `donebit migrate` first, or is too old for that.
+        StoreUnavailable: the server cannot be reached.
+    """
+    found = found_layout(mover, keys)
+    if found == LayoutVersion.UNPREFIXED:
+        raise ConfigurationError(
+            f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "
+            f"{LAYOUT_VERSION}: stop every service and worker, then run `donebit migrate`"
+        )
+    if found < LayoutVersion.UNPREFIXED and found != LayoutVersion.EMPTY:
+        (text,) = mover.texts([OLD_LAYOUT])
+        raise ConfigurationError(
+            f"this Redis holds activity in the layout {text!r}, and this version writes layout "
+            f"{LAYOUT_VERSION}: use another database, or move the activity there (docs/backup.md)"
+        )

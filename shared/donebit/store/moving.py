@@ -1,0 +1,125 @@
+"""What a migration does to keys as such: finds, renames and counts them, whatever they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import Enum, auto
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from donebit.store.client import outages_named
+
+KEYS_A_PAGE = 1000
+PAGES_LOOKED_AT = 20  # in a service's start, of a server that may hold much else
+SIZES = {b"hash": "HLEN", b"zset": "ZCARD", b"list": "LLEN", b"set": "SCARD", b"stream": "XLEN"}
+
+
+class Renamed(Enum):
+    """What became of one key."""
+
+    MOVED = auto()
+    GONE = auto()  # it has expired since it was found
+    OCCUPIED = auto()  # there is a key under the new name, and both are as they were
+
+
+class KeyMover:
+    """Keys of any layout, under any name.
+
+    Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    def pages(self) -> Iterator[list[str]]:
+        """The names of all keys, a page at a time; one that is renamed meanwhile may come again."""
+        cursor = 0
+        while True:
+            cursor, names = self._page(cursor)
+            yield names
+            if cursor == 0:
+                return
+
+    @outages_named
+    def _page(self, cursor: int, match: str | None = None) -> tuple[int, list[str]]:
+        cursor, names = cast(
+            tuple[int, list[bytes]], self._client.scan(cursor, match=match, count=KEYS_A_PAGE)
+        )
+        return int(cursor), [name.decode(errors="surrogateescape") for name in names]
+
+    def may_have(self, match: str) -> bool:
+        """Whether a key matches, as far as a start of a service may take to look."""
+        cursor = 0
+        for _ in range(PAGES_LOOKED_AT):
+            cursor, names = self._page(cursor, match)
+            if names or cursor == 0:
+                return bool(names)
+        return False
+
+    @outages_named
+    def rename(self, pairs: Sequence[tuple[str, str]]) -> list[Renamed]:
+        """Rename each key, with its time to live, unless there is one under the new name.
+
+        RENAMENX copies nothing and is atomic: killed at any point, each key is under one of its two names.
+        """
+        with self._client.pipeline(transaction=False) as pipe:
+            for old, new in pairs:
+                pipe.renamenx(_bytes(old), _bytes(new))
+            return [_outcome(answer) for answer in pipe.execute(raise_on_error=False)]
+
+    @outages_named
+    def types(self, names: Sequence[str]) -> list[str]:
+        """The type of each key as TYPE answers, "none" for one that is not there."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.type(_bytes(name))
+            return [kind.decode() for kind in cast(list[bytes], pipe.execute())]
+
+    @outages_named
+    def size(self, name: str) -> int:
+        """How many elements a key has; 0 for one that is not there, or is a string."""
+        kind = cast(bytes, self._client.type(name))
+        if kind not in SIZES:
+            return 0
+        return int(cast(Any, self._client.execute_command(SIZES[kind], name)) or 0)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    @outages_named
+    def names_in(self, hash_name: str) -> set[str]:
+        """The fields of a hash; none of a key that is not there, or is no hash."""
+        if self._client.type(hash_name) != b"hash":
+            return set()
+        return {field.decode() for field in cast(list[bytes], self._client.hkeys(hash_name))}
+
+    @outages_named
+    def texts(self, names: Sequence[str]) -> list[str | None]:
+        """What each string key holds, None for one that is not there or is no string."""
+        found = cast(list[bytes | None], self._client.mget(names))
+        return [None if text is None else text.decode(errors="replace") for text in found]
+
+    @outages_named
+    def now_ms(self) -> int:
+        """The server's clock."""
+        seconds, microseconds = self._client.time()
+        return seconds * 1000 + microseconds // 1000
+
+    @outages_named
+    def replace_text(self, old: str, new: str, text: str) -> None:
+        """Write a text under a new name and drop the old one, atomically."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.set(new, text)
+            pipe.unlink(old)
+            pipe.execute()
+
+
+def _outcome(answer: object) -> Renamed:
+    if isinstance(answer, ResponseError) and "no such key" in str(answer):
+        return Renamed.GONE
+    if isinstance(answer, Exception):
+        raise answer
+    return Renamed.MOVED if answer else Renamed.OCCUPIED
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode(errors="surrogateescape")

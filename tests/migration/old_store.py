@@ -1,0 +1,50 @@
+"""The store of layout 3 as the commit before layout 4 wrote it, put on a server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64decode
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+FILE = Path(__file__).with_name("layout_3.json.gz")
+WRITTEN: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
+WRITTEN_AT = datetime.fromisoformat(WRITTEN["written_at"])
+
+
+def load_old_store(client: Redis) -> None:
+    """Write every key of the file, with its time to live counted from now."""
+    with client.pipeline(transaction=False) as pipe:
+        for name, kind, ttl_ms, held in WRITTEN["keys"]:
+            write(pipe, b64decode(name), kind, held)
+            if ttl_ms >= 0:
+                pipe.pexpire(b64decode(name), ttl_ms)
+        pipe.execute()
+
+
+def write(pipe: Pipeline, name: bytes, kind: str, held: Any) -> None:
+    match kind:
+        case "string":
+            pipe.set(name, b64decode(held))
+        case "hash":
+            pipe.hset(name, mapping=fields(held))
+        case "list":
+            pipe.rpush(name, *map(b64decode, held))
+        case "set":
+            pipe.sadd(name, *map(b64decode, held))
+        case "zset":
+            pipe.zadd(name, {b64decode(member): score for member, score in held})
+        case "stream":
+            for entry, pairs in held:
+                pipe.xadd(name, fields(pairs), id=entry)
+        case _:
+            raise AssertionError(f"{name!r} is a {kind}")
+
+
+def fields(pairs: list[list[str]]) -> Any:
+    return {b64decode(field): b64decode(value) for field, value in pairs}

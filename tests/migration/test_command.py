@@ -1,0 +1,104 @@
+"""`donebit migrate` as a process, and the programs that refuse an older store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import everything
+from tests.migration.old_store import load_old_store
+from tests.servers import RunningServer, running, valkey_binary
+
+DONEBIT = (sys.executable, "-m", "donebit.command_line", "migrate")
+PROGRAMS = {
+    "trigger_app": (sys.executable, "-m", "trigger_app"),
+    "done_app": (sys.executable, "-m", "done_app"),
+    "distinct_app": (sys.executable, "-m", "distinct_app"),
+    "worker": (sys.executable, "-m", "celery", "--app", "done_app.worker", "worker", "--concurrency", "1"),
+    "demo": (sys.executable, "-m", "donebit.demo"),
+}
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running(valkey_binary(), tmp_path_factory.mktemp("migration")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(own_server: RunningServer) -> RunningServer:
+    own_server.client.flushall()
+    load_old_store(own_server.client)
+    own_server.client.delete("pulse:worker", "pulse:sweep")
+    return own_server
+
+
+def run(command: tuple[str, ...], url: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"REDIS_URL": url, "API_TOKEN": "", "HOST": "", "ZONE": ""} | settings
+    folder = Path(__file__).parents[2]
+    return subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_counts_stand_beside_each_other(server: RunningServer) -> None:
+    ended = run(DONEBIT, server.url)
+
+    assert ended.returncode == 0
+    lines = ended.stdout.splitlines()
+    assert lines[0].split() == ["before", "after"]
+    assert lines[1].split() == ["tasks", "205", "205"]
+    assert lines[-1] == "543 keys were renamed"
+
+
+def test_a_second_run_ends_well_and_does_nothing(server: RunningServer) -> None:
+    first, second = run(DONEBIT, server.url), run(DONEBIT, server.url)
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert second.stdout == "this Redis has layout 4 already: there is nothing to do\n"
+
+
+def test_a_dry_run_only_counts(server: RunningServer) -> None:
+    before = everything(server.client)
+
+    ended = run((*DONEBIT, "--dry-run"), server.url)
+
+    assert ended.stdout.splitlines()[-1] == "543 keys would be renamed, and nothing was changed"
+    assert everything(server.client) == before
+
+
+def test_what_is_refused_is_one_sentence(server: RunningServer) -> None:
+    server.client.set("seen:layout", "whatever")
+
+    ended = run(DONEBIT, server.url)
+
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.stderr.strip() == (
+        "error: the store names a layout that no version of Donebit writes: nothing was changed"
+    )
+
+
+@pytest.mark.parametrize("prefix", ["a b", "a{b}", "é", "x" * 101])
+def test_a_prefix_that_no_key_can_have_is_refused(server: RunningServer, prefix: str) -> None:
+    ended = run(DONEBIT, server.url, KEY_PREFIX=prefix)
+
+    assert ended.returncode == 2
+    assert "KEY_PREFIX: must be 1 to 100 printable ASCII characters" in ended.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_refuses_an_older_store_in_a_sentence(server: RunningServer, program: str) -> None:
+    before = everything(server.client)
+
+    ended = run(PROGRAMS[program], server.url)
+
+    assert ended.returncode == 1
+    said = [line for line in ended.stderr.splitlines() if "layout 3" in line]
+    assert len(said) == 1
+    assert said[0].endswith("stop every service and worker, then run `donebit migrate`")
+    assert everything(server.client) == before

@@ -1,0 +1,121 @@
+"""The catalogue of keys: what the documentation shows of it, and that it finds what it should."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from donebit.store import Store, keys
+from donebit.store.catalogue import ROWS, Catalogue, Ttl, table
+from tests.conftest import fault
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+NAMES = [
+    keys.bitmap("a"),
+    *keys.of_task("a"),
+    keys.failed_scratch("a"),
+    keys.deliveries("a"),
+    keys.reply("a", "any key: at all"),
+    keys.OPEN_TASKS,
+    keys.ALL_TASKS,
+    *map(keys.pending, ("webhook", "callback", "then")),
+    *keys.of_segment(7, "login", "all"),
+    keys.segment(7, "login", "2026-W48"),
+    keys.segment(7, "login", "2026-11-28T09"),
+    keys.batch_scratch(7, "0f"),
+    keys.query_scratch(7, "0f", 2),
+    keys.segments("login", "2026-11"),
+    keys.segments("login", "all"),
+    keys.event_meta("login"),
+    keys.periods("login"),
+    keys.EVENTS,
+    keys.LAYOUT,
+    keys.flag_segment(7, "beta"),
+    keys.flag_scratch(7, "0f"),
+    keys.flag_staged(7, "0f"),
+    keys.flag_segments("beta"),
+    keys.flag_meta("beta"),
+    keys.FLAGS,
+    keys.FLAG_ERASURES,
+    keys.permission_names("file"),
+    keys.permissions("file", "notes.txt"),
+    *(one("users") for one in (keys.numbers, keys.next_number, keys.erasures, keys.erasing)),
+    keys.ids_of_numbers("mapped", 3),
+    keys.heartbeat("worker"),
+    keys.WORKERS,
+    keys.HEALS,
+    keys.steps_in_minute(3),
+    keys.WORKER_LOG,
+    *map(keys.of_broker, ("donebit.control", "donebit.steps\x06\x163", "unacked", "unacked_index")),
+    *map(keys.of_broker, ("unacked_mutex", "_kombu.binding.donebit.control")),
+    keys.of_broker("_kombu.binding_permanent.donebit.control"),
+]
+
+
+def test_the_documentation_shows_the_catalogue_as_it_is() -> None:
+    assert table() in OPERATIONS.read_text() + "\n"
+
+
+def test_every_key_that_is_built_has_one_row_and_every_row_a_key() -> None:
+    catalogue = Catalogue(keys.prefix)
+
+    rows = {name: catalogue.row_of(name) for name in NAMES}
+
+    assert [name for name, row in rows.items() if row is None] == []
+    assert set(rows.values()) == set(ROWS)
+
+
+def test_the_hash_tag_of_a_row_is_what_braces_hold() -> None:
+    catalogue = Catalogue(keys.prefix)
+
+    tags = {name: row.hash_tag for name in NAMES if (row := catalogue.row_of(name))}
+
+    assert all(("{" in name) == bool(tag) for name, tag in tags.items())
+    assert tags[keys.permissions("file", "notes.txt")] == "<kind>:<object>"
+
+
+@pytest.mark.parametrize(
+    ("name", "redis_type", "ttl_ms", "why"),
+    [
+        ("done:open", "zset", 1000, "is not in the catalogue"),
+        ("donebit:done:opened", "zset", 1000, "is not in the catalogue"),
+        (keys.OPEN_TASKS, "set", 1000, "is a set and should be a zset"),
+        (keys.OPEN_TASKS, "zset", -1, "has the TTL -1 ms and should be: expires"),
+        (keys.FLAGS, "hash", 1000, "has the TTL 1000 ms and should be: permanent"),
+        (keys.batch_scratch(0, "0f"), "string", 1000, "should have gone with its script"),
+        (keys.OPEN_TASKS, "zset", 1000, None),
+        (keys.FLAGS, "hash", -1, None),
+    ],
+)
+def test_a_key_that_is_not_as_the_catalogue_says_is_a_fault(
+    name: str, redis_type: str, ttl_ms: int, why: str | None
+) -> None:
+    assert fault(name, redis_type, ttl_ms) == why
+
+
+def test_one_key_has_one_meaning_whatever_events_and_flags_are_called() -> None:
+    assert keys.segments("7", "all") != keys.segment(7, "segments", "all")
+    assert keys.flag_segments("7") != keys.flag_segment(7, "segments")
+    assert keys.flag_meta("7") != keys.flag_segment(7, "meta")
+
+
+def test_scratch_is_a_rule_of_its_own() -> None:
+    assert {row.pattern.partition(":")[0] for row in ROWS if row.ttl is Ttl.SCRATCH} == {
+        "done",
+        "seen",
+        "flag",
+    }
+
+
+@pytest.mark.own_keys("shop:*", "club:*")
+def test_two_prefixes_on_one_server_do_not_see_each_other(client: Redis) -> None:
+    shop, club = Store.on(client, "shop:"), Store.on(client, "club:")
+    shop.tasks.index_task("a", 1, 1, timedelta(hours=1))
+    shop.visits.check_layout("UTC")
+
+    assert club.tasks.sizes() == (0, 0)
+    club.visits.check_layout("Europe/Berlin")  # its days may begin elsewhere
+    assert shop.tasks.sizes() == (1, 1)
