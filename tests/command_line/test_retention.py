@@ -60,7 +60,7 @@ def test_the_table_says_what_the_service_answers(donebit: Donebit, event: str) -
     assert [row.split() for row in rows] == as_lines(answer)
     assert [row.split()[1:3] for row in rows] == [["4", "100%"], ["0", "-"], ["1", "100%"], ["0", "-"]]
     assert average.split()[:3] == ["average", "100%", "50%"]
-    assert legend.startswith("+ not over yet")
+    assert legend.startswith("+ period not over yet")
 
 
 def test_every_option_of_the_route_is_passed_on(donebit: Donebit, services: RealServices, event: str) -> None:
