@@ -42,10 +42,10 @@ def taken(rows: CsvRows | NdjsonRows, ids: str = "auto") -> tuple[list[int | str
 
 BAD_CSV = [
     ("eight,{at}", "user is 'eight', not an integer; --ids texts reads all users as texts"),
-    ("007,{at}", "user is '007', no integer"),
-    ("-1,{at}", "user is '-1', no integer"),
-    ("\u0664,{at}", "no integer"),
-    (",{at}", "user is '', no integer"),
+    ("007,{at}", "user is '007', not an integer"),
+    ("-1,{at}", "user is '-1', not an integer"),
+    ("\u0664,{at}", "not an integer"),
+    (",{at}", "user is '', not an integer"),
     ("4294967296,{at}", "user is not in 0 to 4294967295"),
     ("9" * 5000 + ",{at}", "user is not in 0 to 4294967295"),
     ("8,noon", "at is 'noon'; it must be a time such as"),
@@ -53,7 +53,7 @@ BAD_CSV = [
     ("8,2999-01-01", "at is '2999-01-01', which is more than 5 minutes ahead"),
     ("8,0001-01-01T00:00:00+05:00", "which is out of range in UTC"),
     ("8", "has 1 columns, but the first line has 2"),
-    ("8\udcff,{at}", "no integer"),
+    ("8\udcff,{at}", "not an integer"),
 ]
 BAD_JSON = [
     ("{}", "has no 'user'"),
