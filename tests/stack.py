@@ -105,7 +105,7 @@ class Stack:
     def programs(self) -> list[Program]:
         trigger, done, distinct = self.ports.values()
         settings = Settings(trigger_port=trigger, done_port=done, distinct_port=distinct)
-        return programs.of_donebit(settings)
+        return programs.donebit_programs(settings)
 
     def _await(self, program: Program) -> None:
         started = self._running[program.name]

@@ -126,10 +126,10 @@ def test_show_says_what_is_missing_and_why_and_draws_the_bitmap(
 
     lines = [line.rstrip() for line in shown.out.splitlines()]
     assert lines[0] == f"task {name} is running"
-    assert "  label   of-mine" in lines
-    assert "  steps   7 of 12 done (58%)" in lines
-    assert "  missing 2, 4, 6 to 7" in lines
-    assert "  failed  step 5 after 1 attempt: disk \N{REPLACEMENT CHARACTER}[31mfull" in lines
+    assert "  label    of-mine" in lines
+    assert "  steps    7 of 12 done (58%)" in lines
+    assert "  missing  2, 4, 6 to 7" in lines
+    assert "  failed   step 5 after 1 attempt: disk \N{REPLACEMENT CHARACTER}[31mfull" in lines
     assert "  check    BITPOS 0 = 2, BITCOUNT = 8: not equal, so not done" in lines
     assert lines[-2] == "  ██·█·\N{MULTIPLICATION SIGN}··████◆"
     assert lines[-1].endswith("one cell per step")
