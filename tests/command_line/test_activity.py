@@ -15,7 +15,7 @@ def test_visits_are_recorded_and_new_users_counted(donebit: Donebit, name: str) 
 
     assert first.code == 0
     assert first.out.startswith(f"3 visits of {name} at ")
-    assert first.out.endswith(", 2 new users in that day\n")
+    assert first.out.endswith(", 2 new users that day\n")
     assert (second.json["received"], second.json["fresh"]) == (2, 1)
 
 
@@ -57,7 +57,7 @@ def test_a_text_is_no_integer(donebit: Donebit, name: str) -> None:
 
     assert (refused.code, refused.err) == (
         2,
-        "error: user 'ada' is no integer, and --ids integers was asked for\n",
+        "error: user 'ada' is not an integer, as --ids integers requires\n",
     )
     assert donebit("count", name, "--json").json["count"] == 0
 

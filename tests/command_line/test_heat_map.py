@@ -74,7 +74,7 @@ def test_in_a_pipe_it_is_plain_text_with_nothing_for_what_lies_ahead(
         "2026-W03      7 100%   0%+",
         "2026-W04      3 100%+",
         "average         100%  66%   1%",
-        "+ not over yet, and not in the average",
+        "+ period not over yet, left out of the average",
     ]
     assert not backgrounds(drawn)
 

@@ -104,11 +104,11 @@ def test_one_time_may_be_given_for_all(donebit: Donebit, name: str) -> None:
         (("--event", "some", "--delimiter", "tab"), "--delimiter is 'tab'"),
         (
             (),
-            "names no column 'event', but 'user', 'at': --event-column names another, --event gives one",
+            "has no column 'event', only 'user', 'at'; --event-column names another, or --event gives one",
         ),
         (
             ("--event", "some", "--user-column", "uid"),
-            "names no column 'uid', but 'user', 'at': --user-column",
+            "has no column 'uid', only 'user', 'at'; --user-column",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_expired_visits_are_reported_by_the_first_line_of_their_hour(donebit: Do
     assert "line 3: the day 1999-12-31 is no longer kept" in refused.err
     assert skipped.code == 0
     assert (skipped.json["received"], skipped.json["skipped"]) == (1, 2)
-    assert "(2 visits of that event and hour)" in skipped.err
+    assert "(2 visits of this event and hour)" in skipped.err
 
 
 def test_invalid_lines_are_counted_and_the_first_ten_shown(donebit: Donebit, name: str) -> None:
@@ -171,7 +171,7 @@ def test_invalid_lines_are_counted_and_the_first_ten_shown(donebit: Donebit, nam
 
     assert loaded.json["skipped"] == 50
     assert len(loaded.err.splitlines()) == 11
-    assert loaded.err.splitlines()[-1] == "further bad lines are counted and not shown"
+    assert loaded.err.splitlines()[-1] == "further invalid lines are counted but not shown"
 
 
 def test_a_file_of_something_else_is_refused_in_bounded_memory(donebit: Donebit) -> None:
@@ -181,7 +181,7 @@ def test_a_file_of_something_else_is_refused_in_bounded_memory(donebit: Donebit)
     refused = donebit("load", file, "--event", "some")
 
     assert refused.code == 2
-    assert "line 2 is longer than 1048576 bytes: is this a file of visits?" in refused.err
+    assert "line 2 is longer than 1048576 bytes; is this a file of visits?" in refused.err
 
 
 @pytest.mark.parametrize("content", ["", "user,at\n", "\n"])

@@ -1,4 +1,4 @@
-"""A load that is killed, stopped or cut off goes on where it was, and counts nothing twice."""
+"""A load that is killed, stopped or cut off continues where it stopped, and counts nothing twice."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_nor_is_one_that_was_loaded_otherwise(donebit: Donebit, name: str) -> No
     refused = donebit("load", file, "--event", f"{name}-other", "--skip-bad")
 
     assert refused.code == 2
-    assert "a load that was asked for with other options" in refused.err
+    assert "a load with other options" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_place_that_cannot_hold_the_progress_is_refused(
     refused = donebit("load", file, "--event", name, "--state", tmp_path / "nowhere" / "kept")
 
     assert refused.code == 2
-    assert "--state names another place" in refused.err
+    assert "--state names another file" in refused.err
     assert donebit("count", name, "--json").json["count"] == 0
 
 

@@ -41,19 +41,19 @@ def taken(rows: CsvRows | NdjsonRows, ids: str = "auto") -> tuple[list[int | str
 
 
 BAD_CSV = [
-    ("eight,{at}", "user is 'eight', no integer; --ids texts takes all of them as texts"),
-    ("007,{at}", "user is '007', no integer"),
-    ("-1,{at}", "user is '-1', no integer"),
-    ("\u0664,{at}", "no integer"),
-    (",{at}", "user is '', no integer"),
-    ("4294967296,{at}", "user is beyond 0 to 4294967295"),
-    ("9" * 5000 + ",{at}", "user is beyond 0 to 4294967295"),
+    ("eight,{at}", "user is 'eight', not an integer; --ids texts reads all users as texts"),
+    ("007,{at}", "user is '007', not an integer"),
+    ("-1,{at}", "user is '-1', not an integer"),
+    ("\u0664,{at}", "not an integer"),
+    (",{at}", "user is '', not an integer"),
+    ("4294967296,{at}", "user is not in 0 to 4294967295"),
+    ("9" * 5000 + ",{at}", "user is not in 0 to 4294967295"),
     ("8,noon", "at is 'noon'; it must be a time such as"),
     ("8,", "at is ''; it must be a time such as"),
     ("8,2999-01-01", "at is '2999-01-01', which is more than 5 minutes ahead"),
-    ("8,0001-01-01T00:00:00+05:00", "which is no time in UTC"),
-    ("8", "has 1 columns, and the first line names 2"),
-    ("8\udcff,{at}", "no integer"),
+    ("8,0001-01-01T00:00:00+05:00", "which is out of range in UTC"),
+    ("8", "has 1 columns, but the first line has 2"),
+    ("8\udcff,{at}", "not an integer"),
 ]
 BAD_JSON = [
     ("{}", "has no 'user'"),
@@ -65,7 +65,7 @@ BAD_JSON = [
     ("[" * 100_000, "is not JSON"),
     ('{"user": true, "at": "{at}"}', "user is True; it must be an integer"),
     ('{"user": 7.0, "at": "{at}"}', "user is 7.0; it must be an integer"),
-    ('{"user": -1, "at": "{at}"}', "user is beyond 0 to 4294967295"),
+    ('{"user": -1, "at": "{at}"}', "user is not in 0 to 4294967295"),
     ('{"user": null, "at": "{at}"}', "user is None; it must be an integer"),
     ('{"user": 7, "at": 1732190400}', "at is 1732190400; it must be a time such as"),
 ]
@@ -97,7 +97,7 @@ def test_the_same_of_a_line_of_json(line: str, said: str) -> None:
         ("x" * 201, "user has 201 characters; it must have 1 to 200"),
         ("", "user has 0 characters; it must have 1 to 200"),
         ("\ud800", "which is not UTF-8"),
-        (7, "user is 7; it must be a text, as the first one of its event is"),
+        (7, "user is 7; it must be a text, like the first user of its event"),
     ],
 )
 def test_an_invalid_text_user_is_refused(user: object, said: str) -> None:

@@ -115,7 +115,7 @@ def test_followed_each_line_is_shown_once_however_often_the_stream_is_lost(
 
     assert following.returncode == 130
     assert [json.loads(text)["id"] for text in out.splitlines()] == ["1-0", "2-0", "3-0", "4-0", "5-0"]
-    assert b"no news, trying again: done_app ended the stream" in err
+    assert b"connection lost, retrying: done_app ended the stream" in err
     assert b"Traceback" not in err
 
 

@@ -55,12 +55,15 @@ def test_the_table_says_what_the_service_answers(donebit: Donebit, event: str) -
 
     question, head, *rows, average, legend = table.out.splitlines()
     assert (table.code, table.err) == (0, "")
-    assert question == f"Of those who first came to {event} in a week, how many came back so many weeks later"
+    assert (
+        question
+        == f"Of the users who first came to {event} in a week, the share that came back N weeks later"
+    )
     assert head.split() == ["week", "users", "0", "1", "2", "3"]
     assert [row.split() for row in rows] == as_lines(answer)
     assert [row.split()[1:3] for row in rows] == [["4", "100%"], ["0", "-"], ["1", "100%"], ["0", "-"]]
     assert average.split()[:3] == ["average", "100%", "50%"]
-    assert legend.startswith("+ not over yet")
+    assert legend.startswith("+ period not over yet")
 
 
 def test_every_option_of_the_route_is_passed_on(donebit: Donebit, services: RealServices, event: str) -> None:
@@ -85,7 +88,7 @@ def test_the_question_names_what_counts_as_coming_back(donebit: Donebit, event: 
     asked = donebit("retention", event, "--return", "buy", "--cohort", "recurring", "--granularity", "month")
 
     assert asked.out.splitlines()[0] == (
-        f"Of those who came to {event} in a month, how many came to buy so many months later"
+        f"Of the users who came to {event} in a month, the share that came to buy N months later"
     )
 
 

@@ -55,7 +55,7 @@ def test_unknown_names_are_noted_beside_the_answer(donebit: Donebit, name: str) 
     for options in ((), ("--members",), ("--save", name)):
         asked = donebit("query", name, *options)
 
-        assert (asked.code, asked.err) == (0, "none of these events and flags was ever seen\n")
+        assert (asked.code, asked.err) == (0, "none of these events and flags exists\n")
     assert donebit("query", name).out == f"0 distinct users of {name}\n"
     assert donebit("query", name, "--members").out == ""
 

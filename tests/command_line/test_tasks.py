@@ -21,7 +21,7 @@ def fail(services: RealServices, task_id: str, step: int, error: str) -> None:
 def test_a_task_without_a_job_is_started_and_says_who_reports_its_steps(donebit: Donebit, name: str) -> None:
     started = donebit("trigger", 4, "--task-id", name)
 
-    assert (started.code, started.out) == (0, f"task {name}: 4 steps to be reported by you\n")
+    assert (started.code, started.out) == (0, f"task {name}: 4 steps to report via the API\n")
     assert f"/tasks/{name}/steps/0" in started.err
 
 
@@ -90,7 +90,7 @@ def test_pages_follow_one_another_and_all_of_them_are_one(donebit: Donebit, name
     first = donebit("tasks", "--label", name, "--limit", 2, "--json")
     second = donebit("tasks", "--label", name, "--limit", 2, "--json", "--cursor", first.err.split()[-1])
 
-    assert first.err.startswith("there are more: --cursor ")
+    assert first.err.startswith("more tasks: --cursor ")
     assert [task["task_id"] for task in first.lines + second.lines] == [f"{name}-{i}" for i in (2, 1, 0)]
     assert second.err == ""
     assert len(donebit("tasks", "--label", name, "--limit", 2, "--all", "--json").lines) == 3
@@ -126,11 +126,11 @@ def test_show_says_what_is_missing_and_why_and_draws_the_bitmap(
 
     lines = [line.rstrip() for line in shown.out.splitlines()]
     assert lines[0] == f"task {name} is running"
-    assert "  label   of-mine" in lines
-    assert "  steps   7 of 12 done (58%)" in lines
-    assert "  missing 2, 4, 6 to 7" in lines
-    assert "  failed  step 5 after 1 attempt: disk \N{REPLACEMENT CHARACTER}[31mfull" in lines
-    assert "  rule    BITPOS 0 = 2, BITCOUNT = 8: not equal, so not done" in lines
+    assert "  label    of-mine" in lines
+    assert "  steps    7 of 12 done (58%)" in lines
+    assert "  missing  2, 4, 6 to 7" in lines
+    assert "  failed   step 5 after 1 attempt: disk \N{REPLACEMENT CHARACTER}[31mfull" in lines
+    assert "  check    BITPOS 0 = 2, BITCOUNT = 8: not equal, so not done" in lines
     assert lines[-2] == "  ██·█·\N{MULTIPLICATION SIGN}··████◆"
     assert lines[-1].endswith("one cell per step")
 
@@ -155,7 +155,7 @@ def test_show_of_a_done_task_says_that_the_rule_is_met(
 
     shown = donebit("show", name, PYTHONIOENCODING="ascii")
 
-    assert "rule    BITPOS 0 = 9, BITCOUNT = 9: equal, so every step is done" in shown.out
+    assert "check    BITPOS 0 = 9, BITCOUNT = 9: equal, so every step is done" in shown.out
     assert shown.out.splitlines()[-2] == "  ########E"
     assert shown.out.isascii()
 

@@ -79,7 +79,7 @@ def test_trigger_can_watch_the_task_that_it_starts(
     code, out, _ = ends(watching)
 
     assert code == 0
-    assert out.splitlines()[0] == f"task {name}: 3 steps to be reported by you"
+    assert out.splitlines()[0] == f"task {name}: 3 steps to report via the API"
     assert out.splitlines()[1].startswith(f"task {name} is done: 3 of 3 steps")
 
 
@@ -127,7 +127,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_task(
     watching.process.send_signal(signal.SIGINT)
 
     assert watching.exit_code() == 130
-    assert f"task {name} runs on; see it with: donebit watch {name}" in watching.seen
+    assert f"task {name} keeps running; watch it with: donebit watch {name}" in watching.seen
     assert "Traceback" not in watching.seen
     assert services.ask("done", "GET", f"/tasks/{name}").json["state"] == "running"
 
@@ -165,7 +165,7 @@ def test_a_stream_that_is_lost_is_taken_up_again(own_done: OwnDone, tmp_path: Pa
     watching.wait_for("0%")
 
     own_done.end()
-    watching.wait_for("no news")
+    watching.wait_for("connection lost")
     own_done.start()
     report(own_done.services, name, (0, 4))
 
