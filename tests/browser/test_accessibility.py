@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver import Keys
 
 from tests.browser.page import Page
 from tests.browser.test_bitmap import give_up, report
@@ -150,4 +151,12 @@ def test_the_navigation_leads_to_each_view_and_says_where_one_is(page: Page) -> 
         current = page.browser.find_elements("css selector", "[aria-current=page]")
         assert [one.text for one in current] == [title]
         assert page.complaints() == []
-    assert {"Done", "Distinct"} <= set(links)
+    assert set(links) == {"Tasks", "Users", "Workers"}
+
+
+def test_the_skip_link_is_the_first_stop_and_covers_nothing(page: Page) -> None:
+    page.press(Keys.TAB)
+
+    assert page.focused() == "Skip to content"
+    skip, brand = page.find(".skip").rect, page.find(".brand").rect
+    assert 0 <= skip["y"] <= skip["y"] + skip["height"] <= brand["y"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -13,7 +14,7 @@ from donebit.store import Store
 from donebit.workers.presence import AtWork
 from tests.web.services import ELSEWHERE, Services
 from tests.workers.arranged import a_worker, say, shows
-from trigger_app.pages.fragments import steps
+from trigger_app.pages.fragments import age, steps
 from trigger_app.pages.workers import lately, spark
 
 
@@ -100,3 +101,18 @@ def test_one_step_is_named_alone_and_of_many_ranges_the_first() -> None:
     assert steps({"ranges": [(3, 4)], "steps": 1}) == "step 3"
     assert steps({"ranges": [(0, 2)], "steps": 1002}) == "steps 0\u20131 and 1,000 more"
     assert steps({"ranges": [], "steps": 0}) == "sending steps"
+
+
+def test_a_traceback_keeps_its_indentation(services: Services, real_store: Store) -> None:
+    text = "step 3 has failed\nTraceback:\n  File 'a.py'\n    raise ValueError"
+    say(real_store, text, task_id="a", level=logging.ERROR)
+
+    assert text in unescape(shown(services, "?task=a"))
+
+
+def test_an_age_is_written_in_its_largest_unit() -> None:
+    ages = {300: "5 min", 7200: "2 h", 200_000: "2 days", -5: "0 s"}
+
+    moments = {seconds: clock.iso(clock.now() - timedelta(seconds=seconds)) for seconds in ages}
+
+    assert {seconds: age(at) for seconds, at in moments.items()} == ages
