@@ -1,4 +1,4 @@
-"""The files that the pages of docs/ show are as clean as Donebit's own: they are there to be copied."""
+"""The files that the pages show are as clean as Donebit's own: they are there to be copied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ import pytest
 from tests.docs.pages import write_files
 from tests.started import REPOSITORY
 
-PAGES = [REPOSITORY / "docs" / name for name in ("client.md", "from-chord.md", "from-bitmapist.md")]
+WITH_FILES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("jobs", "client", "from-chord", "from-bitmapist")),
+)
+PAGES = [REPOSITORY / name for name in WITH_FILES]
 LINES = ("--no-cache", "--line-length", "110")
 CHECKS = {
     "mypy": ("mypy", "--strict", "--cache-dir", ".mypy"),
