@@ -80,7 +80,7 @@ def asked_span(site: Site, event: Event, query: SpanQuery) -> Span:
         raise InvalidInput("from is missing; a to needs one", field="from")
     now, moment = clock.now(), site.calendar.moment
     stop = moment(query.to) if query.to else site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.retention, moment(query.from_), stop, now=now)
+    return spans.between(site.calendar, event.expiry, moment(query.from_), stop, now=now)
 
 
 def bounds(asked: Period | Span) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from donebit.activity.analytics import cohort_rows, lifecycle, retention
 from donebit.activity.analytics.retention import Cohort, Matrix
 from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import Granularity
-from donebit.activity.periods.expiry import DEFAULT, Retention
+from donebit.activity.periods.expiry import DEFAULT, ExpiryPolicy
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
@@ -81,7 +81,7 @@ def test_a_registered_segment_whose_bitmap_is_gone_is_empty(client: Redis) -> No
 
 
 def test_too_many_bitmaps_that_tell_who_was_there_before_are_refused(client: Redis) -> None:
-    kept = Retention(ALL_KEPT.hour, ALL_KEPT.day, timedelta(days=1), timedelta(days=1))
+    kept = ExpiryPolicy(ALL_KEPT.hour, ALL_KEPT.day, timedelta(days=1), timedelta(days=1))
     days = cohort_rows.MOST_BEFORE + 2
     visited(client, days=days)
     keep(client, "read", kept)

@@ -22,7 +22,7 @@ def asked_period(
 ) -> Period:
     """The period asked about. Raises InvalidInput for one past its retention, or past the calendar."""
     period = site.calendar.period_at(granularity, at)
-    event.retention.check(period, now, "at")
+    event.expiry.check(period, now, "at")
     return period
 
 

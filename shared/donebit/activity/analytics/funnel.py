@@ -66,7 +66,7 @@ def in_period(site: Site, event: str, period: Period, now: datetime, field: str)
         InvalidInput: the name cannot be an event's, or the period is no longer kept.
     """
     known = events.get(site, event)
-    known.retention.check(period, now, field)
+    known.expiry.check(period, now, field)
     return Step(f"event {event}", Bitmap(event, period.name), known.kind, period.start, period.stop)
 
 

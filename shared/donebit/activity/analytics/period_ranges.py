@@ -67,7 +67,7 @@ def requested_range(
 
 
 def _kept(site: Site, event: Event, granularity: Granularity, stop: datetime, now: datetime) -> list[Period]:
-    since = event.retention.since(granularity, now) or now
+    since = event.expiry.since(granularity, now) or now
     start = max(since, now - (MOST_PERIODS + 1) * LONGEST[granularity])
     periods = list(site.calendar.between(granularity, start, stop))
     if not periods:
@@ -87,7 +87,7 @@ def _from(
             field="from",
         )
     periods = list(islice(site.calendar.between(granularity, start, stop), MOST_PERIODS + 1))
-    event.retention.check(periods[0], now, "from")
+    event.expiry.check(periods[0], now, "from")
     if len(periods) > MOST_PERIODS:
         raise InvalidInput(
             f"from {clock.iso(start)} to {clock.iso(stop)} are more than {MOST_PERIODS} {granularity}s; "

@@ -85,7 +85,7 @@ def question(site: Site, event: str, returning: str | None, cohort: Cohort, now:
         )
     names = frozenset(site.store.visits.periods(event)) if cohort is Cohort.FIRST else frozenset()
     return Question(
-        asked, other, cohort, now, RetainedPeriods(site.calendar, asked.retention, names - {"all"}, now)
+        asked, other, cohort, now, RetainedPeriods(site.calendar, asked.expiry, names - {"all"}, now)
     )
 
 
@@ -131,7 +131,7 @@ def refuse_too_many(rows: int, columns: int) -> None:
 
 def refuse_past(asked: Question, period: Period, field: str) -> None:
     for event in (asked.event, asked.returning):
-        event.retention.check(period, asked.now, field)
+        event.expiry.check(period, asked.now, field)
 
 
 def _begun(site: Site, first: Period, most: int, now: datetime) -> Iterator[Period]:

@@ -49,7 +49,7 @@ def columns(
     """
     periods = asked_periods(site, granularity, start, stop, now)
     earlier = before(site, event, periods[0], (rolling or 1) - 1, now)
-    event.retention.check(periods[0], now, "from")
+    event.expiry.check(periods[0], now, "from")
     bitmaps = [Bitmap(event.name, period.name) for period in (*earlier, *periods)]
     counts = algebra.counts(site.store, bitmaps[len(earlier) :])
     if rolling is None:
@@ -91,7 +91,7 @@ def before(site: Site, event: Event, first: Period, many: int, now: datetime) ->
     period = first
     for _ in range(many):
         period = site.calendar.before(period)
-        if not event.retention.keeps(period, now):
+        if not event.expiry.keeps(period, now):
             raise InvalidInput(
                 f"a window of {many + 1} {first.granularity}s that ends with {first.name} begins before "
                 f"{period.name}, which is no longer kept; from must be later, or rolling less",

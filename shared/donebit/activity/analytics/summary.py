@@ -111,7 +111,7 @@ class EventSnapshot:
         return since
 
     def keeps(self, period: Period) -> bool:
-        return self.event.retention.keeps(period, self.now)
+        return self.event.expiry.keeps(period, self.now)
 
     def union(self, periods: Sequence[Period]) -> Set | None:
         return self.bitmaps(periods) if all(map(self.keeps, periods)) else None

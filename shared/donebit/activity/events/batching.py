@@ -103,9 +103,9 @@ def expiries_of(
     site: Site, event: Event, at: datetime, now: datetime
 ) -> tuple[tuple[PeriodExpiry, ...], int]:
     """What is written of a visit, and which of it is the day. Raises InvalidInput for a moment not taken."""
-    periods = periods_to_write(site.calendar, event.retention, at, now)
+    periods = periods_to_write(site.calendar, event.expiry, at, now)
     day = next(i for i, period in enumerate(periods) if period.granularity is Granularity.DAY)
-    return tuple(event.retention.life(period) for period in periods), day
+    return tuple(event.expiry.period_expiry(period) for period in periods), day
 
 
 def together(parts: Sequence[Arrival]) -> Sequence[User] | Ids:

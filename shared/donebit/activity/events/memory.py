@@ -32,7 +32,7 @@ class Estimate:
     bytes_a_period: int
 
 
-def taken(site: Site, name: str) -> list[PeriodUsage]:
+def usage(site: Site, name: str) -> list[PeriodUsage]:
     """Every period that is still there, the largest first. Counted key by key, a few hundred us a period."""
     event.check_name(name)
     periods = [*set_expiry.ending_periods(site, name), ALL_TIME]

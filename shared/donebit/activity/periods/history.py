@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from donebit.activity.periods.calendar import FIRST_YEAR, Calendar, Granularity, Period, bounds
-from donebit.activity.periods.expiry import Retention
+from donebit.activity.periods.expiry import ExpiryPolicy
 
 # The longest first: the fewest bitmaps. Hours are left out: their visits are in the days as well.
 LONGEST_FIRST = (Granularity.MONTH, Granularity.WEEK, Granularity.DAY)
@@ -19,7 +19,7 @@ class RetainedPeriods:
     """The periods of an event that are kept at a moment."""
 
     calendar: Calendar
-    retention: Retention
+    expiry: ExpiryPolicy
     names: Collection[str]  # of all periods that the event has visits in
     now: datetime
 
@@ -34,7 +34,7 @@ class RetainedPeriods:
 
     def known_from(self) -> datetime:
         """Of the time before it nothing is kept."""
-        reach = {one: self.retention.since(one, self.now) for one in LONGEST_FIRST}
+        reach = {one: self.expiry.since(one, self.now) for one in LONGEST_FIRST}
         return min(
             bounds(self.calendar.period_at(one, max(since, FIRST)))[0]
             for one, since in reach.items()
@@ -72,7 +72,7 @@ class RetainedPeriods:
         period = self.calendar.period_at(granularity, stop)
         if bounds(period)[0] == stop or bounds(period)[1] > by:
             period = self.calendar.before(period)
-        while bounds(period)[1] > start and self.retention.keeps(period, self.now):
+        while bounds(period)[1] > start and self.expiry.keeps(period, self.now):
             found.append(period)
             period = self.calendar.before(period)
         return found[::-1]

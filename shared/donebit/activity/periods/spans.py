@@ -15,7 +15,7 @@ from donebit.activity.periods.calendar import (
     Period,
     refuse_far,
 )
-from donebit.activity.periods.expiry import AHEAD, EARLIEST, Retention
+from donebit.activity.periods.expiry import AHEAD, EARLIEST, ExpiryPolicy
 from donebit.errors import InvalidInput
 
 MOST_DAYS = 8000  # 21 years: as many months as one question may read bitmaps
@@ -37,9 +37,11 @@ class Span:
         return cls(period.granularity, period.start, period.stop, (period,))
 
 
-def between(calendar: Calendar, kept: Retention, start: datetime, stop: datetime, *, now: datetime) -> Span:
-    """Any from-to. Raises InvalidInput as Making.periods does."""
-    return Span("range", start, stop, Making(calendar, kept, now).periods(start, stop))
+def between(
+    calendar: Calendar, expiry: ExpiryPolicy, start: datetime, stop: datetime, *, now: datetime
+) -> Span:
+    """Any from-to. Raises InvalidInput as SpanBuilder.periods does."""
+    return Span("range", start, stop, SpanBuilder(calendar, expiry, now).periods(start, stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ FROM_TO = Ends()
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """What a span is made of: the site's calendar, and what is still kept now."""
+class SpanBuilder:
+    """Divides spans into periods of the site's calendar that have not expired at `now`."""
 
     calendar: Calendar
-    kept: Retention
+    expiry: ExpiryPolicy
     now: datetime
     ends: Ends = FROM_TO
 
@@ -129,7 +131,7 @@ class Making:
                 field=field,
             )
         for period in self.calendar.between(Granularity.HOUR, start, stop):
-            self.kept.check(period, self.now, field)
+            self.expiry.check(period, self.now, field)
             yield period
 
     def _is_ahead(self, stop: datetime) -> bool:
@@ -155,7 +157,7 @@ class Making:
 
     def _oldest(self, granularity: Granularity) -> date:
         """The first day of the oldest period that is still kept: the one that was on so long ago."""
-        moment = self.kept.since(granularity, self.now) or EARLIEST
+        moment = self.expiry.since(granularity, self.now) or EARLIEST
         start = self.calendar.period_at(granularity, moment).start
         return self.calendar.day_of(start or EARLIEST)
 

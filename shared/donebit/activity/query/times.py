@@ -43,7 +43,7 @@ def periods(site: Site, event: Event, when: str, now: datetime) -> tuple[Period,
 
 
 def one(event: Event, period: Period, now: datetime) -> tuple[Period, ...]:
-    event.retention.check(period, now, "it")
+    event.expiry.check(period, now, "it")
     return (period,)
 
 
@@ -51,14 +51,14 @@ def last_days(site: Site, event: Event, days: int, now: datetime) -> tuple[Perio
     """So many days, today among them."""
     first = site.calendar.day_of(now) - (min(days, MOST_DAYS) - 1) * DAY
     start, stop = site.calendar.midnight(first), site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.retention, start, stop, now=now).periods
+    return spans.between(site.calendar, event.expiry, start, stop, now=now).periods
 
 
 def from_to(site: Site, event: Event, when: str, now: datetime) -> tuple[Period, ...]:
     """A day begins in the site's zone, an hour in UTC; without an end, today is the last day."""
     ends = [start_of(site, text) for text in when.split("..") if text]
     stop = ends[1] if len(ends) == 2 else site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.retention, ends[0], stop, now=now).periods
+    return spans.between(site.calendar, event.expiry, ends[0], stop, now=now).periods
 
 
 def start_of(site: Site, border: str) -> datetime:

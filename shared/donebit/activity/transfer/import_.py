@@ -73,10 +73,10 @@ def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datet
         raise other_kind(event.name, event.kind, kind)
     if period.start is not None and period.start > now + AHEAD:
         raise InvalidInput(f"the {period.granularity} {period.name} has not begun yet", field="at")
-    event.retention.check(period, now, "at")
+    event.expiry.check(period, now, "at")
     wider = [site.calendar.period_at(one, period.start) for one in WITHIN[period.granularity] if period.start]
-    ending = [one for one in [period, *wider] if one != ALL_TIME and event.retention.keeps(one, now)]
-    lives = [event.retention.life(one) for one in [*ending, ALL_TIME]]
+    ending = [one for one in [period, *wider] if one != ALL_TIME and event.expiry.keeps(one, now)]
+    lives = [event.expiry.period_expiry(one) for one in [*ending, ALL_TIME]]
     return Visits(event.name, kind, tuple(lives), 0, ())
 
 
