@@ -112,7 +112,7 @@ def test_months_then_weeks_then_days_tell_who_was_there_before() -> None:
     kept = RetainedPeriods(UTC_CALENDAR, DEFAULT, names, NOW)
 
     # All of October is in its month. What November had until then is in weeks, and in days of the last.
-    assert [one.name for one in kept.before(stop)] == [
+    assert [one.name for one in kept.history(stop)] == [
         "2024-01",
         "2026-09",
         "2026-10",
@@ -141,4 +141,4 @@ def test_a_week_that_is_kept_tells_of_the_month_that_is_not(client: Redis) -> No
 
 
 def test_of_an_event_without_periods_nobody_was_there_before() -> None:
-    assert RetainedPeriods(UTC_CALENDAR, DEFAULT, (), NOW).before(NOW) == []
+    assert RetainedPeriods(UTC_CALENDAR, DEFAULT, (), NOW).history(NOW) == []

@@ -180,7 +180,7 @@ def before(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
     """The bitmaps of those who are not of a first-time cohort; None for another."""
     if asked.cohort is Cohort.RECURRING:
         return None
-    return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.before(bounds(row)[0]))
+    return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.history(bounds(row)[0]))
 
 
 def known_from(asked: Question) -> datetime | None:

@@ -120,14 +120,14 @@ class Meaning:
     def everybody(self, expression: Not) -> Set:
         """All users ever seen, of the kind that the question is about."""
         if self.kind is not None:
-            return algebra.known_users(self.site, self.kind)
+            return algebra.all_users(self.site, self.kind)
         kinds = sorted(set(self.site.store.visits.events().values()))
         if len(kinds) > 1:
             raise ExpressionError(
                 f"not of which users? There are {' and '.join(kinds)}, and nothing named here was ever seen",
                 expression.place,
             )
-        return algebra.known_users(self.site, UserKind(kinds[0])) if kinds else EMPTY
+        return algebra.all_users(self.site, UserKind(kinds[0])) if kinds else EMPTY
 
 
 @contextmanager
