@@ -46,7 +46,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def count_flag(path: FlagPath, query: IdsQuery) -> Reply:
         """How many users have the flag."""
         flag = flags.get(site, path.flag)
-        ids = counts.asked_ids(flag, query.first, query.last)
+        ids = counts.id_range(flag, query.first, query.last)
         return answer(FlagCount(flag=flag.name, kind=flag.kind, count=flags.count(site, flag.name, ids=ids)))
 
     add_members(routes, site)

@@ -90,5 +90,5 @@ def query_expression(expression: Expression, resolved: Resolved) -> dict[str, An
     return {
         "kind": resolved.kind,
         "text": text.render(expression),
-        "query": as_json.written(expression),
+        "query": as_json.render(expression),
     }

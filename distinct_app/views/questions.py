@@ -33,7 +33,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """How many distinct users there were in a period, or from one day or hour to another."""
         event = events.get(site, path.event)
         asked = asked_span(site, event, query)
-        ids = counts.asked_ids(event, query.first, query.last)
+        ids = counts.id_range(event, query.first, query.last)
         number = counts.count_in(site, event.name, asked.periods, ids=ids)
         return answer(CountAnswer(event=event.name, count=number, **bounds(asked)))
 
@@ -67,7 +67,7 @@ def asked_period(site: Site, event: Event, query: PeriodQuery) -> Period:
     """The period of a request. Raises InvalidInput for one past its retention."""
     now = clock.now()
     at = site.calendar.moment(query.at) if query.at else now
-    return counts.asked_period(site, event, query.period, at=at, now=now)
+    return counts.retained_period(site, event, query.period, at=at, now=now)
 
 
 def asked_span(site: Site, event: Event, query: SpanQuery) -> Span:

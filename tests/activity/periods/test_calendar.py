@@ -127,6 +127,6 @@ def test_a_question_past_the_retention_is_refused_and_names_the_bound(store: Sto
     with pytest.raises(InvalidInput, match=r"the hour 2026-11-19T11 .* 48 hours before 2026-11-21T12:00:00Z"):
         DEFAULT.check(hour, now, "at")
     with pytest.raises(InvalidInput, match="the hour 2026-11-19T11 is no longer kept"):
-        counts.asked_period(
+        counts.retained_period(
             site_on(store), Event("seen"), Granularity.HOUR, at=now - timedelta(hours=49), now=now
         )
