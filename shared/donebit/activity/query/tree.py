@@ -85,9 +85,7 @@ class ExpressionSize:
         """Count an event or a flag. Raises InvalidInput if there are too many."""
         self.leaves += 1
         if self.leaves > MOST_LEAVES:
-            raise ExpressionError(
-                f"more than {MOST_LEAVES} events and flags, which is the maximum", place
-            )
+            raise ExpressionError(f"more than {MOST_LEAVES} events and flags, which is the maximum", place)
 
     def refuse_deep(self, depth: int, place: Place) -> None:
         """Raise InvalidInput for an expression nested too deeply."""
