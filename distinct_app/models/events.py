@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from distinct_app.models.common import Users
 from donebit.activity.periods.calendar import Granularity
@@ -24,6 +24,8 @@ class EventsAnswer(BaseModel):
 
 class ExpiryBody(Request):
     """Days that each granularity is kept, from the period's end; the default for one left out."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"hour": 7, "day": 800}})
 
     hour: Days | None = Field(default=None, examples=[7])
     day: Days | None = Field(default=None, examples=[800])
@@ -66,6 +68,8 @@ class MemoryAnswer(BaseModel):
 
 class EstimateBody(Request):
     """Integers to be imported, or a representative sample of them."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"users": [7, 8, 3000000]}})
 
     users: Users
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from distinct_app.models.common import InPeriod, PeriodQuery, Text, Users
 from donebit.activity.users.ids import LARGEST_ID, UserKind
@@ -36,6 +36,8 @@ Ranges = Annotated[
 
 class FlagBody(Request):
     """Users, integers or texts, and ranges of integers."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"users": [7, 9], "ranges": [[100, 200]]}})
 
     users: Users | None = None
     ranges: Ranges | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from distinct_app.models.common import Moment
 from donebit.activity.analytics.funnel import FEWEST_STEPS, MOST_STEPS
@@ -12,7 +12,7 @@ from donebit.activity.periods.calendar import NAME_RULE
 from donebit.web.models import Name, Request, expected
 
 STEP_RULE = "an event, with a period or with from (and to), or a flag alone"
-STEPS = [
+STEPS: list[Any] = [
     {"event": "signup", "period": "2026-10"},
     {"event": "order", "from": "2026-11-01", "to": "2026-11-15"},
     {"flag": "newsletter"},
@@ -50,6 +50,8 @@ class StepBody(Request):
 
 class FunnelBody(Request):
     """Steps in the order in which users are expected to take them."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"steps": STEPS}})
 
     steps: Annotated[list[StepBody], Field(min_length=FEWEST_STEPS, max_length=MOST_STEPS, examples=[STEPS])]
 

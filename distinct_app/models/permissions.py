@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from donebit.activity.permissions import MOST_PERMISSIONS
 from donebit.web.models import Name, Request, matching
@@ -35,17 +35,23 @@ class PermissionPath(ObjectPath):
 class NamesBody(Request):
     """All names in the order of their bits; to add names, send the existing ones followed by the new ones."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"permissions": ["read", "write", "share"]}})
+
     permissions: Annotated[Names, Field(min_length=1)]
 
 
 class ReplaceBody(Request):
     """All permissions that the object is to have."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"permissions": ["read"]}})
+
     permissions: Names
 
 
 class ChangeBody(Request):
     """Permissions to grant and to revoke, atomically."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"grant": ["write"], "revoke": ["share"]}})
 
     grant: Annotated[Names, Field(default_factory=list)]
     revoke: Annotated[Names, Field(default_factory=list, examples=[["share"]])]

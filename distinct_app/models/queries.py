@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from distinct_app.models.flags import After, FlagAnswer, Members, MembersLimit
 from donebit.activity.query.as_json import EXAMPLE, SCHEMA
@@ -22,6 +22,8 @@ AsText = Annotated[str, Field(max_length=LONGEST, description="the expression as
 
 class ExpressionBody(Request):
     """A set of users, as JSON or as text."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"query": EXAMPLE}})
 
     query: AsJson = Field(default=None, description="the expression as JSON")
     text: AsText | None = Field(default=None, examples=[TEXT])

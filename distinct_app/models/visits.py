@@ -44,6 +44,8 @@ Ids = Annotated[
 class VisitsBody(Request):
     """Users, integers or texts, who visited at one moment."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"users": [7, 8, 8]}})
+
     users: Users
     at: Moment | None = None
     ids: Ids | None = None
@@ -90,20 +92,21 @@ class VisitsToEvent(Request):
         return [] if self.user is None else [self.user]
 
 
+EXAMPLE: list[Any] = [
+    {"event": "read", "users": [7, 8], "at": "2026-11-21T03:04:05Z"},
+    {"event": "bought", "user": "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"},
+]
+
+
 class ManyVisits(Request):
     """Visits to several events, at several times."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"visits": EXAMPLE}})
 
     visits: Annotated[
         list[Annotated[VisitsToEvent, BeforeValidator(_users_or_user)]],
         Field(min_length=1, max_length=MOST_VISITS),
-    ] = Field(
-        examples=[
-            [
-                {"event": "read", "users": [7, 8], "at": "2026-11-21T03:04:05Z"},
-                {"event": "bought", "user": "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"},
-            ]
-        ]
-    )
+    ] = Field(examples=[EXAMPLE])
 
 
 class DayAnswer(BaseModel):

@@ -51,7 +51,7 @@ SCHEMA: dict[str, Any] = {
         _schema("not", {"not": {"type": "object"}, "of": {"type": "object"}}),
     ]
 }
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "minus": [
         {"and": [{"event": "active", "at": "2026-11-20"}, {"event": "active", "at": "2026-11-21"}]},
         {"flag": "staff"},
