@@ -1,1 +1,1 @@
-"""Was this user here? The HTTP face of activity."""
+"""The HTTP service of activity: events, flags, permissions and questions about users."""

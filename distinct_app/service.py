@@ -1,4 +1,4 @@
-"""The HTTP face of activity."""
+"""The HTTP service of activity: events, flags, permissions and questions about users."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """The service; settings and store are the process's own unless given."""
     settings = settings or config.load()
     store = store or service_store(settings)
-    app = make_service("distinct_app", "Was this user here? Distinct users, exactly.", settings, store)
+    app = make_service(
+        "distinct_app", "Counts distinct users exactly, per event, period and flag.", settings, store
+    )
     app.register_api(blueprint(Site.of(store, settings)))
     return app

@@ -1,4 +1,4 @@
-"""Requests and answers of whole bitmaps, out and in."""
+"""Requests and answers of the export and import of whole bitmaps."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from donebit.web.models import Request
 
 
 class FormatQuery(Request):
-    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or a user a line")
+    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or one user per line")
 
 
 class BitmapQuery(PeriodQuery):
-    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or a user a line")
+    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or one user per line")
 
 
 class ImportAnswer(BaseModel):
@@ -22,9 +22,9 @@ class ImportAnswer(BaseModel):
     period: str = Field(examples=["day"])
     name: str = Field(examples=["2026-11-21"])
     received: int = Field(description="users in the bitmap")
-    fresh: int = Field(description="users that the period had not")
+    fresh: int = Field(description="users that the period did not have before")
 
 
 class FlagImportAnswer(BaseModel):
     flag: str
-    count: int = Field(description="users that have the flag now, and nobody else")
+    count: int = Field(description="users who have the flag now")

@@ -15,9 +15,9 @@ from donebit.activity.analytics.retention import MOST_CELLS, Cohort
 from donebit.web.models import WRITTEN, Name, Request
 
 Granularity = Literal["day", "week", "month"]
-RETURN = "the event that counts as coming back; the same one when left out"
+RETURN = "the event that counts as coming back; by default the same one"
 KNOWN_FROM = (
-    "nothing from before it is kept, so who was active only before counts as new; null for recurring cohorts"
+    "no visit before it is retained, so users active only before it count as new; null for recurring cohorts"
 )
 
 Cells = Annotated[int, Field(ge=1, le=MOST_CELLS), WRITTEN]
@@ -43,13 +43,13 @@ class CohortQuery(Request):
 
 class RetentionQuery(SuccessiveQuery, CohortQuery):
     granularity: Granularity = "week"
-    rows: Annotated[Cells, Field(description=f"rows x columns may be {MOST_CELLS}")] = 12
+    rows: Annotated[Cells, Field(description=f"rows x columns may be at most {MOST_CELLS}")] = 12
     columns: Cells = 12
 
 
 class CellQuery(CohortQuery):
     row: Annotated[PeriodName, Field(description="the period of a row")]
-    column: Annotated[Column | None, Field(description="all of the row's cohort when left out")] = None
+    column: Annotated[Column | None, Field(description="default: the whole cohort")] = None
     after: After = -1
     limit: MembersLimit = 100
 
@@ -61,7 +61,7 @@ class LifecycleQuery(SuccessiveQuery):
 
 class StateQuery(Request):
     period: PeriodName
-    state: UserState
+    state: Annotated[UserState, Field(json_schema_extra={"example": "dormant"})]
     after: After = -1
     limit: MembersLimit = 100
 
@@ -84,20 +84,20 @@ class AboutPeriod(BaseModel):
 class RetentionRow(AboutPeriod):
     users: int = Field(description="size of the cohort", examples=[120])
     counts: Sequence[int | None] = Field(
-        description="how many of them were active 0, 1, 2 .. periods later; null where that has not begun",
+        description="how many of them were active 0, 1, 2 ... periods later; null if that has not begun",
         examples=[[120, 48, None]],
     )
     running: int | None = Field(
-        description="the column whose period is not over yet; null where all are over",
+        description="the column whose period has not ended; null if all have",
         examples=[1],
     )
 
 
 class ColumnAverage(BaseModel):
-    """A column over all rows, weighted by their sizes; periods that are not over are left out."""
+    """A column's average over all rows, weighted by their sizes, without periods that have not ended."""
 
     column: int = Field(examples=[1])
-    users: int = Field(description="in the cohorts that could come back", examples=[240])
+    users: int = Field(description="users of the cohorts whose period has ended", examples=[240])
     returned: int = Field(examples=[90])
     rate: float | None = Field(description="returned / users; null without users", examples=[0.375])
 
@@ -108,7 +108,7 @@ class RetentionAnswer(BaseModel):
     granularity: Granularity
     cohort: Cohort
     known_from: str | None = Field(description=KNOWN_FROM)
-    rows: list[RetentionRow] = Field(description="the earliest first; those that have begun")
+    rows: list[RetentionRow] = Field(description="the earliest first, without periods that have not begun")
     averages: list[ColumnAverage]
 
 
@@ -127,13 +127,13 @@ class LifecycleStage(AboutPeriod):
     resurrecting: int = Field(description="active, not in the period before, but earlier", examples=[10])
     dormant: int = Field(description="not active, but in the period before", examples=[15])
     active: int = Field(description="new + returning + resurrecting", examples=[100])
-    running: bool = Field(description="whether the period is not over yet")
+    running: bool = Field(description="whether the period has not ended")
 
 
 class LifecycleAnswer(BaseModel):
     event: str
     granularity: Granularity
-    known_from: str = Field(description="nothing from before it is kept")
+    known_from: str = Field(description="no visit before it is retained")
     periods: list[LifecycleStage] = Field(description="the earliest first")
 
 
@@ -149,7 +149,7 @@ class StickinessAnswer(BaseModel):
     to: str
     periods: int = Field(examples=[28])
     users: Sequence[int] = Field(
-        description="how many users were active in exactly 1, 2, 3 .. of the periods", examples=[[50, 20, 9]]
+        description="how many users were active in exactly 1, 2, 3 ... of the periods", examples=[[50, 20, 9]]
     )
     active: int = Field(description="users who were active in any of them", examples=[79])
     mean: float | None = Field(
@@ -168,7 +168,7 @@ class Ratios(BaseModel):
     mean_days: float | None = Field(
         description="on how many of the 30 days they were active, on average", examples=[7.5]
     )
-    running: bool = Field(description="whether the day is not over yet")
+    running: bool = Field(description="whether the day has not ended")
 
 
 class RatiosAnswer(BaseModel):

@@ -1,4 +1,4 @@
-"""What the requests of distinct_app share: moments, users, and what they are asked about."""
+"""What the requests of distinct_app share: times, users, events and periods."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Moment = Annotated[
     str,
     Field(
         json_schema_extra={"pattern": MOMENT},
-        description="ISO 8601, UTC; a date is a day of the site's zone; now when left out",
+        description="ISO 8601, UTC; a date is a day of the site's zone; defaults to now",
         examples=["2026-11-21"],
     ),
     matching(MOMENT, MOMENT_RULE),
@@ -40,14 +40,14 @@ Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 
 
 def _one_kind(users: Any) -> Any:
-    # Told here in one sentence; of a list that begins as one kind every other element would be told.
+    # One message here, as otherwise there would be one for each element of the other kind.
     if isinstance(users, list) and len({isinstance(user, str) for user in users}) > 1:
         raise expected("all integers or all texts, not both")
     return users
 
 
 def _kind(users: Any) -> UserKind:
-    # A plain union would tell of every bad element twice, once for each kind.
+    # A plain union would report every bad element twice, once for each kind.
     return (
         UserKind.TEXTS
         if isinstance(users, list) and users and isinstance(users[0], str)
@@ -65,7 +65,7 @@ Users = Annotated[
 
 
 class EventPath(Request):
-    event: Name
+    event: Annotated[Name, Field(json_schema_extra={"example": "active"})]
 
 
 class AtQuery(Request):
@@ -77,25 +77,25 @@ class PeriodQuery(AtQuery):
 
 
 class SpanQuery(PeriodQuery):
-    """A period, or any from-to in place of it."""
+    """A period, or a span of days or hours instead of it."""
 
     from_: Moment | None = Field(
         default=None,
         alias="from",
-        description="in place of period and at: a day of the site, or a whole hour",
+        description="instead of period and at: the start, a day of the site or a whole hour",
     )
     to: Moment | None = Field(
         default=None,
-        description="where it ends, not itself in it; today is the last day when left out",
+        description="the end, exclusive; by default the end of today",
     )
 
 
 class IdsQuery(Request):
-    """A range of ids that alone are counted."""
+    """A range of ids; only users in it are counted."""
 
     first: WrittenUserId | None = Field(default=None, description="only ids from this one on")
     last: Annotated[int, Field(ge=1, le=LARGEST_ID + 1), WRITTEN] | None = Field(
-        default=None, description="only ids below this one: the range is half open"
+        default=None, description="only ids below this one"
     )
 
 
@@ -104,9 +104,9 @@ class CountQuery(SpanQuery, IdsQuery):
 
 
 class InPeriod(BaseModel):
-    """What an answer about a period says of it; `from` and `to` are half open, and null for all time."""
+    """The period of an answer; `from` and `to` are half open, and null for all time."""
 
     event: str
-    period: str = Field(description="its granularity, or `range` for a from-to", examples=["day"])
+    period: str = Field(description="its granularity, or `range` for a span", examples=["day"])
     from_: str | None = Field(serialization_alias="from")
     to: str | None

@@ -1,10 +1,10 @@
-"""Requests and answers about events themselves: what there is, how long it is kept, what it takes."""
+"""Requests and answers about events themselves: which there are, how long each is kept, memory."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from distinct_app.models.common import Users
 from donebit.activity.periods.calendar import Granularity
@@ -15,23 +15,27 @@ Days = Annotated[Integer, Field(ge=1, le=36_500)]
 
 class EventSummary(BaseModel):
     event: str = Field(examples=["active"])
-    kind: str = Field(description="which users it holds: integers, mapped or texts", examples=["integers"])
+    kind: str = Field(description="the users it holds: integers, mapped or texts", examples=["integers"])
 
 
 class EventsAnswer(BaseModel):
-    events: list[EventSummary]
+    events: list[EventSummary] = Field(description="by name")
 
 
-class RetentionBody(Request):
-    """Days that each granularity is kept, from its period's end; the default where left out."""
+class ExpiryBody(Request):
+    """Days that each granularity is kept, from the period's end; the default for one left out."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"hour": 7, "day": 800}})
 
     hour: Days | None = Field(default=None, examples=[7])
     day: Days | None = Field(default=None, examples=[800])
-    week: Days | None = None
-    month: Days | None = None
+    week: Days | None = Field(default=None, examples=[1000])
+    month: Days | None = Field(default=None, examples=[2000])
 
 
-class RetentionDays(BaseModel):
+class ExpiryDays(BaseModel):
+    """Days that each granularity is kept, from the period's end."""
+
     hour: int = Field(examples=[2])
     day: int = Field(examples=[400])
     week: int = Field(examples=[840])
@@ -39,22 +43,22 @@ class RetentionDays(BaseModel):
 
 
 class EventAnswer(BaseModel):
-    event: str
-    kind: str | None = Field(description="null for an event never seen")
-    retention_days: RetentionDays
+    event: str = Field(examples=["active"])
+    kind: str | None = Field(description="null for an event never visited", examples=["integers"])
+    expiry_days: ExpiryDays
 
 
 class PeriodMemory(BaseModel):
     period: Granularity
     name: str = Field(examples=["2026-11-21"])
-    segments: int = Field(description="keys that its bitmap is cut into")
-    bytes: int = Field(description="on the server, all that goes with the keys included")
+    segments: int = Field(description="keys that its bitmap is divided into", examples=[3])
+    bytes: int = Field(description="on the server, the overhead of the keys included", examples=[2048])
 
 
 class MemoryAnswer(BaseModel):
-    """The largest periods first, a hundred at most; the sums are of all."""
+    """Memory of an event: totals of all periods, and the largest periods first, at most a hundred."""
 
-    event: str
+    event: str = Field(examples=["active"])
     bytes: int
     segments: int
     periods: int
@@ -63,17 +67,19 @@ class MemoryAnswer(BaseModel):
 
 
 class EstimateBody(Request):
-    """Integers that are to be imported, or a fair sample of them."""
+    """Integers to be imported, or a representative sample of them."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"users": [7, 8, 3000000]}})
 
     users: Users
 
 
 class EstimateAnswer(BaseModel):
-    event: str
-    users: int = Field(description="distinct ones")
-    segments: int = Field(description="that they touch")
-    span: int = Field(description="segments of the event then")
+    event: str = Field(examples=["active"])
+    users: int = Field(description="distinct users")
+    segments: int = Field(description="segments that they touch")
+    span: int = Field(description="segments that the event would span afterwards")
     most_segments: int = Field(description="MAX_SEGMENTS")
-    bytes_a_period: int = Field(description="in a period that has none of them yet")
+    bytes_a_period: int = Field(description="in a period that has none of these users yet")
     bytes: int = Field(description="in an hour, its day, week and month, and all time")
-    fits: bool
+    fits: bool = Field(description="whether span is at most most_segments")

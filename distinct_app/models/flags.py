@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from distinct_app.models.common import InPeriod, PeriodQuery, Text, Users
 from donebit.activity.users.ids import LARGEST_ID, UserKind
@@ -17,11 +17,11 @@ MOST_FLAGS = 1000  # a page
 
 
 class FlagPath(Request):
-    flag: Name
+    flag: Annotated[Name, Field(json_schema_extra={"example": "newsletter"})]
 
 
 class FlaggedPath(FlagPath):
-    user: Text
+    user: Annotated[Text, Field(json_schema_extra={"example": "7"})]
 
 
 Ranges = Annotated[
@@ -30,39 +30,41 @@ Ranges = Annotated[
             Annotated[Integer, Field(ge=0, le=LARGEST_ID)], Annotated[Integer, Field(ge=1, le=LARGEST_ID + 1)]
         ]
     ],
-    Field(max_length=MOST_RANGES, examples=[[[100, 200]]], description="half open; of integers only"),
+    Field(max_length=MOST_RANGES, examples=[[[100, 200]]], description="half open; integers only"),
 ]
 
 
 class FlagBody(Request):
     """Users, integers or texts, and ranges of integers."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"users": [7, 9], "ranges": [[100, 200]]}})
+
     users: Users | None = None
     ranges: Ranges | None = None
 
 
 class MaybeUserQuery(Request):
-    user: Annotated[Text | None, Field(description="any text, in place of a body")] = None
+    user: Annotated[Text | None, Field(description="a single user, any text, instead of a body")] = None
 
 
-After = Annotated[int, Field(ge=-1, le=LARGEST_ID, description="`next` of the page before"), WRITTEN]
+After = Annotated[int, Field(ge=-1, le=LARGEST_ID, description="`next` of the previous page"), WRITTEN]
 MembersLimit = Annotated[int, Field(ge=1, le=MOST_MEMBERS), WRITTEN]
 
 
 class MembersQuery(Request):
     after: After = -1
     limit: MembersLimit = 100
-    user: Annotated[Text | None, Field(description="ask whether this user has the flag instead")] = None
+    user: Annotated[Text | None, Field(description="check whether this user has the flag instead")] = None
 
 
 class AbsenceQuery(PeriodQuery):
-    event: Name
+    event: Annotated[Name, Field(json_schema_extra={"example": "active"})]
     after: After = -1
     limit: MembersLimit = 100
 
 
 class FlagsQuery(Request):
-    after: Annotated[Name | None, Field(description="`next` of the page before")] = None
+    after: Annotated[Name | None, Field(description="`next` of the previous page")] = None
     limit: Annotated[int, Field(ge=1, le=MOST_FLAGS), WRITTEN] = 100
 
 
@@ -94,24 +96,24 @@ class BulkCleared(FlagAnswer):
 
 
 class FlagCount(FlagAnswer):
-    kind: UserKind | None = Field(description="what its users are; null for a flag never set")
-    count: int = Field(description="users who have it", examples=[42])
+    kind: UserKind | None = Field(description="the kind of its users; null for a flag never set")
+    count: int = Field(description="users who have the flag", examples=[42])
 
 
 class FlagList(BaseModel):
     flags: list[FlagCount] = Field(description="by name")
-    next: str | None = Field(description="the flag to go on after, if there may be more")
+    next: str | None = Field(description="`after` for the next page; null on the last")
 
 
 class Dropped(FlagAnswer):
-    dropped: bool = Field(description="whether there was such a flag")
+    dropped: bool = Field(description="whether the flag existed")
 
 
 class Members(BaseModel):
     users: Sequence[int | str] = Field(
         description="ascending; texts in the order of their first visit or flag", examples=[[7, 8]]
     )
-    next: int | None = Field(description="the `after` to go on from, if there may be more")
+    next: int | None = Field(description="`after` for the next page; null on the last")
 
 
 class FlagMembers(Members, FlagAnswer):
@@ -119,16 +121,16 @@ class FlagMembers(Members, FlagAnswer):
 
 
 class MembersOrPresence(FlagAnswer):
-    """What documents an answer that tells of the members, or of the one user who was asked about."""
+    """The documentation of an answer that lists users, or with `user` says whether that one has the flag."""
 
-    users: Sequence[int | str] = Field(default=(), description="as they are asked for without a user")
-    next: int | None = Field(default=None, description="the `after` to go on from, if there may be more")
+    users: Sequence[int | str] = Field(default=(), description="only without a user")
+    next: int | None = Field(default=None, description="`after` for the next page; null on the last")
     user: str = Field(default="", description="only with a user")
     present: bool = Field(default=False, description="whether this user has it; only with a user")
 
 
 class MissingAnswer(Members, InPeriod, FlagAnswer):
-    """Who of the roster, which is the flag, was not there."""
+    """The users of the roster, which is the flag, who were absent."""
 
-    count: int = Field(description="how many are missing", examples=[999])
-    first: int | str | None = Field(description="the first who is missing", examples=[0])
+    count: int = Field(description="users who were absent", examples=[999])
+    first: int | str | None = Field(description="the first user who was absent", examples=[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from donebit.activity.permissions import MOST_PERMISSIONS
 from donebit.web.models import Name, Request, matching
@@ -21,39 +21,45 @@ Listed = Annotated[
 
 
 class KindPath(Request):
-    kind: Name
+    kind: Annotated[Name, Field(json_schema_extra={"example": "report"})]
 
 
 class ObjectPath(KindPath):
-    object: Name
+    object: Annotated[Name, Field(json_schema_extra={"example": "report-7.alice"})]
 
 
 class PermissionPath(ObjectPath):
-    permission: Name
+    permission: Annotated[Name, Field(json_schema_extra={"example": "read"})]
 
 
 class NamesBody(Request):
-    """What the bits permit, the first name bit 0; to add some, all of them again with the new ones behind."""
+    """All names in the order of their bits; to add names, send the existing ones followed by the new ones."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"permissions": ["read", "write", "share"]}})
 
     permissions: Annotated[Names, Field(min_length=1)]
 
 
 class ReplaceBody(Request):
-    """All that the object shall permit."""
+    """All permissions that the object is to have."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"permissions": ["read"]}})
 
     permissions: Names
 
 
 class ChangeBody(Request):
-    """Permissions to set and to clear, in one act."""
+    """Permissions to grant and to revoke, atomically."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"grant": ["write"], "revoke": ["share"]}})
 
     grant: Annotated[Names, Field(default_factory=list)]
-    revoke: Annotated[Names, Field(default_factory=list, examples=[["delete"]])]
+    revoke: Annotated[Names, Field(default_factory=list, examples=[["share"]])]
 
 
 class AllowedQuery(Request):
-    all: Annotated[Listed | None, Field(description="every one of these, with commas between")] = None
-    any: Annotated[Listed | None, Field(description="at least one of these")] = None
+    all: Annotated[Listed | None, Field(description="check for all of these (comma-separated)")] = None
+    any: Annotated[Listed | None, Field(description="check for any of these (comma-separated)")] = None
 
 
 class KindAnswer(BaseModel):
@@ -72,11 +78,11 @@ class ObjectAnswer(BaseModel):
 
 
 class ChangedAnswer(ObjectAnswer):
-    changed: int = Field(description="how many were not so before", examples=[2])
+    changed: int = Field(description="how many permissions changed", examples=[2])
 
 
 class AllowedAnswer(ObjectAnswer):
-    allowed: bool | None = Field(description="null where nothing was asked")
+    allowed: bool | None = Field(description="null without `all` and `any`")
     missing: list[str] = Field(description="those of `all` that it does not have", examples=[["write"]])
 
 

@@ -1,10 +1,10 @@
-"""Requests and answers about sets of users."""
+"""Requests and answers about expressions, which describe sets of users."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from distinct_app.models.flags import After, FlagAnswer, Members, MembersLimit
 from donebit.activity.query.as_json import EXAMPLE, SCHEMA
@@ -23,12 +23,21 @@ AsText = Annotated[str, Field(max_length=LONGEST, description="the expression as
 class ExpressionBody(Request):
     """A set of users, as JSON or as text."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"query": EXAMPLE}})
+
     query: AsJson = Field(default=None, description="the expression as JSON")
     text: AsText | None = Field(default=None, examples=[TEXT])
 
 
 class ExpressionQuery(Request):
-    text: Annotated[str, Field(max_length=LONGEST_IN_URL, description="the expression as a text")]
+    text: Annotated[
+        str,
+        Field(
+            max_length=LONGEST_IN_URL,
+            description="the expression as a text",
+            json_schema_extra={"example": TEXT},
+        ),
+    ]
 
 
 class PageQuery(Request):
@@ -41,12 +50,12 @@ class MembersOfQuery(PageQuery, ExpressionQuery):
 
 
 class QueryExpression(BaseModel):
-    """What an answer says of the question."""
+    """The expression of an answer, in both forms."""
 
-    kind: UserKind | None = Field(description="what the users are; null where nothing named was ever seen")
+    kind: UserKind | None = Field(description="the kind of users; null if nothing named has users")
     text: str = Field(description="the expression in its canonical form", examples=[TEXT])
     query: Any = Field(
-        description="the same as JSON", json_schema_extra={"type": "object"}, examples=[EXAMPLE]
+        description="the expression as JSON", json_schema_extra={"type": "object"}, examples=[EXAMPLE]
     )
 
 

@@ -1,6 +1,8 @@
-"""Requests and answers of the questions about one event."""
+"""Requests and answers about the number and presence of an event's users."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -8,11 +10,11 @@ from distinct_app.models.common import EventPath, InPeriod, SpanQuery, Text
 
 
 class UserPath(EventPath):
-    user: Text
+    user: Annotated[Text, Field(json_schema_extra={"example": "7"})]
 
 
 class UserQuery(SpanQuery):
-    user: Text
+    user: Annotated[Text, Field(json_schema_extra={"example": "ada@example.org"})]
 
 
 class EventCount(BaseModel):
@@ -26,10 +28,10 @@ class Found(BaseModel):
     present: bool
 
 
-# The bases' fields stand in an answer from the last base to the first: what was asked before the period.
+# An answer has the fields of the last base first, so the count comes before the period.
 class CountAnswer(InPeriod, EventCount):
-    """How many users."""
+    """The number of distinct users."""
 
 
 class PresenceAnswer(InPeriod, Found):
-    """Whether a user was here."""
+    """Whether a user was active."""

@@ -16,11 +16,11 @@ Ending = Literal["hour", "day", "week", "month"]
 class SeriesQuery(Request):
     granularity: Ending = "day"
     from_: Moment | None = Field(
-        default=None, alias="from", description="the last 30 columns up to `to` when left out"
+        default=None, alias="from", description="the start; by default 30 columns before `to`"
     )
-    to: Moment | None = Field(default=None, description="half open; with the present column when left out")
+    to: Moment | None = Field(default=None, description="exclusive; by default the end of the current period")
     rolling: Annotated[int, Field(ge=1, le=MOST_ROLLING), WRITTEN] | None = Field(
-        default=None, description="also how many users each column has together with those before it"
+        default=None, description="also count the users of windows of this many columns"
     )
 
 
@@ -30,12 +30,12 @@ class ColumnAnswer(BaseModel):
     to: str
     count: int = Field(description="distinct users of the column", examples=[42])
     rolling: int | None = Field(
-        description="distinct users of its window, if one is asked for", examples=[99]
+        description="distinct users of the window that ends with it; null without `rolling`", examples=[99]
     )
 
 
 class SeriesAnswer(BaseModel):
     event: str
     granularity: Ending
-    rolling: int | None = Field(description="columns of a window", examples=[7])
+    rolling: int | None = Field(description="columns in a window", examples=[7])
     columns: list[ColumnAnswer] = Field(description=f"ascending, at most {MOST_COLUMNS}")

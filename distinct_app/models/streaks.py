@@ -1,4 +1,4 @@
-"""Requests and answers about one user's timeline, and about everybody's streaks."""
+"""Requests and answers about one user's timeline and all users' streaks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from distinct_app.models.common import EventPath, Moment, Text
 from donebit.activity.analytics.period_ranges import MOST_PERIODS
 from donebit.web.models import Request
 
-BACK = f"half open; as far back as is kept when left out, at most {MOST_PERIODS} periods"
+BACK = f"the start; by default as far back as the event is kept, at most {MOST_PERIODS} periods"
 
 
 class StreakSpanQuery(Request):
@@ -18,56 +18,56 @@ class StreakSpanQuery(Request):
 
     granularity: Literal["hour", "day", "week", "month"] = "day"
     from_: Annotated[Moment | None, Field(alias="from", description=BACK)] = None
-    to: Annotated[Moment | None, Field(description="up to now when left out")] = None
+    to: Annotated[Moment | None, Field(description="the end, exclusive; by default now")] = None
 
 
 class StreakUserPath(EventPath):
-    user: Text
+    user: Annotated[Text, Field(json_schema_extra={"example": "7"})]
 
 
 class UserSpanQuery(StreakSpanQuery):
-    user: Text
+    user: Annotated[Text, Field(json_schema_extra={"example": "ada@example.org"})]
 
 
 class SpanAnswer(BaseModel):
-    """What an answer says of the periods that it is about; `from` and `to` are half open."""
+    """The periods of an answer; `from` and `to` are half open."""
 
     event: str
     granularity: str = Field(examples=["day"])
     from_: str = Field(serialization_alias="from", examples=["2026-11-14T00:00:00Z"])
     to: str = Field(examples=["2026-11-22T00:00:00Z"])
-    periods: int = Field(description="how many these are", examples=[8])
+    periods: int = Field(description="number of periods", examples=[8])
 
 
 class StreakAnswer(BaseModel):
-    """Periods in a row, half open; none of them: length 0, and no bounds."""
+    """Successive periods, half open; without any, length 0 and no bounds."""
 
     length: int = Field(examples=[2])
     from_: str | None = Field(serialization_alias="from", examples=["2026-11-19T00:00:00Z"])
     to: str | None = Field(examples=["2026-11-21T00:00:00Z"])
-    at_least: bool = Field(description="it begins with the first period asked about: it may be longer")
+    at_least: bool = Field(description="it begins with the first period of the question, so it may be longer")
 
 
 class OfUser(SpanAnswer):
     user: int | str = Field(examples=[123])
-    active: int = Field(description="BITCOUNT: in how many of the periods the user was here", examples=[3])
+    active: int = Field(description="in how many of the periods the user was active", examples=[3])
 
 
 class TimelineAnswer(OfUser):
     present: list[str] = Field(
-        description="the periods in which the user was here", examples=[["2026-11-14", "2026-11-19"]]
+        description="the periods in which the user was active", examples=[["2026-11-14", "2026-11-19"]]
     )
-    ranges: list[StreakAnswer] = Field(description="the same as streaks")
+    ranges: list[StreakAnswer] = Field(description="these periods as streaks")
 
 
 class UserStreakAnswer(OfUser):
     current: StreakAnswer
-    longest: StreakAnswer = Field(description="of several as long the latest")
+    longest: StreakAnswer = Field(description="the latest if several are equally long")
     counted_to: str = Field(
-        description="up to when the current streak counts: the running period only once the user is in it",
+        description="end of the current streak; the running period counts once the user was active in it",
         examples=["2026-11-21T00:00:00Z"],
     )
-    note: str = Field(description="the same in words")
+    note: str = Field(description="`counted_to` in words")
 
 
 class LengthAnswer(BaseModel):
@@ -77,8 +77,8 @@ class LengthAnswer(BaseModel):
 
 
 class StreaksAnswer(SpanAnswer):
-    users: int = Field(description="everybody seen in the periods", examples=[1280])
+    users: int = Field(description="users seen in the periods", examples=[1280])
     lengths: list[LengthAnswer] = Field(
-        description="those that somebody has, ascending; 0 are those whose current streak is over"
+        description="lengths that any user has, ascending; 0 for users without a current streak"
     )
-    note: str = Field(description="up to when the current streaks count")
+    note: str = Field(description="up to when current streaks are counted, in words")

@@ -12,7 +12,7 @@ from donebit.web.models import WRITTEN, Request
 
 class SummaryQuery(Request):
     days: Annotated[
-        int, Field(ge=1, le=MOST_DAYS, description="of the daily series, today included"), WRITTEN
+        int, Field(ge=1, le=MOST_DAYS, description="days in the daily series, today included"), WRITTEN
     ] = 14
 
 
@@ -22,7 +22,7 @@ class DayCount(BaseModel):
 
 
 class SummaryAnswer(BaseModel):
-    """Distinct users; null where a period that is needed is no longer kept."""
+    """Distinct users; null if a period that is needed has expired."""
 
     event: str
     at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
@@ -35,8 +35,8 @@ class SummaryAnswer(BaseModel):
     all: int | None = Field(examples=[4000])
     rolling_7: int | None = Field(description="in the last 7 days, today included", examples=[950])
     rolling_30: int | None = Field(examples=[2300])
-    new_today: int | None = Field(description="here today, and not since `known_since` before", examples=[25])
+    new_today: int | None = Field(description="seen today, not since `known_since`", examples=[25])
     known_since: str = Field(
-        description="how far back it is known who was here", examples=["2021-12-01T00:00:00Z"]
+        description="every moment from then to today is retained", examples=["2021-12-01T00:00:00Z"]
     )
     days: list[DayCount] = Field(description="ascending, today last")

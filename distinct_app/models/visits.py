@@ -1,4 +1,4 @@
-"""Requests and answers about visits, the example's among them."""
+"""Requests and answers about visits, including those of the example project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from donebit.web.models import Name, Request, expected
 
 
 class VisitQuery(Request):
-    userId: WrittenUserId  # noqa: N815 - the example project's name
+    userId: Annotated[WrittenUserId, Field(json_schema_extra={"example": 7})]  # noqa: N815 - the example project's name
 
 
 class MaybeVisitQuery(Request):
@@ -34,15 +34,17 @@ OneUser = Annotated[
 Ids = Annotated[
     UserKind,
     Field(
-        description="what the users are; `mapped`, said at an event's first visit, numbers sparse integers "
-        "densely; as the event holds them when left out",
+        description="how the ids are held; `mapped` at an event's first visit numbers sparse integers "
+        "densely; by default as the event holds them",
         examples=[UserKind.MAPPED],
     ),
 ]
 
 
 class VisitsBody(Request):
-    """Users who were here, integers or texts, at one moment."""
+    """Users, integers or texts, who visited at one moment."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"users": [7, 8, 8]}})
 
     users: Users
     at: Moment | None = None
@@ -50,7 +52,7 @@ class VisitsBody(Request):
 
 
 class VisitLine(Request):
-    """One visit, a line of NDJSON."""
+    """One visit, as a line of NDJSON."""
 
     user: OneUser
     at: Moment | None = None
@@ -58,7 +60,7 @@ class VisitLine(Request):
 
 
 class VisitsLine(VisitLine):
-    """One visit to any event, a line of NDJSON."""
+    """One visit to any event, as a line of NDJSON."""
 
     event: Name
 
@@ -70,7 +72,7 @@ def _users_or_user(visit: Any) -> Any:
 
 
 class VisitsToEvent(Request):
-    """Users, or one user, who were here at one moment."""
+    """Users, or one user, who visited an event at one moment."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["users"]}, {"required": ["user"]}]},
@@ -84,25 +86,27 @@ class VisitsToEvent(Request):
 
     @property
     def named(self) -> Sequence[User]:
+        """The users of the visit; none if neither `users` nor `user` is given."""
         if self.users is not None:
             return self.users
         return [] if self.user is None else [self.user]
 
 
+EXAMPLE: list[Any] = [
+    {"event": "read", "users": [7, 8], "at": "2026-11-21T03:04:05Z"},
+    {"event": "bought", "user": "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"},
+]
+
+
 class ManyVisits(Request):
     """Visits to several events, at several times."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"visits": EXAMPLE}})
 
     visits: Annotated[
         list[Annotated[VisitsToEvent, BeforeValidator(_users_or_user)]],
         Field(min_length=1, max_length=MOST_VISITS),
-    ] = Field(
-        examples=[
-            [
-                {"event": "read", "users": [7, 8], "at": "2026-11-21T03:04:05Z"},
-                {"event": "bought", "user": "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"},
-            ]
-        ]
-    )
+    ] = Field(examples=[EXAMPLE])
 
 
 class DayAnswer(BaseModel):
@@ -114,8 +118,8 @@ class DayAnswer(BaseModel):
 
 class ManyVisitsAnswer(BaseModel):
     received: int = Field(examples=[3])
-    fresh: int = Field(description="the sum of the days'", examples=[2])
-    days: list[DayAnswer] = Field(description="each event in each day that was visited")
+    fresh: int = Field(description="the sum over the days", examples=[2])
+    days: list[DayAnswer] = Field(description="one for each event and day")
 
 
 class RecordQuery(AtQuery):
@@ -127,13 +131,13 @@ class Distinct(BaseModel):
 
 
 class Visit(Distinct):
-    fresh: bool = Field(description="whether this user is one more")
+    fresh: bool = Field(description="whether the user was never seen before")
 
 
 class MaybeVisit(Distinct):
-    """What documents an answer that tells of a visit where there was one."""
+    """The documentation of an answer that has `fresh` only if a visit was recorded."""
 
-    fresh: bool = Field(default=False, description="whether this user is one more; only with a user")
+    fresh: bool = Field(default=False, description="whether the user was never seen before; only with a user")
 
 
 class Forgotten(BaseModel):

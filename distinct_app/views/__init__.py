@@ -1,4 +1,4 @@
-"""distinct_app's routes, a module for each kind of thing: read, call, answer."""
+"""The routes of distinct_app, one module for each subject."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from distinct_app.views import (
 from donebit.activity.site import Site
 from donebit.web.problems import EVERYWHERE, documented
 
-TAG = Tag(name="activity", description="Who was here, and when")
+TAG = Tag(name="activity", description="Active users of events and periods, flags and permissions")
 
 
 def blueprint(site: Site) -> APIBlueprint:
-    """All routes over this site."""
+    """All routes, for this site."""
     routes = APIBlueprint(
         "activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE | documented(HTTPStatus.CONFLICT)
     )

@@ -1,4 +1,4 @@
-"""The routes of whole bitmaps: out of the store, and in again."""
+"""The routes that export and import whole bitmaps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask_openapi3 import APIBlueprint
 from distinct_app.models.bitmaps import BitmapQuery, FlagImportAnswer, FormatQuery, ImportAnswer
 from distinct_app.models.common import EventPath
 from distinct_app.models.flags import FlagPath
-from distinct_app.views.questions import asked_period
+from distinct_app.views.questions import requested_period
 from donebit import clock
 from donebit.activity.events import event as events
 from donebit.activity.flags import flag as flags
@@ -31,31 +31,43 @@ BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 OUT: dict[str | int | HTTPStatus, Any] = {
     200: {"description": "the bitmap", "content": {BYTES: BINARY, LINES: BINARY}}
 }
-IN = {"requestBody": {"content": {BYTES: BINARY, LINES: BINARY}, "required": True}}
+# As raw bits the byte "A" is the users 1 and 7.
+IN = {
+    "requestBody": {
+        "content": {BYTES: BINARY | {"example": "A"}, LINES: BINARY | {"example": "1\n7\n"}},
+        "required": True,
+    }
+}
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """An event's, and a flag's."""
+    """Add the routes of events' and of flags' bitmaps."""
     add_of_events(routes, site)
     add_of_flags(routes, site)
 
 
 def add_of_events(routes: APIBlueprint, site: Site) -> None:
-    """The bitmap of one period of an event."""
+    """Add the routes of the bitmap of one period of an event."""
 
     @routes.get("/events/<event>/bitmap", responses=OUT)
     def export_event(path: EventPath, query: BitmapQuery) -> Response:
-        """Everybody of a period: raw bits as SETBIT makes them, a roaring bitmap, or a user a line."""
+        """Export an event's users of a period as a bitmap.
+
+        The format is raw bits in the layout of SETBIT, a roaring bitmap, or one user per line.
+        """
         event = events.get(site, path.event)
-        period = asked_period(site, event, query)
+        period = requested_period(site, event, query)
         found = export.export(site, Bitmap(event.name, period.name), event.kind, query.format)
         return sent(found, query.format)
 
     @routes.post("/events/<event>/bitmap", responses={200: ImportAnswer}, openapi_extensions=IN)
     def import_event(path: EventPath, query: BitmapQuery) -> Reply:
-        """Add the users of a bitmap to a period, and to the longer ones it lies in. Safe to send again."""
+        """Import the users of a bitmap into a period of an event.
+
+        They are added to the longer periods that contain it too. Sending the bitmap again changes nothing.
+        """
         now, event = clock.now(), events.get(site, path.event)
-        period = asked_period(site, event, query)
+        period = requested_period(site, event, query)
         if query.format is Format.IDS:
             received, fresh = import_.add_users(site, event.name, period, sent_users(), now)
         else:
@@ -72,17 +84,17 @@ def add_of_events(routes: APIBlueprint, site: Site) -> None:
 
 
 def add_of_flags(routes: APIBlueprint, site: Site) -> None:
-    """The bitmap of a flag."""
+    """Add the routes of the bitmap of a flag."""
 
     @routes.get("/flags/<flag>/bitmap", responses=OUT)
     def export_flag(path: FlagPath, query: FormatQuery) -> Response:
-        """Everybody who has the flag."""
+        """Export the users who have a flag as a bitmap."""
         flag = flags.get(site, path.flag)
         return sent(export.export(site, flag.bitmap, flag.kind, query.format), query.format)
 
     @routes.put("/flags/<flag>/bitmap", responses={200: FlagImportAnswer}, openapi_extensions=IN)
     def import_flag(path: FlagPath, query: FormatQuery) -> Reply:
-        """Let just these users have the flag, and nobody else."""
+        """Replace the flag's users by those of a bitmap."""
         if query.format is Format.IDS:
             count = replace.assign_users(site, path.flag, sent_users())
         else:
@@ -91,7 +103,7 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
 
 
 def sent(found: Export, form: Format) -> Response:
-    """The bytes as they are made; with their length where it is known, so that a cut is noticed."""
+    """A streamed answer; with its length where that is known, so that clients notice a cut."""
     response = Response(found.pieces, content_type=LINES if form is Format.IDS else BYTES)
     if found.length is not None:
         response.content_length = found.length
@@ -99,10 +111,10 @@ def sent(found: Export, form: Format) -> Response:
 
 
 def sent_body() -> bytes:
-    """The bytes that were sent. Raises InvalidInput for none: a body forgotten would be nobody."""
+    """The bytes of the request. Raises InvalidInput for none, as a missing body would mean no users."""
     if body := request.get_data():
         return body
-    raise InvalidInput("the body is empty; it must be a bitmap in the format that is asked for", field="body")
+    raise InvalidInput("the body is empty; it must be a bitmap in the format of the query", field="body")
 
 
 def sent_parts(form: Format) -> Parts:
@@ -111,8 +123,8 @@ def sent_parts(form: Format) -> Parts:
 
 
 def sent_users() -> list[User]:
-    """One user a line, as JSON: an integer, or a text. Raises InvalidInput naming the first bad line."""
-    found: list[User] = []
+    """One user per line, as a JSON integer or text. Raises InvalidInput naming the first bad line."""
+    users: list[User] = []
     for number, line in enumerate(sent_body().splitlines(), 1):
         try:
             user = json.loads(line)
@@ -122,5 +134,5 @@ def sent_users() -> list[User]:
             raise InvalidInput(
                 f"line {number} is {line[:80]!r}; it must be an integer or a JSON text", field="body"
             )
-        found.append(user)
-    return found
+        users.append(user)
+    return users

@@ -1,4 +1,4 @@
-"""The routes that erase a user, and forget an event."""
+"""The routes that erase a user and delete an event."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes of one user, wherever they were, and of all users of one event."""
+    """Add the routes that erase a user everywhere and delete an event."""
 
     @routes.delete("/users/<user>", responses={200: ErasedAnswer})
     def erase_user(path: ErasedPath) -> Reply:
-        """Erase a user everywhere. Digits mean the integer, and the text of these digits too."""
+        """Erase a user from every event and flag.
+
+        Digits mean the integer and the text of these digits.
+        """
         return erased(site, path.user)
 
     @routes.delete("/users", responses={200: ErasedAnswer})
     def erase_text(query: ErasedPath) -> Reply:
-        """The same for any text, a slash in it or not."""
+        """Erase a user from every event and flag, for ids passed as ?user= (may contain slashes)."""
         return erased(site, query.user)
 
     @routes.delete("/events/<event>", responses={200: ForgottenEvent})
     def forget_event(path: EventPath) -> Reply:
-        """Forget an event: all of its periods, and its kind; it may begin anew with the other."""
+        """Delete an event with all of its periods. It can begin again with another kind of users."""
         known = event.get(site, path.event).kind is not None
         deletion.forget(site, path.event)
         return answer(ForgottenEvent(event=path.event, forgotten=known))
@@ -40,16 +43,16 @@ def erased(site: Site, user: str) -> Reply:
     users: list[User] = [user]
     if INTEGER.fullmatch(user):
         users.insert(0, int(user))
-    return erased_answer(user, [erasure.erase(site, one) for one in users])
+    return erased_answer(user, [erasure.erase(site, each) for each in users])
 
 
-def erased_answer(user: str, made: list[Erased]) -> Reply:
+def erased_answer(user: str, parts: list[Erased]) -> Reply:
     return answer(
         ErasedAnswer(
             user=user,
-            events=sorted(set[str]().union(*(one.events for one in made))),
-            flags=sorted(set[str]().union(*(one.flags for one in made))),
-            bitmaps=sum(one.bitmaps for one in made),
-            numbers=sum(one.numbers for one in made),
+            events=sorted(set[str]().union(*(part.events for part in parts))),
+            flags=sorted(set[str]().union(*(part.flags for part in parts))),
+            bitmaps=sum(part.bitmaps for part in parts),
+            numbers=sum(part.numbers for part in parts),
         )
     )

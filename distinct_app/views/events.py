@@ -1,4 +1,4 @@
-"""The routes about events themselves: which there are, how long each is kept, and what it takes."""
+"""The routes about events themselves: which there are, how long each is kept, and the memory it uses."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from distinct_app.models.events import (
     EventAnswer,
     EventsAnswer,
     EventSummary,
+    ExpiryBody,
+    ExpiryDays,
     MemoryAnswer,
     PeriodMemory,
-    RetentionBody,
-    RetentionDays,
 )
 from donebit.activity.events import event as events
 from donebit.activity.events import memory, set_expiry
@@ -37,7 +37,7 @@ from donebit.web.answers import Reply, answer
 
 MOST_SHOWN = 100
 PERIODS_OF_A_VISIT = len(Granularity)
-BODY = {
+ESTIMATE_BODY = {
     "content": {
         "application/json": {"schema": EstimateBody.model_json_schema()},
         PACKED: {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}},
@@ -47,66 +47,81 @@ BODY = {
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """Lists, retention, memory."""
-    add_kept(routes, site)
+    """Add the routes that list and describe events, set their expiry, and report their memory."""
+    add_events(routes, site)
+    add_expiry(routes, site)
     add_memory(routes, site)
 
 
-def add_kept(routes: APIBlueprint, site: Site) -> None:
-    """Which events there are, and how long they are kept."""
+def add_events(routes: APIBlueprint, site: Site) -> None:
+    """Add the routes that list events and describe one."""
 
     @routes.get("/events", responses={200: EventsAnswer})
     def list_events() -> Reply:
-        """Every event that was ever visited, by name, with the kind of users it holds."""
-        found = sorted(site.store.visits.events().items())
-        return answer(EventsAnswer(events=[EventSummary(event=name, kind=kind) for name, kind in found]))
+        """List all events with the kind of users each holds."""
+        kinds = sorted(site.store.visits.events().items())
+        return answer(EventsAnswer(events=[EventSummary(event=name, kind=kind) for name, kind in kinds]))
 
     @routes.get("/events/<event>", responses={200: EventAnswer})
     def show_event(path: EventPath) -> Reply:
-        """The kind of users of an event, and how long it is kept."""
+        """Show an event's kind of users and its data expiry."""
         return event_answer(events.get(site, path.event))
 
-    @routes.put("/events/<event>/retention", responses={200: EventAnswer})
-    def set_retention(path: EventPath, body: RetentionBody) -> Reply:
-        """Keep an event so many days from each period's end; what is over by that goes at once."""
+
+def add_expiry(routes: APIBlueprint, site: Site) -> None:
+    """Add the routes that set and show how long an event's data is kept."""
+
+    @routes.put("/events/<event>/expiry", responses={200: EventAnswer})
+    def put_expiry(path: EventPath, body: ExpiryBody) -> Reply:
+        """Set an event's data expiry in days for each granularity.
+
+        Each period is kept for that many days from its end; periods older than that are dropped immediately.
+        """
         days = body.model_dump(exclude_none=True)
         durations: Any = {granularity: timedelta(days=number) for granularity, number in days.items()}
-        kept = replace(DEFAULT, **durations)
-        return event_answer(set_expiry.keep(site, path.event, kept))
+        return event_answer(set_expiry.apply(site, path.event, replace(DEFAULT, **durations)))
+
+    @routes.get("/events/<event>/expiry", responses={200: EventAnswer})
+    def get_expiry(path: EventPath) -> Reply:
+        """Show an event's data expiry in days for each granularity."""
+        return event_answer(events.get(site, path.event))
 
 
 def add_memory(routes: APIBlueprint, site: Site) -> None:
-    """What is taken, and what would be."""
+    """Add the routes that report and estimate memory."""
 
     @routes.get("/events/<event>/memory", responses={200: MemoryAnswer})
     def show_memory(path: EventPath) -> Reply:
-        """What an event takes on the server, in all and by period."""
-        return memory_answer(path.event, memory.taken(site, path.event))
+        """Show the memory that an event uses, in total and by period."""
+        return memory_answer(path.event, memory.usage(site, path.event))
 
     @routes.post(
         "/events/<event>/estimate",
         responses={200: EstimateAnswer},
-        openapi_extensions={"requestBody": BODY},
+        openapi_extensions={"requestBody": ESTIMATE_BODY},
     )
     def estimate(path: EventPath) -> Reply:
-        """What these users would take, JSON or packed; nothing is recorded."""
-        found = memory.estimate(site, path.event, sent_ids())
+        """Estimate the memory for a set of users; records nothing.
+
+        The users are integers, as JSON or as packed little-endian uint32.
+        """
+        estimated = memory.estimate(site, path.event, ids_from_body())
         return answer(
             EstimateAnswer(
                 event=path.event,
-                users=found.users,
-                segments=found.segments,
-                span=found.span,
+                users=estimated.users,
+                segments=estimated.segments,
+                span=estimated.span,
                 most_segments=site.max_segments,
-                bytes_a_period=found.bytes_a_period,
-                bytes=PERIODS_OF_A_VISIT * found.bytes_a_period,
-                fits=found.span <= site.max_segments,
+                bytes_a_period=estimated.bytes_a_period,
+                bytes=PERIODS_OF_A_VISIT * estimated.bytes_a_period,
+                fits=estimated.span <= site.max_segments,
             )
         )
 
 
-def sent_ids() -> Ids:
-    """The integers of the body, packed or JSON. Raises InvalidInput for texts, which are dense anyway."""
+def ids_from_body() -> Ids:
+    """The integers of the body, packed or JSON. Raises InvalidInput for texts: their numbers are dense."""
     if request.mimetype == PACKED:
         return packed_ids(request.get_data())
     users = EstimateBody.model_validate(request.get_json(silent=True)).users
@@ -116,30 +131,31 @@ def sent_ids() -> Ids:
 
 
 def event_answer(event: Event) -> Reply:
-    kept = {one.value: event.retention.of(one) for one in Granularity}
-    days = {name: duration.days for name, duration in kept.items() if duration is not None}
-    return answer(EventAnswer(event=event.name, kind=event.kind, retention_days=RetentionDays(**days)))
+    durations = {one.value: event.expiry.duration(one) for one in Granularity}
+    days = {name: duration.days for name, duration in durations.items() if duration is not None}
+    return answer(EventAnswer(event=event.name, kind=event.kind, expiry_days=ExpiryDays(**days)))
 
 
-def memory_answer(event: str, found: list[PeriodUsage]) -> Reply:
+def memory_answer(event: str, usages: list[PeriodUsage]) -> Reply:
+    """Totals, and the largest periods. `usages` has the largest first."""
     by_granularity = Counter[Granularity]()
-    for one in found:
-        by_granularity[one.period.granularity] += one.bytes
+    for usage in usages:
+        by_granularity[usage.period.granularity] += usage.bytes
     return answer(
         MemoryAnswer(
             event=event,
-            bytes=sum(one.bytes for one in found),
-            segments=sum(one.segments for one in found),
-            periods=len(found),
+            bytes=sum(usage.bytes for usage in usages),
+            segments=sum(usage.segments for usage in usages),
+            periods=len(usages),
             by_granularity=dict(by_granularity),
             largest=[
                 PeriodMemory(
-                    period=one.period.granularity,
-                    name=one.period.name,
-                    segments=one.segments,
-                    bytes=one.bytes,
+                    period=usage.period.granularity,
+                    name=usage.period.name,
+                    segments=usage.segments,
+                    bytes=usage.bytes,
                 )
-                for one in found[:MOST_SHOWN]
+                for usage in usages[:MOST_SHOWN]
             ],
         )
     )

@@ -1,4 +1,4 @@
-"""The example project's routes: one event, counted as it is visited."""
+"""The example project's routes: one event, whose distinct users are counted at each visit."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ log = PacedLog(logging.getLogger(__name__))
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes of the fixed surface, each also by GET as the example project's curl lines ask."""
+    """Add the example project's routes, also by GET, as its curl commands use them."""
 
     def visit(user: int) -> Reply:
-        made = single_visit.visit(site, EXAMPLE_EVENT, user, clock.now())
-        log.info("%d distinct users", made.users)
-        return answer(Visit(distinct=made.users, fresh=made.fresh))
+        visited = single_visit.visit(site, EXAMPLE_EVENT, user, clock.now())
+        log.info("%d distinct users", visited.users)
+        return answer(Visit(distinct=visited.users, fresh=visited.fresh))
 
     add_reset(routes, site)
 
     @routes.post("/distinct", responses={200: Visit}, operation_id="distinct_post")
     def post_distinct(query: VisitQuery) -> Reply:
-        """A visit of this user."""
+        """Record a visit of a user to the example event."""
         return visit(query.userId)
 
     @routes.get("/distinct", responses={200: MaybeVisit}, operation_id="distinct_get")
     @changes_state
     def get_distinct(query: MaybeVisitQuery) -> Reply:
-        """How many distinct users there were; with a user, a visit of theirs."""
+        """Count the example event's distinct users; with ?userId= record a visit first."""
         if query.userId is not None:
             return visit(query.userId)
         return answer(Distinct(distinct=distinct_users(site)))
 
 
 def add_reset(routes: APIBlueprint, site: Site) -> None:
-    """The ways to begin anew."""
+    """Add the routes that delete the example event."""
 
     def reset() -> Reply:
         deletion.forget(site, EXAMPLE_EVENT)
@@ -60,16 +60,16 @@ def add_reset(routes: APIBlueprint, site: Site) -> None:
 
     @routes.delete("/distinct", responses={200: Forgotten}, operation_id="distinct_delete")
     def delete_distinct() -> Reply:
-        """Forget all of the example's event."""
+        """Delete all visits of the example event."""
         return reset()
 
     @routes.get("/distinct/reset", responses={200: Forgotten}, operation_id="distinct_reset")
     @changes_state
     def reset_distinct() -> Reply:
-        """Forget all of the example's event."""
+        """Delete all visits of the example event by GET."""
         return reset()
 
 
 def distinct_users(site: Site) -> int:
-    """BITCOUNT of all time."""
+    """How many distinct users the example event ever had."""
     return counts.count(site, EXAMPLE_EVENT, ALL_TIME)

@@ -1,4 +1,4 @@
-"""The routes that look at flags as a whole: which there are, how many have one, who, and who is missing."""
+"""The routes that list flags and their users, and the users of a roster who are absent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from distinct_app.models.flags import (
     MembersQuery,
     MissingAnswer,
 )
-from distinct_app.views.questions import asked_period, bounds
+from distinct_app.views.questions import bounds, requested_period
 from donebit.activity.analytics import absence, counts
 from donebit.activity.events import event as events
 from donebit.activity.flags import flag as flags
@@ -28,36 +28,39 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes of all flags and of one."""
+    """Add the routes of all flags and of one."""
 
     @routes.get("/flags", responses={200: FlagList})
     def list_flags(query: FlagsQuery) -> Reply:
-        """Every flag there is, and how many users have it."""
-        found, more = flags.list_flags(site, after=query.after or "", limit=query.limit)
-        listed = [FlagCount(flag=flag.name, kind=flag.kind, count=count) for flag, count in found]
+        """List all flags with the number of users who have each."""
+        page, more = flags.list_flags(site, after=query.after or "", limit=query.limit)
+        listed = [FlagCount(flag=flag.name, kind=flag.kind, count=count) for flag, count in page]
         return answer(FlagList(flags=listed, next=listed[-1].flag if more else None))
 
     @routes.delete("/flags/<flag>", responses={200: Dropped})
     def drop_flag(path: FlagPath) -> Reply:
-        """Forget a flag: nobody has it, and it may begin anew with the other kind of users."""
+        """Delete a flag. It can be created again with another kind of users."""
         return answer(Dropped(flag=path.flag, dropped=flags.drop(site, path.flag)))
 
     @routes.get("/flags/<flag>/count", responses={200: FlagCount})
     def count_flag(path: FlagPath, query: IdsQuery) -> Reply:
-        """How many users have the flag."""
+        """Count the users who have a flag."""
         flag = flags.get(site, path.flag)
-        ids = counts.asked_ids(flag, query.first, query.last)
+        ids = counts.id_range(flag, query.first, query.last)
         return answer(FlagCount(flag=flag.name, kind=flag.kind, count=flags.count(site, flag.name, ids=ids)))
 
     add_members(routes, site)
 
 
 def add_members(routes: APIBlueprint, site: Site) -> None:
-    """The routes that name users."""
+    """Add the routes that list users."""
 
     @routes.get("/flags/<flag>/users", responses={200: MembersOrPresence})
     def flag_members(path: FlagPath, query: MembersQuery) -> Reply:
-        """Who has the flag, in pages; with `?user=` whether that one has, for any text."""
+        """List the users who have a flag, in pages.
+
+        With ?user= the answer says instead whether that user, any text, has the flag.
+        """
         if query.user is not None:
             present = flags.has(site, path.flag, query.user)
             return answer(FlagStatus(flag=path.flag, user=query.user, present=present))
@@ -67,18 +70,18 @@ def add_members(routes: APIBlueprint, site: Site) -> None:
 
     @routes.get("/flags/<flag>/missing", responses={200: MissingAnswer})
     def missing_of_roster(path: FlagPath, query: AbsenceQuery) -> Reply:
-        """Who of a roster, which is a flag, an event did not see in a period."""
+        """List flagged users absent from an event in a period."""
         roster, event = flags.get(site, path.flag), events.get(site, query.event)
-        period = asked_period(site, event, query)
-        found = absence.missing(site, roster, event, period, after=query.after, limit=query.limit)
+        period = requested_period(site, event, query)
+        missing = absence.missing(site, roster, event, period, after=query.after, limit=query.limit)
         return answer(
             MissingAnswer(
                 flag=roster.name,
                 event=event.name,
-                count=found.count,
-                first=found.first,
-                users=found.page.users,
-                next=found.page.next,
+                count=missing.count,
+                first=missing.first,
+                users=missing.page.users,
+                next=missing.page.next,
                 **bounds(period),
             )
         )

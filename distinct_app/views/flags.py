@@ -1,4 +1,4 @@
-"""The routes of flags: a status that is set and cleared again."""
+"""The routes that set, clear and read flags of users."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from donebit.web.answers import Reply, answer
 
 BODY = {
     "content": {
-        # In place: the body is read by hand, so the framework knows of no such component.
+        # Inline: the view parses the body itself, so the framework has no such component.
         "application/json": {"schema": FlagBody.model_json_schema()},
         PACKED: {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}},
     },
@@ -38,41 +38,47 @@ BODY = {
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes of one user and of many."""
+    """Add the routes for one user and for many."""
     add_one(routes, site)
     add_many(routes, site)
 
 
 def add_one(routes: APIBlueprint, site: Site) -> None:
-    """The routes of one user."""
+    """Add the routes for one user."""
 
     @routes.put("/flags/<flag>/users/<user>", responses={200: SetAnswer})
     def set_flag(path: FlaggedPath) -> Reply:
-        """Let a user have the flag. Digits mean an integer, unless the flag holds texts."""
+        """Set the flag for a user.
+
+        Digits in the path mean an integer, unless the flag holds texts.
+        """
         user = named_user(path.user, flags.get(site, path.flag))
         fresh = flags.set_users(site, path.flag, [user]) == 1
         return answer(SetAnswer(flag=path.flag, user=user, present=True, fresh=fresh))
 
     @routes.delete("/flags/<flag>/users/<user>", responses={200: ClearAnswer})
     def clear_flag(path: FlaggedPath) -> Reply:
-        """Let a user not have the flag. Nothing is made for a flag or user never seen."""
+        """Clear the flag for a user. Creates nothing for an unknown flag or user."""
         user = named_user(path.user, flags.get(site, path.flag))
         cleared = flags.clear_users(site, path.flag, [user]) == 1
         return answer(ClearAnswer(flag=path.flag, user=user, present=False, cleared=cleared))
 
     @routes.get("/flags/<flag>/users/<user>", responses={200: FlagStatus})
     def get_flag(path: FlaggedPath) -> Reply:
-        """Whether a user has the flag."""
+        """Check whether a user has the flag."""
         user = named_user(path.user, flags.get(site, path.flag))
         return answer(FlagStatus(flag=path.flag, user=user, present=flags.has(site, path.flag, user)))
 
 
 def add_many(routes: APIBlueprint, site: Site) -> None:
-    """The routes of many users, or of one whose text cannot be a part of a path."""
+    """Add the routes for many users, or for one whose id cannot be part of a path."""
 
     @routes.put("/flags/<flag>/users", responses={200: BulkSet}, openapi_extensions={"requestBody": BODY})
     def set_flags(path: FlagPath, query: MaybeUserQuery) -> Reply:
-        """Let many users have the flag: JSON, packed little-endian uint32 ids, or one as `?user=`."""
+        """Set the flag for many users.
+
+        The users are given as JSON, as packed little-endian uint32 ids, or one as ?user=.
+        """
         chosen = chosen_users(query)
         fresh = flags.set_users(site, path.flag, *chosen)
         return answer(BulkSet(flag=path.flag, received=Selection.of(*chosen).received, fresh=fresh))
@@ -81,7 +87,10 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
         "/flags/<flag>/users", responses={200: BulkCleared}, openapi_extensions={"requestBody": BODY}
     )
     def clear_flags(path: FlagPath, query: MaybeUserQuery) -> Reply:
-        """Let many users not have the flag, named in the same ways."""
+        """Clear the flag for many users.
+
+        The users are given as JSON, as packed little-endian uint32 ids, or one as ?user=.
+        """
         chosen = chosen_users(query)
         cleared = flags.clear_users(site, path.flag, *chosen)
         return answer(BulkCleared(flag=path.flag, received=Selection.of(*chosen).received, cleared=cleared))
@@ -100,5 +109,5 @@ def chosen_users(query: MaybeUserQuery) -> tuple[Chosen, Spans]:
 
 
 def named_user(text: str, flag: Flag) -> User:
-    """Whom a path means."""
+    """The user that a path names: an integer, or a text if the flag holds texts."""
     return user_of_path(text, Event(flag.name, flag.kind))

@@ -1,4 +1,4 @@
-"""Funnels: of those who came, how many went on."""
+"""The route of funnels."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The route of funnels; it changes nothing, and is a POST for the length of its question."""
+    """Add the route of funnels; it is a POST because of the length of the question, and changes nothing."""
 
     @routes.post("/funnel", responses={200: FunnelAnswer})
     def funnel_of_steps(body: FunnelBody) -> Reply:
-        """How many users are in the first step, in the first and the second, and so on.
+        """Count the users of each step of a funnel who are in all steps before it.
 
-        The order of what a user did is known only as far as the periods of the steps tell it.
+        The order in which a user took the steps is known only as far as their periods show it.
         """
         steps = [step_of(site, step, place) for place, step in enumerate(body.steps)]
         reached = funnel.reached(site, steps)
@@ -29,7 +29,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
 
 def step_of(site: Site, body: StepBody, place: int) -> Step:
-    """The set of a step. Raises InvalidInput for a period that there is not, or that is no longer kept."""
+    """The set of a step. Raises InvalidInput for a period that does not exist or has expired."""
     if body.flag is not None:
         return funnel.flagged(site, body.flag)
     now, field, event = clock.now(), f"steps.{place}", str(body.event)

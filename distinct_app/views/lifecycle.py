@@ -1,4 +1,4 @@
-"""The routes of the lifecycle: what users are in each period, and who."""
+"""The routes of the lifecycle: how many users are in each state, and who they are."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """Both only look."""
+    """Add the routes of the lifecycle."""
 
-    def requested_range(path: EventPath) -> Question:
+    def question_of(path: EventPath) -> Question:
         return retention.question(site, path.event, None, Cohort.FIRST, clock.now())
 
     @routes.get("/events/<event>/lifecycle", responses={200: LifecycleAnswer})
     def event_lifecycle(path: EventPath, query: LifecycleQuery) -> Reply:
-        """How many users of each period are new, returning or resurrecting, and how many are dormant."""
-        question = requested_range(path)
+        """Count new, returning, resurrecting and dormant users of each period."""
+        question = question_of(path)
         periods = periods_of(site, question, query, query.granularity, query.periods)
         made = lifecycle.lifecycle(site, question, periods)
         return answer(
@@ -45,8 +45,8 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
     @routes.get("/events/<event>/lifecycle/members", responses={200: StateMembers})
     def lifecycle_members(path: EventPath, query: StateQuery) -> Reply:
-        """The users who are new, returning, resurrecting or dormant in a period."""
-        question = requested_range(path)
+        """List the users in one lifecycle state in a period."""
+        question = question_of(path)
         period = named_period(site, question, query.period, "period")
         users = lifecycle.users(site, question, period, query.state)
         page = page_of(site, question.event.kind, users, after=query.after, limit=query.limit)

@@ -1,4 +1,4 @@
-"""The routes of permissions: what may be done with an object."""
+"""The routes of objects' permissions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes of kinds, of objects, and of one permission."""
+    """Add the routes of kinds, of objects, and of single permissions."""
     add_kinds(routes, site)
     add_objects(routes, site)
     add_changes(routes, site)
@@ -34,13 +34,13 @@ def add(routes: APIBlueprint, site: Site) -> None:
 def add_kinds(routes: APIBlueprint, site: Site) -> None:
     @routes.put("/permissions/<kind>", responses={200: KindAnswer})
     def name_permissions(path: KindPath, body: NamesBody) -> Reply:
-        """Say what the bits of this kind of objects permit. Names can be added, and never change."""
+        """Name the permissions of a kind of objects. Names can be added and never change."""
         kind = permissions.name(site, path.kind, body.permissions)
         return answer(KindAnswer(kind=kind.name, permissions=list(kind.permissions)))
 
     @routes.get("/permissions/<kind>", responses={200: KindAnswer})
     def named_permissions(path: KindPath) -> Reply:
-        """What the bits of this kind of objects permit."""
+        """List the permissions of a kind of objects."""
         kind = permissions.get_kind(site, path.kind)
         return answer(KindAnswer(kind=kind.name, permissions=list(kind.permissions)))
 
@@ -48,12 +48,12 @@ def add_kinds(routes: APIBlueprint, site: Site) -> None:
 def add_objects(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/permissions/<kind>/<object>", responses={200: AllowedAnswer})
     def object_permissions(path: ObjectPath, query: AllowedQuery) -> Reply:
-        """The permissions that an object has; also whether all of some, and any of some."""
-        return allowed_answer(site, path, permissions_answer(query.all), permissions_answer(query.any))
+        """List an object's permissions, and check whether it has all or any of some."""
+        return allowed_answer(site, path, listed(query.all), listed(query.any))
 
     @routes.delete("/permissions/<kind>/<object>", responses={200: DroppedObject})
     def drop_permissions(path: ObjectPath) -> Reply:
-        """Let an object have no permission at all."""
+        """Clear all permissions of an object."""
         dropped = permissions.drop(site, path.kind, path.object)
         return answer(DroppedObject(kind=path.kind, object=path.object, dropped=dropped))
 
@@ -61,33 +61,33 @@ def add_objects(routes: APIBlueprint, site: Site) -> None:
 def add_changes(routes: APIBlueprint, site: Site) -> None:
     @routes.put("/permissions/<kind>/<object>", responses={200: ChangedAnswer})
     def replace_permissions(path: ObjectPath, body: ReplaceBody) -> Reply:
-        """Let an object have just these permissions."""
+        """Replace an object's permissions."""
         kind = permissions.get_kind(site, path.kind)
         return changed_answer(path, permissions.replace(site, kind, path.object, body.permissions))
 
     @routes.post("/permissions/<kind>/<object>", responses={200: ChangedAnswer})
     def change_permissions(path: ObjectPath, body: ChangeBody) -> Reply:
-        """Set some permissions of an object and clear others, in one act."""
+        """Grant some permissions of an object and revoke others, atomically."""
         kind = permissions.get_kind(site, path.kind)
-        made = permissions.change(site, kind, path.object, grant=body.grant, revoke=body.revoke)
-        return changed_answer(path, made)
+        changed = permissions.change(site, kind, path.object, grant=body.grant, revoke=body.revoke)
+        return changed_answer(path, changed)
 
 
 def add_one(routes: APIBlueprint, site: Site) -> None:
     @routes.get("/permissions/<kind>/<object>/<permission>", responses={200: AllowedAnswer})
     def test_permission(path: PermissionPath) -> Reply:
-        """Whether an object has one permission."""
+        """Check whether an object has a permission."""
         return allowed_answer(site, path, [path.permission], [])
 
     @routes.put("/permissions/<kind>/<object>/<permission>", responses={200: ChangedAnswer})
     def grant_permission(path: PermissionPath) -> Reply:
-        """Set one permission of an object."""
+        """Grant one permission of an object."""
         kind = permissions.get_kind(site, path.kind)
         return changed_answer(path, permissions.change(site, kind, path.object, grant=[path.permission]))
 
     @routes.delete("/permissions/<kind>/<object>/<permission>", responses={200: ChangedAnswer})
     def revoke_permission(path: PermissionPath) -> Reply:
-        """Clear one permission of an object."""
+        """Revoke one permission of an object."""
         kind = permissions.get_kind(site, path.kind)
         return changed_answer(path, permissions.change(site, kind, path.object, revoke=[path.permission]))
 
@@ -107,11 +107,13 @@ def allowed_answer(site: Site, path: ObjectPath, all_of: list[str], any_of: list
     )
 
 
-def changed_answer(path: ObjectPath, made: Changed) -> Reply:
+def changed_answer(path: ObjectPath, changed: Changed) -> Reply:
     return answer(
-        ChangedAnswer(kind=path.kind, object=path.object, permissions=made.permissions, changed=made.changed)
+        ChangedAnswer(
+            kind=path.kind, object=path.object, permissions=changed.permissions, changed=changed.changed
+        )
     )
 
 
-def permissions_answer(names: str | None) -> list[str]:
+def listed(names: str | None) -> list[str]:
     return names.split(",") if names else []

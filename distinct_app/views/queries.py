@@ -1,4 +1,4 @@
-"""The routes about any set of users: how many, and who."""
+"""The routes that count, list and save the users of an expression."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes of expressions."""
+    """Add the routes of expressions."""
 
     def count(expression: Expression) -> Reply:
         number, resolved = run.count(site, expression, now=clock.now())
@@ -34,12 +34,12 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
     @routes.post("/query", responses={200: QueryAnswer})
     def post_query(body: ExpressionBody) -> Reply:
-        """How many users a set has: events in periods and flags, taken together."""
+        """Count users of an expression that combines events and flags."""
         return count(expression_of_body(body))
 
     @routes.get("/query", responses={200: QueryAnswer})
     def get_query(query: ExpressionQuery) -> Reply:
-        """The same, of an expression as text."""
+        """Count users of a text expression."""
         return count(text.parse(query.text))
 
     add_members(routes, site)
@@ -47,18 +47,18 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
 
 def add_saving(routes: APIBlueprint, site: Site) -> None:
-    """The route that keeps a result."""
+    """Add the route that saves a result as a flag."""
 
     @routes.put("/flags/<flag>", responses={200: SavedAnswer})
     def save_query(path: FlagPath, body: ExpressionBody) -> Reply:
-        """Let a flag be the users of a set, as they are now, and nobody else's: a cohort."""
+        """Save the current users of an expression as a flag, replacing the flag's users."""
         expression = expression_of_body(body)
         number, resolved = run.save(site, path.flag, expression, now=clock.now())
         return answer(SavedAnswer(flag=path.flag, count=number, **query_expression(expression, resolved)))
 
 
 def add_members(routes: APIBlueprint, site: Site) -> None:
-    """The routes that name users."""
+    """Add the routes that list users."""
 
     def members(expression: Expression, page: PageQuery) -> Reply:
         found, resolved = run.members(site, expression, after=page.after, limit=page.limit, now=clock.now())
@@ -68,12 +68,12 @@ def add_members(routes: APIBlueprint, site: Site) -> None:
 
     @routes.post("/query/members", responses={200: QueryMembers})
     def post_members(body: ExpressionBody, query: PageQuery) -> Reply:
-        """Who they are, in pages."""
+        """List users of an expression, in pages."""
         return members(expression_of_body(body), query)
 
     @routes.get("/query/members", responses={200: QueryMembers})
     def get_members(query: MembersOfQuery) -> Reply:
-        """The same, of an expression as text."""
+        """List users of a text expression, in pages."""
         return members(text.parse(query.text), query)
 
 
@@ -86,9 +86,9 @@ def expression_of_body(body: ExpressionBody) -> Expression:
 
 
 def query_expression(expression: Expression, resolved: Resolved) -> dict[str, Any]:
-    """What an answer says of its question."""
+    """The fields in which an answer repeats its expression."""
     return {
         "kind": resolved.kind,
         "text": text.render(expression),
-        "query": as_json.written(expression),
+        "query": as_json.render(expression),
     }

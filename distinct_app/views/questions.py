@@ -1,4 +1,4 @@
-"""The questions about one event: how many, and was this one here."""
+"""The routes that count an event's users and check the presence of one."""
 
 from __future__ import annotations
 
@@ -26,65 +26,68 @@ BELOW_ZERO = re.compile(r"-[1-9][0-9]*")
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes that only look."""
+    """Add the routes that count users and check presence."""
 
     @routes.get("/events/<event>/count", responses={200: CountAnswer})
     def count(path: EventPath, query: CountQuery) -> Reply:
-        """How many distinct users there were in a period, or from one day or hour to another."""
+        """Count an event's distinct users in a period or between two days or hours."""
         event = events.get(site, path.event)
-        asked = asked_span(site, event, query)
-        ids = counts.asked_ids(event, query.first, query.last)
+        asked = requested_span(site, event, query)
+        ids = counts.id_range(event, query.first, query.last)
         number = counts.count_in(site, event.name, asked.periods, ids=ids)
         return answer(CountAnswer(event=event.name, count=number, **bounds(asked)))
 
     @routes.get("/events/<event>/users/<user>", responses={200: PresenceAnswer})
     def present(path: UserPath, query: SpanQuery) -> Reply:
-        """Whether a user was here in a period. Digits mean an integer, unless the event holds texts."""
+        """Check whether a user was active in a period.
+
+        Digits in the path mean an integer, unless the event holds texts.
+        """
         event = events.get(site, path.event)
         return presence(event, user_of_path(path.user, event), query)
 
     @routes.get("/events/<event>/users", responses={200: PresenceAnswer})
     def present_text(path: EventPath, query: UserQuery) -> Reply:
-        """The same for any text, a slash in it or not."""
+        """Check whether a user was active, for ids passed as ?user= (may contain slashes)."""
         return presence(events.get(site, path.event), query.user, query)
 
     def presence(event: Event, user: User, query: SpanQuery) -> Reply:
-        asked = asked_span(site, event, query)
+        asked = requested_span(site, event, query)
         found = counts.present(site, event.name, user, *asked.periods)
         return answer(PresenceAnswer(event=event.name, user=user, present=found, **bounds(asked)))
 
 
 def user_of_path(text: str, event: Event) -> User:
-    """ASCII digits without a leading zero mean an integer, unless the event holds texts.
+    """The user that a path names: ASCII digits mean an integer, unless the event holds texts.
 
-    So do those below zero, to be refused for what they are: they would begin an event or a flag of texts.
+    Digits with a minus do so too, and are refused later: as texts they would make it an event of texts.
     """
     whole = INTEGER.fullmatch(text) or BELOW_ZERO.fullmatch(text)
     return int(text) if whole and event.kind is not UserKind.TEXTS else text
 
 
-def asked_period(site: Site, event: Event, query: PeriodQuery) -> Period:
-    """The period of a request. Raises InvalidInput for one past its retention."""
+def requested_period(site: Site, event: Event, query: PeriodQuery) -> Period:
+    """The period of a request. Raises InvalidInput for one that has expired."""
     now = clock.now()
     at = site.calendar.moment(query.at) if query.at else now
-    return counts.asked_period(site, event, query.period, at=at, now=now)
+    return counts.retained_period(site, event, query.period, at=at, now=now)
 
 
-def asked_span(site: Site, event: Event, query: SpanQuery) -> Span:
-    """The period, or the from-to, of a request. Raises InvalidInput for both, or one past its retention."""
+def requested_span(site: Site, event: Event, query: SpanQuery) -> Span:
+    """The period or the span of a request. Raises InvalidInput for both, or if it has expired."""
     if query.from_ is None and query.to is None:
-        return Span.of(asked_period(site, event, query))
+        return Span.of(requested_period(site, event, query))
     if both := query.model_fields_set & {"period", "at"}:
         raise InvalidInput(f"from and to take the place of {' and '.join(sorted(both))}", field=min(both))
     if query.from_ is None:
         raise InvalidInput("from is missing; a to needs one", field="from")
     now, moment = clock.now(), site.calendar.moment
     stop = moment(query.to) if query.to else site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.retention, moment(query.from_), stop, now=now)
+    return spans.between(site.calendar, event.expiry, moment(query.from_), stop, now=now)
 
 
 def bounds(asked: Period | Span) -> dict[str, Any]:
-    """What an answer says of a period, or of a span."""
+    """The fields in which an answer describes a period or a span."""
     asked = Span.of(asked) if isinstance(asked, Period) else asked
     return {
         "period": asked.name,

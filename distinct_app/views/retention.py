@@ -1,8 +1,9 @@
-"""The routes of retention: the matrix, and who is in it."""
+"""The routes of retention: the cohort matrix, and the users of its cells."""
 
 from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint
+from werkzeug.exceptions import MethodNotAllowed
 
 from distinct_app.models.cohorts import (
     CellQuery,
@@ -26,15 +27,16 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """Both only look."""
+    """Add the routes of the cohort matrix; none of them changes anything."""
+    refuse_setting(routes)
 
-    def requested_retention(path: EventPath, query: CohortQuery) -> Question:
+    def question_of(path: EventPath, query: CohortQuery) -> Question:
         return cohorts.question(site, path.event, query.return_, query.cohort, clock.now())
 
     @routes.get("/events/<event>/retention", responses={200: RetentionAnswer})
     def retention(path: EventPath, query: RetentionQuery) -> Reply:
-        """How many of each period's users came back in the periods after it."""
-        question = requested_retention(path, query)
+        """Count how many of each period's users came back in later periods (cohort matrix)."""
+        question = question_of(path, query)
         cohorts.refuse_too_many(query.rows, query.columns)
         periods = periods_of(site, question, query, query.granularity, query.rows)
         return answer(
@@ -43,8 +45,8 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
     @routes.get("/events/<event>/retention/members", responses={200: CohortMembers})
     def retention_members(path: EventPath, query: CellQuery) -> Reply:
-        """The users of a row's cohort, or those of them who were there so many periods later."""
-        question = requested_retention(path, query)
+        """List the users of a cohort, or those who came back a number of periods later."""
+        question = question_of(path, query)
         row = named_period(site, question, query.row, "row")
         users = members(site, question, row, query.column)
         page = page_of(site, question.event.kind, users, after=query.after, limit=query.limit)
@@ -61,7 +63,21 @@ def add(routes: APIBlueprint, site: Site) -> None:
         )
 
 
+def refuse_setting(routes: APIBlueprint) -> None:
+    """Answer 405 to a PUT of the matrix: it was once how data expiry was set, so say where that is now."""
+
+    @routes.put("/events/<event>/retention", doc_ui=False)
+    def put_retention(path: EventPath) -> Reply:
+        """Refuse to set data expiry here."""
+        raise MethodNotAllowed(
+            ["GET", "HEAD", "OPTIONS"],
+            f"/events/{path.event}/retention is the cohort matrix and cannot be set; "
+            f"PUT /events/{path.event}/expiry sets how long the event's data is kept",
+        )
+
+
 def members(site: Site, question: Question, row: Period, column: int | None) -> Set:
+    """The users of a row's cohort, or with a column those of them who came back in it."""
     if column is None:
         return cohorts.cohort(question, row)
     return cohorts.cell(question, row, cohorts.column_of(site, question, row, column))
@@ -72,7 +88,7 @@ def retention_answer(question: Question, query: RetentionQuery, matrix: Matrix) 
         RetentionRow(users=row.users, counts=row.counts, running=row.open_column, **range_fields(row.period))
         for row in matrix.rows
     ]
-    averages = [average(column, one) for column, one in enumerate(matrix.averages)]
+    averages = [average_answer(column, average) for column, average in enumerate(matrix.averages)]
     return RetentionAnswer(
         event=question.event.name,
         return_=question.returning.name,
@@ -84,6 +100,10 @@ def retention_answer(question: Question, query: RetentionQuery, matrix: Matrix) 
     )
 
 
-def average(column: int, one: Average) -> ColumnAverage:
-    found = rate(one.returned, one.users)
-    return ColumnAverage(column=column, users=one.users, returned=one.returned, rate=found)
+def average_answer(column: int, average: Average) -> ColumnAverage:
+    return ColumnAverage(
+        column=column,
+        users=average.users,
+        returned=average.returned,
+        rate=rate(average.returned, average.users),
+    )

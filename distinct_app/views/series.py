@@ -1,4 +1,4 @@
-"""The route of one event over time."""
+"""The route of an event's users over time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The one route."""
+    """Add the route of series."""
 
     @routes.get("/events/<event>/series", responses={200: SeriesAnswer})
     def event_series(path: EventPath, query: SeriesQuery) -> Reply:
-        """Distinct users of each hour, day, week or month; with `rolling` also of windows ending there."""
+        """Count distinct users of each hour, day, week or month, and of rolling windows."""
         start, stop = (site.calendar.moment(text) if text else None for text in (query.from_, query.to))
         found = series.columns(
             site,

@@ -1,4 +1,4 @@
-"""The routes of stickiness: how often users come, and which share of a month's come daily."""
+"""The routes of stickiness: how often users come, and the ratios of DAU, WAU and MAU."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """Both only look."""
+    """Add the routes of stickiness."""
 
-    def requested_stickiness(path: EventPath) -> Question:
+    def question_of(path: EventPath) -> Question:
         return retention.question(site, path.event, None, Cohort.RECURRING, clock.now())
 
     @routes.get("/events/<event>/stickiness", responses={200: StickinessAnswer})
     def event_stickiness(path: EventPath, query: StickinessQuery) -> Reply:
-        """In how many of the last periods users were active: how many users in 1 of them, in 2, and so on."""
-        question = requested_stickiness(path)
+        """Count users by the number of recent periods in which they were active."""
+        question = question_of(path)
         until = SuccessiveQuery(at=query.at)
         periods = periods_of(site, question, until, query.granularity, query.periods)
         return answer(stickiness_answer(path.event, query, stickiness.distribution(site, question, periods)))
 
     @routes.get("/events/<event>/stickiness/ratios", responses={200: RatiosAnswer})
     def event_ratios(path: EventPath, query: RatiosQuery) -> Reply:
-        """Daily, weekly and monthly users of successive days, and how they stand to each other."""
-        question = requested_stickiness(path)
+        """Show daily, weekly and monthly active users and the DAU/WAU/MAU ratios."""
+        question = question_of(path)
         days = periods_of(site, question, query, "day", query.days)
         active = stickiness.active_users(site, question, days)
         return answer(RatiosAnswer(event=path.event, days=[ratios(one, question) for one in active]))

@@ -1,4 +1,4 @@
-"""One user's timeline and streaks, and how long everybody's are."""
+"""The routes of one user's timeline and streaks, and of the distribution of all users' streaks."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes about periods in a row."""
+    """Add the routes of timelines and streaks."""
     add_timeline(routes, site)
     add_streak(routes, site)
 
     @routes.get("/events/<event>/streaks", responses={200: StreaksAnswer})
     def streaks_of_all(path: EventPath, query: StreakSpanQuery) -> Reply:
-        """How many users have a longest, and a current, streak of each length."""
+        """Count users by the length of their longest and their current streak."""
         event = events.get(site, path.event)
-        span = asked_span(site, event, query)
+        span = requested_range(site, event, query)
         found = streaks.distribution(site, event, span)
         lengths = lengths_of(found)
         note = streaks_note(span)
@@ -50,37 +50,43 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
 
 def add_timeline(routes: APIBlueprint, site: Site) -> None:
-    """When one user was here."""
+    """Add the routes of one user's timeline."""
 
     @routes.get("/events/<event>/users/<user>/timeline", responses={200: TimelineAnswer})
     def timeline_of_user(path: StreakUserPath, query: StreakSpanQuery) -> Reply:
-        """In which periods a user was here. Digits mean an integer, unless the event holds texts."""
+        """List the periods in which a user was active.
+
+        Digits in the path mean an integer, unless the event holds texts.
+        """
         event = events.get(site, path.event)
         return timeline_answer(site, event, user_of_path(path.user, event), query)
 
     @routes.get("/events/<event>/timeline", responses={200: TimelineAnswer})
     def timeline_of_text(path: EventPath, query: UserSpanQuery) -> Reply:
-        """The same for any text, a slash in it or not."""
+        """List the periods in which a user was active, for ids passed as ?user= (may contain slashes)."""
         return timeline_answer(site, events.get(site, path.event), query.user, query)
 
 
 def add_streak(routes: APIBlueprint, site: Site) -> None:
-    """How long one user's streaks are."""
+    """Add the routes of one user's streaks."""
 
     @routes.get("/events/<event>/users/<user>/streak", responses={200: UserStreakAnswer})
     def streak_of_user(path: StreakUserPath, query: StreakSpanQuery) -> Reply:
-        """A user's current and longest streak. Digits mean an integer, unless the event holds texts."""
+        """Show a user's current and longest streak.
+
+        Digits in the path mean an integer, unless the event holds texts.
+        """
         event = events.get(site, path.event)
         return streak_answer(site, event, user_of_path(path.user, event), query)
 
     @routes.get("/events/<event>/streak", responses={200: UserStreakAnswer})
     def streak_of_text(path: EventPath, query: UserSpanQuery) -> Reply:
-        """The same for any text, a slash in it or not."""
+        """Show a user's current and longest streak, for ids passed as ?user= (may contain slashes)."""
         return streak_answer(site, events.get(site, path.event), query.user, query)
 
 
 def timeline_answer(site: Site, event: Event, user: User, query: StreakSpanQuery) -> Reply:
-    found = timeline.user_timeline(site, event, user, asked_span(site, event, query))
+    found = timeline.user_timeline(site, event, user, requested_range(site, event, query))
     ranges = [streak_of(streak) for streak in found.streaks]
     return answer(
         TimelineAnswer(
@@ -94,7 +100,7 @@ def timeline_answer(site: Site, event: Event, user: User, query: StreakSpanQuery
 
 
 def streak_answer(site: Site, event: Event, user: User, query: StreakSpanQuery) -> Reply:
-    found = timeline.user_timeline(site, event, user, asked_span(site, event, query))
+    found = timeline.user_timeline(site, event, user, requested_range(site, event, query))
     return answer(
         UserStreakAnswer(
             **span_of(event, query, found.span),
@@ -108,8 +114,8 @@ def streak_answer(site: Site, event: Event, user: User, query: StreakSpanQuery) 
     )
 
 
-def asked_span(site: Site, event: Event, query: StreakSpanQuery) -> PeriodRange:
-    """The periods of a request. Raises InvalidInput as `successions.asked` does."""
+def requested_range(site: Site, event: Event, query: StreakSpanQuery) -> PeriodRange:
+    """The periods of a request. Raises InvalidInput as `period_ranges.requested_range` does."""
     start, stop = (
         site.calendar.moment(text, field) if text else None
         for text, field in ((query.from_, "from"), (query.to, "to"))
@@ -120,7 +126,7 @@ def asked_span(site: Site, event: Event, query: StreakSpanQuery) -> PeriodRange:
 
 
 def span_of(event: Event, query: StreakSpanQuery, span: PeriodRange) -> dict[str, Any]:
-    """What an answer says of its periods."""
+    """The fields in which an answer describes its periods."""
     return {
         "event": event.name,
         "granularity": query.granularity,
@@ -149,7 +155,7 @@ def lengths_of(found: StreakDistribution) -> list[LengthAnswer]:
 
 
 def streak_note(found: Timeline) -> str:
-    """Up to when the current streak of one user counts."""
+    """In words, up to when one user's current streak is counted."""
     last = found.span.periods[-1]
     if not found.span.running:
         return f"the current streak is the one at the end of the {last.granularity} {last.name}"
@@ -162,7 +168,7 @@ def streak_note(found: Timeline) -> str:
 
 
 def streaks_note(span: PeriodRange) -> str:
-    """The same of everybody's."""
+    """In words, up to when all users' current streaks are counted."""
     last = span.periods[-1]
     if not span.running:
         return f"current streaks are those at the end of the {last.granularity} {last.name}"

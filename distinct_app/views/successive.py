@@ -1,4 +1,4 @@
-"""What the routes about successive periods share: which periods are asked for, and how each is told."""
+"""Shared by the routes about successive periods: reading the periods of a request, describing each."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from donebit.errors import InvalidInput
 def periods_of(
     site: Site, asked: Question, query: SuccessiveQuery, granularity: str, number: int
 ) -> list[Period]:
-    """So many periods, the last that of `at`, or the first that of `from`.
+    """The `number` periods of a request, the last that of `at`, or the first that of `from`.
 
     Raises:
-        InvalidInput: both are given, they have not begun, or the first is no longer kept.
+        InvalidInput: both are given, the periods have not begun, or the first has expired.
     """
     if query.from_ and query.at:
         raise InvalidInput("from and at are both given; from is the first period, at the last", field="from")
@@ -31,7 +31,7 @@ def periods_of(
 
 
 def named_period(site: Site, asked: Question, name: str, field: str) -> Period:
-    """The day, week or month of that name. Raises InvalidInput for any other, one to come or past."""
+    """The day, week or month of that name. Raises InvalidInput for others, future and expired ones."""
     period = site.calendar.named(name, field)
     if period.granularity not in (Granularity.DAY, Granularity.WEEK, Granularity.MONTH):
         raise InvalidInput(f"{field} is {name!r}; it must be a day, a week or a month", field=field)
@@ -41,11 +41,11 @@ def named_period(site: Site, asked: Question, name: str, field: str) -> Period:
 
 
 def range_fields(period: Period) -> dict[str, Any]:
-    """What an answer says of each."""
+    """The fields in which an answer describes a period."""
     start, stop = bounds(period)
     return {"period": period.name, "from_": clock.iso(start), "to": clock.iso(stop)}
 
 
 def rate(part: int, whole: int) -> float | None:
-    """To four places; None of nobody."""
+    """The part as a share of the whole, to four places; None if the whole is 0."""
     return round(part / whole, 4) if whole else None

@@ -1,4 +1,4 @@
-"""What a dashboard shows of an event, in one request."""
+"""The route of the figures that a dashboard shows of an event."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from donebit.web.answers import Reply, answer
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The route of the summary."""
+    """Add the route of the summary."""
 
     @routes.get("/events/<event>/summary", responses={200: SummaryAnswer})
     def summary_of_event(path: EventPath, query: SummaryQuery) -> Reply:
-        """Distinct users now, today, lately and in all, how many are new, and the last days one by one."""
+        """Summarize an event: distinct users now, today, recently and in total, new users, last days."""
         now = clock.now()
         found = summary.summary(site, event.get(site, path.event), days=query.days, now=now)
-        told = asdict(found) | {
+        fields = asdict(found) | {
             "known_since": clock.iso(found.known_since),
             "days": [DayCount(day=day.name, count=count) for day, count in found.days],
         }
-        return answer(SummaryAnswer(event=path.event, at=clock.iso(now), zone=site.zone, **told))
+        return answer(SummaryAnswer(event=path.event, at=clock.iso(now), zone=site.zone, **fields))

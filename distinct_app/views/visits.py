@@ -1,4 +1,4 @@
-"""The routes through which visits arrive."""
+"""The routes that record visits."""
 
 from __future__ import annotations
 
@@ -35,9 +35,14 @@ PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "
 
 
 def body_of(model: type[BaseModel], line: str, **more: Any) -> dict[str, Any]:
-    """The documentation of a body that is read by hand, so the framework knows of no such component."""
+    """The documentation of a request body that the views parse themselves.
+
+    Args:
+        line: an example of a line of NDJSON.
+        more: further media types.
+    """
     described = (
-        f"a JSON object a line, each of at most {MOST_LINE_BYTES} bytes, {MOST_USERS} at most, such as\n\n"
+        f"one JSON object per line, at most {MOST_LINE_BYTES} bytes each, at most {MOST_USERS}, such as\n\n"
         f"    {line}"
     )
     lines = {"schema": {"type": "string", "description": described}}
@@ -46,7 +51,7 @@ def body_of(model: type[BaseModel], line: str, **more: Any) -> dict[str, Any]:
 
 
 def inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """The model's schema with everything in place."""
+    """The model's schema with every reference replaced by what it refers to."""
     schema = model.model_json_schema()
     defined = schema.pop("$defs", {})
 
@@ -58,8 +63,8 @@ def inlined(model: type[BaseModel]) -> dict[str, Any]:
             return {name: resolved(value) for name, value in part.items()}
         return [resolved(item) for item in part] if isinstance(part, list) else part
 
-    found: dict[str, Any] = resolved(schema)
-    return found
+    whole: dict[str, Any] = resolved(schema)
+    return whole
 
 
 OF_EVENT = body_of(VisitsBody, '{"user": 8, "at": "2026-11-21T03:04:05Z"}', **{PACKED: PACKED_BODY})
@@ -67,31 +72,37 @@ OF_ANY = body_of(ManyVisits, '{"event": "bought", "user": 8, "at": "2026-11-21"}
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
-    """The routes that record."""
+    """Add the routes that record visits."""
     add_many(routes, site)
 
     @routes.post("/events/<event>", responses={200: VisitsAnswer}, openapi_extensions=OF_EVENT)
     def record_visits(path: EventPath, query: RecordQuery) -> Reply:
-        """Visits of many users to one event: JSON, NDJSON, or packed little-endian uint32 ids."""
+        """Record visits of many users to one event.
+
+        The body is JSON, NDJSON, or packed little-endian uint32 ids.
+        """
         now = clock.now()
         arrived = arrivals_of_event(site, path.event, query, now)
-        made = sum(ingest.record_all(site, arrived, now=now).values(), ingest.NOTHING)
+        recorded = sum(ingest.record_all(site, arrived, now=now).values(), ingest.NOTHING)
         return answer(
             VisitsAnswer(
                 event=path.event,
-                received=made.received,
-                fresh=made.fresh_in_day,
+                received=recorded.received,
+                fresh=recorded.fresh_in_day,
                 at=clock.iso(max(one.at for one in arrived)),
             )
         )
 
 
 def add_many(routes: APIBlueprint, site: Site) -> None:
-    """The route for several events at once."""
+    """Add the route that records visits to several events at once."""
 
     @routes.post("/visits", responses={200: ManyVisitsAnswer}, openapi_extensions=OF_ANY)
     def record_many() -> Reply:
-        """Visits to several events, at several times: JSON, or NDJSON. All of it is checked first."""
+        """Record visits to several events at several times.
+
+        The body is JSON or NDJSON; all of it is checked before any of it is recorded.
+        """
         now = clock.now()
         if request.mimetype == LINES:
             arrived = bodies.arrivals(bodies.lines_of_any(), lambda at: moment(site, at, now))
@@ -106,7 +117,7 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
 
 
 def arrivals_of_event(site: Site, event: str, query: RecordQuery, now: datetime) -> list[Arrival]:
-    """What the body of a request about one event brings."""
+    """The visits in the body of a request about one event."""
     at = moment(site, query.at, now)
     if request.mimetype == PACKED:
         return [Arrival(event, bodies.packed_ids(request.get_data()), at, query.ids)]
@@ -118,21 +129,23 @@ def arrivals_of_event(site: Site, event: str, query: RecordQuery, now: datetime)
 
 
 def moment(site: Site, text: str | None, otherwise: datetime) -> datetime:
+    """The moment that a text gives, or `otherwise` without one."""
     return site.calendar.moment(text) if text else otherwise
 
 
 def refuse_many(parts: Sequence[Sequence[User]]) -> None:
-    """Raise InvalidInput for more users in all parts than in one part are taken."""
+    """Raise InvalidInput if all parts together have more users than a request may name."""
     if (users := sum(map(len, parts))) > MOST_USERS:
         raise InvalidInput(
             f"the visits name {users} users; at most {MOST_USERS} in one request", field="visits"
         )
 
 
-def many_answer(made: dict[tuple[str, str], Recorded]) -> ManyVisitsAnswer:
+def many_answer(recorded: dict[tuple[str, str], Recorded]) -> ManyVisitsAnswer:
+    """The answer for what was recorded by event and day."""
     days = [
-        DayAnswer(event=event, day=day, received=one.received, fresh=one.fresh_in_day)
-        for (event, day), one in made.items()
+        DayAnswer(event=event, day=day, received=of_day.received, fresh=of_day.fresh_in_day)
+        for (event, day), of_day in recorded.items()
     ]
-    total = sum(made.values(), ingest.NOTHING)
+    total = sum(recorded.values(), ingest.NOTHING)
     return ManyVisitsAnswer(received=total.received, fresh=total.fresh_in_day, days=days)

@@ -20,14 +20,24 @@ def test_events_are_listed_with_their_kind_and_retention(store: Store) -> None:
     distinct.post("/events/b", json={"users": ["x"]})
     distinct.post("/events/a", json={"users": [1]})
 
-    kept = body_of(distinct.put("/events/a/retention", json={"day": 800}))
+    kept = body_of(distinct.put("/events/a/expiry", json={"day": 800}))
 
     assert body_of(distinct.get("/events")) == {
         "events": [{"event": "a", "kind": "integers"}, {"event": "b", "kind": "texts"}]
     }
-    assert kept == body_of(distinct.get("/events/a"))
-    assert kept["retention_days"] == {"hour": 2, "day": 800, "week": 840, "month": 1860}
+    assert kept == body_of(distinct.get("/events/a")) == body_of(distinct.get("/events/a/expiry"))
+    assert kept["expiry_days"] == {"hour": 2, "day": 800, "week": 840, "month": 1860}
     assert body_of(distinct.get("/events/never"))["kind"] is None
+
+
+def test_setting_the_retention_matrix_is_405_and_names_expiry(store: Store) -> None:
+    distinct = Services(store).distinct
+
+    answer = distinct.put("/events/a/retention", json={"day": 800})
+
+    assert "PUT /events/a/expiry" in problem_of(answer, 405)["detail"]
+    assert "GET" in answer.headers["Allow"]
+    assert body_of(distinct.get("/events/a/expiry"))["expiry_days"]["day"] == 400
 
 
 @pytest.mark.parametrize("form", ["raw", "roaring", "ids"])
@@ -79,8 +89,8 @@ REFUSED = [
     ("POST", "/events/a/bitmap?format=csv", b"1", "format"),
     ("POST", "/events/a/bitmap?period=day&at=2099-01-01", b"\1", "has not begun yet"),
     ("PUT", "/flags/f/bitmap?format=ids", b"-1\n", "user id -1 is out of range"),
-    ("PUT", "/events/a/retention", b'{"day": 0}', "day is 0; it must be"),
-    ("PUT", "/events/a/retention", b'{"year": 1}', "year"),
+    ("PUT", "/events/a/expiry", b'{"day": 0}', "day is 0; it must be"),
+    ("PUT", "/events/a/expiry", b'{"year": 1}', "year"),
     ("POST", "/events/a/estimate", b'{"users": ["a"]}', "users are texts"),
 ]
 

@@ -114,7 +114,7 @@ def test_a_shorter_expiry_leaves_days_out_of_the_charts(services: Services, real
     for days in (0, 3, 10):
         record(real_store, [1, 2, 100 + days], "short", real_now() - timedelta(days=days))
     kept = {"day": 5, "week": 7}
-    body_of(services.distinct.put("/events/short/retention", json=kept))
+    body_of(services.distinct.put("/events/short/expiry", json=kept))
 
     by_week, by_day = (shown(services, f"?event=short&granularity={one}") for one in ("week", "day"))
 

@@ -1,4 +1,4 @@
-"""Permissions: what may be done with an object, a bit each, as file systems keep them."""
+"""Permissions of objects, one bit each, as in a file system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_PERMISSIONS = 64  # of a kind of objects: a bitmap of 8 bytes
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """An object's permissions after a change, in the order of its kind, and how many were not so before."""
+    """An object's permissions after a change, in the order of its kind, and how many the change altered."""
 
     permissions: list[str]
     changed: int
@@ -22,45 +22,46 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class ObjectKind:
-    """A kind of objects: what its bits permit, the first name bit 0."""
+    """A kind of objects and the names of its permissions; the first name is that of bit 0."""
 
     name: str
     permissions: Sequence[str]
 
     def bits(self, chosen: Iterable[str], field: str) -> list[int]:
-        """Raises InvalidInput for a name that is none of this kind's."""
-        places = {name: bit for bit, name in enumerate(self.permissions)}
+        """The bits of these permissions. Raises InvalidInput for a name that this kind does not have."""
+        bit_of = {name: bit for bit, name in enumerate(self.permissions)}
         for name in chosen:
-            if name not in places:
+            if name not in bit_of:
                 raise InvalidInput(f"{field} has {name!r}; {self.rule}", field=field)
-        return [places[name] for name in chosen]
+        return [bit_of[name] for name in chosen]
 
     def named(self, bits: Iterable[int]) -> list[str]:
-        """Without those that were named after the kind was looked at."""
+        """The names of these bits, without bits that were named after this kind was read."""
         return [self.permissions[bit] for bit in bits if bit < len(self.permissions)]
 
     @property
     def rule(self) -> str:
+        """Which permissions there are, for error messages."""
         if not self.permissions:
             return f"objects of kind {self.name} have no permissions yet: name them first"
         return f"objects of kind {self.name} have the permissions {', '.join(self.permissions)}"
 
 
 def get_kind(site: Site, kind: str) -> ObjectKind:
-    """The kind of that name; one never named has no permissions. Raises InvalidInput for a bad name."""
+    """The kind of that name; an unknown one has no permissions. Raises InvalidInput for a bad name."""
     return ObjectKind(kind, site.store.permissions.names(checked_name(kind, "kind")))
 
 
 def name(site: Site, kind: str, permissions: Sequence[str]) -> ObjectKind:
-    """Say what the bits of a kind permit. Names can be added behind those there are, and never change.
+    """Name the permissions of a kind. Names can be added after the existing ones, and never change.
 
     Raises:
-        InvalidInput: there are too many names, one twice, or one that cannot be one.
-        Conflict: the kind has other names, or in another order: their bits are set in objects.
+        InvalidInput: there are too many names, a name twice, or a name with characters not allowed.
+        Conflict: the kind has other names or another order, and objects already use their bits.
     """
     checked_name(kind, "kind")
-    for one in permissions:
-        checked_name(one, "permissions")
+    for permission in permissions:
+        checked_name(permission, "permissions")
     if len(set(permissions)) < len(permissions):
         raise InvalidInput("permissions has a name twice; each has a bit of its own", field="permissions")
     if not 1 <= len(permissions) <= MOST_PERMISSIONS:
@@ -77,10 +78,10 @@ def name(site: Site, kind: str, permissions: Sequence[str]) -> ObjectKind:
 def change(
     site: Site, kind: ObjectKind, thing: str, *, grant: Sequence[str] = (), revoke: Sequence[str] = ()
 ) -> Changed:
-    """Set and clear permissions of an object in one act.
+    """Set and clear permissions of an object atomically.
 
     Raises:
-        InvalidInput: a name is none of the kind's, or in both lists.
+        InvalidInput: the kind does not have a name, or a name is in both lists.
     """
     checked_name(thing, "object")
     on, off = kind.bits(grant, "grant"), kind.bits(revoke, "revoke")
@@ -91,9 +92,9 @@ def change(
 
 
 def replace(site: Site, kind: ObjectKind, thing: str, permissions: Sequence[str]) -> Changed:
-    """Let an object have just these. Raises InvalidInput as `change` does."""
+    """Give an object exactly these permissions. Raises InvalidInput as `change` does."""
     kind.bits(permissions, "permissions")
-    others = [one for one in kind.permissions if one not in permissions]
+    others = [permission for permission in kind.permissions if permission not in permissions]
     return change(site, kind, thing, grant=permissions, revoke=others)
 
 
@@ -103,17 +104,18 @@ def permissions_of(site: Site, kind: ObjectKind, thing: str) -> list[str]:
 
 
 def missing(held: Collection[str], kind: ObjectKind, all_of: Sequence[str]) -> list[str]:
-    """Those of `all_of` that are not held. Raises InvalidInput for a name that is none of the kind's."""
+    """The permissions of `all_of` that are not in `held`. Raises InvalidInput for an unknown name."""
     kind.bits(all_of, "all")
-    return [one for one in all_of if one not in held]
+    return [permission for permission in all_of if permission not in held]
 
 
 def allowed(held: Collection[str], kind: ObjectKind, all_of: Sequence[str], any_of: Sequence[str]) -> bool:
-    """Whether all of the first are held, and one of the second, where any are named."""
+    """Whether `held` has all of `all_of`, and at least one of `any_of` unless that is empty."""
     kind.bits(any_of, "any")
-    return not missing(held, kind, all_of) and (not any_of or any(one in held for one in any_of))
+    has_any = not any_of or any(permission in held for permission in any_of)
+    return has_any and not missing(held, kind, all_of)
 
 
 def drop(site: Site, kind: str, thing: str) -> bool:
-    """Clear every permission of an object; whether it had any."""
+    """Clear every permission of an object. Returns whether it had any."""
     return site.store.permissions.drop(checked_name(kind, "kind"), checked_name(thing, "object"))

@@ -1,4 +1,4 @@
-"""What every visit and every question is about: the store, the site's calendar, and its limits."""
+"""What every function of activity is given: the store, the site's calendar, and its limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from donebit.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Made once a process, and given to all of activity."""
+    """One store with the calendar and limits that apply to it; created once in each process."""
 
     store: Store
     calendar: Calendar
@@ -20,8 +20,10 @@ class Site:
 
     @classmethod
     def of(cls, store: Store, settings: Settings) -> Site:
+        """The site that the settings describe."""
         return cls(store, Calendar(ZoneInfo(settings.zone)), settings.max_segments)
 
     @property
     def zone(self) -> str:
+        """The name of the time zone in which days begin, such as Europe/Berlin."""
         return self.calendar.zone.key

@@ -11,7 +11,7 @@ from redis import Redis
 
 from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import Granularity, Period
-from donebit.activity.periods.expiry import Retention
+from donebit.activity.periods.expiry import ExpiryPolicy
 from donebit.activity.site import Site
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
@@ -35,7 +35,7 @@ BORDERS = [
 USERS = [0, 7, 8, 15, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 8, 3 * SEGMENT_BITS - 1]
 EVENTS = ["read", "write"]
 SPAN = timedelta(days=70)  # of most visits, before and after the border
-ALL_KEPT = Retention(FAR, FAR, FAR, FAR)
+ALL_KEPT = ExpiryPolicy(FAR, FAR, FAR, FAR)
 OF_DAYS = (Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
 
 # Most are close together, so that cohorts come back; some are years older.
@@ -44,9 +44,8 @@ OLD = st.integers(1, 900).map(lambda days: -days * 24 * 60)
 BATCHES = st.tuples(
     st.sampled_from(EVENTS), AROUND | OLD, st.lists(st.sampled_from(USERS), min_size=1, max_size=6)
 )
-LIVES = st.builds(
-    Retention, st.just(FAR), *(st.sampled_from([20, 45, 90, 400, 2000]).map(lambda n: timedelta(days=n)),) * 3
-)
+DURATIONS = st.sampled_from([20, 45, 90, 400, 2000]).map(lambda days: timedelta(days=days))
+POLICIES = st.builds(ExpiryPolicy, st.just(FAR), DURATIONS, DURATIONS, DURATIONS)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class History:
     border: datetime
     batches: list[tuple[str, int, list[int]]]  # event, minutes from the border, users
     erased: list[int]
-    kept: Retention | None  # what is kept of it at `now`; everything when None
+    kept: ExpiryPolicy | None  # what is kept of it at `now`; everything when None
     now: datetime
 
     def at(self, minutes: int) -> datetime:
@@ -72,7 +71,7 @@ HISTORIES = st.builds(
     st.sampled_from(BORDERS),
     st.lists(BATCHES, min_size=1, max_size=14),
     st.lists(st.sampled_from(USERS), max_size=1),
-    st.none() | LIVES,
+    st.none() | POLICIES,
     st.integers(-24, 9 * 24).map(lambda hours: timedelta(hours=hours)),
 )
 
@@ -83,7 +82,7 @@ class Model:
 
     site: Site
     now: datetime
-    kept: Retention
+    kept: ExpiryPolicy
     visits: dict[str, set[tuple[int, datetime]]] = field(default_factory=lambda: defaultdict(set))
 
     def keeps(self, period: Period) -> bool:
@@ -121,10 +120,10 @@ def lived(client: Redis, history: History) -> tuple[Site, Model]:
     return site, model
 
 
-def keep(client: Redis, event: str, kept: Retention) -> None:
+def keep(client: Redis, event: str, kept: ExpiryPolicy) -> None:
     for granularity in Granularity:
-        if life := kept.of(granularity):
-            client.hset(keys.event_meta(event), f"keep_{granularity}", int(life.total_seconds()))
+        if duration := kept.duration(granularity):
+            client.hset(keys.event_meta(event), f"keep_{granularity}", int(duration.total_seconds()))
 
 
 def erase(client: Redis, user: int, model: Model) -> None:

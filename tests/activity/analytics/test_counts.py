@@ -126,7 +126,7 @@ def test_an_event_of_texts_refuses_integers(store: Store, client: Redis) -> None
         InvalidInput, match="holds texts, as its first visit did, and this batch holds integers"
     ):
         record(store, [1])
-    with pytest.raises(InvalidInput, match="event seen holds texts; 1 is none"):
+    with pytest.raises(InvalidInput, match="event seen holds texts, and 1 is not one"):
         present(store, 1)
 
     assert everything(client) == before

@@ -62,18 +62,18 @@ def test_a_range_counts_its_own_users_on_every_kind_of_server(store: Store, firs
 def test_a_range_may_leave_out_either_end(store: Store) -> None:
     event = Event("a", UserKind.INTEGERS)
 
-    assert questions.asked_ids(event, None, None) is None
-    assert questions.asked_ids(event, 7, None) == range(7, LARGEST_ID + 1)
-    assert questions.asked_ids(event, None, 7) == range(7)
+    assert questions.id_range(event, None, None) is None
+    assert questions.id_range(event, 7, None) == range(7, LARGEST_ID + 1)
+    assert questions.id_range(event, None, 7) == range(7)
     record(store, [1, 7], "a")
     assert questions.count_in(site_on(store), "a", [ALL_TIME], ids=range(7)) == 1
 
 
 def test_an_empty_range_and_one_of_texts_are_refused() -> None:
     with pytest.raises(InvalidInput, match=r"last is 7; .* it must be above 7"):
-        questions.asked_ids(Event("a"), 7, 7)
+        questions.id_range(Event("a"), 7, 7)
     with pytest.raises(InvalidInput, match="a holds texts; only integers are counted by range"):
-        questions.asked_ids(Event("a", UserKind.TEXTS), 7, 9)
+        questions.id_range(Event("a", UserKind.TEXTS), 7, 9)
 
 
 @pytest.mark.parametrize("many", [MOST_AT_ONCE, MOST_AT_ONCE + 1, 2 * MOST_AT_ONCE + 1, 256])

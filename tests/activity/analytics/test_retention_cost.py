@@ -13,7 +13,7 @@ from donebit.activity.analytics import cohort_rows, lifecycle, retention
 from donebit.activity.analytics.retention import Cohort, Matrix
 from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import Granularity
-from donebit.activity.periods.expiry import DEFAULT, Retention
+from donebit.activity.periods.expiry import DEFAULT, ExpiryPolicy
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
@@ -81,12 +81,12 @@ def test_a_registered_segment_whose_bitmap_is_gone_is_empty(client: Redis) -> No
 
 
 def test_too_many_bitmaps_that_tell_who_was_there_before_are_refused(client: Redis) -> None:
-    kept = Retention(ALL_KEPT.hour, ALL_KEPT.day, timedelta(days=1), timedelta(days=1))
+    kept = ExpiryPolicy(ALL_KEPT.hour, ALL_KEPT.day, timedelta(days=1), timedelta(days=1))
     days = cohort_rows.MOST_BEFORE + 2
     visited(client, days=days)
     keep(client, "read", kept)
 
-    with pytest.raises(InvalidInput, match=r"^\d+ bitmaps tell who was there before; at most 128: keep the"):
+    with pytest.raises(InvalidInput, match=r"^first-time users would be found from \d+ bitmaps; at most 128"):
         matrix(client, Cohort.FIRST, 1, 1)
 
 
@@ -112,7 +112,7 @@ def test_months_then_weeks_then_days_tell_who_was_there_before() -> None:
     kept = RetainedPeriods(UTC_CALENDAR, DEFAULT, names, NOW)
 
     # All of October is in its month. What November had until then is in weeks, and in days of the last.
-    assert [one.name for one in kept.before(stop)] == [
+    assert [one.name for one in kept.history(stop)] == [
         "2024-01",
         "2026-09",
         "2026-10",
@@ -141,4 +141,4 @@ def test_a_week_that_is_kept_tells_of_the_month_that_is_not(client: Redis) -> No
 
 
 def test_of_an_event_without_periods_nobody_was_there_before() -> None:
-    assert RetainedPeriods(UTC_CALENDAR, DEFAULT, (), NOW).before(NOW) == []
+    assert RetainedPeriods(UTC_CALENDAR, DEFAULT, (), NOW).history(NOW) == []

@@ -210,7 +210,7 @@ def test_more_bitmaps_than_can_be_read_in_seconds_are_refused(store: Store, clie
 
 def shapes(site: Site) -> list[tuple[int, ...]]:
     event = events.get(site, "seen")
-    return [rows.shape for rows in streaks.stretches(site, event, asked(site))]
+    return [rows.shape for rows in streaks.user_slices(site, event, asked(site))]
 
 
 def test_a_full_segment_is_in_memory_an_eighth_at_a_time(real_store: Store) -> None:

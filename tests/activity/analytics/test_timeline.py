@@ -202,7 +202,7 @@ def test_a_span_is_at_most_1100_periods(store: Store, client: Redis) -> None:
 
     assert len(asked(site).periods) == 1100
     assert len(asked(site, start=NOW - 1099 * DAY).periods) == 1100
-    with pytest.raises(InvalidInput, match="are more than 1100 days; ask about fewer"):
+    with pytest.raises(InvalidInput, match="are more than 1100 days; choose fewer"):
         asked(site, start=NOW - 1100 * DAY)
 
 

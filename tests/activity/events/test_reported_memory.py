@@ -22,7 +22,7 @@ def test_an_estimate_is_near_what_is_taken_then(real_store: Store, ids: range) -
     said = memory.estimate(site_on(real_store), "seen", array)
     record_packed(real_store, ids)
 
-    (month,) = [one for one in memory.taken(site_on(real_store), "seen") if one.period.granularity == "month"]
+    (month,) = [one for one in memory.usage(site_on(real_store), "seen") if one.period.granularity == "month"]
     assert (said.users, said.segments) == (len(array), month.segments)
     assert 0.5 <= month.bytes / said.bytes_a_period <= 1.3
 
@@ -30,7 +30,7 @@ def test_an_estimate_is_near_what_is_taken_then(real_store: Store, ids: range) -
 def test_every_period_is_told_with_what_it_takes_the_largest_first(real_store: Store) -> None:
     record_packed(real_store, DENSE)
 
-    found = memory.taken(site_on(real_store), "seen")
+    found = memory.usage(site_on(real_store), "seen")
 
     assert {one.period.granularity for one in found} == set(Granularity)
     assert [one.bytes for one in found] == sorted((one.bytes for one in found), reverse=True)
@@ -48,4 +48,4 @@ def test_an_estimate_knows_the_segments_that_are_there(store: Store) -> None:
 
 
 def test_an_event_never_seen_takes_nothing(store: Store) -> None:
-    assert memory.taken(site_on(store), "never") == []
+    assert memory.usage(site_on(store), "never") == []

@@ -1,4 +1,4 @@
-"""How long an event is kept can be said, before its first visit or after many."""
+"""How long an event is kept can be set, before its first visit or after many."""
 
 from __future__ import annotations
 
@@ -13,59 +13,61 @@ from donebit.activity.events import set_expiry
 from donebit.activity.events.deletion import forget
 from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import Granularity, Period
-from donebit.activity.periods.expiry import DEFAULT, Gone, Retention
+from donebit.activity.periods.expiry import DEFAULT, ExpiredBefore, ExpiryPolicy
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, count, real_now, record, site_on
 
-SHORT = Retention(
+SHORT = ExpiryPolicy(
     hour=timedelta(days=1), day=timedelta(days=3), week=timedelta(days=9), month=timedelta(days=9)
 )
-LONG = Retention(day=timedelta(days=1000), month=timedelta(days=36_500))
+LONG = ExpiryPolicy(day=timedelta(days=1000), month=timedelta(days=36_500))
 
 
 def keys_of(period: Period) -> list[str]:
     return [keys.segment(0, "seen", period.name), keys.segments("seen", period.name)]
 
 
-def lives(client: Redis, kept: Retention) -> bool:
-    """Whether each period of now expires when it should."""
+def expires_as(client: Redis, expiry: ExpiryPolicy) -> bool:
+    """Whether each current period expires when the policy says."""
     periods = [UTC_CALENDAR.period_at(one, real_now()) for one in Granularity if one is not Granularity.ALL]
     return all(
-        client.expiretime(key) == kept.life(period).expires_s for period in periods for key in keys_of(period)
+        client.expiretime(key) == expiry.period_expiry(period).expires_s
+        for period in periods
+        for key in keys_of(period)
     )
 
 
-@pytest.mark.parametrize("kept", [SHORT, LONG, DEFAULT], ids=["short", "long", "default"])
-def test_what_is_there_and_what_comes_lives_as_was_said(store: Store, client: Redis, kept: Retention) -> None:
+@pytest.mark.parametrize("expiry", [SHORT, LONG, DEFAULT], ids=["short", "long", "default"])
+def test_a_new_expiry_applies_to_old_and_new_visits(
+    store: Store, client: Redis, expiry: ExpiryPolicy
+) -> None:
     record(store, [1])
 
-    event = set_expiry.keep(site_on(store), "seen", kept)
+    event = set_expiry.apply(site_on(store), "seen", expiry)
 
-    assert replace(event.retention, gone=Gone()) == kept
-    assert lives(client, kept)
+    assert replace(event.expiry, expired_before=ExpiredBefore()) == expiry
+    assert expires_as(client, expiry)
     record(store, [2])
-    assert lives(client, kept)
+    assert expires_as(client, expiry)
     assert count(store, granularity=Granularity.DAY) == 2
 
 
-def test_an_event_can_be_told_before_its_first_visit_and_told_otherwise_after(
-    store: Store, client: Redis
-) -> None:
-    set_expiry.keep(site_on(store), "seen", SHORT)
+def test_expiry_can_be_set_before_the_first_visit_and_changed_after(store: Store, client: Redis) -> None:
+    set_expiry.apply(site_on(store), "seen", SHORT)
     record(store, [1])
-    assert lives(client, SHORT)
+    assert expires_as(client, SHORT)
 
-    set_expiry.keep(site_on(store), "seen", DEFAULT)
+    set_expiry.apply(site_on(store), "seen", DEFAULT)
 
-    assert lives(client, DEFAULT)
+    assert expires_as(client, DEFAULT)
 
 
-def test_what_is_over_by_the_new_word_goes_at_once_and_all_time_stays(store: Store, client: Redis) -> None:
+def test_a_shorter_expiry_drops_old_periods_but_not_all_time(store: Store, client: Redis) -> None:
     old = real_now() - timedelta(days=30)
     record(store, [1], at=old)
 
-    set_expiry.keep(site_on(store), "seen", SHORT)
+    set_expiry.apply(site_on(store), "seen", SHORT)
 
     assert not client.exists(*keys_of(UTC_CALENDAR.period_at(Granularity.DAY, old)))
     assert count(store) == 1
@@ -73,8 +75,8 @@ def test_what_is_over_by_the_new_word_goes_at_once_and_all_time_stays(store: Sto
         record(store, [2], at=old)
 
 
-def test_a_longer_word_takes_visits_from_longer_ago(store: Store) -> None:
-    set_expiry.keep(site_on(store), "seen", LONG)
+def test_a_longer_expiry_accepts_older_visits(store: Store) -> None:
+    set_expiry.apply(site_on(store), "seen", LONG)
 
     record(store, [1], at=real_now() - timedelta(days=900))
 
@@ -86,36 +88,34 @@ def test_a_duration_out_of_bounds_is_refused_and_changes_nothing(
     store: Store, client: Redis, days: int
 ) -> None:
     with pytest.raises(InvalidInput, match=f"day is {days} days; it must be 1 to 36500"):
-        set_expiry.keep(site_on(store), "seen", Retention(day=timedelta(days=days)))
+        set_expiry.apply(site_on(store), "seen", ExpiryPolicy(day=timedelta(days=days)))
 
     assert client.dbsize() == 0
 
 
-def test_a_forgotten_event_is_kept_as_all_others_again(store: Store) -> None:
-    set_expiry.keep(site_on(store), "seen", SHORT)
+def test_a_forgotten_event_has_the_default_expiry_again(store: Store) -> None:
+    set_expiry.apply(site_on(store), "seen", SHORT)
 
     forget(site_on(store), "seen")
 
-    assert events.get(site_on(store), "seen").retention == DEFAULT
+    assert events.get(site_on(store), "seen").expiry == DEFAULT
 
 
-def test_a_longer_word_brings_nothing_back_and_what_is_gone_is_refused_rather_than_counted_as_nobody(
-    store: Store,
-) -> None:
+def test_a_longer_expiry_still_refuses_the_dropped_days(store: Store) -> None:
     now = real_now()
     record(store, [1, 2], at=now - timedelta(days=9))
-    set_expiry.keep(site_on(store), "seen", replace(DEFAULT, day=timedelta(days=7)))
+    set_expiry.apply(site_on(store), "seen", replace(DEFAULT, day=timedelta(days=7)))
 
-    event = set_expiry.keep(site_on(store), "seen", DEFAULT)
-    again = set_expiry.keep(site_on(store), "seen", LONG)
+    event = set_expiry.apply(site_on(store), "seen", DEFAULT)
+    again = set_expiry.apply(site_on(store), "seen", LONG)
 
-    for told in (event, again):
+    for expiry in (event.expiry, again.expiry):
         day = UTC_CALENDAR.period_at(Granularity.DAY, now - timedelta(days=9))
-        with pytest.raises(InvalidInput, match=r"no longer kept: .* before which it was kept for less"):
-            told.retention.check(day, now, "at")
-        assert told.retention.keeps(UTC_CALENDAR.period_at(Granularity.DAY, now - timedelta(days=5)), now)
+        with pytest.raises(InvalidInput, match=r"no longer kept: .* as the event's expiry was shorter"):
+            expiry.check(day, now, "at")
+        assert expiry.keeps(UTC_CALENDAR.period_at(Granularity.DAY, now - timedelta(days=5)), now)
         start, stop = (UTC_CALENDAR.midnight((now - timedelta(days=ago)).date()) for ago in (3, 1))
-        span = spans.between(UTC_CALENDAR, told.retention, start, stop, now=now)
+        span = spans.between(UTC_CALENDAR, expiry, start, stop, now=now)
         assert span.periods
         with pytest.raises(InvalidInput, match="cannot be made up of what is still kept"):
-            spans.between(UTC_CALENDAR, told.retention, day.start or now, day.stop or now, now=now)
+            spans.between(UTC_CALENDAR, expiry, day.start or now, day.stop or now, now=now)

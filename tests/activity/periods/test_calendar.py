@@ -73,19 +73,19 @@ def test_the_zone_a_moment_is_told_in_does_not_matter(moment: datetime, hours: i
 @given(ENDING, MOMENTS)
 def test_a_period_is_kept_for_its_retention_from_its_end(granularity: Granularity, moment: datetime) -> None:
     period = period_at(granularity, moment)
-    kept = DEFAULT.of(granularity)
+    kept = DEFAULT.duration(granularity)
     assert kept is not None
     last = bounds(period)[1] + kept
 
     assert DEFAULT.keeps(period, last - timedelta(microseconds=1))
     assert not DEFAULT.keeps(period, last)
-    assert DEFAULT.life(period).expires_s == last.timestamp()
+    assert DEFAULT.period_expiry(period).expires_s == last.timestamp()
 
 
 def test_all_time_has_neither_bounds_nor_an_end() -> None:
     period = period_at(Granularity.ALL, datetime(2026, 11, 21, tzinfo=UTC))
 
-    assert (period.start, period.stop, DEFAULT.life(period).expires_s) == (None, None, 0)
+    assert (period.start, period.stop, DEFAULT.period_expiry(period).expires_s) == (None, None, 0)
     assert DEFAULT.keeps(period, datetime(9999, 1, 1, tzinfo=UTC))
 
 
@@ -127,6 +127,6 @@ def test_a_question_past_the_retention_is_refused_and_names_the_bound(store: Sto
     with pytest.raises(InvalidInput, match=r"the hour 2026-11-19T11 .* 48 hours before 2026-11-21T12:00:00Z"):
         DEFAULT.check(hour, now, "at")
     with pytest.raises(InvalidInput, match="the hour 2026-11-19T11 is no longer kept"):
-        counts.asked_period(
+        counts.retained_period(
             site_on(store), Event("seen"), Granularity.HOUR, at=now - timedelta(hours=49), now=now
         )

@@ -37,7 +37,7 @@ def test_each_period_goes_when_its_retention_is_over(
         record(store, users, at=now)
 
     for granularity in ENDING:
-        period, kept = UTC_CALENDAR.period_at(granularity, now), DEFAULT.of(granularity)
+        period, kept = UTC_CALENDAR.period_at(granularity, now), DEFAULT.duration(granularity)
         assert period.stop is not None
         assert kept is not None
         for key in (keys.segment(0, "seen", period.name), keys.segments("seen", period.name)):

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import DAY, HOUR, Calendar, Granularity, Period
-from donebit.activity.periods.expiry import AHEAD, DEFAULT, Retention
+from donebit.activity.periods.expiry import AHEAD, DEFAULT, ExpiryPolicy
 from donebit.errors import InvalidInput
 from tests.activity.arranged import FAR
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
-LONG = Retention(FAR, FAR, FAR, FAR)
+LONG = ExpiryPolicy(FAR, FAR, FAR, FAR)
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "America/Santiago"]
 # Around the borders of years and ISO weeks, a leap day, and the days that are 23 and 25 hours long.
 DAYS = st.sampled_from(
@@ -34,7 +34,7 @@ def calendar_of(zone: str) -> Calendar:
 
 
 def named(
-    start: str, stop: str, *, zone: str = "UTC", kept: Retention = DEFAULT, now: datetime = NOW
+    start: str, stop: str, *, zone: str = "UTC", kept: ExpiryPolicy = DEFAULT, now: datetime = NOW
 ) -> list[str]:
     calendar = calendar_of(zone)
     span = spans.between(calendar, kept, calendar.moment(start), calendar.moment(stop), now=now)

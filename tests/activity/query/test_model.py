@@ -157,7 +157,7 @@ def check(client: Redis, site: Site, model: Model, expressions: list[Expression]
         try:
             count, _ = run.count(site, text.parse(text.render(expression)), now=model.now)
             page, _ = run.members(
-                site, as_json.parse(as_json.written(expression)), after=0, limit=3, now=model.now
+                site, as_json.parse(as_json.render(expression)), after=0, limit=3, now=model.now
             )
         except InvalidInput as refused:
             assert "kept" in refused.detail  # noqa: PT017 - an answer is right, too

@@ -50,7 +50,7 @@ EXPRESSIONS = st.recursive(LEAVES, larger, max_leaves=12)
 @given(EXPRESSIONS)
 def test_what_is_written_is_read_as_the_same_expression_again(expression: Expression) -> None:
     assert text.parse(text.render(expression)) == expression
-    assert as_json.parse(json.loads(json.dumps(as_json.written(expression)))) == expression
+    assert as_json.parse(json.loads(json.dumps(as_json.render(expression)))) == expression
 
 
 @pytest.mark.parametrize(
@@ -167,8 +167,8 @@ for _ in range(DEEPEST + 1):
         ([], "query", "it must be an object"),
         ({}, "query", "it must be an object"),
         ({"event": "a", "flag": "b"}, "query", "with one of"),
-        ({"event": "a", "att": "today"}, "query", "'att' is nothing that goes with 'event'"),
-        ({"flag": "a", "at": "today"}, "query", "'at' is nothing that goes with 'flag'"),
+        ({"event": "a", "att": "today"}, "query", "'att' is unknown beside 'event'"),
+        ({"flag": "a", "at": "today"}, "query", "'at' is unknown beside 'flag'"),
         ({"event": 7}, "query.event", "of type int is no name"),
         ({"event": "a b"}, "query.event", "'a b' is no name"),
         ({"event": "a", "at": "2026-13-45-1"}, "query.at", "'2026-13-45-1' is no period"),

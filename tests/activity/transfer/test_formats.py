@@ -104,7 +104,7 @@ def test_a_roaring_bitmap_that_is_cut_or_continued_is_refused(cut: int) -> None:
 
     with pytest.raises(InvalidInput, match="no roaring bitmap"):
         formats.parts_of_roaring(body[:-cut])
-    with pytest.raises(InvalidInput, match=f"it has {cut} bytes behind its end"):
+    with pytest.raises(InvalidInput, match=f"it has {cut} bytes after its end"):
         formats.parts_of_roaring(body + bytes(cut))
 
 

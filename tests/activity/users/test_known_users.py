@@ -9,7 +9,7 @@ from redis import Redis
 
 from donebit.activity.events.deletion import forget
 from donebit.activity.sets import algebra
-from donebit.activity.sets.algebra import EMPTY, known_users, without
+from donebit.activity.sets.algebra import EMPTY, all_users, without
 from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store import Store
@@ -68,15 +68,15 @@ def test_everybody_is_whoever_any_event_of_the_kind_ever_saw(store: Store) -> No
     record(store, [2, 7], "two")
     record(store, ["a", "b", "c", "d"], "texts")
 
-    everybody = known_users(site_on(store), UserKind.INTEGERS)
+    everybody = all_users(site_on(store), UserKind.INTEGERS)
 
     assert members(store, everybody) == [1, 2, 7, SEGMENT_BITS * 3]
     assert members(store, without(everybody, Bitmap("one", "all"))) == [7]
-    assert algebra.count(store, known_users(site_on(store), UserKind.TEXTS)) == 4
+    assert algebra.count(store, all_users(site_on(store), UserKind.TEXTS)) == 4
 
 
 def test_without_events_there_is_nobody(store: Store) -> None:
-    assert algebra.counts(store, [known_users(site_on(store), UserKind.INTEGERS), EMPTY]) == [0, 0]
+    assert algebra.counts(store, [all_users(site_on(store), UserKind.INTEGERS), EMPTY]) == [0, 0]
 
 
 @pytest.mark.parametrize("events", [63, 64, 65, 256, 257, 520])
@@ -86,7 +86,7 @@ def test_there_may_be_more_events_than_one_script_may_read(real_client: Redis, e
         record(store, [number, 1000], f"e{number}")
     before = everything(real_client)
 
-    everybody = known_users(site_on(store), UserKind.INTEGERS)
+    everybody = all_users(site_on(store), UserKind.INTEGERS)
 
     assert members(store, everybody) == [*range(events), 1000]
     assert members(store, without(everybody, Bitmap("e7", "all"))) == [

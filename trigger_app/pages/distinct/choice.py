@@ -58,7 +58,7 @@ class Chosen:
         """Return up to `many` periods that are kept, the earliest first, the current one last."""
         found: list[Period] = []
         period = self.site.calendar.period_at(granularity or self.granularity, self.now)
-        while len(found) < many and self.event.retention.keeps(period, self.now):
+        while len(found) < many and self.event.expiry.keeps(period, self.now):
             found.append(period)
             period = self.site.calendar.before(period)
         return found[::-1]

@@ -1,4 +1,4 @@
-"""Who of a roster was not there."""
+"""The users of a roster, which is a flag, who are absent from an event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from donebit.store.bitmaps import Bitmap
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Who of a roster an event did not see: how many, the first of all, and a page of them."""
+    """The absent users of a roster: how many they are, the first of all, and a page of them."""
 
     count: int
     first: User | None
@@ -27,7 +27,7 @@ class Missing:
 def missing(
     site: Site, roster: Flag, event: Event, period: Period, *, after: int = -1, limit: int
 ) -> Missing:
-    """Who has the roster's flag, and was not seen by the event in the period.
+    """The users who have the roster's flag and no visit to the event in the period.
 
     Raises:
         InvalidInput: the roster and the event hold users of different kinds.

@@ -1,4 +1,4 @@
-"""Rows of cohorts, reckoned on the server: whole rows a script, as many as keep it short."""
+"""Counting the rows of a cohort matrix on the server, as many rows in one script as keep it short."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from donebit.store.bitmaps import Bitmap
 from donebit.store.matrices import CohortRows
 
 # A full bitmap that is combined and counted costs the server about 9 us, one that is read with others 6:
-# a script of this many takes 0.8 ms on an idle core, and nobody else is served meanwhile.
+# a script of this many takes 0.8 ms on an idle core, and the server serves no other client meanwhile.
 BITMAPS_A_SCRIPT = 96
 MOST_BEFORE = 128  # read in the same script: 0.8 ms more
-OF_A_COHORT = 3  # bitmaps that are read to know who of a row was not there before
+OF_A_COHORT = 3  # bitmaps that are read to find the first-time users of a row
 
 
 class CohortRow(NamedTuple):
-    """A row's users, and the columns they are looked for in.
+    """A row's users, and the columns in which they are counted.
 
-    `before` tells who was there before the row: they are not of its cohort. None where all are.
+    The users in the bitmaps of `before` are not part of the row's cohort; None if all are.
     """
 
     users: Bitmap
@@ -30,35 +30,38 @@ class CohortRow(NamedTuple):
 
 
 class RowCounts(NamedTuple):
-    """How many users a row's cohort has, and how many of them each column has."""
+    """The number of users in a row's cohort, and how many of them are in each column."""
 
     size: int
     columns: tuple[int, ...]
 
 
 class ColumnSlice(NamedTuple):
-    """Some of the columns of a row; the first slice of a row counts its cohort too."""
+    """Some of the columns of a row; the first slice of a row also counts its cohort."""
 
     row: int
     first: int
     columns: tuple[Bitmap, ...]
 
 
-def counted(store: Store, rows: Sequence[CohortRow]) -> list[RowCounts]:
-    """What the rows count, each of whose `before` must have the one above it and what that one had.
+def count_rows(store: Store, rows: Sequence[CohortRow]) -> list[RowCounts]:
+    """Count each row's cohort and its columns.
+
+    Args:
+        rows: the `before` of each must contain the row above it and that row's own `before`.
 
     Raises:
-        InvalidInput: too many bitmaps tell who was there before.
+        InvalidInput: too many bitmaps would be read to find the first-time users.
     """
-    found = segments_of(store, {bitmap for row in rows for bitmap in _bitmaps(row)})
+    segments = segments_of(store, {bitmap for row in rows for bitmap in _bitmaps(row)})
     parts = [
-        (slices, segment, _compiled(rows, slices, segment, found))
+        (slices, segment, _compiled(rows, slices, segment, segments))
         for slices in _scripts(rows)
-        for segment in sorted(frozenset().union(*(found[rows[one.row].users] for one in slices)))
+        for segment in sorted(frozenset().union(*(segments[rows[one.row].users] for one in slices)))
     ]
     sizes = [0] * len(rows)
     columns = [[0] * len(row.columns) for row in rows]
-    answers = store.matrices.cohort_rows([asked for _, _, asked in parts])
+    answers = store.matrices.cohort_rows([script for _, _, script in parts])
     for (slices, _, _), answer in zip(parts, answers, strict=True):
         numbers = iter(answer)
         for one in slices:
@@ -76,22 +79,22 @@ def _bitmaps(row: CohortRow) -> Iterator[Bitmap]:
 
 
 def _scripts(rows: Sequence[CohortRow]) -> Iterator[list[ColumnSlice]]:
-    """Slices by the script that counts them: those of neighbouring rows, as many as it may read."""
-    taken: list[ColumnSlice] = []
+    """The slices that each script counts: those of neighbouring rows, as many as one script may read."""
+    script: list[ColumnSlice] = []
     cost = 0
     for one in _slices(rows):
         added = len(one.columns) + (1 if rows[one.row].before is None else OF_A_COHORT)
-        if taken and cost + added > BITMAPS_A_SCRIPT:
-            yield taken
-            taken, cost = [], 0
-        taken.append(one)
+        if script and cost + added > BITMAPS_A_SCRIPT:
+            yield script
+            script, cost = [], 0
+        script.append(one)
         cost += added
-    if taken:
-        yield taken
+    if script:
+        yield script
 
 
 def _slices(rows: Sequence[CohortRow]) -> Iterator[ColumnSlice]:
-    """Each row whole, unless it alone is too much for a script."""
+    """One slice for each row, or several if the row alone is too long for a script."""
     most = BITMAPS_A_SCRIPT - OF_A_COHORT
     for place, row in enumerate(rows):
         for first in range(0, max(1, len(row.columns)), most):
@@ -102,25 +105,28 @@ def _compiled(
     rows: Sequence[CohortRow],
     slices: Sequence[ColumnSlice],
     segment: int,
-    found: Mapping[Bitmap, frozenset[int]],
+    segments: Mapping[Bitmap, frozenset[int]],
 ) -> CohortRows:
-    """What is asked of one segment; who was there before is told for the first row, and grows from there."""
+    """The script's arguments for one segment.
+
+    Only the first row's `before` is passed; the script adds each row's users to it for the next row.
+    """
     places: dict[Bitmap, int] = {}
 
     def place(bitmap: Bitmap) -> int:
-        return places.setdefault(bitmap, len(places) + 1) if segment in found[bitmap] else 0
+        return places.setdefault(bitmap, len(places) + 1) if segment in segments[bitmap] else 0
 
     earlier = rows[slices[0].row].before
     before = None if earlier is None else tuple(filter(None, map(place, earlier)))
     if before and len(before) > MOST_BEFORE:
         raise _too_many_before(len(before))
-    asked = tuple((place(rows[one.row].users), tuple(map(place, one.columns))) for one in slices)
-    return CohortRows(segment, tuple(places), before, asked)
+    numbered = tuple((place(rows[one.row].users), tuple(map(place, one.columns))) for one in slices)
+    return CohortRows(segment, tuple(places), before, numbered)
 
 
 def _too_many_before(bitmaps: int) -> InvalidInput:
     return InvalidInput(
-        f"{bitmaps} bitmaps tell who was there before; at most {MOST_BEFORE}: keep the event's weeks or "
-        "months as long as its days, or ask for recurring cohorts",
+        f"first-time users would be found from {bitmaps} bitmaps; at most {MOST_BEFORE}: keep the "
+        "event's weeks or months as long as its days, or use recurring cohorts",
         field="cohort",
     )

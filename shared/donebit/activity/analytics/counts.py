@@ -1,4 +1,4 @@
-"""Questions about who was here: counts and presence, read from the bitmaps as they are."""
+"""Distinct counts and presence of users, read directly from the bitmaps."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from donebit.errors import InvalidInput
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 
-def asked_period(
+def retained_period(
     site: Site, event: Event, granularity: Granularity, *, at: datetime, now: datetime
 ) -> Period:
-    """The period asked about. Raises InvalidInput for one past its retention, or past the calendar."""
+    """The period that contains `at`. Raises InvalidInput if it has expired or is outside the calendar."""
     period = site.calendar.period_at(granularity, at)
-    event.retention.check(period, now, "at")
+    event.expiry.check(period, now, "at")
     return period
 
 
-def asked_ids(asked: Event | Flag, first: int | None, last: int | None) -> range | None:
-    """The users of ids [first, last), either left out for all up to there; None without both.
+def id_range(source: Event | Flag, first: int | None, last: int | None) -> range | None:
+    """The range of ids [first, last), either of which may be None for no bound; None without both.
 
     Raises:
-        InvalidInput: the range is empty, or of users that are texts, which have no order.
+        InvalidInput: the range is empty, or the users are texts, which have no order.
     """
     if first is None and last is None:
         return None
@@ -40,29 +40,29 @@ def asked_ids(asked: Event | Flag, first: int | None, last: int | None) -> range
             f"last is {ids.stop}; the range [first, last) is half open, so it must be above {ids.start}",
             field="last",
         )
-    if asked.kind not in (None, UserKind.INTEGERS):
+    if source.kind not in (None, UserKind.INTEGERS):
         raise InvalidInput(
-            f"{asked.name} holds {asked.kind}; only integers are counted by range", field="first"
+            f"{source.name} holds {source.kind}; only integers are counted by range", field="first"
         )
     return ids
 
 
 def count(site: Site, event: str, period: Period) -> int:
-    """How many distinct users the event saw in the period; 0 for an event never seen."""
+    """How many distinct users the event has in the period; 0 for an event without visits."""
     return algebra.count(site.store, Bitmap(events.check_name(event), period.name))
 
 
 def count_in(site: Site, event: str, periods: Sequence[Period], *, ids: range | None = None) -> int:
-    """How many distinct users the event saw in any of the periods; with `ids`, of those alone."""
+    """How many distinct users the event has in any of the periods; with `ids` only those in that range."""
     bitmaps = [Bitmap(events.check_name(event), period.name) for period in periods]
     return algebra.count(site.store, algebra.union(bitmaps), ids=ids)
 
 
 def present(site: Site, event: str, user: User, *periods: Period) -> bool:
-    """Whether the event saw this user in any of the periods.
+    """Whether the event has a visit of this user in any of the periods.
 
     Raises:
-        InvalidInput: the user cannot be one, or is of the kind that the event does not hold.
+        InvalidInput: the id is out of range, or of a kind that the event does not hold.
     """
     check(user, "user")
     number = number_of(site, events.get(site, event), user)
@@ -73,9 +73,13 @@ def present(site: Site, event: str, user: User, *periods: Period) -> bool:
 
 
 def number_of(site: Site, event: Event, user: User) -> int | None:
-    """The user's bit; None for one that has none, as nobody saw them."""
+    """The number of the user's bit; None for a user never seen.
+
+    Raises:
+        InvalidInput: the user is of a kind that the event does not hold.
+    """
     if event.kind is None:
         return None
     if isinstance(user, str) != (event.kind is UserKind.TEXTS):
-        raise InvalidInput(f"event {event.name} holds {event.kind}; {user!r} is none", field="user")
+        raise InvalidInput(f"event {event.name} holds {event.kind}, and {user!r} is not one", field="user")
     return id_mapping.number_of(site, event.kind, user)

@@ -22,25 +22,25 @@ FEWEST_STEPS, MOST_STEPS = 2, 8
 
 
 class StepOrder(StrEnum):
-    """When a step's period lies, beside that of the step before it."""
+    """How a step's period lies in relation to that of the previous step."""
 
-    LATER = "later"  # behind it: who is in both came to this step after the other
-    EARLIER = "earlier"  # before it: who is in both came to this step first
-    UNKNOWN = "unknown"  # they overlap, or one has no period: who is in both came to them in some order
+    LATER = "later"  # after it: users in both did this step after the other
+    EARLIER = "earlier"  # before it: users in both did this step first
+    UNKNOWN = "unknown"  # they overlap, or one has no period: users in both did them in any order
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A set of users with what it is called; a flag has no period, all time no bounds."""
+    """A set of users and its name; without bounds for a flag and for all time."""
 
     name: str
     users: Set
-    kind: UserKind | None  # None for what was never seen
+    kind: UserKind | None  # None for an event or flag without users
     start: datetime | None = None
     stop: datetime | None = None
 
     def order_after(self, other: Step) -> StepOrder:
-        """When this lies, beside the step before it."""
+        """How this step's period lies in relation to that of the step before it."""
         if self.start and other.stop and self.start >= other.stop:
             return StepOrder.LATER
         if self.stop and other.start and self.stop <= other.start:
@@ -50,7 +50,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """Who is in a step and in all before it. Shares are of 1, and None of nobody."""
+    """How many users are in a step and in all before it; shares from 0 to 1, None if there are no users."""
 
     step: Step
     count: int
@@ -60,18 +60,22 @@ class Reached:
 
 
 def in_period(site: Site, event: str, period: Period, now: datetime, field: str) -> Step:
-    """Who was seen in a period.
+    """The step of an event's users in a period.
 
     Raises:
-        InvalidInput: the name cannot be an event's, or the period is no longer kept.
+        InvalidInput: no event can have the name, or the period has expired.
     """
     known = events.get(site, event)
-    known.retention.check(period, now, field)
+    known.expiry.check(period, now, field)
     return Step(f"event {event}", Bitmap(event, period.name), known.kind, period.start, period.stop)
 
 
 def in_days(site: Site, event: str, *, start: datetime, stop: datetime | None, now: datetime) -> Step:
-    """Who was seen in any of the days in [start, stop). Raises InvalidInput as `successions.asked` does."""
+    """The step of an event's users in any of the days in [start, stop).
+
+    Raises:
+        InvalidInput: as `period_ranges.requested_range` does.
+    """
     known = events.get(site, event)
     span = period_ranges.requested_range(site, known, Granularity.DAY, start=start, stop=stop, now=now)
     users = union([Bitmap(event, period.name) for period in span.periods])
@@ -79,13 +83,13 @@ def in_days(site: Site, event: str, *, start: datetime, stop: datetime | None, n
 
 
 def flagged(site: Site, flag: str) -> Step:
-    """Who has a flag. Raises InvalidInput for a name that cannot be a flag's."""
+    """The step of the users who have a flag. Raises InvalidInput for a name that no flag can have."""
     known = flags.get(site, flag)
     return Step(f"flag {flag}", known.bitmap, known.kind)
 
 
 def reached(site: Site, steps: Sequence[Step]) -> list[Reached]:
-    """How many users are in each step and in all before it; of 2 to 8 steps.
+    """How many users are in each step and in all steps before it, for 2 to 8 steps.
 
     Raises:
         InvalidInput: the steps are too few or too many, hold users of two kinds, or read more bitmaps than
@@ -124,4 +128,5 @@ def check(steps: Sequence[Step]) -> None:
 
 
 def share(part: int, whole: int) -> float | None:
+    """The part as a share of the whole, to six places; None if the whole is 0."""
     return round(part / whole, 6) if whole else None

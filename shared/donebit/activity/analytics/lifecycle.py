@@ -1,7 +1,7 @@
-"""Lifecycle: who of a period's users is new, returning or resurrecting, and who of the last one's is dormant.
+"""Lifecycle: how many users of each period are new, returning or resurrecting, and how many are dormant.
 
 As PostHog defines them (https://posthog.com/docs/product-analytics/lifecycle), except that a user is new in
-the period of the first visit that is kept: there is no profile here whose creation could tell.
+the period of the first retained visit: there is no profile here whose creation would be the start.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ MOST_PERIODS = 400
 
 
 class UserState(StrEnum):
-    """What a user is in a period. Active are the new, the returning and the resurrecting; no one is two."""
+    """A user's state in a period; exactly one. New, returning and resurrecting users are active."""
 
-    NEW = "new"  # active, and never before
-    RETURNING = "returning"  # active, and in the period before as well
-    RESURRECTING = "resurrecting"  # active, not in the period before, but at some time before that
-    DORMANT = "dormant"  # not active, but in the period before
+    NEW = "new"  # active for the first time
+    RETURNING = "returning"  # active, and active in the previous period
+    RESURRECTING = "resurrecting"  # active, not active in the previous period, but before that
+    DORMANT = "dormant"  # not active, but active in the previous period
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How many users are what in one period. What is `open` is not over yet: its dormant may still come."""
+    """How many users are in each state in one period; `open` if it has not ended, so numbers may change."""
 
     period: Period
     new: int
@@ -46,26 +46,27 @@ class Stage:
 
     @property
     def active(self) -> int:
+        """Users who were active in the period."""
         return self.new + self.returning + self.resurrecting
 
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """Successive periods, the earliest first. Nothing from before `known_from` is kept."""
+    """Successive periods, the earliest first. No visit before `known_from` is retained."""
 
     stages: tuple[Stage, ...]
     known_from: datetime
 
 
 def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecycle:
-    """What users are in successive periods, all begun and kept.
+    """The states of users in successive periods, all of them begun and retained.
 
     Raises:
-        InvalidInput: too many periods, the one before the first is no longer kept, or too many bitmaps tell
-            who was there before.
+        InvalidInput: there are too many periods, the one before the first has expired, or too many bitmaps
+            would be read to find the first-time users.
     """
     if len(periods) > MOST_PERIODS:
-        raise InvalidInput(f"{len(periods)} periods are asked for; at most {MOST_PERIODS}", field="periods")
+        raise InvalidInput(f"periods is {len(periods)}; at most {MOST_PERIODS}", field="periods")
     successive = [_last(site, asked, periods[0]), *periods]
     everybody = [
         CohortRow(_bitmap(asked, last), (_bitmap(asked, period),)) for last, period in pairwise(successive)
@@ -74,11 +75,11 @@ def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecyc
         CohortRow(_bitmap(asked, period), (), _known(asked, last, period))
         for last, period in pairwise(successive)
     ]
-    active = cohort_rows.counted(site.store, [*everybody, CohortRow(_bitmap(asked, successive[-1]), ())])
-    first = cohort_rows.counted(site.store, new)
+    active = cohort_rows.count_rows(site.store, [*everybody, CohortRow(_bitmap(asked, successive[-1]), ())])
+    first = cohort_rows.count_rows(site.store, new)
     stages = (
-        _stage(period, *counted, made.size, asked.now)
-        for period, counted, made in zip(periods, pairwise(active), first, strict=True)
+        _stage(period, *counted, newcomers.size, asked.now)
+        for period, counted, newcomers in zip(periods, pairwise(active), first, strict=True)
     )
     return Lifecycle(tuple(stages), asked.kept.known_from())
 
@@ -90,8 +91,11 @@ def _last(site: Site, asked: Question, period: Period) -> Period:
 
 
 def _known(asked: Question, last: Period, period: Period) -> tuple[Bitmap, ...]:
-    """Who was there before a period. The one before it is among them whatever is kept: nobody is two."""
-    return (_bitmap(asked, last), *(retention.before(asked, period) or ()))
+    """The bitmaps of the users seen before a period.
+
+    The previous period is always among them, even if its month has expired: no user is in two states.
+    """
+    return (_bitmap(asked, last), *(retention.earlier_bitmaps(asked, period) or ()))
 
 
 def _bitmap(asked: Question, period: Period) -> Bitmap:
@@ -105,10 +109,10 @@ def _stage(period: Period, before: RowCounts, active: RowCounts, new: int, now: 
 
 
 def users(site: Site, asked: Question, period: Period, state: UserState) -> Set:
-    """Who is what in a period, as a set to be named, counted or combined further.
+    """The users in a state in a period, as a set to be listed, counted or combined further.
 
     Raises:
-        InvalidInput: the period before it is no longer kept.
+        InvalidInput: the period before it has expired.
     """
     last = _last(site, asked, period)
     active, earlier = _bitmap(asked, period), _bitmap(asked, last)

@@ -1,4 +1,4 @@
-"""The periods of one granularity that a question goes through, one after the other."""
+"""The successive periods of one granularity that a question covers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from donebit.errors import InvalidInput
 
 MOST_PERIODS = 1100  # three years of days
 
-# At least as long as any period of that granularity.
+# Upper bounds for the length of a period of each granularity.
 LONGEST = {
     Granularity.HOUR: timedelta(hours=1),
     Granularity.DAY: timedelta(hours=26),
@@ -25,17 +25,19 @@ LONGEST = {
 
 @dataclass(frozen=True, slots=True)
 class PeriodRange:
-    """Periods that follow one another, one at least; `running` says whether the last has not ended yet."""
+    """At least one period, each following the one before; `running` if the last has not ended yet."""
 
     periods: tuple[Period, ...]
     running: bool
 
     @property
     def start(self) -> datetime:
+        """When the first period begins."""
         return bounds(self.periods[0])[0]
 
     @property
     def stop(self) -> datetime:
+        """When the last period ends."""
         return bounds(self.periods[-1])[1]
 
 
@@ -48,26 +50,30 @@ def requested_range(
     stop: datetime | None,
     now: datetime,
 ) -> PeriodRange:
-    """Every period that has a part in [start, stop); what lies behind the running one is left out.
+    """Every period that overlaps [start, stop), up to the running one.
 
-    Without a start it is as far back as the event is kept, at most 1100 periods.
+    Args:
+        start: None for as far back as the event is kept, at most 1100 periods.
+        stop: None for the end of the running period.
 
     Raises:
-        InvalidInput: start is not before stop or lies ahead, is past the retention, or they are more than
-            1100 periods apart.
+        InvalidInput: start is not before stop, is in the future, or has expired, or there are more than
+            1100 periods.
     """
     running = site.calendar.period_at(granularity, now)
     end = bounds(running)[1] if stop is None else min(stop, bounds(running)[1])
     periods = (
-        _kept(site, event, granularity, end, now)
+        _all_retained(site, event, granularity, end, now)
         if start is None
         else _from(site, event, granularity, start, end, now)
     )
     return PeriodRange(tuple(periods), running=periods[-1] == running)
 
 
-def _kept(site: Site, event: Event, granularity: Granularity, stop: datetime, now: datetime) -> list[Period]:
-    since = event.retention.since(granularity, now) or now
+def _all_retained(
+    site: Site, event: Event, granularity: Granularity, stop: datetime, now: datetime
+) -> list[Period]:
+    since = event.expiry.since(granularity, now) or now
     start = max(since, now - (MOST_PERIODS + 1) * LONGEST[granularity])
     periods = list(site.calendar.between(granularity, start, stop))
     if not periods:
@@ -87,11 +93,11 @@ def _from(
             field="from",
         )
     periods = list(islice(site.calendar.between(granularity, start, stop), MOST_PERIODS + 1))
-    event.retention.check(periods[0], now, "from")
+    event.expiry.check(periods[0], now, "from")
     if len(periods) > MOST_PERIODS:
         raise InvalidInput(
             f"from {clock.iso(start)} to {clock.iso(stop)} are more than {MOST_PERIODS} {granularity}s; "
-            "ask about fewer",
+            "choose fewer",
             field="from",
         )
     return periods

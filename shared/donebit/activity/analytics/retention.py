@@ -1,4 +1,4 @@
-"""Retention: of the users that came in a period, how many came back in each of the periods after it."""
+"""Retention: of the users of a period, how many came back in each of the following periods."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ MOST_CELLS = 10_000  # of a matrix, rows x columns: 0.1 s of the server at a mil
 
 
 class Cohort(StrEnum):
-    """Which of the users who were active in a row's period the row is about."""
+    """Which users of a row's period are in its cohort."""
 
-    FIRST = "first"  # those who had never been active before, as far back as anything is kept
-    RECURRING = "recurring"  # all of them
+    FIRST = "first"  # users who were never active before, as far back as visits are retained
+    RECURRING = "recurring"  # all users who were active
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a matrix is asked of: `event` makes the cohorts, `returning` is looked for in the columns."""
+    """A question about retention: cohorts are users of `event`, columns count users of `returning`."""
 
     event: Event
     returning: Event
     cohort: Cohort
     now: datetime
-    kept: RetainedPeriods  # of `event`, for who is not of a first-time cohort
+    kept: RetainedPeriods  # of `event`; users in earlier ones are not part of a first-time cohort
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
     """One cohort: `counts[c]` of its `users` were active in the c-th period from its own, counted from 0.
 
-    None stands for a period that has not begun. `open_column` is the column whose period is not over yet.
+    None stands for a period that has not begun. `open_column` is the column whose period has not ended yet.
     """
 
     period: Period
@@ -54,7 +54,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """One column over all rows in which its period is over: `returned` of `users` came back."""
+    """One column over all rows in which its period has ended: `returned` of `users` came back."""
 
     users: int
     returned: int
@@ -64,8 +64,8 @@ class Average:
 class Matrix:
     """The cohorts of successive periods, the earliest first.
 
-    `known_from` is for first-time cohorts: nothing from before it is kept, so whoever was active only before
-    it counts as new.
+    `known_from` is for first-time cohorts: no visit before it is retained, so users who were active only
+    before it count as new.
     """
 
     rows: tuple[MatrixRow, ...]
@@ -74,7 +74,14 @@ class Matrix:
 
 
 def question(site: Site, event: str, returning: str | None, cohort: Cohort, now: datetime) -> Question:
-    """Raises InvalidInput where the two events hold users of different kinds."""
+    """A question about the retention of an event's users.
+
+    Args:
+        returning: the event that counts as coming back; None for the same event.
+
+    Raises:
+        InvalidInput: the two events hold users of different kinds.
+    """
     asked = events.get(site, event)
     other = asked if returning in (None, event) else events.get(site, returning or event)
     if None not in (asked.kind, other.kind) and asked.kind != other.kind:
@@ -85,33 +92,38 @@ def question(site: Site, event: str, returning: str | None, cohort: Cohort, now:
         )
     names = frozenset(site.store.visits.periods(event)) if cohort is Cohort.FIRST else frozenset()
     return Question(
-        asked, other, cohort, now, RetainedPeriods(site.calendar, asked.retention, names - {"all"}, now)
+        asked, other, cohort, now, RetainedPeriods(site.calendar, asked.expiry, names - {"all"}, now)
     )
 
 
 def periods_until(site: Site, asked: Question, last: Period, rows: int) -> list[Period]:
-    """The periods of so many rows, the last one given.
+    """The periods of `rows` rows up to the last one, ascending.
 
     Raises:
-        InvalidInput: the last has not begun, or the first is no longer kept.
+        InvalidInput: the last has not begun, or the first has expired.
     """
     refuse_unbegun(last, asked.now, "at")
-    found = [last]
+    periods = [last]
     refuse_past(asked, last, "at")
-    while len(found) < rows:
-        found.append(site.calendar.before(found[-1]))
-        refuse_past(asked, found[-1], "rows")
-    return found[::-1]
+    while len(periods) < rows:
+        periods.append(site.calendar.before(periods[-1]))
+        refuse_past(asked, periods[-1], "rows")
+    return periods[::-1]
 
 
 def periods_from(site: Site, asked: Question, first: Period, rows: int) -> list[Period]:
-    """The same from the first one on, without those that have not begun. Raises as `periods_until` does."""
+    """The periods of at most `rows` rows from the first one on, without periods that have not begun.
+
+    Raises:
+        InvalidInput: the first has not begun, or has expired.
+    """
     refuse_unbegun(first, asked.now, "from")
     refuse_past(asked, first, "from")
     return list(_begun(site, first, rows, asked.now))
 
 
 def refuse_unbegun(period: Period, now: datetime, field: str) -> None:
+    """Raise InvalidInput for a period that has not begun."""
     if bounds(period)[0] > now:
         raise InvalidInput(
             f"the {period.granularity} {period.name} has not begun: {field} must not be ahead of "
@@ -130,12 +142,13 @@ def refuse_too_many(rows: int, columns: int) -> None:
 
 
 def refuse_past(asked: Question, period: Period, field: str) -> None:
+    """Raise InvalidInput for a period that has expired in either event."""
     for event in (asked.event, asked.returning):
-        event.retention.check(period, asked.now, field)
+        event.expiry.check(period, asked.now, field)
 
 
 def _begun(site: Site, first: Period, most: int, now: datetime) -> Iterator[Period]:
-    """Successive periods, as many as asked for and have begun."""
+    """At most `most` successive periods, without those that have not begun."""
     period = first
     for _ in range(most):
         if bounds(period)[0] > now:
@@ -145,46 +158,48 @@ def _begun(site: Site, first: Period, most: int, now: datetime) -> Iterator[Peri
 
 
 def matrix(site: Site, asked: Question, rows: Sequence[Period], columns: int) -> Matrix:
-    """The cohort of each row's period, and how many of it each column has.
+    """The cohort of each row's period, and how many of its users each column has.
 
     Args:
-        rows: successive periods of one granularity, all begun and kept.
-        columns: how many periods are looked at, from the row's own on.
+        rows: successive periods of one granularity, all begun and retained.
+        columns: how many periods are counted, from the row's own on.
 
     Raises:
-        InvalidInput: too many cells, or too many bitmaps tell who was there before.
+        InvalidInput: there are too many cells, or too many bitmaps would be read to find first-time users.
     """
     refuse_too_many(len(rows), columns)
     begun = list(_begun(site, rows[0], len(rows) + columns - 1, asked.now))
-    counted = cohort_rows.counted(site.store, list(_asked_rows(asked, rows, begun, columns)))
-    made = tuple(
+    counted = cohort_rows.count_rows(site.store, list(_cohort_rows(asked, rows, begun, columns)))
+    matrix_rows = tuple(
         MatrixRow(
-            row, found.size, _padded(found.columns, columns), _open_column(begun, place, columns, asked)
+            row, counts.size, _padded(counts.columns, columns), _open_column(begun, place, columns, asked)
         )
-        for place, (row, found) in enumerate(zip(rows, counted, strict=True))
+        for place, (row, counts) in enumerate(zip(rows, counted, strict=True))
     )
-    return Matrix(made, tuple(averages(made, columns)), known_from(asked))
+    return Matrix(matrix_rows, tuple(averages(matrix_rows, columns)), known_from(asked))
 
 
-def _asked_rows(
+def _cohort_rows(
     asked: Question, rows: Sequence[Period], begun: Sequence[Period], columns: int
 ) -> Iterator[CohortRow]:
-    looked_in = tuple(Bitmap(asked.returning.name, period.name) for period in begun)
+    returning = tuple(Bitmap(asked.returning.name, period.name) for period in begun)
     for place, row in enumerate(rows):
         yield CohortRow(
-            Bitmap(asked.event.name, row.name), looked_in[place : place + columns], before(asked, row)
+            Bitmap(asked.event.name, row.name),
+            returning[place : place + columns],
+            earlier_bitmaps(asked, row),
         )
 
 
-def before(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
-    """The bitmaps of those who are not of a first-time cohort; None for another."""
+def earlier_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
+    """The bitmaps of users who are not in a row's first-time cohort; None for recurring cohorts."""
     if asked.cohort is Cohort.RECURRING:
         return None
-    return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.before(bounds(row)[0]))
+    return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.history(bounds(row)[0]))
 
 
 def known_from(asked: Question) -> datetime | None:
-    """Nothing from before it is kept; None where it does not matter."""
+    """No visit before this moment is retained; None for recurring cohorts, for which it does not matter."""
     return None if asked.cohort is Cohort.RECURRING else asked.kept.known_from()
 
 
@@ -198,7 +213,7 @@ def _open_column(begun: Sequence[Period], row: int, columns: int, asked: Questio
 
 
 def averages(rows: Sequence[MatrixRow], columns: int) -> Iterator[Average]:
-    """Weighted by the cohorts' sizes: all who came back over all who could have, in periods that are over."""
+    """Each column's average, weighted by the cohorts' sizes, over the rows in which its period has ended."""
     for column in range(columns):
         users = returned = 0
         for row in rows:
@@ -210,10 +225,10 @@ def averages(rows: Sequence[MatrixRow], columns: int) -> Iterator[Average]:
 
 
 def cohort(asked: Question, row: Period) -> Set:
-    """The users of a row, as a set to be named, counted or combined further."""
+    """The users of a row, as a set to be listed, counted or combined further."""
     users = Bitmap(asked.event.name, row.name)
-    known = before(asked, row)
-    return without(users, union(known)) if known else users
+    earlier = earlier_bitmaps(asked, row)
+    return without(users, union(earlier)) if earlier else users
 
 
 def column_of(site: Site, asked: Question, row: Period, column: int) -> Period:
@@ -229,5 +244,5 @@ def column_of(site: Site, asked: Question, row: Period, column: int) -> Period:
 
 
 def cell(asked: Question, row: Period, column: Period) -> Set:
-    """The users of a cell."""
+    """The users of a cohort who were active in a column's period."""
     return both(cohort(asked, row), Bitmap(asked.returning.name, column.name))

@@ -1,4 +1,4 @@
-"""One event over time: how many users each period saw, and each with those before it."""
+"""One event over time: distinct users of each period, and of rolling windows of periods."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from donebit.store import Store
 from donebit.store.bitmaps import Bitmap
 from donebit.store.matrices import Windows
 
-MOST_COLUMNS = 500  # all days that are kept by default, and some
+MOST_COLUMNS = 500  # more than the days that are kept by default
 USUAL_COLUMNS = 30
-MOST_ROLLING = 100  # periods that a window has
-WINDOWS_A_SCRIPT = 6  # of 30 full segments less than a millisecond, in which nobody else is served
+MOST_ROLLING = 100  # periods in a window
+# 6 windows of 30 full segments take less than a millisecond, in which the server serves no other client.
+WINDOWS_A_SCRIPT = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A period, how many users it saw, and how many it saw with those before it, where that is asked."""
+    """A period with its distinct users; `rolling` has those of the window that ends with it, if requested."""
 
     period: Period
     count: int
@@ -40,28 +41,31 @@ def columns(
     rolling: int | None = None,
     now: datetime,
 ) -> list[Column]:
-    """Each period that has a part in [start, stop): the last 30 up to now, unless they are given.
+    """A column for each period that overlaps [start, stop).
 
-    `rolling` is how many periods a window has, the last of them the column's own.
+    Args:
+        start: by default so early that there are 30 columns.
+        stop: by default the end of the current period.
+        rolling: how many periods a window has, the last of them the column's own; None for no windows.
 
     Raises:
-        InvalidInput: there are none or too many columns, or the first, or its window, is no longer kept.
+        InvalidInput: there are no columns or too many, or the first column or its window has expired.
     """
-    periods = asked_periods(site, granularity, start, stop, now)
-    earlier = before(site, event, periods[0], (rolling or 1) - 1, now)
-    event.retention.check(periods[0], now, "from")
+    periods = column_periods(site, granularity, start, stop, now)
+    earlier = periods_before(site, event, periods[0], (rolling or 1) - 1, now)
+    event.expiry.check(periods[0], now, "from")
     bitmaps = [Bitmap(event.name, period.name) for period in (*earlier, *periods)]
     counts = algebra.counts(site.store, bitmaps[len(earlier) :])
     if rolling is None:
-        return [Column(*one) for one in zip(periods, counts, strict=True)]
+        return [Column(*fields) for fields in zip(periods, counts, strict=True)]
     windows = rolling_counts(site.store, bitmaps, rolling) if rolling > 1 else counts
-    return [Column(*one) for one in zip(periods, counts, windows, strict=True)]
+    return [Column(*fields) for fields in zip(periods, counts, windows, strict=True)]
 
 
-def asked_periods(
+def column_periods(
     site: Site, granularity: Granularity, start: datetime | None, stop: datetime | None, now: datetime
 ) -> list[Period]:
-    """The columns' periods, ascending."""
+    """The columns' periods, ascending. Raises InvalidInput for none or too many."""
     current = site.calendar.period_at(granularity, now)
     stop = stop or current.stop or now
     if start is None:
@@ -78,47 +82,47 @@ def asked_periods(
     for period in site.calendar.between(granularity, start, stop):
         if len(periods) == MOST_COLUMNS:
             raise InvalidInput(
-                f"from and to are more than {MOST_COLUMNS} {granularity}s apart; at most so many",
+                f"from and to are more than {MOST_COLUMNS} {granularity}s apart; that many are the maximum",
                 field="from",
             )
         periods.append(period)
     return periods
 
 
-def before(site: Site, event: Event, first: Period, many: int, now: datetime) -> list[Period]:
-    """The periods before the first that its window has. Raises InvalidInput for one no longer kept."""
-    found: list[Period] = []
+def periods_before(site: Site, event: Event, first: Period, number: int, now: datetime) -> list[Period]:
+    """The `number` periods before the first, ascending. Raises InvalidInput if one has expired."""
+    periods: list[Period] = []
     period = first
-    for _ in range(many):
+    for _ in range(number):
         period = site.calendar.before(period)
-        if not event.retention.keeps(period, now):
+        if not event.expiry.keeps(period, now):
             raise InvalidInput(
-                f"a window of {many + 1} {first.granularity}s that ends with {first.name} begins before "
+                f"a window of {number + 1} {first.granularity}s that ends with {first.name} begins before "
                 f"{period.name}, which is no longer kept; from must be later, or rolling less",
                 field="from",
             )
-        found.append(period)
-    return found[::-1]
+        periods.append(period)
+    return periods[::-1]
 
 
 def rolling_counts(store: Store, bitmaps: Sequence[Bitmap], width: int) -> list[int]:
-    """How many users each window of `width` bitmaps in a row has."""
-    found = algebra.segments_of(store, set(bitmaps))
+    """How many distinct users each window of `width` successive bitmaps has."""
+    segments = algebra.segments_of(store, set(bitmaps))
     counts = [0] * (len(bitmaps) - width + 1)
-    asked = list(_windows(bitmaps, width, found))
-    answers = store.matrices.rolling_counts([windows for _, windows in asked])
-    for (first, _), answer in zip(asked, answers, strict=True):
+    scripts = list(_windows(bitmaps, width, segments))
+    answers = store.matrices.rolling_counts([windows for _, windows in scripts])
+    for (first, _), answer in zip(scripts, answers, strict=True):
         for place, count in enumerate(answer, first):
             counts[place] += count
     return counts
 
 
 def _windows(
-    bitmaps: Sequence[Bitmap], width: int, found: Mapping[Bitmap, frozenset[int]]
+    bitmaps: Sequence[Bitmap], width: int, segments: Mapping[Bitmap, frozenset[int]]
 ) -> Iterator[tuple[int, Windows]]:
-    """(the first window, some windows of one segment), for all windows and segments."""
+    """(index of the first window, some windows of one segment), for all windows and segments."""
     at_once, last = min(WINDOWS_A_SCRIPT, width), len(bitmaps) - width
     for first in range(0, last + 1, at_once):
         part = tuple(bitmaps[first : min(first + at_once - 1, last) + width])
-        for segment in sorted(frozenset().union(*(found[bitmap] for bitmap in part))):
-            yield first, Windows(segment, part, tuple(segment in found[bitmap] for bitmap in part), width)
+        for segment in sorted(frozenset().union(*(segments[bitmap] for bitmap in part))):
+            yield first, Windows(segment, part, tuple(segment in segments[bitmap] for bitmap in part), width)

@@ -1,4 +1,4 @@
-"""Stickiness: on how many of some periods each user was active, and how many of a month's come daily."""
+"""Stickiness: in how many of some periods each user was active, and the ratios of DAU, WAU and MAU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 MOST_PERIODS = 400
 MOST_DAYS = 400
-WEEK, MONTH = 7, 30  # days; what is called WAU and MAU looks back so far, the day itself included
+WEEK, MONTH = 7, 30  # days that WAU and MAU cover, the day itself included
 WORDS = -(-SEGMENT_BITS // 64)
 
 Bits = npt.NDArray[np.uint64]  # of one segment, 64 users a word
@@ -26,19 +26,19 @@ Bits = npt.NDArray[np.uint64]  # of one segment, 64 users a word
 
 @dataclass(frozen=True, slots=True)
 class ActivityDistribution:
-    """`users[n - 1]` users were active on exactly n of the periods."""
+    """`users[n - 1]` users were active in exactly n of the periods."""
 
     periods: tuple[Period, ...]
     users: tuple[int, ...]
 
     @property
     def active(self) -> int:
-        """Users who were active at all."""
+        """Users who were active in any of the periods."""
         return sum(self.users)
 
     @property
     def visits(self) -> int:
-        """Their periods, added up."""
+        """The sum over all users of the periods in which they were active."""
         return sum(n * users for n, users in enumerate(self.users, start=1))
 
 
@@ -46,7 +46,7 @@ class ActivityDistribution:
 class Active:
     """Distinct users of a day, and of the 7 and the 30 days that end with it (DAU, WAU, MAU).
 
-    `days` is on how many of the 30 days each of the month's users was there, added up.
+    `days` is the sum over the month's users of the days, of those 30, on which they were active.
     """
 
     day: Period
@@ -57,25 +57,25 @@ class Active:
 
 
 def distribution(site: Site, asked: Question, periods: Sequence[Period]) -> ActivityDistribution:
-    """On how many of these periods each user was active; exact, and a segment at a time.
+    """In how many of these periods each user was active; exact, and computed a segment at a time.
 
     Raises:
-        InvalidInput: too many periods.
+        InvalidInput: there are too many periods.
     """
     if len(periods) > MOST_PERIODS:
-        raise InvalidInput(f"{len(periods)} periods are asked for; at most {MOST_PERIODS}", field="periods")
+        raise InvalidInput(f"periods is {len(periods)}; at most {MOST_PERIODS}", field="periods")
     bitmaps = [Bitmap(asked.event.name, period.name) for period in periods]
-    found = algebra.segments_of(site.store, bitmaps)
+    segments = algebra.segments_of(site.store, bitmaps)
     users = np.zeros(len(periods) + 1, np.int64)
-    for segment in sorted(frozenset().union(*found.values())):
-        there = [bitmap for bitmap in bitmaps if segment in found[bitmap]]
-        histogram = _histogram(site.store.bitmaps.contents(segment, there))
+    for segment in sorted(frozenset().union(*segments.values())):
+        present = [bitmap for bitmap in bitmaps if segment in segments[bitmap]]
+        histogram = _histogram(site.store.bitmaps.contents(segment, present))
         users[: len(histogram)] += histogram[: len(users)]
     return ActivityDistribution(tuple(periods), tuple(users[1:].tolist()))
 
 
 def _histogram(bitmaps: Iterator[bytes]) -> npt.NDArray[np.int64]:
-    """How many users have 0, 1, 2 .. of the bitmaps; (2 ** planes,) counts."""
+    """How many users are in 0, 1, 2 ... of the bitmaps; an array of 2 ** (number of planes) counts."""
     planes: list[Bits] = []
     for packed in bitmaps:
         _add(planes, _words(packed))
@@ -84,7 +84,7 @@ def _histogram(bitmaps: Iterator[bytes]) -> npt.NDArray[np.int64]:
 
 
 def _add(planes: list[Bits], carry: Bits) -> None:
-    """Count on for every user at once: planes[k] has the bit of 2 ** k of each user's number."""
+    """Add 1 to the count of every user in `carry`: planes[k] has the bit of 2 ** k of each user's count."""
     for k, plane in enumerate(planes):
         planes[k], carry = plane ^ carry, plane & carry
         if not carry.any():
@@ -93,7 +93,7 @@ def _add(planes: list[Bits], carry: Bits) -> None:
 
 
 def _sizes(planes: Sequence[Bits], users: Bits) -> Iterator[int]:
-    """How many of the users have each number, ascending; the highest plane first."""
+    """How many of the users have each count, ascending. `planes` has the highest plane first."""
     if not planes:
         yield int(np.bitwise_count(users).sum())
         return
@@ -103,7 +103,7 @@ def _sizes(planes: Sequence[Bits], users: Bits) -> Iterator[int]:
 
 
 def _words(packed: bytes) -> Bits:
-    """The bytes as words; users beyond the end of a shorter bitmap are not in it."""
+    """The bytes as words of a whole segment; a shorter bitmap is padded with zeros."""
     padded = np.zeros(WORDS * 8, np.uint8)
     padded[: len(packed)] = np.frombuffer(packed, np.uint8)
     return padded.view(np.uint64)
@@ -113,10 +113,10 @@ def active_users(site: Site, asked: Question, days: Sequence[Period]) -> list[Ac
     """DAU, WAU and MAU of successive days.
 
     Raises:
-        InvalidInput: too many days, or what is looked back at is no longer kept.
+        InvalidInput: there are too many days, or one of the 29 days before the first has expired.
     """
     if len(days) > MOST_DAYS:
-        raise InvalidInput(f"{len(days)} days are asked for; at most {MOST_DAYS}", field="days")
+        raise InvalidInput(f"days is {len(days)}; at most {MOST_DAYS}", field="days")
     all_days = [*_days_before(site, days[0], MONTH - 1), *days]
     refuse_past(asked, all_days[0], "the first of 30 days")
     bitmaps = [Bitmap(asked.event.name, day.name) for day in all_days]
@@ -131,7 +131,7 @@ def active_users(site: Site, asked: Question, days: Sequence[Period]) -> list[Ac
 
 
 def _days_before(site: Site, day: Period, number: int) -> list[Period]:
-    found: list[Period] = []
+    days: list[Period] = []
     for _ in range(number):
-        found.append(site.calendar.before(found[-1] if found else day))
-    return found[::-1]
+        days.append(site.calendar.before(days[-1] if days else day))
+    return days[::-1]

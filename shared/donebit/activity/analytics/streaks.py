@@ -1,4 +1,4 @@
-"""How long the streaks of all users are, from the bitmaps of the periods side by side."""
+"""The lengths of all users' streaks, computed from the bitmaps of successive periods."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from donebit.store.bitmaps import FULL_BYTES, Bitmap
 # A year of a hundred million users: some ten seconds, 0.3 ms each.
 MOST_BITMAPS = 40_000
 
-# Of a segment at once, an eighth: 1100 periods of it are 18 MB, and what is reckoned with fits a cache.
-STRETCH_BYTES = FULL_BYTES // 8
+# An eighth of a segment at a time: 1100 periods of it are 18 MB, and the working arrays fit a cache.
+SLICE_BYTES = FULL_BYTES // 8
 
 MOST_IN_A_BYTE = 255
 
@@ -30,10 +30,10 @@ Counts = npt.NDArray[np.int64]  # [n]: how many users
 
 @dataclass(frozen=True, slots=True)
 class StreakDistribution:
-    """How many users have a longest, and a current, streak of each length: [n] of length n, up to the span's.
+    """How many users have a longest and a current streak of each length.
 
-    Everybody seen in the span is in each once, so `longest[0]` is 0, and `current[0]` are those whose streak
-    is over.
+    Both arrays have an element for each length from 0 to the number of periods. Each user seen in the span is
+    counted once in each, so `longest[0]` is 0, and `current[0]` counts users without a current streak.
     """
 
     longest: Counts
@@ -41,60 +41,66 @@ class StreakDistribution:
 
     @property
     def users(self) -> int:
+        """How many users were seen in the span."""
         return int(self.longest.sum())
 
 
 def distribution(site: Site, event: Event, span: PeriodRange) -> StreakDistribution:
-    """The streaks of everybody seen in the span.
+    """The distribution of streak lengths of all users seen in the span.
 
     Raises:
-        InvalidInput: that would read more than 40,000 bitmaps.
+        InvalidInput: more than 40,000 bitmaps would be read.
     """
     size = len(span.periods) + 1
     longest, current = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    for rows in stretches(site, event, span):
+    for rows in user_slices(site, event, span):
         of_longest, of_current = lengths(rows, running=span.running)
         longest += np.bincount(of_longest, minlength=size)
         current += np.bincount(of_current, minlength=size)
-    longest[0] = 0  # nobody: these bits were never set
+    longest[0] = 0  # these bits belong to no user
     current[0] = longest.sum() - current[1:].sum()
     return StreakDistribution(longest, current)
 
 
-def stretches(site: Site, event: Event, span: PeriodRange) -> Iterator[Rows]:
-    """Everybody seen in the span, some at a time: a row for each period."""
+def user_slices(site: Site, event: Event, span: PeriodRange) -> Iterator[Rows]:
+    """All users seen in the span, a slice of them at a time; each slice has a row for each period."""
     bitmaps = [Bitmap(event.name, period.name) for period in span.periods]
-    found = algebra.segments_of(site.store, bitmaps)
-    refuse_many(event, sum(map(len, found.values())))
-    for segment in sorted(frozenset().union(*found.values())):
-        places = [place for place, bitmap in enumerate(bitmaps) if segment in found[bitmap]]
-        for start in range(0, FULL_BYTES, STRETCH_BYTES):
-            there = site.store.bitmaps.read_slices(
-                [bitmaps[place] for place in places], segment, start, STRETCH_BYTES
+    segments = algebra.segments_of(site.store, bitmaps)
+    refuse_many(event, sum(map(len, segments.values())))
+    for segment in sorted(frozenset().union(*segments.values())):
+        places = [place for place, bitmap in enumerate(bitmaps) if segment in segments[bitmap]]
+        for start in range(0, FULL_BYTES, SLICE_BYTES):
+            packed_rows = site.store.bitmaps.read_slices(
+                [bitmaps[place] for place in places], segment, start, SLICE_BYTES
             )
-            rows = np.zeros((len(bitmaps), STRETCH_BYTES), np.uint8)
-            for place, row in zip(places, there, strict=True):
+            rows = np.zeros((len(bitmaps), SLICE_BYTES), np.uint8)
+            for place, row in zip(places, packed_rows, strict=True):
                 rows[place, : len(row)] = row
-            yield inhabited(rows)
+            yield without_empty_bytes(rows)
 
 
 def refuse_many(event: Event, bitmaps: int) -> None:
+    """Raise InvalidInput if that many bitmaps are too many to read."""
     if bitmaps > MOST_BITMAPS:
         raise InvalidInput(
             f"the streaks of {event.name} would be read from {bitmaps} bitmaps of {FULL_BYTES} bytes; at "
-            f"most {MOST_BITMAPS}: ask about fewer periods, or by week or month",
+            f"most {MOST_BITMAPS}: use fewer periods, or weeks or months",
             field="from",
         )
 
 
-def inhabited(rows: Rows) -> Rows:
-    """Only the bytes in which there is somebody: where ids are sparse that is little to reckon with."""
-    somebody = rows.any(axis=0)
-    return rows if somebody.all() else rows[:, somebody]
+def without_empty_bytes(rows: Rows) -> Rows:
+    """The columns in which any row has a bit; with sparse ids these are few."""
+    used = rows.any(axis=0)
+    return rows if used.all() else rows[:, used]
 
 
 def lengths(rows: Rows, *, running: bool) -> tuple[Lengths, Lengths]:
-    """The longest and the current streak of each user. A running period breaks none by being empty."""
+    """The longest and the current streak of each user.
+
+    Args:
+        running: whether the last period has not ended; a user not seen in it yet keeps the current streak.
+    """
     users = rows.shape[1] * 8
     longest = current = np.zeros(users, np.uint16)
     ended = rows[:-1] if running else rows
@@ -107,9 +113,9 @@ def lengths(rows: Rows, *, running: bool) -> tuple[Lengths, Lengths]:
 
 
 def extended(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, Lengths]:
-    """The same after further periods, at most 255: so many in a row fit the byte that is counted in.
+    """The longest and current streaks after further periods, at most 255, so that a byte can count them.
 
-    Counted in 16 bits all along it would take nearly three times as long.
+    Counting in 16 bits throughout would take nearly three times as long.
     """
     inside, reaching = np.zeros(len(longest), np.uint8), np.zeros(len(longest), np.uint8)
     for row in rows:
@@ -123,12 +129,12 @@ def extended(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, L
 
 
 def unbroken(rows: Rows) -> npt.NDArray[np.uint8]:
-    """How many of these periods, from the first on, each user was here without a gap."""
-    found = np.zeros(rows.shape[1] * 8, np.uint8)
-    still = np.full(rows.shape[1], 0xFF, np.uint8)
+    """In how many of these periods each user was seen before the first gap."""
+    lengths = np.zeros(rows.shape[1] * 8, np.uint8)
+    active = np.full(rows.shape[1], 0xFF, np.uint8)
     for row in rows:
-        still &= row
-        if not still.any():
+        active &= row
+        if not active.any():
             break
-        found += np.unpackbits(still)
-    return found
+        lengths += np.unpackbits(active)
+    return lengths

@@ -1,4 +1,4 @@
-"""All that a dashboard says of an event, in few round trips: now, lately, and day by day."""
+"""The figures of an event for a dashboard, in few round trips: now, recently, and day by day."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
 
 MOST_DAYS = 90
-MONTHS_BACK = timedelta(days=60 * 31)  # as long as months are kept unless told otherwise
+MONTHS_BACK = timedelta(days=60 * 31)  # how long months are kept by default
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Distinct users; None where a period that it takes is no longer kept."""
+    """Distinct users; a figure is None if a period that it needs has expired."""
 
     hour: int | None
     today: int | None
@@ -30,13 +30,13 @@ class Summary:
     all: int | None
     rolling_7: int | None  # the last 7 days, today included
     rolling_30: int | None
-    new_today: int | None  # here today, and in no period before it that is kept
-    known_since: datetime  # from here to today every moment lies in such a period
+    new_today: int | None  # seen today, and in no earlier period that is retained
+    known_since: datetime  # every moment from then to today is in a retained period
     days: tuple[tuple[Period, int | None], ...]  # ascending, today last
 
 
 def summary(site: Site, event: Event, *, days: int, now: datetime) -> Summary:
-    """The figures of this moment, and of the last days.
+    """The figures of an event at `now`, and of the last days.
 
     Args:
         days: how many days the series has, today included; 1 to 90.
@@ -46,23 +46,23 @@ def summary(site: Site, event: Event, *, days: int, now: datetime) -> Summary:
     """
     if not 1 <= days <= MOST_DAYS:
         raise InvalidInput(f"days is {days}; it must be 1 to {MOST_DAYS}", field="days")
-    look = EventSnapshot(site, event, now)
-    series = look.last_days(days)
-    figures = look.counts(look.asked() | {day.name: look.union([day]) for day in series})
+    snapshot = EventSnapshot(site, event, now)
+    series = snapshot.last_days(days)
+    figures = snapshot.counts(snapshot.sets() | {day.name: snapshot.union([day]) for day in series})
     daily = tuple((day, figures.pop(day.name)) for day in series)
-    return Summary(**figures, days=daily, known_since=look.known_since())
+    return Summary(**figures, days=daily, known_since=snapshot.known_since())
 
 
 @dataclass(frozen=True, slots=True)
 class EventSnapshot:
-    """An event at a moment: the sets that its figures count, None for what is not all kept any longer."""
+    """An event at a moment, and the sets that its figures count."""
 
     site: Site
     event: Event
     now: datetime
 
-    def asked(self) -> dict[str, Set | None]:
-        """The set of each figure."""
+    def sets(self) -> dict[str, Set | None]:
+        """The set that each figure counts; None if one of its periods has expired."""
         today = self.running(Granularity.DAY)
         return {
             "hour": self.union([self.running(Granularity.HOUR)]),
@@ -77,32 +77,33 @@ class EventSnapshot:
         }
 
     def running(self, granularity: Granularity) -> Period:
+        """The current period of a granularity."""
         return self.site.calendar.period_at(granularity, self.now)
 
     def last_days(self, number: int) -> list[Period]:
-        """So many days, ascending, today last."""
+        """The last `number` days, ascending, today last."""
         days = [self.running(Granularity.DAY)]
         while len(days) < number:
             days.append(self.site.calendar.before(days[-1]))
         return days[::-1]
 
     def before_today(self) -> list[Period]:
-        """What is kept of the time before today: days of this month, weeks for days that are not, months."""
+        """The retained periods before today: this month's days and weeks, and the months before."""
         month, today = bounds(self.running(Granularity.MONTH))[0], bounds(self.running(Granularity.DAY))[0]
-        reach = {
+        starts = {
             Granularity.DAY: month,
             Granularity.WEEK: month,
             Granularity.MONTH: today - MONTHS_BACK,
         }
-        found = (
+        periods = (
             period
-            for granularity, start in reach.items()
+            for granularity, start in starts.items()
             for period in self.site.calendar.between(granularity, start, today)
         )
-        return [one for one in found if bounds(one)[1] <= today and self.keeps(one)]
+        return [period for period in periods if bounds(period)[1] <= today and self.keeps(period)]
 
     def known_since(self) -> datetime:
-        """The begin of the time before today that has no hole."""
+        """The start of the time before today that retained periods cover without a gap."""
         since = bounds(self.running(Granularity.DAY))[0]
         for period in sorted(self.before_today(), key=lambda one: bounds(one)[1], reverse=True):
             start, stop = bounds(period)
@@ -111,16 +112,20 @@ class EventSnapshot:
         return since
 
     def keeps(self, period: Period) -> bool:
-        return self.event.retention.keeps(period, self.now)
+        """Whether the event's period has not expired."""
+        return self.event.expiry.keeps(period, self.now)
 
     def union(self, periods: Sequence[Period]) -> Set | None:
+        """The users of any of the periods; None if one of them has expired."""
         return self.bitmaps(periods) if all(map(self.keeps, periods)) else None
 
     def bitmaps(self, periods: Sequence[Period]) -> Set:
+        """The users of any of the periods, expired or not."""
         return union([Bitmap(self.event.name, period.name) for period in periods])
 
-    def counts(self, asked: Mapping[str, Set | None]) -> dict[str, int | None]:
-        """How many users each set has; None where there is no set."""
-        there = {name: users for name, users in asked.items() if users is not None}
-        numbers = dict(zip(there, algebra.counts(self.site.store, list(there.values())), strict=True))
-        return {name: numbers.get(name) for name in asked}
+    def counts(self, sets: Mapping[str, Set | None]) -> dict[str, int | None]:
+        """How many users each set has; None for no set."""
+        countable = {name: users for name, users in sets.items() if users is not None}
+        numbers = algebra.counts(self.site.store, list(countable.values()))
+        by_name = dict(zip(countable, numbers, strict=True))
+        return {name: by_name.get(name) for name in sets}

@@ -1,4 +1,4 @@
-"""One user's timeline: in which periods the user was here, and the streaks that they make."""
+"""One user's timeline: the periods in which the user was seen, and the streaks that they form."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Periods in a row in which a user was here, as [start, stop); none of them: length 0, and no bounds."""
+    """Successive periods in which a user was seen, as [start, stop); without any, length 0 and no bounds."""
 
     length: int
     start: datetime | None = None
     stop: datetime | None = None
-    # It begins with the first period that was asked about, so it may have begun before.
+    # It begins with the first period of the question, so it may have begun earlier.
     at_least: bool = False
 
 
@@ -31,21 +31,21 @@ NO_STREAK = Streak(0)
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A user in the periods of a span: `present` has as many as the span."""
+    """Whether a user was seen in each period of a span; `present` has an element for each period."""
 
     span: PeriodRange
     present: tuple[bool, ...]
 
     @property
     def names(self) -> list[str]:
-        """Of the periods in which the user was here, ascending."""
+        """The names of the periods in which the user was seen, ascending."""
         return [period.name for period, here in zip(self.span.periods, self.present, strict=True) if here]
 
     @property
     def streaks(self) -> list[Streak]:
-        """All of them, ascending."""
-        found = groupby(range(len(self.present)), key=lambda place: self.present[place])
-        return [self._streak(list(places)) for here, places in found if here]
+        """All streaks, ascending."""
+        runs = groupby(range(len(self.present)), key=lambda place: self.present[place])
+        return [self._streak(list(places)) for seen, places in runs if seen]
 
     def _streak(self, places: list[int]) -> Streak:
         first, last = self.span.periods[places[0]], self.span.periods[places[-1]]
@@ -53,27 +53,27 @@ class Timeline:
 
     @property
     def longest(self) -> Streak:
-        """The longest streak, and of several as long the latest."""
+        """The longest streak; the latest of them if several are equally long."""
         return max(reversed(self.streaks), key=lambda streak: streak.length, default=NO_STREAK)
 
     @property
     def current(self) -> Streak:
-        """The streak that reaches the end of `counted_to`."""
+        """The streak that ends at `counted_to`."""
         last = self.streaks[-1:]
         return last[0] if last and last[0].stop == self.counted_to else NO_STREAK
 
     @property
     def counted_to(self) -> datetime:
-        """Up to when the current streak counts: a running period breaks none by being empty so far."""
+        """Where a current streak must end: a running period without a visit so far does not break it."""
         pending = self.span.running and not self.present[-1]
         return bounds(self.span.periods[-1])[0 if pending else 1]
 
 
 def user_timeline(site: Site, event: Event, user: User, span: PeriodRange) -> Timeline:
-    """The timeline of one user; of one never seen it is empty.
+    """The timeline of one user; that of a user never seen is empty.
 
     Raises:
-        InvalidInput: the user cannot be one, or is of the kind that the event does not hold.
+        InvalidInput: the id is out of range, or of a kind that the event does not hold.
     """
     check(user, "user")
     number = number_of(site, event, user)

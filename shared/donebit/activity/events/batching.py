@@ -1,4 +1,4 @@
-"""Visits as they arrive, several events and times at once: checked whole, and put together by period."""
+"""Batches of visits to several events at several times: checked as a whole and grouped by period."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Arrival:
     event: str
     users: Sequence[User] | Ids
     at: datetime
-    ids: UserKind | None = None  # what they are said to be; as the event holds them when left out
+    ids: UserKind | None = None  # how the ids are to be held; as the event holds them when left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +36,26 @@ class Visits:
 
     event: str
     kind: UserKind
-    lives: tuple[PeriodExpiry, ...]  # of each period that is written, all-time last
-    day: int  # which of them is the day
+    expiries: tuple[PeriodExpiry, ...]  # of each period that is written, all-time last
+    day: int  # the index of the day among them
     users: Sequence[User] | Ids
 
     @property
     def received(self) -> int:
+        """How many visits there are; duplicates count each time."""
         return len(self.users)
 
     @property
     def day_name(self) -> str:
-        return self.lives[self.day].period
+        """The name of the day's period."""
+        return self.expiries[self.day].period
 
 
 def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visits]:
-    """The arrivals by event and periods. Writes nothing.
+    """Check the arrivals and group them by event and periods. Writes nothing.
 
     Raises:
-        InvalidInput: an id, a moment, a kind or a mix of kinds is not allowed, or there are too many.
+        InvalidInput: an id, a time, a kind or a mix of kinds is not allowed, or there are too many groups.
     """
     known = {name: events.get(site, name) for name in dict.fromkeys(arrival.event for arrival in arrivals)}
     groups: dict[tuple[str, tuple[PeriodExpiry, ...]], list[Arrival]] = {}
@@ -61,22 +63,22 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
     for arrival in arrivals:
         kind = kind_of_batch(known[arrival.event], arrival)
         event = known[arrival.event] = replace(known[arrival.event], kind=kind)
-        lives, day = expiries_of(site, event, arrival.at, now)
-        groups.setdefault((event.name, lives), []).append(arrival)
-        days[lives] = day
+        expiries, day = expiries_of(site, event, arrival.at, now)
+        groups.setdefault((event.name, expiries), []).append(arrival)
+        days[expiries] = day
     if len(groups) > MOST_GROUPS:
         raise InvalidInput(
             f"the visits are to {len(groups)} events and hours; at most {MOST_GROUPS} in one request",
             field="visits",
         )
     return [
-        Visits(name, event_kind(known[name]), lives, days[lives], together(parts))
-        for (name, lives), parts in groups.items()
+        Visits(name, event_kind(known[name]), expiries, days[expiries], merge_users(parts))
+        for (name, expiries), parts in groups.items()
     ]
 
 
 def kind_of_batch(event: Event, arrival: Arrival) -> UserKind:
-    """What the users are to be recorded as. Raises InvalidInput for what cannot be, or the event refuses."""
+    """The kind as which the users are recorded. Raises InvalidInput if the event holds another kind."""
     given = check_batch(arrival.users)
     if arrival.ids is not None and (arrival.ids is UserKind.TEXTS) != (given is UserKind.TEXTS):
         raise InvalidInput(f"ids is {arrival.ids}, and this batch holds {given}", field="ids")
@@ -88,11 +90,12 @@ def kind_of_batch(event: Event, arrival: Arrival) -> UserKind:
 
 
 def event_kind(event: Event) -> UserKind:
-    assert event.kind is not None  # noqa: S101 - every arrival has given its event one
+    assert event.kind is not None  # noqa: S101 - set from each of its arrivals
     return event.kind
 
 
 def other_kind(event: str, held: str | None, kind: UserKind) -> InvalidInput:
+    """The error for users of a kind that the event does not hold."""
     return InvalidInput(
         f"event {event} holds {held}, as its first visit did, and this batch holds {kind}",
         field="users",
@@ -102,14 +105,18 @@ def other_kind(event: str, held: str | None, kind: UserKind) -> InvalidInput:
 def expiries_of(
     site: Site, event: Event, at: datetime, now: datetime
 ) -> tuple[tuple[PeriodExpiry, ...], int]:
-    """What is written of a visit, and which of it is the day. Raises InvalidInput for a moment not taken."""
-    periods = periods_to_write(site.calendar, event.retention, at, now)
+    """The periods that a visit is written into, all-time last, and the index of the day among them.
+
+    Raises:
+        InvalidInput: the visit is too far ahead, or its day has expired.
+    """
+    periods = periods_to_write(site.calendar, event.expiry, at, now)
     day = next(i for i, period in enumerate(periods) if period.granularity is Granularity.DAY)
-    return tuple(event.retention.life(period) for period in periods), day
+    return tuple(event.expiry.period_expiry(period) for period in periods), day
 
 
-def together(parts: Sequence[Arrival]) -> Sequence[User] | Ids:
-    """The users of all parts."""
+def merge_users(parts: Sequence[Arrival]) -> Sequence[User] | Ids:
+    """The users of all parts, which are of one kind."""
     if isinstance(parts[0].users[0], str):
         return [user for part in parts for user in part.users]
     return np.concatenate([np.asarray(part.users, np.uint32) for part in parts])

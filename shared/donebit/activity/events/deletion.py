@@ -1,4 +1,4 @@
-"""Forgetting an event: all of its bitmaps, and what is known about it."""
+"""Deleting an event: all of its bitmaps and its record."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ATTEMPTS = 5
 
 
 def forget(site: Site, event: str) -> None:
-    """Drop every bitmap of an event.
+    """Delete every bitmap of an event.
 
-    The bitmaps go first, so that a crash leaves the registry to try again with; then the registry; then
-    the bitmaps it named at its end, for what a visit wrote in between. A visit later than that registers
-    anew.
+    The bitmaps are deleted first, so that after a crash the registry still names the rest; then the registry;
+    then the bitmaps it named at that moment, for visits written in between. A later visit creates a new
+    registry.
 
     Raises:
         Conflict: the event began a new period at every attempt.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from donebit.activity.periods.calendar import Granularity
-from donebit.activity.periods.expiry import DEFAULT, Gone, Retention
+from donebit.activity.periods.expiry import DEFAULT, ExpiredBefore, ExpiryPolicy
 from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
 from donebit.names import checked_name
@@ -14,33 +14,38 @@ from donebit.names import checked_name
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event, seen already or not."""
+    """An event, whether it has visits or not."""
 
     name: str
-    kind: UserKind | None = None  # None for one never seen
-    retention: Retention = DEFAULT
+    kind: UserKind | None = None  # None for one never visited
+    expiry: ExpiryPolicy = DEFAULT
 
 
 def get(site: Site, name: str) -> Event:
-    """The event of that name. Raises InvalidInput for a name that cannot be one."""
-    about = site.store.visits.about(check_name(name))
-    kind = UserKind(about["kind"]) if "kind" in about else None
-    return Event(name, kind, _retention(about))
+    """The event of that name. Raises InvalidInput for a name that no event can have."""
+    fields = site.store.visits.about(check_name(name))
+    kind = UserKind(fields["kind"]) if "kind" in fields else None
+    return Event(name, kind, _expiry_from(fields))
 
 
 def check_name(name: str) -> str:
-    """The name, if it can be an event's. Raises InvalidInput for any other."""
+    """The name, if an event can have it. Raises InvalidInput for any other."""
     return checked_name(name, "event")
 
 
-def _retention(about: dict[str, str]) -> Retention:
-    """The default, save what was set for this event: fields `keep_day` and so on, in seconds,
-    and `gone_day`, since the epoch."""
+def _expiry_from(fields: dict[str, str]) -> ExpiryPolicy:
+    """The default policy with what was set for this event.
+
+    Args:
+        fields: the event's record; `keep_day` and the like in seconds, `gone_day` and the like in Unix time.
+    """
     names = [granularity.value for granularity in Granularity]
-    kept = {name: timedelta(seconds=int(about[f"keep_{name}"])) for name in names if f"keep_{name}" in about}
-    gone = {
-        name: datetime.fromtimestamp(int(about[f"gone_{name}"]), UTC)
-        for name in names
-        if f"gone_{name}" in about
+    durations = {
+        name: timedelta(seconds=int(fields[f"keep_{name}"])) for name in names if f"keep_{name}" in fields
     }
-    return replace(DEFAULT, **kept, gone=Gone(**gone))
+    dropped = {
+        name: datetime.fromtimestamp(int(fields[f"gone_{name}"]), UTC)
+        for name in names
+        if f"gone_{name}" in fields
+    }
+    return replace(DEFAULT, **durations, expired_before=ExpiredBefore(**dropped))

@@ -1,4 +1,4 @@
-"""Recording visits: everything is checked before anything is written."""
+"""Recording visits; all of a batch is checked before any of it is written."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ ATTEMPTS = 5  # an event forgotten again and again while it is being written
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What visits changed."""
+    """What recording visits changed."""
 
     received: int
-    fresh_in_day: int  # users not yet seen for this event in that day
-    fresh_ever: int
+    fresh_in_day: int  # users not seen for this event in that day before
+    fresh_ever: int  # users not seen for this event at all before
 
     def __add__(self, other: Recorded) -> Recorded:
         return Recorded(
@@ -56,11 +56,12 @@ def record(
     """Record visits of these users. If the server is lost midway, part may be kept: send them again.
 
     Args:
-        ids: what the users are said to be; MAPPED at an event's first visit numbers integers densely
+        at: when the users were here.
+        ids: how the ids are to be held; MAPPED at an event's first visit numbers integers densely.
 
     Raises:
-        InvalidInput: an id, the moment, the mix of kinds or the span of segments is not allowed.
-        StoreUnavailable: part of the batch may be recorded; every visit counts once however often sent.
+        InvalidInput: an id, the time, the mix of kinds or the number of segments is not allowed.
+        StoreUnavailable: part of the batch may be recorded; every visit counts once however often it is sent.
     """
     return sum(record_all(site, [Arrival(event, users, at, ids)], now=now).values(), NOTHING)
 
@@ -68,19 +69,22 @@ def record(
 def record_ids(
     site: Site, event: str, ids: Ids, *, at: datetime, now: datetime, kind: UserKind | None = None
 ) -> Recorded:
-    """The same for integers that are an array already. Raises as `record` does."""
+    """Record visits of integer ids given as an array. Raises as `record` does."""
     return record(site, event, ids, at=at, now=now, ids=kind)
 
 
 def record_all(site: Site, arrivals: Sequence[Arrival], *, now: datetime) -> dict[tuple[str, str], Recorded]:
-    """Record visits to several events, at several times; what came of it by event and day.
+    """Record visits to several events at several times.
 
-    All of it is checked before any of it is written. Two things can still be refused in between, and
-    then leave an event opened, or texts numbered, that no visit followed: another request that begins an
-    event with the other kind, or spends the last of its segments, in the same milliseconds.
+    All of it is checked before any of it is written. It can still be refused midway if another request, in
+    the same milliseconds, begins an event with the other kind or uses up its segments; an event may then be
+    left open, or texts numbered, without a visit.
+
+    Returns:
+        What changed, by event and name of the day.
 
     Raises:
-        as `record` does.
+        InvalidInput, StoreUnavailable: as `record` does.
     """
     groups = grouped(site, arrivals, now)
     site.store.visits.check_layout(site.zone)
@@ -89,26 +93,27 @@ def record_all(site: Site, arrivals: Sequence[Arrival], *, now: datetime) -> dic
         refuse_wide(site, groups, spans)
     for visits, span in zip(groups, spans, strict=True):
         open_segments(site, visits, span)
-    made: dict[tuple[str, str], Recorded] = {}
+    recorded: dict[tuple[str, str], Recorded] = {}
     for visits, span in zip(groups, spans, strict=True):
-        where = visits.event, visits.day_name
-        made[where] = made.get(where, NOTHING) + write(site, visits, span)
-    return made
+        key = visits.event, visits.day_name
+        recorded[key] = recorded.get(key, NOTHING) + write(site, visits, span)
+    return recorded
 
 
 def expected_segments(site: Site, groups: Sequence[Visits]) -> list[list[int]]:
-    """The segments that each group will be written to, where nobody new has a number yet."""
+    """The segments that each group will be written to, before new users have numbers."""
     ids = {place: visits.users for place, visits in enumerate(groups)}
-    found: dict[int, list[int]] = {}
+    segments: dict[int, list[int]] = {}
     for kind in UserKind:
         of_kind = {place: users for place, users in ids.items() if groups[place].kind is kind}
-        found.update(expected_of_kind(site, kind, of_kind))
-    return [found[place] for place in range(len(groups))]
+        segments.update(expected_of_kind(site, kind, of_kind))
+    return [segments[place] for place in range(len(groups))]
 
 
 def expected_of_kind(
     site: Site, kind: UserKind, groups: Mapping[int, Sequence[User] | Ids]
 ) -> dict[int, list[int]]:
+    """The segments that groups of one kind will be written to, by the index of the group."""
     directory = directory_of(site, kind)
     if directory is None:
         return {place: touched(np.asarray(users, np.uint32)) for place, users in groups.items()}
@@ -117,7 +122,7 @@ def expected_of_kind(
         named = as_ids(users)
         known[place], next_free = directory.known(named)
         new |= {named[unknown] for unknown in np.flatnonzero(known[place] == UNKNOWN).tolist()}
-    # The new ones are told as many as there are in the request: which of them is whose is not known yet.
+    # Which group gets which new number is not known yet: each group with new users may get any of them.
     coming = range(next_free // SEGMENT_BITS, (next_free + len(new) - 1) // SEGMENT_BITS + 1)
     return {
         place: sorted(
@@ -128,12 +133,12 @@ def expected_of_kind(
 
 
 def touched(ids: Ids) -> list[int]:
-    """The segments that ids lie in, ascending."""
+    """The segments of these ids, ascending."""
     return [int(number) for number in np.flatnonzero(np.bincount(ids // SEGMENT_BITS))] if len(ids) else []
 
 
 def refuse_wide(site: Site, groups: Sequence[Visits], spans: Sequence[Sequence[int]]) -> None:
-    """Raise InvalidInput when an event would come to span too many segments by all of its groups."""
+    """Raise InvalidInput if all groups of an event together would make it span too many segments."""
     wanted: dict[str, set[int]] = {}
     for visits, span in zip(groups, spans, strict=True):
         wanted.setdefault(visits.event, set()).update(span)
@@ -144,19 +149,23 @@ def refuse_wide(site: Site, groups: Sequence[Visits], spans: Sequence[Sequence[i
 
 
 def write(site: Site, visits: Visits, opened: Collection[int]) -> Recorded:
-    """Write visits by the users' numbers; again those of users who were erased meanwhile."""
+    """Write visits by the users' numbers; visits of users erased meanwhile are written again.
+
+    Args:
+        opened: segments that the registries have already.
+    """
 
     def write_numbers(ids: Ids) -> Recorded:
         return write_ids(site, visits, ids, opened)
 
-    made = with_numbers(site, visits.kind, visits.users, write_numbers)
-    return replace(sum(made, NOTHING), received=visits.received)
+    parts = with_numbers(site, visits.kind, visits.users, write_numbers)
+    return replace(sum(parts, NOTHING), received=visits.received)
 
 
 def write_ids(site: Site, visits: Visits, ids: Ids, opened: Collection[int]) -> Recorded:
-    """Registry first, then the bits; again for a segment whose registry was forgotten in between.
+    """Write the registries, then the bits; a segment whose registry was deleted in between is repeated.
 
-    Of a segment that is written twice the larger count holds: whichever time the bits were new.
+    For a segment that is written twice the larger count is used, that of the time when the bits were new.
     """
     remaining = dict(segments_of(ids))
     fresh: dict[int, tuple[int, int]] = {}
@@ -178,13 +187,22 @@ def mark(
     segments: Mapping[int, npt.NDArray[np.uint32]],
     fresh: dict[int, tuple[int, int]],
 ) -> Iterable[int]:
-    """Set the bits, and enter into `fresh` how many were new; the segments whose registry was gone."""
+    """Set the bits of segments.
+
+    Args:
+        fresh: by segment, how many users were new in the day and ever; updated.
+
+    Returns:
+        The segments whose registry was missing, so that they must be opened and written again.
+    """
     lost: list[int] = []
     numbers = list(segments)
     for start in range(0, len(numbers), SEGMENTS_A_CALL):
         part = [batch_of(number, segments[number]) for number in numbers[start : start + SEGMENTS_A_CALL]]
-        made, unregistered = site.store.visits.mark_users(visits.event, visits.kind, visits.lives, part)
-        for batch, counts in zip(part, made, strict=True):
+        new_users, unregistered = site.store.visits.mark_users(
+            visits.event, visits.kind, visits.expiries, part
+        )
+        for batch, counts in zip(part, new_users, strict=True):
             day, ever = fresh.get(batch.segment, (0, 0))
             fresh[batch.segment] = max(day, counts[visits.day]), max(ever, counts[-1])
         lost += unregistered
@@ -192,9 +210,9 @@ def mark(
 
 
 def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
-    """Enter the segments into the registries. Raises InvalidInput for another kind or too wide a span."""
+    """Add segments to the registries. Raises InvalidInput for another kind or too many segments."""
     status, why = site.store.visits.open_event(
-        visits.event, visits.kind, visits.lives, numbers, site.max_segments
+        visits.event, visits.kind, visits.expiries, numbers, site.max_segments
     )
     if status == "kind":
         raise other_kind(visits.event, why.decode(), visits.kind)
@@ -203,6 +221,7 @@ def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
 
 
 def too_wide(site: Site, event: str, span: int) -> InvalidInput:
+    """The error for an event that would span that many segments."""
     return InvalidInput(
         f"event {event} would span {span} segments of {SEGMENT_BITS} ids; at most "
         f"{site.max_segments}: its ids are too sparse for bitmaps. Raise MAX_SEGMENTS, or let the event "
@@ -212,9 +231,9 @@ def too_wide(site: Site, event: str, span: int) -> InvalidInput:
 
 
 def batch_of(segment: int, bits: npt.NDArray[np.uint32]) -> Batch:
-    """Few bits one by one; many as bytes, as long as the string that will hold them."""
+    """The bits of a segment as the store takes them: few one by one, many as packed bytes."""
     if len(bits) <= MOST_SINGLE_BITS:
-        return Batch(segment, bits=bits[::-1].tolist())  # the last first, so that a new string is made once
+        return Batch(segment, bits=bits[::-1].tolist())  # the last first, so a new string is allocated once
     flags = np.zeros(8 * FULL_BYTES, np.uint8)
     flags[bits] = 1
     return Batch(segment, packed=np.packbits(flags[: 8 * room_for(int(bits[-1]) // 8 + 1)]).tobytes())

@@ -1,4 +1,4 @@
-"""What an event takes on the server, and what an import would."""
+"""The memory that an event uses on the server, and that an import would use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY_BYTES = 96  # of a key and its value, beside the string's own bytes
 
 @dataclass(frozen=True, slots=True)
 class PeriodUsage:
-    """What one period takes: bytes on the server, the registry's included."""
+    """The memory of one period in bytes, that of its registry included."""
 
     period: Period
     segments: int
@@ -24,30 +24,33 @@ class PeriodUsage:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What users would take in each period that they are seen in."""
+    """The memory that users would use in each period in which they are seen."""
 
     users: int
     segments: int
-    span: int  # segments of the event then
+    span: int  # segments that the event would have afterwards
     bytes_a_period: int
 
 
-def taken(site: Site, name: str) -> list[PeriodUsage]:
-    """Every period that is still there, the largest first. Counted key by key, a few hundred us a period."""
+def usage(site: Site, name: str) -> list[PeriodUsage]:
+    """The memory of every period that has bitmaps, the largest first.
+
+    Each key is measured on the server: a few hundred microseconds a period.
+    """
     event.check_name(name)
     periods = [*set_expiry.ending_periods(site, name), ALL_TIME]
     bitmaps = [Bitmap(name, period.name) for period in periods]
-    found = zip(periods, bitmaps, site.store.bitmaps.segments(bitmaps), strict=True)
-    sizes = [
+    segments_of_each = site.store.bitmaps.segments(bitmaps)
+    usages = [
         PeriodUsage(period, len(segments), site.store.bitmaps.memory(bitmap, segments))
-        for period, bitmap, segments in found
+        for period, bitmap, segments in zip(periods, bitmaps, segments_of_each, strict=True)
         if segments
     ]
-    return sorted(sizes, key=lambda one: -one.bytes)
+    return sorted(usages, key=lambda usage: -usage.bytes)
 
 
 def estimate(site: Site, name: str, ids: Ids) -> Estimate:
-    """What these integers would take in a period that has none of them yet; nothing is written."""
+    """The memory that these integers would use in a period that has none of them yet. Writes nothing."""
     event.check_name(name)
     parts = segments_of(ids)
     (before,) = site.store.bitmaps.segments([Bitmap(name, ALL_TIME.name)])
@@ -58,5 +61,5 @@ def estimate(site: Site, name: str, ids: Ids) -> Estimate:
 
 
 def _size(last: int) -> int:
-    """A segment's: as long as the string is made that holds its last bit."""
+    """Bytes of a segment whose last set bit is `last`."""
     return room_for(last // 8 + 1) + KEY_BYTES

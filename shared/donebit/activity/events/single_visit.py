@@ -1,4 +1,4 @@
-"""One visit of one user, now: the way that is asked for most often, and so in one round trip."""
+"""One visit of one user, now: the most frequent request, so it takes one round trip."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ QUARTER = timedelta(minutes=15)
 class Visited(NamedTuple):
     """What one visit changed."""
 
-    fresh: bool  # the user is one more
-    users: int  # that were ever seen, this one among them
+    fresh: bool  # whether the user was never seen before
+    users: int  # users ever seen, this one included
 
 
 def visit(site: Site, event: str, user: int, now: datetime) -> Visited:
-    """Record a visit; whether the user is one more, and how many there have ever been.
+    """Record a visit of one user to one event.
 
     Raises:
         InvalidInput: the event holds texts, or its ids would span too many segments.
@@ -33,20 +33,20 @@ def visit(site: Site, event: str, user: int, now: datetime) -> Visited:
     """
     periods = names_of_periods(site.calendar, now - (now - EPOCH) % QUARTER)
     segment, bit = divmod(user, SEGMENT_BITS)
-    found = site.store.visit_counter.visit(event, UserKind.INTEGERS, periods, segment, bit)
-    if found is None:
+    counted = site.store.visit_counter.visit(event, UserKind.INTEGERS, periods, segment, bit)
+    if counted is None:
         return first_visit(site, event, user, now)
-    users = counts.count(site, event, ALL_TIME) if found.users is None else found.users
-    return Visited(found.fresh, users)
+    users = counts.count(site, event, ALL_TIME) if counted.users is None else counted.users
+    return Visited(counted.fresh, users)
 
 
 @lru_cache(maxsize=8)
 def names_of_periods(calendar: Calendar, quarter: datetime) -> tuple[str, ...]:
-    """Those of all periods of this quarter of an hour: no zone begins its days between two quarters."""
+    """The names of all periods at a quarter of an hour; in every zone, days begin at such quarters."""
     return tuple(calendar.period_at(granularity, quarter).name for granularity in Granularity)
 
 
 def first_visit(site: Site, event: str, user: int, now: datetime) -> Visited:
-    """The same where a bitmap does not exist yet: its period has just begun, or its segment."""
-    made = ingest.record(site, event, [user], at=now, now=now)
-    return Visited(bool(made.fresh_ever), counts.count(site, event, ALL_TIME))
+    """Record a visit where a bitmap does not exist yet, as its period or its segment has just begun."""
+    recorded = ingest.record(site, event, [user], at=now, now=now)
+    return Visited(bool(recorded.fresh_ever), counts.count(site, event, ALL_TIME))

@@ -1,4 +1,4 @@
-"""Flags: a status of users that can be set and cleared again, one by one, in bulk or by range."""
+"""Flags: a status that can be set and cleared for users one by one, in bulk or by range."""
 
 from __future__ import annotations
 
@@ -28,40 +28,50 @@ SET, CLEAR = 1, 0
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag, set already or not."""
+    """A flag, whether any user has it or not."""
 
     name: str
     kind: UserKind | None = None  # None for one never set
 
     @property
     def bitmap(self) -> Bitmap:
-        """The users who have it, as a part of expressions."""
+        """The users who have the flag, for use in expressions."""
         return Bitmap(self.name)
 
 
 def get(site: Site, name: str) -> Flag:
-    """The flag of that name. Raises InvalidInput for a name that cannot be one."""
-    about = site.store.flags.about(checked_name(name, "flag"))
-    return Flag(name, UserKind(about["kind"]) if "kind" in about else None)
+    """The flag of that name. Raises InvalidInput for a name that no flag can have."""
+    fields = site.store.flags.about(checked_name(name, "flag"))
+    return Flag(name, UserKind(fields["kind"]) if "kind" in fields else None)
 
 
 def all_flags(site: Site) -> list[Flag]:
-    """All flags there are, by name."""
+    """All flags, sorted by name."""
     return [Flag(name, UserKind(kind)) for name, kind in sorted(site.store.flags.flags().items())]
 
 
 def list_flags(site: Site, *, after: str = "", limit: int) -> tuple[list[tuple[Flag, int]], bool]:
-    """The first `limit` flags behind a name, each with how many users have it; whether there are more."""
-    found = [flag for flag in all_flags(site) if flag.name > after]
-    page = found[:limit]
+    """A page of flags, sorted by name.
+
+    Args:
+        after: only flags whose names sort after this one.
+
+    Returns:
+        At most `limit` flags, each with its number of users; and whether there are more flags.
+    """
+    remaining = [flag for flag in all_flags(site) if flag.name > after]
+    page = remaining[:limit]
     numbers = algebra.counts(site.store, [flag.bitmap for flag in page])
-    return list(zip(page, numbers, strict=True)), len(found) > limit
+    return list(zip(page, numbers, strict=True)), len(remaining) > limit
 
 
 def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
-    """Flag these users, and all in these half-open ranges; how many were not flagged before.
+    """Set the flag for these users and for all in these half-open ranges.
 
     If the server is lost midway, part may be flagged: send them again.
+
+    Returns:
+        How many users did not have the flag before.
 
     Raises:
         InvalidInput: nobody is named, an id or range is out of bounds, the flag holds the other kind, or it
@@ -76,11 +86,16 @@ def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
     def write(ids: Ids) -> int:
         return set_parts(site, flag, selection.kind, id_ranges.parts_of(ids, selection.spans))
 
-    return selection.written(site, write)
+    return selection.write(site, write)
 
 
 def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
-    """Clear the flag for users; how many had it. Makes no key, and gives no unknown text a number.
+    """Clear the flag for these users and for all in these half-open ranges.
+
+    Creates no key, and assigns no number to an unknown text.
+
+    Returns:
+        How many users had the flag before.
 
     Raises:
         InvalidInput: nobody is named, an id or range is out of bounds, or the flag holds the other kind.
@@ -91,15 +106,15 @@ def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int
         return 0
     refuse_other_kind(flag, selection.kind)
     parts = id_ranges.parts_of(selection.known_numbers(site), selection.spans)
-    (there,) = site.store.bitmaps.segments([flag.bitmap])
-    return mark(site, flag, {segment: parts[segment] for segment in there if segment in parts}, CLEAR)
+    (segments,) = site.store.bitmaps.segments([flag.bitmap])
+    return mark(site, flag, {segment: parts[segment] for segment in segments if segment in parts}, CLEAR)
 
 
 def has(site: Site, name: str, user: User) -> bool:
     """Whether the user has the flag.
 
     Raises:
-        InvalidInput: the user cannot be one, or is of the kind that the flag does not hold.
+        InvalidInput: the id is out of range, or of a kind that the flag does not hold.
     """
     users.check(user, "user")
     flag = get(site, name)
@@ -114,32 +129,32 @@ def has(site: Site, name: str, user: User) -> bool:
 
 
 def count(site: Site, name: str, *, ids: range | None = None) -> int:
-    """How many users have the flag, with `ids` of those alone; 0 for one never set."""
+    """How many users have the flag, with `ids` only those in that range; 0 for a flag never set."""
     return algebra.count(site.store, Bitmap(checked_name(name, "flag")), ids=ids)
 
 
 def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArray[np.int64]:
-    """The first `limit` users behind the bit `after` who have the flag, as their bits, ascending."""
+    """The first `limit` users after the bit `after` who have the flag, as their bits, ascending."""
     return algebra.members(site.store, Bitmap(checked_name(name, "flag")), after=after, limit=limit)
 
 
 def drop(site: Site, name: str) -> bool:
-    """Forget a flag; whether there was one."""
+    """Delete a flag. Returns whether it existed."""
     flag = get(site, name)
     site.store.flags.drop_flag(name)
     return flag.kind is not None
 
 
 def set_parts(site: Site, flag: Flag, kind: UserKind, parts: dict[int, SegmentRanges]) -> int:
-    """Registry first, then the bits; how many are new."""
+    """Write the registry, then the bits. Returns how many users are new."""
 
     def write(numbers: Sequence[int]) -> int:
         return mark(site, flag, {number: parts[number] for number in numbers}, SET)
 
-    return written(site, flag, kind, list(parts), write, limit=site.max_segments)
+    return write_segments(site, flag, kind, list(parts), write, limit=site.max_segments)
 
 
-def written(
+def write_segments(
     site: Site,
     flag: Flag,
     kind: UserKind,
@@ -148,7 +163,15 @@ def written(
     *,
     limit: int,
 ) -> int:
-    """Write segments once they are registered; again those whose registry was dropped in between."""
+    """Write segments after registering them; those whose registry was dropped in between are repeated.
+
+    Args:
+        write: writes segments of these numbers and returns how many users are new.
+
+    Raises:
+        InvalidInput: the flag holds the other kind, or would span more than `limit` segments.
+        Conflict: the flag was dropped at every attempt.
+    """
     changed = 0
     for _ in range(ATTEMPTS):
         open_segments(site, flag, kind, segments, limit=limit)
@@ -160,7 +183,7 @@ def written(
 
 
 def open_segments(site: Site, flag: Flag, kind: UserKind, segments: Sequence[int], *, limit: int) -> None:
-    """Enter segments into the registry, and the flag into the list of flags."""
+    """Add segments to the flag's registry, and the flag to the list of flags."""
     status, why = site.store.flags.open_flag(flag.name, kind, segments, limit)
     if status == "kind":
         refuse_other_kind(Flag(flag.name, UserKind(why.decode())), kind)
@@ -170,15 +193,16 @@ def open_segments(site: Site, flag: Flag, kind: UserKind, segments: Sequence[int
 
 
 def mark(site: Site, flag: Flag, parts: dict[int, SegmentRanges], value: int) -> int:
-    """How many users changed. At most 8 MB are made and sent at a time."""
+    """Set or clear bits, at most 8 MB of them at a time. Returns how many users changed."""
     segments, changed = iter(parts.items()), 0
-    while some := list(islice(segments, SEGMENTS_A_CALL)):
-        made = [part.marks(segment) for segment, part in some]
-        changed += sum(site.store.flags.mark_flag(flag.name, made, value))
+    while batch := list(islice(segments, SEGMENTS_A_CALL)):
+        marks = [part.marks(segment) for segment, part in batch]
+        changed += sum(site.store.flags.mark_flag(flag.name, marks, value))
     return changed
 
 
 def refuse_other_kind(flag: Flag, kind: UserKind, field: str = "users") -> None:
+    """Raise InvalidInput for users of a kind that the flag does not hold."""
     if flag.kind not in (None, kind):
         raise InvalidInput(
             f"flag {flag.name} holds {flag.kind}, as its first user was, and these are {kind}", field=field
@@ -186,6 +210,7 @@ def refuse_other_kind(flag: Flag, kind: UserKind, field: str = "users") -> None:
 
 
 def refuse_span(site: Site, name: str, span: int) -> None:
+    """Raise InvalidInput for a flag that would span too many segments."""
     if span > site.max_segments:
         raise InvalidInput(
             f"flag {name} would span {span} segments of {SEGMENT_BITS} ids; at most {site.max_segments}: "

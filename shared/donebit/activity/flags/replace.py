@@ -1,4 +1,4 @@
-"""A flag that is said to be just these users': exchanged in one act, so that nobody sees half of it."""
+"""Replacing all users of a flag atomically, so that no reader sees a part of the change."""
 
 from __future__ import annotations
 
@@ -18,30 +18,44 @@ ATTEMPTS = 5
 
 
 def assign(site: Site, name: str, parts: Parts) -> int:
-    """Let a flag be the integers of these bitmaps, and nobody else's; how many they are.
+    """Replace a flag's users by the integers of these bitmaps.
 
-    All of it or nothing: whoever reads meanwhile finds the old, or the new.
+    A reader sees either all of the old users or all of the new ones.
+
+    Returns:
+        How many users the flag has now.
 
     Raises:
         InvalidInput: the flag holds another kind, or would span too many segments.
         Conflict: the flag was changed at every attempt.
     """
-    return _exchanged(site, name, UserKind.INTEGERS, lambda: parts)
+    return _swap(site, name, UserKind.INTEGERS, lambda: parts)
 
 
 def assign_users(site: Site, name: str, users: Sequence[User]) -> int:
-    """The same for users by name, texts too. Raises as `assign` does, and for users that cannot be."""
+    """Replace a flag's users by these, integers or texts.
+
+    Returns:
+        How many users the flag has now.
+
+    Raises:
+        InvalidInput: an id is out of range, kinds are mixed, or as `assign` does.
+        Conflict: the flag was changed at every attempt.
+    """
     kind = check_batch(users)
 
     def parts() -> Parts:
         ids = id_mapping.numbers_of(site, kind, users)
         return {number: part.packed for number, part in id_ranges.parts_of(ids).items()}
 
-    return _exchanged(site, name, kind, parts)
+    return _swap(site, name, kind, parts)
 
 
-def _exchanged(site: Site, name: str, kind: UserKind, parts: Callable[[], Parts]) -> int:
-    """The users are numbered anew at every attempt: an erasure in between has made the old numbers void."""
+def _swap(site: Site, name: str, kind: UserKind, parts: Callable[[], Parts]) -> int:
+    """Stage the bitmaps and swap them in.
+
+    `parts` is called at every attempt, as an erasure in between invalidates the users' numbers.
+    """
     flag = flags.get(site, name)
     flags.refuse_other_kind(flag, kind)
     site.store.visits.check_layout(site.zone)
@@ -57,10 +71,10 @@ def _exchanged(site: Site, name: str, kind: UserKind, parts: Callable[[], Parts]
 def _stage(
     site: Site, name: str, token: str, parts: Callable[[], Parts], counts: dict[int, int]
 ) -> dict[int, int]:
-    made = parts()
-    flags.refuse_span(site, name, len(made))
-    for number in sorted(made):
-        counts[number] = site.store.swaps.lay(token, number, made[number]())
+    bitmaps = parts()
+    flags.refuse_span(site, name, len(bitmaps))
+    for number in sorted(bitmaps):
+        counts[number] = site.store.swaps.lay(token, number, bitmaps[number]())
     return counts
 
 

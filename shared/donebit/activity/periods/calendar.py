@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from donebit.errors import InvalidInput
 
-# Far enough from both ends of Python's calendar that no period, and no end of a retention, falls off it.
+# Far enough from both ends of Python's calendar that no period, and no time of expiry, falls outside it.
 FIRST_YEAR, LAST_YEAR = 1900, 9000
 
 HOUR = timedelta(hours=1)
@@ -54,8 +54,8 @@ NAME_RULE = (
 class Calendar:
     """Days, weeks and months as they begin in the site's zone; hours as they begin in UTC.
 
-    Where midnight does not exist, for clocks are put forward then, the day begins when they are. Where they
-    are put back over midnight it comes twice: the day begins at the first, and what follows is of that day.
+    Where clocks are put forward at midnight, the day begins at the first moment after the gap. Where they are
+    put back over midnight, midnight comes twice: the day begins at the first one.
     """
 
     zone: ZoneInfo
@@ -64,7 +64,7 @@ class Calendar:
         """The period of this granularity that a moment lies in.
 
         Raises:
-            InvalidInput: the moment is outside the years that are reckoned with.
+            InvalidInput: the moment is outside the years 1900 to 9000.
         """
         if granularity is Granularity.ALL:
             return ALL_TIME
@@ -88,11 +88,14 @@ class Calendar:
         return day
 
     def tomorrow(self, now: datetime) -> datetime:
-        """When the site's day behind the present one begins."""
+        """When the site's next day begins."""
         return self.midnight(self.day_of(now) + DAY)
 
     def named(self, name: str, field: str) -> Period:
-        """The period of a name as `Period.name` has it.
+        """The period of that `Period.name`.
+
+        Args:
+            field: what the name is called in error messages.
 
         Raises:
             InvalidInput: there is no such period.
@@ -100,8 +103,8 @@ class Calendar:
         if name == ALL_TIME.name:
             return ALL_TIME
         for granularity, pattern in NAMES.items():
-            if found := pattern.fullmatch(name):
-                return self._named(granularity, name, field, *map(int, found.groups()))
+            if match := pattern.fullmatch(name):
+                return self._named(granularity, name, field, *map(int, match.groups()))
         raise _no_period(name, field)
 
     def _named(self, granularity: Granularity, name: str, field: str, *numbers: int) -> Period:
@@ -120,38 +123,38 @@ class Calendar:
         return self._of_days(granularity, day)
 
     def moment(self, text: str, field: str = "at") -> datetime:
-        """A date is the begin of that day of the site; a time without an offset is UTC.
+        """The moment that a text gives; a date is the start of that day of the site, a time is UTC.
 
         Raises:
-            ValueError: the text is neither.
-            InvalidInput: UTC has no such moment: it is at an end of Python's calendar.
+            ValueError: the text is not ISO 8601.
+            InvalidInput: the moment is outside Python's calendar in UTC.
         """
         moment = datetime.fromisoformat(text)
         try:
             if NAMES[Granularity.DAY].fullmatch(text):
                 return self.midnight(moment.date())
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except OverflowError:  # UTC has no such moment
+        except OverflowError:  # the moment is outside Python's calendar in UTC
             refuse_far(moment, field)
             raise
 
     def before(self, period: Period) -> Period:
-        """The period that ends where this one begins. Raises InvalidInput for one too far back."""
+        """The period that ends when this one begins. Raises InvalidInput if it is before 1900."""
         if period.start is None:
             raise ValueError("all time has nothing before it")
         return self.period_at(period.granularity, period.start - timedelta(microseconds=1))
 
     def after(self, period: Period) -> Period:
-        """The period that begins where this one ends. Raises InvalidInput for one too far ahead."""
+        """The period that begins when this one ends. Raises InvalidInput if it is after 9000."""
         if period.stop is None:
             raise ValueError("all time has nothing after it")
         return self.period_at(period.granularity, period.stop)
 
     def between(self, granularity: Granularity, start: datetime, stop: datetime) -> Iterator[Period]:
-        """Each period of this granularity that has a part in [start, stop), ascending.
+        """Each period of this granularity that overlaps [start, stop), ascending.
 
         Raises:
-            InvalidInput: either end is outside the years that are reckoned with.
+            InvalidInput: either end is outside the years 1900 to 9000.
         """
         refuse_far(start, "from")
         refuse_far(stop, "to")
@@ -172,7 +175,7 @@ class Calendar:
 
 
 def bounds(period: Period) -> tuple[datetime, datetime]:
-    """When a period begins and ends. Raises ValueError for all time, which does neither."""
+    """When a period begins and ends. Raises ValueError for all time, which has no bounds."""
     if period.start is None or period.stop is None:
         raise ValueError("all time has no bounds")
     return period.start, period.stop
@@ -180,7 +183,7 @@ def bounds(period: Period) -> tuple[datetime, datetime]:
 
 @lru_cache(maxsize=16_384)
 def midnight(zone: ZoneInfo, day: date) -> datetime:
-    """When a day begins in a zone, in UTC. Kept: a year of days is asked for at once, and again."""
+    """When a day begins in a zone, in UTC. Cached, as a question often covers a year of days."""
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
@@ -220,7 +223,7 @@ SPANS: dict[Granularity, Callable[[date], tuple[str, date, date]]] = {
 
 
 def refuse_far(moment: datetime, field: str = "at") -> None:
-    """Raise InvalidInput for a moment in a year that no period is made for."""
+    """Raise InvalidInput for a moment outside the years 1900 to 9000."""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise InvalidInput(
             f"{field} is in the year {moment.year}; it must be {FIRST_YEAR} to {LAST_YEAR}", field=field

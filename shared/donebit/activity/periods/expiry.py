@@ -1,4 +1,4 @@
-"""How long an event's bitmaps are kept: what of a visit is therefore written, or of a question refused."""
+"""Data expiry: how long an event's bitmaps are kept, and so which periods a visit or a question may use."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from donebit.activity.periods.calendar import Calendar, Granularity, Period
 from donebit.errors import InvalidInput
 from donebit.store.visits import PeriodExpiry
 
-EARLIEST = datetime(1900, 1, 8, tzinfo=UTC)  # no period is reckoned with before
-AHEAD = timedelta(minutes=5)  # how far a client's clock may run before ours
+EARLIEST = datetime(1900, 1, 8, tzinfo=UTC)  # no period before this is computed
+AHEAD = timedelta(minutes=5)  # how far a client's clock may run ahead of ours
 
 
-class Gone(NamedTuple):
-    """What ended by then is gone, although it would be kept: it was kept for less once."""
+class ExpiredBefore(NamedTuple):
+    """Periods that ended by these moments were dropped under a shorter expiry, and stay dropped."""
 
     hour: datetime | None = None
     day: datetime | None = None
@@ -23,47 +23,50 @@ class Gone(NamedTuple):
     month: datetime | None = None
 
 
-NOTHING = Gone()
+NOTHING = ExpiredBefore()
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """How long each granularity is kept, from its period's end. All-time stays until forgotten."""
+class ExpiryPolicy:
+    """How long periods of each granularity are kept, from the period's end. All-time does not expire."""
 
     hour: timedelta = timedelta(hours=48)
     day: timedelta = timedelta(days=400)
     week: timedelta = timedelta(weeks=120)
     month: timedelta = timedelta(days=60 * 31)
-    gone: Gone = NOTHING
+    expired_before: ExpiredBefore = NOTHING
 
-    def of(self, granularity: Granularity) -> timedelta | None:
-        """None for what is kept for ever."""
-        kept: timedelta | None = getattr(self, granularity, None)
-        return kept
+    def duration(self, granularity: Granularity) -> timedelta | None:
+        """How long periods of this granularity are kept; None for all-time, which does not expire."""
+        duration: timedelta | None = getattr(self, granularity, None)
+        return duration
 
     def expires(self, period: Period) -> datetime | None:
-        kept = self.of(period.granularity)
-        return None if period.stop is None or kept is None else period.stop + kept
+        """When the period's bitmaps expire; None for all-time."""
+        duration = self.duration(period.granularity)
+        return None if period.stop is None or duration is None else period.stop + duration
 
     def since(self, granularity: Granularity, now: datetime) -> datetime | None:
-        """What ended by then is not kept; None for what is kept for ever."""
-        kept = self.of(granularity)
-        if kept is None:
+        """Periods that ended at or before this moment have expired; None for all-time."""
+        duration = self.duration(granularity)
+        if duration is None:
             return None
-        gone: datetime | None = getattr(self.gone, granularity)
-        reach = now - min(kept, now - EARLIEST)
-        return reach if gone is None else max(reach, gone)
+        dropped: datetime | None = getattr(self.expired_before, granularity)
+        limit = now - min(duration, now - EARLIEST)
+        return limit if dropped is None else max(limit, dropped)
 
     def keeps(self, period: Period, now: datetime) -> bool:
+        """Whether the period has not expired yet."""
         since = self.since(period.granularity, now)
         return since is None or period.stop is None or period.stop > since
 
-    def life(self, period: Period) -> PeriodExpiry:
+    def period_expiry(self, period: Period) -> PeriodExpiry:
+        """The period's name and the Unix time at which it expires, 0 for never, as the store takes them."""
         expires = self.expires(period)
         return PeriodExpiry(period.name, int(expires.timestamp()) if expires else 0)
 
     def check(self, period: Period, now: datetime, field: str) -> None:
-        """Raise InvalidInput for a period that is no longer kept: its count would be a quiet 0."""
+        """Raise InvalidInput for a period that has expired: its count would be a misleading 0."""
         if not self.keeps(period, now):
             raise InvalidInput(
                 f"the {period.granularity} {period.name} is no longer kept: {field} must not be further back "
@@ -72,31 +75,33 @@ class Retention:
             )
 
     def _bound(self, granularity: Granularity, now: datetime) -> str:
-        kept, since = self.of(granularity), self.since(granularity, now)
-        if kept is None or since is None or since > now - min(kept, now - EARLIEST):
-            return f"{since:%Y-%m-%dT%H:%M:%SZ}, before which it was kept for less"
-        return f"{_words(kept)} before {now:%Y-%m-%dT%H:%M:%SZ}"
+        duration, since = self.duration(granularity), self.since(granularity, now)
+        if duration is None or since is None or since > now - min(duration, now - EARLIEST):
+            return f"{since:%Y-%m-%dT%H:%M:%SZ}, as the event's expiry was shorter before then"
+        return f"{_in_words(duration)} before {now:%Y-%m-%dT%H:%M:%SZ}"
 
 
-DEFAULT = Retention()
+DEFAULT = ExpiryPolicy()
 
 
-def periods_to_write(calendar: Calendar, kept: Retention, moment: datetime, now: datetime) -> list[Period]:
-    """Every period of a visit that still lives, all-time last.
+def periods_to_write(
+    calendar: Calendar, expiry: ExpiryPolicy, moment: datetime, now: datetime
+) -> list[Period]:
+    """Every period of a visit that has not expired, all-time last.
 
     Raises:
-        InvalidInput: the visit is more than 5 minutes ahead, or its day's retention is over.
+        InvalidInput: the visit is more than 5 minutes ahead, or its day has expired.
     """
     if moment > now + AHEAD:
         raise InvalidInput(
             f"at is {moment.isoformat()}, more than {AHEAD.seconds // 60} minutes ahead of {now.isoformat()}",
             field="at",
         )
-    kept.check(calendar.period_at(Granularity.DAY, moment), now, "at")
-    found = (calendar.period_at(granularity, moment) for granularity in Granularity)
-    return [period for period in found if kept.keeps(period, now)]
+    expiry.check(calendar.period_at(Granularity.DAY, moment), now, "at")
+    periods = (calendar.period_at(granularity, moment) for granularity in Granularity)
+    return [period for period in periods if expiry.keeps(period, now)]
 
 
-def _words(duration: timedelta) -> str:
+def _in_words(duration: timedelta) -> str:
     hours = duration // timedelta(hours=1)
     return f"{hours} hours" if hours <= 48 else f"{duration.days} days"

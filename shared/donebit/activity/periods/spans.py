@@ -1,4 +1,4 @@
-"""From-to: any span of days or hours, as the fewest periods that make it up and are still kept."""
+"""Spans of days or hours, from one moment to another, as the fewest retained periods that cover them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from donebit.activity.periods.calendar import (
     Period,
     refuse_far,
 )
-from donebit.activity.periods.expiry import AHEAD, EARLIEST, Retention
+from donebit.activity.periods.expiry import AHEAD, EARLIEST, ExpiryPolicy
 from donebit.errors import InvalidInput
 
 MOST_DAYS = 8000  # 21 years: as many months as one question may read bitmaps
@@ -25,7 +25,7 @@ LARGE = (Granularity.DAY, Granularity.WEEK, Granularity.MONTH)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """[start, stop), and the periods that it is the union of; both ends None for all time."""
+    """[start, stop) and the periods whose union it is; both ends are None for all time."""
 
     name: str  # a granularity, or range
     start: datetime | None
@@ -34,17 +34,20 @@ class Span:
 
     @classmethod
     def of(cls, period: Period) -> Span:
+        """The span of a single period."""
         return cls(period.granularity, period.start, period.stop, (period,))
 
 
-def between(calendar: Calendar, kept: Retention, start: datetime, stop: datetime, *, now: datetime) -> Span:
-    """Any from-to. Raises InvalidInput as Making.periods does."""
-    return Span("range", start, stop, Making(calendar, kept, now).periods(start, stop))
+def between(
+    calendar: Calendar, expiry: ExpiryPolicy, start: datetime, stop: datetime, *, now: datetime
+) -> Span:
+    """Any from-to. Raises InvalidInput as SpanBuilder.periods does."""
+    return Span("range", start, stop, SpanBuilder(calendar, expiry, now).periods(start, stop))
 
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What the two ends of a span are called in messages."""
+    """What the two ends of a span are called in error messages."""
 
     start: str = "from"
     stop: str = "to"
@@ -54,22 +57,22 @@ FROM_TO = Ends()
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
-    """What a span is made of: the site's calendar, and what is still kept now."""
+class SpanBuilder:
+    """Divides spans into periods of the site's calendar that have not expired at `now`."""
 
     calendar: Calendar
-    kept: Retention
+    expiry: ExpiryPolicy
     now: datetime
     ends: Ends = FROM_TO
 
     def periods(self, start: datetime, stop: datetime) -> tuple[Period, ...]:
-        """The fewest periods that make up [start, stop) and are still kept, ascending.
+        """The fewest periods that cover [start, stop) and have not expired, ascending.
 
-        An end is the begin of a day of the site, or a whole hour of UTC.
+        Both ends must be the start of a day of the site, or a whole hour of UTC.
 
         Raises:
-            InvalidInput: the span is empty or too long, an end is on no border, or what would make it up is
-                no longer kept.
+            InvalidInput: the span is empty or too long, an end is neither a day nor a whole hour, or the
+                periods that would cover the span have expired.
         """
         refuse_far(start, self.ends.start)
         refuse_far(stop, self.ends.stop)
@@ -88,7 +91,7 @@ class Making:
         start_name, stop_name = self.ends.start, self.ends.stop
         if start >= stop:
             raise InvalidInput(
-                f"{stop_name} is {_told(stop)}; it must be after {start_name}, which is {_told(start)}",
+                f"{stop_name} is {_iso(stop)}; it must be after {start_name}, which is {_iso(start)}",
                 field=stop_name,
             )
         if stop - start > MOST_DAYS * DAY:
@@ -98,7 +101,7 @@ class Making:
             )
 
     def _midnight_from(self, moment: datetime) -> date | None:
-        """The first day that begins at or after a moment, where hours can lead up to it."""
+        """The first day that begins at or after a moment; None if it does not begin with a whole hour."""
         day = self.calendar.day_of(moment)
         if self.calendar.midnight(day) == moment:
             return day
@@ -106,19 +109,19 @@ class Making:
         return day + DAY if _is_hour(begin) else None
 
     def _midnight_until(self, moment: datetime) -> date | None:
-        """The last day that begins at or before a moment, where hours can go on from it."""
+        """The last day that begins at or before a moment; None if it does not begin with a whole hour."""
         day = self.calendar.day_of(moment)
         begin = self.calendar.midnight(day)
         return day if begin == moment or _is_hour(begin) else None
 
     def _hours(self, start: datetime, stop: datetime, field: str) -> Iterator[Period]:
-        """Every hour of [start, stop), none of them if it is empty."""
+        """Every hour of [start, stop); none if that is empty."""
         if start == stop:
             return
         for moment, name in ((start, self.ends.start), (stop, self.ends.stop)):
             if not _is_hour(moment):
                 raise InvalidInput(
-                    f"{name} is {_told(moment)}; both ends must be days of {self.calendar.zone.key}, or "
+                    f"{name} is {_iso(moment)}; both ends must be days of {self.calendar.zone.key}, or "
                     "whole hours",
                     field=name,
                 )
@@ -129,18 +132,18 @@ class Making:
                 field=field,
             )
         for period in self.calendar.between(Granularity.HOUR, start, stop):
-            self.kept.check(period, self.now, field)
+            self.expiry.check(period, self.now, field)
             yield period
 
     def _is_ahead(self, stop: datetime) -> bool:
-        """Whether nobody can have been here at the end of a span or later, a clock of theirs ahead or not."""
+        """Whether there can be no visit at or after the end of a span, even from a client's fast clock."""
         return stop >= self.now + 2 * AHEAD
 
     def _days(self, first: date, last: date, bound: date) -> Iterator[Period]:
-        """The fewest days, weeks and months that together are [first, last), none reaching over the bound.
+        """The fewest days, weeks and months that together cover [first, last), none ending after `bound`.
 
-        They may overlap: whoever was here in two of them is one bit of their union. So an interval is to
-        be covered, and to reach as far as one can each time takes the fewest.
+        They may overlap, as a user in two of them is one bit of their union. Covering an interval takes the
+        fewest pieces if each one reaches as far as possible.
         """
         oldest = {granularity: max(first, self._oldest(granularity)) for granularity in LARGE}
         day = first
@@ -148,18 +151,18 @@ class Making:
             spans = {granularity: SPANS[granularity](day) for granularity in LARGE}
             usable = [g for g, (_, begin, after) in spans.items() if begin >= oldest[g] and after <= bound]
             if not usable:
-                raise self._gone(first)
+                raise self._expired(first)
             after, best = max((spans[g][2], g) for g in usable)
             yield self.calendar.period_at(best, self.calendar.midnight(day))
             day = after
 
     def _oldest(self, granularity: Granularity) -> date:
-        """The first day of the oldest period that is still kept: the one that was on so long ago."""
-        moment = self.kept.since(granularity, self.now) or EARLIEST
+        """The first day of the oldest period that has not expired."""
+        moment = self.expiry.since(granularity, self.now) or EARLIEST
         start = self.calendar.period_at(granularity, moment).start
         return self.calendar.day_of(start or EARLIEST)
 
-    def _gone(self, first: date) -> InvalidInput:
+    def _expired(self, first: date) -> InvalidInput:
         kept = ", ".join(f"{granularity}s from {self._oldest(granularity)}" for granularity in LARGE)
         return InvalidInput(
             f"{self.ends.start} is {first}, and the span cannot be made up of what is still kept: {kept}",
@@ -171,5 +174,5 @@ def _is_hour(moment: datetime) -> bool:
     return (moment.minute, moment.second, moment.microsecond) == (0, 0, 0)
 
 
-def _told(moment: datetime) -> str:
+def _iso(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

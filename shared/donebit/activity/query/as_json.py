@@ -18,7 +18,7 @@ from donebit.activity.query.tree import (
     FlagUsers,
     Not,
     Place,
-    taken,
+    combine,
 )
 from donebit.activity.sets.algebra import Operation
 from donebit.names import NAME_PATTERN, NAME_RULE, is_name
@@ -29,7 +29,7 @@ MAY_HAVE = {"event": {"at", "from", "to"}, "flag": set(), "not": {"of"}} | {
 }
 RULE = 'an object with one of "event", "flag", "and", "or", "xor", "minus", "not"'
 
-# Its parts are expressions again, which is told in words: a page of documentation need not be endless.
+# The parts are expressions themselves; the schema does not repeat that, so the documentation stays finite.
 _PARTS = {"type": "array", "minItems": 1, "maxItems": MOST_LEAVES, "items": {"type": "object"}}
 _NAME = {"type": "string", "pattern": NAME_PATTERN}
 _WHEN = {
@@ -51,7 +51,7 @@ SCHEMA: dict[str, Any] = {
         _schema("not", {"not": {"type": "object"}, "of": {"type": "object"}}),
     ]
 }
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "minus": [
         {"and": [{"event": "active", "at": "2026-11-20"}, {"event": "active", "at": "2026-11-21"}]},
         {"flag": "staff"},
@@ -60,16 +60,19 @@ EXAMPLE = {
 
 
 def parse(value: object, field: str = "query") -> Expression:
-    """The expression that a value of JSON is.
+    """The expression that a JSON value describes.
+
+    Args:
+        field: what the value is called in error messages.
 
     Raises:
-        InvalidInput: it is none, or too deep or wide; the message names where in it.
+        InvalidInput: it is not an expression, or too deep or wide; the message names the place in it.
     """
     return Reader().read(value, field, 1)
 
 
-def written(expression: Expression) -> dict[str, Any]:
-    """The value of which `read` makes the same expression again."""
+def render(expression: Expression) -> dict[str, Any]:
+    """The expression as a JSON value; `parse` turns it into the same expression again."""
     match expression:
         case EventUsers(event=event, when=when):
             if ".." not in when:
@@ -79,47 +82,50 @@ def written(expression: Expression) -> dict[str, Any]:
         case FlagUsers(flag=flag):
             return {"flag": flag}
         case Not(users=users):
-            return {"not": written(users)}
+            return {"not": render(users)}
         case Combination(operation=operation, parts=parts):
-            return {operation.value.lower(): [written(part) for part in parts]}
+            return {operation.value.lower(): [render(part) for part in parts]}
 
 
 class Reader:
-    """Reads one value, and counts what is in it."""
+    """Reads one expression from JSON, and limits its size."""
 
     def __init__(self) -> None:
-        self.counted = ExpressionSize()
+        self.size = ExpressionSize()
 
     def read(self, value: object, field: str, depth: int) -> Expression:
+        """The expression of a value at this place and depth, from 1."""
         place = Place(field)
-        self.counted.refuse_deep(depth - 1, place)
+        self.size.refuse_deep(depth - 1, place)
         if not isinstance(value, Mapping) or len(heads := [name for name in MAY_HAVE if name in value]) != 1:
             raise ExpressionError(f"it must be {RULE}", place)
         (head,) = heads
         if unknown := sorted(set(map(str, value)) - {head} - MAY_HAVE[head]):
-            raise ExpressionError(f"{cut(unknown[0])} is nothing that goes with {head!r}", place)
+            raise ExpressionError(f"{cut(unknown[0])} is unknown beside {head!r}", place)
         if head == "not":
             return self.negated(value, field, depth)
         if head in OPERATIONS:
-            return self.taken_together(head, value[head], field, depth)
-        self.counted.leaf(place)
+            return self.combined(head, value[head], field, depth)
+        self.size.add_leaf(place)
         return self.leaf(head, value, place)
 
     def negated(self, value: Mapping[Any, Any], field: str, depth: int) -> Expression:
-        """Of all users ever seen, or of those that "of" names."""
+        """The complement within all users ever seen, or within the users of "of"."""
         users = self.read(value["not"], f"{field}.not", depth + 1)
         if "of" not in value:
             return Not(users, Place(field))
         return Combination(Operation.MINUS, (self.read(value["of"], f"{field}.of", depth + 1), users))
 
-    def taken_together(self, head: str, parts: object, field: str, depth: int) -> Expression:
+    def combined(self, head: str, parts: object, field: str, depth: int) -> Expression:
+        """The operation named `head` on its parts."""
         field = f"{field}.{head}"
         if not isinstance(parts, list) or not 1 <= len(parts) <= MOST_LEAVES:
             raise ExpressionError(f"it must be a list of 1 to {MOST_LEAVES} expressions", Place(field))
-        parse = [self.read(part, f"{field}.{place}", depth + 1) for place, part in enumerate(parts)]
-        return taken(OPERATIONS[head], parse)
+        operands = [self.read(part, f"{field}.{place}", depth + 1) for place, part in enumerate(parts)]
+        return combine(OPERATIONS[head], operands)
 
     def leaf(self, head: str, value: Mapping[Any, Any], place: Place) -> Expression:
+        """An event or a flag."""
         name = value[head]
         if not isinstance(name, str) or not is_name(name):
             raise ExpressionError(f"{to_json(name)} is no name; it must be {NAME_RULE}", within(place, head))
@@ -127,7 +133,7 @@ class Reader:
 
 
 def when(value: Mapping[Any, Any], place: Place) -> str:
-    """As a text has it behind its @."""
+    """The time of an event, as an expression's text writes it after the @."""
     if "from" in value or "to" in value:
         if "at" in value:
             raise ExpressionError("from and to take the place of at", within(place, "at"))
@@ -139,6 +145,7 @@ def when(value: Mapping[Any, Any], place: Place) -> str:
 
 
 def border(value: Mapping[Any, Any], name: str, place: Place) -> str:
+    """The day or hour of a field, `from` or `to`. Raises ExpressionError for any other value."""
     text = value.get(name)
     if not isinstance(text, str) or not times.is_border(text):
         raise ExpressionError(f"{to_json(text)}; it must be {times.BORDER_RULE}", within(place, name))
@@ -146,8 +153,10 @@ def border(value: Mapping[Any, Any], name: str, place: Place) -> str:
 
 
 def within(place: Place, name: str) -> Place:
+    """The place of a field inside another."""
     return Place(f"{place.field}.{name}")
 
 
 def to_json(value: object) -> str:
+    """A value as error messages quote it."""
     return cut(value) if isinstance(value, str) else f"of type {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""What an expression means on a site, now: a set of bitmaps, all of one kind of users."""
+"""Turning an expression into a set of bitmaps, all of one kind of users, at a moment."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from donebit.store.bitmaps import Bitmap
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A set, and what its users are; None where nothing that is named was ever seen."""
+    """A set and the kind of its users; the kind is None if no named event or flag has users."""
 
     users: Set
     kind: UserKind | None
 
 
 def resolve(site: Site, expression: Expression, now: datetime) -> Resolved:
-    """The set that is meant.
+    """The set that an expression means at `now`.
 
     Raises:
-        InvalidInput: it mixes kinds of users, or asks for what is no longer kept; the message says where.
+        InvalidInput: it mixes kinds of users, or a period has expired; the message names the place.
     """
     leaves = list(leaves_of(expression))
     known = ResolvedNames(site, leaves)
     kind = known.kind_of(leaves)
-    return Resolved(Meaning(site, known, kind, now).of(expression), kind)
+    return Resolved(SetBuilder(site, known, kind, now).set_of(expression), kind)
 
 
 class ResolvedNames:
-    """What the store knows of the events and flags of one expression; each looked up once."""
+    """The events and flags of one expression, each read from the store once."""
 
     def __init__(self, site: Site, leaves: list[Leaf]) -> None:
         names = {leaf.event for leaf in leaves if isinstance(leaf, EventUsers)}
@@ -60,79 +60,88 @@ class ResolvedNames:
         names = {leaf.flag for leaf in leaves if isinstance(leaf, FlagUsers)}
         self.flags = {name: flag.get(site, name) for name in names}
 
-    def about(self, leaf: Leaf) -> Event | Flag:
+    def get(self, leaf: Leaf) -> Event | Flag:
+        """The event or flag of a leaf."""
         return self.events[leaf.event] if isinstance(leaf, EventUsers) else self.flags[leaf.flag]
 
     def kind_of(self, leaves: list[Leaf]) -> UserKind | None:
-        """The one kind of all of them. Raises InvalidInput naming two that differ."""
-        held = [(leaf, kind) for leaf in leaves if (kind := self.about(leaf).kind) is not None]
-        for leaf, kind in held:
-            if kind != held[0][1]:
-                first = f"{self.told(held[0][0])} holds {held[0][1]}"
+        """The kind of users that all leaves hold. Raises InvalidInput naming two that differ."""
+        kinds = [(leaf, kind) for leaf in leaves if (kind := self.get(leaf).kind) is not None]
+        for leaf, kind in kinds:
+            if kind != kinds[0][1]:
+                first = f"{self.describe(kinds[0][0])} holds {kinds[0][1]}"
                 raise ExpressionError(
-                    f"{self.told(leaf)} holds {kind} and {first}; a question is about one kind of users",
+                    f"{self.describe(leaf)} holds {kind} and {first}; a question is about one kind of users",
                     leaf.place,
                 )
-        return held[0][1] if held else None
+        return kinds[0][1] if kinds else None
 
-    def told(self, leaf: Leaf) -> str:
+    def describe(self, leaf: Leaf) -> str:
+        """A leaf's name for error messages."""
         return f"event {leaf.event}" if isinstance(leaf, EventUsers) else f"flag {leaf.flag}"
 
 
-class Meaning:
-    """Turns each part into a set."""
+class SetBuilder:
+    """Turns each part of an expression into a set."""
 
     def __init__(self, site: Site, known: ResolvedNames, kind: UserKind | None, now: datetime) -> None:
         self.site, self.known, self.kind, self.now = site, known, kind, now
 
-    def of(self, expression: Expression) -> Set:
+    def set_of(self, expression: Expression) -> Set:
+        """The set of a part of the expression."""
         match expression:
             case EventUsers():
-                return self.seen(expression)
+                return self.event_users(expression)
             case FlagUsers():
                 return self.known.flags[expression.flag].bitmap
             case Not():
-                return algebra.without(self.everybody(expression), self.of(expression.users))
+                return algebra.without(self.all_users(expression), self.set_of(expression.users))
             case Combination(operation=Operation.MINUS, parts=(first, *others)):
-                return algebra.without(self.of(first), algebra.union([self.of(part) for part in others]))
+                return algebra.without(
+                    self.set_of(first), algebra.union([self.set_of(part) for part in others])
+                )
             case Combination(operation=Operation.AND, parts=parts):
-                return self.both(parts)
+                return self.intersection(parts)
             case Combination(operation=operation, parts=parts):
-                return Combined(operation, tuple(self.of(part) for part in parts))
+                return Combined(operation, tuple(self.set_of(part) for part in parts))
 
-    def seen(self, leaf: EventUsers) -> Set:
+    def event_users(self, leaf: EventUsers) -> Set:
+        """The users of an event at the leaf's time."""
         event = self.known.events[leaf.event]
-        with told_of(leaf):
+        with located_errors(leaf):
             periods = times.periods(self.site, event, leaf.when, self.now)
         return algebra.union([Bitmap(event.name, period.name) for period in periods])
 
-    def both(self, parts: tuple[Expression, ...]) -> Set:
-        """With an event among them, a NOT needs nobody else: whoever an event saw was ever seen."""
+    def intersection(self, parts: tuple[Expression, ...]) -> Set:
+        """The users in all parts.
+
+        If an event is among the parts, a NOT need not read all users: the event's users are among them.
+        """
         others = [part for part in parts if not isinstance(part, Not)]
         if len(others) == len(parts) or not any(isinstance(part, EventUsers) for part in others):
-            return algebra.both(*(self.of(part) for part in parts))
-        inside = [self.of(part) for part in others]
-        outside = [self.of(part.users) for part in parts if isinstance(part, Not)]
+            return algebra.both(*(self.set_of(part) for part in parts))
+        inside = [self.set_of(part) for part in others]
+        outside = [self.set_of(part.users) for part in parts if isinstance(part, Not)]
         return algebra.without(
             inside[0] if len(inside) == 1 else algebra.both(*inside), algebra.union(outside)
         )
 
-    def everybody(self, expression: Not) -> Set:
-        """All users ever seen, of the kind that the question is about."""
+    def all_users(self, expression: Not) -> Set:
+        """All users ever seen, of the expression's kind."""
         if self.kind is not None:
-            return algebra.known_users(self.site, self.kind)
+            return algebra.all_users(self.site, self.kind)
         kinds = sorted(set(self.site.store.visits.events().values()))
         if len(kinds) > 1:
             raise ExpressionError(
-                f"not of which users? There are {' and '.join(kinds)}, and nothing named here was ever seen",
+                f"not of which users? There are {' and '.join(kinds)}, and nothing named here has users",
                 expression.place,
             )
-        return algebra.known_users(self.site, UserKind(kinds[0])) if kinds else EMPTY
+        return algebra.all_users(self.site, UserKind(kinds[0])) if kinds else EMPTY
 
 
 @contextmanager
-def told_of(leaf: Leaf) -> Iterator[None]:
-    """Say of what is refused where it stands."""
+def located_errors(leaf: Leaf) -> Iterator[None]:
+    """Add the leaf and its place to every InvalidInput raised inside."""
     try:
         yield
     except InvalidInput as error:

@@ -1,4 +1,4 @@
-"""Questions about any set of users: how many, who, and to be kept as a flag."""
+"""Questions about any set of users: how many they are, who they are, and saving them as a flag."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ ATTEMPTS = 5  # a flag that changes again and again while it is being replaced
 
 
 def count(site: Site, expression: Expression, *, now: datetime) -> tuple[int, Resolved]:
-    """How many users a set has, and what they are.
+    """How many users an expression's set has.
+
+    Returns:
+        The number of users, and the set itself.
 
     Raises:
-        InvalidInput: kinds are mixed, a period is no longer kept, or too many bitmaps are to be read.
+        InvalidInput: kinds are mixed, a period has expired, or too many bitmaps would be read.
     """
     resolved = resolve(site, expression, now)
     return algebra.count(site.store, resolved.users), resolved
@@ -32,52 +35,61 @@ def count(site: Site, expression: Expression, *, now: datetime) -> tuple[int, Re
 def members(
     site: Site, expression: Expression, *, after: int, limit: int, now: datetime
 ) -> tuple[MembersPage, Resolved]:
-    """Who they are, in the order of their ids; texts in that of their numbers. Raises as `count` does."""
+    """A page of the users of an expression's set, in the order of their ids; texts in that of their numbers.
+
+    Raises:
+        InvalidInput: as `count` does.
+    """
     resolved = resolve(site, expression, now)
     return page_of(site, resolved.kind, resolved.users, after=after, limit=limit), resolved
 
 
 def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tuple[int, Resolved]:
-    """Let a flag be the users of a set, and nobody else's; how many they are.
+    """Replace a flag's users by those of an expression's set.
 
-    The expression may name the flag itself. The flag changes in one act, at the end: if the server is lost
-    before, it is as it was. Where nothing that is named was ever seen, a flag that there is loses its users,
-    and none is begun.
+    The expression may name the flag itself. The flag changes atomically at the end: if the server is lost
+    before, it is unchanged. If no named event or flag has users, an existing flag loses its users, and a new
+    one is not created.
+
+    Returns:
+        How many users the flag has now, and the set itself.
 
     Raises:
         InvalidInput: as `count` does; or the flag holds the other kind, or would span too many segments.
         Conflict: the flag was changed meanwhile, at every attempt.
     """
-    held = flags.get(site, flag)
+    current = flags.get(site, flag)
     resolved = resolve(site, expression, now)
-    kind = resolved.kind or held.kind
+    kind = resolved.kind or current.kind
     if kind is None:
         return 0, resolved
-    flags.refuse_other_kind(held, kind, "flag")
+    flags.refuse_other_kind(current, kind, "flag")
     site.store.visits.check_layout(site.zone)
     itself = any(isinstance(leaf, FlagUsers) and leaf.flag == flag for leaf in leaves_of(expression))
     for _ in range(ATTEMPTS):
-        saving = Saving(site, held, kind, resolved)
+        saving = Saving(site, current, kind, resolved)
         if site.store.swaps.swap_flag(flag, kind, saving.staging(reads_itself=itself)):
             return saving.users, resolved
     raise Conflict(f"flag {flag} is being changed at the same time; save it again")
 
 
 class Saving:
-    """One attempt: what is staged, and how many users that is."""
+    """One attempt to save a set as a flag: what is staged, and how many users that is."""
 
     def __init__(self, site: Site, flag: Flag, kind: UserKind, resolved: Resolved) -> None:
         self.site, self.flag, self.kind, self.resolved = site, flag, kind, resolved
         self.token, self.users = uuid.uuid4().hex, 0
 
     def staging(self, *, reads_itself: bool) -> Staging:
+        """What the store needs for the swap; `reads_itself` if the expression names the flag."""
         return Staging(self.token, self.stage, self.check, reads_itself)
 
     def stage(self) -> dict[int, int]:
-        asked = list(algebra.combinations(self.site.store, self.resolved.users))
-        counts = self.site.store.bitmaps.stage(asked, self.token)
+        """Compute the set into staged keys. Returns the number of users of each segment."""
+        programs = list(algebra.combinations(self.site.store, self.resolved.users))
+        counts = self.site.store.bitmaps.stage(programs, self.token)
         self.users = sum(counts)
-        return {one.segment: count for one, count in zip(asked, counts, strict=True)}
+        return {program.segment: count for program, count in zip(programs, counts, strict=True)}
 
     def check(self, span: int) -> None:
         """Raise InvalidInput for too many segments, or a flag that has begun with the other kind."""

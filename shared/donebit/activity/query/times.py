@@ -1,4 +1,4 @@
-"""When an event in an expression is looked at: how that is written, and which periods it means."""
+"""The times in an expression: how they are written, and which periods they mean."""
 
 from __future__ import annotations
 
@@ -20,48 +20,56 @@ RULE = f"{NAME_RULE}, today, yesterday, 7d (days up to today), or 2026-11-01..20
 
 
 def is_border(text: str) -> bool:
-    """Whether a text can be an end of a from-to."""
+    """Whether a text is a day or an hour, so that a span can begin or end with it."""
     return re.fullmatch(BORDER, text) is not None
 
 
 def periods(site: Site, event: Event, when: str, now: datetime) -> tuple[Period, ...]:
-    """The periods whose union is meant.
+    """The periods whose union a time means.
+
+    Args:
+        when: a text that matches `SHAPE`.
 
     Raises:
-        InvalidInput: there are none of these names, or they are no longer kept.
+        InvalidInput: there is no such period, or it has expired.
     """
     if when == ALL_TIME.name:
         return (ALL_TIME,)
     if when in ("today", "yesterday"):
         today = site.calendar.period_at(Granularity.DAY, now)
-        return one(event, today if when == "today" else site.calendar.before(today), now)
-    if found := LAST_DAYS.fullmatch(when):
-        return last_days(site, event, int(found[1]), now)
+        return single(event, today if when == "today" else site.calendar.before(today), now)
+    if match := LAST_DAYS.fullmatch(when):
+        return last_days(site, event, int(match[1]), now)
     if ".." in when:
         return from_to(site, event, when, now)
-    return one(event, site.calendar.named(when, "it"), now)
+    return single(event, site.calendar.named(when, "it"), now)
 
 
-def one(event: Event, period: Period, now: datetime) -> tuple[Period, ...]:
-    event.retention.check(period, now, "it")
+def single(event: Event, period: Period, now: datetime) -> tuple[Period, ...]:
+    """The period alone. Raises InvalidInput if it has expired."""
+    event.expiry.check(period, now, "it")
     return (period,)
 
 
 def last_days(site: Site, event: Event, days: int, now: datetime) -> tuple[Period, ...]:
-    """So many days, today among them."""
+    """The periods of the last `days` days, today included."""
     first = site.calendar.day_of(now) - (min(days, MOST_DAYS) - 1) * DAY
     start, stop = site.calendar.midnight(first), site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.retention, start, stop, now=now).periods
+    return spans.between(site.calendar, event.expiry, start, stop, now=now).periods
 
 
 def from_to(site: Site, event: Event, when: str, now: datetime) -> tuple[Period, ...]:
-    """A day begins in the site's zone, an hour in UTC; without an end, today is the last day."""
+    """The periods of `<from>..<to>` or `<from>..`; days are the site's, hours UTC.
+
+    Without an end, today is the last day.
+    """
     ends = [start_of(site, text) for text in when.split("..") if text]
     stop = ends[1] if len(ends) == 2 else site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.retention, ends[0], stop, now=now).periods
+    return spans.between(site.calendar, event.expiry, ends[0], stop, now=now).periods
 
 
 def start_of(site: Site, border: str) -> datetime:
+    """When a day or an hour begins."""
     start = site.calendar.named(border, "an end").start
     assert start is not None  # noqa: S101 - only all time has none, and its name is no border
     return start

@@ -1,4 +1,4 @@
-"""What an expression is: events in periods and flags, taken together."""
+"""The parts of an expression: events in periods and flags, combined by operations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = "all"
 
 
 class Place(NamedTuple):
-    """Where something stands in a request: a field, and within a text a character, from 1."""
+    """Where something stands in a request: a field, and in a text a character, counted from 1."""
 
     field: str = "query"
     character: int = 0
@@ -23,16 +23,16 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EventUsers:
-    """Whoever an event saw."""
+    """The users of an event at some time."""
 
     event: str
-    when: str = ALL  # a period's name, today, yesterday, 7d, or <from>..<to>, its end open if left out
+    when: str = ALL  # a period's name, today, yesterday, 7d, <from>..<to> or <from>..
     place: Place = field(default=Place(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FlagUsers:
-    """Whoever has a flag."""
+    """The users who have a flag."""
 
     flag: str
     place: Place = field(default=Place(), compare=False, repr=False)
@@ -40,7 +40,7 @@ class FlagUsers:
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """Two sets or more taken together, from the left; MINUS takes all others from the first."""
+    """Two or more sets combined from the left; MINUS removes all others from the first."""
 
     operation: Operation
     parts: tuple[Expression, ...]
@@ -48,7 +48,7 @@ class Combination:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Of all users ever seen, those who are not in a set."""
+    """All users ever seen who are not in a set."""
 
     users: Expression
     place: Place = field(default=Place(), compare=False, repr=False)
@@ -58,12 +58,13 @@ Leaf = EventUsers | FlagUsers
 Expression = Leaf | Combination | Not
 
 
-def taken(operation: Operation, parts: list[Expression]) -> Expression:
-    """One alone is itself."""
+def combine(operation: Operation, parts: list[Expression]) -> Expression:
+    """The combination of the parts; a single part is returned as it is."""
     return parts[0] if len(parts) == 1 else Combination(operation, tuple(parts))
 
 
 def leaves_of(expression: Expression) -> Iterator[Leaf]:
+    """Every event and flag of an expression."""
     match expression:
         case Combination():
             for part in expression.parts:
@@ -75,24 +76,25 @@ def leaves_of(expression: Expression) -> Iterator[Leaf]:
 
 
 class ExpressionSize:
-    """How deep and wide an expression is, while it is read."""
+    """Limits the depth and width of an expression while it is read."""
 
     def __init__(self) -> None:
         self.leaves = 0
 
-    def leaf(self, place: Place) -> None:
-        """Raise InvalidInput for one leaf too many."""
+    def add_leaf(self, place: Place) -> None:
+        """Count an event or a flag. Raises InvalidInput if there are too many."""
         self.leaves += 1
         if self.leaves > MOST_LEAVES:
-            raise ExpressionError(f"more than {MOST_LEAVES} events and flags; at most so many", place)
+            raise ExpressionError(f"more than {MOST_LEAVES} events and flags, which is the maximum", place)
 
     def refuse_deep(self, depth: int, place: Place) -> None:
+        """Raise InvalidInput for an expression nested too deeply."""
         if depth > DEEPEST:
-            raise ExpressionError(f"nested more than {DEEPEST} deep; at most so deep", place)
+            raise ExpressionError(f"nested more than {DEEPEST} deep, which is the maximum", place)
 
 
 class ExpressionError(InvalidInput):
-    """What stands at a place is no part of an expression; `excerpt` shows the text around it."""
+    """A mistake at a place of an expression; `excerpt` shows the text around it."""
 
     def __init__(self, why: str, place: Place, excerpt: str = "") -> None:
         at = f", character {place.character}" if place.character else ""

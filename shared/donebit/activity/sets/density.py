@@ -1,4 +1,4 @@
-"""What sets of users look like beside each other: how full their bitmaps are along the ids, by segment."""
+"""How densely the bitmaps of several sets are filled along the ids, by segment, for drawing them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from donebit.store.bitmaps import SEGMENT_BITS, bits_of
 
 MOST_SEGMENTS = 4
 CELLS = 512
-FAINTEST = 96  # of 255: whoever is there is seen
+FAINTEST = 96  # of 255: a cell with a single user is still visible
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One segment: of each set CELLS shades or fewer, 0 for nobody, 255 for the fullest cell of all sets.
+    """One segment: at most CELLS shades for each set, 0 for no users, 255 for the fullest cell of all sets.
 
-    A cell stands for `ids_a_cell` ids, the first of them from `start` on. Nobody is before that, or from
+    A cell stands for `ids_a_cell` ids, the first cell from `start` on. No user is before `start` or from
     `stop` on.
     """
 
@@ -40,20 +40,25 @@ def outlines(store: Store, drawn: Sequence[Set]) -> list[Outline]:
     Raises:
         InvalidInput: a set reads more bitmaps than a question may.
     """
-    asked = [{one.segment: one for one in algebra.combinations(store, users)} for users in drawn]
-    segments = sorted(set().union(*asked))[:MOST_SEGMENTS]
-    found = []
-    for segment in segments:
-        there = [place for place, one in enumerate(asked) if segment in one]
-        packed = store.bitmaps.results([asked[place][segment] for place in there])
-        bits = dict(zip(there, map(bits_of, packed), strict=True))
+    programs = [
+        {program.segment: program for program in algebra.combinations(store, users)} for users in drawn
+    ]
+    drawn_outlines = []
+    for segment in sorted(set().union(*programs))[:MOST_SEGMENTS]:
+        places = [place for place, by_segment in enumerate(programs) if segment in by_segment]
+        packed = store.bitmaps.results([programs[place][segment] for place in places])
+        bits = dict(zip(places, map(bits_of, packed), strict=True))
         none = np.empty(0, np.int64)
-        found.append(outline(segment, [bits.get(place, none) for place in range(len(drawn))]))
-    return [one for one in found if any(one.users)]
+        drawn_outlines.append(outline(segment, [bits.get(place, none) for place in range(len(drawn))]))
+    return [one for one in drawn_outlines if any(one.users)]
 
 
 def outline(segment: int, bits: Sequence[npt.NDArray[np.int64]]) -> Outline:
-    """Of the bits that each set has in a segment, ascending."""
+    """The outline of a segment.
+
+    Args:
+        bits: for each set, its bits in the segment, ascending.
+    """
     first = min((int(some[0]) for some in bits if len(some)), default=0)
     stop = max((int(some[-1]) + 1 for some in bits if len(some)), default=1)
     ids_a_cell = -(-(stop - first) // CELLS)

@@ -1,4 +1,4 @@
-"""The users of a set, by name, a page at a time."""
+"""The users of a set, by id, a page at a time."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from donebit.activity.users.ids import User, UserKind
 
 @dataclass(frozen=True, slots=True)
 class MembersPage:
-    """Some of a set's users, in the order of their bits, and the bit to go on after, if there may be more."""
+    """Some of a set's users in the order of their bits; `next` is the last bit if there may be more users."""
 
     users: list[User]
     next: int | None
 
 
 def page_of(site: Site, kind: UserKind | None, users: Set, *, after: int = -1, limit: int) -> MembersPage:
-    """The first `limit` users behind the bit `after`.
+    """The first `limit` users after the bit `after`.
 
-    A text erased between the bitmaps and the directory is left out, so a page may be shorter than its limit
-    and yet have a next.
+    A text that is erased after its bit was read is left out, so a page may be shorter than its limit and
+    still have a next.
     """
     bits = algebra.members(site.store, users, after=after, limit=limit).tolist()
-    # NOT of what nobody ever was is everybody, who are integers then.
+    # The complement of something never seen is all users, who are integers then.
     return MembersPage(
         names_of(site, kind or UserKind.INTEGERS, bits), bits[-1] if len(bits) == limit else None
     )

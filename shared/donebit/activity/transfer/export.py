@@ -1,4 +1,4 @@
-"""A whole bitmap, to be taken elsewhere: raw, roaring, or a user a line."""
+"""Exporting a whole bitmap: raw, roaring, or one user per line."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ SEGMENTS_A_CALL = 16  # 2 MB a round trip
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The bytes, in pieces as they are made, and how many they are where that is known before."""
+    """The bytes, in pieces as they are produced, and their number if it is known in advance."""
 
     pieces: Iterator[bytes]
     length: int | None = None
 
 
 def export(site: Site, bitmap: Bitmap, kind: UserKind | None, form: Format) -> Export:
-    """One bitmap in one format; of one never written nothing, which is an empty bitmap.
+    """One bitmap in one format; a bitmap that does not exist is empty.
 
-    Read a few segments at a time: of a visit beside it some segments may have it and others not yet.
+    It is read a few segments at a time, so it may contain a part of the visits that arrive meanwhile.
 
     Raises:
-        InvalidInput: texts are asked for as bits, which mean nothing elsewhere.
+        InvalidInput: the users are texts and the format is bits, which mean nothing elsewhere.
     """
     if kind not in (None, UserKind.INTEGERS) and form is not Format.IDS:
         raise InvalidInput(
@@ -54,7 +54,7 @@ def _segments(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Iterator[tu
 
 
 def _raw(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Export:
-    """Its length is told first, so that whoever is cut off notices; a user who comes later is left out."""
+    """The raw bytes with their length, so that a client notices a cut; later users are left out."""
     ends = zip(reversed(numbers), _backwards(site, bitmap, numbers), strict=True)
     length = next((formats.raw_length(number, end) for number, end in ends if any(end)), 0)
     return Export(formats.raw_of(length, _segments(site, bitmap, numbers)), length)

@@ -1,6 +1,6 @@
-"""A bitmap over users as one piece of bytes, raw or roaring, and back again, a segment at a time.
+"""Converting a bitmap between its segments and one sequence of bytes, raw or roaring.
 
-Raw is what SETBIT makes: bit n of the whole, the highest of each byte first, is user n. Roaring is the
+Raw is the layout of SETBIT: bit n of the whole, the highest of each byte first, is user n. Roaring is the
 portable format of RoaringFormatSpec (https://github.com/RoaringBitmap/RoaringFormatSpec).
 """
 
@@ -20,23 +20,23 @@ from donebit.activity.users.ids import Ids
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, bits_of
 
-# Each segment, and what gives the bytes of its bitmap: made when it is written, as all may be too many.
+# For each segment a function that gives its bytes: all of them at once may not fit into memory.
 Parts = Mapping[int, Callable[[], bytes]]
 
 
 class Format(StrEnum):
     RAW = "raw"
     ROARING = "roaring"
-    IDS = "ids"  # a user a line, as JSON
+    IDS = "ids"  # one user per line, as JSON
 
 
 def raw_length(last: int, packed: bytes) -> int:
-    """How many bytes the raw bitmap has, of which the last segment is this; none at its end is zero."""
+    """The length in bytes of a raw bitmap with this last segment, without zero bytes at the end."""
     return last * FULL_BYTES + len(packed.rstrip(b"\0"))
 
 
 def raw_of(length: int, segments: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
-    """The raw bitmap of that length, of segments ascending; those in between that are absent are zeros."""
+    """The raw bitmap of `length` bytes; segments must ascend, and missing ones are zeros."""
     at = 0
     for number, packed in segments:
         while at < number * FULL_BYTES:
@@ -48,7 +48,7 @@ def raw_of(length: int, segments: Iterable[tuple[int, bytes]]) -> Iterator[bytes
 
 
 def parts_of_raw(body: bytes) -> Parts:
-    """Cut a raw bitmap into segments. Raises InvalidInput for one that reaches beyond what ids can be."""
+    """Divide a raw bitmap into segments. Raises InvalidInput for one with bits beyond the largest id."""
     if len(body) > 2**29 and any(body[2**29 :]):
         raise InvalidInput("a raw bitmap has at most 536870912 bytes, a bit for each id", field="body")
     numbers = range(-(-len(body) // FULL_BYTES))
@@ -57,7 +57,7 @@ def parts_of_raw(body: bytes) -> Parts:
 
 
 def roaring_of(segments: Iterable[tuple[int, bytes]]) -> bytes:
-    """The same users as a roaring bitmap."""
+    """The roaring bitmap of these segments."""
     users = BitMap()
     for number, packed in segments:
         users |= BitMap((bits_of(packed) + number * SEGMENT_BITS).astype(np.uint32))
@@ -66,17 +66,17 @@ def roaring_of(segments: Iterable[tuple[int, bytes]]) -> bytes:
 
 
 def parts_of_roaring(body: bytes) -> Parts:
-    """Cut a roaring bitmap into segments. Raises InvalidInput for bytes that are none."""
-    found: dict[int, list[Container]] = defaultdict(list)
+    """Divide a roaring bitmap into segments. Raises InvalidInput for malformed bytes."""
+    of_segment: dict[int, list[Container]] = defaultdict(list)
     for container in roaring.containers(body):
         ids = container.ids(body)
         for number in sorted({int(ids[0]) // SEGMENT_BITS, int(ids[-1]) // SEGMENT_BITS}):
-            found[number].append(container)
-    return {number: partial(_packed, body, number, parts) for number, parts in found.items()}
+            of_segment[number].append(container)
+    return {number: partial(_packed, body, number, parts) for number, parts in of_segment.items()}
 
 
 def _packed(body: bytes, number: int, containers: Sequence[Container]) -> bytes:
-    """The bytes of a segment; a container at its border has a part in the next."""
+    """The bytes of a segment; a container at its end may continue in the next segment."""
     flags, first = np.zeros(SEGMENT_BITS, np.uint8), number * SEGMENT_BITS
     for container in containers:
         ids = container.ids(body) - first
@@ -85,5 +85,5 @@ def _packed(body: bytes, number: int, containers: Sequence[Container]) -> bytes:
 
 
 def ids_of(number: int, packed: bytes) -> Ids:
-    """The users of a segment's bytes."""
+    """The ids of the users in a segment's bytes, ascending."""
     return (bits_of(packed) + number * SEGMENT_BITS).astype(np.uint32)

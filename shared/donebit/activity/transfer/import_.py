@@ -1,4 +1,4 @@
-"""A whole bitmap brought in: its users are added to a period, and to those that the period lies in."""
+"""Importing a whole bitmap: its users are added to a period and to the longer ones that contain it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from donebit.errors import InvalidInput
 
 SEGMENTS_A_CALL = 8  # their ids at once are 32 MB at most
 
-# What a period lies in as a whole. A week may have two months, and a month is not made of weeks.
-WITHIN = {
+# The granularities that contain a period as a whole. A week may span two months, and a month cuts weeks.
+CONTAINED_IN = {
     Granularity.HOUR: (Granularity.DAY, Granularity.WEEK, Granularity.MONTH),
     Granularity.DAY: (Granularity.WEEK, Granularity.MONTH),
     Granularity.WEEK: (),
@@ -34,14 +34,17 @@ WITHIN = {
 
 
 def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> tuple[int, int]:
-    """Add the users of a bitmap; (how many it has, how many of them the period had not).
+    """Add the users of a bitmap to a period, to the longer ones that contain it, and to all-time.
 
-    All-time has them too then; a finer period has not, since nobody knows which it would be.
+    Shorter periods do not get them, as it is not known which of them the users were seen in.
+
+    Returns:
+        How many users the bitmap has, and how many of them the period did not have before.
 
     Raises:
-        InvalidInput: the event holds another kind, the period is over or has not begun, or the users would
-            span too many segments. Nothing is written then.
-        StoreUnavailable: part may be written; the same bitmap again adds the rest.
+        InvalidInput: the event holds another kind, the period has expired or has not begun, or the users
+            would span too many segments. Nothing is written then.
+        StoreUnavailable: part may be written; sending the same bitmap again adds the rest.
     """
     visits = _visits(site, events.get(site, name), UserKind.INTEGERS, period, now)
     if not parts:
@@ -50,37 +53,41 @@ def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> t
     ingest.open_segments(site, visits, sorted(parts))
     received = fresh = 0
     for ids in _batches(parts):
-        made = ingest.write(site, replace(visits, users=ids), sorted(parts))
+        recorded = ingest.write(site, replace(visits, users=ids), sorted(parts))
         received += len(ids)
-        fresh += made.fresh_in_day
+        fresh += recorded.fresh_in_day
     return received, fresh
 
 
 def add_users(site: Site, name: str, period: Period, users: Sequence[User], now: datetime) -> tuple[int, int]:
-    """The same for users by name, texts too. Raises as `add` does."""
+    """Add users given by id, integers or texts, as `add` does; the results and errors are the same."""
     if not users:
         return 0, 0
     kind = check_batch(users)
     visits = _visits(site, events.get(site, name), kind, period, now)
     site.store.visits.check_layout(site.zone)
-    made = ingest.write(site, replace(visits, kind=kind, users=users), ())
-    return len(set(users)), made.fresh_in_day
+    recorded = ingest.write(site, replace(visits, kind=kind, users=users), ())
+    return len(set(users)), recorded.fresh_in_day
 
 
 def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datetime) -> Visits:
-    """What is written: the period itself, and those it lies in, as long as they are kept."""
+    """What is written: the period itself and those that contain it, without expired ones."""
     if event.kind not in (None, kind):
         raise other_kind(event.name, event.kind, kind)
     if period.start is not None and period.start > now + AHEAD:
         raise InvalidInput(f"the {period.granularity} {period.name} has not begun yet", field="at")
-    event.retention.check(period, now, "at")
-    wider = [site.calendar.period_at(one, period.start) for one in WITHIN[period.granularity] if period.start]
-    ending = [one for one in [period, *wider] if one != ALL_TIME and event.retention.keeps(one, now)]
-    lives = [event.retention.life(one) for one in [*ending, ALL_TIME]]
-    return Visits(event.name, kind, tuple(lives), 0, ())
+    event.expiry.check(period, now, "at")
+    longer = [
+        site.calendar.period_at(granularity, period.start)
+        for granularity in CONTAINED_IN[period.granularity]
+        if period.start
+    ]
+    ending = [one for one in [period, *longer] if one != ALL_TIME and event.expiry.keeps(one, now)]
+    expiries = [event.expiry.period_expiry(one) for one in [*ending, ALL_TIME]]
+    return Visits(event.name, kind, tuple(expiries), 0, ())
 
 
 def _batches(parts: Parts) -> Iterator[Ids]:
     numbers = iter(sorted(parts))
-    while some := list(islice(numbers, SEGMENTS_A_CALL)):
-        yield np.concatenate([formats.ids_of(number, parts[number]()) for number in some])
+    while batch := list(islice(numbers, SEGMENTS_A_CALL)):
+        yield np.concatenate([formats.ids_of(number, parts[number]()) for number in batch])

@@ -1,8 +1,8 @@
-"""Roaring bitmaps that somebody sent, read by the portable format and checked as they are.
+"""Reading roaring bitmaps that a client sent, in the portable format, with every length checked.
 
-https://github.com/RoaringBitmap/RoaringFormatSpec. CRoaring reads what is well formed and trusts the rest: a
-count in a header that is too small makes it write beyond what it allocated. What is ours it may write; what
-comes from a network is read here, where every length is looked at first.
+https://github.com/RoaringBitmap/RoaringFormatSpec. CRoaring trusts its input: a count in a header that is
+too small makes it write beyond the memory it allocated. So it is used for writing only; bytes from the
+network are read here.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ WITHOUT_RUNS, WITH_RUNS = 12346, 12347
 CONTAINER = 65536  # ids
 MOST_IN_ARRAY = 4096  # of ids that are listed; more are a bitset
 BITSET_BYTES = CONTAINER // 8
-OFFSETS_FROM = 4  # containers; fewer have no offsets where there are runs
+OFFSETS_FROM = 4  # containers; with fewer, a bitmap with runs has no offsets
 
 Low = npt.NDArray[np.int64]  # ids within their container, ascending
 
 
 class Header(NamedTuple):
-    """Which containers follow, and where the first begins."""
+    """The containers that follow, and the offset in bytes at which the first begins."""
 
     keys: npt.NDArray[np.uint16]
     cardinalities: npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ class Header(NamedTuple):
 
 
 class Container(NamedTuple):
-    """Where in the bytes the ids from `key` * 65536 on are."""
+    """The container of the ids from `key` * 65536 on; `at` is its offset in bytes."""
 
     key: int
     at: int
@@ -42,29 +42,30 @@ class Container(NamedTuple):
 
     @property
     def first(self) -> int:
+        """The lowest id that the container can hold."""
         return self.key * CONTAINER
 
     def ids(self, body: bytes) -> Low:
-        """Its ids, ascending: laid out when they are asked for, for all of them may be 2^32."""
+        """Its ids, ascending. Computed only on call, as all containers together may hold 2^32."""
         return _low(body, self)[0] + self.first
 
 
 def containers(body: bytes) -> list[Container]:
-    """The containers, ascending, each looked through.
+    """The containers of a roaring bitmap, ascending, each of them checked.
 
     Raises:
-        InvalidInput: the bytes are cut short, have something behind, or contradict themselves.
+        InvalidInput: the bytes are too few or too many, or contradict themselves.
     """
-    header, found = _header(body), list[Container]()
+    header, checked = _header(body), list[Container]()
     at = header.start
     for key, cardinality, run in zip(header.keys, header.cardinalities, header.runs, strict=True):
         container = Container(int(key), at, int(cardinality), bool(run))
         low, at = _low(body, container)
-        _check(low, container, found[-1].key if found else -1)
-        found.append(container)
+        _check(low, container, checked[-1].key if checked else -1)
+        checked.append(container)
     if at != len(body):
-        raise _malformed(f"{len(body) - at} bytes behind its end")
-    return found
+        raise _malformed(f"{len(body) - at} bytes after its end")
+    return checked
 
 
 def _check(low: Low, container: Container, last_key: int) -> None:
@@ -77,7 +78,7 @@ def _header(body: bytes) -> Header:
     cookie = int(_read(body, 0, 1, "<u4")[0])
     with_runs = cookie & 0xFFFF == WITH_RUNS
     if not with_runs and cookie != WITHOUT_RUNS:
-        raise _malformed("another cookie at its begin")
+        raise _malformed("another cookie at its start")
     size = (cookie >> 16) + 1 if with_runs else int(_read(body, 4, 1, "<u4")[0])
     if size > CONTAINER:
         raise _malformed(f"{size} containers; at most {CONTAINER}")
@@ -91,12 +92,12 @@ def _header(body: bytes) -> Header:
 
 
 def _low(body: bytes, container: Container) -> tuple[Low, int]:
-    """The ids within a container, and where the next begins."""
+    """The ids within a container, and the offset of the next container."""
     _, at, cardinality, run = container
     if run:
         number = int(_read(body, at, 1, "<u2")[0])
         pairs = _read(body, at + 2, 2 * number, "<u2").reshape(-1, 2).astype(np.int64)
-        if pairs[:, 1].sum() + number != cardinality:  # before any of them is laid out
+        if pairs[:, 1].sum() + number != cardinality:  # before memory is allocated for them
             raise _malformed("a container that contradicts itself")
         low = np.concatenate([np.arange(start, start + more + 1) for start, more in pairs])
         return low, at + 2 + 4 * number

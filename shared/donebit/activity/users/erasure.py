@@ -13,101 +13,102 @@ from donebit.activity.users.ids import User, UserKind
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from donebit.store.directory import DirectoryStore
 
-# Bitmaps a script, each a GETBIT: a millisecond. An event of the default retention has 630 at most.
+# Bitmaps a script, each a GETBIT: a millisecond. An event of the default expiry has 630 at most.
 BITMAPS_A_CALL = 1000
 ATTEMPTS = 5
 
 
 @dataclass(slots=True)
 class Erased:
-    """What held a user, and does no more."""
+    """What an erasure has removed a user from."""
 
     events: set[str] = field(default_factory=set)
     flags: set[str] = field(default_factory=set)
     bitmaps: int = 0
-    numbers: int = 0  # taken out of a directory: of a text, or of an integer that was mapped
+    numbers: int = 0  # removed from a directory: of a text, or of a mapped integer
 
     def add(self, cleared: Sequence[Bitmap]) -> None:
+        """Count bitmaps in which the user's bit was cleared."""
         self.bitmaps += len(cleared)
         self.events |= {bitmap.name for bitmap in cleared if bitmap.period is not None}
         self.flags |= {bitmap.name for bitmap in cleared if bitmap.period is None}
 
 
 def erase(site: Site, user: User) -> Erased:
-    """Erase a user everywhere. Makes no key, whoever it is.
+    """Erase a user everywhere. Creates no key.
 
-    A visit of the same user beside it is erased too, or is one after it; in no event it is in some of its
-    periods only. A text that visits after it is a user never seen: it gets a number of its own, and the
-    number it had is never given again. If the server is lost midway, part may be cleared: erase again,
-    which also ends what another erasure has left.
+    A visit of the same user at the same time is either erased too or counts as made after the erasure; it
+    never remains in only some periods of an event. A text that visits after its erasure is a new user with a
+    new number; its old number is never assigned again. If the server is lost midway, part may be cleared:
+    erase again, which also completes any other unfinished erasure.
 
     Raises:
-        InvalidInput: the user cannot be one.
+        InvalidInput: the id is out of range.
     """
     ids.check(user, "user")
-    made = Erased()
+    erased = Erased()
     for kind in kinds_of(user):
         directory = directory_of(site, kind)
         if directory is None:
-            clear(site, kind, int(user), made)
+            clear(site, kind, int(user), erased)
         else:
-            erase_numbered(site, kind, directory, user, made)
-    return made
+            erase_numbered(site, kind, directory, user, erased)
+    return erased
 
 
 def kinds_of(user: User) -> list[UserKind]:
+    """The kinds as which events may hold this user."""
     return [UserKind.TEXTS] if isinstance(user, str) else [UserKind.INTEGERS, UserKind.MAPPED]
 
 
 def erase_numbered(
-    site: Site, kind: UserKind, directory: DirectoryStore[Any], user: User, made: Erased
+    site: Site, kind: UserKind, directory: DirectoryStore[Any], user: User, erased: Erased
 ) -> None:
-    """Erase a user that a directory numbers, and whoever an erasure before has not done with."""
-    made.numbers += directory.erase_id(user)
+    """Erase a user who has a number in a directory, and complete unfinished erasures of others."""
+    erased.numbers += directory.erase_id(user)
     for number in directory.erasing():
-        clear(site, kind, number, made)
+        clear(site, kind, number, erased)
         directory.erased(number)
 
 
-def clear(site: Site, kind: UserKind, number: int, made: Erased) -> None:
-    """Clear a number's bits in all events and flags of its kind."""
+def clear(site: Site, kind: UserKind, number: int, erased: Erased) -> None:
+    """Clear a number's bits in all events and flags of its kind, and count them in `erased`."""
     segment, bit = divmod(number, SEGMENT_BITS)
-    held = site.store.visits.events()
-    events = [event for event in held if held[event] == kind]
+    kinds = site.store.visits.events()
+    events = [event for event in kinds if kinds[event] == kind]
     for _ in range(ATTEMPTS):
         before = site.store.visits.periods_of(events)
         for cleared in site.store.bitmaps.clear_user(segment, bit, groups_of(events, before)):
-            made.add(cleared)
+            erased.add(cleared)
         after = site.store.visits.periods_of(events)
-        # A period begun meanwhile may have been written with those just cleared: all of them once more.
+        # A period begun meanwhile may have been written with those just cleared: clear all of them again.
         events = [event for event, old, new in zip(events, before, after, strict=True) if set(new) - set(old)]
         if not events:
             break
-    clear_flags(site, kind, number, made)
+    clear_flags(site, kind, number, erased)
 
 
-def clear_flags(site: Site, kind: UserKind, number: int, made: Erased) -> None:
+def clear_flags(site: Site, kind: UserKind, number: int, erased: Erased) -> None:
     """Clear a number's bit in all flags of its kind.
 
-    A set that was read while the user was in it may still become a flag's. So it is said that somebody was
-    cleared, which stops whoever has read before; and what became a flag's until then is cleared behind it.
+    A set of users that was read before the erasure may still be saved as a flag. So the erasure is noted in
+    the store, which stops such a save, and flags that were saved before the note are cleared afterwards.
     """
     segment, bit = divmod(number, SEGMENT_BITS)
-    unsaid = made.bitmaps > 0
+    must_note = erased.bitmaps > 0
     for _ in range(ATTEMPTS):
         flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
-        cleared = [
-            one for part in site.store.bitmaps.clear_user(segment, bit, in_calls(flags)) for one in part
-        ]
-        made.add(cleared)
-        if not cleared and not unsaid:
+        parts = site.store.bitmaps.clear_user(segment, bit, in_calls(flags))
+        cleared = [bitmap for part in parts for bitmap in part]
+        erased.add(cleared)
+        if not cleared and not must_note:
             return
         site.store.flags.note_erasure()
-        unsaid = False
+        must_note = False
 
 
 def groups_of(events: Sequence[str], periods: Sequence[Sequence[str]]) -> list[Sequence[Bitmap]]:
-    """The bitmaps of each event, together as far as one script may take them."""
+    """The bitmaps of each event, in groups that one script may handle."""
     return [
         group
         for event, names in zip(events, periods, strict=True)
@@ -116,4 +117,5 @@ def groups_of(events: Sequence[str], periods: Sequence[Sequence[str]]) -> list[S
 
 
 def in_calls(bitmaps: Sequence[Bitmap]) -> list[Sequence[Bitmap]]:
+    """The bitmaps, divided into groups that one script may handle."""
     return [bitmaps[start : start + BITMAPS_A_CALL] for start in range(0, len(bitmaps), BITMAPS_A_CALL)]

@@ -1,4 +1,4 @@
-"""Which bit a user has, and whose bit it is: as they are, or by a directory."""
+"""The number of a user's bit, and the user of a bit: the id itself, or assigned by a directory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from donebit.store.directory import DirectoryStore
 
 
 def directory_of(site: Site, kind: UserKind) -> DirectoryStore[Any] | None:
-    """The directory that numbers users of a kind; None where they are their own numbers."""
+    """The directory that numbers users of a kind; None where ids are used as they are."""
     if kind is UserKind.TEXTS:
         return site.store.directory
     return site.store.mapped if kind is UserKind.MAPPED else None
 
 
 def numbers_of(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> Ids:
-    """The users' numbers, new ones for whom no event has seen yet."""
+    """The users' numbers, in their order; users never seen get new ones."""
     directory = directory_of(site, kind)
     if directory is None:
         return np.asarray(users, np.uint32)
@@ -29,20 +29,20 @@ def numbers_of(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> Ids:
 
 
 def number_of(site: Site, kind: UserKind, user: User) -> int | None:
-    """The user's number; None for one never seen, who gets none."""
+    """The user's number; None for one never seen, to whom none is assigned."""
     directory = directory_of(site, kind)
     return cast(int, user) if directory is None else directory.number_of(user)
 
 
 def names_of(site: Site, kind: UserKind, numbers: Sequence[int] | npt.NDArray[Any]) -> list[User]:
-    """The users of these numbers, in their order, as they were sent; without those erased since."""
+    """The ids of these numbers, in their order; without users erased since."""
     directory = directory_of(site, kind)
     if directory is None:
         return [int(number) for number in numbers]
-    found = directory.ids_of([int(number) for number in numbers])
-    return [user for user in found if user is not None]
+    users = directory.ids_of([int(number) for number in numbers])
+    return [user for user in users if user is not None]
 
 
 def as_ids(users: Sequence[User] | Ids) -> list[User]:
-    """The users as the directory takes them: numpy's integers are none of Python's."""
+    """The ids as Python's own integers or texts, which the directory needs, rather than numpy's."""
     return users.tolist() if isinstance(users, np.ndarray) else list(users)

@@ -1,4 +1,4 @@
-"""Users named singly and by range, cut into the segments that their bits are in."""
+"""Users named one by one and by range, divided into the segments of their bits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMPTY = np.empty(0, np.uint32)
 
 
 def check(ranges: Iterable[Sequence[int]], field: str = "ranges") -> None:
-    """Raise InvalidInput for a range that is empty, or leaves the ids that there can be."""
+    """Raise InvalidInput for a range that is empty or out of bounds."""
     for start, stop in ranges:
         if not 0 <= start < stop <= LARGEST_ID + 1:
             raise InvalidInput(
@@ -34,14 +34,14 @@ def check(ranges: Iterable[Sequence[int]], field: str = "ranges") -> None:
 
 
 def merged(ranges: Iterable[Sequence[int]]) -> list[Range]:
-    """The same users, as ranges that neither overlap nor touch, ascending."""
-    found: list[Range] = []
+    """The union of the ranges, as ranges that neither overlap nor touch, ascending."""
+    union: list[Range] = []
     for start, stop in sorted(map(tuple, ranges)):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(stop, found[-1][1]))
+        if union and start <= union[-1][1]:
+            union[-1] = (union[-1][0], max(stop, union[-1][1]))
         else:
-            found.append((start, stop))
-    return found
+            union.append((start, stop))
+    return union
 
 
 class SegmentRanges(NamedTuple):
@@ -51,13 +51,13 @@ class SegmentRanges(NamedTuple):
     ranges: list[Range]
 
     def marks(self, segment: int) -> Marks:
-        """What is sent of them."""
+        """What is sent to the store: single bits and ranges if there are few, else the packed bytes."""
         if len(self.bits) <= MOST_SINGLE_BITS and len(self.ranges) <= MOST_RANGES:
             return Marks(segment, self.bits.tolist(), self.ranges)
         return Marks(segment, packed=self.packed())
 
     def packed(self) -> bytes:
-        """The bytes of the whole segment."""
+        """The segment's bitmap as bytes, one bit per id, the highest bit of each byte first."""
         flags = np.zeros(SEGMENT_BITS, np.uint8)
         flags[self.bits] = 1
         for start, stop in self.ranges:
@@ -66,7 +66,7 @@ class SegmentRanges(NamedTuple):
 
 
 def parts_of(ids: Ids, ranges: Iterable[Sequence[int]] = ()) -> dict[int, SegmentRanges]:
-    """The users of each segment that is touched, ascending."""
+    """The users of each segment that has any, ascending by segment."""
     singles = dict(segments_of(ids)) if len(ids) else {}
     within = defaultdict[int, list[Range]](list)
     for start, stop in merged(ranges):

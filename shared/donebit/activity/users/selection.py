@@ -1,4 +1,4 @@
-"""Users as a request names them: singly, as an array of ids, or by ranges of ids."""
+"""The users that a request names: one by one, as an array of ids, or by ranges of ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Spans = Sequence[Sequence[int]]  # half open
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Users of one kind, all within what ids can be."""
+    """Users of one kind, with all ids and ranges in bounds."""
 
     kind: UserKind
     chosen: Chosen
@@ -29,10 +29,18 @@ class Selection:
 
     @classmethod
     def of(cls, chosen: Chosen, spans: Spans = ()) -> Selection:
-        """Raises InvalidInput for nobody, an id or a range out of bounds, or texts among integers."""
+        """A checked selection.
+
+        Args:
+            chosen: users named one by one.
+            spans: half-open ranges of integer ids.
+
+        Raises:
+            InvalidInput: nobody is named, an id or range is out of bounds, or kinds are mixed.
+        """
         if len(chosen) == len(spans) == 0:
             raise InvalidInput("users and ranges are empty; name at least one user", field="users")
-        kind = UserKind.INTEGERS  # as an array's are, by its type, all in their range
+        kind = UserKind.INTEGERS  # an array has only these, all in range by its type
         if not isinstance(chosen, np.ndarray) and chosen:
             kind = ids.check_batch(chosen)
         id_ranges.check(spans)
@@ -42,14 +50,14 @@ class Selection:
 
     @property
     def received(self) -> int:
-        """How many were named, each as often as it was."""
+        """How many users were named; duplicates count each time."""
         return len(self.chosen) + sum(stop - start for start, stop in self.spans)
 
     def held_as(self, kind: UserKind | None) -> Selection:
-        """The same for a flag of this kind: integers are mapped where its users are.
+        """This selection for a flag of that kind: its integers are mapped if the flag maps integers.
 
         Raises:
-            InvalidInput: the flag maps its integers, so their ranges are no ranges of bits.
+            InvalidInput: the flag maps its integers and there are ranges, which are not ranges of bits then.
         """
         if (self.kind, kind) != (UserKind.INTEGERS, UserKind.MAPPED):
             return self
@@ -57,12 +65,16 @@ class Selection:
             raise InvalidInput("the flag holds mapped integers, which have no ranges", field="ranges")
         return replace(self, kind=UserKind.MAPPED)
 
-    def written(self, site: Site, write: Callable[[Ids], int]) -> int:
-        """What `write` makes of those named singly, by their bits; who was never seen is given a number."""
+    def write(self, site: Site, write: Callable[[Ids], int]) -> int:
+        """Call `write` with the numbers of users named one by one; users never seen get new numbers.
+
+        Returns:
+            The sum of what `write` returned.
+        """
         return sum(with_numbers(site, self.kind, self.chosen, write))
 
     def known_numbers(self, site: Site) -> Ids:
-        """The bits of those only who have one."""
+        """The numbers of the users named one by one, without users who have none."""
         directory = directory_of(site, self.kind)
         if directory is None:
             return np.asarray(self.chosen, np.uint32)
