@@ -27,6 +27,14 @@ IdempotencyKey = Annotated[
 ]
 
 
+CURSOR = r"^[0-9]{1,17}-[A-Za-z0-9._-]{1,100}$"
+Cursor = Annotated[
+    str,
+    matching(CURSOR, "the `next` of an earlier page"),
+    Field(json_schema_extra={"pattern": CURSOR}),
+]
+
+
 class TaskPath(Request):
     task_id: Name
 
@@ -69,8 +77,8 @@ class ExtendBody(Request):
 
 class ResumeQuery(Request):
     label: Name | None = None
-    limit: Annotated[Integer, Field(ge=1, le=500)] = 100
-    cursor: Annotated[str | None, Field(max_length=130, description="`next` of the answer before")] = None
+    limit: Annotated[int, Field(ge=1, le=500), WRITTEN] = 100
+    cursor: Annotated[Cursor | None, Field(description="`next` of the previous answer")] = None
 
 
 class ExampleQuery(Request):
@@ -82,7 +90,7 @@ class ListQuery(Request):
     state: Literal["running", "done", "failed", "cancelled"] | None = None
     label: Name | None = None
     limit: Annotated[int, Field(ge=1, le=500), WRITTEN] = 50
-    cursor: Annotated[str | None, Field(max_length=130, description="`next` of the page before")] = None
+    cursor: Annotated[Cursor | None, Field(description="`next` of the previous page")] = None
 
 
 class EventsQuery(Request):
