@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from donebit.completion.lifecycle import LONGEST_ENDED_TTL
+from donebit.completion.ttls import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
 from donebit.web.models import WRITTEN, Integer, Name, Number, Request
 from donebit.webhook_policy import LONGEST_URL

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from donebit.completion import lifecycle
-from donebit.completion.lifecycle import Started, TaskTtls
 from donebit.completion.spec import TaskSpec
+from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.errors import BrokerUnavailable
+from donebit.publishing import request_fan_out
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
@@ -44,12 +44,12 @@ class Starter:
     def start(self, order: TaskSpec, task_id: str | None = None) -> Begun:
         """A new task, or the one that there is already."""
         self.checker.check(order)
-        lives = TaskTtls(self.settings.task_ttl, self.settings.ended_ttl)
+        ttls = TaskTtls.from_settings(self.settings)
         started = lifecycle.start(
-            self.store, order, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
+            self.store, order, task_id=task_id, ttls=ttls, max_steps=self.settings.max_steps
         )
-        queued = fan_out(self.publisher, started)
         task = started.task
+        queued = request_fan_out(self.publisher, task) if started.fresh else None
         if started.fresh:
             log.info(
                 "task %s is started: %d steps of %s", task.id, task.count, order.job or "the caller's own"
@@ -59,15 +59,3 @@ class Starter:
 
     def start_job(self, count: int, job: str, params: dict[str, int]) -> Begun:
         return self.start(TaskSpec(count, job, params, stall_after=self.settings.stall_after))
-
-
-def fan_out(publisher: Publisher, started: Started) -> bool | None:
-    """Have a new task of a job fanned out; whether the broker took it. If not, the sweep does it later."""
-    if not started.fresh or started.task.order.job is None:
-        return None
-    try:
-        publisher.dispatch(started.task)
-    except BrokerUnavailable as error:
-        log.warning("task %s is fanned out later: %s", started.task.id, error.detail)
-        return False
-    return True

@@ -12,9 +12,10 @@ from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
-from donebit.publishing import fan_out, publish_end, resume
+from donebit.publishing import publish_end, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
@@ -23,7 +24,8 @@ from donebit.web.task_answer import TaskAnswer, task_answer
 
 def add_changes(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
     """The routes that change one task."""
-    add_bulk_resume(routes, store, publisher)
+    ttls = TaskTtls.from_settings(settings)
+    add_bulk_resume(routes, store, publisher, ttls)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def cancel_task(path: TaskPath) -> Reply:
@@ -41,18 +43,18 @@ def add_changes(routes: APIBlueprint, store: Store, publisher: Publisher, settin
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath) -> Reply:
         """Let a failed or stalled task run again: what is missing or has given up is sent, and only that."""
-        resume(store, publisher, path.task_id)
+        resume(store, publisher, path.task_id, ttls)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def extend_task(path: TaskPath, body: ExtendBody) -> Reply:
         """Give a running task more steps."""
         task, before = resuming.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
-        fan_out(publisher, task, first=before)
+        request_fan_out(publisher, task, first=before)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 
-def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
+def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher, ttls: TaskTtls) -> None:
     """The route that resumes many tasks."""
 
     @routes.post("/resume", responses={200: Resumed})
@@ -62,14 +64,14 @@ def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher) ->
             store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor
         )
         return answer(
-            Resumed(resumed=[t.id for t in page.tasks if resumes(store, publisher, t)], next=page.next)
+            Resumed(resumed=[t.id for t in page.tasks if resumes(store, publisher, t, ttls)], next=page.next)
         )
 
 
-def resumes(store: Store, publisher: Publisher, task: Task) -> bool:
+def resumes(store: Store, publisher: Publisher, task: Task, ttls: TaskTtls) -> bool:
     """Whether a task that was failed a moment ago could be resumed."""
     try:
-        resume(store, publisher, task.id)
+        resume(store, publisher, task.id, ttls)
     except (Conflict, NotFound):
         return False
     return True

@@ -66,7 +66,7 @@ def add_readings(routes: APIBlueprint, store: Store, settings: Settings) -> None
         """The steps not yet done, as ranges."""
         task = lifecycle.get_task(store, path.task_id).task
         page = missing.list_missing(store, task, after=query.after, limit=query.limit)
-        return answer(MissingAnswer(missing_steps=task.left, ranges=page.ranges, next=page.next))
+        return answer(MissingAnswer(missing_steps=task.missing_steps, ranges=page.ranges, next=page.next))
 
     @routes.get("/tasks/<task_id>/failures", responses={200: FailuresAnswer, **GONE})
     def show_failures(path: TaskPath, query: MissingQuery) -> Reply:
@@ -74,7 +74,7 @@ def add_readings(routes: APIBlueprint, store: Store, settings: Settings) -> None
         task = lifecycle.get_task(store, path.task_id).task
         page = failing.list_failures(store, task, after=query.after, limit=query.limit)
         failures = [StepFailure(step=f.step, attempts=f.attempts, error=f.error) for f in page.failures]
-        return answer(FailuresAnswer(failed_steps=task.failed, failures=failures, next=page.next))
+        return answer(FailuresAnswer(failed_steps=task.failed_steps, failures=failures, next=page.next))
 
 
 def add_bits(routes: APIBlueprint, store: Store) -> None:

@@ -17,9 +17,9 @@ from done_app.worker.steps.runner import Runner, RunOutcome, describe
 from donebit import clock, config, logs, queue
 from donebit.completion import announcing, fanout, healing, lifecycle
 from donebit.completion.healing import ProbedState
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
 from donebit.jobs.registry import Jobs, load_jobs
 from donebit.queue import Publisher
@@ -77,20 +77,20 @@ def dispatch(task_id: str, nonce: str, first: int) -> None:
     if first or fanout.may_fan_out(store(), task):
         with show.voice.at_work(task_id):
             sent = fanout.fan_out(store(), task, publisher.run_slice, first)
-            log.info("task %s is fanned out: %d steps in %d messages", task_id, task.left, sent)
+            log.info("task %s is fanned out: %d steps in %d messages", task_id, task.missing_steps, sent)
 
 
 @app.task(name=queue.RUN_STEPS, bind=True, **AGAIN)
 def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, int]], careful: bool) -> None:  # noqa: FBT001 - JSON has no keywords
     """Run the missing steps of some ranges for a while; what remains goes to the tail of the queue."""
     task = find_running_task(task_id, nonce)
-    if task is None or task.order.job is None:
+    if task is None or task.spec.job is None:
         return
     # A message that comes back was with a process that died: one of its steps may have killed it.
     came_back = bool(message.request.delivery_info.get("redelivered"))
     parts = [(start, stop) for start, stop in ranges]
     with show.voice.at_work(task_id, parts) as work, suppress(NotFound):  # deleted while it runs
-        outcome = run(task, task.order.job, parts, careful=careful, came_back=came_back)
+        outcome = run(task, task.spec.job, parts, careful=careful, came_back=came_back)
         work.finished = len(outcome.done)
         send_on(task, outcome, careful=careful)
 
@@ -138,18 +138,18 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
             log.warning(
                 "task %s had not moved: its %d missing steps are sent again in %d messages",
                 task_id,
-                task.left,
+                task.missing_steps,
                 sent,
             )
-            store().workers.note_heal(task_id, task.left, clock.now_ms())
+            store().workers.note_heal(task_id, task.missing_steps, clock.now_ms())
 
 
 @app.task(name=queue.SWEEP)
 def sweep() -> None:
     """Look after every open task; the next sweep does what an outage keeps this one from doing."""
-    lives = TaskTtls(settings.task_ttl, settings.ended_ttl)
+    ttls = TaskTtls.from_settings(settings)
     try:
-        Sweep(store(), publisher, lives).run()
+        Sweep(store(), publisher, ttls).run()
         store().pulse.beat("sweep", clock.now_ms())
     except DonebitError as error:
         log.warning("the sweep is put off: %s", error.detail)

@@ -6,6 +6,7 @@ import logging
 
 from donebit.completion import resuming
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import BrokerUnavailable
 from donebit.queue import Publisher
 from donebit.store import Store
@@ -21,9 +22,9 @@ def publish_end(publisher: Publisher, task_id: str) -> None:
         log.warning("the end of task %s is told later: %s", task_id, error.detail)
 
 
-def fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
+def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
     """Have a task's missing steps sent, from `first` on; whether the broker took it, None without a job."""
-    if task.order.job is None or task.ended:
+    if task.spec.job is None or task.ended:
         return None
     try:
         publisher.dispatch(task, first)
@@ -33,9 +34,9 @@ def fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
     return True
 
 
-def resume(store: Store, publisher: Publisher, task_id: str) -> None:
+def resume(store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls) -> None:
     """Let a failed or stalled task run again. Raises as resuming.resume does."""
-    task = resuming.resume(store, task_id)
+    task = resuming.resume(store, task_id, ttls)
     if task.ended:
         publish_end(publisher, task_id)
-    fan_out(publisher, task)
+    request_fan_out(publisher, task)

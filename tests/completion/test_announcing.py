@@ -14,7 +14,7 @@ from donebit.completion.spec import Webhook
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
-from tests.completion.arranged import now, start, start_done
+from tests.completion.arranged import TTLS, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl
 
@@ -148,7 +148,7 @@ def test_an_end_that_nobody_has_told_is_told_before_the_task_runs_again(
     with pytest.raises(Crash):  # whoever was telling it holds the lease, and is dead
         announce(store, task.id, crash)
 
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     assert f"[{task.id}.1.failed]" in caplog.text
     assert [name.member for name in store.deliveries.due("webhook", clock.now_ms(), 9)] == [

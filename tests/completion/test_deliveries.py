@@ -24,7 +24,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.deliveries import Name
-from tests.completion.arranged import life_left, now, start, start_done
+from tests.completion.arranged import TTLS, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import everything, keys_without_ttl
 
@@ -211,7 +211,7 @@ def test_an_end_that_nobody_asked_for_is_owed_to_nobody(
 def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_its_run(store: Store) -> None:
     task = start_failed(store)
     announce(store, task.id, lambda _: None)
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     first = take(store)
     deliveries.delivered(store, first, "answered 204")

@@ -16,7 +16,7 @@ from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.tasks import TaskStore
-from tests.completion.arranged import expire, life_left, now, start, start_done
+from tests.completion.arranged import TTLS, expire, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.test_announcing import Crash, crash
 from tests.completion.test_deliveries import HOOK, due, said, shown, start_failed, start_owed, take
@@ -90,7 +90,7 @@ def test_an_end_told_between_two_announcers_is_not_told_again_by_the_second(
 def test_a_task_resumed_before_its_end_is_announced_still_owes_it(store: Store) -> None:
     task = start_failed(store)
 
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     assert take(store).delivery.announcement_id == f"{task.id}.1.failed"
 
@@ -104,7 +104,7 @@ def test_a_task_resumed_while_its_end_is_being_announced_gets_its_next_end_told(
     def take_and_resume(tasks: TaskStore, task_id: str, **lease: object) -> dict[str, str] | None:
         taken = whole(tasks, task_id, **lease)  # type: ignore[arg-type]  # passed on as it came
         monkeypatch.undo()
-        resuming.resume(store, task_id)
+        resuming.resume(store, task_id, TTLS)
         return taken
 
     monkeypatch.setattr(TaskStore, "take_announcement", take_and_resume)
@@ -260,7 +260,7 @@ def test_a_task_resumed_while_its_end_is_told_keeps_the_life_of_an_open_one(
     task = start_failed(store)
 
     def resume(end: Task) -> None:
-        resuming.resume(store, end.id)
+        resuming.resume(store, end.id, TTLS)
 
     announce(store, task.id, resume)
 

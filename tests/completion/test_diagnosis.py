@@ -10,12 +10,11 @@ from donebit import clock
 from donebit.completion import failing, fanout, healing, lifecycle, resuming
 from donebit.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
 from donebit.completion.healing import ProbedState
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
-from tests.completion.arranged import now, start
+from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
@@ -36,7 +35,7 @@ def fanned_out(store: Store, count: int = 100) -> Task:
 
 
 def sweep(store: Store) -> None:
-    Sweep(store, RecordingPublisher(), TaskTtls()).run()
+    Sweep(store, RecordingPublisher(), TTLS).run()
 
 
 def test_a_task_that_has_ended_waits_for_nothing(store: Store) -> None:
@@ -153,11 +152,11 @@ def test_it_says_when_the_sweep_asks_and_the_sweep_asks_then(
         assert asks_at is not None
         hand_moved_clock.moment = asks_at - timedelta(milliseconds=1)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
         assert len(publisher.probed) == heals
         hand_moved_clock.forward(seconds=0.001)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
         assert len(publisher.probed) == heals + 1
         healing.heal(store, now(store, task), ProbedState.of(now(store, task)), lambda *_: None)
 
@@ -175,7 +174,7 @@ def test_a_resumed_and_an_extended_task_are_looked_at_anew(
     sweep(store)
     for step in range(3):
         failing.fail(store, task.id, step, "boom")
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
     resumed = now(store, task)
 
     assert extended.looks == ()

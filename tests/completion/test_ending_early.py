@@ -24,7 +24,7 @@ def test_a_running_task_is_cancelled_now(store: Store, hand_moved_clock: HandMov
 
     cancelled = lifecycle.cancel(store, task.id)
 
-    assert (cancelled.state, cancelled.left) == (State.CANCELLED, 2)
+    assert (cancelled.state, cancelled.missing_steps) == (State.CANCELLED, 2)
     assert cancelled.ended_at == hand_moved_clock.moment
     assert cancelled == now(store, task)
 

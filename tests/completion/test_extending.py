@@ -36,7 +36,7 @@ def test_an_extended_task_is_done_with_its_new_last_step(store: Store, count: in
     missing = missing_ranges(store, task)
     last = lifecycle.report(store, task.id, ranges=[(count, count + more)])
 
-    assert (extended.count, before, extended.left) == (count + more, count, more + 1)
+    assert (extended.count, before, extended.missing_steps) == (count + more, count, more + 1)
     assert (old_last.state, missing) == (State.RUNNING, [(count, count + more)])
     assert (last.completed_task, last.state) == (True, State.DONE)
 

@@ -12,12 +12,11 @@ from donebit.completion import fanout, healing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import HEALS, LOOKS_APART, Sweep
 from donebit.completion.task import Task
 from donebit.errors import Conflict
 from donebit.store import Store, keys
-from tests.completion.arranged import life_left, now, start, start_done
+from tests.completion.arranged import TTLS, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
@@ -49,7 +48,7 @@ def probed_at(store: Store, hands: HandMovedClock, *, until: int, heal: bool) ->
     """The seconds, out of so many, at which a sweep sends a probe; each heals at once if it may."""
     publisher, began, seconds = RecordingPublisher(), hands.moment, []
     while (passed := (hands.moment - began).total_seconds()) < until:
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
         for task in publisher.probed:
             seconds.append(round(passed))
             if heal:
@@ -150,7 +149,7 @@ def test_an_end_that_came_after_the_look_is_neither_probed_nor_given_an_open_lif
     )
 
     assert found == "fine"
-    assert life_left(client, keys.record(task.id)) <= TaskTtls().ended
+    assert life_left(client, keys.record(task.id)) <= TTLS.ended
 
 
 def test_progress_puts_the_probe_off(store: Store, hand_moved_clock: HandMovedClock) -> None:
@@ -241,13 +240,13 @@ def test_a_stalled_task_is_resumed_in_the_same_run_and_sends_what_is_missing(
     probed_at(store, hand_moved_clock, until=6, heal=True)
     messages = Messages()
 
-    resumed = resuming.resume(store, task.id)
+    resumed = resuming.resume(store, task.id, TTLS)
     fanout.fan_out(store, resumed, messages.send)
 
     assert (resumed.stalled, resumed.run, resumed.dispatched_at, resumed.heals) == (False, 1, None, 0)
     assert messages == [Slice(step, step + 1) for step in range(1, 9)]
     with pytest.raises(Conflict):
-        resuming.resume(store, task.id)
+        resuming.resume(store, task.id, TTLS)
     assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
 
 
@@ -258,7 +257,7 @@ def test_of_many_probes_that_waited_in_a_long_queue_one_heals(
     while len(publisher.probed) < 4:
         hand_moved_clock.forward(seconds=5)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
 
     waited = [ProbedState.of(probed) for probed in publisher.probed]
     sent = [healing.heal(store, now(store, task), seen, Messages().send) for seen in waited]

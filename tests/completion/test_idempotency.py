@@ -13,17 +13,17 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.store import Store, keys
-from tests.completion.arranged import now, start, start_done
+from tests.completion.arranged import TTLS, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 
 
 def test_the_same_id_and_order_again_is_the_same_task(store: Store, hand_moved_clock: HandMovedClock) -> None:
     order = TaskSpec(3, job="demo", params={"sleep_ms": 5, "deep": {"a": [1, None]}}, label="nightly")
-    first = lifecycle.start(store, order, task_id="t-1", max_steps=3)
+    first = lifecycle.start(store, order, task_id="t-1", ttls=TTLS, max_steps=3)
     lifecycle.report(store, "t-1", [0])
     hand_moved_clock.forward(hours=1)
 
-    again = lifecycle.start(store, order, task_id="t-1", max_steps=3)
+    again = lifecycle.start(store, order, task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert (first.fresh, again.fresh) == (True, False)
     assert (again.task.nonce, again.task.created_at) == (first.task.nonce, first.task.created_at)
@@ -45,7 +45,7 @@ def test_the_same_id_with_another_order_is_a_conflict_that_names_both(store: Sto
     start(store, 3, task_id="t-1")
 
     with pytest.raises(Conflict) as refused:
-        lifecycle.start(store, other, task_id="t-1", max_steps=10)
+        lifecycle.start(store, other, task_id="t-1", ttls=TTLS, max_steps=10)
 
     assert TaskSpec(3).as_text() in refused.value.detail
     assert other.as_text() in refused.value.detail
@@ -54,7 +54,7 @@ def test_the_same_id_with_another_order_is_a_conflict_that_names_both(store: Sto
 def test_a_done_task_asked_for_again_is_still_done(store: Store) -> None:
     start_done(store, 3, task_id="t-1")
 
-    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", max_steps=3)
+    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert (again.fresh, again.task.state) == (False, State.DONE)
 
@@ -71,12 +71,12 @@ def test_of_two_starts_that_both_found_nothing_the_second_agrees_with_the_first(
         return None
 
     monkeypatch.setattr(lifecycle, "_find", find_nothing_first)
-    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", max_steps=3)
+    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert (again.fresh, again.task.nonce) == (False, first.nonce)
     monkeypatch.setattr(lifecycle, "_find", find_nothing_first)
     with pytest.raises(Conflict):
-        lifecycle.start(store, TaskSpec(2), task_id="t-1", max_steps=3)
+        lifecycle.start(store, TaskSpec(2), task_id="t-1", ttls=TTLS, max_steps=3)
 
 
 def test_a_task_that_is_deleted_just_after_it_was_found_is_started_anew(
@@ -95,7 +95,7 @@ def test_a_task_that_is_deleted_just_after_it_was_found_is_started_anew(
         return find(store, "t-1")
 
     monkeypatch.setattr(lifecycle, "_find", find_nothing_then_delete)
-    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", max_steps=3)
+    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert again.fresh
     assert now(store, again.task).nonce == again.task.nonce != first.nonce

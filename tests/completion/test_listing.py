@@ -8,14 +8,13 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle, listing
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
-from tests.completion.arranged import start, start_done
+from tests.completion.arranged import TTLS, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
@@ -178,7 +177,7 @@ def test_a_sweep_prunes_what_has_expired_and_leaves_what_was_listed_just_now(
     store.tasks.index_task("half-started", listed_us, look_ms + 5000, timedelta(days=1))
     client.delete(keys.record("expired"), keys.bitmap("expired"))
 
-    Sweep(store, RecordingPublisher(), TaskTtls()).run()
+    Sweep(store, RecordingPublisher(), TTLS).run()
 
     assert sorted(store.tasks.sample(listed_us, 10)) == ["alive", "half-started"]
 

@@ -11,10 +11,10 @@ from donebit import clock
 from donebit.completion import fanout, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.state import State
 from donebit.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import StoreUnavailable
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
@@ -193,7 +193,7 @@ def test_one_task_that_is_gone_keeps_no_other_from_being_looked_at(
 def test_an_open_task_is_kept_alive_by_the_sweep(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
     names = [keys.bitmap(task.id), keys.record(task.id), keys.OPEN_TASKS, keys.ALL_TASKS]
     for name in names:
         client.pexpire(name, timedelta(hours=1))
@@ -206,7 +206,7 @@ def test_an_open_task_is_kept_alive_by_the_sweep(
 def test_an_ended_task_is_not_kept_alive_by_the_sweep(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start_done(store, lives=LIVES)
+    task = start_done(store, ttls=LIVES)
     announce(store, task.id)
 
     look_now(store, hand_moved_clock)

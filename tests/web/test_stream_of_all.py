@@ -15,7 +15,7 @@ from donebit import clock
 from donebit.completion import announcing, failing, lifecycle, resuming
 from donebit.store import Store, keys
 from donebit.web.listener import Message, Table
-from tests.completion.arranged import start
+from tests.completion.arranged import TTLS, start
 
 
 class Told:
@@ -125,7 +125,7 @@ def test_a_failed_task_that_is_resumed_is_told_as_running_again(store: Store) ->
     told = Told(store)
     before = told.table
 
-    resuming.resume(store, "a")
+    resuming.resume(store, "a", TTLS)
 
     assert (before, states(told.next())) == ({}, {"a": "running"})
 

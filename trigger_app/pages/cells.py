@@ -27,7 +27,7 @@ def changed_cells(store: Store, sight: TaskSnapshot, before: Table) -> Table:
         return {"shape": shape}
     task = sight.task
     found = {"shape": shape, **parts("done", bitmap.done_bits(store, task), task, before)}
-    if task.failed or any(name.startswith("failed:") for name in before):
+    if task.failed_steps or any(name.startswith("failed:") for name in before):
         found |= parts("failed", bitmap.failed_bits(store, task), task, before)
     return found
 
@@ -41,7 +41,7 @@ def shape_of(sight: TaskSnapshot) -> Message:
         "steps": bitmap.steps_a_shade(task.count),
         "full": task.state is State.DONE,
         "set_bits": sight.reading.set_bits,
-        "failed": task.failed,
+        "failed": task.failed_steps,
     }
 
 

@@ -37,7 +37,7 @@ def timeline_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[Timeli
 
 
 def started(task: Task) -> str:
-    job = f"of job {task.order.job}" if task.order.job else "reported from elsewhere"
+    job = f"of job {task.spec.job}" if task.spec.job else "reported from elsewhere"
     return f"{steps(task.count)} {job}, end marker at bit {task.count:,}"
 
 
@@ -64,11 +64,11 @@ def happened(task: Task) -> Iterator[TimelineEntry]:
 
 
 def why_stalled(task: Task) -> str:
-    return "nothing came of all that was sent again" if task.order.job else "no step was reported for long"
+    return "nothing came of all that was sent again" if task.spec.job else "no step was reported for long"
 
 
 def ended(task: Task) -> str:
-    failed = f", {steps(task.failed)} gave up" if task.failed else ""
+    failed = f", {steps(task.failed_steps)} gave up" if task.failed_steps else ""
     return f"{task.done_steps:,} of {task.count:,} steps done{failed}"
 
 
@@ -78,9 +78,11 @@ def coming(task: Task) -> Iterator[TimelineEntry]:
         if not task.announced_at:
             yield TimelineEntry("Announced", None, "a worker is to tell it", "next")
         return
-    if task.order.job and not task.dispatched_at:
+    if task.spec.job and not task.dispatched_at:
         yield TimelineEntry("Fanned out", None, "a worker is to send its steps", "next")
-    yield TimelineEntry("Failed" if task.failed else "Done", None, f"{steps(task.left)} to go", "next")
+    yield TimelineEntry(
+        "Failed" if task.failed_steps else "Done", None, f"{steps(task.missing_steps)} to go", "next"
+    )
 
 
 def notified_entries(deliveries: Sequence[DeliveryAnswer]) -> Iterator[TimelineEntry]:

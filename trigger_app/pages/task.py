@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from donebit import publishing
 from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.task import Task, TaskSnapshot
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import keys
 from donebit.web.listener import Table
@@ -73,7 +74,7 @@ def add_buttons(routes: Blueprint, ground: PageContext) -> None:
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
-        publishing.resume(ground.store, ground.publisher, task_id)
+        publishing.resume(ground.store, ground.publisher, task_id, TaskTtls.from_settings(ground.settings))
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/cancel")
@@ -86,7 +87,7 @@ def add_buttons(routes: Blueprint, ground: PageContext) -> None:
     def extend(task_id: str) -> ResponseReturnValue:
         most = ground.settings.max_steps
         found, before = resuming.extend(ground.store, task_id, count_asked(most), max_steps=most)
-        publishing.fan_out(ground.publisher, found, first=before)
+        publishing.request_fan_out(ground.publisher, found, first=before)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/delete")
@@ -127,7 +128,7 @@ def page_parts(ground: PageContext, sight: TaskSnapshot, after: int = 0) -> dict
 def unnamed(task: Task, missing: Sequence[Range]) -> int:
     """How many steps are missing beside those of the first ranges, which were read a moment later."""
     named = sum(stop - start for start, stop in missing)
-    return max(0, task.left - named) if len(missing) == FIRST_RANGES else 0
+    return max(0, task.missing_steps - named) if len(missing) == FIRST_RANGES else 0
 
 
 def read_parts(ground: PageContext, about: str, before: Table) -> Table:

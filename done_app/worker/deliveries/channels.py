@@ -12,10 +12,10 @@ from done_app.worker.deliveries.courier import Send
 from done_app.worker.deliveries.webhooks import NotDelivered, WebhookSender
 from donebit.completion import deliveries, lifecycle
 from donebit.completion.deliveries import Delivery, DeliveryRefused
-from donebit.completion.lifecycle import TaskTtls
+from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, InvalidInput
-from donebit.publishing import fan_out
+from donebit.publishing import request_fan_out
 from donebit.queue import Publisher
 from donebit.store import Store
 
@@ -55,14 +55,14 @@ class Channels:
 
     def then(self, delivery: Delivery) -> str:
         """Start the next task, unless it is started already."""
-        lives = TaskTtls(self.settings.task_ttl, self.settings.ended_ttl)
-        order = deliveries.next_order(delivery)
+        ttls = TaskTtls.from_settings(self.settings)
+        spec = deliveries.next_order(delivery)
         try:
             started = lifecycle.start(
-                self.store, order, task_id=delivery.to, lives=lives, max_steps=self.settings.max_steps
+                self.store, spec, task_id=delivery.to, ttls=ttls, max_steps=self.settings.max_steps
             )
         except (InvalidInput, Conflict) as error:
             raise DeliveryRefused(error.detail) from error
         # Again, where a crash came between: a task is fanned out once however often that is asked for.
-        fan_out(self.publisher, started.task)
+        request_fan_out(self.publisher, started.task)
         return "started" if started.fresh else "started before"

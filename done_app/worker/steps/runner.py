@@ -92,7 +92,7 @@ class Runner:
     reported_at: float = 0.0
 
     def __post_init__(self) -> None:
-        self.params = self.job.given(self.task.order.params)
+        self.params = self.job.given(self.task.spec.params)
 
     def run(self, ranges: list[Range]) -> RunOutcome:
         """Work through the ranges for a while."""

@@ -106,7 +106,7 @@ class DeliveryView:
 
 def enqueue(store: Store, task: Task) -> bool:
     """Keep what the end of a task is to be told to whom; whether it is to anybody. Again is harmless."""
-    asked = {kind: one for kind, one in task.order.receivers.items() if task.state in one.on}
+    asked = {kind: one for kind, one in task.spec.receivers.items() if task.state in one.on}
     for kind, receiver in asked.items():
         now_ms = clock.now_ms()
         to, order = _address(task, receiver)
@@ -128,7 +128,7 @@ def _address(task: Task, receiver: Receiver) -> tuple[str, str | None]:
         case Callback():
             return receiver.name, None
         case NextTask():
-            return next_task_id(task), receiver.order.as_text()
+            return next_task_id(task), receiver.spec.as_text()
 
 
 def next_task_id(task: Task) -> str:
@@ -151,11 +151,11 @@ def announcement(task: Task) -> dict[str, Any]:
             "task_id": task.id,
             "run": task.run,
             "state": task.state,
-            "job": task.order.job,
-            "label": task.order.label,
+            "job": task.spec.job,
+            "label": task.spec.label,
             "count": task.count,
             "done_steps": task.done_steps,
-            "failed_steps": task.failed,
+            "failed_steps": task.failed_steps,
             "created_at": clock.iso(task.created_at),
             "ended_at": clock.iso(ended_at),
         },
@@ -218,7 +218,7 @@ def failed(store: Store, taken: ClaimedDelivery, said: str) -> datetime | None:
 
 def of_task(store: Store, task: Task) -> list[DeliveryView]:
     """Whom this task's ends were told, or are to be, the oldest first."""
-    if not task.order.receivers:
+    if not task.spec.receivers:
         return []
     shown = [
         DeliveryView(name.kind, Delivery.from_text(text), clock.moment_of_ms(at) if at is not None else None)

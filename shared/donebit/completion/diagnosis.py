@@ -47,15 +47,13 @@ class Diagnosis:
     def sentence(self, task: Task, now: datetime) -> str:
         """For somebody who wonders."""
         if task.state is State.FAILED:
-            return f"it is failed: {task.failed:,} of {task.count:,} steps gave up, and can be resumed"
+            return f"it is failed: {task.failed_steps:,} of {task.count:,} steps gave up, and can be resumed"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = duration(round((now - task.last_progress_at).total_seconds()))
-        are = "is" if task.left == 1 else "are"
-        return (
-            f"{task.left:,} of {task.count:,} steps {are} missing, and the last progress is {age} old: "
-            f"{REASONS[self.waiting_for]}"
-        )
+        are = "is" if task.missing_steps == 1 else "are"
+        missing = f"{task.missing_steps:,} of {task.count:,} steps {are} missing"
+        return f"{missing}, and the last progress is {age} old: {REASONS[self.waiting_for]}"
 
 
 REASONS = {
@@ -77,7 +75,7 @@ def diagnose(task: Task, signs: Signs, now: datetime) -> Diagnosis:
     return Diagnosis(
         waiting_for(task, signs, now),
         rate,
-        timedelta(seconds=task.left / rate) if rate else None,
+        timedelta(seconds=task.missing_steps / rate) if rate else None,
         asks_at(task),
     )
 
@@ -86,7 +84,7 @@ def waiting_for(task: Task, signs: Signs, now: datetime) -> Waiting:
     """The first that is so; what is seen of the queue does not say whose messages are in it."""
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
     in_turn = (
-        (task.order.job is None, Waiting.REPORTS),
+        (task.spec.job is None, Waiting.REPORTS),
         (task.stalled, Waiting.LOST),
         (not signs.worker_seen, Waiting.WORKER),
         (task.dispatched_at is None, Waiting.FAN_OUT),
@@ -109,14 +107,14 @@ def steps_per_second(task: Task, now: datetime) -> float | None:
         looks = (ProgressSample(task.dispatched_at, task.count), *looks)
     if not looks or now - looks[0].at < SHORTEST_LOOK:
         return None
-    return max(0, looks[0].left - task.left) / (now - looks[0].at).total_seconds()
+    return max(0, looks[0].missing_steps - task.missing_steps) / (now - looks[0].at).total_seconds()
 
 
 def asks_at(task: Task) -> datetime | None:
     """When the sweep asks through the queue about a task that does not move; None when it does not ask."""
-    if task.order.job is None or task.stalled:
+    if task.spec.job is None or task.stalled:
         return None
     if task.probed_at is None or task.moved_at > task.probed_at:
-        return task.moved_at + task.order.stall_after
+        return task.moved_at + task.spec.stall_after
     pauses: int = 2**task.heals
-    return task.probed_at + task.order.stall_after * pauses
+    return task.probed_at + task.spec.stall_after * pauses

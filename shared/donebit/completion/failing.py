@@ -33,13 +33,13 @@ class Failure:
     completed_task: bool
     state: State
     count: int
-    left: int  # neither done nor given up
-    failed: int
+    missing_steps: int  # neither done nor given up
+    failed_steps: int  # given up
     pause: timedelta  # before the next attempt
 
     @property
     def done_steps(self) -> int:
-        return self.count - self.left - self.failed
+        return self.count - self.missing_steps - self.failed_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def list_failures(store: Store, task: Task, *, after: int = 0, limit: int) -> Fa
 
 def given_up(store: Store, task: Task, after: int = 0) -> Iterator[int]:
     """The steps that gave up, ascending, read a chunk at a time."""
-    if not task.failed:
+    if not task.failed_steps:
         return
     for first in range(after // 8, task.count // 8 + 1, CHUNK_BYTES):
         bits = store.failures.failed_bytes(task.id, first, first + CHUNK_BYTES)

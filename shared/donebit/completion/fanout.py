@@ -85,7 +85,7 @@ def note_sent(store: Store, task: Task, sent: int) -> bool:
 
 def send_missing(store: Store, task: Task, send: Send, first: int) -> int:
     """Send the missing steps from `first` on; how many messages that took."""
-    size = batch_size(task.count, task.order.batch)
+    size = batch_size(task.count, task.spec.batch)
     sent = 0
     parts = slices(missing.iterate(store, task, first, task.count), size)
     for part in _leased(store, task, parts):

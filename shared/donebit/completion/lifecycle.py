@@ -14,6 +14,7 @@ from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task, TaskSnapshot
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
 from donebit.store import Store
@@ -22,20 +23,6 @@ from donebit.store.tasks import MarkStepsResult
 STEPS_A_REPORT = 10_000  # single steps and ranges in one act: about 5 ms of the server
 FIRST_LOOK = timedelta(seconds=5)  # by then a task that was started has been fanned out
 STARTS = 5  # of a task that others delete between its start and a look at it
-LONGEST_ENDED_TTL = timedelta(days=30)  # that a task may ask for
-INDEX_MARGIN = timedelta(days=1)  # the indexes outlive the last task in them
-
-
-@dataclass(frozen=True, slots=True)
-class TaskTtls:
-    """How long a task stays: while it is open, renewed by progress, and after its end."""
-
-    open: timedelta = timedelta(days=7)
-    ended: timedelta = timedelta(days=1)
-
-    @property
-    def index(self) -> timedelta:
-        return max(self.open, self.ended, LONGEST_ENDED_TTL) + INDEX_MARGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +41,20 @@ class Report:
     completed_task: bool
     state: State
     count: int
-    left: int  # not done, those that gave up included
+    missing_steps: int  # neither done nor given up
+    failed_steps: int  # given up
 
     @property
     def done_steps(self) -> int:
-        return self.count - self.left
+        return self.count - self.missing_steps - self.failed_steps
 
 
 def start(
     store: Store,
-    order: TaskSpec,
+    spec: TaskSpec,
     *,
     task_id: str | None = None,
-    lives: TaskTtls | None = None,
+    ttls: TaskTtls,
     max_steps: int,
 ) -> Started:
     """Set the end marker and write the record, before anything can be fanned out.
@@ -76,15 +64,15 @@ def start(
         Conflict: the id is that of a task which was asked for otherwise.
         StoreUnavailable: nothing was started, or nobody knows: ask again with the same id.
     """
-    check_count(order.count, max_steps)
-    if order.label is not None:
-        checked_name(order.label, "label")
+    check_count(spec.count, max_steps)
+    if spec.label is not None:
+        checked_name(spec.label, "label")
     if task_id is None:
-        return _start_new(store, order, uuid.uuid4().hex[:12], lives or TaskTtls())
+        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls)
     checked_name(task_id, "task_id")
     if (known := _find(store, task_id)) is not None:
-        return _agreeing(known, order)
-    return _start_new(store, order, task_id, lives or TaskTtls())
+        return _agreeing(known, spec)
+    return _start_new(store, spec, task_id, ttls)
 
 
 def check_count(count: int, max_steps: int) -> None:
@@ -93,35 +81,35 @@ def check_count(count: int, max_steps: int) -> None:
         raise InvalidInput(f"count is {count}; it must be 1 to {max_steps}", field="count")
 
 
-def _start_new(store: Store, order: TaskSpec, task_id: str, lives: TaskTtls) -> Started:
+def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> Started:
     for _ in range(STARTS):
         now = clock.now()
         now_ms = clock.ms_since_epoch(now)
         look_ms = now_ms + FIRST_LOOK // timedelta(milliseconds=1)
-        store.tasks.index_task(task_id, int(now.timestamp() * 1e6), look_ms, lives.index)
-        fields = _record(order, now_ms, lives)
-        if store.tasks.start_task(task_id, order.count, fields, lives.open) is None:
+        store.tasks.index_task(task_id, int(now.timestamp() * 1e6), look_ms, ttls.index)
+        fields = _record(spec, now_ms, ttls)
+        if store.tasks.start_task(task_id, spec.count, fields, ttls.open) is None:
             return Started(Task.from_record(task_id, _texts(fields)), fresh=True)
         if (known := _find(store, task_id)) is not None:
-            return _agreeing(known, order)
+            return _agreeing(known, spec)
     raise Conflict(f"task {task_id} is being started and deleted by others all the time", field="task_id")
 
 
-def _record(order: TaskSpec, now_ms: int, lives: TaskTtls) -> dict[str, str | int]:
+def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
     return {
-        "count": order.count,
-        "left": order.count,
+        "count": spec.count,
+        "left": spec.count,
         "failed": 0,
         "state": State.RUNNING,
         "nonce": uuid.uuid4().hex,
         "run": 1,
-        "order": order.as_text(),
+        "order": spec.as_text(),
         "created_at": now_ms,
         "last_progress_at": now_ms,
-        "renew_at": now_ms + lives.open // timedelta(milliseconds=100),
-        "stall_after": order.stall_after // timedelta(milliseconds=1),
-        "ttl": lives.open // timedelta(milliseconds=1),
-        "ended_ttl": (order.ended_ttl or lives.ended) // timedelta(milliseconds=1),
+        "renew_at": now_ms + ttls.open // timedelta(milliseconds=100),
+        "stall_after": spec.stall_after // timedelta(milliseconds=1),
+        "ttl": ttls.open // timedelta(milliseconds=1),
+        "ended_ttl": (spec.ended_ttl or ttls.ended) // timedelta(milliseconds=1),
     }
 
 
@@ -129,11 +117,11 @@ def _texts(fields: dict[str, str | int]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
 
-def _agreeing(known: Task, order: TaskSpec) -> Started:
-    if known.order != order:
+def _agreeing(known: Task, spec: TaskSpec) -> Started:
+    if known.spec != spec:
         raise Conflict(
-            f"task {known.id} exists and was asked for as {known.order.as_text()}; this request asks for "
-            f"{order.as_text()}",
+            f"task {known.id} exists and was asked for as {known.spec.as_text()}; this request asks for "
+            f"{spec.as_text()}",
             field="task_id",
         )
     return Started(known, fresh=False)
@@ -226,7 +214,12 @@ def _report(task_id: str, marked: MarkStepsResult) -> Report:
     if marked.status == "range":
         raise no_such_step(task_id, marked.fresh, marked.steps)
     return Report(
-        marked.fresh, bool(marked.completed), State(marked.state), marked.steps, marked.left + marked.failed
+        marked.fresh,
+        bool(marked.completed),
+        State(marked.state),
+        marked.steps,
+        missing_steps=marked.left,
+        failed_steps=marked.failed,
     )
 
 

@@ -24,7 +24,7 @@ class Filter:
     def matches(self, task: Task) -> bool:
         return (
             (self.state is None or task.state is self.state)
-            and (self.label is None or task.order.label == self.label)
+            and (self.label is None or task.spec.label == self.label)
             and (task.ended or not self.ended)
         )
 

@@ -59,7 +59,7 @@ def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
         bits = store.tasks.bitmap_bytes(task.id, first // 8, (after + 7) // 8)
         if not bits:  # while it stands, its end marker is behind every step
             return
-        if task.failed:
+        if task.failed_steps:
             bits = either(bits, store.failures.failed_bytes(task.id, first // 8, (after + 7) // 8))
         for low, high in ranges_of_zeros(bits, max(first, start), after, offset=first):
             if pending and pending[1] == low:

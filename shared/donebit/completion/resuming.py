@@ -8,12 +8,13 @@ from donebit import clock
 from donebit.completion import announcing, lifecycle
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput
 from donebit.names import checked_name
 from donebit.store import Store
 
 
-def resume(store: Store, task_id: str) -> Task:
+def resume(store: Store, task_id: str, ttls: TaskTtls) -> Task:
     """Let a failed task run again, or a stalled one: what it did stays done, what gave up is missing again.
 
     Raises:
@@ -26,7 +27,7 @@ def resume(store: Store, task_id: str) -> Task:
     announcing.announce_before_resume(store, before)
     if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
         look_ms = now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1)
-        store.tasks.open_again(task_id, look_ms, lifecycle.TaskTtls().index)  # the sweep knows better
+        store.tasks.open_again(task_id, look_ms, ttls.index)
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown(task_id)
@@ -34,7 +35,7 @@ def resume(store: Store, task_id: str) -> Task:
     if not resumed:
         raise Conflict(f"task {task_id} is {state}; only a failed or stalled task can be resumed")
     task = lifecycle.get_task(store, task_id).task
-    if task.left == 0:  # what had given up was done after all
+    if task.missing_steps == 0:  # what had given up was done after all
         lifecycle.recount(store, task)
         return lifecycle.get_task(store, task_id).task
     return task

@@ -31,7 +31,7 @@ class Callback:
 class NextTask:
     """A task that is started when this one has ended."""
 
-    order: TaskSpec
+    spec: TaskSpec
     on: tuple[State, ...] = (State.DONE,)
 
 
@@ -61,11 +61,11 @@ class TaskSpec:
 
     @property
     def chain(self) -> Iterator[TaskSpec]:
-        """This order, and those of the tasks that follow, one after the other."""
-        order: TaskSpec | None = self
-        while order is not None:
-            yield order
-            order = order.then.order if order.then else None
+        """This spec, and those of the tasks that follow, one after the other."""
+        spec: TaskSpec | None = self
+        while spec is not None:
+            yield spec
+            spec = spec.then.spec if spec.then else None
 
     def as_text(self) -> str:
         """The order as one canonical text: equal orders give equal texts."""
@@ -87,7 +87,7 @@ class TaskSpec:
         if self.callback:
             asked["callback"] = {"name": self.callback.name, "on": self.callback.on}
         if self.then:
-            asked["then"] = {**self.then.order._asked(), "on": self.then.on}
+            asked["then"] = {**self.then.spec._asked(), "on": self.then.on}
         return asked
 
     @classmethod

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from donebit import clock, logs
 from donebit.completion import fanout, lifecycle
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import DonebitError, NotFound
 from donebit.store import Store
 
@@ -38,7 +38,7 @@ class SweepPublisher(Protocol):
 
 def needs_fan_out(task: Task, now: datetime) -> bool:
     """Whether its steps were not sent in time, and nobody is sending them."""
-    if task.order.job is None or task.dispatched_at or fanout.is_being_fanned_out(task, now):
+    if task.spec.job is None or task.dispatched_at or fanout.is_being_fanned_out(task, now):
         return False
     return now - task.created_at >= LOOK_EVERY
 
@@ -49,12 +49,12 @@ class Sweep:
 
     store: Store
     publisher: SweepPublisher
-    lives: TaskTtls
+    ttls: TaskTtls
 
     def run(self) -> int:
         """Look at every task that is due; how many were."""
         now = clock.now()
-        self.store.tasks.extend_indexes(self.lives.index)
+        self.store.tasks.extend_indexes(self.ttls.index)
         due = self.store.tasks.open_tasks(clock.ms_since_epoch(now), TASKS_A_SWEEP)
         for task_id in due:
             self.look_at_safely(task_id, now)
@@ -88,7 +88,7 @@ class Sweep:
         self.store.tasks.look_again(task_id, clock.ms_since_epoch(now + LOOK_EVERY))
 
     def look_at_running(self, task: Task, now: datetime) -> None:
-        limit = HEALS if task.order.job else 0  # steps from elsewhere can only be waited for
+        limit = HEALS if task.spec.job else 0  # steps from elsewhere can only be waited for
         found = self.store.tasks.take_probe(
             task.id, now_ms=clock.ms_since_epoch(now), limit=limit, looks_apart=LOOKS_APART
         )
@@ -96,7 +96,7 @@ class Sweep:
             log.error(
                 "task %s is stalled: %d of %d steps are missing, and the last one came at %s",
                 task.id,
-                task.left,
+                task.missing_steps,
                 task.count,
                 clock.iso(task.last_progress_at),
             )

@@ -1,4 +1,4 @@
-"""A task: its record as it stands, with the order it was started with."""
+"""A task: its record as it stands, with the spec it was started with."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from donebit.completion.state import State
 
 @dataclass(frozen=True, slots=True)
 class ProgressSample:
-    """How much was left when the sweep looked."""
+    """How many steps were missing when the sweep checked the task."""
 
     at: datetime
-    left: int
+    missing_steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Task:
     """A task's record as one look found it."""
 
     id: str
-    order: TaskSpec
+    spec: TaskSpec
     state: State
-    count: int  # of the order, or what it was extended to
-    left: int  # steps neither done nor given up
-    failed: int  # steps that gave up
+    count: int  # of the spec, or what the task was extended to
+    missing_steps: int  # neither done nor given up
+    failed_steps: int  # steps that gave up
     nonce: str  # tells this task from an earlier one under the same id
     run: int
     created_at: datetime
@@ -49,7 +49,7 @@ class Task:
 
     @property
     def done_steps(self) -> int:
-        return self.count - self.left - self.failed
+        return self.count - self.missing_steps - self.failed_steps
 
     @property
     def ended(self) -> bool:
@@ -86,11 +86,11 @@ class Task:
 
         return cls(
             id=task_id,
-            order=TaskSpec.from_text(record["order"]),
+            spec=TaskSpec.from_text(record["order"]),
             state=State(record["state"]),
             count=int(record["count"]),
-            left=int(record["left"]),
-            failed=int(record["failed"]),
+            missing_steps=int(record["left"]),
+            failed_steps=int(record["failed"]),
             nonce=record["nonce"],
             run=int(record["run"]),
             created_at=moment_of_ms(int(record["created_at"])),

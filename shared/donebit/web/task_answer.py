@@ -89,7 +89,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
     found = diagnosis.diagnose(task, signs(store, settings), now)
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
-        params=dict(task.order.params),
+        params=dict(task.spec.params),
         missing=missing.list_missing(store, task, limit=FIRST_RANGES).ranges,
         rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),
         run=task.run,

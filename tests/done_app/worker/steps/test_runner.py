@@ -31,6 +31,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 
 
 @dataclass(slots=True)
@@ -70,7 +71,11 @@ MakeBench = Callable[[int, Callable[[int], object]], Bench]
 @pytest.fixture
 def bench(real_store: Store) -> MakeBench:
     def make(count: int, function: Callable[[int], object]) -> Bench:
-        return Bench(real_store, lifecycle.start(real_store, TaskSpec(count), max_steps=count).task, function)
+        return Bench(
+            real_store,
+            lifecycle.start(real_store, TaskSpec(count), ttls=TTLS, max_steps=count).task,
+            function,
+        )
 
     return make
 
@@ -306,7 +311,7 @@ def test_what_ends_a_process_is_no_failure_of_the_step(bench: MakeBench, ends: t
     with pytest.raises(ends):
         made.run(0, 3, max_attempts=1)
 
-    assert lifecycle.get_task(made.store, made.task.id).task.failed == 0
+    assert lifecycle.get_task(made.store, made.task.id).task.failed_steps == 0
 
 
 def test_a_careful_run_gives_up_a_step_whose_attempts_nobody_survived(bench: MakeBench) -> None:
@@ -347,7 +352,9 @@ def test_many_steps_apart_from_each_other_are_reported_a_few_at_a_time(bench: Ma
 
 def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeBench) -> None:
     task = bench(10, print).task
-    report = Report(fresh=1, completed_task=False, state=State.RUNNING, count=10, left=6)
+    report = Report(
+        fresh=1, completed_task=False, state=State.RUNNING, count=10, missing_steps=6, failed_steps=0
+    )
 
     lines = [describe(StepRanges(done), report, task) for done in ([(3, 4)], [(3, 7)], [(3, 4), (5, 7)])]
 
