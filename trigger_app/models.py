@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from donebit.completion.ttls import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
 from donebit.web.models import WRITTEN, Integer, Name, Number, Request
-from donebit.webhook_policy import LONGEST_URL
+from donebit.webhook_policy import MAX_URL_LENGTH
 
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 
@@ -48,7 +48,7 @@ class WebhookBody(Request):
     url: Annotated[
         str,
         Field(
-            max_length=LONGEST_URL,
+            max_length=MAX_URL_LENGTH,
             description="http or https, to one of WEBHOOK_HOSTS",
             examples=["https://hooks.example.org/donebit"],
         ),

@@ -78,7 +78,7 @@ class Checker:
 
     def check_job(self, order: TaskSpec) -> None:
         if order.job is not None:
-            self.jobs.find(order.job).given(order.params)
+            self.jobs.find(order.job).convert_params(order.params)
         elif order.params:
             raise InvalidInput("params are given, but no job that takes them", field="params")
         if order.batch and order.count / order.batch > fanout.LARGEST_FANOUT:

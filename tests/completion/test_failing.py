@@ -13,7 +13,7 @@ from donebit.completion import failing, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.failing import LONGEST_PAUSE, Failure
 from donebit.completion.state import State
-from donebit.completion.sweeping import LOOK_EVERY, Sweep
+from donebit.completion.sweeping import CHECK_EVERY, Sweep
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound
 from donebit.retry_policy import RetryPolicy
@@ -45,7 +45,7 @@ def given_up(store: Store, task: Task) -> list[int]:
     return [one.step for one in failing.list_failures(store, now(store, task), limit=100).failures]
 
 
-def test_a_step_gives_up_with_its_last_attempt_and_pauses_double_until_then(store: Store) -> None:
+def test_a_step_gives_up_at_its_last_attempt_and_pauses_double(store: Store) -> None:
     task = start(store, 3)
 
     made = [failing.fail(store, task.id, 1, "again", THRICE) for _ in range(3)]
@@ -84,7 +84,7 @@ def test_a_task_ends_as_failed_when_its_last_step_gives_up(store: Store, count: 
     assert now(store, task).announcement_id == f"{task.id}.1.failed"
 
 
-def test_a_task_ends_as_failed_when_its_last_step_is_done_and_another_has_given_up(store: Store) -> None:
+def test_a_task_fails_when_its_last_step_is_done_and_another_gave_up(store: Store) -> None:
     task = start(store, 3)
     give_up(store, task, 0)
 
@@ -240,7 +240,7 @@ def test_the_sweep_keeps_what_failed_alive_with_its_task(
     give_up(store, task, 1)
     for key in keys.of_failures(task.id):
         client.pexpire(key, timedelta(minutes=1))
-    hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds())
+    hand_moved_clock.forward(seconds=CHECK_EVERY.total_seconds())
 
     Sweep(store, RecordingPublisher(), TTLS).run()
 
@@ -314,7 +314,7 @@ def test_what_failed_on_the_way_to_done_goes_with_the_tombstone(store: Store, cl
     assert 0 < life_left(client, keys.errors(task.id)).total_seconds() <= TTLS.ended.total_seconds()
 
 
-def test_the_last_failure_ends_a_task_though_other_hands_did_a_step_that_gave_up(
+def test_the_last_failure_ends_a_task_with_a_foreign_bit_on_a_failed_step(
     store: Store, client: Redis
 ) -> None:
     task = start(store, 2)
@@ -327,9 +327,7 @@ def test_the_last_failure_ends_a_task_though_other_hands_did_a_step_that_gave_up
     assert (answer.missing_steps, answer.failed_steps, answer.done_steps) == (0, 1, 1)
 
 
-def test_a_task_does_not_inherit_the_failures_of_an_expired_one_under_its_id(
-    store: Store, client: Redis
-) -> None:
+def test_a_task_does_not_inherit_failures_of_an_expired_one_of_its_id(store: Store, client: Redis) -> None:
     old = start(store, task_id="same")
     failing.fail(store, old.id, 0, "boom")
     expire(client, old)

@@ -28,7 +28,7 @@ def test_a_report_is_taken_by_a_server_that_has_forgotten_the_scripts(client: Re
     assert answer.completed_task
 
 
-def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_report(tmp_path: Path) -> None:
+def test_a_late_answer_is_not_taken_for_that_of_the_next_report(tmp_path: Path) -> None:
     with running(valkey_binary(), tmp_path) as server:
         store = Store.at(server.url, connections=1, patience=timedelta(seconds=0.3))
         task = lifecycle.start(store, TaskSpec(3), ttls=TTLS, max_steps=3).task

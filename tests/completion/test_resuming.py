@@ -11,7 +11,7 @@ from redis import Redis
 from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.state import State
-from donebit.completion.sweeping import LOOK_EVERY, Sweep
+from donebit.completion.sweeping import CHECK_EVERY, Sweep
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
@@ -131,7 +131,7 @@ def test_a_task_whose_steps_were_done_after_all_is_done_when_it_is_resumed(store
     assert told(store, task) == [f"{task.id}.2.done"]
 
 
-def test_word_of_the_run_before_that_comes_late_is_not_taken_for_word_of_this_one(store: Store) -> None:
+def test_a_late_announcement_of_the_last_run_does_not_mark_this_one(store: Store) -> None:
     task = start_failed(store)
 
     def resume_meanwhile(_: Task) -> None:
@@ -168,7 +168,7 @@ def test_the_sweep_looks_after_a_resumed_task(store: Store, hand_moved_clock: Ha
     failing.fail(store, task.id, 1, "no")
     told(store, task)
     resuming.resume(store, task.id, TTLS)
-    hand_moved_clock.forward(seconds=2 * LOOK_EVERY.total_seconds())
+    hand_moved_clock.forward(seconds=2 * CHECK_EVERY.total_seconds())
     publisher = RecordingPublisher()
 
     Sweep(store, publisher, TTLS).run()

@@ -129,7 +129,7 @@ def nobody(_: Task) -> None:
     raise RuntimeError
 
 
-def test_a_task_whose_end_is_still_to_be_told_to_somebody_stays_to_be_asked_about_it(
+def test_a_task_stays_until_its_deliveries_are_over(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start(store, 1, ttls=LIVES, ended_ttl=timedelta(seconds=90), webhook=Webhook("https://a.example/"))
@@ -138,13 +138,13 @@ def test_a_task_whose_end_is_still_to_be_told_to_somebody_stays_to_be_asked_abou
     told_at = now(store, task).announced_at
     owed = life_left(client, keys.record(task.id))
     hand_moved_clock.forward(seconds=5)
-    (name,) = deliveries.due(store, "webhook", 9)
-    taken = deliveries.take(store, name)
+    (name,) = deliveries.list_due(store, "webhook", 9)
+    taken = deliveries.claim(store, name)
     assert taken is not None
 
-    deliveries.delivered(store, taken, "answered 204")
+    deliveries.record_delivered(store, taken, "answered 204")
 
-    assert owed > deliveries.TRIED_FOR
+    assert owed > deliveries.RETRY_FOR
     assert life_left(client, keys.record(task.id)) <= timedelta(seconds=90)
     assert now(store, task).announced_at == told_at
 

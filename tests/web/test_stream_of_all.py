@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from done_app.api import streams
-from done_app.api.streams import ALL, Watch, ended_since, runs
+from done_app.api.streams import ALL, TaskWatch, ended_since, is_running
 from donebit import clock
 from donebit.completion import announcing, failing, lifecycle, resuming
 from donebit.store import Store, keys
@@ -22,7 +22,7 @@ class Told:
     """What a listener who is caught up hears at each look."""
 
     def __init__(self, store: Store) -> None:
-        self._watch = Watch(store)
+        self._watch = TaskWatch(store)
         self.table: Table = self._watch.read({ALL: {}})[ALL]
 
     def next(self) -> dict[str, Message]:
@@ -41,7 +41,7 @@ def announce(store: Store, task_id: str) -> None:
 @pytest.fixture
 def nothing_lately(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every task had been created long ago."""
-    monkeypatch.setattr(streams, "LATELY", timedelta(days=-1))
+    monkeypatch.setattr(streams, "RECENT", timedelta(days=-1))
 
 
 def test_a_task_is_told_when_it_is_new_when_it_changes_and_when_it_ends(store: Store) -> None:
@@ -142,10 +142,10 @@ def test_a_task_followed_by_its_own_stream_alone_is_no_news_of_all(store: Store)
     start(store, 1, task_id="long-ago")
     lifecycle.report(store, "long-ago", [0])
     announce(store, "long-ago")
-    Watch(store)
+    TaskWatch(store)
     store.tasks.unindex_task("long-ago")
 
-    tables = Watch(store).read({ALL: {}, "long-ago": {}})
+    tables = TaskWatch(store).read({ALL: {}, "long-ago": {}})
 
     assert states(tables["long-ago"]) == {"long-ago": "done"}
     assert tables[ALL] == {}
@@ -155,9 +155,9 @@ def test_the_first_look_opens_with_what_runs_and_what_ended_since_the_client_cam
     now = clock.now()
     before, after = (clock.iso(now + timedelta(seconds=seconds)) for seconds in (-1, 1))
 
-    assert runs({"ended_at": None})
-    assert not runs({"ended_at": before})
-    assert not runs({"deleted": True})
+    assert is_running({"ended_at": None})
+    assert not is_running({"ended_at": before})
+    assert not is_running({"deleted": True})
     assert [ended_since({"ended_at": at}, now) for at in (None, before, after)] == [False, False, True]
 
 

@@ -38,7 +38,7 @@ def shape_of(sight: TaskSnapshot) -> Message:
     return {
         "shape": epoch(task),
         "count": task.count,
-        "steps": bitmap.steps_a_shade(task.count),
+        "steps": bitmap.steps_per_shade(task.count),
         "full": task.state is State.DONE,
         "set_bits": sight.reading.set_bits,
         "failed": task.failed_steps,
@@ -48,12 +48,12 @@ def shape_of(sight: TaskSnapshot) -> Message:
 def epoch(task: Task) -> str:
     """Names the cells: another under which everything known of them is void."""
     made = clock.ms_since_epoch(task.created_at)
-    return f"{made}.{task.run}.{bitmap.steps_a_shade(task.count)}"
+    return f"{made}.{task.run}.{bitmap.steps_per_shade(task.count)}"
 
 
 def parts(plane: str, bits: bytes, task: Task, before: Table) -> Table:
     """The parts of one bitmap; those of zeros only where they were something before."""
-    steps = bitmap.steps_a_shade(task.count)
+    steps = bitmap.steps_per_shade(task.count)
     shown = bits if steps == 1 else bitmap.shades(bits, task.count, steps)
     found: dict[str, Message] = {}
     for first in range(0, len(shown), PART_BYTES):

@@ -57,7 +57,7 @@ def read_workers(ground: PageContext, about: str, before: Table) -> Table:
 def overview(ground: PageContext) -> Message:
     queues = QUEUES if ground.settings.broker == ground.settings.redis_url else ()
     now = clock.now()
-    return WorkersSummary.of(presence.look(ground.store, queues, now), now).model_dump()
+    return WorkersSummary.of(presence.read_presence(ground.store, queues, now), now).model_dump()
 
 
 def spark(steps: Sequence[int]) -> str:

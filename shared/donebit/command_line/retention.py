@@ -12,7 +12,7 @@ from donebit.command_line.options import as_json, examples, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import printable
-from donebit.names import usual_event
+from donebit.names import default_event
 
 RETENTION_EXAMPLES = examples(
     "donebit retention login",
@@ -64,7 +64,7 @@ def retention(session: Session, /, *, event: str | None, as_json: bool, **asked:
 def usual(session: Session) -> str:
     """The event that the dashboard shows at first."""
     events = session.distinct.get("/events")["events"]
-    return usual_event({one["event"] for one in events})
+    return default_event({one["event"] for one in events})
 
 
 def since_anybody(rows: list[Answer]) -> list[Answer]:

@@ -24,9 +24,7 @@ def bits(count: int, *steps: int) -> bytes:
 
 
 @pytest.mark.parametrize("count", [1, 6, 7, 8, 9, 15, 16, 17])
-def test_the_bitmap_is_the_bits_as_they_stand_and_the_same_bytes_after_the_end(
-    services: Services, count: int
-) -> None:
+def test_the_bitmap_is_the_bits_now_and_the_same_bytes_after_the_end(services: Services, count: int) -> None:
     task_id = services.start(count)
 
     before = services.done.get(f"/tasks/{task_id}/bitmap")

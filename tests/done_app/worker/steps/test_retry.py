@@ -59,8 +59,8 @@ def test_the_watcher_of_the_log_is_told_what_is_waited_for(caplog: pytest.LogCap
 
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "Redis is away; what became of the steps is reported in 0.1 s",
-        "Redis is away; what became of the steps is reported in 0.2 s",
+        "Redis is unavailable; the steps are reported again in 0.1 s",
+        "Redis is unavailable; the steps are reported again in 0.2 s",
     ]
 
 
@@ -78,7 +78,7 @@ def test_a_report_that_is_wrong_is_not_repeated() -> None:
 
 
 def test_after_a_long_time_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "GIVE_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(retry, "RETRY_FOR", timedelta(0))
     outage = Outage()
 
     with pytest.raises(StoreUnavailable):
