@@ -38,8 +38,7 @@ BROKER_TIMEOUT = timedelta(seconds=0.25)  # at most three times per request, whi
 def make_celery(settings: Settings, *, sends_only: bool = False) -> Celery:
     """Make the Celery application: JSON only, acknowledged late, no results (the bitmap is the result).
 
-    Args:
-        sends_only: use short socket timeouts, which a worker's blocking reads do not allow.
+    One that `sends_only` has short socket timeouts, which a worker's blocking reads do not allow.
     """
     app = Celery("donebit", broker=settings.broker, set_as_current=False)
     app.conf.update(

@@ -203,7 +203,9 @@ def test_redis_frozen_while_something_is_sent_costs_no_delivery(stack: Stack) ->
     with receiving(freeze_and_take, status(204)) as receiver:
         task_id = create_ended(stack, receiver)
         eventually(lambda: receiver.requests, IN_TIME, what="nothing was sent")
-        not_kept = f"what became of telling {task_id}:1:done:webhook is not kept: Redis cannot be reached"
+        not_kept = (
+            f"the result of delivering {task_id}:1:done:webhook could not be saved: Redis cannot be reached"
+        )
         eventually(lambda: not_kept in stack.log, IN_TIME)
         thaw(stack.server)
         hurry(stack, task_id)

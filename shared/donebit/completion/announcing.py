@@ -36,8 +36,7 @@ def announce(
 
     Args:
         deliver: called with the ended task, at least once.
-        lease: how recently another process must have begun to announce it to be trusted to finish;
-            30 seconds if left out.
+        lease: how long another process that began to announce it is trusted to finish; 30 s if left out.
 
     Returns:
         Whether this call announced it.

@@ -74,11 +74,10 @@ def fail(
 ) -> Failure:
     """Record a failed attempt at a step.
 
-    A step that is done or has given up does not change; neither does a task that has ended.
+    A step that is done or has given up, or whose task has ended, stays so. See lifecycle.report for the rest.
 
     Args:
         policy: says when the step gives up; at once if left out.
-        token: as in lifecycle.report, as are `nonce` and `reply_key`.
         count_attempt: False when the attempt was counted before it was made.
 
     Raises:
@@ -87,10 +86,10 @@ def fail(
         StoreUnavailable: perhaps recorded; the same call with the same token may be repeated.
     """
     checked_name(task_id, "task_id")
-    made = store.failures.fail_step(
+    result = store.failures.fail_step(
         task_id,
         step,
-        json.dumps(printable(error[:MAX_ERROR_LENGTH])),
+        _error_text(error),
         now_ms=clock.now_ms(),
         token=token or lifecycle.call_token(reply_key, step, error),
         nonce=nonce,
@@ -98,9 +97,7 @@ def fail(
         limits=AttemptLimits(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
         reply_key=reply_key,
     )
-    if made.status == "reused":
-        raise lifecycle.key_reused(reply_key)
-    return _failure(task_id, step, made)
+    return _failure(task_id, step, result, reply_key)
 
 
 def begin_attempt(
@@ -120,20 +117,26 @@ def begin_attempt(
     )
 
 
-def _failure(task_id: str, step: int, made: FailStepResult) -> Failure:
-    if made.status == "unknown":
+def _error_text(error: str) -> str:
+    return json.dumps(printable(error[:MAX_ERROR_LENGTH]))
+
+
+def _failure(task_id: str, step: int, result: FailStepResult, reply_key: str | None) -> Failure:
+    if result.status == "reused":
+        raise lifecycle.key_reused(reply_key)
+    if result.status == "unknown":
         raise lifecycle.unknown_task(task_id)
-    if made.status == "range":
-        raise lifecycle.no_such_step(task_id, step, made.steps)
+    if result.status == "range":
+        raise lifecycle.no_such_step(task_id, step, result.steps)
     return Failure(
-        made.attempts,
-        made.gave_up,
-        made.completed,
-        State(made.state),
-        made.steps,
-        made.left,
-        made.failed,
-        timedelta(milliseconds=made.pause_ms),
+        result.attempts,
+        result.gave_up,
+        result.completed,
+        State(result.state),
+        result.steps,
+        result.left,
+        result.failed,
+        timedelta(milliseconds=result.pause_ms),
     )
 
 

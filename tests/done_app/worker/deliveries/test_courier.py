@@ -120,7 +120,7 @@ def test_redis_away_at_any_moment_costs_no_delivery(
     assert outcome(real_store, task) is DeliveryOutcome.DELIVERED
     assert set(sent) == {f"{task.id}.1.done"}
     assert deliveries.list_due(real_store, "webhook", 1) == []
-    assert "is not kept: Redis cannot be reached" in caplog.text
+    assert "could not be saved: Redis cannot be reached" in caplog.text
 
 
 def test_redis_away_when_an_attempt_failed_costs_no_delivery(
