@@ -72,12 +72,11 @@ def fail(
     count_attempt: bool = True,
     reply_key: str | None = None,
 ) -> Failure:
-    """Record a failed attempt at a step.
+    """Record a failed attempt at a step, which gives up at once if no policy is given.
 
     A step that is done or has given up, or whose task has ended, stays so. See lifecycle.report for the rest.
 
     Args:
-        policy: says when the step gives up; at once if left out.
         count_attempt: False when the attempt was counted before it was made.
 
     Raises:
