@@ -18,6 +18,7 @@ from donebit.addresses import LOOPBACK
 from donebit.completion import lifecycle, missing
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 
 STEPS = 5000
 MISSING = (1250, 2500, 3750)
@@ -52,7 +53,7 @@ def side_by_side(app: Celery, client: Redis, chords: Redis) -> list[Figure]:
 
 def hold_task(store: Store) -> str:
     """Make a task in the state in which it is while it runs."""
-    task = lifecycle.start(store, TaskSpec(STEPS, "demo", {"sleep_ms": 0}), max_steps=STEPS).task
+    task = lifecycle.start(store, TaskSpec(STEPS, "demo", {"sleep_ms": 0}), ttls=TTLS, max_steps=STEPS).task
     lifecycle.report(store, task.id, ranges=[(a + 1, b) for a, b in pairwise((-1, *MISSING, STEPS))])
     return task.id
 

@@ -13,6 +13,7 @@ from benchmarks.own_server import own_server
 from donebit.completion import failing, lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
 ROUNDS = 12
@@ -66,7 +67,7 @@ def power(size: int) -> str:
 def completion(client: Redis, size: int, order: str) -> float:
     """Seconds of the server a step, through the domain."""
     store = Store.on(client)
-    task_id = lifecycle.start(store, TaskSpec(size), max_steps=size).task.id
+    task_id = lifecycle.start(store, TaskSpec(size), ttls=TTLS, max_steps=size).task.id
     if order != "at random":
         done = (size // 2, size) if order == "reversed" else (0, size // 2)
         lifecycle.report(store, task_id, ranges=[done])

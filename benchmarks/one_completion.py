@@ -15,6 +15,7 @@ from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.client import scripts_of
+from tests.completion.arranged import TTLS
 
 CALLS = 10_000
 BOUND = 1.3
@@ -25,7 +26,7 @@ def measure() -> list[Figure]:
     with own_server() as client:
         store = Store.on(client)
         reported, marked = (
-            lifecycle.start(store, TaskSpec(2 * CALLS), max_steps=2 * CALLS) for _ in range(2)
+            lifecycle.start(store, TaskSpec(2 * CALLS), ttls=TTLS, max_steps=2 * CALLS) for _ in range(2)
         )
         setbit, report, script = medians(
             lambda step: client.setbit("plain", step, 1),

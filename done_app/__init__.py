@@ -1,1 +1,1 @@
-"""Is this step done? The worker that runs steps, and the HTTP face of tasks."""
+"""The worker that runs the steps of tasks, and the HTTP service for tasks."""

@@ -1,4 +1,4 @@
-"""The HTTP face of tasks: how they stand, what is missing, and steps reported from elsewhere."""
+"""The HTTP service for tasks: their progress, missing steps, and reports of steps that ran elsewhere."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ from donebit.web.serving import service_store
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
-    """The service; settings and store are the process's own unless given."""
+    """Make the service.
+
+    Args:
+        settings: those of the environment if left out.
+        store: one on the settings' Redis if left out.
+    """
     settings = settings or config.load()
     store = store or service_store(settings)
-    feed = Feed(workers.watch(store), most_streams(settings.web_threads))
-    app = make_service("done_app", "Is this step done? Tasks and their steps.", settings, store, feed.__len__)
+    feed = Feed(workers.table_reader(store), most_streams(settings.web_threads))
+    app = make_service(
+        "done_app", "Tasks and their steps: progress, reports and results.", settings, store, feed.__len__
+    )
     publisher = Publisher(queue.make_celery(settings, sends_only=True))
     app.register_api(blueprint(store, publisher, settings, feed))
     app.register_api(workers.blueprint(store, settings, feed))

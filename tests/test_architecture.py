@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from donebit.store import Store
 
 REPOSITORY = Path(__file__).parents[1]
 APPS = ("trigger_app", "done_app", "distinct_app")
@@ -24,6 +28,51 @@ EDGE = (
 # shared/donebit/demo starts processes and hands its own environment on to them; it decides nothing by it.
 # The client has no settings: pydantic is not installed beside it.
 ENVIRONMENT_READERS = {"shared/donebit/demo/__main__.py", "shared/donebit/client.py"}
+
+# The folders of the layout, lowest first: none imports from one that stands after it, and of those on one
+# line none imports another, but for the single modules of the first line.
+LAYERS = (
+    (
+        "donebit.addresses",
+        "donebit.clock",
+        "donebit.config",
+        "donebit.errors",
+        "donebit.formatting",
+        "donebit.logs",
+        "donebit.names",
+        "donebit.retry_policy",
+        "donebit.throttled_log",
+        "donebit.utf8",
+        "donebit.webhook_policy",
+    ),
+    ("donebit.store",),
+    ("donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
+    ("donebit.queue",),
+    ("donebit.publishing",),
+    ("donebit.web", "donebit.client"),
+    ("donebit",),
+    ("donebit.command_line",),
+    ("donebit.demo",),
+    APPS,
+)
+ACTIVITY = ("periods", "users", "sets", "events", "transfer", "flags", "query", "analytics")
+# Edge files that ask the store itself and not the domain. The list may only become shorter.
+REACH_PAST_THE_DOMAIN = {
+    "distinct_app/views/__init__.py",
+    "distinct_app/views/bitmaps.py",
+    "distinct_app/views/events.py",
+    "done_app/worker/celery_tasks.py",
+    "done_app/worker/signals.py",
+    "shared/donebit/demo/server.py",
+    "shared/donebit/web/health.py",
+    "shared/donebit/web/serving.py",
+    "shared/donebit/web/task_answer.py",
+    "trigger_app/pages/distinct/choice.py",
+    "trigger_app/pages/distinct/curves.py",
+    "trigger_app/pages/distinct/routes.py",
+    "trigger_app/pages/distinct/streaks.py",
+    "trigger_app/pages/task.py",
+}
 
 
 def place(file: Path) -> str:
@@ -117,3 +166,90 @@ def reads_environment(file: Path) -> bool:
     named = {node.attr for node in of_os}  # a request has an environ too
     taken_out = {name.rpartition(".")[2] for name in imports(file) if name.startswith("os.")}
     return bool({"environ", "environb", "getenv"} & (named | taken_out))
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(REPOSITORY).with_suffix("").parts
+    return ".".join(part for part in parts if part not in {"shared", "__init__"})
+
+
+# shared/jobs.py is outside the package: it names the new import to those who use the old one.
+MODULES = {name: file for file in PRODUCT if (name := module_name(file)) != "jobs"}
+
+
+def imported_modules(file: Path) -> set[str]:
+    """The product's modules that one imports, anywhere in its text."""
+    found = {name if name in MODULES else name.rpartition(".")[0] for name in imports(file)}
+    return found & set(MODULES) - {module_name(file)}
+
+
+def layer(module: str) -> tuple[int, str]:
+    """The place of a module's folder in the layout, and that folder."""
+    folders = [(rank, folder) for rank, line in enumerate(LAYERS) for folder in line]
+    return max(
+        ((rank, one) for rank, one in folders if f"{module}.".startswith(f"{one}.")),
+        key=lambda found: len(found[1]),
+    )
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: imported_modules(file) for name, file in MODULES.items()}
+
+    try:
+        ordered = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+    assert len(ordered) == len(MODULES)
+
+
+def test_no_folder_imports_from_one_above_it_or_beside_it() -> None:
+    upward = [
+        f"{name} imports {other}"
+        for name, file in MODULES.items()
+        for other in imported_modules(file)
+        if layer(other)[0] > layer(name)[0]
+        or (0 < layer(other)[0] == layer(name)[0] and layer(other)[1] != layer(name)[1])
+    ]
+
+    assert upward == []
+
+
+def test_activitys_folders_import_only_from_those_before_them() -> None:
+    ranks = {f"donebit.activity.{folder}": rank for rank, folder in enumerate(ACTIVITY)}
+
+    upward = [
+        f"{name} imports {other}"
+        for name, file in MODULES.items()
+        for other in imported_modules(file)
+        if (mine := ranks.get(name.rpartition(".")[0])) is not None
+        and (theirs := ranks.get(other.rpartition(".")[0])) is not None
+        and theirs > mine
+    ]
+
+    assert upward == []
+
+
+def store_parts(file: Path) -> Iterator[str]:
+    """Each part of the store that a file calls itself, as `store.tasks`; names of stores end so."""
+    parts = {name for name in vars(Store) if not name.startswith("_")} | set(Store.__annotations__)
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr in parts:
+            owner = node.value.func if isinstance(node.value, ast.Call) else node.value
+            name = ast.unparse(owner).rpartition(".")[2]
+            if name.endswith("store"):
+                yield f"{name}.{node.attr}"
+
+
+def store_details(file: Path) -> set[str]:
+    """What a file imports from the store beside the class that it passes on."""
+    return taken(file, ("donebit.store",)) - {"donebit.store.Store"}
+
+
+def test_no_more_edge_files_reach_past_the_domain_into_the_store() -> None:
+    edge = [file for name, file in MODULES.items() if layer(name)[0] > layer("donebit.publishing")[0]]
+
+    reaching = {place(file) for file in edge if any(store_parts(file)) or store_details(file)}
+
+    assert sorted(reaching - REACH_PAST_THE_DOMAIN) == [], "ask the domain instead"
+    assert sorted(REACH_PAST_THE_DOMAIN - reaching) == [], "take these off the list"

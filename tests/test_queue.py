@@ -19,6 +19,7 @@ from donebit.demo.ports import free_server_port
 from donebit.errors import BrokerUnavailable
 from donebit.queue import CONTROL, SLICES, STEPS, Publisher, make_celery
 from donebit.store import Store, keys
+from tests.completion.arranged import TTLS
 from tests.servers import RunningServer
 
 
@@ -29,7 +30,7 @@ def publisher(valkey: RunningServer) -> Publisher:
 
 @pytest.fixture
 def task(real_store: Store) -> Task:
-    return lifecycle.start(real_store, TaskSpec(9, "demo"), max_steps=9).task
+    return lifecycle.start(real_store, TaskSpec(9, "demo"), ttls=TTLS, max_steps=9).task
 
 
 def waiting(client: Redis, name: str) -> list[tuple[str, list[Any]]]:

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from donebit.throttled_log import PacedLog
+from donebit.throttled_log import ThrottledLog
 from tests.started import eventually
 
 
 def test_of_a_flood_the_first_and_the_last_line_are_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    log = PacedLog(logging.getLogger("paced"), timedelta(seconds=0.05))
+    log = ThrottledLog(logging.getLogger("paced"), timedelta(seconds=0.05))
 
     for number in range(1, 10_001):
         log.info("%d distinct users", number)
@@ -25,7 +25,7 @@ def test_of_a_flood_the_first_and_the_last_line_are_said(caplog: pytest.LogCaptu
 
 def test_lines_further_apart_than_the_pause_are_all_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    log = PacedLog(logging.getLogger("paced"), timedelta(seconds=0.01))
+    log = ThrottledLog(logging.getLogger("paced"), timedelta(seconds=0.01))
 
     for number in range(3):
         log.info("line %d", number)

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from donebit.completion.lifecycle import LONGEST_ENDED_TTL
+from donebit.completion.ttls import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
 from donebit.web.models import WRITTEN, Integer, Name, Number, Request
-from donebit.webhook_policy import LONGEST_URL
+from donebit.webhook_policy import MAX_URL_LENGTH
 
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 
@@ -58,7 +58,7 @@ class WebhookBody(Request):
     url: Annotated[
         str,
         Field(
-            max_length=LONGEST_URL,
+            max_length=MAX_URL_LENGTH,
             description="http or https, to one of WEBHOOK_HOSTS",
             examples=["https://hooks.example.org/donebit"],
         ),

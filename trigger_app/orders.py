@@ -87,7 +87,7 @@ class Checker:
 
     def check_job(self, spec: TaskSpec) -> None:
         if spec.job is not None:
-            self.jobs.find(spec.job).given(spec.params)
+            self.jobs.find(spec.job).convert_params(spec.params)
         elif spec.params:
             raise InvalidInput("params are given, but no job that takes them", field="params")
         if spec.batch and spec.count / spec.batch > fanout.LARGEST_FANOUT:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from donebit.completion import lifecycle
-from donebit.completion.lifecycle import Started, TaskTtls
 from donebit.completion.spec import TaskSpec
+from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.errors import BrokerUnavailable
+from donebit.publishing import request_fan_out
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
@@ -49,12 +49,12 @@ class Starter:
             Conflict: another task has this id.
         """
         self.checker.check(spec)
-        lives = TaskTtls(self.settings.task_ttl, self.settings.ended_ttl)
+        ttls = TaskTtls.from_settings(self.settings)
         started = lifecycle.start(
-            self.store, spec, task_id=task_id, lives=lives, max_steps=self.settings.max_steps
+            self.store, spec, task_id=task_id, ttls=ttls, max_steps=self.settings.max_steps
         )
-        queued = fan_out(self.publisher, started)
         task = started.task
+        queued = request_fan_out(self.publisher, task) if started.fresh else None
         if started.fresh:
             log.info(
                 "task %s is started: %d steps of %s", task.id, task.count, spec.job or "the caller's own"
@@ -64,20 +64,3 @@ class Starter:
 
     def start_job(self, count: int, job: str, params: dict[str, int]) -> StartedTask:
         return self.start(TaskSpec(count, job, params, stall_after=self.settings.stall_after))
-
-
-def fan_out(publisher: Publisher, started: Started) -> bool | None:
-    """Have the steps of a new task sent to the workers.
-
-    Returns:
-        Whether the broker took the message; if not, the sweep sends the steps later. None where there are no
-        steps to send: the task is not new, or has no job.
-    """
-    if not started.fresh or started.task.order.job is None:
-        return None
-    try:
-        publisher.dispatch(started.task)
-    except BrokerUnavailable as error:
-        log.warning("task %s is fanned out later: %s", started.task.id, error.detail)
-        return False
-    return True

@@ -17,6 +17,7 @@ from benchmarks.figures import Figure, compared, duration
 from benchmarks.own_stack import Stack, own_stack
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
+from tests.completion.arranged import TTLS
 
 MANY = 200
 COUNT = 10_000_000  # more than are done meanwhile
@@ -89,7 +90,7 @@ def reads(what: str, measured: float, peer: str, against: float) -> Figure:
 
 def half_done(stack: Stack) -> str:
     store = stack.store()
-    task = lifecycle.start(store, TaskSpec(COUNT), max_steps=COUNT).task
+    task = lifecycle.start(store, TaskSpec(COUNT), ttls=TTLS, max_steps=COUNT).task
     lifecycle.report(store, task.id, ranges=[(0, COUNT // 2)])
     return task.id
 

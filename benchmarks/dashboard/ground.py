@@ -17,6 +17,7 @@ from donebit.activity.users.ids import Ids
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 
 ENDED, RUNNING = 1000, 20
 CANCELLED_EVERY = 10  # of those that ended
@@ -38,7 +39,7 @@ def lay_tasks(stack: Stack) -> None:
 
 
 def end_task(store: Store, task_id: str, *, cancelled: bool) -> None:
-    lifecycle.start(store, TaskSpec(STEPS, label="ended"), task_id=task_id, max_steps=STEPS)
+    lifecycle.start(store, TaskSpec(STEPS, label="ended"), task_id=task_id, ttls=TTLS, max_steps=STEPS)
     lifecycle.report(store, task_id, ranges=[(0, STEPS // 2 if cancelled else STEPS)])
     if cancelled:
         lifecycle.cancel(store, task_id)

@@ -20,11 +20,11 @@ from donebit.activity.events import deletion, single_visit
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT
-from donebit.throttled_log import PacedLog
+from donebit.throttled_log import ThrottledLog
 from donebit.web.answers import Reply, answer
 from donebit.web.guard import changes_state
 
-log = PacedLog(logging.getLogger(__name__))
+log = ThrottledLog(logging.getLogger(__name__))
 
 
 def add(routes: APIBlueprint, site: Site) -> None:

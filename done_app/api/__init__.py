@@ -1,1 +1,1 @@
-"""The HTTP face of tasks: routes, and the models of what they take and answer."""
+"""The HTTP service for tasks: routes, and the models of requests and answers."""

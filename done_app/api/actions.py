@@ -12,64 +12,72 @@ from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
-from donebit.publishing import fan_out, publish_end, resume
+from donebit.publishing import publish_end, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.task_answer import TaskAnswer, task_answer
 
 
-def add_changes(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
-    """The routes that change one task."""
-    add_bulk_resume(routes, store, publisher)
+def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+    """Add the routes that change one task, and the one that resumes many."""
+    ttls = TaskTtls.from_settings(settings)
+    add_bulk_resume(routes, store, publisher, ttls)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def cancel_task(path: TaskPath) -> Reply:
-        """End a running task; its slices stop, and no further one starts."""
+        """Cancel a running task: steps in progress finish, and no further one starts."""
         lifecycle.cancel(store, path.task_id)
         publish_end(publisher, path.task_id)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
     def delete_task(path: TaskPath) -> Reply:
-        """Forget a task, running or ended."""
+        """Delete a task, running or ended."""
         lifecycle.delete(store, path.task_id)
         return "", HTTPStatus.NO_CONTENT
 
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath) -> Reply:
-        """Let a failed or stalled task run again: what is missing or has given up is sent, and only that."""
-        resume(store, publisher, path.task_id)
+        """Resume a failed or stalled task: only its missing and failed steps run again."""
+        resume(store, publisher, path.task_id, ttls)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def extend_task(path: TaskPath, body: ExtendBody) -> Reply:
-        """Give a running task more steps."""
+        """Add steps to a running task; they start immediately."""
         task, before = resuming.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
-        fan_out(publisher, task, first=before)
+        request_fan_out(publisher, task, first=before)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 
-def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
-    """The route that resumes many tasks."""
+def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher, ttls: TaskTtls) -> None:
+    """Add the route that resumes many tasks."""
 
     @routes.post("/resume", responses={200: Resumed})
     def resume_tasks(query: ResumeQuery) -> Reply:
-        """Resume many failed tasks, newest first: those of a label, or all. Again until `next` is null."""
+        """Resume many failed tasks, newest first, all or those with a label.
+
+        Repeat with `cursor` set to `next` until `next` is null.
+        """
         page = listing.list_tasks(
             store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor
         )
-        return answer(
-            Resumed(resumed=[t.id for t in page.tasks if resumes(store, publisher, t)], next=page.next)
-        )
+        resumed = [task.id for task in page.tasks if try_resume(store, publisher, task, ttls)]
+        return answer(Resumed(resumed=resumed, next=page.next))
 
 
-def resumes(store: Store, publisher: Publisher, task: Task) -> bool:
-    """Whether a task that was failed a moment ago could be resumed."""
+def try_resume(store: Store, publisher: Publisher, task: Task, ttls: TaskTtls) -> bool:
+    """Resume a task that was failed when it was listed.
+
+    Returns:
+        False when it has been resumed or deleted since.
+    """
     try:
-        resume(store, publisher, task.id)
+        resume(store, publisher, task.id, ttls)
     except (Conflict, NotFound):
         return False
     return True

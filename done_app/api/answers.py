@@ -1,4 +1,4 @@
-"""What done_app's routes answer of a task."""
+"""What the answers of done_app's routes have in common."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ GONE = documented(HTTPStatus.NOT_FOUND)
 GONE_OR_ENDED = documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 
-def common(task_id: str, made: Report | Failure) -> dict[str, Any]:
+def report_fields(task_id: str, outcome: Report | Failure) -> dict[str, Any]:
+    """The fields that every answer to a report has."""
     return {
         "task_id": task_id,
-        "completed_task": made.completed_task,
-        "state": made.state,
-        "done_steps": made.done_steps,
-        "count": made.count,
+        "completed_task": outcome.completed_task,
+        "state": outcome.state,
+        "done_steps": outcome.done_steps,
+        "count": outcome.count,
     }

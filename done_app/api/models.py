@@ -1,4 +1,4 @@
-"""The requests and answers of done_app."""
+"""The requests and answers of done_app, as its OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from flask_openapi3 import MediaType
 from pydantic import BaseModel, ConfigDict, Field
 
-from donebit.completion.lifecycle import STEPS_A_REPORT
+from donebit.completion.failing import GivenUp
+from donebit.completion.lifecycle import MAX_STEPS_PER_REPORT
 from donebit.web.models import WRITTEN, Integer, Name, Request, matching
 from donebit.web.task_answer import Range
 from donebit.web.task_summary import TaskSummary
@@ -27,12 +28,27 @@ IdempotencyKey = Annotated[
 ]
 
 
+EXAMPLE_ID = "9f2c41d07a3b"
+EXAMPLE_CURSOR = f"1795230245678000-{EXAMPLE_ID}"
+CURSOR = r"^[0-9]{1,17}-[A-Za-z0-9._-]{1,100}$"
+Cursor = Annotated[
+    str,
+    matching(CURSOR, "the `next` of an earlier page"),
+    Field(json_schema_extra={"pattern": CURSOR}),
+]
+
+
+LabelFilter = Annotated[
+    Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
+]
+
+
 class TaskPath(Request):
-    task_id: Name
+    task_id: Annotated[Name, Field(description="the task's id", json_schema_extra={"example": EXAMPLE_ID})]
 
 
 class StepPath(TaskPath):
-    n: WrittenStep
+    n: Annotated[WrittenStep, Field(description="the step, from 0", json_schema_extra={"example": 3})]
 
 
 class ReportHeader(Request):
@@ -40,53 +56,115 @@ class ReportHeader(Request):
 
     idempotency_key: Annotated[
         IdempotencyKey | None,
-        Field(alias="Idempotency-Key", description="The same again: the same answer"),
+        Field(
+            alias="Idempotency-Key",
+            description="repeating a request with the same key within an hour gives the same answer",
+            json_schema_extra={"example": "report-7"},
+        ),
     ] = None
 
 
 class StepsBody(Request):
-    """Steps that are done; ranges are half open."""
+    """Steps that are done, single or as half-open ranges."""
 
-    steps: Annotated[list[Step], Field(default_factory=list, max_length=STEPS_A_REPORT, examples=[[1, 5, 7]])]
+    steps: Annotated[
+        list[Step],
+        Field(
+            default_factory=list,
+            max_length=MAX_STEPS_PER_REPORT,
+            description="single steps",
+            json_schema_extra={"example": [1, 5, 7]},
+        ),
+    ]
     ranges: Annotated[
         list[tuple[Step, Annotated[Integer, Field(ge=1, le=LARGEST_STEP)]]],
-        Field(default_factory=list, max_length=STEPS_A_REPORT, examples=[[[100, 200]]]),
+        Field(
+            default_factory=list,
+            max_length=MAX_STEPS_PER_REPORT,
+            description="half-open ranges",
+            json_schema_extra={"example": [[100, 200]]},
+        ),
     ]
 
 
 class FailureBody(Request):
-    """A step that gave up, and why."""
+    """A step that failed and will not be tried again."""
 
-    step: Step
-    error: Annotated[str, Field(max_length=10_000, description="the first 500 characters are kept")] = ""
+    step: Annotated[Step, Field(description="the step, from 0", json_schema_extra={"example": 4})]
+    error: Annotated[
+        str,
+        Field(
+            max_length=10_000,
+            description="why it failed; the first 500 characters are kept",
+            json_schema_extra={"example": "ValueError: no such picture"},
+        ),
+    ] = ""
 
 
 class ExtendBody(Request):
     count: Annotated[
-        Integer, Field(description="the new total of steps; 1 to MAX_STEPS", examples=[200], ge=1)
+        Integer,
+        Field(
+            description="the new total number of steps, at most MAX_STEPS",
+            json_schema_extra={"example": 1000},
+            ge=1,
+        ),
     ]
 
 
 class ResumeQuery(Request):
-    label: Name | None = None
-    limit: Annotated[Integer, Field(ge=1, le=500)] = 100
-    cursor: Annotated[str | None, Field(max_length=130, description="`next` of the answer before")] = None
+    label: Annotated[
+        Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
+    ] = None
+    limit: Annotated[
+        int,
+        Field(ge=1, le=500, description="how many tasks at most", json_schema_extra={"example": 50}),
+        WRITTEN,
+    ] = 100
+    cursor: Annotated[
+        Cursor | None,
+        Field(
+            description="`next` of the previous answer",
+            json_schema_extra={"example": "1795230245678000-9f2c41d07a3b"},
+        ),
+    ] = None
 
 
 class ExampleQuery(Request):
-    taskId: Name  # noqa: N815 - the example project's names
-    stepNumber: WrittenStep  # noqa: N815 - the same
+    taskId: Annotated[  # noqa: N815 - the example project's name
+        Name, Field(description="the task's id", json_schema_extra={"example": EXAMPLE_ID})
+    ]
+    stepNumber: Annotated[  # noqa: N815 - the example project's name
+        WrittenStep, Field(description="the step, from 0", json_schema_extra={"example": 3})
+    ]
 
 
 class ListQuery(Request):
-    state: Literal["running", "done", "failed", "cancelled"] | None = None
-    label: Name | None = None
-    limit: Annotated[int, Field(ge=1, le=500), WRITTEN] = 50
-    cursor: Annotated[str | None, Field(max_length=130, description="`next` of the page before")] = None
+    state: Annotated[
+        Literal["running", "done", "failed", "cancelled"] | None,
+        Field(description="only tasks in this state", json_schema_extra={"example": "failed"}),
+    ] = None
+    label: Annotated[
+        Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
+    ] = None
+    limit: Annotated[
+        int,
+        Field(ge=1, le=500, description="how many tasks at most", json_schema_extra={"example": 20}),
+        WRITTEN,
+    ] = 50
+    cursor: Annotated[
+        Cursor | None,
+        Field(
+            description="`next` of the previous page",
+            json_schema_extra={"example": "1795230245678000-9f2c41d07a3b"},
+        ),
+    ] = None
 
 
 class EventsQuery(Request):
-    label: Annotated[Name | None, Field(description="only tasks with this label")] = None
+    label: Annotated[
+        Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
+    ] = None
 
 
 LINE_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
@@ -98,66 +176,99 @@ LineId = Annotated[
 
 
 class LogQuery(Request):
-    """Which of the workers' lines."""
+    """Which of the workers' log lines to answer."""
 
-    task: Annotated[Name | None, Field(description="only those about this task")] = None
+    task: Annotated[
+        Name | None,
+        Field(description="only lines about this task", json_schema_extra={"example": EXAMPLE_ID}),
+    ] = None
     limit: Annotated[
         int,
-        Field(ge=1, le=1000, description="a stream begins with so many, or with all after `after`"),
+        Field(
+            ge=1,
+            le=1000,
+            description="how many lines at most; a stream with `after` begins with all later ones",
+            json_schema_extra={"example": 50},
+        ),
         WRITTEN,
     ] = 100
-    after: Annotated[LineId | None, Field(description="only later lines; `next` of the answer before")] = None
+    after: Annotated[
+        LineId | None,
+        Field(
+            description="only lines after this one: `next` of the previous answer",
+            json_schema_extra={"example": "1795230245678-0"},
+        ),
+    ] = None
 
 
 class LogAnswer(BaseModel):
-    # Of the events there is no schema: it would be taken for one of each.
+    # The event stream has no schema here: tools would take it for the schema of a single event.
     model_config = {"openapi_extra": {"content": {"text/event-stream": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
 
-    lines: list[LineSummary] = Field(description="the oldest first")
+    lines: list[LineSummary] = Field(description="oldest first")
     next: str = Field(
-        examples=["1795230245678-0"], description="`after` of the next request: goes on from here"
+        json_schema_extra={"example": "1795230245678-0"},
+        description="pass as `after` to get only later lines",
     )
 
 
 class MissingQuery(Request):
-    after: Annotated[WrittenStep, Field(description="`next` of the page before")] = 0
-    limit: Annotated[int, Field(ge=1, le=10_000), WRITTEN] = 1000
+    after: Annotated[
+        WrittenStep,
+        Field(description="the first step: `next` of the previous page", json_schema_extra={"example": 0}),
+    ] = 0
+    limit: Annotated[
+        int,
+        Field(ge=1, le=10_000, description="how many entries at most", json_schema_extra={"example": 100}),
+        WRITTEN,
+    ] = 1000
 
 
 class MissingAnswer(BaseModel):
-    missing_steps: int = Field(examples=[3])
-    ranges: Sequence[Range] = Field(examples=[[[0, 2], [7, 8]]], description="half open, ascending")
-    next: int | None = Field(description="the step to go on from, if there are more ranges")
+    missing_steps: int = Field(json_schema_extra={"example": 3})
+    ranges: Sequence[Range] = Field(
+        json_schema_extra={"example": [[0, 2], [7, 8]]}, description="half open, ascending"
+    )
+    next: int | None = Field(description="`after` of the next page; null on the last")
 
 
 class StepFailure(BaseModel):
-    """A step that gave up."""
+    """A step that failed for the last time."""
 
-    step: int = Field(examples=[17])
-    attempts: int = Field(examples=[3], description="15 for more")
-    error: str | None = Field(examples=["ValueError: no such picture"], description="null: not kept")
+    step: int = Field(json_schema_extra={"example": 17})
+    attempts: int = Field(json_schema_extra={"example": 3}, description="at most 15 are counted")
+    error: str | None = Field(
+        json_schema_extra={"example": "ValueError: no such picture"},
+        description="the last error; null if it was not kept",
+    )
+
+    @classmethod
+    def from_step(cls, step: GivenUp) -> StepFailure:
+        return cls(step=step.step, attempts=step.attempts, error=step.error)
 
 
 class FailuresAnswer(BaseModel):
-    failed_steps: int = Field(examples=[1])
+    failed_steps: int = Field(json_schema_extra={"example": 1})
     failures: list[StepFailure]
-    next: int | None = Field(description="the step to go on from, if there are more")
+    next: int | None = Field(description="`after` of the next page; null on the last")
 
 
 class Resumed(BaseModel):
-    resumed: list[str] = Field(description="the tasks that run again")
-    next: str | None = Field(description="the cursor to go on from, if there may be more")
+    resumed: list[str] = Field(
+        description="ids of the tasks that run again", json_schema_extra={"example": [EXAMPLE_ID]}
+    )
+    next: str | None = Field(description="`cursor` of the next request; null when no failed tasks are left")
 
 
 class TaskList(BaseModel):
-    tasks: list[TaskSummary]
-    next: str | None
+    tasks: list[TaskSummary] = Field(description="newest first")
+    next: str | None = Field(description="`cursor` of the next page; null on the last")
 
 
 class StepAnswer(BaseModel):
     task_id: str
-    fresh: bool
-    completed_task: bool
+    fresh: bool = Field(description="whether the step was not done (or had not failed) before")
+    completed_task: bool = Field(description="whether this report ended the task")
     state: str
     done_steps: int
     count: int
@@ -165,8 +276,8 @@ class StepAnswer(BaseModel):
 
 class StepsAnswer(BaseModel):
     task_id: str
-    fresh: int = Field(description="how many are newly done")
-    completed_task: bool
+    fresh: int = Field(description="how many steps are newly done")
+    completed_task: bool = Field(description="whether this report ended the task")
     state: str
     done_steps: int
     count: int

@@ -1,4 +1,4 @@
-"""The routes through which steps are reported from elsewhere."""
+"""The routes through which callers report steps that ran elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flask_openapi3 import APIBlueprint
 
-from done_app.api.answers import GONE, common
+from done_app.api.answers import GONE, report_fields
 from done_app.api.models import (
     ExampleQuery,
     FailureBody,
@@ -28,7 +28,7 @@ from donebit.web.guard import changes_state
 
 
 def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
-    """The routes through which steps are reported."""
+    """Add the routes that report steps as done."""
 
     def report(
         task_id: str,
@@ -36,41 +36,41 @@ def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> Non
         ranges: Sequence[tuple[int, int]] = (),
         key: str | None = None,
     ) -> Report:
-        made = lifecycle.report(store, task_id, steps, ranges, reply_key=key)
-        if made.completed_task:
+        outcome = lifecycle.report(store, task_id, steps, ranges, reply_key=key)
+        if outcome.completed_task:
             publish_end(publisher, task_id)
-        return made
+        return outcome
 
     @routes.put("/tasks/<task_id>/steps/<n>", responses={200: StepAnswer, **GONE})
     def mark_step(path: StepPath, header: ReportHeader) -> Reply:
-        """Step n is done."""
-        made = report(path.task_id, [path.n], key=header.idempotency_key)
-        return answer(StepAnswer(fresh=bool(made.fresh), **common(path.task_id, made)))
+        """Mark a step done."""
+        outcome = report(path.task_id, [path.n], key=header.idempotency_key)
+        return answer(StepAnswer(fresh=bool(outcome.fresh), **report_fields(path.task_id, outcome)))
 
     @routes.post("/tasks/<task_id>/steps", responses={200: StepsAnswer, **GONE})
     def mark_steps(path: TaskPath, body: StepsBody, header: ReportHeader) -> Reply:
-        """Many steps are done: all of them are recorded, or none."""
+        """Mark many steps done: all of them, or none if one is refused."""
         if not body.steps and not body.ranges:
-            raise InvalidInput("a report names at least one step or range", field="steps")
-        made = report(path.task_id, body.steps, body.ranges, header.idempotency_key)
-        return answer(StepsAnswer(fresh=made.fresh, **common(path.task_id, made)))
+            raise InvalidInput("a report must name at least one step or range", field="steps")
+        outcome = report(path.task_id, body.steps, body.ranges, header.idempotency_key)
+        return answer(StepsAnswer(fresh=outcome.fresh, **report_fields(path.task_id, outcome)))
 
     @routes.get("/done", responses={200: StepAnswer, **GONE}, operation_id="done_get")
     @routes.post("/done", responses={200: StepAnswer, **GONE}, operation_id="done_post")
     @changes_state
     def mark_example_step(query: ExampleQuery) -> Reply:
-        """A step is done: the example project's call."""
-        made = report(query.taskId, [query.stepNumber])
-        return answer(StepAnswer(fresh=bool(made.fresh), **common(query.taskId, made)))
+        """Mark a step done by query string."""
+        outcome = report(query.taskId, [query.stepNumber])
+        return answer(StepAnswer(fresh=bool(outcome.fresh), **report_fields(query.taskId, outcome)))
 
 
 def add_failures(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
-    """The route through which steps from elsewhere are given up."""
+    """Add the route that reports a step as failed."""
 
     @routes.post("/tasks/<task_id>/failures", responses={200: StepAnswer, **GONE})
     def fail_step(path: TaskPath, body: FailureBody, header: ReportHeader) -> Reply:
-        """A step gave up."""
-        made = failing.fail(store, path.task_id, body.step, body.error, reply_key=header.idempotency_key)
-        if made.completed_task:
+        """Mark a step failed for good: it will not be tried again."""
+        outcome = failing.fail(store, path.task_id, body.step, body.error, reply_key=header.idempotency_key)
+        if outcome.completed_task:
             publish_end(publisher, path.task_id)
-        return answer(StepAnswer(fresh=made.gave_up, **common(path.task_id, made)))
+        return answer(StepAnswer(fresh=outcome.gave_up, **report_fields(path.task_id, outcome)))

@@ -1,8 +1,8 @@
-"""The event streams: of one task, and of all of them."""
+"""The event streams of one task and of all tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from flask_openapi3 import APIBlueprint
 from done_app.api.answers import GONE
 from done_app.api.models import EventsQuery, TaskPath
 from donebit import clock
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, listing
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.web.answers import Reply
@@ -20,102 +20,109 @@ from donebit.web.live import Feed
 from donebit.web.task_summary import TaskSummary
 
 ALL = "*"  # the topic of all tasks; no task can be named so
-# A task may start and end between two reads: those created lately are looked at as well, for as long as
-# clocks of different machines, and two reads, can be apart.
-LATELY = timedelta(seconds=10)
-RECORDS_AT_ONCE = 500
-# Without a schema: it would be taken for one of each event.
+# A task may start and end between two reads: tasks created within this time are read as well. It covers the
+# time between two reads and the difference between the clocks of two machines.
+RECENT = timedelta(seconds=10)
+# Without a schema: tools would take it for the schema of a single event.
 EVENTS: dict[str, Any] = {"content": {"text/event-stream": {}}}
 
 
 def add_streams(routes: APIBlueprint, store: Store, feed: Feed) -> None:
-    """Both."""
+    """Add the event streams of one task and of all tasks."""
 
     @routes.get("/tasks/<task_id>/events", responses={200: EVENTS, **GONE})
     def follow_task(path: TaskPath) -> Reply:
-        """Server-sent events: the task now, then at each change, until it ends."""
+        """Follow a task as server-sent events until it ends: its state now, then each change."""
         lifecycle.get_task(store, path.task_id)
         return feed.stream(path.task_id, last=has_ended)
 
     @routes.get("/events", responses={200: EVENTS})
     def follow_tasks(query: EventsQuery) -> Reply:
-        """Server-sent events: each running task now, then each task that is new, changes or ends.
+        """Follow all tasks as server-sent events: running tasks now, then new, changed and ended ones.
 
-        A task that is deleted while it runs, or expires, is told as
+        A task that expires, or is deleted while it runs, is sent as
         `{"task_id": .., "label": .., "deleted": true}`.
         """
         now = clock.now()
         return feed.stream(
             ALL,
-            wanted=lambda told: query.label is None or told["label"] == query.label,
-            opening=lambda told: runs(told) or ended_since(told, now),
+            wanted=lambda message: query.label is None or message["label"] == query.label,
+            opening=lambda message: is_running(message) or ended_since(message, now),
         )
 
 
-def has_ended(told: Message) -> bool:
-    return told["ended_at"] is not None
+def has_ended(message: Message) -> bool:
+    return message["ended_at"] is not None
 
 
-def runs(told: Message) -> bool:
-    return "deleted" not in told and not has_ended(told)
+def is_running(message: Message) -> bool:
+    return "deleted" not in message and not has_ended(message)
 
 
-def ended_since(told: Message, moment: datetime) -> bool:
-    return "deleted" not in told and has_ended(told) and datetime.fromisoformat(told["ended_at"]) >= moment
+def ended_since(message: Message, moment: datetime) -> bool:
+    if "deleted" in message or not has_ended(message):
+        return False
+    return datetime.fromisoformat(message["ended_at"]) >= moment
 
 
-def is_settled(told: Message) -> bool:
-    """Nothing of it changes any more, unless it is opened again."""
-    return "deleted" in told or told["announced_at"] is not None
+def is_settled(message: Message) -> bool:
+    """Whether the task cannot change any more, unless it is resumed."""
+    return "deleted" in message or message["announced_at"] is not None
 
 
-class Watch:
-    """What the streams tell, read at a cost of what is open and what changes, however much exists."""
+class TaskWatch:
+    """Reads what the task streams send. The cost grows with open and changed tasks, not with all tasks."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[Mapping[str, str], Message]] = {}
 
-    def read(self, before: Mapping[Topic, Table]) -> Mapping[Topic, Table]:
-        """The table of each topic; of a task's own topic none when it is gone."""
-        single, told = set(before) - {ALL}, before.get(ALL, {})
-        opened, new = self._open_and_new() if ALL in before else (set(), set())
-        unsettled = {name for name, message in told.items() if not is_settled(message)}
-        looked_at = opened | unsettled | (new - set(told))
-        now = self._messages(single | looked_at)
+    def read(self, previous: Mapping[Topic, Table]) -> Mapping[Topic, Table]:
+        """Read the table of each topic: messages by task id.
+
+        Args:
+            previous: the tables of the last read, by topic.
+
+        Returns:
+            The tables now; a single task's topic has none when the task is gone.
+        """
+        single, sent = set(previous) - {ALL}, previous.get(ALL, {})
+        opened, new = self._open_and_new() if ALL in previous else (set(), set())
+        unsettled = {name for name, message in sent.items() if not is_settled(message)}
+        to_read = opened | unsettled | (new - set(sent))
+        now = self._messages(single | to_read)
         tables: dict[Topic, Table] = {name: {name: now[name]} for name in single & set(now)}
-        if ALL in before:
-            kept = {name: told[name] for name in new & set(told)}
-            gone = {name: deleted(told[name]) for name in unsettled - set(now)}
-            tables[ALL] = kept | gone | {name: now[name] for name in looked_at & set(now)}
+        if ALL in previous:
+            unchanged = {name: sent[name] for name in new & set(sent)}
+            gone = {name: deleted(sent[name]) for name in unsettled - set(now)}
+            tables[ALL] = unchanged | gone | {name: now[name] for name in to_read & set(now)}
         return tables
 
     def _open_and_new(self) -> tuple[set[str], set[str]]:
-        since = clock.now() - LATELY
-        return self._store.tasks.open_and_new(int(since.timestamp() * 1e6))
+        return listing.open_and_new(self._store, clock.now() - RECENT)
 
     def _messages(self, names: set[str]) -> dict[str, Message]:
-        """Each task that there is as events tell it; one whose record is as it was is not made anew."""
+        """The message of each existing task; one whose record has not changed is not built again."""
         known, self._known = self._known, {}
-        for name, record in self._records(sorted(names)):
+        for name, record in listing.iterate_records(self._store, sorted(names)):
             same = name in known and known[name][0] == record
             if message := known[name][1] if same else task_event(name, record):
                 self._known[name] = record, message
         return {name: message for name, (_, message) in self._known.items()}
 
-    def _records(self, names: list[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
-        for first in range(0, len(names), RECORDS_AT_ONCE):
-            some = names[first : first + RECORDS_AT_ONCE]
-            yield from zip(some, self._store.tasks.records(some), strict=True)
-
 
 def task_event(name: str, record: Mapping[str, str]) -> Message | None:
-    """None for no task; and for one that cannot be read, of a newer version perhaps: the sweep says so."""
+    """A task as events send it.
+
+    Returns:
+        None for an empty record, and for one that cannot be parsed, perhaps because a newer version wrote
+        it: the sweep logs that.
+    """
     try:
         return TaskSummary.of(Task.from_record(name, record)).model_dump()
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def deleted(told: Message) -> Message:
-    return {"task_id": told["task_id"], "label": told["label"], "deleted": True}
+def deleted(message: Message) -> Message:
+    return {"task_id": message["task_id"], "label": message["label"], "deleted": True}

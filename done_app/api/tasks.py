@@ -1,11 +1,11 @@
-"""done_app's routes: read, call, answer."""
+"""The routes that read tasks, and the blueprint of all task routes."""
 
 from __future__ import annotations
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
-from done_app.api.actions import add_changes
+from done_app.api.actions import add_actions
 from done_app.api.answers import GONE
 from done_app.api.models import (
     FailuresAnswer,
@@ -35,53 +35,56 @@ BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "
 
 
 def blueprint(store: Store, publisher: Publisher, settings: Settings, feed: Feed) -> APIBlueprint:
-    """The routes over this store, telling ends through this publisher."""
+    """All task routes, reading and writing this store and publishing the ends of tasks."""
     routes = APIBlueprint("tasks", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
-    add_readings(routes, store, settings)
-    add_bits(routes, store)
+    add_task_reads(routes, store, settings)
+    add_bitmap(routes, store)
     add_streams(routes, store, feed)
     add_reports(routes, store, publisher)
     add_failures(routes, store, publisher)
-    add_changes(routes, store, publisher, settings)
+    add_actions(routes, store, publisher, settings)
     return routes
 
 
-def add_readings(routes: APIBlueprint, store: Store, settings: Settings) -> None:
-    """The routes that tell how tasks are."""
+def add_task_reads(routes: APIBlueprint, store: Store, settings: Settings) -> None:
+    """Add the routes that list tasks and describe one."""
 
     @routes.get("/tasks", responses={200: TaskList})
     def list_tasks(query: ListQuery) -> Reply:
-        """Tasks, newest first."""
-        wanted = Filter(State(query.state) if query.state else None, query.label)
-        page = listing.list_tasks(store, wanted, limit=query.limit, cursor=query.cursor)
+        """List tasks, newest first."""
+        task_filter = Filter(State(query.state) if query.state else None, query.label)
+        page = listing.list_tasks(store, task_filter, limit=query.limit, cursor=query.cursor)
         return answer(TaskList(tasks=[TaskSummary.of(task) for task in page.tasks], next=page.next))
 
     @routes.get("/tasks/<task_id>", responses={200: TaskAnswer, **GONE})
     def show_task(path: TaskPath) -> Reply:
-        """One task: how far it is, and what it waits for."""
+        """Get a task: its progress, state and what it waits for."""
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.get("/tasks/<task_id>/missing", responses={200: MissingAnswer, **GONE})
     def show_missing(path: TaskPath, query: MissingQuery) -> Reply:
-        """The steps not yet done, as ranges."""
+        """List the missing steps of a task as ranges."""
         task = lifecycle.get_task(store, path.task_id).task
         page = missing.list_missing(store, task, after=query.after, limit=query.limit)
-        return answer(MissingAnswer(missing_steps=task.left, ranges=page.ranges, next=page.next))
+        return answer(MissingAnswer(missing_steps=task.missing_steps, ranges=page.ranges, next=page.next))
 
     @routes.get("/tasks/<task_id>/failures", responses={200: FailuresAnswer, **GONE})
     def show_failures(path: TaskPath, query: MissingQuery) -> Reply:
-        """The steps that gave up, with their attempts and last errors, as far as those are kept."""
+        """List the failed steps of a task with their attempts and last errors."""
         task = lifecycle.get_task(store, path.task_id).task
         page = failing.list_failures(store, task, after=query.after, limit=query.limit)
-        failures = [StepFailure(step=f.step, attempts=f.attempts, error=f.error) for f in page.failures]
-        return answer(FailuresAnswer(failed_steps=task.failed, failures=failures, next=page.next))
+        failures = [StepFailure.from_step(one) for one in page.failures]
+        return answer(FailuresAnswer(failed_steps=task.failed_steps, failures=failures, next=page.next))
 
 
-def add_bits(routes: APIBlueprint, store: Store) -> None:
-    """The route that gives a task's bits as they are."""
+def add_bitmap(routes: APIBlueprint, store: Store) -> None:
+    """Add the route that downloads a task's bitmap."""
 
     @routes.get("/tasks/<task_id>/bitmap", responses={200: BYTES, **GONE})
     def show_bitmap(path: TaskPath) -> Reply:
-        """The bits as they stand, end marker included, bit 0 the highest of the first byte."""
+        """Download the bitmap of a task: one bit per step, then the end marker.
+
+        Bit 0 is the highest bit of the first byte; the last byte is padded with zeros.
+        """
         task = lifecycle.get_task(store, path.task_id).task
-        return Response(bitmap.whole(store, task), content_type="application/octet-stream")
+        return Response(bitmap.bitmap_bytes(store, task), content_type="application/octet-stream")

@@ -1,4 +1,4 @@
-"""The routes that tell of the workers: who is alive and at what, and what they said last."""
+"""The routes about the workers: which are alive, what they run, and their last log lines."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from flask import request
 from flask_openapi3 import APIBlueprint, Tag
 
 from done_app.api.models import LogAnswer, LogQuery
-from done_app.api.streams import Watch
+from done_app.api.streams import TaskWatch
 from donebit import clock
 from donebit.config import Settings
 from donebit.queue import QUEUES
 from donebit.store import Store
-from donebit.store.worker_log import MOST_LINES
 from donebit.web.answers import Reply, answer
 from donebit.web.listener import Table, Topic
 from donebit.web.live import Feed
@@ -22,28 +21,29 @@ from donebit.web.worker_lines import Later, tail
 from donebit.web.workers_summary import LineSummary, WorkersSummary
 from donebit.workers import log, presence
 
-TAG = Tag(name="workers", description="Who runs the steps, and what they say")
+TAG = Tag(name="workers", description="The workers that run steps, and their log lines")
 LOG = "*log"  # the topic of the workers' lines; no task can be named so
 JSON, EVENTS = "application/json", "text/event-stream"
 
 
 def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
-    """The routes over this store."""
+    """The routes about the workers that report to this store."""
     routes = APIBlueprint("workers", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     queues = QUEUES if settings.broker == settings.redis_url else ()
 
     @routes.get("/workers", responses={200: WorkersSummary})
     def show_workers() -> Reply:
-        """Who is alive, what each is at, what waits, how fast it goes, and what was healed."""
+        """List the workers, what they run, queue lengths, throughput and recent resends."""
         now = clock.now()
-        return answer(WorkersSummary.of(presence.look(store, queues, now), now))
+        return answer(WorkersSummary.of(presence.read_presence(store, queues, now), now))
 
     @routes.get("/workers/log", responses={200: LogAnswer})
     def show_log(query: LogQuery) -> Reply:
-        """The workers' last lines, the oldest first; asked for as `text/event-stream`, and then each new one.
+        """Get the workers' last log lines, oldest first, or follow them as an event stream.
 
-        About 10,000 lines are kept, for a day after the last, and a worker drops what it cannot keep at once:
-        it is a window on the log, not the log.
+        With `Accept: text/event-stream` each later line follows as an event. About 10,000 lines are kept,
+        for a day after the last one, and a worker drops lines that it cannot save in time: for a complete
+        log, collect its standard output.
         """
         if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
             return stream(store, feed, query)
@@ -54,21 +54,21 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
 
 
 def stream(store: Store, feed: Feed, query: LogQuery) -> Reply:
-    """The last lines, or all those after the one named, and then each new one."""
-    limit = query.limit if query.after is None else 2 * MOST_LINES
+    """Stream the last lines, or all after the one that the query names, and then each new one."""
+    limit = query.limit if query.after is None else 2 * log.MAX_LINES
     page = log.list_lines(store, task_id=query.task, limit=limit, after=query.after)
     first = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
     return feed.stream(LOG, wanted=Later(page.next, query.task), first=first)
 
 
-def watch(store: Store) -> Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]:
-    """What all of the service's streams tell: of tasks, and of the workers' log."""
-    tasks = Watch(store)
+def table_reader(store: Store) -> Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]:
+    """A function that reads what all of the service's streams send: tasks, and the workers' log lines."""
+    tasks = TaskWatch(store)
 
-    def read(before: Mapping[Topic, Table]) -> Mapping[Topic, Table]:
-        tables = dict(tasks.read({topic: table for topic, table in before.items() if topic != LOG}))
-        if LOG in before:
-            tables[LOG], _ = tail(store, before[LOG], next(reversed(dict(before[LOG])), None))
+    def read(previous: Mapping[Topic, Table]) -> Mapping[Topic, Table]:
+        tables = dict(tasks.read({topic: table for topic, table in previous.items() if topic != LOG}))
+        if LOG in previous:
+            tables[LOG], _ = tail(store, previous[LOG], next(reversed(dict(previous[LOG])), None))
         return tables
 
     return read

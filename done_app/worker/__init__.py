@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Celery:
-    """`app`, which Celery asks for; made only then, since making it reads the settings and may exit."""
+    """Make `app` when Celery asks for it: making it reads the settings and may exit the process."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from done_app.worker import celery_tasks, signals  # noqa: F401, PLC0415 - as above

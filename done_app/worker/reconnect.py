@@ -1,8 +1,8 @@
-"""A worker that an outage of the broker has made deaf connects again.
+"""Reconnects a worker that an outage of the broker has left without credit.
 
-Each message that it works at takes one of its credits, which the acknowledgement gives back. Messages that
-end while the broker is away cannot be acknowledged: their credits are lost, and without any Celery neither
-asks for messages nor notices that its connection is gone. It would wait like that for ever.
+Each message that a worker processes takes one of its credits, which the acknowledgement returns. Messages
+that finish during an outage cannot be acknowledged: their credits are lost. Without any credit Celery
+neither asks for messages nor notices that its connection is gone, and would wait for ever.
 """
 
 from __future__ import annotations
@@ -12,30 +12,32 @@ from typing import Any
 from celery import bootsteps
 from celery.worker import state
 
-LISTEN_EVERY_SECONDS = 2.0
-LOOKS = 2  # in a row: a message that ended just now is about to be acknowledged
+CHECK_EVERY_SECONDS = 2.0
+MAX_CHECKS_WITHOUT_CREDIT = 2  # in a row: a message that has just finished is about to be acknowledged
 
 
 class ConsumerWatchdog(bootsteps.StartStopStep):
-    """Looks again and again whether the worker can still be given messages."""
+    """Checks regularly that the worker can still receive messages."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, _consumer: Any, **_: Any) -> None:
         self._timer: Any = None
-        self._deaf_looks = 0
+        self._checks_without_credit = 0
 
     def start(self, consumer: Any) -> None:
-        self._deaf_looks = 0
-        self._timer = consumer.timer.call_repeatedly(LISTEN_EVERY_SECONDS, self.listen, (consumer,))
+        self._checks_without_credit = 0
+        self._timer = consumer.timer.call_repeatedly(CHECK_EVERY_SECONDS, self.check_credit, (consumer,))
 
     def stop(self, _consumer: Any) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    def listen(self, consumer: Any) -> None:
-        """Raise what Celery takes for a lost connection, which then it makes anew."""
+    def check_credit(self, consumer: Any) -> None:
+        """Raise ConnectionError when the worker has no credit, upon which Celery connects again."""
         has_credit = consumer.task_consumer.channel.qos.can_consume()
-        self._deaf_looks = 0 if has_credit or state.reserved_requests else self._deaf_looks + 1
-        if self._deaf_looks >= LOOKS:
-            raise ConnectionError("the broker was away when the last messages ended")
+        self._checks_without_credit = (
+            0 if has_credit or state.reserved_requests else self._checks_without_credit + 1
+        )
+        if self._checks_without_credit >= MAX_CHECKS_WITHOUT_CREDIT:
+            raise ConnectionError("the broker was unavailable when the last messages finished")

@@ -1,4 +1,4 @@
-"""What the worker does as it starts and ends: check, set up logs, show itself, deliver ends."""
+"""What the worker does as it starts and stops: checks, logging, heartbeats, monitor and couriers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 from celery import signals
 
-from done_app.worker.celery_tasks import app, known_jobs, publisher, settings, show, store
+from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
 from done_app.worker.reconnect import ConsumerWatchdog
-from donebit import clock, logs, queue
+from donebit import logs, queue
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
+from donebit.workers import presence
 
-PULSE_EVERY_SECONDS = 5.0
+HEARTBEAT_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
 
 log = logging.getLogger(__name__)
@@ -27,30 +28,30 @@ app.steps["consumer"].add(ConsumerWatchdog)
 @signals.setup_logging.connect
 def set_up_logs(**_: Any) -> None:
     logs.set_up(settings)
-    show.add_handler()
+    monitor.add_handler()
 
 
 @signals.worker_init.connect
-def begin_to_show(sender: Any, **_: Any) -> None:
-    """Before the pool is forked, and before its logs are set up."""
-    show.begin(sorted(sender.app.amqp.queues.consume_from))
+def start_monitor(sender: Any, **_: Any) -> None:
+    """Start the monitor before logging is set up and the pool is forked: both use its pipe."""
+    monitor.start(sorted(sender.app.amqp.queues.consume_from))
 
 
 @signals.worker_process_init.connect
-def show_process(**_: Any) -> None:
-    show.voice.idle()
+def report_idle_process(**_: Any) -> None:
+    monitor.emitter.idle()
 
 
 @signals.worker_shutdown.connect
-def end_showing(**_: Any) -> None:
-    show.end()
+def stop_monitor(**_: Any) -> None:
+    monitor.stop()
 
 
 @signals.worker_init.connect
-def refuse_what_cannot_work(**_: Any) -> None:
-    """Before the first message: the jobs load, and the server keeps what it acknowledges."""
+def check_jobs_and_server(**_: Any) -> None:
+    """Check before the first message that the jobs load and that the server does not evict keys."""
     try:
-        known_jobs()
+        jobs()
         refuse_unfit(store())
     except StoreUnavailable as error:
         log.warning("%s; the worker waits for it", error.detail)
@@ -61,10 +62,10 @@ def refuse_what_cannot_work(**_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def begin_beside_the_pool(sender: Any, **_: Any) -> None:
-    """Show from now on that a worker is there, and tell ends to those who asked."""
-    threading.Thread(target=_pulse, name="pulse", daemon=True).start()
-    show.keep(
+def start_threads(sender: Any, **_: Any) -> None:
+    """Start the threads of the main process: heartbeats, the collector, and a courier for each channel."""
+    threading.Thread(target=_send_heartbeats, name="heartbeats", daemon=True).start()
+    monitor.start_collecting(
         Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), sender.controller.concurrency
     )
     own = Store.at(
@@ -76,15 +77,15 @@ def begin_beside_the_pool(sender: Any, **_: Any) -> None:
     others = queue.make_celery(settings, prefixed=False)  # callbacks are functions of other applications
     for kind, send in Channels(own, others, publisher, settings).by_kind.items():
         courier = Courier(own, kind, send)
-        threading.Thread(target=courier.run_for_ever, name=f"courier of {kind}", daemon=True).start()
+        threading.Thread(target=courier.run_forever, name=f"courier {kind}", daemon=True).start()
 
 
-def _pulse() -> None:
+def _send_heartbeats() -> None:
     own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=WORKER_TIMEOUT)
     pause = threading.Event()
     while True:
         try:
-            own.heartbeats.beat("worker", clock.now_ms())
+            presence.record_heartbeat(own, "worker")
         except StoreUnavailable as error:
-            log.warning("the worker's pulse is put off: %s", error.detail)
-        pause.wait(PULSE_EVERY_SECONDS)
+            log.warning("the worker's heartbeat is postponed: %s", error.detail)
+        pause.wait(HEARTBEAT_EVERY_SECONDS)

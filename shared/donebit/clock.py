@@ -1,4 +1,4 @@
-"""The present moment, in the units that the records hold."""
+"""The current time, and times in the units that records hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and durations as people read them, in the dashboard and at a terminal alike."""
+"""Numbers and durations for people, in the dashboard and at a terminal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from datetime import timedelta
 
 
 def number(value: float) -> str:
-    """1,234,567; one decimal below ten: 4.2."""
+    """A number with thousands separators, and one decimal below ten: 1,234,567 or 4.2."""
     return f"{value:,.1f}" if 0 < value < 10 and value != int(value) else f"{value:,.0f}"
 
 
 def duration(seconds: float) -> str:
-    """Two units at most: 26 ms, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h. A negative one is 0 s."""
+    """A duration in at most two units: 26 ms, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h. Negative: 0 s."""
     if 0 < seconds < 0.1:
         return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 10:

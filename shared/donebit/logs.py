@@ -1,4 +1,4 @@
-"""Log lines for people who watch, or one JSON object a line for machines."""
+"""Log lines as plain text, or as one JSON object per line."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from datetime import UTC, datetime
 
 from donebit.config import Settings
 
-about_task: ContextVar[str] = ContextVar("about_task", default="")
-QUIET = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
+current_task: ContextVar[str] = ContextVar("about_task", default="")
+QUIET_LOGGERS = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
 
 
 @contextmanager
 def task_context(task_id: str) -> Iterator[None]:
-    """What is logged meanwhile, by whomever, is about this task."""
-    token = about_task.set(task_id)
+    """Mark everything that is logged inside the block as being about this task."""
+    token = current_task.set(task_id)
     try:
         yield
     finally:
-        about_task.reset(token)
+        current_task.reset(token)
 
 
 class PlainFormatter(logging.Formatter):
-    """The message alone: the process name and the time are the terminal's business. Trouble says so."""
+    """The message alone, with the level before it from WARNING on; the demo adds the process's name."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
@@ -36,7 +36,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: time, level, logger, message; the task and the traceback where there is one."""
+    """One JSON object per line: time, level, logger, message, and task id and traceback if there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -45,7 +45,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if task_id := about_task.get():
+        if task_id := current_task.get():
             line["task_id"] = task_id
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
@@ -53,13 +53,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(settings: Settings) -> None:
-    """Send every log line to standard output in the format that was asked for."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a step's error may hold what it could not write
+    """Send every log line to standard output, in the format that LOG_FORMAT sets."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a step's error may hold characters that cannot be encoded
         sys.stdout.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else PlainFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for name in QUIET:
+    for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The one rule for names that users choose: task ids, events, jobs, labels; and two of Donebit's own."""
+"""The rule for names that users choose (task ids, events, jobs, labels), and two event names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_name(value: str) -> bool:
 
 
 def checked_name(value: str, field: str) -> str:
-    """The name itself.
+    """Return a name that is valid.
 
     Raises:
         InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -
@@ -30,6 +30,6 @@ def checked_name(value: str, field: str) -> str:
     return value
 
 
-def usual_event(seen: Container[str]) -> str:
-    """The event to show where none is asked for: that of the sample data if seen, else the example's."""
+def default_event(seen: Container[str]) -> str:
+    """The event to show if none is given: that of the sample data if it has visits, else the example's."""
     return SAMPLE_EVENT if SAMPLE_EVENT in seen else EXAMPLE_EVENT

@@ -1,4 +1,4 @@
-"""What a request changes and then sends to the worker; what the broker refuses the sweep sends later."""
+"""Messages that requests send to the worker. Without a broker, the sweep sends them later."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 
 from donebit.completion import resuming
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import BrokerUnavailable
 from donebit.queue import Publisher
 from donebit.store import Store
@@ -14,16 +15,21 @@ log = logging.getLogger(__name__)
 
 
 def publish_end(publisher: Publisher, task_id: str) -> None:
-    """Have the end told. It is already claimed and kept: without a broker the sweep tells it later."""
+    """Have the worker announce an end. It is stored already, so without a broker the sweep does it later."""
     try:
         publisher.announce(task_id)
     except BrokerUnavailable as error:
-        log.warning("the end of task %s is told later: %s", task_id, error.detail)
+        log.warning("the end of task %s is announced later: %s", task_id, error.detail)
 
 
-def fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
-    """Have a task's missing steps sent, from `first` on; whether the broker took it, None without a job."""
-    if task.order.job is None or task.ended:
+def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
+    """Have the worker send a task's missing steps from `first` on.
+
+    Returns:
+        Whether the broker took the request; if not, the sweep sends the steps later. None for a task that
+        has no job or has ended.
+    """
+    if task.spec.job is None or task.ended:
         return None
     try:
         publisher.dispatch(task, first)
@@ -33,9 +39,14 @@ def fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
     return True
 
 
-def resume(store: Store, publisher: Publisher, task_id: str) -> None:
-    """Let a failed or stalled task run again. Raises as resuming.resume does."""
-    task = resuming.resume(store, task_id)
+def resume(store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls) -> None:
+    """Resume a failed or stalled task and have its missing steps sent.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+        Conflict: it has neither failed nor stalled.
+    """
+    task = resuming.resume(store, task_id, ttls)
     if task.ended:
         publish_end(publisher, task_id)
-    fan_out(publisher, task)
+    request_fan_out(publisher, task)

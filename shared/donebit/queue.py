@@ -1,4 +1,4 @@
-"""Celery made one way, and the names that both of its ends use."""
+"""The Celery application, its queues and message names, and the publisher of messages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
 
-# The worker takes from its queues in turn, so that neither the bookkeeping nor a task of a few steps
-# waits behind the hundreds of slices of a large one.
+# The worker consumes its queues in turn, so that neither control messages nor a task of a few steps wait
+# for the hundreds of slices of a large one.
 CONTROL, STEPS, SLICES = "donebit.control", "donebit.steps", "donebit.slices"
 QUEUES = (CONTROL, STEPS, SLICES)
 
@@ -30,16 +30,16 @@ SWEEP = "donebit.sweep"
 
 SWEEP_EVERY = timedelta(seconds=5)
 # How long the broker waits for an acknowledgement before it gives a message to another worker. A slice
-# works for less than a second; a longer step is merely run twice. The sweep is what recovers quickly.
+# works for less than a second; a longer step is merely run twice. The sweep recovers much sooner.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
-BROKER_TIMEOUT = timedelta(seconds=0.25)  # three times this at the most, and an answer must come within 1 s
+BROKER_TIMEOUT = timedelta(seconds=0.25)  # at most three times per request, which must be answered within 1 s
 
 
 def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool = True) -> Celery:
-    """The Celery application: JSON only, acknowledged late, no results (the bitmap is the result).
+    """Make the Celery application: JSON only, acknowledged late, no results (the bitmap is the result).
 
     Args:
-        sends_only: it does not wait for a frozen broker; a worker's blocking reads must
+        sends_only: its socket timeouts are short, which a worker's blocking reads do not allow
         prefixed: its queues are Donebit's own; not those of another Celery application, which listens
             under the plain names
     """
@@ -69,7 +69,7 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
             "sweep": {
                 "task": SWEEP,
                 "schedule": SWEEP_EVERY,
-                # A sweep that waited longer than the next one is worth nothing.
+                # A sweep that waited longer than the next one is useless.
                 "options": {"queue": CONTROL, "expires": SWEEP_EVERY.total_seconds()},
             }
         },
@@ -93,10 +93,10 @@ def _key_prefix(settings: Settings) -> dict[str, str]:
 
 
 class Publisher:
-    """Messages to the worker, whoever sends them.
+    """Sends messages to the worker.
 
-    Every method raises BrokerUnavailable when the broker does not take the message; what it would have
-    set going is then set going by the sweep.
+    Every method raises BrokerUnavailable when the broker does not take the message; the sweep then sends
+    it later.
     """
 
     def __init__(self, app: Celery) -> None:
@@ -105,31 +105,39 @@ class Publisher:
         _ = app.backend, app.connection_for_write().transport
 
     def dispatch(self, task: Task, first: int = 0) -> None:
-        """Have a task's missing steps fanned out, from `first` on."""
+        """Request the fan-out of a task's missing steps from `first` on."""
         self._send(DISPATCH, CONTROL, task.id, task.nonce, first)
 
     def announce(self, task_id: str) -> None:
-        """Have the end of a task told."""
+        """Request the announcement of a task's end."""
         self._send(ANNOUNCE, CONTROL, task_id)
 
     def run_slice(self, task: Task, part: Slice) -> None:
-        """Have steps run."""
+        """Send a slice of steps to be run."""
         self.run_ranges(task, [(part.start, part.stop)])
 
     def run_carefully(self, task: Task, part: Slice) -> None:
-        """Have steps run one of which may have killed its process."""
+        """Send a slice of steps, one of which may have killed its process."""
         self.run_ranges(task, [(part.start, part.stop)], careful=True)
 
     def run_ranges(
         self, task: Task, ranges: Ranges, *, careful: bool = False, pause: timedelta | None = None
     ) -> None:
-        """Have the steps of some ranges run, after a pause if one is given."""
+        """Send the steps of some ranges to be run.
+
+        Args:
+            careful: count each attempt before it is made.
+            pause: how long to wait first.
+        """
         self._send(RUN_STEPS, queue_of(ranges), task.id, task.nonce, ranges, careful, pause=pause)
 
-    def probe(self, task: Task, through: Sequence[str] = (STEPS, SLICES)) -> None:
-        """Ask the queues a task's steps wait in, one after the other, whether anything is before them."""
+    def probe(self, task: Task, queues: Sequence[str] = (STEPS, SLICES)) -> None:
+        """Send a probe through the queues that a task's steps wait in, one after the other.
+
+        When it has come through, the steps are not waiting there.
+        """
         seen = ProbedState.of(task)
-        first, *then = through
+        first, *then = queues
         self._send(PROBE, first, task.id, task.nonce, seen.progress_ms, seen.heals, then)
 
     def _send(self, name: str, queue: str, *args: object, pause: timedelta | None = None) -> None:
@@ -145,5 +153,5 @@ def queue_of(ranges: Ranges) -> str:
 
 
 def is_single(ranges: Ranges) -> bool:
-    """Whether it is one step."""
+    """Whether the ranges are a single step."""
     return len(ranges) == 1 and ranges[0][1] - ranges[0][0] == 1

@@ -1,4 +1,4 @@
-"""Log lines that come too often to be read: some of them, and the last always."""
+"""A log that drops lines which come too fast to be read, but never the last one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import timedelta
 PAUSE = timedelta(seconds=0.1)
 
 
-class PacedLog:
-    """Says a line at once; of those that follow within the pause only the newest, when it is over.
+class ThrottledLog:
+    """Logs a line at once, and of those that follow within the pause only the newest, after the pause.
 
-    A line costs a request 20 us of its 150, and nobody reads a thousand a second. Safe between threads.
+    A line costs a request 20 us of its 150, and nobody reads a thousand lines a second. Thread-safe.
     """
 
     def __init__(self, log: logging.Logger, pause: timedelta = PAUSE) -> None:
@@ -28,17 +28,17 @@ class PacedLog:
                 self._newest = (message, *args)
                 return
             self.pausing = True
-        self._say(message, *args)
+        self._emit(message, *args)
 
-    def _say(self, message: str, *args: object) -> None:
+    def _emit(self, message: str, *args: object) -> None:
         self._log.info(message, *args)
-        timer = threading.Timer(self._pause.total_seconds(), self._over)
+        timer = threading.Timer(self._pause.total_seconds(), self._end_pause)
         timer.daemon = True
         timer.start()
 
-    def _over(self) -> None:
+    def _end_pause(self) -> None:
         with self._lock:
             newest, self._newest = self._newest, None
             self.pausing = newest is not None
         if newest is not None:
-            self._say(str(newest[0]), *newest[1:])
+            self._emit(str(newest[0]), *newest[1:])

@@ -1,8 +1,8 @@
-"""Texts that come from anywhere, as they can be kept."""
+"""Texts from outside, made safe to store as UTF-8."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """The text, with question marks for what no UTF-8 can hold, such as a file's name in another encoding."""
+    """The text, with question marks for what UTF-8 cannot hold, such as a file name in another encoding."""
     return text.encode(errors="replace").decode()

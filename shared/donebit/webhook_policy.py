@@ -1,4 +1,4 @@
-"""Where a webhook may go: only to hosts that the operator has listed."""
+"""Which hosts and addresses a webhook may be sent to: only hosts that the operator has listed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from urllib3.util import Url, parse_url
 
 from donebit.errors import InvalidInput
 
-LONGEST_URL = 2000
-WRITTEN = re.compile(r"[!-\[\]-~]*")  # libraries differ in what they make of others
+MAX_URL_LENGTH = 2000
+VISIBLE_ASCII = re.compile(r"[!-\[\]-~]*")  # libraries parse other characters differently
 SCHEMES = ("http", "https")
-NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: a gateway goes on from there to the IPv4 address
+NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: a gateway forwards it to the IPv4 address in it
 
 Address = IPv4Address | IPv6Address
 
 
 def checked_url(url: str, hosts: Collection[str]) -> Url:
-    """The address in its parts, as it will be sent to.
+    """Parse and check the URL of a webhook.
+
+    Args:
+        hosts: those that are listed in WEBHOOK_HOSTS.
 
     Raises:
-        InvalidInput: it is no http or https address, carries a password, or names a host that is not listed.
+        InvalidInput: it is not an http or https URL, carries a password, or names a host that is not listed.
     """
-    if not WRITTEN.fullmatch(url):
-        raise _refused(url, "it must be visible characters of ASCII, without a backslash")
+    if not VISIBLE_ASCII.fullmatch(url):
+        raise _refused(url, "it must consist of visible ASCII characters, without a backslash")
     try:
         parts = parse_url(url)
     except LocationParseError:
@@ -44,7 +47,7 @@ def checked_url(url: str, hosts: Collection[str]) -> Url:
 
 
 def host_of(url: Url) -> str:
-    """The host as it is listed: lower case, an IPv6 address without its brackets."""
+    """The host as WEBHOOK_HOSTS lists it: lower case, an IPv6 address without brackets."""
     return (url.host or "").strip("[]").rstrip(".").lower()
 
 
@@ -55,16 +58,15 @@ def _refused(url: str, why: str) -> InvalidInput:
 def may_be_reached(address: str, hosts: Collection[str]) -> bool:
     """Whether a resolved address may be connected to: a public one, or one that is listed literally.
 
-    A listed name that resolves to a private address, today or at the next look, is how a request is made to
-    reach what stands behind the firewall.
+    Otherwise a listed name that resolves to a private address could reach hosts inside the firewall.
     """
-    found = _meant(ip_address(address))
-    listed = {_meant(ip_address(host)) for host in hosts if _is_address(host)}
+    found = _effective_address(ip_address(address))
+    listed = {_effective_address(ip_address(host)) for host in hosts if _is_address(host)}
     return found in listed or _is_public(found)
 
 
-def _meant(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for or leads to, where it is one of those."""
+def _effective_address(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for or leads to, if any, else the address itself."""
     if isinstance(address, IPv4Address):
         return address
     if address in NAT64:
@@ -73,7 +75,7 @@ def _meant(address: Address) -> Address:
 
 
 def _is_public(address: Address) -> bool:
-    # What IANA has not given out is "global" too, as are the site's own addresses of old (fec0::/10).
+    # Addresses that IANA has not assigned are "global" too, as are the old site-local ones (fec0::/10).
     of_a_site = isinstance(address, IPv6Address) and address.is_site_local
     return address.is_global and not (address.is_multicast or address.is_reserved or of_a_site)
 

@@ -15,6 +15,7 @@ from benchmarks.figures import Figure, bounded, compared, duration, size, table
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 
 EMPTY_PAGE = f"# Before\n\n{page.BEGIN}\n{page.END}\n\nAfter.\n"
 
@@ -152,7 +153,7 @@ def test_the_longest_command_is_named_by_the_script_that_it_runs(
 ) -> None:
     monkeypatch.setattr(fan_out, "NOTED_FROM_MICROSECONDS", 0)
     store = Store.on(real_client)
-    task = lifecycle.start(store, TaskSpec(20_000), max_steps=20_000).task
+    task = lifecycle.start(store, TaskSpec(20_000), ttls=TTLS, max_steps=20_000).task
     fan_out.note_slow_commands(real_client)
 
     lifecycle.report(store, task.id, range(10_000))

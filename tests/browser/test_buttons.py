@@ -196,5 +196,5 @@ def test_everything_is_done_with_the_keyboard_alone(page: Page, stack: Stack) ->
     page.press(Keys.ENTER)
 
     eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")
-    assert stack.task(task_id).order.label == "by-hand"
+    assert stack.task(task_id).spec.label == "by-hand"
     assert page.complaints() == []

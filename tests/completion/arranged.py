@@ -8,21 +8,22 @@ from typing import Any
 from redis import Redis
 
 from donebit.completion import lifecycle, missing
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.store import Store, keys
 
 MAX_STEPS = 10_000_000
+TTLS = TaskTtls(open=timedelta(days=7), ended=timedelta(days=1))  # as the settings have them unless set
 # Around the end of a byte the marker begins a new one, and a full bitmap is or is not all ones.
 BYTE_BORDERS = [1, 2, 6, 7, 8, 9, 15, 16, 17, 63, 64, 65]
 
 
 def start(
-    store: Store, count: int = 3, *, task_id: str | None = None, lives: TaskTtls | None = None, **asked: Any
+    store: Store, count: int = 3, *, task_id: str | None = None, ttls: TaskTtls = TTLS, **asked: Any
 ) -> Task:
     order = TaskSpec(count, **asked)
-    return lifecycle.start(store, order, task_id=task_id, lives=lives, max_steps=MAX_STEPS).task
+    return lifecycle.start(store, order, task_id=task_id, ttls=ttls, max_steps=MAX_STEPS).task
 
 
 def start_done(store: Store, count: int = 3, **asked: Any) -> Task:

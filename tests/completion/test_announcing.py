@@ -9,12 +9,12 @@ from redis import Redis
 
 from donebit import clock
 from donebit.completion import failing, lifecycle, resuming
-from donebit.completion.announcing import LEASE, announce
+from donebit.completion.announcing import ANNOUNCE_LEASE, announce
 from donebit.completion.spec import Webhook
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
-from tests.completion.arranged import now, start, start_done
+from tests.completion.arranged import TTLS, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl
 
@@ -67,7 +67,7 @@ def test_of_many_who_would_tell_one_does(real_store: Store) -> None:
     assert (sum(answers), len(told)) == (1, 1)
 
 
-def test_a_running_task_has_nothing_to_tell_and_its_end_is_told_without_delay(store: Store) -> None:
+def test_a_running_task_is_not_announced_and_an_ended_one_is_at_once(store: Store) -> None:
     task = start(store, 1)
     told: list[Task] = []
 
@@ -84,7 +84,7 @@ def test_of_an_unknown_task_nothing_is_told_and_nothing_kept(store: Store, clien
     assert client.keys() == []
 
 
-def test_whoever_dies_while_telling_is_followed_by_another_when_the_lease_is_over(
+def test_another_announces_after_the_lease_of_one_that_died(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store)
@@ -92,7 +92,7 @@ def test_whoever_dies_while_telling_is_followed_by_another_when_the_lease_is_ove
 
     with pytest.raises(Crash):
         announce(store, task.id, crash)
-    hand_moved_clock.forward(seconds=LEASE.total_seconds() - 0.001)
+    hand_moved_clock.forward(seconds=ANNOUNCE_LEASE.total_seconds() - 0.001)
     within_the_lease = announce(store, task.id, told.append)
     open_meanwhile = is_open(client, task)
     hand_moved_clock.forward(seconds=0.001)
@@ -148,7 +148,7 @@ def test_an_end_that_nobody_has_told_is_told_before_the_task_runs_again(
     with pytest.raises(Crash):  # whoever was telling it holds the lease, and is dead
         announce(store, task.id, crash)
 
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     assert f"[{task.id}.1.failed]" in caplog.text
     assert [name.member for name in store.deliveries.due("webhook", clock.now_ms(), 9)] == [

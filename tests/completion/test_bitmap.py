@@ -18,7 +18,7 @@ def bits_of(steps: set[int], size_bytes: int) -> bytes:
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 15, 16, 17, 30])
-def test_the_bits_of_done_and_of_failed_steps_are_read_with_the_end_marker_and_padding(
+def test_done_and_failed_bits_come_with_end_marker_and_padding(
     store: Store, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(bitmap, "CHUNK_BYTES", 2)
@@ -43,14 +43,14 @@ def test_the_bitmap_of_a_done_task_is_made_from_its_count(store: Store) -> None:
     start_done(store, task_id="t")
     task = lifecycle.get_task(store, "t").task
 
-    assert bitmap.whole(store, task) == bits_of(set(range(task.count + 1)), task.count // 8 + 1)
+    assert bitmap.bitmap_bytes(store, task) == bits_of(set(range(task.count + 1)), task.count // 8 + 1)
 
 
 @pytest.mark.parametrize(
     ("count", "steps"), [(1, 1), (1_000_000, 1), (1_000_001, 8), (2_000_001, 16), (100_000_000, 400)]
 )
 def test_a_shade_stands_for_whole_bytes_of_steps_beyond_a_million(count: int, steps: int) -> None:
-    assert bitmap.steps_a_shade(count) == steps
+    assert bitmap.steps_per_shade(count) == steps
 
 
 @given(

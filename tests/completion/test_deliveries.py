@@ -12,9 +12,9 @@ from redis import Redis
 from donebit.completion import deliveries, failing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.deliveries import (
-    KEPT,
+    KEEP_FOR,
     LEASE,
-    TRIED_FOR,
+    RETRY_FOR,
     ClaimedDelivery,
     DeliveryOutcome,
     DeliveryView,
@@ -24,7 +24,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.deliveries import Name
-from tests.completion.arranged import life_left, now, start, start_done
+from tests.completion.arranged import TTLS, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import everything, keys_without_ttl
 
@@ -46,23 +46,23 @@ def start_failed(store: Store) -> Task:
 
 
 def due(store: Store) -> list[Name]:
-    return deliveries.due(store, "webhook", 100)
+    return deliveries.list_due(store, "webhook", 100)
 
 
 def take(store: Store) -> ClaimedDelivery:
     (name,) = due(store)
-    taken = deliveries.take(store, name)
+    taken = deliveries.claim(store, name)
     assert taken is not None
     return taken
 
 
 def shown(store: Store, task: Task) -> DeliveryView:
-    (one,) = deliveries.of_task(store, task)
+    (one,) = deliveries.list_deliveries(store, task)
     return one
 
 
 def said(one: DeliveryView) -> list[str]:
-    return [attempt.said for attempt in one.delivery.attempts]
+    return [attempt.result for attempt in one.delivery.attempts]
 
 
 def test_owing_again_changes_nothing(store: Store, client: Redis, hand_moved_clock: HandMovedClock) -> None:
@@ -80,7 +80,7 @@ def test_owing_again_forgets_no_attempt_and_does_not_hurry_the_next(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_owed(store)
-    again_at = deliveries.failed(store, take(store), "answered 500")
+    again_at = deliveries.record_failed_attempt(store, take(store), "answered 500")
     hand_moved_clock.forward(seconds=1)
 
     deliveries.enqueue(store, task)
@@ -92,18 +92,16 @@ def test_owing_again_forgets_no_attempt_and_does_not_hurry_the_next(
 
 def test_what_is_delivered_is_not_tried_again_when_it_is_owed_again(store: Store) -> None:
     task = start_owed(store)
-    deliveries.delivered(store, take(store), "answered 204")
+    deliveries.record_delivered(store, take(store), "answered 204")
 
     deliveries.enqueue(store, task)
 
-    assert [deliveries.take(store, name) for name in due(store)] in ([], [None])
+    assert [deliveries.claim(store, name) for name in due(store)] in ([], [None])
     assert shown(store, task).delivery.outcome is DeliveryOutcome.DELIVERED
     assert due(store) == []
 
 
-def test_a_text_kept_without_its_place_in_the_index_gets_it_when_owed_again(
-    store: Store, client: Redis
-) -> None:
+def test_a_delivery_missing_from_the_index_returns_when_enqueued_again(store: Store, client: Redis) -> None:
     task = start_owed(store)
     client.delete(keys.pending("webhook"))  # the announcer died between the two
 
@@ -117,22 +115,22 @@ def test_of_many_who_would_try_one_does(real_store: Store) -> None:
     (name,) = due(real_store)
 
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda _: deliveries.take(real_store, name), range(24)))
+        taken = list(pool.map(lambda _: deliveries.claim(real_store, name), range(24)))
 
     assert len([one for one in taken if one]) == 1
 
 
-def test_whoever_dies_while_trying_is_followed_by_another_when_the_lease_is_over(
+def test_another_courier_tries_after_the_lease_of_one_that_died(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     start_owed(store)
     (name,) = due(store)
-    assert deliveries.take(store, name)  # and here it dies
+    assert deliveries.claim(store, name)  # and here it dies
 
     hand_moved_clock.forward(seconds=(LEASE - INSTANT).total_seconds())
-    within_the_lease = (due(store), deliveries.take(store, name))
+    within_the_lease = (due(store), deliveries.claim(store, name))
     hand_moved_clock.forward(seconds=INSTANT.total_seconds())
-    after_it = deliveries.take(store, name)
+    after_it = deliveries.claim(store, name)
 
     assert within_the_lease == ([], None)
     assert after_it is not None
@@ -147,12 +145,12 @@ def test_pauses_grow_through_a_day_and_then_it_is_given_up(
 
     while due(store):
         tried_at.append(hand_moved_clock.moment)
-        again_at = deliveries.failed(store, take(store), "answered 500")
+        again_at = deliveries.record_failed_attempt(store, take(store), "answered 500")
         hand_moved_clock.moment = again_at or hand_moved_clock.moment
 
     pauses = [later - earlier for earlier, later in pairwise(tried_at)]
     assert pauses == [timedelta(seconds=5) * 2**number for number in range(14)]
-    assert TRIED_FOR / 2 < tried_at[-1] - tried_at[0] <= TRIED_FOR
+    assert RETRY_FOR / 2 < tried_at[-1] - tried_at[0] <= RETRY_FOR
     assert shown(store, task).delivery.outcome is DeliveryOutcome.GIVEN_UP
     assert said(shown(store, task)) == ["answered 500"] * 15
     assert shown(store, task).next_attempt_at is None
@@ -164,12 +162,12 @@ def test_what_failed_is_not_tried_before_its_pause_is_over(
     start_owed(store)
     taken = take(store)
 
-    deliveries.failed(store, taken, "answered 500")
+    deliveries.record_failed_attempt(store, taken, "answered 500")
 
     hand_moved_clock.forward(seconds=4.999)
-    assert (due(store), deliveries.take(store, taken.name)) == ([], None)
+    assert (due(store), deliveries.claim(store, taken.name)) == ([], None)
     hand_moved_clock.forward(seconds=0.001)
-    assert take(store).delivery.attempts[0].said == "answered 500"
+    assert take(store).delivery.attempts[0].result == "answered 500"
 
 
 def test_one_who_came_too_late_does_not_undo_what_is_delivered(
@@ -179,21 +177,21 @@ def test_one_who_came_too_late_does_not_undo_what_is_delivered(
     task = start_owed(store)
     slow = take(store)
     hand_moved_clock.forward(seconds=LEASE.total_seconds())
-    deliveries.delivered(store, take(store), "answered 204")
+    deliveries.record_delivered(store, take(store), "answered 204")
 
-    deliveries.failed(store, slow, "timed out")
+    deliveries.record_failed_attempt(store, slow, "timed out")
 
     assert shown(store, task).delivery.outcome is DeliveryOutcome.DELIVERED
     assert said(shown(store, task)) == ["answered 204"]
     assert client.zcard(keys.pending("webhook")) == 0
 
 
-def test_what_was_said_is_kept_shortened_and_in_characters_that_can_be_read_back(store: Store) -> None:
+def test_a_result_is_stored_shortened_and_readable_again(store: Store) -> None:
     task = start_owed(store)
 
-    deliveries.failed(store, take(store), "\ud800" + "x" * 1000)
+    deliveries.record_failed_attempt(store, take(store), "\ud800" + "x" * 1000)
     store.deliveries.try_again(Name(task.id, 1, "done", "webhook"), 0)
-    deliveries.delivered(store, take(store), "answered 204")
+    deliveries.record_delivered(store, take(store), "answered 204")
 
     assert said(shown(store, task)) == ["?" + "x" * 199, "answered 204"]
 
@@ -204,17 +202,17 @@ def test_an_end_that_nobody_asked_for_is_owed_to_nobody(
 ) -> None:
     task = start_owed(store, webhook=Webhook(HOOK.url, on))
 
-    assert deliveries.of_task(store, task) == []
+    assert deliveries.list_deliveries(store, task) == []
     assert not client.exists(keys.deliveries(task.id), keys.pending("webhook"))
 
 
-def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_its_run(store: Store) -> None:
+def test_a_resumed_task_delivers_its_earlier_end_and_its_new_one(store: Store) -> None:
     task = start_failed(store)
     announce(store, task.id, lambda _: None)
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     first = take(store)
-    deliveries.delivered(store, first, "answered 204")
+    deliveries.record_delivered(store, first, "answered 204")
     lifecycle.report(store, task.id, [0])
     announce(store, task.id, lambda _: None)
     second = take(store)
@@ -224,7 +222,7 @@ def test_a_resumed_task_still_gets_its_earlier_end_told_and_the_new_one_under_it
         f"{task.id}.2.done",
     ]
     assert first.delivery.event["data"]["state"] == "failed"
-    outcomes = [one.delivery.outcome for one in deliveries.of_task(store, task)]
+    outcomes = [one.delivery.outcome for one in deliveries.list_deliveries(store, task)]
     assert outcomes == [DeliveryOutcome.DELIVERED, DeliveryOutcome.PENDING]
 
 
@@ -232,7 +230,7 @@ def test_every_key_outlives_the_day_of_attempts(store: Store, client: Redis) -> 
     task = start_owed(store, ended_ttl=timedelta(seconds=1))
 
     for key in (keys.deliveries(task.id), keys.pending("webhook")):
-        assert TRIED_FOR < life_left(client, key) <= KEPT
+        assert RETRY_FOR < life_left(client, key) <= KEEP_FOR
     assert keys_without_ttl(client) == set()
 
 
@@ -247,7 +245,7 @@ def test_an_attempt_at_what_has_gone_leaves_no_key(store: Store, client: Redis) 
     taken = take(store)
     client.delete(keys.deliveries(task.id))
 
-    deliveries.failed(store, taken, "answered 500")
+    deliveries.record_failed_attempt(store, taken, "answered 500")
 
     assert not client.exists(keys.deliveries(task.id))
     assert keys_without_ttl(client) == set()

@@ -9,14 +9,14 @@ import pytest
 from redis import Redis
 
 from donebit.completion import deliveries, failing, lifecycle, resuming
-from donebit.completion.announcing import LEASE, announce
+from donebit.completion.announcing import ANNOUNCE_LEASE, announce
 from donebit.completion.deliveries import DeliveryOutcome
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.tasks import TaskStore
-from tests.completion.arranged import expire, life_left, now, start, start_done
+from tests.completion.arranged import TTLS, expire, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.test_announcing import Crash, crash
 from tests.completion.test_deliveries import HOOK, due, said, shown, start_failed, start_owed, take
@@ -63,39 +63,39 @@ def test_an_end_whose_announcer_dies_is_owed_once(
 
     with pytest.raises(Crash):
         announce(store, task.id, tell)
-    hand_moved_clock.forward(seconds=LEASE.total_seconds())
+    hand_moved_clock.forward(seconds=ANNOUNCE_LEASE.total_seconds())
     announce(store, task.id, tell)
 
     assert now(store, task).announced_at is not None
-    assert len(deliveries.of_task(store, task)) == 1
-    deliveries.delivered(store, take(store), "answered 204")
+    assert len(deliveries.list_deliveries(store, task)) == 1
+    deliveries.record_delivered(store, take(store), "answered 204")
     assert due(store) == []
 
 
-def test_an_end_told_between_two_announcers_is_not_told_again_by_the_second(
+def test_the_second_of_two_announcers_does_not_announce_again(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store, webhook=HOOK)
     with pytest.raises(Crash):
         announce(store, task.id, crash)
-    deliveries.delivered(store, take(store), "answered 204")
-    hand_moved_clock.forward(seconds=LEASE.total_seconds())
+    deliveries.record_delivered(store, take(store), "answered 204")
+    hand_moved_clock.forward(seconds=ANNOUNCE_LEASE.total_seconds())
 
     announce(store, task.id, tell)
 
-    assert [deliveries.take(store, name) for name in due(store)] in ([], [None])
+    assert [deliveries.claim(store, name) for name in due(store)] in ([], [None])
     assert said(shown(store, task)) == ["answered 204"]
 
 
 def test_a_task_resumed_before_its_end_is_announced_still_owes_it(store: Store) -> None:
     task = start_failed(store)
 
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     assert take(store).delivery.announcement_id == f"{task.id}.1.failed"
 
 
-def test_a_task_resumed_while_its_end_is_being_announced_gets_its_next_end_told(
+def test_a_task_resumed_during_its_announcement_delivers_its_next_end(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = start_failed(store)
@@ -104,7 +104,7 @@ def test_a_task_resumed_while_its_end_is_being_announced_gets_its_next_end_told(
     def take_and_resume(tasks: TaskStore, task_id: str, **lease: object) -> dict[str, str] | None:
         taken = whole(tasks, task_id, **lease)  # type: ignore[arg-type]  # passed on as it came
         monkeypatch.undo()
-        resuming.resume(store, task_id)
+        resuming.resume(store, task_id, TTLS)
         return taken
 
     monkeypatch.setattr(TaskStore, "take_announcement", take_and_resume)
@@ -117,7 +117,7 @@ def test_a_task_resumed_while_its_end_is_being_announced_gets_its_next_end_told(
     assert told == [State.FAILED, State.DONE]
     assert announced_at is None
     assert next_look_ms is not None
-    owed = [one.delivery.announcement_id for one in deliveries.of_task(store, task)]
+    owed = [one.delivery.announcement_id for one in deliveries.list_deliveries(store, task)]
     assert sorted(owed) == [f"{task.id}.1.failed", f"{task.id}.2.done"]
 
 
@@ -127,7 +127,7 @@ def test_a_deleted_task_owes_nothing(store: Store, client: Redis) -> None:
 
     lifecycle.delete(store, task.id)
 
-    assert deliveries.take(store, name) is None
+    assert deliveries.claim(store, name) is None
     assert client.keys() == []
 
 
@@ -153,8 +153,8 @@ def test_a_task_made_anew_gets_none_of_what_the_old_one_owed(store: Store, clien
 
     anew = start(store, task_id="nightly", webhook=HOOK)
 
-    assert deliveries.of_task(store, anew) == []
-    assert [deliveries.take(store, name) for name in due(store)] == [None]
+    assert deliveries.list_deliveries(store, anew) == []
+    assert [deliveries.claim(store, name) for name in due(store)] == [None]
     assert client.zcard(keys.pending("webhook")) == 0
 
 
@@ -165,10 +165,12 @@ def test_the_id_of_an_expired_task_starts_with_nothing_owed(store: Store, client
 
     anew = start(store, task_id=expired.id, webhook=HOOK)
 
-    assert deliveries.of_task(store, anew) == []
+    assert deliveries.list_deliveries(store, anew) == []
 
 
-@pytest.mark.parametrize("end", [deliveries.delivered, deliveries.give_up, deliveries.failed])
+@pytest.mark.parametrize(
+    "end", [deliveries.record_delivered, deliveries.give_up, deliveries.record_failed_attempt]
+)
 def test_an_attempt_of_the_old_task_does_not_hurt_one_made_anew(
     store: Store, end: Callable[..., object]
 ) -> None:
@@ -184,9 +186,9 @@ def test_an_attempt_of_the_old_task_does_not_hurt_one_made_anew(
     assert take(store).delivery.nonce == anew.nonce
 
 
-def test_what_a_task_made_anew_owes_is_due_now_whenever_the_old_one_was_to_be_tried(store: Store) -> None:
+def test_a_recreated_tasks_delivery_is_due_now_not_when_the_old_was(store: Store) -> None:
     old = start_owed(store, task_id="nightly")
-    deliveries.failed(store, take(store), "answered 500")
+    deliveries.record_failed_attempt(store, take(store), "answered 500")
     lifecycle.delete(store, old.id)
 
     anew = start_owed(store, task_id="nightly")
@@ -201,9 +203,9 @@ def test_what_is_owed_outlives_a_task_that_is_kept_for_a_second(
     announce(store, task.id, tell)
     client.delete(keys.record(task.id))  # its second is over
 
-    deliveries.failed(store, take(store), "answered 500")
+    deliveries.record_failed_attempt(store, take(store), "answered 500")
     hand_moved_clock.forward(hours=20)
-    deliveries.delivered(store, take(store), "answered 204")
+    deliveries.record_delivered(store, take(store), "answered 204")
 
     assert due(store) == []
     assert keys_without_ttl(client) == set()
@@ -226,26 +228,26 @@ def test_a_task_kept_for_a_second_is_kept_until_everybody_is_told(
     announce(store, task.id, tell)
     owed = [life_left(client, key) for key in own if client.exists(key)]
     taken = take(store)
-    deliveries.delivered(store, taken, "answered 204")
+    deliveries.record_delivered(store, taken, "answered 204")
 
-    assert all(life > deliveries.TRIED_FOR for life in (*untold, *owed))
+    assert all(life > deliveries.RETRY_FOR for life in (*untold, *owed))
     assert all(life_left(client, key) <= timedelta(seconds=1) for key in own)
     assert taken.delivery.event["data"]["state"] == end
 
 
-def test_an_end_whose_receiver_was_quicker_than_its_announcer_is_announced_all_the_same(
+def test_an_end_delivered_before_it_is_announced_is_still_announced(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store, webhook=HOOK, ended_ttl=timedelta(seconds=1))
 
     def told_and_dead(_: Task) -> None:
-        deliveries.delivered(store, take(store), "answered 204")
+        deliveries.record_delivered(store, take(store), "answered 204")
         raise Crash
 
     with pytest.raises(Crash):
         announce(store, task.id, told_and_dead)
     untold, life = now(store, task).announced_at, life_left(client, keys.record(task.id))
-    hand_moved_clock.forward(seconds=LEASE.total_seconds())
+    hand_moved_clock.forward(seconds=ANNOUNCE_LEASE.total_seconds())
     told: list[Task] = []
     announce(store, task.id, told.append)
 
@@ -254,13 +256,11 @@ def test_an_end_whose_receiver_was_quicker_than_its_announcer_is_announced_all_t
     assert [end.id for end in told] == [task.id]
 
 
-def test_a_task_resumed_while_its_end_is_told_keeps_the_life_of_an_open_one(
-    store: Store, client: Redis
-) -> None:
+def test_a_task_resumed_during_its_announcement_keeps_the_open_ttl(store: Store, client: Redis) -> None:
     task = start_failed(store)
 
     def resume(end: Task) -> None:
-        resuming.resume(store, end.id)
+        resuming.resume(store, end.id, TTLS)
 
     announce(store, task.id, resume)
 

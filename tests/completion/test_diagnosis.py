@@ -8,24 +8,23 @@ import pytest
 
 from donebit import clock
 from donebit.completion import failing, fanout, healing, lifecycle, resuming
-from donebit.completion.diagnosis import Diagnosis, Signs, Waiting, diagnose
+from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
 from donebit.completion.healing import ProbedState
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
-from tests.completion.arranged import now, start
+from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
-IDLE = Signs(worker_seen=True, queued=0, in_hand=0)
-NOBODY = Signs(worker_seen=False, queued=3, in_hand=0)
-ELSEWHERE = Signs(worker_seen=True, queued=None, in_hand=None)
+IDLE = Observations(worker_seen=True, queued=0, in_hand=0)
+NOBODY = Observations(worker_seen=False, queued=3, in_hand=0)
+ELSEWHERE = Observations(worker_seen=True, queued=None, in_hand=None)
 STALL_AFTER = timedelta(seconds=60)
 
 
-def asked(store: Store, task: Task, signs: Signs = IDLE) -> Diagnosis:
+def asked(store: Store, task: Task, signs: Observations = IDLE) -> Diagnosis:
     return diagnose(now(store, task), signs, clock.now())
 
 
@@ -36,7 +35,7 @@ def fanned_out(store: Store, count: int = 100) -> Task:
 
 
 def sweep(store: Store) -> None:
-    Sweep(store, RecordingPublisher(), TaskTtls()).run()
+    Sweep(store, RecordingPublisher(), TTLS).run()
 
 
 def test_a_task_that_has_ended_waits_for_nothing(store: Store) -> None:
@@ -52,7 +51,7 @@ def test_a_task_that_has_ended_waits_for_nothing(store: Store) -> None:
 def test_a_task_without_a_job_waits_for_reports(store: Store) -> None:
     found = asked(store, start(store, 3))
 
-    assert (found.waiting_for, found.asks_at) == (Waiting.REPORTS, None)
+    assert (found.waiting_for, found.next_probe_at) == (Waiting.REPORTS, None)
 
 
 def test_a_task_is_not_fanned_out_at_once(store: Store) -> None:
@@ -66,14 +65,14 @@ def test_without_a_worker_that_is_what_is_said(store: Store) -> None:
 @pytest.mark.parametrize(
     ("signs", "waiting"),
     [
-        (Signs(worker_seen=True, queued=7, in_hand=8), Waiting.QUEUE),
-        (Signs(worker_seen=True, queued=0, in_hand=1), Waiting.RUNNING),
+        (Observations(worker_seen=True, queued=7, in_hand=8), Waiting.QUEUE),
+        (Observations(worker_seen=True, queued=0, in_hand=1), Waiting.RUNNING),
         (IDLE, Waiting.LOST),
         (ELSEWHERE, Waiting.QUEUE),
     ],
 )
 def test_what_does_not_move_is_judged_by_the_queue(
-    store: Store, hand_moved_clock: HandMovedClock, signs: Signs, waiting: Waiting
+    store: Store, hand_moved_clock: HandMovedClock, signs: Observations, waiting: Waiting
 ) -> None:
     task = fanned_out(store)
 
@@ -95,10 +94,10 @@ def test_a_step_that_failed_waits_for_its_next_attempt(
 
     assert found.waiting_for is Waiting.RETRY
     assert now(store, task).failed_attempts == 1
-    assert found.asks_at == clock.now() + timedelta(seconds=20) + STALL_AFTER
+    assert found.next_probe_at == clock.now() + timedelta(seconds=20) + STALL_AFTER
 
 
-def test_the_speed_is_that_since_the_fan_out_then_that_of_the_last_two_looks(
+def test_the_speed_is_since_the_fan_out_then_of_the_last_two_samples(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = fanned_out(store, 100)
@@ -125,7 +124,7 @@ def test_many_sweeps_at_once_are_one_look(store: Store, hand_moved_clock: HandMo
             store.tasks.look_again(task.id, 0)
             sweep(store)
 
-    looks = now(store, task).looks
+    looks = now(store, task).samples
 
     assert looks[1].at - looks[0].at == timedelta(seconds=5)
 
@@ -149,15 +148,15 @@ def test_it_says_when_the_sweep_asks_and_the_sweep_asks_then(
     publisher = RecordingPublisher()
 
     for heals in range(3):
-        asks_at = asked(store, task).asks_at
+        asks_at = asked(store, task).next_probe_at
         assert asks_at is not None
         hand_moved_clock.moment = asks_at - timedelta(milliseconds=1)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
         assert len(publisher.probed) == heals
         hand_moved_clock.forward(seconds=0.001)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
         assert len(publisher.probed) == heals + 1
         healing.heal(store, now(store, task), ProbedState.of(now(store, task)), lambda *_: None)
 
@@ -175,8 +174,8 @@ def test_a_resumed_and_an_extended_task_are_looked_at_anew(
     sweep(store)
     for step in range(3):
         failing.fail(store, task.id, step, "boom")
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
     resumed = now(store, task)
 
-    assert extended.looks == ()
-    assert (resumed.looks, resumed.messages, resumed.failed_attempts) == ((), 0, 0)
+    assert extended.samples == ()
+    assert (resumed.samples, resumed.messages, resumed.failed_attempts) == ((), 0, 0)

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle, listing
-from donebit.completion.lifecycle import STEPS_A_REPORT
+from donebit.completion.lifecycle import MAX_STEPS_PER_REPORT
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.errors import Conflict, InvalidInput, NotFound
@@ -24,7 +24,7 @@ def test_a_running_task_is_cancelled_now(store: Store, hand_moved_clock: HandMov
 
     cancelled = lifecycle.cancel(store, task.id)
 
-    assert (cancelled.state, cancelled.left) == (State.CANCELLED, 2)
+    assert (cancelled.state, cancelled.missing_steps) == (State.CANCELLED, 2)
     assert cancelled.ended_at == hand_moved_clock.moment
     assert cancelled == now(store, task)
 
@@ -113,24 +113,29 @@ def test_a_range_that_is_none_is_named(store: Store, first: int, after: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("steps", "ranges"), [(STEPS_A_REPORT + 1, 0), (0, STEPS_A_REPORT + 1), (STEPS_A_REPORT, 1)]
+    ("steps", "ranges"),
+    [(MAX_STEPS_PER_REPORT + 1, 0), (0, MAX_STEPS_PER_REPORT + 1), (MAX_STEPS_PER_REPORT, 1)],
 )
 def test_a_report_too_large_is_refused_with_its_size_and_the_bound(
     store: Store, steps: int, ranges: int
 ) -> None:
     task = start(store, 3)
 
-    with pytest.raises(InvalidInput, match=f"{STEPS_A_REPORT + 1} steps and ranges .* at most 10000"):
+    with pytest.raises(InvalidInput, match=f"{MAX_STEPS_PER_REPORT + 1} steps and ranges .* at most 10000"):
         lifecycle.report(store, task.id, [0] * steps, [(0, 1)] * ranges)
 
     assert now(store, task).done_steps == 0
 
 
 def test_the_largest_report_is_taken(real_store: Store) -> None:
-    count = 2 * STEPS_A_REPORT
+    count = 2 * MAX_STEPS_PER_REPORT
     task = start(real_store, count)
 
     singles = lifecycle.report(real_store, task.id, range(0, count, 2))
     ranges = lifecycle.report(real_store, task.id, ranges=[(step, step + 1) for step in range(1, count, 2)])
 
-    assert (singles.fresh, ranges.fresh, ranges.completed_task) == (STEPS_A_REPORT, STEPS_A_REPORT, True)
+    assert (singles.fresh, ranges.fresh, ranges.completed_task) == (
+        MAX_STEPS_PER_REPORT,
+        MAX_STEPS_PER_REPORT,
+        True,
+    )

@@ -12,6 +12,7 @@ from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl
 
@@ -19,7 +20,7 @@ BYTE_BORDERS = [1, 2, 6, 7, 8, 9, 15, 16, 17, 63, 64, 65]
 
 
 def start(store: Store, count: int) -> str:
-    return lifecycle.start(store, TaskSpec(count), max_steps=10_000_000).task.id
+    return lifecycle.start(store, TaskSpec(count), ttls=TTLS, max_steps=10_000_000).task.id
 
 
 def test_a_task_completes_with_its_last_missing_step_and_only_once(store: Store) -> None:

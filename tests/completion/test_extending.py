@@ -36,7 +36,7 @@ def test_an_extended_task_is_done_with_its_new_last_step(store: Store, count: in
     missing = missing_ranges(store, task)
     last = lifecycle.report(store, task.id, ranges=[(count, count + more)])
 
-    assert (extended.count, before, extended.left) == (count + more, count, more + 1)
+    assert (extended.count, before, extended.missing_steps) == (count + more, count, more + 1)
     assert (old_last.state, missing) == (State.RUNNING, [(count, count + more)])
     assert (last.completed_task, last.state) == (True, State.DONE)
 
@@ -51,7 +51,7 @@ def test_only_the_new_steps_are_sent(store: Store) -> None:
     assert sent == [Slice(10, 11), Slice(11, 12), Slice(12, 13)]
 
 
-def test_what_a_task_was_extended_by_before_its_first_fan_out_is_sent_by_that_one_alone(
+def test_steps_added_before_the_first_fan_out_are_sent_by_it_alone(
     store: Store,
 ) -> None:
     before = start(store, 10, job="demo")

@@ -13,7 +13,7 @@ from donebit.completion import failing, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.failing import LONGEST_PAUSE, Failure
 from donebit.completion.state import State
-from donebit.completion.sweeping import LOOK_EVERY, Sweep
+from donebit.completion.sweeping import CHECK_EVERY, Sweep
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound
 from donebit.retry_policy import RetryPolicy
@@ -21,6 +21,7 @@ from donebit.store import Store, keys
 from donebit.store.failures import ERRORS_KEPT
 from tests.completion.arranged import (
     BYTE_BORDERS,
+    TTLS,
     expire,
     life_left,
     missing_ranges,
@@ -44,14 +45,14 @@ def given_up(store: Store, task: Task) -> list[int]:
     return [one.step for one in failing.list_failures(store, now(store, task), limit=100).failures]
 
 
-def test_a_step_gives_up_with_its_last_attempt_and_pauses_double_until_then(store: Store) -> None:
+def test_a_step_gives_up_at_its_last_attempt_and_pauses_double(store: Store) -> None:
     task = start(store, 3)
 
     made = [failing.fail(store, task.id, 1, "again", THRICE) for _ in range(3)]
 
     assert [(one.attempts, one.gave_up) for one in made] == [(1, False), (2, False), (3, True)]
     assert [one.pause.total_seconds() for one in made] == [2, 4, 8]
-    assert (now(store, task).failed, now(store, task).left) == (1, 2)
+    assert (now(store, task).failed_steps, now(store, task).missing_steps) == (1, 2)
 
 
 def test_a_pause_is_never_longer_than_the_longest(store: Store) -> None:
@@ -83,7 +84,7 @@ def test_a_task_ends_as_failed_when_its_last_step_gives_up(store: Store, count: 
     assert now(store, task).announcement_id == f"{task.id}.1.failed"
 
 
-def test_a_task_ends_as_failed_when_its_last_step_is_done_and_another_has_given_up(store: Store) -> None:
+def test_a_task_fails_when_its_last_step_is_done_and_another_gave_up(store: Store) -> None:
     task = start(store, 3)
     give_up(store, task, 0)
 
@@ -112,7 +113,11 @@ def test_what_fails_late_changes_nothing(store: Store) -> None:
     made = [give_up(store, task, 0), give_up(store, task, 1), give_up(store, ended, 1)]
 
     assert [(one.gave_up, one.completed_task) for one in made] == [(False, False)] * 3
-    assert (now(store, task).done_steps, now(store, task).failed, now(store, ended).failed) == (1, 1, 0)
+    assert (now(store, task).done_steps, now(store, task).failed_steps, now(store, ended).failed_steps) == (
+        1,
+        1,
+        0,
+    )
 
 
 def test_the_same_failure_reported_again_hears_that_it_ended_the_task(store: Store) -> None:
@@ -161,7 +166,10 @@ def test_a_message_of_an_earlier_task_under_the_same_id_fails_nothing(store: Sto
     with pytest.raises(NotFound):
         failing.fail(store, "again", 0, "no", nonce=old.nonce)
 
-    assert (now(store, new).failed, store.failures.begin_attempt("again", old.nonce, 0, max_attempts=3)) == (
+    assert (
+        now(store, new).failed_steps,
+        store.failures.begin_attempt("again", old.nonce, 0, max_attempts=3),
+    ) == (
         0,
         0,
     )
@@ -191,7 +199,7 @@ def test_only_so_many_errors_are_kept(real_store: Store, real_client: Redis) -> 
     last = failing.list_failures(real_store, now(real_store, task), after=ERRORS_KEPT + 10, limit=1).failures
     assert real_client.hlen(keys.errors(task.id)) == ERRORS_KEPT
     assert [(one.step, one.error) for one in last] == [(ERRORS_KEPT + 10, None)]
-    assert now(real_store, task).failed == ERRORS_KEPT + 20
+    assert now(real_store, task).failed_steps == ERRORS_KEPT + 20
 
 
 def test_what_gave_up_is_not_missing(store: Store) -> None:
@@ -232,9 +240,9 @@ def test_the_sweep_keeps_what_failed_alive_with_its_task(
     give_up(store, task, 1)
     for key in keys.of_failures(task.id):
         client.pexpire(key, timedelta(minutes=1))
-    hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds())
+    hand_moved_clock.forward(seconds=CHECK_EVERY.total_seconds())
 
-    Sweep(store, RecordingPublisher(), lifecycle.TaskTtls()).run()
+    Sweep(store, RecordingPublisher(), TTLS).run()
 
     assert all(life_left(client, key) > timedelta(days=6) for key in keys.of_failures(task.id))
 
@@ -250,7 +258,7 @@ def test_a_step_that_waits_for_its_next_attempt_is_no_stall(
     for _ in range(7):
         hand_moved_clock.forward(seconds=10)
         publisher = RecordingPublisher()
-        Sweep(store, publisher, lifecycle.TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
         probed.append(bool(publisher.probed))
 
     assert probed == [False] * 6 + [True]
@@ -303,14 +311,10 @@ def test_what_failed_on_the_way_to_done_goes_with_the_tombstone(store: Store, cl
 
     announce(store, task.id, lambda _: None)
 
-    assert (
-        0
-        < life_left(client, keys.errors(task.id)).total_seconds()
-        <= lifecycle.TaskTtls().ended.total_seconds()
-    )
+    assert 0 < life_left(client, keys.errors(task.id)).total_seconds() <= TTLS.ended.total_seconds()
 
 
-def test_the_last_failure_ends_a_task_though_other_hands_did_a_step_that_gave_up(
+def test_the_last_failure_ends_a_task_with_a_foreign_bit_on_a_failed_step(
     store: Store, client: Redis
 ) -> None:
     task = start(store, 2)
@@ -320,12 +324,10 @@ def test_the_last_failure_ends_a_task_though_other_hands_did_a_step_that_gave_up
     answer = failing.fail(store, task.id, 1, "boom")
 
     assert (answer.completed_task, answer.state) == (True, State.FAILED)
-    assert (answer.left, answer.failed, answer.done_steps) == (0, 1, 1)
+    assert (answer.missing_steps, answer.failed_steps, answer.done_steps) == (0, 1, 1)
 
 
-def test_a_task_does_not_inherit_the_failures_of_an_expired_one_under_its_id(
-    store: Store, client: Redis
-) -> None:
+def test_a_task_does_not_inherit_failures_of_an_expired_one_of_its_id(store: Store, client: Redis) -> None:
     old = start(store, task_id="same")
     failing.fail(store, old.id, 0, "boom")
     expire(client, old)

@@ -47,5 +47,5 @@ def test_each_of_100_tasks_ends_once_and_rightly_under_8_processes(
     ended = Counter(task_id for by_one_process in told for task_id in by_one_process)
     assert ended == dict.fromkeys((task.id for task in tasks), 1)
     assert all(now(real_store, task).state in ENDS[n % 3] for n, task in enumerate(tasks))
-    assert {now(real_store, task).left for task in tasks} == {0}
+    assert {now(real_store, task).missing_steps for task in tasks} == {0}
     assert keys_without_ttl(real_client) == set()

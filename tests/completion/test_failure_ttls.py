@@ -9,9 +9,9 @@ from redis import Redis
 
 from donebit import clock
 from donebit.completion import announcing, failing, lifecycle
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
 from tests.completion.arranged import life_left, now, start
@@ -21,7 +21,7 @@ LIVES = TaskTtls(open=timedelta(days=5), ended=timedelta(hours=6))
 
 
 def start_failing(store: Store) -> Task:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
     failing.fail(store, task.id, 0, "boom")
     return task
 
@@ -72,7 +72,7 @@ def test_the_announcement_shortens_the_life_of_failures(store: Store, client: Re
 
 
 def test_an_attempt_counted_before_it_is_made_has_a_life(store: Store, client: Redis) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
 
     counted = store.failures.begin_attempt(task.id, task.nonce, 0, max_attempts=3)
 

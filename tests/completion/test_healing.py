@@ -12,12 +12,11 @@ from donebit.completion import fanout, healing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
-from donebit.completion.lifecycle import TaskTtls
-from donebit.completion.sweeping import HEALS, LOOKS_APART, Sweep
+from donebit.completion.sweeping import MAX_HEALS, SAMPLES_APART, Sweep
 from donebit.completion.task import Task
 from donebit.errors import Conflict
 from donebit.store import Store, keys
-from tests.completion.arranged import life_left, now, start, start_done
+from tests.completion.arranged import TTLS, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
@@ -49,7 +48,7 @@ def probed_at(store: Store, hands: HandMovedClock, *, until: int, heal: bool) ->
     """The seconds, out of so many, at which a sweep sends a probe; each heals at once if it may."""
     publisher, began, seconds = RecordingPublisher(), hands.moment, []
     while (passed := (hands.moment - began).total_seconds()) < until:
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
         for task in publisher.probed:
             seconds.append(round(passed))
             if heal:
@@ -99,7 +98,7 @@ def test_missing_steps_of_slices_are_cut_at_what_is_done() -> None:
     assert [(part.start, part.stop) for part in cut] == [(0, 2), (2, 4), (4, 5), (7, 9), (20, 21)]
 
 
-def test_nothing_is_sent_again_when_the_task_has_moved_since_the_probe_left(
+def test_nothing_is_sent_again_after_progress_since_the_probe(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task, sent = start_fanned_out(store), Messages()
@@ -129,7 +128,9 @@ def test_a_probe_goes_when_the_task_has_not_moved_for_its_stall_after(
     task = start_fanned_out(store)
 
     def probes() -> str:
-        return store.tasks.take_probe(task.id, now_ms=clock.now_ms(), limit=HEALS, looks_apart=LOOKS_APART)
+        return store.tasks.take_probe(
+            task.id, now_ms=clock.now_ms(), limit=MAX_HEALS, looks_apart=SAMPLES_APART
+        )
 
     hand_moved_clock.forward(seconds=9.999)
     before = probes()
@@ -138,19 +139,17 @@ def test_a_probe_goes_when_the_task_has_not_moved_for_its_stall_after(
     assert (before, probes(), probes()) == ("fine", "probe", "fine")
 
 
-def test_an_end_that_came_after_the_look_is_neither_probed_nor_given_an_open_life(
-    store: Store, client: Redis
-) -> None:
+def test_a_task_that_ends_during_a_check_is_not_probed_nor_kept_open(store: Store, client: Redis) -> None:
     task = start_fanned_out(store)
     lifecycle.cancel(store, task.id)
     announce(store, task.id)
 
     found = store.tasks.take_probe(
-        task.id, now_ms=progress_ms(task) + 3_600_000, limit=HEALS, looks_apart=LOOKS_APART
+        task.id, now_ms=progress_ms(task) + 3_600_000, limit=MAX_HEALS, looks_apart=SAMPLES_APART
     )
 
     assert found == "fine"
-    assert life_left(client, keys.record(task.id)) <= TaskTtls().ended
+    assert life_left(client, keys.record(task.id)) <= TTLS.ended
 
 
 def test_progress_puts_the_probe_off(store: Store, hand_moved_clock: HandMovedClock) -> None:
@@ -192,8 +191,10 @@ def test_after_the_last_healing_the_task_is_called_stalled_once(
 ) -> None:
     task = start_fanned_out(store, 9)
     lifecycle.report(store, task.id, [0])
-    store.tasks.update_record(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
-    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
+    store.tasks.update_record(
+        task.id, task.nonce, task.run, {"heals": MAX_HEALS, "probed_at": progress_ms(task)}
+    )
+    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**MAX_HEALS)
 
     probes = probed_at(store, hand_moved_clock, until=60, heal=True)
 
@@ -207,8 +208,10 @@ def test_a_stalled_task_that_moves_again_is_looked_after_again(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_fanned_out(store, 9)
-    store.tasks.update_record(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
-    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
+    store.tasks.update_record(
+        task.id, task.nonce, task.run, {"heals": MAX_HEALS, "probed_at": progress_ms(task)}
+    )
+    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**MAX_HEALS)
     probed_at(store, hand_moved_clock, until=6, heal=True)
     stalled = now(store, task).stalled
     hand_moved_clock.forward(seconds=1)
@@ -219,7 +222,7 @@ def test_a_stalled_task_that_moves_again_is_looked_after_again(
     assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
 
 
-def test_a_task_whose_steps_come_from_elsewhere_is_called_stalled_and_never_probed(
+def test_a_task_without_a_job_is_called_stalled_and_never_probed(
     store: Store, hand_moved_clock: HandMovedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = start(store, 3, stall_after=STALL_AFTER)
@@ -231,23 +234,25 @@ def test_a_task_whose_steps_come_from_elsewhere_is_called_stalled_and_never_prob
     assert len([record for record in caplog.records if "stalled" in record.message]) == 1
 
 
-def test_a_stalled_task_is_resumed_in_the_same_run_and_sends_what_is_missing(
+def test_a_stalled_task_resumes_in_the_same_run_with_missing_steps(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_fanned_out(store, 9)
     lifecycle.report(store, task.id, [0])
-    store.tasks.update_record(task.id, task.nonce, task.run, {"heals": HEALS, "probed_at": progress_ms(task)})
-    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**HEALS)
+    store.tasks.update_record(
+        task.id, task.nonce, task.run, {"heals": MAX_HEALS, "probed_at": progress_ms(task)}
+    )
+    hand_moved_clock.forward(seconds=STALL_AFTER.total_seconds() * 2**MAX_HEALS)
     probed_at(store, hand_moved_clock, until=6, heal=True)
     messages = Messages()
 
-    resumed = resuming.resume(store, task.id)
+    resumed = resuming.resume(store, task.id, TTLS)
     fanout.fan_out(store, resumed, messages.send)
 
     assert (resumed.stalled, resumed.run, resumed.dispatched_at, resumed.heals) == (False, 1, None, 0)
     assert messages == [Slice(step, step + 1) for step in range(1, 9)]
     with pytest.raises(Conflict):
-        resuming.resume(store, task.id)
+        resuming.resume(store, task.id, TTLS)
     assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
 
 
@@ -258,7 +263,7 @@ def test_of_many_probes_that_waited_in_a_long_queue_one_heals(
     while len(publisher.probed) < 4:
         hand_moved_clock.forward(seconds=5)
         store.tasks.look_again(task.id, 0)
-        Sweep(store, publisher, TaskTtls()).run()
+        Sweep(store, publisher, TTLS).run()
 
     waited = [ProbedState.of(probed) for probed in publisher.probed]
     sent = [healing.heal(store, now(store, task), seen, Messages().send) for seen in waited]

@@ -13,17 +13,17 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.store import Store, keys
-from tests.completion.arranged import now, start, start_done
+from tests.completion.arranged import TTLS, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 
 
 def test_the_same_id_and_order_again_is_the_same_task(store: Store, hand_moved_clock: HandMovedClock) -> None:
     order = TaskSpec(3, job="demo", params={"sleep_ms": 5, "deep": {"a": [1, None]}}, label="nightly")
-    first = lifecycle.start(store, order, task_id="t-1", max_steps=3)
+    first = lifecycle.start(store, order, task_id="t-1", ttls=TTLS, max_steps=3)
     lifecycle.report(store, "t-1", [0])
     hand_moved_clock.forward(hours=1)
 
-    again = lifecycle.start(store, order, task_id="t-1", max_steps=3)
+    again = lifecycle.start(store, order, task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert (first.fresh, again.fresh) == (True, False)
     assert (again.task.nonce, again.task.created_at) == (first.task.nonce, first.task.created_at)
@@ -45,7 +45,7 @@ def test_the_same_id_with_another_order_is_a_conflict_that_names_both(store: Sto
     start(store, 3, task_id="t-1")
 
     with pytest.raises(Conflict) as refused:
-        lifecycle.start(store, other, task_id="t-1", max_steps=10)
+        lifecycle.start(store, other, task_id="t-1", ttls=TTLS, max_steps=10)
 
     assert TaskSpec(3).as_text() in refused.value.detail
     assert other.as_text() in refused.value.detail
@@ -54,48 +54,48 @@ def test_the_same_id_with_another_order_is_a_conflict_that_names_both(store: Sto
 def test_a_done_task_asked_for_again_is_still_done(store: Store) -> None:
     start_done(store, 3, task_id="t-1")
 
-    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", max_steps=3)
+    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert (again.fresh, again.task.state) == (False, State.DONE)
 
 
 @pytest.mark.parametrize("begin", [start, start_done], ids=["running", "done"])
-def test_of_two_starts_that_both_found_nothing_the_second_agrees_with_the_first(
+def test_of_two_starts_at_once_the_second_gets_the_first_ones_task(
     store: Store, monkeypatch: pytest.MonkeyPatch, begin: Callable[..., Task]
 ) -> None:
     first = begin(store, 3, task_id="t-1")
-    find = lifecycle._find
+    find = lifecycle._find_task
 
     def find_nothing_first(*_: object) -> Task | None:
-        monkeypatch.setattr(lifecycle, "_find", find)
+        monkeypatch.setattr(lifecycle, "_find_task", find)
         return None
 
-    monkeypatch.setattr(lifecycle, "_find", find_nothing_first)
-    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", max_steps=3)
+    monkeypatch.setattr(lifecycle, "_find_task", find_nothing_first)
+    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert (again.fresh, again.task.nonce) == (False, first.nonce)
-    monkeypatch.setattr(lifecycle, "_find", find_nothing_first)
+    monkeypatch.setattr(lifecycle, "_find_task", find_nothing_first)
     with pytest.raises(Conflict):
-        lifecycle.start(store, TaskSpec(2), task_id="t-1", max_steps=3)
+        lifecycle.start(store, TaskSpec(2), task_id="t-1", ttls=TTLS, max_steps=3)
 
 
 def test_a_task_that_is_deleted_just_after_it_was_found_is_started_anew(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = start(store, 3, task_id="t-1")
-    find = lifecycle._find
+    find = lifecycle._find_task
 
     def find_nothing_then_delete(*_: object) -> Task | None:
-        monkeypatch.setattr(lifecycle, "_find", delete_and_find)
+        monkeypatch.setattr(lifecycle, "_find_task", delete_and_find)
         return None
 
     def delete_and_find(*_: object) -> Task | None:
-        monkeypatch.setattr(lifecycle, "_find", find)
+        monkeypatch.setattr(lifecycle, "_find_task", find)
         lifecycle.delete(store, "t-1")
         return find(store, "t-1")
 
-    monkeypatch.setattr(lifecycle, "_find", find_nothing_then_delete)
-    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", max_steps=3)
+    monkeypatch.setattr(lifecycle, "_find_task", find_nothing_then_delete)
+    again = lifecycle.start(store, TaskSpec(3), task_id="t-1", ttls=TTLS, max_steps=3)
 
     assert again.fresh
     assert now(store, again.task).nonce == again.task.nonce != first.nonce
@@ -148,7 +148,7 @@ def test_a_note_on_a_deleted_task_is_not_written_on_the_next_of_that_id(store: S
     assert now(store, new).announced_at is None
 
 
-def test_a_call_repeated_with_its_token_hears_again_that_it_completed_the_task(store: Store) -> None:
+def test_a_call_repeated_with_its_token_says_completed_again(store: Store) -> None:
     task = start(store, 2)
 
     heard = [
@@ -203,7 +203,7 @@ def test_a_refused_report_is_not_kept_as_an_answer(store: Store) -> None:
     assert lifecycle.report(store, task.id, [1], reply_key="k-1").fresh == 1
 
 
-def test_an_answer_kept_for_a_deleted_task_is_not_given_for_the_next_of_that_id(store: Store) -> None:
+def test_a_deleted_tasks_answers_are_not_given_for_the_next_of_its_id(store: Store) -> None:
     start(store, 2, task_id="t-1")
     lifecycle.report(store, "t-1", [0], reply_key="step-0")
     lifecycle.delete(store, "t-1")
@@ -233,7 +233,7 @@ def test_a_reply_key_used_for_other_steps_is_refused_and_marks_nothing(store: St
     assert now(store, task).done_steps == 1
 
 
-def test_the_same_report_under_another_key_does_not_hear_that_it_completed_the_task(store: Store) -> None:
+def test_the_same_report_under_another_key_does_not_say_completed(store: Store) -> None:
     task = start(store, 1)
 
     answers = [lifecycle.report(store, task.id, [0], reply_key=key) for key in ("one", "one", "two")]

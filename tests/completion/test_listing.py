@@ -8,14 +8,13 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle, listing
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
-from tests.completion.arranged import start, start_done
+from tests.completion.arranged import TTLS, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
@@ -25,7 +24,7 @@ EVERY = Filter()
 @pytest.fixture
 def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads of the index so small that every test goes over their borders."""
-    monkeypatch.setattr(listing, "LOOKED_AT", 3)
+    monkeypatch.setattr(listing, "MAX_PAGE_ENTRIES", 3)
 
 
 def start_some(store: Store, hands: HandMovedClock, number: int, *, at_once: int = 1) -> list[str]:
@@ -116,10 +115,10 @@ def test_a_filter_by_label_and_state_leaves_out_the_others(
 
 
 @pytest.mark.usefixtures("few_at_a_time")
-def test_a_filter_that_matches_little_gives_up_early_and_goes_on_with_the_next_page(
+def test_a_filter_with_few_matches_continues_on_the_next_page(
     store: Store, hand_moved_clock: HandMovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "MOST_LOOKED_AT", 4)
+    monkeypatch.setattr(listing, "MAX_ENTRIES_READ", 4)
     start_some(store, hand_moved_clock, 12)
     lifecycle.report(store, "t-000", [0])
 
@@ -166,7 +165,7 @@ def test_a_task_whose_record_has_expired_is_not_listed(
     assert ids(all_pages(store, EVERY, 50)) == ["t-002", "t-000"]
 
 
-def test_a_sweep_prunes_what_has_expired_and_leaves_what_was_listed_just_now(
+def test_a_sweep_prunes_expired_tasks_and_leaves_new_entries(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     start(store, task_id="expired")
@@ -178,7 +177,7 @@ def test_a_sweep_prunes_what_has_expired_and_leaves_what_was_listed_just_now(
     store.tasks.index_task("half-started", listed_us, look_ms + 5000, timedelta(days=1))
     client.delete(keys.record("expired"), keys.bitmap("expired"))
 
-    Sweep(store, RecordingPublisher(), TaskTtls()).run()
+    Sweep(store, RecordingPublisher(), TTLS).run()
 
     assert sorted(store.tasks.sample(listed_us, 10)) == ["alive", "half-started"]
 
@@ -193,7 +192,7 @@ def test_running_tasks_are_found_however_many_ended_since(
         start_done(store, task_id=f"ended-{number}")
         hand_moved_clock.forward(seconds=1)
 
-    seen = [task.id for task in listing.running(store)]
+    seen = [task.id for task in listing.list_running(store)]
 
     assert seen == ["old", "older"]
 

@@ -151,9 +151,7 @@ def test_a_task_that_is_done_between_the_look_and_the_read_misses_nothing(store:
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_a_task_that_is_deleted_halfway_through_a_read_has_no_more_missing_steps(
-    store: Store, client: Redis
-) -> None:
+def test_a_task_deleted_during_a_read_has_no_more_missing_steps(store: Store, client: Redis) -> None:
     task = start(store, 40)
     lifecycle.report(store, task.id, [1])
 

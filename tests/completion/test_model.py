@@ -26,6 +26,7 @@ from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store, keys
 from tests.completion import arranged
+from tests.completion.arranged import TTLS
 from tests.completion.model import Model
 from tests.conftest import keys_without_ttl
 
@@ -56,9 +57,9 @@ class Completion(RuleBasedStateMachine):
         known = self.models.get(task_id)
         if known and known.ordered != count:
             with pytest.raises(Conflict):
-                lifecycle.start(self.store, TaskSpec(count), task_id=task_id, max_steps=18)
+                lifecycle.start(self.store, TaskSpec(count), task_id=task_id, ttls=TTLS, max_steps=18)
             return
-        started = lifecycle.start(self.store, TaskSpec(count), task_id=task_id, max_steps=18)
+        started = lifecycle.start(self.store, TaskSpec(count), task_id=task_id, ttls=TTLS, max_steps=18)
         assert started.fresh is (known is None)
         if known is None:
             self.models[task_id], self.tasks[task_id] = Model(count), started.task
@@ -85,9 +86,10 @@ class Completion(RuleBasedStateMachine):
         else:
             report = lifecycle.report(self.store, task_id, named, ranges, token=token)
             assert (report.fresh, report.completed_task) == model.report(set(named), in_ranges, token)
-            assert (report.state, report.left, report.count) == (
+            assert (report.state, report.missing_steps, report.failed_steps, report.count) == (
                 model.state,
-                model.left + len(model.failed),
+                model.left,
+                len(model.failed),
                 model.count,
             )
 
@@ -118,7 +120,8 @@ class Completion(RuleBasedStateMachine):
         model = self.models[task_id]
         report = lifecycle.recount(self.store, self.tasks[task_id])
         assert (report.fresh, report.completed_task) == (0, model.recount())
-        assert (report.state, report.left) == (model.state, model.left + len(model.failed))
+        assert (report.state, report.missing_steps) == (model.state, model.left)
+        assert report.failed_steps == len(model.failed)
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data(), policy=POLICIES, token=TOKENS, counted=st.booleans())
@@ -171,10 +174,10 @@ class Completion(RuleBasedStateMachine):
         model = self.models.get(task_id)
         if model is None or model.state is not State.FAILED:
             with pytest.raises(NotFound if model is None else Conflict):
-                resuming.resume(self.store, task_id)
+                resuming.resume(self.store, task_id, TTLS)
             return
         model.resume()
-        assert resuming.resume(self.store, task_id).state is model.state
+        assert resuming.resume(self.store, task_id, TTLS).state is model.state
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data(), count=COUNTS)
@@ -239,8 +242,8 @@ class Completion(RuleBasedStateMachine):
                     lifecycle.get_task(self.store, task_id)
                 continue
             sight = lifecycle.get_task(self.store, task_id)
-            assert (sight.task.state, sight.task.left) == (model.state, model.left)
-            assert sight.task.failed == len(model.failed)
+            assert (sight.task.state, sight.task.missing_steps) == (model.state, model.left)
+            assert sight.task.failed_steps == len(model.failed)
             assert sight.reading.done is (len(model.bits) == model.count)
             missing = {s for a, b in arranged.missing_ranges(self.store, sight.task) for s in range(a, b)}
             assert missing == model.missing

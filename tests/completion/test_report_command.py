@@ -13,12 +13,13 @@ from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 from tests.servers import running, valkey_binary
 
 
 def test_a_report_is_taken_by_a_server_that_has_forgotten_the_scripts(client: Redis) -> None:
     store = Store.on(client)
-    task = lifecycle.start(store, TaskSpec(2), max_steps=2).task
+    task = lifecycle.start(store, TaskSpec(2), ttls=TTLS, max_steps=2).task
     lifecycle.report(store, task.id, [0])
     client.script_flush()
 
@@ -27,10 +28,10 @@ def test_a_report_is_taken_by_a_server_that_has_forgotten_the_scripts(client: Re
     assert answer.completed_task
 
 
-def test_an_answer_that_comes_too_late_is_not_taken_for_that_of_the_next_report(tmp_path: Path) -> None:
+def test_a_late_answer_is_not_taken_for_that_of_the_next_report(tmp_path: Path) -> None:
     with running(valkey_binary(), tmp_path) as server:
         store = Store.at(server.url, connections=1, timeout=timedelta(seconds=0.3))
-        task = lifecycle.start(store, TaskSpec(3), max_steps=3).task
+        task = lifecycle.start(store, TaskSpec(3), ttls=TTLS, max_steps=3).task
         lifecycle.report(store, task.id, [0])
         server.process.send_signal(signal.SIGSTOP)
         with pytest.raises(StoreUnavailable):

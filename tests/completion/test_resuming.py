@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -10,12 +11,14 @@ from redis import Redis
 from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.state import State
-from donebit.completion.sweeping import LOOK_EVERY, Sweep
+from donebit.completion.sweeping import CHECK_EVERY, Sweep
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
+from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
-from tests.completion.arranged import expire, missing_ranges, now, start, start_done
+from tests.completion.arranged import TTLS, expire, life_left, missing_ranges, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 from tests.conftest import keys_without_ttl
@@ -39,9 +42,9 @@ def told(store: Store, task: Task) -> list[str]:
 def test_what_was_done_stays_done_and_what_gave_up_is_missing_again(store: Store, client: Redis) -> None:
     task = start_failed(store)
 
-    resumed = resuming.resume(store, task.id)
+    resumed = resuming.resume(store, task.id, TTLS)
 
-    assert (resumed.state, resumed.run, resumed.done_steps, resumed.failed) == (State.RUNNING, 2, 3, 0)
+    assert (resumed.state, resumed.run, resumed.done_steps, resumed.failed_steps) == (State.RUNNING, 2, 3, 0)
     assert missing_ranges(store, task) == [(1, 2), (3, 4)]
     assert not client.exists(*keys.of_failures(task.id))
     assert keys_without_ttl(client) == set()
@@ -50,7 +53,7 @@ def test_what_was_done_stays_done_and_what_gave_up_is_missing_again(store: Store
 def test_a_resumed_task_becomes_done_and_is_announced_under_its_next_run(store: Store) -> None:
     task = start_failed(store)
     first = told(store, task)
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     last = lifecycle.report(store, task.id, [1, 3])
 
@@ -63,7 +66,7 @@ def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, 
     told(store, task)
     none_open = client.exists(keys.OPEN_TASKS) == 0
 
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
 
     assert none_open
     assert client.exists(keys.OPEN_TASKS)
@@ -72,7 +75,7 @@ def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, 
 
 def test_a_resumed_task_may_fail_again(store: Store) -> None:
     task = start_failed(store)
-    resuming.resume(store, task.id)
+    resuming.resume(store, task.id, TTLS)
     lifecycle.report(store, task.id, [1])
 
     made = failing.fail(store, task.id, 3, "still no")
@@ -89,9 +92,9 @@ def test_only_a_failed_task_is_resumed(store: Store) -> None:
         with pytest.raises(
             Conflict, match=f"task {task.id} is {state}; only a failed or stalled task can be resumed"
         ):
-            resuming.resume(store, task.id)
+            resuming.resume(store, task.id, TTLS)
     with pytest.raises(NotFound):
-        resuming.resume(store, "never")
+        resuming.resume(store, "never", TTLS)
 
 
 def test_an_expired_failed_task_is_not_resumed(store: Store, client: Redis) -> None:
@@ -99,13 +102,13 @@ def test_an_expired_failed_task_is_not_resumed(store: Store, client: Redis) -> N
     expire(client, task)
 
     with pytest.raises(NotFound):
-        resuming.resume(store, task.id)
+        resuming.resume(store, task.id, TTLS)
 
 
 def test_of_two_who_resume_at_once_one_does(real_store: Store) -> None:
     def resumes(task_id: str) -> bool:
         try:
-            resuming.resume(real_store, task_id)
+            resuming.resume(real_store, task_id, TTLS)
         except Conflict:
             return False
         return True
@@ -121,18 +124,18 @@ def test_a_task_whose_steps_were_done_after_all_is_done_when_it_is_resumed(store
     task = start_failed(store)
     recorded = lifecycle.report(store, task.id, [1, 3])
 
-    resumed = resuming.resume(store, task.id)
+    resumed = resuming.resume(store, task.id, TTLS)
 
     assert (recorded.fresh, recorded.state, recorded.completed_task) == (2, State.FAILED, False)
     assert resumed.state is State.DONE
     assert told(store, task) == [f"{task.id}.2.done"]
 
 
-def test_word_of_the_run_before_that_comes_late_is_not_taken_for_word_of_this_one(store: Store) -> None:
+def test_a_late_announcement_of_the_last_run_does_not_mark_this_one(store: Store) -> None:
     task = start_failed(store)
 
     def resume_meanwhile(_: Task) -> None:
-        resuming.resume(store, task.id)
+        resuming.resume(store, task.id, TTLS)
 
     announce(store, task.id, resume_meanwhile)
     lifecycle.report(store, task.id, [1, 3])
@@ -149,7 +152,7 @@ def test_a_task_resumed_between_its_word_and_its_closing_stays_open(
 
     def resume_first(tasks: TaskStore, task_id: str, next_look_ms: int) -> bool:
         hand_moved_clock.forward(seconds=1)
-        resuming.resume(store, task_id)
+        resuming.resume(store, task_id, TTLS)
         return close_task(tasks, task_id, next_look_ms)
 
     monkeypatch.setattr(TaskStore, "close_task", resume_first)
@@ -164,10 +167,33 @@ def test_the_sweep_looks_after_a_resumed_task(store: Store, hand_moved_clock: Ha
     lifecycle.report(store, task.id, [0])
     failing.fail(store, task.id, 1, "no")
     told(store, task)
-    resuming.resume(store, task.id)
-    hand_moved_clock.forward(seconds=2 * LOOK_EVERY.total_seconds())
+    resuming.resume(store, task.id, TTLS)
+    hand_moved_clock.forward(seconds=2 * CHECK_EVERY.total_seconds())
     publisher = RecordingPublisher()
 
-    Sweep(store, publisher, lifecycle.TaskTtls()).run()
+    Sweep(store, publisher, TTLS).run()
 
     assert publisher.dispatched == [task.id]
+
+
+def test_a_resumed_task_is_listed_as_long_as_the_settings_keep_open_tasks(
+    store: Store, client: Redis
+) -> None:
+    ttls = TaskTtls.from_settings(Settings(task_ttl=timedelta(days=300)))
+    task = start_failed(store)
+    announce(store, task.id)
+    client.delete(keys.OPEN_TASKS)
+
+    resuming.resume(store, task.id, ttls)
+
+    assert life_left(client, keys.OPEN_TASKS) > timedelta(days=300)
+
+
+def test_a_report_and_the_task_count_missing_steps_alike(store: Store) -> None:
+    task = start(store, 4)
+    failing.fail(store, task.id, 3, "boom")
+
+    report = lifecycle.report(store, task.id, [0])
+
+    assert (report.missing_steps, report.failed_steps, report.done_steps) == (2, 1, 1)
+    assert now(store, task).missing_steps == report.missing_steps

@@ -11,10 +11,10 @@ from donebit import clock
 from donebit.completion import fanout, lifecycle
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.state import State
-from donebit.completion.sweeping import LOOK_EVERY, PRUNED_A_SWEEP, Sweep
+from donebit.completion.sweeping import CHECK_EVERY, MAX_PRUNED_PER_SWEEP, Sweep
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import StoreUnavailable
 from donebit.store import Store, keys
 from donebit.store.tasks import TaskStore
@@ -23,7 +23,7 @@ from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
 LIVES = TaskTtls(open=timedelta(days=5), ended=timedelta(hours=6))
-ALL_AT_ONCE = LOOK_EVERY.total_seconds()
+ALL_AT_ONCE = CHECK_EVERY.total_seconds()
 
 
 def nowhere(_: Task, __: Slice) -> None:
@@ -53,7 +53,7 @@ def test_a_task_is_looked_at_when_its_look_is_due_and_again_after_a_while(
     looked_at = []
     for _ in range(6):
         looked_at.append(sweep.run())
-        hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds() / 2)
+        hand_moved_clock.forward(seconds=CHECK_EVERY.total_seconds() / 2)
 
     assert looked_at == [0, 0, 1, 0, 1, 0]
 
@@ -141,14 +141,14 @@ def test_a_task_just_started_is_left_to_whoever_started_it(
 ) -> None:
     task = start(store, job="demo")
     publisher = RecordingPublisher()
-    hand_moved_clock.forward(seconds=LOOK_EVERY.total_seconds() - 0.001)
+    hand_moved_clock.forward(seconds=CHECK_EVERY.total_seconds() - 0.001)
 
-    Sweep(store, publisher, LIVES).look_at(task.id, hand_moved_clock.moment)
+    Sweep(store, publisher, LIVES).check(task.id, hand_moved_clock.moment)
 
     assert publisher.empty
 
 
-def test_a_start_that_dies_halfway_leaves_an_entry_for_the_sweep_and_not_a_task_it_does_not_know(
+def test_a_start_that_dies_halfway_leaves_only_an_index_entry(
     store: Store, monkeypatch: pytest.MonkeyPatch, hand_moved_clock: HandMovedClock
 ) -> None:
     indexed = []
@@ -193,7 +193,7 @@ def test_one_task_that_is_gone_keeps_no_other_from_being_looked_at(
 def test_an_open_task_is_kept_alive_by_the_sweep(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
     names = [keys.bitmap(task.id), keys.record(task.id), keys.OPEN_TASKS, keys.ALL_TASKS]
     for name in names:
         client.pexpire(name, timedelta(hours=1))
@@ -206,7 +206,7 @@ def test_an_open_task_is_kept_alive_by_the_sweep(
 def test_an_ended_task_is_not_kept_alive_by_the_sweep(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start_done(store, lives=LIVES)
+    task = start_done(store, ttls=LIVES)
     announce(store, task.id)
 
     look_now(store, hand_moved_clock)
@@ -224,14 +224,14 @@ def test_a_task_that_cannot_be_read_keeps_no_other_from_being_looked_at(
     publisher = look_now(store, hand_moved_clock)
 
     assert publisher.announced == [ended.id]
-    assert f"task {strange.id} cannot be looked after" in caplog.text
+    assert f"task {strange.id} cannot be checked" in caplog.text
     assert store.tasks.open_tasks(2**53, 10)[-1] == strange.id
 
 
 def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    for _ in range(PRUNED_A_SWEEP + 1):
+    for _ in range(MAX_PRUNED_PER_SWEEP + 1):
         start(store)
     start(store, task_id="expired")
     client.delete(keys.record("expired"), keys.bitmap("expired"))
@@ -241,4 +241,4 @@ def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
     for _ in range(50):  # each looks at nearly all of them
         Sweep(store, RecordingPublisher(), LIVES).prune(clock.now())
 
-    assert store.tasks.sizes()[1] == PRUNED_A_SWEEP + 1
+    assert store.tasks.sizes()[1] == MAX_PRUNED_PER_SWEEP + 1

@@ -15,7 +15,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import Store, keys
-from tests.completion.arranged import BYTE_BORDERS, expire, now, set_by_other_hands, start, start_done
+from tests.completion.arranged import BYTE_BORDERS, TTLS, expire, now, set_by_other_hands, start, start_done
 from tests.conftest import keys_without_ttl
 
 
@@ -138,7 +138,7 @@ def test_a_count_out_of_bounds_is_refused_before_anything_is_allocated(
     store: Store, client: Redis, count: int
 ) -> None:
     with pytest.raises(InvalidInput, match=f"count is {count}; it must be 1 to 1000"):
-        lifecycle.start(store, TaskSpec(count), max_steps=1000)
+        lifecycle.start(store, TaskSpec(count), ttls=TTLS, max_steps=1000)
 
     assert client.keys() == []
 
@@ -170,7 +170,7 @@ def test_a_bit_beyond_the_end_set_by_other_hands_ends_nothing_early(store: Store
 
     recounted = lifecycle.recount(store, task)
 
-    assert (recounted.completed_task, recounted.left) == (False, 3)
+    assert (recounted.completed_task, recounted.missing_steps) == (False, 3)
 
 
 @pytest.mark.parametrize("count", BYTE_BORDERS)
@@ -185,7 +185,7 @@ def test_bits_beyond_the_end_marker_do_not_keep_a_task_from_its_end(
     recounted = lifecycle.recount(store, task)
 
     assert not kept.completed_task
-    assert (recounted.completed_task, recounted.state, recounted.left) == (True, State.DONE, 0)
+    assert (recounted.completed_task, recounted.state, recounted.missing_steps) == (True, State.DONE, 0)
 
 
 def test_a_task_cleared_of_bits_beyond_its_end_marker_keeps_its_life(store: Store, client: Redis) -> None:
@@ -216,7 +216,7 @@ def test_finished_steps_from_the_first_on_are_not_yet_all(store: Store, count: i
     reports = [lifecycle.report(store, task.id, [step]) for step in range(count)]
 
     assert not any(report.completed_task for report in reports)
-    assert now(store, task).left == 1
+    assert now(store, task).missing_steps == 1
 
 
 @pytest.mark.parametrize("count", BYTE_BORDERS)
@@ -228,7 +228,7 @@ def test_a_counter_that_lies_does_not_end_a_task_that_the_rule_calls_open(
 
     report = lifecycle.report(store, task.id, [0])
 
-    assert (report.completed_task, report.left) == (False, count)
+    assert (report.completed_task, report.missing_steps) == (False, count)
 
 
 def test_two_who_report_the_last_step_at_once_do_not_both_complete_it(real_store: Store) -> None:
@@ -246,7 +246,9 @@ def test_two_who_report_the_last_step_at_once_do_not_both_complete_it(real_store
 
 def test_two_who_start_one_id_at_once_do_not_both_make_it(real_store: Store) -> None:
     def attempt(number: int) -> bool:
-        return lifecycle.start(real_store, TaskSpec(2), task_id=f"shared-{number // 4}", max_steps=2).fresh
+        return lifecycle.start(
+            real_store, TaskSpec(2), task_id=f"shared-{number // 4}", ttls=TTLS, max_steps=2
+        ).fresh
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(attempt, range(160)))

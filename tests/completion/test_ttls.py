@@ -9,10 +9,10 @@ from redis import Redis
 
 from donebit.completion import deliveries, failing, lifecycle
 from donebit.completion.announcing import announce
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.spec import Webhook
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import NotFound
 from donebit.store import Store, keys
 from tests.completion.arranged import expire, life_left, now, start, start_done
@@ -38,25 +38,25 @@ def is_about(life: timedelta, wanted: timedelta) -> bool:
 
 
 def test_a_started_task_has_the_life_of_an_open_one(store: Store, client: Redis) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
 
     assert all(is_about(life_left(client, key), LIVES.open) for key in of_task(task))
 
 
 def test_the_indexes_outlive_the_tasks_in_them(store: Store, client: Redis) -> None:
-    start(store, lives=LIVES)
+    start(store, ttls=LIVES)
 
     assert all(life_left(client, index) > LIVES.open for index in (keys.OPEN_TASKS, keys.ALL_TASKS))
 
 
 def test_the_indexes_outlive_tombstones_that_stay_longer_than_open_tasks(store: Store, client: Redis) -> None:
-    start(store, lives=TaskTtls(open=timedelta(hours=1), ended=timedelta(days=30)))
+    start(store, ttls=TaskTtls(open=timedelta(hours=1), ended=timedelta(days=30)))
 
     assert life_left(client, keys.ALL_TASKS) > timedelta(days=30)
 
 
 def test_progress_renews_the_life(store: Store, client: Redis, hand_moved_clock: HandMovedClock) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
     shorten(client, task)
     hand_moved_clock.forward(hours=2)  # more than a hundredth of its life
 
@@ -68,7 +68,7 @@ def test_progress_renews_the_life(store: Store, client: Redis, hand_moved_clock:
 def test_progress_without_a_pause_renews_the_life_too(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start(store, 9, lives=LIVES)
+    task = start(store, 9, ttls=LIVES)
     shorten(client, task)
 
     for step in range(8):
@@ -81,7 +81,7 @@ def test_progress_without_a_pause_renews_the_life_too(
 def test_a_duplicate_is_no_progress_and_renews_nothing(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
     lifecycle.report(store, task.id, [0])
     shorten(client, task)
     hand_moved_clock.forward(minutes=5)
@@ -93,7 +93,7 @@ def test_a_duplicate_is_no_progress_and_renews_nothing(
 
 
 def test_the_end_leaves_a_tombstone_with_a_shorter_life_and_no_bitmap(store: Store, client: Redis) -> None:
-    task = start_done(store, lives=LIVES)
+    task = start_done(store, ttls=LIVES)
 
     announce(store, task.id)
 
@@ -104,7 +104,7 @@ def test_the_end_leaves_a_tombstone_with_a_shorter_life_and_no_bitmap(store: Sto
 def test_an_end_that_is_not_told_yet_lives_as_long_as_an_open_task(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    done, failed, cancelled = (start(store, 1, lives=LIVES) for _ in range(3))
+    done, failed, cancelled = (start(store, 1, ttls=LIVES) for _ in range(3))
     lifecycle.report(store, done.id, [0])
     failing.fail(store, failed.id, 0, "no")
     lifecycle.cancel(store, cancelled.id)
@@ -129,30 +129,28 @@ def nobody(_: Task) -> None:
     raise RuntimeError
 
 
-def test_a_task_whose_end_is_still_to_be_told_to_somebody_stays_to_be_asked_about_it(
+def test_a_task_stays_until_its_deliveries_are_over(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start(
-        store, 1, lives=LIVES, ended_ttl=timedelta(seconds=90), webhook=Webhook("https://a.example/")
-    )
+    task = start(store, 1, ttls=LIVES, ended_ttl=timedelta(seconds=90), webhook=Webhook("https://a.example/"))
     lifecycle.report(store, task.id, [0])
     announce(store, task.id)
     told_at = now(store, task).announced_at
     owed = life_left(client, keys.record(task.id))
     hand_moved_clock.forward(seconds=5)
-    (name,) = deliveries.due(store, "webhook", 9)
-    taken = deliveries.take(store, name)
+    (name,) = deliveries.list_due(store, "webhook", 9)
+    taken = deliveries.claim(store, name)
     assert taken is not None
 
-    deliveries.delivered(store, taken, "answered 204")
+    deliveries.record_delivered(store, taken, "answered 204")
 
-    assert owed > deliveries.TRIED_FOR
+    assert owed > deliveries.RETRY_FOR
     assert life_left(client, keys.record(task.id)) <= timedelta(seconds=90)
     assert now(store, task).announced_at == told_at
 
 
 def test_a_task_may_ask_for_a_life_of_its_own_after_its_end(store: Store, client: Redis) -> None:
-    task = start(store, 1, lives=LIVES, ended_ttl=timedelta(seconds=90))
+    task = start(store, 1, ttls=LIVES, ended_ttl=timedelta(seconds=90))
     lifecycle.report(store, task.id, [0])
 
     announce(store, task.id)
@@ -161,7 +159,7 @@ def test_a_task_may_ask_for_a_life_of_its_own_after_its_end(store: Store, client
 
 
 def test_a_cancelled_task_keeps_its_bitmap_as_long_as_its_tombstone(store: Store, client: Redis) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
 
     lifecycle.cancel(store, task.id)
     announce(store, task.id)
@@ -172,7 +170,7 @@ def test_a_cancelled_task_keeps_its_bitmap_as_long_as_its_tombstone(store: Store
 def test_late_steps_of_a_cancelled_task_do_not_lengthen_its_life(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
-    task = start(store, lives=LIVES)
+    task = start(store, ttls=LIVES)
     lifecycle.cancel(store, task.id)
     announce(store, task.id)
     hand_moved_clock.forward(minutes=5)
@@ -217,7 +215,7 @@ def test_the_id_of_an_expired_task_can_be_started_anew(
         lifecycle.get_task(store, "nightly")
     anew = start(store, 5, task_id="nightly")
 
-    assert (anew.state, anew.left, anew.heals) == (State.RUNNING, 5, 0)
+    assert (anew.state, anew.missing_steps, anew.heals) == (State.RUNNING, 5, 0)
     assert now(store, anew) == anew
     assert anew.nonce != expired.nonce
 

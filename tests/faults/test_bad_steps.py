@@ -47,7 +47,7 @@ def test_a_step_that_always_raises_gives_up_and_its_neighbours_are_done(
 
 
 @pytest.mark.parametrize("batch", [1, 8], ids=["alone", "in a range"])
-def test_a_step_that_kills_its_process_every_time_gives_up_and_its_neighbours_are_done(
+def test_a_step_that_kills_its_process_gives_up_and_others_are_done(
     stack: Stack, tmp_path: Path, batch: int
 ) -> None:
     params = {"folder": str(tmp_path), "victim": 3}

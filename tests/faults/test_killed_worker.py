@@ -8,6 +8,7 @@ from pathlib import Path
 
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
+from tests.completion.arranged import TTLS
 from tests.stack import Stack
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
@@ -38,7 +39,7 @@ def test_a_worker_killed_at_its_steps_and_started_again_finishes_the_task(stack:
     stack.await_progress(task_id, 20)
 
     stack.kill_worker()
-    left = stack.task(task_id).left
+    left = stack.task(task_id).missing_steps
     stack.start()
 
     stack.await_told(task_id, swept=True)  # the broker would take an hour
@@ -48,7 +49,7 @@ def test_a_worker_killed_at_its_steps_and_started_again_finishes_the_task(stack:
 
 
 def test_an_end_that_was_claimed_and_never_told_is_told_by_the_sweep(stack: Stack) -> None:
-    task = lifecycle.start(stack.store, TaskSpec(3, "demo"), max_steps=3).task
+    task = lifecycle.start(stack.store, TaskSpec(3, "demo"), ttls=TTLS, max_steps=3).task
 
     claimed = lifecycle.report(stack.store, task.id, ranges=[(0, 3)])  # and here its worker dies
 
@@ -58,7 +59,7 @@ def test_an_end_that_was_claimed_and_never_told_is_told_by_the_sweep(stack: Stac
 
 
 def test_a_task_whose_fan_out_was_lost_is_fanned_out_by_the_sweep(stack: Stack) -> None:
-    task = lifecycle.start(stack.store, TaskSpec(3, "demo", {"sleep_ms": 0}), max_steps=3).task
+    task = lifecycle.start(stack.store, TaskSpec(3, "demo", {"sleep_ms": 0}), ttls=TTLS, max_steps=3).task
 
     stack.await_told(task.id)
 
@@ -75,7 +76,7 @@ def test_a_worker_told_to_end_does_so_soon_and_loses_nothing(stack: Stack, tmp_p
 
     assert ended.exit_code(10) == 0
     assert ended.is_gone()
-    assert stack.task(task_id).left > 0
+    assert stack.task(task_id).missing_steps > 0
     stack.start()
     stack.await_told(task_id)  # with nothing sent again, each message left was still there
     assert {file.read_text() for file in tmp_path.iterdir()} == {"run\n"}

@@ -91,7 +91,7 @@ def test_a_receiver_that_wants_no_more_is_given_up_loudly(stack: Stack) -> None:
         eventually(lambda: stack.answer(task_id).get("deliveries"), IN_TIME)
         said = await_outcome(stack, task_id, "given up")
 
-    assert said == ["answered 410: it wants no more"]
+    assert said == ["answered 410 Gone"]
     assert len(receiver.requests) == 1
     assert f"webhook to {receiver.url} is given up [{task_id}.1.done]" in stack.log
 
@@ -132,7 +132,7 @@ def test_a_worker_told_to_end_waits_for_no_receiver(stack: Stack) -> None:
     assert set(receiver.ids) == {f"{task_id}.1.done"}
 
 
-def test_what_a_killed_worker_was_sending_is_sent_by_the_next_when_its_lease_is_over(stack: Stack) -> None:
+def test_a_killed_workers_delivery_is_sent_by_the_next_after_its_lease(stack: Stack) -> None:
     with receiving(silence) as receiver:
         task_id = create_ended(stack, receiver)
         eventually(lambda: receiver.requests, IN_TIME, what="nothing was sent")
@@ -163,7 +163,7 @@ def test_an_end_whose_worker_died_before_it_was_owed_is_told(stack: Stack) -> No
     assert receiver.ids == [f"{task_id}.1.done"]
 
 
-def test_an_end_whose_announcer_died_before_it_was_owed_is_told_when_its_lease_is_over(stack: Stack) -> None:
+def test_an_end_whose_announcer_died_is_announced_after_its_lease(stack: Stack) -> None:
     with receiving() as receiver:
         task_id = stack.create(1, webhook=receiver.url)
         stack.kill_worker()
@@ -203,7 +203,9 @@ def test_redis_frozen_while_something_is_sent_costs_no_delivery(stack: Stack) ->
     with receiving(freeze_and_take, status(204)) as receiver:
         task_id = create_ended(stack, receiver)
         eventually(lambda: receiver.requests, IN_TIME, what="nothing was sent")
-        not_kept = f"what became of telling {task_id}:1:done:webhook is not kept: Redis cannot be reached"
+        not_kept = (
+            f"the result of delivering {task_id}:1:done:webhook could not be saved: Redis cannot be reached"
+        )
         eventually(lambda: not_kept in stack.log, IN_TIME)
         thaw(stack.server)
         hurry(stack, task_id)

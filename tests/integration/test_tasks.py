@@ -10,6 +10,7 @@ from donebit.completion.fanout import Slice
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.jobs.builtin import visitor
+from tests.completion.arranged import TTLS
 from tests.stack import Stack, ask
 from tests.started import eventually
 
@@ -22,7 +23,7 @@ def runs(folder: Path) -> dict[int, int]:
 def start_note(stack: Stack, task_id: str, folder: Path) -> Task:
     """A task of ten steps that nobody has been told of."""
     order = TaskSpec(10, "note", {"folder": str(folder)})
-    return lifecycle.start(stack.store, order, task_id=task_id, max_steps=100).task
+    return lifecycle.start(stack.store, order, task_id=task_id, ttls=TTLS, max_steps=100).task
 
 
 def test_each_step_of_a_small_task_has_its_line_in_the_log(stack: Stack) -> None:
@@ -66,7 +67,7 @@ def test_visits_are_counted_exactly(stack: Stack) -> None:
     task_id = str(ask("POST", f"{stack.trigger}/trigger/distinct?count=60").said["task_id"])
 
     stack.await_told(task_id)
-    seed = stack.task(task_id).order.params["seed"]
+    seed = stack.task(task_id).spec.params["seed"]
     users = {visitor(seed, step) for step in range(60)}
     assert ask("GET", f"{stack.distinct}/distinct").said == {"distinct": len(users)}
     assert all(is_present(stack, user) for user in users)
@@ -138,7 +139,7 @@ def test_messages_of_an_earlier_task_under_the_same_id_run_nothing(stack: Stack,
     stack.publisher.run_slice(old, Slice(0, 10))
     stack.await_quiet()
 
-    assert old.order == new.order
+    assert old.spec == new.spec
     assert runs(tmp_path) == {}
     assert stack.task("again").done_steps == 0
 
@@ -167,7 +168,7 @@ def test_a_small_task_is_done_beside_a_large_one_and_not_after_it(stack: Stack) 
     small = stack.trigger_done(10, 10)
 
     stack.await_told(small)
-    assert stack.task(large).left > 90_000
+    assert stack.task(large).missing_steps > 90_000
 
 
 def test_a_task_that_is_fanned_out_is_not_again_for_a_late_request(stack: Stack) -> None:

@@ -131,7 +131,7 @@ def test_finished_steps_are_counted(stack: Stack) -> None:
     eventually(lambda: counted() >= 300_000, DONE_SECONDS, what="they are not counted")
 
 
-def test_a_killed_worker_is_told_as_lost_and_one_that_ends_in_order_not_at_all(stack: Stack) -> None:
+def test_a_killed_worker_is_shown_as_lost_and_a_stopped_one_is_unlisted(stack: Stack) -> None:
     eventually(lambda: own_worker(stack), START_SECONDS, what="it is not told of")
 
     stack.kill_worker()

@@ -29,7 +29,7 @@ def anything(step: int, **params: object) -> None:
 
 @pytest.mark.parametrize("params", [{"folder": "a"}, {"folder": "a", "width": 7}])
 def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> None:
-    assert Job.of(job("resize")(resize)).given(params) == params
+    assert Job.from_function(job("resize")(resize)).convert_params(params) == params
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,16 @@ def test_parameters_that_fit_the_signature_are_taken(params: dict[str, Any]) -> 
 )
 def test_parameters_that_do_not_fit_are_refused_by_name(params: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput, match=f"^params of job resize: {why}") as refused:
-        Job.of(job("resize")(resize)).given(params)
+        Job.from_function(job("resize")(resize)).convert_params(params)
 
     assert refused.value.field == "params"
 
 
 def test_a_function_with_free_keywords_takes_any() -> None:
-    assert Job.of(job("anything")(anything)).given({"a": 1, "b": [2]}) == {"a": 1, "b": [2]}
+    assert Job.from_function(job("anything")(anything)).convert_params({"a": 1, "b": [2]}) == {
+        "a": 1,
+        "b": [2],
+    }
 
 
 class Area(BaseModel):
@@ -66,7 +69,7 @@ def test_parameters_come_as_what_the_signature_says() -> None:
     run = UUID("6f1c3a52-54f5-4a4e-9d2c-0a6ff1a6b8c1")
     params = {"area": {"width": 3}, "run": str(run), "at": "2026-11-21T03:04:05Z", "copy": [1, 2], "blue": 4}
 
-    assert Job.of(job("rich")(rich)).given(params) == {
+    assert Job.from_function(job("rich")(rich)).convert_params(params) == {
         "area": Area(width=3),
         "run": run,
         "at": datetime(2026, 11, 21, 3, 4, 5, tzinfo=UTC),
@@ -78,42 +81,42 @@ def test_parameters_come_as_what_the_signature_says() -> None:
 @pytest.mark.parametrize(
     ("params", "why"),
     [
-        ({"a": "\ud800"}, "params of job anything hold what no JSON text can"),
-        ({"a": float("nan")}, "params of job anything hold what no JSON text can"),
-        ({"a": float("inf")}, "params of job anything hold what no JSON text can"),
-        ({"step": 3}, "params of job anything: step is the step's own"),
+        ({"a": "\ud800"}, "params of job anything cannot be written as JSON"),
+        ({"a": float("nan")}, "params of job anything cannot be written as JSON"),
+        ({"a": float("inf")}, "params of job anything cannot be written as JSON"),
+        ({"step": 3}, "params of job anything: step is the step itself"),
     ],
 )
 def test_what_no_function_could_be_given_is_refused(params: dict[str, Any], why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
-        Job.of(job("anything")(anything)).given(params)
+        Job.from_function(job("anything")(anything)).convert_params(params)
 
 
 def test_free_keywords_must_be_of_their_type_too() -> None:
     def counted(step: int, **counts: int) -> None: ...
 
     with pytest.raises(InvalidInput, match="params of job counted: a: Input should be a valid integer"):
-        Job.of(job("counted")(counted)).given({"a": "x"})
+        Job.from_function(job("counted")(counted)).convert_params({"a": "x"})
 
 
 def test_a_free_keyword_may_be_called_whatever_the_model_calls_its_fields() -> None:
     def free(step: int, *, folder: str = "here", **more: str) -> None: ...
 
-    given = Job.of(job("free")(free)).given
+    given = Job.from_function(job("free")(free)).convert_params
 
     assert given({"of_folder": "a", "of_x": "b"}) == {"of_folder": "a", "of_x": "b"}
     assert given({"folder": "f", "of_folder": "a"}) == {"folder": "f", "of_folder": "a"}
 
 
-def test_a_function_that_no_parameters_could_be_given_is_refused_when_it_is_loaded() -> None:
+def test_a_function_with_unusable_parameters_is_refused_when_loaded() -> None:
     def unnamed(step: int, folder: str, /) -> None: ...
 
     def unreadable(step: int, *, lock: Lock) -> None: ...
 
     with pytest.raises(ConfigurationError, match=r"job unnamed: .* folder cannot be given by name"):
-        Job.of(job("unnamed")(unnamed))
+        Job.from_function(job("unnamed")(unnamed))
     with pytest.raises(ConfigurationError, match="job unreadable: its parameters cannot be read from JSON"):
-        Job.of(job("unreadable")(unreadable))
+        Job.from_function(job("unreadable")(unreadable))
 
 
 @pytest.mark.parametrize(("sleep_ms", "fits"), [(0, True), (60_000, True), (-1, False), (60_001, False)])
@@ -121,7 +124,7 @@ def test_the_bounds_of_the_built_in_demo_hold(sleep_ms: int, fits: bool) -> None
     demo = load_jobs(Settings()).find("demo")
 
     try:
-        demo.given({"sleep_ms": sleep_ms})
+        demo.convert_params({"sleep_ms": sleep_ms})
     except InvalidInput:
         assert not fits
     else:
@@ -157,12 +160,15 @@ def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
         load_jobs(Settings(jobs=("no_such_module",)))
 
 
-def test_two_functions_under_one_name_are_refused_and_one_imported_twice_is_not() -> None:
+def test_two_functions_of_one_name_are_refused_one_imported_twice_is_not() -> None:
     with pytest.raises(ConfigurationError, match=r"^JOBS: two functions are named 'resize'$"):
-        Jobs([Job.of(job("resize")(resize)), Job.of(job("resize")(anything))])
+        Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(anything))])
 
     assert (
-        Jobs([Job.of(job("resize")(resize)), Job.of(job("resize")(resize))]).find("resize").function is resize
+        Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(resize))])
+        .find("resize")
+        .function
+        is resize
     )
 
 

@@ -117,7 +117,7 @@ def test_tasks_are_as_they_were(moved: Store) -> None:
     running = lifecycle.get_task(moved, "running").task
 
     assert states == {name: name for name in states}
-    assert (running.left, running.order.label) == (47, "nightly")
+    assert (running.missing_steps, running.spec.label) == (47, "nightly")
     failed = lifecycle.get_task(moved, "failed").task
     failures = failing.list_failures(moved, failed, limit=10).failures
     assert [(one.step, one.error) for one in failures] == [(1, "no file 1"), (3, "no file 3")]
@@ -132,12 +132,12 @@ def test_a_task_goes_on_where_it_was(moved: Store) -> None:
 
 def test_deliveries_are_still_pending(moved: Store) -> None:
     due = {
-        kind: [name.task_id for name in deliveries.due(moved, kind, 10)]
+        kind: [name.task_id for name in deliveries.list_due(moved, kind, 10)]
         for kind in ("webhook", "callback", "then")
     }
 
     assert due == {"webhook": ["done"], "callback": ["done"], "then": ["failed"]}
-    assert len(deliveries.of_task(moved, lifecycle.get_task(moved, "done").task)) == 2
+    assert len(deliveries.list_deliveries(moved, lifecycle.get_task(moved, "done").task)) == 2
 
 
 def test_visitors_are_counted_as_before(moved: Store) -> None:
@@ -296,4 +296,4 @@ def test_another_prefix_than_the_default_is_put_before_keys(server: RunningServe
     migrate(store, force=True)
 
     assert server.client.keys() == server.client.keys("shop:*")
-    assert lifecycle.get_task(store, "running").task.left == 47
+    assert lifecycle.get_task(store, "running").task.missing_steps == 47

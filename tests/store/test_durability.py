@@ -42,7 +42,7 @@ def test_acknowledged_marks_survive_the_death_of_the_server(
     missing = {step for low, high in missing_ranges(store, task) for step in range(low, high)}
     assert len(acknowledged) < task.count
     assert missing.isdisjoint(acknowledged)
-    assert now(store, task).left == len(missing)
+    assert now(store, task).missing_steps == len(missing)
 
 
 def test_an_end_and_its_claim_survive_the_death_of_the_server(

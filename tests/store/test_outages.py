@@ -21,7 +21,7 @@ from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.store import Store
 from donebit.store.client import connect
 from donebit.store.store import SERVICE_TIMEOUT, refuse_eviction
-from tests.completion.arranged import now, start
+from tests.completion.arranged import TTLS, now, start
 from tests.servers import RunningServer
 from tests.started import eventually
 from tests.store.conftest import StoreOn
@@ -31,7 +31,7 @@ SHORT = timedelta(seconds=0.2)
 FAR_BEYOND_SECONDS = 4.0  # on a busy machine too; the client's own patience, left to itself, is 5 s
 
 ASKED: dict[str, Callable[[Store, Task], object]] = {
-    "start": lambda store, _: lifecycle.start(store, TaskSpec(2), max_steps=2),
+    "start": lambda store, _: lifecycle.start(store, TaskSpec(2), ttls=TTLS, max_steps=2),
     "look": lambda store, task: lifecycle.get_task(store, task.id),
     "report": lambda store, task: lifecycle.report(store, task.id, [0]),
     "recount": lifecycle.recount,

@@ -49,7 +49,7 @@ def free(step: int, **more: int) -> None:
     """Whatever is given."""
 
 
-FORM = form_of(Job.of(everything))
+FORM = form_of(Job.from_function(everything))
 FIELDS = {field.name: field for field in FORM.fields}
 SENT = {"param.folder": "/x", "param.many": "3"}
 
@@ -97,7 +97,7 @@ def test_texts_become_what_the_job_takes() -> None:
 
     params = typed(FORM, sent)
 
-    given = Job.of(everything).given(params)
+    given = Job.from_function(everything).convert_params(params)
     assert given == {
         "folder": "/x",
         "many": 3,
@@ -139,7 +139,7 @@ def test_a_text_of_another_type_is_named(name: str, text: str, must: str) -> Non
 
 
 def test_a_job_that_takes_whatever_is_given_has_a_field_for_it() -> None:
-    form = form_of(Job.of(free))
+    form = form_of(Job.from_function(free))
 
     assert form == JobForm("free", (), takes_more=True)
     assert typed(form, {"params": '{"a": 1}'}) == {"a": 1}
@@ -152,7 +152,7 @@ def test_a_job_whose_schema_cannot_be_written_has_one_field_for_all(monkeypatch:
     class Odd(BaseModel, arbitrary_types_allowed=True):
         of: memoryview
 
-    odd: Any = Job.of(free)
+    odd: Any = Job.from_function(free)
     monkeypatch.setattr(type(odd), "params", Odd, raising=True)
 
     assert form_of(odd).takes_more

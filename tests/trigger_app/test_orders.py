@@ -12,7 +12,7 @@ from redis import Redis
 
 from donebit.completion import announcing, failing, lifecycle, resuming
 from donebit.store import Store, keys
-from tests.completion.arranged import life_left
+from tests.completion.arranged import TTLS, life_left
 from tests.conftest import everything
 from tests.receiver import SECRET
 from tests.web.services import Services, body_of, problem_of
@@ -262,7 +262,7 @@ def test_a_resumed_task_lives_as_an_open_one_again(
     failing.fail(real_store, task_id, 0, "no")
     announcing.announce(real_store, task_id, lambda _: None)
 
-    resuming.resume(real_store, task_id)
+    resuming.resume(real_store, task_id, TTLS)
 
     for key in (keys.record(task_id), keys.bitmap(task_id)):
         assert life_left(real_client, key) > timedelta(days=6)

@@ -11,7 +11,7 @@ import pytest
 
 from donebit import clock
 from donebit.store import Store
-from donebit.workers.presence import AtWork
+from donebit.workers.presence import ProcessActivity
 from tests.web.services import ELSEWHERE, Services
 from tests.workers.arranged import a_worker, say, shows
 from trigger_app.pages.fragments import age, steps
@@ -46,7 +46,12 @@ def test_without_anything_the_page_says_what_to_do_next(services: Services) -> N
 
 
 def test_workers_and_their_log_are_drawn_without_script(services: Services, real_store: Store) -> None:
-    shows(real_store, a_worker(at=[AtWork(8, "nightly", ((0, 5), (7, 8)), 9, clock.now()), AtWork(9, None)]))
+    shows(
+        real_store,
+        a_worker(
+            at=[ProcessActivity(8, "nightly", ((0, 5), (7, 8)), 9, clock.now()), ProcessActivity(9, None)]
+        ),
+    )
     real_store.workers.keep("here:7", steps={clock.now_ms() // 1000 - 2: 50})
     real_store.workers.note_heal("nightly", 1234, clock.now_ms())
     real_store.heartbeats.beat("sweep", clock.now_ms())

@@ -16,6 +16,7 @@ from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 from tests.activity.arranged import site_on
+from tests.completion.arranged import TTLS
 from tests.conftest import everything
 from tests.web.services import Services, problem_of
 
@@ -229,7 +230,7 @@ TAKES_INTEGERS = [
 def known(real_services: Services, real_store: Store) -> Services:
     """With a task of three steps and an event of one user."""
     now = clock.now()
-    lifecycle.start(real_store, TaskSpec(3), task_id="known", max_steps=3)
+    lifecycle.start(real_store, TaskSpec(3), task_id="known", ttls=TTLS, max_steps=3)
     ingest.record(site_on(real_store), "e", [1], at=now, now=now)
     return real_services
 

@@ -10,19 +10,19 @@ import pytest
 from redis import Redis
 
 from done_app.api import streams
-from done_app.api.streams import ALL, Watch, ended_since, runs
+from done_app.api.streams import ALL, TaskWatch, ended_since, is_running
 from donebit import clock
 from donebit.completion import announcing, failing, lifecycle, resuming
 from donebit.store import Store, keys
 from donebit.web.listener import Message, Table
-from tests.completion.arranged import start
+from tests.completion.arranged import TTLS, start
 
 
 class Told:
     """What a listener who is caught up hears at each look."""
 
     def __init__(self, store: Store) -> None:
-        self._watch = Watch(store)
+        self._watch = TaskWatch(store)
         self.table: Table = self._watch.read({ALL: {}})[ALL]
 
     def next(self) -> dict[str, Message]:
@@ -41,7 +41,7 @@ def announce(store: Store, task_id: str) -> None:
 @pytest.fixture
 def nothing_lately(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every task had been created long ago."""
-    monkeypatch.setattr(streams, "LATELY", timedelta(days=-1))
+    monkeypatch.setattr(streams, "RECENT", timedelta(days=-1))
 
 
 def test_a_task_is_told_when_it_is_new_when_it_changes_and_when_it_ends(store: Store) -> None:
@@ -125,7 +125,7 @@ def test_a_failed_task_that_is_resumed_is_told_as_running_again(store: Store) ->
     told = Told(store)
     before = told.table
 
-    resuming.resume(store, "a")
+    resuming.resume(store, "a", TTLS)
 
     assert (before, states(told.next())) == ({}, {"a": "running"})
 
@@ -142,10 +142,10 @@ def test_a_task_followed_by_its_own_stream_alone_is_no_news_of_all(store: Store)
     start(store, 1, task_id="long-ago")
     lifecycle.report(store, "long-ago", [0])
     announce(store, "long-ago")
-    Watch(store)
+    TaskWatch(store)
     store.tasks.unindex_task("long-ago")
 
-    tables = Watch(store).read({ALL: {}, "long-ago": {}})
+    tables = TaskWatch(store).read({ALL: {}, "long-ago": {}})
 
     assert states(tables["long-ago"]) == {"long-ago": "done"}
     assert tables[ALL] == {}
@@ -155,9 +155,9 @@ def test_the_first_read_has_running_tasks_and_those_ended_since() -> None:
     now = clock.now()
     before, after = (clock.iso(now + timedelta(seconds=seconds)) for seconds in (-1, 1))
 
-    assert runs({"ended_at": None})
-    assert not runs({"ended_at": before})
-    assert not runs({"deleted": True})
+    assert is_running({"ended_at": None})
+    assert not is_running({"ended_at": before})
+    assert not is_running({"deleted": True})
     assert [ended_since({"ended_at": at}, now) for at in (None, before, after)] == [False, False, True]
 
 

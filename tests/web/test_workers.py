@@ -9,7 +9,7 @@ import pytest
 from donebit import clock
 from donebit.queue import QUEUES
 from donebit.store import Store
-from donebit.workers.presence import AtWork
+from donebit.workers.presence import ProcessActivity
 from tests.web.services import ELSEWHERE, Services, body_of, problem_of
 from tests.workers.arranged import a_worker, say, shows
 
@@ -39,7 +39,7 @@ def test_without_workers_the_answer_is_complete_and_empty(services: Services) ->
 
 def test_a_worker_is_told_with_what_its_processes_are_at(services: Services, store: Store) -> None:
     since = clock.moment_of_ms(1_795_230_245_678)
-    shows(store, a_worker(at=[AtWork(8, "a", ((0, 5),), 5, since), AtWork(9, None)]))
+    shows(store, a_worker(at=[ProcessActivity(8, "a", ((0, 5),), 5, since), ProcessActivity(9, None)]))
 
     (worker,) = body_of(services.done.get("/workers"))["workers"]
 

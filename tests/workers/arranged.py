@@ -7,10 +7,10 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from done_app.worker.monitor.emitter import line
+from done_app.worker.monitor.emitter import encode_line
 from donebit import clock
 from donebit.store import Store
-from donebit.workers.presence import AtWork, Worker
+from donebit.workers.presence import ProcessActivity, Worker
 
 WORKER = "here:7"
 
@@ -18,7 +18,7 @@ WORKER = "here:7"
 def say(store: Store, *texts: str, task_id: str = "", level: int = logging.INFO) -> None:
     """Lines of one worker, at one time."""
     at = clock.now().timestamp()
-    keep(store, [line(level, text, at, WORKER, task_id) for text in texts])
+    keep(store, [encode_line(level, text, at, WORKER, task_id) for text in texts])
 
 
 def keep(store: Store, lines: Sequence[bytes]) -> None:
@@ -30,7 +30,7 @@ def a_worker(
     *,
     seen: timedelta = timedelta(0),
     since: timedelta = timedelta(hours=1),
-    at: Sequence[AtWork] = (),
+    at: Sequence[ProcessActivity] = (),
 ) -> Worker:
     """A worker that started so long ago, and was last seen so long ago."""
     host, _, pid = name.partition(":")
@@ -40,7 +40,7 @@ def a_worker(
 
 
 def shows(store: Store, worker: Worker) -> None:
-    store.workers.keep(worker.name, how=worker.written())
+    store.workers.keep(worker.name, how=worker.to_json())
 
 
 def texts(kept: Sequence[bytes]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from donebit.store import Store
 from donebit.workers import log
-from donebit.workers.log import BEFORE_ALL, LogPage, place
+from donebit.workers.log import FIRST_ID, LogPage, sort_key
 from tests.workers.arranged import WORKER, keep, say
 
 
@@ -48,7 +48,7 @@ def test_an_empty_log_leads_to_its_first_line(store: Store) -> None:
 
     say(store, "first")
 
-    assert (empty.lines, empty.next) == ([], BEFORE_ALL)
+    assert (empty.lines, empty.next) == ([], FIRST_ID)
     assert texts(log.list_lines(store, limit=5, after=empty.next)) == ["first"]
 
 
@@ -60,7 +60,7 @@ def test_a_tasks_lines_are_found_behind_however_many_others(
     say(store, *["noise"] * 35, task_id="b")
 
     last = log.list_lines(store, task_id="a", limit=5)
-    one = log.list_lines(store, task_id="a", limit=1, after=BEFORE_ALL)
+    one = log.list_lines(store, task_id="a", limit=1, after=FIRST_ID)
     other = log.list_lines(store, task_id="a", limit=1, after=one.next)
 
     assert [texts(page) for page in (last, one, other)] == [["first", "second"], ["first"], ["second"]]
@@ -94,4 +94,4 @@ def test_what_others_have_put_into_the_stream_hides_nothing(store: Store) -> Non
 def test_ids_are_ordered_by_their_numbers() -> None:
     ids = ["9-9", "9-10", "10-0"]
 
-    assert sorted(["10-0", "9-10", "9-9"], key=place) == ids
+    assert sorted(["10-0", "9-10", "9-9"], key=sort_key) == ids

@@ -10,7 +10,7 @@ from redis import Redis
 from donebit import clock
 from donebit.store import Store, keys, workers
 from donebit.workers import presence
-from donebit.workers.presence import AtWork, Presence
+from donebit.workers.presence import Presence, ProcessActivity
 from tests.conftest import keys_without_ttl
 from tests.workers.arranged import a_worker, shows
 
@@ -18,19 +18,19 @@ QUEUES = ("one", "two")
 
 
 def look(store: Store) -> Presence:
-    return presence.look(store, QUEUES, clock.now())
+    return presence.read_presence(store, QUEUES, clock.now())
 
 
 def test_a_worker_is_shown_as_it_showed_itself(store: Store) -> None:
-    busy = AtWork(8, "a", ((0, 5), (7, 9)), 7, clock.moment_of_ms(1_000))
-    worker = a_worker(at=[busy, AtWork(9, None)])
+    busy = ProcessActivity(8, "a", ((0, 5), (7, 9)), 7, clock.moment_of_ms(1_000))
+    worker = a_worker(at=[busy, ProcessActivity(9, None)])
     shows(store, worker)
 
     (shown,) = look(store).workers
 
     assert shown.name == worker.name
     assert (shown.host, shown.pid, shown.processes) == ("here", 7, 8)
-    assert list(shown.at) == list(worker.at)
+    assert list(shown.activities) == list(worker.activities)
     assert shown.alive(clock.now())
 
 
@@ -73,7 +73,7 @@ def test_the_long_gone_are_dropped_and_no_other(store: Store) -> None:
     shows(store, a_worker("lost:2", seen=timedelta(minutes=9)))
     shows(store, a_worker("here:3"))
 
-    presence.forget_the_long_gone(store, clock.now())
+    presence.forget_stale(store, clock.now())
 
     assert set(store.workers.shown()) == {"lost:2", "here:3"}
 
@@ -92,7 +92,7 @@ def test_steps_are_counted_by_the_second_across_a_minutes_end(store: Store) -> N
     store.workers.keep("here:7", steps={second - 1: 5, second - 60: 1})
     store.workers.keep("here:7", steps={second - 1: 2, second - 10: 4, second: 100, second - 61: 100})
 
-    seen = presence.look(store, QUEUES, now)
+    seen = presence.read_presence(store, QUEUES, now)
 
     counted = {n: steps for n, steps in enumerate(seen.steps_by_second) if steps}
     assert len(seen.steps_by_second) == 60
@@ -112,7 +112,7 @@ def test_messages_that_wait_are_counted_by_queue(store: Store, client: Redis) ->
 
 
 def test_of_a_broker_elsewhere_nothing_is_claimed(store: Store) -> None:
-    seen = presence.look(store, (), clock.now())
+    seen = presence.read_presence(store, (), clock.now())
 
     assert (seen.queues, seen.in_hand) == ({}, None)
 

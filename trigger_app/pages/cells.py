@@ -27,7 +27,7 @@ def changed_cells(store: Store, snapshot: TaskSnapshot, before: Table) -> Table:
         return {"shape": shape}
     task = snapshot.task
     found = {"shape": shape, **parts("done", bitmap.done_bits(store, task), task, before)}
-    if task.failed or any(name.startswith("failed:") for name in before):
+    if task.failed_steps or any(name.startswith("failed:") for name in before):
         found |= parts("failed", bitmap.failed_bits(store, task), task, before)
     return found
 
@@ -38,17 +38,17 @@ def shape_of(snapshot: TaskSnapshot) -> Message:
     return {
         "shape": epoch(task),
         "count": task.count,
-        "steps": bitmap.steps_a_shade(task.count),
+        "steps": bitmap.steps_per_shade(task.count),
         "full": task.state is State.DONE,
         "set_bits": snapshot.reading.set_bits,
-        "failed": task.failed,
+        "failed": task.failed_steps,
     }
 
 
 def epoch(task: Task) -> str:
     """Name the generation of the cells; under another name everything known of them is void."""
     made = clock.ms_since_epoch(task.created_at)
-    return f"{made}.{task.run}.{bitmap.steps_a_shade(task.count)}"
+    return f"{made}.{task.run}.{bitmap.steps_per_shade(task.count)}"
 
 
 def parts(plane: str, bits: bytes, task: Task, before: Table) -> Table:
@@ -58,7 +58,7 @@ def parts(plane: str, bits: bytes, task: Task, before: Table) -> Table:
         plane: `done` or `failed`
         before: the last messages; a part of zeros is left out unless it is among them
     """
-    steps = bitmap.steps_a_shade(task.count)
+    steps = bitmap.steps_per_shade(task.count)
     shown = bits if steps == 1 else bitmap.shades(bits, task.count, steps)
     found: dict[str, Message] = {}
     for first in range(0, len(shown), PART_BYTES):

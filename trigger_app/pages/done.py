@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from donebit import clock
 from donebit.completion import diagnosis, listing
-from donebit.completion.diagnosis import Signs
+from donebit.completion.diagnosis import Observations
 from donebit.completion.listing import Filter
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
@@ -143,14 +143,14 @@ def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
 
 
 def running(context: PageContext) -> list[RunningRow]:
-    tasks = listing.running(context.store)
+    tasks = listing.list_running(context.store)
     if not tasks:
         return []  # and nothing of the queue is read for them
     seen, now = signs(context.store, context.settings), clock.now()
     return [row_of(task, seen, now) for task in tasks]
 
 
-def row_of(task: Task, seen: Signs, now: datetime) -> RunningRow:
+def row_of(task: Task, seen: Observations, now: datetime) -> RunningRow:
     found = diagnosis.diagnose(task, seen, now)
     return RunningRow(
         TaskSummary.of(task),

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from donebit import publishing
 from donebit.completion import failing, lifecycle, resuming
 from donebit.completion.task import Task, TaskSnapshot
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import InvalidInput, NotFound
 from donebit.web.listener import Table
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
@@ -72,7 +73,7 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
-        publishing.resume(context.store, context.publisher, task_id)
+        publishing.resume(context.store, context.publisher, task_id, TaskTtls.from_settings(context.settings))
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/cancel")
@@ -85,7 +86,7 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
     def extend(task_id: str) -> ResponseReturnValue:
         most = context.settings.max_steps
         found, before = resuming.extend(context.store, task_id, count_asked(most), max_steps=most)
-        publishing.fan_out(context.publisher, found, first=before)
+        publishing.request_fan_out(context.publisher, found, first=before)
         return changed(task_id)
 
     @routes.post("/tasks/<task_id>/delete")
@@ -126,7 +127,7 @@ def page_parts(context: PageContext, snapshot: TaskSnapshot, after: int = 0) -> 
 def unnamed(task: Task, missing: Sequence[Range]) -> int:
     """Count the missing steps beyond the first ranges, which were read a moment later than the task."""
     named = sum(stop - start for start, stop in missing)
-    return max(0, task.left - named) if len(missing) == FIRST_RANGES else 0
+    return max(0, task.missing_steps - named) if len(missing) == FIRST_RANGES else 0
 
 
 def read_parts(context: PageContext, about: str, before: Table) -> Table:

@@ -37,7 +37,7 @@ def timeline_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[Timeli
 
 
 def started(task: Task) -> str:
-    job = f"of job {task.order.job}" if task.order.job else "reported via API"
+    job = f"of job {task.spec.job}" if task.spec.job else "reported via API"
     return f"{steps(task.count)} {job}, end marker at bit {task.count:,}"
 
 
@@ -64,13 +64,11 @@ def happened(task: Task) -> Iterator[TimelineEntry]:
 
 
 def why_stalled(task: Task) -> str:
-    return (
-        "resending its missing steps did not help" if task.order.job else "no step reported for a long time"
-    )
+    return "resending its missing steps did not help" if task.spec.job else "no step reported for a long time"
 
 
 def ended(task: Task) -> str:
-    failed = f", {steps(task.failed)} failed" if task.failed else ""
+    failed = f", {steps(task.failed_steps)} failed" if task.failed_steps else ""
     return f"{task.done_steps:,} of {task.count:,} steps done{failed}"
 
 
@@ -80,9 +78,11 @@ def pending(task: Task) -> Iterator[TimelineEntry]:
         if not task.announced_at:
             yield TimelineEntry("Notified", None, "by the next free worker", "next")
         return
-    if task.order.job and not task.dispatched_at:
+    if task.spec.job and not task.dispatched_at:
         yield TimelineEntry("Steps sent", None, "by the next free worker", "next")
-    yield TimelineEntry("Failed" if task.failed else "Done", None, f"{steps(task.left)} to go", "next")
+    yield TimelineEntry(
+        "Failed" if task.failed_steps else "Done", None, f"{steps(task.missing_steps)} to go", "next"
+    )
 
 
 def notified_entries(deliveries: Sequence[DeliveryAnswer]) -> Iterator[TimelineEntry]:

@@ -61,7 +61,7 @@ def draw_line(line: Message) -> Message:
 def draw_workers(context: PageContext) -> Message:
     queues = QUEUES if context.settings.broker == context.settings.redis_url else ()
     moment = clock.now()
-    now = WorkersSummary.of(presence.look(context.store, queues, moment), moment).model_dump()
+    now = WorkersSummary.of(presence.read_presence(context.store, queues, moment), moment).model_dump()
     alive = [worker for worker in now["workers"] if worker["alive"]]
     processes = [process for worker in alive for process in worker["at"]]
     return fragment(

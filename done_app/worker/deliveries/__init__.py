@@ -1,1 +1,1 @@
-"""Telling the ends of tasks to those who asked to be told."""
+"""Delivering the ends of tasks to the receivers that their specs name."""

@@ -1,4 +1,4 @@
-"""The ways an end is told, by their kind: a webhook, a Celery function, the next task."""
+"""The channels through which the end of a task is delivered: webhook, Celery function, next task."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from done_app.worker.deliveries.courier import Send
 from done_app.worker.deliveries.webhooks import NotDelivered, WebhookSender
 from donebit.completion import deliveries, lifecycle
 from donebit.completion.deliveries import Delivery, DeliveryRefused
-from donebit.completion.lifecycle import TaskTtls
+from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, InvalidInput
-from donebit.publishing import fan_out
+from donebit.publishing import request_fan_out
 from donebit.queue import Publisher
 from donebit.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """How each kind is sent, with what this process has at hand."""
+    """The sender of each channel, with the connections of this process."""
 
     store: Store
     app: Celery
@@ -34,14 +34,14 @@ class Channels:
         return {"webhook": self.webhook, "callback": self.callback, "then": self.then}
 
     def webhook(self, delivery: Delivery) -> str:
-        """Send a signed request."""
+        """Send a signed webhook."""
         if self.settings.webhook_secret is None:
             raise DeliveryRefused("WEBHOOK_SECRET is not set in the worker, and nothing is sent unsigned")
         secret = self.settings.webhook_secret.get_secret_value()
         return WebhookSender(self.settings.webhook_hosts, secret).send(delivery)
 
     def callback(self, delivery: Delivery) -> str:
-        """Have a Celery function called with what is told; its message bears the announcement's id."""
+        """Have a Celery function called with the event; its message has the announcement's id."""
         queue = self.settings.callback_queues.get(delivery.to)
         if queue is None:
             raise DeliveryRefused(f"{delivery.to} is not in the worker's CALLBACKS")
@@ -55,14 +55,14 @@ class Channels:
 
     def then(self, delivery: Delivery) -> str:
         """Start the next task, unless it is started already."""
-        lives = TaskTtls(self.settings.task_ttl, self.settings.ended_ttl)
-        order = deliveries.next_order(delivery)
+        ttls = TaskTtls.from_settings(self.settings)
+        spec = deliveries.next_spec(delivery)
         try:
             started = lifecycle.start(
-                self.store, order, task_id=delivery.to, lives=lives, max_steps=self.settings.max_steps
+                self.store, spec, task_id=delivery.to, ttls=ttls, max_steps=self.settings.max_steps
             )
         except (InvalidInput, Conflict) as error:
             raise DeliveryRefused(error.detail) from error
-        # Again, where a crash came between: a task is fanned out once however often that is asked for.
-        fan_out(self.publisher, started.task)
+        # Also if it was started before, as a crash may have come between: a second request changes nothing.
+        request_fan_out(self.publisher, started.task)
         return "started" if started.fresh else "started before"

@@ -1,4 +1,4 @@
-"""Sending a webhook: signed as Standard Webhooks has it, and only to where it may go."""
+"""Sending a webhook: signed as Standard Webhooks specifies, and only to listed hosts."""
 
 from __future__ import annotations
 
@@ -22,30 +22,31 @@ from donebit.completion.deliveries import Delivery, DeliveryRefused
 from donebit.errors import InvalidInput
 from donebit.webhook_policy import checked_url, host_of, may_be_reached
 
-PATIENCE_SECONDS = 10.0  # to connect, and between two signs of an answer
-LONGEST_SECONDS = 15.0  # in all, for an answer that comes drop by drop
-CUT_AGAIN_SECONDS = 0.1  # until it is over: what is not connected yet cannot be cut
+READ_TIMEOUT_SECONDS = 10.0  # to connect, and between two reads of the answer
+TOTAL_TIMEOUT_SECONDS = 15.0  # in all, for an answer that trickles in
+CUT_EVERY_SECONDS = 0.1  # repeated, as what is not connected yet cannot be cut
 
 
 class NotDelivered(Exception):
-    """This attempt came to nothing; the next may not."""
+    """This attempt failed; the next one may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSender:
-    """Sends to the hosts that are listed, with the secret that they know."""
+    """Sends webhooks to listed hosts, signed with the shared secret."""
 
     hosts: Collection[str]
     secret: str
 
     def send(self, delivery: Delivery) -> str:
-        """Send; what was answered.
+        """Send a delivery. No redirect is followed: a redirect is a failed attempt.
 
-        No redirect is followed: the answer to one is an attempt that failed.
+        Returns:
+            What the receiver answered, as a short text.
 
         Raises:
-            Refused: the host is no longer listed, or says that it wants no more (410).
-            NotDelivered: it did not take it this time.
+            DeliveryRefused: the host is no longer listed, or answered 410 Gone.
+            NotDelivered: the receiver did not accept it this time.
         """
         try:
             url = checked_url(delivery.to, self.hosts)
@@ -56,10 +57,14 @@ class WebhookSender:
             status = post(url, self.address_of(url), body, self.headers(delivery, body))
         except (HTTPError, HTTPException, OSError) as error:
             raise NotDelivered(f"{type(error).__name__}: {error}") from error
-        return _judged(status)
+        return _check_status(status)
 
     def address_of(self, url: Url) -> str:
-        """The address its host has now, if it may be reached: what is connected to is what was checked."""
+        """Resolve and check the host of a URL; the connection must use this very address.
+
+        Raises:
+            NotDelivered: the host has no address, or only private ones that WEBHOOK_HOSTS does not list.
+        """
         host = host_of(url)
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -72,7 +77,7 @@ class WebhookSender:
         raise NotDelivered(f"{host} is {addresses[0]}, a private address that WEBHOOK_HOSTS does not list")
 
     def headers(self, delivery: Delivery, body: str) -> dict[str, str]:
-        """Those of Standard Webhooks; the id is the announcement's, the same at every attempt."""
+        """The headers of Standard Webhooks; the id is the announcement's, the same at every attempt."""
         now = clock.now()
         signature = Webhook(self.secret).sign(delivery.announcement_id, now, body)
         return {
@@ -85,20 +90,24 @@ class WebhookSender:
         }
 
 
-def _judged(status: int) -> str:
+def _check_status(status: int) -> str:
     if status // 100 == 2:
         return f"answered {status}"
     if status == HTTPStatus.GONE:
-        raise DeliveryRefused("answered 410: it wants no more")
+        raise DeliveryRefused("answered 410 Gone")
     redirected = " and redirects, which is not followed" if status // 100 == 3 else ""
     raise NotDelivered(f"answered {status}{redirected}")
 
 
 def post(url: Url, address: str, body: str, headers: dict[str, str]) -> int:
-    """POST to this very address under the URL's own name; the answer's status. Its body is not read."""
+    """POST to this very address, with the URL's host name in the Host header.
+
+    Returns:
+        The status of the answer, whose body is not read.
+    """
     connection = connect(url, address)
     try:
-        with cut_off_after(LONGEST_SECONDS, connection):
+        with cut_off_after(TOTAL_TIMEOUT_SECONDS, connection):
             host = url.netloc or host_of(url)
             connection.request(
                 "POST", url.request_uri, body.encode(), {**headers, "Host": host}, preload_content=False
@@ -110,13 +119,13 @@ def post(url: Url, address: str, body: str, headers: dict[str, str]) -> int:
 
 
 def connect(url: Url, address: str) -> HTTPConnection:
-    """A connection to the address; with TLS, the certificate must be that of the URL's host."""
+    """Open a connection to the address; with TLS, the certificate must be that of the URL's host."""
     if url.scheme == "http":
-        return HTTPConnection(address, url.port or 80, timeout=PATIENCE_SECONDS)
+        return HTTPConnection(address, url.port or 80, timeout=READ_TIMEOUT_SECONDS)
     return HTTPSConnection(
         address,
         url.port or 443,
-        timeout=PATIENCE_SECONDS,
+        timeout=READ_TIMEOUT_SECONDS,
         server_hostname=host_of(url),
         ssl_context=create_default_context(),
     )
@@ -124,18 +133,18 @@ def connect(url: Url, address: str) -> HTTPConnection:
 
 @contextmanager
 def cut_off_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
-    """End an exchange that takes too long in all: timeouts are of each read, and many short ones add up."""
-    over = threading.Event()
+    """Cut off a connection that is open too long in all: timeouts apply to single reads, which add up."""
+    finished = threading.Event()
 
     def cut() -> None:
         pause = seconds
-        while not over.wait(pause):
-            with suppress(OSError, AttributeError):  # it is not open yet, or TLS is still being agreed on
+        while not finished.wait(pause):
+            with suppress(OSError, AttributeError):  # it is not open yet, or TLS is still being negotiated
                 connection.sock.shutdown(socket.SHUT_RDWR)
-            pause = CUT_AGAIN_SECONDS
+            pause = CUT_EVERY_SECONDS
 
     threading.Thread(target=cut, name="cut off", daemon=True).start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()

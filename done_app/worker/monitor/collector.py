@@ -1,4 +1,4 @@
-"""The main process's side: takes what the processes say, and keeps it in Redis a few times a second."""
+"""The main process's end: reads what the processes send and saves it in Redis a few times a second."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from done_app.worker.monitor.emitter import line
+from done_app.worker.monitor.emitter import encode_line
 from done_app.worker.monitor.pipe import LINE, Pipe
 from donebit import clock
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.workers import presence
-from donebit.workers.presence import SHOWS_EVERY, AtWork, Range, Worker
+from donebit.workers.presence import HEARTBEAT_EVERY, ProcessActivity, Range, Worker
 
-PAUSE_SECONDS = 0.25  # as often as the pages that show it are told
-PAUSE_WHILE_AWAY_SECONDS = 1.0
-MOST_WAITING = 2000  # lines, while Redis is away; 8 MB at the most
+PAUSE_SECONDS = 0.25  # as often as the pages that show it are updated
+OUTAGE_PAUSE_SECONDS = 1.0
+MAX_WAITING_LINES = 2000  # lines, during an outage of Redis; at most 8 MB
 LINES_AT_ONCE = 500
 COUNTED_SECONDS = presence.THROUGHPUT_SECONDS
 
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Collector:
-    """Keeps the lines of one worker, what it is at, and the steps that it finishes.
+    """Saves the log lines of one worker, what it runs, and how many steps it finishes.
 
-    While Redis is away the last lines wait, and how many did not is said when it is back. A line whose
-    keeping was not confirmed is kept again: it may stand twice.
+    During an outage of Redis the last lines wait; how many were dropped is logged afterwards. Lines whose
+    write was not confirmed are written again, so a line may appear twice.
     """
 
     store: Store
@@ -41,50 +41,56 @@ class Collector:
     worker: Worker
     lines: deque[bytes] = field(default_factory=deque)
     dropped: int = 0
-    at: dict[int, AtWork] = field(default_factory=dict)
+    activities: dict[int, ProcessActivity] = field(default_factory=dict)
     steps: Counter[int] = field(default_factory=Counter)
-    shown: Worker | None = None
-    show_again_at: float = 0.0
-    _ending: threading.Event = field(default_factory=threading.Event)
-    _looking: threading.Lock = field(default_factory=threading.Lock)  # once: as it ends, two threads do
+    saved: Worker | None = None
+    save_due_at: float = 0.0
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _collecting: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # as the worker stops, two threads may collect
 
-    def run_for_ever(self) -> None:
-        while not self._ending.is_set():
-            self.pipe.wait(max(0.0, self.show_again_at - time.monotonic()))
-            self._ending.wait(PAUSE_SECONDS if self.look() else PAUSE_WHILE_AWAY_SECONDS)
+    def run_forever(self) -> None:
+        while not self._stopping.is_set():
+            self.pipe.wait(max(0.0, self.save_due_at - time.monotonic()))
+            self._stopping.wait(PAUSE_SECONDS if self.collect() else OUTAGE_PAUSE_SECONDS)
 
-    def look(self) -> bool:
-        """Take what has been said, and keep it; whether Redis took it."""
-        with self._looking:
+    def collect(self) -> bool:
+        """Read what has been sent and save it.
+
+        Returns:
+            Whether it could be saved.
+        """
+        with self._collecting:
             for message in self.pipe.take():
-                self._hear(message)
+                self._receive(message)
             try:
-                self._keep()
-            except StoreUnavailable:  # the rest of the worker says so often enough
+                self._save()
+            except StoreUnavailable:  # logged often enough by the rest of the worker
                 return False
             except Exception:
-                log.exception("what the worker shows of itself cannot be kept")
+                log.exception("the worker's state and log lines cannot be saved")
                 return False
             return True
 
-    def end(self) -> None:
-        """Keep the last lines; a worker that ends in order is not missed."""
-        self._ending.set()
-        if self.look():
+    def stop(self) -> None:
+        """Save the last lines and drop the worker from the list, so that it is not shown as lost."""
+        self._stopping.set()
+        if self.collect():
             with suppress(StoreUnavailable):
-                self.store.workers.forget([self.worker.name])
+                presence.forget(self.store, self.worker.name)
 
-    def _hear(self, message: bytes) -> None:
+    def _receive(self, message: bytes) -> None:
         if message.startswith(LINE):
             self.lines.append(message[1:])
-            if len(self.lines) > MOST_WAITING:
+            if len(self.lines) > MAX_WAITING_LINES:
                 self.lines.popleft()
                 self.dropped += 1
             return
         with suppress(TypeError, ValueError):
-            self._hear_work(*json.loads(message[1:]))
+            self._receive_activity(*json.loads(message[1:]))
 
-    def _hear_work(
+    def _receive_activity(
         self,
         pid: int,
         task_id: str | None,
@@ -96,47 +102,51 @@ class Collector:
     ) -> None:
         since = None if since_ms is None else clock.moment_of_ms(since_ms)
         at = tuple((start, stop) for start, stop in ranges)
-        self.at[pid] = AtWork(pid, task_id, at, steps, since)
+        self.activities[pid] = ProcessActivity(pid, task_id, at, steps, since)
         if finished:
             self.steps[second] += finished
 
-    def _keep(self) -> None:
-        """What waits, and how the worker is when that has changed, and every few seconds."""
-        due = time.monotonic() >= self.show_again_at
+    def _save(self) -> None:
+        """Save what waits, and the worker's state when it has changed or every few seconds."""
+        due = time.monotonic() >= self.save_due_at
         if due:
-            self.at = {pid: one for pid, one in self.at.items() if lives(pid)}
-        now = replace(self.worker, last_seen=clock.now(), at=[self.at[pid] for pid in sorted(self.at)])
-        changed = due or self.shown is None or now.at != self.shown.at
-        self._send(now.written() if changed else None)
-        self.shown = now
+            self.activities = {pid: one for pid, one in self.activities.items() if is_alive(pid)}
+        now = replace(
+            self.worker,
+            last_seen=clock.now(),
+            activities=[self.activities[pid] for pid in sorted(self.activities)],
+        )
+        changed = due or self.saved is None or now.activities != self.saved.activities
+        self._send(now.to_json() if changed else None)
+        self.saved = now
         if due:
-            self.show_again_at = time.monotonic() + SHOWS_EVERY.total_seconds()
-            presence.forget_the_long_gone(self.store, clock.now())
+            self.save_due_at = time.monotonic() + HEARTBEAT_EVERY.total_seconds()
+            presence.forget_stale(self.store, clock.now())
 
-    def _send(self, how: str | None) -> None:
-        while how is not None or self.steps or self.lines:
+    def _send(self, state: str | None) -> None:
+        while state is not None or self.steps or self.lines:
             batch = [self.lines[n] for n in range(min(LINES_AT_ONCE, len(self.lines)))]
-            lines = [*self._notice(), *batch]
-            self.store.workers.keep(self.worker.name, how=how, steps=self._counted(), lines=lines)
+            lines = [*self._dropped_notice(), *batch]
+            presence.save(self.store, self.worker.name, state=state, steps=self._recent_steps(), lines=lines)
             self.dropped = 0
             for _ in batch:
                 self.lines.popleft()
-            how = None
+            state = None
 
-    def _counted(self) -> dict[int, int]:
-        """The steps of the last minute. They are lost with an outage, rather than counted twice."""
+    def _recent_steps(self) -> dict[int, int]:
+        """The finished steps of the last minute. An outage loses them, rather than counting them twice."""
         counted, self.steps = self.steps, Counter()
         newest = max(counted, default=0)
         return {second: steps for second, steps in counted.items() if newest - second < COUNTED_SECONDS}
 
-    def _notice(self) -> list[bytes]:
+    def _dropped_notice(self) -> list[bytes]:
         if not self.dropped:
             return []
-        text = f"{self.dropped} lines of this worker are not kept here: Redis was away"
-        return [line(logging.WARNING, text, time.time(), self.worker.name, "")]
+        text = f"{self.dropped} lines of this worker are missing here: Redis was unavailable"
+        return [encode_line(logging.WARNING, text, time.time(), self.worker.name, "")]
 
 
-def lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""A process's side: it says its lines and what it is at, and goes on."""
+"""The pool process's end: sends log lines and what the process runs, without waiting."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from done_app.worker.monitor.pipe import LINE, MOST_BYTES, WORK, Pipe
+from done_app.worker.monitor.pipe import LINE, MAX_MESSAGE_BYTES, WORK, Pipe
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
 
-MOST_CHARACTERS = 3000  # of a line, traceback included
-FIRST_RANGES = 3  # of a message's steps, that are shown
-CUT = "\n[...]\n"
+MAX_LINE_LENGTH = 3000  # of a line, traceback included
+MAX_RANGES = 3  # of a message's steps that are shown
+OMISSION = "\n[...]\n"
 
 Range = tuple[int, int]
 
@@ -24,7 +24,7 @@ encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class LineHandler(logging.Handler):
-    """Leaves each log line on the pipe, beside whatever else is done with it."""
+    """Writes each log line to the pipe, in addition to all other handlers."""
 
     def __init__(self, pipe: Pipe, worker: str) -> None:
         super().__init__()
@@ -36,76 +36,88 @@ class LineHandler(logging.Handler):
             text = self.format(record)
         except StepTimedOut:
             raise
-        except Exception:  # what a step logs may be anything, and must not be what it fails of
+        except Exception:  # a step may log anything, and must not fail because of it
             self._dropped += 1
             return
-        if self._dropped and self._put(logging.WARNING, missing_here(self._dropped), record.created):
+        if self._dropped and self._put(logging.WARNING, dropped_notice(self._dropped), record.created):
             self._dropped = 0
         if not self._put(record.levelno, text, record.created):
             self._dropped += 1
 
     def _put(self, level: int, text: str, at_seconds: float) -> bool:
-        return self._pipe.put(LINE, line(level, text, at_seconds, self._worker, logs.about_task.get()))
+        return self._pipe.put(
+            LINE, encode_line(level, text, at_seconds, self._worker, logs.current_task.get())
+        )
 
 
-def missing_here(lines: int) -> str:
-    return f"{lines} of the worker's lines are not kept here: they came faster than they could be"
+def dropped_notice(lines: int) -> str:
+    return f"{lines} of the worker's lines are missing here: they came faster than they could be saved"
 
 
-def line(level: int, text: str, at_seconds: float, worker: str, task_id: str) -> bytes:
-    """A log line as it is kept; its middle is cut out where it would not fit the pipe."""
-    said = {
+def encode_line(level: int, text: str, at_seconds: float, worker: str, task_id: str) -> bytes:
+    """A log line as JSON in UTF-8; the middle of one that would not fit the pipe is cut out.
+
+    Args:
+        worker: the worker's name, host:pid.
+        task_id: the task it is about; empty for none.
+    """
+    fields = {
         "at": int(at_seconds * 1000),
         "level": logging.getLevelName(level).lower(),
         "worker": worker,
         "pid": os.getpid(),
         "task": task_id,
-        "text": shortened(text, MOST_CHARACTERS),
+        "text": shortened(text, MAX_LINE_LENGTH),
     }
-    most = MOST_CHARACTERS
-    while len(written := encode(said).encode(errors="backslashreplace")) > MOST_BYTES - 2:
+    most = MAX_LINE_LENGTH
+    while len(written := encode(fields).encode(errors="backslashreplace")) > MAX_MESSAGE_BYTES - 2:
         most //= 2
-        said["text"] = shortened(text, most)
+        fields["text"] = shortened(text, most)
     return written
 
 
 def shortened(text: str, most: int) -> str:
-    """A traceback's head and tail say more than its middle."""
+    """Shorten a text to `most` characters by cutting out its middle, the least useful part of a traceback."""
     if len(text) <= most:
         return text
     head = most // 3
-    return text[:head] + CUT + text[-(most - head - len(CUT)) :]
+    return text[:head] + OMISSION + text[-(most - head - len(OMISSION)) :]
 
 
 @dataclass(slots=True)
-class Work:
-    """What came of a message; for whoever works at it to fill in."""
+class WorkResult:
+    """The result of a message, filled in by the code that processes it."""
 
     finished: int = 0  # steps
 
 
 class Emitter:
-    """What a process of the worker says of its work. Silent until the worker gives it a pipe."""
+    """Sends what a process of the worker runs. Does nothing until it is given a pipe."""
 
     pipe: Pipe | None = None
 
     @contextmanager
-    def at_work(self, task_id: str, ranges: Sequence[Range] = ()) -> Iterator[Work]:
-        """Say that this process is at steps of a task, or fans it out; what it logs meanwhile is about it."""
-        work = Work()
+    def working_on(self, task_id: str, ranges: Sequence[Range] = ()) -> Iterator[WorkResult]:
+        """Report that this process runs steps of a task, or fans it out if there are no ranges.
+
+        What is logged inside is marked as being about the task. At the end the process is reported as idle.
+        """
+        work = WorkResult()
         with logs.task_context(task_id):
-            self._say(task_id, ranges, clock.now_ms(), 0)
+            self._send(task_id, ranges, clock.now_ms(), 0)
             try:
                 yield work
             finally:
-                self._say(None, (), None, work.finished)
+                self._send(None, (), None, work.finished)
 
     def idle(self) -> None:
-        """Say that this process is there."""
-        self._say(None, (), None, 0)
+        """Report that this process is idle."""
+        self._send(None, (), None, 0)
 
-    def _say(self, task_id: str | None, ranges: Sequence[Range], since_ms: int | None, finished: int) -> None:
+    def _send(
+        self, task_id: str | None, ranges: Sequence[Range], since_ms: int | None, finished: int
+    ) -> None:
         if self.pipe is not None:
             steps = sum(stop - start for start, stop in ranges)
-            said = [os.getpid(), task_id, ranges[:FIRST_RANGES], steps, since_ms, finished, int(time.time())]
-            self.pipe.put(WORK, encode(said).encode())
+            fields = [os.getpid(), task_id, ranges[:MAX_RANGES], steps, since_ms, finished, int(time.time())]
+            self.pipe.put(WORK, encode(fields).encode())

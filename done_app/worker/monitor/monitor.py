@@ -1,4 +1,4 @@
-"""The worker's showing, begun and ended with it."""
+"""The monitor of a worker, started and stopped with it."""
 
 from __future__ import annotations
 
@@ -18,35 +18,43 @@ from donebit.workers.presence import Worker
 
 
 class Monitor:
-    """Made when the worker's module is imported, where it is no worker yet, and may never be one.
+    """Connects the emitter of each pool process with the collector of the main process.
 
-    A process that is not forked, as where the pool is set to spawn them, has no pipe and stays silent; its
-    lines are on standard output as ever.
+    It is made when the worker's module is imported, which does not mean that a worker will run. A process
+    that is spawned and not forked has no pipe and sends nothing; its lines still go to standard output.
     """
 
     def __init__(self) -> None:
-        self.voice = Emitter()
+        self.emitter = Emitter()
         self._worker: Worker | None = None
-        self._keeper: Collector | None = None
+        self._collector: Collector | None = None
 
-    def begin(self, queues: Sequence[str]) -> None:
-        """Before the fork."""
+    def start(self, queues: Sequence[str]) -> None:
+        """Create the pipe; to be called before the pool is forked.
+
+        Args:
+            queues: those that the worker consumes.
+        """
         host, pid, now = socket.gethostname(), os.getpid(), clock.now()
         self._worker = Worker(f"{host}:{pid}", host, pid, 0, queues, now, now, [])
-        self.voice.pipe = Pipe()
+        self.emitter.pipe = Pipe()
 
     def add_handler(self) -> None:
-        """Have what is logged shown, in a worker."""
-        if self.voice.pipe is not None and self._worker is not None:
-            logging.getLogger().addHandler(LineHandler(self.voice.pipe, self._worker.name))
+        """Send log lines through the pipe too, if this is a worker."""
+        if self.emitter.pipe is not None and self._worker is not None:
+            logging.getLogger().addHandler(LineHandler(self.emitter.pipe, self._worker.name))
 
-    def keep(self, store: Store, processes: int) -> None:
-        """Beside the pool: no thread may be there when it is forked."""
-        if self.voice.pipe is None or self._worker is None:
+    def start_collecting(self, store: Store, processes: int) -> None:
+        """Start the collector's thread; after the fork, as no thread may run during it.
+
+        Args:
+            processes: the size of the pool.
+        """
+        if self.emitter.pipe is None or self._worker is None:
             return
-        self._keeper = Collector(store, self.voice.pipe, replace(self._worker, processes=processes))
-        threading.Thread(target=self._keeper.run_for_ever, name="keeper", daemon=True).start()
+        self._collector = Collector(store, self.emitter.pipe, replace(self._worker, processes=processes))
+        threading.Thread(target=self._collector.run_forever, name="collector", daemon=True).start()
 
-    def end(self) -> None:
-        if self._keeper is not None:
-            self._keeper.end()
+    def stop(self) -> None:
+        if self._collector is not None:
+            self._collector.stop()

@@ -1,4 +1,4 @@
-"""What the processes of a worker tell its main process, without ever waiting for it."""
+"""A pipe from the processes of a worker to its main process, which the processes never wait for."""
 
 from __future__ import annotations
 
@@ -7,54 +7,62 @@ import fcntl
 import os
 import selectors
 
-ROOM_BYTES = 1024 * 1024  # what Linux gives anybody; a few seconds of lines
-MOST_BYTES = 4096  # that Linux writes whole, however many write at once
-TAKEN_AT_ONCE = 64 * 1024
-MOST_TAKES = 64
+PIPE_BYTES = 1024 * 1024  # what Linux allows any user; a few seconds of lines
+MAX_MESSAGE_BYTES = 4096  # that Linux writes atomically, however many processes write
+READ_BYTES = 64 * 1024
+MAX_READS = 64
 
-LINE, WORK = b"L", b"W"  # what a message is
+LINE, WORK = b"L", b"W"  # the kinds of message
 
 
 class Pipe:
-    """Made before the fork, and used by the processes on both of its sides.
+    """Made before the fork, and used by the processes at both ends.
 
-    Messages are lines of bytes, and written whole or not at all. (Elsewhere than on Linux two that are
-    written at one moment may run into each other: then neither can be read.)
+    Messages are lines of bytes, written whole or not at all. (On systems other than Linux, two messages
+    written at the same moment may mix: then neither can be read.)
     """
 
     def __init__(self) -> None:
         self._out, self._in = os.pipe()
         os.set_blocking(self._out, False)
         os.set_blocking(self._in, False)
-        self._begun = b""  # a message of which the end is still to come
-        with contextlib.suppress(AttributeError, OSError):  # other systems; or all of a user's room is taken
-            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, ROOM_BYTES)
+        self._partial = b""  # the beginning of a message whose end has not been read
+        with contextlib.suppress(AttributeError, OSError):  # other systems, or the user's limit is used up
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
     def put(self, kind: bytes, message: bytes) -> bool:
-        """Leave a message without a line break in it; whether there was room."""
+        """Write a message.
+
+        Args:
+            kind: LINE or WORK.
+            message: bytes without a line break.
+
+        Returns:
+            Whether there was room for it.
+        """
         try:
             return os.write(self._in, kind + message + b"\n") > len(message)
         except OSError:
             return False
 
     def take(self) -> list[bytes]:
-        """All messages that are there, each with its kind before it."""
-        parts = [self._begun]
-        while (part := self._read()) and len(parts) < MOST_TAKES:
+        """Read all messages that have arrived, each with its kind as the first byte."""
+        parts = [self._partial]
+        while (part := self._read()) and len(parts) < MAX_READS:
             parts.append(part)
-        self._begun = b"".join([*parts, part])
-        *whole, self._begun = self._begun.split(b"\n")
+        self._partial = b"".join([*parts, part])
+        *whole, self._partial = self._partial.split(b"\n")
         return [message for message in whole if message]
 
     def wait(self, within_seconds: float) -> bool:
-        """Wait until there is something to take; whether there is."""
+        """Wait until there is something to read, for at most `within_seconds`; False if there is nothing."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             return bool(selector.select(within_seconds))
 
     def _read(self) -> bytes:
         try:
-            return os.read(self._out, TAKEN_AT_ONCE)
+            return os.read(self._out, READ_BYTES)
         except BlockingIOError:
             return b""
 

@@ -1,1 +1,1 @@
-"""Running the steps of a task, and reporting what became of them."""
+"""Running the steps of a task and reporting their results."""

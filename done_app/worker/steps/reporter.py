@@ -1,4 +1,4 @@
-"""What a runner reads and reports, by way of the store, through whatever outage."""
+"""The runner's access to its task: what is missing, and reports of steps, repeated through an outage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class StoreStepReporter:
-    """The desk of one task. Every method raises NotFound when that task is gone."""
+    """Reads and reports the steps of one task. Every method raises NotFound when that task is gone."""
 
     store: Store
     task: Task
@@ -50,11 +50,7 @@ class StoreStepReporter:
 
     def attempt(self, step: int, *, made_already: bool = False) -> int:
         return retry_until_stored(
-            lambda _: self.store.failures.begin_attempt(
-                self.task.id,
-                self.task.nonce,
-                step,
-                max_attempts=self.policy.max_attempts,
-                made_already=made_already,
+            lambda _: failing.begin_attempt(
+                self.store, self.task, step, self.policy, made_already=made_already
             )
         )

@@ -1,4 +1,4 @@
-"""Outlasting an outage."""
+"""Repeating a report until Redis answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from donebit.errors import StoreUnavailable
 
-LONGEST_PAUSE = timedelta(seconds=2)
-GIVE_UP_AFTER = timedelta(minutes=10)
+MAX_PAUSE = timedelta(seconds=2)
+RETRY_FOR = timedelta(minutes=10)
 
 Answer = TypeVar("Answer")
 
@@ -20,18 +20,27 @@ log = logging.getLogger(__name__)
 
 
 def retry_until_stored(report: Callable[[str], Answer]) -> Answer:
-    """Report until the store takes it: the work is done, only the word of it is missing.
+    """Repeat a report during an outage, since the work it reports is done already.
 
-    The one token makes the repeats one call, so the answer that was lost is given again.
+    All attempts use one token, so the store treats them as one call and gives a lost answer again.
+
+    Args:
+        report: makes the report with the token it is given.
+
+    Returns:
+        The store's answer.
+
+    Raises:
+        StoreUnavailable: Redis stayed unavailable for 10 minutes.
     """
     token, pause = uuid.uuid4().hex, 0.1
-    give_up_at = time.monotonic() + GIVE_UP_AFTER.total_seconds()
+    give_up_at = time.monotonic() + RETRY_FOR.total_seconds()
     while True:
         try:
             return report(token)
         except StoreUnavailable:
             if time.monotonic() >= give_up_at:
                 raise
-            log.warning("Redis is away; what became of the steps is reported in %.1f s", pause)
+            log.warning("Redis is unavailable; the steps are reported again in %.1f s", pause)
             time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE.total_seconds())
+            pause = min(pause * 2, MAX_PAUSE.total_seconds())

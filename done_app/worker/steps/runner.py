@@ -1,4 +1,4 @@
-"""Running a slice of a task's steps, and reporting what is finished, and what failed, while it runs."""
+"""Runs a slice of a task's steps and reports finished and failed ones while it runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 
 REPORT_EVERY = timedelta(milliseconds=100)
-RANGES_A_REPORT = 500  # what quick steps apart from each other come to: 2 ms of the server at the most
-# After this a slice goes to the tail of its queue: tasks share the workers, a crash repeats little, and
-# 250 slices of a large task are through 8 processes in 10 seconds, not in 30 as with a second each.
-WORK_FOR = timedelta(milliseconds=250)
+MAX_RANGES_PER_REPORT = 500  # from quick steps that are not adjacent: at most 2 ms of the server
+# After this the rest of a slice goes to the tail of its queue: tasks share the workers, a crash repeats
+# little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
+MAX_RUN_TIME = timedelta(milliseconds=250)
 
 # Celery and the system use these to end a process; all else that is raised is the step's failure.
 ENDS_THE_PROCESS = (SystemExit, KeyboardInterrupt)
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class StepRanges:
-    """Steps, as half-open ranges in the order they came."""
+    """Steps as half-open ranges, in the order they were added."""
 
     ranges: list[Range] = field(default_factory=list)
 
@@ -44,16 +44,16 @@ class StepRanges:
             self.ranges.append((start, stop))
 
     @property
-    def are_many(self) -> bool:
-        """Whether one report should hold no more of them."""
-        return len(self.ranges) >= RANGES_A_REPORT
+    def is_full(self) -> bool:
+        """Whether one report should hold no more ranges."""
+        return len(self.ranges) >= MAX_RANGES_PER_REPORT
 
     def __len__(self) -> int:
         return sum(stop - start for start, stop in self.ranges)
 
 
 class StepReporter(Protocol):
-    """Where a runner reads what is missing, and reports what became of it."""
+    """How a runner reads which steps are missing and reports their results."""
 
     def missing(self, start: int, stop: int) -> list[Range]: ...
     def finished(self, ranges: list[Range]) -> Report: ...
@@ -63,13 +63,13 @@ class StepReporter(Protocol):
 
 @dataclass(slots=True)
 class RunOutcome:
-    """What one run came to."""
+    """The result of one run."""
 
     report: Report | None = None  # the last one; None when nothing was finished
     done: StepRanges = field(default_factory=StepRanges)
-    rest: list[Range] = field(default_factory=list)  # not come to in this run's time
-    again: StepRanges = field(default_factory=StepRanges)  # failed, and to be tried again after a pause
-    pause: timedelta = timedelta(0)
+    remaining: list[Range] = field(default_factory=list)  # not reached in this run's time
+    to_retry: StepRanges = field(default_factory=StepRanges)  # failed, to be tried again after the pause
+    retry_pause: timedelta = timedelta(0)
     ended: bool = False  # this run's last failure, or its last report, ended the task
 
 
@@ -77,79 +77,91 @@ class RunOutcome:
 class Runner:
     """Runs the missing steps of some ranges with the task's job.
 
-    A careful one counts each attempt before it makes it, so that a step which kills its process is found;
-    that costs two round trips a step, and is for ranges that a process has died in before.
+    A careful runner counts each attempt before it makes it, so that a step that kills its process is found.
+    That costs two round trips per step, and is for ranges in which a process has died before.
     """
 
     task: Task
     job: Job
-    desk: StepReporter
+    reporter: StepReporter
     careful: bool = False
-    params: Mapping[str, Any] = field(init=False)  # as the function's signature has them
+    params: Mapping[str, Any] = field(init=False)  # converted to the types of the function's signature
     finished: StepRanges = field(default_factory=StepRanges)
     outcome: RunOutcome = field(default_factory=RunOutcome)
-    began: float = 0.0
+    started_at: float = 0.0
     reported_at: float = 0.0
 
     def __post_init__(self) -> None:
-        self.params = self.job.given(self.task.order.params)
+        self.params = self.job.convert_params(self.task.spec.params)
 
     def run(self, ranges: list[Range]) -> RunOutcome:
-        """Work through the ranges for a while."""
-        self.began = self.reported_at = time.monotonic()
+        """Run the missing steps of the ranges for at most about MAX_RUN_TIME."""
+        self.started_at = self.reported_at = time.monotonic()
         for start, stop in self.missing(ranges):
             step = start
             while step < stop:
-                step = self.run_some(step, stop)
-                if not self.goes_on(step, ranges):
+                step = self.run_next(step, stop)
+                if not self.should_continue(step, ranges):
                     return self.outcome
         self.report_finished()
         return self.outcome
 
     def missing(self, ranges: list[Range]) -> Iterator[Range]:
         for start, stop in ranges:
-            yield from self.desk.missing(start, stop)
+            yield from self.reporter.missing(start, stop)
 
-    def goes_on(self, step: int, ranges: list[Range]) -> bool:
-        """Report when it is time to; whether to go on with what is missing from `step` on."""
+    def should_continue(self, step: int, ranges: list[Range]) -> bool:
+        """Report finished steps when it is time to.
+
+        Args:
+            step: the next step; those before it have run.
+
+        Returns:
+            False when the time of this run is over or the task has ended.
+        """
         now = time.monotonic()
-        if now - self.began >= WORK_FOR.total_seconds():
+        if now - self.started_at >= MAX_RUN_TIME.total_seconds():
             self.report_finished()
             if not self.task_has_ended():
-                self.outcome.rest = rest_after(step - 1, ranges)
+                self.outcome.remaining = ranges_after(step - 1, ranges)
             return False
-        if now - self.reported_at >= REPORT_EVERY.total_seconds() or self.finished.are_many:
+        if now - self.reported_at >= REPORT_EVERY.total_seconds() or self.finished.is_full:
             self.report_finished()
             self.reported_at = now
             return not self.task_has_ended()
         return True
 
-    def look_up_at(self) -> float:
-        """The moment at which steps that go well are interrupted, to report or to end."""
-        return min(self.reported_at + REPORT_EVERY.total_seconds(), self.began + WORK_FOR.total_seconds())
+    def next_interrupt_at(self) -> float:
+        """When to interrupt steps that succeed, to report them or to end the run (of time.monotonic)."""
+        return min(
+            self.reported_at + REPORT_EVERY.total_seconds(), self.started_at + MAX_RUN_TIME.total_seconds()
+        )
 
     def task_has_ended(self) -> bool:
         return self.outcome.report is not None and self.outcome.report.state != "running"
 
     def report_finished(self) -> None:
         if self.finished.ranges:
-            self.outcome.report = self.desk.finished(self.finished.ranges)
+            self.outcome.report = self.reporter.finished(self.finished.ranges)
             self.outcome.ended |= self.outcome.report.completed_task
             for start, stop in self.finished.ranges:
                 self.outcome.done.add(start, stop)
             self.finished.ranges = []
 
-    def run_some(self, start: int, stop: int) -> int:
-        """Run steps of a range, one at least; the step to go on from."""
+    def run_next(self, start: int, stop: int) -> int:
+        """Run one step or more of a range, and return the step to continue from."""
         if not self.careful and self.job.step_timeout is None:
-            return self.run_freely(start, stop)
+            return self.run_uncounted(start, stop)
         self.run_step(start)
         return start + 1
 
-    def run_freely(self, start: int, stop: int) -> int:
-        """Run steps until it is time to look up, or one raises: for most, this loop is all that they cost."""
+    def run_uncounted(self, start: int, stop: int) -> int:
+        """Run steps until it is time to report or one raises, and return the step to continue from.
+
+        For most steps this loop is the whole overhead.
+        """
         function, params = self.job.function, self.params
-        now, until = time.monotonic, self.look_up_at()
+        now, until = time.monotonic, self.next_interrupt_at()
         step = start
         try:
             for step in range(start, stop):
@@ -166,8 +178,8 @@ class Runner:
         return step + 1
 
     def run_step(self, step: int) -> None:
-        """Run one step; whatever it raises is its failure, and its neighbours go on."""
-        if self.careful and not self.may_try(step):
+        """Run one step. Whatever it raises is recorded as its failure, and its neighbours still run."""
+        if self.careful and not self.begin_attempt(step):
             return
         try:
             with time_limit(self.job.step_timeout):
@@ -181,29 +193,35 @@ class Runner:
         else:
             self.finished.add(step, step + 1)
 
-    def may_try(self, step: int) -> bool:
-        """Count the attempt ahead; give a step up that has used all of them without a word.
+    def begin_attempt(self, step: int) -> bool:
+        """Count an attempt before it is made, and give up a step whose attempts are used up.
 
-        What is finished is reported first: it must not have to be done again should this step be deadly.
+        Finished steps are reported first, so that they need not run again if this one kills its process.
+
+        Returns:
+            Whether to run the step.
         """
         self.report_finished()
-        if self.desk.attempt(step) <= self.job.retry_policy.max_attempts:
+        if self.reporter.attempt(step) <= self.job.retry_policy.max_attempts:
             return True
-        self.record_failure(step, self.how_it_died(), counted=True, last=True)
+        self.record_failure(step, self.death_error(), counted=True, last=True)
         return False
 
-    def how_it_died(self) -> str:
+    def death_error(self) -> str:
         if self.job.step_timeout is None:
             return "its process died at every attempt"
         limit = self.job.step_timeout.total_seconds()
-        return f"its process died at every attempt, or was ended: it heeded no step_timeout of {limit:g} s"
+        return (
+            f"its process died at every attempt, or was ended because the step ignored its step_timeout of "
+            f"{limit:g} s"
+        )
 
     def record_raised(self, step: int, error: BaseException) -> None:
         log.error("step %d of task %s raised", step, self.task.id, exc_info=error)
-        self.record_failure(step, named(error), counted=self.careful)
+        self.record_failure(step, describe_error(error), counted=self.careful)
 
     def record_failure(self, step: int, error: str, *, counted: bool, last: bool = False) -> None:
-        failure = self.desk.failed(step, error, count_attempt=not counted, last=last)
+        failure = self.reporter.failed(step, error, count_attempt=not counted, last=last)
         self.outcome.ended |= failure.completed_task
         if failure.gave_up:
             log.error(
@@ -214,27 +232,27 @@ class Runner:
                 error,
             )
         elif failure.attempts:
-            self.outcome.again.add(step, step + 1)
-            self.outcome.pause = max(self.outcome.pause, failure.pause)
+            self.outcome.to_retry.add(step, step + 1)
+            self.outcome.retry_pause = max(self.outcome.retry_pause, failure.pause)
 
 
-def named(error: BaseException) -> str:
-    """What it is and says; some cannot even say it."""
+def describe_error(error: BaseException) -> str:
+    """An exception's type and text; the text of some cannot be read."""
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:
-        return f"{type(error).__name__}, whose text cannot be had"
+        return f"{type(error).__name__}, whose text cannot be read"
 
 
-def rest_after(step: int, ranges: list[Range]) -> list[Range]:
-    """What of the ranges lies behind a step of theirs. They need not be in ascending order."""
+def ranges_after(step: int, ranges: list[Range]) -> list[Range]:
+    """The part of the ranges that follows a step in them. They need not be in ascending order."""
     at = next(i for i, (start, stop) in enumerate(ranges) if start <= step < stop)
     rest = [(step + 1, ranges[at][1]), *ranges[at + 1 :]]
     return [(start, stop) for start, stop in rest if start < stop]
 
 
 def describe(done: StepRanges, report: Report, task: Task) -> str:
-    """One line for whoever watches the log."""
+    """A log line that says which steps are done and how far the task is."""
     progress = f"({report.done_steps}/{report.count})"
     first, last = done.ranges[0][0], done.ranges[-1][1] - 1
     if first == last:

@@ -10,19 +10,22 @@ from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
 
-GRACE = timedelta(seconds=5)  # for a step that does not let itself be interrupted, before its process is
+GRACE = timedelta(seconds=5)  # for a step that ignores the interrupt; then its process is ended
 
 
 class StepTimedOut(Exception):
-    """The step outlived its step_timeout."""
+    """The step took longer than its step_timeout."""
 
 
 @contextmanager
 def time_limit(limit: timedelta | None) -> Iterator[None]:
-    """Raise StepTimedOut in what takes longer; end the process of what does not heed that.
+    """Raise StepTimedOut in a block that takes longer than the limit.
 
-    The signal reaches Python code only. Whatever holds on beyond the grace, in C or with an `except` that
-    catches all, takes its process along: the message comes back, and the attempt has been counted.
+    The signal reaches Python code only. A block that still runs 5 seconds later, in C or because it catches
+    every exception, ends the process: its message is redelivered, and the attempt has been counted.
+
+    Args:
+        limit: None for no limit. There is none outside the main thread either.
     """
     if limit is None or threading.current_thread() is not threading.main_thread():
         yield

@@ -12,7 +12,7 @@ from donebit.command_line.options import as_json, examples, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import printable
-from donebit.names import usual_event
+from donebit.names import default_event
 
 RETENTION_EXAMPLES = examples(
     "donebit retention login",
@@ -53,7 +53,7 @@ def retention(session: Session, /, *, event: str | None, as_json: bool, **asked:
     names = {"returning": "return", "start": "from", "last": "at"}
     query = {names.get(name, name): value for name, value in asked.items()}
     matrix = session.distinct.get(
-        f"/events/{segment(default_event(session) if event is None else event)}/retention", **query
+        f"/events/{segment(event_to_show(session) if event is None else event)}/retention", **query
     )
     if as_json:
         session.terminal.as_json(matrix)
@@ -63,10 +63,10 @@ def retention(session: Session, /, *, event: str | None, as_json: bool, **asked:
     print_matrix(session, matrix)
 
 
-def default_event(session: Session) -> str:
+def event_to_show(session: Session) -> str:
     """Return the event that the dashboard shows first."""
     events = session.distinct.get("/events")["events"]
-    return usual_event({one["event"] for one in events})
+    return default_event({one["event"] for one in events})
 
 
 def from_first_users(rows: list[Answer]) -> list[Answer]:

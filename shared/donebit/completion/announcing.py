@@ -1,4 +1,4 @@
-"""Telling the end of a task: at least once, and under one id however often."""
+"""Announcing the end of a task: at least once, and always under the same id."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 
-LEASE = timedelta(seconds=30)  # whoever dies while telling is followed by another after this
+ANNOUNCE_LEASE = timedelta(seconds=30)  # an announcer that dies is replaced by another after this
 
 log = logging.getLogger(__name__)
 
 
 def log_end(task: Task) -> None:
-    """Tell the log, which somebody may be watching."""
+    """Log the end of a task in one line."""
     seconds = task.took.total_seconds() if task.took else 0.0
     steps = f"{task.count} step{'s' if task.count > 1 else ''}"
     if task.done_steps < task.count:
@@ -27,30 +27,38 @@ def log_end(task: Task) -> None:
 
 
 def announce(
-    store: Store, task_id: str, tell: Callable[[Task], None] = log_end, *, lease: timedelta | None = None
+    store: Store, task_id: str, deliver: Callable[[Task], None] = log_end, *, lease: timedelta | None = None
 ) -> bool:
-    """Tell an ended task's end, unless it is told or being told; whether this call told it.
+    """Announce the end of a task, unless that is done or being done.
 
-    The end counts as told only after `tell` has returned, and after what others asked to be told is kept: a
-    crash in between tells it again, under the same id, and never not at all.
+    The end counts as announced only after `deliver` has returned and the deliveries to its receivers are
+    stored: after a crash in between it is announced again, under the same id.
 
     Args:
-        lease: how long ago somebody else may have begun to tell it and still be trusted to.
+        deliver: called with the ended task, at least once.
+        lease: how long another process that began to announce it is trusted to finish; 30 s if left out.
+
+    Returns:
+        Whether this call announced it.
     """
     now_ms = clock.now_ms()
     next_look_ms = store.tasks.next_look(task_id)
-    record = store.tasks.take_announcement(task_id, now_ms=now_ms, lease=LEASE if lease is None else lease)
+    record = store.tasks.take_announcement(
+        task_id, now_ms=now_ms, lease=ANNOUNCE_LEASE if lease is None else lease
+    )
     if record is None:
         return False
-    task = Task.from_record(task_id, record)  # as it was in that act, whatever has become of it since
-    owed = deliveries.enqueue(store, task)
-    tell(task)
+    task = Task.from_record(
+        task_id, record
+    )  # as it was when the announcement was claimed, even if it has changed since
+    has_deliveries = deliveries.enqueue(store, task)
+    deliver(task)
     noted = store.tasks.note_announced(
         task_id,
         task.nonce,
         task.run,
         now_ms=clock.now_ms(),
-        least_life=deliveries.KEPT if owed else timedelta(0),
+        least_life=deliveries.KEEP_FOR if has_deliveries else timedelta(0),
     )
     if noted and next_look_ms:
         store.tasks.close_task(task_id, next_look_ms)
@@ -58,9 +66,10 @@ def announce(
 
 
 def announce_before_resume(store: Store, task: Task) -> None:
-    """Tell the end of a task that is about to run again, if nobody has: afterwards nobody could.
+    """Announce the end of a failed task that is about to run again, if that has not been done.
 
-    Whoever began to tell it may be dead. Told twice under one id is as good as once.
+    Afterwards it would be too late. The process that began to announce it may have died, so its lease is
+    ignored: receivers deduplicate by the announcement's id.
     """
     if task.state is State.FAILED and task.announced_at is None:
         announce(store, task.id, lease=timedelta(0))

@@ -1,4 +1,4 @@
-"""A task's bitmap as bytes: whole, or summed up where there are more steps than anybody can see."""
+"""A task's bitmap as bytes: all its bits, or shades that each stand for many steps of a large task."""
 
 from __future__ import annotations
 
@@ -10,26 +10,29 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 
-CHUNK_BYTES = 256 * 1024  # one GETRANGE never holds the server up
-ONE_BY_ONE = 1_000_000  # steps that are shown one by one; beyond, many are one shade
-MOST_SHADES = 250_000
+CHUNK_BYTES = 256 * 1024  # so that one GETRANGE never blocks the server for long
+MAX_SINGLE_STEPS = 1_000_000  # shown one by one; of a larger task one shade stands for many
+MAX_SHADES = 250_000
 
 
-def whole(store: Store, task: Task) -> bytes:
-    """Bits 0..N and zero padding; made from the count once the task is done and its bitmap dropped.
+def bitmap_bytes(store: Store, task: Task) -> bytes:
+    """The bitmap with its end marker, bits 0..N, padded with zeros to whole bytes.
 
-    Raises NotFound when the task has gone.
+    It is made from the count once the task is done and its bitmap dropped.
+
+    Raises:
+        NotFound: the task is gone.
     """
     if task.state is State.DONE:
         return np.packbits(np.ones(task.count + 1, np.uint8)).tobytes()
     bits = store.tasks.bitmap_bytes(task.id, 0, task.count // 8 + 1)
-    if not bits:  # done, or gone, since the look
-        return whole(store, lifecycle.get_task(store, task.id).task)
+    if not bits:  # done, or gone, since the task was read
+        return bitmap_bytes(store, lifecycle.get_task(store, task.id).task)
     return bits
 
 
 def done_bits(store: Store, task: Task) -> bytes:
-    """Bits 0..N with zero padding, read a chunk at a time, as it stands; all zeros when it is gone."""
+    """The bitmap as `bitmap_bytes` gives it, read in chunks; all zeros when it is gone."""
     size = task.count // 8 + 1
     parts = (
         store.tasks.bitmap_bytes(task.id, first, min(first + CHUNK_BYTES, size))
@@ -39,7 +42,7 @@ def done_bits(store: Store, task: Task) -> bytes:
 
 
 def failed_bits(store: Store, task: Task) -> bytes:
-    """The same of the steps that gave up."""
+    """A bitmap of the failed steps, bits 0..N, padded with zeros to whole bytes."""
     size = task.count // 8 + 1
     parts = (
         store.failures.failed_bytes(task.id, first, min(first + CHUNK_BYTES, size)).ljust(
@@ -50,31 +53,33 @@ def failed_bits(store: Store, task: Task) -> bytes:
     return b"".join(parts)
 
 
-def steps_a_shade(count: int) -> int:
-    """How many steps one shade stands for: 1 up to a million steps, else whole bytes of them."""
-    if count <= ONE_BY_ONE:
+def steps_per_shade(count: int) -> int:
+    """How many steps one shade stands for: 1 up to a million steps, else a multiple of 8."""
+    if count <= MAX_SINGLE_STEPS:
         return 1
-    return 8 * -(-count // (8 * MOST_SHADES))
+    return 8 * -(-count // (8 * MAX_SHADES))
 
 
 def shades(bits: bytes, count: int, steps: int) -> bytes:
-    """How full each run of `steps` steps is, 0 to 255: 0 only for none of them, 255 only for all.
+    """How many steps of each group are done, as one byte per group: 0 only for none, 255 only for all.
 
     Args:
-        steps: a multiple of 8
+        bits: the task's bitmap.
+        count: the task's number of steps.
+        steps: the size of a group, a multiple of 8.
     """
     size = -(-count // steps)
     known: npt.NDArray[np.uint8] = np.zeros(size * steps // 8, np.uint8)
     read = np.frombuffer(bits, np.uint8)[: -(-count // 8)]
     known[: len(read)] = read
-    if count % 8:  # the end marker, and what is behind it
+    if count % 8:  # the end marker, and the bits after it
         known[count // 8] &= 0xFF << (8 - count % 8) & 0xFF
     # Column by column: along rows as short as these numpy's own sum is ten times as slow.
     counts = np.bitwise_count(known).reshape(size, steps // 8)
     full = np.zeros(size, np.int64)
     for column in range(steps // 8):
         full += counts[:, column]
-    of = np.full(size, steps, np.int64)
-    of[-1] = count - (size - 1) * steps
-    shade = np.where(full == of, 255, np.minimum(-(-full * 255 // of), 254))
+    sizes = np.full(size, steps, np.int64)
+    sizes[-1] = count - (size - 1) * steps
+    shade = np.where(full == sizes, 255, np.minimum(-(-full * 255 // sizes), 254))
     return shade.astype(np.uint8).tobytes()

@@ -1,7 +1,7 @@
-"""Telling an end to those who asked to be told: each at least once, for a day, whatever becomes of the task.
+"""Deliveries: the end of a task, sent to each receiver of its spec at least once, retried for a day.
 
-What is to be told is kept when the end is announced, so it does not change when the task is resumed. Any
-number of couriers may look for what is due; of two who come at once, one tries.
+What is sent is stored when the end is announced, so it does not change when the task is resumed. Any number
+of couriers may claim due deliveries; of two that come at once, one gets it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -21,12 +21,18 @@ from donebit.store import Store
 from donebit.store.deliveries import Name
 from donebit.utf8 import printable
 
-LEASE = timedelta(seconds=30)  # whoever dies while trying is followed by another after this
+LEASE = timedelta(seconds=30)  # a courier that dies is replaced by another after this
 FIRST_PAUSE = timedelta(seconds=5)  # doubled before each further attempt: 15 of them in a day
-TRIED_FOR = timedelta(days=1)
+RETRY_FOR = timedelta(days=1)
 MARGIN = timedelta(hours=1)
-KEPT = TRIED_FOR + MARGIN  # and the task with it, until all is told: who asks sees the attempts
-LONGEST_OUTCOME = 200  # characters
+KEEP_FOR = (
+    RETRY_FOR + MARGIN
+)  # as is the task until all are delivered, so that its page can show the attempts
+MAX_RESULT_LENGTH = 200  # characters
+
+
+# A delivery's key: the end (task id, run, state) and the kind of receiver.
+DeliveryName = Name
 
 
 class DeliveryOutcome(StrEnum):
@@ -36,13 +42,13 @@ class DeliveryOutcome(StrEnum):
 
 
 class DeliveryRefused(Exception):
-    """What is to be told cannot be told, now or later."""
+    """A delivery cannot be made, now or later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     at_ms: int
-    said: str  # what came of it
+    result: str  # what the receiver answered, or the error
 
     @property
     def at(self) -> datetime:
@@ -51,44 +57,61 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One end, to be told to one receiver."""
+    """The end of a task, to be delivered to one receiver."""
 
     nonce: str
     to: str  # a URL, the name of a function, or the id of the next task
-    event: Mapping[str, Any]  # what is told
-    owed_at_ms: int
-    order: str | None = None  # of the next task
+    event: Mapping[str, Any]  # the JSON that is delivered
+    enqueued_at_ms: int
+    spec_text: str | None = None  # of the next task, as TaskSpec.as_text gives it
     attempts: tuple[Attempt, ...] = ()
     outcome: DeliveryOutcome = DeliveryOutcome.PENDING
 
     def as_text(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """As JSON, whose field names are those that stored deliveries have."""
+        fields = {
+            "nonce": self.nonce,
+            "to": self.to,
+            "event": self.event,
+            "owed_at_ms": self.enqueued_at_ms,
+            "order": self.spec_text,
+            "attempts": [{"at_ms": one.at_ms, "said": one.result} for one in self.attempts],
+            "outcome": self.outcome,
+        }
+        return json.dumps(fields, separators=(",", ":"))
 
     @classmethod
     def from_text(cls, text: str) -> Delivery:
-        kept = json.loads(text)
-        kept["attempts"] = tuple(Attempt(**attempt) for attempt in kept["attempts"])
-        return cls(**{**kept, "outcome": DeliveryOutcome(kept["outcome"])})
+        fields = json.loads(text)
+        return cls(
+            nonce=fields["nonce"],
+            to=fields["to"],
+            event=fields["event"],
+            enqueued_at_ms=fields["owed_at_ms"],
+            spec_text=fields["order"],
+            attempts=tuple(Attempt(one["at_ms"], one["said"]) for one in fields["attempts"]),
+            outcome=DeliveryOutcome(fields["outcome"]),
+        )
 
     @property
     def announcement_id(self) -> str:
         return str(self.event["data"]["announcement_id"])
 
-    def tried(self, now_ms: int, said: str, outcome: DeliveryOutcome) -> Delivery:
-        # What no UTF-8 can hold, the script that reads it again could not read.
-        attempt = Attempt(now_ms, printable(said[:LONGEST_OUTCOME]))
+    def with_attempt(self, now_ms: int, result: str, outcome: DeliveryOutcome) -> Delivery:
+        # The script that reads the JSON again could not read what UTF-8 cannot hold.
+        attempt = Attempt(now_ms, printable(result[:MAX_RESULT_LENGTH]))
         return replace(self, attempts=(*self.attempts, attempt), outcome=outcome)
 
     def next_attempt_ms(self, now_ms: int) -> int | None:
-        """When a failed delivery is tried again; None when its day is over."""
+        """When a failed delivery is tried again, in ms since the epoch; None when its day is over."""
         pause = FIRST_PAUSE * 2 ** max(0, len(self.attempts) - 1)
         at_ms = now_ms + pause // timedelta(milliseconds=1)
-        return at_ms if at_ms <= self.owed_at_ms + TRIED_FOR // timedelta(milliseconds=1) else None
+        return at_ms if at_ms <= self.enqueued_at_ms + RETRY_FOR // timedelta(milliseconds=1) else None
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that the caller is the one to try, until its lease ends."""
+    """A delivery that only the caller may attempt until its lease ends."""
 
     name: Name
     delivery: Delivery
@@ -97,7 +120,7 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """A delivery as somebody who asks is shown it."""
+    """A delivery as answers and pages show it."""
 
     kind: str
     delivery: Delivery
@@ -105,20 +128,24 @@ class DeliveryView:
 
 
 def enqueue(store: Store, task: Task) -> bool:
-    """Keep what the end of a task is to be told to whom; whether it is to anybody. Again is harmless."""
-    asked = {kind: one for kind, one in task.order.receivers.items() if task.state in one.on}
-    for kind, receiver in asked.items():
+    """Store the deliveries of a task's end to all receivers that asked for it. A repeat is harmless.
+
+    Returns:
+        Whether there is any receiver.
+    """
+    receivers = {kind: one for kind, one in task.spec.receivers.items() if task.state in one.on}
+    for kind, receiver in receivers.items():
         now_ms = clock.now_ms()
         to, order = _address(task, receiver)
-        delivery = Delivery(task.nonce, to, announcement(task), now_ms, order)
+        delivery = Delivery(task.nonce, to, announcement_event(task), now_ms, order)
         store.deliveries.enqueue_delivery(
             Name(task.id, task.run, task.state, kind),
             task.nonce,
             delivery.as_text(),
             now_ms=now_ms,
-            ttl=max(task.ended_ttl, TRIED_FOR) + MARGIN,
+            ttl=max(task.ended_ttl, RETRY_FOR) + MARGIN,
         )
-    return bool(asked)
+    return bool(receivers)
 
 
 def _address(task: Task, receiver: Receiver) -> tuple[str, str | None]:
@@ -128,20 +155,20 @@ def _address(task: Task, receiver: Receiver) -> tuple[str, str | None]:
         case Callback():
             return receiver.name, None
         case NextTask():
-            return next_task_id(task), receiver.order.as_text()
+            return next_task_id(task), receiver.spec.as_text()
 
 
 def next_task_id(task: Task) -> str:
-    """The id of the task that follows this end: the same however often the end is told.
+    """The id of the task that follows this end: the same however often the end is delivered.
 
-    Made of the nonce too: a task started anew under an old id is followed by a task of its own.
+    It depends on the nonce too, so that another task under the same id is followed by a task of its own.
     """
     digest = hashlib.sha256(f"{task.announcement_id} {task.nonce}".encode()).hexdigest()
     return f"{task.id[:80]}.{digest[:12]}"
 
 
-def announcement(task: Task) -> dict[str, Any]:
-    """What is told of an end, in the shape that Standard Webhooks recommends for a payload."""
+def announcement_event(task: Task) -> dict[str, Any]:
+    """The event that is delivered at an end, in the shape that Standard Webhooks recommends for a payload."""
     ended_at = task.ended_at or clock.now()
     return {
         "type": f"task.{task.state}",
@@ -151,24 +178,28 @@ def announcement(task: Task) -> dict[str, Any]:
             "task_id": task.id,
             "run": task.run,
             "state": task.state,
-            "job": task.order.job,
-            "label": task.order.label,
+            "job": task.spec.job,
+            "label": task.spec.label,
             "count": task.count,
             "done_steps": task.done_steps,
-            "failed_steps": task.failed,
+            "failed_steps": task.failed_steps,
             "created_at": clock.iso(task.created_at),
             "ended_at": clock.iso(ended_at),
         },
     }
 
 
-def due(store: Store, kind: str, limit: int) -> list[Name]:
-    """What of a kind is to be tried now."""
+def list_due(store: Store, kind: str, limit: int) -> list[Name]:
+    """Up to `limit` deliveries of a kind that are to be attempted now."""
     return store.deliveries.due(kind, clock.now_ms(), limit)
 
 
-def take(store: Store, name: Name) -> ClaimedDelivery | None:
-    """Become the one to try a delivery; None when another is, or there is nothing left to try."""
+def claim(store: Store, name: Name) -> ClaimedDelivery | None:
+    """Claim a delivery, so that no other courier attempts it until the lease ends.
+
+    Returns:
+        None when another courier has it, or nothing is left to deliver.
+    """
     now_ms = clock.now_ms()
     lease_ends_ms = now_ms + LEASE // timedelta(milliseconds=1)
     if not store.deliveries.take_delivery(name, now_ms=now_ms, lease_ends_ms=lease_ends_ms):
@@ -181,54 +212,62 @@ def take(store: Store, name: Name) -> ClaimedDelivery | None:
     return ClaimedDelivery(name, delivery, lease_ends_ms)
 
 
-def delivered(store: Store, taken: ClaimedDelivery, said: str) -> None:
-    """It is told."""
-    _end(store, taken, said, DeliveryOutcome.DELIVERED)
+def record_delivered(store: Store, claimed: ClaimedDelivery, result: str) -> None:
+    """Record that a delivery has arrived."""
+    _end(store, claimed, result, DeliveryOutcome.DELIVERED)
 
 
-def give_up(store: Store, taken: ClaimedDelivery, said: str) -> None:
-    """It will not be told."""
-    _end(store, taken, said, DeliveryOutcome.GIVEN_UP)
+def give_up(store: Store, claimed: ClaimedDelivery, result: str) -> None:
+    """Record that a delivery is given up."""
+    _end(store, claimed, result, DeliveryOutcome.GIVEN_UP)
 
 
-def _end(store: Store, taken: ClaimedDelivery, said: str, outcome: DeliveryOutcome) -> None:
-    name, tried = taken.name, taken.delivery.tried(clock.now_ms(), said, outcome)
+def _end(store: Store, claimed: ClaimedDelivery, result: str, outcome: DeliveryOutcome) -> None:
+    name, tried = claimed.name, claimed.delivery.with_attempt(clock.now_ms(), result, outcome)
     if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text()):
         return
-    store.deliveries.remove_if_score(name, taken.lease_ends_ms)
+    store.deliveries.remove_if_score(name, claimed.lease_ends_ms)
     others = (Delivery.from_text(text) for _, text, _ in store.deliveries.of_task(name.task_id))
     if all(
         other.outcome is not DeliveryOutcome.PENDING for other in others
-    ):  # nobody waits for the task any more
+    ):  # nothing needs the task any more
         store.tasks.release_task(name.task_id, tried.nonce, name.run)
 
 
-def failed(store: Store, taken: ClaimedDelivery, said: str) -> datetime | None:
-    """An attempt came to nothing; when the next is made, None when it is given up."""
+def record_failed_attempt(store: Store, claimed: ClaimedDelivery, result: str) -> datetime | None:
+    """Record a failed attempt.
+
+    Returns:
+        When the next attempt is made; None when the delivery is given up.
+    """
     now_ms = clock.now_ms()
-    tried = taken.delivery.tried(now_ms, said, DeliveryOutcome.PENDING)
+    tried = claimed.delivery.with_attempt(now_ms, result, DeliveryOutcome.PENDING)
     at_ms = tried.next_attempt_ms(now_ms)
     if at_ms is None:
-        give_up(store, taken, said)
+        give_up(store, claimed, result)
         return None
-    if store.deliveries.note_delivery(taken.name, tried.nonce, tried.as_text()):
-        store.deliveries.try_again(taken.name, at_ms)
+    if store.deliveries.note_delivery(claimed.name, tried.nonce, tried.as_text()):
+        store.deliveries.try_again(claimed.name, at_ms)
     return clock.moment_of_ms(at_ms)
 
 
-def of_task(store: Store, task: Task) -> list[DeliveryView]:
-    """Whom this task's ends were told, or are to be, the oldest first."""
-    if not task.order.receivers:
+def list_deliveries(store: Store, task: Task) -> list[DeliveryView]:
+    """All deliveries of this task's ends, past and pending, oldest first."""
+    if not task.spec.receivers:
         return []
-    shown = [
+    views = [
         DeliveryView(name.kind, Delivery.from_text(text), clock.moment_of_ms(at) if at is not None else None)
         for name, text, at in store.deliveries.of_task(task.id)
     ]
-    return sorted(shown, key=lambda one: (one.delivery.owed_at_ms, one.kind))
+    return sorted(views, key=lambda one: (one.delivery.enqueued_at_ms, one.kind))
 
 
-def next_order(delivery: Delivery) -> TaskSpec:
-    """The order of the task that follows."""
-    if delivery.order is None:
+def next_spec(delivery: Delivery) -> TaskSpec:
+    """The spec of the task that follows.
+
+    Raises:
+        DeliveryRefused: none was asked for.
+    """
+    if delivery.spec_text is None:
         raise DeliveryRefused("no next task was asked for")
-    return TaskSpec.from_text(delivery.order)
+    return TaskSpec.from_text(delivery.spec_text)

@@ -10,25 +10,25 @@ from donebit.completion.state import State
 from donebit.completion.task import ProgressSample, Task
 from donebit.formatting import duration
 
-FRESH = timedelta(seconds=2)  # progress that is younger shows that somebody is at work
-SHORTEST_LOOK = timedelta(seconds=0.5)  # a rate over less says nothing
+RECENT_PROGRESS = timedelta(seconds=2)  # more recent progress shows that a worker is running its steps
+MIN_SAMPLE_TIME = timedelta(seconds=0.5)  # a rate over less time is meaningless
 
 
 class Waiting(StrEnum):
     """What a running task waits for."""
 
-    REPORTS = "reports"  # it has no job: somebody else reports its steps
+    REPORTS = "reports"  # it has no job: its steps are reported from elsewhere
     FAN_OUT = "fan-out"  # its messages are not sent yet
     WORKER = "worker"  # none was seen within the last minute
     RETRY = "retry"  # a failed step's pause before its next attempt
-    RUNNING = "running"  # a worker is at its steps
-    QUEUE = "queue"  # its messages wait behind others
-    LOST = "lost"  # no message of it waits, and none is being worked at
+    RUNNING = "running"  # a worker runs its steps
+    QUEUE = "queue"  # its messages wait in the queue
+    LOST = "lost"  # none of its messages waits or is being processed
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
-    """What is seen beside the task; None for what cannot be seen, the broker being elsewhere."""
+class Observations:
+    """What is known of workers and queues; None for what is unknown, as the broker is another server."""
 
     worker_seen: bool
     queued: int | None  # messages that wait for a worker, of all tasks
@@ -37,25 +37,23 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Why a task is not done; of one that has ended, nothing."""
+    """Why a task is not done; all fields are None for a task that has ended."""
 
     waiting_for: Waiting | None
     steps_per_second: float | None
     time_left: timedelta | None
-    asks_at: datetime | None  # when the sweep asks through the queue, if nothing moves until then
+    next_probe_at: datetime | None  # when the sweep sends a probe, if there is no progress until then
 
     def sentence(self, task: Task, now: datetime) -> str:
-        """For somebody who wonders."""
+        """The diagnosis as a sentence."""
         if task.state is State.FAILED:
-            return f"it is failed: {task.failed:,} of {task.count:,} steps gave up, and can be resumed"
+            return f"it is failed: {task.failed_steps:,} of {task.count:,} steps gave up, and can be resumed"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = duration(round((now - task.last_progress_at).total_seconds()))
-        are = "is" if task.left == 1 else "are"
-        return (
-            f"{task.left:,} of {task.count:,} steps {are} missing, and the last progress is {age} old: "
-            f"{REASONS[self.waiting_for]}"
-        )
+        are = "is" if task.missing_steps == 1 else "are"
+        missing = f"{task.missing_steps:,} of {task.count:,} steps {are} missing"
+        return f"{missing}, and the last progress is {age} old: {REASONS[self.waiting_for]}"
 
 
 REASONS = {
@@ -69,54 +67,57 @@ REASONS = {
 }
 
 
-def diagnose(task: Task, signs: Signs, now: datetime) -> Diagnosis:
-    """What somebody who asks why it is not done should know."""
+def diagnose(task: Task, seen: Observations, now: datetime) -> Diagnosis:
+    """Find out why a task is not done, how fast it goes and how long it will take."""
     if task.ended:
         return Diagnosis(None, None, None, None)
     rate = steps_per_second(task, now)
     return Diagnosis(
-        waiting_for(task, signs, now),
+        waiting_for(task, seen, now),
         rate,
-        timedelta(seconds=task.left / rate) if rate else None,
-        asks_at(task),
+        timedelta(seconds=task.missing_steps / rate) if rate else None,
+        next_probe_at(task),
     )
 
 
-def waiting_for(task: Task, signs: Signs, now: datetime) -> Waiting:
-    """The first that is so; what is seen of the queue does not say whose messages are in it."""
+def waiting_for(task: Task, seen: Observations, now: datetime) -> Waiting:
+    """What a running task waits for: the first condition that holds.
+
+    The queues come last, as their lengths do not say whose messages are in them.
+    """
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
-    in_turn = (
-        (task.order.job is None, Waiting.REPORTS),
+    conditions = (
+        (task.spec.job is None, Waiting.REPORTS),
         (task.stalled, Waiting.LOST),
-        (not signs.worker_seen, Waiting.WORKER),
+        (not seen.worker_seen, Waiting.WORKER),
         (task.dispatched_at is None, Waiting.FAN_OUT),
         (task.quiet_until is not None and task.quiet_until > now, Waiting.RETRY),
-        (now - moved < FRESH, Waiting.RUNNING),
+        (now - moved < RECENT_PROGRESS, Waiting.RUNNING),
     )
-    return next((waiting for holds, waiting in in_turn if holds), _by_the_queue(signs))
+    return next((waiting for holds, waiting in conditions if holds), _waiting_by_queue(seen))
 
 
-def _by_the_queue(signs: Signs) -> Waiting:
-    if signs.queued is None or signs.queued > 0:
+def _waiting_by_queue(seen: Observations) -> Waiting:
+    if seen.queued is None or seen.queued > 0:
         return Waiting.QUEUE
-    return Waiting.RUNNING if signs.in_hand else Waiting.LOST
+    return Waiting.RUNNING if seen.in_hand else Waiting.LOST
 
 
 def steps_per_second(task: Task, now: datetime) -> float | None:
-    """Since the last look of the sweep but one, or the fan-out; None when it is too early to say."""
-    looks = task.looks
-    if len(looks) < 2 and task.run == 1 and task.dispatched_at is not None:
-        looks = (ProgressSample(task.dispatched_at, task.count), *looks)
-    if not looks or now - looks[0].at < SHORTEST_LOOK:
+    """The rate since the sweep's last check but one, or the fan-out; None when it is too early to say."""
+    samples = task.samples
+    if len(samples) < 2 and task.run == 1 and task.dispatched_at is not None:
+        samples = (ProgressSample(task.dispatched_at, task.count), *samples)
+    if not samples or now - samples[0].at < MIN_SAMPLE_TIME:
         return None
-    return max(0, looks[0].left - task.left) / (now - looks[0].at).total_seconds()
+    return max(0, samples[0].missing_steps - task.missing_steps) / (now - samples[0].at).total_seconds()
 
 
-def asks_at(task: Task) -> datetime | None:
-    """When the sweep asks through the queue about a task that does not move; None when it does not ask."""
-    if task.order.job is None or task.stalled:
+def next_probe_at(task: Task) -> datetime | None:
+    """When the sweep sends the next probe for a task without progress; None when it sends none."""
+    if task.spec.job is None or task.stalled:
         return None
     if task.probed_at is None or task.moved_at > task.probed_at:
-        return task.moved_at + task.order.stall_after
+        return task.moved_at + task.spec.stall_after
     pauses: int = 2**task.heals
-    return task.probed_at + task.order.stall_after * pauses
+    return task.probed_at + task.spec.stall_after * pauses

@@ -1,4 +1,4 @@
-"""Steps that fail: tried again with growing pauses, then given up."""
+"""Steps that fail: retried with growing pauses, then given up."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from donebit.store import Store
 from donebit.store.failures import AttemptLimits, FailStepResult
 from donebit.utf8 import printable
 
-LONGEST_ERROR = 500  # characters that are kept of an error
-LONGEST_PAUSE = timedelta(minutes=10)  # between two attempts: well within the broker's patience
+MAX_ERROR_LENGTH = 500  # characters that are kept of an error
+LONGEST_PAUSE = timedelta(minutes=10)  # between two attempts: well within the broker's visibility timeout
 CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a failed attempt led to."""
+    """The result of a failed attempt."""
 
     attempts: int
     gave_up: bool
     completed_task: bool
     state: State
     count: int
-    left: int  # neither done nor given up
-    failed: int
+    missing_steps: int  # neither done nor given up
+    failed_steps: int  # given up
     pause: timedelta  # before the next attempt
 
     @property
     def done_steps(self) -> int:
-        return self.count - self.left - self.failed
+        return self.count - self.missing_steps - self.failed_steps
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A step that gave up; attempts and error as far as they are kept."""
+    """A step that gave up, with its attempts, and its error where that was kept."""
 
     step: int
     attempts: int
@@ -72,63 +72,86 @@ def fail(
     count_attempt: bool = True,
     reply_key: str | None = None,
 ) -> Failure:
-    """Record a failed attempt at a step; one without a policy gives up at once.
+    """Record a failed attempt at a step, which gives up at once if no policy is given.
 
-    A step that is done, or has given up, stays what it is; so does a task that has ended. Token, nonce and
-    reply key are as in lifecycle.report.
+    A step that is done or has given up, or whose task has ended, stays so. See lifecycle.report for the rest.
+
+    Args:
+        count_attempt: False when the attempt was counted before it was made.
 
     Raises:
         NotFound: no such task, or it has expired.
         InvalidInput: the task has no such step, or the reply key was used for another report.
-        StoreUnavailable: recorded or not; the same call with the same token may be made again.
+        StoreUnavailable: perhaps recorded; the same call with the same token may be repeated.
     """
     checked_name(task_id, "task_id")
-    made = store.failures.fail_step(
+    result = store.failures.fail_step(
         task_id,
         step,
-        json.dumps(printable(error[:LONGEST_ERROR])),
+        _error_text(error),
         now_ms=clock.now_ms(),
-        token=token or lifecycle.token_of(reply_key, step, error),
+        token=token or lifecycle.call_token(reply_key, step, error),
         nonce=nonce,
         count_attempt=count_attempt,
         limits=AttemptLimits(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
         reply_key=reply_key,
     )
-    if made.status == "reused":
-        raise lifecycle.reused(reply_key)
-    return _failure(task_id, step, made)
+    return _failure(task_id, step, result, reply_key)
 
 
-def _failure(task_id: str, step: int, made: FailStepResult) -> Failure:
-    if made.status == "unknown":
-        raise lifecycle.unknown(task_id)
-    if made.status == "range":
-        raise lifecycle.no_such_step(task_id, step, made.steps)
+def begin_attempt(
+    store: Store, task: Task, step: int, policy: RetryPolicy, *, made_already: bool = False
+) -> int:
+    """Count an attempt at a step before it is made, so that a step that kills its process is found.
+
+    Args:
+        made_already: the attempt was made by a process that died before it could report.
+
+    Returns:
+        How many attempts there have been, this one included: one more than the policy allows when the step
+        must be given up, and 0 when the task is gone.
+    """
+    return store.failures.begin_attempt(
+        task.id, task.nonce, step, max_attempts=policy.max_attempts, made_already=made_already
+    )
+
+
+def _error_text(error: str) -> str:
+    return json.dumps(printable(error[:MAX_ERROR_LENGTH]))
+
+
+def _failure(task_id: str, step: int, result: FailStepResult, reply_key: str | None) -> Failure:
+    if result.status == "reused":
+        raise lifecycle.key_reused(reply_key)
+    if result.status == "unknown":
+        raise lifecycle.unknown_task(task_id)
+    if result.status == "range":
+        raise lifecycle.no_such_step(task_id, step, result.steps)
     return Failure(
-        made.attempts,
-        made.gave_up,
-        made.completed,
-        State(made.state),
-        made.steps,
-        made.left,
-        made.failed,
-        timedelta(milliseconds=made.pause_ms),
+        result.attempts,
+        result.gave_up,
+        result.completed,
+        State(result.state),
+        result.steps,
+        result.left,
+        result.failed,
+        timedelta(milliseconds=result.pause_ms),
     )
 
 
 def list_failures(store: Store, task: Task, *, after: int = 0, limit: int) -> FailuresPage:
-    """Up to `limit` steps that gave up, from step `after` on."""
+    """Up to `limit` steps that gave up, from step `after` on, with attempts and errors."""
     found: list[int] = []
-    for step in given_up(store, task, after):
+    for step in iterate_given_up(store, task, after):
         if len(found) == limit:
             return FailuresPage(_with_errors(store, task, found), step)
         found.append(step)
     return FailuresPage(_with_errors(store, task, found), None)
 
 
-def given_up(store: Store, task: Task, after: int = 0) -> Iterator[int]:
-    """The steps that gave up, ascending, read a chunk at a time."""
-    if not task.failed:
+def iterate_given_up(store: Store, task: Task, after: int = 0) -> Iterator[int]:
+    """The steps that gave up, ascending, read in chunks, from step `after` on."""
+    if not task.failed_steps:
         return
     for first in range(after // 8, task.count // 8 + 1, CHUNK_BYTES):
         bits = store.failures.failed_bytes(task.id, first, first + CHUNK_BYTES)

@@ -1,4 +1,4 @@
-"""Fan-out: how a task's steps are cut into messages, and who sends them."""
+"""Fan-out: how a task's steps are divided into messages, and which process sends them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from donebit.completion.task import Task
 from donebit.errors import NotFound
 from donebit.store import Store
 
-MOST_MESSAGES = 250  # a message costs about 0.8 ms to publish and to take; more of them only cost more
+MAX_MESSAGES = 250  # a message costs about 0.8 ms to publish and consume
 LARGEST_FANOUT = 100_000  # with a batch of the caller's own
-LEASE = timedelta(seconds=5)  # whoever dies while fanning out is followed by another after this
-RENEWALS = 5  # of a lease
+LEASE = timedelta(seconds=5)  # a process that dies during a fan-out is replaced by another after this
+RENEWALS_PER_LEASE = 5  # of a lease
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Steps `start` to `stop`, half open: what one message asks for."""
+    """The steps of one message, `start` to `stop`, half open."""
 
     start: int
     stop: int
@@ -31,8 +31,8 @@ Send = Callable[[Task, Slice], None]
 
 
 def batch_size(count: int, batch: int | None) -> int:
-    """Steps a message: one up to 250 steps, above that as many as make at most 250 messages."""
-    return batch or -(-count // MOST_MESSAGES)
+    """How many steps a message has: `batch` if given, else such that there are at most 250 messages."""
+    return batch or -(-count // MAX_MESSAGES)
 
 
 def slices(ranges: Iterable[tuple[int, int]], size: int) -> Iterator[Slice]:
@@ -43,49 +43,52 @@ def slices(ranges: Iterable[tuple[int, int]], size: int) -> Iterator[Slice]:
 
 
 def is_being_fanned_out(task: Task, now: datetime) -> bool:
-    """Whether somebody is at it: 100,000 messages take a minute, and as long again if sent twice."""
+    """Whether a process is sending its messages: 100,000 take a minute, and must not be sent twice."""
     return task.dispatching_at is not None and now - task.dispatching_at < LEASE
 
 
-def may_fan_out(store: Store, task: Task) -> bool:
-    """Whether the caller is the one to send a task's steps for the first time."""
+def claim_fan_out(store: Store, task: Task) -> bool:
+    """Claim the first fan-out of a task; False when another process has it or it is done."""
     return store.tasks.take_fan_out(task.id, task.nonce, now_ms=clock.now_ms(), lease=LEASE)
 
 
 def is_due(task: Task, first: int) -> bool:
-    """Whether a request to fan out has anything to do.
+    """Whether a request to fan out from step `first` on has anything to do.
 
-    One for all steps, once. One for what a task was extended by, only after that: before it, the first
-    fan-out sends the new steps with the others.
+    A request for all steps (`first` is 0) is due once. A request for the steps that a task was extended by
+    is due only after that: otherwise the first fan-out sends the new steps too.
     """
     return (first > 0) is (task.dispatched_at is not None)
 
 
 def fan_out(store: Store, task: Task, send: Send, first: int = 0) -> int:
-    """Send a task's missing steps from `first` on, all of them at its start; how many messages that took.
+    """Send a task's missing steps from `first` on.
 
-    A crash half way, and the same again, sends some twice: a worker skips the steps whose bit is set.
+    A repeat after a crash sends some messages twice, which is harmless: workers skip steps that are done.
+
+    Returns:
+        How many messages were sent.
     """
     sent = send_missing(store, task, send, first)
-    if not note_sent(store, task, sent) or task.dispatched_at is not None:
+    if not record_sent(store, task, sent) or task.dispatched_at is not None:
         return sent
-    # An extension that came while these were sent has found no note, and left its steps to this one.
+    # An extension made during the fan-out has found it unfinished, and left its steps to this call.
     with suppress(NotFound):
         extended = lifecycle.get_task(store, task.id).task
         if more := send_missing(store, extended, send, task.count):
-            note_sent(store, extended, more)
+            record_sent(store, extended, more)
             sent += more
     return sent
 
 
-def note_sent(store: Store, task: Task, sent: int) -> bool:
-    note = {"dispatched_at": clock.now_ms(), "messages": task.messages + sent}
-    return store.tasks.update_record(task.id, task.nonce, task.run, note)
+def record_sent(store: Store, task: Task, sent: int) -> bool:
+    fields = {"dispatched_at": clock.now_ms(), "messages": task.messages + sent}
+    return store.tasks.update_record(task.id, task.nonce, task.run, fields)
 
 
 def send_missing(store: Store, task: Task, send: Send, first: int) -> int:
-    """Send the missing steps from `first` on; how many messages that took."""
-    size = batch_size(task.count, task.order.batch)
+    """Send the missing steps from `first` on, and return how many messages that took."""
+    size = batch_size(task.count, task.spec.batch)
     sent = 0
     parts = slices(missing.iterate(store, task, first, task.count), size)
     for part in _leased(store, task, parts):
@@ -95,11 +98,11 @@ def send_missing(store: Store, task: Task, send: Send, first: int) -> int:
 
 
 def _leased(store: Store, task: Task, parts: Iterator[Slice]) -> Iterator[Slice]:
-    """The parts, while it is noted again and again that they are being sent."""
+    """The parts; the lease on the fan-out is renewed while they are sent."""
     renew_at = clock.now()
     for part in parts:
         if (now := clock.now()) >= renew_at:
             note = {"dispatching_at": clock.ms_since_epoch(now)}
             store.tasks.update_record(task.id, task.nonce, task.run, note)
-            renew_at = now + LEASE / RENEWALS
+            renew_at = now + LEASE / RENEWALS_PER_LEASE
         yield part

@@ -1,4 +1,4 @@
-"""Sending again what is missing, and only that."""
+"""Sending the missing steps of a stuck task again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from donebit.store import Store
 
 @dataclass(frozen=True, slots=True)
 class ProbedState:
-    """How a task was when a probe left for it."""
+    """The state of a task when a probe was sent for it."""
 
     progress_ms: int
     heals: int
@@ -23,10 +23,13 @@ class ProbedState:
 
 
 def heal(store: Store, task: Task, seen: ProbedState, send: Send) -> int:
-    """Send the missing steps of a task that is as it was when its probe left; how many messages.
+    """Send the missing steps of a task again if nothing has changed since its probe was sent.
 
-    The probe came through the queues that the steps wait in, so they are not merely behind others. Of many
-    probes that waited in a long queue the first heals, and the others find it healed.
+    The probe has passed the queues that steps wait in, so the steps are not merely waiting there. Of several
+    probes that waited in a long queue, the first heals and the others find the state changed.
+
+    Returns:
+        How many messages were sent.
     """
     if task.ended or ProbedState.of(task) != seen:
         return 0

@@ -12,14 +12,14 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store
 
-CHUNK_BYTES = 64 * 1024  # 524,288 steps: one GETRANGE never holds the server up
+CHUNK_BYTES = 64 * 1024  # 524,288 steps: one GETRANGE never blocks the server for long
 
 Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class MissingPage:
-    """Some of the ranges, half open and ascending, and the step to go on from, if there are more."""
+    """Some missing ranges, half open and ascending, and the step to continue from, if there are more."""
 
     ranges: list[Range]
     next: int | None
@@ -41,26 +41,26 @@ def ranges_of_zeros(bits: bytes, start: int, stop: int, *, offset: int = 0) -> l
     return [(start + int(a), start + int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def either(bits: bytes, others: bytes) -> bytes:
-    """OR of two bitmaps, as long as the first, which is the longer."""
+def bitwise_or(bits: bytes, others: bytes) -> bytes:
+    """Bitwise OR of two bitmaps, as long as the first, which must be the longer."""
     known = np.frombuffer(bits, np.uint8).copy()
     known[: len(others)] |= np.frombuffer(others, np.uint8)[: len(known)]
     return known.tobytes()
 
 
 def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
-    """The ranges of steps neither done nor given up, joined where a chunk ends within one.
+    """The half-open ranges of missing steps (neither done nor given up) from `start` to `stop`, ascending.
 
-    None any more from the moment that the bitmap is gone: the task was done meanwhile, or deleted.
+    They end early if the bitmap disappears meanwhile, because the task is done or deleted.
     """
     pending: Range | None = None
     for first in range(start // 8 * 8, stop, CHUNK_BYTES * 8):
         after = min(first + CHUNK_BYTES * 8, stop)
         bits = store.tasks.bitmap_bytes(task.id, first // 8, (after + 7) // 8)
-        if not bits:  # while it stands, its end marker is behind every step
+        if not bits:  # it is gone: while it exists, its end marker follows every step
             return
-        if task.failed:
-            bits = either(bits, store.failures.failed_bytes(task.id, first // 8, (after + 7) // 8))
+        if task.failed_steps:
+            bits = bitwise_or(bits, store.failures.failed_bytes(task.id, first // 8, (after + 7) // 8))
         for low, high in ranges_of_zeros(bits, max(first, start), after, offset=first):
             if pending and pending[1] == low:
                 pending = (pending[0], high)
@@ -73,7 +73,7 @@ def iterate(store: Store, task: Task, start: int, stop: int) -> Iterator[Range]:
 
 
 def list_missing(store: Store, task: Task, *, after: int = 0, limit: int) -> MissingPage:
-    """Up to `limit` missing ranges from step `after` on."""
+    """Up to `limit` missing ranges, from step `after` on."""
     found: list[Range] = []
     if task.state is State.DONE or after >= task.count:
         return MissingPage(found, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one look at a task's bitmap says."""
+    """What the rule's two commands say of a task's bitmap at one moment."""
 
     first_gap: int  # BITPOS key 0
     set_bits: int  # BITCOUNT key, end marker included

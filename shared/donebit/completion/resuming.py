@@ -1,4 +1,4 @@
-"""A task that goes on: resumed after it failed or stalled, or extended while it runs."""
+"""Tasks that continue: resumed after they failed or stalled, or extended while they run."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from donebit import clock
 from donebit.completion import announcing, lifecycle
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput
 from donebit.names import checked_name
 from donebit.store import Store
 
 
-def resume(store: Store, task_id: str) -> Task:
-    """Let a failed task run again, or a stalled one: what it did stays done, what gave up is missing again.
+def resume(store: Store, task_id: str, ttls: TaskTtls) -> Task:
+    """Resume a failed or stalled task: done steps stay done, and steps that gave up are missing again.
+
+    The missing steps are not sent; publishing.resume does that too.
+
+    Args:
+        ttls: how long the index that the task returns to must stay.
+
+    Returns:
+        The task as it is now, ended if all its steps were done after all.
 
     Raises:
         NotFound: no such task, or it has expired.
@@ -22,37 +31,43 @@ def resume(store: Store, task_id: str) -> Task:
     """
     checked_name(task_id, "task_id")
     now_ms = clock.now_ms()
-    before = lifecycle.get_task(store, task_id).task
-    announcing.announce_before_resume(store, before)
-    if before.state is State.FAILED:  # open before it runs: a stale entry is harmless, a missing one is not
-        look_ms = now_ms + lifecycle.FIRST_LOOK // timedelta(milliseconds=1)
-        store.tasks.open_again(task_id, look_ms, lifecycle.TaskTtls().index)  # the sweep knows better
+    task = lifecycle.get_task(store, task_id).task
+    announcing.announce_before_resume(store, task)
+    if task.state is State.FAILED:  # indexed first: a stale entry is harmless, a missing one is not
+        check_ms = now_ms + lifecycle.FIRST_CHECK_AFTER // timedelta(milliseconds=1)
+        store.tasks.open_again(task_id, check_ms, ttls.index)
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
-        raise lifecycle.unknown(task_id)
+        raise lifecycle.unknown_task(task_id)
     resumed, state = answer
     if not resumed:
         raise Conflict(f"task {task_id} is {state}; only a failed or stalled task can be resumed")
     task = lifecycle.get_task(store, task_id).task
-    if task.left == 0:  # what had given up was done after all
+    if task.missing_steps == 0:  # the steps that gave up were done after all
         lifecycle.recount(store, task)
         return lifecycle.get_task(store, task_id).task
     return task
 
 
 def extend(store: Store, task_id: str, count: int, *, max_steps: int) -> tuple[Task, int]:
-    """Give a running task more steps; the task, and the count it had.
+    """Add steps to a running task.
+
+    Args:
+        count: the new total.
+
+    Returns:
+        The task as it is now, and the count it had before.
 
     Raises:
         NotFound: no such task, or it has expired.
         Conflict: it has ended.
-        InvalidInput: the new count is not above the old, or above `max_steps`.
+        InvalidInput: the new count is not above the old one, or is above `max_steps`.
     """
     checked_name(task_id, "task_id")
     lifecycle.check_count(count, max_steps)
     answer = store.tasks.extend_task(task_id, count)
     if answer is None:
-        raise lifecycle.unknown(task_id)
+        raise lifecycle.unknown_task(task_id)
     status, said = answer
     if status == "state":
         raise Conflict(f"task {task_id} is {said}; only a running task can be extended")

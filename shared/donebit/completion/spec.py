@@ -1,4 +1,4 @@
-"""What is asked for when a task is started, and who is told when it ends."""
+"""What is asked for when a task is started, and the receivers of its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """A Celery function of the user's own, by its name."""
+    """A Celery function of the user, by its name."""
 
     name: str
     on: tuple[State, ...] = ANY_END
@@ -31,7 +31,7 @@ class Callback:
 class NextTask:
     """A task that is started when this one has ended."""
 
-    order: TaskSpec
+    spec: TaskSpec
     on: tuple[State, ...] = (State.DONE,)
 
 
@@ -40,13 +40,13 @@ Receiver = Webhook | Callback | NextTask
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """What was asked for when the task was started: the same again is the same task."""
+    """What was asked for when the task was started. An equal spec under the same id is the same task."""
 
     count: int
     job: str | None = None  # None: the caller reports the steps
     params: Mapping[str, Any] = field(default_factory=dict)
     label: str | None = None
-    batch: int | None = None  # steps a message; None: chosen from the count
+    batch: int | None = None  # steps per message; None: chosen from the count
     stall_after: timedelta = timedelta(seconds=60)
     ended_ttl: timedelta | None = None  # None: as long as the settings say
     webhook: Webhook | None = None
@@ -55,24 +55,24 @@ class TaskSpec:
 
     @property
     def receivers(self) -> Mapping[str, Receiver]:
-        """Who is told of an end, by the kind of telling."""
-        asked = {"webhook": self.webhook, "callback": self.callback, "then": self.then}
-        return {kind: receiver for kind, receiver in asked.items() if receiver is not None}
+        """The receivers of the task's end, by kind: webhook, callback, then."""
+        receivers = {"webhook": self.webhook, "callback": self.callback, "then": self.then}
+        return {kind: receiver for kind, receiver in receivers.items() if receiver is not None}
 
     @property
     def chain(self) -> Iterator[TaskSpec]:
-        """This order, and those of the tasks that follow, one after the other."""
-        order: TaskSpec | None = self
-        while order is not None:
-            yield order
-            order = order.then.order if order.then else None
+        """This spec, and those of the tasks that follow, one after the other."""
+        spec: TaskSpec | None = self
+        while spec is not None:
+            yield spec
+            spec = spec.then.spec if spec.then else None
 
     def as_text(self) -> str:
-        """The order as one canonical text: equal orders give equal texts."""
-        return json.dumps(self._asked(), sort_keys=True, separators=(",", ":"))
+        """The spec as canonical JSON: equal specs give equal texts."""
+        return json.dumps(self._as_fields(), sort_keys=True, separators=(",", ":"))
 
-    def _asked(self) -> dict[str, Any]:
-        asked = {
+    def _as_fields(self) -> dict[str, Any]:
+        fields = {
             "count": self.count,
             "job": self.job,
             "params": dict(self.params),
@@ -81,32 +81,32 @@ class TaskSpec:
             "stall_after_s": self.stall_after.total_seconds(),
         }
         if self.ended_ttl is not None:
-            asked["ended_ttl_s"] = self.ended_ttl.total_seconds()
+            fields["ended_ttl_s"] = self.ended_ttl.total_seconds()
         if self.webhook:
-            asked["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
+            fields["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
         if self.callback:
-            asked["callback"] = {"name": self.callback.name, "on": self.callback.on}
+            fields["callback"] = {"name": self.callback.name, "on": self.callback.on}
         if self.then:
-            asked["then"] = {**self.then.order._asked(), "on": self.then.on}
-        return asked
+            fields["then"] = {**self.then.spec._as_fields(), "on": self.then.on}
+        return fields
 
     @classmethod
     def from_text(cls, text: str) -> TaskSpec:
-        return cls._from_asked(json.loads(text))
+        return cls._from_fields(json.loads(text))
 
     @classmethod
-    def _from_asked(cls, asked: dict[str, Any]) -> TaskSpec:
-        made: dict[str, Any] = {"stall_after": timedelta(seconds=asked.pop("stall_after_s"))}
-        if "ended_ttl_s" in asked:
-            made["ended_ttl"] = timedelta(seconds=asked.pop("ended_ttl_s"))
-        if webhook := asked.pop("webhook", None):
-            made["webhook"] = Webhook(webhook["url"], _ends(webhook["on"]))
-        if callback := asked.pop("callback", None):
-            made["callback"] = Callback(callback["name"], _ends(callback["on"]))
-        if then := asked.pop("then", None):
+    def _from_fields(cls, fields: dict[str, Any]) -> TaskSpec:
+        converted: dict[str, Any] = {"stall_after": timedelta(seconds=fields.pop("stall_after_s"))}
+        if "ended_ttl_s" in fields:
+            converted["ended_ttl"] = timedelta(seconds=fields.pop("ended_ttl_s"))
+        if webhook := fields.pop("webhook", None):
+            converted["webhook"] = Webhook(webhook["url"], _ends(webhook["on"]))
+        if callback := fields.pop("callback", None):
+            converted["callback"] = Callback(callback["name"], _ends(callback["on"]))
+        if then := fields.pop("then", None):
             ends = _ends(then.pop("on"))
-            made["then"] = NextTask(cls._from_asked(then), ends)
-        return cls(**asked, **made)
+            converted["then"] = NextTask(cls._from_fields(then), ends)
+        return cls(**fields, **converted)
 
 
 def _ends(names: list[str]) -> tuple[State, ...]:

@@ -1,4 +1,4 @@
-"""A task: its record as it stands, with the order it was started with."""
+"""A task: its record at one moment, with the spec it was started with."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from donebit.completion.state import State
 
 @dataclass(frozen=True, slots=True)
 class ProgressSample:
-    """How much was left when the sweep looked."""
+    """How many steps were missing when the sweep checked the task."""
 
     at: datetime
-    left: int
+    missing_steps: int
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task's record as one look found it."""
+    """A task's record as it was when it was read."""
 
     id: str
-    order: TaskSpec
+    spec: TaskSpec
     state: State
-    count: int  # of the order, or what it was extended to
-    left: int  # steps neither done nor given up
-    failed: int  # steps that gave up
-    nonce: str  # tells this task from an earlier one under the same id
+    count: int  # of the spec, or what the task was extended to
+    missing_steps: int  # neither done nor given up
+    failed_steps: int  # steps that gave up
+    nonce: str  # distinguishes this task from an earlier one under the same id
     run: int
     created_at: datetime
     last_progress_at: datetime
     ended_ttl: timedelta  # how long it stays after its end
     ended_at: datetime | None = None
     announced_at: datetime | None = None
-    dispatching_at: datetime | None = None  # when somebody was last seen fanning it out
+    dispatching_at: datetime | None = None  # when a process last renewed its lease on the fan-out
     dispatched_at: datetime | None = None
     stalled_at: datetime | None = None
     heals: int = 0  # how often missing steps were sent again since the last progress
     messages: int = 0  # sent for its steps in this run, by the fan-out and to heal
     failed_attempts: int = 0  # in this run
     quiet_until: datetime | None = None  # a failed step waits for its next attempt
-    probed_at: datetime | None = None  # when the sweep last asked through the queue
-    looks: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, the older first
+    probed_at: datetime | None = None  # when the sweep last sent a probe
+    samples: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, older first
 
     @property
     def done_steps(self) -> int:
-        return self.count - self.left - self.failed
+        return self.count - self.missing_steps - self.failed_steps
 
     @property
     def ended(self) -> bool:
@@ -57,7 +57,7 @@ class Task:
 
     @property
     def stalled(self) -> bool:
-        """Nothing has moved since the sweep gave up on it."""
+        """Whether the sweep has given up on it and there was no progress since."""
         return not self.ended and self.stalled_at is not None and self.stalled_at >= self.last_progress_at
 
     @property
@@ -72,7 +72,7 @@ class Task:
 
     @property
     def announcement_id(self) -> str:
-        """The one id under which this end is told, however often it is told."""
+        """The id of this end, the same however often it is announced or delivered."""
         return f"{self.id}.{self.run}.{self.state}"
 
     @property
@@ -86,11 +86,11 @@ class Task:
 
         return cls(
             id=task_id,
-            order=TaskSpec.from_text(record["order"]),
+            spec=TaskSpec.from_text(record["order"]),
             state=State(record["state"]),
             count=int(record["count"]),
-            left=int(record["left"]),
-            failed=int(record["failed"]),
+            missing_steps=int(record["left"]),
+            failed_steps=int(record["failed"]),
             nonce=record["nonce"],
             run=int(record["run"]),
             created_at=moment_of_ms(int(record["created_at"])),
@@ -106,7 +106,7 @@ class Task:
             failed_attempts=int(record.get("failed_attempts", 0)),
             quiet_until=moment("quiet_until"),
             probed_at=moment("probed_at"),
-            looks=tuple(
+            samples=tuple(
                 ProgressSample(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
                 for when in ("before", "seen")
                 if f"{when}_at" in record
@@ -116,7 +116,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskSnapshot:
-    """A task together with what the rule's two commands said of its bitmap at the same moment."""
+    """A task together with the reading of its bitmap at the same moment."""
 
     task: Task
     reading: Reading

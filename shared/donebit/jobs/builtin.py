@@ -27,16 +27,16 @@ def demo(
     sleep_ms: Annotated[int, Field(ge=0, le=60_000)] = 100,
     fail_percent: Annotated[int, Field(ge=0, le=100)] = 0,
 ) -> None:
-    """Do nothing, for a random time up to `sleep_ms`; and fail, as many of a hundred times as asked."""
+    """Sleep a random time up to `sleep_ms`, then fail with a probability of `fail_percent` percent."""
     if sleep_ms > 0:
-        time.sleep(random.uniform(0, sleep_ms) / 1000)  # noqa: S311 - a nap needs no secrecy
-    if fail_percent > 0 and random.uniform(0, 100) < fail_percent:  # noqa: S311 - nor does a mishap
-        raise RuntimeError(f"step {step} was asked to fail now and then")
+        time.sleep(random.uniform(0, sleep_ms) / 1000)  # noqa: S311 - no cryptography
+    if fail_percent > 0 and random.uniform(0, 100) < fail_percent:  # noqa: S311 - the same
+        raise RuntimeError(f"step {step} was asked to fail at random")
 
 
 @job("visit")
 def visit(step: int, *, seed: int) -> None:
-    """Tell distinct_app of one visit. The same step of the same task is always the same user's."""
+    """Report one visit to distinct_app. A step that runs again reports the same user."""
     url = f"{config.load().distinct_address}/distinct?userId={visitor(seed, step)}"
     answer = _http().request("POST", url, headers=_headers())
     if answer.status != 200:
@@ -44,9 +44,9 @@ def visit(step: int, *, seed: int) -> None:
 
 
 def visitor(seed: int, step: int) -> int:
-    """The user of a visit: a random one, who stays for one to four visits in a row.
+    """The user of a visit: random, with one to four visits in a row.
 
-    Derived from the step alone, so that a step that runs again tells of the same user.
+    The user depends on seed and step alone, so that a step that runs again reports the same one.
     """
     first = step
     while not _arrives(seed, first):
@@ -55,7 +55,7 @@ def visitor(seed: int, step: int) -> int:
 
 
 def _arrives(seed: int, step: int) -> bool:
-    """Whether a new user begins at this step. One always does every fourth step."""
+    """Whether this step is the first visit of a user; every fourth step always is."""
     return step % VISITS_IN_A_ROW == 0 or random.Random(f"{seed} at {step}").random() < 0.4  # noqa: S311 - the same
 
 

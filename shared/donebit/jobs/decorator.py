@@ -17,7 +17,7 @@ MARK = "__donebit_job__"
 
 @dataclass(frozen=True, slots=True)
 class JobOptions:
-    """What @job was given for its function."""
+    """The options that @job was given for a function."""
 
     name: str
     retry_policy: RetryPolicy

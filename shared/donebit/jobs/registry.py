@@ -1,4 +1,4 @@
-"""Which step function a job's name means, and whether parameters fit it."""
+"""Finds a job's step function by name and checks parameters against it."""
 
 from __future__ import annotations
 
@@ -29,36 +29,38 @@ class Job:
 
     name: str
     function: Callable[..., object]
-    step_name: str  # what its first parameter is called; empty if it cannot be given by name
-    params: type[BaseModel]  # the function's keywords, as its signature types them
+    step_name: str  # the name of its first parameter; empty if it is positional only
+    params: type[BaseModel]  # a model of the function's keyword parameters
     retry_policy: RetryPolicy
     step_timeout: timedelta | None
 
     @classmethod
-    def of(cls, function: Callable[..., object]) -> Job:
-        """The job that @job made of a function."""
+    def from_function(cls, function: Callable[..., object]) -> Job:
+        """The job of a function that has been decorated with @job."""
         options: JobOptions = getattr(function, MARK)
         step_name, params = params_model(options.name, function)
         return cls(options.name, function, step_name, params, options.retry_policy, options.step_timeout)
 
-    def given(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters as the function takes them: what is typed UUID or as a model is one.
+    def convert_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Convert JSON parameters to the types of the function's signature, such as UUID or a model.
 
-        Raises InvalidInput, naming each one at fault, when the function would not take them.
+        Raises:
+            InvalidInput: the function does not take them; the message names each one at fault.
         """
         if self.step_name in params:
             raise InvalidInput(
-                f"params of job {self.name}: {self.step_name} is the step's own", field="params"
+                f"params of job {self.name}: {self.step_name} is the step itself and cannot be given",
+                field="params",
             )
         try:
-            # Strictly: "1" is no number. And as JSON, in which a UUID or a time can only be a text.
-            made = self.params.model_validate_json(self._as_json(params), strict=True)
+            # Strictly: "1" is not a number. And as JSON, in which a UUID or a time can only be a string.
+            model = self.params.model_validate_json(self._as_json(params), strict=True)
         except ValidationError as error:
             faults = "; ".join(map(self._fault, error.errors()))
             raise InvalidInput(f"params of job {self.name}: {faults}", field="params") from None
         fields = self.params.model_fields.items()
-        named = {info.alias: getattr(made, field) for field, info in fields if info.alias}
-        return {name: value for name, value in named.items() if name in params} | (made.model_extra or {})
+        named = {info.alias: getattr(model, field) for field, info in fields if info.alias}
+        return {name: value for name, value in named.items() if name in params} | (model.model_extra or {})
 
     def _fault(self, error: ErrorDetails) -> str:
         """Say what is wrong with one parameter; of an unknown one, which there are."""
@@ -76,16 +78,19 @@ class Job:
             text.encode()
         except ValueError as error:
             raise InvalidInput(
-                f"params of job {self.name} hold what no JSON text can: {error}", field="params"
+                f"params of job {self.name} cannot be written as JSON: {error}", field="params"
             ) from None
         return text
 
 
 def params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
-    """What a step function calls its step, and what it takes beside it, as a model to check and convert by.
+    """Read a step function's signature.
+
+    Returns:
+        The name of its first parameter, and a model of the others to check and convert values with.
 
     Raises:
-        ConfigurationError: a parameter is of no type that JSON can be read as, or cannot be given by name.
+        ConfigurationError: a parameter has a type that JSON cannot be converted to, or no name.
     """
     try:
         return _params_model(name, function)
@@ -95,7 +100,7 @@ def params_model(name: str, function: Callable[..., object]) -> tuple[str, type[
 
 def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
     step, *keywords = inspect.signature(function, eval_str=True).parameters.values()
-    # A prefix, for a parameter may be named like something that a model has of its own.
+    # Prefixed, as a parameter may have the name of an attribute that every model has.
     fields: dict[str, Any] = {
         PREFIX + one.name: (
             Any if one.annotation is one.empty else one.annotation,
@@ -111,7 +116,7 @@ def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type
 
 
 def _base(keywords: Iterable[inspect.Parameter]) -> type[BaseModel]:
-    """A model that takes further parameters, of the type they must have, if the function does."""
+    """The base of a job's model: one that accepts further parameters if the function does."""
     for one in keywords:
         if one.kind is one.VAR_KEYWORD:
             kind: Any = Any if one.annotation is one.empty else one.annotation
@@ -139,7 +144,11 @@ class Jobs:
         return iter(sorted(self._jobs.values(), key=lambda one: one.name))
 
     def find(self, name: str) -> Job:
-        """The job. Raises InvalidInput for a name nobody registered."""
+        """Find a job by name.
+
+        Raises:
+            InvalidInput: no job of this name is registered.
+        """
         if name not in self._jobs:
             known = ", ".join(sorted(self._jobs))
             raise InvalidInput(f"job is {name[:120]!r}; known are: {known}", field="job")
@@ -150,7 +159,7 @@ def load_jobs(settings: Settings) -> Jobs:
     """The built-in jobs and those of the modules that JOBS names.
 
     Raises:
-        ConfigurationError: a module cannot be imported, or a name is taken twice.
+        ConfigurationError: a module cannot be imported, or two functions have the same name.
     """
     return Jobs(found for module in (BUILT_IN, *settings.jobs) for found in _jobs_of(module))
 
@@ -162,4 +171,4 @@ def _jobs_of(module: str) -> list[Job]:
         # In a clone, shared/jobs.py says so itself; beside an installed package there is no `shared`.
         moved = f"; {MOVED}" if error.name in ("shared", "shared.jobs") else ""
         raise ConfigurationError(f"JOBS: module {module!r} cannot be imported: {error}{moved}") from error
-    return [Job.of(member) for member in list(members) if hasattr(member, MARK)]
+    return [Job.from_function(member) for member in list(members) if hasattr(member, MARK)]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from donebit import clock
 from donebit.completion import deliveries, diagnosis, missing
 from donebit.completion.deliveries import DeliveryView
-from donebit.completion.diagnosis import Diagnosis, Signs
+from donebit.completion.diagnosis import Diagnosis, Observations
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.config import Settings
 from donebit.queue import SLICES, STEPS
@@ -93,7 +93,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
     found = diagnosis.diagnose(task, signs(store, settings), now)
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
-        params=dict(task.order.params),
+        params=dict(task.spec.params),
         missing=missing.list_missing(store, task, limit=FIRST_RANGES).ranges,
         rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),
         run=task.run,
@@ -108,25 +108,25 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
         heals=task.heals,
         sweep=_sweep(store, task, found),
         took_seconds=task.took.total_seconds() if task.took else None,
-        deliveries=[_delivery(shown) for shown in deliveries.of_task(store, task)],
+        deliveries=[_delivery(shown) for shown in deliveries.list_deliveries(store, task)],
     )
 
 
-def signs(store: Store, settings: Settings) -> Signs:
+def signs(store: Store, settings: Settings) -> Observations:
     """What can be seen of the queue, where the broker is this Redis, and of the workers."""
     (worker,) = store.heartbeats.last_seen_ms("worker")
     if settings.broker != settings.redis_url:
-        return Signs(worker is not None, None, None)
+        return Observations(worker is not None, None, None)
     queued = sum(store.heartbeats.queue_lengths((STEPS, SLICES)))
-    return Signs(worker is not None, queued, store.heartbeats.messages_in_hand())
+    return Observations(worker is not None, queued, store.heartbeats.messages_in_hand())
 
 
 def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:
     next_look_ms = store.tasks.next_look(task.id)
     return SweepAnswer(
-        looked_at=_iso(task.looks[-1].at if task.looks else None),
+        looked_at=_iso(task.samples[-1].at if task.samples else None),
         next_look_at=None if next_look_ms is None else clock.iso(clock.moment_of_ms(next_look_ms)),
-        asks_at=_iso(found.asks_at),
+        asks_at=_iso(found.next_probe_at),
         probed_at=_iso(task.probed_at),
         stalled_at=_iso(task.stalled_at),
     )
@@ -143,6 +143,6 @@ def _delivery(shown: DeliveryView) -> DeliveryAnswer:
         to=delivery.to,
         announcement_id=delivery.announcement_id,
         outcome=delivery.outcome.value,
-        attempts=[AttemptAnswer(at=clock.iso(one.at), said=one.said) for one in delivery.attempts],
+        attempts=[AttemptAnswer(at=clock.iso(one.at), said=one.result) for one in delivery.attempts],
         next_attempt_at=_iso(shown.next_attempt_at),
     )

@@ -29,11 +29,11 @@ class TaskSummary(BaseModel):
     def of(cls, task: Task) -> TaskSummary:
         return cls(
             task_id=task.id,
-            job=task.order.job,
-            label=task.order.label,
+            job=task.spec.job,
+            label=task.spec.label,
             count=task.count,
             done_steps=task.done_steps,
-            failed_steps=task.failed,
+            failed_steps=task.failed_steps,
             state=task.state,
             stalled=task.stalled,
             progress=round(task.done_steps / task.count, 4),

@@ -6,7 +6,7 @@ from donebit.store import Store
 from donebit.web.listener import Message, Table
 from donebit.web.workers_summary import LineSummary
 from donebit.workers import log
-from donebit.workers.log import place
+from donebit.workers.log import sort_key
 
 # Lines that are held for new clients: those written between a client's first read and its stream, and more.
 WINDOW = 1000
@@ -39,10 +39,10 @@ class Later:
     """
 
     def __init__(self, line_id: str, task_id: str | None = None) -> None:
-        self._last, self._task_id = place(line_id), task_id
+        self._last, self._task_id = sort_key(line_id), task_id
 
     def __call__(self, line: Message) -> bool:
-        here = place(line["id"])
+        here = sort_key(line["id"])
         if here <= self._last or self._task_id not in (None, line["task_id"]):
             return False
         self._last = here

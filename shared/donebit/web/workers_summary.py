@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from donebit import clock
-from donebit.workers.log import Line
-from donebit.workers.presence import AtWork, Heal, Presence, Worker
+from donebit.workers.log import LogLine
+from donebit.workers.presence import Heal, Presence, ProcessActivity, Worker
 
 TIME = "2026-11-21T03:04:05.678Z"
 Range = Annotated[Sequence[int], Field(min_length=2, max_length=2)]
@@ -29,7 +29,7 @@ class AtWorkSummary(BaseModel):
     since: str | None = Field(examples=[TIME])
 
     @classmethod
-    def of(cls, at: AtWork) -> AtWorkSummary:
+    def of(cls, at: ProcessActivity) -> AtWorkSummary:
         return cls(pid=at.pid, task_id=at.task_id, ranges=at.ranges, steps=at.steps, since=_iso(at.since))
 
 
@@ -63,7 +63,7 @@ class WorkerSummary(BaseModel):
             alive=worker.alive(now),
             since=clock.iso(worker.since),
             last_seen=clock.iso(worker.last_seen),
-            at=[AtWorkSummary.of(one) for one in worker.at],
+            at=[AtWorkSummary.of(one) for one in worker.activities],
         )
 
 
@@ -141,7 +141,7 @@ class LineSummary(BaseModel):
     )
 
     @classmethod
-    def of(cls, line: Line) -> LineSummary:
+    def of(cls, line: LogLine) -> LineSummary:
         return cls(
             id=line.id,
             at=clock.iso(line.at),

@@ -1,1 +1,1 @@
-"""Domain: the workers, what they are at, and what they said last."""
+"""Domain: the workers, what they run, and their last log lines."""

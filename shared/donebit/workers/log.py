@@ -1,4 +1,4 @@
-"""The workers' last lines, of all tasks or of one."""
+"""The workers' last log lines, about all tasks or one."""
 
 from __future__ import annotations
 
@@ -9,94 +9,101 @@ from datetime import datetime
 
 from donebit import clock
 from donebit.store import Store
-from donebit.store.worker_log import Entry
+from donebit.store.worker_log import MOST_LINES, Entry
 
 READ_AT_ONCE = 1000
-BEFORE_ALL = "0-0"  # an id that every line comes after
+MAX_LINES = MOST_LINES  # kept of the log, about
+FIRST_ID = "0-0"  # lower than the id of any line
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What a worker said."""
+class LogLine:
+    """One log line of a worker."""
 
-    id: str  # of the stream: those of later lines are greater, by both of their numbers
+    id: str  # of the stream, two numbers: those of later lines are greater
     at: datetime
     level: str
     worker: str  # <host>:<pid> of the worker
-    pid: int  # of the worker's process that said it
+    pid: int  # of the process that logged it
     task_id: str | None  # the task it is about
     text: str  # with the traceback, where there is one
 
     @classmethod
-    def of(cls, entry: Entry) -> Line:
-        """Raises KeyError, TypeError or ValueError for what no worker of this version wrote."""
-        said = json.loads(entry.text)
+    def from_entry(cls, entry: Entry) -> LogLine:
+        """The line of an entry of the stream.
+
+        Raises:
+            KeyError, TypeError, ValueError: no worker of this version wrote the entry.
+        """
+        fields = json.loads(entry.text)
         return cls(
             id=entry.id,
-            at=clock.moment_of_ms(int(said["at"])),
-            level=str(said["level"]),
-            worker=str(said["worker"]),
-            pid=int(said["pid"]),
-            task_id=said["task"] or None,
-            text=str(said["text"]),
+            at=clock.moment_of_ms(int(fields["at"])),
+            level=str(fields["level"]),
+            worker=str(fields["worker"]),
+            pid=int(fields["pid"]),
+            task_id=fields["task"] or None,
+            text=str(fields["text"]),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Lines, the oldest first, and the id to go on from with `after`."""
+    """Lines, oldest first, and the id to pass as `after` to get later ones."""
 
-    lines: Sequence[Line]
+    lines: Sequence[LogLine]
     next: str
 
 
 def list_lines(store: Store, *, task_id: str | None = None, limit: int, after: str | None = None) -> LogPage:
-    """The last `limit` lines; or the first `limit` of those that came after an id.
+    """The last `limit` lines, or the first `limit` of those after an id.
 
-    Only about one task, if it is given. What is kept of the log is searched, 10,000 lines at the most.
+    Args:
+        task_id: only lines about this task; at most the 10,000 lines that are kept are searched.
+        after: the id of a line.
     """
     return _last(store, task_id, limit) if after is None else _following(store, task_id, limit, after)
 
 
 def _last(store: Store, task_id: str | None, limit: int) -> LogPage:
-    found: list[Line] = []
-    newest = before = None
+    found: list[LogLine] = []
+    newest = oldest = None
     while len(found) < limit:
-        entries = store.worker_log.newest(READ_AT_ONCE if task_id else limit, before)
+        entries = store.worker_log.newest(READ_AT_ONCE if task_id else limit, oldest)
         if not entries:
             break
-        newest, before = newest or entries[0].id, entries[-1].id
-        found += lines(entries, task_id)
-    return LogPage(found[:limit][::-1], newest or BEFORE_ALL)
+        newest, oldest = newest or entries[0].id, entries[-1].id
+        found += parse_lines(entries, task_id)
+    return LogPage(found[:limit][::-1], newest or FIRST_ID)
 
 
 def _following(store: Store, task_id: str | None, limit: int, after: str) -> LogPage:
-    found: list[Line] = []
+    found: list[LogLine] = []
     while len(found) < limit:
         entries = store.worker_log.after(after, READ_AT_ONCE)
         if not entries:
             break
         after = entries[-1].id
-        found += lines(entries, task_id)
+        found += parse_lines(entries, task_id)
         if len(entries) < READ_AT_ONCE:
             break
     return LogPage(found[:limit], found[limit - 1].id if len(found) >= limit else after)
 
 
-def lines(entries: Iterable[Entry], task_id: str | None = None) -> Iterator[Line]:
-    """What can be read of them, about one task if it is given."""
+def parse_lines(entries: Iterable[Entry], task_id: str | None = None) -> Iterator[LogLine]:
+    """The lines of the entries that can be parsed, about one task if it is given."""
     for entry in entries:
-        if task_id is not None and task_id.encode() not in entry.text:  # cheaper than to parse it
+        if task_id is not None and task_id.encode() not in entry.text:  # cheaper than parsing it
             continue
         try:
-            line = Line.of(entry)
+            line = LogLine.from_entry(entry)
         except (KeyError, TypeError, ValueError):
             continue
         if task_id in (None, line.task_id):
             yield line
 
 
-def place(line_id: str) -> tuple[int, int]:
-    """An id as numbers, which can be compared."""
+def sort_key(line_id: str) -> tuple[int, int]:
+    """A line's id as two numbers, to compare ids by."""
     ms, _, number = line_id.partition("-")
     return int(ms), int(number)

@@ -1,4 +1,4 @@
-"""The workers: who is alive, what each is at, how fast it goes, and what had to be healed."""
+"""The workers: which are alive, what each one runs, throughput, and recent heals."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 from donebit import clock
 from donebit.store import Store
 
-SHOWS_EVERY = timedelta(seconds=5)  # a worker shows itself at least so often
-# Three signs missed: a worker that is merely busy, or whose Redis was away for a moment, is not gone.
-SILENT_AFTER = SHOWS_EVERY * 3
-FORGOTTEN_AFTER = timedelta(minutes=10)
+HEARTBEAT_EVERY = timedelta(seconds=5)  # a worker saves its state at least this often
+# Three missed heartbeats: a worker that is busy, or whose Redis was unavailable for a moment, is alive.
+SILENT_AFTER = HEARTBEAT_EVERY * 3
+DROPPED_AFTER = timedelta(minutes=10)
 THROUGHPUT_SECONDS = 60
 LAST_HEALS = 5
 
@@ -22,59 +22,69 @@ Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class AtWork:
-    """What one process of a worker is at."""
+class ProcessActivity:
+    """What one process of a worker runs."""
 
     pid: int
-    task_id: str | None  # None: it waits for work
-    ranges: tuple[Range, ...] = ()  # of steps, half open, the first few; none: it fans the task out
+    task_id: str | None  # None: it is idle
+    ranges: tuple[Range, ...] = ()  # of steps, half open, the first few; empty: it fans the task out
     steps: int = 0  # in all its ranges
     since: datetime | None = None
+
+    def to_list(self) -> list[Any]:
+        """The fields in their order, as JSON can hold them."""
+        return [self.pid, self.task_id, list(self.ranges), self.steps, _ms(self.since)]
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker, as it last showed itself."""
+    """A worker as it last saved its state."""
 
     name: str
     host: str
     pid: int
-    processes: int  # how many it may have
-    queues: Sequence[str]  # that it takes from
+    processes: int  # the size of its pool
+    queues: Sequence[str]  # that it consumes
     since: datetime
     last_seen: datetime
-    at: Sequence[AtWork]  # its processes, by pid
+    activities: Sequence[ProcessActivity]  # its processes, by pid
 
     def alive(self, now: datetime) -> bool:
-        """Whether it showed itself lately. One that ended in order is not there at all any more."""
+        """Whether it has saved its state within 15 seconds. A worker that shut down is not listed at all."""
         return now - self.last_seen < SILENT_AFTER
 
-    def written(self) -> str:
-        """As it is kept."""
-        how = {
+    def to_json(self) -> str:
+        """The worker as JSON, as Redis holds it."""
+        fields = {
             "host": self.host,
             "pid": self.pid,
             "processes": self.processes,
             "queues": list(self.queues),
             "since": clock.ms_since_epoch(self.since),
             "seen": clock.ms_since_epoch(self.last_seen),
-            "at": [[one.pid, one.task_id, list(one.ranges), one.steps, _ms(one.since)] for one in self.at],
+            "at": [
+                [one.pid, one.task_id, list(one.ranges), one.steps, _ms(one.since)] for one in self.activities
+            ],
         }
-        return json.dumps(how)
+        return json.dumps(fields)
 
     @classmethod
-    def read(cls, name: str, written: str) -> Worker:
-        """Raises KeyError, TypeError or ValueError for what no worker of this version wrote."""
-        how = json.loads(written)
+    def from_json(cls, name: str, text: str) -> Worker:
+        """The worker that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: no worker of this version wrote the text.
+        """
+        fields = json.loads(text)
         return cls(
             name=name,
-            host=how["host"],
-            pid=how["pid"],
-            processes=how["processes"],
-            queues=how["queues"],
-            since=clock.moment_of_ms(how["since"]),
-            last_seen=clock.moment_of_ms(how["seen"]),
-            at=[_at(*one) for one in how["at"]],
+            host=fields["host"],
+            pid=fields["pid"],
+            processes=fields["processes"],
+            queues=fields["queues"],
+            since=clock.moment_of_ms(fields["since"]),
+            last_seen=clock.moment_of_ms(fields["seen"]),
+            activities=[_activity(*one) for one in fields["at"]],
         )
 
 
@@ -91,14 +101,14 @@ class Heal:
 class Presence:
     """The workers at one moment."""
 
-    workers: Sequence[Worker]  # those seen within ten minutes, the longest there first
+    workers: Sequence[Worker]  # those seen within ten minutes, longest running first
     queues: Mapping[str, int]  # messages waiting
-    in_hand: int | None  # messages that workers have taken and not finished; None: it cannot be seen
-    steps_by_second: Sequence[int]  # of the last full 60 seconds, the oldest first
+    in_hand: int | None  # messages in progress; None: unknown, as the broker is another server
+    steps_by_second: Sequence[int]  # of the last full 60 seconds, oldest first
     last_sweep: datetime | None
     open_tasks: int
     heals: int  # within a day
-    last_heals: Sequence[Heal]  # the newest first
+    last_heals: Sequence[Heal]  # newest first
 
     @property
     def steps_per_second(self) -> float:
@@ -106,52 +116,86 @@ class Presence:
         return sum(self.steps_by_second) / THROUGHPUT_SECONDS
 
 
-def look(store: Store, queues: Sequence[str], now: datetime) -> Presence:
-    """The workers now.
+def read_presence(store: Store, queues: Sequence[str], now: datetime) -> Presence:
+    """Read the state of all workers.
 
     Args:
-        queues: none when the broker is elsewhere, and the store cannot see it
+        queues: whose lengths to read; empty when the broker is another server.
     """
-    shown = store.workers.read_reports(queues, clock.ms_since_epoch(now), LAST_HEALS)
+    found = store.workers.read_reports(queues, clock.ms_since_epoch(now), LAST_HEALS)
     this_second = int(now.timestamp())
     seconds = range(this_second - THROUGHPUT_SECONDS, this_second)
     return Presence(
-        workers=sorted(remembered(shown.workers, now), key=lambda one: (one.since, one.name)),
-        queues=dict(zip(queues, shown.queues, strict=True)),
-        in_hand=shown.in_hand if queues else None,
-        steps_by_second=[shown.steps.get(second, 0) for second in seconds],
-        last_sweep=None if shown.sweep_ms is None else clock.moment_of_ms(shown.sweep_ms),
-        open_tasks=shown.open_tasks,
-        heals=shown.healed,
-        last_heals=[_heal(written) for written in shown.heals],
+        workers=sorted(recent_workers(found.workers, now), key=lambda one: (one.since, one.name)),
+        queues=dict(zip(queues, found.queues, strict=True)),
+        in_hand=found.in_hand if queues else None,
+        steps_by_second=[found.steps.get(second, 0) for second in seconds],
+        last_sweep=None if found.sweep_ms is None else clock.moment_of_ms(found.sweep_ms),
+        open_tasks=found.open_tasks,
+        heals=found.healed,
+        last_heals=[_heal(written) for written in found.heals],
     )
 
 
-def remembered(shown: Mapping[str, str], now: datetime) -> Iterator[Worker]:
-    """Those that can be read and were seen within ten minutes."""
-    for name, written in shown.items():
+def recent_workers(saved: Mapping[str, str], now: datetime) -> Iterator[Worker]:
+    """The workers whose state can be read and was saved within ten minutes.
+
+    Args:
+        saved: each worker's state as JSON, by name.
+    """
+    for name, text in saved.items():
         try:
-            worker = Worker.read(name, written)
+            worker = Worker.from_json(name, text)
         except (KeyError, TypeError, ValueError):
             continue
-        if now - worker.last_seen < FORGOTTEN_AFTER:
+        if now - worker.last_seen < DROPPED_AFTER:
             yield worker
 
 
-def forget_the_long_gone(store: Store, now: datetime) -> None:
-    """Drop who was not seen for ten minutes."""
-    shown = store.workers.shown()
-    kept = {worker.name for worker in remembered(shown, now)}
-    store.workers.forget([name for name in shown if name not in kept])
+def forget_stale(store: Store, now: datetime) -> None:
+    """Drop workers that were not seen for ten minutes."""
+    saved = store.workers.shown()
+    kept = {worker.name for worker in recent_workers(saved, now)}
+    store.workers.forget([name for name in saved if name not in kept])
+
+
+def forget(store: Store, name: str) -> None:
+    """Drop a worker that has shut down, so that it is not shown as lost."""
+    store.workers.forget([name])
+
+
+def save(
+    store: Store, name: str, *, state: str | None, steps: Mapping[int, int], lines: Sequence[bytes]
+) -> None:
+    """Save what a worker says of itself, in one round trip.
+
+    Args:
+        state: the worker as `Worker.to_json` gives it; None when it has not changed.
+        steps: how many steps it finished, by the second since the epoch.
+        lines: its log lines, each as JSON in UTF-8, oldest first.
+    """
+    store.workers.keep(name, how=state, steps=steps, lines=lines)
+
+
+def record_heal(store: Store, task_id: str, steps: int) -> None:
+    """Record that missing steps of a task were sent again."""
+    store.workers.note_heal(task_id, steps, clock.now_ms())
+
+
+def record_heartbeat(store: Store, sender: str) -> None:
+    """Record that the worker or the sweep, which `sender` names, is alive; /health asks for it."""
+    store.heartbeats.beat(sender, clock.now_ms())
 
 
 def _ms(moment: datetime | None) -> int | None:
     return None if moment is None else clock.ms_since_epoch(moment)
 
 
-def _at(pid: int, task_id: str | None, ranges: Any, steps: int, since_ms: int | None) -> AtWork:
+def _activity(
+    pid: int, task_id: str | None, ranges: Any, steps: int, since_ms: int | None
+) -> ProcessActivity:
     since = None if since_ms is None else clock.moment_of_ms(since_ms)
-    return AtWork(pid, task_id, tuple((start, stop) for start, stop in ranges), steps, since)
+    return ProcessActivity(pid, task_id, tuple((start, stop) for start, stop in ranges), steps, since)
 
 
 def _heal(written: str) -> Heal:

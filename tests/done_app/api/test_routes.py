@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
+from donebit.completion import failing
 from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
 
@@ -20,9 +24,7 @@ def bits(count: int, *steps: int) -> bytes:
 
 
 @pytest.mark.parametrize("count", [1, 6, 7, 8, 9, 15, 16, 17])
-def test_the_bitmap_is_the_bits_as_they_stand_and_the_same_bytes_after_the_end(
-    services: Services, count: int
-) -> None:
+def test_the_bitmap_is_the_bits_now_and_the_same_bytes_after_the_end(services: Services, count: int) -> None:
     task_id = services.start(count)
 
     before = services.done.get(f"/tasks/{task_id}/bitmap")
@@ -94,3 +96,49 @@ def test_a_task_is_cancelled_once_and_forgotten_once(services: Services) -> None
     problem_of(services.done.post(f"/tasks/{task_id}/cancel"), 409)
     assert services.done.delete(f"/tasks/{task_id}").status_code == 204
     problem_of(services.done.delete(f"/tasks/{task_id}"), 404)
+
+
+def test_resuming_many_tasks_takes_a_limit_and_a_cursor(services: Services, store: Store) -> None:
+    ids = [services.start(1) for _ in range(3)]
+    for task_id in ids:
+        failing.fail(store, task_id, 0, "boom")
+
+    first = body_of(services.done.post("/resume?limit=2"))
+    second = body_of(services.done.post(f"/resume?limit=2&cursor={first['next']}"))
+
+    assert (first["resumed"], second["resumed"]) == (ids[:0:-1], ids[:1])
+
+
+def test_a_cursor_that_no_page_gave_is_refused(services: Services) -> None:
+    for path in ("/tasks?cursor=7", "/tasks?cursor=x-y"):
+        problem_of(services.done.get(path), 422)
+    problem_of(services.done.post("/resume?cursor=-a"), 422)
+
+
+def integer_parameters(document: dict[str, Any]) -> Iterator[tuple[str, str, str, int]]:
+    """Method, path, name and an allowed value of each integer that is given in a query string."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for parameter in operation.get("parameters", []):
+                schema = parameter["schema"]
+                if parameter["in"] == "query" and schema.get("type") == "integer":
+                    yield (
+                        method,
+                        path.replace("{task_id}", "known"),
+                        parameter["name"],
+                        int(schema["minimum"]),
+                    )
+
+
+def test_every_integer_of_a_query_string_can_be_given(services: Services) -> None:
+    services.start(1, task_id="known")
+    found = list(integer_parameters(body_of(services.done.get("/openapi.json"))))
+
+    answers = {
+        (path, name): services.done.open(f"{path}?{name}={value}", method=method.upper())
+        for method, path, name, value in found
+    }
+
+    refused = {key: str(reply.json) for key, reply in answers.items() if reply.status_code == 422}
+    assert len(found) >= 6
+    assert [key for key, problem in refused.items() if key[1] in problem] == []

@@ -28,7 +28,7 @@ def assert_steps(ground: Ground, victim: Victim, given_up: set[int]) -> None:
     task, steps = ground.now(victim), set(range(victim.task.count))
 
     assert task.state is (State.FAILED if given_up else State.DONE)
-    assert (task.left, task.failed) == (0, len(given_up))
+    assert (task.missing_steps, task.failed_steps) == (0, len(given_up))
     assert {one.step for one in failing.list_failures(ground.store, task, limit=1000).failures} == given_up
     assert steps - given_up <= set(victim.runs) <= steps
 

@@ -16,14 +16,15 @@ from pathlib import Path
 
 from donebit import clock, queue
 from donebit.completion import lifecycle
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.spec import TaskSpec, Webhook
 from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import NotFound
 from donebit.queue import Publisher
 from donebit.store import Store, keys
 from donebit.store.store import WORKER_TIMEOUT
+from tests.completion.arranged import TTLS
 from tests.faults.harness.witness import Witness, let_pass
 from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
@@ -160,7 +161,7 @@ class Ground:
         task_id: str | None = None,
         batch: int | None = None,
         stall_after: timedelta = SOON,
-        lives: TaskTtls | None = None,
+        ttls: TaskTtls = TTLS,
         webhook: Webhook | None = None,
     ) -> Victim:
         """A task that the worker has not been told of."""
@@ -168,7 +169,7 @@ class Ground:
         tally.touch()
         params = {"file": str(tally), "pause_ms": pause_ms, "deadly": list(deadly)}
         order = TaskSpec(count, "tally", params, batch=batch, stall_after=stall_after, webhook=webhook)
-        started = lifecycle.start(self.store, order, task_id=task_id, lives=lives, max_steps=count)
+        started = lifecycle.start(self.store, order, task_id=task_id, ttls=ttls, max_steps=count)
         self.store.tasks.look_again(started.task.id, clock.now_ms() + LOOK_EVERY_MS)  # not after seconds
         return Victim(started.task, tally)
 

@@ -20,10 +20,10 @@ from donebit.completion import announcing, deliveries, fanout, lifecycle, sweepi
 SWEEP_EVERY = timedelta(milliseconds=300)
 TWICE, LAST = Path("twice"), Path("last")
 
-announcing.LEASE = fanout.LEASE = timedelta(seconds=1)
-lifecycle.FIRST_LOOK = sweeping.LOOK_EVERY = timedelta(milliseconds=500)
+announcing.ANNOUNCE_LEASE = fanout.LEASE = timedelta(seconds=1)
+lifecycle.FIRST_CHECK_AFTER = sweeping.CHECK_EVERY = timedelta(milliseconds=500)
 deliveries.LEASE, deliveries.FIRST_PAUSE = timedelta(seconds=2), timedelta(milliseconds=200)
-webhooks.PATIENCE_SECONDS = 0.5
+webhooks.READ_TIMEOUT_SECONDS = 0.5
 
 app = celery_tasks.app
 app.conf.beat_schedule["sweep"] = {

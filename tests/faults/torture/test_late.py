@@ -11,9 +11,10 @@ from random import Random
 from donebit import queue
 from donebit.completion import lifecycle
 from donebit.completion.fanout import Slice
-from donebit.completion.lifecycle import TaskTtls
 from donebit.completion.sweeping import Sweep
+from donebit.completion.ttls import TaskTtls
 from donebit.store import keys
+from tests.completion.arranged import TTLS
 from tests.faults.harness.aftermath import assert_whole, lasting_keys
 from tests.faults.harness.ground import NEVER, Ground, Victim, pass_by
 from tests.started import eventually
@@ -53,7 +54,7 @@ def test_duplicates_after_the_end(ground: Ground, chance: Random, healed: Healed
 
 
 def test_duplicates_after_the_end_of_the_tombstone(ground: Ground, chance: Random) -> None:
-    victim = ground.start(chance.randint(1, 20), lives=TaskTtls(ended=timedelta(milliseconds=300)))
+    victim = ground.start(chance.randint(1, 20), ttls=TaskTtls(TTLS.open, ended=timedelta(milliseconds=300)))
     eventually(lambda: ground.told(victim), what="the end is not told")
     eventually(lambda: not ground.keys_of(victim), what="the tombstone stays")
 
@@ -94,7 +95,7 @@ def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> 
     def sweep(_: int) -> None:
         for victim in chance.sample(ended + lost, 20):
             ground.store.tasks.look_again(victim.id, 0)
-        Sweep(ground.store, ground.publisher, TaskTtls()).run()
+        Sweep(ground.store, ground.publisher, TTLS).run()
 
     with ThreadPoolExecutor(SWEEPERS) as pool:
         list(pool.map(sweep, range(SWEEPERS * 3)))

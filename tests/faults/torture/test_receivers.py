@@ -20,7 +20,7 @@ GARBAGE = written(b"\x00 no answer at all\r\n\r\n")
 
 
 def delivery(ground: Ground, victim: Victim) -> Delivery | None:
-    found = deliveries.of_task(ground.store, ground.now(victim))
+    found = deliveries.list_deliveries(ground.store, ground.now(victim))
     return found[0].delivery if found else None
 
 

@@ -12,7 +12,7 @@ from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import Granularity, Period
 from donebit.activity.site import Site
-from donebit.names import usual_event
+from donebit.names import default_event
 
 GRANULARITIES = (Granularity.WEEK, Granularity.DAY)
 LONGEST_EXPRESSION = 2000  # characters, for it stands in the address
@@ -38,7 +38,7 @@ class DistinctSelection:
 
 def asked_event(site: Site) -> str:
     """Return the event in the address, else that of the sample data if there are any."""
-    return request.args.get("event", "").strip() or usual_event(site.store.visits.events())
+    return request.args.get("event", "").strip() or default_event(site.store.visits.events())
 
 
 @dataclass(frozen=True, slots=True)

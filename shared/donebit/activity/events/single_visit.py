@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from donebit.activity.analytics import counts
 from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import ALL_TIME, Calendar, Granularity
+from donebit.activity.sets import algebra
 from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
 from donebit.clock import EPOCH
-from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 QUARTER = timedelta(minutes=15)
 
@@ -36,7 +36,7 @@ def visit(site: Site, event: str, user: int, now: datetime) -> Visited:
     counted = site.store.visit_counter.visit(event, UserKind.INTEGERS, periods, segment, bit)
     if counted is None:
         return first_visit(site, event, user, now)
-    users = counts.count(site, event, ALL_TIME) if counted.users is None else counted.users
+    users = users_ever_seen(site, event) if counted.users is None else counted.users
     return Visited(counted.fresh, users)
 
 
@@ -49,4 +49,9 @@ def names_of_periods(calendar: Calendar, quarter: datetime) -> tuple[str, ...]:
 def first_visit(site: Site, event: str, user: int, now: datetime) -> Visited:
     """Record a visit where a bitmap does not exist yet, as its period or its segment has just begun."""
     recorded = ingest.record(site, event, [user], at=now, now=now)
-    return Visited(bool(recorded.fresh_ever), counts.count(site, event, ALL_TIME))
+    return Visited(bool(recorded.fresh_ever), users_ever_seen(site, event))
+
+
+def users_ever_seen(site: Site, event: str) -> int:
+    """How many distinct users the event has seen."""
+    return algebra.count(site.store, Bitmap(event, ALL_TIME.name))

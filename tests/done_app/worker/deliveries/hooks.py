@@ -17,7 +17,7 @@ EVENT = {"type": "task.done", "data": {"announcement_id": "nightly.1.done", "tas
 
 
 def delivery_to(url: str) -> Delivery:
-    return Delivery("nonce", url, EVENT, owed_at_ms=0)
+    return Delivery("nonce", url, EVENT, enqueued_at_ms=0)
 
 
 def send(url: str, *hosts: str) -> str:

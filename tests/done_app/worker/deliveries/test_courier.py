@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from done_app.worker.deliveries import courier
-from done_app.worker.deliveries.courier import THREADS, Courier, Send
+from done_app.worker.deliveries.courier import MAX_THREADS, Courier, Send
 from done_app.worker.deliveries.webhooks import NotDelivered, WebhookSender
 from donebit.completion import deliveries
 from donebit.completion.deliveries import Delivery, DeliveryOutcome, DeliveryRefused, DeliveryView
@@ -33,7 +33,7 @@ def owe(store: Store, url: str = "http://hooks.example.org/", **asked: object) -
 
 
 def shown(store: Store, task: Task, kind: str = "webhook") -> DeliveryView:
-    (one,) = [one for one in deliveries.of_task(store, task) if one.kind == kind]
+    (one,) = [one for one in deliveries.list_deliveries(store, task) if one.kind == kind]
     return one
 
 
@@ -42,13 +42,13 @@ def outcome(store: Store, task: Task, kind: str = "webhook") -> DeliveryOutcome:
 
 
 def said(store: Store, task: Task) -> list[str]:
-    return [attempt.said for attempt in shown(store, task).delivery.attempts]
+    return [attempt.result for attempt in shown(store, task).delivery.attempts]
 
 
 def settle(one: Courier) -> None:
     """One look, and whatever it set going."""
-    one.look()
-    eventually(lambda: not one.under_way, what="an attempt does not end")
+    one.start_due()
+    eventually(lambda: not one.in_progress, what="an attempt does not end")
 
 
 def raising(*errors: Exception) -> Send:
@@ -119,8 +119,8 @@ def test_redis_away_at_any_moment_costs_no_delivery(
 
     assert outcome(real_store, task) is DeliveryOutcome.DELIVERED
     assert set(sent) == {f"{task.id}.1.done"}
-    assert deliveries.due(real_store, "webhook", 1) == []
-    assert "is not kept: Redis cannot be reached" in caplog.text
+    assert deliveries.list_due(real_store, "webhook", 1) == []
+    assert "could not be saved: Redis cannot be reached" in caplog.text
 
 
 def test_redis_away_when_an_attempt_failed_costs_no_delivery(
@@ -156,7 +156,7 @@ class Over(BaseException):
 def running(one: Courier, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in the worker's main process, until the test is over."""
     over = threading.Event()
-    look = one.look
+    look = one.start_due
 
     def look_unless_over() -> None:
         if over.is_set():
@@ -165,10 +165,10 @@ def running(one: Courier, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def run_until_over() -> None:
         with suppress(Over):
-            one.run_for_ever()
+            one.run_forever()
 
-    monkeypatch.setattr(courier, "LOOK_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(Courier, "look", lambda _: look_unless_over())
+    monkeypatch.setattr(courier, "CHECK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(Courier, "start_due", lambda _: look_unless_over())
     thread = threading.Thread(target=run_until_over)
     thread.start()
     try:
@@ -207,25 +207,27 @@ def held_until(free: threading.Event) -> Answer:
 def test_a_slow_receiver_keeps_no_other_kind_waiting(real_store: Store) -> None:
     free = threading.Event()
     with receiving(held_until(free)) as slow:
-        tasks = [owe(real_store, slow.url, callback=Callback("reports.finished")) for _ in range(THREADS + 1)]
+        tasks = [
+            owe(real_store, slow.url, callback=Callback("reports.finished")) for _ in range(MAX_THREADS + 1)
+        ]
         webhooks = Courier(real_store, "webhook", WebhookSender(["127.0.0.1"], SECRET).send)
         callbacks = Courier(real_store, "callback", raising())
 
-        webhooks.look()
-        eventually(lambda: len(slow.requests) == THREADS)
-        webhooks.look()
+        webhooks.start_due()
+        eventually(lambda: len(slow.requests) == MAX_THREADS)
+        webhooks.start_due()
         for _ in range(2):
             settle(callbacks)
         free_while_held = {outcome(real_store, task, "callback") for task in tasks}
         asked_meanwhile = len(slow.requests)
         free.set()
-        eventually(lambda: not webhooks.under_way)
+        eventually(lambda: not webhooks.in_progress)
 
     assert free_while_held == {DeliveryOutcome.DELIVERED}
-    assert asked_meanwhile == THREADS
+    assert asked_meanwhile == MAX_THREADS
 
 
-def test_hundreds_of_ends_at_once_are_told_to_a_receiver_that_is_slow_once_each(
+def test_hundreds_of_ends_reach_a_slow_receiver_once_each(
     real_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tired = threading.Event()
@@ -253,23 +255,23 @@ def test_of_several_couriers_one_tries_each(real_store: Store) -> None:
     couriers = [Courier(real_store, "webhook", send) for _ in range(4)]
     while real_store.deliveries.pending_counts()["webhook"]:
         for one in couriers:
-            one.look()
+            one.start_due()
     for one in couriers:
-        eventually(lambda one=one: not one.under_way)  # type: ignore[misc]  # bound now, not later
+        eventually(lambda one=one: not one.in_progress)  # type: ignore[misc]  # bound now, not later
 
     assert sorted(sent) == sorted(f"{task.id}.1.done" for task in tasks)
 
 
-def test_attempts_under_way_keep_no_process_from_ending(real_store: Store) -> None:
+def test_attempts_in_progress_keep_no_process_from_ending(real_store: Store) -> None:
     free = threading.Event()
     owe(real_store)
     one = Courier(real_store, "webhook", lambda _: str(free.wait(30)))
 
-    one.look()
+    one.start_due()
     attempts = [thread for thread in threading.enumerate() if thread.name.startswith("courier")]
     held_up = [thread for thread in attempts if not thread.daemon]
     free.set()
-    eventually(lambda: not one.under_way)
+    eventually(lambda: not one.in_progress)
 
     assert len(attempts) == 1
     assert held_up == []

@@ -113,7 +113,7 @@ def test_of_several_addresses_one_that_may_be_reached_is_taken(names: Names) -> 
     assert len(receiver.requests) == 1
 
 
-def test_what_is_connected_to_is_what_was_checked_whatever_the_name_is_a_moment_later(names: Names) -> None:
+def test_the_address_that_was_checked_is_the_one_connected_to(names: Names) -> None:
     """Rebinding: a name that is an allowed address when it is checked and another when it is used."""
     with receiving() as allowed, receiving(host="127.0.0.2", port=allowed.port) as behind_the_firewall:
         names.set(NAME, [HERE], ["127.0.0.2"])
@@ -174,7 +174,9 @@ AMBIGUOUS = [
 
 @pytest.mark.parametrize("url", AMBIGUOUS)
 def test_what_may_be_read_in_two_ways_is_refused(url: str) -> None:
-    with pytest.raises(InvalidInput, match="it must be visible characters of ASCII, without a backslash"):
+    with pytest.raises(
+        InvalidInput, match="it must consist of visible ASCII characters, without a backslash"
+    ):
         checked_url(url, ["listed.example"])
 
 

@@ -24,8 +24,8 @@ CERTIFICATES = Path(__file__).parent / "certificates"
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(webhooks, "LONGEST_SECONDS", 0.8)
+    monkeypatch.setattr(webhooks, "READ_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(webhooks, "TOTAL_TIMEOUT_SECONDS", 0.8)
 
 
 def test_it_is_signed_so_that_the_library_verifies_it() -> None:
@@ -78,7 +78,7 @@ def test_whatever_else_is_answered_is_an_attempt_that_failed(code: int) -> None:
 def test_410_ends_it() -> None:
     with (
         receiving(status(410)) as receiver,
-        pytest.raises(DeliveryRefused, match="answered 410: it wants no more"),
+        pytest.raises(DeliveryRefused, match="answered 410 Gone"),
     ):
         send(receiver.url, HERE)
 
@@ -227,10 +227,10 @@ def test_tls_with_a_certificate_of_an_unknown_authority_is_refused(names: Names)
 
 
 @pytest.mark.usefixtures("trusting")
-def test_an_answer_drop_by_drop_after_tls_took_all_the_time_there_was_is_cut_off(
+def test_an_answer_that_trickles_in_after_slow_tls_is_cut_off(
     names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(webhooks, "TOTAL_TIMEOUT_SECONDS", 0.2)
     names.set(NAME, [HERE])
     drips = dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
 

@@ -38,25 +38,25 @@ def test_what_is_said_is_kept(store: Store, pipe: Pipe, handler: LineHandler, vo
     keeper = Collector(store, pipe, a_worker())
     handler.handle(record("hello"))
 
-    with voice.at_work("a", [(0, 5)]) as work:
+    with voice.working_on("a", [(0, 5)]) as work:
         work.finished = 5
-        assert keeper.look()
-        (busy,) = presence.look(store, (), clock.now()).workers
-    assert keeper.look()
-    (idle,) = presence.look(store, (), clock.now()).workers
+        assert keeper.collect()
+        (busy,) = presence.read_presence(store, (), clock.now()).workers
+    assert keeper.collect()
+    (idle,) = presence.read_presence(store, (), clock.now()).workers
 
     assert kept(store) == ["hello"]
-    assert [(one.pid, one.task_id, one.steps) for one in busy.at] == [(os.getpid(), "a", 5)]
-    assert [(one.pid, one.task_id) for one in idle.at] == [(os.getpid(), None)]
+    assert [(one.pid, one.task_id, one.steps) for one in busy.activities] == [(os.getpid(), "a", 5)]
+    assert [(one.pid, one.task_id) for one in idle.activities] == [(os.getpid(), None)]
 
 
 def test_finished_steps_are_counted_once(store: Store, client: Redis, pipe: Pipe, voice: Emitter) -> None:
     keeper = Collector(store, pipe, a_worker())
 
     for _ in range(3):
-        with voice.at_work("a") as work:
+        with voice.working_on("a") as work:
             work.finished = 5
-        keeper.look()
+        keeper.collect()
 
     minutes = list(client.scan_iter(match="donebit:heartbeat:steps:*"))
     counted = [int(steps) for minute in minutes for steps in client.hvals(minute)]
@@ -65,11 +65,11 @@ def test_finished_steps_are_counted_once(store: Store, client: Redis, pipe: Pipe
 
 def test_nothing_is_written_while_nothing_changes(real_store: Store, real_client: Redis, pipe: Pipe) -> None:
     keeper = Collector(real_store, pipe, a_worker())
-    keeper.look()
+    keeper.collect()
     before = real_client.hget(keys.WORKERS, WORKER)
 
-    keeper.look()
-    keeper.look()
+    keeper.collect()
+    keeper.collect()
 
     assert real_client.hget(keys.WORKERS, WORKER) == before
 
@@ -80,23 +80,23 @@ def test_a_process_that_was_killed_is_at_nothing(store: Store, pipe: Pipe) -> No
     pipe.put(WORK, json.dumps([gone.pid, "a", [], 0, None, 0, 0]).encode())
     pipe.put(WORK, json.dumps([os.getpid(), "a", [], 0, None, 0, 0]).encode())
 
-    Collector(store, pipe, a_worker()).look()
+    Collector(store, pipe, a_worker()).collect()
 
-    (worker,) = presence.look(store, (), clock.now()).workers
-    assert [one.pid for one in worker.at] == [os.getpid()]
+    (worker,) = presence.read_presence(store, (), clock.now()).workers
+    assert [one.pid for one in worker.activities] == [os.getpid()]
 
 
-def test_a_worker_that_ends_in_order_keeps_its_last_lines_and_is_not_missed(
+def test_a_worker_that_shuts_down_saves_its_last_lines_and_is_unlisted(
     store: Store, pipe: Pipe, handler: LineHandler
 ) -> None:
     keeper = Collector(store, pipe, a_worker())
-    keeper.look()
+    keeper.collect()
     handler.handle(record("last words"))
 
-    keeper.end()
+    keeper.stop()
 
     assert kept(store) == ["last words"]
-    assert presence.look(store, (), clock.now()).workers == []
+    assert presence.read_presence(store, (), clock.now()).workers == []
 
 
 def test_what_is_no_message_of_ours_is_passed_over(store: Store, pipe: Pipe, handler: LineHandler) -> None:
@@ -104,7 +104,7 @@ def test_what_is_no_message_of_ours_is_passed_over(store: Store, pipe: Pipe, han
         pipe.put(WORK, nonsense)
     handler.handle(record("hello"))
 
-    assert Collector(store, pipe, a_worker()).look()
+    assert Collector(store, pipe, a_worker()).collect()
     assert kept(store) == ["hello"]
 
 
@@ -116,30 +116,30 @@ def test_lines_said_while_redis_is_away_are_kept_when_it_is_back(
 
     for n in range(3):
         handler.handle(record(f"line {n}"))
-        assert not keeper.look()
+        assert not keeper.collect()
     own_server.start()
 
-    assert keeper.look()
+    assert keeper.collect()
     assert kept(Store.at(own_server.url)) == ["line 0", "line 1", "line 2"]
 
 
-def test_of_a_long_outage_the_last_lines_are_kept_and_it_is_said_how_many_are_not(
+def test_after_a_long_outage_the_last_lines_and_a_drop_count_are_saved(
     own_server: RunningServer, pipe: Pipe, handler: LineHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST_WAITING", 5)
+    monkeypatch.setattr(keeping, "MAX_WAITING_LINES", 5)
     keeper = Collector(Store.at(own_server.url), pipe, a_worker())
     own_server.end()
     for n in range(12):
         handler.handle(record(f"line {n}"))
-    keeper.look()
+    keeper.collect()
     own_server.start()
 
-    keeper.look()
+    keeper.collect()
     handler.handle(record("afterwards"))
-    keeper.look()
+    keeper.collect()
 
     said = kept(Store.at(own_server.url))
-    assert said[0] == "7 lines of this worker are not kept here: Redis was away"
+    assert said[0] == "7 lines of this worker are missing here: Redis was unavailable"
     assert said[1:] == [f"line {n}" for n in range(7, 12)] + ["afterwards"]
 
 
@@ -149,9 +149,9 @@ def test_a_key_of_somebody_elses_keeps_the_rest_from_nothing(
     real_client.set(keys.WORKER_LOG, "mine")
     keeper = Collector(real_store, pipe, a_worker())
     handler.handle(record("hello"))
-    assert not keeper.look()
+    assert not keeper.collect()
 
     real_client.delete(keys.WORKER_LOG)
 
-    assert keeper.look()
+    assert keeper.collect()
     assert kept(real_store) == ["hello"]

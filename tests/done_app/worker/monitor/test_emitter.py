@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from done_app.worker.monitor.emitter import Emitter, LineHandler, line, shortened
-from done_app.worker.monitor.pipe import MOST_BYTES, Pipe
+from done_app.worker.monitor.emitter import Emitter, LineHandler, encode_line, shortened
+from done_app.worker.monitor.pipe import MAX_MESSAGE_BYTES, Pipe
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
 from tests.done_app.worker.monitor.pipe_messages import fill, lines_of, record
@@ -43,7 +43,7 @@ def test_how_many_lines_found_no_room_is_said_with_the_next_that_does(
     handler.handle(record("and here"))
 
     said = texts(lines_of(pipe))
-    assert said[0].startswith("3 of the worker's lines are not kept here")
+    assert said[0].startswith("3 of the worker's lines are missing here")
     assert said[1:] == ["here", "and here"]
 
 
@@ -75,10 +75,10 @@ def test_a_step_that_times_out_while_it_logs_times_out(handler: LineHandler) -> 
 
 @pytest.mark.parametrize("text", ["x" * 100_000, "ä" * 5000, "\x01" * 3000, "😀" * 3000, "\udc80" * 3000])
 def test_a_long_line_loses_its_middle_and_fits(text: str) -> None:
-    written = line(logging.INFO, f"head {text} tail", 0.0, "w" * 250, "t" * 100)
+    written = encode_line(logging.INFO, f"head {text} tail", 0.0, "w" * 250, "t" * 100)
 
     said = json.loads(written)
-    assert len(written) < MOST_BYTES - 1
+    assert len(written) < MAX_MESSAGE_BYTES - 1
     assert said["text"].startswith("head ")
     assert said["text"].endswith(" tail")
 
@@ -95,18 +95,18 @@ def test_what_fits_is_left_as_it_is() -> None:
 
 
 def test_a_process_says_what_it_is_at_and_what_it_finished(voice: Emitter, pipe: Pipe) -> None:
-    with voice.at_work("a", [(0, 5), (7, 8), (9, 10), (11, 12)]) as work:
-        inside = logs.about_task.get()
+    with voice.working_on("a", [(0, 5), (7, 8), (9, 10), (11, 12)]) as work:
+        inside = logs.current_task.get()
         work.finished = 4
 
     begun, ended = (json.loads(message[1:]) for message in pipe.take())
     assert begun[:4] == [os.getpid(), "a", [[0, 5], [7, 8], [9, 10]], 8]
     assert ended[:6] == [os.getpid(), None, [], 0, None, 4]
-    assert (inside, logs.about_task.get()) == ("a", "")
+    assert (inside, logs.current_task.get()) == ("a", "")
 
 
 def test_who_fails_at_work_is_at_it_no_more(voice: Emitter, pipe: Pipe) -> None:
-    with pytest.raises(ValueError, match="bad"), voice.at_work("a", [(0, 5)]):
+    with pytest.raises(ValueError, match="bad"), voice.working_on("a", [(0, 5)]):
         raise ValueError("bad")
 
     assert json.loads(pipe.take()[-1][1:])[1] is None
@@ -115,7 +115,7 @@ def test_who_fails_at_work_is_at_it_no_more(voice: Emitter, pipe: Pipe) -> None:
 def test_a_voice_without_a_worker_is_silent() -> None:
     voice = Emitter()
 
-    with voice.at_work("a"):
-        assert logs.about_task.get() == "a"
+    with voice.working_on("a"):
+        assert logs.current_task.get() == "a"
 
     voice.idle()

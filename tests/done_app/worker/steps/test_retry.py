@@ -15,10 +15,11 @@ from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.errors import InvalidInput, StoreUnavailable
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 from tests.servers import RunningServer, valkey_binary
 from tests.servers import running as server_running
 
-DONE = Report(fresh=1, completed_task=True, state=State.DONE, count=1, left=0)
+DONE = Report(fresh=1, completed_task=True, state=State.DONE, count=1, missing_steps=0, failed_steps=0)
 
 
 class Outage:
@@ -58,8 +59,8 @@ def test_the_watcher_of_the_log_is_told_what_is_waited_for(caplog: pytest.LogCap
 
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "Redis is away; what became of the steps is reported in 0.1 s",
-        "Redis is away; what became of the steps is reported in 0.2 s",
+        "Redis is unavailable; the steps are reported again in 0.1 s",
+        "Redis is unavailable; the steps are reported again in 0.2 s",
     ]
 
 
@@ -77,7 +78,7 @@ def test_a_report_that_is_wrong_is_not_repeated() -> None:
 
 
 def test_after_a_long_time_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "GIVE_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(retry, "RETRY_FOR", timedelta(0))
     outage = Outage()
 
     with pytest.raises(StoreUnavailable):
@@ -91,7 +92,7 @@ def test_a_report_made_while_a_real_server_is_away_completes_its_task(
 ) -> None:
     with server_running(valkey_binary(), tmp_path_factory.mktemp("away")) as server:
         store = Store.at(server.url)
-        task = lifecycle.start(store, TaskSpec(2), max_steps=2).task
+        task = lifecycle.start(store, TaskSpec(2), ttls=TTLS, max_steps=2).task
         server.end()
         back = Timer(0.3, RunningServer.start, [server])
         back.start()

@@ -15,9 +15,9 @@ import pytest
 from done_app.worker.steps import runner
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import (
-    RANGES_A_REPORT,
+    MAX_RANGES_PER_REPORT,
+    MAX_RUN_TIME,
     REPORT_EVERY,
-    WORK_FOR,
     Runner,
     RunOutcome,
     StepRanges,
@@ -31,6 +31,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.store import Store
+from tests.completion.arranged import TTLS
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class Bench:
         return self.run_ranges([(start, stop)], careful=careful, **terms)
 
     def run_ranges(self, ranges: list[tuple[int, int]], *, careful: bool = False, **terms: Any) -> RunOutcome:
-        made = Job.of(job("bench", **terms)(partial(self.function)))
+        made = Job.from_function(job("bench", **terms)(partial(self.function)))
         desk = RecordingDesk(self.store, self.task, made.retry_policy, self.reports)
         return Runner(self.task, made, desk, careful).run(ranges)
 
@@ -70,7 +71,11 @@ MakeBench = Callable[[int, Callable[[int], object]], Bench]
 @pytest.fixture
 def bench(real_store: Store) -> MakeBench:
     def make(count: int, function: Callable[[int], object]) -> Bench:
-        return Bench(real_store, lifecycle.start(real_store, TaskSpec(count), max_steps=count).task, function)
+        return Bench(
+            real_store,
+            lifecycle.start(real_store, TaskSpec(count), ttls=TTLS, max_steps=count).task,
+            function,
+        )
 
     return make
 
@@ -93,13 +98,13 @@ def test_quick_steps_are_run_in_order_and_reported_at_once(bench: MakeBench) -> 
     assert ran == list(range(5, 15))
     assert made.reports == [[(5, 15)]]
     assert outcome.report is not None
-    assert (outcome.report.fresh, outcome.report.state, outcome.rest) == (10, State.RUNNING, [])
+    assert (outcome.report.fresh, outcome.report.state, outcome.remaining) == (10, State.RUNNING, [])
 
 
 def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
+    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
     made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
 
     made.run(0, 3)
@@ -107,10 +112,10 @@ def test_slow_steps_are_reported_while_the_slice_runs_and_each_once(
     assert made.reports == [[(0, 1)], [(1, 2)], [(2, 3)]]
 
 
-def test_slow_steps_apart_from_each_other_are_reported_while_the_slice_runs_too(
+def test_slow_steps_that_are_not_adjacent_are_reported_meanwhile(
     bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
+    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
     made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
     lifecycle.report(made.store, made.task.id, [1, 3])
 
@@ -124,8 +129,8 @@ def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench
 
     outcome = made.run(0, 1000)
 
-    ((go_on, stop),) = outcome.rest
-    assert 0 < go_on <= WORK_FOR.total_seconds() / 0.01 + 1
+    ((go_on, stop),) = outcome.remaining
+    assert 0 < go_on <= MAX_RUN_TIME.total_seconds() / 0.01 + 1
     assert stop == 1000
     assert outcome.report is not None
     assert outcome.report.done_steps == go_on
@@ -135,12 +140,12 @@ def test_a_slice_is_left_after_its_time_and_says_where_to_go_on(bench: MakeBench
 def test_what_is_left_after_its_time_is_all_that_it_has_not_come_to(
     bench: MakeBench, stop: int, rest: list[tuple[int, int]]
 ) -> None:
-    made = bench(20, lambda _: time.sleep(WORK_FOR.total_seconds()))
+    made = bench(20, lambda _: time.sleep(MAX_RUN_TIME.total_seconds()))
 
     outcome = made.run_ranges([(12, stop), (2, 4), (0, 1)])
 
     assert made.reports == [[(12, 13)]]
-    assert outcome.rest == rest
+    assert outcome.remaining == rest
 
 
 def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
@@ -153,8 +158,8 @@ def test_work_that_was_left_goes_on_to_its_end(bench: MakeBench) -> None:
     made = bench(60, slowly)
     outcome = made.run(0, 60)
 
-    while outcome.rest:
-        ((start, stop),) = outcome.rest
+    while outcome.remaining:
+        ((start, stop),) = outcome.remaining
         outcome = made.run(start, stop)
 
     assert ran == list(range(60))
@@ -175,21 +180,21 @@ def test_a_slice_ends_when_its_task_does(bench: MakeBench) -> None:
 
     assert ran == [0]
     assert outcome.report is not None
-    assert (outcome.report.state, outcome.rest) == (State.CANCELLED, [])
+    assert (outcome.report.state, outcome.remaining) == (State.CANCELLED, [])
 
 
-def test_a_task_that_ended_leaves_nothing_to_go_on_with_when_its_slice_is_out_of_time(
+def test_a_slice_out_of_time_leaves_nothing_when_its_task_has_ended(
     bench: MakeBench,
 ) -> None:
     def cancel(_: int) -> None:
         lifecycle.cancel(made.store, made.task.id)
-        time.sleep(WORK_FOR.total_seconds())
+        time.sleep(MAX_RUN_TIME.total_seconds())
 
     made = bench(1000, cancel)
 
     outcome = made.run(0, 1000)
 
-    assert outcome.rest == []
+    assert outcome.remaining == []
 
 
 @pytest.mark.parametrize(
@@ -197,10 +202,10 @@ def test_a_task_that_ended_leaves_nothing_to_go_on_with_when_its_slice_is_out_of
     [{}, {"step_timeout": timedelta(minutes=1)}, {"careful": True}],
     ids=["freely", "timed", "careful"],
 )
-def test_however_steps_are_run_each_runs_once_and_only_those_that_raise_are_tried_again(
+def test_each_step_runs_once_and_only_those_that_raise_are_retried(
     bench: MakeBench, terms: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "WORK_FOR", timedelta(minutes=1))
+    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
     ran: list[int] = []
 
     def raise_at_some(step: int) -> None:
@@ -214,7 +219,7 @@ def test_however_steps_are_run_each_runs_once_and_only_those_that_raise_are_trie
 
     assert ran == [4, 5, 6, 7, 8, 9, 12, 13]
     assert made.missing() == [(0, 5), (8, 12), (13, 20)]
-    assert outcome.again.ranges == [(4, 5), (8, 10), (13, 14)]
+    assert outcome.to_retry.ranges == [(4, 5), (8, 10), (13, 14)]
     assert outcome.done.ranges == [(5, 8), (12, 13)]
 
 
@@ -227,18 +232,18 @@ def test_a_step_that_raises_is_to_be_tried_again_and_its_neighbours_go_on(
 
     assert made.reports == [[(0, 2), (3, 5)]]
     assert made.missing() == [(2, 3)]
-    assert (outcome.again.ranges, outcome.pause) == ([(2, 3)], timedelta(seconds=7))
-    assert (outcome.rest, outcome.ended) == ([], False)
+    assert (outcome.to_retry.ranges, outcome.retry_pause) == ([(2, 3)], timedelta(seconds=7))
+    assert (outcome.remaining, outcome.ended) == ([], False)
     assert f"step 2 of task {made.task.id} raised" in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_step_that_raises_at_its_last_attempt_gives_up_and_may_end_the_task(bench: MakeBench) -> None:
+def test_a_step_that_raises_at_its_last_attempt_may_end_the_task(bench: MakeBench) -> None:
     made = bench(5, lambda step: 1 // (step - 2))
 
     outcome = made.run(0, 5, max_attempts=1)
 
-    assert outcome.again.ranges == []
+    assert outcome.to_retry.ranges == []
     assert outcome.ended
     assert lifecycle.get_task(made.store, made.task.id).task.state is State.FAILED
 
@@ -249,7 +254,7 @@ def test_a_slice_of_which_every_step_raises_reports_nothing_done(bench: MakeBenc
     outcome = made.run(0, 3)
 
     assert outcome.report is None
-    assert outcome.again.ranges == [(0, 3)]
+    assert outcome.to_retry.ranges == [(0, 3)]
     assert made.reports == []
 
 
@@ -259,7 +264,7 @@ def test_a_step_that_outlives_its_timeout_is_interrupted_and_has_failed(bench: M
     outcome = made.run(0, 3, step_timeout=timedelta(milliseconds=50))
 
     assert made.missing() == [(1, 2)]
-    assert outcome.again.ranges == [(1, 2)]
+    assert outcome.to_retry.ranges == [(1, 2)]
 
 
 class Unspeakable(Exception):
@@ -273,7 +278,7 @@ class Unspeakable(Exception):
         (CancelledError(), "CancelledError: "),
         (GeneratorExit(), "GeneratorExit: "),
         (BaseException("base"), "BaseException: base"),
-        (Unspeakable(), "Unspeakable, whose text cannot be had"),
+        (Unspeakable(), "Unspeakable, whose text cannot be read"),
     ],
 )
 @pytest.mark.parametrize("careful", [False, True])
@@ -306,7 +311,7 @@ def test_what_ends_a_process_is_no_failure_of_the_step(bench: MakeBench, ends: t
     with pytest.raises(ends):
         made.run(0, 3, max_attempts=1)
 
-    assert lifecycle.get_task(made.store, made.task.id).task.failed == 0
+    assert lifecycle.get_task(made.store, made.task.id).task.failed_steps == 0
 
 
 def test_a_careful_run_gives_up_a_step_whose_attempts_nobody_survived(bench: MakeBench) -> None:
@@ -334,20 +339,22 @@ def test_steps_that_are_done_are_not_run_again(bench: MakeBench) -> None:
 
 
 def test_many_steps_apart_from_each_other_are_reported_a_few_at_a_time(bench: MakeBench) -> None:
-    made = bench(6 * RANGES_A_REPORT, lambda _: None)
+    made = bench(6 * MAX_RANGES_PER_REPORT, lambda _: None)
     lifecycle.report(made.store, made.task.id, range(0, made.task.count, 2))
 
     outcome = made.run(0, made.task.count)
-    while outcome.rest:
-        outcome = made.run_ranges(outcome.rest)
+    while outcome.remaining:
+        outcome = made.run_ranges(outcome.remaining)
 
-    assert max(map(len, made.reports)) == RANGES_A_REPORT
+    assert max(map(len, made.reports)) == MAX_RANGES_PER_REPORT
     assert outcome.ended
 
 
 def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeBench) -> None:
     task = bench(10, print).task
-    report = Report(fresh=1, completed_task=False, state=State.RUNNING, count=10, left=6)
+    report = Report(
+        fresh=1, completed_task=False, state=State.RUNNING, count=10, missing_steps=6, failed_steps=0
+    )
 
     lines = [describe(StepRanges(done), report, task) for done in ([(3, 4)], [(3, 7)], [(3, 4), (5, 7)])]
 
