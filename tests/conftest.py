@@ -13,12 +13,19 @@ from redis import Redis
 from donebit.store import Store
 from donebit.store.client import connect
 from donebit.store.store import WORKER_TIMEOUT
+from tests.forked import forks
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
 pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack", "tests.torture"]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    if forks.cache_info().currsize:
+        forks().close()
+
 
 REDIS_8 = redis_binary()
 SERVERS = ["fakeredis", "valkey"] + (["redis"] if REDIS_8 else [])
