@@ -58,12 +58,18 @@ def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
     server.client.flushall()  # a layout of another zone would keep the next test from starting services
 
 
+@pytest.fixture(scope="session")
+def lasting_store(valkey: RunningServer) -> Iterator[tuple[Redis, Store]]:
+    """One of all tests on a real server, so that what is made over it serves them all."""
+    with connect(valkey.url, connections=64, patience=WORKER_TIMEOUT) as client:
+        yield client, Store.on(client)
+
+
 @pytest.fixture
-def real_client(valkey: RunningServer) -> Iterator[Redis]:
+def real_client(valkey: RunningServer, lasting_store: tuple[Redis, Store]) -> Iterator[Redis]:
     """An empty real server: for what threads, processes or many commands are about."""
     valkey.client.flushall()
-    with connect(valkey.url, connections=64, patience=WORKER_TIMEOUT) as client:
-        yield client
+    yield lasting_store[0]
     valkey.client.flushall()
 
 
