@@ -7,6 +7,8 @@ DIST ?= dist
 
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+# Bytecode is written even where the shell says not to: hundreds of processes would each compile it all.
+TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
@@ -24,7 +26,7 @@ clear: ## remove the made-up tasks and visitors from a demo that runs
 
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/donebit/demo/install.py dev
-	@$(BIN)/python -m pytest -n 4 $(PYTEST_ARGS)
+	@$(TEST) -n 4 $(PYTEST_ARGS)
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev

@@ -15,6 +15,7 @@ from donebit.store import Store, keys
 from donebit.store.catalogue import Catalogue, Ttl
 from donebit.store.client import connect
 from donebit.store.store import WORKER_TIMEOUT
+from tests.forked import forks
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
 pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack", "tests.torture"]
@@ -23,6 +24,13 @@ pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack", "tests.tor
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CATALOGUE = Catalogue(keys.prefix)
+
+
+def pytest_unconfigure() -> None:
+    if forks.cache_info().currsize:
+        forks().close()
+
+
 REDIS_8 = redis_binary()
 SERVERS = ["fakeredis", "valkey"] + (["redis"] if REDIS_8 else [])
 
@@ -60,12 +68,18 @@ def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
     server.client.flushall()  # a layout of another zone would keep the next test from starting services
 
 
+@pytest.fixture(scope="session")
+def lasting_store(valkey: RunningServer) -> Iterator[tuple[Redis, Store]]:
+    """One of all tests on a real server, so that what is made over it serves them all."""
+    with connect(valkey.url, connections=64, timeout=WORKER_TIMEOUT) as client:
+        yield client, Store.on(client)
+
+
 @pytest.fixture
-def real_client(valkey: RunningServer) -> Iterator[Redis]:
+def real_client(valkey: RunningServer, lasting_store: tuple[Redis, Store]) -> Iterator[Redis]:
     """An empty real server: for what threads, processes or many commands are about."""
     valkey.client.flushall()
-    with connect(valkey.url, connections=64, timeout=WORKER_TIMEOUT) as client:
-        yield client
+    yield lasting_store[0]
     valkey.client.flushall()
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
+
+from tests.forked import Forked, start_module
 
 REPOSITORY = Path(__file__).parents[1]
 PROCESSES = Path("/proc")
+# What a test starts again and again; as a fresh interpreter it is started by the tests of the demo.
+PRELOADED_PROGRAMS = ("trigger_app", "done_app", "distinct_app", "celery")
 
 
 def eventually(holds: Callable[[], object], within_seconds: float = 10.0, *, what: str = "") -> None:
@@ -33,15 +39,7 @@ class Started:
         number = len(list(folder.glob("*.out")))
         self._out, self._err = folder / f"{number}.out", folder / f"{number}.err"
         with self._out.open("w") as out, self._err.open("w") as err:
-            self.process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=os.environ | environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
+            self.process = _start(tuple(command), folder, os.environ | environment, out, err)
 
     @property
     def out(self) -> str:
@@ -98,6 +96,23 @@ class Started:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         self.process.wait()
+
+
+def _start(
+    command: tuple[str, ...], folder: Path, environment: Mapping[str, str], out: IO[str], err: IO[str]
+) -> subprocess.Popen[bytes] | Forked:
+    if command[:2] == (sys.executable, "-m") and command[2] in PRELOADED_PROGRAMS:
+        descriptors = {"stdout": out.fileno(), "stderr": err.fileno()}
+        return start_module(command[2], command[3:], folder, environment, **descriptors)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=err,
+        start_new_session=True,
+    )
 
 
 def _read(file: Path) -> str:

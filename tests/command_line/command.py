@@ -10,7 +10,6 @@ import re
 import signal
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from donebit.demo.ports import free_server_port
+from tests.forked import Forked, start_module
 from tests.started import eventually
 
-COMMAND = (sys.executable, "-m", "donebit.command_line")
+MODULE = "donebit.command_line"
 IN_TIME = 40.0
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # Nothing of the shell that runs the tests shall reach the command.
@@ -60,14 +60,9 @@ class AtTerminal:
         self._terminal, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         os.set_blocking(self._terminal, False)
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            cwd=folder,
-            env={**environment, "TERM": "xterm-256color"},
-            start_new_session=True,
+        shown = {**environment, "TERM": "xterm-256color"}
+        self.process = start_module(
+            MODULE, arguments, folder, shown, stdin=theirs, stdout=theirs, stderr=theirs
         )
         os.close(theirs)
 
@@ -106,7 +101,7 @@ class AtTerminal:
             return self.process.poll() is not None
 
         eventually(has_ended, IN_TIME)
-        return self.process.returncode
+        return self.process.wait()
 
     def end(self) -> None:
         self.process.kill()
@@ -126,28 +121,13 @@ class Donebit:
 
     def __call__(self, *arguments: object, **environment: str) -> Ended:
         """Run it to its end, in a pipe."""
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd=self.folder,
-            env=self.environment | environment,
-            timeout=2 * IN_TIME,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(2 * IN_TIME)
+        return Ended(process.wait(), out.decode(), err.decode())
 
-    def start(self, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: object, **environment: str) -> Forked:
         """Run it in a pipe, and have it at hand meanwhile."""
-        return subprocess.Popen(
-            [*COMMAND, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self.folder,
-            env=self.environment | environment,
-            start_new_session=True,
-        )
+        return start_module(MODULE, [*map(str, arguments)], self.folder, self.environment | environment)
 
     def at_terminal(self, *arguments: object, columns: int = 100, **environment: str) -> AtTerminal:
         made = AtTerminal(tuple(map(str, arguments)), self.environment | environment, self.folder, columns)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from donebit.demo.ports import free_server_port
 from tests.command_line.command import IN_TIME, Donebit
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv
+from tests.forked import Forked
 from tests.servers import RunningServer
 from tests.started import Started, eventually
 from tests.web.real import RealServices
@@ -45,7 +45,7 @@ def received(file: Path) -> int:
         return 0
 
 
-def start_and_wait(donebit: Donebit, file: Path, event: str, visits: int) -> subprocess.Popen[bytes]:
+def start_and_wait(donebit: Donebit, file: Path, event: str, visits: int) -> Forked:
     """A load that has come so far."""
     loading = donebit.start("load", file, "--event", event, *SMALL)
     eventually(lambda: received(file) >= visits, IN_TIME, what="it does not get on")

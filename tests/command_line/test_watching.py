@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,15 @@ import pytest
 from donebit.demo.ports import free_server_port
 from tests.command_line.command import IN_TIME, Donebit
 from tests.command_line.test_tasks import fail, report
+from tests.forked import Forked
 from tests.servers import RunningServer
 from tests.started import Started, eventually
 from tests.web.real import RealServices
 
 
-def ends(process: subprocess.Popen[bytes]) -> tuple[int, str, str]:
+def ends(process: Forked) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=IN_TIME)
-    return process.returncode, out.decode(), err.decode()
+    return process.wait(), out.decode(), err.decode()
 
 
 def test_a_task_that_gets_done_is_exit_code_0(donebit: Donebit, services: RealServices, name: str) -> None:

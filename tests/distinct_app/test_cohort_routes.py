@@ -23,12 +23,12 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)  # in 2026-W47
 
 
 @pytest.fixture
-def distinct(client: Redis, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+def distinct(client: Redis, store: Store, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """The service at that moment. Its events are kept for long: the server goes by a clock of its own."""
     monkeypatch.setattr(clock, "now", lambda: NOW)
     for event in ("read", "write", "texts"):
         keep(client, event, ALL_KEPT)
-    return Services(Store.on(client)).distinct
+    return Services(store).distinct
 
 
 def visit(client: Redis, day: str, users: Sequence[int | str], event: str = "read") -> None:

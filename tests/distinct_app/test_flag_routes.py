@@ -92,8 +92,8 @@ def test_who_of_a_roster_is_missing(store: Store) -> None:
     assert body_of(distinct.get("/flags/never/missing?event=pings"))["first"] is None
 
 
-def test_a_flag_is_dropped_and_may_begin_anew(store: Store, client: Redis) -> None:
-    distinct = Services(store).distinct
+def test_a_flag_is_dropped_and_may_begin_anew(client: Redis) -> None:
+    distinct = Services(Store.on(client)).distinct
     distinct.put("/flags/gone/users", json={"ranges": [[0, 3_000_000]]})
 
     assert body_of(distinct.delete("/flags/gone")) == {"flag": "gone", "dropped": True}

@@ -18,6 +18,12 @@ DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 
+@pytest.fixture
+def store(real_store: Store) -> Store:
+    """One of each test: it remembers whose days it has seen."""
+    return real_store
+
+
 def changed(zone: str, hours: float) -> Period:
     """The latest day of the zone that was so long, and is kept: not one that is about to go."""
     calendar = Calendar(ZoneInfo(zone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from redis import Redis
 
 from donebit.store import Store
 from tests.web.services import Services
@@ -14,5 +15,6 @@ def services(store: Store) -> Services:
 
 
 @pytest.fixture
-def real_services(real_store: Store) -> Services:
-    return Services(real_store)
+def real_services(real_store: Store, lasting_store: tuple[Redis, Store]) -> Services:  # noqa: ARG001 - it empties
+    """Made once for all tests: most of them are refused before they get to the store."""
+    return Services(lasting_store[1])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -14,9 +16,16 @@ import trigger_app.service
 from donebit.config import Settings
 from donebit.store import Store
 
+Create = Callable[[Settings, Store], Flask]
 NAMES = ("trigger", "done", "distinct")
 MEMBERS = {"type", "title", "status", "detail", "errors"}
 ELSEWHERE = "redis://127.0.0.1:1/0"  # nobody listens there
+
+
+@lru_cache(maxsize=8)
+def _app(create: Create, store: Store, settings: tuple[tuple[str, Any], ...]) -> Flask:
+    """Made once for tests in a row over the same store: documenting its routes takes 0.03 to 0.2 s."""
+    return create(Settings(**dict(settings)), store)
 
 
 class Services:
@@ -24,21 +33,25 @@ class Services:
 
     def __init__(self, store: Store, **settings: Any) -> None:
         self._store = store
-        self._settings = Settings(**{"redis_url": ELSEWHERE, "broker_url": "memory://", **settings})
+        whole = {"redis_url": ELSEWHERE, "broker_url": "memory://", **settings}
+        self._settings = tuple(sorted(whole.items()))
 
     # Each made when it is first asked for: most tests are about one.
 
     @cached_property
     def trigger(self) -> FlaskClient:
-        return trigger_app.service.create_app(self._settings, self._store).test_client()
+        return self._client(trigger_app.service.create_app)
 
     @cached_property
     def done(self) -> FlaskClient:
-        return done_app.service.create_app(self._settings, self._store).test_client()
+        return self._client(done_app.service.create_app)
 
     @cached_property
     def distinct(self) -> FlaskClient:
-        return distinct_app.service.create_app(self._settings, self._store).test_client()
+        return self._client(distinct_app.service.create_app)
+
+    def _client(self, create: Create) -> FlaskClient:
+        return _app(create, self._store, self._settings).test_client()
 
     def of(self, name: str) -> FlaskClient:
         client: FlaskClient = getattr(self, name)
