@@ -20,7 +20,7 @@ PRODUCT = ("shared", "trigger_app", "done_app", "distinct_app")
 # Verbs and prepositions that say nothing of what a function reads or returns.
 VAGUE_NAMES = {"read", "of", "told", "asked", "about", "made", "found"}
 LONGEST_TEST_NAME = 70
-SHOWN = 12  # places named where a limit is passed
+SHOWN = 120  # places named where a limit is passed
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 WithDocstring = ast.Module | ast.ClassDef | Function

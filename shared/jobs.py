@@ -1,3 +1,3 @@
-"""Names the new import to whoever still uses the old one."""
+"""Names the new import where the old one is still used."""
 
 raise ImportError("`from shared.jobs import job` is `from donebit import job` since Donebit 0.2")

@@ -29,6 +29,12 @@ PROBE = "donebit.probe"
 SWEEP = "donebit.sweep"
 
 SWEEP_EVERY = timedelta(seconds=5)
+SWEEP_SCHEDULE = {
+    "task": SWEEP,
+    "schedule": SWEEP_EVERY,
+    # A sweep that waited longer than the next one is useless.
+    "options": {"queue": CONTROL, "expires": SWEEP_EVERY.total_seconds()},
+}
 # How long the broker waits for an acknowledgement before it gives a message to another worker. A slice
 # works for less than a second; a longer step is merely run twice. The sweep recovers much sooner.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
@@ -65,14 +71,7 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         broker_transport_options=_transport_options(sends_only=sends_only)
         | (_key_prefix(settings) if prefixed else {}),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
-        beat_schedule={
-            "sweep": {
-                "task": SWEEP,
-                "schedule": SWEEP_EVERY,
-                # A sweep that waited longer than the next one is useless.
-                "options": {"queue": CONTROL, "expires": SWEEP_EVERY.total_seconds()},
-            }
-        },
+        beat_schedule={"sweep": SWEEP_SCHEDULE},
         timezone="UTC",
     )
     return app

@@ -253,7 +253,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("asked", "why"), REFUSED)
-def test_what_cannot_be_answered_is_refused_with_the_bound_and_changes_nothing(
+def test_a_refused_question_names_the_bound_and_changes_nothing(
     distinct: FlaskClient, client: Redis, asked: str, why: str
 ) -> None:
     visit(client, "2026-11-10", [1])

@@ -73,7 +73,7 @@ def test_names_are_added_and_never_change(distinct: FlaskClient) -> None:
     assert body_of(distinct.get("/permissions/report"))["permissions"] == more
 
 
-def test_the_sixty_fourth_permission_has_a_bit_and_a_sixty_fifth_is_refused(distinct: FlaskClient) -> None:
+def test_the_64th_permission_has_a_bit_and_a_65th_is_refused(distinct: FlaskClient) -> None:
     names = [f"p{number}" for number in range(65)]
     body_of(distinct.put("/permissions/wide", json={"permissions": names[:64]}))
 

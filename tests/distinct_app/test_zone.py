@@ -47,7 +47,7 @@ def changed(zone: str, hours: float) -> Period:
         ("Australia/Lord_Howe", 24.5),
     ],
 )
-def test_visits_around_a_change_of_the_clocks_are_of_the_day_that_the_clocks_show(
+def test_visits_around_a_clock_change_belong_to_the_day_shown_by_clocks(
     store: Store, zone: str, hours: float
 ) -> None:
     distinct = Services(store, zone=zone).distinct

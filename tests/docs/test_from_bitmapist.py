@@ -46,7 +46,7 @@ def asked(services: RealServices, path: str) -> Any:
     return services.ask("distinct", "GET", path).json
 
 
-def test_days_become_visits_and_unique_events_flags_however_often_they_are_brought(
+def test_days_become_visits_and_unique_events_flags_however_often_run(
     module: ModuleType, services: RealServices, valkey: RunningServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     valkey.client.flushall()

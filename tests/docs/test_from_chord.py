@@ -129,7 +129,7 @@ def test_a_chord_calls_nothing_after_failures_and_names_one_of_them(reader: Read
     assert reader.total() is None
 
 
-def test_a_chord_loses_the_task_of_a_killed_worker_and_with_it_the_callback(reader: Reader) -> None:
+def test_a_chord_loses_the_task_of_a_killed_worker_and_the_callback(reader: Reader) -> None:
     os.mkfifo(reader.books / "b.txt")  # whoever reads it waits for a writer
     reader.write(a=b"one two three")
     worker = reader.start_worker()

@@ -79,7 +79,7 @@ def test_who_waits_for_a_connection_waits_no_longer_than_for_an_answer(valkey: R
     assert type(error) is StoreUnavailable
 
 
-def test_a_service_is_patient_for_less_than_the_second_within_which_it_must_answer() -> None:
+def test_a_service_waits_less_than_the_second_it_has_to_answer() -> None:
     assert timedelta(0) < SERVICE_TIMEOUT < timedelta(seconds=1)
 
 
@@ -98,7 +98,7 @@ def test_a_script_whose_answer_is_lost_is_not_sent_again(valkey: RunningServer, 
     eventually(lambda: now(real_store, task).done_steps == 2, what="the script was not run at all")
 
 
-def test_who_repeats_a_report_whose_answer_was_lost_hears_it_with_the_same_token(
+def test_a_repeated_report_with_the_same_token_gets_the_lost_answer(
     own_server: RunningServer, store_on: StoreOn
 ) -> None:
     store = store_on(own_server, SHORT)
@@ -164,7 +164,7 @@ def test_a_server_that_has_lost_its_scripts_gets_them_again(
         ("maxmemory", "1", "Redis"),
     ],
 )
-def test_a_server_that_refuses_for_now_is_unavailable_and_nothing_has_changed(
+def test_a_server_that_refuses_for_now_is_unavailable_and_unchanged(
     own_server: RunningServer, store_on: StoreOn, setting: str, value: str, said: str
 ) -> None:
     store, operator = store_on(own_server), own_server.client
@@ -237,7 +237,7 @@ def test_an_address_of_no_redis_server_is_a_mistake_in_the_configuration(url: st
 
 
 @pytest.mark.parametrize("number", [16, 99, 2**31])
-def test_a_database_that_the_server_does_not_have_is_named_with_those_that_it_has(
+def test_a_missing_database_is_named_with_those_that_exist(
     valkey: RunningServer, number: int
 ) -> None:
     store = Store.at(valkey.url.removesuffix("/0") + f"/{number}", connections=1)
@@ -248,7 +248,7 @@ def test_a_database_that_the_server_does_not_have_is_named_with_those_that_it_ha
     assert refusal.value.detail == f"REDIS_URL names database {number}; this server's databases are 0 to 15"
 
 
-def test_a_database_is_refused_too_by_a_server_that_keeps_its_settings_to_itself(
+def test_a_missing_database_is_refused_by_a_server_that_hides_settings(
     own_server: RunningServer,
 ) -> None:
     own_server.client.execute_command("ACL", "SETUSER", "default", "-config")  # type: ignore[no-untyped-call]  # the library leaves it untyped

@@ -83,8 +83,8 @@ class Unindented(PackageLoader):
     def get_source(
         self, environment: Environment, template: str
     ) -> tuple[str, str, Callable[[], bool] | None]:
-        source, file, uptodate = super().get_source(environment, template)
-        return INDENT.sub("\n", source), file, uptodate
+        source, file, is_current = super().get_source(environment, template)
+        return INDENT.sub("\n", source), file, is_current
 
 
 _templates = Environment(loader=Unindented("trigger_app"), autoescape=True)

@@ -117,7 +117,7 @@ def of_period(site: Site, event: str, name: str) -> Step:
         ("2099-11", "all", StepOrder.UNKNOWN),
     ],
 )
-def test_the_order_of_two_steps_is_that_of_their_periods_as_far_as_those_tell(
+def test_two_funnel_steps_are_ordered_by_their_periods(
     store: Store, first: str, second: str, order: StepOrder
 ) -> None:
     site = site_on(store)

@@ -90,7 +90,7 @@ def test_too_many_bitmaps_that_tell_who_was_there_before_are_refused(client: Red
         matrix(client, Cohort.FIRST, 1, 1)
 
 
-def test_who_was_there_in_the_period_before_is_not_new_even_where_its_month_is_gone(client: Redis) -> None:
+def test_a_user_of_the_period_before_is_not_new_after_its_month_expired(client: Redis) -> None:
     """As after a retention of months that was lengthened too late: the days are still there."""
     site, first_of_month = site_on(Store.on(client)), datetime(2026, 11, 1, 12, tzinfo=UTC)
     keep(client, "read", ALL_KEPT)

@@ -66,7 +66,7 @@ def test_windows_are_alike_on_every_kind_of_server(store: Store) -> None:
     assert [column.rolling for column in found] == [61] * (WINDOWS_A_SCRIPT + 2)
 
 
-def test_a_series_is_of_the_last_thirty_columns_unless_it_is_said_otherwise(store: Store) -> None:
+def test_a_series_has_the_last_thirty_columns_by_default(store: Store) -> None:
     arrange(store, {0: {1}, 7: {1, 2}}, real_now())
 
     weeks = columns(store, Granularity.WEEK, rolling=2)

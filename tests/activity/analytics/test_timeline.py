@@ -97,7 +97,7 @@ def test_any_visits_make_the_timeline_that_they_would_by_hand_on_fakeredis(
 @pytest.mark.usefixtures("real_client")
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(visits=VISITS, granularity=GRANULARITIES, start=STARTS, stop=STOPS)
-def test_any_visits_make_the_timeline_that_they_would_by_hand_on_a_real_server(
+def test_random_visits_give_the_timeline_of_the_plain_model(
     real_client: Redis, visits: set[Visit], granularity: Granularity, start: datetime, stop: datetime | None
 ) -> None:
     real_client.flushall()

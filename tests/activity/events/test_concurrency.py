@@ -128,7 +128,7 @@ def test_a_batch_that_the_server_died_in_is_sent_again_and_counts_once(
 
 
 @pytest.mark.parametrize("killed_after", [0.0, 0.02, 0.05, 0.1])
-def test_a_server_killed_at_any_moment_of_a_batch_has_it_exactly_when_it_is_sent_again(
+def test_a_batch_sent_again_after_a_killed_server_is_counted_exactly(
     tmp_path: Path, killed_after: float
 ) -> None:
     """All kinds, so that numbers are given and bits are set around the kill; SIGKILL, and its own log."""

@@ -94,7 +94,7 @@ def test_a_visit_between_the_bitmaps_and_the_registry_is_forgotten_too(
     assert client.keys() == [keys.LAYOUT.encode()]
 
 
-def test_an_event_that_begins_a_period_at_every_attempt_is_said_to_change_too_fast(
+def test_deleting_an_event_that_changes_at_every_attempt_is_a_conflict(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(store, [1])

@@ -47,7 +47,7 @@ def test_a_segment_entered_while_its_event_is_forgotten_is_forgotten_too(
     assert count(store, Granularity.ALL, now) == 1
 
 
-def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
+def test_a_visit_is_registered_again_after_its_event_was_deleted(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All time has its segment back, by a visit long ago; the day of this visit has not."""
@@ -69,7 +69,7 @@ def test_a_visit_is_registered_again_though_another_period_began_the_event_anew(
     assert list(client.scan_iter("donebit:*{*}*")) == []
 
 
-def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgotten_one(
+def test_a_period_over_by_the_servers_clock_alone_is_not_taken_as_deleted(
     store: Store,
 ) -> None:
     behind = datetime.now(UTC) - timedelta(hours=50)  # this machine's clock, and so its hour still lives
@@ -80,7 +80,7 @@ def test_a_period_over_by_the_clock_of_the_server_alone_is_not_taken_for_a_forgo
     assert count(store, Granularity.DAY, behind) == 1
 
 
-def test_a_server_lost_behind_the_registries_leaves_no_bitmap_that_nothing_names(
+def test_a_server_lost_after_the_registry_leaves_no_unnamed_bitmap(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop_segments = VisitStore.drop_segments

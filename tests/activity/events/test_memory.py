@@ -35,7 +35,7 @@ def test_a_new_bitmap_is_as_long_as_its_allocation(real_client: Redis, size: int
     assert real_client.strlen(keys.segment(0, "seen", "all")) == room_for(size)
 
 
-def test_a_bitmap_that_fills_a_little_at_a_time_takes_no_more_than_its_bits(real_client: Redis) -> None:
+def test_a_bitmap_that_fills_slowly_takes_no_more_than_its_bits(real_client: Redis) -> None:
     store = Store.on(real_client)
 
     for first in range(0, SEGMENT_BITS, 20_000):

@@ -133,7 +133,7 @@ def test_another_process_has_opened_a_segment_meanwhile(client: Redis) -> None:
 
 
 @pytest.mark.parametrize("minutes", [0, 1, 14, 15, 29, 30, 59, 60, 24 * 60])
-def test_the_periods_remembered_for_a_quarter_of_an_hour_are_those_of_its_moments(minutes: int) -> None:
+def test_cached_periods_of_a_quarter_hour_are_those_of_its_moments(minutes: int) -> None:
     moment = NOW + timedelta(minutes=minutes)
     quarter = moment - timedelta(minutes=moment.minute % 15)
 

@@ -177,7 +177,7 @@ def test_a_flag_dropped_meanwhile_is_saved_all_the_same(
     ]
 
 
-def test_a_flag_that_changes_at_every_attempt_is_a_conflict_and_nothing_is_left(
+def test_a_flag_changed_at_every_attempt_is_a_conflict_without_leftovers(
     real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(real_store, [1], "a")

@@ -100,7 +100,7 @@ def test_whole_hours_are_covered_exactly(zone: str, first: date, hours: int, lon
 
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from(ZONES), st.integers(0, 800), st.integers(1, 800))
-def test_what_is_read_is_kept_and_beyond_the_end_only_what_nobody_can_have_reached(
+def test_a_span_reads_kept_periods_and_beyond_its_end_only_future_ones(
     zone: str, ago: int, days: int
 ) -> None:
     calendar = calendar_of(zone)

@@ -38,7 +38,7 @@ def test_every_user_is_in_its_cell_and_nobody_else(store: Store, span: int) -> N
         assert found.users[place] == len(set(ids))
 
 
-def test_the_fullest_cell_of_all_sets_is_the_darkest_and_one_user_is_still_seen(store: Store) -> None:
+def test_the_fullest_cell_is_darkest_and_a_single_user_is_visible(store: Store) -> None:
     (found,) = drawn(store, a=[0, 100 * CELLS - 1], b=list(range(300, 400)))
 
     assert max(found.shades[1]) == 255

@@ -137,7 +137,7 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(store: Store, cl
     assert everything(client) == before
 
 
-def test_the_raw_bitmap_of_a_sparse_event_has_zeros_between_and_none_at_its_end(store: Store) -> None:
+def test_a_sparse_raw_bitmap_has_zeros_between_and_none_at_its_end(store: Store) -> None:
     record(store, [5, 2 * SEGMENT_BITS + 9])
 
     body = exported(store, Bitmap("seen", "all"), Format.RAW)

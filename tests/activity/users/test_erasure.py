@@ -103,7 +103,7 @@ def test_an_integer_is_not_the_text_of_the_same_digits(store: Store) -> None:
     assert (count(store, "texts"), count(store, "numbers")) == (1, 0)
 
 
-def test_a_text_erased_while_its_visit_is_written_is_written_as_a_user_never_seen(
+def test_a_text_erased_during_its_visit_is_written_as_a_new_user(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The visit has its number already, and sets its bits when the erasure is over."""
@@ -144,7 +144,7 @@ def erase_before(monkeypatch: pytest.MonkeyPatch, kind: type, name: str, store: 
     monkeypatch.setattr(kind, name, interrupted)
 
 
-def test_a_period_that_a_visit_begins_beside_an_erasure_holds_the_user_in_all_periods_or_in_none(
+def test_a_visit_beside_an_erasure_is_in_all_of_its_periods_or_in_none(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clear_user, interruptions = BitmapStore.clear_user, [None]
@@ -164,7 +164,7 @@ def test_a_period_that_a_visit_begins_beside_an_erasure_holds_the_user_in_all_pe
     assert {count(store, granularity=granularity) for granularity in Granularity} == {0}
 
 
-def test_an_erasure_that_the_server_is_lost_in_goes_on_when_it_is_asked_for_again(
+def test_an_erasure_cut_short_by_a_lost_server_is_finished_by_the_next(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(store, ["alice"])
@@ -245,7 +245,7 @@ def test_an_integer_that_is_mapped_is_erased_with_the_one_that_is_not(store: Sto
     assert bits(client) == 5
 
 
-def test_a_set_that_was_read_before_an_erasure_is_not_kept_as_a_flag_after_it(
+def test_a_set_read_before_an_erasure_is_not_saved_as_a_flag_after_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, stage, interruptions = site_on(store), BitmapStore.stage, [None]

@@ -94,7 +94,7 @@ def test_an_event_forgotten_may_begin_anew_as_another_kind(store: Store) -> None
     assert store.visits.events() == {"seen": "integers"}
 
 
-def test_a_user_counts_as_new_once_though_the_event_was_forgotten_meanwhile(
+def test_a_user_counts_as_new_once_though_the_event_was_deleted(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the bits and the look at the registries: the bits are gone, and written again."""

@@ -41,7 +41,7 @@ def test_a_refused_first_batch_makes_no_event(store: Store) -> None:
     assert store.visits.events() == {}
 
 
-def test_an_event_forgotten_behind_its_entry_is_entered_again_though_another_began_it_anew(
+def test_an_event_deleted_after_its_entry_is_entered_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other opened it in the same periods, and died before it wrote a bit."""
