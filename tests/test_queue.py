@@ -59,7 +59,7 @@ def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task
 
 @pytest.mark.own_keys("shop:*")
 def test_messages_of_another_prefix_wait_in_queues_of_their_own(
-    valkey: RunningServer, publisher: Publisher, task: Task, real_client: Redis
+    valkey: RunningServer, task: Task, real_client: Redis
 ) -> None:
     shop = Settings(redis_url=valkey.url, key_prefix="shop:")
     Publisher(make_celery(shop)).announce(task.id)

@@ -16,6 +16,7 @@ from donebit.completion.task import Task
 from donebit.names import checked_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
+from donebit.store.answers import ReportStatus
 from donebit.store.failures import AttemptLimits, FailStepResult
 from donebit.utf8 import printable
 
@@ -94,15 +95,15 @@ def fail(
         limits=AttemptLimits(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
         reply_key=reply_key,
     )
-    if made.status == "reused":
+    if made.status is ReportStatus.REUSED:
         raise lifecycle.reused(reply_key)
     return _failure(task_id, step, made)
 
 
 def _failure(task_id: str, step: int, made: FailStepResult) -> Failure:
-    if made.status == "unknown":
+    if made.status is ReportStatus.UNKNOWN:
         raise lifecycle.unknown(task_id)
-    if made.status == "range":
+    if made.status is ReportStatus.RANGE:
         raise lifecycle.no_such_step(task_id, step, made.steps)
     return Failure(
         made.attempts,

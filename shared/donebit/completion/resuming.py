@@ -11,6 +11,7 @@ from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput
 from donebit.names import checked_name
 from donebit.store import Store
+from donebit.store.answers import ExtendStatus
 
 
 def resume(store: Store, task_id: str) -> Task:
@@ -30,9 +31,8 @@ def resume(store: Store, task_id: str) -> Task:
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown(task_id)
-    resumed, state = answer
-    if not resumed:
-        raise Conflict(f"task {task_id} is {state}; only a failed or stalled task can be resumed")
+    if not answer.resumed:
+        raise Conflict(f"task {task_id} is {answer.state}; only a failed or stalled task can be resumed")
     task = lifecycle.get_task(store, task_id).task
     if task.left == 0:  # what had given up was done after all
         lifecycle.recount(store, task)
@@ -53,9 +53,10 @@ def extend(store: Store, task_id: str, count: int, *, max_steps: int) -> tuple[T
     answer = store.tasks.extend_task(task_id, count)
     if answer is None:
         raise lifecycle.unknown(task_id)
-    status, said = answer
-    if status == "state":
-        raise Conflict(f"task {task_id} is {said}; only a running task can be extended")
-    if status == "less":
-        raise InvalidInput(f"count is {count}; it must be above {said}, which the task has", field="count")
-    return lifecycle.get_task(store, task_id).task, int(said)
+    if answer.status is ExtendStatus.STATE:
+        raise Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
+    if answer.status is ExtendStatus.LESS:
+        raise InvalidInput(
+            f"count is {count}; it must be above {answer.steps}, which the task has", field="count"
+        )
+    return lifecycle.get_task(store, task_id).task, answer.steps

@@ -36,6 +36,14 @@ class Name(NamedTuple):
         return cls(task_id, int(run), end, kind)
 
 
+class StoredDelivery(NamedTuple):
+    """A delivery as it is kept: its name, itself as JSON, and when it is tried next (ms), if it is."""
+
+    name: Name
+    text: str
+    next_attempt_ms: int | None
+
+
 class DeliveryStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
@@ -97,8 +105,8 @@ class DeliveryStore:
         )
 
     @outages_named
-    def of_task(self, task_id: str) -> list[tuple[Name, str, int | None]]:
-        """All deliveries of a task, and when each is tried next (ms)."""
+    def of_task(self, task_id: str) -> list[StoredDelivery]:
+        """All deliveries of a task."""
         found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.deliveries(task_id)))
         if not found:
             return []
@@ -108,7 +116,7 @@ class DeliveryStore:
                 pipe.zscore(self._keys.pending(name.kind), name.member)
             scores = pipe.execute()
         return [
-            (name, text.decode(), None if at is None else int(at))
+            StoredDelivery(name, text.decode(), None if at is None else int(at))
             for name, text, at in zip(names, found.values(), scores, strict=True)
         ]
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit.store.answers import ReportStatus, ResumeResult
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
@@ -27,7 +28,7 @@ class AttemptLimits(NamedTuple):
 class FailStepResult(NamedTuple):
     """What fail_step answered. `status` is as in Marked."""
 
-    status: str
+    status: ReportStatus
     attempts: int = 0
     gave_up: bool = False
     completed: bool = False
@@ -74,10 +75,10 @@ class FailureStore:
         args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]
         status, *rest = cast(list[Any], self._scripts["fail_step"](keys=names, args=args))
         if status in (b"unknown", b"reused"):
-            return FailStepResult(status.decode())
+            return FailStepResult(ReportStatus(status.decode()))
         attempts, gave_up, completed, left, steps, failed, state, pause_ms = rest
         return FailStepResult(
-            status.decode(),
+            ReportStatus(status.decode()),
             int(attempts),
             bool(gave_up),
             bool(completed),
@@ -98,11 +99,11 @@ class FailureStore:
         return cast(int, self._scripts["begin_attempt"](keys=names, args=args))
 
     @outages_named
-    def resume_task(self, task_id: str, *, now_ms: int) -> tuple[bool, str] | None:
+    def resume_task(self, task_id: str, *, now_ms: int) -> ResumeResult | None:
         """Let a failed task run again; (whether it does, the state it was in), or None for an unknown one."""
         names = [self._keys.bitmap(task_id), self._keys.record(task_id), *self._keys.of_failures(task_id)]
         answer = self._scripts["resume_task"](keys=names, args=[now_ms])
-        return None if answer is None else (bool(answer[0]), answer[1].decode())
+        return None if answer is None else ResumeResult(bool(answer[0]), answer[1].decode())
 
     @outages_named
     def failed_bytes(self, task_id: str, start: int, stop: int) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit.store.answers import OpenResult
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
@@ -49,11 +50,11 @@ class FlagStore:
         return {name.decode(): kind.decode() for name, kind in found.items()}
 
     @outages_named
-    def open_flag(self, flag: str, kind: str, segments: Sequence[int], limit: int) -> tuple[str, Any]:
-        """Enter segments into the registry; ("ok", ""), ("kind", held) or ("segments", how many)."""
+    def open_flag(self, flag: str, kind: str, segments: Sequence[int], limit: int) -> OpenResult:
+        """Enter segments into the flag's registry, if it holds this kind of users and is narrow enough."""
         names = [self._keys.flag_meta(flag), self._keys.flag_segments(flag)]
-        status, *why = cast(list[Any], self._scripts["open_flag"](keys=names, args=[kind, limit, *segments]))
-        return status.decode(), why[0] if why else ""
+        answer = self._scripts["open_flag"](keys=names, args=[kind, limit, *segments])
+        return OpenResult.of(*cast(list[Any], answer))
 
     @outages_named
     def mark_flag(self, flag: str, marks: Sequence[Marks], value: int) -> list[int]:

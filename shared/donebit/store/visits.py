@@ -10,6 +10,7 @@ from redis import Redis, WatchError
 from redis.commands.core import Script
 
 from donebit.errors import ConfigurationError
+from donebit.store.answers import MarkUsersResult, OpenResult
 from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import RETENTION_FIELDS, Keys
@@ -99,20 +100,19 @@ class VisitStore:
     @outages_named
     def open_event(
         self, event: str, kind: str, lives: Sequence[PeriodExpiry], segments: Iterable[int], limit: int
-    ) -> tuple[str, Any]:
-        """Enter segments into the registries; ("ok", ""), ("kind", held) or ("segments", how many)."""
+    ) -> OpenResult:
+        """Enter segments into the event's registries, if it holds this kind of users and is narrow enough."""
         numbers = list(segments)
         registries = [self._keys.segments(event, life.period) for life in lives]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         args = [kind, limit, len(numbers), *numbers, *(item for life in lives for item in life)]
-        status, *why = cast(list[Any], self._scripts["open_event"](keys=names, args=args))
-        return status.decode(), why[0] if why else ""
+        return OpenResult.of(*cast(list[Any], self._scripts["open_event"](keys=names, args=args)))
 
     @outages_named
     def mark_users(
         self, event: str, kind: str, lives: Sequence[PeriodExpiry], batches: Sequence[Batch]
-    ) -> tuple[list[list[int]], list[int]]:
-        """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
+    ) -> MarkUsersResult:
+        """Set the bits of users in every period.
 
         The event is entered among all before its first bit, with every batch: whoever opened it may have
         died before they could.
@@ -135,7 +135,8 @@ class VisitStore:
         fresh, registries = answers[: len(batches)], answers[len(batches) :]
         found = zip(lives, map(segments_in, registries), strict=True)
         known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
-        return fresh, [batch.segment for batch in batches if not entered or batch.segment not in known]
+        lost = [batch.segment for batch in batches if not entered or batch.segment not in known]
+        return MarkUsersResult(fresh, lost)
 
     def _mark_batch(
         self, pipe: Redis, event: str, kind: str, lives: Sequence[PeriodExpiry], batch: Batch
