@@ -29,6 +29,12 @@ PROBE = "donebit.probe"
 SWEEP = "donebit.sweep"
 
 SWEEP_EVERY = timedelta(seconds=5)
+# A sweep that waited longer than the next one is worth nothing.
+SCHEDULE = {
+    "task": SWEEP,
+    "schedule": SWEEP_EVERY,
+    "options": {"queue": CONTROL, "expires": SWEEP_EVERY.total_seconds()},
+}
 # How long the broker waits for an acknowledgement before it gives a message to another worker. A slice
 # works for less than a second; a longer step is merely run twice. The sweep is what recovers quickly.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
@@ -62,34 +68,25 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
-        broker_transport_options=_transport_options(sends_only=sends_only)
-        | (_key_prefix(settings) if prefixed else {}),
+        broker_transport_options=_transport_options(settings, sends_only=sends_only, prefixed=prefixed),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
-        beat_schedule={
-            "sweep": {
-                "task": SWEEP,
-                "schedule": SWEEP_EVERY,
-                # A sweep that waited longer than the next one is worth nothing.
-                "options": {"queue": CONTROL, "expires": SWEEP_EVERY.total_seconds()},
-            }
-        },
+        beat_schedule={"sweep": SCHEDULE},
         timezone="UTC",
     )
     return app
 
 
-def _transport_options(*, sends_only: bool) -> dict[str, float | str]:
+def _transport_options(settings: Settings, *, sends_only: bool, prefixed: bool) -> dict[str, float | str]:
     options: dict[str, float | str] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    return options | {"socket_timeout": BROKER_TIMEOUT.total_seconds()} if sends_only else options
-
-
-def _key_prefix(settings: Settings) -> dict[str, str]:
-    """Of a broker that is Redis; RabbitMQ has virtual hosts for it."""
-    is_redis = settings.broker.startswith(("redis://", "rediss://", "sentinel://"))
-    return {"global_keyprefix": settings.key_prefix} if is_redis else {}
+    if sends_only:
+        options["socket_timeout"] = BROKER_TIMEOUT.total_seconds()
+    # RabbitMQ has virtual hosts in place of it.
+    if prefixed and settings.broker.startswith(("redis://", "rediss://", "sentinel://")):
+        options["global_keyprefix"] = settings.key_prefix
+    return options
 
 
 class Publisher:

@@ -1,4 +1,4 @@
-"""What ends are still to be told to whom, in Redis."""
+"""Deliveries of the ends of tasks, in Redis: what is to be sent to whom, and when next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from donebit.store.milliseconds import milliseconds
 
 
 class Name(NamedTuple):
-    """Which end of which task, and by what kind of telling."""
+    """Which end of which task, and by what kind of delivery."""
 
     task_id: str
     run: int
@@ -54,7 +54,7 @@ class DeliveryStore:
 
     @outages_named
     def enqueue_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
-        """Keep a delivery, due now; nothing for a task that is gone. Again is harmless."""
+        """Keep a delivery, due now; nothing for a task that is gone. Enqueuing it again is harmless."""
         names = [self._keys.record(name.task_id), self._keys.deliveries(name.task_id)]
         args: list[str | int] = [nonce, milliseconds(ttl), name.field, text]
         # The text before the index: what is in the index without a text has gone with its task.
@@ -99,7 +99,7 @@ class DeliveryStore:
 
     @outages_named
     def remove_if_score(self, name: Name, lease_ends_ms: int) -> None:
-        """There is nothing more to try, unless it is owed anew since the lease was taken."""
+        """Take a delivery out of its index, unless it was enqueued again since the lease was taken."""
         self._scripts["remove_if_score"](
             keys=[self._keys.pending(name.kind)], args=[name.member, lease_ends_ms]
         )
@@ -122,7 +122,7 @@ class DeliveryStore:
 
     @outages_named
     def pending_counts(self) -> dict[str, int]:
-        """How many of each kind are still to be told."""
+        """How many deliveries of each kind are still to be made."""
         with self._client.pipeline(transaction=False) as pipe:
             for kind in KINDS:
                 pipe.zcard(self._keys.pending(kind))

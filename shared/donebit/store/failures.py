@@ -26,7 +26,7 @@ class AttemptLimits(NamedTuple):
 
 
 class FailStepResult(NamedTuple):
-    """What fail_step answered. `status` is as in Marked."""
+    """What recording a failure came to. With RANGE `attempts` is the step at fault."""
 
     status: ReportStatus
     attempts: int = 0
@@ -73,21 +73,7 @@ class FailureStore:
         pauses = (milliseconds(limits.pause), milliseconds(limits.longest_pause))
         attempt = (step, limits.max_attempts, int(count_attempt), error, ERRORS_KEPT)
         args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]
-        status, *rest = cast(list[Any], self._scripts["fail_step"](keys=names, args=args))
-        if status in (b"unknown", b"reused"):
-            return FailStepResult(ReportStatus(status.decode()))
-        attempts, gave_up, completed, left, steps, failed, state, pause_ms = rest
-        return FailStepResult(
-            ReportStatus(status.decode()),
-            int(attempts),
-            bool(gave_up),
-            bool(completed),
-            left,
-            steps,
-            failed,
-            state.decode(),
-            pause_ms,
-        )
+        return _failed(cast(list[Any], self._scripts["fail_step"](keys=names, args=args)))
 
     @outages_named
     def begin_attempt(
@@ -129,3 +115,22 @@ class FailureStore:
         for step in steps:
             fields.get("u4", f"#{step}")
         return cast(list[int], fields.execute())
+
+
+def _failed(answer: list[Any]) -> FailStepResult:
+    """The answer of fail_step.lua."""
+    status, *rest = answer
+    if not rest:
+        return FailStepResult(ReportStatus(status.decode()))
+    attempts, gave_up, completed, left, steps, failed, state, pause_ms = rest
+    return FailStepResult(
+        ReportStatus(status.decode()),
+        int(attempts),
+        bool(gave_up),
+        bool(completed),
+        left,
+        steps,
+        failed,
+        state.decode(),
+        pause_ms,
+    )

@@ -79,7 +79,7 @@ class FlagStore:
     def unregistered(self, flag: str, segments: Sequence[int]) -> list[int]:
         """Which of these segments the flag does not have; all of them, if it is not in the list of flags.
 
-        Looked at again behind the marks: a flag dropped in between has lost them, and without them what
+        Read again after the marks: a flag dropped in between has lost them, and without them what
         was just written would never be counted, nor ever be dropped.
         """
         with self._client.pipeline(transaction=False) as pipe:
@@ -99,7 +99,7 @@ class FlagStore:
 
     @outages_named
     def note_erasure(self) -> None:
-        """Let whoever is about to exchange a flag for what they read before see that it is old."""
+        """Let a process that is about to exchange a flag see that what it read before is old."""
         self._client.incr(self._keys.FLAG_ERASURES)
 
     @outages_named
@@ -107,8 +107,9 @@ class FlagStore:
         """Drop what is known about a flag, its bitmaps, and its place in the list of flags.
 
         The bitmaps go first, so that a crash leaves the registry to try again with; then the registry, read
-        in the act that drops it; then the bitmaps it named at its end. Whoever begins the flag anew
-        meanwhile may have entered it into the list before it was taken out there: it is entered again.
+        in the transaction that drops it; then the bitmaps it named at its end. A process that begins the
+        flag again meanwhile may have entered it into the list before it was taken out there: it is
+        entered again.
         """
         registry = cast(bytes | None, self._client.get(self._keys.flag_segments(flag)))
         self.drop_segments(flag, segments_in(registry))

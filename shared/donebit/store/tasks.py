@@ -1,4 +1,4 @@
-"""Tasks in Redis: one method an operation, and the Lua script of its name where it must be one act."""
+"""Tasks in Redis: one method an operation, and the Lua script of its name where it must be atomic."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Fields = Mapping[str, str | int]
 
 
 class StoredTask(NamedTuple):
-    """One look at a task: its record, and what the rule's two commands say of its bitmap."""
+    """A task at one moment: its record, and what the rule's two commands say of its bitmap."""
 
     record: dict[str, str]
     first_gap: int  # BITPOS key 0
@@ -136,7 +136,11 @@ class TaskStore:
 
     @outages_named
     def delete_task(self, task_id: str) -> bool:
-        """Drop a task and its place in the indexes; whether there was one."""
+        """Drop a task and its place in the indexes.
+
+        Returns:
+            whether there was one
+        """
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self.unindex_task(task_id)
         # All at once: what is dropped a moment later could be another task's by then.
@@ -167,7 +171,11 @@ class TaskStore:
 
     @outages_named
     def update_record(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
-        """Write fields into the record, unless that task is gone or in another run; whether it was there."""
+        """Write fields into the record, unless that task is gone or in another run.
+
+        Returns:
+            whether they were written
+        """
         pairs = [item for pair in fields.items() for item in pair]
         return bool(
             self._scripts["update_record"](keys=[self._keys.record(task_id)], args=[nonce, run, *pairs])
@@ -192,13 +200,13 @@ class TaskStore:
     def note_announced(
         self, task_id: str, nonce: str, run: int, *, now_ms: int, least_life: timedelta
     ) -> bool:
-        """Its end is told; False when that task is gone or in another run."""
+        """Write down that its end is announced; False when that task is gone or in another run."""
         args: list[str | int] = [nonce, run, now_ms, milliseconds(least_life)]
         return bool(self._scripts["note_announced"](keys=self._keys.of_task(task_id), args=args))
 
     @outages_named
     def release_task(self, task_id: str, nonce: str, run: int) -> None:
-        """Everybody has been told of its end; the life of an ended task begins, if it is announced too."""
+        """Let an announced task expire as ended tasks do: every delivery of its end is made or given up."""
         self._scripts["release_task"](keys=self._keys.of_task(task_id), args=[nonce, run])
 
     @outages_named
@@ -259,7 +267,7 @@ class TaskStore:
 
     @outages_named
     def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
-        """Put a task among the open ones; were there none, their index is made anew and lives as long."""
+        """Put a task among the open ones; where there are none, the index gets this TTL."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zadd(self._keys.OPEN_TASKS, {task_id: look_ms})
             pipe.pexpire(self._keys.OPEN_TASKS, milliseconds(ttl), nx=True)

@@ -85,7 +85,7 @@ if state ~= 'done' then
     state, completed = done and 'done' or 'failed', 1
     redis.call('HSET', record, 'left', 0, 'failed', failed, 'state', state,
       'ended_at', now, 'last_progress_at', now, 'claim', ARGV[2])
-    local ttl = redis.call('HGET', record, 'ttl') -- until it is told: an end that nobody knows must not expire
+    local ttl = redis.call('HGET', record, 'ttl') -- until it is announced: an end that nobody knows must not expire
     if done then redis.call('UNLINK', bitmap) else redis.call('PEXPIRE', bitmap, ttl) end
     redis.call('PEXPIRE', record, ttl)
   elseif r[3] ~= '0' and (fresh > 0 or failed ~= tonumber(r[3])) then
