@@ -48,7 +48,7 @@ class WorkerStore:
         steps: Mapping[int, int] | None = None,
         lines: Sequence[bytes] = (),
     ) -> None:
-        """Write what a worker reports of itself, in one round trip: a server that syncs its file does so once.
+        """Write what a worker reports of itself, in one round trip: a server syncs its file once.
 
         Args:
             how: the worker is now; None when that is as before
