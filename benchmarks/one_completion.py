@@ -55,4 +55,4 @@ def bare_script(client: Redis, task: Task) -> Callable[[int], object]:
     digest = scripts_of(client)["mark_steps"].sha
     names = (keys.bitmap(task.id), keys.record(task.id))
     now_ms = int(time.time() * 1000)
-    return lambda step: client.evalsha(digest, 2, *names, now_ms, task.nonce, task.nonce, 1, 0, step)
+    return lambda step: client.evalsha(digest, 2, *names, now_ms, task.nonce, task.nonce, 1, step)

@@ -68,8 +68,7 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
-        broker_transport_options=_transport_options(sends_only=sends_only)
-        | (_key_prefix(settings) if prefixed else {}),
+        broker_transport_options=_transport_options(settings, sends_only=sends_only, prefixed=prefixed),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={"sweep": SWEEP_SCHEDULE},
         timezone="UTC",
@@ -77,18 +76,17 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
     return app
 
 
-def _transport_options(*, sends_only: bool) -> dict[str, float | str]:
+def _transport_options(settings: Settings, *, sends_only: bool, prefixed: bool) -> dict[str, float | str]:
     options: dict[str, float | str] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    return options | {"socket_timeout": BROKER_TIMEOUT.total_seconds()} if sends_only else options
-
-
-def _key_prefix(settings: Settings) -> dict[str, str]:
-    """Of a broker that is Redis; RabbitMQ has virtual hosts for it."""
-    is_redis = settings.broker.startswith(("redis://", "rediss://", "sentinel://"))
-    return {"global_keyprefix": settings.key_prefix} if is_redis else {}
+    if sends_only:
+        options["socket_timeout"] = BROKER_TIMEOUT.total_seconds()
+    # RabbitMQ has virtual hosts in place of it.
+    if prefixed and settings.broker.startswith(("redis://", "rediss://", "sentinel://")):
+        options["global_keyprefix"] = settings.key_prefix
+    return options
 
 
 class Publisher:

@@ -120,6 +120,7 @@ def test_an_unknown_benchmark_is_refused_with_the_names_there_are(capsys: pytest
     assert "no benchmark nonsense; there are: one_completion, flatness, " in said
 
 
+@pytest.mark.own_keys("celery*")
 def test_a_tasks_state_is_all_of_its_keys_and_a_chords_all_but_the_brokers(real_client: Redis) -> None:
     task_id = asked_meanwhile.hold_task(Store.on(real_client))
     of_task = sum(real_client.memory_usage(key, samples=0) or 0 for key in real_client.keys(f"*{task_id}*"))

@@ -237,9 +237,7 @@ def test_an_address_of_no_redis_server_is_a_mistake_in_the_configuration(url: st
 
 
 @pytest.mark.parametrize("number", [16, 99, 2**31])
-def test_a_missing_database_is_named_with_those_that_exist(
-    valkey: RunningServer, number: int
-) -> None:
+def test_a_missing_database_is_named_with_those_that_exist(valkey: RunningServer, number: int) -> None:
     store = Store.at(valkey.url.removesuffix("/0") + f"/{number}", connections=1)
 
     with pytest.raises(ConfigurationError) as refusal:

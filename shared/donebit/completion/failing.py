@@ -16,6 +16,7 @@ from donebit.completion.task import Task
 from donebit.names import checked_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
+from donebit.store.answers import ReportStatus
 from donebit.store.failures import AttemptLimits, FailStepResult
 from donebit.utf8 import printable
 
@@ -121,11 +122,11 @@ def _error_text(error: str) -> str:
 
 
 def _failure(task_id: str, step: int, result: FailStepResult, reply_key: str | None) -> Failure:
-    if result.status == "reused":
+    if result.status is ReportStatus.REUSED:
         raise lifecycle.key_reused(reply_key)
-    if result.status == "unknown":
+    if result.status is ReportStatus.UNKNOWN:
         raise lifecycle.unknown_task(task_id)
-    if result.status == "range":
+    if result.status is ReportStatus.RANGE:
         raise lifecycle.no_such_step(task_id, step, result.steps)
     return Failure(
         result.attempts,

@@ -18,7 +18,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
 from donebit.store import Store
-from donebit.store.tasks import MarkStepsResult
+from donebit.store.answers import MarkStepsResult, ReportStatus
 
 MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
@@ -170,7 +170,7 @@ def report(
         nonce=nonce,
         reply_key=reply_key,
     )
-    if marked.status == "reused":
+    if marked.status is ReportStatus.REUSED:
         raise key_reused(reply_key)
     return _report(task_id, marked)
 
@@ -197,14 +197,8 @@ def recount(store: Store, task: Task) -> Report:
     Raises:
         NotFound: the task is gone.
     """
-    marked = store.tasks.mark_steps(
-        task.id,
-        (),
-        (),
-        now_ms=clock.now_ms(),
-        token=secrets.token_hex(16),
-        nonce=task.nonce,
-        recount=True,
+    marked = store.tasks.recount_task(
+        task.id, now_ms=clock.now_ms(), token=secrets.token_hex(16), nonce=task.nonce
     )
     return _report(task.id, marked)
 
@@ -223,9 +217,9 @@ def _check_report(steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> No
 
 
 def _report(task_id: str, marked: MarkStepsResult) -> Report:
-    if marked.status == "unknown":
+    if marked.status is ReportStatus.UNKNOWN:
         raise unknown_task(task_id)
-    if marked.status == "range":
+    if marked.status is ReportStatus.RANGE:
         raise no_such_step(task_id, marked.fresh, marked.steps)
     return Report(
         marked.fresh,

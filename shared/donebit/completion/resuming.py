@@ -12,6 +12,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput
 from donebit.names import checked_name
 from donebit.store import Store
+from donebit.store.answers import ExtendStatus
 
 
 def resume(store: Store, task_id: str, ttls: TaskTtls) -> Task:
@@ -39,9 +40,8 @@ def resume(store: Store, task_id: str, ttls: TaskTtls) -> Task:
     answer = store.failures.resume_task(task_id, now_ms=now_ms)
     if answer is None:
         raise lifecycle.unknown_task(task_id)
-    resumed, state = answer
-    if not resumed:
-        raise Conflict(f"task {task_id} is {state}; only a failed or stalled task can be resumed")
+    if not answer.resumed:
+        raise Conflict(f"task {task_id} is {answer.state}; only a failed or stalled task can be resumed")
     task = lifecycle.get_task(store, task_id).task
     if task.missing_steps == 0:  # the steps that gave up were done after all
         lifecycle.recount(store, task)
@@ -68,9 +68,10 @@ def extend(store: Store, task_id: str, count: int, *, max_steps: int) -> tuple[T
     answer = store.tasks.extend_task(task_id, count)
     if answer is None:
         raise lifecycle.unknown_task(task_id)
-    status, said = answer
-    if status == "state":
-        raise Conflict(f"task {task_id} is {said}; only a running task can be extended")
-    if status == "less":
-        raise InvalidInput(f"count is {count}; it must be above {said}, which the task has", field="count")
-    return lifecycle.get_task(store, task_id).task, int(said)
+    if answer.status is ExtendStatus.STATE:
+        raise Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
+    if answer.status is ExtendStatus.LESS:
+        raise InvalidInput(
+            f"count is {count}; it must be above {answer.steps}, which the task has", field="count"
+        )
+    return lifecycle.get_task(store, task_id).task, answer.steps

@@ -34,7 +34,7 @@ def rule(pattern: str, redis_type: str, new_name: NewName) -> Rule:
 
 
 def prefixed(keys: Keys, found: re.Match[str]) -> str:
-    """The old name behind the prefix."""
+    """The old name, after the prefix."""
     return keys.prefix + found[0]
 
 

@@ -60,7 +60,7 @@ class Scratch(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """What is reckoned of the bitmaps of one segment.
+    """What is computed of the bitmaps of one segment.
 
     `program` is in postfix: the place of a source in `sources`, or an operation and how many operands it
     takes off the stack: AND:3, OR:2, XOR:2, MINUS:2. `levels` is how many results between wait at most.
@@ -147,7 +147,11 @@ class BitmapStore:
 
     @outages_named
     def clear_user(self, segment: int, bit: int, groups: Sequence[Sequence[Bitmap]]) -> list[list[Bitmap]]:
-        """Clear one bit in groups of bitmaps, each group in one act; in which of them it was set."""
+        """Clear one bit in groups of bitmaps, each group atomically.
+
+        Returns:
+            of each group the bitmaps in which it was set
+        """
         cleared: list[list[Bitmap]] = []
         for start in range(0, len(groups), GROUPS_A_PIPELINE):
             part = groups[start : start + GROUPS_A_PIPELINE]

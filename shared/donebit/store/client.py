@@ -35,7 +35,7 @@ REFUSING_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
 def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
     """A client that waits `timeout` at most for an answer, and never sends a command twice.
 
-    A mark that may have run must not be sent again behind the caller's back: the second answer would
+    A mark that may have run must not be sent again without the caller's knowledge: the second answer would
     say "not fresh" where the first said "completed". Connections gone stale are noticed when they are
     taken from the pool, so a restarted server costs nobody an error.
 
@@ -73,7 +73,7 @@ def refuse_database(client: Redis) -> None:
 
 
 def _databases(client: Redis) -> str:
-    """Which there are, as far as the server tells: some keep their settings to themselves."""
+    """Which databases there are, in a sentence; some servers do not answer that."""
     pool = client.connection_pool
     first = type(pool)(**{**pool.connection_kwargs, "db": 0, "connection_class": pool.connection_class})
     try:

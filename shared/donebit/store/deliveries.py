@@ -1,4 +1,4 @@
-"""What ends are still to be told to whom, in Redis."""
+"""Deliveries of the ends of tasks, in Redis: what is to be sent to whom, and when next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from donebit.store.milliseconds import milliseconds
 
 
 class Name(NamedTuple):
-    """Which end of which task, and by what kind of telling."""
+    """Which end of which task, and by what kind of delivery."""
 
     task_id: str
     run: int
@@ -36,6 +36,14 @@ class Name(NamedTuple):
         return cls(task_id, int(run), end, kind)
 
 
+class StoredDelivery(NamedTuple):
+    """A delivery as it is kept: its name, itself as JSON, and when it is tried next (ms), if it is."""
+
+    name: Name
+    text: str
+    next_attempt_ms: int | None
+
+
 class DeliveryStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
@@ -46,7 +54,7 @@ class DeliveryStore:
 
     @outages_named
     def enqueue_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
-        """Keep a delivery, due now; nothing for a task that is gone. Again is harmless."""
+        """Keep a delivery, due now; nothing for a task that is gone. Enqueuing it again is harmless."""
         names = [self._keys.record(name.task_id), self._keys.deliveries(name.task_id)]
         args: list[str | int] = [nonce, milliseconds(ttl), name.field, text]
         # The text before the index: what is in the index without a text has gone with its task.
@@ -91,14 +99,14 @@ class DeliveryStore:
 
     @outages_named
     def remove_if_score(self, name: Name, lease_ends_ms: int) -> None:
-        """There is nothing more to try, unless it is owed anew since the lease was taken."""
+        """Take a delivery out of its index, unless it was enqueued again since the lease was taken."""
         self._scripts["remove_if_score"](
             keys=[self._keys.pending(name.kind)], args=[name.member, lease_ends_ms]
         )
 
     @outages_named
-    def of_task(self, task_id: str) -> list[tuple[Name, str, int | None]]:
-        """All deliveries of a task, and when each is tried next (ms)."""
+    def of_task(self, task_id: str) -> list[StoredDelivery]:
+        """All deliveries of a task."""
         found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.deliveries(task_id)))
         if not found:
             return []
@@ -108,13 +116,13 @@ class DeliveryStore:
                 pipe.zscore(self._keys.pending(name.kind), name.member)
             scores = pipe.execute()
         return [
-            (name, text.decode(), None if at is None else int(at))
+            StoredDelivery(name, text.decode(), None if at is None else int(at))
             for name, text, at in zip(names, found.values(), scores, strict=True)
         ]
 
     @outages_named
     def pending_counts(self) -> dict[str, int]:
-        """How many of each kind are still to be told."""
+        """How many deliveries of each kind are still to be made."""
         with self._client.pipeline(transaction=False) as pipe:
             for kind in KINDS:
                 pipe.zcard(self._keys.pending(kind))

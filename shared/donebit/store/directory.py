@@ -25,7 +25,7 @@ Numbers = npt.NDArray[np.uint32]
 
 IDS_A_CALL = 1000
 NEW_A_CALL = 500  # which takes the server 2 ms
-NEW_A_PIPELINE = 48  # calls: whoever numbers at the same time takes what these counted on
+NEW_A_PIPELINE = 48  # calls: others that number at the same time take what these counted on
 # A list this short is kept as one string: 19 bytes a UUID, where a hash of all would take 60. Where an id
 # was that is erased, it holds an empty text.
 BUCKET = 64
@@ -110,7 +110,7 @@ class DirectoryStore(Generic[Id]):
     def erase_id(self, user: Id) -> bool:
         """Take an id out of the directory; whether it was in it.
 
-        Its number, whose bits are then to be cleared, is in `erasing` until `erased` is told of it.
+        Its number, whose bits are then to be cleared, is in `erasing` until `erased` is called with it.
         """
         number = int(self._known([user])[0])
         if number == UNKNOWN:
@@ -123,7 +123,7 @@ class DirectoryStore(Generic[Id]):
 
     @outages_named
     def erasures(self) -> int:
-        """How many ids were erased ever: whether one was since it was last asked."""
+        """How many ids were ever erased."""
         return int(cast(bytes | None, self._client.get(self._keys.erasures(self._name))) or 0)
 
     @outages_named
@@ -195,7 +195,7 @@ class DirectoryStore(Generic[Id]):
         """Take in what is given; the next free number afterwards, and the ids that were refused one.
 
         Raises:
-            NoScriptError: the server does not know the script; whoever has a number keeps it.
+            NoScriptError: the server does not know the script; an id that has a number keeps it.
         """
         refused: list[Field] = []
         answers = answers_in_turn(self._client, self._calls(fields, free))
@@ -224,7 +224,7 @@ class TextDirectory(DirectoryStore[str]):
         super().__init__(client, scripts, keys, keys.TEXT_USERS, text_ids.packed, text_ids.unpacked)
 
     def texts_of(self, numbers: Sequence[int]) -> list[str | None]:
-        """As `ids_of`."""
+        """The text of each number; None where there is none, or no longer."""
         return self.ids_of(numbers)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit.store.answers import ReportStatus, ResumeResult
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
@@ -25,9 +26,9 @@ class AttemptLimits(NamedTuple):
 
 
 class FailStepResult(NamedTuple):
-    """What fail_step answered. `status` is as in Marked."""
+    """What recording a failure came to. With RANGE `attempts` is the step at fault."""
 
-    status: str
+    status: ReportStatus
     attempts: int = 0
     gave_up: bool = False
     completed: bool = False
@@ -72,21 +73,7 @@ class FailureStore:
         pauses = (milliseconds(limits.pause), milliseconds(limits.longest_pause))
         attempt = (step, limits.max_attempts, int(count_attempt), error, ERRORS_KEPT)
         args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]
-        status, *rest = cast(list[Any], self._scripts["fail_step"](keys=names, args=args))
-        if status in (b"unknown", b"reused"):
-            return FailStepResult(status.decode())
-        attempts, gave_up, completed, left, steps, failed, state, pause_ms = rest
-        return FailStepResult(
-            status.decode(),
-            int(attempts),
-            bool(gave_up),
-            bool(completed),
-            left,
-            steps,
-            failed,
-            state.decode(),
-            pause_ms,
-        )
+        return _failed(cast(list[Any], self._scripts["fail_step"](keys=names, args=args)))
 
     @outages_named
     def begin_attempt(
@@ -98,11 +85,11 @@ class FailureStore:
         return cast(int, self._scripts["begin_attempt"](keys=names, args=args))
 
     @outages_named
-    def resume_task(self, task_id: str, *, now_ms: int) -> tuple[bool, str] | None:
+    def resume_task(self, task_id: str, *, now_ms: int) -> ResumeResult | None:
         """Let a failed task run again; (whether it does, the state it was in), or None for an unknown one."""
         names = [self._keys.bitmap(task_id), self._keys.record(task_id), *self._keys.of_failures(task_id)]
         answer = self._scripts["resume_task"](keys=names, args=[now_ms])
-        return None if answer is None else (bool(answer[0]), answer[1].decode())
+        return None if answer is None else ResumeResult(bool(answer[0]), answer[1].decode())
 
     @outages_named
     def failed_bytes(self, task_id: str, start: int, stop: int) -> bytes:
@@ -128,3 +115,22 @@ class FailureStore:
         for step in steps:
             fields.get("u4", f"#{step}")
         return cast(list[int], fields.execute())
+
+
+def _failed(answer: list[Any]) -> FailStepResult:
+    """The answer of fail_step.lua."""
+    status, *rest = answer
+    if not rest:
+        return FailStepResult(ReportStatus(status.decode()))
+    attempts, gave_up, completed, left, steps, failed, state, pause_ms = rest
+    return FailStepResult(
+        ReportStatus(status.decode()),
+        int(attempts),
+        bool(gave_up),
+        bool(completed),
+        left,
+        steps,
+        failed,
+        state.decode(),
+        pause_ms,
+    )

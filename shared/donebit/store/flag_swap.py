@@ -1,4 +1,4 @@
-"""A flag's bitmaps, exchanged for others in one act."""
+"""A flag's bitmaps, exchanged for others atomically."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Staging:
     token: str
     stage: Callable[[], Mapping[int, int]]  # lays it; how many users each segment then has
     check: Callable[[int], None]  # raises for so many segments, or where the flag has become another
-    reads_itself: bool  # whether it is reckoned from the flag
+    reads_itself: bool  # whether it is computed from the flag
 
 
 class FlagSwapStore:
@@ -42,7 +42,7 @@ class FlagSwapStore:
         """Let a flag be what is staged.
 
         One transaction: a server that is lost finds all of the old or all of the new again. False, and
-        nothing is changed, when the flag was dropped or begun anew, got another segment, or, if what is
+        nothing is changed, when the flag was dropped or begun again, got another segment, or, if what is
         staged was read from it, another user meanwhile; or if anybody was erased.
         """
         users: dict[int, int] = {}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit.store.answers import OpenResult
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
@@ -49,11 +50,11 @@ class FlagStore:
         return {name.decode(): kind.decode() for name, kind in found.items()}
 
     @outages_named
-    def open_flag(self, flag: str, kind: str, segments: Sequence[int], limit: int) -> tuple[str, Any]:
-        """Enter segments into the registry; ("ok", ""), ("kind", held) or ("segments", how many)."""
+    def open_flag(self, flag: str, kind: str, segments: Sequence[int], limit: int) -> OpenResult:
+        """Enter segments into the flag's registry, if it holds this kind of users and is narrow enough."""
         names = [self._keys.flag_meta(flag), self._keys.flag_segments(flag)]
-        status, *why = cast(list[Any], self._scripts["open_flag"](keys=names, args=[kind, limit, *segments]))
-        return status.decode(), why[0] if why else ""
+        answer = self._scripts["open_flag"](keys=names, args=[kind, limit, *segments])
+        return OpenResult.of(*cast(list[Any], answer))
 
     @outages_named
     def mark_flag(self, flag: str, marks: Sequence[Marks], value: int) -> list[int]:
@@ -78,7 +79,7 @@ class FlagStore:
     def unregistered(self, flag: str, segments: Sequence[int]) -> list[int]:
         """Which of these segments the flag does not have; all of them, if it is not in the list of flags.
 
-        Looked at again behind the marks: a flag dropped in between has lost them, and without them what
+        Read again after the marks: a flag dropped in between has lost them, and without them what
         was just written would never be counted, nor ever be dropped.
         """
         with self._client.pipeline(transaction=False) as pipe:
@@ -98,7 +99,7 @@ class FlagStore:
 
     @outages_named
     def note_erasure(self) -> None:
-        """Let whoever is about to exchange a flag for what they read before see that it is old."""
+        """Let a process that is about to exchange a flag see that what it read before is old."""
         self._client.incr(self._keys.FLAG_ERASURES)
 
     @outages_named
@@ -106,8 +107,9 @@ class FlagStore:
         """Drop what is known about a flag, its bitmaps, and its place in the list of flags.
 
         The bitmaps go first, so that a crash leaves the registry to try again with; then the registry, read
-        in the act that drops it; then the bitmaps it named at its end. Whoever begins the flag anew
-        meanwhile may have entered it into the list before it was taken out there: it is entered again.
+        in the transaction that drops it; then the bitmaps it named at its end. A process that begins the
+        flag again meanwhile may have entered it into the list before it was taken out there: it is
+        entered again.
         """
         registry = cast(bytes | None, self._client.get(self._keys.flag_segments(flag)))
         self.drop_segments(flag, segments_in(registry))

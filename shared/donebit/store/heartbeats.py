@@ -31,9 +31,10 @@ class HeartbeatStore:
 
     @outages_named
     def eviction_policy(self) -> str:
-        """What the server drops when its memory is full; empty where it does not tell.
+        """What the server drops when its memory is full; empty where it does not answer that.
 
-        Raises ConfigurationError when the server has no database of the number asked for.
+        Raises:
+            ConfigurationError: the server has no database of the number asked for.
         """
         refuse_database(self._client)
         try:

@@ -25,10 +25,10 @@ class Windows(NamedTuple):
 
 
 class CohortRows(NamedTuple):
-    """Rows of a retention matrix, of one segment. Bitmaps are told by their places in `sources`, from 1.
+    """Rows of a retention matrix, of one segment. Bitmaps are numbered by their places in `sources`, from 1.
 
     `rows` has of each row its own bitmap and those of its columns, 0 for one that the segment has not.
-    `before` are the bitmaps that tell who was there before the first row; None where nobody asks.
+    `before` are the bitmaps of the users seen before the first row; None where every user of a row counts.
     """
 
     segment: int

@@ -8,6 +8,7 @@ from typing import cast
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit.store.answers import PermissionChange
 from donebit.store.bitmaps import bits_of
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
@@ -39,12 +40,12 @@ class PermissionStore:
     @outages_named
     def change_permissions(
         self, kind: str, thing: str, on: Sequence[int], off: Sequence[int]
-    ) -> tuple[int, list[int]]:
-        """Set and clear bits of an object in one act; how many changed, and which are set now."""
+    ) -> PermissionChange:
+        """Set and clear bits of an object atomically."""
         name = self._keys.permissions(kind, thing)
         answer = self._scripts["change_permissions"](keys=[name], args=[len(on), *on, *off])
         changed, bitmap = cast(tuple[int, bytes], answer)
-        return changed, list(map(int, bits_of(bitmap)))
+        return PermissionChange(changed, list(map(int, bits_of(bitmap))))
 
     @outages_named
     def permissions(self, kind: str, thing: str) -> list[int]:

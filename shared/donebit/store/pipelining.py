@@ -20,7 +20,7 @@ def answers_to(client: Redis, commands: Sequence[Command], script: Script | None
 
     redis-py's pipeline writes all of its commands before the server sees the first, and asks before each
     whether the server knows the scripts: a third of what a question over 10^8 users took. If the server does
-    not know the script, it is sent, and all begins anew: only for what may be asked twice.
+    not know the script, it is sent, and all is sent again: only for commands that may run twice.
     """
     if not commands:
         return []
@@ -36,15 +36,15 @@ def answers_to(client: Redis, commands: Sequence[Command], script: Script | None
 def answers_in_turn(client: Redis, commands: Iterable[Command]) -> Iterator[Any]:
     """As `answers_to`, each as it comes: commands are made, and answers used, while the server works."""
     commands, connection = iter(commands), client.connection_pool.get_connection()
-    owed = 0
+    unread = 0
     try:
         while part := list(islice(commands, AHEAD)):
             packed = b"".join([pack_command(tuple(command)) for command in part])  # type: ignore[arg-type]  # takes any number
             connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            for _ in range(owed):
+            for _ in range(unread):
                 yield connection.read_response()
-            owed = len(part)
-        for _ in range(owed):
+            unread = len(part)
+        for _ in range(unread):
             yield connection.read_response()
     except BaseException:
         # Answers that nobody reads must not be the next one's.

@@ -1,4 +1,4 @@
-"""The store as one thing: a connection, and behind it tasks, activity, signs of life and the workers' log."""
+"""The store as one thing: tasks, activity, heartbeats and the workers' log, over one connection pool."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from donebit.store.visits import VisitStore
 from donebit.store.worker_log import WorkerLogStore
 from donebit.store.workers import WorkerStore
 
-# A service must say 503 within a second; a worker has nobody waiting and may be patient.
+# A service must say 503 within a second; a worker has nobody waiting and may wait longer.
 SERVICE_TIMEOUT = timedelta(seconds=0.8)
 WORKER_TIMEOUT = timedelta(seconds=5)
 
@@ -57,7 +57,7 @@ class Store:
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
-        """The store behind a client, of the installation whose keys begin with the prefix."""
+        """The store that a client reaches, of the installation whose keys begin with the prefix."""
         keys, scripts = Keys(prefix), scripts_of(client)
         return cls(
             keys,

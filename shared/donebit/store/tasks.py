@@ -1,4 +1,4 @@
-"""Tasks in Redis: one method an operation, and the Lua script of its name where it must be one act."""
+"""Tasks in Redis: one method an operation, and the Lua script of its name where it must be atomic."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
+from donebit.store.answers import (
+    CancelResult,
+    ExtendResult,
+    ExtendStatus,
+    IndexSizes,
+    ListedTask,
+    MarkStepsResult,
+    OpenAndNew,
+    ProbeDecision,
+    ReportStatus,
+)
 from donebit.store.client import answer_to, outages_named
 from donebit.store.key_names import KINDS, Keys
 from donebit.store.milliseconds import milliseconds
@@ -17,20 +28,8 @@ from donebit.store.milliseconds import milliseconds
 Fields = Mapping[str, str | int]
 
 
-class MarkStepsResult(NamedTuple):
-    """What mark_steps answered. `status` is "ok", "unknown" or "range"; then `fresh` is the step at fault."""
-
-    status: str
-    fresh: int = 0
-    completed: int = 0
-    left: int = 0
-    steps: int = 0  # in all
-    failed: int = 0
-    state: str = ""
-
-
 class StoredTask(NamedTuple):
-    """One look at a task: its record, and what the rule's two commands say of its bitmap."""
+    """A task at one moment: its record, and what the rule's two commands say of its bitmap."""
 
     record: dict[str, str]
     first_gap: int  # BITPOS key 0
@@ -96,34 +95,52 @@ class TaskStore:
         token: str,
         nonce: str = "",
         reply_key: str | None = None,
-        recount: bool = False,
     ) -> MarkStepsResult:
-        """Set the bits of these steps and of these half-open ranges, in one act."""
+        """Set the bits of these steps and of these half-open ranges, atomically.
+
+        Args:
+            token: of this call: the same again hears again that it completed the task
+            nonce: of the task meant; empty for any under this id
+            reply_key: what the answer is kept under
+        """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         of_failures = [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
         if reply_key is not None:
             names += [*of_failures, self._keys.reply(task_id, reply_key)]
         ends = [end for pair in ranges for end in pair]
-        args: list[str | int] = [now_ms, token, nonce, len(steps), int(recount), *steps, *ends]
-        status, *rest = cast(list[Any], self._run("mark_steps", names, args))
-        if status == b"keys":  # most tasks never need them, and every key costs every call
-            status, *rest = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
-        if status in (b"unknown", b"reused"):
-            return MarkStepsResult(status.decode())
-        fresh, completed, left, count, failed, state = rest
-        return MarkStepsResult(status.decode(), int(fresh), completed, left, count, failed, state.decode())
+        args: list[str | int] = [now_ms, token, nonce, len(steps), *steps, *ends]
+        answer = cast(list[Any], self._run("mark_steps", names, args))
+        if answer[0] == b"keys":  # most tasks never need them, and every key costs every call
+            answer = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
+        return _marked(answer)
 
     @outages_named
-    def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> tuple[bool, str] | None:
-        """End a running task; (whether this call did, its state), or None for an unknown one."""
+    def recount_task(self, task_id: str, *, now_ms: int, token: str, nonce: str) -> MarkStepsResult:
+        """Count what is left from the bitmap itself, and end the task if nothing is.
+
+        Args:
+            token: of this call: the same again hears again that it completed the task
+            nonce: of the task meant
+        """
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
+        names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
+        return _marked(self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce]))
+
+    @outages_named
+    def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> CancelResult | None:
+        """End a running task; None for an unknown one."""
         answer = self._scripts["cancel_task"](
             keys=[self._keys.bitmap(task_id), self._keys.record(task_id)], args=[now_ms, token]
         )
-        return None if answer is None else (bool(answer[0]), answer[1].decode())
+        return None if answer is None else CancelResult(bool(answer[0]), answer[1].decode())
 
     @outages_named
     def delete_task(self, task_id: str) -> bool:
-        """Drop a task and its place in the indexes; whether there was one."""
+        """Drop a task and its place in the indexes.
+
+        Returns:
+            whether there was one
+        """
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self.unindex_task(task_id)
         # All at once: what is dropped a moment later could be another task's by then.
@@ -141,15 +158,24 @@ class TaskStore:
             pipe.execute()
 
     @outages_named
-    def extend_task(self, task_id: str, count: int) -> tuple[str, str] | None:
-        """Move the end marker; None for an unknown task, else what extend_task.lua returns."""
+    def extend_task(self, task_id: str, count: int) -> ExtendResult | None:
+        """Move the end marker of a running task; None for an unknown one."""
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         answer = self._scripts["extend_task"](keys=names, args=[count])
-        return None if answer is None else (answer[0].decode(), answer[1].decode())
+        if answer is None:
+            return None
+        status, said = ExtendStatus(answer[0].decode()), answer[1].decode()
+        if status is ExtendStatus.STATE:
+            return ExtendResult(status, state=said)
+        return ExtendResult(status, int(said))
 
     @outages_named
     def update_record(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
-        """Write fields into the record, unless that task is gone or in another run; whether it was there."""
+        """Write fields into the record, unless that task is gone or in another run.
+
+        Returns:
+            whether they were written
+        """
         pairs = [item for pair in fields.items() for item in pair]
         return bool(
             self._scripts["update_record"](keys=[self._keys.record(task_id)], args=[nonce, run, *pairs])
@@ -174,19 +200,21 @@ class TaskStore:
     def note_announced(
         self, task_id: str, nonce: str, run: int, *, now_ms: int, least_life: timedelta
     ) -> bool:
-        """Its end is told; False when that task is gone or in another run."""
+        """Write down that its end is announced; False when that task is gone or in another run."""
         args: list[str | int] = [nonce, run, now_ms, milliseconds(least_life)]
         return bool(self._scripts["note_announced"](keys=self._keys.of_task(task_id), args=args))
 
     @outages_named
     def release_task(self, task_id: str, nonce: str, run: int) -> None:
-        """Everybody has been told of its end; the life of an ended task begins, if it is announced too."""
+        """Let an announced task expire as ended tasks do: every delivery of its end is made or given up."""
         self._scripts["release_task"](keys=self._keys.of_task(task_id), args=[nonce, run])
 
     @outages_named
-    def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> str:
+    def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> ProbeDecision:
+        """Whether the caller is to ask the queue about a running task, which has not moved for a while."""
         args = [now_ms, limit, milliseconds(looks_apart)]
-        return cast(bytes, self._scripts["take_probe"](keys=self._keys.of_task(task_id), args=args)).decode()
+        answer = self._scripts["take_probe"](keys=self._keys.of_task(task_id), args=args)
+        return ProbeDecision(cast(bytes, answer).decode())
 
     @outages_named
     def get(self, task_id: str) -> StoredTask | None:
@@ -218,13 +246,13 @@ class TaskStore:
         return [name.decode() for name in cast(list[bytes], found)]
 
     @outages_named
-    def open_and_new(self, since_us: int) -> tuple[set[str], set[str]]:
-        """(every open task, every task created since then)."""
+    def open_and_new(self, since_us: int) -> OpenAndNew:
+        """Every open task, and every task created since a moment (us since the epoch)."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zrange(self._keys.OPEN_TASKS, 0, -1)
             pipe.zrangebyscore(self._keys.ALL_TASKS, since_us, "+inf")
             opened, new = pipe.execute()
-        return {name.decode() for name in opened}, {name.decode() for name in new}
+        return OpenAndNew({name.decode() for name in opened}, {name.decode() for name in new})
 
     @outages_named
     def look_again(self, task_id: str, at_ms: int) -> None:
@@ -239,7 +267,7 @@ class TaskStore:
 
     @outages_named
     def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
-        """Put a task among the open ones; were there none, their index is made anew and lives as long."""
+        """Put a task among the open ones; where there are none, the index gets this TTL."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zadd(self._keys.OPEN_TASKS, {task_id: look_ms})
             pipe.pexpire(self._keys.OPEN_TASKS, milliseconds(ttl), nx=True)
@@ -252,13 +280,15 @@ class TaskStore:
         return bool(self._scripts["remove_if_score"](keys=[self._keys.OPEN_TASKS], args=args))
 
     @outages_named
-    def newest(self, before_us: int | None, limit: int) -> list[tuple[str, int]]:
-        """(id, creation in us) newest first, created at `before_us` or earlier."""
+    def newest(self, before_us: int | None, limit: int) -> list[ListedTask]:
+        """Listed tasks, the newest first, created at `before_us` or earlier."""
         top = "+inf" if before_us is None else before_us
         found = self._client.zrevrangebyscore(
             self._keys.ALL_TASKS, top, "-inf", start=0, num=limit, withscores=True
         )
-        return [(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)]
+        return [
+            ListedTask(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)
+        ]
 
     @outages_named
     def sample(self, until_us: int, limit: int) -> list[str]:
@@ -268,13 +298,13 @@ class TaskStore:
         return [name.decode() for name, created_us in pairs if float(created_us) <= until_us]
 
     @outages_named
-    def sizes(self) -> tuple[int, int]:
-        """(how many tasks are open, how many are listed)."""
+    def sizes(self) -> IndexSizes:
+        """How many tasks are open, and how many are listed."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zcard(self._keys.OPEN_TASKS)
             pipe.zcard(self._keys.ALL_TASKS)
             open_tasks, listed = pipe.execute()
-        return open_tasks, listed
+        return IndexSizes(open_tasks, listed)
 
     def _run(self, name: str, names: Sequence[str], args: Sequence[str | int]) -> object:
         """What redis-py's Script does, by the short way: one step is a report of its own often enough."""
@@ -287,3 +317,14 @@ class TaskStore:
 
 def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:
     return {field.decode(): value.decode() for field, value in record.items()}
+
+
+def _marked(answer: list[Any]) -> MarkStepsResult:
+    """The answer of mark_steps.lua or recount_task.lua."""
+    status, *rest = answer
+    if not rest:
+        return MarkStepsResult(ReportStatus(status.decode()))
+    fresh, completed, left, count, failed, state = rest
+    return MarkStepsResult(
+        ReportStatus(status.decode()), int(fresh), completed, left, count, failed, state.decode()
+    )

@@ -50,7 +50,7 @@ class VisitCounterStore:
         """Mark one user in each of the periods, all-time last; None where nothing was marked.
 
         That is where a bitmap is missing: the registries have to be entered first. What is remembered of
-        the event's registry only saves a round trip: it is read again behind every mark.
+        the event's registry only saves a round trip: it is read again after every mark.
         """
         names = [self._keys.segment(segment, event, period) for period in periods]
         names.append(self._keys.user_count(segment, event, kind))

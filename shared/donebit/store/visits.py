@@ -10,6 +10,7 @@ from redis import Redis, WatchError
 from redis.commands.core import Script
 
 from donebit.errors import ConfigurationError
+from donebit.store.answers import MarkUsersResult, OpenResult
 from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import RETENTION_FIELDS, Keys
@@ -67,7 +68,7 @@ class VisitStore:
 
     @outages_named
     def refuse_other_layout(self, zone: str) -> None:
-        """The same before the first question, which writes nothing.
+        """Refuse to mix two layouts, before the first question, which writes nothing.
 
         Raises:
             ConfigurationError: the bitmaps there were written with another layout.
@@ -86,7 +87,7 @@ class VisitStore:
 
     @outages_named
     def about(self, event: str) -> dict[str, str]:
-        """What is known about an event: its `kind`, and what was set of its retention."""
+        """What is known about an event: its `kind`, and what was set of its retention; empty for none."""
         found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.event_meta(event)))
         return {name.decode(): value.decode() for name, value in found.items()}
 
@@ -99,29 +100,28 @@ class VisitStore:
     @outages_named
     def open_event(
         self, event: str, kind: str, lives: Sequence[PeriodExpiry], segments: Iterable[int], limit: int
-    ) -> tuple[str, Any]:
-        """Enter segments into the registries; ("ok", ""), ("kind", held) or ("segments", how many)."""
+    ) -> OpenResult:
+        """Enter segments into the event's registries, if it holds this kind of users and is narrow enough."""
         numbers = list(segments)
         registries = [self._keys.segments(event, life.period) for life in lives]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         args = [kind, limit, len(numbers), *numbers, *(item for life in lives for item in life)]
-        status, *why = cast(list[Any], self._scripts["open_event"](keys=names, args=args))
-        return status.decode(), why[0] if why else ""
+        return OpenResult.of(*cast(list[Any], self._scripts["open_event"](keys=names, args=args)))
 
     @outages_named
     def mark_users(
         self, event: str, kind: str, lives: Sequence[PeriodExpiry], batches: Sequence[Batch]
-    ) -> tuple[list[list[int]], list[int]]:
-        """Set the bits; (fresh per batch and period, the segments that lost their registry meanwhile).
+    ) -> MarkUsersResult:
+        """Set the bits of users in every period.
 
-        The event is entered among all before its first bit, with every batch: whoever opened it may have
-        died before they could.
+        The event is entered among all before its first bit, with every batch: the
+        process that opened it may have died before it could.
 
-        The registries are looked at again behind the marks: an event forgotten in between has lost them,
+        The registries are read again after the marks: an event forgotten in between has lost them,
         and without them what was just written would never be counted, nor ever be forgotten. Every period's:
-        another visit may have begun the event anew, in other periods. One that is over by the server's
-        clock is missing rightly. So is the event among all events looked for: whoever began it anew may
-        not have entered it yet, and never come to.
+        another visit may have begun the event again, in other periods. One that is over by the server's
+        clock is missing rightly. The list of all events is read too: the process that began the event
+        again may not have entered it yet, and may die before it does.
         """
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hset(self._keys.EVENTS, event, kind)
@@ -135,7 +135,8 @@ class VisitStore:
         fresh, registries = answers[: len(batches)], answers[len(batches) :]
         found = zip(lives, map(segments_in, registries), strict=True)
         known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
-        return fresh, [batch.segment for batch in batches if not entered or batch.segment not in known]
+        lost = [batch.segment for batch in batches if not entered or batch.segment not in known]
+        return MarkUsersResult(fresh, lost)
 
     def _mark_batch(
         self, pipe: Redis, event: str, kind: str, lives: Sequence[PeriodExpiry], batch: Batch
@@ -156,7 +157,11 @@ class VisitStore:
 
     @outages_named
     def set_retention(self, event: str, kept: Mapping[str, int]) -> None:
-        """What `about` tells of the event's retention from now on: `keep_day` and so on, in seconds."""
+        """Set the event's retention.
+
+        Args:
+            kept: `keep_day` and so on, in seconds; what is left out has the default
+        """
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hdel(self._keys.event_meta(event), *RETENTION_FIELDS)
             if kept:
@@ -169,7 +174,7 @@ class VisitStore:
     def set_expiry(
         self, event: str, lives: Sequence[PeriodExpiry], segments: Sequence[Sequence[int]]
     ) -> None:
-        """Let the bitmaps of these periods, and what names them, live so long; what is over goes at once."""
+        """Set when the bitmaps of these periods, and what names them, expire; what is over goes at once."""
         with self._client.pipeline(transaction=False) as pipe:
             for life, numbers in zip(lives, segments, strict=True):
                 for number in numbers:
@@ -180,7 +185,7 @@ class VisitStore:
 
     @outages_named
     def periods_of(self, events: Sequence[str]) -> list[list[str]]:
-        """The same of many events."""
+        """Every period each of these events was ever seen in, those already expired included."""
         with self._client.pipeline(transaction=False) as pipe:
             for event in events:
                 pipe.zrange(self._keys.periods(event), 0, -1)
@@ -203,8 +208,8 @@ class VisitStore:
     def drop_event(self, event: str, periods: Sequence[str]) -> bool:
         """Drop what is known about an event, and its bitmaps; False when it got another period meanwhile.
 
-        The registries are read in the act that drops them: a visit may have entered a segment since they
-        were last looked at, and without them its bits would stay, to be counted again one day.
+        The registries are read in the transaction that drops them: a visit may have entered a segment since
+        they were last read, and without them its bits would stay, to be counted again one day.
         """
         with self._client.pipeline(transaction=True) as pipe:
             pipe.watch(self._keys.periods(event))  # type: ignore[no-untyped-call]  # the library leaves it untyped

@@ -20,7 +20,7 @@ MINUTE = 60
 
 
 class WorkerReports(NamedTuple):
-    """What one look finds, as it is kept."""
+    """What is known of the workers at one moment, as it is kept."""
 
     workers: dict[str, str]
     steps: dict[int, int]  # by second since the epoch
@@ -48,7 +48,7 @@ class WorkerStore:
         steps: Mapping[int, int] | None = None,
         lines: Sequence[bytes] = (),
     ) -> None:
-        """Keep what a worker shows of itself, in one round trip: a server that syncs its file syncs it once.
+        """Write what a worker reports of itself, in one round trip: a server syncs its file once.
 
         Args:
             how: the worker is now; None when that is as before
@@ -87,10 +87,10 @@ class WorkerStore:
 
     @outages_named
     def read_reports(self, queues: Sequence[str], now_ms: int, heals: int) -> WorkerReports:
-        """All that there is to see, in one round trip.
+        """Everything the workers' view shows, in one round trip.
 
         Args:
-            heals: how many of the last heals are told one by one
+            heals: how many of the last heals are answered one by one
         """
         minute = now_ms // 1000 // MINUTE
         with self._client.pipeline(transaction=False) as pipe:

@@ -43,9 +43,7 @@ def users_of(parts: formats.Parts) -> list[int]:
 
 @settings(max_examples=60, deadline=None)
 @given(USERS, st.booleans())
-def test_roaring_bitmaps_round_trip_and_match_their_own_library(
-    users: list[int], optimized: bool
-) -> None:
+def test_roaring_bitmaps_round_trip_and_match_their_own_library(users: list[int], optimized: bool) -> None:
     theirs = BitMap(users)
     if optimized:
         theirs.run_optimize()

@@ -15,7 +15,7 @@ from donebit.store.client import scripts_of
 from tests.servers import RunningServer
 
 # Where each marking script's answer says that this call ended the task.
-COMPLETED_AT = {"mark_steps": 2, "fail_step": 3}
+COMPLETED_AT = {"mark_steps": 2, "recount_task": 2, "fail_step": 3}
 
 
 class Marking(NamedTuple):

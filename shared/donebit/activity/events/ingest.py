@@ -16,6 +16,7 @@ from donebit.activity.users.id_mapping import as_ids, directory_of
 from donebit.activity.users.ids import Ids, User, UserKind, segments_of
 from donebit.activity.users.numbered_writes import with_numbers
 from donebit.errors import Conflict, InvalidInput
+from donebit.store.answers import OpenStatus
 from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, Bitmap, room_for
 from donebit.store.directory import UNKNOWN
 from donebit.store.visits import Batch
@@ -211,13 +212,13 @@ def mark(
 
 def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
     """Add segments to the registries. Raises InvalidInput for another kind or too many segments."""
-    status, why = site.store.visits.open_event(
+    opened = site.store.visits.open_event(
         visits.event, visits.kind, visits.expiries, numbers, site.max_segments
     )
-    if status == "kind":
-        raise other_kind(visits.event, why.decode(), visits.kind)
-    if status == "segments":
-        raise too_wide(site, visits.event, why)
+    if opened.status is OpenStatus.KIND:
+        raise other_kind(visits.event, opened.held, visits.kind)
+    if opened.status is OpenStatus.SEGMENTS:
+        raise too_wide(site, visits.event, opened.span)
 
 
 def too_wide(site: Site, event: str, span: int) -> InvalidInput:

@@ -18,6 +18,7 @@ from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.activity.users.selection import Chosen, Selection, Spans
 from donebit.errors import Conflict, InvalidInput
 from donebit.names import checked_name
+from donebit.store.answers import OpenStatus
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
 SEGMENTS_A_CALL = 64  # packed, 8 MB a round trip
@@ -184,11 +185,11 @@ def write_segments(
 
 def open_segments(site: Site, flag: Flag, kind: UserKind, segments: Sequence[int], *, limit: int) -> None:
     """Add segments to the flag's registry, and the flag to the list of flags."""
-    status, why = site.store.flags.open_flag(flag.name, kind, segments, limit)
-    if status == "kind":
-        refuse_other_kind(Flag(flag.name, UserKind(why.decode())), kind)
-    if status == "segments":
-        refuse_span(site, flag.name, why)
+    opened = site.store.flags.open_flag(flag.name, kind, segments, limit)
+    if opened.status is OpenStatus.KIND:
+        refuse_other_kind(Flag(flag.name, UserKind(opened.held)), kind)
+    if opened.status is OpenStatus.SEGMENTS:
+        refuse_span(site, flag.name, opened.span)
     site.store.flags.enter(flag.name, kind)
 
 

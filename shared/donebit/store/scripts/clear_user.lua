@@ -12,6 +12,6 @@ for place = 1, bitmaps do
     cleared[#cleared + 1] = place
   end
 end
--- They are counted anew with the next visit: which of the bitmaps each is of is not known here.
+-- They are counted again with the next visit: which of the bitmaps each is of is not known here.
 if #cleared > 0 and #KEYS > bitmaps then redis.call('UNLINK', unpack(KEYS, bitmaps + 1)) end
 return cleared

@@ -1,13 +1,13 @@
 -- cohort_rows: how many users of each row's cohort are in the bitmaps of its columns too; of one segment.
 -- KEYS[1..n] the bitmaps   KEYS[n+1] the row's cohort   KEYS[n+2] who was there before   KEYS[n+3] what is
---            reckoned in between; these three are gone before the script ends
+--            computed in between; these three are gone before the script ends
 -- ARGV[1] n   ARGV[2] 'first' where only those are a row's cohort who were not there before, else 'recurring'
--- ARGV[3] how many bitmaps tell who was there before the first row; then their places in KEYS
+-- ARGV[3] how many bitmaps have the users seen before the first row; then their places in KEYS
 -- ARGV[..] for each row in turn: the place of its bitmap, 0 where this segment has none; how many columns;
 --          and the places of their bitmaps, 0 where there is none
 -- returns for each row in turn the size of its cohort and the count of each column, all in one list
--- Why a script: a cohort, and who was there before, are carried from one reckoning to the next without ever
---               being seen or lost by others, or left behind.
+-- Why a script: a cohort, and who was there before, are carried from one computation to the next without ever
+--               being seen or lost by others, or left over.
 -- The three are not written to the append-only file or sent to replicas either, which would take a fifth of
 -- the time again. (fakeredis knows of neither.)
 if redis.set_repl then redis.set_repl(redis.REPL_NONE) end

@@ -1,4 +1,4 @@
--- combine: reckon with the bitmaps of one segment, and answer with what comes out.
+-- combine: compute with the bitmaps of one segment, and answer with what comes out.
 -- KEYS[1..n] the sources   KEYS[n+1..] where results between are laid, by their place on the stack; MINUS
 --            needs the place above its result too. Gone before the script ends, unless kept
 -- ARGV[1] 'count', 'count:<first bit>:<last bit>', 'bytes', 'kept': laid in KEYS[n+1] for a script to come,
@@ -40,7 +40,7 @@ for i = 3, #ARGV do
     stack[base + 1] = result
   end
 end
--- Whoever keeps it unlinks it; if they are lost before, the server does.
+-- The caller unlinks what it has kept; if it is lost before, the server does.
 if ARGV[1] == 'kept' then redis.call('EXPIRE', stack[1], 60) return 0 end
 if ARGV[1] == 'staged' then
   local staged = KEYS[#KEYS]

@@ -1,4 +1,4 @@
--- enqueue_delivery: keep what an end is to be told to somebody, before it is tried.
+-- enqueue_delivery: keep a delivery of a task's end, before it is tried.
 -- KEYS[1] the task's record (hash)   KEYS[2] its deliveries (hash)
 -- ARGV[1] the record's nonce   ARGV[2] TTL in ms   ARGV[3] the delivery's name   ARGV[4] it
 -- returns 'new' when it is kept by this call, 'kept' when it was before, false when that task is gone

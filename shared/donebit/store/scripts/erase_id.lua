@@ -3,9 +3,9 @@
 -- KEYS[3] how many were erased ever   KEYS[4] the numbers whose bits are still to be cleared (set)
 -- ARGV[1] the id   ARGV[2] its number, as KEYS[1] has it   ARGV[3] its place in KEYS[2]   ARGV[4] the number
 -- returns 1, or 0 where the id has another number by now, or none
--- Why a script: a number without an id, or an id without a number, would stay so; whoever was told of a
---               number before sees afterwards that one was erased; and a crash behind it leaves the number
---               to go on with.
+-- Why a script: a number without an id, or an id without a number, would stay so; a process that read a
+--               number before sees that one was erased; and a crash after it leaves the number to go on
+--               with.
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('LSET', KEYS[2], ARGV[3], '')

@@ -39,7 +39,7 @@ if tried >= tonumber(ARGV[5]) then
   redis.call('SETBIT', KEYS[3], ARGV[4], 1)
   redis.call('HSET', record, 'left', left, 'failed', failed)
   if left <= 0 then
-    -- Other hands may have done a step that gave up: it is done, and counted once.
+    -- A step that gave up may have been done elsewhere: it is done, and counted once.
     redis.call('BITOP', 'AND', KEYS[6], bitmap, KEYS[3])
     redis.call('BITOP', 'XOR', KEYS[3], KEYS[3], KEYS[6])
     redis.call('UNLINK', KEYS[6])

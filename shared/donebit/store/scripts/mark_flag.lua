@@ -1,7 +1,7 @@
 -- mark_flag: set or clear a flag for users of one segment.
 -- KEYS[1] the segment's bitmap   KEYS[2] where ranges and packed users are laid for the merge
 -- ARGV[1] 1 to set, 0 to clear   ARGV[2] users as the bytes of one bitmap, '' for none
--- ARGV[3] how many ranges follow   ARGV[4..] each range, its first bit and the one behind its last,
+-- ARGV[3] how many ranges follow   ARGV[4..] each range, its first bit and the one after its last,
 --         ascending; then single bits
 -- returns how many users it changed
 -- Why a script: who changed is known only in the act; and clearing must not make a bitmap that is not there,

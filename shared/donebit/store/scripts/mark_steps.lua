@@ -3,8 +3,8 @@
 -- KEYS[3] the bitmap of steps that gave up   KEYS[4] scratch: both needed only for a task that has some
 -- KEYS[5] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
--- ARGV[4] how many single steps follow   ARGV[5] '1' to count what is left from the bitmap, and clear what is beyond it
--- ARGV[6..] the single steps, then the ranges as pairs: first step, step after the last
+-- ARGV[4] how many single steps follow
+-- ARGV[5..] the single steps, then the ranges as pairs: first step, step after the last
 -- returns {status, fresh, completed, left, count, failed, state}; status 'unknown', 'range', 'ok', 'keys'
 --               when the task has steps that gave up and KEYS[3] is not given: nothing was done; or
 --               'reused' when the answer is one to another token
@@ -25,8 +25,8 @@ end
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 if failed > 0 and not KEYS[3] then return {'keys'} end
 
-local first_range = 6 + ARGV[4]
-for i = 6, #ARGV do
+local first_range = 5 + ARGV[4]
+for i = 5, #ARGV do
   local step, last = tonumber(ARGV[i]), i < first_range and count - 1 or count
   if step < 0 or step > last then
     -- Of a range's end the last step that it asks for. Else as it came: a large number of Lua's is another.
@@ -40,9 +40,9 @@ local fresh, completed = 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0
 if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
 if state ~= 'done' then
   -- A step that gave up and was done after all is done: its bit goes from the one bitmap to the other. Of single
-  -- steps at once; both are compared whole only where a range may hold some, and where all is counted again.
+  -- steps at once; both are compared whole only where a range may hold some, and at the end.
   local mended, compared = 0, false
-  for i = 6, first_range - 1 do
+  for i = 5, first_range - 1 do
     if redis.call('SETBIT', bitmap, ARGV[i], 1) == 0 then
       fresh = fresh + 1
       if failed > 0 then mended = mended + redis.call('SETBIT', KEYS[3], ARGV[i], 0) end
@@ -67,7 +67,7 @@ if state ~= 'done' then
   end
 
   left, failed = left - fresh + mended, failed - mended
-  compared = r[3] ~= '0' and (compared or ARGV[5] == '1' or left <= 0)
+  compared = r[3] ~= '0' and (compared or left <= 0)
   if compared then
     redis.call('BITOP', 'AND', KEYS[4], bitmap, KEYS[3])
     redis.call('BITOP', 'XOR', KEYS[3], KEYS[3], KEYS[4])
@@ -76,13 +76,8 @@ if state ~= 'done' then
     failed = redis.call('BITCOUNT', KEYS[3])
   end
   -- What looks like the end is counted again: the counter may be wrong, the bitmap never is.
-  if ARGV[5] == '1' or left <= 0 or compared then
+  if left <= 0 or compared then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
-  end
-  -- Bits beyond the marker, which other hands have set, would keep the rule from ever holding.
-  if ARGV[5] == '1' and left == 0 and redis.call('BITCOUNT', bitmap) > redis.call('BITCOUNT', bitmap, 0, count, 'BIT') then
-    redis.call('SET', bitmap, redis.call('GETRANGE', bitmap, 0, math.floor(count / 8)), 'KEEPTTL')
-    for bit = count + 1, count + 7 - count % 8 do redis.call('SETBIT', bitmap, bit, 0) end
   end
   -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
   local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
@@ -90,7 +85,7 @@ if state ~= 'done' then
     state, completed = done and 'done' or 'failed', 1
     redis.call('HSET', record, 'left', 0, 'failed', failed, 'state', state,
       'ended_at', now, 'last_progress_at', now, 'claim', ARGV[2])
-    local ttl = redis.call('HGET', record, 'ttl') -- until it is told: an end that nobody knows must not expire
+    local ttl = redis.call('HGET', record, 'ttl') -- until it is announced: an end that nobody knows must not expire
     if done then redis.call('UNLINK', bitmap) else redis.call('PEXPIRE', bitmap, ttl) end
     redis.call('PEXPIRE', record, ttl)
   elseif r[3] ~= '0' and (fresh > 0 or failed ~= tonumber(r[3])) then

@@ -2,7 +2,7 @@
 -- KEYS[1] the task's deliveries (hash)
 -- ARGV[1] the delivery's name   ARGV[2] as it now stands, JSON   ARGV[3] the nonce of the task it is of
 -- returns 1 when it is written, 0 when it has gone with its task or is delivered
--- Why a script: HSET on a key that has gone would make a new one, without a TTL; and a task made anew under
+-- Why a script: HSET on a key that has gone would make a new one, without a TTL; and a task made again under
 --               the id while the attempt was under way has a delivery of its own under that name; and one
 --               who was too slow must not undo what another, who took it when the lease was over, achieved.
 local kept = redis.call('HGET', KEYS[1], ARGV[1])

@@ -1,6 +1,6 @@
 -- number_users: the dense number of each id, the next free ones for those not seen before.
 -- KEYS[1] id -> number (hash; 4 bytes, little-endian)   KEYS[2] the next free number
--- KEYS[3..] the buckets of number -> id (lists; each id at its number's place), one behind the other
+-- KEYS[3..] the buckets of number -> id (lists; each id at its number's place), one after the other
 -- ARGV[1] the number of the first bucket   ARGV[2] how many ids a bucket has
 -- ARGV[3..] the ids, each once, 3000 at most (the bound of unpack, which takes two a new one)
 -- returns {the next free number, then the numbers in the order of the ids, 4 bytes each}; without numbers when

@@ -4,7 +4,7 @@
 -- ARGV[1] the kind of users   ARGV[2] how many segments the event may span   ARGV[3] how many segments follow
 -- ARGV[4..] the segments; then each period's name and the time it expires (s, 0 for never), in turn
 -- returns {'ok'}, {'kind', the kind it holds} or {'segments', how many it would span}
--- Why a script: the kind and the span are checked and claimed in one act, so that a batch which is refused
+-- Why a script: the kind and the span are checked and claimed atomically, so that a batch which is refused
 --               changes nothing, and two first batches cannot both choose the kind.
 local about, periods, all = KEYS[1], KEYS[2], KEYS[#KEYS]
 local kind = redis.call('HGET', about, 'kind')

@@ -2,7 +2,7 @@
 -- KEYS[1] what is known about the flag (hash)   KEYS[2] its registry (bitmap over segments)
 -- ARGV[1] the kind of users   ARGV[2] how many segments the flag may span   ARGV[3..] the segments
 -- returns {'ok'}, {'kind', the kind it holds} or {'segments', how many it would span}
--- Why a script: the kind and the span are checked and claimed in one act, so that a batch which is refused
+-- Why a script: the kind and the span are checked and claimed atomically, so that a batch which is refused
 --               changes nothing, and two first batches cannot both choose the kind.
 local about, registry = KEYS[1], KEYS[2]
 local kind = redis.call('HGET', about, 'kind')

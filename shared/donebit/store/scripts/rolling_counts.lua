@@ -4,7 +4,7 @@
 -- ARGV[1] how many bitmaps a window has; not less than there are windows   ARGV[2] a 1 for each bitmap that
 --         is there, a 0 for one that is not, all n
 -- returns the count of each window, of which there are n less its width, and one
--- Why a script: what all windows have in common is reckoned once, and what lies in between is nobody else's.
+-- Why a script: what all windows have in common is computed once, and what lies in between is nobody else's.
 local width, there = tonumber(ARGV[1]), ARGV[2]
 local windows = #there - width + 1
 local ahead, result = KEYS[#there + windows + 1], KEYS[#there + windows + 2]
@@ -25,13 +25,13 @@ end
 
 -- Each window is its bitmaps up to the last that all windows have, and those ahead of that. The first kind
 -- grows from the last window backwards, the second from the first window on: three operations a window.
-local common, behind = {}, {}
+local common, earlier = {}, {}
 for place = windows, width do common[#common + 1] = bitmap(place) end
-behind[windows] = union(KEYS[#there + windows], common)
+earlier[windows] = union(KEYS[#there + windows], common)
 for window = windows - 1, 1, -1 do
-  local parts = {behind[window + 1]}
+  local parts = {earlier[window + 1]}
   parts[#parts + 1] = bitmap(window)
-  behind[window] = union(KEYS[#there + window], parts)
+  earlier[window] = union(KEYS[#there + window], parts)
 end
 
 local counts, last = {}, nil
@@ -41,7 +41,7 @@ for window = 1, windows do
     parts[#parts + 1] = bitmap(width + window - 1)
     last = union(ahead, parts)
   end
-  local parts = {behind[window]}
+  local parts = {earlier[window]}
   parts[#parts + 1] = last
   local all = union(result, parts)
   counts[window] = all and redis.call('BITCOUNT', all) or 0

@@ -3,8 +3,8 @@
 -- ARGV[1] now in ms   ARGV[2] the lease in ms
 -- returns the whole record when the caller is the one to announce, false when another is or nothing is to announce
 -- Why a script: the message of the claim and the sweep may come at the same moment. A lease and not a
---               flag: whoever dies while announcing must not take the announcement with it. The record is
---               read in the same act: a moment later the task may have been resumed, and not be ended.
+--               flag: a process that dies while announcing must not take the announcement with it. The
+--               record is read here: a moment later the task may have been resumed, and not be ended.
 local r = redis.call('HMGET', KEYS[1], 'state', 'announced_at', 'announcing_at', 'ttl')
 if not r[1] or r[1] == 'running' or r[2] then return false end
 -- A record whose bitmap is gone, unless its task is done, is an expired task.

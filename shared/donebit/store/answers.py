@@ -1,0 +1,147 @@
+"""What the scripts answer, as values: an enum for each status, a named tuple for what goes with it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class ReportStatus(StrEnum):
+    """What became of a report of steps."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"  # no such task, or it has expired, or another has its id
+    RANGE = "range"  # the task has no such step, and nothing was done
+    REUSED = "reused"  # the reply key was used for another report
+
+
+class MarkStepsResult(NamedTuple):
+    """What marking steps, or recounting a task, came to.
+
+    Attributes:
+        fresh: how many steps are newly done; with RANGE the step at fault
+        completed: 1 where this call ended the task
+        left: steps neither done nor given up
+        steps: all of the task
+        failed: steps that gave up
+        state: of the task, empty for one that is not known
+    """
+
+    status: ReportStatus
+    fresh: int = 0
+    completed: int = 0
+    left: int = 0
+    steps: int = 0
+    failed: int = 0
+    state: str = ""
+
+
+class CancelResult(NamedTuple):
+    """Whether this call cancelled the task, and its state then."""
+
+    cancelled: bool
+    state: str
+
+
+class ResumeResult(NamedTuple):
+    """Whether this call resumed the task, and the state it was in."""
+
+    resumed: bool
+    state: str
+
+
+class ExtendStatus(StrEnum):
+    """What became of moving a task's end."""
+
+    OK = "ok"
+    LESS = "less"  # the task has as many steps already
+    STATE = "state"  # it does not run
+
+
+class ExtendResult(NamedTuple):
+    """What became of moving a task's end.
+
+    Attributes:
+        steps: how many it had before; 0 with STATE
+        state: of the task, with STATE only
+    """
+
+    status: ExtendStatus
+    steps: int = 0
+    state: str = ""
+
+
+class ProbeDecision(StrEnum):
+    """What the sweep is to do about a running task."""
+
+    FINE = "fine"
+    PROBE = "probe"
+    STALLED = "stalled"  # once a stall: the limit is reached
+
+
+class OpenStatus(StrEnum):
+    """Whether an event or a flag can hold what is to be written."""
+
+    OK = "ok"
+    KIND = "kind"  # it holds users of another kind
+    SEGMENTS = "segments"  # it would span too many
+
+
+class OpenResult(NamedTuple):
+    """Whether an event or a flag can hold what is to be written.
+
+    Attributes:
+        held: the kind of users it holds, with KIND only
+        span: how many segments it would span, with SEGMENTS only
+    """
+
+    status: OpenStatus
+    held: str = ""
+    span: int = 0
+
+    @classmethod
+    def of(cls, status: bytes, why: bytes | int | None = None) -> OpenResult:
+        """The answer of open_event.lua or open_flag.lua."""
+        if isinstance(why, bytes):
+            return cls(OpenStatus(status.decode()), held=why.decode())
+        return cls(OpenStatus(status.decode()), span=why or 0)
+
+
+class MarkUsersResult(NamedTuple):
+    """What marking users came to.
+
+    Attributes:
+        fresh: how many of each batch were new, in each period
+        unregistered: the segments that lost their registry meanwhile
+    """
+
+    fresh: list[list[int]]
+    unregistered: list[int]
+
+
+class PermissionChange(NamedTuple):
+    """How many bits of an object changed, and which are set now."""
+
+    changed: int
+    bits: list[int]
+
+
+class IndexSizes(NamedTuple):
+    """How many tasks are open, and how many are listed."""
+
+    open: int
+    listed: int
+
+
+class ListedTask(NamedTuple):
+    """A task of the list, and when it was created in us since the epoch."""
+
+    task_id: str
+    created_us: int
+
+
+class OpenAndNew(NamedTuple):
+    """The ids of every open task, and of every task created since a moment."""
+
+    open: set[str]
+    new: set[str]
