@@ -1,4 +1,4 @@
-"""Every error a user can meet: one small tree, each with the HTTP status that tells it."""
+"""Every error a user can meet: one small tree, each with its HTTP status."""
 
 from __future__ import annotations
 

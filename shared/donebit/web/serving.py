@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 def serve(
     factory: str, port_setting: str, check: Callable[[Settings], object] = lambda settings: settings
 ) -> None:
-    """Serve the application that `factory` ("module:function") makes until told to stop.
+    """Serve the application that `factory` ("module:function") makes, until it is stopped.
 
     Args:
         check: raises a ConfigurationError for what the application could not be made with: here it is
