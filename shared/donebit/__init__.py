@@ -14,6 +14,7 @@ from donebit.errors import (
     ServiceUnreachable,
 )
 from donebit.jobs.decorator import job
+from donebit.results import Results
 
 __all__ = [
     "ApiError",
@@ -22,6 +23,7 @@ __all__ = [
     "DonebitError",
     "InvalidInput",
     "Report",
+    "Results",
     "ServiceUnreachable",
     "Task",
     "job",

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.decorator import MARK, JobOptions
+from donebit.results import Results
 from donebit.retry_policy import RetryPolicy
 
 BUILT_IN = "donebit.jobs.builtin"
@@ -100,6 +101,7 @@ def params_model(name: str, function: Callable[..., object]) -> tuple[str, type[
 
 def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
     step, *keywords = inspect.signature(function, eval_str=True).parameters.values()
+    _refuse_results(name, keywords)
     # Prefixed, as a parameter may have the name of an attribute that every model has.
     fields: dict[str, Any] = {
         PREFIX + one.name: (
@@ -113,6 +115,12 @@ def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type
         raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
     step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
     return step_name, create_model(name, __base__=_base(keywords), **fields)
+
+
+def _refuse_results(name: str, keywords: Iterable[inspect.Parameter]) -> None:
+    for one in keywords:
+        if one.annotation is Results or get_origin(one.annotation) is Results:
+            raise ConfigurationError(f"job {name}: {one.name} takes in results, which no task keeps so far")
 
 
 def _base(keywords: Iterable[inspect.Parameter]) -> type[BaseModel]:
