@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.exceptions import MethodNotAllowed
 
-from distinct_app.views import blueprint
+from distinct_app.views import blueprint, retention
 from donebit import config
 from donebit.activity.site import Site
 from donebit.config import Settings
@@ -21,4 +22,5 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         "distinct_app", "Counts distinct users exactly, per event, period and flag.", settings, store
     )
     app.register_api(blueprint(Site.of(store, settings)))
+    app.register_error_handler(MethodNotAllowed, retention.method_not_allowed)
     return app

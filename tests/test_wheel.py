@@ -90,7 +90,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def client_only(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return installed(tmp_path_factory.mktemp("client"), str(wheel))
 
 
@@ -137,8 +137,8 @@ def test_the_wheel_names_its_licence_and_no_person(wheel: Path) -> None:
     assert not [line for line in fields if "@" in line]
 
 
-def test_without_an_extra_only_urllib3_is_installed(client: Environment) -> None:
-    assert client.packages() == {"urllib3"}
+def test_without_an_extra_only_urllib3_is_installed(client_only: Environment) -> None:
+    assert client_only.packages() == {"urllib3"}
 
 
 def test_importing_the_client_loads_nothing_of_the_server(server: Environment) -> None:
@@ -150,12 +150,12 @@ def test_importing_the_client_loads_nothing_of_the_server(server: Environment) -
     assert not OF_THE_SERVER & loaded
 
 
-def test_the_command_is_one_sentence_without_the_extra(client: Environment) -> None:
-    done = client.run("donebit", "--help")
+def test_the_command_is_one_sentence_without_the_extra(client_only: Environment) -> None:
+    done = client_only.run("donebit", "--help")
 
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.endswith("is not installed: pip install 'donebit[server]'\n")
+    assert done.stderr.endswith(" is not installed): pip install 'donebit[server]'\n")
     assert done.stderr.count("\n") == 1
 
 

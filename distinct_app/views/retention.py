@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from flask import Response, request
 from flask_openapi3 import APIBlueprint
 from werkzeug.exceptions import MethodNotAllowed
 
@@ -24,11 +27,13 @@ from donebit.activity.sets.algebra import Set
 from donebit.activity.sets.members import page_of
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
+from donebit.web.problems import of_http_error
+
+MATRIX_PATH = re.compile(r"/events/([^/]+)/retention")
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
     """Add the routes of the cohort matrix; none of them changes anything."""
-    refuse_setting(routes)
 
     def question_of(path: EventPath, query: CohortQuery) -> Question:
         return cohorts.question(site, path.event, query.return_, query.cohort, clock.now())
@@ -63,17 +68,15 @@ def add(routes: APIBlueprint, site: Site) -> None:
         )
 
 
-def refuse_setting(routes: APIBlueprint) -> None:
-    """Answer 405 to a PUT of the matrix: it was once how data expiry was set, so say where that is now."""
-
-    @routes.put("/events/<event>/retention", doc_ui=False)
-    def put_retention(path: EventPath) -> Reply:
-        """Refuse to set data expiry here."""
-        raise MethodNotAllowed(
-            ["GET", "HEAD", "OPTIONS"],
-            f"/events/{path.event}/retention is the cohort matrix and cannot be set; "
-            f"PUT /events/{path.event}/expiry sets how long the event's data is kept",
+def method_not_allowed(error: MethodNotAllowed) -> Response:
+    """Answer 405; a PUT of the matrix, which once set the data expiry, is answered with where that is now."""
+    found = MATRIX_PATH.fullmatch(request.path)
+    if found is not None and request.method == "PUT":
+        error.description = (
+            f"{request.path} is the cohort matrix and cannot be set; PUT /events/{found[1]}/expiry sets how "
+            "long the event's data is kept"
         )
+    return of_http_error(error)
 
 
 def members(site: Site, question: Question, row: Period, column: int | None) -> Set:

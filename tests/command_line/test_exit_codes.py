@@ -61,7 +61,7 @@ def test_a_service_that_is_not_there_is_one_sentence_and_exit_code_4(
 
 
 def test_every_command_is_among_those() -> None:
-    assert set(group.commands) == {call[0] for _, call in CALLS}
+    assert set(group.commands) - {"migrate"} == {call[0] for _, call in CALLS}  # which asks no service
 
 
 def test_a_service_whose_redis_is_away_is_exit_code_4_too(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_the_help_of_each_command_has_examples_that_it_understands(alone: Donebi
 
     assert help_text.code == 0
     assert f"\n  donebit {command} " in help_text.out.replace("    donebit", "  donebit")
-    assert "--json" in help_text.out
+    assert ("--json" in help_text.out) is (command != "migrate")  # which prints a table of counts alone
     assert "..." not in group.commands[command].get_short_help_str(80)
 
 

@@ -192,4 +192,4 @@ def test_an_empty_file_is_no_visits_or_names_no_columns(donebit: Donebit, conten
     ended = donebit("load", file, "--event", "some")
 
     assert ended.code == (0 if content.startswith("user") else 2)
-    assert ended.out.startswith("0 visits of visits.csv loaded" if ended.code == 0 else "")
+    assert ended.out.startswith("0 visits loaded from visits.csv" if ended.code == 0 else "")

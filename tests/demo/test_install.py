@@ -190,7 +190,7 @@ def test_too_old_a_python_is_one_sentence(start: Start) -> None:
     assert installer.exit_code() == 1
     assert (
         installer.err
-        == "Donebit needs Python 3.11 or newer, and this is 3.10.4: say `make PYTHON=...` with another.\n"
+        == "Donebit needs Python 3.11 or newer, and this is 3.10.4: use `make PYTHON=...` with another.\n"
     )
 
 

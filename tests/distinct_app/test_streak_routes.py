@@ -145,7 +145,7 @@ def test_a_funnel_counts_those_who_are_in_all_steps_so_far(store: Store) -> None
         (iso(1), iso(0)),
         (None, None),
     ]
-    assert "When within a period somebody came is not known" in found["note"]
+    assert "The time within a period is not known" in found["note"]
 
 
 def test_a_summary_has_all_figures_at_once(store: Store) -> None:

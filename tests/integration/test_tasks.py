@@ -90,7 +90,7 @@ def test_parameters_that_the_users_job_does_not_take_are_refused(stack: Stack) -
     answer = ask("POST", f"{stack.trigger}/tasks", {"count": 3, "job": "note", "params": {"pause_ms": 1}})
 
     assert answer.status == 422
-    assert answer.said["detail"] == "params of job note: folder: Field required"
+    assert answer.said["detail"] == "params of job note: missing parameter folder"
 
 
 def test_steps_that_raise_are_run_again_and_the_task_gets_done(stack: Stack, tmp_path: Path) -> None:

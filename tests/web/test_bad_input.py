@@ -114,7 +114,7 @@ QUERIES = [
         r"user is 'uu.*'; it must have at most 200 characters",
     ),
     ("distinct", "GET", "/events/e/users/4294967296", r"4294967296 .*4294967295"),
-    ("distinct", "GET", "/events/e/users?user=text", r"event e holds integers; 'text'"),
+    ("distinct", "GET", "/events/e/users?user=text", r"event e holds integers, and 'text' is not one"),
     ("distinct", "GET", "/events/e/users", r"user is missing"),
 ]
 
