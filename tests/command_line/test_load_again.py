@@ -232,4 +232,4 @@ def test_a_terminal_shows_a_bar_of_the_file(donebit: Donebit, name: str, file: P
 
     assert loading.exit_code() == 0
     assert "visits.csv" in loading.seen
-    assert f"40,000 visits of {file.name} loaded" in loading.seen.rstrip().splitlines()[-1]
+    assert f"40,000 visits loaded from {file.name}" in loading.seen.rstrip().splitlines()[-1]
