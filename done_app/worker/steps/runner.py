@@ -14,6 +14,7 @@ from donebit.completion.failing import Failure
 from donebit.completion.lifecycle import Report
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
+from donebit.jobs.unawaited import NothingRan, refuse_unawaited
 
 REPORT_EVERY = timedelta(milliseconds=100)
 MAX_RANGES_PER_REPORT = 500  # from quick steps that are not adjacent: at most 2 ms of the server
@@ -160,12 +161,13 @@ class Runner:
 
         For most steps this loop is the whole overhead.
         """
-        function, params = self.job.function, self.params
+        function, name, params = self.job.function, self.job.name, self.params
         now, until = time.monotonic, self.next_interrupt_at()
         step = start
         try:
             for step in range(start, stop):
-                function(step, **params)
+                if (returned := function(step, **params)) is not None:
+                    refuse_unawaited(name, returned)
                 if now() >= until:
                     break
         except ENDS_THE_PROCESS:
@@ -183,7 +185,7 @@ class Runner:
             return
         try:
             with time_limit(self.job.step_timeout):
-                self.job.function(step, **self.params)
+                refuse_unawaited(self.job.name, self.job.function(step, **self.params))
         except ENDS_THE_PROCESS:
             raise
         except StepTimedOut as error:
@@ -238,6 +240,8 @@ class Runner:
 
 def describe_error(error: BaseException) -> str:
     """An exception's type and text; the text of some cannot be read."""
+    if isinstance(error, NothingRan):
+        return str(error)
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:

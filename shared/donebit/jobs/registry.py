@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.decorator import MARK, JobOptions
+from donebit.jobs.unawaited import refuse_asynchronous
 from donebit.retry_policy import RetryPolicy
 
 BUILT_IN = "donebit.jobs.builtin"
@@ -36,8 +37,13 @@ class Job:
 
     @classmethod
     def from_function(cls, function: Callable[..., object]) -> Job:
-        """The job of a function that has been decorated with @job."""
+        """The job of a function that has been decorated with @job.
+
+        Raises:
+            ConfigurationError: its parameters cannot be read, or it returns before its work is done.
+        """
         options: JobOptions = getattr(function, MARK)
+        refuse_asynchronous(options.name, function)  # again, as a decorator may stand above @job
         step_name, params = params_model(options.name, function)
         return cls(options.name, function, step_name, params, options.retry_policy, options.step_timeout)
 

@@ -300,6 +300,28 @@ def test_whatever_a_step_raises_is_its_own_failure(
     assert made.missing() == []
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [{}, {"step_timeout": timedelta(minutes=1)}, {"careful": True}],
+    ids=["freely", "timed", "careful"],
+)
+def test_a_step_that_returns_a_coroutine_fails_and_says_so(bench: MakeBench, terms: dict[str, Any]) -> None:
+    async def fetch(step: int) -> None: ...
+
+    made = bench(3, lambda step: fetch(step) if step == 1 else None)
+
+    made.run(0, 3, max_attempts=1, **terms)
+
+    (given_up,) = failing.list_failures(
+        made.store, lifecycle.get_task(made.store, made.task.id).task, limit=9
+    ).failures
+    assert (given_up.step, made.missing()) == (1, [])
+    assert given_up.error == (
+        "job bench returned a coroutine, whose work nothing awaits: write a plain function that calls "
+        "asyncio.run"
+    )
+
+
 @pytest.mark.parametrize("ends", [SystemExit, KeyboardInterrupt])
 def test_what_ends_a_process_is_no_failure_of_the_step(bench: MakeBench, ends: type[BaseException]) -> None:
     def function(step: int) -> None:
