@@ -8,12 +8,13 @@ from typing import Any
 
 from celery import signals
 
+from done_app.worker import pool
 from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
 from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import logs, queue
-from donebit.errors import DonebitError, StoreUnavailable
+from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 from donebit.workers import presence
@@ -29,6 +30,15 @@ app.steps["consumer"].add(ConsumerWatchdog)
 def set_up_logs(**_: Any) -> None:
     logs.set_up(settings)
     monitor.add_handler()
+
+
+@signals.worker_init.connect
+def check_pool(sender: Any, **_: Any) -> None:
+    """Check before anything is started that the pool can keep what is promised of steps."""
+    try:
+        pool.refuse_unfit(sender.pool_cls)
+    except ConfigurationError as error:
+        raise SystemExit(error.detail) from None
 
 
 @signals.worker_init.connect

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +45,14 @@ def deadly(step: int, *, folder: str, victim: int) -> None:
     note(step, folder=folder)
     if step == victim:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job("leaving", max_attempts=2, backoff=timedelta(milliseconds=50))
+def leaving(step: int, *, folder: str, victim: int, code: int | str) -> None:
+    """Call sys.exit at one step, every time."""
+    note(step, folder=folder)
+    if step == victim:
+        sys.exit(code)
 
 
 @job("endless", max_attempts=2, backoff=timedelta(milliseconds=50), step_timeout=timedelta(milliseconds=200))

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
+
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
 from donebit.completion.lifecycle import Report
@@ -21,9 +23,6 @@ MAX_RANGES_PER_REPORT = 500  # from quick steps that are not adjacent: at most 2
 # After this the rest of a slice goes to the tail of its queue: tasks share the workers, a crash repeats
 # little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
 MAX_RUN_TIME = timedelta(milliseconds=250)
-
-# Celery and the system use these to end a process; all else that is raised is the step's failure.
-ENDS_THE_PROCESS = (SystemExit, KeyboardInterrupt)
 
 Range = tuple[int, int]
 
@@ -170,9 +169,8 @@ class Runner:
                     refuse_unawaited(name, returned)
                 if now() >= until:
                     break
-        except ENDS_THE_PROCESS:
-            raise
         except BaseException as error:
+            raise_if_ending(error)
             self.finished.add(start, step)
             self.record_raised(step, error)
         else:
@@ -186,11 +184,10 @@ class Runner:
         try:
             with time_limit(self.job.step_timeout):
                 refuse_unawaited(self.job.name, self.job.function(step, **self.params))
-        except ENDS_THE_PROCESS:
-            raise
         except StepTimedOut as error:
             self.record_failure(step, str(error), counted=self.careful)
         except BaseException as error:
+            raise_if_ending(error)
             self.record_raised(step, error)
         else:
             self.finished.add(step, step + 1)
@@ -236,6 +233,17 @@ class Runner:
         elif failure.attempts:
             self.outcome.to_retry.add(step, step + 1)
             self.outcome.retry_pause = max(self.outcome.retry_pause, failure.pause)
+
+
+def raise_if_ending(error: BaseException) -> None:
+    """Raise an exception again when this process is asked to end.
+
+    SIGTERM to a process of the pool raises SystemExit in the middle of a step, whose cleanup may turn it into
+    something else. All that is raised otherwise is the step's own failure: SystemExit from `sys.exit`, and
+    KeyboardInterrupt too, as processes of the pool ignore Ctrl-C.
+    """
+    if terminate_handler_fired():
+        raise error
 
 
 def describe_error(error: BaseException) -> str:
