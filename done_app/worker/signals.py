@@ -76,7 +76,9 @@ def start_threads(sender: Any, **_: Any) -> None:
     """Start the threads of the main process: heartbeats, the collector, and a courier for each channel."""
     threading.Thread(target=_send_heartbeats, name="heartbeats", daemon=True).start()
     monitor.start_collecting(
-        Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), sender.controller.concurrency
+        Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1),
+        sender.controller.concurrency,
+        [one.name for one in jobs()],
     )
     own = Store.at(
         settings.redis_url,

@@ -44,15 +44,22 @@ class Monitor:
         if self.emitter.pipe is not None and self._worker is not None:
             logging.getLogger().addHandler(LineHandler(self.emitter.pipe, self._worker.name))
 
-    def start_collecting(self, store: Store, processes: int) -> None:
+    @property
+    def worker_name(self) -> str:
+        """The worker's name in the list of workers and in its log lines."""
+        return self._worker.name if self._worker is not None else f"{socket.gethostname()}:{os.getpid()}"
+
+    def start_collecting(self, store: Store, processes: int, jobs: Sequence[str]) -> None:
         """Start the collector's thread; after the fork, as no thread may run during it.
 
         Args:
             processes: the size of the pool.
+            jobs: the names of those that this worker has.
         """
         if self.emitter.pipe is None or self._worker is None:
             return
-        self._collector = Collector(store, self.emitter.pipe, replace(self._worker, processes=processes))
+        worker = replace(self._worker, processes=processes, jobs=jobs)
+        self._collector = Collector(store, self.emitter.pipe, worker)
         threading.Thread(target=self._collector.run_forever, name="collector", daemon=True).start()
 
     def stop(self) -> None:

@@ -146,6 +146,9 @@ class Jobs:
                 raise ConfigurationError(f"JOBS: two functions are named {one.name!r}")
             self._jobs[one.name] = one
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._jobs
+
     def __iter__(self) -> Iterator[Job]:
         return iter(sorted(self._jobs.values(), key=lambda one: one.name))
 

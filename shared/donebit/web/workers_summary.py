@@ -51,6 +51,9 @@ class WorkerSummary(BaseModel):
     since: str = Field(examples=[TIME])
     last_seen: str = Field(examples=[TIME])
     at: Sequence[AtWorkSummary] = Field(description="its processes; of a lost worker, when last seen")
+    jobs: Sequence[str] | None = Field(
+        examples=[["demo", "visit"]], description="that it can run; null: it is of an earlier version"
+    )
 
     @classmethod
     def of(cls, worker: Worker, now: datetime) -> WorkerSummary:
@@ -64,6 +67,7 @@ class WorkerSummary(BaseModel):
             since=clock.iso(worker.since),
             last_seen=clock.iso(worker.last_seen),
             at=[AtWorkSummary.of(one) for one in worker.activities],
+            jobs=worker.jobs,
         )
 
 
