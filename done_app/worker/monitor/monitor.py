@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from done_app.worker.monitor.pipe import Pipe
 from donebit import clock
 from donebit.store import Store
 from donebit.workers.presence import Worker
+
+NAME_BYTES = 3  # in a worker's name; read by people, and two of a hundred workers meet once in 3000 times
 
 
 class Monitor:
@@ -36,7 +39,9 @@ class Monitor:
             queues: those that the worker consumes.
         """
         host, pid, now = socket.gethostname(), os.getpid(), clock.now()
-        self._worker = Worker(f"{host}:{pid}", host, pid, 0, queues, now, now, [])
+        # The last part, since containers may share a host name, and each has a process 1.
+        name = f"{host}:{pid}-{secrets.token_hex(NAME_BYTES)}"
+        self._worker = Worker(name, host, pid, 0, queues, now, now, [])
         self.emitter.pipe = Pipe()
 
     def add_handler(self) -> None:

@@ -40,7 +40,7 @@ class ProcessActivity:
 class Worker:
     """A worker as it last saved its state."""
 
-    name: str
+    name: str  # <host>:<pid>-<random>: containers may share a host name, and each has a process 1
     host: str
     pid: int
     processes: int  # the size of its pool
