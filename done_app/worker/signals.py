@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import signals
 
-from done_app.worker import pool
+from done_app.worker import children, pool
 from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
@@ -50,6 +50,16 @@ def start_monitor(sender: Any, **_: Any) -> None:
 @signals.worker_process_init.connect
 def report_idle_process(**_: Any) -> None:
     monitor.emitter.idle()
+
+
+@signals.worker_process_init.connect
+def allow_children_of_steps(**_: Any) -> None:
+    children.allow_children()
+
+
+@signals.worker_process_shutdown.connect
+def end_children_of_steps(**_: Any) -> None:
+    children.end_children()
 
 
 @signals.worker_shutdown.connect

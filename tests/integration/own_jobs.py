@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from donebit import job
 
@@ -61,6 +64,43 @@ def endless(step: int, *, folder: str, stuck: int) -> None:
     note(step, folder=folder)
     while step == stuck:
         time.sleep(0.01)
+
+
+@job("parallel")
+def parallel(step: int, *, folder: str, way: str) -> None:
+    """Have the work done by processes of the step's own."""
+    files = [str(Path(folder) / f"{step}-{part}") for part in range(3)]
+    if way == "executor":
+        with ProcessPoolExecutor(2) as executor:
+            list(executor.map(leave, files))
+    elif way == "manager":
+        with multiprocessing.Manager() as manager:
+            manager.list(files)
+            leave(files[0])
+    elif way == "process":
+        process = multiprocessing.Process(target=leave, args=(files[0],))
+        process.start()
+        process.join()
+    else:
+        with multiprocessing.get_context(way).Pool(2) as pool:
+            pool.map(leave, files)
+
+
+@job("brooding", max_attempts=1)
+def brooding(step: int, *, folder: str, way: Literal["fork", "spawn"], deadly: bool = False) -> None:
+    """Leave a process running, and say which; a deadly step kills the process it runs in."""
+    context = multiprocessing.get_context("fork") if way == "fork" else multiprocessing.get_context("spawn")
+    process = context.Process(target=time.sleep, args=(3600,))
+    process.start()
+    (Path(folder) / f"left-{step}").write_text(str(process.pid))
+    if deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(file: str) -> None:
+    """Leave a line with the process that ran this."""
+    with Path(file).open("a") as open_file:
+        open_file.write(f"{os.getpid()}\n")
 
 
 @job("talkative")
