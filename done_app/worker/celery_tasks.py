@@ -12,10 +12,11 @@ from typing import Any
 from celery.exceptions import SecurityWarning
 
 from done_app.worker.monitor.monitor import Monitor
+from done_app.worker.steps import fitness
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import Runner, RunOutcome, describe
 from donebit import config, logs, queue
-from donebit.completion import announcing, fanout, healing, lifecycle
+from donebit.completion import announcing, fanout, handing_back, healing, lifecycle
 from donebit.completion.healing import ProbedState
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
@@ -97,10 +98,23 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
     # A redelivered message was with a process that died: one of its steps may have killed it.
     redelivered = bool(message.request.delivery_info.get("redelivered"))
     parts = [(start, stop) for start, stop in ranges]
+    if hand_back_unfit(task, parts, careful=careful or redelivered):
+        return
     with monitor.emitter.working_on(task_id, parts) as work, suppress(NotFound):  # deleted while it runs
         outcome = run_ranges(task, task.spec.job, parts, careful=careful, redelivered=redelivered)
         work.finished = len(outcome.done)
         send_remaining(task, outcome, careful=careful)
+
+
+def hand_back_unfit(task: Task, ranges: queue.Ranges, *, careful: bool) -> bool:
+    """Send steps back for another worker if this one cannot run them, and return whether it did."""
+    why = fitness.why_unfit(jobs(), task, monitor.worker_name)
+    if why is None:
+        return False
+    fitness.log_unfit(task, why)
+    pause = handing_back.hand_back(store(), task, why)
+    publisher.run_ranges(task, ranges, careful=careful, pause=pause)
+    return True
 
 
 def run_ranges(

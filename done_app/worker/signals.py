@@ -8,12 +8,13 @@ from typing import Any
 
 from celery import signals
 
+from done_app.worker import children, pool
 from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
 from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import logs, queue
-from donebit.errors import DonebitError, StoreUnavailable
+from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 from donebit.workers import presence
@@ -32,6 +33,15 @@ def set_up_logs(**_: Any) -> None:
 
 
 @signals.worker_init.connect
+def check_pool(sender: Any, **_: Any) -> None:
+    """Check before anything is started that the pool can keep what is promised of steps."""
+    try:
+        pool.refuse_unfit(sender.pool_cls)
+    except ConfigurationError as error:
+        raise SystemExit(error.detail) from None
+
+
+@signals.worker_init.connect
 def start_monitor(sender: Any, **_: Any) -> None:
     """Start the monitor before logging is set up and the pool is forked: both use its pipe."""
     monitor.start(sorted(sender.app.amqp.queues.consume_from))
@@ -40,6 +50,16 @@ def start_monitor(sender: Any, **_: Any) -> None:
 @signals.worker_process_init.connect
 def report_idle_process(**_: Any) -> None:
     monitor.emitter.idle()
+
+
+@signals.worker_process_init.connect
+def allow_children_of_steps(**_: Any) -> None:
+    children.allow_children()
+
+
+@signals.worker_process_shutdown.connect
+def end_children_of_steps(**_: Any) -> None:
+    children.end_children()
 
 
 @signals.worker_shutdown.connect
@@ -66,7 +86,9 @@ def start_threads(sender: Any, **_: Any) -> None:
     """Start the threads of the main process: heartbeats, the collector, and a courier for each channel."""
     threading.Thread(target=_send_heartbeats, name="heartbeats", daemon=True).start()
     monitor.start_collecting(
-        Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), sender.controller.concurrency
+        Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1),
+        sender.controller.concurrency,
+        [one.name for one in jobs()],
     )
     own = Store.at(
         settings.redis_url,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.completion import failing, fanout, healing, lifecycle, resuming
+from donebit.completion import failing, fanout, handing_back, healing, lifecycle, resuming
 from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
 from donebit.completion.healing import ProbedState
 from donebit.completion.sweeping import Sweep
@@ -95,6 +95,35 @@ def test_a_step_that_failed_waits_for_its_next_attempt(
     assert found.waiting_for is Waiting.RETRY
     assert now(store, task).failed_attempts == 1
     assert found.next_probe_at == clock.now() + timedelta(seconds=20) + STALL_AFTER
+
+
+def test_a_job_that_no_live_worker_has_is_said_at_once(store: Store) -> None:
+    task = fanned_out(store)
+    seen = Observations(worker_seen=True, queued=7, in_hand=0, jobs=frozenset({"visit"}))
+
+    found = asked(store, task, seen)
+
+    assert found.waiting_for is Waiting.JOB
+    sentence = found.sentence(now(store, task), clock.now())
+    assert sentence.endswith("the last progress is 0 s old: no live worker has the job demo")
+
+
+def test_a_worker_that_cannot_run_the_steps_is_named_until_steps_are_done(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store)
+    handing_back.hand_back(store, now(store, task), "worker old:7 has no job demo")
+    hand_moved_clock.forward(seconds=10)
+    handed_back = asked(store, task)
+    sentence = handed_back.sentence(now(store, task), clock.now())
+    lifecycle.report(store, task.id, [0])
+    at_work = asked(store, task)
+    hand_moved_clock.forward(seconds=10)
+
+    assert handed_back.waiting_for is Waiting.JOB
+    assert sentence.endswith("worker old:7 has no job demo; they wait for a worker that can run them")
+    assert at_work.waiting_for is Waiting.RUNNING
+    assert asked(store, task).waiting_for is Waiting.LOST
 
 
 def test_the_speed_is_since_the_fan_out_then_of_the_last_two_samples(

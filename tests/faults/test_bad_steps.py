@@ -64,6 +64,21 @@ def test_a_step_that_kills_its_process_gives_up_and_others_are_done(
     assert stack.told(task_id) == [f"{task_id}.1.failed"]
 
 
+@pytest.mark.parametrize("code", [0, 3, "no such file"])
+def test_a_step_that_calls_sys_exit_fails_and_its_neighbours_are_done(
+    stack: Stack, tmp_path: Path, code: int | str
+) -> None:
+    pool = stack.worker.family()
+    params = {"folder": str(tmp_path), "victim": 3, "code": code}
+    task_id = stack.create(8, job="leaving", params=params, batch=8)
+
+    stack.await_told(task_id)
+
+    assert failures(stack, task_id) == [{"step": 3, "attempts": 2, "error": f"SystemExit: {code}"}]
+    assert runs(tmp_path) == {step: 2 if step == 3 else 1 for step in range(8)}
+    assert stack.worker.family() == pool  # no process was lost by it
+
+
 def test_a_step_that_never_ends_is_interrupted_and_gives_up(stack: Stack, tmp_path: Path) -> None:
     params = {"folder": str(tmp_path), "stuck": 3}
     task_id = stack.create(8, job="endless", params=params, batch=8)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
+import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from donebit import job
 
@@ -46,12 +50,57 @@ def deadly(step: int, *, folder: str, victim: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@job("leaving", max_attempts=2, backoff=timedelta(milliseconds=50))
+def leaving(step: int, *, folder: str, victim: int, code: int | str) -> None:
+    """Call sys.exit at one step, every time."""
+    note(step, folder=folder)
+    if step == victim:
+        sys.exit(code)
+
+
 @job("endless", max_attempts=2, backoff=timedelta(milliseconds=50), step_timeout=timedelta(milliseconds=200))
 def endless(step: int, *, folder: str, stuck: int) -> None:
     """Never come back from one step."""
     note(step, folder=folder)
     while step == stuck:
         time.sleep(0.01)
+
+
+@job("parallel")
+def parallel(step: int, *, folder: str, way: str) -> None:
+    """Have the work done by processes of the step's own."""
+    files = [str(Path(folder) / f"{step}-{part}") for part in range(3)]
+    if way == "executor":
+        with ProcessPoolExecutor(2) as executor:
+            list(executor.map(leave, files))
+    elif way == "manager":
+        with multiprocessing.Manager() as manager:
+            manager.list(files)
+            leave(files[0])
+    elif way == "process":
+        process = multiprocessing.Process(target=leave, args=(files[0],))
+        process.start()
+        process.join()
+    else:
+        with multiprocessing.get_context(way).Pool(2) as pool:
+            pool.map(leave, files)
+
+
+@job("brooding", max_attempts=1)
+def brooding(step: int, *, folder: str, way: Literal["fork", "spawn"], deadly: bool = False) -> None:
+    """Leave a process running, and say which; a deadly step kills the process it runs in."""
+    context = multiprocessing.get_context("fork") if way == "fork" else multiprocessing.get_context("spawn")
+    process = context.Process(target=time.sleep, args=(3600,))
+    process.start()
+    (Path(folder) / f"left-{step}").write_text(str(process.pid))
+    if deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(file: str) -> None:
+    """Leave a line with the process that ran this."""
+    with Path(file).open("a") as open_file:
+        open_file.write(f"{os.getpid()}\n")
 
 
 @job("talkative")

@@ -57,9 +57,8 @@ def test_a_tasks_lines_are_those_of_the_workers_terminal(stack: Stack) -> None:
     told = lines(stack, f"task={task_id}")
     assert sorted(line["text"] for line in told) == sorted(written)
     assert len(written) == 12  # the fan-out, ten steps, the end
-    assert {(line["level"], line["worker"].rpartition(":")[2]) for line in told} == {
-        ("info", str(stack.worker.process.pid))
-    }
+    (worker,) = own_worker(stack)
+    assert {(line["level"], line["worker"]) for line in told} == {("info", worker["worker"])}
 
 
 def test_what_a_users_step_logs_is_about_its_task(stack: Stack) -> None:

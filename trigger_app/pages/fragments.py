@@ -19,6 +19,7 @@ WAITS = {
     Waiting.REPORTS: "waiting for external reports",
     Waiting.FAN_OUT: "steps being sent",
     Waiting.WORKER: "no worker running",
+    Waiting.JOB: "no worker can run it",
     Waiting.RETRY: "retrying soon",
     Waiting.RUNNING: "in progress",
     Waiting.QUEUE: "queued",

@@ -58,7 +58,7 @@ def encode_line(level: int, text: str, at_seconds: float, worker: str, task_id: 
     """A log line as JSON in UTF-8; the middle of one that would not fit the pipe is cut out.
 
     Args:
-        worker: the worker's name, host:pid.
+        worker: the worker's name, host:pid and a random part.
         task_id: the task it is about; empty for none.
     """
     fields = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from done_app.worker.monitor.pipe import Pipe
 from donebit import clock
 from donebit.store import Store
 from donebit.workers.presence import Worker
+
+NAME_BYTES = 3  # in a worker's name; read by people, and two of a hundred workers meet once in 3000 times
 
 
 class Monitor:
@@ -36,7 +39,9 @@ class Monitor:
             queues: those that the worker consumes.
         """
         host, pid, now = socket.gethostname(), os.getpid(), clock.now()
-        self._worker = Worker(f"{host}:{pid}", host, pid, 0, queues, now, now, [])
+        # The last part, since containers may share a host name, and each has a process 1.
+        name = f"{host}:{pid}-{secrets.token_hex(NAME_BYTES)}"
+        self._worker = Worker(name, host, pid, 0, queues, now, now, [])
         self.emitter.pipe = Pipe()
 
     def add_handler(self) -> None:
@@ -44,15 +49,22 @@ class Monitor:
         if self.emitter.pipe is not None and self._worker is not None:
             logging.getLogger().addHandler(LineHandler(self.emitter.pipe, self._worker.name))
 
-    def start_collecting(self, store: Store, processes: int) -> None:
+    @property
+    def worker_name(self) -> str:
+        """The worker's name in the list of workers and in its log lines."""
+        return self._worker.name if self._worker is not None else f"{socket.gethostname()}:{os.getpid()}"
+
+    def start_collecting(self, store: Store, processes: int, jobs: Sequence[str]) -> None:
         """Start the collector's thread; after the fork, as no thread may run during it.
 
         Args:
             processes: the size of the pool.
+            jobs: the names of those that this worker has.
         """
         if self.emitter.pipe is None or self._worker is None:
             return
-        self._collector = Collector(store, self.emitter.pipe, replace(self._worker, processes=processes))
+        worker = replace(self._worker, processes=processes, jobs=jobs)
+        self._collector = Collector(store, self.emitter.pipe, worker)
         threading.Thread(target=self._collector.run_forever, name="collector", daemon=True).start()
 
     def stop(self) -> None:

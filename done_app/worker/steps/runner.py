@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
+
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
 from donebit.completion.lifecycle import Report
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
+from donebit.jobs.unawaited import NothingRan, refuse_unawaited
 
 REPORT_EVERY = timedelta(milliseconds=100)
 MAX_RANGES_PER_REPORT = 500  # from quick steps that are not adjacent: at most 2 ms of the server
 # After this the rest of a slice goes to the tail of its queue: tasks share the workers, a crash repeats
 # little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
 MAX_RUN_TIME = timedelta(milliseconds=250)
-
-# Celery and the system use these to end a process; all else that is raised is the step's failure.
-ENDS_THE_PROCESS = (SystemExit, KeyboardInterrupt)
 
 Range = tuple[int, int]
 
@@ -160,17 +160,17 @@ class Runner:
 
         For most steps this loop is the whole overhead.
         """
-        function, params = self.job.function, self.params
+        function, name, params = self.job.function, self.job.name, self.params
         now, until = time.monotonic, self.next_interrupt_at()
         step = start
         try:
             for step in range(start, stop):
-                function(step, **params)
+                if (returned := function(step, **params)) is not None:
+                    refuse_unawaited(name, returned)
                 if now() >= until:
                     break
-        except ENDS_THE_PROCESS:
-            raise
         except BaseException as error:
+            raise_if_ending(error)
             self.finished.add(start, step)
             self.record_raised(step, error)
         else:
@@ -183,12 +183,11 @@ class Runner:
             return
         try:
             with time_limit(self.job.step_timeout):
-                self.job.function(step, **self.params)
-        except ENDS_THE_PROCESS:
-            raise
+                refuse_unawaited(self.job.name, self.job.function(step, **self.params))
         except StepTimedOut as error:
             self.record_failure(step, str(error), counted=self.careful)
         except BaseException as error:
+            raise_if_ending(error)
             self.record_raised(step, error)
         else:
             self.finished.add(step, step + 1)
@@ -236,8 +235,21 @@ class Runner:
             self.outcome.retry_pause = max(self.outcome.retry_pause, failure.pause)
 
 
+def raise_if_ending(error: BaseException) -> None:
+    """Raise an exception again when this process is asked to end.
+
+    SIGTERM to a process of the pool raises SystemExit in the middle of a step, whose cleanup may turn it into
+    something else. All that is raised otherwise is the step's own failure: SystemExit from `sys.exit`, and
+    KeyboardInterrupt too, as processes of the pool ignore Ctrl-C.
+    """
+    if terminate_handler_fired():
+        raise error
+
+
 def describe_error(error: BaseException) -> str:
     """An exception's type and text; the text of some cannot be read."""
+    if isinstance(error, NothingRan):
+        return str(error)
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:

@@ -20,6 +20,7 @@ class Waiting(StrEnum):
     REPORTS = "reports"  # it has no job: its steps are reported from elsewhere
     FAN_OUT = "fan-out"  # its messages are not sent yet
     WORKER = "worker"  # none was seen within the last minute
+    JOB = "job"  # for a worker that has its job and can read its params
     RETRY = "retry"  # a failed step's pause before its next attempt
     RUNNING = "running"  # a worker runs its steps
     QUEUE = "queue"  # its messages wait in the queue
@@ -33,6 +34,7 @@ class Observations:
     worker_seen: bool
     queued: int | None  # messages that wait for a worker, of all tasks
     in_hand: int | None  # messages that workers have taken and not finished
+    jobs: frozenset[str] | None = None  # that live workers have
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Diagnosis:
     steps_per_second: float | None
     time_left: timedelta | None
     next_probe_at: datetime | None  # when the sweep sends a probe, if there is no progress until then
+    no_worker: str | None = None  # why none can run it, where that is what it waits for
 
     def sentence(self, task: Task, now: datetime) -> str:
         """The diagnosis as a sentence."""
@@ -53,13 +56,15 @@ class Diagnosis:
         age = duration(round((now - task.last_progress_at).total_seconds()))
         are = "is" if task.missing_steps == 1 else "are"
         missing = f"{task.missing_steps:,} of {task.count:,} steps {are} missing"
-        return f"{missing}, and the last progress is {age} old: {REASONS[self.waiting_for]}"
+        reason = self.no_worker or REASONS[self.waiting_for]
+        return f"{missing}, and the last progress is {age} old: {reason}"
 
 
 REASONS = {
     Waiting.REPORTS: "they are reported from elsewhere, and can only be waited for",
     Waiting.FAN_OUT: "their messages are not sent yet, as no worker has come to it",
     Waiting.WORKER: "no worker was seen within the last minute",
+    Waiting.JOB: "no live worker has its job",
     Waiting.RETRY: "a step that failed waits for its next attempt",
     Waiting.RUNNING: "a worker is at them; should it have died, the sweep sends them again",
     Waiting.QUEUE: "they wait in the queue",
@@ -72,11 +77,13 @@ def diagnose(task: Task, seen: Observations, now: datetime) -> Diagnosis:
     if task.ended:
         return Diagnosis(None, None, None, None)
     rate = steps_per_second(task, now)
+    waiting = waiting_for(task, seen, now)
     return Diagnosis(
-        waiting_for(task, seen, now),
+        waiting,
         rate,
         timedelta(seconds=task.missing_steps / rate) if rate else None,
         next_probe_at(task),
+        why_no_worker(task, seen, now) if waiting is Waiting.JOB else None,
     )
 
 
@@ -90,11 +97,32 @@ def waiting_for(task: Task, seen: Observations, now: datetime) -> Waiting:
         (task.spec.job is None, Waiting.REPORTS),
         (task.stalled, Waiting.LOST),
         (not seen.worker_seen, Waiting.WORKER),
+        (not has_its_job(task, seen), Waiting.JOB),
         (task.dispatched_at is None, Waiting.FAN_OUT),
-        (task.quiet_until is not None and task.quiet_until > now, Waiting.RETRY),
+        (task.handed_back is not None and task.handed_back.holds(task, now), Waiting.JOB),
+        (_waits_for_retry(task, now), Waiting.RETRY),
         (now - moved < RECENT_PROGRESS, Waiting.RUNNING),
     )
     return next((waiting for holds, waiting in conditions if holds), _waiting_by_queue(seen))
+
+
+def _waits_for_retry(task: Task, now: datetime) -> bool:
+    failed = task.handed_back is None or task.failed_attempts > 0  # or steps were handed back, a while ago
+    return failed and task.quiet_until is not None and task.quiet_until > now
+
+
+def has_its_job(task: Task, seen: Observations) -> bool:
+    """Whether some live worker has the task's job, or it is unknown."""
+    return seen.jobs is None or task.spec.job is None or task.spec.job in seen.jobs
+
+
+def why_no_worker(task: Task, seen: Observations, now: datetime) -> str:
+    """Why no worker that has come to the task's steps can run them."""
+    last = task.handed_back
+    parts = [] if has_its_job(task, seen) else [f"no live worker has the job {task.spec.job}"]
+    if last is not None and last.holds(task, now):
+        parts += [last.why, "they wait for a worker that can run them"]
+    return "; ".join(parts)
 
 
 def _waiting_by_queue(seen: Observations) -> Waiting:

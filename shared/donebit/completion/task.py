@@ -11,6 +11,8 @@ from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 
+HANDED_BACK_HOLDS = timedelta(minutes=1)  # steps that no worker can run go back every 15 s
+
 
 @dataclass(frozen=True, slots=True)
 class ProgressSample:
@@ -18,6 +20,26 @@ class ProgressSample:
 
     at: datetime
     missing_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """A worker could not run steps of the task, so they wait for another."""
+
+    at: datetime  # the last time
+    since: datetime  # the first time since steps of it were last done
+    why: str  # names the worker and the job
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> HandedBack | None:
+        if "handed_back_at" not in record:
+            return None
+        at, since = (moment_of_ms(int(record[f"handed_back_{when}"])) for when in ("at", "since"))
+        return cls(at, since, record["handed_back_why"])
+
+    def holds(self, task: Task, now: datetime) -> bool:
+        """Whether it is still so: it was within a minute, and nothing of the task was done since."""
+        return self.at >= task.last_progress_at and now - self.at < HANDED_BACK_HOLDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +65,8 @@ class Task:
     heals: int = 0  # how often missing steps were sent again since the last progress
     messages: int = 0  # sent for its steps in this run, by the fan-out and to heal
     failed_attempts: int = 0  # in this run
-    quiet_until: datetime | None = None  # a failed step waits for its next attempt
+    quiet_until: datetime | None = None  # a failed step waits for its next attempt, or one handed back
+    handed_back: HandedBack | None = None
     probed_at: datetime | None = None  # when the sweep last sent a probe
     samples: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, older first
 
@@ -105,6 +128,7 @@ class Task:
             messages=int(record.get("messages", 0)),
             failed_attempts=int(record.get("failed_attempts", 0)),
             quiet_until=moment("quiet_until"),
+            handed_back=HandedBack.from_record(record),
             probed_at=moment("probed_at"),
             samples=tuple(
                 ProgressSample(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from donebit.errors import ConfigurationError
+from donebit.jobs.unawaited import refuse_asynchronous
 from donebit.names import checked_name
 from donebit.retry_policy import MOST_ATTEMPTS, RetryPolicy
 
@@ -34,7 +35,8 @@ def job(
     """Make a function `(step, **params)` the job of this name.
 
     The function is called once for each step, and may be called more than once: after a crash between its
-    work and the moment its bit is set, a step runs again.
+    work and the moment its bit is set, a step runs again. When it returns, the step is done, so it must be a
+    plain function that does its work itself; `asyncio.run` in it runs a coroutine.
 
     Args:
         name: the job's name, 1 to 100 of A-Z a-z 0-9 . _ -
@@ -45,7 +47,8 @@ def job(
         step_timeout: how long one step may take; None for no limit.
 
     Returns:
-        A decorator that marks the function and returns it unchanged.
+        A decorator that marks the function and returns it unchanged. It raises ConfigurationError for a
+        function that returns before its work is done: a coroutine function or a generator function.
 
     Raises:
         InvalidInput: the name is not allowed.
@@ -54,10 +57,18 @@ def job(
     options = _checked_options(name, max_attempts, backoff, step_timeout)
 
     def mark(function: StepFunction) -> StepFunction:
-        setattr(function, MARK, options)
+        _mark(function, options)
         return function
 
     return mark
+
+
+def _mark(function: object, options: JobOptions) -> None:
+    refuse_asynchronous(options.name, function)
+    try:
+        setattr(function, MARK, options)
+    except (AttributeError, TypeError) as error:  # a method of an object, or something built in
+        raise ConfigurationError(f"job {options.name}: {function!r:.100} cannot be a job: {error}") from None
 
 
 def _checked_options(

@@ -17,6 +17,7 @@ from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.decorator import MARK, JobOptions
 from donebit.results import Results
+from donebit.jobs.unawaited import refuse_asynchronous
 from donebit.retry_policy import RetryPolicy
 
 BUILT_IN = "donebit.jobs.builtin"
@@ -37,8 +38,13 @@ class Job:
 
     @classmethod
     def from_function(cls, function: Callable[..., object]) -> Job:
-        """The job of a function that has been decorated with @job."""
+        """The job of a function that has been decorated with @job.
+
+        Raises:
+            ConfigurationError: its parameters cannot be read, or it returns before its work is done.
+        """
         options: JobOptions = getattr(function, MARK)
+        refuse_asynchronous(options.name, function)  # again, as a decorator may stand above @job
         step_name, params = params_model(options.name, function)
         return cls(options.name, function, step_name, params, options.retry_policy, options.step_timeout)
 
@@ -147,6 +153,9 @@ class Jobs:
             if one.name in self._jobs and self._jobs[one.name].function is not one.function:
                 raise ConfigurationError(f"JOBS: two functions are named {one.name!r}")
             self._jobs[one.name] = one
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._jobs
 
     def __iter__(self) -> Iterator[Job]:
         return iter(sorted(self._jobs.values(), key=lambda one: one.name))

@@ -17,6 +17,7 @@ from donebit.config import Settings
 from donebit.queue import SLICES, STEPS
 from donebit.store import Store
 from donebit.web.task_summary import TaskSummary
+from donebit.workers import presence
 
 FIRST_RANGES = 10  # how many missing ranges an answer shows unasked
 
@@ -71,7 +72,7 @@ class TaskAnswer(TaskSummary):
         examples=["6 of 10 steps are missing, and the last progress is 3 s old: they wait in the queue"],
     )
     waiting_for: str | None = Field(
-        description="reports, fan-out, worker, retry, running, queue or lost; null: it has ended",
+        description="reports, fan-out, worker, job, retry, running, queue or lost; null: it has ended",
         examples=["running"],
     )
     last_progress_age_seconds: float
@@ -115,10 +116,11 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
 def signs(store: Store, settings: Settings) -> Observations:
     """What can be seen of the queue, where the broker is this Redis, and of the workers."""
     (worker,) = store.heartbeats.last_seen_ms("worker")
+    jobs = presence.jobs_of_live_workers(store, clock.now())
     if settings.broker != settings.redis_url:
-        return Observations(worker is not None, None, None)
+        return Observations(worker is not None, None, None, jobs)
     queued = sum(store.heartbeats.queue_lengths((STEPS, SLICES)))
-    return Observations(worker is not None, queued, store.heartbeats.messages_in_hand())
+    return Observations(worker is not None, queued, store.heartbeats.messages_in_hand(), jobs)
 
 
 def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:

@@ -36,7 +36,7 @@ class AtWorkSummary(BaseModel):
 class WorkerSummary(BaseModel):
     """A worker: the process that takes messages, and the processes of its pool, which run steps."""
 
-    worker: str = Field(examples=["web-1:4242"])
+    worker: str = Field(examples=["web-1:4242-9f2c41"])
     host: str = Field(examples=["web-1"])
     pid: int = Field(examples=[4242])
     processes: int = Field(examples=[8], description="processes that run steps")
@@ -51,6 +51,9 @@ class WorkerSummary(BaseModel):
     since: str = Field(examples=[TIME])
     last_seen: str = Field(examples=[TIME])
     at: Sequence[AtWorkSummary] = Field(description="its processes; of a lost worker, when last seen")
+    jobs: Sequence[str] | None = Field(
+        examples=[["demo", "visit"]], description="that it can run; null: it is of an earlier version"
+    )
 
     @classmethod
     def of(cls, worker: Worker, now: datetime) -> WorkerSummary:
@@ -64,6 +67,7 @@ class WorkerSummary(BaseModel):
             since=clock.iso(worker.since),
             last_seen=clock.iso(worker.last_seen),
             at=[AtWorkSummary.of(one) for one in worker.activities],
+            jobs=worker.jobs,
         )
 
 
@@ -132,7 +136,7 @@ class LineSummary(BaseModel):
     id: str = Field(examples=["1795230245678-0"], description="later lines have greater ones")
     at: str = Field(examples=[TIME])
     level: str = Field(examples=["info"], description="debug, info, warning, error or critical")
-    worker: str = Field(examples=["web-1:4242"])
+    worker: str = Field(examples=["web-1:4242-9f2c41"])
     pid: int = Field(examples=[4243], description="process that wrote it")
     task_id: str | None = Field(examples=["9f2c41d07a3b"], description="task it is about; null: none")
     text: str = Field(

@@ -23,7 +23,7 @@ class LogLine:
     id: str  # of the stream, two numbers: those of later lines are greater
     at: datetime
     level: str
-    worker: str  # <host>:<pid> of the worker
+    worker: str  # its name, <host>:<pid> of the worker and a random part
     pid: int  # of the process that logged it
     task_id: str | None  # the task it is about
     text: str  # with the traceback, where there is one

@@ -40,7 +40,7 @@ class ProcessActivity:
 class Worker:
     """A worker as it last saved its state."""
 
-    name: str
+    name: str  # <host>:<pid>-<random>: containers may share a host name, and each has a process 1
     host: str
     pid: int
     processes: int  # the size of its pool
@@ -48,6 +48,7 @@ class Worker:
     since: datetime
     last_seen: datetime
     activities: Sequence[ProcessActivity]  # its processes, by pid
+    jobs: Sequence[str] | None = None  # that it can run; None for a worker of an earlier version
 
     def alive(self, now: datetime) -> bool:
         """Whether it has saved its state within 15 seconds. A worker that shut down is not listed at all."""
@@ -65,6 +66,7 @@ class Worker:
             "at": [
                 [one.pid, one.task_id, list(one.ranges), one.steps, _ms(one.since)] for one in self.activities
             ],
+            "jobs": None if self.jobs is None else list(self.jobs),
         }
         return json.dumps(fields)
 
@@ -85,6 +87,7 @@ class Worker:
             since=clock.moment_of_ms(fields["since"]),
             last_seen=clock.moment_of_ms(fields["seen"]),
             activities=[_activity(*one) for one in fields["at"]],
+            jobs=fields.get("jobs"),
         )
 
 
@@ -150,6 +153,14 @@ def recent_workers(saved: Mapping[str, str], now: datetime) -> Iterator[Worker]:
             continue
         if now - worker.last_seen < DROPPED_AFTER:
             yield worker
+
+
+def jobs_of_live_workers(store: Store, now: datetime) -> frozenset[str] | None:
+    """The jobs that some live worker has; None when no worker is alive, or one does not say what it has."""
+    live = [worker.jobs for worker in recent_workers(store.workers.shown(), now) if worker.alive(now)]
+    if not live or None in live:
+        return None
+    return frozenset(name for jobs in live for name in jobs or ())
 
 
 def forget_stale(store: Store, now: datetime) -> None:

@@ -22,7 +22,7 @@ def tells(page: Page, text: str) -> bool:
 
 
 def card(page: Page, pid: int, part: str = "") -> str:
-    return page.text(f".worker[data-worker$=':{pid}'] {part}")
+    return page.text(f".worker[data-worker*=':{pid}-'] {part}")
 
 
 def busy(page: Page) -> set[str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from done_app.worker import pool
 from donebit.demo.ports import free_server_port
+from donebit.errors import ConfigurationError
 from tests.servers import RunningServer
 
 
@@ -72,3 +74,32 @@ def test_a_database_that_the_server_does_not_have_is_one_sentence(
 
     assert ended.returncode == 1
     assert ended.stderr == "REDIS_URL names database 99; this server's databases are 0 to 15\n"
+
+
+@pytest.mark.parametrize(("name", "module"), [("solo", "solo"), ("threads", "thread")])
+def test_a_pool_that_cannot_end_a_step_is_one_sentence(name: str, module: str, valkey: RunningServer) -> None:
+    command = [sys.executable, "-m", "celery", "--app", "done_app.worker", "--quiet", "worker"]
+
+    ended = subprocess.run(
+        [*command, "--pool", name],
+        env=os.environ | {"REDIS_URL": valkey.url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"the worker's pool is celery.concurrency.{module}; it must be prefork, ")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["gevent", "eventlet", "celery.concurrency.thread:TaskPool"])
+def test_a_pool_of_a_setting_is_refused_too_installed_or_not(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^the worker's pool is {name}; it must be prefork"):
+        pool.refuse_unfit(name)
+
+
+@pytest.mark.parametrize("name", ["prefork", "processes", "celery.concurrency.prefork:TaskPool"])
+def test_the_pool_of_processes_is_taken_under_each_of_its_names(name: str) -> None:
+    pool.refuse_unfit(name)

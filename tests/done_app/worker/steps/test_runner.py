@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from asyncio import CancelledError
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from billiard import common
 
 from done_app.worker.steps import runner
 from done_app.worker.steps.reporter import StoreStepReporter
@@ -278,6 +280,10 @@ class Unspeakable(Exception):
         (CancelledError(), "CancelledError: "),
         (GeneratorExit(), "GeneratorExit: "),
         (BaseException("base"), "BaseException: base"),
+        (SystemExit(0), "SystemExit: 0"),
+        (SystemExit(3), "SystemExit: 3"),
+        (SystemExit("no such file"), "SystemExit: no such file"),
+        (KeyboardInterrupt(), "KeyboardInterrupt: "),
         (Unspeakable(), "Unspeakable, whose text cannot be read"),
     ],
 )
@@ -300,17 +306,50 @@ def test_whatever_a_step_raises_is_its_own_failure(
     assert made.missing() == []
 
 
-@pytest.mark.parametrize("ends", [SystemExit, KeyboardInterrupt])
-def test_what_ends_a_process_is_no_failure_of_the_step(bench: MakeBench, ends: type[BaseException]) -> None:
+@pytest.mark.parametrize(
+    "terms",
+    [{}, {"step_timeout": timedelta(minutes=1)}, {"careful": True}],
+    ids=["freely", "timed", "careful"],
+)
+def test_a_step_that_returns_a_coroutine_fails_and_says_so(bench: MakeBench, terms: dict[str, Any]) -> None:
+    async def fetch(step: int) -> None: ...
+
+    made = bench(3, lambda step: fetch(step) if step == 1 else None)
+
+    made.run(0, 3, max_attempts=1, **terms)
+
+    (given_up,) = failing.list_failures(
+        made.store, lifecycle.get_task(made.store, made.task.id).task, limit=9
+    ).failures
+    assert (given_up.step, made.missing()) == (1, [])
+    assert given_up.error == (
+        "job bench returned a coroutine, whose work nothing awaits: write a plain function that calls "
+        "asyncio.run"
+    )
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_process_told_to_end_leaves_its_step_to_another(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, careful: bool
+) -> None:
+    monkeypatch.setattr(common, "_should_have_exited", [False])
+    in_the_pool = common._shutdown_cleanup  # type: ignore[attr-defined]  # its stubs are older
+    handled_before = signal.signal(signal.SIGTERM, in_the_pool)
+
     def function(step: int) -> None:
         if step == 1:
-            raise ends
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                raise ValueError("the step's own cleanup fails")
 
     made = bench(3, function)
 
-    with pytest.raises(ends):
-        made.run(0, 3, max_attempts=1)
-
+    try:
+        with pytest.raises(ValueError, match="cleanup"):
+            made.run(0, 3, careful=careful, max_attempts=1)
+    finally:
+        signal.signal(signal.SIGTERM, handled_before)
     assert lifecycle.get_task(made.store, made.task.id).task.failed_steps == 0
 
 

@@ -1,0 +1,46 @@
+"""Whether this worker can run a task: a rolling deploy has workers of two versions side by side."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from donebit.completion.task import Task
+from donebit.errors import InvalidInput
+from donebit.jobs.registry import Jobs
+
+LOG_EVERY_SECONDS = 60.0  # about one task, by each process
+
+log = logging.getLogger(__name__)
+_logged_at: dict[str, float] = {}
+
+
+def why_unfit(jobs: Jobs, task: Task, worker: str) -> str | None:
+    """Say why this worker cannot run a task's steps.
+
+    Args:
+        jobs: those that this worker has.
+        worker: its name.
+
+    Returns:
+        A sentence that names the worker and the job; None when it can run them.
+    """
+    name = task.spec.job or ""
+    if name not in jobs:
+        return f"worker {worker} has no job {name}; its JOBS must name the module of it"
+    try:
+        jobs.find(name).convert_params(task.spec.params)
+    except InvalidInput as error:
+        return f"worker {worker} cannot read the {error.detail}"
+    return None
+
+
+def log_unfit(task: Task, why: str) -> None:
+    """Log that a task's steps go back, not for each of the messages that may circulate."""
+    now = time.monotonic()
+    if now - _logged_at.get(task.id, -LOG_EVERY_SECONDS) < LOG_EVERY_SECONDS:
+        return
+    for task_id in [one for one, at in _logged_at.items() if now - at >= LOG_EVERY_SECONDS]:
+        del _logged_at[task_id]
+    _logged_at[task.id] = now
+    log.warning("steps of task %s go back to the queue for another worker: %s", task.id, why)

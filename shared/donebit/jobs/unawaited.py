@@ -1,0 +1,102 @@
+"""Refuses step functions whose work is not done when they return, such as coroutine functions.
+
+The standard library alone, as for `decorator.py`, which uses it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from itertools import starmap
+from types import CoroutineType, GeneratorType
+
+from donebit.errors import ConfigurationError
+
+KINDS: tuple[tuple[str, Callable[[object], bool]], ...] = (
+    ("an async generator function", inspect.isasyncgenfunction),
+    ("a coroutine function", inspect.iscoroutinefunction),
+    ("a generator function", inspect.isgeneratorfunction),
+)
+# What these hold runs when they are iterated, and a worker does not.
+LAZY = (GeneratorType, map, filter, starmap)
+# Most steps return nothing; of what others do return, these need no closer look.
+PLAIN = frozenset({type(None), bool, int, float, str, bytes, dict})
+
+
+class NothingRan(Exception):
+    """A step returned work in place of doing it."""
+
+
+def refuse_asynchronous(name: str, function: object) -> None:
+    """Refuse a step function that returns before its work is done, as far as can be seen before it runs.
+
+    A plain function around a coroutine function is accepted: it may run the coroutine, as `asyncio.run` does.
+    `refuse_unawaited` looks at what it returns.
+
+    Args:
+        name: of the job.
+        function: the function, or whatever is to be called.
+
+    Raises:
+        ConfigurationError: it cannot be called, or is a coroutine function, a generator function, an async
+            generator function, an object whose `__call__` is one, or a partial or cached form of one.
+    """
+    if not callable(function):
+        raise ConfigurationError(f"job {name}: {function!r:.100} cannot be called")
+    for called in _called(function):
+        for kind, is_kind in KINDS:
+            if is_kind(called):
+                raise ConfigurationError(f"job {name}: its function is {kind}, {_remedy(kind)}")
+
+
+def _called(function: object) -> tuple[object, ...]:
+    """The function that a call runs in the end, and the `__call__` of its type, which may be it."""
+    while True:
+        if isinstance(function, partial):
+            function = function.func
+        elif hasattr(function, "cache_parameters") and hasattr(function, "__wrapped__"):  # functools.cache
+            function = function.__wrapped__
+        else:
+            return function, getattr(type(function), "__call__", None)  # noqa: B004 - not whether, but what
+
+
+def refuse_unawaited(name: str, returned: object) -> None:
+    """Refuse a value that says that a step's work has not been done.
+
+    Args:
+        name: of the job.
+        returned: what its function returned, or a list of such; coroutines are closed, so that Python does
+            not warn that they were never awaited.
+
+    Raises:
+        NothingRan: it is awaitable, an async iterator, a lazy iterator such as a generator, or an unfinished
+            future. The text is one sentence that names the job.
+    """
+    if type(returned) in PLAIN:
+        return
+    several = returned if isinstance(returned, list | tuple | set) else (returned,)
+    if not several or not _is_unfinished(next(iter(several))):  # of several, the first tells enough
+        return
+    kind = type(next(iter(several))).__name__
+    for one in several:
+        if isinstance(one, CoroutineType | GeneratorType):
+            one.close()
+    article = "an" if kind[0].lower() in "aeiou" else "a"
+    raise NothingRan(f"job {name} returned {article} {kind}, {_remedy(kind)}")
+
+
+def _is_unfinished(returned: object) -> bool:
+    if isinstance(returned, Future):
+        return not returned.done()
+    kind = type(returned)
+    return hasattr(kind, "__await__") or hasattr(kind, "__anext__") or isinstance(returned, LAZY)
+
+
+def _remedy(kind: str) -> str:
+    if kind == "Future":
+        return "whose work may not be done: wait for it in the step"
+    if kind in ("a generator function", "generator", *(lazy.__name__ for lazy in LAZY)):
+        return "whose work nothing does: use a for loop in the step"
+    return "whose work nothing awaits: write a plain function that calls asyncio.run"

@@ -1,0 +1,62 @@
+"""A worker says which task it cannot run, and names itself and the job."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from done_app.worker.steps.fitness import log_unfit, why_unfit
+from donebit import job
+from donebit.completion.task import Task
+from donebit.jobs.registry import Job, Jobs
+from donebit.store import Store
+from tests.completion.arranged import now, start
+
+
+@job("resize")
+def resize(step: int, *, width: int) -> None: ...
+
+
+JOBS = Jobs([Job.from_function(resize)])
+
+
+def task_of(store: Store, name: str, **params: Any) -> Task:
+    return now(store, start(store, 3, job=name, params=params))
+
+
+def test_a_task_whose_params_can_be_read_is_run(store: Store) -> None:
+    assert why_unfit(JOBS, task_of(store, "resize", width=7), "old:7") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "why"),
+    [
+        ("crop", {}, "worker old:7 has no job crop; its JOBS must name the module of it"),
+        (
+            "resize",
+            {"width": 7, "height": 7},
+            "worker old:7 cannot read the params of job resize: unknown parameter height (known: width)",
+        ),
+        ("resize", {}, "worker old:7 cannot read the params of job resize: missing parameter width"),
+    ],
+)
+def test_what_this_worker_cannot_run_is_said(
+    store: Store, name: str, params: dict[str, Any], why: str
+) -> None:
+    assert why_unfit(JOBS, task_of(store, name, **params), "old:7") == why
+
+
+def test_a_task_is_named_in_the_log_once_and_not_for_each_message(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = task_of(store, "crop")
+
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            log_unfit(task, "worker old:7 has no job crop")
+
+    assert caplog.messages == [
+        f"steps of task {task.id} go back to the queue for another worker: worker old:7 has no job crop"
+    ]

@@ -1,0 +1,145 @@
+"""A job whose function returns before its work is done is refused: nothing would run, and all be done."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from functools import cache, partial, wraps
+from itertools import starmap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from donebit import job
+from donebit.config import Settings
+from donebit.errors import ConfigurationError
+from donebit.jobs.registry import Job, load_jobs
+from donebit.jobs.unawaited import NothingRan, refuse_unawaited
+
+AWAIT = "whose work nothing awaits: write a plain function that calls asyncio.run"
+LOOP = "whose work nothing does: use a for loop in the step"
+
+
+async def fetch(step: int) -> None: ...
+
+
+async def stream(step: int) -> AsyncIterator[int]:
+    yield step
+
+
+def walk(step: int) -> Iterator[int]:
+    yield step
+
+
+class Called:
+    async def __call__(self, step: int) -> None: ...
+
+
+class Fetching(Called):
+    async def fetch(self, step: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "what"),
+    [
+        (fetch, f"a coroutine function, {AWAIT}"),
+        (stream, f"an async generator function, {AWAIT}"),
+        (walk, f"a generator function, {LOOP}"),
+        (Fetching(), f"a coroutine function, {AWAIT}"),
+        (Fetching().fetch, f"a coroutine function, {AWAIT}"),
+        (partial(fetch), f"a coroutine function, {AWAIT}"),
+        (partial(partial(Fetching())), f"a coroutine function, {AWAIT}"),
+        (partial(walk), f"a generator function, {LOOP}"),
+        (cache(fetch), f"a coroutine function, {AWAIT}"),
+    ],
+    ids=["async", "async generator", "generator", "object", "method", "partial", "twice", "lazy", "cached"],
+)
+def test_a_function_that_only_prepares_its_work_is_refused(function: Callable[..., Any], what: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        job("fetch")(function)
+
+    assert str(refused.value) == f"job fetch: its function is {what}"
+
+
+@pytest.mark.parametrize("function", [7, Path().exists, len], ids=["number", "method", "built in"])
+def test_what_cannot_be_a_job_is_refused_in_one_sentence(function: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^job odd: .* cannot be "):
+        job("odd")(function)
+
+
+def test_a_decorator_above_the_job_does_not_hide_a_generator() -> None:
+    def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def inner(step: int) -> Iterator[int]:
+            yield function(step)
+
+        return inner
+
+    @logged
+    @job("walk")
+    def plain(step: int) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"^job walk: its function is a generator function, "):
+        Job.from_function(plain)
+
+
+def test_a_plain_function_that_runs_a_coroutine_is_a_job() -> None:
+    @job("fetch")
+    @wraps(fetch)
+    def run(step: int) -> None:
+        asyncio.run(fetch(step))
+
+    assert Job.from_function(run).function is run
+
+
+def test_a_module_with_a_coroutine_function_is_refused_at_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "from donebit import job\n\n@job('fetch')\nasync def fetch(step):\n    pass\n"
+    (tmp_path / "jobs_of_coroutines.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ConfigurationError, match=r"^job fetch: its function is a coroutine function"):
+        load_jobs(Settings(jobs=("jobs_of_coroutines",)))
+
+
+class Awaitable:
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda: fetch(1), f"a coroutine, {AWAIT}"),
+        (lambda: [fetch(1), fetch(2)], f"a coroutine, {AWAIT}"),
+        (lambda: stream(1), f"an async_generator, {AWAIT}"),
+        (Awaitable, f"an Awaitable, {AWAIT}"),
+        (lambda: walk(1), f"a generator, {LOOP}"),
+        (lambda: map(print, [1]), f"a map, {LOOP}"),
+        (lambda: starmap(print, [(1,)]), f"a starmap, {LOOP}"),
+        (Future, "a Future, whose work may not be done: wait for it in the step"),
+    ],
+    ids=["coroutine", "several", "async generator", "awaitable", "generator", "map", "starmap", "future"],
+)
+def test_work_returned_undone_is_refused_and_closed(make: Callable[[], object], what: str) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(NothingRan) as refused:
+            refuse_unawaited("fetch", make())
+        gc.collect()
+
+    assert str(refused.value) == f"job fetch returned {what}"
+    assert [str(one.message) for one in warned] == []
+
+
+def test_any_other_value_may_be_returned(tmp_path: Path) -> None:
+    finished: Future[int] = Future()
+    finished.set_result(1)
+
+    for value in (None, 0, "done", [], [1, 2], (3,), {"a": 1}, {1}, finished, tmp_path, iter([1])):
+        refuse_unawaited("fetch", value)
