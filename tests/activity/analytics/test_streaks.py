@@ -197,6 +197,7 @@ def test_an_event_never_seen_has_no_streaks(store: Store) -> None:
     assert (found.users, told(found.longest), told(found.current)) == (0, {}, {})
 
 
+@pytest.mark.own_keys("donebit:event:{seen}:segments:*")
 def test_more_bitmaps_than_can_be_read_in_seconds_are_refused(store: Store, client: Redis) -> None:
     site = site_on(store)
     span = asked(site)
