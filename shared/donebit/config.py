@@ -59,6 +59,11 @@ def _length(secret: str) -> int:
         return 0
 
 
+def _listed(secrets: SecretStr) -> tuple[str, ...]:
+    """The secrets of a list with commas or spaces between them."""
+    return tuple(secrets.get_secret_value().replace(",", " ").split())
+
+
 Read = TypeVar("Read", bound="Addresses")
 
 
@@ -106,7 +111,8 @@ class Settings(Addresses):
 
     jobs: Names = ()  # modules with the user's own step functions
     webhook_hosts: Names = ()  # that a webhook may be sent to; a private address only if listed itself
-    webhook_secret: SecretStr | None = None  # that webhooks are signed with, as Standard Webhooks writes it
+    # That webhooks are signed with, as Standard Webhooks writes it: several, while one replaces another.
+    webhook_secret: SecretStr | None = None
     callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
     worker_processes: PositiveInt = 8
 
@@ -148,7 +154,9 @@ class Settings(Addresses):
     @field_validator("webhook_secret")
     @classmethod
     def is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not SHORTEST_SECRET <= _length(value.get_secret_value()) <= LONGEST_SECRET:
+        if value is not None and not all(
+            SHORTEST_SECRET <= _length(one) <= LONGEST_SECRET for one in _listed(value) or [""]
+        ):
             raise ValueError(HOW_TO_SIGN)
         return value
 
@@ -159,6 +167,11 @@ class Settings(Addresses):
                 f"WEBHOOK_HOSTS is set, but nothing to sign webhooks with; WEBHOOK_SECRET {HOW_TO_SIGN}"
             )
         return self
+
+    @cached_property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that a webhook is signed with, each of them; none when none is set."""
+        return () if self.webhook_secret is None else _listed(self.webhook_secret)
 
     @cached_property
     def callback_queues(self) -> Mapping[str, str]:
