@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PositiveInt,
@@ -37,6 +38,16 @@ def _seconds(value: object) -> object:
         raise ValueError(f"Input should be a number of seconds; it is {value!r}") from None
 
 
+def _path_prefix(value: str) -> str:
+    prefix = value.rstrip("/")
+    if not PATH_PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
+        raise ValueError(
+            f"must be a path such as /donebit, of letters, digits and . _ ~ - only; it is {value!r}"
+        )
+    return prefix
+
+
+PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Names = Annotated[tuple[str, ...], NoDecode]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
@@ -48,6 +59,7 @@ LARGEST_TASK = 100_000_000
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 CELERYS_QUEUE = "celery"
+PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")  # so no //, which browsers read as another host
 KEY_PREFIX_CHARACTERS = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
 
 
@@ -102,6 +114,11 @@ class Settings(Addresses):
     broker_url: str = ""  # Celery's broker; the same server when empty
     # What every key on both begins with: two installations on one server take two.
     key_prefix: str = DEFAULT_KEY_PREFIX
+
+    # The path under which a proxy has a service: what all addresses that it gives out begin with.
+    trigger_prefix: PathPrefix = ""
+    done_prefix: PathPrefix = ""
+    distinct_prefix: PathPrefix = ""
 
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
     web_threads: PositiveInt = 256  # an open event stream holds one
