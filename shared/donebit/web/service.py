@@ -9,12 +9,12 @@ from typing import Any
 
 from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
-from flask_openapi3 import Info, OpenAPI, Server
+from flask_openapi3 import Info, OpenAPI
 
 from donebit.config import Settings
 from donebit.store import Store
 from donebit.web import guard, health, problems
-from donebit.web.prefix import UnderPrefix
+from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
 # The documentation page of flask-openapi3 carries its start-up script inline; every other page has none.
@@ -54,7 +54,6 @@ def make_service(
         store: for health and metrics
         streams: returns how many event streams are open
     """
-    prefix: str = getattr(settings, f"{name.removesuffix('_app')}_prefix", "")
     app = OpenAPI(
         name,
         info=Info(title=name, version=VERSION, description=summary),
@@ -62,11 +61,9 @@ def make_service(
         validation_error_model=problems.Problem,
         validation_error_callback=problems.of_validation,
         doc_prefix=DOCS,
-        servers=[Server(url=prefix)] if prefix else None,
+        servers=servers_at(prefix_of(name, settings)),
     )
-    if prefix:
-        app.wsgi_app = UnderPrefix(app.wsgi_app, prefix)  # type: ignore[method-assign]  # as Flask has it
-        app.config["SESSION_COOKIE_PATH"] = prefix  # what else is on that host does not get it
+    put_under(app, prefix_of(name, settings))
     app.url_map.strict_slashes = False
     app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
