@@ -34,12 +34,23 @@ def needs() -> tuple[Need, ...]:
             "no chromium with chromedriver on the PATH: apt-get install chromium chromium-driver",
         ),
         Need(
+            "proxy",
+            frozenset({"proxied"}),
+            all(proxy_program(name) for name in ("nginx", "caddy")),
+            "no nginx and caddy on the PATH: apt-get install nginx-light caddy",
+        ),
+        Need(
             "process",
             frozenset({"start", "demo", "stack", "ground"}),
             (PROCESSES / "self" / "cwd").exists(),
             "who is left of what was started is looked up in /proc, which this system does not have",
         ),
     )
+
+
+def proxy_program(name: str) -> str | None:
+    """Where a proxy is installed; Debian puts it where only the PATH of an administrator leads."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def unmet() -> list[Need]:

@@ -28,6 +28,13 @@ class Request:
         return self.headers["webhook-id"]
 
     @property
+    def end(self) -> str:
+        """The end that it tells of, as logs name it; signed, and under the id that its headers have."""
+        data = self.event["data"]
+        assert self.id == self.headers["idempotency-key"] == data["announcement_id"]
+        return f"{data['task_id']}.{data['run']}.{data['state']}"
+
+    @property
     def event(self) -> Any:
         """What is told, if it is signed with the secret. Raises WebhookVerificationError if not."""
         return Webhook(SECRET).verify(self.body, self.headers)
@@ -107,6 +114,10 @@ class Receiver:
     @property
     def ids(self) -> list[str]:
         return [request.id for request in self.requests]
+
+    @property
+    def ends(self) -> list[str]:
+        return [request.end for request in self.requests]
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers["Content-Length"]))

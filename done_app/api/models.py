@@ -51,6 +51,25 @@ class StepPath(TaskPath):
     n: Annotated[WrittenStep, Field(description="the step, from 0", json_schema_extra={"example": 3})]
 
 
+class DeliveryPath(TaskPath):
+    kind: Annotated[
+        Literal["webhook", "callback", "then"],
+        Field(description="by what its end is delivered", json_schema_extra={"example": "then"}),
+    ]
+
+
+class RunQuery(Request):
+    run: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="of which run the end is; the latest that has such a delivery if left out",
+            json_schema_extra={"example": 1},
+        ),
+        WRITTEN,
+    ] = None
+
+
 class ReportHeader(Request):
     model_config = ConfigDict(extra="ignore")
 

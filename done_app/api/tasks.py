@@ -16,6 +16,7 @@ from done_app.api.models import (
     TaskList,
     TaskPath,
 )
+from done_app.api.redelivery import add_redelivery
 from done_app.api.reports import add_failures, add_reports
 from done_app.api.streams import add_streams
 from donebit.completion import bitmap, failing, lifecycle, listing, missing
@@ -43,6 +44,7 @@ def blueprint(store: Store, publisher: Publisher, settings: Settings, feed: Feed
     add_reports(routes, store, publisher)
     add_failures(routes, store, publisher)
     add_actions(routes, store, publisher, settings)
+    add_redelivery(routes, store, settings)
     return routes
 
 

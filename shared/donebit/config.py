@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     PositiveInt,
@@ -37,6 +38,16 @@ def _seconds(value: object) -> object:
         raise ValueError(f"Input should be a number of seconds; it is {value!r}") from None
 
 
+def _path_prefix(value: str) -> str:
+    prefix = value.rstrip("/")
+    if not PATH_PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
+        raise ValueError(
+            f"must be a path such as /donebit, of letters, digits and . _ ~ - only; it is {value!r}"
+        )
+    return prefix
+
+
+PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Names = Annotated[tuple[str, ...], NoDecode]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
@@ -48,6 +59,7 @@ LARGEST_TASK = 100_000_000
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 CELERYS_QUEUE = "celery"
+PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")  # so no //, which browsers read as another host
 KEY_PREFIX_CHARACTERS = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
 
 
@@ -57,6 +69,11 @@ def _length(secret: str) -> int:
         return len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
     except ValueError:
         return 0
+
+
+def _listed(secrets: SecretStr) -> tuple[str, ...]:
+    """The secrets of a list with commas or spaces between them."""
+    return tuple(secrets.get_secret_value().replace(",", " ").split())
 
 
 Read = TypeVar("Read", bound="Addresses")
@@ -98,6 +115,11 @@ class Settings(Addresses):
     # What every key on both begins with: two installations on one server take two.
     key_prefix: str = DEFAULT_KEY_PREFIX
 
+    # The path under which a proxy has a service: what all addresses that it gives out begin with.
+    trigger_prefix: PathPrefix = ""
+    done_prefix: PathPrefix = ""
+    distinct_prefix: PathPrefix = ""
+
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
     web_threads: PositiveInt = 256  # an open event stream holds one
 
@@ -106,7 +128,8 @@ class Settings(Addresses):
 
     jobs: Names = ()  # modules with the user's own step functions
     webhook_hosts: Names = ()  # that a webhook may be sent to; a private address only if listed itself
-    webhook_secret: SecretStr | None = None  # that webhooks are signed with, as Standard Webhooks writes it
+    # That webhooks are signed with, as Standard Webhooks writes it: several, while one replaces another.
+    webhook_secret: SecretStr | None = None
     callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
     worker_processes: PositiveInt = 8
 
@@ -148,7 +171,9 @@ class Settings(Addresses):
     @field_validator("webhook_secret")
     @classmethod
     def is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not SHORTEST_SECRET <= _length(value.get_secret_value()) <= LONGEST_SECRET:
+        if value is not None and not all(
+            SHORTEST_SECRET <= _length(one) <= LONGEST_SECRET for one in _listed(value) or [""]
+        ):
             raise ValueError(HOW_TO_SIGN)
         return value
 
@@ -159,6 +184,11 @@ class Settings(Addresses):
                 f"WEBHOOK_HOSTS is set, but nothing to sign webhooks with; WEBHOOK_SECRET {HOW_TO_SIGN}"
             )
         return self
+
+    @cached_property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that a webhook is signed with, each of them; none when none is set."""
+        return () if self.webhook_secret is None else _listed(self.webhook_secret)
 
     @cached_property
     def callback_queues(self) -> Mapping[str, str]:

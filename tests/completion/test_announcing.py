@@ -42,7 +42,7 @@ def test_an_end_is_told_once_and_the_task_is_closed(
     answers.append(announce(store, task.id, told.append))
 
     assert answers == [True, False, False, False]
-    assert [end.announcement_id for end in told] == [f"{task.id}.1.done"]
+    assert [end.end_name for end in told] == [f"{task.id}.1.done"]
     assert now(store, task).announced_at is not None
     assert not is_open(client, task)
 
@@ -54,7 +54,7 @@ def test_a_cancelled_task_is_told_as_cancelled(store: Store) -> None:
 
     announce(store, task.id, told.append)
 
-    assert [end.announcement_id for end in told] == [f"{task.id}.1.cancelled"]
+    assert [end.end_name for end in told] == [f"{task.id}.1.cancelled"]
 
 
 def test_of_many_who_would_tell_one_does(real_store: Store) -> None:
@@ -99,7 +99,7 @@ def test_another_announces_after_the_lease_of_one_that_died(
     after_it = announce(store, task.id, told.append)
 
     assert (within_the_lease, open_meanwhile, after_it) == (False, True, True)
-    assert [end.announcement_id for end in told] == [f"{task.id}.1.done"]
+    assert [end.end_name for end in told] == [f"{task.id}.1.done"]
     assert not is_open(client, task)
 
 

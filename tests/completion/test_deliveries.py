@@ -1,7 +1,8 @@
-"""What is owed to those who asked to be told: kept once, tried by one at a time, for a day."""
+"""What is owed to those who asked to be told: kept once, tried by one at a time, for a week."""
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
@@ -11,13 +12,14 @@ from redis import Redis
 
 from donebit.completion import deliveries, failing, lifecycle, resuming
 from donebit.completion.announcing import announce
-from donebit.completion.deliveries import (
-    KEEP_FOR,
-    LEASE,
+from donebit.completion.deliveries import KEEP_FOR, LEASE, ClaimedDelivery, DeliveryView
+from donebit.completion.delivery import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    LONGEST_WISH,
     RETRY_FOR,
-    ClaimedDelivery,
+    Delivery,
     DeliveryOutcome,
-    DeliveryView,
 )
 from donebit.completion.spec import Webhook
 from donebit.completion.state import State
@@ -134,10 +136,10 @@ def test_another_courier_tries_after_the_lease_of_one_that_died(
 
     assert within_the_lease == ([], None)
     assert after_it is not None
-    assert after_it.delivery.announcement_id == f"{name.task_id}.1.done"
+    assert after_it.delivery.end_name == f"{name.task_id}.1.done"
 
 
-def test_pauses_grow_through_a_day_and_then_it_is_given_up(
+def test_pauses_grow_through_a_week_and_then_it_is_given_up(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_owed(store)
@@ -149,10 +151,11 @@ def test_pauses_grow_through_a_day_and_then_it_is_given_up(
         hand_moved_clock.moment = again_at or hand_moved_clock.moment
 
     pauses = [later - earlier for earlier, later in pairwise(tried_at)]
-    assert pauses == [timedelta(seconds=5) * 2**number for number in range(14)]
-    assert RETRY_FOR / 2 < tried_at[-1] - tried_at[0] <= RETRY_FOR
+    bases = [min(timedelta(seconds=5) * 2**number, LONGEST_PAUSE) for number in range(len(pauses))]
+    assert all(base <= pause <= 2 * base for base, pause in zip(bases, pauses, strict=True))
+    assert timedelta(days=7) - 2 * LONGEST_PAUSE < tried_at[-1] - tried_at[0] <= timedelta(days=7)
     assert shown(store, task).delivery.outcome is DeliveryOutcome.GIVEN_UP
-    assert said(shown(store, task)) == ["answered 500"] * 15
+    assert said(shown(store, task)) == ["answered 500"] * len(tried_at)
     assert shown(store, task).next_attempt_at is None
 
 
@@ -162,12 +165,67 @@ def test_what_failed_is_not_tried_before_its_pause_is_over(
     start_owed(store)
     taken = take(store)
 
-    deliveries.record_failed_attempt(store, taken, "answered 500")
+    again_at = deliveries.record_failed_attempt(store, taken, "answered 500")
 
-    hand_moved_clock.forward(seconds=4.999)
+    assert again_at is not None
+    hand_moved_clock.moment = again_at - INSTANT
     assert (due(store), deliveries.claim(store, taken.name)) == ([], None)
-    hand_moved_clock.forward(seconds=0.001)
+    hand_moved_clock.moment = again_at
     assert take(store).delivery.attempts[0].result == "answered 500"
+
+
+def test_a_weekend_without_a_receiver_loses_no_end(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = start_owed(store)
+    friday_evening = hand_moved_clock.moment
+    monday_morning = friday_evening + timedelta(hours=63)
+
+    while hand_moved_clock.moment < monday_morning:
+        again_at = deliveries.record_failed_attempt(store, take(store), "ConnectionRefusedError")
+        assert again_at is not None
+        hand_moved_clock.moment = again_at
+    deliveries.record_delivered(store, take(store), "answered 204")
+
+    assert shown(store, task).delivery.outcome is DeliveryOutcome.DELIVERED
+    assert hand_moved_clock.moment - monday_morning <= 2 * LONGEST_PAUSE
+
+
+def test_a_thousand_ends_are_not_tried_again_at_the_same_moment(hand_moved_clock: HandMovedClock) -> None:
+    now_ms = int(hand_moved_clock.moment.timestamp() * 1000)
+    failed = Delivery("nonce", HOOK.url, {}, now_ms).with_attempt(now_ms, "no", DeliveryOutcome.PENDING)
+
+    pauses = [(failed.next_attempt_ms(now_ms) or 0) - now_ms for _ in range(1000)]
+    in_each_second = Counter(pause // 1000 for pause in pauses)
+
+    assert set(in_each_second) == {5, 6, 7, 8, 9}
+    assert max(in_each_second.values()) < 300
+
+
+@pytest.mark.parametrize(
+    ("asked", "least"),
+    [
+        (timedelta(0), FIRST_PAUSE),
+        (timedelta(minutes=2), timedelta(minutes=2)),
+        (timedelta(days=90), LONGEST_WISH),
+    ],
+)
+def test_a_receiver_is_left_alone_for_as_long_as_it_asks(
+    store: Store, hand_moved_clock: HandMovedClock, asked: timedelta, least: timedelta
+) -> None:
+    start_owed(store)
+
+    again_at = deliveries.record_failed_attempt(store, take(store), "answered 429", asked)
+
+    assert again_at is not None
+    assert least <= again_at - hand_moved_clock.moment <= max(1.25 * least, 2 * FIRST_PAUSE)
+
+
+def test_what_an_older_version_kept_for_a_day_lives_with_its_attempts(store: Store, client: Redis) -> None:
+    task = start_owed(store)
+    client.expire(keys.deliveries(task.id), timedelta(hours=25))
+
+    deliveries.record_failed_attempt(store, take(store), "answered 500")
+
+    assert life_left(client, keys.deliveries(task.id)) > RETRY_FOR
 
 
 def test_one_who_came_too_late_does_not_undo_what_is_delivered(
@@ -217,7 +275,7 @@ def test_a_resumed_task_delivers_its_earlier_end_and_its_new_one(store: Store) -
     announce(store, task.id, lambda _: None)
     second = take(store)
 
-    assert [one.delivery.announcement_id for one in (first, second)] == [
+    assert [one.delivery.end_name for one in (first, second)] == [
         f"{task.id}.1.failed",
         f"{task.id}.2.done",
     ]
@@ -226,7 +284,7 @@ def test_a_resumed_task_delivers_its_earlier_end_and_its_new_one(store: Store) -
     assert outcomes == [DeliveryOutcome.DELIVERED, DeliveryOutcome.PENDING]
 
 
-def test_every_key_outlives_the_day_of_attempts(store: Store, client: Redis) -> None:
+def test_every_key_outlives_the_week_of_attempts(store: Store, client: Redis) -> None:
     task = start_owed(store, ended_ttl=timedelta(seconds=1))
 
     for key in (keys.deliveries(task.id), keys.pending("webhook")):

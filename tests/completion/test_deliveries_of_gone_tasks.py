@@ -10,7 +10,7 @@ from redis import Redis
 
 from donebit.completion import deliveries, failing, lifecycle, resuming
 from donebit.completion.announcing import ANNOUNCE_LEASE, announce
-from donebit.completion.deliveries import DeliveryOutcome
+from donebit.completion.delivery import RETRY_FOR, DeliveryOutcome
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
@@ -92,7 +92,7 @@ def test_a_task_resumed_before_its_end_is_announced_still_owes_it(store: Store) 
 
     resuming.resume(store, task.id, TTLS)
 
-    assert take(store).delivery.announcement_id == f"{task.id}.1.failed"
+    assert take(store).delivery.end_name == f"{task.id}.1.failed"
 
 
 def test_a_task_resumed_during_its_announcement_delivers_its_next_end(
@@ -117,7 +117,7 @@ def test_a_task_resumed_during_its_announcement_delivers_its_next_end(
     assert told == [State.FAILED, State.DONE]
     assert announced_at is None
     assert next_look_ms is not None
-    owed = [one.delivery.announcement_id for one in deliveries.list_deliveries(store, task)]
+    owed = [one.delivery.end_name for one in deliveries.list_deliveries(store, task)]
     assert sorted(owed) == [f"{task.id}.1.failed", f"{task.id}.2.done"]
 
 
@@ -230,7 +230,8 @@ def test_a_task_kept_for_a_second_is_kept_until_everybody_is_told(
     taken = take(store)
     deliveries.record_delivered(store, taken, "answered 204")
 
-    assert all(life > deliveries.RETRY_FOR for life in (*untold, *owed))
+    assert all(life > timedelta(days=6) for life in untold)
+    assert all(life > RETRY_FOR for life in owed)
     assert all(life_left(client, key) <= timedelta(seconds=1) for key in own)
     assert taken.delivery.event["data"]["state"] == end
 

@@ -81,7 +81,7 @@ def test_a_task_ends_as_failed_when_its_last_step_gives_up(store: Store, count: 
     made = give_up(store, task, count - 1)
 
     assert (made.completed_task, made.state, made.done_steps) == (True, State.FAILED, count - 1)
-    assert now(store, task).announcement_id == f"{task.id}.1.failed"
+    assert now(store, task).end_name == f"{task.id}.1.failed"
 
 
 def test_a_task_fails_when_its_last_step_is_done_and_another_gave_up(store: Store) -> None:

@@ -165,7 +165,7 @@ class Completion(RuleBasedStateMachine):
     @rule(task_id=st.sampled_from(IDS))
     def announce(self, task_id: str) -> None:
         model, told = self.models.get(task_id), list[str]()
-        announcing.announce(self.store, task_id, lambda task: told.append(task.announcement_id))
+        announcing.announce(self.store, task_id, lambda task: told.append(task.end_name))
         ends_now = model is not None and model.announce()
         assert told == ([f"{task_id}.{model.run}.{model.state}"] if model and ends_now else [])
 

@@ -9,6 +9,7 @@ from redis import Redis
 
 from donebit.completion import deliveries, failing, lifecycle
 from donebit.completion.announcing import announce
+from donebit.completion.delivery import RETRY_FOR
 from donebit.completion.spec import Webhook
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -144,7 +145,7 @@ def test_a_task_stays_until_its_deliveries_are_over(
 
     deliveries.record_delivered(store, taken, "answered 204")
 
-    assert owed > deliveries.RETRY_FOR
+    assert owed > RETRY_FOR
     assert life_left(client, keys.record(task.id)) <= timedelta(seconds=90)
     assert now(store, task).announced_at == told_at
 

@@ -56,7 +56,7 @@ def test_a_receiver_that_is_down_for_a_while_is_told_when_it_is_up(stack: Stack)
 
     assert "Connection refused" in said[0]
     assert said[-1] == "answered 204"
-    assert back.ids == [f"{task_id}.1.done"]
+    assert back.ends == [f"{task_id}.1.done"]
     assert f"webhook to {gone.url}, again at" in stack.log
 
 
@@ -69,7 +69,7 @@ def test_a_receiver_that_answers_500_is_told_again_until_it_takes_it(stack: Stac
         said = await_outcome(stack, task_id)
 
     assert said == ["answered 500", "answered 503", "answered 200"]
-    assert receiver.ids == [f"{task_id}.1.done"] * 3
+    assert receiver.ends == [f"{task_id}.1.done"] * 3
     assert all(request.event["data"]["task_id"] == task_id for request in receiver.requests)
 
 
@@ -129,7 +129,7 @@ def test_a_worker_told_to_end_waits_for_no_receiver(stack: Stack) -> None:
         await_outcome(stack, task_id)
 
     assert "cannot be" not in ended.out[before[0] :] + ended.err[before[1] :]
-    assert set(receiver.ids) == {f"{task_id}.1.done"}
+    assert set(receiver.ends) == {f"{task_id}.1.done"}
 
 
 def test_a_killed_workers_delivery_is_sent_by_the_next_after_its_lease(stack: Stack) -> None:
@@ -146,7 +146,7 @@ def test_a_killed_workers_delivery_is_sent_by_the_next_after_its_lease(stack: St
 
     assert (kept["outcome"], kept["attempts"]) == ("pending", [])
     assert said == ["answered 204"]
-    assert receiver.ids == [f"{task_id}.1.done"] * 2
+    assert receiver.ends == [f"{task_id}.1.done"] * 2
 
 
 def test_an_end_whose_worker_died_before_it_was_owed_is_told(stack: Stack) -> None:
@@ -160,7 +160,7 @@ def test_an_end_whose_worker_died_before_it_was_owed_is_told(stack: Stack) -> No
         stack.await_told(task_id, swept=True)
         await_outcome(stack, task_id)
 
-    assert receiver.ids == [f"{task_id}.1.done"]
+    assert receiver.ends == [f"{task_id}.1.done"]
 
 
 def test_an_end_whose_announcer_died_is_announced_after_its_lease(stack: Stack) -> None:
@@ -175,7 +175,7 @@ def test_an_end_whose_announcer_died_is_announced_after_its_lease(stack: Stack) 
         stack.await_told(task_id, swept=True)
         await_outcome(stack, task_id)
 
-    assert receiver.ids == [f"{task_id}.1.done"]
+    assert receiver.ends == [f"{task_id}.1.done"]
 
 
 def test_redis_killed_while_something_is_owed_forgets_none_of_it(stack: Stack) -> None:
@@ -192,7 +192,7 @@ def test_redis_killed_while_something_is_owed_forgets_none_of_it(stack: Stack) -
             said = await_outcome(stack, task_id)
             assert (said[0], said[-1]) == ("answered 500", "answered 204")
 
-    assert set(receiver.ids) == {f"{task_id}.1.done" for task_id in tasks}
+    assert set(receiver.ends) == {f"{task_id}.1.done" for task_id in tasks}
 
 
 def test_redis_frozen_while_something_is_sent_costs_no_delivery(stack: Stack) -> None:
@@ -211,4 +211,4 @@ def test_redis_frozen_while_something_is_sent_costs_no_delivery(stack: Stack) ->
         hurry(stack, task_id)
         await_outcome(stack, task_id)
 
-    assert set(receiver.ids) == {f"{task_id}.1.done"}
+    assert set(receiver.ends) == {f"{task_id}.1.done"}

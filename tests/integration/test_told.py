@@ -23,7 +23,8 @@ def test_a_webhook_is_told_of_the_end_signed_and_under_its_id(stack: Stack) -> N
         eventually(lambda: receiver.requests, IN_TIME, what="nothing was told")
 
     request = receiver.requests[0]
-    assert request.id == request.headers["idempotency-key"] == f"{task_id}.1.done"
+    assert request.end == f"{task_id}.1.done"
+    assert request.id == deliveries(stack, task_id)[0]["announcement_id"]
     assert request.event["type"] == "task.done"
     assert request.event["data"]["label"] == "night"
     assert request.event["data"]["done_steps"] == 3
@@ -37,7 +38,7 @@ def test_every_attempt_at_a_webhook_is_seen_in_the_answer(stack: Stack) -> None:
 
     (delivery,) = deliveries(stack, task_id)
     assert [attempt["said"] for attempt in delivery["attempts"]] == ["answered 500", "answered 204"]
-    assert receiver.ids == [f"{task_id}.1.done"] * 2
+    assert receiver.ends == [f"{task_id}.1.done"] * 2
     assert delivery["next_attempt_at"] is None
 
 
@@ -45,7 +46,7 @@ def test_only_the_ends_that_were_asked_for_are_told(stack: Stack) -> None:
     with receiving() as receiver:
         task_id = stack.create(1, webhook={"url": receiver.url, "on": ["failed", "cancelled"]})
         ask("POST", f"{stack.done}/tasks/{task_id}/failures", {"step": 0, "error": "no"})
-        eventually(lambda: receiver.ids == [f"{task_id}.1.failed"], IN_TIME, what="the failure was not told")
+        eventually(lambda: receiver.ends == [f"{task_id}.1.failed"], IN_TIME, what="the failure was not told")
         ask("POST", f"{stack.done}/tasks/{task_id}/resume")
         ask("PUT", f"{stack.done}/tasks/{task_id}/steps/0")
         stack.await_told(task_id, times=2)
@@ -53,7 +54,7 @@ def test_only_the_ends_that_were_asked_for_are_told(stack: Stack) -> None:
         ask("POST", f"{stack.done}/tasks/{other}/cancel")
         eventually(lambda: len(receiver.requests) == 2, IN_TIME, what="the cancellation was not told")
 
-    assert receiver.ids == [f"{task_id}.1.failed", f"{other}.1.cancelled"]
+    assert receiver.ends == [f"{task_id}.1.failed", f"{other}.1.cancelled"]
 
 
 def test_a_celery_function_is_called_under_the_announcements_id(stack: Stack) -> None:
@@ -65,8 +66,9 @@ def test_a_celery_function_is_called_under_the_announcements_id(stack: Stack) ->
     finally:
         worker.end()
 
-    assert called.read_text() == f"{task_id}.1.done task.done 2\n"
-    assert deliveries(stack, task_id)[0]["attempts"][0]["said"] == "sent to the queue celery"
+    (delivery,) = deliveries(stack, task_id)
+    assert called.read_text() == f"{delivery['announcement_id']} task.done 2\n"
+    assert delivery["attempts"][0]["said"] == "sent to the queue celery"
 
 
 def test_tasks_follow_one_another(stack: Stack) -> None:

@@ -33,6 +33,8 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
     problems.register(routes)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
+    root = context.settings.trigger_prefix  # not of the context: templates that are imported need it too
+    routes.record_once(lambda state: state.app.jinja_env.globals.update(root=root))
     routes.app_context_processor(lambda: {"views": [view for view in VIEWS if view.title]})
     return routes
 

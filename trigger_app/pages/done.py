@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from donebit import clock
@@ -27,7 +26,7 @@ from trigger_app.orders import spec_of
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 from trigger_app.pages.problems import wants_page
-from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
 
 SHOWN = 20  # ended tasks on a page
 ENDS = (State.DONE, State.FAILED, State.CANCELLED)
@@ -108,7 +107,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
         begun = context.starter.start(spec_asked(context))
         if not wants_page():
             return begun.reply()
-        return redirect(f"/tasks/{begun.task.task_id}", HTTPStatus.SEE_OTHER)
+        return redirect_to(f"/tasks/{begun.task.task_id}")
 
 
 def chosen_form(forms: Sequence[JobForm]) -> str:
@@ -168,9 +167,10 @@ def newest_ended(store: Store) -> list[EndedRow]:
 
 def read_lists(context: PageContext, about: str, before: Table) -> Table:
     del about, before
+    root = context.settings.trigger_prefix
     return {
-        "running": fragment("running", rows=running(context), port=context.settings.trigger_port),
-        "ended": fragment("ended", ended=newest_ended(context.store)),
+        "running": fragment("running", root=root, rows=running(context), port=context.settings.trigger_port),
+        "ended": fragment("ended", root=root, ended=newest_ended(context.store)),
     }
 
 

@@ -25,11 +25,11 @@ def add_routes(routes: Blueprint, settings: Settings) -> None:
         given, token = request.form.get("token", ""), settings.api_token
         to = own_path(request.form.get("to", "/"))
         if not token:  # nothing to sign in to, and no key to sign a cookie with
-            return redirect(to)
+            return redirect(f"{request.script_root}{to}")
         if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
             return render_template("sign_in.html", refused=True, to=to), 401
         session[SIGNED_IN] = True
-        return redirect(to)
+        return redirect(f"{request.script_root}{to}")
 
 
 def own_path(to: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from donebit import publishing
@@ -20,7 +20,7 @@ from trigger_app.pages import cells
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.problems import wants_page
 from trigger_app.pages.timeline import timeline_of
-from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
 
 FAILURES = 20  # on a page
 LARGE = 200_000  # steps; the map of more than these takes all of the width, so that each has a pixel
@@ -105,7 +105,7 @@ def changed(task_id: str) -> ResponseReturnValue:
     """Redirect a browser to the page; answer 204 to a script, which gets the change by the stream."""
     if not wants_page():
         return "", HTTPStatus.NO_CONTENT
-    return redirect(f"/tasks/{task_id}" if task_id else "/", HTTPStatus.SEE_OTHER)
+    return redirect_to(f"/tasks/{task_id}" if task_id else "/")
 
 
 def page_parts(context: PageContext, snapshot: TaskSnapshot, after: int = 0) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def read_parts(context: PageContext, about: str, before: Table) -> Table:
         now = page_parts(context, snapshot)
     except (NotFound, InvalidInput):
         return {"gone": {"gone": True}}
-    parts = {part: fragment(part, **now) for part in PARTS}
+    parts = {part: fragment(part, root=context.settings.trigger_prefix, **now) for part in PARTS}
     return {**parts, **cells.changed_cells(context.store, snapshot, before)}
 
 

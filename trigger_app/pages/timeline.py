@@ -60,7 +60,7 @@ def happened(task: Task) -> Iterator[TimelineEntry]:
         mark = "good" if task.state is State.DONE else "bad"
         yield TimelineEntry(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)
     if task.announced_at:
-        yield TimelineEntry("Notified", clock.iso(task.announced_at), task.announcement_id)
+        yield TimelineEntry("Notified", clock.iso(task.announced_at), task.end_name)
 
 
 def why_stalled(task: Task) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Blueprint, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
 
 from donebit.activity.site import Site
 from donebit.config import Settings
@@ -72,6 +74,11 @@ def page_route(settings: Settings) -> Callable[[Page], Page]:
         return shown
 
     return mark
+
+
+def redirect_to(path: str) -> Response:
+    """Send a browser to a page of this service with GET, also where a proxy has the service under a path."""
+    return redirect(f"{request.script_root}{path}", HTTPStatus.SEE_OTHER)
 
 
 def count_asked(most: int) -> int:

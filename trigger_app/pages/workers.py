@@ -66,6 +66,7 @@ def draw_workers(context: PageContext) -> Message:
     processes = [process for worker in alive for process in worker["at"]]
     return fragment(
         "workers",
+        root=context.settings.trigger_prefix,
         now=now,
         alive=alive,
         processes=len(processes),

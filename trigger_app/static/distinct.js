@@ -3,6 +3,7 @@ import { drawCurves } from "./distinct_curves.js";
 import { drawStrips } from "./distinct_strips.js";
 import "./forms.js";
 import { lay } from "./fragments.js";
+import { ROOT } from "./root.js";
 import { follow } from "./stream.js";
 
 const now = document.querySelector("#now");
@@ -15,7 +16,7 @@ function draw(message) {
   lay(now, message.html);
 }
 
-follow(`/events/distinct/${encodeURIComponent(now.dataset.event)}`, draw);
+follow(`${ROOT}/events/distinct/${encodeURIComponent(now.dataset.event)}`, draw);
 drawCurves();
 drawStrips();
 

@@ -1,6 +1,7 @@
 // The tasks page: the form that starts a task, and the live lists.
 import { send, showStarted } from "./forms.js";
 import { lay } from "./fragments.js";
+import { ROOT } from "./root.js";
 import { follow } from "./stream.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -42,4 +43,4 @@ function drawEnded(html) {
 
 const draw = { running: (html) => lay($("#running"), html), ended: drawEnded };
 
-follow("/events/done", (message) => draw[message.fragment](message.html));
+follow(`${ROOT}/events/done`, (message) => draw[message.fragment](message.html));

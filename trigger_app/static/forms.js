@@ -1,4 +1,5 @@
 // Forms that stay on the page: the service's answer is shown below them.
+import { ROOT } from "./root.js";
 
 /** Send a request that changes something; return whether it was accepted, and the sentence to show. */
 export async function send(url, options = {}) {
@@ -19,7 +20,7 @@ export function showStarted(place, { accepted, detail, body }) {
     return;
   }
   const link = document.createElement("a");
-  link.href = `/tasks/${body.task_id}`;
+  link.href = `${ROOT}/tasks/${body.task_id}`;
   link.textContent = body.task_id;
   place.replaceChildren("Started task ", link, ".");
 }

@@ -3,11 +3,12 @@ import { Bits } from "./bits.js";
 import { Grid } from "./grid.js";
 import { send } from "./forms.js";
 import { lay } from "./fragments.js";
+import { ROOT } from "./root.js";
 import { follow, leave, notice } from "./stream.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const taskId = $("#rule").dataset.id;
-const events = `/events/task/${encodeURIComponent(taskId)}`;
+const events = `${ROOT}/events/task/${encodeURIComponent(taskId)}`;
 const bits = new Bits();
 const grid = new Grid(bits, { place: $("#cells"), reading: $("#reading"), scale: $("#scale") });
 

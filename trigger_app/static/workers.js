@@ -1,5 +1,6 @@
 // Keeps the workers' page live: the server draws how the workers are, and each new line of their log.
 import { lay } from "./fragments.js";
+import { ROOT } from "./root.js";
 import { follow } from "./stream.js";
 import { add, begin, onFilter } from "./workers_log.js";
 
@@ -10,5 +11,5 @@ function draw(message) {
   else add(message);
 }
 
-onFilter((task) => follow(task ? `/events/workers?about=${encodeURIComponent(task)}` : "/events/workers", draw));
+onFilter((task) => follow(`${ROOT}/events/workers${task ? `?about=${encodeURIComponent(task)}` : ""}`, draw));
 begin();

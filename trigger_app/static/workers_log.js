@@ -1,4 +1,5 @@
 // The tail of the workers' log: of all tasks or of one, at its end until somebody scrolls back in it.
+import { ROOT } from "./root.js";
 
 const $ = (selector) => document.querySelector(selector);
 
@@ -74,14 +75,14 @@ function filter(chosen) {
   waiting = [];
   log.replaceChildren();
   $("#open").hidden = !task;
-  $("#open").href = `/tasks/${encodeURIComponent(task)}`;
+  $("#open").href = `${ROOT}/tasks/${encodeURIComponent(task)}`;
   toEnd();
   showEmpty();
   follow(task);
 }
 
 function choose(chosen) {
-  const address = chosen ? `/workers?task=${encodeURIComponent(chosen)}` : "/workers";
+  const address = `${ROOT}/workers${chosen ? `?task=${encodeURIComponent(chosen)}` : ""}`;
   if (chosen !== task) history.pushState(null, "", address);
   filter(chosen);
 }
@@ -104,7 +105,7 @@ $("#filter").addEventListener("submit", (event) => {
 field.addEventListener("search", () => field.value || choose(""));
 addEventListener("popstate", () => filter(new URLSearchParams(location.search).get("task") ?? ""));
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[href^='/workers']");
+  const link = event.target.closest(`a[href^='${ROOT}/workers']`);
   if (!link || !link.closest("main") || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   choose(new URL(link.href).searchParams.get("task") ?? "");

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from done_app.worker.deliveries.courier import Send
-from done_app.worker.deliveries.webhooks import NotDelivered, WebhookSender
+from done_app.worker.deliveries.courier import NotDelivered, Send
+from done_app.worker.deliveries.webhooks import WebhookSender
 from donebit.completion import deliveries, lifecycle
-from donebit.completion.deliveries import Delivery, DeliveryRefused
+from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, InvalidInput
@@ -35,10 +35,9 @@ class Channels:
 
     def webhook(self, delivery: Delivery) -> str:
         """Send a signed webhook."""
-        if self.settings.webhook_secret is None:
+        if not self.settings.webhook_secrets:
             raise DeliveryRefused("WEBHOOK_SECRET is not set in the worker, and nothing is sent unsigned")
-        secret = self.settings.webhook_secret.get_secret_value()
-        return WebhookSender(self.settings.webhook_hosts, secret).send(delivery)
+        return WebhookSender(self.settings.webhook_hosts, self.settings.webhook_secrets).send(delivery)
 
     def callback(self, delivery: Delivery) -> str:
         """Have a Celery function called with the event; its message has the announcement's id."""

@@ -9,10 +9,12 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from donebit import clock, logs
 from donebit.completion import deliveries
-from donebit.completion.deliveries import ClaimedDelivery, Delivery, DeliveryName, DeliveryRefused
+from donebit.completion.deliveries import ClaimedDelivery, DeliveryName
+from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 
@@ -20,6 +22,24 @@ MAX_THREADS = 8  # for each channel: a fast receiver must not wait for a slow on
 CHECK_EVERY_SECONDS = 0.2
 
 Send = Callable[[Delivery], str]  # returns what the receiver answered; raises when it was not delivered
+
+
+class NotDelivered(Exception):
+    """This attempt failed; the next one may succeed.
+
+    Args:
+        why: what came of it.
+        wish: how long the receiver asked to be left alone, if it did.
+    """
+
+    def __init__(self, why: str, wish: timedelta | None = None) -> None:
+        super().__init__(why)
+        self.wish = wish
+
+
+def wish_of(error: Exception) -> timedelta | None:
+    return error.wish if isinstance(error, NotDelivered) else None
+
 
 log = logging.getLogger(__name__)
 
@@ -77,17 +97,16 @@ class Courier:
             result = self.send(delivery)
         except DeliveryRefused as error:
             deliveries.give_up(self.store, claimed, str(error))
-            log.error(
-                "%s to %s is given up [%s]: %s", self.kind, delivery.to, delivery.announcement_id, error
-            )
+            log.error("%s to %s is given up [%s]: %s", self.kind, delivery.to, delivery.end_name, error)
         except Exception as error:
             self._record_failure(claimed, error)
         else:
             deliveries.record_delivered(self.store, claimed, result)
-            log.info("%s to %s: %s [%s]", self.kind, delivery.to, result, delivery.announcement_id)
+            log.info("%s to %s: %s [%s]", self.kind, delivery.to, result, delivery.end_name)
 
     def _record_failure(self, claimed: ClaimedDelivery, error: Exception) -> None:
         delivery = claimed.delivery
-        again_at = deliveries.record_failed_attempt(self.store, claimed, str(error) or type(error).__name__)
+        said = str(error) or type(error).__name__
+        again_at = deliveries.record_failed_attempt(self.store, claimed, said, wish_of(error))
         then = f"again at {clock.iso(again_at)}" if again_at else "given up"
-        log.warning("%s to %s, %s [%s]: %s", self.kind, delivery.to, then, delivery.announcement_id, error)
+        log.warning("%s to %s, %s [%s]: %s", self.kind, delivery.to, then, delivery.end_name, error)

@@ -4,39 +4,47 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
-from ssl import create_default_context
+from typing import NamedTuple
 
 from standardwebhooks import Webhook
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import Url
 
+from done_app.worker.deliveries.connecting import Address, connect_first, resolve
+from done_app.worker.deliveries.courier import NotDelivered
+from done_app.worker.deliveries.retry_after import retry_after
 from donebit import clock
-from donebit.completion.deliveries import Delivery, DeliveryRefused
+from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.errors import InvalidInput
 from donebit.webhook_policy import checked_url, host_of, may_be_reached
 
-READ_TIMEOUT_SECONDS = 10.0  # to connect, and between two reads of the answer
-TOTAL_TIMEOUT_SECONDS = 15.0  # in all, for an answer that trickles in
-CUT_EVERY_SECONDS = 0.1  # repeated, as what is not connected yet cannot be cut
+CONNECT_TIMEOUT_SECONDS = 10.0  # for all addresses of a host together
+READ_TIMEOUT_SECONDS = 20.0  # that a receiver has to answer
+TOTAL_TIMEOUT_SECONDS = 25.0  # in all, for an answer that trickles in; well within the lease of a delivery
+CUT_EVERY_SECONDS = 0.1  # repeated, as an answer may still come between two of them
 
 
-class NotDelivered(Exception):
-    """This attempt failed; the next one may succeed."""
+class Answered(NamedTuple):
+    """What a receiver answered, without the body."""
+
+    status: int
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSender:
-    """Sends webhooks to listed hosts, signed with the shared secret."""
+    """Sends webhooks to listed hosts, signed with each of the shared secrets."""
 
     hosts: Collection[str]
-    secret: str
+    secrets: Sequence[str]
 
     def send(self, delivery: Delivery) -> str:
         """Send a delivery. No redirect is followed: a redirect is a failed attempt.
@@ -54,93 +62,98 @@ class WebhookSender:
             raise DeliveryRefused(error.detail) from error
         body = json.dumps(delivery.event, separators=(",", ":"))
         try:
-            status = post(url, self.address_of(url), body, self.headers(delivery, body))
+            answered = post(url, self.addresses_of(url), body, self.headers(delivery, body))
         except (HTTPError, HTTPException, OSError) as error:
             raise NotDelivered(f"{type(error).__name__}: {error}") from error
-        return _check_status(status)
+        return _check(answered)
 
-    def address_of(self, url: Url) -> str:
-        """Resolve and check the host of a URL; the connection must use this very address.
+    def addresses_of(self, url: Url) -> list[Address]:
+        """Resolve the host of a URL; the connection must use one of these very addresses.
+
+        Returns:
+            Those that may be connected to, in the order to try them.
 
         Raises:
             NotDelivered: the host has no address, or only private ones that WEBHOOK_HOSTS does not list.
         """
         host = host_of(url)
         try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            found = resolve(host, port_of(url))
         except OSError as error:
             raise NotDelivered(f"{host} has no address: {error}") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        for address in addresses:
-            if may_be_reached(address, self.hosts):
-                return address
-        raise NotDelivered(f"{host} is {addresses[0]}, a private address that WEBHOOK_HOSTS does not list")
+        allowed = [address for address in found if may_be_reached(address.ip, self.hosts)]
+        if not allowed:
+            raise NotDelivered(f"{host} is {found[0].ip}, a private address that WEBHOOK_HOSTS does not list")
+        return allowed
 
     def headers(self, delivery: Delivery, body: str) -> dict[str, str]:
         """The headers of Standard Webhooks; the id is the announcement's, the same at every attempt."""
         now = clock.now()
-        signature = Webhook(self.secret).sign(delivery.announcement_id, now, body)
+        signatures = [Webhook(one).sign(delivery.announcement_id, now, body) for one in self.secrets]
         return {
             "Content-Type": "application/json",
             "User-Agent": "Donebit",
             "webhook-id": delivery.announcement_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signature,
+            "webhook-signature": " ".join(signatures),
             "Idempotency-Key": delivery.announcement_id,
         }
 
 
-def _check_status(status: int) -> str:
+def _check(answered: Answered) -> str:
+    status = answered.status
     if status // 100 == 2:
         return f"answered {status}"
     if status == HTTPStatus.GONE:
         raise DeliveryRefused("answered 410 Gone")
     redirected = " and redirects, which is not followed" if status // 100 == 3 else ""
-    raise NotDelivered(f"answered {status}{redirected}")
+    raise NotDelivered(f"answered {status}{redirected}", retry_after(answered.headers))
 
 
-def post(url: Url, address: str, body: str, headers: dict[str, str]) -> int:
-    """POST to this very address, with the URL's host name in the Host header.
+def post(url: Url, addresses: Sequence[Address], body: str, headers: dict[str, str]) -> Answered:
+    """POST to one of these very addresses, with the URL's host name in the Host header."""
+    with (
+        closing(open_connection(url, addresses)) as connection,
+        cut_off_after(TOTAL_TIMEOUT_SECONDS, connection),
+    ):
+        if isinstance(connection, ssl.SSLSocket):
+            connection.do_handshake()
+        speaker = HTTPConnection(host_of(url), timeout=READ_TIMEOUT_SECONDS)
+        speaker.sock = connection  # connected already, to an address that was checked
+        host = url.netloc or host_of(url)
+        speaker.request(
+            "POST", url.request_uri, body.encode(), {**headers, "Host": host}, preload_content=False
+        )
+        with speaker.getresponse() as answer:
+            return Answered(answer.status, answer.headers)
 
-    Returns:
-        The status of the answer, whose body is not read.
-    """
-    connection = connect(url, address)
-    try:
-        with cut_off_after(TOTAL_TIMEOUT_SECONDS, connection):
-            host = url.netloc or host_of(url)
-            connection.request(
-                "POST", url.request_uri, body.encode(), {**headers, "Host": host}, preload_content=False
-            )
-            with connection.getresponse() as answer:
-                return answer.status
-    finally:
-        connection.close()
 
-
-def connect(url: Url, address: str) -> HTTPConnection:
-    """Open a connection to the address; with TLS, the certificate must be that of the URL's host."""
+def open_connection(url: Url, addresses: Sequence[Address]) -> socket.socket:
+    """Connect. TLS is still to be negotiated, and the certificate must be that of the URL's host."""
+    connected = connect_first(addresses, CONNECT_TIMEOUT_SECONDS)
+    connected.settimeout(READ_TIMEOUT_SECONDS)
     if url.scheme == "http":
-        return HTTPConnection(address, url.port or 80, timeout=READ_TIMEOUT_SECONDS)
-    return HTTPSConnection(
-        address,
-        url.port or 443,
-        timeout=READ_TIMEOUT_SECONDS,
-        server_hostname=host_of(url),
-        ssl_context=create_default_context(),
+        return connected
+    return ssl.create_default_context().wrap_socket(
+        connected, server_hostname=host_of(url), do_handshake_on_connect=False
     )
 
 
+def port_of(url: Url) -> int:
+    return url.port or (80 if url.scheme == "http" else 443)
+
+
 @contextmanager
-def cut_off_after(seconds: float, connection: HTTPConnection) -> Iterator[None]:
+def cut_off_after(seconds: float, connection: socket.socket) -> Iterator[None]:
     """Cut off a connection that is open too long in all: timeouts apply to single reads, which add up."""
     finished = threading.Event()
 
     def cut() -> None:
         pause = seconds
         while not finished.wait(pause):
-            with suppress(OSError, AttributeError):  # it is not open yet, or TLS is still being negotiated
-                connection.sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                # Of the socket, past TLS: that of the TLS socket would have it read on in the clear.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
             pause = CUT_EVERY_SECONDS
 
     threading.Thread(target=cut, name="cut off", daemon=True).start()

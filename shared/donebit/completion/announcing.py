@@ -23,7 +23,7 @@ def log_end(task: Task) -> None:
     steps = f"{task.count} step{'s' if task.count > 1 else ''}"
     if task.done_steps < task.count:
         steps = f"{task.done_steps} of {steps}"
-    log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.announcement_id)
+    log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.end_name)
 
 
 def announce(

@@ -1,4 +1,4 @@
-"""Deliveries: the end of a task, sent to each receiver of its spec at least once, retried for a day.
+"""Deliveries: the end of a task, sent to each receiver of its spec at least once, retried for a week.
 
 What is sent is stored when the end is announced, so it does not change when the task is resumed. Any number
 of couriers may claim due deliveries; of two that come at once, one gets it.
@@ -7,106 +7,25 @@ of couriers may claim due deliveries; of two that come at once, one gets it.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from donebit import clock
+from donebit.completion.delivery import RETRY_FOR, Delivery, DeliveryOutcome, DeliveryRefused
 from donebit.completion.spec import Callback, NextTask, Receiver, TaskSpec, Webhook
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.store.deliveries import Name
-from donebit.utf8 import printable
 
-LEASE = timedelta(seconds=30)  # a courier that dies is replaced by another after this
-FIRST_PAUSE = timedelta(seconds=5)  # doubled before each further attempt: 15 of them in a day
-RETRY_FOR = timedelta(days=1)
+LEASE = timedelta(seconds=60)  # a courier that dies is replaced by another after this
 MARGIN = timedelta(hours=1)
-KEEP_FOR = (
-    RETRY_FOR + MARGIN
-)  # as is the task until all are delivered, so that its page can show the attempts
-MAX_RESULT_LENGTH = 200  # characters
+# As is the task until all are delivered, so that its page can show the attempts.
+KEEP_FOR = RETRY_FOR + MARGIN
 
 
 # A delivery's key: the end (task id, run, state) and the kind of receiver.
 DeliveryName = Name
-
-
-class DeliveryOutcome(StrEnum):
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    GIVEN_UP = "given up"
-
-
-class DeliveryRefused(Exception):
-    """A delivery cannot be made, now or later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    at_ms: int
-    result: str  # what the receiver answered, or the error
-
-    @property
-    def at(self) -> datetime:
-        return clock.moment_of_ms(self.at_ms)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The end of a task, to be delivered to one receiver."""
-
-    nonce: str
-    to: str  # a URL, the name of a function, or the id of the next task
-    event: Mapping[str, Any]  # the JSON that is delivered
-    enqueued_at_ms: int
-    spec_text: str | None = None  # of the next task, as TaskSpec.as_text gives it
-    attempts: tuple[Attempt, ...] = ()
-    outcome: DeliveryOutcome = DeliveryOutcome.PENDING
-
-    def as_text(self) -> str:
-        """As JSON, whose field names are those that stored deliveries have."""
-        fields = {
-            "nonce": self.nonce,
-            "to": self.to,
-            "event": self.event,
-            "owed_at_ms": self.enqueued_at_ms,
-            "order": self.spec_text,
-            "attempts": [{"at_ms": one.at_ms, "said": one.result} for one in self.attempts],
-            "outcome": self.outcome,
-        }
-        return json.dumps(fields, separators=(",", ":"))
-
-    @classmethod
-    def from_text(cls, text: str) -> Delivery:
-        fields = json.loads(text)
-        return cls(
-            nonce=fields["nonce"],
-            to=fields["to"],
-            event=fields["event"],
-            enqueued_at_ms=fields["owed_at_ms"],
-            spec_text=fields["order"],
-            attempts=tuple(Attempt(one["at_ms"], one["said"]) for one in fields["attempts"]),
-            outcome=DeliveryOutcome(fields["outcome"]),
-        )
-
-    @property
-    def announcement_id(self) -> str:
-        return str(self.event["data"]["announcement_id"])
-
-    def with_attempt(self, now_ms: int, result: str, outcome: DeliveryOutcome) -> Delivery:
-        # The script that reads the JSON again could not read what UTF-8 cannot hold.
-        attempt = Attempt(now_ms, printable(result[:MAX_RESULT_LENGTH]))
-        return replace(self, attempts=(*self.attempts, attempt), outcome=outcome)
-
-    def next_attempt_ms(self, now_ms: int) -> int | None:
-        """When a failed delivery is tried again, in ms since the epoch; None when its day is over."""
-        pause = FIRST_PAUSE * 2 ** max(0, len(self.attempts) - 1)
-        at_ms = now_ms + pause // timedelta(milliseconds=1)
-        return at_ms if at_ms <= self.enqueued_at_ms + RETRY_FOR // timedelta(milliseconds=1) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +82,7 @@ def next_task_id(task: Task) -> str:
 
     It depends on the nonce too, so that another task under the same id is followed by a task of its own.
     """
-    digest = hashlib.sha256(f"{task.announcement_id} {task.nonce}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{task.end_name} {task.nonce}".encode()).hexdigest()
     return f"{task.id[:80]}.{digest[:12]}"
 
 
@@ -224,7 +143,7 @@ def give_up(store: Store, claimed: ClaimedDelivery, result: str) -> None:
 
 def _end(store: Store, claimed: ClaimedDelivery, result: str, outcome: DeliveryOutcome) -> None:
     name, tried = claimed.name, claimed.delivery.with_attempt(clock.now_ms(), result, outcome)
-    if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text()):
+    if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text(), ttl=KEEP_FOR):
         return
     store.deliveries.remove_if_score(name, claimed.lease_ends_ms)
     others = (Delivery.from_text(text) for _, text, _ in store.deliveries.of_task(name.task_id))
@@ -234,19 +153,25 @@ def _end(store: Store, claimed: ClaimedDelivery, result: str, outcome: DeliveryO
         store.tasks.release_task(name.task_id, tried.nonce, name.run)
 
 
-def record_failed_attempt(store: Store, claimed: ClaimedDelivery, result: str) -> datetime | None:
+def record_failed_attempt(
+    store: Store, claimed: ClaimedDelivery, result: str, wish: timedelta | None = None
+) -> datetime | None:
     """Record a failed attempt.
+
+    Args:
+        result: what came of it, in a few words.
+        wish: how long the receiver asked to be left alone, if it did.
 
     Returns:
         When the next attempt is made; None when the delivery is given up.
     """
     now_ms = clock.now_ms()
     tried = claimed.delivery.with_attempt(now_ms, result, DeliveryOutcome.PENDING)
-    at_ms = tried.next_attempt_ms(now_ms)
+    at_ms = tried.next_attempt_ms(now_ms, wish)
     if at_ms is None:
         give_up(store, claimed, result)
         return None
-    if store.deliveries.note_delivery(claimed.name, tried.nonce, tried.as_text()):
+    if store.deliveries.note_delivery(claimed.name, tried.nonce, tried.as_text(), ttl=KEEP_FOR):
         store.deliveries.try_again(claimed.name, at_ms)
     return clock.moment_of_ms(at_ms)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -94,9 +95,19 @@ class Task:
         return 0 if self.probed_at is None or self.moved_at > self.probed_at else self.heals
 
     @property
-    def announcement_id(self) -> str:
-        """The id of this end, the same however often it is announced or delivered."""
+    def end_name(self) -> str:
+        """This end as people read it, in logs; of a task made again under its id it is the same."""
         return f"{self.id}.{self.run}.{self.state}"
+
+    @property
+    def announcement_id(self) -> str:
+        """The id of this end, the same however often it is announced or delivered, and no other end's.
+
+        Without a dot, which Standard Webhooks puts between the id and the time in what is signed.
+        """
+        # No part holds a space. The nonce tells this task from another one made under its id.
+        meant = f"{self.id} {self.nonce} {self.run} {self.state}"
+        return f"msg_{hashlib.sha256(meant.encode()).hexdigest()[:32]}"
 
     @property
     def took(self) -> timedelta | None:

@@ -85,13 +85,37 @@ class DeliveryStore:
         return None if found is None else found.decode()
 
     @outages_named
-    def note_delivery(self, name: Name, nonce: str, text: str) -> bool:
-        """Write down how it now stands; False when it has gone with its task, or is delivered."""
-        return bool(
-            self._scripts["note_delivery"](
-                keys=[self._keys.deliveries(name.task_id)], args=[name.field, text, nonce]
-            )
-        )
+    def note_delivery(self, name: Name, nonce: str, text: str, *, ttl: timedelta) -> bool:
+        """Write down how it now stands, to be kept for at least the TTL.
+
+        Returns:
+            False when it has gone with its task, is delivered, or was asked for again meanwhile.
+        """
+        args: list[str | int] = [name.field, text, nonce, milliseconds(ttl)]
+        return bool(self._scripts["note_delivery"](keys=[self._keys.deliveries(name.task_id)], args=args))
+
+    @outages_named
+    def ask_again(self, name: Name, read: str, text: str, *, now_ms: int, ttl: timedelta) -> bool:
+        """Write down that it is to be delivered again, and make it due now.
+
+        Args:
+            name: the delivery's
+            read: it, as it stood when it was read
+            text: it, as it is to stand
+            now_ms: now
+            ttl: how long the task's keys are to live at least
+
+        Returns:
+            Whether it still stood as it was read.
+        """
+        names = [self._keys.deliveries(name.task_id), *self._keys.of_task(name.task_id)]
+        if not self._scripts["ask_again"](keys=names, args=[name.field, read, text, milliseconds(ttl)]):
+            return False
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zadd(self._keys.pending(name.kind), {name.member: now_ms})
+            pipe.pexpire(self._keys.pending(name.kind), milliseconds(ttl))
+            pipe.execute()
+        return True
 
     @outages_named
     def try_again(self, name: Name, at_ms: int) -> None:

@@ -207,7 +207,8 @@ class TaskStore:
     @outages_named
     def release_task(self, task_id: str, nonce: str, run: int) -> None:
         """Let an announced task expire as ended tasks do: every delivery of its end is made or given up."""
-        self._scripts["release_task"](keys=self._keys.of_task(task_id), args=[nonce, run])
+        names = [*self._keys.of_task(task_id), self._keys.deliveries(task_id)]
+        self._scripts["release_task"](keys=names, args=[nonce, run])
 
     @outages_named
     def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> ProbeDecision:

@@ -25,6 +25,8 @@ CHANGES = "__changes_state__"
 FREE = "__needs_no_token__"
 SIGNED_IN = "signed_in"
 
+HINT = "A proxy must pass on the header Host that the browser sent (nginx: proxy_set_header Host $http_host)"
+
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -66,9 +68,9 @@ def register(app: Flask, settings: Settings) -> None:
         if not _host_known(request.host, known, any_address=any_address):
             # As it came: request.host is empty for a malformed one.
             named = request.headers.get("Host", "")[:120]
-            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more")
+            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more. {HINT}")
         if _changing(request, view) and _from_elsewhere(request):
-            raise Forbidden("a page of another site may not change anything here")
+            raise Forbidden(f"a page of another site may not change anything here{_as_called(request)}")
         refuse_bad_text(request)
         if request.content_length is None:
             refuse_cut_body(app.config["MAX_CONTENT_LENGTH"])
@@ -129,6 +131,14 @@ def _from_elsewhere(asked: Request) -> bool:
     # Browsers leave it out over plain HTTP to other machines, but name the page's origin.
     origin = asked.headers.get("Origin")
     return origin is not None and _netloc(origin) != asked.host
+
+
+def _as_called(asked: Request) -> str:
+    """What to mend where the page is the service's own, and only the proxy before it hides that."""
+    origin = asked.headers.get("Origin")
+    if origin is None or asked.headers.get("Sec-Fetch-Site"):
+        return ""
+    return f": it is of {origin[:120]!r}, and the Host is {asked.host!r}. {HINT}"
 
 
 def _netloc(origin: str) -> str:

@@ -14,6 +14,7 @@ from flask_openapi3 import Info, OpenAPI
 from donebit.config import Settings
 from donebit.store import Store
 from donebit.web import guard, health, problems
+from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
 # The documentation page of flask-openapi3 carries its start-up script inline; every other page has none.
@@ -60,7 +61,9 @@ def make_service(
         validation_error_model=problems.Problem,
         validation_error_callback=problems.of_validation,
         doc_prefix=DOCS,
+        servers=servers_at(prefix_of(name, settings)),
     )
+    put_under(app, prefix_of(name, settings))
     app.url_map.strict_slashes = False
     app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

@@ -42,7 +42,10 @@ class DeliveryAnswer(BaseModel):
 
     kind: str = Field(description="webhook, callback or then", examples=["webhook"])
     to: str = Field(description="the URL, the function, or the next task's id")
-    announcement_id: str = Field(examples=["9f2c41d07a3b.1.done"])
+    announcement_id: str = Field(
+        description="the end's id: `webhook-id`, `Idempotency-Key` and the id of the Celery message",
+        examples=["msg_1c3f0e0b8f6d4a7a9be0a1f2d3c4b5a6"],
+    )
     outcome: str = Field(description="pending, delivered or given up", examples=["pending"])
     attempts: list[AttemptAnswer]
     next_attempt_at: str | None

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from donebit.completion import failing
+from donebit.completion.announcing import announce
 from donebit.store import Store
 from tests.web.services import Services, body_of
 
@@ -75,10 +76,13 @@ def test_every_example_request_runs(services: Services, store: Store) -> None:
     refused = {}
 
     for operation in operations(document):
-        services.start(200, task_id=EXAMPLE_ID)
+        services.start(200, task_id=EXAMPLE_ID, then={"count": 1})
         if operation.path.endswith("{task_id}/resume"):
             services.done.post(f"/tasks/{EXAMPLE_ID}/steps", json={"ranges": [[0, 199]]})
             failing.fail(store, EXAMPLE_ID, 199, "boom")
+        if operation.path.endswith("/redeliver"):
+            services.done.post(f"/tasks/{EXAMPLE_ID}/steps", json={"ranges": [[0, 200]]})
+            announce(store, EXAMPLE_ID)
         values = {one["name"]: one["example"] for one in operation.parameters}
         query = {one["name"]: values[one["name"]] for one in operation.parameters if one["in"] == "query"}
         headers = {one["name"]: values[one["name"]] for one in operation.parameters if one["in"] == "header"}

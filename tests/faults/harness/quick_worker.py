@@ -15,14 +15,14 @@ from typing import Any
 from done_app.worker import celery_tasks, signals  # noqa: F401 - which connects its handlers
 from done_app.worker.deliveries import webhooks
 from donebit import queue
-from donebit.completion import announcing, deliveries, fanout, lifecycle, sweeping
+from donebit.completion import announcing, deliveries, delivery, fanout, lifecycle, sweeping
 
 SWEEP_EVERY = timedelta(milliseconds=300)
 TWICE, LAST = Path("twice"), Path("last")
 
 announcing.ANNOUNCE_LEASE = fanout.LEASE = timedelta(seconds=1)
 lifecycle.FIRST_CHECK_AFTER = sweeping.CHECK_EVERY = timedelta(milliseconds=500)
-deliveries.LEASE, deliveries.FIRST_PAUSE = timedelta(seconds=2), timedelta(milliseconds=200)
+deliveries.LEASE, delivery.FIRST_PAUSE = timedelta(seconds=2), timedelta(milliseconds=200)
 webhooks.READ_TIMEOUT_SECONDS = 0.5
 
 app = celery_tasks.app

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from donebit.completion import deliveries
-from donebit.completion.deliveries import Delivery, DeliveryOutcome
+from donebit.completion.delivery import Delivery, DeliveryOutcome
 from donebit.completion.spec import Webhook
 from donebit.store import keys
 from tests.faults.harness.aftermath import assert_whole
@@ -38,7 +38,7 @@ def await_delivered(ground: Ground, victim: Victim) -> float:
 
 def assert_told(ground: Ground, victim: Victim, receiver: Receiver) -> None:
     """Under one id, signed, and nothing more is owed."""
-    assert set(receiver.ids) == {f"{victim.id}.1.done"}
+    assert set(receiver.ends) == {f"{victim.id}.1.done"}
     assert all(request.event["data"]["done_steps"] == victim.task.count for request in receiver.requests)
     eventually(lambda: not ground.server.client.zcard(keys.pending("webhook")), what="it is still owed")
     assert_whole(ground, victim)

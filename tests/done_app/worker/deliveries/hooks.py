@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from done_app.worker.deliveries.webhooks import WebhookSender
-from donebit.completion.deliveries import Delivery
+from donebit.completion.delivery import Delivery
 from tests.receiver import SECRET
 
 NAME = "hooks.example.org"
-EVENT = {"type": "task.done", "data": {"announcement_id": "nightly.1.done", "task_id": "nightly"}}
+EVENT = {
+    "type": "task.done",
+    "data": {"announcement_id": "msg_3f2a", "task_id": "nightly", "run": 1, "state": "done"},
+}
 
 
 def delivery_to(url: str) -> Delivery:
@@ -21,7 +24,7 @@ def delivery_to(url: str) -> Delivery:
 
 
 def send(url: str, *hosts: str) -> str:
-    return WebhookSender(hosts, SECRET).send(delivery_to(url))
+    return WebhookSender(hosts, [SECRET]).send(delivery_to(url))
 
 
 class Names:

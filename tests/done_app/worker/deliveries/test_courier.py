@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from done_app.worker.deliveries import courier
-from done_app.worker.deliveries.courier import MAX_THREADS, Courier, Send
-from done_app.worker.deliveries.webhooks import NotDelivered, WebhookSender
+from done_app.worker.deliveries.courier import MAX_THREADS, Courier, NotDelivered, Send
+from done_app.worker.deliveries.webhooks import WebhookSender
 from donebit.completion import deliveries
-from donebit.completion.deliveries import Delivery, DeliveryOutcome, DeliveryRefused, DeliveryView
+from donebit.completion.deliveries import DeliveryView
+from donebit.completion.delivery import Delivery, DeliveryOutcome, DeliveryRefused
 from donebit.completion.spec import Callback, Webhook
 from donebit.completion.task import Task
 from donebit.errors import StoreUnavailable
@@ -107,7 +108,7 @@ def test_redis_away_at_any_moment_costs_no_delivery(
     sent: list[str] = []
 
     def send(delivery: Delivery) -> str:
-        sent.append(delivery.announcement_id)
+        sent.append(delivery.end_name)
         return "sent"
 
     one = Courier(real_store, "webhook", send)
@@ -210,7 +211,7 @@ def test_a_slow_receiver_keeps_no_other_kind_waiting(real_store: Store) -> None:
         tasks = [
             owe(real_store, slow.url, callback=Callback("reports.finished")) for _ in range(MAX_THREADS + 1)
         ]
-        webhooks = Courier(real_store, "webhook", WebhookSender(["127.0.0.1"], SECRET).send)
+        webhooks = Courier(real_store, "webhook", WebhookSender(["127.0.0.1"], [SECRET]).send)
         callbacks = Courier(real_store, "callback", raising())
 
         webhooks.start_due()
@@ -238,10 +239,12 @@ def test_hundreds_of_ends_reach_a_slow_receiver_once_each(
 
     with receiving(slow) as receiver:
         tasks = [owe(real_store, receiver.url) for _ in range(MANY)]
-        with running(Courier(real_store, "webhook", WebhookSender(["127.0.0.1"], SECRET).send), monkeypatch):
+        with running(
+            Courier(real_store, "webhook", WebhookSender(["127.0.0.1"], [SECRET]).send), monkeypatch
+        ):
             eventually(lambda: real_store.deliveries.pending_counts()["webhook"] == 0, 60)
 
-    assert sorted(receiver.ids) == sorted(f"{task.id}.1.done" for task in tasks)
+    assert sorted(receiver.ends) == sorted(f"{task.id}.1.done" for task in tasks)
 
 
 def test_of_several_couriers_one_tries_each(real_store: Store) -> None:
@@ -249,7 +252,7 @@ def test_of_several_couriers_one_tries_each(real_store: Store) -> None:
     tasks = [owe(real_store) for _ in range(50)]
 
     def send(delivery: Delivery) -> str:
-        sent.append(delivery.announcement_id)
+        sent.append(delivery.end_name)
         return "sent"
 
     couriers = [Courier(real_store, "webhook", send) for _ in range(4)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from done_app.worker.deliveries.webhooks import NotDelivered
-from donebit.completion.deliveries import DeliveryRefused
+from done_app.worker.deliveries.courier import NotDelivered
+from donebit.completion.delivery import DeliveryRefused
 from donebit.errors import InvalidInput
 from donebit.webhook_policy import checked_url, host_of, may_be_reached
 from tests.done_app.worker.deliveries.hooks import NAME, Names, names, send

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import ssl
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from done_app.worker.deliveries import webhooks
-from done_app.worker.deliveries.webhooks import NotDelivered
-from donebit.completion.deliveries import DeliveryRefused
-from tests.done_app.worker.deliveries.hooks import EVENT, NAME, Names, names, send
+from done_app.worker.deliveries.courier import NotDelivered
+from done_app.worker.deliveries.webhooks import WebhookSender
+from donebit.completion import deliveries
+from donebit.completion.delivery import DeliveryRefused
+from donebit.config import Settings
+from tests.done_app.worker.deliveries.hooks import EVENT, NAME, Names, delivery_to, names, send
 from tests.receiver import SECRET, Answer, dripping, receiving, silence, status, written
 
 __all__ = ["names"]  # a fixture
@@ -59,8 +67,77 @@ def test_every_attempt_bears_the_same_id() -> None:
             send(receiver.url, HERE)
         send(receiver.url, HERE)
 
-    assert receiver.ids == ["nightly.1.done"] * 2
-    assert {request.headers["idempotency-key"] for request in receiver.requests} == {"nightly.1.done"}
+    assert receiver.ids == ["msg_3f2a"] * 2
+    assert {request.headers["idempotency-key"] for request in receiver.requests} == {"msg_3f2a"}
+
+
+@pytest.mark.parametrize("holds", ["the old one", "the new one"])
+def test_a_receiver_verifies_with_either_of_two_secrets(holds: str) -> None:
+    new = f"whsec_{base64.b64encode(b'n' * 32).decode()}"
+    with receiving() as receiver:
+        WebhookSender([HERE], [new, SECRET]).send(delivery_to(receiver.url))
+    (request,) = receiver.requests
+    secret = SECRET if holds == "the old one" else new
+
+    assert Webhook(secret).verify(request.body, request.headers) == EVENT
+    assert re.fullmatch(r"v1,\S+ v1,\S+", request.headers["webhook-signature"])
+
+
+def test_secrets_are_listed_with_commas_or_spaces() -> None:
+    other = base64.b64encode(b"o" * 24).decode()
+
+    for between in (",", " ", ", ", "\n"):
+        settings = Settings(webhook_secret=SecretStr(f"{SECRET}{between}{other}"))
+        assert settings.webhook_secrets == (SECRET, other)
+    for wrong in (f"{SECRET},short", ",", " "):
+        with pytest.raises(ValidationError, match="24 to 64 bytes in base64"):
+            Settings(webhook_secret=SecretStr(wrong))
+
+
+LATER = format_datetime(datetime(2026, 11, 21, 3, 2, tzinfo=UTC), usegmt=True)
+THEIR_NOW = format_datetime(datetime(2026, 11, 21, 3, 0, tzinfo=UTC), usegmt=True)
+WISHES: list[tuple[dict[str, str], timedelta | None]] = [
+    ({"Retry-After": "120"}, timedelta(seconds=120)),
+    ({"Retry-After": LATER, "Date": THEIR_NOW}, timedelta(seconds=120)),
+    ({"Retry-After": THEIR_NOW, "Date": LATER}, timedelta(0)),
+    ({"Retry-After": THEIR_NOW}, timedelta(0)),
+    ({"Retry-After": "-1"}, None),
+    ({"Retry-After": "soon"}, None),
+    ({"Retry-After": ""}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize(("headers", "wish"), WISHES)
+def test_how_long_a_receiver_asks_to_be_left_alone_is_heard(
+    code: int, headers: dict[str, str], wish: timedelta | None
+) -> None:
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    answer = written(f"HTTP/1.1 {code} Later\r\n{head}\r\n".encode())
+
+    with receiving(answer) as receiver, pytest.raises(NotDelivered) as refused:
+        send(receiver.url, HERE)
+
+    assert refused.value.wish == wish
+
+
+def test_a_receiver_that_takes_twelve_seconds_is_told_once() -> None:
+    def slow(handler: BaseHTTPRequestHandler) -> None:
+        threading.Event().wait(12)
+        status(204)(handler)
+
+    with receiving(slow) as receiver:
+        assert send(receiver.url, HERE) == "answered 204"
+
+    assert len(receiver.requests) == 1
+
+
+def test_nobody_else_tries_while_the_slowest_attempt_is_under_way() -> None:
+    longest = webhooks.CONNECT_TIMEOUT_SECONDS + webhooks.TOTAL_TIMEOUT_SECONDS
+
+    assert webhooks.READ_TIMEOUT_SECONDS == 20
+    assert longest + 20 < deliveries.LEASE.total_seconds()
 
 
 @pytest.mark.parametrize("code", [200, 201, 202, 204, 299])

@@ -1,0 +1,50 @@
+"""A service that a proxy has under a path of its own host, such as /donebit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from flask_openapi3 import Server
+
+from donebit.config import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def prefix_of(name: str, settings: Settings) -> str:
+    """The prefix that is set for a service such as `done_app`; empty for none."""
+    return str(getattr(settings, f"{name.removesuffix('_app')}_prefix", ""))
+
+
+def servers_at(prefix: str) -> list[Server] | None:
+    """What an OpenAPI document says of where its paths are."""
+    return [Server(url=prefix)] if prefix else None
+
+
+def put_under(app: Flask, prefix: str) -> None:
+    """Have a service answer below a prefix, if it is not empty."""
+    if prefix:
+        app.wsgi_app = UnderPrefix(app.wsgi_app, prefix)  # type: ignore[method-assign]  # as Flask has it
+        app.config["SESSION_COOKIE_PATH"] = prefix  # what else is on that host does not get it
+
+
+class UnderPrefix:
+    """Answers the paths below a prefix, and gives out addresses that begin with it.
+
+    A proxy may pass the whole path or leave the prefix away; both work. The prefix is a setting and no
+    header: every caller could send one, and a page's stream is drawn for all who listen.
+    """
+
+    def __init__(self, app: WSGIApplication, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == self._prefix or path.startswith(f"{self._prefix}/"):
+            path = path[len(self._prefix) :]
+        environ |= {"SCRIPT_NAME": self._prefix, "PATH_INFO": path or "/"}
+        return self._app(environ, start_response)
