@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 from typing import Any
 
 from celery import signals
@@ -11,6 +12,7 @@ from celery import signals
 from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
+from done_app.worker.leases import LeaseKeeper
 from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import logs, queue
 from donebit.errors import DonebitError, StoreUnavailable
@@ -20,8 +22,13 @@ from donebit.workers import presence
 
 HEARTBEAT_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
+KEEPER_TIMEOUT = timedelta(seconds=1)  # a lease must be renewed again soon
 
 log = logging.getLogger(__name__)
+# Its connections are made when its thread first needs them, after the fork.
+keeper = LeaseKeeper(
+    Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=KEEPER_TIMEOUT), publisher
+)
 app.steps["consumer"].add(ConsumerWatchdog)
 
 
@@ -39,7 +46,14 @@ def start_monitor(sender: Any, **_: Any) -> None:
 
 @signals.worker_process_init.connect
 def report_idle_process(**_: Any) -> None:
+    store.cache_clear()  # of the main process, which notes the deaths of others in it
     monitor.emitter.idle()
+
+
+@signals.worker_shutting_down.connect
+def hand_over_steps(**_: Any) -> None:
+    """Begin no further step, and send those not begun to other workers: the signal to end has come."""
+    keeper.end()
 
 
 @signals.worker_shutdown.connect
@@ -68,6 +82,7 @@ def start_threads(sender: Any, **_: Any) -> None:
     monitor.start_collecting(
         Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), sender.controller.concurrency
     )
+    threading.Thread(target=keeper.run_forever, name="leases", daemon=True).start()
     own = Store.at(
         settings.redis_url,
         prefix=settings.key_prefix,

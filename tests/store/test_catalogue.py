@@ -19,6 +19,7 @@ NAMES = [
     keys.failed_scratch("a"),
     keys.deliveries("a"),
     keys.reply("a", "any key: at all"),
+    keys.LEASES,
     keys.OPEN_TASKS,
     keys.ALL_TASKS,
     *map(keys.pending, ("webhook", "callback", "then")),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import fanout, lifecycle
+from donebit.completion import fanout, leases, lifecycle
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -90,7 +90,11 @@ class Sweep:
     def check_running(self, task: Task, now: datetime) -> None:
         limit = MAX_HEALS if task.spec.job else 0  # steps without a job can only be waited for
         action = self.store.tasks.take_probe(
-            task.id, now_ms=clock.ms_since_epoch(now), limit=limit, looks_apart=SAMPLES_APART
+            task.id,
+            now_ms=clock.ms_since_epoch(now),
+            limit=limit,
+            looks_apart=SAMPLES_APART,
+            held=leases.describe_held(self.store, task) if task.spec.job else "",
         )
         if action == "stalled":
             log.error(

@@ -52,8 +52,3 @@ class HeartbeatStore:
             for queue in queues:
                 pipe.llen(self._keys.of_broker(queue))
             return cast(list[int], pipe.execute())
-
-    @outages_named
-    def messages_in_hand(self) -> int:
-        """How many messages workers have taken and not finished; Celery's broker keeps them in one hash."""
-        return self._client.hlen(self._keys.of_broker("unacked"))

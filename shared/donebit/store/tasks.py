@@ -57,6 +57,7 @@ class TaskStore:
             self._keys.record(task_id),
             *self._keys.of_failures(task_id),
             self._keys.deliveries(task_id),
+            self._keys.leases(task_id),
         ]
         found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
@@ -147,7 +148,8 @@ class TaskStore:
         with self._client.pipeline(transaction=True) as pipe:
             pipe.unlink(self._keys.bitmap(task_id), self._keys.record(task_id))
             pipe.unlink(*self._keys.of_failures(task_id), self._keys.deliveries(task_id))
-            gone, _ = pipe.execute()
+            pipe.unlink(self._keys.leases(task_id))
+            gone, *_ = pipe.execute()
         return bool(gone)
 
     @outages_named
@@ -210,9 +212,15 @@ class TaskStore:
         self._scripts["release_task"](keys=self._keys.of_task(task_id), args=[nonce, run])
 
     @outages_named
-    def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> ProbeDecision:
-        """Whether the caller is to ask the queue about a running task, which has not moved for a while."""
-        args = [now_ms, limit, milliseconds(looks_apart)]
+    def take_probe(
+        self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta, held: str = ""
+    ) -> ProbeDecision:
+        """Whether the caller is to ask the queue about a running task, which has not moved for a while.
+
+        Args:
+            held: `some` when living processes run steps of it, `all` when they run all that are missing
+        """
+        args: list[str | int] = [now_ms, limit, milliseconds(looks_apart), held]
         answer = self._scripts["take_probe"](keys=self._keys.of_task(task_id), args=args)
         return ProbeDecision(cast(bytes, answer).decode())
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from donebit import clock
-from donebit.completion import deliveries, diagnosis, missing
+from donebit.completion import deliveries, diagnosis, leases, missing
 from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Diagnosis, Observations
 from donebit.completion.task import Task, TaskSnapshot
@@ -90,7 +90,7 @@ class TaskAnswer(TaskSummary):
 
 def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAnswer:
     task, now = sight.task, clock.now()
-    found = diagnosis.diagnose(task, signs(store, settings), now)
+    found = diagnosis.diagnose(task, signs(store, settings), now, leases.running_steps(store, task.id))
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
         params=dict(task.spec.params),
@@ -116,9 +116,8 @@ def signs(store: Store, settings: Settings) -> Observations:
     """What can be seen of the queue, where the broker is this Redis, and of the workers."""
     (worker,) = store.heartbeats.last_seen_ms("worker")
     if settings.broker != settings.redis_url:
-        return Observations(worker is not None, None, None)
-    queued = sum(store.heartbeats.queue_lengths((STEPS, SLICES)))
-    return Observations(worker is not None, queued, store.heartbeats.messages_in_hand())
+        return Observations(worker is not None, None)
+    return Observations(worker is not None, sum(store.heartbeats.queue_lengths((STEPS, SLICES))))
 
 
 def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:
