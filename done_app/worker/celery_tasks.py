@@ -21,15 +21,14 @@ from done_app.worker.steps.runner import Runner, RunOutcome, describe
 from donebit import config, logs, queue
 from donebit.completion import announcing, fanout, healing, leases
 from donebit.completion.healing import ProbedState
-from donebit.completion.leases import HeldSteps
-from donebit.completion.sweeping import Sweep
+from donebit.completion.leases import HeldSteps, Holder
+from donebit.completion.sweeping import SWEEPS_APART, Sweep
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
 from donebit.jobs.registry import Jobs, load_jobs
 from donebit.queue import Publisher
 from donebit.store import Store
-from donebit.store.leases import Holder
 from donebit.store.store import WORKER_TIMEOUT
 from donebit.workers import presence
 
@@ -83,17 +82,18 @@ class StepsRequest(Request):
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """Note the death of the process at the message, before the message goes back to its queue."""
-        if isinstance(exc_info.exception, (WorkerLostError, SystemExit)):
+        error = getattr(exc_info.exception, "exc", exc_info.exception)  # without its traceback's wrapper
+        if isinstance(error, (WorkerLostError, SystemExit)):
             self.bury_lease()
         return super().on_failure(exc_info, *args, **kwargs)
 
     def bury_lease(self) -> None:
-        if not self.worker_pid:
-            return
-        holder = Holder(self.id, worker_leases.identity, int(self.worker_pid))
+        holder = Holder(
+            self.id, worker_leases.identity, int(self.worker_pid or 0)
+        )  # 0: it died before it had said so
         ending = worker_leases.board.is_ending
         try:
-            store().leases.bury_lease(self.args[0], holder, ending=ending)
+            leases.bury(store(), self.args[0], holder, ending=ending)
         except StoreUnavailable as error:
             log.warning("that a process died is not noted, and its lease runs out: %s", error.detail)
 
@@ -119,7 +119,7 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
         work.finished = len(outcome.done)
         if outcome.remaining:  # while the lease runs, so that they are found if this process is killed now
             time.sleep(worker_leases.board.settles_in())
-        handed_over = store().leases.release_lease(task_id, holder)
+        handed_over = leases.release(store(), task_id, holder)
         send_remaining(task, outcome, careful=careful, handed_over=handed_over)
 
 
@@ -202,6 +202,8 @@ def sweep() -> None:
     """Check every open task. What an outage prevents, the next sweep does."""
     ttls = TaskTtls.from_settings(settings)
     try:
+        if not store().heartbeats.take_sweep(SWEEPS_APART):
+            return
         Sweep(store(), publisher, ttls).run()
         presence.record_heartbeat(store(), "sweep")
     except DonebitError as error:

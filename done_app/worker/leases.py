@@ -19,14 +19,12 @@ from billiard.process import current_process
 from celery.worker import state
 
 from done_app.worker.steps.position import NO_STEP, PositionBoard
-from donebit import clock
 from donebit.completion import leases
-from donebit.completion.leases import LEASE, LEASE_AT_END, RENEW_EVERY, Range
+from donebit.completion.leases import LEASE, RENEW_EVERY, Holder, Range, Renewal
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, StoreUnavailable
 from donebit.queue import RUN_STEPS, Publisher
 from donebit.store import Store
-from donebit.store.leases import Holder, Renewal
 
 RENEW_AT_END_EVERY = timedelta(seconds=0.5)
 # After a longer pause, of this process or of the server, other workers must have had time to renew theirs.
@@ -37,7 +35,8 @@ log = logging.getLogger(__name__)
 # Made before the pool is forked, so its processes belong to this worker. Two containers may have one host
 # name and process id.
 board = PositionBoard()
-identity = f"{socket.gethostname()}:{os.getpid()}/{uuid.uuid4().hex[:8]}"
+name = f"{socket.gethostname()}:{os.getpid()}"
+identity = f"{name}/{uuid.uuid4().hex[:8]}"
 
 
 def own_holder(message_id: str) -> Holder:
@@ -139,10 +138,9 @@ class LeaseKeeper:
             by_task[message.task_id].append(Renewal(holder, step, age))
         indexed = set()
         for task_id, renewals in by_task.items():
-            lease = LEASE_AT_END if board.is_ending else LEASE
-            held = self.store.leases.renew_leases(task_id, renewals, lease, ending=board.is_ending)
+            held = leases.renew(self.store, task_id, renewals, ending=board.is_ending)
             indexed |= {(task_id, holder.message_id) for holder in held}
-        self.store.leases.unindex(self.indexed - indexed)
+        leases.leave_alone(self.store, self.indexed - indexed)
         self.indexed = indexed
 
     def reclaim(self, now: float) -> None:
@@ -161,18 +159,6 @@ class LeaseKeeper:
         for message in messages:
             if (step := steps.get(message.holder.pid)) is None:
                 continue
-            task = leases.find_task(self.store, message.task_id, message.nonce)
-            held = self.store.leases.hand_over_lease(message.task_id, message.holder, step) if task else None
-            if task and held and (left := leases.missing_of(self.store, task, held, without_step=step)):
-                self.publisher.run_ranges(task, left, careful=message.careful)
-
-
-def warn_of_skew() -> None:
-    """Log a clock that is far from the server's."""
-    if abs(skew := clock.skew()) > clock.SKEW_THAT_MATTERS:
-        way = "ahead of" if skew > timedelta(0) else "behind"
-        log.warning(
-            "this machine's clock is %.1f s %s the Redis server's; times are taken from the server",
-            abs(skew).total_seconds(),
-            way,
-        )
+            handed = leases.hand_over(self.store, message.task_id, message.nonce, message.holder, step)
+            if handed is not None:
+                self.publisher.run_ranges(*handed, careful=message.careful)

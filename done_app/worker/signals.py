@@ -9,7 +9,9 @@ from typing import Any
 
 from celery import signals
 
+from done_app.worker import leases as worker_leases
 from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
+from done_app.worker.clock_watch import ClockWatch
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
 from done_app.worker.leases import LeaseKeeper
@@ -97,10 +99,11 @@ def start_threads(sender: Any, **_: Any) -> None:
 
 def _send_heartbeats() -> None:
     own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=WORKER_TIMEOUT)
-    pause = threading.Event()
+    pause, watch = threading.Event(), ClockWatch(own, worker_leases.name)
     while True:
         try:
             presence.record_heartbeat(own, "worker")
+            watch.check()
         except StoreUnavailable as error:
             log.warning("the worker's heartbeat is postponed: %s", error.detail)
         pause.wait(HEARTBEAT_EVERY_SECONDS)

@@ -63,7 +63,7 @@ def test_a_task_whose_fan_out_was_lost_is_fanned_out_by_the_sweep(stack: Stack) 
 
     stack.await_told(task.id)
 
-    assert f"task {task.id} was never fanned out: it is now" in stack.log
+    assert f"task {task.id} was never fanned out; its steps are sent now" in stack.log
 
 
 def test_a_worker_told_to_end_does_so_soon_and_loses_nothing(stack: Stack, tmp_path: Path) -> None:

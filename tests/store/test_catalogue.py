@@ -48,6 +48,8 @@ NAMES = [
     keys.heartbeat("worker"),
     keys.WORKERS,
     keys.HEALS,
+    keys.SKEWS,
+    keys.SWEEPING,
     keys.steps_in_minute(3),
     keys.WORKER_LOG,
     *map(keys.of_broker, ("donebit.control", "donebit.steps\x06\x163", "unacked", "unacked_index")),

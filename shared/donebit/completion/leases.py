@@ -14,7 +14,28 @@ from donebit.completion import lifecycle, missing
 from donebit.completion.task import Task
 from donebit.errors import NotFound
 from donebit.store import Store
-from donebit.store.leases import Holder, StoredLease
+from donebit.store.leases import Holder, Renewal, StoredLease
+
+__all__ = [
+    "HeldSteps",
+    "Holder",
+    "Renewal",
+    "RunningStep",
+    "bury",
+    "describe_held",
+    "find_task",
+    "hand_over",
+    "held_ranges",
+    "leave_alone",
+    "missing_of",
+    "reclaim_lapsed",
+    "release",
+    "renew",
+    "running_steps",
+    "running_steps_by_task",
+    "take",
+    "without",
+]
 
 LEASE = timedelta(seconds=4)  # a worker that died is found after this
 RENEW_EVERY = timedelta(seconds=1)
@@ -55,6 +76,60 @@ def take(store: Store, task_id: str, nonce: str, holder: Holder, ranges: Sequenc
     if taken is None:
         return None
     return HeldSteps(Task.from_record(task_id, taken.record), taken.ranges, taken.died)
+
+
+def release(store: Store, task_id: str, holder: Holder) -> bool:
+    """Give a message's steps up, once they have run.
+
+    Returns:
+        Whether the worker's main process has sent those not begun to another worker.
+    """
+    return store.leases.release_lease(task_id, holder)
+
+
+def renew(store: Store, task_id: str, renewals: Sequence[Renewal], *, ending: bool) -> list[Holder]:
+    """Renew the leases of processes of one worker, which live.
+
+    Args:
+        ending: the worker was told to end; a process of it may be gone at any moment.
+
+    Returns:
+        Those who have a lease.
+    """
+    return store.leases.renew_leases(task_id, renewals, LEASE_AT_END if ending else LEASE, ending=ending)
+
+
+def leave_alone(store: Store, messages: Iterable[tuple[str, str]]) -> None:
+    """Look no more after leases that were renewed and are given up, each as its task and message."""
+    store.leases.unindex(messages)
+
+
+def hand_over(
+    store: Store, task_id: str, nonce: str, holder: Holder, step: int
+) -> tuple[Task, list[Range]] | None:
+    """Let other workers run the steps of a message that are not begun, as its worker ends.
+
+    Args:
+        step: the one that runs, and stays leased.
+
+    Returns:
+        The task, and its steps to be sent; None when there are none.
+    """
+    if (task := find_task(store, task_id, nonce)) is None:
+        return None
+    held = store.leases.hand_over_lease(task_id, holder, step)
+    left = missing_of(store, task, held, without_step=step) if held else []
+    return (task, left) if left else None
+
+
+def bury(store: Store, task_id: str, holder: Holder, *, ending: bool) -> None:
+    """Note that a process died at a message, which will come again.
+
+    Args:
+        holder: with 0 as the process when it died before it had said which it is.
+        ending: its worker was told to end, so that it was no fault of the steps.
+    """
+    store.leases.bury_lease(task_id, holder, ending=ending)
 
 
 def running_steps(store: Store, task_id: str) -> list[RunningStep]:

@@ -42,6 +42,8 @@ class Keys:
         self.FLAGS = f"{prefix}flag:names"
         self.FLAG_ERASURES = f"{prefix}flag:erasures"
         self.WORKERS = f"{prefix}heartbeat:workers"
+        self.SKEWS = f"{prefix}heartbeat:skews"
+        self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
         self.WORKER_LOG = f"{prefix}log:worker"
 

@@ -10,6 +10,7 @@ from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
+from donebit import clock
 from donebit.store.answers import (
     CancelResult,
     ExtendResult,
@@ -76,10 +77,12 @@ class TaskStore:
 
     @outages_named
     def extend_indexes(self, ttl: timedelta) -> None:
-        """Keep the indexes alive as long as the tasks in them can be."""
+        """Keep the indexes alive as long as the tasks in them can be, and follow the server's clock."""
         with self._client.pipeline(transaction=False) as pipe:
             self._extend_indexes(pipe, ttl)
-            pipe.execute()
+            pipe.time()
+            *_, (seconds, microseconds) = pipe.execute()
+        clock.follow(seconds * 1_000_000 + microseconds)
 
     def _extend_indexes(self, pipe: Redis, ttl: timedelta) -> None:
         for index in (self._keys.OPEN_TASKS, self._keys.ALL_TASKS, *map(self._keys.pending, KINDS)):
@@ -231,7 +234,9 @@ class TaskStore:
             pipe.hgetall(self._keys.record(task_id))
             pipe.bitpos(self._keys.bitmap(task_id), 0)
             pipe.bitcount(self._keys.bitmap(task_id))
-            record, first_gap, set_bits = pipe.execute()
+            pipe.time()
+            record, first_gap, set_bits, (seconds, microseconds) = pipe.execute()
+        clock.follow(seconds * 1_000_000 + microseconds)
         return StoredTask(decoded(record), first_gap, set_bits) if record else None
 
     @outages_named

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from donebit import queue
+from donebit.store import keys
 from tests.faults.harness.aftermath import assert_whole
 from tests.faults.harness.ground import HEAL_SECONDS, NEVER, SOON, Ground, pass_by
 from tests.started import eventually
@@ -54,7 +55,9 @@ def test_messages_delivered_in_reverse(ground: Ground, chance: Random, healed: H
 
     def turned_round_until_the_end() -> bool:
         nonlocal most
-        most = max(most, *(int(ground.server.client.eval(REVERSE, 1, name)) for name in queue.QUEUES))
+        most = max(
+            most, *(int(ground.server.client.eval(REVERSE, 1, keys.of_broker(name))) for name in queue.QUEUES)
+        )
         return ground.now(victim).ended
 
     eventually(turned_round_until_the_end, HEAL_SECONDS, what="it does not end")
