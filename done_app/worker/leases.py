@@ -95,7 +95,7 @@ class LeaseKeeper:
     _wake: threading.Event = field(default_factory=threading.Event)
 
     def end(self) -> None:
-        """Note that the worker was told to end; called by a signal handler, so nothing waits here."""
+        """Note that the worker was asked to end; called by a signal handler, so nothing waits here."""
         board.end()
         self._wake.set()
 

@@ -20,18 +20,18 @@ WORDS_PER_SLOT, WORD_BYTES = 2, 8
 
 
 class PositionBoard:
-    """Made before the pool is forked. The first word says when the worker was told to end, 0 before that."""
+    """Made before the pool is forked. The first word says when the worker was asked to end, 0 before that."""
 
     def __init__(self) -> None:
         self._memory = memoryview(mmap.mmap(-1, (1 + SLOTS) * WORDS_PER_SLOT * WORD_BYTES)).cast("q")
 
     @property
     def is_ending(self) -> bool:
-        """Whether the worker was told to end: no step is begun any more."""
+        """Whether the worker was asked to end: no step is begun any more."""
         return bool(self._memory[0])
 
     def end(self) -> None:
-        """Note that the worker was told to end, the first time only."""
+        """Note that the worker was asked to end, the first time only."""
         self._memory[0] = self._memory[0] or time.monotonic_ns()
 
     def settles_in(self) -> float:

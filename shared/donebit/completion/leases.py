@@ -39,7 +39,7 @@ __all__ = [
 
 LEASE = timedelta(seconds=4)  # a worker that died is found after this
 RENEW_EVERY = timedelta(seconds=1)
-LEASE_AT_END = timedelta(seconds=2)  # of a worker that was told to end, and will be gone at any moment
+LEASE_AT_END = timedelta(seconds=2)  # of a worker that was asked to end, and will be gone at any moment
 
 Range = tuple[int, int]
 SendAgain = Callable[[Task, list[Range], bool], None]  # with whether each attempt is counted beforehand
@@ -91,7 +91,7 @@ def renew(store: Store, task_id: str, renewals: Sequence[Renewal], *, ending: bo
     """Renew the leases of processes of one worker, which live.
 
     Args:
-        ending: the worker was told to end; a process of it may be gone at any moment.
+        ending: the worker was asked to end; a process of it may be gone at any moment.
 
     Returns:
         Those who have a lease.
@@ -127,7 +127,7 @@ def bury(store: Store, task_id: str, holder: Holder, *, ending: bool) -> None:
 
     Args:
         holder: with 0 as the process when it died before it had said which it is.
-        ending: its worker was told to end, so that it was no fault of the steps.
+        ending: its worker was asked to end, so that it was no fault of the steps.
     """
     store.leases.bury_lease(task_id, holder, ending=ending)
 
