@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
+from billiard.exceptions import WorkerLostError
 from celery.exceptions import SecurityWarning
+from celery.worker.request import Request
 
+from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps import fitness
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import Runner, RunOutcome, describe
 from donebit import config, logs, queue
-from donebit.completion import announcing, fanout, handing_back, healing, lifecycle
+from donebit.completion import announcing, fanout, handing_back, healing, leases
 from donebit.completion.healing import ProbedState
-from donebit.completion.sweeping import Sweep
+from donebit.completion.leases import HeldSteps, Holder
+from donebit.completion.sweeping import SWEEPS_APART, Sweep
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
@@ -61,26 +66,10 @@ def jobs() -> Jobs:
     return load_jobs(settings)
 
 
-def find_running_task(task_id: str, nonce: str) -> Task | None:
-    """Find the running task that a message is for.
-
-    Args:
-        nonce: of the task; a later task under the same id has another.
-
-    Returns:
-        None when the task is unknown, has ended, or is another one under the same id.
-    """
-    try:
-        task = lifecycle.get_task(store(), task_id).task
-    except NotFound:
-        return None
-    return task if task.nonce == nonce and not task.ended else None
-
-
 @app.task(name=queue.DISPATCH, **RETRY_OPTIONS)
 def dispatch(task_id: str, nonce: str, first: int) -> None:
     """Fan out a task's steps from `first` on. All of them only once, however many requests have piled up."""
-    task = find_running_task(task_id, nonce)
+    task = leases.find_task(store(), task_id, nonce)
     if task is None or not fanout.is_due(task, first):
         return
     if first or fanout.claim_fan_out(store(), task):
@@ -89,21 +78,53 @@ def dispatch(task_id: str, nonce: str, first: int) -> None:
             log.info("task %s is fanned out: %d steps in %d messages", task_id, task.missing_steps, sent)
 
 
-@app.task(name=queue.RUN_STEPS, bind=True, **RETRY_OPTIONS)
+class StepsRequest(Request):
+    """A message with steps, in the worker's main process."""
+
+    def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
+        """Note the death of the process at the message, before the message goes back to its queue."""
+        error = getattr(exc_info.exception, "exc", exc_info.exception)  # without its traceback's wrapper
+        if isinstance(error, (WorkerLostError, SystemExit)):
+            self.bury_lease()
+        return super().on_failure(exc_info, *args, **kwargs)
+
+    def bury_lease(self) -> None:
+        holder = Holder(
+            self.id, worker_leases.identity, int(self.worker_pid or 0)
+        )  # 0: it died before it had said so
+        ending = worker_leases.board.is_ending
+        try:
+            leases.bury(store(), self.args[0], holder, ending=ending)
+        except StoreUnavailable as error:
+            log.warning("that a process died is not noted, and its lease runs out: %s", error.detail)
+
+
+@app.task(name=queue.RUN_STEPS, bind=True, Request=StepsRequest, **RETRY_OPTIONS)
 def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, int]], careful: bool) -> None:  # noqa: FBT001 - JSON has no keywords
-    """Run the missing steps of some ranges for a while; what remains goes to the tail of the queue."""
-    task = find_running_task(task_id, nonce)
-    if task is None or task.spec.job is None:
-        return
-    # A redelivered message was with a process that died: one of its steps may have killed it.
-    redelivered = bool(message.request.delivery_info.get("redelivered"))
+    """Run the missing steps of some ranges for a while; what remains goes to the tail of the queue.
+
+    Steps that another living process runs are left to it: the broker gives a message to a second worker when
+    the first has worked at it for an hour.
+    """
+    holder = worker_leases.own_holder(message.request.id)
     parts = [(start, stop) for start, stop in ranges]
-    if hand_back_unfit(task, parts, careful=careful or redelivered):
+    held = leases.take(store(), task_id, nonce, holder, parts)
+    if held is None or held.task.spec.job is None or not held.ranges:
         return
-    with monitor.emitter.working_on(task_id, parts) as work, suppress(NotFound):  # deleted while it runs
-        outcome = run_ranges(task, task.spec.job, parts, careful=careful, redelivered=redelivered)
+    task = held.task
+    if hand_back_unfit(task, held.ranges, careful=careful or held.died):
+        leases.release(store(), task_id, holder)
+        return
+    with (
+        monitor.emitter.working_on(task_id, held.ranges) as work,
+        suppress(NotFound),
+    ):  # deleted while it runs
+        outcome = run_held(held, held.task.spec.job, holder.message_id, careful=careful)
         work.finished = len(outcome.done)
-        send_remaining(task, outcome, careful=careful)
+        if outcome.remaining:  # while the lease runs, so that they are found if this process is killed now
+            time.sleep(worker_leases.board.settles_in())
+        handed_over = leases.release(store(), task_id, holder)
+        send_remaining(task, outcome, careful=careful, handed_over=handed_over)
 
 
 def hand_back_unfit(task: Task, ranges: queue.Ranges, *, careful: bool) -> bool:
@@ -117,36 +138,44 @@ def hand_back_unfit(task: Task, ranges: queue.Ranges, *, careful: bool) -> bool:
     return True
 
 
-def run_ranges(
-    task: Task, name: str, ranges: queue.Ranges, *, careful: bool, redelivered: bool
-) -> RunOutcome:
-    """Run the missing steps of some ranges for a while.
+def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> RunOutcome:
+    """Run the missing steps that this process holds for a while.
 
     Args:
         name: of the job.
+        message_id: of the message that they came with.
         careful: count each attempt before it is made.
-        redelivered: the message was with a process that died.
 
     Returns:
-        What was done, what failed, and what remains to be run.
+        What was done, what failed, and what remains to be run: all of it when the worker is ending.
     """
-    job = jobs().find(name)
-    reporter = StoreStepReporter(store(), task, job.retry_policy)
-    if redelivered and queue.is_single(ranges):  # so this step was running when the process died
-        reporter.attempt(ranges[0][0], made_already=True)
-    outcome = Runner(task, job, reporter, careful or redelivered).run(ranges)
+    if worker_leases.board.is_ending:
+        return RunOutcome(remaining=held.ranges)
+    task, job = held.task, jobs().find(name)
+    reporter = StoreStepReporter(store(), task, job.retry_policy, message_id=message_id)
+    if held.died and queue.is_single(held.ranges):  # so this step was running when the process died
+        reporter.attempt(held.ranges[0][0], made_already=True)
+    with worker_leases.at_step() as position:
+        runner = Runner(
+            task, job, reporter, careful or held.died, position=position, board=worker_leases.board
+        )
+        outcome = runner.run(held.ranges)
     if outcome.report is not None:
         log.info(describe(outcome.done, outcome.report, task))
     return outcome
 
 
-def send_remaining(task: Task, outcome: RunOutcome, *, careful: bool) -> None:
-    """Send messages for what a run left to do: announce the end, retry failed steps, run remaining ones."""
+def send_remaining(task: Task, outcome: RunOutcome, *, careful: bool, handed_over: bool) -> None:
+    """Send messages for what a run left to do: announce the end, retry failed steps, run remaining ones.
+
+    Args:
+        handed_over: the main process has sent the remaining ones, as the worker is ending.
+    """
     if outcome.ended:
         publisher.announce(task.id)
     if outcome.to_retry.ranges:
         publisher.run_ranges(task, outcome.to_retry.ranges, pause=outcome.retry_pause)
-    if outcome.remaining:
+    if outcome.remaining and not handed_over:
         publisher.run_ranges(task, outcome.remaining, careful=careful)
 
 
@@ -166,7 +195,7 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
         heals: how often its steps had been sent again by then.
         then: the queues that the probe has still to pass.
     """
-    task, seen = find_running_task(task_id, nonce), ProbedState(progress_ms, heals)
+    task, seen = leases.find_task(store(), task_id, nonce), ProbedState(progress_ms, heals)
     if task is None or ProbedState.of(task) != seen:
         return
     if then:
@@ -188,6 +217,8 @@ def sweep() -> None:
     """Check every open task. What an outage prevents, the next sweep does."""
     ttls = TaskTtls.from_settings(settings)
     try:
+        if not store().heartbeats.take_sweep(SWEEPS_APART):
+            return
         Sweep(store(), publisher, ttls).run()
         presence.record_heartbeat(store(), "sweep")
     except DonebitError as error:

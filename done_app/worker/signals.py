@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 from typing import Any
 
 from celery import signals
 
 from done_app.worker import children, pool
+from done_app.worker import leases as worker_leases
 from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
+from done_app.worker.clock_watch import ClockWatch
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
+from done_app.worker.leases import LeaseKeeper
 from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import logs, queue
 from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable
@@ -21,8 +25,13 @@ from donebit.workers import presence
 
 HEARTBEAT_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
+KEEPER_TIMEOUT = timedelta(seconds=1)  # a lease must be renewed again soon
 
 log = logging.getLogger(__name__)
+# Its connections are made when its thread first needs them, after the fork.
+keeper = LeaseKeeper(
+    Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=KEEPER_TIMEOUT), publisher
+)
 app.steps["consumer"].add(ConsumerWatchdog)
 
 
@@ -49,6 +58,7 @@ def start_monitor(sender: Any, **_: Any) -> None:
 
 @signals.worker_process_init.connect
 def report_idle_process(**_: Any) -> None:
+    store.cache_clear()  # of the main process, which notes the deaths of others in it
     monitor.emitter.idle()
 
 
@@ -60,6 +70,12 @@ def allow_children_of_steps(**_: Any) -> None:
 @signals.worker_process_shutdown.connect
 def end_children_of_steps(**_: Any) -> None:
     children.end_children()
+
+
+@signals.worker_shutting_down.connect
+def hand_over_steps(**_: Any) -> None:
+    """Begin no further step, and send those not begun to other workers: the signal to end has come."""
+    keeper.end()
 
 
 @signals.worker_shutdown.connect
@@ -90,6 +106,7 @@ def start_threads(sender: Any, **_: Any) -> None:
         sender.controller.concurrency,
         [one.name for one in jobs()],
     )
+    threading.Thread(target=keeper.run_forever, name="leases", daemon=True).start()
     own = Store.at(
         settings.redis_url,
         prefix=settings.key_prefix,
@@ -104,10 +121,11 @@ def start_threads(sender: Any, **_: Any) -> None:
 
 def _send_heartbeats() -> None:
     own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=WORKER_TIMEOUT)
-    pause = threading.Event()
+    pause, watch = threading.Event(), ClockWatch(own, worker_leases.name)
     while True:
         try:
             presence.record_heartbeat(own, "worker")
+            watch.check()
         except StoreUnavailable as error:
             log.warning("the worker's heartbeat is postponed: %s", error.detail)
         pause.wait(HEARTBEAT_EVERY_SECONDS)

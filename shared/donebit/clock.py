@@ -6,14 +6,37 @@ import time
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime.fromtimestamp(0, UTC)
+# A smaller difference to the server's clock is the way of its answer, and would make times step back.
+TOLERATED = timedelta(milliseconds=200)
+SKEW_THAT_MATTERS = timedelta(seconds=2)
+
+_ahead_us = 0  # by how much the server's clock is ahead of this machine's
 
 
 def now() -> datetime:
-    return datetime.now(UTC)
+    """The present by the Redis server's clock, which all processes share, as far as it is known."""
+    return EPOCH + timedelta(microseconds=time.time_ns() // 1000 + _ahead_us)
 
 
 def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return (time.time_ns() // 1000 + _ahead_us) // 1000
+
+
+def follow(server_us: int) -> None:
+    """Follow the server's clock from now on: times of several machines are compared with each other.
+
+    Args:
+        server_us: its time just now, in us since the epoch.
+    """
+    global _ahead_us  # noqa: PLW0603 - one clock for a process
+    ahead_us = server_us - time.time_ns() // 1000
+    if abs(ahead_us - _ahead_us) > TOLERATED // timedelta(microseconds=1):
+        _ahead_us = ahead_us
+
+
+def skew() -> timedelta:
+    """By how much this machine's clock is ahead of the server's; negative when it is behind."""
+    return timedelta(microseconds=-_ahead_us)
 
 
 def ms_since_epoch(moment: datetime) -> int:

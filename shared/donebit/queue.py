@@ -32,11 +32,11 @@ SWEEP_EVERY = timedelta(seconds=5)
 SWEEP_SCHEDULE = {
     "task": SWEEP,
     "schedule": SWEEP_EVERY,
-    # A sweep that waited longer than the next one is useless.
-    "options": {"queue": CONTROL, "expires": SWEEP_EVERY.total_seconds()},
+    # No `expires`: a worker whose clock is ahead of beat's would drop every sweep.
+    "options": {"queue": CONTROL},
 }
-# How long the broker waits for an acknowledgement before it gives a message to another worker. A slice
-# works for less than a second; a longer step is merely run twice. The sweep recovers much sooner.
+# How long the broker waits for an acknowledgement before it gives a message to another worker, which leaves
+# the steps to the first one if that still runs them. Of a dead one they are sent again much sooner.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
 BROKER_TIMEOUT = timedelta(seconds=0.25)  # at most three times per request, which must be answered within 1 s
 

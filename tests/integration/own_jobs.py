@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -107,3 +108,19 @@ def leave(file: str) -> None:
 def talkative(step: int, *, word: str) -> None:
     """Say something in words that do not name the task."""
     logging.getLogger("own").warning("%s at step %d", word, step)
+
+
+@job("long", max_attempts=1)
+def long(step: int, *, folder: str, seconds: float) -> None:
+    """Note the begin of each run, and take a while unless there is a file `quick`."""
+    with (Path(folder) / str(step)).open("a") as file:
+        file.write("begun\n")
+    if not (Path(folder) / "quick").exists():
+        time.sleep(seconds)
+
+
+@job("locked", max_attempts=1)
+def locked(step: int, *, folder: str, seconds: float) -> None:
+    """Note the begin of each run, and hold the interpreter lock for a while."""
+    long(step, folder=folder, seconds=0)
+    ctypes.PyDLL(None).usleep(int(seconds * 1e6))

@@ -13,6 +13,7 @@ from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import DirectoryStore
 from donebit.store.failures import FailureStore
 from donebit.store.flags import FlagStore
+from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.tasks import TaskStore
@@ -25,6 +26,7 @@ OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
     TaskStore,
     FailureStore,
+    LeaseStore,
     DeliveryStore,
     VisitStore,
     DirectoryStore,

@@ -11,8 +11,9 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from donebit import clock
-from donebit.completion import diagnosis, listing
+from donebit.completion import diagnosis, leases, listing
 from donebit.completion.diagnosis import Observations
+from donebit.completion.leases import RunningStep
 from donebit.completion.listing import Filter
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
@@ -146,11 +147,12 @@ def running(context: PageContext) -> list[RunningRow]:
     if not tasks:
         return []  # and nothing of the queue is read for them
     seen, now = signs(context.store, context.settings), clock.now()
-    return [row_of(task, seen, now) for task in tasks]
+    held = leases.running_steps_by_task(context.store, [task.id for task in tasks])
+    return [row_of(task, seen, now, held[task.id]) for task in tasks]
 
 
-def row_of(task: Task, seen: Observations, now: datetime) -> RunningRow:
-    found = diagnosis.diagnose(task, seen, now)
+def row_of(task: Task, seen: Observations, now: datetime, held: Sequence[RunningStep]) -> RunningRow:
+    found = diagnosis.diagnose(task, seen, now, held)
     return RunningRow(
         TaskSummary.of(task),
         found.waiting_for,

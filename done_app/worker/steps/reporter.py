@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from done_app.worker.steps.retry import retry_until_stored
 from donebit.completion import failing, lifecycle, missing
@@ -22,6 +22,7 @@ class StoreStepReporter:
     store: Store
     task: Task
     policy: RetryPolicy
+    message_id: str = field(default="", kw_only=True)  # whose lease covers the steps
 
     def missing(self, start: int, stop: int) -> list[Range]:
         return list(missing.iterate(self.store, self.task, start, stop))
@@ -51,6 +52,11 @@ class StoreStepReporter:
     def attempt(self, step: int, *, made_already: bool = False) -> int:
         return retry_until_stored(
             lambda _: failing.begin_attempt(
-                self.store, self.task, step, self.policy, made_already=made_already
+                self.store,
+                self.task,
+                step,
+                self.policy,
+                made_already=made_already,
+                message_id=self.message_id,
             )
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
 
+from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
 from donebit.completion.lifecycle import Report
@@ -85,6 +86,8 @@ class Runner:
     job: Job
     reporter: StepReporter
     careful: bool = False
+    position: MutableSequence[int] = field(default_factory=lambda: [0])  # the step it is at, for its worker
+    board: PositionBoard | None = None  # says whether the worker is ending
     params: Mapping[str, Any] = field(init=False)  # converted to the types of the function's signature
     finished: StepRanges = field(default_factory=StepRanges)
     outcome: RunOutcome = field(default_factory=RunOutcome)
@@ -120,7 +123,7 @@ class Runner:
             False when the time of this run is over or the task has ended.
         """
         now = time.monotonic()
-        if now - self.started_at >= MAX_RUN_TIME.total_seconds():
+        if now - self.started_at >= MAX_RUN_TIME.total_seconds() or (self.board and self.board.is_ending):
             self.report_finished()
             if not self.task_has_ended():
                 self.outcome.remaining = ranges_after(step - 1, ranges)
@@ -161,10 +164,11 @@ class Runner:
         For most steps this loop is the whole overhead.
         """
         function, name, params = self.job.function, self.job.name, self.params
-        now, until = time.monotonic, self.next_interrupt_at()
+        now, until, position = time.monotonic, self.next_interrupt_at(), self.position
         step = start
         try:
             for step in range(start, stop):
+                position[0] = step
                 if (returned := function(step, **params)) is not None:
                     refuse_unawaited(name, returned)
                 if now() >= until:
@@ -181,6 +185,7 @@ class Runner:
         """Run one step. Whatever it raises is recorded as its failure, and its neighbours still run."""
         if self.careful and not self.begin_attempt(step):
             return
+        self.position[0] = step
         try:
             with time_limit(self.job.step_timeout):
                 refuse_unawaited(self.job.name, self.job.function(step, **self.params))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from donebit.completion.leases import RunningStep
 from donebit.completion.state import State
 from donebit.completion.task import ProgressSample, Task
 from donebit.formatting import duration
@@ -24,7 +26,7 @@ class Waiting(StrEnum):
     RETRY = "retry"  # a failed step's pause before its next attempt
     RUNNING = "running"  # a worker runs its steps
     QUEUE = "queue"  # its messages wait in the queue
-    LOST = "lost"  # none of its messages waits or is being processed
+    LOST = "lost"  # no message waits, and no process runs its steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,6 @@ class Observations:
 
     worker_seen: bool
     queued: int | None  # messages that wait for a worker, of all tasks
-    in_hand: int | None  # messages that workers have taken and not finished
     jobs: frozenset[str] | None = None  # that live workers have
 
 
@@ -46,6 +47,7 @@ class Diagnosis:
     time_left: timedelta | None
     next_probe_at: datetime | None  # when the sweep sends a probe, if there is no progress until then
     no_worker: str | None = None  # why none can run it, where that is what it waits for
+    running: Sequence[RunningStep] = ()  # what living processes run of it, the longest running first
 
     def sentence(self, task: Task, now: datetime) -> str:
         """The diagnosis as a sentence."""
@@ -56,8 +58,23 @@ class Diagnosis:
         age = duration(round((now - task.last_progress_at).total_seconds()))
         are = "is" if task.missing_steps == 1 else "are"
         missing = f"{task.missing_steps:,} of {task.count:,} steps {are} missing"
-        reason = self.no_worker or REASONS[self.waiting_for]
-        return f"{missing}, and the last progress is {age} old: {reason}"
+        return f"{missing}, and the last progress is {age} old: {self.reason()}"
+
+    def reason(self) -> str:
+        """What a running task waits for; of steps that run, which has run the longest, and where."""
+        if self.no_worker is not None:
+            return self.no_worker
+        named = [one for one in self.running if one.step is not None]
+        if self.waiting_for is not Waiting.RUNNING or not named:
+            return REASONS[self.waiting_for or Waiting.LOST]
+        first, more = named[0], len(self.running) - 1
+        others = (
+            f", and {more:,} more {'process runs' if more == 1 else 'processes run'} steps of it"
+            if more
+            else ""
+        )
+        age = duration(int(first.age.total_seconds()))
+        return f"step {first.step} runs since {age} in worker {first.worker}{others}"
 
 
 REASONS = {
@@ -66,35 +83,45 @@ REASONS = {
     Waiting.WORKER: "no worker was seen within the last minute",
     Waiting.JOB: "no live worker has its job",
     Waiting.RETRY: "a step that failed waits for its next attempt",
-    Waiting.RUNNING: "a worker is at them; should it have died, the sweep sends them again",
+    Waiting.RUNNING: "a worker is at them",
     Waiting.QUEUE: "they wait in the queue",
     Waiting.LOST: "no message waits and none is worked at; the sweep sends them again, or has given up",
 }
 
 
-def diagnose(task: Task, seen: Observations, now: datetime) -> Diagnosis:
-    """Find out why a task is not done, how fast it goes and how long it will take."""
+def diagnose(task: Task, seen: Observations, now: datetime, running: Sequence[RunningStep] = ()) -> Diagnosis:
+    """Find out why a task is not done, how fast it goes and how long it will take.
+
+    Args:
+        running: what living processes run of it.
+    """
     if task.ended:
         return Diagnosis(None, None, None, None)
     rate = steps_per_second(task, now)
-    waiting = waiting_for(task, seen, now)
+    waiting = waiting_for(task, seen, now, running=bool(running))
     return Diagnosis(
         waiting,
         rate,
         timedelta(seconds=task.missing_steps / rate) if rate else None,
         next_probe_at(task),
         why_no_worker(task, seen, now) if waiting is Waiting.JOB else None,
+        running,
     )
 
 
-def waiting_for(task: Task, seen: Observations, now: datetime) -> Waiting:
+def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool = False) -> Waiting:
     """What a running task waits for: the first condition that holds.
 
-    The queues come last, as their lengths do not say whose messages are in them.
+    The queues come last, as their lengths do not say whose messages are in them. What workers have not
+    acknowledged says nothing at all: a killed worker's messages stay there for an hour.
+
+    Args:
+        running: living processes run steps of it.
     """
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
     conditions = (
         (task.spec.job is None, Waiting.REPORTS),
+        (running, Waiting.RUNNING),
         (task.stalled, Waiting.LOST),
         (not seen.worker_seen, Waiting.WORKER),
         (not has_its_job(task, seen), Waiting.JOB),
@@ -126,9 +153,7 @@ def why_no_worker(task: Task, seen: Observations, now: datetime) -> str:
 
 
 def _waiting_by_queue(seen: Observations) -> Waiting:
-    if seen.queued is None or seen.queued > 0:
-        return Waiting.QUEUE
-    return Waiting.RUNNING if seen.in_hand else Waiting.LOST
+    return Waiting.QUEUE if seen.queued is None or seen.queued > 0 else Waiting.LOST
 
 
 def steps_per_second(task: Task, now: datetime) -> float | None:

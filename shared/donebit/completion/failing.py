@@ -101,19 +101,32 @@ def fail(
 
 
 def begin_attempt(
-    store: Store, task: Task, step: int, policy: RetryPolicy, *, made_already: bool = False
+    store: Store,
+    task: Task,
+    step: int,
+    policy: RetryPolicy,
+    *,
+    made_already: bool = False,
+    message_id: str = "",
 ) -> int:
     """Count an attempt at a step before it is made, so that a step that kills its process is found.
 
     Args:
         made_already: the attempt was made by a process that died before it could report.
+        message_id: of the message whose lease covers the step; a shutdown that cuts the attempt short takes
+            it back.
 
     Returns:
         How many attempts there have been, this one included: one more than the policy allows when the step
         must be given up, and 0 when the task is gone.
     """
     return store.failures.begin_attempt(
-        task.id, task.nonce, step, max_attempts=policy.max_attempts, made_already=made_already
+        task.id,
+        task.nonce,
+        step,
+        max_attempts=policy.max_attempts,
+        made_already=made_already,
+        message_id=message_id,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from donebit import clock
 from donebit.completion import lifecycle, missing
+from donebit.completion.leases import Range, without
 from donebit.completion.task import Task
 from donebit.errors import NotFound
 from donebit.store import Store
@@ -61,15 +62,18 @@ def is_due(task: Task, first: int) -> bool:
     return (first > 0) is (task.dispatched_at is not None)
 
 
-def fan_out(store: Store, task: Task, send: Send, first: int = 0) -> int:
+def fan_out(store: Store, task: Task, send: Send, first: int = 0, *, held: Sequence[Range] = ()) -> int:
     """Send a task's missing steps from `first` on.
 
     A repeat after a crash sends some messages twice, which is harmless: workers skip steps that are done.
 
+    Args:
+        held: steps, half open, that are not sent, as living processes run them.
+
     Returns:
         How many messages were sent.
     """
-    sent = send_missing(store, task, send, first)
+    sent = send_missing(store, task, send, first, held=held)
     if not record_sent(store, task, sent) or task.dispatched_at is not None:
         return sent
     # An extension made during the fan-out has found it unfinished, and left its steps to this call.
@@ -86,11 +90,11 @@ def record_sent(store: Store, task: Task, sent: int) -> bool:
     return store.tasks.update_record(task.id, task.nonce, task.run, fields)
 
 
-def send_missing(store: Store, task: Task, send: Send, first: int) -> int:
+def send_missing(store: Store, task: Task, send: Send, first: int, *, held: Sequence[Range] = ()) -> int:
     """Send the missing steps from `first` on, and return how many messages that took."""
     size = batch_size(task.count, task.spec.batch)
     sent = 0
-    parts = slices(missing.iterate(store, task, first, task.count), size)
+    parts = slices(without(missing.iterate(store, task, first, task.count), held), size)
     for part in _leased(store, task, parts):
         send(task, part)
         sent += 1

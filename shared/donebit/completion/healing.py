@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from donebit import clock
+from donebit.completion import leases, missing
 from donebit.completion.fanout import Send, fan_out
 from donebit.completion.task import Task
 from donebit.store import Store
@@ -33,5 +34,8 @@ def heal(store: Store, task: Task, seen: ProbedState, send: Send) -> int:
     """
     if task.ended or ProbedState.of(task) != seen:
         return 0
+    held = leases.held_ranges(leases.running_steps(store, task.id))
+    if not any(True for _ in leases.without(missing.iterate(store, task, 0, task.count), held)):
+        return 0
     store.tasks.update_record(task.id, task.nonce, task.run, {"heals": seen.heals + 1})
-    return fan_out(store, task, send)
+    return fan_out(store, task, send, held=held)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import fanout, lifecycle
+from donebit.completion import fanout, leases, lifecycle
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -21,6 +21,7 @@ from donebit.store import Store
 CHECK_EVERY = timedelta(seconds=5)
 SAMPLES_APART = CHECK_EVERY * 0.8  # between the samples from which the speed is computed
 MAX_TASKS_PER_SWEEP = 1000
+SWEEPS_APART = CHECK_EVERY / 5  # messages of sweeps that waited for a worker are then soon over
 MAX_PRUNED_PER_SWEEP = 100
 PRUNE_AFTER = timedelta(minutes=1)
 MAX_HEALS = 8  # with pauses that double from a minute on: about four hours
@@ -53,8 +54,8 @@ class Sweep:
 
     def run(self) -> int:
         """Check every task that is due, and return how many there were."""
-        now = clock.now()
         self.store.tasks.extend_indexes(self.ttls.index)
+        now = clock.now()  # the server's, after the first call
         due = self.store.tasks.open_tasks(clock.ms_since_epoch(now), MAX_TASKS_PER_SWEEP)
         for task_id in due:
             self.check_safely(task_id, now)
@@ -90,7 +91,11 @@ class Sweep:
     def check_running(self, task: Task, now: datetime) -> None:
         limit = MAX_HEALS if task.spec.job else 0  # steps without a job can only be waited for
         action = self.store.tasks.take_probe(
-            task.id, now_ms=clock.ms_since_epoch(now), limit=limit, looks_apart=SAMPLES_APART
+            task.id,
+            now_ms=clock.ms_since_epoch(now),
+            limit=limit,
+            looks_apart=SAMPLES_APART,
+            held=leases.describe_held(self.store, task) if task.spec.job else "",
         )
         if action == "stalled":
             log.error(

@@ -16,8 +16,8 @@ from pydantic_core import ErrorDetails
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.decorator import MARK, JobOptions
-from donebit.results import Results
 from donebit.jobs.unawaited import refuse_asynchronous
+from donebit.results import Results
 from donebit.retry_policy import RetryPolicy
 
 BUILT_IN = "donebit.jobs.builtin"

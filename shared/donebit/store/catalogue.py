@@ -78,6 +78,12 @@ TASKS = (
     KeyRow("done:{<task>}:failed", "string", EXPIRES, "bit n: step n gave up"),
     KeyRow("done:{<task>}:attempts", "string", EXPIRES, "four bits a step: its failed attempts"),
     KeyRow("done:{<task>}:errors", "hash", EXPIRES, "step -> its last error, a thousand steps at most"),
+    KeyRow(
+        "done:{<task>}:leases",
+        "hash",
+        EXPIRES,
+        "message -> which process of which worker runs its steps, until when (server's clock), and at which",
+    ),
     KeyRow("done:{<task>}:scratch", "string", SCRATCH, "which steps gave up and are done"),
     KeyRow(
         "done:{<task>}:deliveries",
@@ -90,6 +96,12 @@ TASKS = (
     ),
     KeyRow("done:open", "zset", EXPIRES, "tasks not yet announced, by when the sweep looks next (ms)"),
     KeyRow("done:tasks", "zset", EXPIRES, "tasks by creation (us), for listing"),
+    KeyRow(
+        "done:leases",
+        "zset",
+        EXPIRES,
+        "<task>:<message> leases that were renewed, by when they run out (ms); an hour after the last",
+    ),
     KeyRow(
         "done:pending:<delivery>",
         "zset",
@@ -181,6 +193,13 @@ WORKERS = (
         EXPIRES,
         "<host>:<pid> -> how that worker is (JSON), for ten minutes after it was last seen",
     ),
+    KeyRow(
+        "heartbeat:skews",
+        "hash",
+        EXPIRES,
+        "<host>:<pid> -> by how much its clock is ahead of the server's, seen when (ms); a minute",
+    ),
+    KeyRow("heartbeat:sweeping", "string", EXPIRES, "no further sweep begins while it is there; a second"),
     KeyRow(
         "heartbeat:steps:<minute>",
         "hash",

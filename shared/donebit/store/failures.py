@@ -77,11 +77,18 @@ class FailureStore:
 
     @outages_named
     def begin_attempt(
-        self, task_id: str, nonce: str, step: int, *, max_attempts: int, made_already: bool = False
+        self,
+        task_id: str,
+        nonce: str,
+        step: int,
+        *,
+        max_attempts: int,
+        made_already: bool = False,
+        message_id: str = "",
     ) -> int:
         """Count an attempt before it is made; how many that makes, see begin_attempt.lua."""
-        names = [self._keys.record(task_id), self._keys.attempts(task_id)]
-        args: list[str | int] = [nonce, step, max_attempts, int(made_already)]
+        names = [self._keys.record(task_id), self._keys.attempts(task_id), self._keys.leases(task_id)]
+        args: list[str | int] = [nonce, step, max_attempts, int(made_already), message_id]
         return cast(int, self._scripts["begin_attempt"](keys=names, args=args))
 
     @outages_named

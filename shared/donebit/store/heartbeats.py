@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import cast
 
 from redis import Redis, exceptions
 
 from donebit.store.client import outages_named, refuse_database
 from donebit.store.key_names import Keys
+from donebit.store.milliseconds import milliseconds
 
 LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
 
@@ -22,6 +24,32 @@ class HeartbeatStore:
     @outages_named
     def beat(self, of: str, now_ms: int) -> None:
         self._client.set(self._keys.heartbeat(of), now_ms, ex=LIFE_SECONDS)
+
+    @outages_named
+    def take_sweep(self, pause: timedelta) -> bool:
+        """Whether to sweep now: no sweep has begun for this long, by the server's clock."""
+        return bool(self._client.set(self._keys.SWEEPING, 1, px=milliseconds(pause), nx=True))
+
+    @outages_named
+    def server_us(self) -> int:
+        """The time of the server's clock, in us since the epoch."""
+        seconds, microseconds = self._client.time()
+        return seconds * 1_000_000 + microseconds
+
+    @outages_named
+    def note_skew(self, worker: str, skew_ms: int, now_ms: int) -> None:
+        """Note that a worker's clock is ahead of the server's, or behind it (negative)."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hset(self._keys.SKEWS, worker, f"{skew_ms} {now_ms}")
+            pipe.expire(self._keys.SKEWS, LIFE_SECONDS)
+            pipe.execute()
+
+    @outages_named
+    def skews_ms(self, since_ms: int) -> dict[str, int]:
+        """The workers whose clocks are noted since then, and by how much each is ahead."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.SKEWS))
+        noted = {worker.decode(): [int(part) for part in text.split()] for worker, text in found.items()}
+        return {worker: skew_ms for worker, (skew_ms, at_ms) in noted.items() if at_ms >= since_ms}
 
     @outages_named
     def last_seen_ms(self, *of: str) -> list[int | None]:
@@ -52,8 +80,3 @@ class HeartbeatStore:
             for queue in queues:
                 pipe.llen(self._keys.of_broker(queue))
             return cast(list[int], pipe.execute())
-
-    @outages_named
-    def messages_in_hand(self) -> int:
-        """How many messages workers have taken and not finished; Celery's broker keeps them in one hash."""
-        return self._client.hlen(self._keys.of_broker("unacked"))

@@ -36,11 +36,14 @@ class Keys:
         self._may = f"{prefix}may:{{"
         self.OPEN_TASKS = f"{prefix}done:open"
         self.ALL_TASKS = f"{prefix}done:tasks"
+        self.LEASES = f"{prefix}done:leases"
         self.LAYOUT = f"{prefix}layout"
         self.EVENTS = f"{prefix}event:names"
         self.FLAGS = f"{prefix}flag:names"
         self.FLAG_ERASURES = f"{prefix}flag:erasures"
         self.WORKERS = f"{prefix}heartbeat:workers"
+        self.SKEWS = f"{prefix}heartbeat:skews"
+        self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
         self.WORKER_LOG = f"{prefix}log:worker"
 
@@ -64,6 +67,10 @@ class Keys:
         """The last error of each step of a task that failed."""
         return f"{self._done}{task_id}}}:errors"
 
+    def leases(self, task_id: str) -> str:
+        """Which processes run steps of a task."""
+        return f"{self._done}{task_id}}}:leases"
+
     def failed_scratch(self, task_id: str) -> str:
         """Where a script lays which steps have given up and are done."""
         return f"{self._done}{task_id}}}:scratch"
@@ -82,7 +89,7 @@ class Keys:
 
     def of_task(self, task_id: str) -> list[str]:
         """The keys of a task that live as long as it does, the record first."""
-        return [self.record(task_id), self.bitmap(task_id), *self.of_failures(task_id)]
+        return [self.record(task_id), self.bitmap(task_id), *self.of_failures(task_id), self.leases(task_id)]
 
     def reply(self, task_id: str, idempotency_key: str) -> str:
         """The answer that was given under an Idempotency-Key."""

@@ -19,6 +19,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.key_names import Keys
 from donebit.store.layout import refuse_older_layout
+from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
@@ -40,6 +41,7 @@ class Store:
     keys: Keys
     tasks: TaskStore
     failures: FailureStore
+    leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
     matrices: MatrixStore
@@ -63,6 +65,7 @@ class Store:
             keys,
             TaskStore(client, scripts, keys),
             FailureStore(client, scripts, keys),
+            LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),
             MatrixStore(client, scripts, keys),

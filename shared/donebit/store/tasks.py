@@ -10,6 +10,7 @@ from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
+from donebit import clock
 from donebit.store.answers import (
     CancelResult,
     ExtendResult,
@@ -57,6 +58,7 @@ class TaskStore:
             self._keys.record(task_id),
             *self._keys.of_failures(task_id),
             self._keys.deliveries(task_id),
+            self._keys.leases(task_id),
         ]
         found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
@@ -75,10 +77,12 @@ class TaskStore:
 
     @outages_named
     def extend_indexes(self, ttl: timedelta) -> None:
-        """Keep the indexes alive as long as the tasks in them can be."""
+        """Keep the indexes alive as long as the tasks in them can be, and follow the server's clock."""
         with self._client.pipeline(transaction=False) as pipe:
             self._extend_indexes(pipe, ttl)
-            pipe.execute()
+            pipe.time()
+            *_, (seconds, microseconds) = pipe.execute()
+        clock.follow(seconds * 1_000_000 + microseconds)
 
     def _extend_indexes(self, pipe: Redis, ttl: timedelta) -> None:
         for index in (self._keys.OPEN_TASKS, self._keys.ALL_TASKS, *map(self._keys.pending, KINDS)):
@@ -147,7 +151,8 @@ class TaskStore:
         with self._client.pipeline(transaction=True) as pipe:
             pipe.unlink(self._keys.bitmap(task_id), self._keys.record(task_id))
             pipe.unlink(*self._keys.of_failures(task_id), self._keys.deliveries(task_id))
-            gone, _ = pipe.execute()
+            pipe.unlink(self._keys.leases(task_id))
+            gone, *_ = pipe.execute()
         return bool(gone)
 
     @outages_named
@@ -211,9 +216,15 @@ class TaskStore:
         self._scripts["release_task"](keys=names, args=[nonce, run])
 
     @outages_named
-    def take_probe(self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta) -> ProbeDecision:
-        """Whether the caller is to ask the queue about a running task, which has not moved for a while."""
-        args = [now_ms, limit, milliseconds(looks_apart)]
+    def take_probe(
+        self, task_id: str, *, now_ms: int, limit: int, looks_apart: timedelta, held: str = ""
+    ) -> ProbeDecision:
+        """Whether the caller is to ask the queue about a running task, which has not moved for a while.
+
+        Args:
+            held: `some` when living processes run steps of it, `all` when they run all that are missing
+        """
+        args: list[str | int] = [now_ms, limit, milliseconds(looks_apart), held]
         answer = self._scripts["take_probe"](keys=self._keys.of_task(task_id), args=args)
         return ProbeDecision(cast(bytes, answer).decode())
 
@@ -224,7 +235,9 @@ class TaskStore:
             pipe.hgetall(self._keys.record(task_id))
             pipe.bitpos(self._keys.bitmap(task_id), 0)
             pipe.bitcount(self._keys.bitmap(task_id))
-            record, first_gap, set_bits = pipe.execute()
+            pipe.time()
+            record, first_gap, set_bits, (seconds, microseconds) = pipe.execute()
+        clock.follow(seconds * 1_000_000 + microseconds)
         return StoredTask(decoded(record), first_gap, set_bits) if record else None
 
     @outages_named

@@ -10,7 +10,7 @@ from flask_openapi3 import APIBlueprint, Tag
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from donebit import clock
 from donebit.errors import StoreUnavailable
@@ -19,6 +19,7 @@ from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.guard import free
 from donebit.web.problems import EVERYWHERE
+from donebit.workers import presence
 
 TAG = Tag(name="service", description="Health and metrics")
 
@@ -28,12 +29,20 @@ class LastSeen(BaseModel):
     last_seen: str | None
 
 
+class Skew(BaseModel):
+    """A clock that is more than 2 s from the Redis server's, by which Donebit goes."""
+
+    of: str = Field(description="host:pid of a worker, or `service` for the one that answers")
+    ahead_seconds: float = Field(description="negative: it is behind")
+
+
 class Health(BaseModel):
     """The state of a service, and when a worker and the sweep were last seen."""
 
     status: str
     worker: LastSeen
     sweep: LastSeen
+    skewed_clocks: list[Skew]
 
 
 class Unavailable(BaseModel):
@@ -95,10 +104,12 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     def health() -> Reply:
         """Check that Redis can be reached, and whether a worker and the sweep were seen within a minute."""
         try:
+            presence.follow_clock(store)
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
+            skews = skewed_clocks(store)
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
-        return answer(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep)))
+        return answer(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep), skewed_clocks=skews))
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     def metrics() -> Reply:
@@ -106,6 +117,14 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+def skewed_clocks(store: Store) -> list[Skew]:
+    """The clocks of workers, and of this service, that are far from the server's."""
+    found = presence.recent_skews(store)
+    if abs(clock.skew()) > clock.SKEW_THAT_MATTERS:
+        found["service"] = clock.skew()
+    return [Skew(of=of, ahead_seconds=skew.total_seconds()) for of, skew in found.items()]
 
 
 def _seen(at_ms: int | None) -> LastSeen:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from donebit import clock
-from donebit.completion import deliveries, diagnosis, missing
+from donebit.completion import deliveries, diagnosis, leases, missing
 from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Diagnosis, Observations
 from donebit.completion.task import Task, TaskSnapshot
@@ -94,7 +94,7 @@ class TaskAnswer(TaskSummary):
 
 def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAnswer:
     task, now = sight.task, clock.now()
-    found = diagnosis.diagnose(task, signs(store, settings), now)
+    found = diagnosis.diagnose(task, signs(store, settings), now, leases.running_steps(store, task.id))
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
         params=dict(task.spec.params),
@@ -121,9 +121,9 @@ def signs(store: Store, settings: Settings) -> Observations:
     (worker,) = store.heartbeats.last_seen_ms("worker")
     jobs = presence.jobs_of_live_workers(store, clock.now())
     if settings.broker != settings.redis_url:
-        return Observations(worker is not None, None, None, jobs)
+        return Observations(worker is not None, None, jobs)
     queued = sum(store.heartbeats.queue_lengths((STEPS, SLICES)))
-    return Observations(worker is not None, queued, store.heartbeats.messages_in_hand(), jobs)
+    return Observations(worker is not None, queued, jobs)
 
 
 def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:

@@ -16,6 +16,7 @@ HEARTBEAT_EVERY = timedelta(seconds=5)  # a worker saves its state at least this
 SILENT_AFTER = HEARTBEAT_EVERY * 3
 DROPPED_AFTER = timedelta(minutes=10)
 THROUGHPUT_SECONDS = 60
+SKEW_SHOWN = timedelta(seconds=15)  # after the last time that a worker has said it
 LAST_HEALS = 5
 
 Range = tuple[int, int]
@@ -196,6 +197,23 @@ def record_heal(store: Store, task_id: str, steps: int) -> None:
 def record_heartbeat(store: Store, sender: str) -> None:
     """Record that the worker or the sweep, which `sender` names, is alive; /health asks for it."""
     store.heartbeats.beat(sender, clock.now_ms())
+
+
+def follow_clock(store: Store) -> None:
+    """Go by the server's clock, as it is now."""
+    clock.follow(store.heartbeats.server_us())
+
+
+def record_skew(store: Store, worker: str, skew: timedelta) -> None:
+    """Record that a worker's clock is far from the server's; /health says it."""
+    store.heartbeats.note_skew(worker, skew // timedelta(milliseconds=1), clock.now_ms())
+
+
+def recent_skews(store: Store) -> dict[str, timedelta]:
+    """The workers whose clocks were far from the server's within the last minute, and by how much ahead."""
+    since_ms = clock.now_ms() - SKEW_SHOWN // timedelta(milliseconds=1)
+    found = store.heartbeats.skews_ms(since_ms)
+    return {worker: timedelta(milliseconds=skew_ms) for worker, skew_ms in sorted(found.items())}
 
 
 def _ms(moment: datetime | None) -> int | None:

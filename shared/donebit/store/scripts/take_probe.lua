@@ -2,6 +2,7 @@
 -- KEYS[1] the task's record (hash)   KEYS[2..] the task's other keys
 -- ARGV[1] now in ms   ARGV[2] how many times its missing steps may be sent again
 -- ARGV[3] ms between two looks that are kept
+-- ARGV[4] 'some' when living processes run steps of it, 'all' when they run all that are missing, '' otherwise
 -- returns 'fine', 'probe', or 'stalled' (once a stall: the limit is reached and nothing came of it)
 -- Why a script: any number of sweeps may look at once, and only one probe may go. The open task's TTL
 --               is renewed in the same look. Pauses double with each healing that moved nothing.
@@ -16,6 +17,10 @@ if tonumber(ARGV[1]) - tonumber(r[10] or 0) >= tonumber(ARGV[3]) then
   redis.call('HSET', KEYS[1], 'seen_at', ARGV[1], 'seen_left', r[9])
 end
 
+-- What a living process runs moves, however long it takes.
+if ARGV[4] ~= '' then redis.call('HDEL', KEYS[1], 'stalled_at') end
+if ARGV[4] == 'all' then return 'fine' end
+
 -- A step that waits for its next attempt is no stall.
 local now, moved = tonumber(ARGV[1]), math.max(tonumber(r[2]), tonumber(r[8] or 0))
 local probed, heals = tonumber(r[3] or 0), tonumber(r[4] or 0)
@@ -25,6 +30,7 @@ if moved > probed then
 end
 if tonumber(r[6] or 0) >= moved or now - probed < tonumber(r[5]) * 2 ^ heals then return 'fine' end
 if heals >= tonumber(ARGV[2]) then
+  if ARGV[4] == 'some' then return 'fine' end
   redis.call('HSET', KEYS[1], 'stalled_at', now)
   return 'stalled'
 end

@@ -1,0 +1,242 @@
+"""Leases: a process of a worker that lives keeps the steps it runs, however long they take.
+
+A process takes a lease on the steps of its message, and its worker's main process renews it: a step may hold
+Python's interpreter lock, or the process may be gone. What a lease covers is not sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from donebit.completion import lifecycle, missing
+from donebit.completion.task import Task
+from donebit.errors import NotFound
+from donebit.store import Store
+from donebit.store.leases import Holder, Renewal, StoredLease
+
+__all__ = [
+    "HeldSteps",
+    "Holder",
+    "Renewal",
+    "RunningStep",
+    "bury",
+    "describe_held",
+    "find_task",
+    "hand_over",
+    "held_ranges",
+    "leave_alone",
+    "missing_of",
+    "reclaim_lapsed",
+    "release",
+    "renew",
+    "running_steps",
+    "running_steps_by_task",
+    "take",
+    "without",
+]
+
+LEASE = timedelta(seconds=4)  # a worker that died is found after this
+RENEW_EVERY = timedelta(seconds=1)
+LEASE_AT_END = timedelta(seconds=2)  # of a worker that was asked to end, and will be gone at any moment
+
+Range = tuple[int, int]
+SendAgain = Callable[[Task, list[Range], bool], None]  # with whether each attempt is counted beforehand
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStep:
+    """What a living process runs of a task."""
+
+    worker: str  # host:pid
+    step: int | None  # None when that is not known yet
+    age: timedelta  # for how long it has run
+    ranges: tuple[Range, ...]  # the steps that are not sent again meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSteps:
+    """A message's steps as a process holds them."""
+
+    task: Task
+    ranges: list[Range]  # without those that another living process runs
+    died: bool  # the process that had this message before died at it
+
+
+def take(store: Store, task_id: str, nonce: str, holder: Holder, ranges: Sequence[Range]) -> HeldSteps | None:
+    """Hold the steps of a message, as far as no other living process does.
+
+    The broker gives a message to another worker when it was worked at for an hour; its steps still run.
+
+    Returns:
+        None when the task is gone or has ended, or is another one under the same id.
+    """
+    taken = store.leases.take_lease(task_id, nonce, holder, ranges, LEASE)
+    if taken is None:
+        return None
+    return HeldSteps(Task.from_record(task_id, taken.record), taken.ranges, taken.died)
+
+
+def release(store: Store, task_id: str, holder: Holder) -> bool:
+    """Give a message's steps up, once they have run.
+
+    Returns:
+        Whether the worker's main process has sent those not begun to another worker.
+    """
+    return store.leases.release_lease(task_id, holder)
+
+
+def renew(store: Store, task_id: str, renewals: Sequence[Renewal], *, ending: bool) -> list[Holder]:
+    """Renew the leases of processes of one worker, which live.
+
+    Args:
+        ending: the worker was asked to end; a process of it may be gone at any moment.
+
+    Returns:
+        Those who have a lease.
+    """
+    return store.leases.renew_leases(task_id, renewals, LEASE_AT_END if ending else LEASE, ending=ending)
+
+
+def leave_alone(store: Store, messages: Iterable[tuple[str, str]]) -> None:
+    """Look no more after leases that were renewed and are given up, each as its task and message."""
+    store.leases.unindex(messages)
+
+
+def hand_over(
+    store: Store, task_id: str, nonce: str, holder: Holder, step: int
+) -> tuple[Task, list[Range]] | None:
+    """Let other workers run the steps of a message that are not begun, as its worker ends.
+
+    Args:
+        step: the one that runs, and stays leased.
+
+    Returns:
+        The task, and its steps to be sent; None when there are none.
+    """
+    if (task := find_task(store, task_id, nonce)) is None:
+        return None
+    held = store.leases.hand_over_lease(task_id, holder, step)
+    left = missing_of(store, task, held, without_step=step) if held else []
+    return (task, left) if left else None
+
+
+def bury(store: Store, task_id: str, holder: Holder, *, ending: bool) -> None:
+    """Note that a process died at a message, which will come again.
+
+    Args:
+        holder: with 0 as the process when it died before it had said which it is.
+        ending: its worker was asked to end, so that it was no fault of the steps.
+    """
+    store.leases.bury_lease(task_id, holder, ending=ending)
+
+
+def running_steps(store: Store, task_id: str) -> list[RunningStep]:
+    """What living processes run of a task, the longest running first."""
+    return running_steps_by_task(store, [task_id])[task_id]
+
+
+def running_steps_by_task(store: Store, task_ids: Sequence[str]) -> dict[str, list[RunningStep]]:
+    """What living processes run of each task, the longest running first."""
+    found = store.leases.of_tasks(task_ids)
+    return {task_id: _running(held) for task_id, held in zip(task_ids, found, strict=True)}
+
+
+def _running(found: Iterable[StoredLease]) -> list[RunningStep]:
+    running = [
+        RunningStep(one.worker.partition("/")[0], one.step, one.age, tuple(one.ranges))
+        for one in found
+        if one.left > timedelta(0)
+    ]
+    return sorted(running, key=lambda one: one.age, reverse=True)
+
+
+def without(ranges: Iterable[Range], held: Sequence[Range]) -> Iterator[Range]:
+    """The ranges without what is held, in the same order.
+
+    Args:
+        ranges: half open.
+        held: half open, in any order.
+    """
+    ordered = sorted(held)
+    for start, stop in ranges:
+        for first, last in ordered:
+            if last <= start or first >= stop:
+                continue
+            if start < first:
+                yield start, first
+            start = last  # noqa: PLW2901 - what is left of the range
+        if start < stop:
+            yield start, stop
+
+
+def held_ranges(running: Iterable[RunningStep]) -> list[Range]:
+    return [part for one in running for part in one.ranges]
+
+
+def describe_held(store: Store, task: Task) -> str:
+    """Whether living processes run `all` of a task's missing steps, `some` steps, or none (empty).
+
+    Leases that have run out are noted for reclaim_lapsed, which sees by itself only those that were renewed.
+    """
+    found = store.leases.of_task(task.id)
+    held = [part for one in found if one.left > timedelta(0) for part in one.ranges]
+    lapsed = [one for one in found if one.left <= timedelta(0) and one.state != "died"]
+    store.leases.index(task.id, {one.message_id: 0 for one in lapsed})
+    if not held:
+        return ""
+    missing_ranges = missing.iterate(store, task, 0, task.count)
+    return "some" if any(True for _ in without(missing_ranges, held)) else "all"
+
+
+def find_task(store: Store, task_id: str, nonce: str) -> Task | None:
+    """The running task of this nonce.
+
+    Returns:
+        None when it is gone or has ended, or is another one under the same id.
+    """
+    try:
+        task = lifecycle.get_task(store, task_id).task
+    except NotFound:
+        return None
+    return task if task.nonce == nonce and not task.ended else None
+
+
+def missing_of(
+    store: Store, task: Task, ranges: Iterable[Range], *, without_step: int | None = None
+) -> list[Range]:
+    """The missing steps of some ranges, without one that runs."""
+    steps = (part for start, stop in ranges for part in missing.iterate(store, task, start, stop))
+    return list(without(steps, [] if without_step is None else [(without_step, without_step + 1)]))
+
+
+def reclaim_lapsed(store: Store, send: SendAgain) -> list[Task]:
+    """Send the steps again whose process is gone: their leases have run out.
+
+    Any number of workers may do so at once: each lease is reclaimed by one of them.
+
+    Returns:
+        The tasks whose steps were sent.
+    """
+    entries = store.leases.lapsed_leases()
+    found = [task for task_id, message in entries if (task := _reclaim(store, task_id, message, send))]
+    store.leases.unindex(entries)
+    return found
+
+
+def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Task | None:
+    lease = store.leases.reclaim_lease(task_id, message_id)
+    if lease is None or lease.left > timedelta(0):
+        return None
+    try:
+        task = lifecycle.get_task(store, task_id).task
+    except NotFound:
+        return None
+    held = held_ranges(running_steps(store, task_id))
+    left = list(without(missing_of(store, task, lease.ranges), held))
+    if task.ended or not left:
+        return None
+    # A worker that was not told to end may have died of a step.
+    send(task, left, lease.counted or lease.state == "running")
+    return task

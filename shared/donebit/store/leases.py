@@ -1,0 +1,228 @@
+"""Leases on steps in Redis: which living process runs which steps of a task, by the server's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple, cast
+
+from redis import Redis
+from redis.commands.core import Script
+
+from donebit import clock
+from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
+from donebit.store.milliseconds import milliseconds
+from donebit.store.tasks import decoded
+
+LAPSED_AT_ONCE = 100
+INDEX_TTL = timedelta(hours=1)  # renewed each second while a lease is
+
+Range = tuple[int, int]
+
+
+class Holder(NamedTuple):
+    """Who holds a lease: a process of a worker, for one message."""
+
+    message_id: str
+    worker: str
+    pid: int
+
+
+class TakenLease(NamedTuple):
+    """What a process holds now, and the task's record.
+
+    Attributes:
+        record: of the task
+        ranges: half open, those of the message that no other living process holds
+        died: the process that had this message before died at it
+    """
+
+    record: dict[str, str]
+    ranges: list[Range]
+    died: bool
+
+
+class StoredLease(NamedTuple):
+    """A lease as it is.
+
+    Attributes:
+        message_id: of the message whose steps it covers
+        left: how long it still runs; 0 or less when it has run out
+        state: running; stopping: its worker ends; ending: it has also sent the steps not begun to others;
+            died: the process died at the message, which comes again
+        worker: the worker's identity
+        pid: of the process
+        step: that the process was at when it was last renewed; None when that is not known yet
+        age: for how long it has been at that step
+        ranges: half open, the steps that it covers
+    """
+
+    message_id: str
+    left: timedelta
+    state: str
+    worker: str
+    pid: int
+    step: int | None
+    age: timedelta
+    ranges: list[Range]
+
+
+class Renewal(NamedTuple):
+    """A process that lives, the step it is at, and for how long it has been."""
+
+    holder: Holder
+    step: int | None
+    age: timedelta
+
+
+class ReclaimedLease(NamedTuple):
+    """A lease that was asked back; it has run out when nothing is `left` of it."""
+
+    left: timedelta
+    state: str
+    counted: bool  # an attempt was counted before it was made
+    ranges: list[Range]
+
+
+class LeaseStore:
+    """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._scripts = scripts
+
+    @outages_named
+    def take_lease(
+        self, task_id: str, nonce: str, holder: Holder, ranges: Sequence[Range], lease: timedelta
+    ) -> TakenLease | None:
+        """Hold the steps of a message that no living process holds; None when the task is gone or ended."""
+        names = [self._keys.record(task_id), self._keys.leases(task_id), self._keys.bitmap(task_id)]
+        ends = [end for pair in ranges for end in pair]
+        args: list[str | int] = [nonce, *holder, milliseconds(lease), *ends]
+        answer = cast(list[Any] | None, self._scripts["take_lease"](keys=names, args=args))
+        if answer is None:
+            return None
+        now_us, died, record, taken = answer
+        clock.follow(int(now_us))
+        fields = dict(zip(record[::2], record[1::2], strict=True))
+        return TakenLease(decoded(fields), list(zip(taken[::2], taken[1::2], strict=True)), died == b"1")
+
+    @outages_named
+    def release_lease(self, task_id: str, holder: Holder) -> bool:
+        """Give a lease up; whether the worker has sent its steps that were not begun to others."""
+        return bool(self._scripts["release_lease"](keys=[self._keys.leases(task_id)], args=[*holder]))
+
+    @outages_named
+    def renew_leases(
+        self, task_id: str, renewals: Sequence[Renewal], lease: timedelta, *, ending: bool
+    ) -> list[Holder]:
+        """Renew leases on steps of one task.
+
+        Args:
+            ending: the worker that they belong to is ending
+
+        Returns:
+            Those that are held.
+        """
+        args: list[str | int] = [renewals[0].holder.worker, milliseconds(lease), int(ending)]
+        for holder, step, age in renewals:
+            args += [holder.message_id, holder.pid, "-" if step is None else step, milliseconds(age)]
+        now_us, *expiries = cast(
+            list[Any], self._scripts["renew_leases"](keys=[self._keys.leases(task_id)], args=args)
+        )
+        clock.follow(int(now_us))
+        held = {one.holder: at for one, at in zip(renewals, expiries, strict=True) if at}
+        self.index(task_id, {holder.message_id: at for holder, at in held.items()})
+        return list(held)
+
+    @outages_named
+    def index(self, task_id: str, expiries_ms: Mapping[str, int]) -> None:
+        """Enter leases, by their messages' ids, among those that are looked at once they run out."""
+        if not expiries_ms:
+            return
+        with self._client.pipeline(transaction=False) as pipe:
+            entries = {f"{task_id}:{message}": at for message, at in expiries_ms.items()}
+            pipe.zadd(self._keys.LEASES, entries)
+            pipe.pexpire(self._keys.LEASES, milliseconds(INDEX_TTL))
+            pipe.execute()
+
+    @outages_named
+    def unindex(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Leave these out again: (task, message)."""
+        if names := [f"{task_id}:{message}" for task_id, message in entries]:
+            self._client.zrem(self._keys.LEASES, *names)
+
+    @outages_named
+    def lapsed_leases(self) -> list[tuple[str, str]]:
+        """Renewed leases that have run out, as (task, message)."""
+        found = self._scripts["lapsed_leases"](keys=[self._keys.LEASES], args=[LAPSED_AT_ONCE])
+        names = [name.decode().partition(":") for name in cast(list[bytes], found)]
+        return [(task_id, message) for task_id, _, message in names]
+
+    @outages_named
+    def hand_over_lease(self, task_id: str, holder: Holder, step: int) -> list[Range] | None:
+        """Keep the step that runs, and answer all that were held, to be sent; None when there is no lease."""
+        found = self._scripts["hand_over_lease"](keys=[self._keys.leases(task_id)], args=[*holder, step])
+        return None if found is None else ranges_of(cast(bytes, found).decode())
+
+    @outages_named
+    def bury_lease(self, task_id: str, holder: Holder, *, ending: bool) -> None:
+        """Note that a process died at a message.
+
+        Args:
+            ending: its worker is ending, which is no fault of the steps
+        """
+        names = [self._keys.leases(task_id), self._keys.attempts(task_id)]
+        self._scripts["bury_lease"](keys=names, args=[*holder, int(ending)])
+
+    @outages_named
+    def reclaim_lease(self, task_id: str, message_id: str) -> ReclaimedLease | None:
+        """Take a lease away if it has run out; None when it was given up, or the task has ended."""
+        names = [self._keys.leases(task_id), self._keys.attempts(task_id), self._keys.record(task_id)]
+        answer = cast(list[Any] | None, self._scripts["reclaim_lease"](keys=names, args=[message_id]))
+        if answer is None:
+            return None
+        left, state, counted, ranges = answer
+        return ReclaimedLease(
+            timedelta(milliseconds=left), state.decode(), bool(counted), ranges_of(ranges.decode())
+        )
+
+    def of_task(self, task_id: str) -> list[StoredLease]:
+        """Every lease on a task's steps, those that have run out too."""
+        return self.of_tasks([task_id])[0]
+
+    @outages_named
+    def of_tasks(self, task_ids: Sequence[str]) -> list[list[StoredLease]]:
+        """Every lease on each task's steps, those that have run out too, in the order asked."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.time()
+            for task_id in task_ids:
+                pipe.hgetall(self._keys.leases(task_id))
+            (seconds, microseconds), *found = pipe.execute()
+        now_ms = seconds * 1000 + microseconds // 1000
+        return [
+            [_lease(message.decode(), text.decode(), now_ms) for message, text in held.items()]
+            for held in found
+        ]
+
+
+def _lease(message_id: str, text: str, now_ms: int) -> StoredLease:
+    expires, state, worker, pid, step, since, _, ranges = text.split(" ")
+    return StoredLease(
+        message_id,
+        timedelta(milliseconds=int(expires) - now_ms),
+        state,
+        worker,
+        int(pid),
+        None if step == "-" else int(step),
+        timedelta(milliseconds=max(0, now_ms - int(since))),
+        ranges_of(ranges),
+    )
+
+
+def ranges_of(text: str) -> list[Range]:
+    """Half-open ranges from how a lease has them, `0-5,7-8`."""
+    pairs = (part.split("-") for part in text.split(","))
+    return [(int(start), int(stop)) for start, stop in pairs]

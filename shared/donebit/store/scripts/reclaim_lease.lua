@@ -1,0 +1,20 @@
+-- reclaim_lease: take away a lease that has run out, so that its steps can be sent to another process.
+-- KEYS[1] the task's leases (hash)   KEYS[2] the task's attempts, four bits a step   KEYS[3] its record (hash)
+-- ARGV[1] the message's id
+-- returns false when it was given up or reclaimed already, else {ms that it still runs, state, 1 when an attempt
+--               was counted beforehand, ranges as a-b,c-d}; it is reclaimed when the first is 0
+-- Why a script: the steps are sent by one of those who see it, and an attempt that a shutdown cut short, which
+--               is no failure of the step, is taken back once.
+local lease = redis.call('HGET', KEYS[1], ARGV[1])
+if not lease then return false end
+local expires, state, counted, ranges = string.match(lease, '^(%d+) (%a+) %S+ %d+ %S+ %S+ (%S+) (%S+)$')
+if state == 'died' then return false end
+local time = redis.call('TIME')
+local left = expires - (time[1] * 1000 + math.floor(time[2] / 1000))
+if left > 0 then return {left, state, 0, ranges} end
+redis.call('HDEL', KEYS[1], ARGV[1])
+if redis.call('HGET', KEYS[3], 'state') ~= 'running' then return false end
+if state ~= 'running' and counted ~= '0' and redis.call('BITFIELD', KEYS[2], 'GET', 'u4', '#' .. counted - 1)[1] > 0 then
+  redis.call('BITFIELD', KEYS[2], 'INCRBY', 'u4', '#' .. counted - 1, -1)
+end
+return {0, state, counted ~= '0' and 1 or 0, ranges}

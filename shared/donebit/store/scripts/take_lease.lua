@@ -1,0 +1,52 @@
+-- take_lease: let one process hold the steps of a message that no living process holds, and read the task.
+-- KEYS[1] the task's record (hash)   KEYS[2] its leases (hash)   KEYS[3] its bitmap
+-- ARGV[1] the record's nonce   ARGV[2] the message's id   ARGV[3] the worker   ARGV[4] the process
+-- ARGV[5] the lease in ms   ARGV[6..] the message's ranges as pairs: first step, step after the last
+-- returns false for a task that is gone, else {now in us, '1' when the process that had this message died,
+--               the record's fields and values, the ranges taken as pairs}
+-- Why a script: of two processes that are given one step at once only one may begin it.
+-- A lease is a text, since many are read for each message:
+--               expires in ms, state, worker, process, step, since in ms, counted, ranges as a-b,c-d
+local record = redis.call('HGETALL', KEYS[1])
+local fields = {}
+for i = 1, #record, 2 do fields[record[i]] = record[i + 1] end
+if fields.nonce ~= ARGV[1] or fields.state ~= 'running' or redis.call('EXISTS', KEYS[3]) == 0 then return false end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local mine, died = {}, '0'
+for i = 6, #ARGV, 2 do mine[#mine + 1] = {tonumber(ARGV[i]), tonumber(ARGV[i + 1])} end
+
+local leases = redis.call('HGETALL', KEYS[2])
+for i = 1, #leases, 2 do
+  local expires, state, worker, process, held = string.match(leases[i + 1], '^(%d+) (%a+) (%S+) (%d+) %S+ %S+ %S+ (%S+)$')
+  local same_message = leases[i] == ARGV[2]
+  if same_message and state == 'died' then died = '1' end
+  local own = same_message and worker == ARGV[3] and process == ARGV[4]
+  if state ~= 'died' and tonumber(expires) > now and not own then
+    for first, last in string.gmatch(held, '(%d+)-(%d+)') do
+      local start, stop, rest = tonumber(first), tonumber(last), {}
+      for _, range in ipairs(mine) do
+        if stop <= range[1] or start >= range[2] then
+          rest[#rest + 1] = range
+        else
+          if range[1] < start then rest[#rest + 1] = {range[1], start} end
+          if stop < range[2] then rest[#rest + 1] = {stop, range[2]} end
+        end
+      end
+      mine = rest
+    end
+  end
+end
+
+local taken, texts = {}, {}
+for i, range in ipairs(mine) do
+  taken[2 * i - 1], taken[2 * i] = range[1], range[2]
+  texts[i] = string.format('%.0f-%.0f', range[1], range[2])
+end
+if #mine > 0 then
+  local lease = string.format('%.0f running %s %s - %.0f 0 %s', now + ARGV[5], ARGV[3], ARGV[4], now, table.concat(texts, ','))
+  redis.call('HSET', KEYS[2], ARGV[2], lease)
+  if #leases == 0 then redis.call('PEXPIRE', KEYS[2], fields.ttl) end
+end
+return {time[1] .. string.format('%06d', time[2]), died, record, taken}

@@ -1,0 +1,202 @@
+"""Leases: one living process runs a step, what lives is not sent again, and what is gone is, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from donebit.completion import failing, fanout, healing, leases, lifecycle
+from donebit.completion.fanout import Slice
+from donebit.completion.healing import ProbedState
+from donebit.completion.leases import LEASE, Range, without
+from donebit.completion.sweeping import MAX_HEALS, Sweep
+from donebit.completion.task import Task
+from donebit.retry_policy import RetryPolicy
+from donebit.store import Store
+from donebit.store.leases import Holder, Renewal
+from tests.completion.arranged import TTLS, now, start
+from tests.completion.conftest import HandMovedClock
+from tests.completion.publisher import RecordingPublisher
+
+FIRST, SECOND = Holder("message-1", "host:1/aa", 11), Holder("message-2", "host:2/bb", 22)
+GONE = timedelta(0)  # a lease that has run out as soon as it is taken
+STALL_AFTER = timedelta(seconds=10)
+
+
+def started(store: Store, count: int = 8) -> Task:
+    task = start(store, count, job="demo", stall_after=STALL_AFTER)
+    fanout.fan_out(store, task, lambda *_: None)
+    return now(store, task)
+
+
+def taken(store: Store, task: Task, holder: Holder, *ranges: Range) -> list[Range]:
+    held = leases.take(store, task.id, task.nonce, holder, ranges)
+    assert held is not None
+    return held.ranges
+
+
+def lapse(store: Store, task: Task, holder: Holder, *, ending: bool = False) -> None:
+    """Have a lease run out that was renewed."""
+    assert store.leases.renew_leases(task.id, [Renewal(holder, 3, GONE)], GONE, ending=ending)
+
+
+def reclaimed(store: Store) -> list[tuple[list[Range], bool]]:
+    sent: list[tuple[list[Range], bool]] = []
+    leases.reclaim_lapsed(store, lambda _, ranges, careful: sent.append((ranges, careful)))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ([(0, 8)], [(0, 2), (4, 8)]),
+        ([(2, 4)], []),
+        ([(3, 5), (0, 1)], [(4, 5), (0, 1)]),
+        ([(4, 8)], [(4, 8)]),
+    ],
+)
+def test_a_second_process_takes_only_what_no_living_one_runs(
+    store: Store, asked: list[Range], left: list[Range]
+) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (2, 4))
+
+    assert taken(store, task, SECOND, *asked) == left
+    assert list(without(asked, [(2, 4)])) == left
+
+
+def test_a_message_given_to_a_second_worker_is_left_to_the_first(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 8))
+    redelivered = Holder(FIRST.message_id, SECOND.worker, SECOND.pid)
+
+    assert taken(store, task, redelivered, (0, 8)) == []
+    assert not store.leases.release_lease(task.id, redelivered)
+    assert taken(store, task, FIRST, (0, 8)) == [(0, 8)]  # which it still has
+
+
+def test_steps_given_up_or_run_out_can_be_taken_by_another(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    store.leases.release_lease(task.id, FIRST)
+    assert taken(store, task, SECOND, (0, 4)) == [(0, 4)]
+    lapse(store, task, SECOND)
+
+    assert taken(store, task, FIRST, (0, 8)) == [(0, 8)]
+
+
+def test_of_an_ended_or_other_task_nothing_is_taken(store: Store) -> None:
+    task = started(store)
+    other = leases.take(store, task.id, "another", FIRST, [(0, 8)])
+    lifecycle.cancel(store, task.id)
+
+    assert other is None
+    assert leases.take(store, task.id, task.nonce, FIRST, [(0, 8)]) is None
+
+
+def test_a_lease_that_ran_out_is_sent_again_once_and_without_done_steps(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    taken(store, task, SECOND, (6, 8))
+    lifecycle.report(store, task.id, [1])
+    lapse(store, task, FIRST)
+
+    assert reclaimed(store) == [([(0, 1), (2, 4)], True)]
+    assert reclaimed(store) == []
+
+
+def test_a_lease_that_was_never_renewed_is_found_by_the_sweep(store: Store) -> None:
+    task = started(store)
+    assert store.leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE) is not None
+    before = reclaimed(store)
+
+    Sweep(store, RecordingPublisher(), TTLS).check(task.id, task.created_at)
+
+    assert before == []
+    assert reclaimed(store) == [([(0, 4)], True)]
+
+
+def test_an_attempt_that_a_shutdown_cut_short_is_taken_back(store: Store) -> None:
+    task, policy = started(store), RetryPolicy(1, timedelta(0))
+    for _ in range(3):
+        taken(store, task, FIRST, (3, 4))
+        assert failing.begin_attempt(store, task, 3, policy, message_id=FIRST.message_id) == 1
+        lapse(store, task, FIRST, ending=True)
+        assert reclaimed(store) == [([(3, 4)], True)]  # counted beforehand again
+
+    assert store.failures.attempts(task.id, [3]) == [0]
+
+
+def test_an_attempt_that_a_crash_cut_short_stays_counted(store: Store) -> None:
+    task, policy = started(store), RetryPolicy(1, timedelta(0))
+    taken(store, task, FIRST, (3, 4))
+    failing.begin_attempt(store, task, 3, policy, message_id=FIRST.message_id)
+    lapse(store, task, FIRST)
+
+    assert reclaimed(store) == [([(3, 4)], True)]
+    assert store.failures.attempts(task.id, [3]) == [1]
+
+
+@pytest.mark.parametrize("ending", [False, True])
+def test_a_death_is_told_to_the_next_process_unless_its_worker_ends(store: Store, *, ending: bool) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (3, 4))
+    store.leases.bury_lease(task.id, FIRST, ending=ending)
+    again = Holder(FIRST.message_id, SECOND.worker, SECOND.pid)
+
+    held = leases.take(store, task.id, task.nonce, again, [(3, 4)])
+
+    assert held is not None
+    assert (held.ranges, held.died) == ([(3, 4)], not ending)
+    assert reclaimed(store) == []
+
+
+def test_steps_not_begun_are_handed_over_once(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 2), (5, 8))
+
+    handed = [store.leases.hand_over_lease(task.id, FIRST, 1) for _ in range(2)]
+
+    assert handed == [[(0, 2), (5, 8)], None]
+    assert taken(store, task, SECOND, (0, 8)) == [(0, 1), (2, 8)]
+    assert store.leases.release_lease(task.id, FIRST)  # so it sends none of them itself
+
+
+def test_what_runs_is_neither_probed_nor_stalled_however_long(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task, publisher = started(store), RecordingPublisher()
+    taken(store, task, FIRST, (0, 8))
+    for _ in range(20):
+        hand_moved_clock.forward(seconds=3600)
+        store.leases.renew_leases(task.id, [Renewal(FIRST, 0, GONE)], LEASE, ending=False)
+        Sweep(store, publisher, TTLS).run()
+
+    assert publisher.probed == []
+    assert (now(store, task).stalled, now(store, task).heals) == (False, 0)
+
+
+def test_lost_steps_beside_a_running_one_are_sent_and_it_is_not(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task, publisher, sent = started(store, 3), RecordingPublisher(), list[Slice]()
+    taken(store, task, FIRST, (1, 2))
+    for _ in range(MAX_HEALS + 3):
+        hand_moved_clock.forward(seconds=86400)
+        store.leases.renew_leases(task.id, [Renewal(FIRST, 1, GONE)], LEASE, ending=False)
+        Sweep(store, publisher, TTLS).run()
+        seen = now(store, task)
+        healing.heal(store, seen, ProbedState.of(seen), lambda _, part: sent.append(part))
+
+    assert {part.start for part in sent} == {0, 2}
+    assert publisher.probed
+    assert not now(store, task).stalled
+
+
+def test_a_task_that_is_run_whole_is_not_healed(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 8))
+
+    assert healing.heal(store, task, ProbedState.of(task), lambda *_: None) == 0
+    assert now(store, task).heals == 0
