@@ -120,17 +120,6 @@ def test_of_two_who_resume_at_once_one_does(real_store: Store) -> None:
             assert now(real_store, task).run == 2
 
 
-def test_a_task_whose_steps_were_done_after_all_is_done_when_it_is_resumed(store: Store) -> None:
-    task = start_failed(store)
-    recorded = lifecycle.report(store, task.id, [1, 3])
-
-    resumed = resuming.resume(store, task.id, TTLS)
-
-    assert (recorded.fresh, recorded.state, recorded.completed_task) == (2, State.FAILED, False)
-    assert resumed.state is State.DONE
-    assert told(store, task) == [f"{task.id}.2.done"]
-
-
 def test_a_late_announcement_of_the_last_run_does_not_mark_this_one(store: Store) -> None:
     task = start_failed(store)
 

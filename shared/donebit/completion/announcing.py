@@ -66,7 +66,7 @@ def announce(
 
 
 def announce_before_resume(store: Store, task: Task) -> None:
-    """Announce the end of a failed task that is about to run again, if that has not been done.
+    """Announce the end of a failed task that is about to run again or to become done, if that is pending.
 
     Afterwards it would be too late. The process that began to announce it may have died, so its lease is
     ignored: receivers deduplicate by the announcement's id.

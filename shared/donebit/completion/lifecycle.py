@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
+from donebit.completion import announcing
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
@@ -22,6 +23,7 @@ from donebit.store.answers import MarkStepsResult, ReportStatus
 
 MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
+MAX_PREPARATIONS = 5  # when others resume the task each time, and it fails again
 MAX_START_ATTEMPTS = 5  # when others delete the task each time before it can be read
 
 
@@ -148,6 +150,8 @@ def report(
 ) -> Report:
     """Mark steps, and half-open ranges of them, as done: all or nothing.
 
+    A failed task whose last missing or failed step is among them becomes done, under its next run.
+
     Args:
         token: identifies this call; a repeat with the same token gets the same `completed_task`.
         nonce: of the task; a later task under the same id has another. Empty for any.
@@ -161,18 +165,33 @@ def report(
     """
     checked_name(task_id, "task_id")
     _check_report(steps, ranges)
-    marked = store.tasks.mark_steps(
-        task_id,
-        steps,
-        ranges,
-        now_ms=clock.now_ms(),
-        token=token or call_token(reply_key, list(steps), list(map(tuple, ranges))),
-        nonce=nonce,
-        reply_key=reply_key,
-    )
-    if marked.status is ReportStatus.REUSED:
-        raise key_reused(reply_key)
-    return _report(task_id, marked)
+    token = token or call_token(reply_key, list(steps), list(map(tuple, ranges)))
+    for _ in range(MAX_PREPARATIONS):
+        marked = store.tasks.mark_steps(
+            task_id, steps, ranges, now_ms=clock.now_ms(), token=token, nonce=nonce, reply_key=reply_key
+        )
+        if marked.status is not ReportStatus.FAILED:
+            return _report(task_id, marked, reply_key)
+        failed = prepare_next_end(store, task_id)
+        nonce = f"{failed.nonce}/{failed.run}"
+    raise Conflict(f"task {task_id} is being resumed by others repeatedly")
+
+
+def prepare_next_end(store: Store, task_id: str) -> Task:
+    """Let a failed task end once more: its failed end is announced, and the sweep looks after the next one.
+
+    Returns:
+        The task as it was before.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+    """
+    task = get_task(store, task_id).task
+    announcing.announce_before_resume(store, task)
+    # Indexed first: a stale entry is harmless, a missing one is not.
+    check_ms = clock.now_ms() + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
+    store.tasks.open_again(task_id, check_ms, TaskTtls(task.open_ttl, task.ended_ttl).index)
+    return task
 
 
 def call_token(reply_key: str | None, *content: object) -> str:
@@ -192,13 +211,25 @@ def key_reused(reply_key: str | None) -> InvalidInput:
 def recount(store: Store, task: Task) -> Report:
     """Count the missing steps from the bitmap itself, and end the task if there are none.
 
-    So bits that another program has set in the bitmap count too.
+    So bits that another program has set in the bitmap count too. A failed task whose steps are all done
+    becomes done, under its next run.
 
     Raises:
         NotFound: the task is gone.
     """
+    report = _recount(store, task)
+    if report.state is State.FAILED and report.done_steps == report.count:
+        report = _recount(store, task, prepare_next_end(store, task.id).run)
+    return report
+
+
+def _recount(store: Store, task: Task, prepared_run: int = 0) -> Report:
     marked = store.tasks.recount_task(
-        task.id, now_ms=clock.now_ms(), token=secrets.token_hex(16), nonce=task.nonce
+        task.id,
+        now_ms=clock.now_ms(),
+        token=secrets.token_hex(16),
+        nonce=task.nonce,
+        prepared_run=prepared_run,
     )
     return _report(task.id, marked)
 
@@ -216,7 +247,9 @@ def _check_report(steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> No
             )
 
 
-def _report(task_id: str, marked: MarkStepsResult) -> Report:
+def _report(task_id: str, marked: MarkStepsResult, reply_key: str | None = None) -> Report:
+    if marked.status is ReportStatus.REUSED:
+        raise key_reused(reply_key)
     if marked.status is ReportStatus.UNKNOWN:
         raise unknown_task(task_id)
     if marked.status is ReportStatus.RANGE:

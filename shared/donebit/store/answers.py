@@ -13,6 +13,7 @@ class ReportStatus(StrEnum):
     UNKNOWN = "unknown"  # no such task, or it has expired, or another has its id
     RANGE = "range"  # the task has no such step, and nothing was done
     REUSED = "reused"  # the reply key was used for another report
+    FAILED = "failed"  # the task has failed, and its run was not named as prepared; nothing was done
 
 
 class MarkStepsResult(NamedTuple):

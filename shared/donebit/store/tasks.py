@@ -100,7 +100,8 @@ class TaskStore:
 
         Args:
             token: of this call: the same again hears again that it completed the task
-            nonce: of the task meant; empty for any under this id
+            nonce: of the task meant; empty for any under this id. With a slash and its run: the task's failed
+                end is announced and the task among the open ones, so this report may make it done.
             reply_key: what the answer is kept under
         """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
@@ -115,16 +116,19 @@ class TaskStore:
         return _marked(answer)
 
     @outages_named
-    def recount_task(self, task_id: str, *, now_ms: int, token: str, nonce: str) -> MarkStepsResult:
+    def recount_task(
+        self, task_id: str, *, now_ms: int, token: str, nonce: str, prepared_run: int = 0
+    ) -> MarkStepsResult:
         """Count what is left from the bitmap itself, and end the task if nothing is.
 
         Args:
             token: of this call: the same again hears again that it completed the task
             nonce: of the task meant
+            prepared_run: of a failed task whose end is announced and which is among the open ones again
         """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
-        return _marked(self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce]))
+        return _marked(self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce, prepared_run]))
 
     @outages_named
     def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> CancelResult | None:
