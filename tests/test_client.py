@@ -167,6 +167,12 @@ def test_more_steps_than_a_report_may_have_are_reported_in_several(donebit: Done
     assert (answer["fresh"], answer["done_steps"]) == (2 * RANGES_PER_REPORT, 2 * RANGES_PER_REPORT)
 
 
+def test_a_task_without_steps_is_done_at_once(donebit: Donebit) -> None:
+    task = donebit.wait(donebit.start(0), timeout_seconds=0)
+
+    assert (task["state"], task["count"], task["progress"]) == ("done", 0, 1.0)
+
+
 def test_a_report_of_no_steps_says_how_the_task_is(donebit: Donebit) -> None:
     task_id = donebit.start(2)
     donebit.report(task_id, [1])
@@ -344,7 +350,7 @@ def test_starting_the_same_task_twice_is_one_task(donebit: Donebit) -> None:
     ("asked", "status", "detail"),
     [
         ("unknown", 404, "no task never-started is known, or it has expired"),
-        ("otherwise", 409, "exists and was asked for"),
+        ("otherwise", 409, "exists with the spec"),
         ("beyond", 422, "step 2 is not a step of task"),
     ],
 )

@@ -39,6 +39,17 @@ def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | 
     return True
 
 
+def publish_start(publisher: Publisher, task: Task) -> bool | None:
+    """Have the worker send a new task's steps, or announce its end if it has none.
+
+    Returns:
+        As request_fan_out.
+    """
+    if task.ended:
+        publish_end(publisher, task.id)
+    return request_fan_out(publisher, task)
+
+
 def resume(store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls) -> None:
     """Resume a failed or stalled task and have its missing steps sent.
 
@@ -46,7 +57,4 @@ def resume(store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls) -> 
         NotFound: no such task, or it has expired.
         Conflict: it has neither failed nor stalled.
     """
-    task = resuming.resume(store, task_id, ttls)
-    if task.ended:
-        publish_end(publisher, task_id)
-    request_fan_out(publisher, task)
+    publish_start(publisher, resuming.resume(store, task_id, ttls))

@@ -65,6 +65,14 @@ def test_a_task_that_lacks_one_step_is_not_said_to_be_at_100_percent(
     assert "999 of 1,000 done (99%)" in donebit("show", name).out
 
 
+def test_a_task_without_steps_is_done_to_the_command_too(donebit: Donebit, name: str) -> None:
+    watched = donebit("trigger", 0, "--task-id", name, "--label", name, "--watch")
+
+    assert (watched.code, f"task {name} is done: 0 of 0 steps" in watched.out) == (0, True)
+    assert "done   100%" in donebit("tasks", "--label", name).out
+    assert "0 of 0 done (100%)" in donebit("show", name).out
+
+
 def test_tasks_are_listed_newest_first_and_chosen_by_label_and_state(donebit: Donebit, name: str) -> None:
     for number in range(3):
         donebit("trigger", 4, "--label", name, "--task-id", f"{name}-{number}")

@@ -28,6 +28,8 @@ class Model:
 
     def __post_init__(self) -> None:
         self.left = self.ordered = self.count
+        if not self.count:  # all of no steps are done
+            self.state = State.DONE
 
     def report(self, single: set[int], in_ranges: set[int], token: str) -> tuple[int, bool]:
         """(newly done, completed)."""

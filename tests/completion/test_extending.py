@@ -99,10 +99,10 @@ def test_the_same_order_still_finds_an_extended_task(store: Store) -> None:
 @pytest.mark.parametrize(
     ("count", "why"),
     [
-        (0, "count is 0; it must be 1 to 10000000"),
+        (0, "count is 0; it must be above 3, which the task has"),
         (3, "count is 3; it must be above 3, which the task has"),
         (2, "count is 2; it must be above 3, which the task has"),
-        (MAX_STEPS + 1, "count is 10000001; it must be 1 to 10000000"),
+        (MAX_STEPS + 1, "count is 10000001; it must be 0 to 10000000"),
     ],
 )
 def test_a_count_that_is_not_more_changes_nothing(store: Store, count: int, why: str) -> None:

@@ -31,7 +31,7 @@ from tests.completion.model import Model
 from tests.conftest import keys_without_ttl
 
 IDS = ("a", "b")
-COUNTS = st.integers(1, 18)
+COUNTS = st.integers(0, 18)
 STEPS = st.lists(st.integers(0, 17), max_size=6)
 RANGES = st.lists(st.tuples(st.integers(0, 17), st.integers(1, 18)).filter(lambda r: r[0] < r[1]), max_size=2)
 # Of some calls the token was another's before: the same call made again, or one that should not be.
@@ -128,6 +128,8 @@ class Completion(RuleBasedStateMachine):
     def fail(self, chosen: st.DataObject, policy: RetryPolicy, token: str, counted: bool) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
+        if not model.count:
+            return
         step = chosen.draw(st.integers(0, model.count - 1))
         failure = failing.fail(
             self.store, task_id, step, "boom", policy, token=token, count_attempt=not counted
@@ -155,6 +157,8 @@ class Completion(RuleBasedStateMachine):
     def begin_attempt(self, chosen: st.DataObject, max_attempts: int, made_already: bool) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
+        if not model.count:
+            return
         step = chosen.draw(st.integers(0, model.count - 1))
         nonce = self.tasks[task_id].nonce
         attempt = self.store.failures.begin_attempt(

@@ -93,8 +93,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "params of job demo: sleep_ms",
     ),
     "params for nobody": ({"then": {"count": 1, "params": {"a": 1}}}, "params are given, but no job"),
-    "count of the next": ({"then": {"count": 0}}, "count is 0; it must be 1 to 10000000"),
-    "too large a next": ({"then": {"count": 10_000_001}}, "count is 10000001; it must be 1 to 10000000"),
+    "count of the next": ({"then": {"count": -1}}, "count is -1; it must be 0 to 10000000"),
+    "too large a next": ({"then": {"count": 10_000_001}}, "count is 10000001; it must be 0 to 10000000"),
     "no count": ({"then": {"job": "demo"}}, "then.count is missing"),
     "batch of the next": ({"then": {"count": 10**7, "batch": 1}}, "batch is 1, which makes more than 100000"),
     "id of the next": ({"then": {**STEP, "task_id": "x"}}, "unknown field: then.task_id"),
@@ -218,7 +218,7 @@ def test_who_else_is_told_makes_it_another_task(
 
     problem = problem_of(services.trigger.post("/tasks", json={**ASKED, **asked}), 409)
 
-    assert "task nightly exists and was asked for as" in problem["detail"]
+    assert "task nightly exists with the spec" in problem["detail"]
     assert everything(real_client) == before
 
 

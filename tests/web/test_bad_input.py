@@ -26,10 +26,9 @@ NAMES = "it must be 1 to 100 of A-Z a-z 0-9 . _ -$"
 DEEP = "[" * 100_000 + "]" * 100_000
 
 QUERIES = [
-    ("trigger", "POST", "/trigger/done?count=0", r"count is 0; it must be 1 to 10000000"),
-    ("trigger", "GET", "/trigger/done?count=-1", r"count is -1; it must be 1 to 10000000"),
+    ("trigger", "GET", "/trigger/done?count=-1", r"count is -1; it must be 0 to 10000000"),
     ("trigger", "POST", "/trigger/done?count=ten", r"count is 'ten'; it must be an integer"),
-    ("trigger", "POST", "/trigger/done?count=10000001", r"count is 10000001; it must be 1 to 10000000"),
+    ("trigger", "POST", "/trigger/done?count=10000001", r"count is 10000001; it must be 0 to 10000000"),
     ("trigger", "POST", "/trigger/done", r"count is missing"),
     ("trigger", "POST", "/trigger/done?count=1.5", r"count is '1.5'; it must be an integer"),
     (
@@ -46,7 +45,7 @@ QUERIES = [
     ),
     ("trigger", "POST", "/trigger/done?count=1&sleep_ms=-1", r"sleep_ms is -1; it must be at least 0"),
     ("trigger", "POST", "/trigger/done?count=1&colour=red", r"unknown field: colour"),
-    ("trigger", "POST", "/trigger/distinct?count=0", r"count is 0; it must be 1 to 10000000"),
+    ("trigger", "POST", "/trigger/distinct?count=-1", r"count is -1; it must be 0 to 10000000"),
     ("done", "PUT", "/tasks/known/steps/3", r"step 3 .* 0 to 2"),
     ("done", "PUT", "/tasks/known/steps/-1", r"n is -1; it must be at least 0"),
     ("done", "PUT", "/tasks/known/steps/x", r"n is 'x'; it must be an integer"),
@@ -119,7 +118,7 @@ QUERIES = [
 ]
 
 TASKS: Bodies = [
-    ({"count": 0}, r"count is 0; it must be 1 to 10000000"),
+    ({"count": -1}, r"count is -1; it must be 0 to 10000000"),
     ({"count": True}, "count is True; it must be an integer"),
     ({"count": 1.5}, "count is 1.5; it must be an integer"),
     ({"count": None}, "count is None; it must be an integer"),

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def log_end(task: Task) -> None:
     """Log the end of a task in one line."""
     seconds = task.took.total_seconds() if task.took else 0.0
-    steps = f"{task.count} step{'s' if task.count > 1 else ''}"
+    steps = f"{task.count} step{'s' if task.count != 1 else ''}"
     if task.done_steps < task.count:
         steps = f"{task.done_steps} of {steps}"
     log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.announcement_id)

@@ -61,13 +61,15 @@ def start(
 ) -> Started:
     """Start a task: set its end marker and write its record. No step is sent.
 
+    A task without steps is done at once; its end is not announced yet.
+
     Args:
         task_id: a new one is made if left out. A second start with the same id and spec gives the same task.
         ttls: how long the task stays.
         max_steps: the largest count allowed.
 
     Raises:
-        InvalidInput: the count is not 1 to `max_steps`, or the id or label is not a valid name.
+        InvalidInput: the count is not 0 to `max_steps`, or the id or label is not a valid name.
         Conflict: the id is that of a task with another spec.
         StoreUnavailable: perhaps started; the same call with the same id may be repeated.
     """
@@ -86,10 +88,10 @@ def check_count(count: int, max_steps: int) -> None:
     """Check a number of steps.
 
     Raises:
-        InvalidInput: it is not 1 to `max_steps`.
+        InvalidInput: it is not 0 to `max_steps`.
     """
-    if not 1 <= count <= max_steps:
-        raise InvalidInput(f"count is {count}; it must be 1 to {max_steps}", field="count")
+    if not 0 <= count <= max_steps:
+        raise InvalidInput(f"count is {count}; it must be 0 to {max_steps}", field="count")
 
 
 def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> Started:
@@ -107,6 +109,8 @@ def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> St
 
 
 def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
+    # All of no steps are done.
+    end: dict[str, str | int] = {} if spec.count else {"state": State.DONE, "ended_at": now_ms}
     return {
         "count": spec.count,
         "left": spec.count,
@@ -121,6 +125,7 @@ def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]
         "stall_after": spec.stall_after // timedelta(milliseconds=1),
         "ttl": ttls.open // timedelta(milliseconds=1),
         "ended_ttl": (spec.ended_ttl or ttls.ended) // timedelta(milliseconds=1),
+        **end,
     }
 
 

@@ -107,7 +107,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
         failed_attempts=task.failed_attempts,
         heals=task.heals,
         sweep=_sweep(store, task, found),
-        took_seconds=task.took.total_seconds() if task.took else None,
+        took_seconds=task.took.total_seconds() if task.took is not None else None,
         deliveries=[_delivery(shown) for shown in deliveries.list_deliveries(store, task)],
     )
 
