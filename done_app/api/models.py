@@ -58,7 +58,7 @@ class ReportHeader(Request):
         IdempotencyKey | None,
         Field(
             alias="Idempotency-Key",
-            description="repeating a request with the same key within an hour gives the same answer",
+            description="repeating a request with the same key within an hour changes nothing more",
             json_schema_extra={"example": "report-7"},
         ),
     ] = None
@@ -102,14 +102,19 @@ class FailureBody(Request):
 
 
 class ExtendBody(Request):
+    """More steps for a running task: either `count` or `add`."""
+
     count: Annotated[
-        Integer,
-        Field(
-            description="the new total number of steps, at most MAX_STEPS",
-            json_schema_extra={"example": 1000},
-            ge=1,
-        ),
-    ]
+        Integer | None, Field(description="the new total number of steps, at most MAX_STEPS", ge=1)
+    ] = None
+    add: Annotated[
+        Integer | None,
+        Field(description="how many steps to add", json_schema_extra={"example": 5}, ge=1),
+    ] = None
+    from_: Annotated[
+        Integer | None,
+        Field(alias="from", description="the count that the task must have; 409 if it has another", ge=0),
+    ] = None
 
 
 class ResumeQuery(Request):

@@ -50,11 +50,14 @@ def publish_start(publisher: Publisher, task: Task) -> bool | None:
     return request_fan_out(publisher, task)
 
 
-def resume(store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls) -> None:
+def resume(
+    store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls, *, reply_key: str | None = None
+) -> None:
     """Resume a failed or stalled task and have its missing steps sent.
 
     Raises:
         NotFound: no such task, or it has expired.
         Conflict: it has neither failed nor stalled.
+        InvalidInput: the reply key was used for another request.
     """
-    publish_start(publisher, resuming.resume(store, task_id, ttls))
+    publish_start(publisher, resuming.resume(store, task_id, ttls, reply_key=reply_key))

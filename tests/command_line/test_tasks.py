@@ -220,6 +220,17 @@ def test_a_running_task_gets_more_steps(donebit: Donebit, name: str) -> None:
     assert donebit("extend", name, 3).code == 3
 
 
+def test_steps_are_added_to_a_running_task_as_often_as_asked(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 4, "--task-id", name)
+
+    assert donebit("extend", name, "--add", 5, "--json").json["count"] == 9
+    assert donebit("extend", name, "--add", 5, "--from", 9, "--json").json["count"] == 14
+    refused = donebit("extend", name, "--add", 5, "--from", 9)
+    assert (refused.code, "has 14 steps, not 9" in refused.err) == (3, True)
+    for wrong in ((), (20, "--add", 5)):
+        assert donebit("extend", name, *wrong).code == 2
+
+
 def test_several_tasks_are_cancelled_and_deleted_in_one_call(donebit: Donebit, name: str) -> None:
     both = [f"{name}-{number}" for number in range(2)]
     for task_id in both:

@@ -169,7 +169,7 @@ def test_a_resumed_and_an_extended_task_are_looked_at_anew(
     task = fanned_out(store, 2)
     hand_moved_clock.forward(seconds=5)
     sweep(store)
-    resuming.extend(store, task.id, 3, max_steps=10)
+    resuming.extend(store, task.id, resuming.Extension(3), max_steps=10)
     extended = now(store, task)
     sweep(store)
     for step in range(3):

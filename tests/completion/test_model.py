@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from donebit.completion import announcing, failing, lifecycle, resuming
+from donebit.completion.resuming import Extension
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -190,9 +191,9 @@ class Completion(RuleBasedStateMachine):
         model = self.models[task_id]
         if model.state is not State.RUNNING or count <= model.count:
             with pytest.raises((Conflict, InvalidInput)):
-                resuming.extend(self.store, task_id, count, max_steps=18)
+                resuming.extend(self.store, task_id, Extension(count), max_steps=18)
             return
-        resuming.extend(self.store, task_id, count, max_steps=18)
+        resuming.extend(self.store, task_id, Extension(count), max_steps=18)
         model.extend(count)
 
     @rule(task_id=st.sampled_from(IDS))

@@ -7,6 +7,7 @@ from redis import Redis
 
 from donebit.completion import bitmap, failing, lifecycle, resuming
 from donebit.completion.announcing import announce
+from donebit.completion.resuming import Extension
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.sweeping import CHECK_EVERY, Sweep
@@ -80,7 +81,7 @@ def test_it_has_no_step_and_stays_done(store: Store) -> None:
     for change in (
         lambda: lifecycle.cancel(store, task.id),
         lambda: resuming.resume(store, task.id, TTLS),
-        lambda: resuming.extend(store, task.id, 3, max_steps=9),
+        lambda: resuming.extend(store, task.id, Extension(3), max_steps=9),
     ):
         with pytest.raises(Conflict):
             change()

@@ -19,7 +19,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name
 from donebit.store import Store
-from donebit.store.answers import MarkStepsResult, ReportStatus
+from donebit.store.answers import DeleteStatus, MarkStepsResult, ReportStatus
 
 MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
@@ -165,7 +165,7 @@ def report(
     Raises:
         NotFound: no such task, or it has expired.
         InvalidInput: a step is not in the task, a range is empty or runs backwards, there are too many of
-            them, or the reply key was used for another report.
+            them, or the reply key was used for another request.
         StoreUnavailable: perhaps recorded; reporting again is safe.
     """
     checked_name(task_id, "task_id")
@@ -208,7 +208,7 @@ def call_token(reply_key: str | None, *content: object) -> str:
 
 def key_reused(reply_key: str | None) -> InvalidInput:
     return InvalidInput(
-        f"Idempotency-Key is {reply_key!r}, which was used for another report",
+        f"Idempotency-Key is {reply_key!r}, which was used for another request",
         field="Idempotency-Key",
     )
 
@@ -279,31 +279,46 @@ def no_such_step(task_id: str, step: int, count: int) -> InvalidInput:
     )
 
 
-def cancel(store: Store, task_id: str) -> Task:
+def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     """Cancel a running task. Steps that are reported later are recorded, but do not change its state.
+
+    Args:
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour changes nothing more.
 
     Raises:
         NotFound: no such task.
         Conflict: it has ended already.
+        InvalidInput: the reply key was used for another request.
     """
     checked_name(task_id, "task_id")
-    answer = store.tasks.cancel_task(task_id, now_ms=clock.now_ms(), token=secrets.token_hex(16))
+    answer = store.tasks.cancel_task(
+        task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "cancel"), reply_key=reply_key
+    )
     if answer is None:
         raise unknown_task(task_id)
-    cancelled, state = answer
-    if not cancelled:
-        raise Conflict(f"task {task_id} is {state}; only a running task can be cancelled")
+    if answer.reused:
+        raise key_reused(reply_key)
+    if not answer.cancelled:
+        raise Conflict(f"task {task_id} is {answer.state}; only a running task can be cancelled")
     return get_task(store, task_id).task
 
 
-def delete(store: Store, task_id: str) -> None:
+def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
     """Delete a task. Messages of it that are still under way change nothing.
+
+    Args:
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour deletes nothing more, not
+            even a task that was made under this id since.
 
     Raises:
         NotFound: no such task.
+        InvalidInput: the reply key was used for another request.
     """
     checked_name(task_id, "task_id")
-    if not store.tasks.delete_task(task_id):
+    status = store.tasks.delete_task(task_id, token=call_token(reply_key, "delete"), reply_key=reply_key)
+    if status is DeleteStatus.REUSED:
+        raise key_reused(reply_key)
+    if status is DeleteStatus.UNKNOWN:
         raise unknown_task(task_id)
 
 
