@@ -44,7 +44,7 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
 
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath, header: ReportHeader) -> Reply:
-        """Resume a failed or stalled task: only its missing and failed steps run again."""
+        """Resume a failed, cancelled or stalled task: only its missing and failed steps run again."""
         resume(store, publisher, path.task_id, ttls, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 

@@ -244,7 +244,7 @@ def test_several_tasks_are_cancelled_and_deleted_in_one_call(donebit: Donebit, n
 
 
 @pytest.mark.parametrize(
-    ("command", "lost"), [("cancel", "cannot be resumed"), ("delete", "Nothing of it is kept")]
+    ("command", "lost"), [("cancel", "starts the rest later"), ("delete", "This can't be undone")]
 )
 def test_a_person_is_asked_before_anything_is_lost(
     donebit: Donebit, services: RealServices, name: str, command: str, lost: str

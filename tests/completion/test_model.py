@@ -177,7 +177,7 @@ class Completion(RuleBasedStateMachine):
     @rule(task_id=st.sampled_from(IDS))
     def resume(self, task_id: str) -> None:
         model = self.models.get(task_id)
-        if model is None or model.state is not State.FAILED:
+        if model is None or model.state not in {State.FAILED, State.CANCELLED}:
             with pytest.raises(NotFound if model is None else Conflict):
                 resuming.resume(self.store, task_id, TTLS)
             return

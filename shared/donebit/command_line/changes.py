@@ -18,7 +18,7 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 
 
 @click.command(
-    short_help="Resume failed or stalled tasks.",
+    short_help="Resume failed, cancelled or stalled tasks.",
     epilog=examples(
         "donebit resume 9f2c41d07a3b", "donebit resume --failed --label nightly", "donebit resume --failed"
     ),
@@ -31,7 +31,7 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 def resume(
     session: Session, *, task_ids: tuple[str, ...], failed: bool, label: str | None, as_json: bool
 ) -> None:
-    """Resume failed or stalled tasks. Only missing and failed steps are sent again."""
+    """Resume failed, cancelled or stalled tasks. Only missing and failed steps are sent again."""
     if failed == bool(task_ids) or (label and not failed):
         raise UsageError("resume takes either IDs, or --failed with an optional --label")
     if not failed:
@@ -66,8 +66,8 @@ def resume_failed(session: Session, label: str | None) -> list[str]:
 @as_json
 @in_session
 def cancel(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Cancel running tasks. Their remaining steps are not run, and they cannot be resumed."""
-    if confirmed(session, f"Cancel {listing(task_ids)}? A cancelled task cannot be resumed.", sure=yes):
+    """Cancel running tasks. Their remaining steps are not run, unless they are resumed."""
+    if confirmed(session, f"Cancel {listing(task_ids)}? `donebit resume` starts the rest later.", sure=yes):
         change_each(session, task_ids, "cancel", as_json=as_json)
 
 

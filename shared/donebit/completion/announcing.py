@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from donebit import clock
 from donebit.completion import deliveries
-from donebit.completion.state import State
+from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.store import Store
 
@@ -66,10 +66,10 @@ def announce(
 
 
 def announce_before_resume(store: Store, task: Task) -> None:
-    """Announce the end of a failed task that is about to run again or to become done, if that is pending.
+    """Announce the end of a task that is about to run again or to become done, if that is pending.
 
     Afterwards it would be too late. The process that began to announce it may have died, so its lease is
     ignored: receivers deduplicate by the announcement's id.
     """
-    if task.state is State.FAILED and task.announced_at is None:
+    if task.state in AGAIN and task.announced_at is None:
         announce(store, task.id, lease=timedelta(0))

@@ -1,4 +1,4 @@
-"""Tasks that continue: resumed after they failed or stalled, or extended while they run."""
+"""Tasks that continue: resumed after they failed, stalled or were cancelled, or extended while they run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from donebit import clock
 from donebit.completion import announcing, lifecycle
-from donebit.completion.state import State
+from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, DonebitError, InvalidInput
@@ -17,7 +17,7 @@ from donebit.store.answers import ExtendResult, ExtendStatus
 
 
 def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None = None) -> Task:
-    """Resume a failed or stalled task: done steps stay done, and steps that gave up are missing again.
+    """Resume a failed, cancelled or stalled task. Done steps stay done; those that gave up are missing again.
 
     The missing steps are not sent; publishing.resume does that too.
 
@@ -30,7 +30,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it has neither failed nor stalled.
+        Conflict: it is done, or running and not stalled.
         InvalidInput: the reply key was used for another request.
     """
     checked_name(task_id, "task_id")
@@ -43,7 +43,9 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
     if answer.reused:
         raise lifecycle.key_reused(reply_key)
     if not answer.resumed:
-        raise Conflict(f"task {task_id} is {answer.state}; only a failed or stalled task can be resumed")
+        raise Conflict(
+            f"task {task_id} is {answer.state}; only a failed, cancelled or stalled task can be resumed"
+        )
     task = lifecycle.get_task(store, task_id).task
     if task.missing_steps == 0:  # the steps that gave up were done after all
         lifecycle.recount(store, task)
@@ -54,7 +56,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
 def _prepare(store: Store, task: Task, ttls: TaskTtls) -> None:
     """Announce the end that is about to be another, and have the sweep look after the next one."""
     announcing.announce_before_resume(store, task)
-    if task.state is State.FAILED:  # indexed first: a stale entry is harmless, a missing one is not
+    if task.state in AGAIN:  # indexed first: a stale entry is harmless, a missing one is not
         check_ms = clock.now_ms() + lifecycle.FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.tasks.open_again(task.id, check_ms, ttls.index)
 

@@ -1,4 +1,4 @@
--- resume_task: let a failed task run again, or one that is stalled, with what it has done.
+-- resume_task: let a failed or cancelled task run again, or one that is stalled, with what it has done.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3..5] what its failures left
 -- KEYS[6] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token
@@ -23,7 +23,7 @@ if r[1] == 'running' and tonumber(r[5] or 0) >= tonumber(r[6]) then
   redis.call('HDEL', KEYS[2], 'stalled_at', 'heals', 'probed_at', 'dispatching_at', 'dispatched_at')
   return resumed()
 end
-if r[1] ~= 'failed' then return {0, r[1]} end
+if r[1] ~= 'failed' and r[1] ~= 'cancelled' then return {0, r[1]} end
 local left = r[2] - redis.call('BITCOUNT', KEYS[1], 0, r[2] - 1, 'BIT')
 redis.call('UNLINK', unpack(KEYS, 3, 5))
 redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', 0, 'run', r[3] + 1,
