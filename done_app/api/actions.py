@@ -7,7 +7,7 @@ from http import HTTPStatus
 from flask_openapi3 import APIBlueprint
 
 from done_app.api.answers import GONE, GONE_OR_ENDED
-from done_app.api.models import ExtendBody, ReportHeader, Resumed, ResumeQuery, TaskPath
+from done_app.api.models import ExtendBody, ReportHeader, Resumed, ResumeQuery, StoredTaskPath, TaskPath
 from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
 from donebit.completion.resuming import Extension
@@ -37,7 +37,7 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
-    def delete_task(path: TaskPath, header: ReportHeader) -> Reply:
+    def delete_task(path: StoredTaskPath, header: ReportHeader) -> Reply:
         """Delete a task, running or ended."""
         lifecycle.delete(store, path.task_id, reply_key=header.idempotency_key)
         return "", HTTPStatus.NO_CONTENT

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from donebit.completion.failing import GivenUp
 from donebit.completion.lifecycle import MAX_STEPS_PER_REPORT
-from donebit.web.models import WRITTEN, Integer, Name, Request, matching
+from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, matching
 from donebit.web.task_answer import Range
 from donebit.web.task_summary import TaskSummary
 from donebit.web.workers_summary import LineSummary
@@ -45,6 +45,12 @@ LabelFilter = Annotated[
 
 class TaskPath(Request):
     task_id: Annotated[Name, Field(description="the task's id", json_schema_extra={"example": EXAMPLE_ID})]
+
+
+class StoredTaskPath(Request):
+    task_id: Annotated[
+        StoredName, Field(description="the task's id", json_schema_extra={"example": EXAMPLE_ID})
+    ]
 
 
 class StepPath(TaskPath):

@@ -17,7 +17,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
-from donebit.names import checked_name
+from donebit.names import checked_name, stored_name
 from donebit.store import Store
 from donebit.store.answers import DeleteStatus, MarkStepsResult, ReportStatus
 
@@ -314,7 +314,7 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
         NotFound: no such task.
         InvalidInput: the reply key was used for another request.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     status = store.tasks.delete_task(task_id, token=call_token(reply_key, "delete"), reply_key=reply_key)
     if status is DeleteStatus.REUSED:
         raise key_reused(reply_key)
