@@ -47,23 +47,26 @@ class Diagnosis:
     def sentence(self, task: Task, now: datetime) -> str:
         """The diagnosis as a sentence."""
         if task.state is State.FAILED:
-            return f"it is failed: {task.failed_steps:,} of {task.count:,} steps gave up, and can be resumed"
+            return f"{task.failed_steps:,} of {task.count:,} steps failed. Resume retries only those"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = duration(round((now - task.last_progress_at).total_seconds()))
         are = "is" if task.missing_steps == 1 else "are"
         missing = f"{task.missing_steps:,} of {task.count:,} steps {are} missing"
-        return f"{missing}, and the last progress is {age} old: {REASONS[self.waiting_for]}"
+        given_up = task.stalled and self.waiting_for is Waiting.LOST
+        reason = GIVEN_UP if given_up else REASONS[self.waiting_for]
+        return f"{missing}, last progress {age} ago: {reason}"
 
 
+GIVEN_UP = "lost, and resending brought no progress; resume sends them again"
 REASONS = {
-    Waiting.REPORTS: "they are reported from elsewhere, and can only be waited for",
-    Waiting.FAN_OUT: "their messages are not sent yet, as no worker has come to it",
-    Waiting.WORKER: "no worker was seen within the last minute",
-    Waiting.RETRY: "a step that failed waits for its next attempt",
-    Waiting.RUNNING: "a worker is at them; should it have died, the sweep sends them again",
-    Waiting.QUEUE: "they wait in the queue",
-    Waiting.LOST: "no message waits and none is worked at; the sweep sends them again, or has given up",
+    Waiting.REPORTS: "waiting for external reports",
+    Waiting.FAN_OUT: "their messages are not sent yet",
+    Waiting.WORKER: "no worker was seen in the last minute",
+    Waiting.RETRY: "a failed step is retried soon",
+    Waiting.RUNNING: "in progress; if a worker dies, missing steps are resent automatically",
+    Waiting.QUEUE: "queued",
+    Waiting.LOST: "lost, will be resent",
 }
 
 

@@ -68,7 +68,7 @@ class TaskAnswer(TaskSummary):
     run: int
     why: str = Field(
         description="a sentence for somebody who wonders",
-        examples=["6 of 10 steps are missing, and the last progress is 3 s old: they wait in the queue"],
+        examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
         description="reports, fan-out, worker, retry, running, queue or lost; null: it has ended",
