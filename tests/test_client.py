@@ -167,6 +167,12 @@ def test_more_steps_than_a_report_may_have_are_reported_in_several(donebit: Done
     assert (answer["fresh"], answer["done_steps"]) == (2 * RANGES_PER_REPORT, 2 * RANGES_PER_REPORT)
 
 
+def test_a_task_without_steps_is_done_at_once(donebit: Donebit) -> None:
+    task = donebit.wait(donebit.start(0), timeout_seconds=0)
+
+    assert (task["state"], task["count"], task["progress"]) == ("done", 0, 1.0)
+
+
 def test_a_report_of_no_steps_says_how_the_task_is(donebit: Donebit) -> None:
     task_id = donebit.start(2)
     donebit.report(task_id, [1])
@@ -215,6 +221,24 @@ def test_a_lost_answer_is_given_at_the_next_try(cut_off: Donebit, lossy: LossyWa
     assert len(set(lossy.keys_sent)) == 1
     # The first try did it all; without its key the second would say 0 and false.
     assert (answer["fresh"], answer["completed_task"]) == (3, True)
+
+
+def test_an_addition_whose_answer_is_lost_is_added_once(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id = cut_off.start(3)
+    lossy.answers_to_lose = 2
+
+    task = cut_off.extend(task_id, add=5)
+
+    assert (task["count"], len(lossy.keys_sent), len(set(lossy.keys_sent))) == (8, 3, 1)
+    assert cut_off.extend(task_id, count=10, expected=8)["count"] == 10
+    with pytest.raises(ApiError, match="has 10 steps, not 8"):
+        cut_off.extend(task_id, add=1, expected=8)
+
+
+@pytest.mark.parametrize("asked", [{}, {"add": 1, "count": 2}, {"add": -1}, {"add": True}])
+def test_an_extension_that_makes_no_sense_is_not_sent(asked: dict[str, int]) -> None:
+    with pytest.raises(InvalidInput):
+        Donebit("http://127.0.0.1:1", "http://127.0.0.1:1").extend("any", **asked)
 
 
 def test_a_503_is_retried_under_the_same_key(cut_off: Donebit, lossy: LossyWay) -> None:

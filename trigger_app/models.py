@@ -15,8 +15,8 @@ LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
 
 # The domain checks it: how large it may be is a setting, within these bounds.
 STEPS = Field(
-    description="how many steps; 1 to MAX_STEPS",
-    json_schema_extra={"minimum": 1, "maximum": LARGEST_TASK, "example": 10},
+    description="how many steps; 0 to MAX_STEPS. A task of 0 is done at once.",
+    json_schema_extra={"minimum": 0, "maximum": LARGEST_TASK, "example": 10},
 )
 Count = Annotated[Integer, STEPS]
 WrittenCount = Annotated[int, STEPS, WRITTEN]
@@ -136,5 +136,6 @@ class TaskStarted(BaseModel):
     job: str | None = Field(examples=["demo"])
     state: str = Field(examples=["running"])
     queued: bool | None = Field(
-        description="false: the broker is away, and the sweep sends the steps later; null: there is no job"
+        description="false: the broker is away, and the sweep sends the steps later; "
+        "null: there is no job, or no step"
     )

@@ -10,7 +10,7 @@ from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.publishing import request_fan_out
+from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
@@ -54,7 +54,7 @@ class Starter:
             self.store, spec, task_id=task_id, ttls=ttls, max_steps=self.settings.max_steps
         )
         task = started.task
-        queued = request_fan_out(self.publisher, task) if started.fresh else None
+        queued = publish_start(self.publisher, task) if started.fresh else None
         if started.fresh:
             log.info(
                 "task %s is started: %d steps of %s", task.id, task.count, spec.job or "the caller's own"

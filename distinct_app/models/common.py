@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, 
 
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.users.ids import LARGEST_ID, LONGEST_TEXT, UserKind
-from donebit.web.models import WRITTEN, Integer, Name, Request, expected, matching
+from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, expected, matching
 
 MOST_USERS = 1_000_000
 MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\d)?)?$"
@@ -66,6 +66,10 @@ Users = Annotated[
 
 class EventPath(Request):
     event: Annotated[Name, Field(json_schema_extra={"example": "active"})]
+
+
+class StoredEventPath(Request):
+    event: Annotated[StoredName, Field(json_schema_extra={"example": "active"})]
 
 
 class AtQuery(Request):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from distinct_app.models.common import InPeriod, PeriodQuery, Text, Users
 from donebit.activity.users.ids import LARGEST_ID, UserKind
-from donebit.web.models import WRITTEN, Integer, Name, Request
+from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName
 
 MOST_RANGES = 100_000  # a body
 MOST_MEMBERS = 10_000  # a page
@@ -18,6 +18,10 @@ MOST_FLAGS = 1000  # a page
 
 class FlagPath(Request):
     flag: Annotated[Name, Field(json_schema_extra={"example": "newsletter"})]
+
+
+class StoredFlagPath(Request):
+    flag: Annotated[StoredName, Field(json_schema_extra={"example": "newsletter"})]
 
 
 class FlaggedPath(FlagPath):

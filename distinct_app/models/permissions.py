@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from donebit.activity.permissions import MOST_PERMISSIONS
-from donebit.web.models import Name, Request, matching
+from donebit.web.models import Name, Request, StoredName, matching
 
 LISTED = r"^[A-Za-z0-9._-]{1,100}(,[A-Za-z0-9._-]{1,100}){0,63}$"
 LISTED_RULE = "1 to 64 names with commas between them, each 1 to 100 of A-Z a-z 0-9 . _ -"
@@ -26,6 +26,11 @@ class KindPath(Request):
 
 class ObjectPath(KindPath):
     object: Annotated[Name, Field(json_schema_extra={"example": "report-7.alice"})]
+
+
+class StoredObjectPath(Request):
+    kind: Annotated[StoredName, Field(json_schema_extra={"example": "report"})]
+    object: Annotated[StoredName, Field(json_schema_extra={"example": "report-7.alice"})]
 
 
 class PermissionPath(ObjectPath):

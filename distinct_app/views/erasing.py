@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask_openapi3 import APIBlueprint
 
-from distinct_app.models.common import EventPath
+from distinct_app.models.common import StoredEventPath
 from distinct_app.models.erasing import ErasedAnswer, ErasedPath, ForgottenEvent
 from distinct_app.views.questions import INTEGER
-from donebit.activity.events import deletion, event
+from donebit.activity.events import deletion
 from donebit.activity.site import Site
 from donebit.activity.users import erasure
 from donebit.activity.users.erasure import Erased
@@ -32,10 +32,9 @@ def add(routes: APIBlueprint, site: Site) -> None:
         return erased(site, query.user)
 
     @routes.delete("/events/<event>", responses={200: ForgottenEvent})
-    def forget_event(path: EventPath) -> Reply:
+    def forget_event(path: StoredEventPath) -> Reply:
         """Delete an event with all of its periods. It can begin again with another kind of users."""
-        known = event.get(site, path.event).kind is not None
-        deletion.forget(site, path.event)
+        known = deletion.forget(site, path.event)
         return answer(ForgottenEvent(event=path.event, forgotten=known))
 
 

@@ -17,6 +17,7 @@ from distinct_app.models.flags import (
     MembersOrPresence,
     MembersQuery,
     MissingAnswer,
+    StoredFlagPath,
 )
 from distinct_app.views.questions import bounds, requested_period
 from donebit.activity.analytics import absence, counts
@@ -38,7 +39,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         return answer(FlagList(flags=listed, next=listed[-1].flag if more else None))
 
     @routes.delete("/flags/<flag>", responses={200: Dropped})
-    def drop_flag(path: FlagPath) -> Reply:
+    def drop_flag(path: StoredFlagPath) -> Reply:
         """Delete a flag. It can be created again with another kind of users."""
         return answer(Dropped(flag=path.flag, dropped=flags.drop(site, path.flag)))
 

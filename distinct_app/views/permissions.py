@@ -16,6 +16,7 @@ from distinct_app.models.permissions import (
     ObjectPath,
     PermissionPath,
     ReplaceBody,
+    StoredObjectPath,
 )
 from donebit.activity import permissions
 from donebit.activity.permissions import Changed
@@ -52,7 +53,7 @@ def add_objects(routes: APIBlueprint, site: Site) -> None:
         return allowed_answer(site, path, listed(query.all), listed(query.any))
 
     @routes.delete("/permissions/<kind>/<object>", responses={200: DroppedObject})
-    def drop_permissions(path: ObjectPath) -> Reply:
+    def drop_permissions(path: StoredObjectPath) -> Reply:
         """Clear all permissions of an object."""
         dropped = permissions.drop(site, path.kind, path.object)
         return answer(DroppedObject(kind=path.kind, object=path.object, dropped=dropped))

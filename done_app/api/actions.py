@@ -7,9 +7,10 @@ from http import HTTPStatus
 from flask_openapi3 import APIBlueprint
 
 from done_app.api.answers import GONE, GONE_OR_ENDED
-from done_app.api.models import ExtendBody, Resumed, ResumeQuery, TaskPath
+from done_app.api.models import ExtendBody, ReportHeader, Resumed, ResumeQuery, StoredTaskPath, TaskPath
 from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
+from donebit.completion.resuming import Extension
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -26,30 +27,45 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
     """Add the routes that change one task, and the one that resumes many."""
     ttls = TaskTtls.from_settings(settings)
     add_bulk_resume(routes, store, publisher, ttls)
+    add_extend(routes, store, publisher, settings)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
-    def cancel_task(path: TaskPath) -> Reply:
+    def cancel_task(path: TaskPath, header: ReportHeader) -> Reply:
         """Cancel a running task: steps in progress finish, and no further one starts."""
-        lifecycle.cancel(store, path.task_id)
+        lifecycle.cancel(store, path.task_id, reply_key=header.idempotency_key)
         publish_end(publisher, path.task_id)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
-    def delete_task(path: TaskPath) -> Reply:
+    def delete_task(path: StoredTaskPath, header: ReportHeader) -> Reply:
         """Delete a task, running or ended."""
-        lifecycle.delete(store, path.task_id)
+        lifecycle.delete(store, path.task_id, reply_key=header.idempotency_key)
         return "", HTTPStatus.NO_CONTENT
 
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
-    def resume_task(path: TaskPath) -> Reply:
-        """Resume a failed or stalled task: only its missing and failed steps run again."""
-        resume(store, publisher, path.task_id, ttls)
+    def resume_task(path: TaskPath, header: ReportHeader) -> Reply:
+        """Resume a failed, cancelled or stalled task: only its missing and failed steps run again."""
+        resume(store, publisher, path.task_id, ttls, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
+
+def add_extend(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+    """Add the route that gives a task more steps."""
+
     @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
-    def extend_task(path: TaskPath, body: ExtendBody) -> Reply:
-        """Add steps to a running task; they start immediately."""
-        task, before = resuming.extend(store, path.task_id, body.count, max_steps=settings.max_steps)
+    def extend_task(path: TaskPath, body: ExtendBody, header: ReportHeader) -> Reply:
+        """Add steps to a running task; they start immediately.
+
+        Give the new total as `count`, or how many more as `add`. With `from`, nothing changes if the task has
+        another count: 409.
+        """
+        task, before = resuming.extend(
+            store,
+            path.task_id,
+            Extension(body.count, body.add, body.from_),
+            max_steps=settings.max_steps,
+            reply_key=header.idempotency_key,
+        )
         request_fan_out(publisher, task, first=before)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 

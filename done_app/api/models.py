@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from donebit.completion.failing import GivenUp
 from donebit.completion.lifecycle import MAX_STEPS_PER_REPORT
-from donebit.web.models import WRITTEN, Integer, Name, Request, matching
+from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, matching
 from donebit.web.task_answer import Range
 from donebit.web.task_summary import TaskSummary
 from donebit.web.workers_summary import LineSummary
@@ -47,6 +47,12 @@ class TaskPath(Request):
     task_id: Annotated[Name, Field(description="the task's id", json_schema_extra={"example": EXAMPLE_ID})]
 
 
+class StoredTaskPath(Request):
+    task_id: Annotated[
+        StoredName, Field(description="the task's id", json_schema_extra={"example": EXAMPLE_ID})
+    ]
+
+
 class StepPath(TaskPath):
     n: Annotated[WrittenStep, Field(description="the step, from 0", json_schema_extra={"example": 3})]
 
@@ -77,7 +83,7 @@ class ReportHeader(Request):
         IdempotencyKey | None,
         Field(
             alias="Idempotency-Key",
-            description="repeating a request with the same key within an hour gives the same answer",
+            description="repeating a request with the same key within an hour changes nothing more",
             json_schema_extra={"example": "report-7"},
         ),
     ] = None
@@ -121,14 +127,19 @@ class FailureBody(Request):
 
 
 class ExtendBody(Request):
+    """More steps for a running task: either `count` or `add`."""
+
     count: Annotated[
-        Integer,
-        Field(
-            description="the new total number of steps, at most MAX_STEPS",
-            json_schema_extra={"example": 1000},
-            ge=1,
-        ),
-    ]
+        Integer | None, Field(description="the new total number of steps, at most MAX_STEPS", ge=1)
+    ] = None
+    add: Annotated[
+        Integer | None,
+        Field(description="how many steps to add", json_schema_extra={"example": 5}, ge=1),
+    ] = None
+    from_: Annotated[
+        Integer | None,
+        Field(alias="from", description="the count that the task must have; 409 if it has another", ge=0),
+    ] = None
 
 
 class ResumeQuery(Request):

@@ -193,6 +193,38 @@ class Donebit:
         body = {"step": _natural(step, "step"), "error": text[:LONGEST_ERROR]}
         return cast(Report, self._post(task_id, "failures", body))
 
+    def extend(
+        self,
+        task_id: str,
+        *,
+        add: int | None = None,
+        count: int | None = None,
+        expected: int | None = None,
+    ) -> Task:
+        """Add steps to a running task. A try whose answer is lost adds them once.
+
+        Args:
+            task_id: The task's id.
+            add: How many steps more; of two who add at once each adds its own. Or, in its place,
+            count: The new total.
+            expected: The total that the task must have before. None: any.
+
+        Returns:
+            The task as it is now.
+
+        Raises:
+            InvalidInput: Not just one of add and count is given, or a value is not an integer from 0. Nothing
+                was sent.
+            ApiError: 404 if the task is unknown or expired, 409 if it has ended or has another total than
+                expected, 422 if the new total is not above the old one or is too large.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`; the steps may be added.
+        """
+        if (add is None) is (count is None):
+            raise InvalidInput("extend takes either add, or count, the new total", field="count")
+        given = {"add": add, "count": count, "from": expected}
+        body = {name: _natural(value, name) for name, value in given.items() if value is not None}
+        return cast(Task, self._post(task_id, "extend", body))
+
     def get(self, task_id: str) -> Task:
         """Return the task's present state.
 

@@ -7,9 +7,16 @@ from collections.abc import Container
 
 from donebit.errors import InvalidInput
 
-NAME_PATTERN = r"^[A-Za-z0-9._-]{1,100}$"
-NAME_RULE = "1 to 100 of A-Z a-z 0-9 . _ -"
-_NAME = re.compile(NAME_PATTERN)
+# Not `.` or `..`, which every HTTP client takes for a step in a path. Without a lookahead, which the pattern
+# of a JSON Schema may have and the engine that pydantic uses has not.
+NAME_PATTERN = (
+    r"^([A-Za-z0-9_-][A-Za-z0-9._-]{0,99}"
+    r"|\.[A-Za-z0-9_-][A-Za-z0-9._-]{0,98}"
+    r"|\.\.[A-Za-z0-9._-]{1,98})$"
+)
+NAME_RULE = "1 to 100 of A-Z a-z 0-9 . _ -, but not . or .."
+STORED_NAME_PATTERN = r"^[A-Za-z0-9._-]{1,100}$"  # of what was named before `.` and `..` were refused
+_NAME, _STORED_NAME = re.compile(NAME_PATTERN), re.compile(STORED_NAME_PATTERN)
 EXAMPLE_EVENT = "distinct"  # what `/trigger/distinct` simulates and `/distinct` counts
 SAMPLE_EVENT = "demo.visit"  # of the sample data
 DEFAULT_KEY_PREFIX = "donebit:"  # of every key in Redis, unless KEY_PREFIX is set
@@ -23,11 +30,20 @@ def checked_name(value: str, field: str) -> str:
     """Return a name that is valid.
 
     Raises:
-        InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -
+        InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -, or it is . or ..
     """
     if not is_name(value):
         raise InvalidInput(f"{field} is {value[:120]!r}; it must be {NAME_RULE}", field=field)
     return value
+
+
+def stored_name(value: str, field: str) -> str:
+    """Return a name that something to be deleted can have: `.` and `..` too, which were names once.
+
+    Raises:
+        InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -
+    """
+    return value if _STORED_NAME.fullmatch(value) else checked_name(value, field)
 
 
 def default_event(seen: Container[str]) -> str:

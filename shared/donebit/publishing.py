@@ -39,14 +39,25 @@ def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | 
     return True
 
 
-def resume(store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls) -> None:
-    """Resume a failed or stalled task and have its missing steps sent.
+def publish_start(publisher: Publisher, task: Task) -> bool | None:
+    """Have the worker send a new task's steps, or announce its end if it has none.
+
+    Returns:
+        As request_fan_out.
+    """
+    if task.ended:
+        publish_end(publisher, task.id)
+    return request_fan_out(publisher, task)
+
+
+def resume(
+    store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls, *, reply_key: str | None = None
+) -> None:
+    """Resume a failed, cancelled or stalled task and have its missing steps sent.
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it has neither failed nor stalled.
+        Conflict: it is done, or running and not stalled.
+        InvalidInput: the reply key was used for another request.
     """
-    task = resuming.resume(store, task_id, ttls)
-    if task.ended:
-        publish_end(publisher, task_id)
-    request_fan_out(publisher, task)
+    publish_start(publisher, resuming.resume(store, task_id, ttls, reply_key=reply_key))

@@ -65,6 +65,14 @@ def test_a_task_that_lacks_one_step_is_not_said_to_be_at_100_percent(
     assert "999 of 1,000 done (99%)" in donebit("show", name).out
 
 
+def test_a_task_without_steps_is_done_to_the_command_too(donebit: Donebit, name: str) -> None:
+    watched = donebit("trigger", 0, "--task-id", name, "--label", name, "--watch")
+
+    assert (watched.code, f"task {name} is done: 0 of 0 steps" in watched.out) == (0, True)
+    assert "done   100%" in donebit("tasks", "--label", name).out
+    assert "0 of 0 done (100%)" in donebit("show", name).out
+
+
 def test_tasks_are_listed_newest_first_and_chosen_by_label_and_state(donebit: Donebit, name: str) -> None:
     for number in range(3):
         donebit("trigger", 4, "--label", name, "--task-id", f"{name}-{number}")
@@ -212,6 +220,17 @@ def test_a_running_task_gets_more_steps(donebit: Donebit, name: str) -> None:
     assert donebit("extend", name, 3).code == 3
 
 
+def test_steps_are_added_to_a_running_task_as_often_as_asked(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 4, "--task-id", name)
+
+    assert donebit("extend", name, "--add", 5, "--json").json["count"] == 9
+    assert donebit("extend", name, "--add", 5, "--from", 9, "--json").json["count"] == 14
+    refused = donebit("extend", name, "--add", 5, "--from", 9)
+    assert (refused.code, "has 14 steps, not 9" in refused.err) == (3, True)
+    for wrong in ((), (20, "--add", 5)):
+        assert donebit("extend", name, *wrong).code == 2
+
+
 def test_several_tasks_are_cancelled_and_deleted_in_one_call(donebit: Donebit, name: str) -> None:
     both = [f"{name}-{number}" for number in range(2)]
     for task_id in both:
@@ -225,7 +244,7 @@ def test_several_tasks_are_cancelled_and_deleted_in_one_call(donebit: Donebit, n
 
 
 @pytest.mark.parametrize(
-    ("command", "lost"), [("cancel", "cannot be resumed"), ("delete", "This can't be undone")]
+    ("command", "lost"), [("cancel", "starts the rest later"), ("delete", "This can't be undone")]
 )
 def test_a_person_is_asked_before_anything_is_lost(
     donebit: Donebit, services: RealServices, name: str, command: str, lost: str

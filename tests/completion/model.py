@@ -28,12 +28,15 @@ class Model:
 
     def __post_init__(self) -> None:
         self.left = self.ordered = self.count
+        if not self.count:  # all of no steps are done
+            self.state = State.DONE
 
     def report(self, single: set[int], in_ranges: set[int], token: str) -> tuple[int, bool]:
         """(newly done, completed)."""
         heard_before = self.has_ended_by(token)
         if self.state is State.DONE:
             return 0, heard_before
+        self.announced |= self.state is State.FAILED  # before it may become done
         had_failed, mended = bool(self.failed), self.failed & single - self.bits
         fresh = (single | in_ranges) - self.bits
         self.bits |= fresh
@@ -92,6 +95,8 @@ class Model:
     def recount(self) -> bool:
         if self.state is not State.DONE:
             self.count_again()
+        if self.left == 0 and not self.failed and self.state is State.FAILED:
+            self.announced = True
         return self.end_if_none_is_left(NOBODY)
 
     def announce(self) -> bool:
@@ -101,8 +106,12 @@ class Model:
         return told_now
 
     def end_if_none_is_left(self, token: str) -> bool:
-        if self.left or self.state is not State.RUNNING:
+        if self.left or self.state not in {State.RUNNING, State.FAILED}:
             return False
+        if self.state is State.FAILED:
+            if self.failed:
+                return False
+            self.run, self.announced = self.run + 1, False  # its last end is announced, this one is another
         self.state = State.FAILED if self.failed else State.DONE
         self.claim = token
         return True

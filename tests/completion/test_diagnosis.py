@@ -164,8 +164,32 @@ def test_a_task_that_stands_still_has_no_end_in_sight(store: Store, hand_moved_c
     found = asked(store, task)
 
     assert (found.steps_per_second, found.time_left) == (0, None)
-    assert found.sentence(now(store, task), clock.now()).startswith(
-        "100 of 100 steps are missing, and the last progress is 10 s old: no message waits"
+    assert found.sentence(now(store, task), clock.now()) == (
+        "100 of 100 steps are missing, last progress 10 s ago: lost, will be resent"
+    )
+
+
+def test_a_failed_task_says_how_many_steps_failed_and_what_resume_does(store: Store) -> None:
+    task = start(store, 3)
+    lifecycle.report(store, task.id, [0])
+    for step in (1, 2):
+        failing.fail(store, task.id, step, "no")
+
+    said = asked(store, task).sentence(now(store, task), clock.now())
+
+    assert said == "2 of 3 steps failed. Resume retries only those"
+
+
+def test_a_task_without_a_job_waits_for_external_reports(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, 1)
+    hand_moved_clock.forward(seconds=3)
+
+    found = asked(store, task)
+
+    assert found.sentence(now(store, task), clock.now()) == (
+        "1 of 1 steps is missing, last progress 3 s ago: waiting for external reports"
     )
 
 
@@ -197,7 +221,7 @@ def test_a_resumed_and_an_extended_task_are_looked_at_anew(
     task = fanned_out(store, 2)
     hand_moved_clock.forward(seconds=5)
     sweep(store)
-    resuming.extend(store, task.id, 3, max_steps=10)
+    resuming.extend(store, task.id, resuming.Extension(3), max_steps=10)
     extended = now(store, task)
     sweep(store)
     for step in range(3):

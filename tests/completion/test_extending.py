@@ -9,6 +9,7 @@ import pytest
 
 from donebit.completion import failing, fanout, lifecycle, resuming
 from donebit.completion.fanout import Slice
+from donebit.completion.resuming import Extension
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput, NotFound
@@ -17,7 +18,7 @@ from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, missing_ranges, n
 
 
 def extend(store: Store, task: Task, count: int) -> tuple[Task, int]:
-    return resuming.extend(store, task.id, count, max_steps=MAX_STEPS)
+    return resuming.extend(store, task.id, Extension(count), max_steps=MAX_STEPS)
 
 
 def delete_once(store: Store, task: Task) -> None:
@@ -99,10 +100,10 @@ def test_the_same_order_still_finds_an_extended_task(store: Store) -> None:
 @pytest.mark.parametrize(
     ("count", "why"),
     [
-        (0, "count is 0; it must be 1 to 10000000"),
+        (0, "count is 0; it must be above 3, which the task has"),
         (3, "count is 3; it must be above 3, which the task has"),
         (2, "count is 2; it must be above 3, which the task has"),
-        (MAX_STEPS + 1, "count is 10000001; it must be 1 to 10000000"),
+        (MAX_STEPS + 1, "count is 10000001; it must be 0 to 10000000"),
     ],
 )
 def test_a_count_that_is_not_more_changes_nothing(store: Store, count: int, why: str) -> None:
@@ -122,7 +123,7 @@ def test_only_a_running_task_is_extended(store: Store) -> None:
         with pytest.raises(Conflict, match=f"task {task.id} is {state}; only a running task can be extended"):
             extend(store, task, 9)
     with pytest.raises(NotFound):
-        resuming.extend(store, "never", 9, max_steps=MAX_STEPS)
+        resuming.extend(store, "never", Extension(9), max_steps=MAX_STEPS)
 
 
 def test_the_last_step_and_an_extension_at_once_leave_no_task_in_between(real_store: Store) -> None:

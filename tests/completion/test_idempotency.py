@@ -226,7 +226,7 @@ def test_a_reply_key_used_for_other_steps_is_refused_and_marks_nothing(store: St
     task = start(store, 3)
     first = lifecycle.report(store, task.id, [0], reply_key="once")
 
-    with pytest.raises(InvalidInput, match="Idempotency-Key is 'once', which was used for another report"):
+    with pytest.raises(InvalidInput, match="Idempotency-Key is 'once', which was used for another request"):
         lifecycle.report(store, task.id, [1, 2], reply_key="once")
 
     assert lifecycle.report(store, task.id, [0], reply_key="once") == first

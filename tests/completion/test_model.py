@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from donebit.completion import announcing, failing, lifecycle, resuming
+from donebit.completion.resuming import Extension
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -31,7 +32,7 @@ from tests.completion.model import Model
 from tests.conftest import keys_without_ttl
 
 IDS = ("a", "b")
-COUNTS = st.integers(1, 18)
+COUNTS = st.integers(0, 18)
 STEPS = st.lists(st.integers(0, 17), max_size=6)
 RANGES = st.lists(st.tuples(st.integers(0, 17), st.integers(1, 18)).filter(lambda r: r[0] < r[1]), max_size=2)
 # Of some calls the token was another's before: the same call made again, or one that should not be.
@@ -128,6 +129,8 @@ class Completion(RuleBasedStateMachine):
     def fail(self, chosen: st.DataObject, policy: RetryPolicy, token: str, counted: bool) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
+        if not model.count:
+            return
         step = chosen.draw(st.integers(0, model.count - 1))
         failure = failing.fail(
             self.store, task_id, step, "boom", policy, token=token, count_attempt=not counted
@@ -155,6 +158,8 @@ class Completion(RuleBasedStateMachine):
     def begin_attempt(self, chosen: st.DataObject, max_attempts: int, made_already: bool) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
+        if not model.count:
+            return
         step = chosen.draw(st.integers(0, model.count - 1))
         nonce = self.tasks[task_id].nonce
         attempt = self.store.failures.begin_attempt(
@@ -172,7 +177,7 @@ class Completion(RuleBasedStateMachine):
     @rule(task_id=st.sampled_from(IDS))
     def resume(self, task_id: str) -> None:
         model = self.models.get(task_id)
-        if model is None or model.state is not State.FAILED:
+        if model is None or model.state not in {State.FAILED, State.CANCELLED}:
             with pytest.raises(NotFound if model is None else Conflict):
                 resuming.resume(self.store, task_id, TTLS)
             return
@@ -186,9 +191,9 @@ class Completion(RuleBasedStateMachine):
         model = self.models[task_id]
         if model.state is not State.RUNNING or count <= model.count:
             with pytest.raises((Conflict, InvalidInput)):
-                resuming.extend(self.store, task_id, count, max_steps=18)
+                resuming.extend(self.store, task_id, Extension(count), max_steps=18)
             return
-        resuming.extend(self.store, task_id, count, max_steps=18)
+        resuming.extend(self.store, task_id, Extension(count), max_steps=18)
         model.extend(count)
 
     @rule(task_id=st.sampled_from(IDS))

@@ -84,17 +84,58 @@ def test_a_resumed_task_may_fail_again(store: Store) -> None:
     assert told(store, task) == [f"{task.id}.2.failed"]
 
 
-def test_only_a_failed_task_is_resumed(store: Store) -> None:
-    running, done, cancelled = start(store), start_done(store), start(store)
-    lifecycle.cancel(store, cancelled.id)
+def test_neither_a_running_nor_a_done_task_is_resumed(store: Store) -> None:
+    running, done = start(store), start_done(store)
 
-    for task, state in ((running, "running"), (done, "done"), (cancelled, "cancelled")):
+    for task, state in ((running, "running"), (done, "done")):
         with pytest.raises(
-            Conflict, match=f"task {task.id} is {state}; only a failed or stalled task can be resumed"
+            Conflict,
+            match=f"task {task.id} is {state}; only a failed, cancelled or stalled task can be resumed",
         ):
             resuming.resume(store, task.id, TTLS)
     with pytest.raises(NotFound):
         resuming.resume(store, "never", TTLS)
+
+
+def test_a_cancelled_task_goes_on_with_what_it_has_done(store: Store, client: Redis) -> None:
+    task = start(store, 4)
+    lifecycle.report(store, task.id, [0])
+    failing.fail(store, task.id, 3, "no")
+    lifecycle.cancel(store, task.id)
+    lifecycle.report(store, task.id, [1])
+    first = told(store, task)
+
+    resumed = resuming.resume(store, task.id, TTLS)
+    last = lifecycle.report(store, task.id, [2, 3])
+
+    assert (resumed.state, resumed.run, resumed.ended_at) == (State.RUNNING, 2, None)
+    assert (resumed.done_steps, resumed.missing_steps, resumed.failed_steps) == (2, 2, 0)
+    assert (last.completed_task, last.state) == (True, State.DONE)
+    assert (first, told(store, task)) == ([f"{task.id}.1.cancelled"], [f"{task.id}.2.done"])
+    assert keys_without_ttl(client) == set()
+
+
+def test_a_cancelled_task_with_all_steps_done_is_done_when_resumed(store: Store) -> None:
+    task = start(store, 2)
+    lifecycle.cancel(store, task.id)
+    late = lifecycle.report(store, task.id, [0, 1])
+
+    assert (late.state, late.completed_task) == (State.CANCELLED, False)
+    assert resuming.resume(store, task.id, TTLS).state is State.DONE
+    assert told(store, task) == [f"{task.id}.2.done"]
+
+
+def test_a_cancelled_end_is_announced_before_the_task_goes_on(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = start(store, 2)
+    lifecycle.cancel(store, task.id)
+
+    with caplog.at_level("INFO"):
+        resuming.resume(store, task.id, TTLS)
+
+    assert [line for line in caplog.messages if f"[{task.id}.1.cancelled]" in line]
+    assert store.tasks.next_look(task.id) is not None
 
 
 def test_an_expired_failed_task_is_not_resumed(store: Store, client: Redis) -> None:
@@ -118,17 +159,6 @@ def test_of_two_who_resume_at_once_one_does(real_store: Store) -> None:
             task = start_failed(real_store)
             assert sorted(threads.map(resumes, [task.id] * 2)) == [False, True]
             assert now(real_store, task).run == 2
-
-
-def test_a_task_whose_steps_were_done_after_all_is_done_when_it_is_resumed(store: Store) -> None:
-    task = start_failed(store)
-    recorded = lifecycle.report(store, task.id, [1, 3])
-
-    resumed = resuming.resume(store, task.id, TTLS)
-
-    assert (recorded.fresh, recorded.state, recorded.completed_task) == (2, State.FAILED, False)
-    assert resumed.state is State.DONE
-    assert told(store, task) == [f"{task.id}.2.done"]
 
 
 def test_a_late_announcement_of_the_last_run_does_not_mark_this_one(store: Store) -> None:

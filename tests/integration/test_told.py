@@ -71,6 +71,20 @@ def test_a_celery_function_is_called_under_the_announcements_id(stack: Stack) ->
     assert delivery["attempts"][0]["said"] == "sent to the queue celery"
 
 
+def test_a_task_without_steps_is_done_and_what_follows_runs(stack: Stack) -> None:
+    step = {"count": 2, "job": "demo", "params": {"sleep_ms": 0}}
+
+    first = stack.create(0, job="demo", then={**step, "count": 0, "then": step})
+    eventually(lambda: deliveries(stack, first) and deliveries(stack, first)[0]["attempts"], IN_TIME)
+    second = deliveries(stack, first)[0]["to"]
+    eventually(lambda: deliveries(stack, second) and deliveries(stack, second)[0]["attempts"], IN_TIME)
+    third = deliveries(stack, second)[0]["to"]
+    stack.await_told(third)
+
+    assert [stack.task(one).state for one in (first, second, third)] == ["done"] * 3
+    assert [stack.task(one).count for one in (first, second, third)] == [0, 0, 2]
+
+
 def test_tasks_follow_one_another(stack: Stack) -> None:
     step = {"count": 2, "job": "demo", "params": {"sleep_ms": 0}}
 

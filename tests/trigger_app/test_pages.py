@@ -43,12 +43,21 @@ def test_a_script_hears_of_the_task_that_the_form_started(services: Services) ->
     assert (body["count"], body["job"]) == (3, None)
 
 
-@pytest.mark.parametrize("count", ["", "0", "-1", "x", "1.5", "9" * 30, "٣"])
+def test_the_form_starts_a_task_without_steps_which_is_done(services: Services) -> None:
+    answer = post(services, "/start", PEOPLE, count=0, job="demo")
+
+    page = services.trigger.get(answer.headers["Location"], headers=PEOPLE)
+    assert (answer.status_code, page.status_code) == (303, 200)
+    assert 'data-state="done"' in page.text
+    assert body_of(services.done.get("/tasks?state=done"))["tasks"][0]["count"] == 0
+
+
+@pytest.mark.parametrize("count", ["", "-1", "x", "1.5", "9" * 30, "٣"])
 def test_a_count_that_is_none_is_refused_and_starts_nothing(services: Services, count: str) -> None:
     problem = problem_of(post(services, "/start", SCRIPTS, count=count, job="demo"))
 
     assert problem["detail"].startswith("count is ")
-    assert "it must be 1 to 10000000" in problem["detail"]
+    assert "it must be 0 to 10000000" in problem["detail"]
     assert body_of(services.done.get("/tasks"))["tasks"] == []
 
 

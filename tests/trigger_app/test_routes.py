@@ -40,3 +40,29 @@ def test_without_a_broker_a_task_is_started_and_fanned_out_later(real_store: Sto
     body = body_of(services.trigger.post("/trigger/done?count=3"), 202)
 
     assert body["queued"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/trigger/done?count=0", None),
+        ("/trigger/distinct?count=0", None),
+        ("/tasks", {"count": 0, "job": "demo", "batch": 5}),
+        ("/tasks", {"count": 0}),
+    ],
+)
+def test_a_task_of_no_steps_is_done_in_the_answer(
+    real_store: Store, path: str, body: dict[str, object] | None
+) -> None:
+    services = Services(real_store)
+
+    started = body_of(services.trigger.post(path, json=body), 202)
+
+    task_id = started["task_id"]
+    task = body_of(services.done.get(f"/tasks/{task_id}"))
+    assert (started["state"], started["queued"], started["count"]) == ("done", None, 0)
+    assert (task["state"], task["progress"], task["missing"], task["done_steps"]) == ("done", 1.0, [], 0)
+    assert services.done.get(f"/tasks/{task_id}/bitmap").data == b"\x80"
+    assert body_of(services.done.get(f"/tasks/{task_id}/missing"))["ranges"] == []
+    assert body_of(services.done.get(f"/tasks/{task_id}/failures"))["failures"] == []
+    assert '"state": "done"' in services.done.get(f"/tasks/{task_id}/events").text

@@ -22,14 +22,13 @@ from tests.web.services import Services, problem_of
 
 Bodies = list[tuple[Any, str]]
 LONG = "a" * 101
-NAMES = "it must be 1 to 100 of A-Z a-z 0-9 . _ -$"
+NAMES = "it must be 1 to 100 of A-Z a-z 0-9 . _ -, but not . or ..$"
 DEEP = "[" * 100_000 + "]" * 100_000
 
 QUERIES = [
-    ("trigger", "POST", "/trigger/done?count=0", r"count is 0; it must be 1 to 10000000"),
-    ("trigger", "GET", "/trigger/done?count=-1", r"count is -1; it must be 1 to 10000000"),
+    ("trigger", "GET", "/trigger/done?count=-1", r"count is -1; it must be 0 to 10000000"),
     ("trigger", "POST", "/trigger/done?count=ten", r"count is 'ten'; it must be an integer"),
-    ("trigger", "POST", "/trigger/done?count=10000001", r"count is 10000001; it must be 1 to 10000000"),
+    ("trigger", "POST", "/trigger/done?count=10000001", r"count is 10000001; it must be 0 to 10000000"),
     ("trigger", "POST", "/trigger/done", r"count is missing"),
     ("trigger", "POST", "/trigger/done?count=1.5", r"count is '1.5'; it must be an integer"),
     (
@@ -46,7 +45,7 @@ QUERIES = [
     ),
     ("trigger", "POST", "/trigger/done?count=1&sleep_ms=-1", r"sleep_ms is -1; it must be at least 0"),
     ("trigger", "POST", "/trigger/done?count=1&colour=red", r"unknown field: colour"),
-    ("trigger", "POST", "/trigger/distinct?count=0", r"count is 0; it must be 1 to 10000000"),
+    ("trigger", "POST", "/trigger/distinct?count=-1", r"count is -1; it must be 0 to 10000000"),
     ("done", "PUT", "/tasks/known/steps/3", r"step 3 .* 0 to 2"),
     ("done", "PUT", "/tasks/known/steps/-1", r"n is -1; it must be at least 0"),
     ("done", "PUT", "/tasks/known/steps/x", r"n is 'x'; it must be an integer"),
@@ -106,6 +105,11 @@ QUERIES = [
         r"the year 9999; it must be .* to 9000",
     ),
     ("distinct", "GET", f"/events/{LONG}/count", rf"event is '{LONG}'; {NAMES}"),
+    ("done", "GET", "/tasks/..", rf"task_id is '..'; {NAMES}"),
+    ("done", "PUT", "/tasks/./steps/0", rf"task_id is '.'; {NAMES}"),
+    ("done", "GET", "/tasks?label=..", rf"label is '..'; {NAMES}"),
+    ("distinct", "GET", "/events/../count", rf"event is '..'; {NAMES}"),
+    ("distinct", "PUT", "/flags/./users/1", rf"flag is '.'; {NAMES}"),
     ("distinct", "GET", "/events/a%20b/count", rf"event is 'a b'; {NAMES}"),
     (
         "distinct",
@@ -119,7 +123,10 @@ QUERIES = [
 ]
 
 TASKS: Bodies = [
-    ({"count": 0}, r"count is 0; it must be 1 to 10000000"),
+    ({"count": -1}, r"count is -1; it must be 0 to 10000000"),
+    ({"count": 1, "task_id": ".."}, rf"task_id is '..'; {NAMES}"),
+    ({"count": 1, "label": "."}, rf"label is '.'; {NAMES}"),
+    ({"count": 1, "job": ".."}, rf"job is '..'; {NAMES}"),
     ({"count": True}, "count is True; it must be an integer"),
     ({"count": 1.5}, "count is 1.5; it must be an integer"),
     ({"count": None}, "count is None; it must be an integer"),

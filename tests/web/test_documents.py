@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.web.services import NAMES, Services, body_of
+from donebit.store import Store
+from donebit.store.heartbeats import HeartbeatStore
+from donebit.web.health import WriteProbe
+from tests.web.services import ELSEWHERE, NAMES, Services, body_of
 
 
 def references(part: Any) -> Iterator[str]:
@@ -57,3 +60,31 @@ def test_health_says_who_was_seen(real_services: Services, service: str) -> None
     answer = body_of(real_services.of(service).get("/health"))
 
     assert answer == {"status": "ok", "worker": unseen, "sweep": unseen, "skewed_clocks": []}
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_a_live_service_says_so_without_redis(service: str) -> None:
+    away = Services(Store.at(ELSEWHERE))
+
+    assert body_of(away.of(service).get("/health/live")) == {"status": "ok"}
+    assert away.of(service).get("/health").status_code == 503
+
+
+def test_health_writes_at_most_once_a_second(real_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    beaten: list[str] = []
+    beat = HeartbeatStore.beat
+
+    def count(heartbeats: HeartbeatStore, of: str, now_ms: int) -> None:
+        beaten.append(of)
+        beat(heartbeats, of, now_ms)
+
+    monkeypatch.setattr(HeartbeatStore, "beat", count)
+    seconds = [100.0]
+    monkeypatch.setattr("donebit.web.health.time.monotonic", lambda: seconds[0])
+    probe = WriteProbe(real_store)
+
+    for later in (0, 0, 0.5, 0.6, 0.1):
+        seconds[0] += later
+        probe.check()
+
+    assert beaten == ["health"] * 2

@@ -114,6 +114,7 @@ def test_without_the_token_it_is_401(guarded: Services, service: str, given: str
 def test_the_token_opens_and_health_is_free(guarded: Services, service: str) -> None:
     assert guarded.of(service).get("/metrics", headers=BEARER).status_code == 200
     assert guarded.of(service).get("/health").status_code == 200
+    assert guarded.of(service).get("/health/live").status_code == 200
 
 
 def test_event_streams_are_opened_by_the_token_alone(guarded: Services) -> None:

@@ -102,6 +102,27 @@ def test_health_the_page_and_the_figures_tell_of_it(services: RealServices) -> N
     assert b"donebit_up 0.0" in figures.body
 
 
+@pytest.mark.usefixtures("outage")
+def test_a_service_without_redis_is_alive(services: RealServices) -> None:
+    for name in ("trigger", "done", "distinct"):
+        assert services.ask(name, "GET", "/health/live").status == 200
+
+
+def test_health_is_503_while_redis_takes_no_writes(server: RunningServer, services: RealServices) -> None:
+    eventually(services.healthy, what="the services do not serve")
+    server.client.config_set("min-replicas-to-write", 1)
+    try:
+        eventually(lambda: services.ask("done", "GET", "/health").status == 503, what="health is still 200")
+        health = services.ask("done", "GET", "/health")
+        read = services.ask("distinct", "GET", "/distinct")
+    finally:
+        server.client.config_set("min-replicas-to-write", 0)
+
+    assert (health.json["status"], "NOREPLICAS" in health.json["detail"]) == ("unavailable", True)
+    assert read.status == 200
+    eventually(services.healthy, what="health stays 503")
+
+
 def test_a_frozen_broker_holds_up_no_request(server: RunningServer, real_store: Store) -> None:
     trigger = Services(real_store, broker_url=server.url).trigger
     assert body_of(trigger.post("/trigger/done?count=3"), 202)["queued"] is True

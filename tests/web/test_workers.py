@@ -96,7 +96,7 @@ def test_the_log_of_a_task_is_told_alone(services: Services, store: Store) -> No
         ("after=yesterday", "after is 'yesterday'; it must be the id of a line, such as 1795230245678-0"),
         ("after=99999999999999999999-0", "it must be the id of a line"),
         ("after=-", "it must be the id of a line"),
-        ("task=a/b", "task is 'a/b'; it must be 1 to 100 of A-Z a-z 0-9 . _ -"),
+        ("task=a/b", "task is 'a/b'; it must be 1 to 100 of A-Z a-z 0-9 . _ -, but not . or .."),
         ("level=info", "level"),
     ],
 )

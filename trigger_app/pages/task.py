@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from donebit import publishing
 from donebit.completion import failing, lifecycle, resuming
+from donebit.completion.resuming import Extension
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import InvalidInput, NotFound
@@ -85,7 +86,8 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
         most = context.settings.max_steps
-        found, before = resuming.extend(context.store, task_id, count_asked(most), max_steps=most)
+        wanted = Extension(count_asked(most))
+        found, before = resuming.extend(context.store, task_id, wanted, max_steps=most)
         publishing.request_fan_out(context.publisher, found, first=before)
         return changed(task_id)
 

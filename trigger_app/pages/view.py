@@ -89,7 +89,7 @@ def count_asked(most: int) -> int:
     """
     count = request.form.get("count", "").strip()
     if not (count.isascii() and count.isdigit() and len(count) <= 20):
-        raise InvalidInput(f"count is {count[:100]!r}; it must be 1 to {most}", field="count")
+        raise InvalidInput(f"count is {count[:100]!r}; it must be 0 to {most}", field="count")
     return int(count)
 
 

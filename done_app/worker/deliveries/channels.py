@@ -15,7 +15,7 @@ from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, InvalidInput
-from donebit.publishing import request_fan_out
+from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.store import Store
 
@@ -63,5 +63,5 @@ class Channels:
         except (InvalidInput, Conflict) as error:
             raise DeliveryRefused(error.detail) from error
         # Also if it was started before, as a crash may have come between: a second request changes nothing.
-        request_fan_out(self.publisher, started.task)
+        publish_start(self.publisher, started.task)
         return "started" if started.fresh else "started before"

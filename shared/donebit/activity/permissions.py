@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from donebit.activity.site import Site
 from donebit.errors import Conflict, InvalidInput
-from donebit.names import checked_name
+from donebit.names import checked_name, stored_name
 
 MOST_PERMISSIONS = 64  # of a kind of objects: a bitmap of 8 bytes
 
@@ -118,4 +118,4 @@ def allowed(held: Collection[str], kind: ObjectKind, all_of: Sequence[str], any_
 
 def drop(site: Site, kind: str, thing: str) -> bool:
     """Clear every permission of an object. Returns whether it had any."""
-    return site.store.permissions.drop(checked_name(kind, "kind"), checked_name(thing, "object"))
+    return site.store.permissions.drop(stored_name(kind, "kind"), stored_name(thing, "object"))

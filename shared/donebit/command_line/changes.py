@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 
 import click
@@ -17,7 +18,7 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 
 
 @click.command(
-    short_help="Resume failed or stalled tasks.",
+    short_help="Resume failed, cancelled or stalled tasks.",
     epilog=examples(
         "donebit resume 9f2c41d07a3b", "donebit resume --failed --label nightly", "donebit resume --failed"
     ),
@@ -30,7 +31,7 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 def resume(
     session: Session, *, task_ids: tuple[str, ...], failed: bool, label: str | None, as_json: bool
 ) -> None:
-    """Resume failed or stalled tasks. Only missing and failed steps are sent again."""
+    """Resume failed, cancelled or stalled tasks. Only missing and failed steps are sent again."""
     if failed == bool(task_ids) or (label and not failed):
         raise UsageError("resume takes either IDs, or --failed with an optional --label")
     if not failed:
@@ -65,19 +66,36 @@ def resume_failed(session: Session, label: str | None) -> list[str]:
 @as_json
 @in_session
 def cancel(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
-    """Cancel running tasks. Their remaining steps are not run, and they cannot be resumed."""
-    if confirmed(session, f"Cancel {listing(task_ids)}? A cancelled task cannot be resumed.", sure=yes):
+    """Cancel running tasks. Their remaining steps are not run, unless they are resumed."""
+    if confirmed(session, f"Cancel {listing(task_ids)}? `donebit resume` starts the rest later.", sure=yes):
         change_each(session, task_ids, "cancel", as_json=as_json)
 
 
-@click.command(epilog=examples("donebit extend 9f2c41d07a3b 20000"))
+@click.command(
+    epilog=examples(
+        "donebit extend 9f2c41d07a3b --add 500",
+        "donebit extend 9f2c41d07a3b 20000",
+        "donebit extend 9f2c41d07a3b 20000 --from 10000     only if it has 10,000",
+    )
+)
 @click.argument("task_id", metavar="ID")
-@click.argument("count", type=int)
+@click.argument("count", type=int, required=False)
+@click.option("--add", type=int, metavar="N", help="Add N steps, in place of a new total.")
+@click.option("--from", "expected", type=int, metavar="N", help="Only if the task has N steps now.")
 @as_json
 @in_session
-def extend(session: Session, *, task_id: str, count: int, as_json: bool) -> None:
-    """Add steps to a running task. COUNT is the new total; the new steps start immediately."""
-    change_each(session, [task_id], "extend", {"count": count}, as_json=as_json)
+def extend(
+    session: Session, *, task_id: str, count: int | None, add: int | None, expected: int | None, as_json: bool
+) -> None:
+    """Add steps to a running task; they start immediately.
+
+    COUNT is the new total. With --add, two who add at once lose none of their steps.
+    """
+    if (count is None) is (add is None):
+        raise UsageError("extend takes either COUNT, the new total, or --add")
+    given = {"count": count, "add": add, "from": expected}
+    body = {name: value for name, value in given.items() if value is not None}
+    change_each(session, [task_id], "extend", body, as_json=as_json)
 
 
 @click.command(
@@ -93,7 +111,7 @@ def delete(session: Session, *, task_ids: tuple[str, ...], yes: bool, as_json: b
     if not confirmed(session, f"Delete {listing(task_ids)}? This can't be undone.", sure=yes):
         return
     for task_id in task_ids:
-        session.done.ask("DELETE", f"/tasks/{segment(task_id)}")
+        session.done.ask("DELETE", f"/tasks/{segment(task_id)}", key=uuid.uuid4().hex)
         deleted = {"task_id": task_id, "deleted": True}
         session.terminal.answer(deleted, lambda it: f"task {it['task_id']} is deleted", as_json=as_json)
 
@@ -103,7 +121,7 @@ def change_each(
 ) -> None:
     """Change the tasks one after the other, until the first that is refused."""
     for task_id in task_ids:
-        task = session.done.ask("POST", f"/tasks/{segment(task_id)}/{change}", body)
+        task = session.done.ask("POST", f"/tasks/{segment(task_id)}/{change}", body, key=uuid.uuid4().hex)
         session.terminal.answer(task, state_summary, as_json=as_json)
 
 

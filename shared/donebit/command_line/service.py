@@ -45,10 +45,26 @@ class ServiceClient:
     def get(self, path: str, **query: str | int | None) -> Any:
         return self.ask("GET", path, query=query)
 
-    def ask(self, method: str, path: str, body: object = None, *, query: Query | None = None) -> Any:
-        """Send a request and return the answer's JSON; None for an answer without content."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: Query | None = None,
+        key: str | None = None,
+    ) -> Any:
+        """Send a request and return the answer's JSON; None for an answer without content.
+
+        Args:
+            method: GET, POST and so on.
+            path: The route's path.
+            body: Sent as JSON; None sends no body.
+            query: The query parameters; those that are None are left out.
+            key: Sent as Idempotency-Key, so that what is sent twice is done once; None sends none.
+        """
         data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False))
-        answer = self._request(method, path, data, JSON if data else None, query)
+        answer = self._request(method, path, data, JSON if data else None, query, key)
         return None if answer.status == 204 else self._json(answer)
 
     def get_bytes(self, path: str) -> bytes:
@@ -73,9 +89,16 @@ class ServiceClient:
                 answer.close()
 
     def _request(
-        self, method: str, path: str, body: bytes | None, kind: str | None, query: Query | None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        kind: str | None,
+        query: Query | None,
+        key: str | None = None,
     ) -> urllib3.BaseHTTPResponse:
         headers = self._headers | ({"Content-Type": kind} if kind else {})
+        headers |= {"Idempotency-Key": key} if key else {}
         with self._translated_errors():
             answer = self._http.request(method, self._url(path, query or {}), body=body, headers=headers)
         self._check(answer)

@@ -112,7 +112,7 @@ def name(text: str) -> Text:
 
 
 def done(task: Answer) -> str:
-    return percent(task["done_steps"], task["count"])
+    return percent(task["done_steps"], task["count"]) if task["count"] else "100%"
 
 
 def ago(moment: str) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from donebit import clock
 from donebit.completion import deliveries
-from donebit.completion.state import State
+from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.store import Store
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def log_end(task: Task) -> None:
     """Log the end of a task in one line."""
     seconds = task.took.total_seconds() if task.took else 0.0
-    steps = f"{task.count} step{'s' if task.count > 1 else ''}"
+    steps = f"{task.count} step{'s' if task.count != 1 else ''}"
     if task.done_steps < task.count:
         steps = f"{task.done_steps} of {steps}"
     log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.end_name)
@@ -66,10 +66,10 @@ def announce(
 
 
 def announce_before_resume(store: Store, task: Task) -> None:
-    """Announce the end of a failed task that is about to run again, if that has not been done.
+    """Announce the end of a task that is about to run again or to become done, if that is pending.
 
     Afterwards it would be too late. The process that began to announce it may have died, so its lease is
     ignored: receivers deduplicate by the announcement's id.
     """
-    if task.state is State.FAILED and task.announced_at is None:
+    if task.state in AGAIN and task.announced_at is None:
         announce(store, task.id, lease=timedelta(0))

@@ -52,18 +52,20 @@ class Diagnosis:
     def sentence(self, task: Task, now: datetime) -> str:
         """The diagnosis as a sentence."""
         if task.state is State.FAILED:
-            return f"it is failed: {task.failed_steps:,} of {task.count:,} steps gave up, and can be resumed"
+            return f"{task.failed_steps:,} of {task.count:,} steps failed. Resume retries only those"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = duration(round((now - task.last_progress_at).total_seconds()))
         are = "is" if task.missing_steps == 1 else "are"
         missing = f"{task.missing_steps:,} of {task.count:,} steps {are} missing"
-        return f"{missing}, and the last progress is {age} old: {self.reason()}"
+        return f"{missing}, last progress {age} ago: {self.reason(task)}"
 
-    def reason(self) -> str:
+    def reason(self, task: Task) -> str:
         """What a running task waits for; of steps that run, which has run the longest, and where."""
         if self.no_worker is not None:
             return self.no_worker
+        if task.stalled and self.waiting_for is Waiting.LOST:
+            return GIVEN_UP
         named = [one for one in self.running if one.step is not None]
         if self.waiting_for is not Waiting.RUNNING or not named:
             return REASONS[self.waiting_for or Waiting.LOST]
@@ -77,15 +79,16 @@ class Diagnosis:
         return f"step {first.step} runs since {age} in worker {first.worker}{others}"
 
 
+GIVEN_UP = "lost, and resending brought no progress; resume sends them again"
 REASONS = {
-    Waiting.REPORTS: "they are reported from elsewhere, and can only be waited for",
-    Waiting.FAN_OUT: "their messages are not sent yet, as no worker has come to it",
-    Waiting.WORKER: "no worker was seen within the last minute",
+    Waiting.REPORTS: "waiting for external reports",
+    Waiting.FAN_OUT: "their messages are not sent yet",
+    Waiting.WORKER: "no worker was seen in the last minute",
     Waiting.JOB: "no live worker has its job",
-    Waiting.RETRY: "a step that failed waits for its next attempt",
-    Waiting.RUNNING: "a worker is at them",
-    Waiting.QUEUE: "they wait in the queue",
-    Waiting.LOST: "no message waits and none is worked at; the sweep sends them again, or has given up",
+    Waiting.RETRY: "a failed step is retried soon",
+    Waiting.RUNNING: "in progress; if a worker dies, missing steps are resent automatically",
+    Waiting.QUEUE: "queued",
+    Waiting.LOST: "lost, will be resent",
 }
 
 

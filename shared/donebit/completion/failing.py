@@ -82,7 +82,7 @@ def fail(
 
     Raises:
         NotFound: no such task, or it has expired.
-        InvalidInput: the task has no such step, or the reply key was used for another report.
+        InvalidInput: the task has no such step, or the reply key was used for another request.
         StoreUnavailable: perhaps recorded; the same call with the same token may be repeated.
     """
     checked_name(task_id, "task_id")

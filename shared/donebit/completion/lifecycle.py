@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
+from donebit.completion import announcing
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
-from donebit.names import checked_name
+from donebit.names import checked_name, stored_name
 from donebit.store import Store
-from donebit.store.answers import MarkStepsResult, ReportStatus
+from donebit.store.answers import DeleteStatus, MarkStepsResult, ReportStatus
 
 MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
+MAX_PREPARATIONS = 5  # when others resume the task each time, and it fails again
 MAX_START_ATTEMPTS = 5  # when others delete the task each time before it can be read
 
 
@@ -59,13 +61,15 @@ def start(
 ) -> Started:
     """Start a task: set its end marker and write its record. No step is sent.
 
+    A task without steps is done at once; its end is not announced yet.
+
     Args:
         task_id: a new one is made if left out. A second start with the same id and spec gives the same task.
         ttls: how long the task stays.
         max_steps: the largest count allowed.
 
     Raises:
-        InvalidInput: the count is not 1 to `max_steps`, or the id or label is not a valid name.
+        InvalidInput: the count is not 0 to `max_steps`, or the id or label is not a valid name.
         Conflict: the id is that of a task with another spec.
         StoreUnavailable: perhaps started; the same call with the same id may be repeated.
     """
@@ -84,10 +88,10 @@ def check_count(count: int, max_steps: int) -> None:
     """Check a number of steps.
 
     Raises:
-        InvalidInput: it is not 1 to `max_steps`.
+        InvalidInput: it is not 0 to `max_steps`.
     """
-    if not 1 <= count <= max_steps:
-        raise InvalidInput(f"count is {count}; it must be 1 to {max_steps}", field="count")
+    if not 0 <= count <= max_steps:
+        raise InvalidInput(f"count is {count}; it must be 0 to {max_steps}", field="count")
 
 
 def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> Started:
@@ -105,6 +109,8 @@ def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> St
 
 
 def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
+    # All of no steps are done.
+    end: dict[str, str | int] = {} if spec.count else {"state": State.DONE, "ended_at": now_ms}
     return {
         "count": spec.count,
         "left": spec.count,
@@ -119,6 +125,7 @@ def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]
         "stall_after": spec.stall_after // timedelta(milliseconds=1),
         "ttl": ttls.open // timedelta(milliseconds=1),
         "ended_ttl": (spec.ended_ttl or ttls.ended) // timedelta(milliseconds=1),
+        **end,
     }
 
 
@@ -148,6 +155,8 @@ def report(
 ) -> Report:
     """Mark steps, and half-open ranges of them, as done: all or nothing.
 
+    A failed task whose last missing or failed step is among them becomes done, under its next run.
+
     Args:
         token: identifies this call; a repeat with the same token gets the same `completed_task`.
         nonce: of the task; a later task under the same id has another. Empty for any.
@@ -156,23 +165,38 @@ def report(
     Raises:
         NotFound: no such task, or it has expired.
         InvalidInput: a step is not in the task, a range is empty or runs backwards, there are too many of
-            them, or the reply key was used for another report.
+            them, or the reply key was used for another request.
         StoreUnavailable: perhaps recorded; reporting again is safe.
     """
     checked_name(task_id, "task_id")
     _check_report(steps, ranges)
-    marked = store.tasks.mark_steps(
-        task_id,
-        steps,
-        ranges,
-        now_ms=clock.now_ms(),
-        token=token or call_token(reply_key, list(steps), list(map(tuple, ranges))),
-        nonce=nonce,
-        reply_key=reply_key,
-    )
-    if marked.status is ReportStatus.REUSED:
-        raise key_reused(reply_key)
-    return _report(task_id, marked)
+    token = token or call_token(reply_key, list(steps), list(map(tuple, ranges)))
+    for _ in range(MAX_PREPARATIONS):
+        marked = store.tasks.mark_steps(
+            task_id, steps, ranges, now_ms=clock.now_ms(), token=token, nonce=nonce, reply_key=reply_key
+        )
+        if marked.status is not ReportStatus.FAILED:
+            return _report(task_id, marked, reply_key)
+        failed = prepare_next_end(store, task_id)
+        nonce = f"{failed.nonce}/{failed.run}"
+    raise Conflict(f"task {task_id} is being resumed by others repeatedly")
+
+
+def prepare_next_end(store: Store, task_id: str) -> Task:
+    """Let a failed task end once more: its failed end is announced, and the sweep looks after the next one.
+
+    Returns:
+        The task as it was before.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+    """
+    task = get_task(store, task_id).task
+    announcing.announce_before_resume(store, task)
+    # Indexed first: a stale entry is harmless, a missing one is not.
+    check_ms = clock.now_ms() + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
+    store.tasks.open_again(task_id, check_ms, TaskTtls(task.open_ttl, task.ended_ttl).index)
+    return task
 
 
 def call_token(reply_key: str | None, *content: object) -> str:
@@ -184,7 +208,7 @@ def call_token(reply_key: str | None, *content: object) -> str:
 
 def key_reused(reply_key: str | None) -> InvalidInput:
     return InvalidInput(
-        f"Idempotency-Key is {reply_key!r}, which was used for another report",
+        f"Idempotency-Key is {reply_key!r}, which was used for another request",
         field="Idempotency-Key",
     )
 
@@ -192,13 +216,25 @@ def key_reused(reply_key: str | None) -> InvalidInput:
 def recount(store: Store, task: Task) -> Report:
     """Count the missing steps from the bitmap itself, and end the task if there are none.
 
-    So bits that another program has set in the bitmap count too.
+    So bits that another program has set in the bitmap count too. A failed task whose steps are all done
+    becomes done, under its next run.
 
     Raises:
         NotFound: the task is gone.
     """
+    report = _recount(store, task)
+    if report.state is State.FAILED and report.done_steps == report.count:
+        report = _recount(store, task, prepare_next_end(store, task.id).run)
+    return report
+
+
+def _recount(store: Store, task: Task, prepared_run: int = 0) -> Report:
     marked = store.tasks.recount_task(
-        task.id, now_ms=clock.now_ms(), token=secrets.token_hex(16), nonce=task.nonce
+        task.id,
+        now_ms=clock.now_ms(),
+        token=secrets.token_hex(16),
+        nonce=task.nonce,
+        prepared_run=prepared_run,
     )
     return _report(task.id, marked)
 
@@ -216,7 +252,9 @@ def _check_report(steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> No
             )
 
 
-def _report(task_id: str, marked: MarkStepsResult) -> Report:
+def _report(task_id: str, marked: MarkStepsResult, reply_key: str | None = None) -> Report:
+    if marked.status is ReportStatus.REUSED:
+        raise key_reused(reply_key)
     if marked.status is ReportStatus.UNKNOWN:
         raise unknown_task(task_id)
     if marked.status is ReportStatus.RANGE:
@@ -241,31 +279,46 @@ def no_such_step(task_id: str, step: int, count: int) -> InvalidInput:
     )
 
 
-def cancel(store: Store, task_id: str) -> Task:
+def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     """Cancel a running task. Steps that are reported later are recorded, but do not change its state.
+
+    Args:
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour changes nothing more.
 
     Raises:
         NotFound: no such task.
         Conflict: it has ended already.
+        InvalidInput: the reply key was used for another request.
     """
     checked_name(task_id, "task_id")
-    answer = store.tasks.cancel_task(task_id, now_ms=clock.now_ms(), token=secrets.token_hex(16))
+    answer = store.tasks.cancel_task(
+        task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "cancel"), reply_key=reply_key
+    )
     if answer is None:
         raise unknown_task(task_id)
-    cancelled, state = answer
-    if not cancelled:
-        raise Conflict(f"task {task_id} is {state}; only a running task can be cancelled")
+    if answer.reused:
+        raise key_reused(reply_key)
+    if not answer.cancelled:
+        raise Conflict(f"task {task_id} is {answer.state}; only a running task can be cancelled")
     return get_task(store, task_id).task
 
 
-def delete(store: Store, task_id: str) -> None:
+def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
     """Delete a task. Messages of it that are still under way change nothing.
+
+    Args:
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour deletes nothing more, not
+            even a task that was made under this id since.
 
     Raises:
         NotFound: no such task.
+        InvalidInput: the reply key was used for another request.
     """
-    checked_name(task_id, "task_id")
-    if not store.tasks.delete_task(task_id):
+    stored_name(task_id, "task_id")
+    status = store.tasks.delete_task(task_id, token=call_token(reply_key, "delete"), reply_key=reply_key)
+    if status is DeleteStatus.REUSED:
+        raise key_reused(reply_key)
+    if status is DeleteStatus.UNKNOWN:
         raise unknown_task(task_id)
 
 

@@ -1,47 +1,51 @@
-"""Tasks that continue: resumed after they failed or stalled, or extended while they run."""
+"""Tasks that continue: resumed after they failed, stalled or were cancelled, or extended while they run."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
 from donebit.completion import announcing, lifecycle
-from donebit.completion.state import State
+from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
-from donebit.errors import Conflict, InvalidInput
+from donebit.errors import Conflict, DonebitError, InvalidInput
 from donebit.names import checked_name
 from donebit.store import Store
-from donebit.store.answers import ExtendStatus
+from donebit.store.answers import ExtendResult, ExtendStatus
 
 
-def resume(store: Store, task_id: str, ttls: TaskTtls) -> Task:
-    """Resume a failed or stalled task: done steps stay done, and steps that gave up are missing again.
+def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None = None) -> Task:
+    """Resume a failed, cancelled or stalled task. Done steps stay done; those that gave up are missing again.
 
     The missing steps are not sent; publishing.resume does that too.
 
     Args:
         ttls: how long the index that the task returns to must stay.
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour changes nothing more.
 
     Returns:
         The task as it is now, ended if all its steps were done after all.
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it has neither failed nor stalled.
+        Conflict: it is done, or running and not stalled.
+        InvalidInput: the reply key was used for another request.
     """
     checked_name(task_id, "task_id")
-    now_ms = clock.now_ms()
-    task = lifecycle.get_task(store, task_id).task
-    announcing.announce_before_resume(store, task)
-    if task.state is State.FAILED:  # indexed first: a stale entry is harmless, a missing one is not
-        check_ms = now_ms + lifecycle.FIRST_CHECK_AFTER // timedelta(milliseconds=1)
-        store.tasks.open_again(task_id, check_ms, ttls.index)
-    answer = store.failures.resume_task(task_id, now_ms=now_ms)
+    _prepare(store, lifecycle.get_task(store, task_id).task, ttls)
+    answer = store.failures.resume_task(
+        task_id, now_ms=clock.now_ms(), token=lifecycle.call_token(reply_key, "resume"), reply_key=reply_key
+    )
     if answer is None:
         raise lifecycle.unknown_task(task_id)
+    if answer.reused:
+        raise lifecycle.key_reused(reply_key)
     if not answer.resumed:
-        raise Conflict(f"task {task_id} is {answer.state}; only a failed or stalled task can be resumed")
+        raise Conflict(
+            f"task {task_id} is {answer.state}; only a failed, cancelled or stalled task can be resumed"
+        )
     task = lifecycle.get_task(store, task_id).task
     if task.missing_steps == 0:  # the steps that gave up were done after all
         lifecycle.recount(store, task)
@@ -49,29 +53,84 @@ def resume(store: Store, task_id: str, ttls: TaskTtls) -> Task:
     return task
 
 
-def extend(store: Store, task_id: str, count: int, *, max_steps: int) -> tuple[Task, int]:
-    """Add steps to a running task.
+def _prepare(store: Store, task: Task, ttls: TaskTtls) -> None:
+    """Announce the end that is about to be another, and have the sweep look after the next one."""
+    announcing.announce_before_resume(store, task)
+    if task.state in AGAIN:  # indexed first: a stale entry is harmless, a missing one is not
+        check_ms = clock.now_ms() + lifecycle.FIRST_CHECK_AFTER // timedelta(milliseconds=1)
+        store.tasks.open_again(task.id, check_ms, ttls.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How many steps a task is to have: a new total, or so many more."""
+
+    count: int | None = None
+    add: int | None = None
+    expected: int | None = None  # the total that the task must have before; None for any
+
+    def check(self, max_steps: int) -> None:
+        """Check what can be checked without the task.
+
+        Raises:
+            InvalidInput: not just one of count and add is given, or it is out of bounds.
+        """
+        if (self.count is None) is (self.add is None):
+            raise InvalidInput("an extension takes either count, the new total, or add", field="count")
+        if self.count is not None:
+            lifecycle.check_count(self.count, max_steps)
+        elif self.add is not None and not 1 <= self.add <= max_steps:
+            raise InvalidInput(f"add is {self.add}; it must be 1 to {max_steps}", field="add")
+
+    def refusal(self, task_id: str, answer: ExtendResult, max_steps: int) -> DonebitError:
+        """The error for a task that was not extended."""
+        steps = answer.steps
+        match answer.status:
+            case ExtendStatus.STATE:
+                return Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
+            case ExtendStatus.FROM:
+                return Conflict(f"task {task_id} has {steps} steps, not {self.expected} as `from` says")
+            case ExtendStatus.MOST:
+                why = f"add is {self.add}; the task has {steps} steps, and at most {max_steps} are allowed"
+                return InvalidInput(why, field="add")
+            case _:
+                why = f"count is {self.count}; it must be above {steps}, which the task has"
+                return InvalidInput(why, field="count")
+
+
+def extend(
+    store: Store, task_id: str, wanted: Extension, *, max_steps: int, reply_key: str | None = None
+) -> tuple[Task, int]:
+    """Add steps to a running task. Of two who add at once, each adds its own.
 
     Args:
-        count: the new total.
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour adds nothing more.
 
     Returns:
         The task as it is now, and the count it had before.
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it has ended.
-        InvalidInput: the new count is not above the old one, or is above `max_steps`.
+        Conflict: it has ended, or has another total than expected.
+        InvalidInput: the new count is not above the old one, or is above `max_steps`; or the reply key was
+            used for another request.
     """
     checked_name(task_id, "task_id")
-    lifecycle.check_count(count, max_steps)
-    answer = store.tasks.extend_task(task_id, count)
+    wanted.check(max_steps)
+    token = lifecycle.call_token(reply_key, "extend", wanted.count, wanted.add, wanted.expected)
+    answer = store.tasks.extend_task(
+        task_id,
+        count=wanted.count,
+        add=wanted.add,
+        expected=wanted.expected,
+        max_steps=max_steps,
+        token=token,
+        reply_key=reply_key,
+    )
     if answer is None:
         raise lifecycle.unknown_task(task_id)
-    if answer.status is ExtendStatus.STATE:
-        raise Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
-    if answer.status is ExtendStatus.LESS:
-        raise InvalidInput(
-            f"count is {count}; it must be above {answer.steps}, which the task has", field="count"
-        )
+    if answer.status is ExtendStatus.REUSED:
+        raise lifecycle.key_reused(reply_key)
+    if answer.status is not ExtendStatus.OK:
+        raise wanted.refusal(task_id, answer, max_steps)
     return lifecycle.get_task(store, task_id).task, answer.steps

@@ -12,4 +12,5 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+AGAIN = (State.FAILED, State.CANCELLED)  # ends after which a task can run on
 ANY_END = (State.DONE, State.FAILED, State.CANCELLED)

@@ -12,7 +12,8 @@ class ReportStatus(StrEnum):
     OK = "ok"
     UNKNOWN = "unknown"  # no such task, or it has expired, or another has its id
     RANGE = "range"  # the task has no such step, and nothing was done
-    REUSED = "reused"  # the reply key was used for another report
+    REUSED = "reused"  # the reply key was used for another request
+    FAILED = "failed"  # the task has failed, and its run was not named as prepared; nothing was done
 
 
 class MarkStepsResult(NamedTuple):
@@ -37,17 +38,27 @@ class MarkStepsResult(NamedTuple):
 
 
 class CancelResult(NamedTuple):
-    """Whether this call cancelled the task, and its state then."""
+    """Whether this call cancelled the task, and its state then; `reused` if the key was another's."""
 
     cancelled: bool
     state: str
+    reused: bool = False
+
+
+class DeleteStatus(StrEnum):
+    """What became of deleting a task."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"
+    REUSED = "reused"  # the reply key was used for another request
 
 
 class ResumeResult(NamedTuple):
-    """Whether this call resumed the task, and the state it was in."""
+    """Whether this call resumed the task, and the state it was in; `reused` if the key was another's."""
 
     resumed: bool
     state: str
+    reused: bool = False
 
 
 class ExtendStatus(StrEnum):
@@ -55,14 +66,17 @@ class ExtendStatus(StrEnum):
 
     OK = "ok"
     LESS = "less"  # the task has as many steps already
+    MOST = "most"  # it would have more than a task may have
+    FROM = "from"  # it has another number of steps than the caller requires
     STATE = "state"  # it does not run
+    REUSED = "reused"  # the reply key was used for another request
 
 
 class ExtendResult(NamedTuple):
     """What became of moving a task's end.
 
     Attributes:
-        steps: how many it had before; 0 with STATE
+        steps: how many it had before; 0 with STATE and REUSED
         state: of the task, with STATE only
     """
 

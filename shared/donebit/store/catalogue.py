@@ -26,7 +26,7 @@ PLACEHOLDERS: Final = {
     "<users>": "(?:integers|texts|mapped)",
     "<directory>": "(?:users|mapped)",
     "<delivery>": "(?:webhook|callback|then)",
-    "<process>": "(?:worker|sweep)",
+    "<process>": "(?:worker|sweep|health)",
     "<key>": ".+",
     "<queue>": r"donebit\.(?:control|steps|slices)(?:\x06\x16\d)?",
     "<exchange>": NAME,
@@ -185,7 +185,7 @@ WORKERS = (
         "heartbeat:<process>",
         "string",
         EXPIRES,
-        "when a worker, and the sweep, were last seen (ms); a minute",
+        "when a worker, and the sweep, were last seen, and when /health last wrote (ms); a minute",
     ),
     KeyRow(
         "heartbeat:workers",

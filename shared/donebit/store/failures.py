@@ -92,11 +92,18 @@ class FailureStore:
         return cast(int, self._scripts["begin_attempt"](keys=names, args=args))
 
     @outages_named
-    def resume_task(self, task_id: str, *, now_ms: int) -> ResumeResult | None:
-        """Let a failed task run again; (whether it does, the state it was in), or None for an unknown one."""
+    def resume_task(
+        self, task_id: str, *, now_ms: int, token: str, reply_key: str | None = None
+    ) -> ResumeResult | None:
+        """Let a failed, cancelled or stalled task run again; None for an unknown one."""
         names = [self._keys.bitmap(task_id), self._keys.record(task_id), *self._keys.of_failures(task_id)]
-        answer = self._scripts["resume_task"](keys=names, args=[now_ms])
-        return None if answer is None else ResumeResult(bool(answer[0]), answer[1].decode())
+        names += self._keys.replies(task_id, reply_key)
+        answer = self._scripts["resume_task"](keys=names, args=[now_ms, token])
+        if answer is None:
+            return None
+        if answer[0] == b"reused":
+            return ResumeResult(resumed=False, state="", reused=True)
+        return ResumeResult(bool(answer[0]), answer[1].decode())
 
     @outages_named
     def failed_bytes(self, task_id: str, start: int, stop: int) -> bytes:

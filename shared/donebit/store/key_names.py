@@ -95,6 +95,10 @@ class Keys:
         """The answer that was given under an Idempotency-Key."""
         return f"{self._done}{task_id}}}:reply:{idempotency_key}"
 
+    def replies(self, task_id: str, idempotency_key: str | None) -> list[str]:
+        """The answer that was given under an Idempotency-Key; none without a key."""
+        return [] if idempotency_key is None else [self.reply(task_id, idempotency_key)]
+
     def segment(self, number: int, event: str, period: str) -> str:
         """A segment of an event's bitmap in a period."""
         return f"{self._seen}{number}}}:{event}:{period}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, cast
@@ -13,6 +14,7 @@ from redis.exceptions import NoScriptError
 from donebit import clock
 from donebit.store.answers import (
     CancelResult,
+    DeleteStatus,
     ExtendResult,
     ExtendStatus,
     IndexSizes,
@@ -104,7 +106,8 @@ class TaskStore:
 
         Args:
             token: of this call: the same again hears again that it completed the task
-            nonce: of the task meant; empty for any under this id
+            nonce: of the task meant; empty for any under this id. With a slash and its run: the task's failed
+                end is announced and the task among the open ones, so this report may make it done.
             reply_key: what the answer is kept under
         """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
@@ -119,41 +122,56 @@ class TaskStore:
         return _marked(answer)
 
     @outages_named
-    def recount_task(self, task_id: str, *, now_ms: int, token: str, nonce: str) -> MarkStepsResult:
+    def recount_task(
+        self, task_id: str, *, now_ms: int, token: str, nonce: str, prepared_run: int = 0
+    ) -> MarkStepsResult:
         """Count what is left from the bitmap itself, and end the task if nothing is.
 
         Args:
             token: of this call: the same again hears again that it completed the task
             nonce: of the task meant
+            prepared_run: of a failed task whose end is announced and which is among the open ones again
         """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
-        return _marked(self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce]))
+        return _marked(self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce, prepared_run]))
 
     @outages_named
-    def cancel_task(self, task_id: str, *, now_ms: int, token: str) -> CancelResult | None:
+    def cancel_task(
+        self, task_id: str, *, now_ms: int, token: str, reply_key: str | None = None
+    ) -> CancelResult | None:
         """End a running task; None for an unknown one."""
-        answer = self._scripts["cancel_task"](
-            keys=[self._keys.bitmap(task_id), self._keys.record(task_id)], args=[now_ms, token]
-        )
-        return None if answer is None else CancelResult(bool(answer[0]), answer[1].decode())
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
+        names += self._keys.replies(task_id, reply_key)
+        answer = self._scripts["cancel_task"](keys=names, args=[now_ms, token])
+        if answer is None:
+            return None
+        if answer[0] == b"reused":
+            return CancelResult(cancelled=False, state="", reused=True)
+        return CancelResult(bool(answer[0]), answer[1].decode())
 
     @outages_named
-    def delete_task(self, task_id: str) -> bool:
-        """Drop a task and its place in the indexes.
-
-        Returns:
-            whether there was one
-        """
+    def delete_task(self, task_id: str, *, token: str, reply_key: str | None = None) -> DeleteStatus:
+        """Drop a task and its place in the indexes."""
+        replies = self._keys.replies(task_id, reply_key)
+        names = [*self._keys.of_task(task_id), self._keys.deliveries(task_id), self._keys.leases(task_id)]
+        names += replies
+        # Asked before the indexes change: after a kept answer the id may be another task's.
+        if replies and (status := self._kept_deletion(task_id, replies[0], token)):
+            return status
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self.unindex_task(task_id)
-        # All at once: what is dropped a moment later could be another task's by then.
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.unlink(self._keys.bitmap(task_id), self._keys.record(task_id))
-            pipe.unlink(*self._keys.of_failures(task_id), self._keys.deliveries(task_id))
-            pipe.unlink(self._keys.leases(task_id))
-            gone, *_ = pipe.execute()
-        return bool(gone)
+        return DeleteStatus(cast(bytes, self._scripts["delete_task"](keys=names, args=[token])).decode())
+
+    def _kept_deletion(self, task_id: str, reply: str, token: str) -> DeleteStatus | None:
+        """What delete_task.lua makes of a kept answer; None where there is none to heed."""
+        kept = json.loads(cast(bytes | None, self._client.get(reply)) or b"[]")
+        if not kept:
+            return None
+        if (kept[0], kept[-1]) == ("deleted", token):
+            return DeleteStatus.OK
+        nonce = cast(bytes | None, self._client.hget(self._keys.record(task_id), "nonce"))
+        return DeleteStatus.REUSED if nonce is None or nonce.decode() == kept[-2] else None
 
     @outages_named
     def unindex_task(self, task_id: str) -> None:
@@ -163,16 +181,36 @@ class TaskStore:
             pipe.execute()
 
     @outages_named
-    def extend_task(self, task_id: str, count: int) -> ExtendResult | None:
-        """Move the end marker of a running task; None for an unknown one."""
+    def extend_task(
+        self,
+        task_id: str,
+        *,
+        count: int | None,
+        add: int | None,
+        expected: int | None,
+        max_steps: int,
+        token: str,
+        reply_key: str | None = None,
+    ) -> ExtendResult | None:
+        """Move the end marker of a running task; None for an unknown one.
+
+        Args:
+            count: the new total; None where steps are added
+            add: how many steps are added; None with a count
+            expected: the total that the task must have before; None for any
+        """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
-        answer = self._scripts["extend_task"](keys=names, args=[count])
+        names += self._keys.replies(task_id, reply_key)
+        wanted = ["" if one is None else one for one in (count, add, max_steps, expected)]
+        answer = self._scripts["extend_task"](keys=names, args=[*wanted, token])
         if answer is None:
             return None
-        status, said = ExtendStatus(answer[0].decode()), answer[1].decode()
+        status = ExtendStatus(answer[0].decode())
+        if status is ExtendStatus.REUSED:
+            return ExtendResult(status)
         if status is ExtendStatus.STATE:
-            return ExtendResult(status, state=said)
-        return ExtendResult(status, int(said))
+            return ExtendResult(status, state=answer[1].decode())
+        return ExtendResult(status, int(answer[1]))
 
     @outages_named
     def update_record(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from threading import Lock
 
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
@@ -21,6 +23,7 @@ from donebit.web.guard import free
 from donebit.web.problems import EVERYWHERE
 from donebit.workers import presence
 
+WRITES_APART_SECONDS = 1.0  # at least, of one process: however often /health is asked
 TAG = Tag(name="service", description="Health and metrics")
 
 
@@ -48,6 +51,45 @@ class Health(BaseModel):
 class Unavailable(BaseModel):
     status: str = "unavailable"
     detail: str
+
+
+class Live(BaseModel):
+    """That the process answers; what it needs is not asked."""
+
+    status: str = "ok"
+
+
+class WriteProbe:
+    """Whether Redis takes writes, tried by one, at most once a second.
+
+    A server that is full, has become a replica or cannot save still answers reads.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = Lock()
+        self._next_at = 0.0  # seconds of time.monotonic()
+        self._refusal: StoreUnavailable | None = None
+
+    def check(self) -> None:
+        """Write, or recall what came of the last write.
+
+        Raises:
+            StoreUnavailable: Redis cannot be reached or does not take writes.
+        """
+        with self._lock:
+            if time.monotonic() >= self._next_at:
+                self._refusal = self._write()
+                self._next_at = time.monotonic() + WRITES_APART_SECONDS
+            if self._refusal:
+                raise self._refusal
+
+    def _write(self) -> StoreUnavailable | None:
+        try:
+            self._store.heartbeats.beat("health", clock.now_ms())
+        except StoreUnavailable as error:
+            return error
+        return None
 
 
 class RedisCollector(Collector):
@@ -99,12 +141,24 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     registry.register(RedisCollector(store))
     Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
+    probe = WriteProbe(store)
+
+    @routes.get("/health/live", responses={200: Live}, security=[])
+    @free
+    def live() -> Reply:
+        """Check that the service itself answers, whatever Redis does."""
+        return answer(Live())
+
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
     @free
     def health() -> Reply:
-        """Check that Redis can be reached, and whether a worker and the sweep were seen within a minute."""
+        """Check that Redis can be reached and written to; whether a worker and the sweep were seen lately.
+
+        It writes at most once a second in each process.
+        """
         try:
             presence.follow_clock(store)
+            probe.check()
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
             skews = skewed_clocks(store)
         except StoreUnavailable as error:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from donebit.names import NAME_PATTERN, NAME_RULE
+from donebit.names import NAME_PATTERN, NAME_RULE, STORED_NAME_PATTERN
 
 EXPECTED = "expected"  # the type of an error whose message says what must be there
 DIGITS = re.compile(r"[0-9]{1,100}|-[1-9][0-9]{0,99}")
@@ -46,6 +46,12 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 # in words of its own, which no JSON Schema knows.
 WRITTEN = BeforeValidator(_digits)
 Name = Annotated[str, matching(NAME_PATTERN, NAME_RULE), Field(json_schema_extra={"pattern": NAME_PATTERN})]
+
+
+# Of what is deleted: an older version took two names that are none now, and they must be able to go.
+StoredName = Annotated[
+    str, matching(STORED_NAME_PATTERN, NAME_RULE), Field(json_schema_extra={"pattern": NAME_PATTERN})
+]
 
 
 class Request(BaseModel):

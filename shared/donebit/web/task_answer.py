@@ -72,7 +72,7 @@ class TaskAnswer(TaskSummary):
     run: int
     why: str = Field(
         description="a sentence for somebody who wonders",
-        examples=["6 of 10 steps are missing, and the last progress is 3 s old: they wait in the queue"],
+        examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
         description="reports, fan-out, worker, job, retry, running, queue or lost; null: it has ended",
@@ -111,7 +111,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
         failed_attempts=task.failed_attempts,
         heals=task.heals,
         sweep=_sweep(store, task, found),
-        took_seconds=task.took.total_seconds() if task.took else None,
+        took_seconds=task.took.total_seconds() if task.took is not None else None,
         deliveries=[_delivery(shown) for shown in deliveries.list_deliveries(store, task)],
     )
 

@@ -36,7 +36,7 @@ class TaskSummary(BaseModel):
             failed_steps=task.failed_steps,
             state=task.state,
             stalled=task.stalled,
-            progress=round(task.done_steps / task.count, 4),
+            progress=round(task.done_steps / task.count, 4) if task.count else 1.0,
             created_at=clock.iso(task.created_at),
             ended_at=clock.iso(task.ended_at) if task.ended_at else None,
             last_progress_at=clock.iso(task.last_progress_at),

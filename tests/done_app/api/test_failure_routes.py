@@ -44,8 +44,8 @@ def test_a_failure_reported_again_under_its_key_gets_the_same_answer(services: S
 
     assert (body_of(first)["fresh"], body_of(first)["completed_task"]) == (True, True)
     assert body_of(again) == body_of(first)
-    assert "which was used for another report" in problem_of(other, 422)["detail"]
-    assert "which was used for another report" in problem_of(steps, 422)["detail"]
+    assert "which was used for another request" in problem_of(other, 422)["detail"]
+    assert "which was used for another request" in problem_of(steps, 422)["detail"]
 
 
 def test_failures_come_in_pages(services: Services) -> None:
@@ -82,9 +82,14 @@ def test_failed_tasks_are_found_and_resumed_by_label(services: Services) -> None
         ("failures", {"error": "no"}, 422, "step"),
         ("failures", {"step": 0, "error": "x" * 10_001}, 422, "10000"),
         ("extend", {"count": 3}, 422, "count is 3; it must be above 3"),
-        ("extend", {"count": 10_000_001}, 422, "count is 10000001; it must be 1 to 10000000"),
-        ("extend", {}, 422, "count"),
-        ("resume", None, 409, "is running; only a failed or stalled task can be resumed"),
+        ("extend", {"count": 10_000_001}, 422, "count is 10000001; it must be 0 to 10000000"),
+        ("extend", {}, 422, "either count, the new total, or add"),
+        ("extend", {"count": 4, "add": 1}, 422, "either count, the new total, or add"),
+        ("extend", {"add": 0}, 422, "add is 0"),
+        ("extend", {"add": 10_000_000}, 422, "the task has 3 steps, and at most 10000000 are allowed"),
+        ("extend", {"add": 1, "from": 2}, 409, "has 3 steps, not 2"),
+        ("extend", {"count": 4, "from": 4}, 409, "has 3 steps, not 4"),
+        ("resume", None, 409, "is running; only a failed, cancelled or stalled task can be resumed"),
     ],
 )
 def test_what_is_refused_is_told_and_changes_nothing(
@@ -97,3 +102,32 @@ def test_what_is_refused_is_told_and_changes_nothing(
 
     assert why in refused["detail"]
     assert everything(client) == before
+
+
+def test_every_change_takes_an_idempotency_key(services: Services) -> None:
+    task_id = services.start(3)
+
+    def ask(path: str, method: str = "POST", body: object = None, *, key: str) -> list[int]:
+        headers = {"Idempotency-Key": key}
+        return [
+            services.done.open(
+                f"/tasks/{task_id}{path}", method=method, json=body, headers=headers
+            ).status_code
+            for _ in range(2)
+        ]
+
+    assert ask("/extend", body={"add": 2}, key="add") == [200, 200]
+    assert body_of(services.done.get(f"/tasks/{task_id}"))["count"] == 5
+    assert ask("/cancel", key="cancel") == [200, 200]
+    assert ask("/extend", body={"add": 3}, key="add") == [422, 422]
+    assert ask("", "DELETE", key="delete") == [204, 204]
+
+
+def test_a_resume_sent_twice_under_one_key_is_one_resume(services: Services) -> None:
+    task_id = services.start(1)
+    services.done.post(f"/tasks/{task_id}/failures", json={"step": 0})
+    key = {"Idempotency-Key": "again"}
+
+    answers = [body_of(services.done.post(f"/tasks/{task_id}/resume", headers=key)) for _ in range(2)]
+
+    assert [(answer["state"], answer["run"]) for answer in answers] == [("running", 2)] * 2

@@ -17,7 +17,7 @@ from donebit.activity.users.id_ranges import SegmentRanges
 from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.activity.users.selection import Chosen, Selection, Spans
 from donebit.errors import Conflict, InvalidInput
-from donebit.names import checked_name
+from donebit.names import checked_name, stored_name
 from donebit.store.answers import OpenStatus
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 
@@ -141,9 +141,9 @@ def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArra
 
 def drop(site: Site, name: str) -> bool:
     """Delete a flag. Returns whether it existed."""
-    flag = get(site, name)
+    known = "kind" in site.store.flags.about(stored_name(name, "flag"))
     site.store.flags.drop_flag(name)
-    return flag.kind is not None
+    return known
 
 
 def set_parts(site: Site, flag: Flag, kind: UserKind, parts: dict[int, SegmentRanges]) -> int:

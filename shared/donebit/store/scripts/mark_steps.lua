@@ -2,12 +2,15 @@
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
 -- KEYS[3] the bitmap of steps that gave up   KEYS[4] scratch: both needed only for a task that has some
 -- KEYS[5] optional: where to keep the answer
--- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
+-- ARGV[1] now in ms   ARGV[2] the caller's token
+-- ARGV[3] the record's nonce, '' for any, or '<nonce>/<run>': the failed end of that run is announced, and the
+--               task is among the open ones again, so that it may become done
 -- ARGV[4] how many single steps follow
 -- ARGV[5..] the single steps, then the ranges as pairs: first step, step after the last
 -- returns {status, fresh, completed, left, count, failed, state}; status 'unknown', 'range', 'ok', 'keys'
---               when the task has steps that gave up and KEYS[3] is not given: nothing was done; or
---               'reused' when the answer is one to another token
+--               when the task has steps that gave up and KEYS[3] is not given: nothing was done; 'failed' when
+--               it has failed and ARGV[3] does not name its run: nothing was done; or 'reused' when the answer
+--               is one to another token
 -- Why a script: SETBIT alone would revive an expired task without marker or TTL, a full bitmap seen by
 --               two workers at once would be announced twice, and the counter of what is left must
 --               change with the bits or not at all.
@@ -22,8 +25,13 @@ if KEYS[5] then
   if nonce and (nonce == r[5] or not r[5]) then return token == ARGV[2] and kept or {'reused'} end
 end
 
-if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
-if failed > 0 and not KEYS[3] then return {'keys'} end
+if not count then return {'unknown'} end
+local prepared
+if ARGV[3] ~= '' and ARGV[3] ~= r[5] then
+  local nonce, run = ARGV[3]:match('^(.*)/(%d+)$')
+  if nonce ~= r[5] then return {'unknown'} end
+  prepared = run
+end
 
 local first_range = 5 + ARGV[4]
 for i = 5, #ARGV do
@@ -38,6 +46,11 @@ end
 local fresh, completed = 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0
 -- The end marker is looked for, not assumed: a record whose bitmap is gone, unless it is done, has expired.
 if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
+if failed > 0 or state == 'failed' then
+  -- Its end may be another in a moment: what is to be announced of this one, and who looks after the next, comes first.
+  if state == 'failed' and prepared ~= redis.call('HGET', record, 'run') then return {'failed'} end
+  if not KEYS[3] then return {'keys'} end
+end
 if state ~= 'done' then
   -- A step that gave up and was done after all is done: its bit goes from the one bitmap to the other. Of single
   -- steps at once; both are compared whole only where a range may hold some, and at the end.
@@ -81,7 +94,11 @@ if state ~= 'done' then
   end
   -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
   local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
-  if state == 'running' and left == 0 and (done or failed > 0) then
+  if left == 0 and (state == 'running' and (done or failed > 0) or state == 'failed' and done) then
+    if state == 'failed' then -- another end, under the next run
+      redis.call('HINCRBY', record, 'run', 1)
+      redis.call('HDEL', record, 'announced_at', 'announcing_at')
+    end
     state, completed = done and 'done' or 'failed', 1
     redis.call('HSET', record, 'left', 0, 'failed', failed, 'state', state,
       'ended_at', now, 'last_progress_at', now, 'claim', ARGV[2])

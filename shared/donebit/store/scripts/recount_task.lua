@@ -2,11 +2,12 @@
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
 -- KEYS[3] the bitmap of steps that gave up   KEYS[4] scratch, gone before the script ends
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
+-- ARGV[4] the run whose failed end is announced, of a task that is open again, so that it may become done; 0 for none
 -- returns {status, 0, completed, left, count, failed, state}; status 'unknown' or 'ok', as mark_steps has it
 -- Why a script: a step marked between the counting and the writing would be lost from the counter, and an end
 --               seen by two callers at once would be announced twice.
 local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
-local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl', 'run')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 
@@ -31,7 +32,11 @@ end
 
 -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
 local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
-if state == 'running' and left == 0 and (done or failed > 0) then
+if left == 0 and (state == 'running' and (done or failed > 0) or state == 'failed' and done and r[8] == ARGV[4]) then
+  if state == 'failed' then -- another end, under the next run
+    redis.call('HINCRBY', record, 'run', 1)
+    redis.call('HDEL', record, 'announced_at', 'announcing_at')
+  end
   state, completed = done and 'done' or 'failed', 1
   redis.call('HSET', record, 'left', 0, 'failed', failed, 'state', state,
     'ended_at', now, 'last_progress_at', now, 'claim', ARGV[2])

@@ -1,4 +1,4 @@
--- start_task: lay down the end marker and the record of a new task.
+-- start_task: lay down the end marker and the record of a new task; of one without steps the record alone.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
 -- KEYS[3..] what an expired task under this id may have left
 -- ARGV[1] count N   ARGV[2] TTL in ms   ARGV[3..] the record's fields and values, in turn
@@ -11,8 +11,10 @@ if asked[1] and (asked[1] == 'done' or redis.call('EXISTS', KEYS[1]) == 1) then
   return asked[2]
 end
 redis.call('UNLINK', unpack(KEYS))
-redis.call('SETBIT', KEYS[1], ARGV[1], 1)
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if ARGV[1] ~= '0' then -- without steps it is done, and a done task has no bitmap
+  redis.call('SETBIT', KEYS[1], ARGV[1], 1)
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
 redis.call('HSET', KEYS[2], unpack(ARGV, 3))
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return false

@@ -1,0 +1,180 @@
+"""A failed task whose steps are all done afterwards is done, and its two ends are both announced."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from redis import Redis
+
+from donebit.completion import failing, lifecycle, resuming
+from donebit.completion.announcing import announce
+from donebit.completion.spec import NextTask, TaskSpec
+from donebit.completion.state import State
+from donebit.completion.task import Task
+from donebit.store import Store, keys
+from donebit.store.tasks import TaskStore
+from tests.completion.arranged import BYTE_BORDERS, TTLS, now, set_by_other_hands, start
+from tests.conftest import keys_without_ttl
+
+
+def start_failed(store: Store, count: int = 2, *, told: bool = True) -> Task:
+    """Its last step gave up, the others are done."""
+    task = start(store, count)
+    lifecycle.report(store, task.id, range(count - 1))
+    failing.fail(store, task.id, count - 1, "no")
+    if told:
+        announce(store, task.id)
+    return now(store, task)
+
+
+def told(store: Store, task: Task) -> list[str]:
+    heard: list[str] = []
+    announce(store, task.id, lambda ended: heard.append(ended.announcement_id))
+    return heard
+
+
+@pytest.mark.parametrize("count", BYTE_BORDERS)
+@pytest.mark.parametrize("as_range", [False, True])
+def test_its_last_failed_step_makes_a_failed_task_done(
+    store: Store, client: Redis, count: int, as_range: bool
+) -> None:
+    task = start_failed(store, count)
+    last = count - 1
+
+    report = lifecycle.report(
+        store, task.id, [] if as_range else [last], [(last, count)] if as_range else [], token="mine"
+    )
+    again = lifecycle.report(store, task.id, [last], token="mine")
+
+    assert (report.fresh, report.completed_task, report.state) == (1, True, State.DONE)
+    assert (again.fresh, again.completed_task, again.state) == (0, True, State.DONE)
+    ended = now(store, task)
+    assert (ended.state, ended.run, ended.failed_steps, ended.done_steps) == (State.DONE, 2, 0, count)
+    assert not client.exists(keys.bitmap(task.id))
+    assert keys_without_ttl(client) == set()
+
+
+def test_the_new_end_is_announced_under_the_next_run(store: Store) -> None:
+    task = start_failed(store, told=False)
+    first = told(store, task)
+
+    lifecycle.report(store, task.id, [1])
+
+    assert (first, told(store, task)) == ([f"{task.id}.1.failed"], [f"{task.id}.2.done"])
+    assert told(store, task) == []
+
+
+def test_a_failed_end_not_yet_announced_is_announced_first(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = start_failed(store, told=False)
+
+    with caplog.at_level(logging.INFO):
+        lifecycle.report(store, task.id, [1])
+
+    assert [line for line in caplog.messages if f"[{task.id}.1.failed]" in line]
+    assert told(store, task) == [f"{task.id}.2.done"]
+
+
+def test_what_follows_a_failure_is_started_and_stays(store: Store) -> None:
+    spec = TaskSpec(1, then=NextTask(TaskSpec(3), on=(State.FAILED,)))
+    task = lifecycle.start(store, spec, ttls=TTLS, max_steps=9).task
+    failing.fail(store, task.id, 0, "no")
+
+    lifecycle.report(store, task.id, [0])
+    announce(store, task.id)
+
+    pending = store.deliveries.due("then", 2**50, 10)
+    assert [name.run for name in pending] == [1]
+
+
+def test_a_task_done_after_all_is_looked_after_until_it_is_announced(store: Store) -> None:
+    task = start_failed(store)
+    closed = store.tasks.next_look(task.id) is None
+
+    lifecycle.report(store, task.id, [1])
+
+    assert closed
+    assert store.tasks.next_look(task.id) is not None
+
+
+def test_a_task_is_among_the_open_ones_before_it_becomes_done(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = start_failed(store)
+
+    def die(*_: object, **__: object) -> None:
+        raise RuntimeError("killed here")
+
+    monkeypatch.setattr(TaskStore, "open_again", die)
+    with pytest.raises(RuntimeError):
+        lifecycle.report(store, task.id, [1])
+
+    assert now(store, task).state is State.FAILED
+
+
+def test_a_failed_task_with_steps_still_failed_stays_failed(store: Store) -> None:
+    task = start(store, 2)
+    for step in (0, 1):
+        failing.fail(store, task.id, step, "no")
+
+    report = lifecycle.report(store, task.id, [0])
+
+    assert (report.fresh, report.completed_task, report.state) == (1, False, State.FAILED)
+    assert (now(store, task).run, now(store, task).failed_steps) == (1, 1)
+
+
+def test_a_reply_key_gives_the_same_answer_after_the_task_is_done(store: Store) -> None:
+    task = start_failed(store)
+
+    first, again = (lifecycle.report(store, task.id, [1], reply_key="k") for _ in range(2))
+
+    assert first == again
+    assert first.completed_task
+    assert first.state is State.DONE
+
+
+def test_the_message_of_a_straggler_makes_its_task_done(store: Store) -> None:
+    task = start_failed(store)
+
+    assert lifecycle.report(store, task.id, [1], nonce=task.nonce).state is State.DONE
+
+
+@pytest.mark.parametrize("how", ["recount", "report", "resume"])
+def test_bits_that_another_program_set_make_a_failed_task_done(store: Store, client: Redis, how: str) -> None:
+    task = start_failed(store)
+    set_by_other_hands(client, task, 1)
+
+    if how == "recount":
+        lifecycle.recount(store, task)
+    elif how == "report":
+        lifecycle.report(store, task.id, [0])
+    else:
+        resuming.resume(store, task.id, TTLS)
+
+    assert now(store, task).state is State.DONE
+    assert told(store, task) == [f"{task.id}.2.done"]
+
+
+def test_a_task_stored_as_failed_with_all_done_becomes_done(store: Store, client: Redis) -> None:
+    task = start_failed(store)
+    set_by_other_hands(client, task, 1)
+    client.hset(keys.record(task.id), "failed", 0)  # as it was written before such a task became done
+
+    report = lifecycle.report(store, task.id, [1])
+
+    assert (report.fresh, report.completed_task, report.state) == (0, True, State.DONE)
+
+
+def test_of_two_last_reports_at_once_one_completes_the_failed_task(real_store: Store) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(20):
+            task = start_failed(real_store, 1)
+            reports = list(
+                threads.map(lambda task_id: lifecycle.report(real_store, task_id, [0]), [task.id] * 2)
+            )
+
+            assert sorted(report.completed_task for report in reports) == [False, True]
+            assert now(real_store, task).run == 2
