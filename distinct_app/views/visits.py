@@ -98,22 +98,29 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
     """Add the route that records visits to several events at once."""
 
     @routes.post("/visits", responses={200: ManyVisitsAnswer}, openapi_extensions=OF_ANY)
-    def record_many() -> Reply:
+    def record_many(query: RecordQuery) -> Reply:
         """Record visits to several events at several times.
 
-        The body is JSON or NDJSON; all of it is checked before any of it is recorded.
+        The body is JSON or NDJSON; all of it is checked before any of it is recorded. A visit that has no
+        `at` or `ids` of its own has those of the query.
         """
         now = clock.now()
-        if request.mimetype == LINES:
-            arrived = bodies.arrivals(bodies.lines_of_any(), lambda at: moment(site, at, now))
-        else:
-            body = ManyVisits.model_validate(request.get_json(silent=True))
-            arrived = [
-                Arrival(visit.event, visit.named, moment(site, visit.at, now), visit.ids)
-                for visit in body.visits
-            ]
-            refuse_many([visit.named for visit in body.visits])
+        arrived = arrivals_of_many(site, query, now)
         return answer(many_answer(ingest.record_all(site, arrived, now=now)))
+
+
+def arrivals_of_many(site: Site, query: RecordQuery, now: datetime) -> list[Arrival]:
+    """The visits in the body of a request about several events."""
+    at = moment(site, query.at, now)
+    if request.mimetype == LINES:
+        arrived = bodies.arrivals(bodies.lines_of_any(), lambda text: moment(site, text, at))
+        return [replace(one, ids=one.ids or query.ids) for one in arrived]
+    visits = ManyVisits.model_validate(request.get_json(silent=True)).visits
+    refuse_many([visit.named for visit in visits])
+    return [
+        Arrival(visit.event, visit.named, moment(site, visit.at, at), visit.ids or query.ids)
+        for visit in visits
+    ]
 
 
 def arrivals_of_event(site: Site, event: str, query: RecordQuery, now: datetime) -> list[Arrival]:

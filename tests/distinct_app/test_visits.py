@@ -70,6 +70,20 @@ def test_lines_name_one_visit_each(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"visits": [{"event": "e", "user": 1}, {"event": "e", "user": 2, "at": TODAY}]}},
+        {"data": lines({"event": "e", "user": 1}, {"event": "e", "user": 2, "at": TODAY}), **LINES},
+    ],
+    ids=["json", "lines"],
+)
+def test_a_time_of_the_query_is_that_of_visits_without_one(store: Store, sent: dict[str, Any]) -> None:
+    made = body_of(Services(store).distinct.post(f"/visits?at={YESTERDAY}", **sent))
+
+    assert {day["day"]: day["received"] for day in made["days"]} == {YESTERDAY: 1, TODAY: 1}
+
+
+@pytest.mark.parametrize(
     "first",
     [
         ("/events/e?ids=mapped", {"json": {"users": [LARGEST_ID, 7]}}),
@@ -77,6 +91,11 @@ def test_lines_name_one_visit_each(store: Store) -> None:
         ("/events/e?ids=mapped", {"data": struct.pack("<2I", LARGEST_ID, 7), **PACKED}),
         ("/events/e?ids=mapped", {"data": lines({"user": LARGEST_ID}, {"user": 7}), **LINES}),
         ("/visits", {"json": {"visits": [{"event": "e", "users": [LARGEST_ID, 7], "ids": "mapped"}]}}),
+        ("/visits?ids=mapped", {"json": {"visits": [{"event": "e", "users": [LARGEST_ID, 7]}]}}),
+        (
+            "/visits?ids=mapped",
+            {"data": lines(*({"event": "e", "user": u} for u in (LARGEST_ID, 7))), **LINES},
+        ),
         (
             "/visits",
             {"data": lines(*({"event": "e", "user": u, "ids": "mapped"} for u in (LARGEST_ID, 7))), **LINES},

@@ -45,7 +45,12 @@ QUERIES = [
         r"sleep_ms is 60001; it must be at most 60000",
     ),
     ("trigger", "POST", "/trigger/done?count=1&sleep_ms=-1", r"sleep_ms is -1; it must be at least 0"),
-    ("trigger", "POST", "/trigger/done?count=1&colour=red", r"unknown field: colour"),
+    (
+        "trigger",
+        "POST",
+        "/trigger/done?count=1&colour=red",
+        r"unknown query parameter: colour; it takes count, sleep_ms",
+    ),
     ("trigger", "POST", "/trigger/distinct?count=0", r"count is 0; it must be 1 to 10000000"),
     ("done", "PUT", "/tasks/known/steps/3", r"step 3 .* 0 to 2"),
     ("done", "PUT", "/tasks/known/steps/-1", r"n is -1; it must be at least 0"),
@@ -114,7 +119,7 @@ QUERIES = [
         r"user is 'uu.*'; it must have at most 200 characters",
     ),
     ("distinct", "GET", "/events/e/users/4294967296", r"4294967296 .*4294967295"),
-    ("distinct", "GET", "/events/e/users?user=text", r"event e holds integers; 'text'"),
+    ("distinct", "GET", "/events/e/users?user=text", r"event e holds integers, and 'text' is not one"),
     ("distinct", "GET", "/events/e/users", r"user is missing"),
 ]
 

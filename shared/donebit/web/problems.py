@@ -68,7 +68,9 @@ EVERYWHERE = documented(
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
+    HTTPStatus.LENGTH_REQUIRED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -109,10 +111,12 @@ def problem_of(error: DonebitError) -> Response:
     return problem(HTTPStatus(error.status), error.detail, faults)
 
 
-def too_large(_: RequestEntityTooLarge) -> Response:
+def too_large(error: RequestEntityTooLarge) -> Response:
     most = current_app.config["MAX_CONTENT_LENGTH"]
     sent = f"{request.content_length} bytes" if request.content_length else "more"
     detail = f"the body has {sent}; at most {most} bytes are taken (MAX_BODY_BYTES)"
+    if error.description and error.description != RequestEntityTooLarge.description:
+        detail = error.description
     return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
