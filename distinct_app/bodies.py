@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
@@ -17,6 +16,7 @@ from donebit.activity.events.batching import Arrival
 from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.errors import InvalidInput
 from donebit.web import wording
+from donebit.web.json_reading import read_json
 
 PACKED = "application/octet-stream"
 LINES = "application/x-ndjson"
@@ -60,13 +60,15 @@ def parse_line(model: type[Line], line: bytes, number: int) -> Line:
             f"line {number} has {len(line)} bytes; at most {MOST_LINE_BYTES}", field=f"line {number}"
         )
     try:
-        return model.model_validate(json.loads(line))
+        return model.model_validate(read_json(line))
+    except InvalidInput as error:
+        raise InvalidInput(f"line {number}: {error.detail}", field=f"line {number}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
         reason = wording.sentence(field, first) if field else not_an_object(line)
         raise InvalidInput(f"line {number}: {reason}", field=f"line {number}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InvalidInput(f"line {number}: {not_an_object(line)}", field=f"line {number}") from None
 
 

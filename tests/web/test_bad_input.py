@@ -296,6 +296,16 @@ def test_a_body_that_is_no_json_object_is_refused(
 
 
 @pytest.mark.parametrize(("service", "url"), TAKES_JSON)
+@pytest.mark.parametrize("body", [r'{"\ud800": 1}', r'{"\ud800": 1, "\ud800": 2}'], ids=["unknown", "twice"])
+def test_a_field_named_by_half_a_character_is_refused(
+    known: Services, service: str, url: str, body: str
+) -> None:
+    problem = problem_of(known.of(service).post(url, data=body, content_type="application/json"))
+
+    says(problem, r"\\ud800")
+
+
+@pytest.mark.parametrize(("service", "url"), TAKES_JSON)
 def test_json_under_another_content_type_is_refused(known: Services, service: str, url: str) -> None:
     answer = known.of(service).post(url, data='{"count": 1, "steps": [0], "users": [7]}')
 

@@ -151,3 +151,39 @@ def test_the_task_is_kept_when_one_of_its_steps_is_to_be_deleted(
 
 def test_a_page_ignores_a_query_that_it_does_not_know(filled: Services) -> None:
     assert filled.trigger.get("/?utm_source=mail").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{{"{0}": 1, "{0}": 2}}', '{{"a": [0, {{"b": {{"{0}": [], "c": 1, "{0}": []}}}}]}}'],
+    ids=["at the top", "deep inside"],
+)
+def test_a_name_twice_in_an_object_is_refused_by_every_operation(
+    filled: Services, real_client: Redis, body: str
+) -> None:
+    before, tried = everything(real_client), 0
+
+    for operation in operations(filled):
+        if "application/json" in operation.described.get("requestBody", {}).get("content", {}):
+            problem = problem_of(
+                ask(filled, operation, "", data=body.format("users"), content_type="application/json")
+            )
+            assert problem["detail"].startswith("users is given twice in one object"), operation
+            assert problem["errors"][0]["field"] == "users"
+            tried += 1
+
+    assert tried > 10
+    assert everything(real_client) == before
+
+
+@pytest.mark.parametrize("address", ["/events/e", "/visits"])
+def test_a_name_twice_in_a_line_is_refused(filled: Services, real_client: Redis, address: str) -> None:
+    before = everything(real_client)
+    body = '{"event": "e", "user": 5}\n{"event": "e", "user": 6, "user": 7}\n'
+    if address != "/visits":
+        body = body.replace('"event": "e", ', "")
+
+    problem = problem_of(filled.distinct.post(address, data=body, content_type="application/x-ndjson"))
+
+    assert problem["detail"].startswith("line 2: user is given twice in one object")
+    assert everything(real_client) == before

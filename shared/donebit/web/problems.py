@@ -45,13 +45,19 @@ def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) 
         detail: what is wrong, without a full stop
         errors: the fields at fault
     """
-    body = Problem(title=status.phrase, status=status, detail=detail, errors=errors or [])
+    shown = [Fault(field=printable(one.field), detail=printable(one.detail)) for one in errors or []]
+    body = Problem(title=status.phrase, status=status, detail=printable(detail), errors=shown)
     response = Response(body.model_dump_json() + "\n", status=status, content_type=MEDIA_TYPE)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status is HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def printable(text: str) -> str:
+    """Escape what UTF-8 cannot hold: JSON can name a field by half a character (`"\\ud800"`)."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def documented(*statuses: HTTPStatus) -> dict[Any, Any]:
