@@ -7,7 +7,7 @@ import json
 import socket
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from io import BytesIO
 from typing import Any
@@ -24,7 +24,12 @@ from tests.web.services import Services, body_of, problem_of
 
 BYTES, LINES, JSON = "application/octet-stream", "application/x-ndjson", "application/json"
 IDS = struct.pack("<1000I", *range(1000))
-ENCODERS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "GZIP": gzip.compress, "deflate": zlib.compress}
+ENCODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "GZIP": gzip.compress,
+    "deflate": zlib.compress,
+}
 MOST = 10_000
 
 # Of each kind of body: the request, the whole body, and how many bytes come before the connection breaks.
