@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from donebit.errors import DonebitError
+from donebit.errors import DonebitError, InvalidInput
 from donebit.web import wording
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,6 +35,14 @@ class Problem(BaseModel):
     status: int = Field(examples=[422])
     detail: str = Field(examples=["count is 0; it must be 1 to 10000000"])
     errors: list[Fault] = []
+
+
+class Faults(InvalidInput):
+    """Several things are wrong with a request, each named."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(". ".join(fault.detail for fault in faults))
+        self.faults = faults
 
 
 def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) -> Response:
@@ -112,6 +120,8 @@ def register(app: Flask) -> None:
 
 def problem_of(error: DonebitError) -> Response:
     faults = [Fault(field=error.field, detail=error.detail)] if error.field else []
+    if isinstance(error, Faults):
+        faults = error.faults
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("%s %s: %s", request.method, request.path, error.detail)
     return problem(HTTPStatus(error.status), error.detail, faults)
