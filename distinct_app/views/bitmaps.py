@@ -110,7 +110,7 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
 
 
 def sent(found: Export, form: Format) -> Response:
-    """A streamed answer with its length, without which clients could not tell a cut from the end."""
+    """A streamed answer with its length, without which clients would take a cut for the end."""
     response = Response(found.pieces, content_type=LINES if form is Format.IDS else BYTES)
     response.content_length = found.length
     return response

@@ -1,6 +1,6 @@
 """Request bodies as they were meant: whole, decompressed, and within the limit.
 
-The server hands a body whose connection broke to the application as if it were a shorter one. Cut packed ids,
+A body whose connection broke reaches the application as if it were a shorter one. Cut packed ids,
 lines and bitmaps still are packed ids, lines and bitmaps, only of fewer users: they would replace a flag.
 """
 
@@ -61,7 +61,7 @@ def register(app: Flask) -> None:
 
 
 def has_body(asked: Request) -> bool:
-    """Tell whether a body was sent, be it whole or not."""
+    """Return whether a body was sent, be it whole or not."""
     if asked.content_length is not None:
         return asked.content_length > 0
     try:

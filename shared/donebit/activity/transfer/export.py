@@ -25,8 +25,8 @@ USERS_A_PIECE = 50_000  # half a megabyte of lines
 class Export:
     """The bytes, in pieces as they are produced, and their number.
 
-    The server ends a response cleanly whose generator raises, so without the number a client could not tell
-    an export that Redis broke off from a whole one.
+    The server ends a response cleanly whose generator raises, so without the number a client would take an
+    export that Redis broke off for a whole one.
     """
 
     pieces: Iterator[bytes]
