@@ -23,7 +23,9 @@ class BitmapQuery(PeriodQuery):
 class FlagImportQuery(Request):
     """The format of an import, which has no default: any file is the raw bitmap of some users, a CSV too."""
 
-    format: Format = Field(description="raw bits, a roaring bitmap, or one user per line")
+    format: Format = Field(
+        description="raw bits, a roaring bitmap, or one user per line", json_schema_extra={"example": "raw"}
+    )
 
     @model_validator(mode="before")
     @classmethod
