@@ -41,7 +41,7 @@ OUT: dict[str | int | HTTPStatus, Any] = {
 # As raw bits the byte "A" is the users 1 and 7.
 IN = {
     "requestBody": {
-        "content": {BYTES: BINARY | {"example": "A"}, LINES: BINARY | {"example": "1\n7\n"}},
+        "content": {BYTES: BINARY | {"example": "A"}, LINES: BINARY},
         "required": True,
     }
 }
