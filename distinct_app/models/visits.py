@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 
 from distinct_app.models.common import AtQuery, Moment, Text, UserId, Users, WrittenUserId
 from donebit.activity.users.ids import User, UserKind
-from donebit.web.models import Name, Request, expected
+from donebit.web.models import WRITTEN_BOOLEAN, Name, Request, expected
 
 
 class VisitQuery(Request):
@@ -116,7 +116,23 @@ class DayAnswer(BaseModel):
     fresh: int = Field(description="users not yet seen for this event in that day", examples=[2])
 
 
-class ManyVisitsAnswer(BaseModel):
+class BadLine(BaseModel):
+    """A line that was skipped."""
+
+    line: int = Field(description="its number in the body, from 1", examples=[2])
+    detail: str = Field(description="why", examples=["user is -1; it must be at least 0"])
+
+
+class SkippedLines(BaseModel):
+    """What an answer says about lines that were skipped; nothing where none may be."""
+
+    skipped: int | None = Field(
+        default=None, description="how many bad lines were skipped, with `skip_bad`", examples=[1]
+    )
+    bad_lines: list[BadLine] | None = Field(default=None, description="the first 20 of them")
+
+
+class ManyVisitsAnswer(SkippedLines):
     received: int = Field(examples=[3])
     fresh: int = Field(description="the sum over the days", examples=[2])
     days: list[DayAnswer] = Field(description="one for each event and day")
@@ -124,6 +140,11 @@ class ManyVisitsAnswer(BaseModel):
 
 class RecordQuery(AtQuery):
     ids: Ids | None = None
+    skip_bad: Annotated[
+        bool,
+        WRITTEN_BOOLEAN,
+        Field(description="`1`: record the good lines of NDJSON, and name the bad ones in the answer"),
+    ] = False
 
 
 class Distinct(BaseModel):
@@ -144,7 +165,7 @@ class Forgotten(BaseModel):
     distinct: int = Field(examples=[0])
 
 
-class VisitsAnswer(BaseModel):
+class VisitsAnswer(SkippedLines):
     event: str
     received: int = Field(examples=[3])
     fresh: int = Field(description="users not yet seen for this event in that day", examples=[2])

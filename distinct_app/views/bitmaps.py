@@ -9,7 +9,14 @@ from typing import Any
 from flask import Response, request
 from flask_openapi3 import APIBlueprint
 
-from distinct_app.models.bitmaps import BitmapQuery, FlagImportAnswer, FormatQuery, ImportAnswer
+from distinct_app.models.bitmaps import (
+    BitmapQuery,
+    FlagImportAnswer,
+    FlagImportQuery,
+    FormatQuery,
+    ImportAnswer,
+    ImportQuery,
+)
 from distinct_app.models.common import EventPath
 from distinct_app.models.flags import FlagPath
 from distinct_app.views.questions import requested_period
@@ -61,7 +68,7 @@ def add_of_events(routes: APIBlueprint, site: Site) -> None:
         return sent(found, query.format)
 
     @routes.post("/events/<event>/bitmap", responses={200: ImportAnswer}, openapi_extensions=IN)
-    def import_event(path: EventPath, query: BitmapQuery) -> Reply:
+    def import_event(path: EventPath, query: ImportQuery) -> Reply:
         """Import the users of a bitmap into a period of an event.
 
         They are added to the longer periods that contain it too. Sending the bitmap again changes nothing.
@@ -93,7 +100,7 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
         return sent(export.export(site, flag.bitmap, flag.kind, query.format), query.format)
 
     @routes.put("/flags/<flag>/bitmap", responses={200: FlagImportAnswer}, openapi_extensions=IN)
-    def import_flag(path: FlagPath, query: FormatQuery) -> Reply:
+    def import_flag(path: FlagPath, query: FlagImportQuery) -> Reply:
         """Replace the flag's users by those of a bitmap."""
         if query.format is Format.IDS:
             count = replace.assign_users(site, path.flag, sent_users())
@@ -103,10 +110,9 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
 
 
 def sent(found: Export, form: Format) -> Response:
-    """A streamed answer; with its length where that is known, so that clients notice a cut."""
+    """A streamed answer with its length, without which clients would take a cut for the end."""
     response = Response(found.pieces, content_type=LINES if form is Format.IDS else BYTES)
-    if found.length is not None:
-        response.content_length = found.length
+    response.content_length = found.length
     return response
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from flask import request
+from flask import Response, request
 from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel
 
-from distinct_app import bodies
-from distinct_app.bodies import LINES, MOST_LINE_BYTES, PACKED
+from distinct_app import bodies, lines
+from distinct_app.bodies import LINES, PACKED
+from distinct_app.lines import MOST_LINE_BYTES, BadLines, moment
 from distinct_app.models.common import MOST_USERS, EventPath
 from distinct_app.models.visits import (
     DayAnswer,
     ManyVisits,
     ManyVisitsAnswer,
     RecordQuery,
+    SkippedLines,
+    VisitLine,
     VisitsAnswer,
     VisitsBody,
+    VisitsLine,
 )
 from donebit import clock
 from donebit.activity.events import ingest
@@ -29,7 +32,7 @@ from donebit.activity.events.ingest import Recorded
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
-from donebit.web.answers import Reply, answer
+from donebit.web.answers import Reply
 
 PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}}
 
@@ -45,8 +48,8 @@ def body_of(model: type[BaseModel], line: str, **more: Any) -> dict[str, Any]:
         f"one JSON object per line, at most {MOST_LINE_BYTES} bytes each, at most {MOST_USERS}, such as\n\n"
         f"    {line}"
     )
-    lines = {"schema": {"type": "string", "description": described}}
-    content = {"application/json": {"schema": inlined(model)}, LINES: lines, **more}
+    as_lines = {"schema": {"type": "string", "description": described}}
+    content = {"application/json": {"schema": inlined(model)}, LINES: as_lines, **more}
     return {"requestBody": {"content": content, "required": True}}
 
 
@@ -82,14 +85,15 @@ def add(routes: APIBlueprint, site: Site) -> None:
         The body is JSON, NDJSON, or packed little-endian uint32 ids.
         """
         now = clock.now()
-        arrived = arrivals_of_event(site, path.event, query, now)
+        arrived, bad = arrivals_of_event(site, path.event, query, now)
         recorded = sum(ingest.record_all(site, arrived, now=now).values(), ingest.NOTHING)
-        return answer(
+        return recorded_answer(
             VisitsAnswer(
                 event=path.event,
                 received=recorded.received,
                 fresh=recorded.fresh_in_day,
-                at=clock.iso(max(one.at for one in arrived)),
+                at=clock.iso(max((one.at for one in arrived), default=now)),
+                **skipped_lines(query, bad),
             )
         )
 
@@ -98,39 +102,61 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
     """Add the route that records visits to several events at once."""
 
     @routes.post("/visits", responses={200: ManyVisitsAnswer}, openapi_extensions=OF_ANY)
-    def record_many() -> Reply:
+    def record_many(query: RecordQuery) -> Reply:
         """Record visits to several events at several times.
 
-        The body is JSON or NDJSON; all of it is checked before any of it is recorded.
+        The body is JSON or NDJSON; all of it is checked before any of it is recorded. A visit that has no
+        `at` or `ids` of its own has those of the query.
         """
         now = clock.now()
-        if request.mimetype == LINES:
-            arrived = bodies.arrivals(bodies.lines_of_any(), lambda at: moment(site, at, now))
-        else:
-            body = ManyVisits.model_validate(request.get_json(silent=True))
-            arrived = [
-                Arrival(visit.event, visit.named, moment(site, visit.at, now), visit.ids)
-                for visit in body.visits
-            ]
-            refuse_many([visit.named for visit in body.visits])
-        return answer(many_answer(ingest.record_all(site, arrived, now=now)))
+        arrived, bad = arrivals_of_many(site, query, now)
+        made = many_answer(ingest.record_all(site, arrived, now=now))
+        return recorded_answer(made.model_copy(update=skipped_lines(query, bad)))
 
 
-def arrivals_of_event(site: Site, event: str, query: RecordQuery, now: datetime) -> list[Arrival]:
-    """The visits in the body of a request about one event."""
-    at = moment(site, query.at, now)
-    if request.mimetype == PACKED:
-        return [Arrival(event, bodies.packed_ids(request.get_data()), at, query.ids)]
+def arrivals_of_many(site: Site, query: RecordQuery, now: datetime) -> tuple[list[Arrival], BadLines]:
+    """The visits in the body of a request about several events, and the lines that were skipped."""
     if request.mimetype == LINES:
-        arrived = bodies.arrivals(bodies.lines_of(event), lambda text: moment(site, text, at))
-        return [replace(one, ids=one.ids or query.ids) for one in arrived]
+        return lines.arrivals(site, VisitsLine, None, query, now)
+    at = moment(site, query.at, now)
+    visits = ManyVisits.model_validate(request.get_json(silent=True)).visits
+    refuse_many([visit.named for visit in visits])
+    arrived = [
+        Arrival(visit.event, visit.named, moment(site, visit.at, at), visit.ids or query.ids)
+        for visit in visits
+    ]
+    return arrived, none_skipped(query)
+
+
+def arrivals_of_event(
+    site: Site, event: str, query: RecordQuery, now: datetime
+) -> tuple[list[Arrival], BadLines]:
+    """The visits in the body of a request about one event, and the lines that were skipped."""
+    if request.mimetype == LINES:
+        return lines.arrivals(site, VisitLine, event, query, now)
+    at, none = moment(site, query.at, now), none_skipped(query)
+    if request.mimetype == PACKED:
+        return [Arrival(event, bodies.packed_ids(request.get_data()), at, query.ids)], none
     body = VisitsBody.model_validate(request.get_json(silent=True))
-    return [Arrival(event, body.users, moment(site, body.at, at), body.ids or query.ids)]
+    return [Arrival(event, body.users, moment(site, body.at, at), body.ids or query.ids)], none
 
 
-def moment(site: Site, text: str | None, otherwise: datetime) -> datetime:
-    """The moment that a text gives, or `otherwise` without one."""
-    return site.calendar.moment(text) if text else otherwise
+def none_skipped(query: RecordQuery) -> BadLines:
+    """The bad lines of a body that has no lines. Raises InvalidInput if some are to be skipped."""
+    if query.skip_bad:
+        raise InvalidInput(f"skip_bad is of lines, so the body must be {LINES}", field="skip_bad")
+    return BadLines(skipped=False)
+
+
+def skipped_lines(query: RecordQuery, bad: BadLines) -> dict[str, Any]:
+    """The fields of an answer about lines that were skipped; none unless that was asked for."""
+    return {"skipped": bad.count, "bad_lines": bad.named} if query.skip_bad else {}
+
+
+def recorded_answer(made: SkippedLines) -> Response:
+    """The answer, without the fields about skipped lines where none may be skipped."""
+    body = made.model_dump_json(exclude_none=True) + "\n"
+    return Response(body, content_type="application/json")
 
 
 def refuse_many(parts: Sequence[Sequence[User]]) -> None:

@@ -79,15 +79,22 @@ def test_memory_is_told_in_all_and_by_period(real_store: Store) -> None:
     assert len(said["largest"]) == 5
 
 
+FORMATS = "format is missing; it must be 'raw', 'roaring' or 'ids'"
+ROARING = BitMap([1, 2, 3]).serialize()
 REFUSED = [
     ("POST", "/events/a/bitmap?format=roaring", b"no", "no roaring bitmap in the portable format"),
     ("POST", "/events/a/bitmap?format=ids", b"1\nx\n", r"line 2 is b'x'; it must be an integer"),
     ("POST", "/events/a/bitmap?format=ids", b"true\n", "line 1 is b'true'"),
     ("POST", "/events/a/bitmap?format=ids", b'1\n"a"\n', "integers or texts, not both"),
-    ("POST", "/events/a/bitmap", b"", "the body is empty"),
+    ("POST", "/events/a/bitmap?format=raw", b"", "the body is empty"),
+    ("POST", "/events/a/bitmap?period=day", ROARING, FORMATS),
+    ("POST", "/events/a/bitmap", b"1\n2\n3\n", FORMATS),
+    ("POST", "/events/a/bitmap", b"user,at\n7,2026-11-20\n", FORMATS),
+    ("PUT", "/flags/f/bitmap", b"\x40\n", FORMATS),
+    ("POST", "/events/a/bitmap?format=", b"\x40", "format is ''; it must be 'raw', 'roaring' or 'ids'"),
     ("PUT", "/flags/f/bitmap?format=ids", b"", "the body is empty"),
     ("POST", "/events/a/bitmap?format=csv", b"1", "format"),
-    ("POST", "/events/a/bitmap?period=day&at=2099-01-01", b"\1", "has not begun yet"),
+    ("POST", "/events/a/bitmap?format=raw&period=day&at=2099-01-01", b"\1", "has not begun yet"),
     ("PUT", "/flags/f/bitmap?format=ids", b"-1\n", "user id -1 is out of range"),
     ("PUT", "/events/a/expiry", b'{"day": 0}', "day is 0; it must be"),
     ("PUT", "/events/a/expiry", b'{"year": 1}', "year"),

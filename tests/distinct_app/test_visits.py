@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from distinct_app import bodies
+from distinct_app import lines as line_reading
 from distinct_app.models.common import MOST_USERS
 from donebit import clock
 from donebit.activity.events import batching
@@ -70,6 +70,20 @@ def test_lines_name_one_visit_each(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {"visits": [{"event": "e", "user": 1}, {"event": "e", "user": 2, "at": TODAY}]}},
+        {"data": lines({"event": "e", "user": 1}, {"event": "e", "user": 2, "at": TODAY}), **LINES},
+    ],
+    ids=["json", "lines"],
+)
+def test_a_time_of_the_query_is_that_of_visits_without_one(store: Store, sent: dict[str, Any]) -> None:
+    made = body_of(Services(store).distinct.post(f"/visits?at={YESTERDAY}", **sent))
+
+    assert {day["day"]: day["received"] for day in made["days"]} == {YESTERDAY: 1, TODAY: 1}
+
+
+@pytest.mark.parametrize(
     "first",
     [
         ("/events/e?ids=mapped", {"json": {"users": [LARGEST_ID, 7]}}),
@@ -77,6 +91,11 @@ def test_lines_name_one_visit_each(store: Store) -> None:
         ("/events/e?ids=mapped", {"data": struct.pack("<2I", LARGEST_ID, 7), **PACKED}),
         ("/events/e?ids=mapped", {"data": lines({"user": LARGEST_ID}, {"user": 7}), **LINES}),
         ("/visits", {"json": {"visits": [{"event": "e", "users": [LARGEST_ID, 7], "ids": "mapped"}]}}),
+        ("/visits?ids=mapped", {"json": {"visits": [{"event": "e", "users": [LARGEST_ID, 7]}]}}),
+        (
+            "/visits?ids=mapped",
+            {"data": lines(*({"event": "e", "user": u} for u in (LARGEST_ID, 7))), **LINES},
+        ),
         (
             "/visits",
             {"data": lines(*({"event": "e", "user": u, "ids": "mapped"} for u in (LARGEST_ID, 7))), **LINES},
@@ -129,8 +148,12 @@ REFUSED = [
         {"data": lines({"user": 1}, {"user": 2, "at": "x"}), **LINES},
         "line 2: at is 'x'; it must be",
     ),
-    ("/events/e", {"data": lines({"user": 1}, {"user": "a"}), **LINES}, "integers or texts, not both"),
-    ("/events/e", {"data": " " * 4097 + "1", **LINES}, "line 1 has 4098 bytes; at most 4096"),
+    (
+        "/events/e",
+        {"data": lines({"user": 1}, {"user": "a"}), **LINES},
+        "line 2: event e holds .* texts .sent as 'a'",
+    ),
+    ("/events/e", {"data": " " * 4097 + "1", **LINES}, "line 1: it has 4098 bytes; at most 4096"),
     ("/visits", {"data": lines({"user": 1}), **LINES}, "line 1: event is missing"),
     (
         "/visits",
@@ -224,7 +247,7 @@ def test_lines_and_users_and_groups_of_one_request_are_limited(
     real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distinct = Services(real_store).distinct
-    monkeypatch.setattr(bodies, "MOST_USERS", 2)
+    monkeypatch.setattr(line_reading, "MOST_USERS", 2)
     monkeypatch.setattr(batching, "MOST_GROUPS", 1)
 
     many_lines = distinct.post("/events/e", data=lines({"user": 1}) * 3, **LINES)

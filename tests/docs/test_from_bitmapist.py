@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,3 +82,20 @@ def test_more_users_than_a_request_takes_are_sent_in_several(
     bodies = list(module.packed(b"\xc1\x80"))
 
     assert bodies == [bytes([0, 0, 0, 0, 1, 0, 0, 0]), bytes([7, 0, 0, 0, 8, 0, 0, 0])]
+
+
+def test_the_command_for_one_bitmap_takes_its_bytes_and_no_more(
+    services: RealServices, valkey: RunningServer, tmp_path: Path
+) -> None:
+    valkey.client.flushall()
+    for user in (1, 6, 42):
+        valkey.client.setbit("trackist_premium_u", user, 1)
+    take, send = re.findall(r"^(?:python -c|curl -X PUT) .*$", PAGE.read_text(), re.MULTILINE)
+    take = take.replace("python", sys.executable, 1).replace("redis://localhost:6379/0", valkey.url)
+    send = send.replace("localhost:8096", f"127.0.0.1:{services.ports['distinct']}")
+
+    for command in (take, send):
+        subprocess.run(["sh", "-c", command], check=True, cwd=tmp_path, capture_output=True)
+
+    assert asked(services, "/flags/premium/users")["users"] == [1, 6, 42]
+    assert (tmp_path / "premium.raw").stat().st_size == valkey.client.strlen("trackist_premium_u")

@@ -44,7 +44,12 @@ QUERIES = [
         r"sleep_ms is 60001; it must be at most 60000",
     ),
     ("trigger", "POST", "/trigger/done?count=1&sleep_ms=-1", r"sleep_ms is -1; it must be at least 0"),
-    ("trigger", "POST", "/trigger/done?count=1&colour=red", r"unknown field: colour"),
+    (
+        "trigger",
+        "POST",
+        "/trigger/done?count=1&colour=red",
+        r"unknown query parameter: colour; it takes count, sleep_ms",
+    ),
     ("trigger", "POST", "/trigger/distinct?count=-1", r"count is -1; it must be 0 to 10000000"),
     ("done", "PUT", "/tasks/known/steps/3", r"step 3 .* 0 to 2"),
     ("done", "PUT", "/tasks/known/steps/-1", r"n is -1; it must be at least 0"),
@@ -295,6 +300,16 @@ def test_a_body_that_is_no_json_object_is_refused(
 
     says(problem, "body|JSON|count|a: ")
     assert everything(real_client) == before
+
+
+@pytest.mark.parametrize(("service", "url"), TAKES_JSON)
+@pytest.mark.parametrize("body", [r'{"\ud800": 1}', r'{"\ud800": 1, "\ud800": 2}'], ids=["unknown", "twice"])
+def test_a_field_named_by_half_a_character_is_refused(
+    known: Services, service: str, url: str, body: str
+) -> None:
+    problem = problem_of(known.of(service).post(url, data=body, content_type="application/json"))
+
+    says(problem, r"\\ud800")
 
 
 @pytest.mark.parametrize(("service", "url"), TAKES_JSON)

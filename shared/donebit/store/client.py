@@ -30,6 +30,9 @@ OUTAGES = (
 REFUSALS = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)
 NO_SUCH_DATABASE = ("DB index is out of range", "invalid DB index", "value is out of range")
 REFUSING_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
+# Before the answer to a command of a pipeline redis-py puts "Command # 1 (GET k) of pipeline caused error: ".
+IN_A_PIPELINE = " of pipeline caused error: "
+KILLED = "Script killed by user"  # an operator's SCRIPT KILL, which only ends a script that wrote nothing
 
 
 def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
@@ -117,9 +120,14 @@ def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]
             raise StoreUnavailable(f"Redis refuses the credentials in REDIS_URL: {error}") from error
         except OUTAGES as error:
             raise StoreUnavailable("Redis cannot be reached") from error
+        except exceptions.NoScriptError as error:
+            # SCRIPT FLUSH, or another server, while a pipeline was under way: the rest of it did not run.
+            # What may run twice is sent again by itself; anything else only by whoever knows that it may.
+            raise StoreUnavailable("Redis lost its scripts while they were in use: send it again") from error
         except exceptions.RedisError as error:
-            if isinstance(error, REFUSALS) or str(error).startswith(REFUSING_REPLIES):
-                raise StoreUnavailable(f"Redis cannot serve now: {error}") from error
+            reply = str(error).rpartition(IN_A_PIPELINE)[2]
+            if isinstance(error, REFUSALS) or reply.startswith(REFUSING_REPLIES) or KILLED in reply:
+                raise StoreUnavailable(f"Redis cannot serve now: {reply}") from error
             raise
 
     return named

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask, Request, current_app, request, session
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, Forbidden, InvalidInput, Unauthorized
@@ -72,8 +71,6 @@ def register(app: Flask, settings: Settings) -> None:
         if _changing(request, view) and _from_elsewhere(request):
             raise Forbidden(f"a page of another site may not change anything here{_as_called(request)}")
         refuse_bad_text(request)
-        if request.content_length is None:
-            refuse_cut_body(app.config["MAX_CONTENT_LENGTH"])
         if token and not getattr(view, FREE, False) and not _authorized(request, token):
             raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
 
@@ -92,19 +89,6 @@ def refuse_bad_text(asked: Request) -> None:
         raise InvalidInput(
             f"the address holds bytes that are no UTF-8: {error.object[error.start :][:20]!r}"
         ) from None
-
-
-def refuse_cut_body(most_bytes: int) -> None:
-    """Refuse a body without Content-Length that is too long.
-
-    Werkzeug would cut it at the limit silently, so one byte more is read.
-
-    Raises:
-        RequestEntityTooLarge: it has more than `most_bytes`.
-    """
-    request.max_content_length = most_bytes + 1
-    if len(request.get_data()) > most_bytes:
-        raise RequestEntityTooLarge
 
 
 def _host_known(host: str, known: set[str], *, any_address: bool) -> bool:

@@ -39,12 +39,22 @@ def _digits(value: object) -> object:
     return int(value)
 
 
+def _truth(value: object) -> object:
+    truth = (
+        {"1": True, "true": True, "0": False, "false": False}.get(value) if isinstance(value, str) else None
+    )
+    if truth is None:
+        raise expected("1, true, 0 or false")
+    return truth
+
+
 # Strict: in Python false is 0, and `"users": [false]` would be a visit of user 0.
 Integer = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 # An integer in a path or query, where all is text. Stands last: pydantic would document bounds after it
 # in words of its own, which no JSON Schema knows.
 WRITTEN = BeforeValidator(_digits)
+WRITTEN_BOOLEAN = BeforeValidator(_truth)  # the same for a switch
 Name = Annotated[str, matching(NAME_PATTERN, NAME_RULE), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from donebit.errors import DonebitError
+from donebit.errors import DonebitError, InvalidInput
 from donebit.web import wording
 
 MEDIA_TYPE = "application/problem+json"
@@ -37,6 +37,14 @@ class Problem(BaseModel):
     errors: list[Fault] = []
 
 
+class Faults(InvalidInput):
+    """Several things are wrong with a request, each named."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(". ".join(fault.detail for fault in faults))
+        self.faults = faults
+
+
 def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) -> Response:
     """Make the answer to a failed request.
 
@@ -45,13 +53,19 @@ def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) 
         detail: what is wrong, without a full stop
         errors: the fields at fault
     """
-    body = Problem(title=status.phrase, status=status, detail=detail, errors=errors or [])
+    shown = [Fault(field=printable(one.field), detail=printable(one.detail)) for one in errors or []]
+    body = Problem(title=status.phrase, status=status, detail=printable(detail), errors=shown)
     response = Response(body.model_dump_json() + "\n", status=status, content_type=MEDIA_TYPE)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status is HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def printable(text: str) -> str:
+    """Escape what UTF-8 cannot hold: JSON can name a field by half a character (`"\\ud800"`)."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def documented(*statuses: HTTPStatus) -> dict[Any, Any]:
@@ -68,7 +82,9 @@ EVERYWHERE = documented(
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
+    HTTPStatus.LENGTH_REQUIRED,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -104,15 +120,19 @@ def register(app: Flask) -> None:
 
 def problem_of(error: DonebitError) -> Response:
     faults = [Fault(field=error.field, detail=error.detail)] if error.field else []
+    if isinstance(error, Faults):
+        faults = error.faults
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("%s %s: %s", request.method, request.path, error.detail)
     return problem(HTTPStatus(error.status), error.detail, faults)
 
 
-def too_large(_: RequestEntityTooLarge) -> Response:
+def too_large(error: RequestEntityTooLarge) -> Response:
     most = current_app.config["MAX_CONTENT_LENGTH"]
     sent = f"{request.content_length} bytes" if request.content_length else "more"
     detail = f"the body has {sent}; at most {most} bytes are taken (MAX_BODY_BYTES)"
+    if error.description and error.description != RequestEntityTooLarge.description:
+        detail = error.description
     return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 

@@ -13,7 +13,8 @@ from flask_openapi3 import Info, OpenAPI
 
 from donebit.config import Settings
 from donebit.store import Store
-from donebit.web import guard, health, problems
+from donebit.web import guard, health, operations, problems, whole_body
+from donebit.web.json_reading import read_json
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
@@ -26,20 +27,18 @@ POLICY = (
 
 
 class Json(DefaultJSONProvider):
-    """Flask's JSON, except that a body nested too deeply for Python's stack is a bad request."""
+    """Flask's JSON, except that a body is read strictly."""
 
     sort_keys = False
 
-    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+    def loads(self, s: str | bytes, **_: Any) -> Any:
         """Parse JSON.
 
         Raises:
             ValueError: the text is no JSON, or nested too deeply.
+            InvalidInput: an object in it has a name twice.
         """
-        try:
-            return super().loads(s, **kwargs)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+        return read_json(s)
 
 
 def make_service(
@@ -74,6 +73,8 @@ def make_service(
     if app.has_static_folder:  # the sign-in page is drawn with them
         guard.free(app.view_functions["static"])
     guard.register(app, settings)
+    operations.register(app)
+    whole_body.register(app)
     problems.register(app)
     app.register_api(health.blueprint(store, streams))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)

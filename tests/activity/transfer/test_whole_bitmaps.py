@@ -13,9 +13,12 @@ from pyroaring import BitMap
 from redis import Redis
 
 from donebit.activity.events import event as events
+from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import ALL_TIME, Granularity
 from donebit.activity.transfer import export, formats, import_
 from donebit.activity.transfer.formats import Format, Parts
+from donebit.activity.users import erasure
+from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap, bits_of
@@ -37,8 +40,36 @@ def exported(store: Store, bitmap: Bitmap, form: Format) -> bytes:
     event = events.get(site_on(store), bitmap.name)
     found = export.export(site_on(store), bitmap, event.kind, form)
     body = b"".join(found.pieces)
-    assert found.length in (None, len(body))
+    assert found.length == len(body)
     return body
+
+
+EDGES = sorted({edge + by for edge in (0, *(10**n for n in range(1, 10))) for by in (0, 1, 9)} | {2**32 - 1})
+
+
+def test_the_length_of_lines_is_known_before_they_are_sent(store: Store) -> None:
+    site, now = site_on(store), real_now()
+    ingest.record(site, "seen", EDGES, at=now, now=now)
+    ingest.record(site, "texts", ["a", "\u00e9", '"', "\U0001f600", "x" * 200], at=now, now=now)
+    ingest.record(site, "mapped", EDGES, at=now, now=now, ids=UserKind.MAPPED)
+
+    bodies = {name: exported(store, Bitmap(name, "all"), Format.IDS) for name in ("seen", "texts", "mapped")}
+
+    assert [int(line) for line in bodies["seen"].splitlines()] == EDGES
+    assert sorted(map(int, bodies["mapped"].splitlines())) == EDGES
+    assert len(bodies["texts"].splitlines()) == 5
+    assert exported(store, Bitmap("never", "all"), Format.IDS) == b""
+
+
+def test_lines_are_shorter_than_said_when_a_user_is_erased_meanwhile(store: Store) -> None:
+    site, now = site_on(store), real_now()
+    ingest.record(site, "texts", ["ada", "joan"], at=now, now=now)
+    found = export.export(site, Bitmap("texts", "all"), UserKind.TEXTS, Format.IDS)
+
+    erasure.erase(site, "ada")
+
+    assert b"".join(found.pieces) == b'"joan"\n'
+    assert found.length == len(b'"ada"\n"joan"\n')
 
 
 @settings(max_examples=16, deadline=None)

@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+from pyroaring import BitMap
 
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
-from donebit.activity.transfer.formats import Format
+from donebit.activity.transfer.formats import Format, lines_length
 from donebit.activity.users.id_mapping import names_of
 from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
 
 SEGMENTS_A_CALL = 16  # 2 MB a round trip
+USERS_A_PIECE = 50_000  # half a megabyte of lines
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The bytes, in pieces as they are produced, and their number if it is known in advance."""
+    """The bytes, in pieces as they are produced, and their number.
+
+    The server ends a response cleanly whose generator raises, so without the number a client would take an
+    export that Redis broke off for a whole one.
+    """
 
     pieces: Iterator[bytes]
-    length: int | None = None
+    length: int
 
 
 def export(site: Site, bitmap: Bitmap, kind: UserKind | None, form: Format) -> Export:
@@ -40,7 +48,7 @@ def export(site: Site, bitmap: Bitmap, kind: UserKind | None, form: Format) -> E
         )
     (numbers,) = site.store.bitmaps.segments([bitmap])
     if form is Format.IDS:
-        return Export(_lines(site, bitmap, kind, numbers))
+        return _lines(site, kind or UserKind.INTEGERS, formats.numbers_in(_segments(site, bitmap, numbers)))
     if form is Format.ROARING:
         whole = formats.roaring_of(_segments(site, bitmap, numbers))
         return Export(iter([whole]), len(whole))
@@ -65,7 +73,26 @@ def _backwards(site: Site, bitmap: Bitmap, numbers: Sequence[int]) -> Iterator[b
         yield from site.store.bitmaps.packed(bitmap, [number])
 
 
-def _lines(site: Site, bitmap: Bitmap, kind: UserKind | None, numbers: Sequence[int]) -> Iterator[bytes]:
-    for number, packed in _segments(site, bitmap, numbers):
-        names = names_of(site, kind or UserKind.INTEGERS, formats.ids_of(number, packed).tolist())
-        yield "".join(json.dumps(name) + "\n" for name in names).encode()
+def _lines(site: Site, kind: UserKind, users: BitMap) -> Export:
+    """One user per line, of a bitmap that is read already.
+
+    Integers are written without Redis. The ids of numbers are read twice, once for the length alone: they
+    would not fit into memory. A user erased in between makes the export shorter than it says, as a failure
+    of Redis does.
+    """
+    if kind is UserKind.INTEGERS:
+        return Export(
+            ("\n".join([*map(str, part), ""]).encode() for part in _batches(users)), lines_length(users)
+        )
+
+    def pieces() -> Iterator[bytes]:
+        for part in _batches(users):
+            yield "".join(json.dumps(name) + "\n" for name in names_of(site, kind, part)).encode()
+
+    return Export(pieces(), sum(map(len, pieces())))
+
+
+def _batches(users: BitMap) -> Iterator[list[int]]:
+    ascending = iter(users)
+    while part := list(islice(ascending, USERS_A_PIECE)):
+        yield part

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from pyroaring import BitMap
@@ -56,13 +57,27 @@ def parts_of_raw(body: bytes) -> Parts:
     return {n: partial(bytes.ljust, part, FULL_BYTES, b"\0") for n, part in cut.items() if any(part)}
 
 
+def numbers_in(segments: Iterable[tuple[int, bytes]]) -> BitMap:
+    """The numbers of the bits that are set in these segments, held compactly."""
+    numbers = BitMap()
+    for number, packed in segments:
+        numbers |= BitMap((bits_of(packed) + number * SEGMENT_BITS).astype(np.uint32))
+    numbers.run_optimize()
+    return numbers
+
+
 def roaring_of(segments: Iterable[tuple[int, bytes]]) -> bytes:
     """The roaring bitmap of these segments."""
-    users = BitMap()
-    for number, packed in segments:
-        users |= BitMap((bits_of(packed) + number * SEGMENT_BITS).astype(np.uint32))
-    users.run_optimize()
-    return bytes(users.serialize())
+    return bytes(numbers_in(segments).serialize())
+
+
+def lines_length(numbers: BitMap) -> int:
+    """How many bytes these numbers take in decimal, each with a line break after it."""
+    starts = [0, *(10**digits for digits in range(1, 11))]
+    return sum(
+        numbers.range_cardinality(start, min(stop, 2**32)) * (digits + 1)
+        for digits, (start, stop) in enumerate(pairwise(starts), 1)
+    )
 
 
 def parts_of_roaring(body: bytes) -> Parts:

@@ -1,0 +1,227 @@
+"""Visits as lines of NDJSON: each is checked by itself, so that bad ones are named as they were sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from flask import request
+from pydantic import ValidationError
+
+from distinct_app.models.common import MOST_USERS
+from distinct_app.models.visits import BadLine, RecordQuery, VisitLine, VisitsLine
+from donebit.activity.events import batching
+from donebit.activity.events import event as events
+from donebit.activity.events.batching import Arrival
+from donebit.activity.events.event import Event
+from donebit.activity.site import Site
+from donebit.activity.users.ids import User, UserKind
+from donebit.errors import InvalidInput
+from donebit.web import wording
+from donebit.web.json_reading import read_json
+from donebit.web.problems import Fault, Faults
+
+MOST_LINE_BYTES = 4096  # an id of 200 characters, each escaped, has 1200
+MOST_BAD_LINES = 20  # named in one answer
+KINDS = frozenset(kind.value for kind in UserKind)
+SLOT_SECONDS = 15 * 60  # hours and days begin at a multiple of it in every zone
+
+
+class LineGroup(NamedTuple):
+    """What the visits of a group of lines have in common; they are good or bad together."""
+
+    event: str
+    at: str | None  # as it was sent
+    ids: UserKind | None
+    texts: bool
+
+
+@dataclass(slots=True)
+class Group:
+    """The lines of one group."""
+
+    users: list[User] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)  # of the lines, from 1
+
+
+Groups = dict[LineGroup, Group]
+
+
+class BadLines:
+    """The bad lines of one request: all are counted, the first are named."""
+
+    def __init__(self, *, skipped: bool) -> None:
+        """Begin with none.
+
+        Args:
+            skipped: whether they are left out; else the request is refused for them.
+        """
+        self.count = 0
+        self._skipped = skipped
+        self._details: dict[int, str] = {}
+
+    def add(self, number: int, detail: str) -> None:
+        """Note the line of this number.
+
+        Raises:
+            Faults: as many as can be named are bad.
+        """
+        self.count += 1
+        self._details[number] = detail
+        if len(self._details) > MOST_BAD_LINES:
+            del self._details[max(self._details)]
+        elif len(self._details) == MOST_BAD_LINES:
+            self.refuse()
+
+    def refuse(self) -> None:
+        """Refuse the request if it has bad lines that are not skipped.
+
+        Raises:
+            Faults: it has; it names them.
+        """
+        if self._details and not self._skipped:
+            raise Faults(
+                [
+                    Fault(field=f"line {one.line}", detail=f"line {one.line}: {one.detail}")
+                    for one in self.named
+                ]
+            )
+
+    @property
+    def named(self) -> list[BadLine]:
+        """The first bad lines, ascending."""
+        return [BadLine(line=number, detail=detail) for number, detail in sorted(self._details.items())]
+
+
+def arrivals(
+    site: Site, model: type[VisitLine], event: str | None, query: RecordQuery, now: datetime
+) -> tuple[list[Arrival], BadLines]:
+    """The visits in the lines of the request's body.
+
+    Args:
+        model: of a line
+        event: which the visits are to; None where each line names its own
+        query: has the time and the kind of ids of lines without one, and whether bad lines are skipped
+
+    Returns:
+        The visits of good lines, perhaps none, and the bad lines, which are skipped.
+
+    Raises:
+        InvalidInput: a line is bad and not to be skipped, or there are none or too many lines.
+    """
+    bad = BadLines(skipped=query.skip_bad)
+    groups: Groups = {}
+    for number, line in parsed_lines(model, bad):
+        named = line.event if isinstance(line, VisitsLine) else event
+        key = LineGroup(named or "", line.at, line.ids or query.ids, isinstance(line.user, str))
+        group = groups.setdefault(key, Group())
+        group.users.append(line.user)
+        group.numbers.append(number)
+    good = good_arrivals(site, groups, query, now, bad)
+    bad.refuse()
+    return good, bad
+
+
+def parsed_lines(model: type[VisitLine], bad: BadLines) -> Iterator[tuple[int, VisitLine]]:
+    """The number of each good line of the body that is not empty, and the line.
+
+    Raises:
+        InvalidInput: there are none or too many lines.
+    """
+    count = 0
+    for number, text in enumerate(request.get_data().split(b"\n"), 1):
+        if not text.strip():
+            continue
+        count += 1
+        if count > MOST_USERS:
+            raise InvalidInput(f"the body has more than {MOST_USERS} lines", field="body")
+        try:
+            yield number, parse_line(model, text)
+        except InvalidInput as error:
+            bad.add(number, error.detail)
+    if not count:
+        raise InvalidInput("the body is empty; it must have at least one line", field="body")
+
+
+def parse_line(model: type[VisitLine], line: bytes) -> VisitLine:
+    """The model of a line. Raises InvalidInput that says what is wrong with it."""
+    if len(line) > MOST_LINE_BYTES:
+        raise InvalidInput(f"it has {len(line)} bytes; at most {MOST_LINE_BYTES}")
+    try:
+        return model.model_validate(read_json(line))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        # Without the tag of the union that a user is, as in `user.integers`.
+        named = ".".join(
+            str(part) for place, part in enumerate(first["loc"]) if not place or part not in KINDS
+        )
+        raise InvalidInput(wording.sentence(named, first) if named else not_an_object(line)) from None
+    except ValueError:
+        raise InvalidInput(not_an_object(line)) from None
+
+
+def not_an_object(line: bytes) -> str:
+    """The reason why a line that is not a JSON object is refused."""
+    begin = line[: wording.LONGEST_QUOTE].decode(errors="replace")
+    return f"it is {wording.quoted(begin)}; it must be a JSON object"
+
+
+def good_arrivals(
+    site: Site, groups: Groups, query: RecordQuery, now: datetime, bad: BadLines
+) -> list[Arrival]:
+    """The visits of all groups whose time and kind their event takes; the lines of the others are bad.
+
+    The first good line of a new event says which kind of users it holds.
+    """
+    known: dict[str, Event] = {}
+    made: dict[tuple[object, ...], Arrival] = {}
+    for key, group in groups.items():
+        if key.event not in known:
+            known[key.event] = events.get(site, key.event)
+        try:
+            arrival = Arrival(key.event, group.users, moment(site, key.at or query.at, now), key.ids)
+            same = key._replace(at=None), time_slot(arrival.at, now)
+            if same not in made:
+                known[key.event] = checked_event(site, known[key.event], arrival, now)
+        except InvalidInput as error:
+            for number in group.numbers:
+                bad.add(number, as_sent(error, key, group))
+        else:
+            made[same] = joined(made[same], arrival) if same in made else arrival
+    return list(made.values())
+
+
+def moment(site: Site, text: str | None, now: datetime) -> datetime:
+    """The moment that a text gives; now without one."""
+    return site.calendar.moment(text) if text else now
+
+
+def time_slot(at: datetime, now: datetime) -> float:
+    """What is the same for times that are written into the same periods; of a time to come it is its own."""
+    return at.timestamp() // SLOT_SECONDS if at <= now else -at.timestamp()
+
+
+def checked_event(site: Site, event: Event, arrival: Arrival, now: datetime) -> Event:
+    """The event with the kind of users that it holds after this arrival, whose users are of one kind.
+
+    Raises:
+        InvalidInput: it holds another kind, or does not take the time.
+    """
+    kind = batching.kind_of_batch(event, replace(arrival, users=arrival.users[:1]))
+    batching.expiries_of(site, event, arrival.at, now)
+    return replace(event, kind=kind)
+
+
+def joined(first: Arrival, second: Arrival) -> Arrival:
+    """Both as one, at the later time: a million lines may have as many times."""
+    assert isinstance(first.users, list)  # noqa: S101 - made from a group
+    first.users.extend(second.users)
+    return first if first.at >= second.at else replace(first, at=second.at)
+
+
+def as_sent(error: InvalidInput, key: LineGroup, group: Group) -> str:
+    """What is wrong with the lines of a group, with the value as it was sent."""
+    sent = {"at": key.at, "users": group.users[0]}.get(error.field or "")
+    return error.detail if sent is None else f"{error.detail} (sent as {wording.quoted(sent)})"

@@ -1,0 +1,38 @@
+"""Reading JSON strictly: an object with a name twice is refused, since one of its values would be lost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from donebit.errors import InvalidInput
+from donebit.web import wording
+
+
+def read_json(text: str | bytes) -> Any:
+    """Parse JSON.
+
+    Raises:
+        ValueError: the text is no JSON, or nested too deeply.
+        InvalidInput: an object in it, at any depth, has a name twice.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    try:
+        return DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make the object of these pairs; called for objects alone, so a list of numbers costs nothing more."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        name = twice[: wording.LONGEST_QUOTE]
+        raise InvalidInput(f"{name} is given twice in one object; only one of them could be used", field=name)
+    return made
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object)  # made once: json.loads would make it for every line

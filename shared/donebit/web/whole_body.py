@@ -1,0 +1,155 @@
+"""Request bodies as they were meant: whole, decompressed, and within the limit.
+
+A body whose connection broke reaches the application as if it were a shorter one. Cut packed ids,
+lines and bitmaps still are packed ids, lines and bitmaps, only of fewer users: they would replace a flag.
+"""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+from typing import IO, Any
+
+from flask import Flask, Request, current_app, request
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    LengthRequired,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
+from werkzeug.utils import cached_property
+
+from donebit.errors import InvalidInput
+
+# By name of RFC 9110, the format as zlib numbers it. Each says where it ends, and has a checksum.
+WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+PLAIN = ("", "identity")
+JSON = "application/json"
+
+
+class UnsupportedEncoding(UnsupportedMediaType):
+    """A Content-Encoding that is not decoded here; the answer names those that are."""
+
+    def get_headers(self, *args: Any, **named: Any) -> list[tuple[str, str]]:
+        """Add Accept-Encoding, as RFC 9110, 15.5.16 asks."""
+        return [*super().get_headers(*args, **named), ("Accept-Encoding", "gzip, deflate")]
+
+
+class WholeBodyRequest(Request):
+    """A request whose body cannot be read unless it is whole."""
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The decompressed body. Whatever reads a body, as JSON, as a form or as bytes, reads it here."""
+        most = current_app.config["MAX_CONTENT_LENGTH"]
+        if self.content_length is None:
+            # Werkzeug would cut such a body at the limit silently, so one byte more is read.
+            self.max_content_length = most + 1
+        body: bytes = super().stream.read()
+        refuse_cut(self, body, most)
+        return BytesIO(decompressed(self, body, most))
+
+
+def register(app: Flask) -> None:
+    """Read every body before its view runs, so that a view changes nothing for one that is cut."""
+    app.request_class = WholeBodyRequest
+
+    @app.before_request
+    def read() -> None:
+        request.get_data()
+
+
+def has_body(asked: Request) -> bool:
+    """Return whether a body was sent, be it whole or not."""
+    if asked.content_length is not None:
+        return asked.content_length > 0
+    try:
+        return bool(asked.get_data())
+    except HTTPException:  # there is one, and it is refused
+        return True
+
+
+def refuse_cut(asked: Request, body: bytes, most: int) -> None:
+    """Refuse a body that is not whole, or may not be.
+
+    Args:
+        asked: the request
+        body: its bytes as they came
+        most: how many bytes are taken
+
+    Raises:
+        RequestEntityTooLarge: there are more than `most`.
+        BadRequest: fewer came than Content-Length announces.
+        LengthRequired: there is no Content-Length, and a body of this kind does not say where it ends.
+    """
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    announced = asked.content_length
+    if announced is not None and len(body) < announced:
+        raise BadRequest(
+            f"the body has {len(body)} of the {announced} bytes that Content-Length announces; "
+            "nothing was changed"
+        )
+    if announced is None and body and asked.mimetype != JSON and encoding_of(asked) in PLAIN:
+        raise LengthRequired(
+            f"the body is {asked.mimetype or 'of no type'} and has no Content-Length, so a cut one could "
+            f"not be told from a whole one; send Content-Length, or {JSON}, or compress it with gzip"
+        )
+
+
+def encoding_of(asked: Request) -> str:
+    """The name in Content-Encoding, in lower case; empty without one."""
+    return asked.headers.get("Content-Encoding", "").strip().lower()
+
+
+def decompressed(asked: Request, body: bytes, most: int) -> bytes:
+    """The body without its Content-Encoding.
+
+    Args:
+        most: how many bytes it may have afterwards.
+
+    Raises:
+        UnsupportedEncoding: it has an encoding other than gzip and deflate.
+        InvalidInput: it is no whole body of its encoding.
+        RequestEntityTooLarge: it has more than `most` bytes afterwards; no more than that is made of it.
+    """
+    encoding = encoding_of(asked)
+    if encoding in PLAIN:
+        return body
+    if encoding not in WINDOW_BITS:
+        named = asked.headers["Content-Encoding"][:100]
+        raise UnsupportedEncoding(
+            f"Content-Encoding is {named!r}; a body may be gzip, deflate or not encoded"
+        )
+    try:
+        return inflated(body, WINDOW_BITS[encoding], most)
+    except (zlib.error, EOFError) as error:
+        raise InvalidInput(
+            f"the body is no whole body of Content-Encoding {encoding}: {error}", field="body"
+        ) from None
+
+
+def inflated(body: bytes, window_bits: int, most: int) -> bytes:
+    """Decompress the members of a body, which is one unless it is gzip.
+
+    Raises:
+        EOFError: it ends before its own end.
+        zlib.error: it is of another format, or damaged.
+        RequestEntityTooLarge: it would have more than `most` bytes.
+    """
+    pieces: list[bytes] = []
+    room = most
+    while body or not pieces:
+        reader = zlib.decompressobj(window_bits)
+        pieces.append(reader.decompress(body, room + 1))
+        room -= len(pieces[-1])
+        if room < 0:
+            raise RequestEntityTooLarge(
+                f"the body has more than {most} bytes when it is decompressed; at most so many are taken "
+                "(MAX_BODY_BYTES)"
+            )
+        if not reader.eof:
+            raise EOFError("it is cut short")
+        body = reader.unused_data
+    return b"".join(pieces)
