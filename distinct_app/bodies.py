@@ -22,7 +22,7 @@ PACKED = "application/octet-stream"
 LINES = "application/x-ndjson"
 MOST_LINE_BYTES = 4096  # an id of 200 characters, each escaped, has 1200
 
-Moment = Callable[[str | None], datetime]
+Moment = Callable[[str | float | None], datetime]
 Line = TypeVar("Line", bound=BaseModel)
 
 
@@ -78,7 +78,7 @@ def not_an_object(line: bytes) -> str:
 
 def arrivals(visits: Iterable[tuple[str, VisitLine]], moment: Moment) -> list[Arrival]:
     """The visits of lines, grouped by event, time and kind."""
-    users: dict[tuple[str, str | None, UserKind | None], list[User]] = {}
+    users: dict[tuple[str, str | float | None, UserKind | None], list[User]] = {}
     for event, line in visits:
         users.setdefault((event, line.at, line.ids), []).append(line.user)
     return [Arrival(event, named, moment(at), ids) for (event, at, ids), named in users.items()]

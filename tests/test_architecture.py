@@ -39,6 +39,7 @@ LAYERS = (
         "donebit.errors",
         "donebit.formatting",
         "donebit.logs",
+        "donebit.moments",
         "donebit.names",
         "donebit.retry_policy",
         "donebit.throttled_log",

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from distinct_app import bodies
 from distinct_app.bodies import LINES, MOST_LINE_BYTES, PACKED
-from distinct_app.models.common import MOST_USERS, EventPath
+from distinct_app.models.common import MOST_USERS, NUMBER_RULE, EventPath, VisitTimeQuery
 from distinct_app.models.visits import (
     DayAnswer,
     ManyVisits,
@@ -29,6 +29,8 @@ from donebit.activity.events.ingest import Recorded
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
+from donebit.moments import TimeUnit
+from donebit.web import wording
 from donebit.web.answers import Reply, answer
 
 PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}}
@@ -98,18 +100,18 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
     """Add the route that records visits to several events at once."""
 
     @routes.post("/visits", responses={200: ManyVisitsAnswer}, openapi_extensions=OF_ANY)
-    def record_many() -> Reply:
+    def record_many(query: VisitTimeQuery) -> Reply:
         """Record visits to several events at several times.
 
         The body is JSON or NDJSON; all of it is checked before any of it is recorded.
         """
-        now = clock.now()
+        now, unit = clock.now(), query.time_unit
         if request.mimetype == LINES:
-            arrived = bodies.arrivals(bodies.lines_of_any(), lambda at: moment(site, at, now))
+            arrived = bodies.arrivals(bodies.lines_of_any(), lambda at: moment(site, at, now, unit))
         else:
             body = ManyVisits.model_validate(request.get_json(silent=True))
             arrived = [
-                Arrival(visit.event, visit.named, moment(site, visit.at, now), visit.ids)
+                Arrival(visit.event, visit.named, moment(site, visit.at, now, unit), visit.ids)
                 for visit in body.visits
             ]
             refuse_many([visit.named for visit in body.visits])
@@ -118,19 +120,32 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
 
 def arrivals_of_event(site: Site, event: str, query: RecordQuery, now: datetime) -> list[Arrival]:
     """The visits in the body of a request about one event."""
-    at = moment(site, query.at, now)
+    unit = query.time_unit
+    at = moment(site, query.at, now, unit)
     if request.mimetype == PACKED:
         return [Arrival(event, bodies.packed_ids(request.get_data()), at, query.ids)]
     if request.mimetype == LINES:
-        arrived = bodies.arrivals(bodies.lines_of(event), lambda text: moment(site, text, at))
+        arrived = bodies.arrivals(bodies.lines_of(event), lambda text: moment(site, text, at, unit))
         return [replace(one, ids=one.ids or query.ids) for one in arrived]
     body = VisitsBody.model_validate(request.get_json(silent=True))
-    return [Arrival(event, body.users, moment(site, body.at, at), body.ids or query.ids)]
+    return [Arrival(event, body.users, moment(site, body.at, at, unit), body.ids or query.ids)]
 
 
-def moment(site: Site, text: str | None, otherwise: datetime) -> datetime:
-    """The moment that a text gives, or `otherwise` without one."""
-    return site.calendar.moment(text) if text else otherwise
+def moment(
+    site: Site, written: str | float | None, otherwise: datetime, unit: TimeUnit | None = None
+) -> datetime:
+    """The moment that a text or a number gives, or `otherwise` without one.
+
+    Raises:
+        InvalidInput: it is a number without a unit, or a text with one.
+    """
+    if written is None:
+        return otherwise
+    try:
+        return site.calendar.moment(written, unit=unit)
+    except ValueError:
+        rule = NUMBER_RULE if unit is None else f"a number, as time_unit={unit} says"
+        raise InvalidInput(f"at is {wording.quoted(written)}; it must be {rule}", field="at") from None
 
 
 def refuse_many(parts: Sequence[Sequence[User]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from donebit import clock
+from donebit.command_line.load.batch import TIME_RULE
 from tests.command_line.command import Donebit
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv, write_ndjson
 
@@ -131,7 +132,7 @@ def test_a_line_that_is_no_visit_stops_it_and_all_before_it_is_loaded(donebit: D
     before = donebit("count", name, "--json").json["count"]
     went_on = donebit("load", file, "--event", name, "--skip-bad", "--json")
 
-    said = "line 4: at is 'noon'; it must be a time such as 2026-11-21T03:04:05Z"
+    said = f"line 4: at is 'noon'; it must be {TIME_RULE}"
     assert (stopped.code, stopped.out) == (1, "")
     assert stopped.err == f"error: {said}. All lines before it are loaded; --skip-bad skips invalid lines\n"
     assert before == 1
@@ -192,4 +193,4 @@ def test_an_empty_file_is_no_visits_or_names_no_columns(donebit: Donebit, conten
     ended = donebit("load", file, "--event", "some")
 
     assert ended.code == (0 if content.startswith("user") else 2)
-    assert ended.out.startswith("0 visits of visits.csv loaded" if ended.code == 0 else "")
+    assert ended.out.startswith("0 visits loaded from visits.csv" if ended.code == 0 else "")

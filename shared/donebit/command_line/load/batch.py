@@ -5,13 +5,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
+from donebit import moments
 from donebit.command_line.load.reading import Row
 from donebit.errors import InvalidInput
+from donebit.moments import TimeUnit
 from donebit.names import checked_name
 
 AHEAD = timedelta(minutes=5)  # as distinct_app allows; checked here for every line
+FIRST_TO_BEGIN = timezone(timedelta(hours=14))  # where a day begins before it does anywhere else
+TIME_RULE = "a time such as 2026-11-21T03:04:05Z; --time-unit reads numbers since 1970"
+LONGEST_QUOTE = 120  # characters
 LARGEST_ID, LONGEST_TEXT = 2**32 - 1, 200
 MOST_IDS, MOST_TEXTS = 1_000_000, 50_000  # per request; so many texts are at most 40 MB, usually 2
 
@@ -22,10 +27,10 @@ class BadValue(ValueError):
 
 @dataclass(slots=True)
 class Group:
-    """Visits of one event in one hour."""
+    """Visits of one event in one hour, or on one day of which the hour is not known."""
 
     event: str
-    at: datetime
+    at: date | datetime  # a date is a day of the site's zone
     first_line: int
     users: array[int] | list[str]
 
@@ -41,6 +46,7 @@ class LoadContext:
     """What holds for a whole file: how its users and times are read."""
 
     ids: str  # auto, integers or texts
+    unit: TimeUnit | None = None  # what times count since 1970; None for times in ISO 8601
     grain_minutes: int = 60  # no period begins or ends within so many
     kinds: dict[str, str] = field(default_factory=dict)  # of each event so far: integers or texts
     latest: datetime = field(default_factory=lambda: datetime.now(UTC) + AHEAD)
@@ -53,20 +59,28 @@ class LoadContext:
             self.kinds[event] = "texts" if is_text and self.ids != "integers" else "integers"
         return self.kinds[event]
 
-    def moment(self, at: object) -> datetime:
-        """Return the time in UTC. Raises BadValue for a value that is not a time, or too far ahead."""
-        try:
-            moment = datetime.fromisoformat(at)  # type: ignore[arg-type]  # a TypeError is handled below
-        except (TypeError, ValueError):
-            raise BadValue(f"at is {at!r}; it must be a time such as 2026-11-21T03:04:05Z") from None
-        if moment.tzinfo is not UTC:
-            moment = _in_utc(moment)
-        if moment > self.latest:
-            raise BadValue(f"at is {at!r}, which is more than 5 minutes ahead")
-        return moment
+    def moment(self, at: object) -> date | datetime:
+        """Return the time in UTC, or the day alone: distinct_app knows when it begins in the site's zone.
 
-    def floor(self, moment: datetime) -> datetime:
-        """Return the start of the hour, or of the shorter grain, that a moment is in."""
+        Raises:
+            BadValue: The value is not a time, or it is too far ahead.
+        """
+        try:
+            found = moments.read_number(at, self.unit) if self.unit else moments.read_text(at)  # type: ignore[arg-type]  # a TypeError is handled below
+        except OverflowError:
+            raise BadValue(f"at is {quoted(at)}, which is out of range in UTC") from None
+        except (TypeError, ValueError):
+            rule = f"a number, as --time-unit {self.unit} says" if self.unit else TIME_RULE
+            raise BadValue(f"at is {quoted(at)}; it must be {rule}") from None
+        earliest = found if isinstance(found, datetime) else earliest_midnight(found)
+        if earliest > self.latest:
+            raise BadValue(f"at is {quoted(at)}, which is more than 5 minutes ahead")
+        return found
+
+    def floor(self, moment: date | datetime) -> date | datetime:
+        """Return the start of the hour, or of the shorter grain, that a moment is in; a day as it is."""
+        if not isinstance(moment, datetime):
+            return moment
         minute = moment.minute // self.grain_minutes * self.grain_minutes
         return moment.replace(minute=minute, second=0, microsecond=0)
 
@@ -76,7 +90,7 @@ class PendingBatch:
 
     def __init__(self, context: LoadContext) -> None:
         self._context = context
-        self._whole_hours = context.grain_minutes == 60
+        self._by_hour = context.grain_minutes == 60 and context.unit is None
         self._groups: dict[tuple[object, object], Group] = {}
         self.visits = 0
 
@@ -88,7 +102,7 @@ class PendingBatch:
         event, user, at = row
         moment = self._context.moment(at)
         # The first 13 characters of 2026-11-21T03:04:05Z are its hour, and cheaper than any arithmetic.
-        plain = self._whole_hours and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
+        plain = self._by_hour and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
         key = event, at[:13] if plain else self._context.floor(moment)  # type: ignore[index]  # as above
         group = self._groups.get(key) if isinstance(event, str) else None
         if group is None:
@@ -99,7 +113,7 @@ class PendingBatch:
             group.users.append(_text(user))
         self.visits += 1
 
-    def _new_group(self, event: object, user: object, moment: datetime, line: int) -> Group:
+    def _new_group(self, event: object, user: object, moment: date | datetime, line: int) -> Group:
         if not isinstance(event, str):
             raise BadValue(f"event is {event!r}; it must be a text")
         is_number = self._context.kind_of(event, user) == "integers"
@@ -143,8 +157,14 @@ def _text(user: object) -> str:
     return user
 
 
-def _in_utc(moment: datetime) -> datetime:
+def earliest_midnight(day: date) -> datetime:
+    """Return when a day begins at the earliest, in any zone."""
     try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise BadValue(f"at is {moment.isoformat()}, which is out of range in UTC") from None
+        return datetime.combine(day, time.min, FIRST_TO_BEGIN)
+    except OverflowError:  # the year 1, which distinct_app refuses
+        return datetime.combine(day, time.min, UTC)
+
+
+def quoted(value: object) -> str:
+    """Quote a refused value, cut where it is long."""
+    return repr(value)[:LONGEST_QUOTE]

@@ -14,6 +14,7 @@ from donebit.command_line.options import as_json, examples, ids, in_session
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.formatting import number
+from donebit.moments import TimeUnit
 
 LOAD_EXAMPLES = examples(
     "donebit load visits.csv --event login           columns user and at",
@@ -44,6 +45,13 @@ LOAD_EXAMPLES = examples(
     "--delimiter", default=",", show_default=True, metavar="CHARACTER", help="Separates the columns of CSV."
 )
 @ids
+@click.option(
+    "--time-unit",
+    "unit",
+    type=click.Choice([unit.value for unit in TimeUnit]),
+    callback=lambda _, __, unit: TimeUnit(unit) if unit else None,
+    help="Times are numbers of these since 1970.  [default: they are ISO 8601]",
+)
 @click.option("--skip-bad", is_flag=True, help="Skip and report invalid lines instead of stopping.")
 @click.option(
     "--batch",
@@ -65,7 +73,8 @@ def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> Non
     If it is interrupted, by Ctrl-C, a crash or an unavailable service, the same command continues where it
     stopped. Visits that are sent twice count once.
 
-    The first line of a CSV file names its columns. Times are ISO 8601, and UTC unless they have an offset.
+    The first line of a CSV file names its columns. Times are ISO 8601, and UTC unless they have an offset; a
+    date alone is a day of the site's zone.
     """
     columns = Columns(
         asked.pop("user_column"),

@@ -27,6 +27,7 @@ from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.errors import InvalidInput
 from donebit.formatting import number
+from donebit.moments import TimeUnit
 from donebit.names import checked_name
 
 NDJSON = (".ndjson", ".jsonl", ".json")
@@ -42,6 +43,7 @@ class LoadOptions:
     form: str  # auto, csv or ndjson
     delimiter: str
     ids: str
+    unit: TimeUnit | None
     skip_bad: bool
     most_visits: int
     restart: bool
@@ -53,8 +55,8 @@ class LoadOptions:
 
     def meaning(self, address: str) -> dict[str, Any]:
         """Return the options that must be the same for a load to be continued."""
-        same = {"form": self.form, "delimiter": self.delimiter, "ids": self.ids, "to": address}
-        return same | asdict(self.columns)
+        read = {"form": self.form, "delimiter": self.delimiter, "ids": self.ids, "unit": self.unit}
+        return {**read, "to": address, **asdict(self.columns)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def run(session: Session, asked: LoadOptions) -> LoadOutcome:
         ServiceUnavailable: distinct_app cannot be reached.
     """
     started, distinct = time.monotonic(), session.retrying_distinct(RETRIES)
-    known = LoadContext(asked.ids)
+    known = LoadContext(asked.ids, asked.unit)
     check_options(asked, known)
     known.grain_minutes = grain_minutes(session.distinct)
     state = LoadState(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 
 import urllib3
 
@@ -85,10 +86,15 @@ class BatchSender:
         return received, fresh
 
     def _send_part(self, group: Group, users: array[int] | list[str]) -> dict[str, int]:
-        path, at = f"/events/{segment(group.event)}", clock.iso(group.at)
+        path, at = f"/events/{segment(group.event)}", written(group.at)
         if isinstance(users, list):
             return self._distinct.ask("POST", path, {"users": users, "at": at})  # type: ignore[no-any-return]  # JSON
         return self._distinct.send_bytes(path, packed(users), at=at)  # type: ignore[no-any-return]  # JSON
+
+
+def written(at: date | datetime) -> str:
+    """Write a moment, or a day of the site's zone."""
+    return clock.iso(at) if isinstance(at, datetime) else at.isoformat()
 
 
 @contextmanager
