@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from donebit.command_line.exit_codes import Exit
 from donebit.command_line.load.reading import Columns
 from donebit.command_line.load.running import LoadOptions, LoadOutcome, run
 from donebit.command_line.load.state import SUFFIX
@@ -44,7 +45,7 @@ LOAD_EXAMPLES = examples(
 @click.option(
     "--delimiter", default=",", show_default=True, metavar="CHARACTER", help="Separates the columns of CSV."
 )
-@ids
+@ids("as the event holds them, and those of a new one as integers if its first is one")
 @click.option(
     "--time-unit",
     "unit",
@@ -52,7 +53,9 @@ LOAD_EXAMPLES = examples(
     callback=lambda _, __, unit: TimeUnit(unit) if unit else None,
     help="Times are numbers of these since 1970.  [default: they are ISO 8601]",
 )
-@click.option("--skip-bad", is_flag=True, help="Skip and report invalid lines instead of stopping.")
+@click.option(
+    "--skip-bad", is_flag=True, help="Skip and report invalid lines instead of stopping; exit code 5."
+)
 @click.option(
     "--batch",
     "most_visits",
@@ -67,7 +70,7 @@ LOAD_EXAMPLES = examples(
               help=f"Where progress is stored.  [default: FILE{SUFFIX}]")  # fmt: skip
 @as_json
 @in_session
-def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> None:
+def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> Exit:
     """Load a FILE of visits, CSV or NDJSON, of any size.
 
     If it is interrupted, by Ctrl-C, a crash or an unavailable service, the same command continues where it
@@ -88,6 +91,7 @@ def load(session: Session, /, *, file: Path, as_json: bool, **asked: Any) -> Non
         session.terminal.as_json(outcome.to_answer())
     else:
         session.terminal.say(summary(outcome))
+    return Exit.SKIPPED if outcome.loaded.skipped else Exit.OK
 
 
 def summary(outcome: LoadOutcome) -> str:

@@ -7,10 +7,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from donebit.command_line.exit_codes import OperationFailed, RequestRefused
-from donebit.command_line.load.batch import BadValue, Group, LoadContext, PendingBatch
+from donebit.command_line.load.batch import Group, LoadContext, PendingBatch
 from donebit.command_line.load.reading import BadLine, Rows
-from donebit.command_line.load.sending import BatchSender
+from donebit.command_line.load.sending import BatchSender, arrived
 from donebit.command_line.load.state import LoadState, Progress
+from donebit.command_line.load.users import BadValue
 from donebit.command_line.terminal import count_of
 
 LARGEST_BATCH_BYTES = 32 << 20  # of a batch; this one and the one being sent are in memory
@@ -102,13 +103,18 @@ class Loading:
     def settle(self) -> None:
         """Wait until what is being sent has arrived, and store that."""
         self._wait()
-        self._state.write(self.progress, sending=False)
+        self._store(sending=False)
 
     def _wait(self) -> None:
         if self._pending is None:
             return
         pending, self._pending = self._pending, None
-        sent = self._sender.end(pending.sending, self._refused)
+        try:
+            sent = self._sender.end(pending.sending, self._refused)
+        except RequestRefused:
+            if not self.progress.received and not arrived(pending.sending):
+                self._state.forget()
+            raise
         self._skipped += sent.refused
         self.progress = replace(
             pending.after,
@@ -116,6 +122,13 @@ class Loading:
             fresh=self.progress.fresh + sent.fresh,
             skipped=pending.after.skipped + sent.refused,
         )
+
+    def _store(self, *, sending: bool) -> None:
+        """Store the progress, but none before a visit was sent: it would be in the way of other options."""
+        if sending or self.progress.received:
+            self._state.write(self.progress, sending=sending)
+        else:
+            self._state.forget()
 
     def _check_progress(self, offset: int, number: int) -> None:
         self._watcher.moved(offset, number - self._first_line)
@@ -130,9 +143,13 @@ class Loading:
     def _send(self, offset: int, number: int) -> None:
         self._wait()
         after = replace(
-            self.progress, offset=offset, line=number, skipped=self._skipped, kinds=dict(self._known.kinds)
+            self.progress,
+            offset=offset,
+            line=number,
+            skipped=self._skipped,
+            kinds=dict(self._known.users.known),
         )
-        self._state.write(self.progress, sending=True)
+        self._store(sending=bool(self._batch.visits))
         self._pending = Pending(self._sender.begin(self._batch), after)
         self._batch = PendingBatch(self._known)
 

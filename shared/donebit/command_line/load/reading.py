@@ -33,7 +33,9 @@ class BadLine:
     detail: str
 
 
-Row = tuple[object, object, object]  # event, user, at; as the file has them
+# Event, user, at and ids, as the file has them; ids is how a line wants its user held, None where it says
+# nothing.
+Row = tuple[object, object, object, object]
 
 
 class FileLines:
@@ -93,12 +95,12 @@ class CsvRows:
     def _picker(self, user: int, at: int | None, event: int | None) -> Callable[[list[str]], Row]:
         every_at, every_event = self._columns.every_at, self._columns.every_event
         if at is not None and event is not None:
-            return lambda row: (row[event], row[user], row[at])
+            return lambda row: (row[event], row[user], row[at], None)
         if at is not None:
-            return lambda row: (every_event, row[user], row[at])
+            return lambda row: (every_event, row[user], row[at], None)
         if event is not None:
-            return lambda row: (row[event], row[user], every_at)
-        return lambda row: (every_event, row[user], every_at)
+            return lambda row: (row[event], row[user], every_at, None)
+        return lambda row: (every_event, row[user], every_at, None)
 
     def __iter__(self) -> Iterator[Row | BadLine | None]:
         """Yield each row; None for an empty line."""
@@ -141,10 +143,11 @@ class NdjsonRows:
                     columns.every_event or fields[columns.event],
                     fields[columns.user],
                     columns.every_at or fields[columns.at],
+                    fields.get("ids"),
                 )
             except KeyError as error:
                 yield BadLine(f"has no {error.args[0]!r}")
-            except TypeError:
+            except (AttributeError, TypeError):
                 yield BadLine("is not a JSON object")
             except (ValueError, RecursionError):
                 yield BadLine("is not JSON") if line.strip() else None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
@@ -16,13 +17,14 @@ from rich.progress import TextColumn
 
 from donebit import clock
 from donebit.command_line.exit_codes import ServiceUnavailable, UsageError
-from donebit.command_line.load.batch import BadValue, LoadContext
+from donebit.command_line.load.batch import LoadContext
 from donebit.command_line.load.loading import Loading, ProgressWatcher
 from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows
 from donebit.command_line.load.sending import RETRIES, sender
 from donebit.command_line.load.state import SUFFIX, Identity, LoadState, Progress
+from donebit.command_line.load.users import BadValue, KindOfUsers
 from donebit.command_line.progress_bars import bar
-from donebit.command_line.service import ServiceClient
+from donebit.command_line.service import ServiceClient, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.errors import InvalidInput
@@ -96,7 +98,8 @@ def run(session: Session, asked: LoadOptions) -> LoadOutcome:
         ServiceUnavailable: distinct_app cannot be reached.
     """
     started, distinct = time.monotonic(), session.retrying_distinct(RETRIES)
-    known = LoadContext(asked.ids, asked.unit)
+    # Cached: a file may begin with a million lines that are no visits, and decide nothing.
+    known = LoadContext(KindOfUsers(asked.ids, cache(partial(held_kind, distinct))), asked.unit)
     check_options(asked, known)
     known.grain_minutes = grain_minutes(session.distinct)
     state = LoadState(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))
@@ -151,6 +154,12 @@ def grain_minutes(distinct: ServiceClient) -> int:
     return 60
 
 
+def held_kind(distinct: ServiceClient, event: str) -> str | None:
+    """Return integers, mapped or texts, whichever users an event holds; None for one without a visit."""
+    kind: str | None = distinct.get(f"/events/{segment(event)}")["kind"]
+    return kind
+
+
 def rows_of(opened: BinaryIO, asked: LoadOptions) -> Rows:
     is_ndjson = asked.file.suffix.lower() in NDJSON if asked.form == "auto" else asked.form == "ndjson"
     return NdjsonRows(opened, asked.columns) if is_ndjson else CsvRows(opened, asked.columns, asked.delimiter)
@@ -164,7 +173,7 @@ def resume_at(session: Session, rows: Rows, known: LoadContext, loaded: Progress
         session.terminal.note(
             f"resuming after line {number(loaded.line)}: {count_of(loaded.received, 'visit')} already loaded"
         )
-    known.kinds.update(loaded.kinds)
+    known.users.known.update(loaded.kinds)
     rows.lines.go_to(loaded.offset, loaded.line)
 
 
