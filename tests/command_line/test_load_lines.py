@@ -11,20 +11,21 @@ import pytest
 from donebit import clock
 from donebit.command_line.load.batch import LoadContext, PendingBatch
 from donebit.command_line.load.reading import BadLine, Columns, CsvRows, NdjsonRows
+from donebit.command_line.load.source import Source
 from donebit.command_line.load.users import BadValue, KindOfUsers
 
-COLUMNS = Columns("user", "at", "event", "some", None)
+COLUMNS = Columns(("user",), "at", "event", "some", None)
 AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))
 
 
 def csv_rows(content: bytes) -> CsvRows:
-    rows = CsvRows(io.BytesIO(content), COLUMNS, ",")
+    rows = CsvRows(Source(io.BytesIO(content)), COLUMNS, ",")
     rows.lines.go_to(rows.first_offset, rows.first_number)
     return rows
 
 
 def ndjson_rows(content: bytes) -> NdjsonRows:
-    return NdjsonRows(io.BytesIO(content), COLUMNS)
+    return NdjsonRows(Source(io.BytesIO(content)), COLUMNS)
 
 
 def taken(rows: CsvRows | NdjsonRows, ids: str = "auto") -> tuple[list[int | str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
@@ -42,6 +42,7 @@ class LoadContext:
     users: KindOfUsers
     unit: TimeUnit | None = None  # what times count since 1970; None for times in ISO 8601
     grain_minutes: int = 60  # no period begins or ends within so many
+    names: Mapping[str, str] = field(default_factory=dict)  # of events, by what the file calls them
     latest: datetime = field(default_factory=lambda: datetime.now(UTC) + AHEAD)
 
     def moment(self, at: object) -> date | datetime:
@@ -51,10 +52,10 @@ class LoadContext:
             BadValue: The value is not a time, or it is too far ahead.
         """
         try:
-            found = moments.read_number(at, self.unit) if self.unit else moments.read_text(at)  # type: ignore[arg-type]  # a TypeError is handled below
+            found = moments.read_number(at, self.unit) if self.unit else moments.read_text(_checked_text(at))
         except OverflowError:
             raise BadValue(f"at is {quoted(at)}, which is out of range in UTC") from None
-        except (TypeError, ValueError):
+        except ValueError:
             rule = f"a number, as --time-unit {self.unit} says" if self.unit else TIME_RULE
             raise BadValue(f"at is {quoted(at)}; it must be {rule}") from None
         earliest = found if isinstance(found, datetime) else earliest_midnight(found)
@@ -86,13 +87,15 @@ class PendingBatch:
     def add(self, row: Row, line: int) -> None:
         """Add a visit. Raises BadValue for a row that is not one, and adds nothing."""
         event, user, at, ids = row
+        if self._context.names and isinstance(event, str):
+            event = self._context.names.get(event, event)
         moment = self._context.moment(at)
         # The first 13 characters of 2026-11-21T03:04:05Z are its hour, and cheaper than any arithmetic.
         plain = self._by_hour and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
         key = event, at[:13] if plain else self._context.floor(moment)  # type: ignore[index]  # as above
         group = self._groups.get(key) if isinstance(event, str) else None
         if group is None:
-            self._groups[key] = self._new_group(row, moment, line)
+            self._groups[key] = self._new_group((event, user, at, ids), moment, line)
         else:
             if ids is not None:
                 self._users.check(group.event, ids)
@@ -117,6 +120,12 @@ class PendingBatch:
         if ids is not None:
             self._users.check(event, ids)
         return Group(event, self._context.floor(moment), line, kind, users)
+
+
+def _checked_text(at: object) -> str:
+    if not isinstance(at, str):
+        raise ValueError
+    return at
 
 
 def earliest_midnight(day: date) -> datetime:

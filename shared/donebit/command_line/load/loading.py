@@ -10,6 +10,7 @@ from donebit.command_line.exit_codes import OperationFailed, RequestRefused
 from donebit.command_line.load.batch import Group, LoadContext, PendingBatch
 from donebit.command_line.load.reading import BadLine, Rows
 from donebit.command_line.load.sending import BatchSender, arrived
+from donebit.command_line.load.source import DamagedFile
 from donebit.command_line.load.state import LoadState, Progress
 from donebit.command_line.load.users import BadValue
 from donebit.command_line.terminal import count_of
@@ -32,9 +33,7 @@ class ProgressWatcher:
     """Callbacks that show a load's progress, and may stop it."""
 
     note: Callable[[str], None]  # called with a message for each of the first bad lines
-    moved: Callable[
-        [int, int], None
-    ]  # called with the bytes of the file and the lines of this run read so far
+    moved: Callable[[int], None]  # called with the lines of this run that were read so far
     is_stopped: Callable[[], bool]  # true: send what is read, then stop
 
 
@@ -79,11 +78,25 @@ class Loading:
         """Load to the end of the file.
 
         Raises:
-            OperationFailed: A line is invalid and may not be skipped; all lines before it are loaded.
+            OperationFailed: A line is invalid and may not be skipped, or the rest of the file cannot be read;
+                all lines before it are loaded.
             RequestRefused: distinct_app refuses the visits.
             ServiceUnavailable: distinct_app cannot be reached.
             KeyboardInterrupt: The user stopped it; all that was read is loaded.
         """
+        lines = self._rows.lines
+        try:
+            self._read()
+        except DamagedFile as error:
+            self._send(lines.offset, lines.number)
+            self.settle()
+            raise OperationFailed(
+                f"after line {lines.number} the file cannot be read: {error}. All lines before are loaded"
+            ) from None
+        self._send(lines.offset, lines.number)
+        self.settle()
+
+    def _read(self) -> None:
         lines = self._rows.lines
         offset, number = lines.offset, lines.number
         for index, row in enumerate(self._rows):
@@ -97,8 +110,6 @@ class Loading:
             offset, number = lines.offset, lines.number
             if not index % CHECK_EVERY_ROWS:
                 self._check_progress(offset, number)
-        self._send(lines.offset, lines.number)
-        self.settle()
 
     def settle(self) -> None:
         """Wait until what is being sent has arrived, and store that."""
@@ -131,7 +142,7 @@ class Loading:
             self._state.forget()
 
     def _check_progress(self, offset: int, number: int) -> None:
-        self._watcher.moved(offset, number - self._first_line)
+        self._watcher.moved(number - self._first_line)
         if self._watcher.is_stopped():
             self._send(offset, number)
             self.settle()

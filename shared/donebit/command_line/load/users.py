@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -116,7 +117,9 @@ def _check_event(event: str) -> None:
     try:
         checked_name(event, "event")
     except InvalidInput as error:
-        raise BadValue(error.detail) from None
+        raise BadValue(
+            f"{error.detail}; --map-event {shlex.quote(f'{event[:LONGEST_QUOTE]}=NAME')} renames it"
+        ) from None
 
 
 def _check_unicode(user: str) -> None:
