@@ -166,16 +166,20 @@ EXPORTS: dict[str, tuple[list[str], list[dict[str, object]]]] = {
         ],
     ),
     "mixpanel": (
-        ["--user-column", "properties.distinct_id", "--at-column", "properties.time", "--time-unit", "s"]
-        + ["--map-event", "Sign up = now={}"],
+        [
+            *("--user-column", "properties.distinct_id", "--at-column", "properties.time"),
+            *("--time-unit", "s", "--map-event", "Sign up = now={}"),
+        ],
         [
             {"event": "Sign up = now", "properties": {"time": SECONDS, "distinct_id": "ada", "$os": "x"}},
             {"event": "Sign up = now", "properties": {"time": SECONDS, "distinct_id": 17}},
         ],
     ),
     "amplitude": (
-        ["--user-column", "user_id", "--user-column", "device_id", "--at-column", "event_time"]
-        + ["--event-column", "event_type", "--map-event", "play={}"],
+        [
+            *("--user-column", "user_id", "--user-column", "device_id", "--at-column", "event_time"),
+            *("--event-column", "event_type", "--map-event", "play={}"),
+        ],
         [
             {
                 "event_type": "play",
@@ -187,8 +191,10 @@ EXPORTS: dict[str, tuple[list[str], list[dict[str, object]]]] = {
         ],
     ),
     "ga4": (
-        ["--user-column", "user_pseudo_id", "--at-column", "event_timestamp", "--time-unit", "us"]
-        + ["--event-column", "event_name", "--map-event", "first_visit={}"],
+        [
+            *("--user-column", "user_pseudo_id", "--at-column", "event_timestamp", "--time-unit", "us"),
+            *("--event-column", "event_name", "--map-event", "first_visit={}"),
+        ],
         [
             {"event_name": "first_visit", "event_timestamp": f"{SECONDS}000001", "user_pseudo_id": "ada"},
             {"event_name": "first_visit", "event_timestamp": f"{SECONDS}999999", "user_pseudo_id": "123.456"},
