@@ -45,6 +45,7 @@ LAYERS = (
         "donebit.throttled_log",
         "donebit.utf8",
         "donebit.webhook_policy",
+        "donebit.zone_rules",
     ),
     ("donebit.store",),
     ("donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),

@@ -56,4 +56,4 @@ def test_health_says_who_was_seen(real_services: Services, service: str) -> None
 
     answer = body_of(real_services.of(service).get("/health"))
 
-    assert answer == {"status": "ok", "worker": unseen, "sweep": unseen}
+    assert answer == {"status": "ok", "worker": unseen, "sweep": unseen, "warnings": []}

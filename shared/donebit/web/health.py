@@ -34,6 +34,7 @@ class Health(BaseModel):
     status: str
     worker: LastSeen
     sweep: LastSeen
+    warnings: list[str] = []  # what works and should be looked at
 
 
 class Unavailable(BaseModel):
@@ -96,9 +97,11 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
         """Check that Redis can be reached, and whether a worker and the sweep were seen within a minute."""
         try:
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
+            warning = store.visits.zone_warning()
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
-        return answer(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep)))
+        warnings = [] if warning is None else [warning]
+        return answer(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep), warnings=warnings))
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     def metrics() -> Reply:
