@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flask import request
 from pydantic import ValidationError
 
-from distinct_app.models.common import MOST_USERS
+from distinct_app.models.common import MOST_USERS, NUMBER_RULE
 from distinct_app.models.visits import BadLine, RecordQuery, VisitLine, VisitsLine
 from donebit.activity.events import batching
 from donebit.activity.events import event as events
@@ -19,6 +19,7 @@ from donebit.activity.events.event import Event
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User, UserKind
 from donebit.errors import InvalidInput
+from donebit.moments import TimeUnit
 from donebit.web import wording
 from donebit.web.json_reading import read_json
 from donebit.web.problems import Fault, Faults
@@ -33,7 +34,7 @@ class LineGroup(NamedTuple):
     """What the visits of a group of lines have in common; they are good or bad together."""
 
     event: str
-    at: str | None  # as it was sent
+    at: str | float | None  # as it was sent
     ids: UserKind | None
     texts: bool
 
@@ -181,7 +182,12 @@ def good_arrivals(
         if key.event not in known:
             known[key.event] = events.get(site, key.event)
         try:
-            arrival = Arrival(key.event, group.users, moment(site, key.at or query.at, now), key.ids)
+            arrival = Arrival(
+                key.event,
+                group.users,
+                moment(site, query.at if key.at is None else key.at, now, query.time_unit),
+                key.ids,
+            )
             same = key._replace(at=None), time_slot(arrival.at, now)
             if same not in made:
                 known[key.event] = checked_event(site, known[key.event], arrival, now)
@@ -193,9 +199,21 @@ def good_arrivals(
     return list(made.values())
 
 
-def moment(site: Site, text: str | None, now: datetime) -> datetime:
-    """The moment that a text gives; now without one."""
-    return site.calendar.moment(text) if text else now
+def moment(
+    site: Site, written: str | float | None, otherwise: datetime, unit: TimeUnit | None = None
+) -> datetime:
+    """The moment that a text or a number gives, or `otherwise` without one.
+
+    Raises:
+        InvalidInput: it is a number without a unit, or a text with one.
+    """
+    if written is None:
+        return otherwise
+    try:
+        return site.calendar.moment(written, unit=unit)
+    except ValueError:
+        rule = NUMBER_RULE if unit is None else f"a number, as time_unit={unit} says"
+        raise InvalidInput(f"at is {wording.quoted(written)}; it must be {rule}", field="at") from None
 
 
 def time_slot(at: datetime, now: datetime) -> float:

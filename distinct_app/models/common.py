@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+)
 
+from donebit import moments
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.users.ids import LARGEST_ID, LONGEST_TEXT, UserKind
-from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, expected, matching
+from donebit.moments import NUMBER, PATTERN, TimeUnit
+from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, expected
 
 MOST_USERS = 1_000_000
-MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\d)?)?$"
 MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-21T03:04:05Z"
+NUMBER_RULE = f"{MOMENT_RULE}; ?time_unit=s, ms, us or ns reads numbers since 1970"
 
 
 def _checked_moment(text: str) -> str:
     try:
-        datetime.fromisoformat(text).replace(tzinfo=None).replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
+        moments.read_text(text)
+    except ValueError:
         raise expected(MOMENT_RULE) from None
+    except OverflowError:
+        pass  # the calendar refuses its year
     return text
+
+
+def _checked_visit_moment(written: object) -> str | float:
+    # What a number means depends on the request's `time_unit`, which is not known here.
+    if isinstance(written, int | float) and not isinstance(written, bool):
+        return written
+    if not isinstance(written, str):
+        raise expected(MOMENT_RULE)
+    return written if NUMBER.fullmatch(written) else _checked_moment(written)
 
 
 Moment = Annotated[
     str,
     Field(
-        json_schema_extra={"pattern": MOMENT},
+        json_schema_extra={"pattern": PATTERN},
         description="ISO 8601, UTC; a date is a day of the site's zone; defaults to now",
         examples=["2026-11-21"],
     ),
-    matching(MOMENT, MOMENT_RULE),
     AfterValidator(_checked_moment),
+]
+VisitMoment = Annotated[
+    str | float,
+    # Not a union's own validation: it would report a wrong value once for each kind.
+    PlainValidator(_checked_visit_moment),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": PATTERN}, {"type": "number"}]}),
+    Field(
+        description="ISO 8601, UTC; a date is a day of the site; with `time_unit`, a number since 1970",
+        examples=["2026-11-21"],
+    ),
 ]
 UserId = Annotated[Integer, Field(ge=0, le=LARGEST_ID)]
 WrittenUserId = Annotated[int, Field(ge=0, le=LARGEST_ID), WRITTEN]
@@ -74,6 +104,15 @@ class StoredEventPath(Request):
 
 class AtQuery(Request):
     at: Moment | None = None
+
+
+class VisitTimeQuery(Request):
+    """How the times of visits are written."""
+
+    time_unit: TimeUnit | None = Field(
+        default=None,
+        description="times are numbers of these units since 1970; by default they are ISO 8601",
+    )
 
 
 class PeriodQuery(AtQuery):

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-from distinct_app.models.common import AtQuery, Moment, Text, UserId, Users, WrittenUserId
+from distinct_app.models.common import (
+    Text,
+    UserId,
+    Users,
+    VisitMoment,
+    VisitTimeQuery,
+    WrittenUserId,
+)
 from donebit.activity.users.ids import User, UserKind
 from donebit.web.models import WRITTEN_BOOLEAN, Name, Request, expected
 
@@ -47,7 +54,7 @@ class VisitsBody(Request):
     model_config = ConfigDict(json_schema_extra={"example": {"users": [7, 8, 8]}})
 
     users: Users
-    at: Moment | None = None
+    at: VisitMoment | None = None
     ids: Ids | None = None
 
 
@@ -55,7 +62,7 @@ class VisitLine(Request):
     """One visit, as a line of NDJSON."""
 
     user: OneUser
-    at: Moment | None = None
+    at: VisitMoment | None = None
     ids: Ids | None = None
 
 
@@ -81,7 +88,7 @@ class VisitsToEvent(Request):
     event: Name
     users: Users | None = None
     user: OneUser | None = None
-    at: Moment | None = None
+    at: VisitMoment | None = None
     ids: Ids | None = None
 
     @property
@@ -138,7 +145,8 @@ class ManyVisitsAnswer(SkippedLines):
     days: list[DayAnswer] = Field(description="one for each event and day")
 
 
-class RecordQuery(AtQuery):
+class RecordQuery(VisitTimeQuery):
+    at: VisitMoment | None = None
     ids: Ids | None = None
     skip_bad: Annotated[
         bool,

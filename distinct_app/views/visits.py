@@ -118,11 +118,11 @@ def arrivals_of_many(site: Site, query: RecordQuery, now: datetime) -> tuple[lis
     """The visits in the body of a request about several events, and the lines that were skipped."""
     if request.mimetype == LINES:
         return lines.arrivals(site, VisitsLine, None, query, now)
-    at = moment(site, query.at, now)
+    at = moment(site, query.at, now, query.time_unit)
     visits = ManyVisits.model_validate(request.get_json(silent=True)).visits
     refuse_many([visit.named for visit in visits])
     arrived = [
-        Arrival(visit.event, visit.named, moment(site, visit.at, at), visit.ids or query.ids)
+        Arrival(visit.event, visit.named, moment(site, visit.at, at, query.time_unit), visit.ids or query.ids)
         for visit in visits
     ]
     return arrived, none_skipped(query)
@@ -134,11 +134,13 @@ def arrivals_of_event(
     """The visits in the body of a request about one event, and the lines that were skipped."""
     if request.mimetype == LINES:
         return lines.arrivals(site, VisitLine, event, query, now)
-    at, none = moment(site, query.at, now), none_skipped(query)
+    at, none = moment(site, query.at, now, query.time_unit), none_skipped(query)
     if request.mimetype == PACKED:
         return [Arrival(event, bodies.packed_ids(request.get_data()), at, query.ids)], none
     body = VisitsBody.model_validate(request.get_json(silent=True))
-    return [Arrival(event, body.users, moment(site, body.at, at), body.ids or query.ids)], none
+    return [
+        Arrival(event, body.users, moment(site, body.at, at, query.time_unit), body.ids or query.ids)
+    ], none
 
 
 def none_skipped(query: RecordQuery) -> BadLines:

@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from donebit.addresses import address
 from donebit.errors import ConfigurationError
 from donebit.names import DEFAULT_KEY_PREFIX
+from donebit.zone_rules import NO_ZONES
 
 
 def _seconds(value: object) -> object:
@@ -155,7 +156,7 @@ class Settings(Addresses):
     @field_validator("zone")
     @classmethod
     def is_a_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in available_timezones() - NO_ZONES:
             raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
         return value
 

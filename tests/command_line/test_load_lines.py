@@ -9,26 +9,28 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.command_line.load.batch import BadValue, LoadContext, PendingBatch
+from donebit.command_line.load.batch import LoadContext, PendingBatch
 from donebit.command_line.load.reading import BadLine, Columns, CsvRows, NdjsonRows
+from donebit.command_line.load.source import Source
+from donebit.command_line.load.users import BadValue, KindOfUsers
 
-COLUMNS = Columns("user", "at", "event", "some", None)
+COLUMNS = Columns(("user",), "at", "event", "some", None)
 AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))
 
 
 def csv_rows(content: bytes) -> CsvRows:
-    rows = CsvRows(io.BytesIO(content), COLUMNS, ",")
+    rows = CsvRows(Source(io.BytesIO(content)), COLUMNS, ",")
     rows.lines.go_to(rows.first_offset, rows.first_number)
     return rows
 
 
 def ndjson_rows(content: bytes) -> NdjsonRows:
-    return NdjsonRows(io.BytesIO(content), COLUMNS)
+    return NdjsonRows(Source(io.BytesIO(content)), COLUMNS)
 
 
 def taken(rows: CsvRows | NdjsonRows, ids: str = "auto") -> tuple[list[int | str], list[str]]:
     """The users whose visits are taken, and what is said of the other rows."""
-    batch, refused = PendingBatch(LoadContext(ids)), []
+    batch, refused = PendingBatch(LoadContext(KindOfUsers(ids))), []
     for row in rows:
         try:
             if isinstance(row, BadLine):
@@ -44,10 +46,12 @@ BAD_CSV = [
     ("eight,{at}", "user is 'eight', not an integer; --ids texts reads all users as texts"),
     ("007,{at}", "user is '007', not an integer"),
     ("-1,{at}", "user is '-1', not an integer"),
+    ("7.5,{at}", "user is '7.5', not an integer"),
+    ("7 8,{at}", "user is '7 8', not an integer"),
     ("\u0664,{at}", "not an integer"),
     (",{at}", "user is '', not an integer"),
-    ("4294967296,{at}", "user is not in 0 to 4294967295"),
-    ("9" * 5000 + ",{at}", "user is not in 0 to 4294967295"),
+    ("4294967296,{at}", "not in 0 to 4294967295; --ids texts reads all users as texts"),
+    ("9" * 5000 + ",{at}", "not in 0 to 4294967295; --ids texts reads all users as texts"),
     ("8,noon", "at is 'noon'; it must be a time such as"),
     ("8,", "at is ''; it must be a time such as"),
     ("8,2999-01-01", "at is '2999-01-01', which is more than 5 minutes ahead"),
@@ -64,8 +68,8 @@ BAD_JSON = [
     ("{", "is not JSON"),
     ("[" * 100_000, "is not JSON"),
     ('{"user": true, "at": "{at}"}', "user is True; it must be an integer"),
-    ('{"user": 7.0, "at": "{at}"}', "user is 7.0; it must be an integer"),
-    ('{"user": -1, "at": "{at}"}', "user is not in 0 to 4294967295"),
+    ('{"user": 7.5, "at": "{at}"}', "user is 7.5; it must be an integer"),
+    ('{"user": -1, "at": "{at}"}', "not in 0 to 4294967295; --ids texts reads all users as texts"),
     ('{"user": null, "at": "{at}"}', "user is None; it must be an integer"),
     ('{"user": 7, "at": 1732190400}', "at is 1732190400; it must be a time such as"),
 ]
@@ -97,7 +101,7 @@ def test_the_same_of_a_line_of_json(line: str, said: str) -> None:
         ("x" * 201, "user has 201 characters; it must have 1 to 200"),
         ("", "user has 0 characters; it must have 1 to 200"),
         ("\ud800", "which is not UTF-8"),
-        (7, "user is 7; it must be a text, like the first user of its event"),
+        (7, "user is 7; it must be a text, like the other users of its event"),
     ],
 )
 def test_an_invalid_text_user_is_refused(user: object, said: str) -> None:
@@ -107,6 +111,56 @@ def test_an_invalid_text_user_is_refused(user: object, said: str) -> None:
 
     assert users == ["ada", "x" * 200]
     assert said in refused
+
+
+@pytest.mark.parametrize("user", ["7.0", "7.", "7.000", " 7", "7 "])
+def test_an_integer_that_a_program_wrote_as_a_float_is_that_integer(user: str) -> None:
+    assert taken(csv_rows(f"user,at\n{user},{AT}\n8,{AT}\n".encode())) == ([7, 8], [])
+
+
+def test_a_float_without_a_fraction_is_an_integer_in_json_too() -> None:
+    line = json.dumps({"user": 7.0, "at": AT}).encode()
+
+    assert taken(ndjson_rows(line)) == ([7], [])
+    assert taken(ndjson_rows(line), "texts") == (["7"], [])
+
+
+def test_ids_of_64_bits_are_texts_if_asked_for() -> None:
+    lines = [json.dumps({"user": user, "at": AT}) for user in (2**63 - 1, "ada", 7)]
+
+    assert taken(ndjson_rows("\n".join(lines).encode()), "texts") == ([str(2**63 - 1), "ada", "7"], [])
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        (2.0**60, "user is 1.152921504606847e+18; it must be a text, as --ids texts says"),
+        (7.5, "user is 7.5; it must be a text, as --ids texts says"),
+        (True, "user is True; it must be a text, as --ids texts says"),
+        (None, "user is None; it must be a text, as --ids texts says"),
+    ],
+)
+def test_a_number_that_may_be_another_than_was_meant_is_no_text(user: object, said: str) -> None:
+    assert taken(ndjson_rows(json.dumps({"user": user, "at": AT}).encode()), "texts") == ([], [said])
+
+
+@pytest.mark.parametrize("user", ["null", '""', "true", '"  "', '"\\ud800"', "1e99", "-1", f'"{"x" * 201}"'])
+def test_a_line_that_is_no_visit_does_not_decide_the_kind(user: str) -> None:
+    good = [json.dumps({"user": user, "at": AT}) for user in ("ada", "joan")]
+    first = f'{{"user": {user}, "at": "{AT}"}}'
+
+    users, refused = taken(ndjson_rows("\n".join([first, *good]).encode()))
+
+    assert (users, len(refused)) == (["ada", "joan"], 1)
+
+
+def test_what_an_event_holds_comes_before_the_first_line() -> None:
+    context = LoadContext(KindOfUsers("auto", lambda _: "texts"))
+    batch = PendingBatch(context)
+
+    batch.add(("some", "7", AT, None), 1)
+
+    assert [(group.kind, group.users) for group in batch] == [("texts", ["7"])]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2**32 - 1])
@@ -134,9 +188,9 @@ def test_where_a_row_ends_is_known_after_each() -> None:
 
 def test_visits_of_an_hour_are_grouped_however_times_are_written() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = PendingBatch(LoadContext("auto"))
+    batch = PendingBatch(LoadContext(KindOfUsers("auto")))
     for minute in (0, 1, 59):
-        batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
+        batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute)), None), 1)
 
     (group,) = batch
 
@@ -145,9 +199,9 @@ def test_visits_of_an_hour_are_grouped_however_times_are_written() -> None:
 
 def test_where_days_begin_at_half_past_visits_are_kept_apart_by_quarters() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = PendingBatch(LoadContext("auto", grain_minutes=15))
+    batch = PendingBatch(LoadContext(KindOfUsers("auto"), grain_minutes=15))
     for minute in (0, 14, 15, 29, 30, 59):
-        batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute))), 1)
+        batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute)), None), 1)
 
     assert {(group.at - hour) // timedelta(minutes=1): len(group.users) for group in batch} == {
         0: 2,

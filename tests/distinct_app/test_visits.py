@@ -265,3 +265,41 @@ def test_the_users_of_all_visits_together_are_limited(real_store: Store, real_cl
 
     assert "name 1000002 users; at most 1000000 in one request" in problem["detail"]
     assert everything(real_client) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "at", "said"),
+    [
+        ("/events/e", 1795177815, "at is 1795177815; it must be a date or time"),
+        ("/events/e", "1795177815", "?time_unit=s, ms, us or ns reads numbers since 1970"),
+        ("/events/e?time_unit=s", "2026-11-20", "at is '2026-11-20'; it must be a number, as time_unit=s"),
+        ("/events/e?time_unit=s", 10**17, "at is 100000000000000000, too far from 1970"),
+        ("/events/e?time_unit=m", 10, "time_unit is 'm'; it must be 's', 'ms', 'us' or 'ns'"),
+        ("/events/e", True, "at is True; it must be a date or time"),
+        ("/events/e", "2026-11-20T24:01", "at is '2026-11-20T24:01'; it must be a date or time"),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_refused_with_its_value(
+    store: Store, client: Redis, path: str, at: object, said: str
+) -> None:
+    distinct = Services(store).distinct
+    before = everything(client)
+
+    refused = problem_of(distinct.post(path, json={"users": [7], "at": at}), 422)
+    line = json.dumps({"event": "e", "user": 7, "at": at})
+    of_lines = problem_of(distinct.post(path.replace("/events/e", "/visits"), data=line, **LINES), 422)
+
+    assert said in refused["detail"]
+    assert said in of_lines["detail"]
+    assert everything(client) == before
+
+
+def test_lines_may_have_numbers_for_times(store: Store) -> None:
+    distinct = Services(store).distinct
+    ms = int((clock.now() - timedelta(days=1)).timestamp() * 1000)
+    sent = lines({"event": "read", "user": 1, "at": ms}, {"event": "read", "user": 2, "at": str(ms)})
+
+    made = body_of(distinct.post("/visits?time_unit=ms", data=sent, **LINES))
+
+    assert made["fresh"] == 2
+    assert {day["day"] for day in made["days"]} == {YESTERDAY}

@@ -34,6 +34,7 @@ NAMES = [
     keys.periods("login"),
     keys.EVENTS,
     keys.LAYOUT,
+    keys.ZONE_RULES,
     keys.flag_segment(7, "beta"),
     keys.flag_scratch(7, "0f"),
     keys.flag_staged(7, "0f"),

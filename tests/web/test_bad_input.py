@@ -190,7 +190,7 @@ VISITS: Bodies = [
     ({"users": []}, r"users.* is \[\]; it must have at least 1 item"),
     ({"users": None}, r"users.* is None; it must be a list"),
     ({"users": [7], "at": "yesterday"}, "at is 'yesterday'; it must be a date or time, ISO 8601"),
-    ({"users": [7], "at": 0}, "at is 0; it must be a text"),
+    ({"users": [7], "at": 0}, "at is 0; it must be a date or time"),
     ({"users": [7], "at": "9999-12-31"}, r"at is 9999-12-31.*5 minutes ahead"),
     ({"users": [7], "at": "2020-01-01"}, r"2020-01-01 .*400 days"),
 ]

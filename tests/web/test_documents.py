@@ -59,7 +59,7 @@ def test_health_says_who_was_seen(real_services: Services, service: str) -> None
 
     answer = body_of(real_services.of(service).get("/health"))
 
-    assert answer == {"status": "ok", "worker": unseen, "sweep": unseen, "skewed_clocks": []}
+    assert answer == {"status": "ok", "worker": unseen, "sweep": unseen, "skewed_clocks": [], "warnings": []}
 
 
 @pytest.mark.parametrize("service", NAMES)

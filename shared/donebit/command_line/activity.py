@@ -28,7 +28,7 @@ VISIT_EXAMPLES = examples(
 @click.argument("event")
 @click.argument("users", nargs=-1, required=True, metavar="USER...")
 @at
-@ids
+@ids("as integers if all are digits")
 @as_json
 @in_session
 def visit(
@@ -40,6 +40,8 @@ def visit(
     a visit twice counts it once. To load a file of visits, see `donebit load`.
     """
     body: dict[str, Any] = {"users": users_of(users, ids)} | ({"at": at} if at else {})
+    if ids == "mapped":
+        body["ids"] = ids
     made = session.distinct.ask("POST", f"/events/{segment(event)}", body)
     session.terminal.answer(made, recorded, as_json=as_json)
 
@@ -54,16 +56,16 @@ def users_of(texts: tuple[str, ...], ids: str) -> list[int] | list[str]:
 
     Args:
         texts: The users as they were typed.
-        ids: integers, texts, or auto: integers if all of them are digits.
+        ids: integers or mapped, texts, or auto: integers if all of them are digits.
 
     Raises:
-        UsageError: `ids` is integers, and one of the users is not an integer.
+        UsageError: `ids` is integers or mapped, and one of the users is not an integer.
     """
     bad = [text for text in texts if not DIGITS.fullmatch(text)]
     if ids == "texts" or (ids == "auto" and bad):
         return list(texts)
     if bad:
-        raise UsageError(f"user {bad[0]!r} is not an integer, as --ids integers requires")
+        raise UsageError(f"user {bad[0]!r} is not an integer, as --ids {ids} requires")
     return [int(text) for text in texts]
 
 

@@ -13,6 +13,7 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     UNAVAILABLE = 4
+    SKIPPED = 5
     INTERRUPTED = 130
     BROKEN_PIPE = 141
 
@@ -23,6 +24,7 @@ MEANINGS = {
     Exit.USAGE: "wrong usage or setting; no request was sent",
     Exit.REFUSED: "a service refused the request (4xx): not found, invalid, already finished, or no token",
     Exit.UNAVAILABLE: "a service cannot be reached or failed (5xx): try again",
+    Exit.SKIPPED: "the file was loaded but for invalid lines, which --skip-bad skipped",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
     Exit.BROKEN_PIPE: "the output was closed by its reader, such as `head`",
 }

@@ -14,13 +14,19 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation. Scripts are never asked.")
-ids = click.option(
-    "--ids",
-    type=click.Choice(["auto", "integers", "texts"]),
-    default="auto",
-    show_default=True,
-    help="How users are read; auto: as integers if they are digits.",
-)
+
+
+def ids(auto: str) -> Callable[[Command], Command]:
+    """Add `--ids`; `auto` says how users are read without it."""
+    return click.option(
+        "--ids",
+        type=click.Choice(["auto", "integers", "mapped", "texts"]),
+        default="auto",
+        show_default=True,
+        help=f"How users are read; auto: {auto}. mapped: as sparse integers, numbered densely.",
+    )
+
+
 at = click.option(
     "--at", metavar="TIME", help="ISO 8601, UTC: 2026-11-21 or 2026-11-21T03:04:05Z.  [default: now]"
 )

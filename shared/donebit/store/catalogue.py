@@ -158,6 +158,7 @@ EVENTS = (
         "numbers whose id is erased and whose bits are being cleared",
     ),
     KeyRow("layout", "string", PERMANENT, "the layout that the bitmaps were written with"),
+    KeyRow("zone_rules", "string", PERMANENT, "a fingerprint of the zone's rules that days were cut by"),
 )
 FLAGS = (
     KeyRow("flag:{<segment>}:bits:<flag>", "string", PERMANENT, "bit n: the segment's n-th user has it"),

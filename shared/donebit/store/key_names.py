@@ -38,6 +38,7 @@ class Keys:
         self.ALL_TASKS = f"{prefix}done:tasks"
         self.LEASES = f"{prefix}done:leases"
         self.LAYOUT = f"{prefix}layout"
+        self.ZONE_RULES = f"{prefix}zone_rules"
         self.EVENTS = f"{prefix}event:names"
         self.FLAGS = f"{prefix}flag:names"
         self.FLAG_ERASURES = f"{prefix}flag:erasures"

@@ -15,6 +15,7 @@ from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import RETENTION_FIELDS, Keys
 from donebit.store.layout import LAYOUT_VERSION
+from donebit.zone_rules import fingerprint
 
 KEYS_A_PIPELINE = 1000
 
@@ -84,6 +85,29 @@ class VisitStore:
                 "(docs/backup.md)"
             )
         self._layout_checked = True
+
+    @outages_named
+    def keep_zone_rules(self, zone: str) -> None:
+        """Record by which rules of the zone days are cut, where that is not recorded or no visit came yet."""
+        is_new = not self._client.exists(self._keys.LAYOUT)
+        self._client.set(self._keys.ZONE_RULES, f"{zone} {fingerprint(zone)}", nx=not is_new)
+
+    @outages_named
+    def zone_warning(self) -> str | None:
+        """Why days may begin elsewhere here than those that are stored; None where the zone's rules agree.
+
+        It is no refusal: rules change a few times a year, mostly for days to come, and an update of a host
+        must not stop its service.
+        """
+        found = cast(bytes | None, self._client.get(self._keys.ZONE_RULES))
+        zone, _, recorded = (found or b"").decode().partition(" ")
+        here = fingerprint(zone) if found else ""
+        if here == recorded:
+            return None
+        return (
+            f"the rules of {zone} on this host ({here}) are not those that its stored days were cut by "
+            f"({recorded}): give all hosts the same tzdata (docs/activity.md)"
+        )
 
     @outages_named
     def about(self, event: str) -> dict[str, str]:

@@ -46,6 +46,7 @@ class Health(BaseModel):
     worker: LastSeen
     sweep: LastSeen
     skewed_clocks: list[Skew]
+    warnings: list[str] = []  # what works and should be looked at
 
 
 class Unavailable(BaseModel):
@@ -160,10 +161,19 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
             presence.follow_clock(store)
             probe.check()
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
-            skews = skewed_clocks(store)
+            skews, warning = skewed_clocks(store), store.visits.zone_warning()
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
-        return answer(Health(status="ok", worker=_seen(worker), sweep=_seen(sweep), skewed_clocks=skews))
+        warnings = [] if warning is None else [warning]
+        return answer(
+            Health(
+                status="ok",
+                worker=_seen(worker),
+                sweep=_seen(sweep),
+                skewed_clocks=skews,
+                warnings=warnings,
+            )
+        )
 
     @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
     def metrics() -> Reply:

@@ -64,6 +64,9 @@ def check_server(store: Store, zone: str) -> None:
     try:
         refuse_unfit(store)
         store.visits.refuse_other_layout(zone)
+        store.visits.keep_zone_rules(zone)
+        if warning := store.visits.zone_warning():
+            log.warning("%s", warning)
     except StoreUnavailable as error:
         log.warning("%s; answers are 503 until it is back", error.detail)
 

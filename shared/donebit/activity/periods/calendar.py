@@ -10,7 +10,9 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from donebit import moments
 from donebit.errors import InvalidInput
+from donebit.moments import TimeUnit
 
 # Far enough from both ends of Python's calendar that no period, and no time of expiry, falls outside it.
 FIRST_YEAR, LAST_YEAR = 1900, 9000
@@ -122,21 +124,21 @@ class Calendar:
         refuse_far(datetime.combine(day, time.min, UTC), field)
         return self._of_days(granularity, day)
 
-    def moment(self, text: str, field: str = "at") -> datetime:
-        """The moment that a text gives; a date is the start of that day of the site, a time is UTC.
+    def moment(self, written: str | float, field: str = "at", unit: TimeUnit | None = None) -> datetime:
+        """The moment that a text or number gives; a date is the start of that day of the site, a time is UTC.
+
+        Args:
+            unit: what the number counts since 1970; None for a text in ISO 8601.
 
         Raises:
-            ValueError: the text is not ISO 8601.
+            ValueError: it is not ISO 8601, or no number.
             InvalidInput: the moment is outside Python's calendar in UTC.
         """
-        moment = datetime.fromisoformat(text)
         try:
-            if NAMES[Granularity.DAY].fullmatch(text):
-                return self.midnight(moment.date())
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except OverflowError:  # the moment is outside Python's calendar in UTC
-            refuse_far(moment, field)
-            raise
+            found = moments.read_text(str(written)) if unit is None else moments.read_number(written, unit)
+            return found if isinstance(found, datetime) else self.midnight(found)
+        except OverflowError:
+            raise _far(written, field, unit) from None
 
     def before(self, period: Period) -> Period:
         """The period that ends when this one begins. Raises InvalidInput if it is before 1900."""
@@ -228,6 +230,11 @@ def refuse_far(moment: datetime, field: str = "at") -> None:
         raise InvalidInput(
             f"{field} is in the year {moment.year}; it must be {FIRST_YEAR} to {LAST_YEAR}", field=field
         )
+
+
+def _far(written: str | float, field: str, unit: TimeUnit | None) -> InvalidInput:
+    where = f"in the year {int(str(written)[:4])}" if unit is None else f"{written!r}, too far from 1970"
+    return InvalidInput(f"{field} is {where}; it must be {FIRST_YEAR} to {LAST_YEAR}", field=field)
 
 
 def _no_period(name: str, field: str) -> InvalidInput:

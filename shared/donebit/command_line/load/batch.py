@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
+from donebit import moments
 from donebit.command_line.load.reading import Row
-from donebit.errors import InvalidInput
-from donebit.names import checked_name
+from donebit.command_line.load.users import TEXTS, BadValue, KindOfUsers, Users, quoted
+from donebit.moments import TimeUnit
 
 AHEAD = timedelta(minutes=5)  # as distinct_app allows; checked here for every line
-LARGEST_ID, LONGEST_TEXT = 2**32 - 1, 200
+FIRST_TO_BEGIN = timezone(timedelta(hours=14))  # where a day begins before it does anywhere else
+TIME_RULE = "a time such as 2026-11-21T03:04:05Z; --time-unit reads numbers since 1970"
 MOST_IDS, MOST_TEXTS = 1_000_000, 50_000  # per request; so many texts are at most 40 MB, usually 2
-
-
-class BadValue(ValueError):
-    """A row is not a valid visit; the message says why."""
 
 
 @dataclass(slots=True)
 class Group:
-    """Visits of one event in one hour."""
+    """Visits of one event in one hour, or on one day of which the hour is not known."""
 
     event: str
-    at: datetime
+    at: date | datetime  # a date is a day of the site's zone
     first_line: int
-    users: array[int] | list[str]
+    kind: str  # integers, mapped or texts
+    users: Users
 
-    def parts(self) -> Iterator[array[int] | list[str]]:
+    def parts(self) -> Iterator[Users]:
         """Yield the users in parts that fit one request."""
         most = MOST_TEXTS if isinstance(self.users, list) else MOST_IDS
         for first in range(0, len(self.users), most):
@@ -40,33 +39,34 @@ class Group:
 class LoadContext:
     """What holds for a whole file: how its users and times are read."""
 
-    ids: str  # auto, integers or texts
+    users: KindOfUsers
+    unit: TimeUnit | None = None  # what times count since 1970; None for times in ISO 8601
     grain_minutes: int = 60  # no period begins or ends within so many
-    kinds: dict[str, str] = field(default_factory=dict)  # of each event so far: integers or texts
+    names: Mapping[str, str] = field(default_factory=dict)  # of events, by what the file calls them
     latest: datetime = field(default_factory=lambda: datetime.now(UTC) + AHEAD)
 
-    def kind_of(self, event: str, user: object) -> str:
-        """Return integers or texts: what `ids` says, else the kind of the event's first user."""
-        if event not in self.kinds:
-            _check_event(event)
-            is_text = isinstance(user, str) and (self.ids == "texts" or not _is_digits(user))
-            self.kinds[event] = "texts" if is_text and self.ids != "integers" else "integers"
-        return self.kinds[event]
+    def moment(self, at: object) -> date | datetime:
+        """Return the time in UTC, or the day alone: distinct_app knows when it begins in the site's zone.
 
-    def moment(self, at: object) -> datetime:
-        """Return the time in UTC. Raises BadValue for a value that is not a time, or too far ahead."""
+        Raises:
+            BadValue: The value is not a time, or it is too far ahead.
+        """
         try:
-            moment = datetime.fromisoformat(at)  # type: ignore[arg-type]  # a TypeError is handled below
-        except (TypeError, ValueError):
-            raise BadValue(f"at is {at!r}; it must be a time such as 2026-11-21T03:04:05Z") from None
-        if moment.tzinfo is not UTC:
-            moment = _in_utc(moment)
-        if moment > self.latest:
-            raise BadValue(f"at is {at!r}, which is more than 5 minutes ahead")
-        return moment
+            found = moments.read_number(at, self.unit) if self.unit else moments.read_text(_checked_text(at))
+        except OverflowError:
+            raise BadValue(f"at is {quoted(at)}, which is out of range in UTC") from None
+        except ValueError:
+            rule = f"a number, as --time-unit {self.unit} says" if self.unit else TIME_RULE
+            raise BadValue(f"at is {quoted(at)}; it must be {rule}") from None
+        earliest = found if isinstance(found, datetime) else earliest_midnight(found)
+        if earliest > self.latest:
+            raise BadValue(f"at is {quoted(at)}, which is more than 5 minutes ahead")
+        return found
 
-    def floor(self, moment: datetime) -> datetime:
-        """Return the start of the hour, or of the shorter grain, that a moment is in."""
+    def floor(self, moment: date | datetime) -> date | datetime:
+        """Return the start of the hour, or of the shorter grain, that a moment is in; a day as it is."""
+        if not isinstance(moment, datetime):
+            return moment
         minute = moment.minute // self.grain_minutes * self.grain_minutes
         return moment.replace(minute=minute, second=0, microsecond=0)
 
@@ -76,7 +76,8 @@ class PendingBatch:
 
     def __init__(self, context: LoadContext) -> None:
         self._context = context
-        self._whole_hours = context.grain_minutes == 60
+        self._by_hour = context.grain_minutes == 60 and context.unit is None
+        self._users = context.users
         self._groups: dict[tuple[object, object], Group] = {}
         self.visits = 0
 
@@ -85,66 +86,51 @@ class PendingBatch:
 
     def add(self, row: Row, line: int) -> None:
         """Add a visit. Raises BadValue for a row that is not one, and adds nothing."""
-        event, user, at = row
+        event, user, at, ids = row
+        if self._context.names and isinstance(event, str):
+            event = self._context.names.get(event, event)
         moment = self._context.moment(at)
         # The first 13 characters of 2026-11-21T03:04:05Z are its hour, and cheaper than any arithmetic.
-        plain = self._whole_hours and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
+        plain = self._by_hour and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
         key = event, at[:13] if plain else self._context.floor(moment)  # type: ignore[index]  # as above
         group = self._groups.get(key) if isinstance(event, str) else None
         if group is None:
-            self._groups[key] = self._new_group(event, user, moment, line)
-        elif isinstance(group.users, array):
-            group.users.append(_integer(user))
+            self._groups[key] = self._new_group((event, user, at, ids), moment, line)
         else:
-            group.users.append(_text(user))
+            if ids is not None:
+                self._users.check(group.event, ids)
+            self._append(group.users, user)
         self.visits += 1
 
-    def _new_group(self, event: object, user: object, moment: datetime, line: int) -> Group:
+    def _append(self, users: Users, user: object) -> None:
+        if isinstance(users, array):
+            users.append(self._users.integer(user))
+        else:
+            users.append(self._users.text(user))
+
+    def _new_group(self, row: Row, moment: date | datetime, line: int) -> Group:
+        event, user, _, ids = row
         if not isinstance(event, str):
-            raise BadValue(f"event is {event!r}; it must be a text")
-        is_number = self._context.kind_of(event, user) == "integers"
-        users = array("I", [_integer(user)]) if is_number else [_text(user)]
-        return Group(event, self._context.floor(moment), line, users)
+            raise BadValue(f"event is {quoted(event)}; it must be a text")
+        known = self._users.known
+        kind = known.get(event) or self._users.first(event, user, ids)
+        users: Users = [] if kind == TEXTS else array("I")
+        self._append(users, user)
+        known[event] = kind  # only now: a line that is no visit decides nothing
+        if ids is not None:
+            self._users.check(event, ids)
+        return Group(event, self._context.floor(moment), line, kind, users)
 
 
-def _check_event(event: str) -> None:
+def _checked_text(at: object) -> str:
+    if not isinstance(at, str):
+        raise ValueError
+    return at
+
+
+def earliest_midnight(day: date) -> datetime:
+    """Return when a day begins at the earliest, in any zone."""
     try:
-        checked_name(event, "event")
-    except InvalidInput as error:
-        raise BadValue(error.detail) from None
-
-
-def _is_digits(text: str) -> bool:
-    return text.isdigit() and text.isascii() and (text[0] != "0" or text == "0")
-
-
-def _integer(user: object) -> int:
-    if isinstance(user, str):
-        if not _is_digits(user):
-            raise BadValue(f"user is {user[:120]!r}, not an integer; --ids texts reads all users as texts")
-        user = int(user) if len(user) <= len(str(LARGEST_ID)) else LARGEST_ID + 1
-    elif type(user) is not int:  # a bool is an int too, but not a user
-        raise BadValue(f"user is {user!r}; it must be an integer, like the first user of its event")
-    if not 0 <= user <= LARGEST_ID:
-        raise BadValue(f"user is not in 0 to {LARGEST_ID}; --ids texts reads all users as texts")
-    return user
-
-
-def _text(user: object) -> str:
-    if not isinstance(user, str):
-        raise BadValue(f"user is {user!r}; it must be a text, like the first user of its event")
-    if not 1 <= len(user) <= LONGEST_TEXT:
-        raise BadValue(f"user has {len(user)} characters; it must have 1 to {LONGEST_TEXT}")
-    if not user.isascii():
-        try:
-            user.encode()
-        except UnicodeEncodeError:
-            raise BadValue(f"user is {user!r}, which is not UTF-8") from None
-    return user
-
-
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise BadValue(f"at is {moment.isoformat()}, which is out of range in UTC") from None
+        return datetime.combine(day, time.min, FIRST_TO_BEGIN)
+    except OverflowError:  # the year 1, which distinct_app refuses
+        return datetime.combine(day, time.min, UTC)

@@ -7,10 +7,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from donebit.command_line.exit_codes import OperationFailed, RequestRefused
-from donebit.command_line.load.batch import BadValue, Group, LoadContext, PendingBatch
+from donebit.command_line.load.batch import Group, LoadContext, PendingBatch
 from donebit.command_line.load.reading import BadLine, Rows
-from donebit.command_line.load.sending import BatchSender
+from donebit.command_line.load.sending import BatchSender, arrived
+from donebit.command_line.load.source import DamagedFile
 from donebit.command_line.load.state import LoadState, Progress
+from donebit.command_line.load.users import BadValue
 from donebit.command_line.terminal import count_of
 
 LARGEST_BATCH_BYTES = 32 << 20  # of a batch; this one and the one being sent are in memory
@@ -31,9 +33,7 @@ class ProgressWatcher:
     """Callbacks that show a load's progress, and may stop it."""
 
     note: Callable[[str], None]  # called with a message for each of the first bad lines
-    moved: Callable[
-        [int, int], None
-    ]  # called with the bytes of the file and the lines of this run read so far
+    moved: Callable[[int], None]  # called with the lines of this run that were read so far
     is_stopped: Callable[[], bool]  # true: send what is read, then stop
 
 
@@ -78,11 +78,25 @@ class Loading:
         """Load to the end of the file.
 
         Raises:
-            OperationFailed: A line is invalid and may not be skipped; all lines before it are loaded.
+            OperationFailed: A line is invalid and may not be skipped, or the rest of the file cannot be read;
+                all lines before it are loaded.
             RequestRefused: distinct_app refuses the visits.
             ServiceUnavailable: distinct_app cannot be reached.
             KeyboardInterrupt: The user stopped it; all that was read is loaded.
         """
+        lines = self._rows.lines
+        try:
+            self._read()
+        except DamagedFile as error:
+            self._send(lines.offset, lines.number)
+            self.settle()
+            raise OperationFailed(
+                f"after line {lines.number} the file cannot be read: {error}. All lines before are loaded"
+            ) from None
+        self._send(lines.offset, lines.number)
+        self.settle()
+
+    def _read(self) -> None:
         lines = self._rows.lines
         offset, number = lines.offset, lines.number
         for index, row in enumerate(self._rows):
@@ -96,19 +110,22 @@ class Loading:
             offset, number = lines.offset, lines.number
             if not index % CHECK_EVERY_ROWS:
                 self._check_progress(offset, number)
-        self._send(lines.offset, lines.number)
-        self.settle()
 
     def settle(self) -> None:
         """Wait until what is being sent has arrived, and store that."""
         self._wait()
-        self._state.write(self.progress, sending=False)
+        self._store(sending=False)
 
     def _wait(self) -> None:
         if self._pending is None:
             return
         pending, self._pending = self._pending, None
-        sent = self._sender.end(pending.sending, self._refused)
+        try:
+            sent = self._sender.end(pending.sending, self._refused)
+        except RequestRefused:
+            if not self.progress.received and not arrived(pending.sending):
+                self._state.forget()
+            raise
         self._skipped += sent.refused
         self.progress = replace(
             pending.after,
@@ -117,8 +134,15 @@ class Loading:
             skipped=pending.after.skipped + sent.refused,
         )
 
+    def _store(self, *, sending: bool) -> None:
+        """Store the progress, but none before a visit was sent: it would be in the way of other options."""
+        if sending or self.progress.received:
+            self._state.write(self.progress, sending=sending)
+        else:
+            self._state.forget()
+
     def _check_progress(self, offset: int, number: int) -> None:
-        self._watcher.moved(offset, number - self._first_line)
+        self._watcher.moved(number - self._first_line)
         if self._watcher.is_stopped():
             self._send(offset, number)
             self.settle()
@@ -130,9 +154,13 @@ class Loading:
     def _send(self, offset: int, number: int) -> None:
         self._wait()
         after = replace(
-            self.progress, offset=offset, line=number, skipped=self._skipped, kinds=dict(self._known.kinds)
+            self.progress,
+            offset=offset,
+            line=number,
+            skipped=self._skipped,
+            kinds=dict(self._known.users.known),
         )
-        self._state.write(self.progress, sending=True)
+        self._store(sending=bool(self._batch.visits))
         self._pending = Pending(self._sender.begin(self._batch), after)
         self._batch = PendingBatch(self._known)
 

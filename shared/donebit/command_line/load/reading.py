@@ -6,20 +6,21 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from donebit.command_line.exit_codes import UsageError
+from donebit.command_line.load.fields import Getter, getter
+from donebit.command_line.load.source import Source
 
 READ_BYTES = 1 << 20
+LINE_END_BYTES = 1 << 16  # in which a line ends
 LONGEST_LINE = 1 << 20
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The names of the file's columns; the event and the time may be given for all rows instead."""
 
-    user: str
+    user: tuple[str, ...]  # the first that holds something
     at: str
     event: str
     every_event: str | None
@@ -33,26 +34,37 @@ class BadLine:
     detail: str
 
 
-Row = tuple[object, object, object]  # event, user, at; as the file has them
+# Event, user, at and ids, as the file has them; ids is how a line wants its user held, None where it says
+# nothing.
+Row = tuple[object, object, object, object]
 
 
 class FileLines:
     """The lines of a file, and the position of the next one."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.offset = 0  # in bytes, of the next line
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._end = _line_end(source)
+        self.offset = 0  # in bytes of UTF-8, of the next line
         self.number = 0  # of the last line given out, from 1
+        self._lines = self._read()
 
     def go_to(self, offset: int, number: int) -> None:
-        self._file.seek(offset)
-        self.offset, self.number = offset, number
+        """Go to a later line; what cannot be gone to, such as the middle of a compressed file, is read."""
+        if offset != self.offset and self._source.seek(offset):
+            self.offset, self._lines = offset, self._read()
+        while self.offset < offset and next(self._lines, None) is not None:
+            pass
+        self.number = number
 
     def __iter__(self) -> Iterator[str]:
-        """Yield each line. A byte that is not UTF-8 becomes a lone surrogate, which is refused later."""
-        rest = b""
-        while block := self._file.read(READ_BYTES):
-            *whole, rest = (rest + block).split(b"\n")
+        """Yield each line from here on. A byte that is not UTF-8 becomes a lone surrogate, refused later."""
+        return self._lines
+
+    def _read(self) -> Iterator[str]:
+        rest, end = b"", self._end
+        while block := self._source.read(READ_BYTES):
+            *whole, rest = (rest + block).split(end)
             for line in whole:
                 self.offset += len(line) + 1
                 self.number += 1
@@ -67,18 +79,24 @@ class FileLines:
             yield rest.decode(errors="surrogateescape")
 
 
+def _line_end(source: Source) -> bytes:
+    """Return what ends a line: a line feed, or a bare carriage return as once on the Macintosh."""
+    head = source.peek(LINE_END_BYTES)
+    return b"\r" if b"\r" in head and b"\n" not in head else b"\n"
+
+
 class CsvRows:
     """The rows of a CSV file, whose first line names its columns."""
 
-    def __init__(self, file: BinaryIO, columns: Columns, delimiter: str) -> None:
-        self.lines = FileLines(file)
+    def __init__(self, source: Source, columns: Columns, delimiter: str) -> None:
+        self.lines = FileLines(source)
         self._columns, self._delimiter = columns, delimiter
         header = next(csv.reader(self.lines, delimiter=delimiter), [])
-        self._names = [name.removeprefix(BYTE_ORDER_MARK.decode()).strip() for name in header]
-        user = self._place(columns.user, "user")
+        self._names = [name.strip() for name in header]
+        users = [self._place(name, "user") for name in columns.user]
         at = None if columns.every_at else self._place(columns.at, "at")
         event = None if columns.every_event else self._place(columns.event, "event")
-        self._pick = self._picker(user, at, event)
+        self._pick = self._picker(users, at, event)
         self.first_offset, self.first_number = self.lines.offset, self.lines.number
 
     def _place(self, name: str, what: str) -> int:
@@ -90,15 +108,22 @@ class CsvRows:
             f"the first line has no column {name!r}, only {found}; --{what}-column names another{other}"
         )
 
-    def _picker(self, user: int, at: int | None, event: int | None) -> Callable[[list[str]], Row]:
-        every_at, every_event = self._columns.every_at, self._columns.every_event
+    def _picker(self, users: list[int], at: int | None, event: int | None) -> Callable[[list[str]], Row]:
+        every_at, every_event, user = self._columns.every_at, self._columns.every_event, users[0]
+        if len(users) > 1:
+            return lambda row: (
+                every_event if event is None else row[event],
+                next((row[place] for place in users if row[place]), ""),
+                every_at if at is None else row[at],
+                None,
+            )
         if at is not None and event is not None:
-            return lambda row: (row[event], row[user], row[at])
+            return lambda row: (row[event], row[user], row[at], None)
         if at is not None:
-            return lambda row: (every_event, row[user], row[at])
+            return lambda row: (every_event, row[user], row[at], None)
         if event is not None:
-            return lambda row: (row[event], row[user], every_at)
-        return lambda row: (every_event, row[user], every_at)
+            return lambda row: (row[event], row[user], every_at, None)
+        return lambda row: (every_event, row[user], every_at, None)
 
     def __iter__(self) -> Iterator[Row | BadLine | None]:
         """Yield each row; None for an empty line."""
@@ -128,26 +153,35 @@ class NdjsonRows:
 
     first_offset = first_number = 0
 
-    def __init__(self, file: BinaryIO, columns: Columns) -> None:
-        self.lines = FileLines(file)
-        self._columns = columns
+    def __init__(self, source: Source, columns: Columns) -> None:
+        self.lines = FileLines(source)
+        self._getters = (
+            _given(columns.every_event) or getter([columns.event]),
+            getter(columns.user),
+            _given(columns.every_at) or getter([columns.at]),
+        )
 
     def __iter__(self) -> Iterator[Row | BadLine | None]:
-        columns, loads = self._columns, json.loads
+        event, user, at = self._getters
         for line in self.lines:
             try:
-                fields = loads(line)
-                yield (
-                    columns.every_event or fields[columns.event],
-                    fields[columns.user],
-                    columns.every_at or fields[columns.at],
-                )
+                fields = json.loads(line)
+                yield event(fields), user(fields), at(fields), fields.get("ids")
             except KeyError as error:
                 yield BadLine(f"has no {error.args[0]!r}")
-            except TypeError:
+            except (AttributeError, TypeError):
                 yield BadLine("is not a JSON object")
             except (ValueError, RecursionError):
                 yield BadLine("is not JSON") if line.strip() else None
+
+
+def _given(value: str | None) -> Getter | None:
+    return None if value is None else lambda _: value
+
+
+def looks_like_ndjson(source: Source) -> bool:
+    """Return whether a file begins as a JSON object does."""
+    return source.peek(LINE_END_BYTES).lstrip()[:1] == b"{"
 
 
 Rows = CsvRows | NdjsonRows

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
@@ -16,20 +17,30 @@ from rich.progress import TextColumn
 
 from donebit import clock
 from donebit.command_line.exit_codes import ServiceUnavailable, UsageError
-from donebit.command_line.load.batch import BadValue, LoadContext
+from donebit.command_line.load.batch import LoadContext
 from donebit.command_line.load.loading import Loading, ProgressWatcher
-from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows
+from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows, looks_like_ndjson
 from donebit.command_line.load.sending import RETRIES, sender
-from donebit.command_line.load.state import SUFFIX, Identity, LoadState, Progress
+from donebit.command_line.load.source import (
+    STANDARD_INPUT,
+    DamagedFile,
+    Source,
+    is_plain_file,
+    opened,
+    source_of,
+)
+from donebit.command_line.load.state import SUFFIX, Identity, LoadState, NoState, Progress
+from donebit.command_line.load.users import BadValue, KindOfUsers
 from donebit.command_line.progress_bars import bar
-from donebit.command_line.service import ServiceClient
+from donebit.command_line.service import ServiceClient, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.errors import InvalidInput
 from donebit.formatting import number
+from donebit.moments import TimeUnit
 from donebit.names import checked_name
 
-NDJSON = (".ndjson", ".jsonl", ".json")
+NDJSON, CSV = (".ndjson", ".jsonl", ".json"), (".csv", ".tsv")
 HALF_A_YEAR = timedelta(days=182)
 
 
@@ -42,19 +53,39 @@ class LoadOptions:
     form: str  # auto, csv or ndjson
     delimiter: str
     ids: str
+    unit: TimeUnit | None
+    names: Mapping[str, str]  # of events, by what the file calls them
     skip_bad: bool
     most_visits: int
     restart: bool
     state_path: Path | None
 
     @property
-    def state(self) -> Path:
-        return self.state_path or self.file.with_name(self.file.name + SUFFIX)
+    def can_continue(self) -> bool:
+        return is_plain_file(self.file)
+
+    @property
+    def title(self) -> str:
+        return "standard input" if self.file == STANDARD_INPUT else self.file.name
+
+    def state(self, address: str) -> LoadState:
+        """Return where progress is stored; nowhere for a pipe.
+
+        Raises:
+            UsageError: A place is given for the progress of a pipe.
+        """
+        if self.can_continue:
+            place = self.state_path or self.file.with_name(self.file.name + SUFFIX)
+            return LoadState(place, Identity.of(self.file, self.meaning(address)))
+        if self.state_path is not None:
+            raise UsageError(f"--state needs a file: {self.title} cannot be read again from the middle")
+        return NoState()
 
     def meaning(self, address: str) -> dict[str, Any]:
         """Return the options that must be the same for a load to be continued."""
-        same = {"form": self.form, "delimiter": self.delimiter, "ids": self.ids, "to": address}
-        return same | asdict(self.columns)
+        read = {"form": self.form, "delimiter": self.delimiter, "ids": self.ids, "unit": self.unit}
+        columns = asdict(self.columns) | {"user": list(self.columns.user)}  # as JSON has it
+        return {**read, "names": dict(self.names), "to": address, **columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +93,7 @@ class LoadOutcome:
     """The result of a load, earlier runs that it continued included."""
 
     file: Path
+    title: str
     loaded: Progress
     received_before: int
     seconds: float
@@ -94,18 +126,20 @@ def run(session: Session, asked: LoadOptions) -> LoadOutcome:
         ServiceUnavailable: distinct_app cannot be reached.
     """
     started, distinct = time.monotonic(), session.retrying_distinct(RETRIES)
-    known = LoadContext(asked.ids)
+    # Cached: a file may begin with a million lines that are no visits, and decide nothing.
+    users = KindOfUsers(asked.ids, cache(partial(held_kind, distinct)))
+    known = LoadContext(users, asked.unit, names=asked.names)
     check_options(asked, known)
     known.grain_minutes = grain_minutes(session.distinct)
-    state = LoadState(asked.state, Identity.of(asked.file, asked.meaning(distinct.address)))
+    state = asked.state(distinct.address)
     loaded = (None if asked.restart else state.read()) or Progress()
     before = loaded.received
-    with asked.file.open("rb") as opened:
-        rows = rows_of(opened, asked)
+    with opened(asked.file) as file:
+        rows = rows_of(file, asked)
         resume_at(session, rows, known, loaded)
         with (
             sender(distinct) as sends,
-            progress_shown(session, asked.file, loaded.offset) as moved,
+            progress_shown(session, asked, file) as moved,
             interruptible() as is_stopped,
         ):
             watcher = ProgressWatcher(session.terminal.note, moved, is_stopped)
@@ -113,9 +147,9 @@ def run(session: Session, asked: LoadOptions) -> LoadOutcome:
             loading = Loading(
                 rows, known, sends, state, loaded, most_visits=most, skips_bad=skips, watcher=watcher
             )
-            run_loading(session, loading)
+            run_loading(session, loading, asked)
     state.forget()
-    return LoadOutcome(asked.file, loading.progress, before, time.monotonic() - started)
+    return LoadOutcome(asked.file, asked.title, loading.progress, before, time.monotonic() - started)
 
 
 def check_options(asked: LoadOptions, known: LoadContext) -> None:
@@ -149,9 +183,31 @@ def grain_minutes(distinct: ServiceClient) -> int:
     return 60
 
 
-def rows_of(opened: BinaryIO, asked: LoadOptions) -> Rows:
-    is_ndjson = asked.file.suffix.lower() in NDJSON if asked.form == "auto" else asked.form == "ndjson"
-    return NdjsonRows(opened, asked.columns) if is_ndjson else CsvRows(opened, asked.columns, asked.delimiter)
+def held_kind(distinct: ServiceClient, event: str) -> str | None:
+    """Return integers, mapped or texts, whichever users an event holds; None for one without a visit."""
+    kind: str | None = distinct.get(f"/events/{segment(event)}")["kind"]
+    return kind
+
+
+def rows_of(file: BinaryIO, asked: LoadOptions) -> Rows:
+    """Return the rows of the file. Raises UsageError for a file of another kind, or that cannot be read."""
+    try:
+        source = source_of(file, asked.file)
+        if is_ndjson(source, asked):
+            return NdjsonRows(source, asked.columns)
+        return CsvRows(source, asked.columns, asked.delimiter)
+    except DamagedFile as error:
+        raise UsageError(f"{asked.title} cannot be read: {error}") from None
+
+
+def is_ndjson(source: Source, asked: LoadOptions) -> bool:
+    """Return whether the file is NDJSON: by the option, else by its name, else by how it begins."""
+    if asked.form != "auto":
+        return asked.form == "ndjson"
+    suffixes = [suffix.lower() for suffix in asked.file.suffixes if suffix.lower() != ".gz"]
+    if suffixes and suffixes[-1] in NDJSON + CSV:
+        return suffixes[-1] in NDJSON
+    return looks_like_ndjson(source)
 
 
 def resume_at(session: Session, rows: Rows, known: LoadContext, loaded: Progress) -> None:
@@ -162,23 +218,23 @@ def resume_at(session: Session, rows: Rows, known: LoadContext, loaded: Progress
         session.terminal.note(
             f"resuming after line {number(loaded.line)}: {count_of(loaded.received, 'visit')} already loaded"
         )
-    known.kinds.update(loaded.kinds)
+    known.users.known.update(loaded.kinds)
     rows.lines.go_to(loaded.offset, loaded.line)
 
 
-def run_loading(session: Session, loading: Loading) -> None:
+def run_loading(session: Session, loading: Loading, asked: LoadOptions) -> None:
     """Run it; if it is interrupted, say how to continue."""
+    again = " to continue" if asked.can_continue else ", which starts from the beginning"
     try:
         loading.run()
     except KeyboardInterrupt:
-        session.terminal.note(
-            f"stopped after line {number(loading.progress.line)}; run the same command again to continue"
-        )
+        line = number(loading.progress.line)
+        session.terminal.note(f"stopped after line {line}; run the same command again{again}")
         raise
     except ServiceUnavailable as error:
         line = number(loading.progress.line)
         raise ServiceUnavailable(
-            f"{error.detail}. Loaded up to line {line}; run the same command again to continue"
+            f"{error.detail}. Loaded up to line {line}; run the same command again{again}"
         ) from None
 
 
@@ -201,15 +257,19 @@ def interruptible() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def progress_shown(session: Session, file: Path, start: int) -> Iterator[Callable[[int, int], None]]:
+def progress_shown(session: Session, asked: LoadOptions, file: BinaryIO) -> Iterator[Callable[[int], None]]:
     """Show a bar of the file's bytes; gives the function that moves it."""
     console, began = session.terminal.err, time.monotonic()
     rate_column = TextColumn("{task.fields[rate]}", style="cyan")
+    total = asked.file.stat().st_size if asked.can_continue else None
     with bar(console, unless_narrow=[rate_column]) as progress:
-        shown = progress.add_task(file.name, total=file.stat().st_size, completed=start, rate="")
+        shown = progress.add_task(
+            asked.title, total=total, completed=0 if total is None else file.tell(), rate=""
+        )
 
-        def moved(offset: int, lines: int) -> None:
-            rate = lines / max(time.monotonic() - began, 1e-3)
-            progress.update(shown, completed=offset, rate=f"{number(round(rate))} lines/s")
+        def moved(lines: int) -> None:
+            rate = f"{number(round(lines / max(time.monotonic() - began, 1e-3)))} lines/s"
+            # What was read of the file itself, which may be compressed.
+            progress.update(shown, completed=None if total is None else file.tell(), rate=rate)
 
         yield moved

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 
 import urllib3
 
 from donebit import clock
 from donebit.command_line.exit_codes import RequestRefused
 from donebit.command_line.load.batch import Group, PendingBatch
+from donebit.command_line.load.users import MAPPED, Users
 from donebit.command_line.service import ServiceClient, segment
 
 PARALLEL_REQUESTS = 4
@@ -84,11 +86,24 @@ class BatchSender:
             fresh += answer["fresh"]
         return received, fresh
 
-    def _send_part(self, group: Group, users: array[int] | list[str]) -> dict[str, int]:
-        path, at = f"/events/{segment(group.event)}", clock.iso(group.at)
+    def _send_part(self, group: Group, users: Users) -> dict[str, int]:
+        path, at = f"/events/{segment(group.event)}", written(group.at)
         if isinstance(users, list):
             return self._distinct.ask("POST", path, {"users": users, "at": at})  # type: ignore[no-any-return]  # JSON
-        return self._distinct.send_bytes(path, packed(users), at=at)  # type: ignore[no-any-return]  # JSON
+        ids = MAPPED if group.kind == MAPPED else None
+        return self._distinct.send_bytes(path, packed(users), at=at, ids=ids)  # type: ignore[no-any-return]  # JSON
+
+
+def arrived(sending: Iterable[Future[tuple[int, int]]]) -> bool:
+    """Wait for the requests that were sent, and return whether any was accepted."""
+    sent = [future for future in sending if not future.cancelled()]
+    wait(sent)
+    return any(future.exception() is None for future in sent)
+
+
+def written(at: date | datetime) -> str:
+    """Write a moment, or a day of the site's zone."""
+    return clock.iso(at) if isinstance(at, datetime) else at.isoformat()
 
 
 @contextmanager

@@ -103,3 +103,19 @@ class LoadState:
         if before.asked != self._identity.asked:
             return "a load with other options"
         return "an earlier version of the file, which has changed since"
+
+
+class NoState(LoadState):
+    """Stores nothing: what is read from a pipe cannot be read again from the middle."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(os.devnull), Identity(0, 0, "", {}))
+
+    def read(self) -> None:
+        return None
+
+    def write(self, progress: Progress, *, sending: bool) -> None:
+        """Do nothing."""
+
+    def forget(self) -> None:
+        """Do nothing."""

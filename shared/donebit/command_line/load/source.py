@@ -1,0 +1,164 @@
+"""The bytes of a file or a pipe as UTF-8: decompressed, and without a byte order mark."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from donebit.command_line.exit_codes import UsageError
+
+STANDARD_INPUT = Path("-")
+DEVICES = ("/dev/", "/proc/")  # /dev/stdin, and what a shell makes of <(zcat visits.csv.gz)
+GZIP = b"\x1f\x8b"
+MARK = codecs.BOM_UTF8
+UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+# What we do not read, by its first bytes, and how it is read nevertheless.
+OTHERS = {
+    b"PK\x03\x04": "a zip archive: unzip -p {file} | donebit load -",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: zstd -dc {file} | donebit load -",
+    b"BZh": "compressed with bzip2: bzip2 -dc {file} | donebit load -",
+    b"\xfd7zXZ": "compressed with xz: xz -dc {file} | donebit load -",
+    b"PAR1": "Parquet, which has to be exported as CSV or NDJSON",
+    b"SQLite format 3": "a SQLite database, which has to be exported as CSV or NDJSON",
+}
+
+
+class DamagedFile(Exception):
+    """The rest of the file cannot be read; the message says why."""
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Source:
+    """A stream of bytes whose beginning can be looked at before it is read."""
+
+    def __init__(self, stream: Readable, file: BinaryIO | None = None) -> None:
+        """Make a source.
+
+        Args:
+            stream: Where the bytes come from.
+            file: The same as a plain file, in which any offset can be gone to; None if that is not possible.
+        """
+        self._stream, self._file = stream, file
+        self._head = b""
+        self._start = 0  # of what is read, in the file
+
+    def peek(self, size: int) -> bytes:
+        """Return the first bytes, fewer only at the end."""
+        while len(self._head) < size and (more := self._read(size - len(self._head))):
+            self._head += more
+        return self._head[:size]
+
+    def drop(self, size: int) -> None:
+        """Leave the first bytes out, so that offsets count from the byte after them."""
+        self.peek(size)
+        self._head, self._start = self._head[size:], size
+
+    def read(self, size: int) -> bytes:
+        """Read up to so many bytes; none at the end. Raises DamagedFile."""
+        if self._head:
+            part, self._head = self._head[:size], self._head[size:]
+            return part
+        return self._read(size)
+
+    def seek(self, offset: int) -> bool:
+        """Go to an offset; returns whether that is possible."""
+        if self._file is None:
+            return False
+        self._file.seek(self._start + offset)
+        self._head = b""
+        return True
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except (OSError, EOFError, zlib.error, UnicodeError) as error:
+            raise DamagedFile(str(error)) from None
+
+
+class Recoded:
+    """UTF-16 as UTF-8."""
+
+    def __init__(self, stream: Readable, encoding: str) -> None:
+        # A lone surrogate is passed on, to be refused in its line.
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        while part := self._stream.read(size):
+            if text := self._decoder.decode(part):
+                return text.encode(errors="surrogatepass")
+        return self._decoder.decode(b"", final=True).encode(errors="surrogatepass")
+
+
+def is_plain_file(path: Path) -> bool:
+    """Return whether a path is a file that can be read again, and has a place beside it."""
+    return path != STANDARD_INPUT and path.is_file() and not str(path.absolute()).startswith(DEVICES)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file, a pipe, or standard input for `-`. Raises UsageError if that is not possible."""
+    if path == STANDARD_INPUT:
+        yield sys.stdin.buffer
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def source_of(file: BinaryIO, path: Path) -> Source:
+    """Return the file's bytes as UTF-8.
+
+    Raises:
+        UsageError: It is of a kind that is not read here; the message says what to do.
+        DamagedFile: It cannot be read.
+    """
+    source = Source(file, file if is_plain_file(path) else None)
+    if source.peek(2) == GZIP:
+        source = Source(gzip.GzipFile(fileobj=_as_file(source), mode="rb"))
+    head = source.peek(16)
+    for first, what in OTHERS.items():
+        if head.startswith(first):
+            raise UsageError(f"{path} is {what.format(file=path)}")
+    if head[:2] in UTF_16:
+        source.drop(2)
+        return Source(Recoded(source, UTF_16[head[:2]]))
+    if b"\0" in head:
+        raise UsageError(
+            f"{path} is neither UTF-8 nor UTF-16 with a byte order mark; is this a file of visits?"
+        )
+    if head.startswith(MARK):
+        source.drop(len(MARK))
+    return source
+
+
+class _Raw(io.RawIOBase):
+    """A source as a file, which is what the gzip module reads."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # any writable buffer
+        part = self._source.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _as_file(source: Source) -> BinaryIO:
+    return io.BufferedReader(_Raw(source), 1 << 17)  # type: ignore[type-var]  # its readinto takes any buffer
