@@ -127,7 +127,12 @@ EVENTS = (
     ),
     KeyRow("event:{<event>}:segments:all", "string", PERMANENT, "bit s: the event has a segment s"),
     KeyRow("event:{<event>}:segments:<period>", "string", EXPIRES, "the same in a period"),
-    KeyRow("event:{<event>}:meta", "hash", PERMANENT, "the kind of users it holds, and its retention"),
+    KeyRow(
+        "event:{<event>}:meta",
+        "hash",
+        PERMANENT,
+        "the kind of users it holds, its retention, and imported:<period> for each imported as a whole",
+    ),
     KeyRow("event:{<event>}:periods", "zset", PERMANENT, "the event's periods by when they expire (s)"),
     KeyRow(
         "event:names",

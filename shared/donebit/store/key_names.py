@@ -17,6 +17,8 @@ RETENTION_FIELDS = tuple(
     f"{what}_{one}" for what in ("keep", "gone") for one in ("hour", "day", "week", "month")
 )
 
+IMPORTED_FIELD = "imported:"  # and a period's name: its users were imported as a whole
+
 
 class Keys:
     """The names of all keys of one installation, which its prefix keeps apart from other keys.

@@ -13,7 +13,7 @@ from donebit.errors import ConfigurationError
 from donebit.store.answers import MarkUsersResult, OpenResult
 from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
-from donebit.store.key_names import RETENTION_FIELDS, Keys
+from donebit.store.key_names import IMPORTED_FIELD, RETENTION_FIELDS, Keys
 from donebit.store.layout import LAYOUT_VERSION
 
 KEYS_A_PIPELINE = 1000
@@ -99,13 +99,25 @@ class VisitStore:
 
     @outages_named
     def open_event(
-        self, event: str, kind: str, lives: Sequence[PeriodExpiry], segments: Iterable[int], limit: int
+        self,
+        event: str,
+        kind: str,
+        lives: Sequence[PeriodExpiry],
+        segments: Iterable[int],
+        limit: int,
+        *,
+        imported: str = "",
     ) -> OpenResult:
-        """Enter segments into the event's registries, if it holds this kind of users and is narrow enough."""
+        """Enter segments into the event's registries, if it holds this kind of users and is narrow enough.
+
+        Args:
+            imported: the name of a period to be remembered as imported; empty for none.
+        """
         numbers = list(segments)
         registries = [self._keys.segments(event, life.period) for life in lives]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
-        args = [kind, limit, len(numbers), *numbers, *(item for life in lives for item in life)]
+        field = imported and IMPORTED_FIELD + imported
+        args = [kind, limit, field, len(numbers), *numbers, *(item for life in lives for item in life)]
         return OpenResult.of(*cast(list[Any], self._scripts["open_event"](keys=names, args=args)))
 
     @outages_named

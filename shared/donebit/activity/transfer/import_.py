@@ -13,8 +13,9 @@ from donebit.activity.events import event as events
 from donebit.activity.events import ingest
 from donebit.activity.events.batching import Visits, other_kind
 from donebit.activity.events.event import Event
-from donebit.activity.periods.calendar import ALL_TIME, Granularity, Period
+from donebit.activity.periods.calendar import ALL_TIME, Period
 from donebit.activity.periods.expiry import AHEAD
+from donebit.activity.periods.imported import is_lost_in_spans, longer_around
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
@@ -22,15 +23,6 @@ from donebit.activity.users.ids import Ids, User, UserKind, check_batch
 from donebit.errors import InvalidInput
 
 SEGMENTS_A_CALL = 8  # their ids at once are 32 MB at most
-
-# The granularities that contain a period as a whole. A week may span two months, and a month cuts weeks.
-CONTAINED_IN = {
-    Granularity.HOUR: (Granularity.DAY, Granularity.WEEK, Granularity.MONTH),
-    Granularity.DAY: (Granularity.WEEK, Granularity.MONTH),
-    Granularity.WEEK: (),
-    Granularity.MONTH: (),
-    Granularity.ALL: (),
-}
 
 
 def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> tuple[int, int]:
@@ -77,14 +69,11 @@ def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datet
     if period.start is not None and period.start > now + AHEAD:
         raise InvalidInput(f"the {period.granularity} {period.name} has not begun yet", field="at")
     event.expiry.check(period, now, "at")
-    longer = [
-        site.calendar.period_at(granularity, period.start)
-        for granularity in CONTAINED_IN[period.granularity]
-        if period.start
-    ]
+    longer = longer_around(site.calendar, period)
     ending = [one for one in [period, *longer] if one != ALL_TIME and event.expiry.keeps(one, now)]
     expiries = [event.expiry.period_expiry(one) for one in [*ending, ALL_TIME]]
-    return Visits(event.name, kind, tuple(expiries), 0, ())
+    imported = period.name if is_lost_in_spans(site.calendar, period) else ""
+    return Visits(event.name, kind, tuple(expiries), 0, (), imported)
 
 
 def _batches(parts: Parts) -> Iterator[Ids]:
