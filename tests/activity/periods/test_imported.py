@@ -172,6 +172,20 @@ def test_the_sixth_week_of_2026_is_in_six_weeks_around_it(store: Store) -> None:
     assert (made.today, made.new_today) == (1, 0)
 
 
+def test_a_week_of_two_months_is_known_in_the_rows_after_it(store: Store) -> None:
+    site = site_on(store)
+    weeks = [UTC_CALENDAR.period_at(Granularity.WEEK, NOW - 7 * n * DAY) for n in range(4, 12)]
+    week = next(one for one in weeks if bounds(one)[0].month != bounds(one)[1].month)
+    import_.add_users(site, "e", week, [7], NOW)
+    ingest.record(site, "e", [7, 8], at=NOW, now=NOW)
+    asked = retention.question(site, "e", None, Cohort.FIRST, NOW)
+    months = retention.periods_until(site, asked, UTC_CALENDAR.period_at(Granularity.MONTH, NOW), 6)
+
+    rows = retention.matrix(site, asked, months, 1).rows  # all of them counted by one script, but for this
+
+    assert [row.users for row in rows] == [0, 0, 0, 0, 0, 1]
+
+
 def test_a_forgotten_event_has_no_imports_either(store: Store, client: Redis) -> None:
     site, now = site_on(store), real_now()
     import_.add_users(site, "e", UTC_CALENDAR.period_at(Granularity.MONTH, now), [7], now)
