@@ -168,6 +168,17 @@ class VisitStore:
         ]
 
     @outages_named
+    def living_periods(self, event: str) -> list[PeriodExpiry]:
+        """The event's periods whose registries are there, each with when it expires; all time last."""
+        periods = self.periods(event)
+        with self._client.pipeline(transaction=False) as pipe:
+            for period in periods:
+                pipe.expiretime(self._keys.segments(event, period))
+            expires = cast(list[int], pipe.execute())  # -1 for never, -2 for one that is not there
+        living = [PeriodExpiry(name, max(s, 0)) for name, s in zip(periods, expires, strict=True) if s > -2]
+        return sorted(living, key=lambda one: one.expires_s == 0)
+
+    @outages_named
     def set_retention(self, event: str, kept: Mapping[str, int]) -> None:
         """Set the event's retention.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import cast
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
 from donebit.activity.users.ids import Ids, User, UserKind, check_batch
 from donebit.errors import InvalidInput
+from donebit.store import text_ids
 
 SEGMENTS_A_CALL = 8  # their ids at once are 32 MB at most
 
@@ -59,7 +61,8 @@ def add_users(site: Site, name: str, period: Period, users: Sequence[User], now:
     visits = _visits(site, events.get(site, name), kind, period, now)
     site.store.visits.check_layout(site.zone)
     recorded = ingest.write(site, replace(visits, kind=kind, users=users), ())
-    return len(set(users)), recorded.fresh_in_day
+    distinct = text_ids.packed(cast(Sequence[str], users)) if kind is UserKind.TEXTS else users
+    return len(set(distinct)), recorded.fresh_in_day
 
 
 def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datetime) -> Visits:
