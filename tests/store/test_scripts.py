@@ -15,6 +15,7 @@ from donebit.store.failures import FailureStore
 from donebit.store.flags import FlagStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
+from donebit.store.taking_back import TakeBackStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
@@ -23,6 +24,7 @@ FILES = sorted(SCRIPTS.glob("*.lua"))
 
 OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
+    TakeBackStore,
     TaskStore,
     FailureStore,
     DeliveryStore,

@@ -42,6 +42,11 @@ def layout(zone: str) -> str:
     return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
 
 
+def month_before(period: str) -> str:
+    """A month not after the start of a period: its own, and of a week the last of the year before."""
+    return f"{int(period[:4]) - 1:04}-12" if period[5:6] in ("W", "") else period[:7]
+
+
 class VisitStore:
     """The bitmaps of events, as visits are written to them.
 
@@ -117,7 +122,17 @@ class VisitStore:
         registries = [self._keys.segments(event, life.period) for life in lives]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         field = imported and IMPORTED_FIELD + imported
-        args = [kind, limit, field, len(numbers), *numbers, *(item for life in lives for item in life)]
+        ending = [life.period for life in lives if life.period[0].isdecimal()]
+        oldest = min(map(month_before, ending), default="")
+        args = [
+            kind,
+            limit,
+            field,
+            oldest,
+            len(numbers),
+            *numbers,
+            *(item for life in lives for item in life),
+        ]
         return OpenResult.of(*cast(list[Any], self._scripts["open_event"](keys=names, args=args)))
 
     @outages_named
@@ -176,7 +191,7 @@ class VisitStore:
                 pipe.expiretime(self._keys.segments(event, period))
             expires = cast(list[int], pipe.execute())  # -1 for never, -2 for one that is not there
         living = [PeriodExpiry(name, max(s, 0)) for name, s in zip(periods, expires, strict=True) if s > -2]
-        return sorted(living, key=lambda one: one.expires_s == 0)
+        return sorted(living, key=lambda one: (one.expires_s == 0, one.period == "all"))
 
     @outages_named
     def set_retention(self, event: str, kept: Mapping[str, int]) -> None:

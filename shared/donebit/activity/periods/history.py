@@ -32,7 +32,7 @@ class RetainedPeriods:
         an event keeps its days or weeks for longer than its months. Then imported periods that these do not
         contain.
         """
-        periods = [period for period in self._covering(stop) if period.name in self.names]
+        periods = [period for period in self.covering(stop) if period.name in self.names]
         return [*periods, *self.imported_before(stop)]
 
     def imported_before(self, stop: datetime) -> list[Period]:
@@ -40,9 +40,10 @@ class RetainedPeriods:
         if not self.imported:
             return []
         known = ImportedPeriods(self.calendar, self.expiry, self.imported, self.now)
-        return known.within(EARLIEST, stop, self._covering(stop))
+        return known.within(EARLIEST, stop, self.covering(stop))
 
-    def _covering(self, stop: datetime) -> list[Period]:
+    def covering(self, stop: datetime) -> list[Period]:
+        """The retained periods of `history`, whether they have visits or not, without imported ones."""
         return self._cover(self._earliest(), stop, stop, LONGEST_FIRST) if self.names else []
 
     def known_from(self) -> datetime:
@@ -56,7 +57,8 @@ class RetainedPeriods:
 
     def _earliest(self) -> datetime:
         """A moment before all periods: an ISO year may begin up to three days before the calendar year."""
-        year = max(FIRST.year, min(int(name[:4]) for name in self.names if name[:4].isdecimal()))
+        years = (int(name[:4]) for name in self.names if name[:4].isdecimal())
+        year = max(FIRST.year, min(years, default=FIRST.year))
         return datetime(year, 1, 1, tzinfo=UTC) - timedelta(days=5)
 
     def _cover(
