@@ -22,7 +22,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """Take back all visits of some days, out of weeks, months and all time too.
 
         A user stays in a period if another day or an import that is kept proves them to have been there. It
-        is refused, and changes nothing, where nothing that is kept could tell.
+        is refused, and changes nothing, where nothing that is kept proves the result.
         """
         return taken_back(site, path.event, query, dry_run=False)
 

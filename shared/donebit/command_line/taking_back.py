@@ -28,8 +28,8 @@ from donebit.formatting import number
 def take_back(session: Session, *, event: str, start: str, stop: str, yes: bool, as_json: bool) -> None:
     """Take back all visits to EVENT of the days from FROM up to, and without, TO.
 
-    Weeks, months and all time lose whoever nothing else that is kept proves to have been there. What would
-    be removed is counted first. Refused, with nothing changed, where nothing that is kept could tell.
+    A user stays in a week, a month and all time where other data prove that they were there. What would be
+    removed is counted first. It is refused, and nothing changes, where no data can prove the result.
     """
     path, days = f"/events/{segment(event)}/visits", {"from": start, "to": stop}
     counted = session.distinct.ask("GET", path, query=days)

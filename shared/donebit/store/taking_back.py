@@ -42,7 +42,7 @@ class SegmentTaken(NamedTuple):
     """What one segment lost, or would lose.
 
     Attributes:
-        unknown: the place among the affected periods of one that cannot be told; None where all can
+        unknown: the place among the affected periods of one whose result nothing proves; None for none
         users: distinct users of the days
         visits: the sum of the users of each day
         lost: users that each affected period loses
