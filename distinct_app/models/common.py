@@ -16,7 +16,8 @@ MOMENT = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\
 MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-21T03:04:05Z"
 
 
-def _checked_moment(text: str) -> str:
+def checked_moment(text: str) -> str:
+    """The text, if it is a moment. Raises ValueError for any other."""
     try:
         datetime.fromisoformat(text).replace(tzinfo=None).replace(tzinfo=UTC)
     except (ValueError, OverflowError):
@@ -32,7 +33,7 @@ Moment = Annotated[
         examples=["2026-11-21"],
     ),
     matching(MOMENT, MOMENT_RULE),
-    AfterValidator(_checked_moment),
+    AfterValidator(checked_moment),
 ]
 UserId = Annotated[Integer, Field(ge=0, le=LARGEST_ID)]
 WrittenUserId = Annotated[int, Field(ge=0, le=LARGEST_ID), WRITTEN]

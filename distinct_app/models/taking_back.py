@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from typing import Annotated
 
-from distinct_app.models.common import Moment
+from pydantic import AfterValidator, BaseModel, Field
+
+from distinct_app.models.common import MOMENT, MOMENT_RULE, checked_moment
 from donebit.activity.events.taking_back import MOST_DAYS
-from donebit.web.models import Request
+from donebit.web.models import Request, matching
+
+# A parameter has one example, where Moment has a list of them.
+Day = Annotated[str, matching(MOMENT, MOMENT_RULE), AfterValidator(checked_moment)]
 
 
 class DaysQuery(Request):
-    """Days of the site, half open; both ends are needed."""
+    """Days of the site, half open."""
 
-    from_: Moment | None = Field(
-        default=None,
+    from_: Day = Field(
         alias="from",
         description="the first day",
-        json_schema_extra={"example": "2026-11-20"},
+        json_schema_extra={"pattern": MOMENT, "example": "2026-11-20"},
     )
-    to: Moment | None = Field(
-        default=None,
+    to: Day = Field(
         description=f"the day after the last; at most {MOST_DAYS} days",
-        json_schema_extra={"example": "2026-11-21"},
+        json_schema_extra={"pattern": MOMENT, "example": "2026-11-21"},
     )
 
 

@@ -10,7 +10,6 @@ from donebit import clock
 from donebit.activity.events import taking_back
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
-from donebit.errors import InvalidInput
 from donebit.web.answers import Reply, answer
 
 
@@ -33,10 +32,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
 
 def taken_back(site: Site, event: str, query: DaysQuery, *, dry_run: bool) -> Reply:
-    """Take the days back, or only count. Raises InvalidInput for an end that is missing."""
-    if query.from_ is None or query.to is None:
-        field = "from" if query.from_ is None else "to"
-        raise InvalidInput(f"{field} is missing; days are taken back from one day to another", field=field)
+    """Take the days back, or only count."""
     start, stop = site.calendar.moment(query.from_, "from"), site.calendar.moment(query.to, "to")
     made = taking_back.take_back(site, event, start, stop, now=clock.now(), dry_run=dry_run)
     return answer(
