@@ -26,7 +26,8 @@ MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-2
 NUMBER_RULE = f"{MOMENT_RULE}; ?time_unit=s, ms, us or ns reads numbers since 1970"
 
 
-def _checked_moment(text: str) -> str:
+def checked_moment(text: str) -> str:
+    """The text, if it is a moment. Raises ValueError for any other."""
     try:
         moments.read_text(text)
     except ValueError:
@@ -42,7 +43,7 @@ def _checked_visit_moment(written: object) -> str | float:
         return written
     if not isinstance(written, str):
         raise expected(MOMENT_RULE)
-    return written if NUMBER.fullmatch(written) else _checked_moment(written)
+    return written if NUMBER.fullmatch(written) else checked_moment(written)
 
 
 Moment = Annotated[
@@ -52,7 +53,7 @@ Moment = Annotated[
         description="ISO 8601, UTC; a date is a day of the site's zone; defaults to now",
         examples=["2026-11-21"],
     ),
-    AfterValidator(_checked_moment),
+    AfterValidator(checked_moment),
 ]
 VisitMoment = Annotated[
     str | float,

@@ -23,6 +23,7 @@ from distinct_app.views import (
     stickiness,
     streaks,
     summary,
+    taking_back,
     visits,
 )
 from donebit.activity.site import Site
@@ -54,6 +55,7 @@ def blueprint(site: Site) -> APIBlueprint:
         streaks,
         funnel,
         summary,
+        taking_back,
         erasing,
     ):
         part.add(routes, site)

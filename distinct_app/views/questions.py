@@ -83,7 +83,9 @@ def requested_span(site: Site, event: Event, query: SpanQuery) -> Span:
         raise InvalidInput("from is missing; a to needs one", field="from")
     now, moment = clock.now(), site.calendar.moment
     stop = moment(query.to) if query.to else site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.expiry, moment(query.from_), stop, now=now)
+    return spans.between(
+        site.calendar, event.expiry, moment(query.from_), stop, now=now, imported=event.imported
+    )
 
 
 def bounds(asked: Period | Span) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The store of layout 3 as the commit before layout 4 wrote it, put on a server."""
+"""Stores of older layouts as the commits before the next one wrote them, put on a server."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from redis.client import Pipeline
 
 FILE = Path(__file__).with_name("layout_3.json.gz")
 WRITTEN: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
+LAYOUT_4: dict[str, Any] = json.loads(gzip.decompress(FILE.with_name("layout_4.json.gz").read_bytes()))
 WRITTEN_AT = datetime.fromisoformat(WRITTEN["written_at"])
 
 
-def load_old_store(client: Redis) -> None:
+def load_old_store(client: Redis, written: dict[str, Any] = WRITTEN) -> None:
     """Write every key of the file, with its time to live counted from now."""
     with client.pipeline(transaction=False) as pipe:
-        for name, kind, ttl_ms, held in WRITTEN["keys"]:
+        for name, kind, ttl_ms, held in written["keys"]:
             write(pipe, b64decode(name), kind, held)
             if ttl_ms >= 0:
                 pipe.pexpire(b64decode(name), ttl_ms)

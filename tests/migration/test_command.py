@@ -60,7 +60,7 @@ def test_a_second_run_ends_well_and_does_nothing(server: RunningServer) -> None:
     first, second = run(DONEBIT, server.url), run(DONEBIT, server.url)
 
     assert (first.returncode, second.returncode) == (0, 0)
-    assert second.stdout == "this Redis has layout 4 already: there is nothing to do\n"
+    assert second.stdout == "this Redis has layout 5 already: there is nothing to do\n"
 
 
 def test_a_dry_run_only_counts(server: RunningServer) -> None:

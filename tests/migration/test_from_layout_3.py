@@ -190,7 +190,7 @@ def test_a_dry_run_changes_nothing(server: RunningServer) -> None:
 def test_a_second_migration_finds_nothing_to_do(moved: Store, server: RunningServer) -> None:
     before = everything(server.client)
 
-    assert migrate(moved).found == 4
+    assert migrate(moved).found == 5
     assert everything(server.client) == before
 
 

@@ -10,6 +10,7 @@ from redis import Redis
 
 from donebit.store import Store, keys
 from donebit.store.catalogue import ROWS, Catalogue, Ttl, table
+from donebit.store.key_names import APART
 from tests.conftest import fault
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -26,6 +27,8 @@ NAMES = [
     *keys.of_segment(7, "login", "all"),
     keys.segment(7, "login", "2026-W48"),
     keys.segment(7, "login", "2026-11-28T09"),
+    *(keys.segment(7, "login", period + APART) for period in ("all", "2026-W48")),
+    *(keys.segments("login", period + APART) for period in ("all", "2026-W48")),
     keys.batch_scratch(7, "0f"),
     keys.query_scratch(7, "0f", 2),
     keys.segments("login", "2026-11"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -19,7 +20,6 @@ from donebit.store.text_ids import packed, unpacked
 UUID = "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"
 LIKE_UUIDS = [
     UUID,
-    UUID.upper(),
     UUID.replace("-", "_"),
     UUID.replace("a", "g"),
     UUID.replace("a", "?"),
@@ -32,6 +32,24 @@ OF_SIXTEEN_BYTES = ["sixteen bytes ok", "ä" * 8, "\x00" * 16, "€" * 5 + "x"]
 TEXTS = (
     st.text(min_size=1, max_size=40) | st.uuids().map(str) | st.sampled_from(LIKE_UUIDS + OF_SIXTEEN_BYTES)
 )
+
+
+@settings(deadline=None)
+@given(st.lists(st.uuids().map(str) | st.sampled_from(LIKE_UUIDS), min_size=1, max_size=9), st.data())
+def test_a_uuid_is_one_user_in_either_case(texts: list[str], data: st.DataObject) -> None:
+    cased = ["".join(data.draw(st.sampled_from([c, c.upper()])) for c in text) for text in texts]
+    uuids = [number for number, text in enumerate(texts) if text.isascii() and is_uuid(text)]
+
+    kept, cased_kept = packed(texts), packed(cased)
+
+    assert [kept[number] for number in uuids] == [cased_kept[number] for number in uuids]
+    assert [packed([text.upper()])[0] for text in texts if is_uuid(text)] == [
+        kept[number] for number in uuids
+    ]
+
+
+def is_uuid(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
 
 
 @given(st.lists(TEXTS, max_size=20))

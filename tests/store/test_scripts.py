@@ -16,6 +16,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
+from donebit.store.taking_back import TakeBackStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
@@ -24,6 +25,7 @@ FILES = sorted(SCRIPTS.glob("*.lua"))
 
 OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
+    TakeBackStore,
     TaskStore,
     FailureStore,
     LeaseStore,

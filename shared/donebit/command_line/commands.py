@@ -17,6 +17,7 @@ from donebit.command_line.migrate import migrate
 from donebit.command_line.retention import retention
 from donebit.command_line.session import Session
 from donebit.command_line.sets import query
+from donebit.command_line.taking_back import take_back
 from donebit.command_line.tasks import show, tasks
 from donebit.command_line.terminal import Terminal
 from donebit.command_line.trigger import trigger, watch
@@ -73,7 +74,7 @@ def donebit(context: click.Context) -> None:
 
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
-    "Distinct users": [visit, load, count, query, retention],
+    "Distinct users": [visit, load, take_back, count, query, retention],
     "Upgrading": [migrate],
 }
 for command in chain.from_iterable(SECTIONS.values()):

@@ -67,4 +67,15 @@ def lines_of(migrated: Migrated, *, dry_run: bool) -> list[str]:
         for what, count in migrated.before.items()
     ]
     verb = "would be renamed, and nothing was changed" if dry_run else "were renamed"
-    return [head, *rows, f"{number(migrated.keys)} keys {verb}"]
+    return [head, *rows, f"{number(migrated.keys)} keys {verb}", *lines_of_uuids(migrated, dry_run=dry_run)]
+
+
+def lines_of_uuids(migrated: Migrated, *, dry_run: bool) -> list[str]:
+    """What is reported of UUIDs in capitals, where there were any."""
+    if not migrated.lowered.uuids:
+        return []
+    verb = "would be" if dry_run else "were"
+    return [
+        f"{number(migrated.lowered.uuids)} UUIDs in capitals {verb} put in lower case, "
+        f"{number(migrated.lowered.merged)} of them merged with the same UUID there"
+    ]

@@ -8,12 +8,15 @@ from datetime import timedelta
 
 from donebit.errors import Conflict
 from donebit.migration import from_layout_3 as step
+from donebit.migration import from_layout_4
 from donebit.migration.from_layout_3 import Ambiguous
+from donebit.migration.from_layout_4 import Lowered
 from donebit.store import Store
 from donebit.store.key_names import Keys
 from donebit.store.layout import LAYOUT_VERSION, LayoutVersion, found_layout
 from donebit.store.moving import KeyMover, Renamed
 
+NO_UUIDS = Lowered(0, 0)
 ALIVE = timedelta(seconds=30)  # a worker says every few seconds that it is there
 
 
@@ -26,12 +29,14 @@ class Migrated:
         before: how many of each thing there were, under either name
         after: how many there are under the new names; empty where nothing was done
         keys: how many keys were renamed, or would be
+        lowered: UUIDs in capitals, and how many of them were merged with those in lower case, or would be
     """
 
     found: int
     before: Mapping[str, int]
     after: Mapping[str, int]
     keys: int
+    lowered: Lowered = NO_UUIDS
 
 
 def migrate(store: Store, *, dry_run: bool = False, force: bool = False) -> Migrated:
@@ -49,13 +54,18 @@ def migrate(store: Store, *, dry_run: bool = False, force: bool = False) -> Migr
     found = found_layout(mover, keys)
     if found in (LAYOUT_VERSION, LayoutVersion.EMPTY):
         return Migrated(found, {}, {}, 0)
-    if found != LayoutVersion.UNPREFIXED:
+    if found not in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise Conflict(unknown_layout(found))
     if not (force or dry_run):
         refuse_alive(mover, keys)
     before = counts(mover, keys, both=True)
-    moved = move(mover, keys, dry_run=dry_run)
-    return Migrated(found, before, {} if dry_run else counts(mover, keys), moved)
+    unprefixed = found == LayoutVersion.UNPREFIXED
+    moved = move(mover, keys, dry_run=dry_run) if unprefixed else 0
+    numbers = Keys("").numbers(Keys.TEXT_USERS) if unprefixed and dry_run else None
+    lowered = from_layout_4.lower_uuids(store, dry_run=dry_run, numbers=numbers)
+    if not dry_run:
+        finish(mover, keys)
+    return Migrated(found, before, {} if dry_run else counts(mover, keys), moved, lowered)
 
 
 def unknown_layout(found: int) -> str:
@@ -125,13 +135,20 @@ def move_keys(mover: KeyMover, keys: Keys, known: Ambiguous, names: Iterable[str
 
 
 def move_layout(mover: KeyMover, keys: Keys, *, dry_run: bool) -> int:
-    """Say that the store has the present layout, as the last act of all; how many keys that moved."""
+    """Say that the store has layout 4, when all of it has been renamed; how many keys that moved."""
     (text,) = mover.texts([step.LAYOUT])
     if text is None:
         return 0
     if not dry_run:
-        mover.replace_text(step.LAYOUT, keys.LAYOUT, f"{LAYOUT_VERSION} {text.partition(' ')[2]}")
+        mover.replace_text(step.LAYOUT, keys.LAYOUT, f"{LayoutVersion.CASED:d} {text.partition(' ')[2]}")
     return 1
+
+
+def finish(mover: KeyMover, keys: Keys) -> None:
+    """Say that the store has the present layout, as the last act of all."""
+    (text,) = mover.texts([keys.LAYOUT])
+    if text is not None:
+        mover.replace_text(keys.LAYOUT, keys.LAYOUT, f"{LAYOUT_VERSION} {text.partition(' ')[2]}")
 
 
 def counts(mover: KeyMover, keys: Keys, *, both: bool = False) -> dict[str, int]:

@@ -129,6 +129,18 @@ EVENTS = (
         "how many users the segment's all-time bitmap has, and their kind; changed or dropped atomically "
         "with it, and without it the bits are counted",
     ),
+    KeyRow(
+        "seen:{<segment>}:<event>:all:imported",
+        "string",
+        PERMANENT,
+        "those of them who were imported for all time: they stay when days are taken back",
+    ),
+    KeyRow(
+        "seen:{<segment>}:<event>:<period>:imported",
+        "string",
+        EXPIRES,
+        "those of a week or month who were imported for it as a whole; as long as the period",
+    ),
     KeyRow("seen:{<segment>}:batch:<token>", "string", SCRATCH, "a batch before it is merged"),
     KeyRow(
         "seen:{<segment>}:query:<token>:<level>",
@@ -139,7 +151,14 @@ EVENTS = (
     ),
     KeyRow("event:{<event>}:segments:all", "string", PERMANENT, "bit s: the event has a segment s"),
     KeyRow("event:{<event>}:segments:<period>", "string", EXPIRES, "the same in a period"),
-    KeyRow("event:{<event>}:meta", "hash", PERMANENT, "the kind of users it holds, and its retention"),
+    KeyRow("event:{<event>}:segments:all:imported", "string", PERMANENT, "the same of what was imported"),
+    KeyRow("event:{<event>}:segments:<period>:imported", "string", EXPIRES, "the same in a period"),
+    KeyRow(
+        "event:{<event>}:meta",
+        "hash",
+        PERMANENT,
+        "the kind of users it holds, its retention, its oldest month, and imported:<period> for imports",
+    ),
     KeyRow("event:{<event>}:periods", "zset", PERMANENT, "the event's periods by when they expire (s)"),
     KeyRow(
         "event:names",

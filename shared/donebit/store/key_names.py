@@ -17,6 +17,10 @@ RETENTION_FIELDS = tuple(
     f"{what}_{one}" for what in ("keep", "gone") for one in ("hour", "day", "week", "month")
 )
 
+APART = ":imported"  # after a period's name: those of its users who were imported for it as a whole
+OLDEST_FIELD = "oldest"  # the first month that an event may have visits in
+IMPORTED_FIELD = "imported:"  # and a period's name: its users were imported as a whole
+
 
 class Keys:
     """The names of all keys of one installation, which its prefix keeps apart from other keys.

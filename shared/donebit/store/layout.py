@@ -9,7 +9,7 @@ from donebit.errors import ConfigurationError
 from donebit.store.key_names import Keys
 from donebit.store.moving import KeyMover
 
-LAYOUT_VERSION = 4
+LAYOUT_VERSION = 5
 
 # Until layout 4 keys had no prefix. Of a store with tasks, flags or numbered users, one of these is there.
 OLD_LAYOUT = "seen:layout"
@@ -30,6 +30,7 @@ class LayoutVersion(IntEnum):
     UNKNOWN = -1  # it says something that no version of Donebit writes
     EMPTY = 0
     UNPREFIXED = 3
+    CASED = 4  # a UUID in capitals was another user than in lower case
 
 
 def version_in(text: str) -> int:
@@ -52,14 +53,14 @@ def found_layout(mover: KeyMover, keys: Keys) -> int:
 
 
 def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
-    """Refuse a store that was written before keys had a prefix.
+    """Refuse a store that an earlier version wrote.
 
     Raises:
         ConfigurationError: it has to be moved by `donebit migrate` first, or is too old for that.
         StoreUnavailable: the server cannot be reached.
     """
     found = found_layout(mover, keys)
-    if found == LayoutVersion.UNPREFIXED:
+    if found in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise ConfigurationError(
             f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "
             f"{LAYOUT_VERSION}: stop every service and worker, then run `donebit migrate`"

@@ -106,10 +106,51 @@ class KeyMover:
 
     @outages_named
     def replace_text(self, old: str, new: str, text: str) -> None:
-        """Write a text under a new name and drop the old one, atomically."""
+        """Write a text under a new name, which may be the old one, and drop that otherwise, atomically."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.set(new, text)
-            pipe.unlink(old)
+            if old != new:
+                pipe.unlink(old)
+            pipe.execute()
+
+    def hash_pages(self, name: str) -> Iterator[list[tuple[bytes, bytes]]]:
+        """The fields of a hash and what they hold, a page at a time; a field may come twice."""
+        cursor = 0
+        while True:
+            cursor, page = self._hash_page(name, cursor)
+            yield page
+            if cursor == 0:
+                return
+
+    @outages_named
+    def _hash_page(self, name: str, cursor: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+        found = cast(
+            tuple[int, dict[bytes, bytes]], self._client.hscan(name, cursor=cursor, count=KEYS_A_PAGE)
+        )
+        return int(found[0]), list(found[1].items())
+
+    @outages_named
+    def hash_values(self, name: str, fields: Sequence[bytes]) -> list[bytes | None]:
+        """What fields of a hash hold, None for one that is not there."""
+        return cast(list[bytes | None], self._client.hmget(name, list(fields)))
+
+    @outages_named
+    def replace_id(
+        self, numbers: str, bucket: str, place: int, old: tuple[bytes, bytes], new: bytes | None
+    ) -> None:
+        """Give a number of a directory another id, or none, both ways, atomically.
+
+        Args:
+            numbers: the hash of id -> number
+            bucket: the list that has the id at `place`
+            old: the id that goes, and its number
+            new: None where the number is to have no id any more
+        """
+        with self._client.pipeline(transaction=True) as pipe:
+            if new is not None:
+                pipe.hset(numbers, new, old[1])
+            pipe.hdel(numbers, old[0])
+            pipe.lset(bucket, place, new or b"")  # type: ignore[arg-type]  # bytes do
             pipe.execute()
 
 

@@ -23,6 +23,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
+from donebit.store.taking_back import TakeBackStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
@@ -47,6 +48,7 @@ class Store:
     matrices: MatrixStore
     visits: VisitStore
     visit_counter: VisitCounterStore
+    taking_back: TakeBackStore
     flags: FlagStore
     swaps: FlagSwapStore
     permissions: PermissionStore
@@ -71,6 +73,7 @@ class Store:
             MatrixStore(client, scripts, keys),
             VisitStore(client, scripts, keys),
             VisitCounterStore(client, scripts, keys),
+            TakeBackStore(client, scripts, keys),
             FlagStore(client, scripts, keys),
             FlagSwapStore(client, keys),
             PermissionStore(client, scripts, keys),

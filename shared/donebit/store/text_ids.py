@@ -17,13 +17,14 @@ DIGITS = np.array([place for place in range(UUID_CHARACTERS) if place not in DAS
 NO_DIGIT = 255
 VALUES = np.full(256, NO_DIGIT, np.uint8)
 VALUES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+VALUES[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16)
 
 
 def packed(texts: Sequence[str]) -> list[str | bytes]:
     """Each text as the directory keeps it, no two alike; a str stands for its UTF-8.
 
-    Only the canonical form of a UUID (lower case, RFC 9562) is taken for one: any other form of it is
-    another text, and must come back as it was.
+    A UUID in its form of 36 characters is one and the same in capitals and in lower case (RFC 9562, section
+    4), and comes back in lower case. Any other form of it is another text, and comes back as it was.
     """
     lengths = set(map(len, texts))
     if lengths == {UUID_CHARACTERS}:
@@ -48,8 +49,8 @@ def all_uuids(texts: Sequence[str]) -> list[str | bytes] | None:
     try:
         characters = "".join(texts).encode("ascii")
         rows = np.frombuffer(characters, np.uint8).reshape(-1, UUID_CHARACTERS)
-        # With all dashes where they belong, and no capitals: what is left is 32 digits each, or no digits.
-        if (rows[:, DASHES] == ord("-")).all() and characters.islower():
+        # With all dashes where they belong: what is left is 32 digits each, or no digits.
+        if (rows[:, DASHES] == ord("-")).all():
             joined = binascii.unhexlify(characters.replace(b"-", b""))
             fields: list[str | bytes] = np.frombuffer(joined, f"V{UUID_BYTES}").tolist()
             return fields if len(fields) == len(texts) else None
@@ -59,7 +60,7 @@ def all_uuids(texts: Sequence[str]) -> list[str | bytes] | None:
 
 
 def uuids_in(texts: Sequence[str]) -> list[str | bytes]:
-    """Texts of 36 characters, those that are a UUID in its canonical form as its 16 bytes."""
+    """Texts of 36 characters, those that are a UUID as its 16 bytes."""
     # One byte a character: what has none in Latin-1 is no UUID, and neither is a question mark.
     characters = np.frombuffer("".join(texts).encode("latin-1", "replace"), np.uint8)
     rows = characters.reshape(-1, UUID_CHARACTERS)

@@ -13,7 +13,7 @@ from donebit.errors import ConfigurationError
 from donebit.store.answers import MarkUsersResult, OpenResult
 from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
-from donebit.store.key_names import RETENTION_FIELDS, Keys
+from donebit.store.key_names import IMPORTED_FIELD, RETENTION_FIELDS, Keys
 from donebit.store.layout import LAYOUT_VERSION
 from donebit.zone_rules import fingerprint
 
@@ -41,6 +41,11 @@ class Batch(NamedTuple):
 def layout(zone: str) -> str:
     """What bitmaps of two layouts must not be mixed over: where segments are cut, and where days begin."""
     return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
+
+
+def month_before(period: str) -> str:
+    """A month not after the start of a period: its own, and of a week the last of the year before."""
+    return f"{int(period[:4]) - 1:04}-12" if period[5:6] in ("W", "") else period[:7]
 
 
 class VisitStore:
@@ -123,13 +128,35 @@ class VisitStore:
 
     @outages_named
     def open_event(
-        self, event: str, kind: str, lives: Sequence[PeriodExpiry], segments: Iterable[int], limit: int
+        self,
+        event: str,
+        kind: str,
+        lives: Sequence[PeriodExpiry],
+        segments: Iterable[int],
+        limit: int,
+        *,
+        imported: str = "",
     ) -> OpenResult:
-        """Enter segments into the event's registries, if it holds this kind of users and is narrow enough."""
+        """Enter segments into the event's registries, if it holds this kind of users and is narrow enough.
+
+        Args:
+            imported: the name of a period to be remembered as imported; empty for none.
+        """
         numbers = list(segments)
         registries = [self._keys.segments(event, life.period) for life in lives]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
-        args = [kind, limit, len(numbers), *numbers, *(item for life in lives for item in life)]
+        field = imported and IMPORTED_FIELD + imported
+        ending = [life.period for life in lives if life.period[0].isdecimal()]
+        oldest = min(map(month_before, ending), default="")
+        args = [
+            kind,
+            limit,
+            field,
+            oldest,
+            len(numbers),
+            *numbers,
+            *(item for life in lives for item in life),
+        ]
         return OpenResult.of(*cast(list[Any], self._scripts["open_event"](keys=names, args=args)))
 
     @outages_named
@@ -178,6 +205,17 @@ class VisitStore:
         return [
             name.decode() for name in cast(list[bytes], self._client.zrange(self._keys.periods(event), 0, -1))
         ]
+
+    @outages_named
+    def living_periods(self, event: str) -> list[PeriodExpiry]:
+        """The event's periods whose registries are there, each with when it expires; all time last."""
+        periods = self.periods(event)
+        with self._client.pipeline(transaction=False) as pipe:
+            for period in periods:
+                pipe.expiretime(self._keys.segments(event, period))
+            expires = cast(list[int], pipe.execute())  # -1 for never, -2 for one that is not there
+        living = [PeriodExpiry(name, max(s, 0)) for name, s in zip(periods, expires, strict=True) if s > -2]
+        return sorted(living, key=lambda one: (one.expires_s == 0, one.period == "all"))
 
     @outages_named
     def set_retention(self, event: str, kept: Mapping[str, int]) -> None:

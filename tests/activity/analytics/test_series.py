@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fakeredis import FakeRedis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
@@ -13,6 +14,7 @@ from donebit.activity.analytics import series
 from donebit.activity.analytics.series import MOST_COLUMNS, WINDOWS_A_SCRIPT, Column
 from donebit.activity.events import event, ingest
 from donebit.activity.periods.calendar import DAY, Granularity
+from donebit.activity.sets import algebra
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -130,3 +132,20 @@ def test_a_shorter_retention_bounds_the_series(store: Store, client: Redis) -> N
 
     with pytest.raises(InvalidInput, match="must not be further back than 10 days"):
         columns(store, start=now - 12 * DAY)
+
+
+def test_a_question_writes_nothing_to_the_append_only_file(store: Store, client: Redis) -> None:
+    arrange(store, {0: {1, 2}, 1: {2, 3}, 2: {3, 4}}, real_now())
+    days = [Bitmap("e", f"{real_now() - ago * DAY:%Y-%m-%d}") for ago in (2, 1, 0)]
+    before = written(client), everything(client)
+
+    rolling = series.rolling_counts(store, days, 2)
+    users = algebra.count(store, algebra.without(algebra.union(days[:2]), days[2]))
+
+    assert (rolling, users) == ([3, 3], 2)
+    assert (written(client), everything(client)) == before
+
+
+def written(client: Redis) -> int:
+    """Bytes of the append-only file; 0 on fakeredis, which has none."""
+    return 0 if isinstance(client, FakeRedis) else int(client.info("persistence")["aof_current_size"])

@@ -95,7 +95,6 @@ def test_a_bitmap_taken_to_another_server_adds_its_users_to_those_there(
     [
         ("hour", {"hour", "day", "week", "month", "all"}),
         ("day", {"day", "week", "month", "all"}),
-        ("week", {"week", "all"}),
         ("month", {"month", "all"}),
         ("all", {"all"}),
     ],
@@ -112,6 +111,18 @@ def test_an_import_is_seen_in_its_period_and_in_those_it_lies_in(
 
     assert (made, again) == ((2, 2), (2, 0))
     assert {one for one in Granularity if count(store, granularity=one) == 2} == written
+
+
+@pytest.mark.parametrize(("week", "in_month"), [("2026-W06", 1), ("2026-W05", 0)])
+def test_an_imported_week_is_seen_in_the_month_that_it_lies_in(
+    store: Store, week: str, in_month: int
+) -> None:
+    period = UTC_CALENDAR.named(week, "at")
+
+    import_.add_users(site_on(store), "seen", period, [3], real_now())
+
+    assert count(store, granularity=Granularity.WEEK, at=period.start) == 1
+    assert count(store, granularity=Granularity.MONTH, at=period.start) == in_month
 
 
 def test_texts_go_by_name(store: Store) -> None:

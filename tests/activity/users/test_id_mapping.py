@@ -12,8 +12,13 @@ from redis import Redis
 from donebit.activity.events import ingest
 from donebit.activity.events.batching import Arrival
 from donebit.activity.events.deletion import forget
+from donebit.activity.flags import flag
+from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.sets import algebra
+from donebit.activity.sets.members import page_of
+from donebit.activity.transfer import import_
 from donebit.activity.users import id_mapping
+from donebit.activity.users.erasure import erase
 from donebit.activity.users.ids import LARGEST_ID, User, UserKind
 from donebit.errors import InvalidInput
 from donebit.store import Store
@@ -155,3 +160,20 @@ def test_ids_that_are_known_among_many_new_keep_their_numbers(real_store: Store,
     assert numbers[known_at] == before == 0
     assert sorted(numbers) == list(range(1500))
     assert real_store.directory.known(texts).numbers.tolist() == numbers
+
+
+def test_a_uuid_is_one_user_in_capitals_and_in_lower_case(store: Store) -> None:
+    site, now, uuid = site_on(store), real_now(), "6f9619ff-8b86-d011-b42d-00c04fc964ff"
+
+    record(store, [uuid.upper(), uuid], "read")
+    received = import_.add_users(site, "moved", ALL_TIME, [uuid, uuid.upper()], now)
+    flag.set_users(site, "staff", [uuid.upper()])
+    again = record(store, [uuid], "read")
+
+    assert (again.fresh_ever, received) == (0, (1, 1))
+    assert count(store, "read") == flag.count(site, "staff") == 1
+    assert present(store, uuid, "read")
+    assert flag.has(site, "staff", uuid)
+    assert page_of(site, UserKind.TEXTS, Bitmap("read", "all"), limit=9).users == [uuid]
+    assert erase(site, uuid.upper()).events == {"read", "moved"}
+    assert count(store, "read") == flag.count(site, "staff") == 0

@@ -21,12 +21,14 @@ OF_A_COHORT = 3  # bitmaps that are read to find the first-time users of a row
 class CohortRow(NamedTuple):
     """A row's users, and the columns in which they are counted.
 
-    The users in the bitmaps of `before` are not part of the row's cohort; None if all are.
+    The users in the bitmaps of `before` are not part of the row's cohort; None if all are. Those of them in
+    `imported` are in none of the rows above.
     """
 
     users: Bitmap
     columns: tuple[Bitmap, ...]
     before: tuple[Bitmap, ...] | None = None
+    imported: tuple[Bitmap, ...] = ()
 
 
 class RowCounts(NamedTuple):
@@ -48,7 +50,8 @@ def count_rows(store: Store, rows: Sequence[CohortRow]) -> list[RowCounts]:
     """Count each row's cohort and its columns.
 
     Args:
-        rows: the `before` of each must contain the row above it and that row's own `before`.
+        rows: the `before` of each must contain the row above it and that row's own `before`, and besides
+            these only `imported`.
 
     Raises:
         InvalidInput: too many bitmaps would be read to find the first-time users.
@@ -84,13 +87,18 @@ def _scripts(rows: Sequence[CohortRow]) -> Iterator[list[ColumnSlice]]:
     cost = 0
     for one in _slices(rows):
         added = len(one.columns) + (1 if rows[one.row].before is None else OF_A_COHORT)
-        if script and cost + added > BITMAPS_A_SCRIPT:
+        if script and (cost + added > BITMAPS_A_SCRIPT or _begins_anew(rows, one.row)):
             yield script
             script, cost = [], 0
         script.append(one)
         cost += added
     if script:
         yield script
+
+
+def _begins_anew(rows: Sequence[CohortRow], row: int) -> bool:
+    """Whether users were seen before a row whom a script that counts the row above does not know."""
+    return not set(rows[row].imported) <= set(rows[row - 1].imported)
 
 
 def _slices(rows: Sequence[CohortRow]) -> Iterator[ColumnSlice]:

@@ -78,7 +78,8 @@ def in_days(site: Site, event: str, *, start: datetime, stop: datetime | None, n
     """
     known = events.get(site, event)
     span = period_ranges.requested_range(site, known, Granularity.DAY, start=start, stop=stop, now=now)
-    users = union([Bitmap(event, period.name) for period in span.periods])
+    imported = known.imports(site.calendar, now).within(span.start, span.stop, span.periods)
+    users = union([Bitmap(event, period.name) for period in (*span.periods, *imported)])
     return Step(f"event {event}", users, known.kind, span.start, span.stop)
 
 

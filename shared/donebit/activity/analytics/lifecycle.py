@@ -72,7 +72,12 @@ def lifecycle(site: Site, asked: Question, periods: Sequence[Period]) -> Lifecyc
         CohortRow(_bitmap(asked, last), (_bitmap(asked, period),)) for last, period in pairwise(successive)
     ]
     new = [
-        CohortRow(_bitmap(asked, period), (), _known(asked, last, period))
+        CohortRow(
+            _bitmap(asked, period),
+            (),
+            _known(asked, last, period),
+            retention.imported_bitmaps(asked, period),
+        )
         for last, period in pairwise(successive)
     ]
     active = cohort_rows.count_rows(site.store, [*everybody, CohortRow(_bitmap(asked, successive[-1]), ())])

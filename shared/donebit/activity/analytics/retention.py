@@ -92,7 +92,11 @@ def question(site: Site, event: str, returning: str | None, cohort: Cohort, now:
         )
     names = frozenset(site.store.visits.periods(event)) if cohort is Cohort.FIRST else frozenset()
     return Question(
-        asked, other, cohort, now, RetainedPeriods(site.calendar, asked.expiry, names - {"all"}, now)
+        asked,
+        other,
+        cohort,
+        now,
+        RetainedPeriods(site.calendar, asked.expiry, names - {"all"}, now, asked.imported),
     )
 
 
@@ -188,6 +192,7 @@ def _cohort_rows(
             Bitmap(asked.event.name, row.name),
             returning[place : place + columns],
             earlier_bitmaps(asked, row),
+            imported_bitmaps(asked, row),
         )
 
 
@@ -196,6 +201,14 @@ def earlier_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
     if asked.cohort is Cohort.RECURRING:
         return None
     return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.history(bounds(row)[0]))
+
+
+def imported_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...]:
+    """Those of `earlier_bitmaps` that were imported, and that its others do not contain."""
+    if asked.cohort is Cohort.RECURRING:
+        return ()
+    imported = asked.kept.imported_before(bounds(row)[0])
+    return tuple(Bitmap(asked.event.name, period.name) for period in imported)
 
 
 def known_from(asked: Question) -> datetime | None:

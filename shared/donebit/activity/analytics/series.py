@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from donebit.activity.events.event import Event
-from donebit.activity.periods.calendar import Granularity, Period
+from donebit.activity.periods.calendar import Granularity, Period, bounds
 from donebit.activity.sets import algebra
+from donebit.activity.sets.algebra import Set, union
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.store import Store
@@ -59,6 +60,8 @@ def columns(
     if rolling is None:
         return [Column(*fields) for fields in zip(periods, counts, strict=True)]
     windows = rolling_counts(site.store, bitmaps, rolling) if rolling > 1 else counts
+    for place, users in windows_with_imports(site, event, (*earlier, *periods), rolling, now).items():
+        windows[place] = algebra.count(site.store, users)
     return [Column(*fields) for fields in zip(periods, counts, windows, strict=True)]
 
 
@@ -115,6 +118,18 @@ def rolling_counts(store: Store, bitmaps: Sequence[Bitmap], width: int) -> list[
         for place, count in enumerate(answer, first):
             counts[place] += count
     return counts
+
+
+def windows_with_imports(
+    site: Site, event: Event, periods: Sequence[Period], width: int, now: datetime
+) -> dict[int, Set]:
+    """By place, the windows in which an imported period lies that their periods do not contain."""
+    imports, found = event.imports(site.calendar, now), dict[int, Set]()
+    for place in range(len(periods) - width + 1 if event.imported else 0):
+        window = periods[place : place + width]
+        if more := imports.within(bounds(window[0])[0], bounds(window[-1])[1], window):
+            found[place] = union([Bitmap(event.name, period.name) for period in (*window, *more)])
+    return found
 
 
 def _windows(

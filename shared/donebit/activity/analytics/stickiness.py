@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from donebit.activity.analytics.retention import Question, refuse_past
-from donebit.activity.periods.calendar import Period
+from donebit.activity.periods.calendar import Period, bounds
 from donebit.activity.sets import algebra
-from donebit.activity.sets.algebra import union
+from donebit.activity.sets.algebra import Set, union
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
@@ -121,13 +121,20 @@ def active_users(site: Site, asked: Question, days: Sequence[Period]) -> list[Ac
     refuse_past(asked, all_days[0], "the first of 30 days")
     bitmaps = [Bitmap(asked.event.name, day.name) for day in all_days]
     ends = range(MONTH, len(bitmaps) + 1)
-    spans = [union(bitmaps[end - span : end]) for span in (WEEK, MONTH) for end in ends]
+    spans = [_active_in(site, asked, all_days[end - span : end]) for span in (WEEK, MONTH) for end in ends]
     counts = algebra.counts(site.store, [*bitmaps, *spans])
     daily, weekly, monthly = counts[: len(bitmaps)], counts[len(bitmaps) :], counts[-len(days) :]
     return [
         Active(day, daily[end - 1], weekly[place], monthly[place], sum(daily[end - MONTH : end]))
         for place, (day, end) in enumerate(zip(days, ends, strict=True))
     ]
+
+
+def _active_in(site: Site, asked: Question, days: Sequence[Period]) -> Set:
+    """The users of successive days, those of imported weeks among them."""
+    imports = asked.event.imports(site.calendar, asked.now)
+    imported = imports.within(bounds(days[0])[0], bounds(days[-1])[1], days)
+    return union([Bitmap(asked.event.name, period.name) for period in (*days, *imported)])
 
 
 def _days_before(site: Site, day: Period, number: int) -> list[Period]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import ALL_TIME, Granularity, Period, bounds
+from donebit.activity.periods.expiry import EARLIEST
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import Set, union, without
 from donebit.activity.site import Site
@@ -71,10 +72,23 @@ class EventSnapshot:
             "week": self.union([self.running(Granularity.WEEK)]),
             "month": self.union([self.running(Granularity.MONTH)]),
             "all": self.union([ALL_TIME]),
-            "rolling_7": self.union(self.last_days(7)),
-            "rolling_30": self.union(self.last_days(30)),
-            "new_today": without(self.bitmaps([today]), self.bitmaps(self.before_today())),
+            "rolling_7": self.window(7),
+            "rolling_30": self.window(30),
+            "new_today": without(self.bitmaps([today]), self.bitmaps(self.history())),
         }
+
+    def window(self, days: int) -> Set | None:
+        """The users of the last `days` days; None if one of them has expired."""
+        covered = self.last_days(days)
+        start, stop = bounds(covered[0])[0], bounds(covered[-1])[1]
+        imported = self.event.imports(self.site.calendar, self.now).within(start, stop, covered)
+        return self.union([*covered, *imported])
+
+    def history(self) -> list[Period]:
+        """The retained periods before today, and imported ones that these do not contain."""
+        today, periods = bounds(self.running(Granularity.DAY))[0], self.before_today()
+        imports = self.event.imports(self.site.calendar, self.now)
+        return [*periods, *imports.within(EARLIEST, today, periods)]
 
     def running(self, granularity: Granularity) -> Period:
         """The current period of a granularity."""

@@ -39,6 +39,7 @@ class Visits:
     expiries: tuple[PeriodExpiry, ...]  # of each period that is written, all-time last
     day: int  # the index of the day among them
     users: Sequence[User] | Ids
+    imported: str = ""  # the period's name, if the users are those of an import that spans may overlook
 
     @property
     def received(self) -> int:

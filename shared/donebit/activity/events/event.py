@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from donebit.activity.periods.calendar import Granularity
+from donebit.activity.periods.calendar import DAY, Calendar, Granularity
 from donebit.activity.periods.expiry import DEFAULT, ExpiredBefore, ExpiryPolicy
+from donebit.activity.periods.imported import ImportedPeriods
 from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
 from donebit.names import checked_name
+from donebit.store.key_names import IMPORTED_FIELD, OLDEST_FIELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,23 @@ class Event:
     name: str
     kind: UserKind | None = None  # None for one never visited
     expiry: ExpiryPolicy = DEFAULT
+    imported: frozenset[str] = frozenset()  # names of periods that were imported as a whole
+    oldest: datetime | None = None  # it has no visit before; None where that is not known
+
+    def imports(self, calendar: Calendar, now: datetime) -> ImportedPeriods:
+        """The imported periods that have not expired."""
+        return ImportedPeriods(calendar, self.expiry, self.imported, now)
 
 
 def get(site: Site, name: str) -> Event:
     """The event of that name. Raises InvalidInput for a name that no event can have."""
     fields = site.store.visits.about(check_name(name))
     kind = UserKind(fields["kind"]) if "kind" in fields else None
-    return Event(name, kind, _expiry_from(fields))
+    imported = frozenset(
+        field.removeprefix(IMPORTED_FIELD) for field in fields if field.startswith(IMPORTED_FIELD)
+    )
+    oldest = datetime.fromisoformat(f"{fields[OLDEST_FIELD]}-01T00:00Z") if OLDEST_FIELD in fields else None
+    return Event(name, kind, _expiry_from(fields), imported, oldest and oldest - DAY)  # in any zone
 
 
 def check_name(name: str) -> str:

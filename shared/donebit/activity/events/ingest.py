@@ -213,7 +213,7 @@ def mark(
 def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
     """Add segments to the registries. Raises InvalidInput for another kind or too many segments."""
     opened = site.store.visits.open_event(
-        visits.event, visits.kind, visits.expiries, numbers, site.max_segments
+        visits.event, visits.kind, visits.expiries, numbers, site.max_segments, imported=visits.imported
     )
     if opened.status is OpenStatus.KIND:
         raise other_kind(visits.event, opened.held, visits.kind)

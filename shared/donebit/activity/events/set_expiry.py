@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from donebit import clock
@@ -12,6 +13,7 @@ from donebit.activity.periods.expiry import DEFAULT, ExpiryPolicy
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
+from donebit.store.key_names import APART
 
 SHORTEST, LONGEST = timedelta(days=1), timedelta(days=36_500)
 PERIODS_A_CALL = 50  # a segment of each is a command: a thousand and more in a round trip
@@ -86,4 +88,8 @@ def _update_periods(site: Site, name: str, expiry: ExpiryPolicy) -> None:
 def ending_periods(site: Site, name: str) -> list[Period]:
     """Every period with visits of the event except all-time, expired ones included."""
     names = site.store.visits.periods(name)
-    return [site.calendar.named(period, "period") for period in names if period != ALL_TIME.name]
+    return [
+        replace(site.calendar.named(period.removesuffix(APART), "period"), name=period)
+        for period in names
+        if period.removesuffix(APART) != ALL_TIME.name
+    ]

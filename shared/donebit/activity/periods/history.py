@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from donebit.activity.periods.calendar import FIRST_YEAR, Calendar, Granularity, Period, bounds
-from donebit.activity.periods.expiry import ExpiryPolicy
+from donebit.activity.periods.expiry import EARLIEST, ExpiryPolicy
+from donebit.activity.periods.imported import ImportedPeriods
 
 # The longest first: the fewest bitmaps. Hours are left out: their visits are in the days as well.
 LONGEST_FIRST = (Granularity.MONTH, Granularity.WEEK, Granularity.DAY)
@@ -22,15 +23,28 @@ class RetainedPeriods:
     expiry: ExpiryPolicy
     names: Collection[str]  # of all periods in which the event has visits
     now: datetime
+    imported: Collection[str] = ()  # of the periods that were imported as a whole
 
     def history(self, stop: datetime) -> list[Period]:
         """Periods with visits that together hold all retained visits before `stop`, ascending.
 
         Months as far as they fit, then weeks and days at both ends: towards `stop`, and further back where
-        an event keeps its days or weeks for longer than its months.
+        an event keeps its days or weeks for longer than its months. Then imported periods that these do not
+        contain.
         """
-        periods = self._cover(self._earliest(), stop, stop, LONGEST_FIRST) if self.names else []
-        return [period for period in periods if period.name in self.names]
+        periods = [period for period in self.covering(stop) if period.name in self.names]
+        return [*periods, *self.imported_before(stop)]
+
+    def imported_before(self, stop: datetime) -> list[Period]:
+        """Imported periods that end by `stop`, and that no other period of its history contains."""
+        if not self.imported:
+            return []
+        known = ImportedPeriods(self.calendar, self.expiry, self.imported, self.now)
+        return known.within(EARLIEST, stop, self.covering(stop))
+
+    def covering(self, stop: datetime) -> list[Period]:
+        """The retained periods of `history`, whether they have visits or not, without imported ones."""
+        return self._cover(self._earliest(), stop, stop, LONGEST_FIRST) if self.names else []
 
     def known_from(self) -> datetime:
         """No visit before this moment is retained at any granularity."""
@@ -43,7 +57,8 @@ class RetainedPeriods:
 
     def _earliest(self) -> datetime:
         """A moment before all periods: an ISO year may begin up to three days before the calendar year."""
-        year = max(FIRST.year, min(int(name[:4]) for name in self.names if name[:4].isdecimal()))
+        years = (int(name[:4]) for name in self.names if name[:4].isdecimal())
+        year = max(FIRST.year, min(years, default=FIRST.year))
         return datetime(year, 1, 1, tzinfo=UTC) - timedelta(days=5)
 
     def _cover(

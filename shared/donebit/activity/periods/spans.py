@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,6 +16,7 @@ from donebit.activity.periods.calendar import (
     refuse_far,
 )
 from donebit.activity.periods.expiry import AHEAD, EARLIEST, ExpiryPolicy
+from donebit.activity.periods.imported import ImportedPeriods, begins
 from donebit.errors import InvalidInput
 
 MOST_DAYS = 8000  # 21 years: as many months as one question may read bitmaps
@@ -39,10 +40,26 @@ class Span:
 
 
 def between(
-    calendar: Calendar, expiry: ExpiryPolicy, start: datetime, stop: datetime, *, now: datetime
+    calendar: Calendar,
+    expiry: ExpiryPolicy,
+    start: datetime,
+    stop: datetime,
+    *,
+    now: datetime,
+    imported: Collection[str] = (),
 ) -> Span:
-    """Any from-to. Raises InvalidInput as SpanBuilder.periods does."""
-    return Span("range", start, stop, SpanBuilder(calendar, expiry, now).periods(start, stop))
+    """Any from-to.
+
+    Args:
+        imported: names of periods whose users were imported as a whole. Those within the span that its other
+            periods do not contain are added to them.
+
+    Raises:
+        InvalidInput: as SpanBuilder.periods does.
+    """
+    cover = SpanBuilder(calendar, expiry, now).periods(start, stop)
+    more = ImportedPeriods(calendar, expiry, imported, now).within(start, stop, cover)
+    return Span("range", start, stop, tuple(sorted((*cover, *more), key=begins)) if more else cover)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def last_days(site: Site, event: Event, days: int, now: datetime) -> tuple[Perio
     """The periods of the last `days` days, today included."""
     first = site.calendar.day_of(now) - (min(days, MOST_DAYS) - 1) * DAY
     start, stop = site.calendar.midnight(first), site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.expiry, start, stop, now=now).periods
+    return _between(site, event, start, stop, now)
 
 
 def from_to(site: Site, event: Event, when: str, now: datetime) -> tuple[Period, ...]:
@@ -65,7 +65,11 @@ def from_to(site: Site, event: Event, when: str, now: datetime) -> tuple[Period,
     """
     ends = [start_of(site, text) for text in when.split("..") if text]
     stop = ends[1] if len(ends) == 2 else site.calendar.tomorrow(now)
-    return spans.between(site.calendar, event.expiry, ends[0], stop, now=now).periods
+    return _between(site, event, ends[0], stop, now)
+
+
+def _between(site: Site, event: Event, start: datetime, stop: datetime, now: datetime) -> tuple[Period, ...]:
+    return spans.between(site.calendar, event.expiry, start, stop, now=now, imported=event.imported).periods
 
 
 def start_of(site: Site, border: str) -> datetime:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import cast
 
 import numpy as np
 
@@ -15,22 +16,16 @@ from donebit.activity.events.batching import Visits, other_kind
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import ALL_TIME, Granularity, Period
 from donebit.activity.periods.expiry import AHEAD
+from donebit.activity.periods.imported import is_lost_in_spans, longer_around
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
 from donebit.activity.users.ids import Ids, User, UserKind, check_batch
 from donebit.errors import InvalidInput
+from donebit.store import text_ids
+from donebit.store.key_names import APART
 
 SEGMENTS_A_CALL = 8  # their ids at once are 32 MB at most
-
-# The granularities that contain a period as a whole. A week may span two months, and a month cuts weeks.
-CONTAINED_IN = {
-    Granularity.HOUR: (Granularity.DAY, Granularity.WEEK, Granularity.MONTH),
-    Granularity.DAY: (Granularity.WEEK, Granularity.MONTH),
-    Granularity.WEEK: (),
-    Granularity.MONTH: (),
-    Granularity.ALL: (),
-}
 
 
 def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> tuple[int, int]:
@@ -67,7 +62,8 @@ def add_users(site: Site, name: str, period: Period, users: Sequence[User], now:
     visits = _visits(site, events.get(site, name), kind, period, now)
     site.store.visits.check_layout(site.zone)
     recorded = ingest.write(site, replace(visits, kind=kind, users=users), ())
-    return len(set(users)), recorded.fresh_in_day
+    distinct = text_ids.packed(cast(Sequence[str], users)) if kind is UserKind.TEXTS else users
+    return len(set(distinct)), recorded.fresh_in_day
 
 
 def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datetime) -> Visits:
@@ -77,14 +73,19 @@ def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datet
     if period.start is not None and period.start > now + AHEAD:
         raise InvalidInput(f"the {period.granularity} {period.name} has not begun yet", field="at")
     event.expiry.check(period, now, "at")
-    longer = [
-        site.calendar.period_at(granularity, period.start)
-        for granularity in CONTAINED_IN[period.granularity]
-        if period.start
-    ]
+    longer = longer_around(site.calendar, period)
     ending = [one for one in [period, *longer] if one != ALL_TIME and event.expiry.keeps(one, now)]
-    expiries = [event.expiry.period_expiry(one) for one in [*ending, ALL_TIME]]
-    return Visits(event.name, kind, tuple(expiries), 0, ())
+    kept_apart = [replace(period, name=period.name + APART)] if is_apart(period) else []
+    expiries = [event.expiry.period_expiry(one) for one in [*ending, *kept_apart, ALL_TIME]]
+    imported = period.name if is_lost_in_spans(site.calendar, period) else ""
+    return Visits(
+        event.name, kind, tuple(expiries), expiries.index(event.expiry.period_expiry(period)), (), imported
+    )
+
+
+def is_apart(period: Period) -> bool:
+    """Whether an import is kept apart too: the days do not hold it, and would be all that is known."""
+    return period.granularity in (Granularity.WEEK, Granularity.MONTH, Granularity.ALL)
 
 
 def _batches(parts: Parts) -> Iterator[Ids]:

@@ -8,6 +8,9 @@
 -- returns how many bits are set in the result, staged or not, or its bytes; 0 for one that is kept
 -- Why a script: between the operations nobody else may see, or lose, what lies in between; and a question
 --               is one round trip.
+-- Scratch that does not outlive the script is not written to the append-only file or sent to replicas. What
+-- is kept or staged is, since a later script needs it. (fakeredis knows of neither.)
+if redis.set_repl and ARGV[1] ~= 'kept' and ARGV[1] ~= 'staged' then redis.set_repl(redis.REPL_NONE) end
 local n, stack = tonumber(ARGV[2]), {}
 
 -- Above 16 sources older servers leave their fast path: ten times slower for one source more.

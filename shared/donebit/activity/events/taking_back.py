@@ -1,0 +1,241 @@
+"""Taking back the visits of days that were loaded by mistake, out of weeks, months and all time too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from donebit.activity.events import event as events
+from donebit.activity.events.event import Event
+from donebit.activity.periods import spans
+from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds
+from donebit.activity.periods.history import RetainedPeriods
+from donebit.activity.periods.imported import begins, contains
+from donebit.activity.site import Site
+from donebit.errors import InvalidInput
+from donebit.store.bitmaps import Bitmap
+from donebit.store.key_names import APART
+from donebit.store.taking_back import Affected, SegmentTaken, TakingBack
+
+MOST_DAYS = 62  # in one request: the bitmaps that one script reads take a few milliseconds
+FIRST_VISITS = datetime(2026, 1, 1, tzinfo=UTC)  # no version of Donebit is older
+ENDING = (Granularity.HOUR, Granularity.WEEK, Granularity.MONTH)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was removed, or would be.
+
+    Attributes:
+        days: how many days were taken back
+        users: distinct users of these days
+        visits: the sum of the users of each day
+        lost: by granularity, the sum of the users that its periods lost
+    """
+
+    days: int
+    users: int
+    visits: int
+    lost: dict[Granularity, int]
+
+
+def take_back(
+    site: Site, name: str, start: datetime, stop: datetime, *, now: datetime, dry_run: bool = False
+) -> TakenBack:
+    """Take back all visits of the days in [start, stop).
+
+    A user stays in a week, a month or all time if anything else that is kept proves them to have been there:
+    another day, a week or month outside the days, or an import. A visit that arrives meanwhile is not lost.
+    If the server is lost midway, some segments may be done: the same again does the rest.
+
+    Args:
+        dry_run: only count what would be removed.
+
+    Raises:
+        InvalidInput: an end is not the start of a day, there are no days or too many, they have expired, or
+            a user may have been there at a time of which nothing is kept.
+    """
+    event = events.get(site, name)
+    days = _days(site, event, start, stop, now)
+    if event.kind is None:
+        return TakenBack(len(days), 0, 0, {})
+    asked = DayTaking(site, event, tuple(days), now).asked()
+    segments = sorted({n for found in _segments(site, name, days) for n in found})
+    found = site.store.taking_back.take_back(asked, segments, apply=False)
+    _refuse_unknown(asked, found, event, now)
+    if not dry_run:
+        found = site.store.taking_back.take_back(asked, segments, apply=True)
+        _refuse_unknown(asked, found, event, now)
+    return _summed(site, asked, found)
+
+
+def _segments(site: Site, name: str, days: Sequence[Period]) -> list[list[int]]:
+    return site.store.bitmaps.segments([Bitmap(name, day.name) for day in days])
+
+
+def _days(site: Site, event: Event, start: datetime, stop: datetime, now: datetime) -> list[Period]:
+    """The days of [start, stop). Raises InvalidInput as `take_back` does."""
+    for moment, field in ((start, "from"), (stop, "to")):
+        if site.calendar.midnight(site.calendar.day_of(moment)) != moment:
+            raise InvalidInput(
+                f"{field} is {moment:%Y-%m-%dT%H:%M:%SZ}; it must be the start of a day of {site.zone}, such "
+                "as 2026-11-21",
+                field=field,
+            )
+    if start >= stop:
+        raise InvalidInput("to must be after from", field="to")
+    if stop - start > (MOST_DAYS + 1) * DAY:
+        raise InvalidInput(
+            f"from and to are more than {MOST_DAYS} days apart; take fewer at once", field="to"
+        )
+    days = list(site.calendar.between(Granularity.DAY, start, stop))
+    event.expiry.check(days[0], now, "from")
+    return days
+
+
+@dataclass(frozen=True, slots=True)
+class DayTaking:
+    """Days of an event that are to be taken back, and what is known about the periods around them."""
+
+    site: Site
+    event: Event
+    days: tuple[Period, ...]
+    now: datetime
+
+    def asked(self) -> TakingBack:
+        """The bitmaps that are read and changed."""
+        names = frozenset(self.site.store.visits.periods(self.event.name))
+        affected = [self._affected(period, names) for period in self._around()]
+        assert self.event.kind is not None  # noqa: S101 - one without a kind has no visits
+        return TakingBack(
+            self.event.name,
+            self.event.kind,
+            [day.name for day in self.days],
+            [*affected, self._all_time(names)],
+        )
+
+    @property
+    def start(self) -> datetime:
+        """When the first of the days begins."""
+        return begins(self.days[0])
+
+    @property
+    def stop(self) -> datetime:
+        """When the last of the days ends."""
+        return bounds(self.days[-1])[1]
+
+    @property
+    def _oldest(self) -> datetime:
+        return self.event.oldest or FIRST_VISITS
+
+    def _around(self) -> Iterator[Period]:
+        """The hours, weeks and months that have a part of the days, and are kept."""
+        for granularity in ENDING:
+            yield from self._kept(granularity, self._first(granularity), self.stop)
+
+    def _first(self, granularity: Granularity) -> datetime:
+        """The start of the days, or of the hours that are still kept."""
+        since = self.event.expiry.since(granularity, self.now)
+        return max(self.start, since) if granularity is Granularity.HOUR and since else self.start
+
+    def _kept(self, granularity: Granularity, start: datetime, stop: datetime) -> Iterator[Period]:
+        if start < stop:
+            for period in self.site.calendar.between(granularity, start, stop):
+                if self.event.expiry.keeps(period, self.now):
+                    yield period
+
+    def _is_apart(self, period: Period) -> bool:
+        """Whether a period has nothing of the days that are taken back."""
+        start, stop = bounds(period)
+        return stop <= self.start or start >= self.stop
+
+    def _affected(self, period: Period, names: frozenset[str]) -> Affected:
+        start, stop = bounds(period)
+        is_hour = period.granularity is Granularity.HOUR
+        shorter = (Granularity.DAY,) if is_hour else (Granularity.DAY, Granularity.WEEK)
+        within = [
+            one
+            for granularity in shorter
+            for one in self._kept(granularity, start, stop)
+            if self._is_apart(one)
+            # An hour of a zone whose days begin at half past lies in two days.
+            and (contains(period, one) or is_hour)
+        ]
+        staying = [one.name for one in within if one.name in names]
+        expired = [] if is_hour else self._expired(max(start, self._oldest), stop, within)
+        return Affected(period.name, [*staying, *self._imported(names, start, stop)], expired)
+
+    def _all_time(self, names: frozenset[str]) -> Affected:
+        """What is known of all time: the periods before the days, and those after them."""
+        event, calendar = self.event, self.site.calendar
+        known = RetainedPeriods(calendar, event.expiry, names, self.now, event.imported)
+        cover = RetainedPeriods(calendar, event.expiry, names, self.now).covering(self.start)
+        tomorrow = calendar.midnight(calendar.day_of(self.now) + 2 * DAY)  # clocks may be ahead
+        after: tuple[Period, ...] = ()
+        if self.stop < tomorrow:
+            after = spans.between(
+                calendar, event.expiry, self.stop, tomorrow, now=self.now, imported=event.imported
+            ).periods
+        staying = [one.name for one in (*known.history(self.start), *after) if one.name in names]
+        expired = self._expired(max(self._oldest, known.known_from()), self.start, cover)
+        if self._oldest < known.known_from():
+            expired = [[], *expired]
+        imported = self._imported(names, None, None)
+        return Affected(ALL_TIME.name, list(dict.fromkeys([*staying, *imported])), expired)
+
+    def _imported(self, names: frozenset[str], start: datetime | None, stop: datetime | None) -> list[str]:
+        """What was imported as a whole within a time, or at all, and is kept apart."""
+        found = []
+        for name in sorted(one for one in names if one.endswith(APART)):
+            period = self.site.calendar.named(name.removesuffix(APART), "period")
+            if period == ALL_TIME:
+                inside = start is None
+            elif not self.event.expiry.keeps(period, self.now):
+                inside = False
+            else:
+                inside = (
+                    start is None or stop is None or (start <= begins(period) and bounds(period)[1] <= stop)
+                )
+            found += [name] if inside else []
+        return found
+
+    def _expired(self, start: datetime, stop: datetime, known: Sequence[Period]) -> list[Sequence[str]]:
+        """The days from `start` to the days taken back that are in no known period, by what contains them."""
+        groups = dict[tuple[str, ...], None]()
+        if start >= min(stop, self.start):
+            return []
+        for day in self.site.calendar.between(Granularity.DAY, start, min(stop, self.start)):
+            if self.event.expiry.keeps(day, self.now) or any(contains(one, day) for one in known):
+                continue
+            around = [
+                self.site.calendar.period_at(granularity, begins(day))
+                for granularity in (Granularity.WEEK, Granularity.MONTH)
+            ]
+            kept = tuple(one.name for one in around if self.event.expiry.keeps(one, self.now))
+            groups[kept] = None
+        return list(groups)
+
+
+def _refuse_unknown(asked: TakingBack, found: Sequence[SegmentTaken], event: Event, now: datetime) -> None:
+    unknown = [one.unknown for one in found if one.unknown is not None]
+    if not unknown:
+        return
+    period = asked.affected[unknown[0]].period
+    what = "all time" if period == ALL_TIME.name else period
+    since = event.expiry.since(Granularity.MONTH if period == ALL_TIME.name else Granularity.DAY, now)
+    raise InvalidInput(
+        f"users of {asked.days[0]} may have been in {what} before {since:%Y-%m-%dT%H:%M:%SZ} too, of which "
+        "nothing is kept that could tell: nothing was taken back",
+        field="from",
+    )
+
+
+def _summed(site: Site, asked: TakingBack, found: Sequence[SegmentTaken]) -> TakenBack:
+    lost = dict.fromkeys((Granularity.WEEK, Granularity.MONTH, Granularity.ALL), 0)
+    for one in found:
+        for affected, users in zip(asked.affected, one.lost, strict=True):
+            granularity = site.calendar.named(affected.period, "period").granularity
+            if granularity in lost:
+                lost[granularity] += users
+    return TakenBack(len(asked.days), sum(one.users for one in found), sum(one.visits for one in found), lost)

@@ -1,0 +1,73 @@
+"""Periods whose users were imported as a whole: nothing shorter, and not every longer period, has them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from donebit.activity.periods.calendar import Calendar, Granularity, Period, bounds
+from donebit.activity.periods.expiry import AHEAD, ExpiryPolicy
+
+LONGER = {
+    Granularity.HOUR: (Granularity.DAY, Granularity.WEEK, Granularity.MONTH),
+    Granularity.DAY: (Granularity.WEEK, Granularity.MONTH),
+    Granularity.WEEK: (Granularity.MONTH,),
+    Granularity.MONTH: (),
+    Granularity.ALL: (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedPeriods:
+    """The periods of an event that were imported, as far as they have not expired at `now`."""
+
+    calendar: Calendar
+    expiry: ExpiryPolicy
+    names: Collection[str]
+    now: datetime
+
+    def within(self, start: datetime, stop: datetime, cover: Sequence[Period]) -> list[Period]:
+        """Imported periods that lie in [start, stop) and in none of the periods of `cover`, ascending.
+
+        With them, the cover holds everybody who is known to have been there: an imported week that reaches
+        from one month into the next is in neither of them.
+        """
+        end = None if stop >= self.now + 2 * AHEAD else stop  # nobody can have been there any later
+        found = [
+            period
+            for period in (self.calendar.named(name, "period") for name in sorted(self.names))
+            if begins(period) >= start and (end is None or bounds(period)[1] <= end)
+            if self.expiry.keeps(period, self.now) and not any(contains(one, period) for one in cover)
+        ]
+        return sorted(found, key=begins)
+
+
+def begins(period: Period) -> datetime:
+    """When a period begins, in UTC."""
+    return bounds(period)[0]
+
+
+def contains(outer: Period, inner: Period) -> bool:
+    """Whether a period, which is not all time, lies in another as a whole."""
+    return begins(outer) <= begins(inner) and bounds(inner)[1] <= bounds(outer)[1]
+
+
+def longer_around(calendar: Calendar, period: Period) -> list[Period]:
+    """The longer periods that a period lies in as a whole; a week may lie in no month."""
+    if period.start is None:
+        return []
+    around = (calendar.period_at(granularity, period.start) for granularity in LONGER[period.granularity])
+    return [one for one in around if contains(one, period)]
+
+
+def is_lost_in_spans(calendar: Calendar, period: Period) -> bool:
+    """Whether a span may cover an imported period with others that do not hold it.
+
+    An hour is in its day, and a day in every longer period, unless the zone's days begin at half past.
+    """
+    if period.granularity is Granularity.HOUR:
+        return calendar.period_at(Granularity.DAY, begins(period)) not in longer_around(calendar, period)
+    if period.granularity is Granularity.DAY:
+        return any(bound.minute for bound in bounds(period))
+    return period.granularity in (Granularity.WEEK, Granularity.MONTH)

@@ -1,0 +1,208 @@
+"""Days taken back are as if they had never been, in weeks, months and all time too."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from fakeredis import FakeRedis
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from donebit.activity.analytics import counts
+from donebit.activity.events import event as events
+from donebit.activity.events import ingest, taking_back
+from donebit.activity.events.taking_back import TakenBack, take_back
+from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, bounds
+from donebit.activity.periods.expiry import ExpiryPolicy
+from donebit.activity.site import Site
+from donebit.activity.transfer import import_
+from donebit.errors import InvalidInput
+from donebit.store import Store, keys
+from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.store.taking_back import TakeBackStore
+from tests.activity.analytics.cohort_model import ALL_KEPT, keep
+from tests.activity.analytics.visited import NOW
+from tests.activity.arranged import FAR, count, real_now, record, site_on
+from tests.activity.periods.test_imported import ENDING, ZONES, Fact, within
+from tests.conftest import everything
+
+USER = st.sampled_from([0, 7, 8, SEGMENT_BITS, SEGMENT_BITS + 9])
+AGO = st.integers(3 * 24, 70 * 24)  # hours
+NEAR = st.integers(30 * 24, 40 * 24)
+IMPORTS = st.lists(st.tuples(st.sampled_from(list(Granularity)), AGO | NEAR, USER), max_size=6)
+VISITS = st.lists(st.tuples(AGO | NEAR, USER), max_size=9)
+Imports = list[tuple[Granularity, int, int]]
+Visits = list[tuple[int, int]]
+HOUR = timedelta(hours=1)
+
+
+def arrange(
+    client: Redis, zone: str, imports: Imports, visits: Visits, kept: ExpiryPolicy = ALL_KEPT
+) -> tuple[Site, set[Fact]]:
+    keep(client, "e", kept)
+    site, facts = site_on(Store.on(client), zone=zone), set[Fact]()
+    for granularity, hours, user in imports:
+        period = site.calendar.period_at(granularity, NOW - hours * HOUR)
+        import_.add_users(site, "e", period, [user], NOW)
+        facts.add(Fact(user, *(bounds(period) if period != ALL_TIME else (NOW - FAR, NOW + FAR))))
+    for hours, user in visits:
+        at = NOW - hours * HOUR
+        ingest.record(site, "e", [user], at=at, now=at)
+        facts.add(Fact(user, at, at + timedelta(microseconds=1)))
+    return site, facts
+
+
+def check(site: Site, facts: set[Fact], remaining: set[Fact], kept: ExpiryPolicy) -> None:
+    """Every period that a fact lies in has those who remain, and so has all time."""
+    for fact in facts:
+        for granularity in ENDING:
+            period = site.calendar.period_at(granularity, fact.start)
+            is_over = fact.stop > NOW or not kept.keeps(period, NOW)
+            # An hour that lies in two days keeps those who were there on the other day.
+            if is_over or (granularity is Granularity.HOUR and site.zone == "Asia/Kolkata"):
+                continue
+            assert counts.count(site, "e", period) == len(within(remaining, *bounds(period))), period
+    assert counts.count(site, "e", ALL_TIME) == len({fact.user for fact in remaining})
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(ZONES), IMPORTS, VISITS, st.integers(28, 42), st.integers(1, 12))
+@example("UTC", [(Granularity.WEEK, 35 * 24, 7)], [(35 * 24, 7)], 38, 7)
+@example("UTC", [(Granularity.ALL, 35 * 24, 7)], [(35 * 24, 7), (35 * 24, 8)], 36, 3)
+def test_what_remains_is_as_if_the_days_had_never_been(
+    zone: str, imports: Imports, visits: Visits, ago: int, days: int
+) -> None:
+    with FakeRedis(version=(7, 0)) as client:
+        site, facts = arrange(client, zone, imports, visits)
+        first = site.calendar.day_of(NOW) - ago * DAY
+        start, stop = site.calendar.midnight(first), site.calendar.midnight(first + days * DAY)
+        gone = {fact for fact in facts if start <= fact.start and fact.stop <= stop}
+        gone = {one for one in gone if one.stop - one.start <= 25 * HOUR}  # weeks as such are kept
+        hours = {one for one in gone if one.stop - one.start == HOUR and zone == "Asia/Kolkata"}
+        before = everything(client)
+
+        asked = take_back(site, "e", start, stop, now=NOW, dry_run=True)
+        unchanged = everything(client) == before
+        made = take_back(site, "e", start, stop, now=NOW)
+
+        assert unchanged
+        assert made == asked
+        if not hours:  # imported, they may lie in no day
+            check(site, facts, facts - gone, ALL_KEPT)
+            assert made.users == len({fact.user for fact in gone})
+
+
+OLDER = ExpiryPolicy(FAR, timedelta(days=45), timedelta(days=90), timedelta(days=1860))
+
+
+@settings(max_examples=60, deadline=None)
+@given(VISITS, st.integers(28, 43), st.integers(1, 5))
+@example([(50 * 24, 7), (30 * 24, 7), (30 * 24, 8)], 30, 2)
+def test_an_event_older_than_its_days_is_right_or_refused(visits: Visits, ago: int, days: int) -> None:
+    with FakeRedis(version=(7, 0)) as client:
+        site, facts = arrange(client, "UTC", [], visits, OLDER)
+        expire(client, site)
+        first = site.calendar.day_of(NOW) - ago * DAY
+        start, stop = site.calendar.midnight(first), site.calendar.midnight(first + days * DAY)
+        before = everything(client)
+        try:
+            take_back(site, "e", start, stop, now=NOW)
+        except InvalidInput as error:  # either is right, by what else is kept
+            assert "of which nothing is kept that could tell" in error.detail  # noqa: PT017 - as above
+            assert everything(client) == before
+            days_gone = {fact.user for fact in facts if fact.stop < NOW - 44 * DAY}
+            assert days_gone & within(facts, start, stop)
+            return
+        check(site, facts, {one for one in facts if not start <= one.start < stop}, OLDER)
+
+
+def expire(client: Redis, site: Site) -> None:
+    """Drop the days that the server would have dropped by NOW."""
+    for ago in range(40, 120):
+        day = site.calendar.period_at(Granularity.DAY, NOW - ago * DAY)
+        if not OLDER.keeps(day, NOW):
+            client.delete(keys.segments("e", day.name))
+            client.delete(*(keys.segment(number, "e", day.name) for number in range(3)))
+
+
+def today_of(site: Site) -> tuple[datetime, datetime]:
+    return bounds(site.calendar.period_at(Granularity.DAY, real_now()))
+
+
+def test_a_day_is_taken_back_on_every_kind_of_server(store: Store, client: Redis) -> None:
+    site = site_on(store)
+    record(store, [1, 2, 3], at=real_now() - DAY)
+    record(store, [3, 4, SEGMENT_BITS])
+    before = {name: client.ttl(name) for name in client.scan_iter()}
+
+    made = take_back(site, "seen", *today_of(site), now=real_now())
+
+    assert (made.days, made.users, made.visits) == (1, 3, 3)
+    assert made.lost[Granularity.ALL] == 2
+    assert (count(store), count(store, granularity=Granularity.DAY)) == (3, 0)
+    assert count(store, granularity=Granularity.DAY, at=real_now() - DAY) == 3
+    assert all(abs(client.ttl(name) - before[name]) < 60 for name in client.scan_iter())
+    record(store, [4])
+    assert (count(store), count(store, granularity=Granularity.DAY)) == (4, 1)
+
+
+def test_a_visit_that_arrives_meanwhile_is_not_lost(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, real = site_on(real_store), TakeBackStore.take_back
+    record(real_store, [1, 2])
+
+    def beside(*arguments: object, **named: object) -> object:
+        made = real(*arguments, **named)  # type: ignore[arg-type]  # as they are given
+        record(real_store, [2 if named["apply"] else 3])
+        return made
+
+    monkeypatch.setattr(TakeBackStore, "take_back", beside)
+    take_back(site, "seen", *today_of(site), now=real_now())
+
+    assert [count(real_store, granularity=one) for one in Granularity] == [1] * 5
+
+
+def test_all_time_is_refused_where_its_months_have_expired(store: Store, client: Redis) -> None:
+    short = ExpiryPolicy(timedelta(days=2), timedelta(days=40), timedelta(days=40), timedelta(days=40))
+    keep(client, "e", short)
+    site, now = site_on(store), NOW
+    ingest.record(site, "e", [7], at=now - 200 * DAY, now=now - 200 * DAY)
+    ingest.record(site, "e", [7, 8], at=now - DAY, now=now)
+    start = site.calendar.midnight(site.calendar.day_of(now - DAY))
+    before = everything(client)
+
+    with pytest.raises(InvalidInput, match=r"may have been in all time before .* nothing was taken back"):
+        take_back(site, "e", start, start + DAY, now=now)
+
+    assert everything(client) == before
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "why"),
+    [
+        (0, 0, "to must be after from"),
+        (0.5, 1, "must be the start of a day"),
+        (0, taking_back.MOST_DAYS + 2, "days apart"),
+        (-500, -499, "no longer kept"),
+    ],
+)
+def test_what_cannot_be_taken_back_is_refused(store: Store, start: float, stop: float, why: str) -> None:
+    site = site_on(store)
+    record(store, [1])
+    first = today_of(site)[0]
+
+    with pytest.raises(InvalidInput, match=why):
+        take_back(site, "seen", first + start * DAY, first + stop * DAY, now=real_now())
+
+    assert count(store) == 1
+
+
+def test_an_event_without_visits_has_nothing_to_take_back(store: Store, client: Redis) -> None:
+    site = site_on(store)
+
+    assert take_back(site, "never", *today_of(site), now=real_now()) == TakenBack(1, 0, 0, {})
+    assert client.dbsize() == 0
+    assert events.get(site, "never").kind is None
