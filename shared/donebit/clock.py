@@ -35,7 +35,7 @@ def follow(server_us: int) -> None:
 
 
 def skew() -> timedelta:
-    """By how much this machine's clock is ahead of the server's; negative when it is behind."""
+    """By how much this machine's clock is ahead of the server's; negative when it is late."""
     return timedelta(microseconds=-_ahead_us)
 
 

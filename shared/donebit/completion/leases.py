@@ -100,7 +100,7 @@ def renew(store: Store, task_id: str, renewals: Sequence[Renewal], *, ending: bo
 
 
 def leave_alone(store: Store, messages: Iterable[tuple[str, str]]) -> None:
-    """Look no more after leases that were renewed and are given up, each as its task and message."""
+    """Forget leases that were renewed and are given up, each as its task and message."""
     store.leases.unindex(messages)
 
 

@@ -38,7 +38,7 @@ class HeartbeatStore:
 
     @outages_named
     def note_skew(self, worker: str, skew_ms: int, now_ms: int) -> None:
-        """Note that a worker's clock is ahead of the server's, or behind it (negative)."""
+        """Note that a worker's clock is ahead of the server's (negative: late)."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hset(self._keys.SKEWS, worker, f"{skew_ms} {now_ms}")
             pipe.expire(self._keys.SKEWS, LIFE_SECONDS)
