@@ -8,16 +8,30 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
-from redis import BlockingConnectionPool, Redis, exceptions
+from redis import (
+    BlockingConnectionPool,
+    Connection,
+    Redis,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    exceptions,
+)
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
+from redis.connection import parse_url
 from redis.retry import Retry
 
 from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.store.connections import KEEPALIVE, SocketConnection, TcpConnection, Term, TlsConnection
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
+CONNECTIONS = {
+    Connection: TcpConnection,
+    SSLConnection: TlsConnection,
+    UnixDomainSocketConnection: SocketConnection,
+}
 SCRIPTS = Path(__file__).parent / "scripts"
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
@@ -37,23 +51,31 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
 
     A mark that may have run must not be sent again without the caller's knowledge: the second answer would
     say "not fresh" where the first said "completed". Connections gone stale are noticed when they are
-    taken from the pool, so a restarted server costs nobody an error.
+    taken from the pool, before anything is sent, so neither a restarted server nor a firewall that drops idle
+    connections costs anybody an error.
 
     Raises:
         ConfigurationError: the address is not one of a Redis server.
     """
     try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            protocol=2,
-            max_connections=connections,
-            timeout=timeout.total_seconds(),
-            socket_connect_timeout=timeout.total_seconds(),
-            socket_timeout=timeout.total_seconds(),
-            retry=Retry(NoBackoff(), 0),
-        )
+        server = parse_url(url)  # type: ignore[no-untyped-call]  # the library leaves it untyped
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
+    kind = CONNECTIONS[server.pop("connection_class", Connection)]
+    if kind is not SocketConnection:
+        server |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+    pool = BlockingConnectionPool(  # type: ignore[no-untyped-call]  # as above
+        **server,
+        connection_class=kind,
+        protocol=2,
+        max_connections=connections,
+        timeout=timeout.total_seconds(),
+        socket_connect_timeout=timeout.total_seconds(),
+        socket_timeout=timeout.total_seconds(),
+        retry=Retry(NoBackoff(), 0),
+        driver_info=None,  # two round trips for each connection, to tell the library's name
+        term=Term(),
+    )
     return Redis.from_pool(pool)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from time import monotonic
 from typing import cast
 
 from redis import Redis, exceptions
 
+from donebit import clock
+from donebit.errors import StoreUnavailable
 from donebit.store.client import outages_named, refuse_database
 from donebit.store.key_names import Keys
 
+WRITE_CHECKED_EVERY_SECONDS = 1.0
 LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
 
 
@@ -57,3 +62,36 @@ class HeartbeatStore:
     def messages_in_hand(self) -> int:
         """How many messages workers have taken and not finished; Celery's broker keeps them in one hash."""
         return self._client.hlen(self._keys.of_broker("unacked"))
+
+
+class WriteCheck:
+    """Whether the server takes writes: one that only answers questions is no server for marks.
+
+    A process writes at most once a second, however often it is asked.
+    """
+
+    def __init__(self, store: HeartbeatStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._checked_at = float("-inf")
+        self._refusal: StoreUnavailable | None = None
+
+    def check(self) -> None:
+        """Write, or say again what the write of this second was answered.
+
+        Raises:
+            StoreUnavailable: the server cannot be reached, or takes no writes.
+        """
+        with self._lock:
+            if monotonic() - self._checked_at >= WRITE_CHECKED_EVERY_SECONDS:
+                self._refusal = self._write()
+                self._checked_at = monotonic()
+        if self._refusal is not None:
+            raise self._refusal
+
+    def _write(self) -> StoreUnavailable | None:
+        try:
+            self._store.beat("health", clock.now_ms())
+        except StoreUnavailable as error:
+            return error
+        return None

@@ -16,6 +16,7 @@ from donebit import clock
 from donebit.errors import StoreUnavailable
 from donebit.queue import QUEUES
 from donebit.store import Store
+from donebit.store.heartbeats import WriteCheck
 from donebit.web.answers import Reply, answer
 from donebit.web.guard import free
 from donebit.web.problems import EVERYWHERE
@@ -86,6 +87,7 @@ class RedisCollector(Collector):
 def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     """The routes over this store, of a process that has so many event streams open."""
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
+    writes = WriteCheck(store.heartbeats)
     registry = CollectorRegistry()
     registry.register(RedisCollector(store))
     Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
@@ -93,8 +95,9 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
     @free
     def health() -> Reply:
-        """Check that Redis can be reached, and whether a worker and the sweep were seen within a minute."""
+        """Check that Redis takes writes, and whether a worker and the sweep were seen within a minute."""
         try:
+            writes.check()
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
