@@ -22,6 +22,7 @@ EDGE = (
     "kombu",
     "redis",
     "donebit.web",
+    "donebit.broker",
     "donebit.queue",
     *APPS,
 )
@@ -47,6 +48,7 @@ LAYERS = (
     ),
     ("donebit.store",),
     ("donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
+    ("donebit.broker",),
     ("donebit.queue",),
     ("donebit.publishing",),
     ("donebit.web", "donebit.client"),

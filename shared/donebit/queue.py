@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from donebit.broker import TRANSPORT
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
+from donebit.store.connections import KEEPALIVE
 
 # The worker consumes its queues in turn, so that neither control messages nor a task of a few steps wait
 # for the hundreds of slices of a large one.
@@ -39,18 +42,23 @@ SWEEP_SCHEDULE = {
 # works for less than a second; a longer step is merely run twice. The sweep recovers much sooner.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
 BROKER_TIMEOUT = timedelta(seconds=0.25)  # at most three times per request, which must be answered within 1 s
+# A worker's blocking read is answered after a second at the latest. Without a limit a host that vanishes
+# without a reset holds the worker until the kernel gives up, 16 minutes later.
+WORKER_BROKER_TIMEOUT = timedelta(seconds=5)
+CONNECTION_CHECKED_EVERY = timedelta(seconds=5)
 
 
 def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool = True) -> Celery:
     """Make the Celery application: JSON only, acknowledged late, no results (the bitmap is the result).
 
     Args:
-        sends_only: its socket timeouts are short, which a worker's blocking reads do not allow
+        sends_only: its socket timeouts are short: a request waits for it
         prefixed: its queues are Donebit's own; not those of another Celery application, which listens
             under the plain names
     """
     app = Celery("donebit", broker=settings.broker, set_as_current=False)
     app.conf.update(
+        broker_transport=TRANSPORT if is_redis(settings.broker) else None,
         task_ignore_result=True,
         task_store_eager_result=False,
         accept_content=["json"],
@@ -67,6 +75,7 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a worker that ends for an answer of the broker's helps nobody
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
         broker_transport_options=_transport_options(settings, sends_only=sends_only, prefixed=prefixed),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
@@ -76,17 +85,31 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
     return app
 
 
-def _transport_options(settings: Settings, *, sends_only: bool, prefixed: bool) -> dict[str, float | str]:
-    options: dict[str, float | str] = {
+def _transport_options(settings: Settings, *, sends_only: bool, prefixed: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    if sends_only:
+    if is_redis(settings.broker) or settings.broker.startswith("sentinel://"):
+        answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
+        options |= {
+            "socket_timeout": answer_within.total_seconds(),
+            "socket_keepalive": True,
+            "socket_keepalive_options": KEEPALIVE,
+            # Also how often a worker looks whether the server owes it the answer to a blocking read.
+            "health_check_interval": CONNECTION_CHECKED_EVERY.total_seconds(),
+        }
+    elif sends_only:
         options["socket_timeout"] = BROKER_TIMEOUT.total_seconds()
     # RabbitMQ has virtual hosts in place of it.
-    if prefixed and settings.broker.startswith(("redis://", "rediss://", "sentinel://")):
+    if prefixed and (is_redis(settings.broker) or settings.broker.startswith("sentinel://")):
         options["global_keyprefix"] = settings.key_prefix
     return options
+
+
+def is_redis(broker: str) -> bool:
+    """Whether a broker is a single Redis server."""
+    return broker.startswith(("redis://", "rediss://"))
 
 
 class Publisher:
