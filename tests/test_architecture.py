@@ -41,6 +41,7 @@ LAYERS = (
         "donebit.formatting",
         "donebit.logs",
         "donebit.names",
+        "donebit.redis_url",
         "donebit.retry_policy",
         "donebit.throttled_log",
         "donebit.utf8",

@@ -10,12 +10,14 @@ from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
-from donebit.broker import TRANSPORT
+from donebit import redis_url
+from donebit.broker import SERVER_OPTION, TRANSPORT, shown_url
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
+from donebit.redis_url import RedisUrl
 from donebit.store.connections import KEEPALIVE
 
 # The worker consumes its queues in turn, so that neither control messages nor a task of a few steps wait
@@ -56,9 +58,10 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         prefixed: its queues are Donebit's own; not those of another Celery application, which listens
             under the plain names
     """
-    app = Celery("donebit", broker=settings.broker, set_as_current=False)
+    server = redis_url.read(settings.broker) if redis_url.is_redis(settings.broker) else None
+    app = Celery("donebit", broker=shown_url(server) if server else settings.broker, set_as_current=False)
     app.conf.update(
-        broker_transport=TRANSPORT if is_redis(settings.broker) else None,
+        broker_transport=TRANSPORT if server else None,
         task_ignore_result=True,
         task_store_eager_result=False,
         accept_content=["json"],
@@ -77,7 +80,7 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a worker that ends for an answer of the broker's helps nobody
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
-        broker_transport_options=_transport_options(settings, sends_only=sends_only, prefixed=prefixed),
+        broker_transport_options=_transport_options(settings, server, sends_only, prefixed),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={"sweep": SWEEP_SCHEDULE},
         timezone="UTC",
@@ -85,31 +88,29 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
     return app
 
 
-def _transport_options(settings: Settings, *, sends_only: bool, prefixed: bool) -> dict[str, Any]:
+def _transport_options(
+    settings: Settings,
+    server: RedisUrl | None,
+    sends_only: bool,  # noqa: FBT001 - called once, by names that say it
+    prefixed: bool,  # noqa: FBT001 - as above
+) -> dict[str, Any]:
+    answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
     options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    if is_redis(settings.broker) or settings.broker.startswith("sentinel://"):
-        answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
-        options |= {
-            "socket_timeout": answer_within.total_seconds(),
-            "socket_keepalive": True,
-            "socket_keepalive_options": KEEPALIVE,
-            # Also how often a worker looks whether the server owes it the answer to a blocking read.
-            "health_check_interval": CONNECTION_CHECKED_EVERY.total_seconds(),
-        }
-    elif sends_only:
-        options["socket_timeout"] = BROKER_TIMEOUT.total_seconds()
-    # RabbitMQ has virtual hosts in place of it.
-    if prefixed and (is_redis(settings.broker) or settings.broker.startswith("sentinel://")):
+    of_redis = server is not None or settings.broker.startswith("sentinel://")
+    if sends_only or of_redis:
+        options["socket_timeout"] = answer_within.total_seconds()
+    if of_redis:
+        options |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+        # Also how often a worker looks whether the server owes it the answer to a blocking read.
+        options["health_check_interval"] = CONNECTION_CHECKED_EVERY.total_seconds()
+    if server is not None:
+        options[SERVER_OPTION] = server
+    if prefixed and of_redis:  # RabbitMQ has virtual hosts in place of it
         options["global_keyprefix"] = settings.key_prefix
     return options
-
-
-def is_redis(broker: str) -> bool:
-    """Whether a broker is a single Redis server."""
-    return broker.startswith(("redis://", "rediss://"))
 
 
 class Publisher:

@@ -10,28 +10,20 @@ from typing import ParamSpec, TypeVar, cast
 
 from redis import (
     BlockingConnectionPool,
-    Connection,
     Redis,
-    SSLConnection,
-    UnixDomainSocketConnection,
     exceptions,
 )
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
-from redis.connection import parse_url
 from redis.retry import Retry
 
+from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
-from donebit.store.connections import KEEPALIVE, SocketConnection, TcpConnection, Term, TlsConnection
+from donebit.store.connections import Term, options_of, store_class
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
-CONNECTIONS = {
-    Connection: TcpConnection,
-    SSLConnection: TlsConnection,
-    UnixDomainSocketConnection: SocketConnection,
-}
 SCRIPTS = Path(__file__).parent / "scripts"
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
@@ -58,22 +50,18 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
         ConfigurationError: the address is not one of a Redis server.
     """
     try:
-        server = parse_url(url)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        server = redis_url.read(url)
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
-    kind = CONNECTIONS[server.pop("connection_class", Connection)]
-    if kind is not SocketConnection:
-        server |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
-    pool = BlockingConnectionPool(  # type: ignore[no-untyped-call]  # as above
-        **server,
-        connection_class=kind,
+    pool = BlockingConnectionPool(  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        **options_of(server),
+        connection_class=store_class(server),
         protocol=2,
         max_connections=connections,
         timeout=timeout.total_seconds(),
         socket_connect_timeout=timeout.total_seconds(),
         socket_timeout=timeout.total_seconds(),
         retry=Retry(NoBackoff(), 0),
-        driver_info=None,  # two round trips for each connection, to tell the library's name
         term=Term(),
     )
     return Redis.from_pool(pool)

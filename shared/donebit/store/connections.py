@@ -1,8 +1,8 @@
 """Connections that are given up when they lead to the wrong server, and checked before use after a pause.
 
 When a managed server fails over, its address moves, and open connections stay with the old primary, which is
-a read-only replica by then. A firewall that drops an idle connection tells neither side. A host that vanishes
-sends no reset. Each of these would otherwise last until the process is started again.
+a read-only replica by then. A firewall drops an idle connection without a word to either side. A host that
+vanishes sends no reset. Each of these would otherwise last until the process is started again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from redis import Connection, SSLConnection, UnixDomainSocketConnection, exceptions
 from redis.connection import AbstractConnection
+
+from donebit.redis_url import RedisUrl, Tls
 
 # What a server answers that takes no writes, and what those get who waited on one that became such a server.
 ELSEWHERE = (exceptions.ReadOnlyError, exceptions.MasterDownError, exceptions.BusyLoadingError)
@@ -39,6 +41,34 @@ _KEEPALIVE = {
 KEEPALIVE: Final = {
     getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)
 }
+
+
+Made = dict[str, Any]  # what a connection is made with, by redis-py's names
+
+
+def options_of(server: RedisUrl) -> Made:
+    """What a connection to a server is made with, the store's and the broker's alike; not its class."""
+    options: Made = {
+        "db": server.database,
+        "username": server.username or None,
+        "password": server.password or None,
+        "driver_info": None,  # two round trips for each connection, for the library's name
+    }
+    if server.socket_path:
+        return options | {"path": server.socket_path}
+    options |= {"host": server.host, "port": server.port}
+    options |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+    return options | (_tls_options(server.tls) if server.tls else {})
+
+
+def _tls_options(tls: Tls) -> Made:
+    return {
+        "ssl_cert_reqs": tls.strictness,
+        "ssl_check_hostname": tls.check_hostname,
+        "ssl_ca_certs": tls.ca_file or None,
+        "ssl_certfile": tls.certificate_file or None,
+        "ssl_keyfile": tls.key_file or None,
+    }
 
 
 @dataclass(slots=True)
@@ -117,6 +147,13 @@ class SocketConnection(CheckedConnection, UnixDomainSocketConnection):
     """A connection of the store over a socket file."""
 
 
+def store_class(server: RedisUrl) -> type[CheckedConnection]:
+    """The class of the store's connections to a server."""
+    if server.socket_path:
+        return SocketConnection
+    return TlsConnection if server.tls else TcpConnection
+
+
 class BrokerConnection(CheckedConnection):
     """A connection of Celery's: it keeps some for ever, so they end with the answer that leads elsewhere.
 
@@ -148,3 +185,10 @@ class BrokerTlsConnection(BrokerConnection, SSLConnection):
 
 class BrokerSocketConnection(BrokerConnection, UnixDomainSocketConnection):
     """A connection of Celery's over a socket file."""
+
+
+def broker_class(server: RedisUrl) -> type[BrokerConnection]:
+    """The class of Celery's connections to a server."""
+    if server.socket_path:
+        return BrokerSocketConnection
+    return BrokerTlsConnection if server.tls else BrokerTcpConnection
