@@ -19,6 +19,7 @@ from pathlib import Path
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
+from donebit.demo.snapshot import adopt_snapshot
 from donebit.errors import StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.redis_url import read
@@ -57,7 +58,8 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
         prefix: What every key begins with.
 
     Raises:
-        CannotStart: The user's own server cannot be reached, or refuses the password.
+        CannotStart: The user's own server cannot be reached, or refuses the password; or the data folder
+            has an append-only file without its manifest.
         ConfigurationError: Its address is none, or it would evict keys.
     """
     if redis_url is not None:
@@ -70,6 +72,7 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
     if binary is None:
         argv = (sys.executable, "-m", "donebit.demo.fake_server", str(port))
         return Server(url, f"fakeredis at {LOOPBACK}:{port}, in memory only", argv, port, WARNING)
+    adopt_snapshot(folder)
     version = ".".join(map(str, version_of(binary) or ()))
     description = f"{binary.name} {version} at {LOOPBACK}:{port}, its data in {folder}/"
     return Server(url, description, _arguments(binary, folder, port), port)
