@@ -22,6 +22,7 @@ EDGE = (
     "kombu",
     "redis",
     "donebit.web",
+    "donebit.broker",
     "donebit.queue",
     *APPS,
 )
@@ -42,6 +43,7 @@ LAYERS = (
         "donebit.moments",
         "donebit.names",
         "donebit.results",
+        "donebit.redis_url",
         "donebit.retry_policy",
         "donebit.throttled_log",
         "donebit.utf8",
@@ -51,6 +53,7 @@ LAYERS = (
     ("donebit.store",),
     ("donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
     ("donebit.migration",),
+    ("donebit.broker",),
     ("donebit.queue",),
     ("donebit.publishing",),
     ("donebit.web", "donebit.client"),

@@ -21,11 +21,11 @@ class DaysQuery(Request):
     from_: Day = Field(
         alias="from",
         description="the first day",
-        json_schema_extra={"pattern": MOMENT, "example": "2026-11-20"},
+        json_schema_extra={"pattern": PATTERN, "example": "2026-11-20"},
     )
     to: Day = Field(
         description=f"the day after the last; at most {MOST_DAYS} days",
-        json_schema_extra={"pattern": MOMENT, "example": "2026-11-21"},
+        json_schema_extra={"pattern": PATTERN, "example": "2026-11-21"},
     )
 
 

@@ -26,7 +26,14 @@ from donebit.completion.leases import HeldSteps, Holder
 from donebit.completion.sweeping import SWEEPS_APART, Sweep
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
-from donebit.errors import BrokerUnavailable, ConfigurationError, DonebitError, NotFound, StoreUnavailable
+from donebit.errors import (
+    BrokerUnavailable,
+    ConfigurationError,
+    DonebitError,
+    NotFound,
+    StoreUnavailable,
+    stop_program,
+)
 from donebit.jobs.registry import Jobs, load_jobs
 from donebit.queue import Publisher
 from donebit.store import Store
@@ -46,7 +53,7 @@ log = logging.getLogger(__name__)
 try:
     settings = config.load()
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
-    raise SystemExit(error.detail) from None
+    stop_program(error.detail)
 app = queue.make_celery(settings)
 publisher = Publisher(app)
 monitor = Monitor()

@@ -18,7 +18,7 @@ from done_app.worker.deliveries.courier import Courier
 from done_app.worker.leases import LeaseKeeper
 from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import logs, queue
-from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable
+from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 from donebit.workers import presence
@@ -92,7 +92,7 @@ def check_jobs_and_server(**_: Any) -> None:
     except StoreUnavailable as error:
         log.warning("%s; the worker waits for it", error.detail)
     except DonebitError as error:
-        raise SystemExit(error.detail) from None
+        stop_program(error.detail)
     finally:
         store.cache_clear()
 

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from donebit import redis_url
 from donebit.addresses import address
 from donebit.errors import ConfigurationError
 from donebit.names import DEFAULT_KEY_PREFIX
@@ -158,6 +159,19 @@ class Settings(Addresses):
     def is_a_zone(cls, value: str) -> str:
         if value not in available_timezones() - NO_ZONES:
             raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def is_a_redis_url(cls, value: str) -> str:
+        redis_url.read(value)
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def is_a_broker_url(cls, value: str) -> str:
+        if redis_url.is_redis(value):
+            redis_url.read(value)
         return value
 
     @field_validator("key_prefix")

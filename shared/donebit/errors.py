@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
+from typing import NoReturn
+
+EXIT_BY_SETTING = 2  # of a program that stops at its start since a setting, or the server it names, is unfit
 
 
 class DonebitError(Exception):
@@ -86,3 +90,9 @@ class ServiceUnreachable(DonebitError):
 
 class ConfigurationError(DonebitError):
     """A setting, or the server's own, that Donebit refuses to run with."""
+
+
+def stop_program(detail: str) -> NoReturn:
+    """End the process at its start, with one sentence and the exit code 2."""
+    sys.stderr.write(f"{detail}\n")
+    raise SystemExit(EXIT_BY_SETTING)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from donebit import redis_url
+from donebit.broker import SERVER_OPTION, TRANSPORT, shown_url
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
+from donebit.redis_url import RedisUrl
+from donebit.store.connections import KEEPALIVE
 
 # The worker consumes its queues in turn, so that neither control messages nor a task of a few steps wait
 # for the hundreds of slices of a large one.
@@ -39,18 +44,24 @@ SWEEP_SCHEDULE = {
 # the steps to the first one if that still runs them. Of a dead one they are sent again much sooner.
 VISIBILITY_TIMEOUT = timedelta(hours=1)
 BROKER_TIMEOUT = timedelta(seconds=0.25)  # at most three times per request, which must be answered within 1 s
+# A worker's blocking read is answered after a second at the latest. Without a limit a host that vanishes
+# without a reset holds the worker until the kernel gives up, 16 minutes later.
+WORKER_BROKER_TIMEOUT = timedelta(seconds=5)
+CONNECTION_CHECKED_EVERY = timedelta(seconds=5)
 
 
 def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool = True) -> Celery:
     """Make the Celery application: JSON only, acknowledged late, no results (the bitmap is the result).
 
     Args:
-        sends_only: its socket timeouts are short, which a worker's blocking reads do not allow
+        sends_only: its socket timeouts are short: a request waits for it
         prefixed: its queues are Donebit's own; not those of another Celery application, which listens
             under the plain names
     """
-    app = Celery("donebit", broker=settings.broker, set_as_current=False)
+    server = redis_url.read(settings.broker) if redis_url.is_redis(settings.broker) else None
+    app = Celery("donebit", broker=shown_url(server) if server else settings.broker, set_as_current=False)
     app.conf.update(
+        broker_transport=TRANSPORT if server else None,
         task_ignore_result=True,
         task_store_eager_result=False,
         accept_content=["json"],
@@ -67,8 +78,9 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # a worker that ends for an answer of the broker's helps nobody
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
-        broker_transport_options=_transport_options(settings, sends_only=sends_only, prefixed=prefixed),
+        broker_transport_options=_transport_options(settings, server, sends_only, prefixed),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={"sweep": SWEEP_SCHEDULE},
         timezone="UTC",
@@ -76,15 +88,27 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
     return app
 
 
-def _transport_options(settings: Settings, *, sends_only: bool, prefixed: bool) -> dict[str, float | str]:
-    options: dict[str, float | str] = {
+def _transport_options(
+    settings: Settings,
+    server: RedisUrl | None,
+    sends_only: bool,  # noqa: FBT001 - called once, by names that say it
+    prefixed: bool,  # noqa: FBT001 - as above
+) -> dict[str, Any]:
+    answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
+    options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    if sends_only:
-        options["socket_timeout"] = BROKER_TIMEOUT.total_seconds()
-    # RabbitMQ has virtual hosts in place of it.
-    if prefixed and settings.broker.startswith(("redis://", "rediss://", "sentinel://")):
+    of_redis = server is not None or settings.broker.startswith("sentinel://")
+    if sends_only or of_redis:
+        options["socket_timeout"] = answer_within.total_seconds()
+    if of_redis:
+        options |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+        # Also how often a worker looks whether the server owes it the answer to a blocking read.
+        options["health_check_interval"] = CONNECTION_CHECKED_EVERY.total_seconds()
+    if server is not None:
+        options[SERVER_OPTION] = server
+    if prefixed and of_redis:  # RabbitMQ has virtual hosts in place of it
         options["global_keyprefix"] = settings.key_prefix
     return options
 

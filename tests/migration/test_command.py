@@ -97,7 +97,7 @@ def test_every_program_refuses_an_older_store_in_a_sentence(server: RunningServe
 
     ended = run(PROGRAMS[program], server.url)
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     said = [line for line in ended.stderr.splitlines() if "layout 3" in line]
     assert len(said) == 1
     assert said[0].endswith("stop every service and worker, then run `donebit migrate`")

@@ -203,7 +203,7 @@ def test_the_real_service_refuses_an_open_address_without_a_token(tmp_path: Path
     finally:
         started.end()
 
-    assert code == 1
+    assert code == 2
     assert "HOST is 0.0.0.0" in sentence
     assert "API_TOKEN" in sentence
 

@@ -21,7 +21,7 @@ from donebit.demo.lines import Lines, is_coloured
 from donebit.demo.processes import SUPERVISOR, Processes
 from donebit.demo.sample.filling import SampleFailed, fill
 from donebit.demo.sample.services import services
-from donebit.errors import ConfigurationError
+from donebit.errors import EXIT_BY_SETTING, ConfigurationError
 
 DATA_FOLDER = Path(".data")
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         run(config.load(), parent)
     except (ConfigurationError, CannotStart) as error:
         print(error.detail, file=sys.stderr)
-        return 1
+        return EXIT_BY_SETTING if isinstance(error, ConfigurationError) else 1
     except KeyboardInterrupt:  # before anything was started
         return 0
     return 0

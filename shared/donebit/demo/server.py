@@ -16,12 +16,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
-from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.demo.snapshot import adopt_snapshot
+from donebit.errors import StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
+from donebit.redis_url import read
 from donebit.store import Store
 from donebit.store.store import refuse_unfit
 
@@ -57,7 +58,9 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
         prefix: What every key begins with.
 
     Raises:
-        CannotStart: The user's own server cannot be reached, refuses the password, or would evict keys.
+        CannotStart: The user's own server cannot be reached, or refuses the password; or the data folder
+            has an append-only file without its manifest.
+        ConfigurationError: Its address is none, or it would evict keys.
     """
     if redis_url is not None:
         check_reachable(redis_url, prefix)
@@ -69,6 +72,7 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
     if binary is None:
         argv = (sys.executable, "-m", "donebit.demo.fake_server", str(port))
         return Server(url, f"fakeredis at {LOOPBACK}:{port}, in memory only", argv, port, WARNING)
+    adopt_snapshot(folder)
     version = ".".join(map(str, version_of(binary) or ()))
     description = f"{binary.name} {version} at {LOOPBACK}:{port}, its data in {folder}/"
     return Server(url, description, _arguments(binary, folder, port), port)
@@ -106,18 +110,21 @@ def version_of(binary: Path) -> tuple[int, ...] | None:
 
 
 def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX) -> None:
-    """Raise CannotStart if the user's server is unusable, before five processes report that at once."""
-    parts = urlsplit(redis_url)
-    if parts.scheme not in {"redis", "rediss"}:
-        return  # a socket file, or a scheme of the store, which checks it
-    host, port = parts.hostname or LOOPBACK, parts.port or 6379
-    try:
-        socket.create_connection((host, port), timeout=3).close()
-    except OSError as error:
-        raise CannotStart(f"REDIS_URL: cannot connect to {host}:{port} ({error})") from None
+    """Check the user's server, before five processes report at once that it is unusable.
+
+    Raises:
+        CannotStart: It cannot be reached, or refuses the password.
+        ConfigurationError: Its address or its settings are unfit.
+    """
+    server = read(redis_url)
+    if not server.socket_path:
+        try:
+            socket.create_connection((server.host, server.port), timeout=3).close()
+        except OSError as error:
+            raise CannotStart(f"REDIS_URL: cannot connect to {server.host}:{server.port} ({error})") from None
     try:
         refuse_unfit(Store.at(redis_url, prefix=prefix, connections=1))
-    except (ConfigurationError, StoreUnavailable) as error:  # a wrong password, say
+    except StoreUnavailable as error:  # a wrong password, say
         raise CannotStart(error.detail) from None
 
 

@@ -235,12 +235,21 @@ WORKERS = (
     KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
 )
 BROKER = (
-    KeyRow("<queue>", "list", PERMANENT, "messages that wait"),
+    KeyRow(
+        "<queue>",
+        "list",
+        PERMANENT,
+        "messages that wait; of each queue also three lists of a higher priority are read: "
+        "its name, the bytes 06 16, then 3, 6 or 9",
+    ),
     KeyRow("unacked", "hash", PERMANENT, "messages that workers have taken and not finished"),
     KeyRow("unacked_index", "zset", PERMANENT, "those by when they were taken"),
     KeyRow("unacked_mutex", "string", EXPIRES, "who gives back what was taken too long ago"),
     KeyRow("_kombu.binding.<exchange>", "set", PERMANENT, "which queue a message goes to"),
     KeyRow("_kombu.binding_permanent.<exchange>", "set", PERMANENT, "those that do not expire"),
+    KeyRow(
+        "_kombu.binding_deadlines", "zset", PERMANENT, "asked for bindings that are overdue; ours never are"
+    ),
 )
 SECTIONS: Final = {
     "Tasks": TASKS,

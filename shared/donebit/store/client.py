@@ -8,12 +8,18 @@ from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
-from redis import BlockingConnectionPool, Redis, exceptions
+from redis import (
+    BlockingConnectionPool,
+    Redis,
+    exceptions,
+)
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
+from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.store.connections import Term, options_of, store_class
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -40,23 +46,27 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
 
     A mark that may have run must not be sent again without the caller's knowledge: the second answer would
     say "not fresh" where the first said "completed". Connections gone stale are noticed when they are
-    taken from the pool, so a restarted server costs nobody an error.
+    taken from the pool, before anything is sent, so neither a restarted server nor a firewall that drops idle
+    connections costs anybody an error.
 
     Raises:
         ConfigurationError: the address is not one of a Redis server.
     """
     try:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            protocol=2,
-            max_connections=connections,
-            timeout=timeout.total_seconds(),
-            socket_connect_timeout=timeout.total_seconds(),
-            socket_timeout=timeout.total_seconds(),
-            retry=Retry(NoBackoff(), 0),
-        )
+        server = redis_url.read(url)
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
+    pool = BlockingConnectionPool(  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        **options_of(server),
+        connection_class=store_class(server),
+        protocol=2,
+        max_connections=connections,
+        timeout=timeout.total_seconds(),
+        socket_connect_timeout=timeout.total_seconds(),
+        socket_timeout=timeout.total_seconds(),
+        retry=Retry(NoBackoff(), 0),
+        term=Term(),
+    )
     return Redis.from_pool(pool)
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from redis import Redis, exceptions
 
+from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named, refuse_database
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
@@ -62,16 +63,21 @@ class HeartbeatStore:
         """What the server drops when its memory is full; empty where it does not answer that.
 
         Raises:
-            ConfigurationError: the server has no database of the number asked for.
+            ConfigurationError: the server has no database of the number asked for, or is a Sentinel.
         """
         refuse_database(self._client)
         try:
-            memory = self._client.info("memory")
+            told = self._client.info("everything")
+        except exceptions.NoPermissionError:
+            log.warning("REDIS_URL's user may not INFO: nothing checks that maxmemory-policy is noeviction")
+            return ""
         except exceptions.ResponseError as error:
             if "unknown command" not in str(error):
                 raise
             return ""  # fakeredis has no INFO
-        return str(memory.get("maxmemory_policy", ""))
+        if told.get("redis_mode") == "sentinel":
+            raise ConfigurationError("REDIS_URL names a Sentinel; it must name the Redis server itself")
+        return str(told.get("maxmemory_policy", ""))
 
     @outages_named
     def queue_lengths(self, queues: tuple[str, ...]) -> list[int]:

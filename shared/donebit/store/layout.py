@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
+from redis import exceptions
+
 from donebit.errors import ConfigurationError
 from donebit.store.key_names import Keys
 from donebit.store.moving import KeyMover
@@ -41,9 +43,17 @@ def version_in(text: str) -> int:
 
 def found_layout(mover: KeyMover, keys: Keys) -> int:
     """The number of the layout a store has, EMPTY where there is none, or UNKNOWN."""
-    present, old = mover.texts([keys.LAYOUT, OLD_LAYOUT])
+    (present,) = mover.texts([keys.LAYOUT])
     if present is not None:
         return version_in(present)
+    try:
+        return _older_layout(mover)
+    except exceptions.NoPermissionError:  # a user kept to the prefix has written nothing without it
+        return LayoutVersion.EMPTY
+
+
+def _older_layout(mover: KeyMover) -> int:
+    (old,) = mover.texts([OLD_LAYOUT])
     if old is not None:
         return version_in(old)
     kinds = zip(mover.types(list(OLD_KEYS)), OLD_KEYS.values(), strict=True)

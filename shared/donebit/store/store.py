@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from redis import Redis
+from redis import Redis, exceptions
 
-from donebit.errors import ConfigurationError
+from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.client import connect, scripts_of
@@ -119,11 +122,44 @@ def refuse_eviction(store: Store) -> None:
         )
 
 
+@contextmanager
+def refusals_as_configuration() -> Iterator[None]:
+    """Turn what a server refuses at the start into a sentence: waiting would not help.
+
+    Raises:
+        ConfigurationError: the server does not take a command that Donebit needs, or the other side's
+            certificate is not trusted.
+        StoreUnavailable: the server cannot be reached.
+    """
+    try:
+        yield
+    except exceptions.ResponseError as error:
+        raise ConfigurationError(f"REDIS_URL: the server refuses what Donebit needs: {error}") from None
+    except StoreUnavailable as error:
+        fault = tls_fault(error)
+        if fault is None:
+            raise
+        raise ConfigurationError(
+            f"REDIS_URL: no TLS connection: {fault}; ?ssl_ca_certs=/path names the file of a CA of your own"
+        ) from None
+
+
+def tls_fault(error: BaseException | None) -> ssl.SSLError | None:
+    """The error of TLS that led to another one, if any."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+@refusals_as_configuration()
 def refuse_unfit(store: Store) -> None:
     """Refuse a server that would lose marks, and a store that has to be moved to the present layout first.
 
     Raises:
-        ConfigurationError: its policy is another than noeviction, or the layout is an older one.
+        ConfigurationError: its policy is another than noeviction, the layout is an older one, it is a
+            Sentinel, or it refuses what Donebit needs.
         StoreUnavailable: the server cannot be reached.
     """
     refuse_eviction(store)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable
 
 from granian import Granian
@@ -11,9 +10,9 @@ from granian.constants import Interfaces
 
 from donebit import config, logs
 from donebit.config import Settings
-from donebit.errors import DonebitError, StoreUnavailable
+from donebit.errors import DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store
-from donebit.store.store import refuse_unfit
+from donebit.store.store import refusals_as_configuration, refuse_unfit
 from donebit.web.guard import refuse_open_address
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
@@ -33,7 +32,7 @@ def serve(
         check: raises a ConfigurationError for what the application could not be made with: here it is
             one sentence, and in the server's own process it would be a traceback.
 
-    Exits with 1 and one sentence when a setting, or the server's own, cannot be worked with.
+    Exits with 2 and one sentence when a setting, or the server's own, cannot be worked with.
     """
     try:
         settings = config.load()
@@ -42,7 +41,7 @@ def serve(
         check(settings)
         check_server(Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), settings.zone)
     except DonebitError as error:
-        sys.exit(error.detail)
+        stop_program(error.detail)
     port = getattr(settings, port_setting)
     log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
     Granian(
@@ -62,11 +61,12 @@ def serve(
 def check_server(store: Store, zone: str) -> None:
     """Refuse a server that would lose marks, or whose days begin elsewhere; wait for one that is away."""
     try:
-        refuse_unfit(store)
-        store.visits.refuse_other_layout(zone)
-        store.visits.keep_zone_rules(zone)
-        if warning := store.visits.zone_warning():
-            log.warning("%s", warning)
+        with refusals_as_configuration():
+            refuse_unfit(store)
+            store.visits.refuse_other_layout(zone)
+            store.visits.keep_zone_rules(zone)
+            if warning := store.visits.zone_warning():
+                log.warning("%s", warning)
     except StoreUnavailable as error:
         log.warning("%s; answers are 503 until it is back", error.detail)
 

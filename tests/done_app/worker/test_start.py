@@ -22,7 +22,7 @@ def test_a_setting_that_makes_no_sense_is_one_sentence(role: str) -> None:
     environment = os.environ | {"WORKER_PROCESSES": "many"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.startswith("settings: WORKER_PROCESSES: ")
     assert ended.stderr.count("\n") == 1
 
@@ -46,7 +46,7 @@ def test_a_module_of_jobs_that_is_not_there_is_one_sentence(
         check=False,
     )
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr == "JOBS: module 'nosuch' cannot be imported: No module named 'nosuch'\n"
 
 
@@ -72,7 +72,7 @@ def test_a_database_that_the_server_does_not_have_is_one_sentence(
         check=False,
     )
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr == "REDIS_URL names database 99; this server's databases are 0 to 15\n"
 
 

@@ -1,0 +1,50 @@
+"""Celery's way to a broker that is a Redis server: by the store's reading of its address.
+
+kombu's own would verify no certificate for a plain `rediss://`, and has other options, sockets and databases
+than the store's library. Its connections give up a server that takes no writes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from kombu.transport import redis as kombu_redis
+
+from donebit.redis_url import RedisUrl
+from donebit.store.connections import broker_class, options_of
+
+SERVER_OPTION = "donebit_server"  # among the transport's options: the RedisUrl
+NOT_OF_A_SOCKET_FILE = {
+    "host",
+    "port",
+    "socket_keepalive",
+    "socket_keepalive_options",
+    "socket_connect_timeout",
+}
+
+
+class Channel(kombu_redis.Channel):
+    """kombu's channel over connections of ours."""
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's own
+        """What each connection is made with: kombu's timeouts, and all else as the store has it."""
+        server: RedisUrl = cast(Any, self.connection.client).transport_options[SERVER_OPTION]
+        self.connection_class = broker_class(server)  # kombu derives from it
+        options: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]  # kombu is untyped
+        left_out = NOT_OF_A_SOCKET_FILE if server.socket_path else set()
+        return {name: value for name, value in options.items() if name not in left_out} | options_of(server)
+
+
+class Transport(kombu_redis.Transport):
+    """kombu's transport with that channel."""
+
+    Channel = Channel
+
+
+TRANSPORT = f"{__name__}:{Transport.__name__}"
+
+
+def shown_url(server: RedisUrl) -> str:
+    """What Celery shows of the address in its log: no password, and nothing that kombu would read."""
+    host = f"[{server.host}]" if ":" in server.host else server.host or "localhost"
+    return f"redis://{host}:{server.port}/{server.database}"

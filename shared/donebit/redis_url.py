@@ -1,0 +1,153 @@
+"""The one reading of REDIS_URL and of a BROKER_URL that is a Redis server: the same for store and broker.
+
+redis-py and Celery read such an address each in a way of its own: what one takes, the other refuses or
+understands as something else, and only one of them verifies certificates.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+Value = TypeVar("Value")
+
+TCP, TLS, SOCKETS = "redis", "rediss", ("unix", "redis+socket")
+SCHEMES = (TCP, TLS, *SOCKETS)
+DEFAULT_PORT = 6379
+HIGHEST_DATABASE = 2**32 - 1  # no server has more; 16 unless it is set otherwise
+
+# How strictly a certificate is verified, as redis-py and as Celery spell it.
+STRICTNESS: Final = {
+    "required": ssl.CERT_REQUIRED,
+    "optional": ssl.CERT_OPTIONAL,
+    "none": ssl.CERT_NONE,
+    "CERT_REQUIRED": ssl.CERT_REQUIRED,
+    "CERT_OPTIONAL": ssl.CERT_OPTIONAL,
+    "CERT_NONE": ssl.CERT_NONE,
+}
+TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+TLS_OPTIONS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
+DATABASE_OPTIONS = ("db", "virtual_host")
+OPTIONS = (*DATABASE_OPTIONS, *TLS_OPTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the server's certificate is verified, and the client's own. Files are paths, or empty."""
+
+    strictness: ssl.VerifyMode = ssl.CERT_REQUIRED
+    check_hostname: bool = True
+    ca_file: str = ""  # what the system trusts when empty
+    certificate_file: str = ""
+    key_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """Where a Redis server is and how it is spoken to."""
+
+    host: str = ""
+    port: int = DEFAULT_PORT
+    socket_path: str = ""  # in place of host and port
+    database: int = 0
+    username: str = ""
+    password: str = ""
+    tls: Tls | None = None
+
+
+def is_redis(url: str) -> bool:
+    """Whether an address is one of a single Redis server, well formed or not."""
+    return url.partition("://")[0] in SCHEMES
+
+
+def read(url: str) -> RedisUrl:
+    """Read the address of a Redis server.
+
+    Raises:
+        ValueError: it is none, in one sentence that does not repeat a password.
+    """
+    parts, port = _split(url)
+    options = _options(parts)
+    is_socket = parts.scheme in SOCKETS
+    if is_socket and not parts.path:
+        raise ValueError("it names no socket file: unix:///path/of/the.sock")
+    return RedisUrl(
+        host="" if is_socket else unquote(parts.hostname or "localhost"),
+        port=DEFAULT_PORT if port is None else port,
+        socket_path=unquote(parts.path) if is_socket else "",
+        database=_database("" if is_socket else unquote(parts.path).strip("/"), options),
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=_tls(options) if parts.scheme == TLS else None,
+    )
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    if not is_redis(url):
+        raise ValueError(f"it must begin with {', '.join(f'{scheme}://' for scheme in SCHEMES[:3])}")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = None, None
+    # A character such as / or # in a password ends the host early.
+    if parts is None or parts.fragment or port == 0:
+        raise ValueError(
+            "it cannot be read: the port must be 1 to 65535, and in a password the characters "
+            "/ ? # [ ] @ : % are written as %2F %3F %23 %5B %5D %40 %3A %25"
+        )
+    return parts, port
+
+
+def _options(parts: SplitResult) -> dict[str, str]:
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    for name, _ in pairs:
+        if name not in OPTIONS:
+            raise ValueError(f"it has an option {name!r}; known are {', '.join(OPTIONS)}")
+        if name in TLS_OPTIONS and parts.scheme != TLS:
+            raise ValueError(f"its option {name} is for TLS, which rediss:// stands for")
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("it has an option twice")
+    return dict(pairs)
+
+
+def _database(path: str, options: dict[str, str]) -> int:
+    named = {text for text in (path, *(options.get(name, "") for name in DATABASE_OPTIONS)) if text}
+    if len(named) > 1:
+        raise ValueError(f"it names more than one database: {', '.join(sorted(named))}")
+    text = named.pop() if named else "0"
+    if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > HIGHEST_DATABASE:
+        raise ValueError(f"it names database {text!r}; a database is a number, 0 to 15 on most servers")
+    return int(text)
+
+
+def _tls(options: dict[str, str]) -> Tls:
+    strictness = _one_of("ssl_cert_reqs", options.get("ssl_cert_reqs", "required"), STRICTNESS)
+    checks_hostname = _one_of("ssl_check_hostname", options.get("ssl_check_hostname", "true").lower(), TRUTHS)
+    for name in FILES:
+        if name in options and not Path(options[name]).is_file():
+            raise ValueError(f"its option {name} names no file: {options[name]!r}")
+    tls = Tls(strictness, checks_hostname, *(options.get(name, "") for name in FILES))
+    try:
+        _load(tls)
+    except (ssl.SSLError, OSError) as error:
+        raise ValueError(f"its certificate files cannot be used: {error}") from None
+    return tls
+
+
+def _load(tls: Tls) -> None:
+    context = ssl.create_default_context(cafile=tls.ca_file or None)
+    if tls.certificate_file:
+        context.load_cert_chain(tls.certificate_file, tls.key_file or None)
+
+
+def _one_of(name: str, text: str, known: Mapping[str, Value]) -> Value:
+    if text not in known:
+        raise ValueError(f"its option {name} is {text!r}; it must be one of {', '.join(known)}")
+    return known[text]

@@ -1,0 +1,194 @@
+"""Connections that are given up when they lead to the wrong server, and checked before use after a pause.
+
+When a managed server fails over, its address moves, and open connections stay with the old primary, which is
+a read-only replica by then. A firewall drops an idle connection without a word to either side. A host that
+vanishes sends no reset. Each of these would otherwise last until the process is started again.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, Final
+
+from redis import Connection, SSLConnection, UnixDomainSocketConnection, exceptions
+from redis.connection import AbstractConnection
+
+from donebit.redis_url import RedisUrl, Tls
+
+# What a server answers that takes no writes, and what those get who waited on one that became such a server.
+ELSEWHERE = (exceptions.ReadOnlyError, exceptions.MasterDownError, exceptions.BusyLoadingError)
+UNBLOCKED = "UNBLOCKED"
+
+# A connection that was silent for longer is asked for a PONG before it is used: no firewall is quicker.
+TRUSTED_SECONDS = 1.0
+# Whoever does not answer by then is connected to anew; the command itself was not sent yet. With a service's
+# own limit of 0.8 s for its answer this stays within a second.
+PONG_SECONDS = 0.1
+
+KEEPALIVE_IDLE_SECONDS, KEEPALIVE_EVERY_SECONDS, KEEPALIVE_PROBES = 5, 3, 3
+UNACKNOWLEDGED_MS = 15_000  # what the other side's kernel has not acknowledged by then ends the connection
+
+_KEEPALIVE = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
+    "TCP_KEEPALIVE": KEEPALIVE_IDLE_SECONDS,  # as macOS names it
+    "TCP_KEEPINTVL": KEEPALIVE_EVERY_SECONDS,
+    "TCP_KEEPCNT": KEEPALIVE_PROBES,
+    "TCP_USER_TIMEOUT": UNACKNOWLEDGED_MS,
+}
+# By the number of each option; a system lacks some of them.
+KEEPALIVE: Final = {
+    getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)
+}
+
+
+Made = dict[str, Any]  # what a connection is made with, by redis-py's names
+
+
+def options_of(server: RedisUrl) -> Made:
+    """What a connection to a server is made with, the store's and the broker's alike; not its class."""
+    options: Made = {
+        "db": server.database,
+        "username": server.username or None,
+        "password": server.password or None,
+        "driver_info": None,  # two round trips for each connection, for the library's name
+    }
+    if server.socket_path:
+        return options | {"path": server.socket_path}
+    options |= {"host": server.host, "port": server.port}
+    options |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+    return options | (_tls_options(server.tls) if server.tls else {})
+
+
+def _tls_options(tls: Tls) -> Made:
+    return {
+        "ssl_cert_reqs": tls.strictness,
+        "ssl_check_hostname": tls.check_hostname,
+        "ssl_ca_certs": tls.ca_file or None,
+        "ssl_certfile": tls.certificate_file or None,
+        "ssl_keyfile": tls.key_file or None,
+    }
+
+
+@dataclass(slots=True)
+class Term:
+    """How often the server was found to take no writes: what was connected in an earlier term is not used."""
+
+    number: int = 0
+
+
+def leads_elsewhere(error: BaseException) -> bool:
+    """Whether an answer says that writes are taken by another server, or by none."""
+    return isinstance(error, ELSEWHERE) or str(error).startswith(UNBLOCKED)
+
+
+class CheckedConnection(AbstractConnection):
+    """A connection of a pool; those of one pool share a term."""
+
+    def __init__(self, *args: Any, term: Term | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._shared_term = term or Term()
+        self._own_term = self._shared_term.number
+        self._heard_at = 0.0
+
+    def _connect(self) -> Any:
+        self._own_term, self._heard_at = self._shared_term.number, monotonic()
+        return super()._connect()  # type: ignore[no-untyped-call, safe-super]  # each kind has one
+
+    def connect(self) -> None:
+        """Connect if need be; called by a pool each time that it lends the connection."""
+        if self.is_connected and not self._is_usable():
+            self.disconnect()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        super().connect()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """Read an answer; one that leads elsewhere ends the connection when it is given back to its pool.
+
+        Not at once: in a pipeline further answers may follow.
+        """
+        try:
+            answer = super().read_response(*args, **options)
+        except exceptions.RedisError as error:
+            if leads_elsewhere(error):
+                self.give_up()
+            raise
+        self._heard_at = monotonic()
+        return answer
+
+    def give_up(self) -> None:
+        """Use neither this connection again nor any other of the pool that was made before."""
+        if self._own_term == self._shared_term.number:
+            self._shared_term.number += 1
+        self.mark_for_reconnect()  # type: ignore[no-untyped-call]  # as above
+
+    def _is_usable(self) -> bool:
+        if self._own_term != self._shared_term.number:
+            return False
+        return monotonic() - self._heard_at < TRUSTED_SECONDS or self._answers()
+
+    def _answers(self) -> bool:
+        try:
+            self.send_command("PING", check_health=False)  # type: ignore[no-untyped-call]  # as above
+            return bool(self.read_response(timeout=PONG_SECONDS) == b"PONG")
+        except (exceptions.RedisError, OSError):
+            return False
+
+
+class TcpConnection(CheckedConnection, Connection):
+    """A connection of the store over TCP."""
+
+
+class TlsConnection(CheckedConnection, SSLConnection):
+    """A connection of the store over TLS."""
+
+
+class SocketConnection(CheckedConnection, UnixDomainSocketConnection):
+    """A connection of the store over a socket file."""
+
+
+def store_class(server: RedisUrl) -> type[CheckedConnection]:
+    """The class of the store's connections to a server."""
+    if server.socket_path:
+        return SocketConnection
+    return TlsConnection if server.tls else TcpConnection
+
+
+class BrokerConnection(CheckedConnection):
+    """A connection of Celery's: it keeps some for ever, so they end with the answer that leads elsewhere.
+
+    To Celery that is a lost connection, upon which it connects again; any other error would end the worker.
+    """
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """Read an answer.
+
+        Raises:
+            ConnectionError: the server takes no writes; the connection is closed.
+        """
+        try:
+            return super().read_response(*args, **options)
+        except exceptions.RedisError as error:
+            if not leads_elsewhere(error):
+                raise
+            self.disconnect()  # type: ignore[no-untyped-call]  # as above
+            raise exceptions.ConnectionError(f"the broker takes no writes: {error}") from error
+
+
+class BrokerTcpConnection(BrokerConnection, Connection):
+    """A connection of Celery's over TCP."""
+
+
+class BrokerTlsConnection(BrokerConnection, SSLConnection):
+    """A connection of Celery's over TLS."""
+
+
+class BrokerSocketConnection(BrokerConnection, UnixDomainSocketConnection):
+    """A connection of Celery's over a socket file."""
+
+
+def broker_class(server: RedisUrl) -> type[BrokerConnection]:
+    """The class of Celery's connections to a server."""
+    if server.socket_path:
+        return BrokerSocketConnection
+    return BrokerTlsConnection if server.tls else BrokerTcpConnection

@@ -1,0 +1,74 @@
+"""A data folder that has been restored: the demo's server has what was in it, or does not start."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from donebit.demo import server
+from donebit.demo.errors import CannotStart
+from donebit.demo.ports import free_server_port
+from donebit.demo.probes import redis_answers
+from donebit.demo.snapshot import LOG_FOLDER, MANIFEST, SNAPSHOT
+from tests.started import eventually
+
+FILES = ("appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof")
+
+
+@contextmanager
+def demo_server(folder: Path) -> Iterator[Redis]:
+    """The demo's own server on a folder."""
+    chosen = server.choose(None, folder, free_server_port())
+    running = subprocess.Popen(chosen.argv)
+    try:
+        eventually(redis_answers("127.0.0.1", chosen.port), what="the server did not start")
+        with Redis(port=chosen.port) as client:
+            yield client
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def snapshot_in(folder: Path) -> Path:
+    """A folder with nothing but a snapshot of a server that had a key."""
+    (folder / "old").mkdir()
+    (folder / "new").mkdir()
+    with demo_server(folder / "old") as client:
+        client.set("restored", "yes")
+        client.save()
+    (folder / "old" / SNAPSHOT).rename(folder / "new" / SNAPSHOT)
+    return folder / "new"
+
+
+def test_a_lone_snapshot_is_loaded_and_what_comes_after_is_kept(tmp_path: Path) -> None:
+    folder = snapshot_in(tmp_path)
+
+    with demo_server(folder) as client:
+        assert client.get("restored") == b"yes"
+        client.set("later", "too")
+
+    with demo_server(folder) as client:
+        assert (client.get("restored"), client.get("later")) == (b"yes", b"too")
+
+
+def test_an_append_only_file_counts_more_than_a_snapshot(tmp_path: Path) -> None:
+    folder = snapshot_in(tmp_path)
+    with demo_server(folder) as client:
+        client.delete("restored")
+
+    with demo_server(folder) as client:
+        assert client.get("restored") is None
+
+
+@pytest.mark.parametrize("left", FILES)
+def test_an_append_only_file_without_manifest_is_refused(tmp_path: Path, left: str) -> None:
+    (tmp_path / LOG_FOLDER).mkdir()
+    (tmp_path / LOG_FOLDER / left).write_bytes(b"")
+
+    with pytest.raises(CannotStart, match=MANIFEST):
+        server.choose(None, tmp_path, 1)

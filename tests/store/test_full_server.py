@@ -1,0 +1,87 @@
+"""A server whose memory is full: what is refused is refused whole, and docs/operations.md says what is."""
+
+from __future__ import annotations
+
+import pytest
+
+from donebit.store import Store
+from tests.conftest import everything
+from tests.servers import RunningServer
+from tests.store.conftest import StoreOn
+from tests.web.services import Services
+
+ANSWERED = ["/events/e/count?period=all", "/events/e/users/7?period=all", "/flags/f/count", "/distinct"]
+
+REFUSED = ["/events/e/retention", "/events/e/lifecycle", "/flags/f/missing?event=e"]
+
+
+@pytest.fixture
+def services(own_server: RunningServer, store_on: StoreOn) -> Services:
+    """The services over a server that has some activity and a task, and is full since."""
+    store: Store = store_on(own_server)
+    services = Services(store)
+    services.distinct.post("/events/e", json={"users": [7, 8]})
+    services.distinct.put("/flags/f/users", json={"users": [7]})
+    services.trigger.post("/tasks", json={"count": 9, "task_id": "before"})
+    own_server.client.config_set("maxmemory", 1)
+    return services
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"count": 3, "task_id": "whole"},
+        {"count": 100_000, "job": "demo", "task_id": "whole"},
+        {"count": 3, "task_id": "whole", "job": "demo", "then": {"job": "demo", "count": 2}},
+    ],
+)
+def test_a_task_is_refused_whole(
+    services: Services, own_server: RunningServer, body: dict[str, object]
+) -> None:
+    before = everything(own_server.client)
+
+    answer = services.trigger.post("/tasks", json=body)
+
+    assert answer.status_code == 503, answer.text
+    assert "Retry-After" in answer.headers
+    assert everything(own_server.client) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/tasks/before/steps/1", None),
+        ("POST", "/tasks/before/steps", {"steps": [1, 2]}),
+        ("POST", "/tasks/before/failures", {"step": 1, "error": "no"}),
+    ],
+)
+def test_a_report_is_refused_whole(
+    services: Services, own_server: RunningServer, method: str, path: str, body: object
+) -> None:
+    before = everything(own_server.client)
+
+    answer = services.done.open(path, method=method, json=body)
+
+    assert answer.status_code == 503, answer.text
+    assert everything(own_server.client) == before
+
+
+@pytest.mark.parametrize(
+    "path", ["/tasks", "/tasks/before", "/tasks/before/missing", "/tasks/before/failures"]
+)
+def test_what_a_task_is_at_is_answered(services: Services, path: str) -> None:
+    assert services.done.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ANSWERED)
+def test_a_count_of_one_bitmap_is_answered(services: Services, path: str) -> None:
+    assert services.distinct.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_a_question_that_computes_in_scratch_is_refused(services: Services, path: str) -> None:
+    assert services.distinct.get(path).status_code == 503
+
+
+def test_health_is_not_ok(services: Services) -> None:
+    assert services.done.get("/health").status_code == 503

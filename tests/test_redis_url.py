@@ -1,0 +1,95 @@
+"""One reading of REDIS_URL: what an address means, and in one sentence why it is none."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from donebit import config, queue
+from donebit.config import Settings
+from donebit.errors import ConfigurationError
+from donebit.redis_url import RedisUrl, Tls, read
+from donebit.store.client import connect
+from donebit.store.store import SERVICE_TIMEOUT
+
+CA = str(Path(__file__).parent / "store/certificates/ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("redis://h", RedisUrl("h")),
+        ("redis://h:7/3", RedisUrl("h", 7, database=3)),
+        ("redis://h/3/", RedisUrl("h", database=3)),
+        ("redis://h?db=3", RedisUrl("h", database=3)),
+        ("redis://h/3?db=3", RedisUrl("h", database=3)),
+        ("redis://[::1]:7/0", RedisUrl("::1", 7)),
+        ("redis://:p%2F%3F%23%5B%40%3A%25@h/0", RedisUrl("h", password="p/?#[@:%")),
+        ("redis://me:secret@h", RedisUrl("h", username="me", password="secret")),
+        ("unix:///run/redis.sock", RedisUrl(socket_path="/run/redis.sock")),
+        ("unix://me:secret@/run/redis.sock?db=2", RedisUrl("", 6379, "/run/redis.sock", 2, "me", "secret")),
+        (
+            "redis+socket:///run/redis.sock?virtual_host=2",
+            RedisUrl(socket_path="/run/redis.sock", database=2),
+        ),
+        ("rediss://h", RedisUrl("h", tls=Tls())),
+        ("rediss://h?ssl_cert_reqs=required", RedisUrl("h", tls=Tls())),
+        ("rediss://h?ssl_cert_reqs=CERT_REQUIRED", RedisUrl("h", tls=Tls())),
+        ("rediss://h?ssl_cert_reqs=CERT_NONE", RedisUrl("h", tls=Tls(ssl.CERT_NONE))),
+        ("rediss://h?ssl_check_hostname=False", RedisUrl("h", tls=Tls(check_hostname=False))),
+        (f"rediss://h?ssl_ca_certs={CA}", RedisUrl("h", tls=Tls(ca_file=CA))),
+    ],
+)
+def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) -> None:
+    assert read(url) == meant
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis://h/abc", "it names database 'abc'"),
+        ("redis://h/-1", "it names database '-1'"),
+        ("redis://h/1/2", "it names database '1/2'"),
+        ("redis://h/1234567890123456789", "it names database '1234567890123456789'"),
+        ("redis://h/1?db=2", "it names more than one database: 1, 2"),
+        ("redis://h?protocol=3", "it has an option 'protocol'; known are db, "),
+        ("redis://h?socket_timeout=9", "it has an option 'socket_timeout'"),
+        ("redis://h?nonsense=1", "it has an option 'nonsense'"),
+        ("redis://h?ssl_cert_reqs=none", "its option ssl_cert_reqs is for TLS"),
+        ("rediss://h?ssl_cert_reqs=maybe", "its option ssl_cert_reqs is 'maybe'; it must be one of required"),
+        ("rediss://h?ssl_ca_certs=/nosuch.pem", "its option ssl_ca_certs names no file: '/nosuch.pem'"),
+        (f"rediss://h?ssl_ca_certs={__file__}", "its certificate files cannot be used"),
+        ("redis://h?db=1&db=2", "it has an option twice"),
+        ("redis://h:port", "it cannot be read"),
+        ("redis://:se/cret@h/0", "it cannot be read"),
+        ("redis://:sec#ret@h/0", "it cannot be read"),
+        ("redis://[::1", "it cannot be read"),
+        ("unix://", "it names no socket file"),
+        ("valkey://h", "it must begin with redis://, rediss://, unix://"),
+    ],
+)
+def test_what_is_no_address_is_one_sentence_for_store_and_broker(url: str, why: str) -> None:
+    with pytest.raises(ConfigurationError) as of_the_store:
+        connect(url, connections=1, timeout=SERVICE_TIMEOUT)
+
+    assert of_the_store.value.detail.startswith(f"REDIS_URL: {why}")
+    assert "cret" not in of_the_store.value.detail
+
+
+@pytest.mark.parametrize("variable", ["REDIS_URL", "BROKER_URL"])
+def test_both_settings_refuse_an_address_by_name(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "redis://:hush@h?nonsense=1")
+
+    with pytest.raises(ConfigurationError) as refusal:
+        config.load()
+
+    assert refusal.value.detail.startswith(f"settings: {variable}: it has an option 'nonsense'")
+    assert "hush" not in refusal.value.detail
+
+
+def test_celery_shows_no_password() -> None:
+    app = queue.make_celery(Settings(redis_url="redis://me:hush@h:7/3"))
+
+    assert "hush" not in app.connection_for_write().as_uri(include_password=True)
