@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import cast
 
@@ -11,6 +12,8 @@ from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named, refuse_database
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+
+log = logging.getLogger(__name__)
 
 LIFE_SECONDS = 60  # what has not been seen for this long counts as gone
 

@@ -142,6 +142,18 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
     registry.register(RedisCollector(store))
     Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
+    add_health(routes, store)
+
+    @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+    def metrics() -> Reply:
+        """Return the metrics of tasks, queues and streams for Prometheus."""
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+def add_health(routes: APIBlueprint, store: Store) -> None:
+    """The routes that say whether this service and Redis work."""
     probe = WriteProbe(store)
 
     @routes.get("/health/live", responses={200: Live}, security=[])
@@ -174,13 +186,6 @@ def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
                 warnings=warnings,
             )
         )
-
-    @routes.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-    def metrics() -> Reply:
-        """Return the metrics of tasks, queues and streams for Prometheus."""
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-    return routes
 
 
 def skewed_clocks(store: Store) -> list[Skew]:

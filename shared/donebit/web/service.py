@@ -65,11 +65,7 @@ def make_service(
     put_under(app, prefix_of(name, settings))
     app.url_map.strict_slashes = False
     app.json = Json(app)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    app.config["SESSION_COOKIE_HTTPONLY"] = True
-    if settings.api_token:
-        app.secret_key = _cookie_key(settings.api_token.get_secret_value())
+    configure(app, settings)
     if app.has_static_folder:  # the sign-in page is drawn with them
         guard.free(app.view_functions["static"])
     guard.register(app, settings)
@@ -80,6 +76,15 @@ def make_service(
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app
+
+
+def configure(app: OpenAPI, settings: Settings) -> None:
+    """Set the limit of bodies, and how the dashboard's session cookie is made."""
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
+    app.config["SESSION_COOKIE_HTTPONLY"] = True
+    if settings.api_token:
+        app.secret_key = _cookie_key(settings.api_token.get_secret_value())
 
 
 def _cookie_key(token: str) -> bytes:
