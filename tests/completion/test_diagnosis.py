@@ -104,7 +104,7 @@ def test_a_job_that_no_live_worker_has_is_said_at_once(store: Store) -> None:
 
     assert found.waiting_for is Waiting.JOB
     sentence = found.sentence(now(store, task), clock.now())
-    assert sentence.endswith("the last progress is 0 s old: no live worker has the job demo")
+    assert sentence.endswith("last progress 0 s ago: no live worker has the job demo")
 
 
 def test_a_worker_that_cannot_run_the_steps_is_named_until_steps_are_done(

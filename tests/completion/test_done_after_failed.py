@@ -31,7 +31,7 @@ def start_failed(store: Store, count: int = 2, *, told: bool = True) -> Task:
 
 def told(store: Store, task: Task) -> list[str]:
     heard: list[str] = []
-    announce(store, task.id, lambda ended: heard.append(ended.announcement_id))
+    announce(store, task.id, lambda ended: heard.append(ended.end_name))
     return heard
 
 

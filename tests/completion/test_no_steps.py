@@ -37,7 +37,7 @@ def test_its_end_is_announced_once(store: Store) -> None:
     told: list[str] = []
 
     def deliver(ended: Task) -> None:
-        told.append(ended.announcement_id)
+        told.append(ended.end_name)
 
     assert [announce(store, task.id, deliver) for _ in range(2)] == [True, False]
     assert told == [f"{task.id}.1.done"]

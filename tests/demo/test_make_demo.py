@@ -204,7 +204,7 @@ def test_the_data_of_another_zone_are_one_sentence(demo: Demo, again: Started) -
 def test_a_setting_that_makes_no_sense_is_one_sentence(demo: Demo) -> None:
     refused = demo.start(TRIGGER_PORT="eighty")
 
-    assert refused.exit_code() == 1
+    assert refused.exit_code() == 2
     assert refused.err.startswith("settings: TRIGGER_PORT: ")
     assert refused.err.count("\n") == 1
 

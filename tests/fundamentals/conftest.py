@@ -25,7 +25,7 @@ class Service:
         return self._ask("PUT", path)
 
     def post(self, path: str, **body: object) -> Any:
-        return self._ask("POST", path, json=body)
+        return self._ask("POST", path, **({"json": body} if body else {}))
 
     def _ask(self, method: str, path: str, **given: Any) -> Any:
         answer = self._client.open(path, method=method, **given)

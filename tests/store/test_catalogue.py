@@ -37,6 +37,7 @@ NAMES = [
     keys.periods("login"),
     keys.EVENTS,
     keys.LAYOUT,
+    keys.reclaiming("9f2c41d07a3b", "a-message"),
     keys.ZONE_RULES,
     keys.flag_segment(7, "beta"),
     keys.flag_scratch(7, "0f"),

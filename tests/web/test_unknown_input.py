@@ -86,7 +86,9 @@ def test_an_unknown_query_parameter_is_refused_by_every_operation(
         assert problem["errors"][0]["field"] == "colour"
 
     assert tried > 50
-    assert everything(real_client) == before
+    after = everything(real_client)
+    after.pop(b"donebit:heartbeat:health")  # /health tries a write
+    assert after == before
 
 
 def test_a_query_parameter_given_twice_is_refused_by_every_operation(

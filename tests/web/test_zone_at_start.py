@@ -45,7 +45,7 @@ def distinct(tmp_path: Path, activity_of_berlin: str, request: pytest.FixtureReq
 
 @pytest.mark.parametrize("distinct", ["UTC"], indirect=True)
 def test_another_zone_is_one_sentence_and_the_end(distinct: Started) -> None:
-    assert distinct.exit_code(START_SECONDS) == 1
+    assert distinct.exit_code(START_SECONDS) == 2
 
     (sentence,) = distinct.err.splitlines()
     assert "zone=Europe/Berlin'" in sentence
@@ -59,7 +59,7 @@ def test_the_same_zone_is_served(distinct: Started) -> None:
 
 @pytest.mark.parametrize("distinct", ["localtime", "Factory", "right/UTC"], indirect=True)
 def test_what_is_no_zone_is_refused(distinct: Started) -> None:
-    assert distinct.exit_code(START_SECONDS) == 1
+    assert distinct.exit_code(START_SECONDS) == 2
 
     assert "ZONE: no time zone" in distinct.err
 

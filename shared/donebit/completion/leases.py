@@ -235,8 +235,8 @@ def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Ta
         return None
     held = held_ranges(running_steps(store, task_id))
     left = list(without(missing_of(store, task, lease.ranges), held))
-    if task.ended or not left:
-        return None
-    # A worker that was not told to end may have died of a step.
-    send(task, left, lease.counted or lease.state == "running")
-    return task
+    if left and not task.ended:
+        # A worker that was not told to end may have died of a step.
+        send(task, left, lease.counted or lease.state == "running")
+    store.leases.drop_reclaimed(task_id, message_id)  # only now: whoever dies before is followed by another
+    return task if left and not task.ended else None

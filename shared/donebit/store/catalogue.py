@@ -84,6 +84,12 @@ TASKS = (
         EXPIRES,
         "message -> which process of which worker runs its steps, until when (server's clock), and at which",
     ),
+    KeyRow(
+        "done:{<task>}:reclaiming:<message>",
+        "string",
+        EXPIRES,
+        "set for four seconds while the steps of a lease that ran out are sent again",
+    ),
     KeyRow("done:{<task>}:scratch", "string", SCRATCH, "which steps gave up and are done"),
     KeyRow(
         "done:{<task>}:deliveries",

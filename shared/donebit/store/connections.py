@@ -135,11 +135,24 @@ class CheckedConnection(AbstractConnection):
             return False
 
 
+class AfterHandshake(AbstractConnection):
+    """Reads an answer before a TLS connection is lent.
+
+    With TLS 1.3 a server sends session tickets after the handshake. Until they are read, redis-py takes them
+    for an answer that nobody has read, and gives the connection up.
+    """
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - as redis-py has it
+        super().on_connect_check_health(check_health=check_health)
+        self.send_command("PING", check_health=False)  # type: ignore[no-untyped-call]  # as above
+        self.read_response()
+
+
 class TcpConnection(CheckedConnection, Connection):
     """A connection of the store over TCP."""
 
 
-class TlsConnection(CheckedConnection, SSLConnection):
+class TlsConnection(AfterHandshake, CheckedConnection, SSLConnection):
     """A connection of the store over TLS."""
 
 
@@ -179,7 +192,7 @@ class BrokerTcpConnection(BrokerConnection, Connection):
     """A connection of Celery's over TCP."""
 
 
-class BrokerTlsConnection(BrokerConnection, SSLConnection):
+class BrokerTlsConnection(AfterHandshake, BrokerConnection, SSLConnection):
     """A connection of Celery's over TLS."""
 
 

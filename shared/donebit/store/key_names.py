@@ -96,6 +96,10 @@ class Keys:
         """The keys of a task that live as long as it does, the record first."""
         return [self.record(task_id), self.bitmap(task_id), *self.of_failures(task_id), self.leases(task_id)]
 
+    def reclaiming(self, task_id: str, message_id: str) -> str:
+        """Set while one process sends the steps of a lease again that has run out."""
+        return f"{self._done}{task_id}}}:reclaiming:{message_id}"
+
     def reply(self, task_id: str, idempotency_key: str) -> str:
         """The answer that was given under an Idempotency-Key."""
         return f"{self._done}{task_id}}}:reply:{idempotency_key}"

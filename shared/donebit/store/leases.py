@@ -16,6 +16,7 @@ from donebit.store.milliseconds import milliseconds
 from donebit.store.tasks import decoded
 
 LAPSED_AT_ONCE = 100
+RECLAIM_WITHIN = timedelta(seconds=4)  # after this another process reclaims a lease
 INDEX_TTL = timedelta(hours=1)  # renewed each second while a lease is
 
 Range = tuple[int, int]
@@ -179,15 +180,25 @@ class LeaseStore:
 
     @outages_named
     def reclaim_lease(self, task_id: str, message_id: str) -> ReclaimedLease | None:
-        """Take a lease away if it has run out; None when it was given up, or the task has ended."""
+        """Claim a lease that has run out; None when it is given up or another's, or the task has ended."""
         names = [self._keys.leases(task_id), self._keys.attempts(task_id), self._keys.record(task_id)]
-        answer = cast(list[Any] | None, self._scripts["reclaim_lease"](keys=names, args=[message_id]))
+        names.append(self._keys.reclaiming(task_id, message_id))
+        args: list[str | int] = [message_id, milliseconds(RECLAIM_WITHIN)]
+        answer = cast(list[Any] | None, self._scripts["reclaim_lease"](keys=names, args=args))
         if answer is None:
             return None
         left, state, counted, ranges = answer
         return ReclaimedLease(
             timedelta(milliseconds=left), state.decode(), bool(counted), ranges_of(ranges.decode())
         )
+
+    @outages_named
+    def drop_reclaimed(self, task_id: str, message_id: str) -> None:
+        """Drop a lease whose steps have been sent again."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hdel(self._keys.leases(task_id), message_id)
+            pipe.unlink(self._keys.reclaiming(task_id, message_id))
+            pipe.execute()
 
     def of_task(self, task_id: str) -> list[StoredLease]:
         """Every lease on a task's steps, those that have run out too."""

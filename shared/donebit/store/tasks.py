@@ -154,7 +154,7 @@ class TaskStore:
     def delete_task(self, task_id: str, *, token: str, reply_key: str | None = None) -> DeleteStatus:
         """Drop a task and its place in the indexes."""
         replies = self._keys.replies(task_id, reply_key)
-        names = [*self._keys.of_task(task_id), self._keys.deliveries(task_id), self._keys.leases(task_id)]
+        names = [*self._keys.of_task(task_id), self._keys.deliveries(task_id)]
         names += replies
         # Asked before the indexes change: after a kept answer the id may be another task's.
         if replies and (status := self._kept_deletion(task_id, replies[0], token)):

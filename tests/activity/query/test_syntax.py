@@ -23,11 +23,12 @@ from donebit.activity.query.tree import (
 )
 from donebit.activity.sets.algebra import Operation
 from donebit.errors import InvalidInput
+from donebit.names import is_name
 
 AND, OR, XOR, MINUS = Operation.AND, Operation.OR, Operation.XOR, Operation.MINUS
 A, B, C, D = (EventUsers(name) for name in "abcd")
-NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,12}", fullmatch=True) | st.sampled_from(
-    ["and", "OR", "not", "xor", "minus", "-", "--", "-a", "a-b", "7d", "all", "..", "event", "flag"]
+NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,12}", fullmatch=True).filter(is_name) | st.sampled_from(
+    ["and", "OR", "not", "xor", "minus", "-", "--", "-a", "a-b", "7d", "all", "...", "event", "flag"]
 )
 WHENS = st.sampled_from(
     [
