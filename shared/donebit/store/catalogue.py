@@ -22,6 +22,7 @@ PLACEHOLDERS: Final = {
     "<minute>": r"\d+",
     "<level>": r"\d+",
     "<token>": "[A-Za-z0-9-]+",
+    "<message>": ".+",
     "<period>": r"\d{4}-[0-9TW-]+",
     "<users>": "(?:integers|texts|mapped)",
     "<directory>": "(?:users|mapped)",
