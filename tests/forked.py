@@ -145,11 +145,13 @@ def start_module(
         opened.append(stdin)
     given = []
     for descriptor in (stdout, stderr):
-        if descriptor is None:
-            read, descriptor = os.pipe()  # noqa: PLW2901
-            opened.append(descriptor)
-            pipes.append(open(read, "rb", buffering=0))  # noqa: PTH123, SIM115
-        given.append(descriptor)
+        if descriptor is not None:
+            given.append(descriptor)
+            continue
+        read, write = os.pipe()
+        opened.append(write)
+        pipes.append(os.fdopen(read, "rb", buffering=0))
+        given.append(write)
     try:
         pid, ending = forks().start(module, arguments, folder, environment, (stdin, *given))
     finally:

@@ -44,7 +44,7 @@ def allow_children() -> OrphanWatch:
     Celery's pool marks its processes as daemons, which multiprocessing lets have none, because nobody would
     end these with them. Here `end_children` and the watch do.
     """
-    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined]  # its stubs leave it out
     config["daemon"] = False
     # The pool's own kind of key can be handed to the pool's own kind of process only, and not to one spawned.
     config["authkey"] = AuthenticationString(config["authkey"])

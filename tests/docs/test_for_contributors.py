@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def test_the_security_page_names_no_person_and_no_address() -> None:
 
 @pytest.mark.parametrize("script", FINDINGS, ids=lambda script: script.stem)
 def test_each_finding_pins_what_it_installs_and_stands_alone(script: Path) -> None:
+    assert os.access(script, os.X_OK)
     text = script.read_text()
 
     installed = re.findall(r'pip"? install (.*)$', text, re.M)

@@ -1,5 +1,5 @@
-# type: ignore
-# ruff: noqa
+# type: ignore  # it is written against the code of another commit, and runs there alone
+# ruff: noqa - as above
 """Writes the store of layout 3 that the tests of the migration begin with.
 
 It is the code of the commit before layout 4 that writes it, so it runs in a checkout of that commit:

@@ -1,5 +1,5 @@
-# type: ignore
-# ruff: noqa
+# type: ignore  # it is written against the code of another commit, and runs there alone
+# ruff: noqa - as above
 """Writes the store of layout 4 in which UUIDs in capitals and in lower case are two users each.
 
 It is the code of the commit before layout 5 that writes it, so it runs in a checkout of that commit:

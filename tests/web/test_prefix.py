@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import pytest
 from pydantic import ValidationError
@@ -44,7 +45,7 @@ def test_what_a_stream_draws_begins_with_it_too(under: Services) -> None:
     task = under.start(3)
 
     with under.trigger.get(f"{PREFIX}/events/done") as events:
-        drawn = b"".join(next(events.response) for _ in range(4)).decode()  # type: ignore[call-overload]
+        drawn = b"".join(islice(events.iter_encoded(), 4)).decode()
 
     assert f"{PREFIX}/tasks/{task}" in drawn
     assert 'href=\\"/tasks' not in drawn

@@ -49,7 +49,7 @@ def migrate(session: Session, *, dry_run: bool, force: bool) -> None:
 
 def _migrated(*, dry_run: bool, force: bool) -> Migrated:
     # Here, since every other command speaks HTTP and need not wait for what speaks to Redis.
-    from donebit.migration.command import migrate_store  # noqa: PLC0415
+    from donebit.migration.command import migrate_store  # noqa: PLC0415 - as above
 
     return migrate_store(config.load(), dry_run=dry_run, force=force)
 

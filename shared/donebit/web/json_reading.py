@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from donebit.errors import InvalidInput
@@ -28,9 +29,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make the object of these pairs; called for objects alone, so a list of numbers costs nothing more."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        name = twice[: wording.LONGEST_QUOTE]
+        counts = Counter(name for name, _ in pairs)
+        name = next(name for name, count in counts.items() if count > 1)[: wording.LONGEST_QUOTE]
         raise InvalidInput(f"{name} is given twice in one object; only one of them could be used", field=name)
     return made
 
