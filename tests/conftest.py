@@ -12,7 +12,8 @@ from fakeredis import FakeRedis
 from redis import Redis
 
 from donebit.store import Store, keys
-from donebit.store.catalogue import Catalogue, Ttl
+from donebit.store.catalogue import Catalogue
+from donebit.store.catalogue_rows import Ttl
 from donebit.store.client import connect
 from donebit.store.store import WORKER_TIMEOUT
 from tests.forked import forks

@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint
 
+from done_app.api.answer_models import Resumed
 from done_app.api.answers import GONE, GONE_OR_ENDED
-from done_app.api.models import ExtendBody, ReportHeader, Resumed, ResumeQuery, StoredTaskPath, TaskPath
+from done_app.api.models import ExtendBody, ReportHeader, ResumeQuery, StoredTaskPath, TaskPath
 from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
 from donebit.completion.resuming import Extension

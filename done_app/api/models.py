@@ -1,19 +1,13 @@
-"""The requests and answers of done_app, as its OpenAPI document describes them."""
+"""The requests of done_app, as its OpenAPI document describes them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from flask_openapi3 import MediaType
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from donebit.completion.failing import GivenUp
 from donebit.completion.lifecycle import MAX_STEPS_PER_REPORT
 from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, matching
-from donebit.web.task_answer import Range
-from donebit.web.task_summary import TaskSummary
-from donebit.web.workers_summary import LineSummary
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
@@ -231,17 +225,6 @@ class LogQuery(Request):
     ] = None
 
 
-class LogAnswer(BaseModel):
-    # The event stream has no schema here: tools would take it for the schema of a single event.
-    model_config = {"openapi_extra": {"content": {"text/event-stream": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
-
-    lines: list[LineSummary] = Field(description="oldest first")
-    next: str = Field(
-        json_schema_extra={"example": "1795230245678-0"},
-        description="pass as `after` to get only later lines",
-    )
-
-
 class MissingQuery(Request):
     after: Annotated[
         WrittenStep,
@@ -252,62 +235,3 @@ class MissingQuery(Request):
         Field(ge=1, le=10_000, description="how many entries at most", json_schema_extra={"example": 100}),
         WRITTEN,
     ] = 1000
-
-
-class MissingAnswer(BaseModel):
-    missing_steps: int = Field(json_schema_extra={"example": 3})
-    ranges: Sequence[Range] = Field(
-        json_schema_extra={"example": [[0, 2], [7, 8]]}, description="half open, ascending"
-    )
-    next: int | None = Field(description="`after` of the next page; null on the last")
-
-
-class StepFailure(BaseModel):
-    """A step that failed for the last time."""
-
-    step: int = Field(json_schema_extra={"example": 17})
-    attempts: int = Field(json_schema_extra={"example": 3}, description="at most 15 are counted")
-    error: str | None = Field(
-        json_schema_extra={"example": "ValueError: no such picture"},
-        description="the last error; null if it was not kept",
-    )
-
-    @classmethod
-    def from_step(cls, step: GivenUp) -> StepFailure:
-        return cls(step=step.step, attempts=step.attempts, error=step.error)
-
-
-class FailuresAnswer(BaseModel):
-    failed_steps: int = Field(json_schema_extra={"example": 1})
-    failures: list[StepFailure]
-    next: int | None = Field(description="`after` of the next page; null on the last")
-
-
-class Resumed(BaseModel):
-    resumed: list[str] = Field(
-        description="ids of the tasks that run again", json_schema_extra={"example": [EXAMPLE_ID]}
-    )
-    next: str | None = Field(description="`cursor` of the next request; null when no failed tasks are left")
-
-
-class TaskList(BaseModel):
-    tasks: list[TaskSummary] = Field(description="newest first")
-    next: str | None = Field(description="`cursor` of the next page; null on the last")
-
-
-class StepAnswer(BaseModel):
-    task_id: str
-    fresh: bool = Field(description="whether the step was not done (or had not failed) before")
-    completed_task: bool = Field(description="whether this report ended the task")
-    state: str
-    done_steps: int
-    count: int
-
-
-class StepsAnswer(BaseModel):
-    task_id: str
-    fresh: int = Field(description="how many steps are newly done")
-    completed_task: bool = Field(description="whether this report ended the task")
-    state: str
-    done_steps: int
-    count: int

@@ -6,17 +6,9 @@ from collections.abc import Sequence
 
 from flask_openapi3 import APIBlueprint
 
+from done_app.api.answer_models import StepAnswer, StepsAnswer
 from done_app.api.answers import GONE, report_fields
-from done_app.api.models import (
-    ExampleQuery,
-    FailureBody,
-    ReportHeader,
-    StepAnswer,
-    StepPath,
-    StepsAnswer,
-    StepsBody,
-    TaskPath,
-)
+from done_app.api.models import ExampleQuery, FailureBody, ReportHeader, StepPath, StepsBody, TaskPath
 from donebit.completion import failing, lifecycle
 from donebit.completion.lifecycle import Report
 from donebit.errors import InvalidInput

@@ -6,16 +6,9 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from done_app.api.actions import add_actions
+from done_app.api.answer_models import FailuresAnswer, MissingAnswer, StepFailure, TaskList
 from done_app.api.answers import GONE
-from done_app.api.models import (
-    FailuresAnswer,
-    ListQuery,
-    MissingAnswer,
-    MissingQuery,
-    StepFailure,
-    TaskList,
-    TaskPath,
-)
+from done_app.api.models import ListQuery, MissingQuery, TaskPath
 from done_app.api.redelivery import add_redelivery
 from done_app.api.reports import add_failures, add_reports
 from done_app.api.streams import add_streams

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from flask import request
 from flask_openapi3 import APIBlueprint, Tag
 
-from done_app.api.models import LogAnswer, LogQuery
+from done_app.api.answer_models import LogAnswer
+from done_app.api.models import LogQuery
 from done_app.api.streams import TaskWatch
 from donebit import clock
 from donebit.config import Settings

@@ -9,7 +9,8 @@ import pytest
 from redis import Redis
 
 from donebit.store import Store, keys
-from donebit.store.catalogue import ROWS, Catalogue, Ttl, table
+from donebit.store.catalogue import Catalogue, table
+from donebit.store.catalogue_rows import ROWS, Ttl
 from donebit.store.key_names import APART
 from tests.conftest import fault
 

@@ -1,0 +1,244 @@
+"""The rows of the catalogue: every key that Donebit writes, its type, and whether it goes by itself.
+
+Patterns are without the prefix. What stands in braces is the hash tag, `<...>` is filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Ttl(StrEnum):
+    """Whether a key goes by itself."""
+
+    PERMANENT = "permanent"
+    EXPIRES = "expires"
+    SCRATCH = "scratch"  # of a script, gone before it ends
+
+
+class KeyRow(NamedTuple):
+    """One kind of key.
+
+    Attributes:
+        pattern: its name without the prefix
+        redis_type: as TYPE answers
+        ttl: whether it goes by itself
+        meaning: what it holds, and for how long, in plain words
+    """
+
+    pattern: str
+    redis_type: str
+    ttl: Ttl
+    meaning: str
+
+    @property
+    def hash_tag(self) -> str:
+        """What decides over its slot on a cluster; empty where the whole name does."""
+        found = re.search(r"\{(.+?)\}", self.pattern)
+        return found[1] if found else ""
+
+
+PERMANENT, EXPIRES, SCRATCH = Ttl.PERMANENT, Ttl.EXPIRES, Ttl.SCRATCH
+
+TASKS = (
+    KeyRow(
+        "done:{<task>}",
+        "string",
+        EXPIRES,
+        "the task's bitmap: bits 0..N-1 the steps, bit N the end marker; dropped when the task is done",
+    ),
+    KeyRow(
+        "done:{<task>}:task", "hash", EXPIRES, "the task's record; the tombstone of a task that has ended"
+    ),
+    KeyRow("done:{<task>}:failed", "string", EXPIRES, "bit n: step n gave up"),
+    KeyRow("done:{<task>}:attempts", "string", EXPIRES, "four bits a step: its failed attempts"),
+    KeyRow("done:{<task>}:errors", "hash", EXPIRES, "step -> its last error, a thousand steps at most"),
+    KeyRow(
+        "done:{<task>}:leases",
+        "hash",
+        EXPIRES,
+        "message -> which process of which worker runs its steps, until when (server's clock), and at which",
+    ),
+    KeyRow(
+        "done:{<task>}:reclaiming:<message>",
+        "string",
+        EXPIRES,
+        "set for four seconds while the steps of a lease that ran out are sent again",
+    ),
+    KeyRow("done:{<task>}:scratch", "string", SCRATCH, "which steps gave up and are done"),
+    KeyRow(
+        "done:{<task>}:deliveries",
+        "hash",
+        EXPIRES,
+        "<run>:<end>:<kind> -> what of that end is delivered to whom, and each attempt",
+    ),
+    KeyRow(
+        "done:{<task>}:reply:<key>", "string", EXPIRES, "the answer under an Idempotency-Key, for one hour"
+    ),
+    KeyRow("done:open", "zset", EXPIRES, "tasks not yet announced, by when the sweep looks next (ms)"),
+    KeyRow("done:tasks", "zset", EXPIRES, "tasks by creation (us), for listing"),
+    KeyRow(
+        "done:leases",
+        "zset",
+        EXPIRES,
+        "<task>:<message> leases that were renewed, by when they run out (ms); an hour after the last",
+    ),
+    KeyRow(
+        "done:pending:<delivery>",
+        "zset",
+        EXPIRES,
+        "<task>:<run>:<end>:<kind> not yet delivered, by the next attempt (ms)",
+    ),
+)
+EVENTS = (
+    KeyRow(
+        "seen:{<segment>}:<event>:all",
+        "string",
+        PERMANENT,
+        "bit n: user segment * 1,048,448 + n was ever here",
+    ),
+    KeyRow(
+        "seen:{<segment>}:<event>:<period>",
+        "string",
+        EXPIRES,
+        "the same in a period; for the event's retention from the period's end",
+    ),
+    KeyRow(
+        "seen:{<segment>}:<event>:<users>",
+        "string",
+        PERMANENT,
+        "how many users the segment's all-time bitmap has, and their kind; changed or dropped atomically "
+        "with it, and without it the bits are counted",
+    ),
+    KeyRow(
+        "seen:{<segment>}:<event>:all:imported",
+        "string",
+        PERMANENT,
+        "those of them who were imported for all time: they stay when days are taken back",
+    ),
+    KeyRow(
+        "seen:{<segment>}:<event>:<period>:imported",
+        "string",
+        EXPIRES,
+        "those of a week or month who were imported for it as a whole; as long as the period",
+    ),
+    KeyRow("seen:{<segment>}:batch:<token>", "string", SCRATCH, "a batch before it is merged"),
+    KeyRow(
+        "seen:{<segment>}:query:<token>:<level>",
+        "string",
+        EXPIRES,
+        "what a question computes with: gone before its script ends, or, over more bitmaps than a script may "
+        "read, with its last; a minute at most",
+    ),
+    KeyRow("event:{<event>}:segments:all", "string", PERMANENT, "bit s: the event has a segment s"),
+    KeyRow("event:{<event>}:segments:<period>", "string", EXPIRES, "the same in a period"),
+    KeyRow("event:{<event>}:segments:all:imported", "string", PERMANENT, "the same of what was imported"),
+    KeyRow("event:{<event>}:segments:<period>:imported", "string", EXPIRES, "the same in a period"),
+    KeyRow(
+        "event:{<event>}:meta",
+        "hash",
+        PERMANENT,
+        "the kind of users it holds, its retention, its oldest month, and imported:<period> for imports",
+    ),
+    KeyRow("event:{<event>}:periods", "zset", PERMANENT, "the event's periods by when they expire (s)"),
+    KeyRow(
+        "event:names",
+        "hash",
+        PERMANENT,
+        "every event -> the kind of users it holds; entered before its first bit, gone when it is forgotten",
+    ),
+    KeyRow("seen:{<directory>}:numbers", "hash", PERMANENT, "id -> dense number, 4 bytes"),
+    KeyRow("seen:{<directory>}:ids:<bucket>", "list", PERMANENT, "the ids of 64 numbers, in their order"),
+    KeyRow("seen:{<directory>}:next", "string", PERMANENT, "the next free dense number"),
+    KeyRow("seen:{<directory>}:erasures", "string", PERMANENT, "how many ids were ever erased"),
+    KeyRow(
+        "seen:{<directory>}:erasing",
+        "set",
+        PERMANENT,
+        "numbers whose id is erased and whose bits are being cleared",
+    ),
+    KeyRow("layout", "string", PERMANENT, "the layout that the bitmaps were written with"),
+    KeyRow("zone_rules", "string", PERMANENT, "a fingerprint of the zone's rules that days were cut by"),
+)
+FLAGS = (
+    KeyRow("flag:{<segment>}:bits:<flag>", "string", PERMANENT, "bit n: the segment's n-th user has it"),
+    KeyRow("flag:{<segment>}:batch:<token>", "string", SCRATCH, "a batch before it is merged"),
+    KeyRow(
+        "flag:{<segment>}:staged:<token>",
+        "string",
+        EXPIRES,
+        "a question's answer before it becomes a flag; ten minutes at most",
+    ),
+    KeyRow("flag:{<flag>}:segments", "string", PERMANENT, "bit s: the flag has a segment s"),
+    KeyRow("flag:{<flag>}:meta", "hash", PERMANENT, "the kind of users it holds"),
+    KeyRow("flag:names", "hash", PERMANENT, "every flag -> the kind of users it holds"),
+    KeyRow("flag:erasures", "string", PERMANENT, "how often a user was cleared of flags, being erased"),
+    KeyRow("may:{<kind>}:names", "list", PERMANENT, "what the bits of this kind of objects permit, in order"),
+    KeyRow(
+        "may:{<kind>:<object>}",
+        "string",
+        PERMANENT,
+        "bit n: the object has the n-th permission of its kind; gone when no bit is set",
+    ),
+)
+WORKERS = (
+    KeyRow(
+        "heartbeat:<process>",
+        "string",
+        EXPIRES,
+        "when a worker, and the sweep, were last seen, and when /health last wrote (ms); a minute",
+    ),
+    KeyRow(
+        "heartbeat:workers",
+        "hash",
+        EXPIRES,
+        "<host>:<pid> -> how that worker is (JSON), for ten minutes after it was last seen",
+    ),
+    KeyRow(
+        "heartbeat:skews",
+        "hash",
+        EXPIRES,
+        "<host>:<pid> -> by how much its clock is ahead of the server's, seen when (ms); a minute",
+    ),
+    KeyRow("heartbeat:sweeping", "string", EXPIRES, "no further sweep begins while it is there; a second"),
+    KeyRow(
+        "heartbeat:steps:<minute>",
+        "hash",
+        EXPIRES,
+        "second of that minute -> steps that workers finished; three minutes",
+    ),
+    KeyRow(
+        "heartbeat:heals",
+        "zset",
+        EXPIRES,
+        "<task>:<ms>:<steps sent again> by that time (ms); a day, 1000 at most",
+    ),
+    KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
+)
+BROKER = (
+    KeyRow(
+        "<queue>",
+        "list",
+        PERMANENT,
+        "messages that wait; of each queue also three lists of a higher priority are read: "
+        "its name, the bytes 06 16, then 3, 6 or 9",
+    ),
+    KeyRow("unacked", "hash", PERMANENT, "messages that workers have taken and not finished"),
+    KeyRow("unacked_index", "zset", PERMANENT, "those by when they were taken"),
+    KeyRow("unacked_mutex", "string", EXPIRES, "who gives back what was taken too long ago"),
+    KeyRow("_kombu.binding.<exchange>", "set", PERMANENT, "which queue a message goes to"),
+    KeyRow("_kombu.binding_permanent.<exchange>", "set", PERMANENT, "those that do not expire"),
+    KeyRow(
+        "_kombu.binding_deadlines", "zset", PERMANENT, "asked for bindings that are overdue; ours never are"
+    ),
+)
+SECTIONS: Final = {
+    "Tasks": TASKS,
+    "Events": EVENTS,
+    "Flags and permissions": FLAGS,
+    "Workers": WORKERS,
+    "Celery's broker, where it is this server": BROKER,
+}
+ROWS: Final = tuple(row for rows in SECTIONS.values() for row in rows)
