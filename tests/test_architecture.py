@@ -28,7 +28,7 @@ EDGE = (
 )
 # shared/donebit/demo starts processes and hands its own environment on to them; it decides nothing by it.
 # The client has no settings: pydantic is not installed beside it.
-ENVIRONMENT_READERS = {"shared/donebit/demo/__main__.py", "shared/donebit/client.py"}
+ENVIRONMENT_READERS = {"shared/donebit/demo/__main__.py", "shared/donebit/transport.py"}
 
 # The folders of the layout, lowest first: none imports from one that stands after it, and of those on one
 # line none imports another, but for the single modules of the first line.
@@ -45,6 +45,7 @@ LAYERS = (
         "donebit.results",
         "donebit.redis_url",
         "donebit.retry_policy",
+        "donebit.step_numbers",
         "donebit.throttled_log",
         "donebit.utf8",
         "donebit.webhook_policy",
@@ -56,6 +57,7 @@ LAYERS = (
     ("donebit.broker",),
     ("donebit.queue",),
     ("donebit.publishing",),
+    ("donebit.transport",),
     ("donebit.web", "donebit.client"),
     ("donebit",),
     ("donebit.command_line",),

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable
-from donebit.client import LONGEST_PAUSE_SECONDS, RANGES_PER_REPORT, pauses, ranges_of
+from donebit.client import RANGES_PER_REPORT
 from donebit.demo.ports import free_server_port
+from donebit.step_numbers import ranges_of
+from donebit.transport import LONGEST_PAUSE_SECONDS, pauses
 from tests.lossy_proxy import LossyWay, lossy_way_to
 from tests.servers import RunningServer
 from tests.web.real import RealServices, running_services
@@ -75,7 +77,7 @@ def lossy(services: RealServices) -> Iterator[LossyWay]:
 @pytest.fixture
 def cut_off(services: RealServices, lossy: LossyWay, monkeypatch: pytest.MonkeyPatch) -> Donebit:
     """A client that reaches done_app through a proxy that loses answers."""
-    monkeypatch.setattr("donebit.client.FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr("donebit.transport.FIRST_PAUSE_SECONDS", 0.001)
     return Donebit(services.url("trigger"), lossy.url, TOKEN)
 
 

@@ -1,0 +1,39 @@
+"""The numbers of steps as the client takes them, and as the services do."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from typing import cast
+
+from donebit.errors import InvalidInput
+
+
+def ranges_of(steps: Iterable[int]) -> list[tuple[int, int]]:
+    """Return steps as ascending half-open ranges: 3, 1, 2, 7 are (1, 4) and (7, 8).
+
+    Raises:
+        InvalidInput: A step is negative or not an integer.
+    """
+    if isinstance(steps, range) and steps.step == 1 and steps.start >= 0:
+        return [(steps.start, steps.stop)] if steps else []  # a million steps without a list of them
+    if not isinstance(steps, Iterable):
+        raise InvalidInput(f"steps is {steps!r}; it must be integers in a list, say", field="steps")
+    ranges: list[tuple[int, int]] = []
+    for step in sorted({natural(step, "step") for step in steps}):
+        if ranges and ranges[-1][1] == step:
+            ranges[-1] = (ranges[-1][0], step + 1)
+        else:
+            ranges.append((step, step + 1))
+    return ranges
+
+
+def natural(value: object, name: str) -> int:
+    """Return an integer of any kind, numpy's too, as an int."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(cast(int, value))
+    except TypeError:
+        number = None
+    if number is None or number < 0:
+        raise InvalidInput(f"{name} is {value!r}; it must be an integer from 0", field=name)
+    return number

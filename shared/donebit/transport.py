@@ -1,0 +1,157 @@
+"""How the client reaches the services: their addresses, retries, and what an answer holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3 import exceptions
+
+from donebit.addresses import LOOPBACK, address
+from donebit.errors import ApiError, InvalidInput, ServiceUnreachable
+
+TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
+RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may answer in a moment
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
+
+
+class Transport:
+    """Sends the client's requests. Threads may share one; a forked process opens connections of its own."""
+
+    def __init__(
+        self, trigger_url: str | None, done_url: str | None, token: str | None, timeout_seconds: float
+    ) -> None:
+        """Keep the addresses and the token, or what the environment has in their place.
+
+        Raises:
+            InvalidInput: An address is not an http or https URL, or the timeout is negative.
+        """
+        if timeout_seconds < 0:
+            raise InvalidInput(f"timeout_seconds is {timeout_seconds}; it must be 0 or more")
+        self._addresses = {
+            TRIGGER_APP: _resolve_address(trigger_url, "TRIGGER", "8098"),
+            DONE_APP: _resolve_address(done_url, "DONE", "8097"),
+        }
+        token = token or os.environ.get("API_TOKEN")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.timeout_seconds = timeout_seconds
+        self._pool = (os.getpid(), _connection_pool())
+
+    def close(self) -> None:
+        """Close the connections. A later request opens new ones."""
+        self._connections().clear()
+
+    def request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        retry_seconds: float | None = None,
+    ) -> Any:
+        """Send a request until it is answered or the time is over, and return the answer's JSON."""
+        headers, data = dict(self._headers), None
+        if body is not None:
+            # One key for all tries: the report counts once, and each try gets the first one's answer.
+            headers |= {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+            data = _as_json(body)
+        deadline = time.monotonic() + (self.timeout_seconds if retry_seconds is None else retry_seconds)
+        for pause in pauses():
+            is_last = time.monotonic() + pause >= deadline
+            try:
+                answer = self._connections().request(
+                    method, self._addresses[service] + path, body=data, headers=headers
+                )
+            except exceptions.HTTPError as error:
+                if is_last:
+                    raise self._unreachable(service, error) from None  # it says all that matters
+            else:
+                if is_last or answer.status not in RETRIED_STATUSES:
+                    return _content(answer)
+            time.sleep(pause)
+        raise AssertionError("the pauses do not end")
+
+    def _connections(self) -> urllib3.PoolManager:
+        # After a fork both processes hold the same sockets, and would read each other's answers.
+        if self._pool[0] != os.getpid():
+            self._pool = (os.getpid(), _connection_pool())
+        return self._pool[1]
+
+    def _unreachable(self, service: str, error: exceptions.HTTPError) -> ServiceUnreachable:
+        setting = service.removesuffix("_app").upper()
+        return ServiceUnreachable(
+            f"{service} at {self._addresses[service]} {_reason(error)} ({setting}_URL sets its address)"
+        )
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds between tries, for ever: doubling, with a tenth of jitter, 10 at most."""
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        yield pause * random.uniform(0.9, 1)  # noqa: S311 - clients must not retry in step; no secret
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _resolve_address(given: str | None, service: str, port: str) -> str:
+    """Return the address given, else the one that the environment names, as the services read it."""
+    setting = f"{service}_URL"
+    named = given or os.environ.get(setting)
+    host, port = os.environ.get("HOST") or LOOPBACK, os.environ.get(f"{service}_PORT") or port
+    found = (named or address(host, port)).rstrip("/")
+    try:
+        parts = urlsplit(found)
+        is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        is_valid = False
+    if not is_valid:
+        raise InvalidInput(f"{setting} is {found!r}; it must be a URL such as http://127.0.0.1:8098")
+    return found
+
+
+def _connection_pool() -> urllib3.PoolManager:
+    # Retries are made here, not by the library: it counts tries, and a caller thinks in seconds.
+    timeout = urllib3.Timeout(connect=2, read=10)
+    return urllib3.PoolManager(maxsize=16, retries=False, timeout=timeout)
+
+
+def _as_json(body: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the request cannot be written as JSON: {error}") from error
+
+
+def _reason(error: exceptions.HTTPError) -> str:
+    """Say in short why there is no answer."""
+    match error:
+        case exceptions.NameResolutionError():
+            return "has a host name that is unknown here"
+        case exceptions.NewConnectionError():
+            return "refused the connection or cannot be reached"
+        case exceptions.TimeoutError():
+            return "did not answer in time"
+        case exceptions.SSLError():
+            return f"failed the TLS handshake: {error}"
+        case _:
+            return "closed the connection without an answer"
+
+
+def _content(answer: urllib3.BaseHTTPResponse) -> Any:
+    """Return the answer's JSON. Raises ApiError for an error status, and for a body that is no JSON."""
+    try:
+        content = json.loads(answer.data)
+    except ValueError:  # the page of a proxy, or of another service
+        text = answer.data[:200].decode(errors="replace")
+        raise ApiError(answer.status, f"the answer is not JSON: {text}") from None
+    if answer.status >= 300:
+        detail = content.get("detail") if isinstance(content, dict) else content
+        raise ApiError(answer.status, str(detail))
+    return content
