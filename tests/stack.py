@@ -186,7 +186,7 @@ class Stack:
 
     def sweep(self, task_id: str) -> None:
         """Have the sweep look at this task now, as beat would have it do after some seconds."""
-        self.store.tasks.look_again(task_id, 0)
+        self.store.task_index.look_again(task_id, 0)
         self._celery.send_task(queue.SWEEP, queue=queue.CONTROL)
 
     def await_quiet(self) -> None:
@@ -211,7 +211,7 @@ class Stack:
         if not self.server.answers():
             self.server.start()
         self.start()
-        for task_id, _ in self.store.tasks.newest(None, 1000):
+        for task_id, _ in self.store.task_index.newest(None, 1000):
             with suppress(NotFound, Conflict):
                 lifecycle.cancel(self.store, task_id)
         eventually(self._is_all_taken, DONE_SECONDS, what="messages are still there")

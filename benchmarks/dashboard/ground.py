@@ -33,7 +33,7 @@ def lay_tasks(stack: Stack) -> None:
     store = stack.store()
     for number in range(ENDED):
         end_task(store, f"ended-{number}", cancelled=number % CANCELLED_EVERY == 0)
-    wait_until(lambda: store.tasks.sizes()[0] == 0)
+    wait_until(lambda: store.task_index.sizes()[0] == 0)
     for _ in range(RUNNING):
         stack.start_task(STEPS_RUNNING, SLEEP_MS)
 

@@ -47,7 +47,7 @@ def test_a_sweep_sees_what_is_due_by_the_servers_clock(
 ) -> None:
     task = start(store, 3, job="demo", stall_after=timedelta(minutes=1))
     fanout.fan_out(store, task, lambda *_: None)
-    store.tasks.look_again(task.id, clock.now_ms())
+    store.task_index.look_again(task.id, clock.now_ms())
     publisher = RecordingPublisher()
     set_machine_clock(monkeypatch, skew)
 

@@ -15,6 +15,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
 from donebit.store.deliveries import DeliveryStore
+from donebit.store.task_index import TaskIndexStore
 from donebit.store.tasks import TaskStore
 from tests.completion.arranged import TTLS, expire, life_left, now, start, start_done
 from tests.completion.conftest import HandMovedClock
@@ -45,7 +46,7 @@ DEATHS = [
     (DeliveryStore, "enqueue_delivery", True),
     (TaskStore, "note_announced", False),
     (TaskStore, "note_announced", True),
-    (TaskStore, "close_task", False),
+    (TaskIndexStore, "close_task", False),
 ]
 
 
@@ -110,7 +111,7 @@ def test_a_task_resumed_during_its_announcement_delivers_its_next_end(
     monkeypatch.setattr(TaskStore, "take_announcement", take_and_resume)
     told: list[State] = []
     announce(store, task.id, lambda end: told.append(end.state))
-    announced_at, next_look_ms = now(store, task).announced_at, store.tasks.next_look(task.id)
+    announced_at, next_look_ms = now(store, task).announced_at, store.task_index.next_look(task.id)
     lifecycle.report(store, task.id, [0])
     announce(store, task.id, lambda end: told.append(end.state))
 

@@ -149,7 +149,7 @@ def test_many_sweeps_at_once_are_one_look(store: Store, hand_moved_clock: HandMo
     for _ in range(2):
         hand_moved_clock.forward(seconds=5)
         for _ in range(3):
-            store.tasks.look_again(task.id, 0)
+            store.task_index.look_again(task.id, 0)
             sweep(store)
 
     looks = now(store, task).samples
@@ -203,11 +203,11 @@ def test_it_says_when_the_sweep_asks_and_the_sweep_asks_then(
         asks_at = asked(store, task).next_probe_at
         assert asks_at is not None
         hand_moved_clock.moment = asks_at - timedelta(milliseconds=1)
-        store.tasks.look_again(task.id, 0)
+        store.task_index.look_again(task.id, 0)
         Sweep(store, publisher, TTLS).run()
         assert len(publisher.probed) == heals
         hand_moved_clock.forward(seconds=0.001)
-        store.tasks.look_again(task.id, 0)
+        store.task_index.look_again(task.id, 0)
         Sweep(store, publisher, TTLS).run()
         assert len(publisher.probed) == heals + 1
         healing.heal(store, now(store, task), ProbedState.of(now(store, task)), lambda *_: None)

@@ -14,7 +14,7 @@ from donebit.completion.spec import NextTask, TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.store import Store, keys
-from donebit.store.tasks import TaskStore
+from donebit.store.task_index import TaskIndexStore
 from tests.completion.arranged import BYTE_BORDERS, TTLS, now, set_by_other_hands, start
 from tests.conftest import keys_without_ttl
 
@@ -92,12 +92,12 @@ def test_what_follows_a_failure_is_started_and_stays(store: Store) -> None:
 
 def test_a_task_done_after_all_is_looked_after_until_it_is_announced(store: Store) -> None:
     task = start_failed(store)
-    closed = store.tasks.next_look(task.id) is None
+    closed = store.task_index.next_look(task.id) is None
 
     lifecycle.report(store, task.id, [1])
 
     assert closed
-    assert store.tasks.next_look(task.id) is not None
+    assert store.task_index.next_look(task.id) is not None
 
 
 def test_a_task_is_among_the_open_ones_before_it_becomes_done(
@@ -108,7 +108,7 @@ def test_a_task_is_among_the_open_ones_before_it_becomes_done(
     def die(*_: object, **__: object) -> None:
         raise RuntimeError("killed here")
 
-    monkeypatch.setattr(TaskStore, "open_again", die)
+    monkeypatch.setattr(TaskIndexStore, "open_again", die)
     with pytest.raises(RuntimeError):
         lifecycle.report(store, task.id, [1])
 

@@ -55,7 +55,7 @@ def test_the_sweep_sends_nothing_again_while_steps_go_back(
     for _ in range(30):
         pause = hand_back(store, now(store, task), WHY)
         hand_moved_clock.forward(seconds=pause.total_seconds() + 2)
-        store.tasks.look_again(task.id, 0)
+        store.task_index.look_again(task.id, 0)
         Sweep(store, publisher, TTLS).run()
 
     assert publisher.empty
@@ -68,7 +68,7 @@ def test_steps_that_went_back_and_were_lost_are_asked_about(
     hand_back(store, now(store, task), WHY)
 
     hand_moved_clock.forward(seconds=60)
-    store.tasks.look_again(task.id, 0)
+    store.task_index.look_again(task.id, 0)
     Sweep(store, publisher, TTLS).run()
 
     assert [probed.id for probed in publisher.probed] == [task.id]

@@ -262,7 +262,7 @@ def test_of_many_probes_that_waited_in_a_long_queue_one_heals(
     task, publisher = start_fanned_out(store), RecordingPublisher()
     while len(publisher.probed) < 4:
         hand_moved_clock.forward(seconds=5)
-        store.tasks.look_again(task.id, 0)
+        store.task_index.look_again(task.id, 0)
         Sweep(store, publisher, TTLS).run()
 
     waited = [ProbedState.of(probed) for probed in publisher.probed]

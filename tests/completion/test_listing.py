@@ -170,16 +170,16 @@ def test_a_sweep_prunes_expired_tasks_and_leaves_new_entries(
 ) -> None:
     start(store, task_id="expired")
     start(store, task_id="alive")
-    assert store.tasks.close_task("expired", store.tasks.next_look("expired") or 0)
+    assert store.task_index.close_task("expired", store.task_index.next_look("expired") or 0)
     hand_moved_clock.forward(minutes=2)
     # As a start that has listed its task and not yet written the record.
     listed_us, look_ms = (int(hand_moved_clock.moment.timestamp() * unit) for unit in (1e6, 1e3))
-    store.tasks.index_task("half-started", listed_us, look_ms + 5000, timedelta(days=1))
+    store.task_index.index_task("half-started", listed_us, look_ms + 5000, timedelta(days=1))
     client.delete(keys.record("expired"), keys.bitmap("expired"))
 
     Sweep(store, RecordingPublisher(), TTLS).run()
 
-    assert sorted(store.tasks.sample(listed_us, 10)) == ["alive", "half-started"]
+    assert sorted(store.task_index.sample(listed_us, 10)) == ["alive", "half-started"]
 
 
 def test_running_tasks_are_found_however_many_ended_since(

@@ -256,7 +256,7 @@ class Completion(RuleBasedStateMachine):
     @invariant()
     def whatever_is_not_told_is_looked_after(self) -> None:
         untold = {task_id for task_id, model in self.models.items() if not model.announced}
-        assert {task_id for task_id in untold if self.store.tasks.next_look(task_id) is None} == set()
+        assert {task_id for task_id in untold if self.store.task_index.next_look(task_id) is None} == set()
 
     @invariant()
     def no_key_stays_for_ever(self) -> None:

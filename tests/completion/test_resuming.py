@@ -17,7 +17,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
 from donebit.store import Store, keys
-from donebit.store.tasks import TaskStore
+from donebit.store.task_index import TaskIndexStore
 from tests.completion.arranged import TTLS, expire, life_left, missing_ranges, now, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
@@ -135,7 +135,7 @@ def test_a_cancelled_end_is_announced_before_the_task_goes_on(
         resuming.resume(store, task.id, TTLS)
 
     assert [line for line in caplog.messages if f"[{task.id}.1.cancelled]" in line]
-    assert store.tasks.next_look(task.id) is not None
+    assert store.task_index.next_look(task.id) is not None
 
 
 def test_an_expired_failed_task_is_not_resumed(store: Store, client: Redis) -> None:
@@ -178,18 +178,18 @@ def test_a_task_resumed_between_its_word_and_its_closing_stays_open(
     store: Store, monkeypatch: pytest.MonkeyPatch, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_failed(store)
-    close_task = TaskStore.close_task
+    close_task = TaskIndexStore.close_task
 
-    def resume_first(tasks: TaskStore, task_id: str, next_look_ms: int) -> bool:
+    def resume_first(tasks: TaskIndexStore, task_id: str, next_look_ms: int) -> bool:
         hand_moved_clock.forward(seconds=1)
         resuming.resume(store, task_id, TTLS)
         return close_task(tasks, task_id, next_look_ms)
 
-    monkeypatch.setattr(TaskStore, "close_task", resume_first)
+    monkeypatch.setattr(TaskIndexStore, "close_task", resume_first)
     announce(store, task.id, lambda _: None)
     monkeypatch.undo()
 
-    assert store.tasks.next_look(task.id) is not None
+    assert store.task_index.next_look(task.id) is not None
 
 
 def test_the_sweep_looks_after_a_resumed_task(store: Store, hand_moved_clock: HandMovedClock) -> None:

@@ -153,8 +153,8 @@ def test_a_start_that_dies_halfway_leaves_only_an_index_entry(
 ) -> None:
     indexed = []
 
-    def die(tasks: TaskStore, *_: object) -> None:
-        indexed.append(tasks.sizes())
+    def die(*_: object) -> None:
+        indexed.append(store.task_index.sizes())
         raise StoreUnavailable("it died here")
 
     monkeypatch.setattr(TaskStore, "start_task", die)
@@ -163,7 +163,7 @@ def test_a_start_that_dies_halfway_leaves_only_an_index_entry(
     look_now(store, hand_moved_clock)
 
     assert indexed == [(1, 1)]
-    assert store.tasks.sizes() == (0, 0)
+    assert store.task_index.sizes() == (0, 0)
 
 
 @pytest.mark.parametrize("gone", ["bitmap", "both"])
@@ -178,7 +178,7 @@ def test_an_expired_task_leaves_both_indexes(
     publisher = look_now(store, hand_moved_clock)
 
     assert publisher.empty
-    assert store.tasks.sizes() == (0, 0)
+    assert store.task_index.sizes() == (0, 0)
 
 
 def test_one_task_that_is_gone_keeps_no_other_from_being_looked_at(
@@ -225,7 +225,7 @@ def test_a_task_that_cannot_be_read_keeps_no_other_from_being_looked_at(
 
     assert publisher.announced == [ended.id]
     assert f"task {strange.id} cannot be checked" in caplog.text
-    assert store.tasks.open_tasks(2**53, 10)[-1] == strange.id
+    assert store.task_index.open_tasks(2**53, 10)[-1] == strange.id
 
 
 def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
@@ -235,10 +235,10 @@ def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
         start(store)
     start(store, task_id="expired")
     client.delete(keys.record("expired"), keys.bitmap("expired"))
-    assert store.tasks.close_task("expired", store.tasks.next_look("expired") or 0)
+    assert store.task_index.close_task("expired", store.task_index.next_look("expired") or 0)
     hand_moved_clock.forward(minutes=2)
 
     for _ in range(50):  # each looks at nearly all of them
         Sweep(store, RecordingPublisher(), LIVES).prune(clock.now())
 
-    assert store.tasks.sizes()[1] == MAX_PRUNED_PER_SWEEP + 1
+    assert store.task_index.sizes()[1] == MAX_PRUNED_PER_SWEEP + 1

@@ -123,9 +123,9 @@ def test_scratch_is_a_rule_of_its_own() -> None:
 @pytest.mark.own_keys("shop:*", "club:*")
 def test_two_prefixes_on_one_server_do_not_see_each_other(client: Redis) -> None:
     shop, club = Store.on(client, "shop:"), Store.on(client, "club:")
-    shop.tasks.index_task("a", 1, 1, timedelta(hours=1))
+    shop.task_index.index_task("a", 1, 1, timedelta(hours=1))
     shop.visits.check_layout("UTC")
 
-    assert club.tasks.sizes() == (0, 0)
+    assert club.task_index.sizes() == (0, 0)
     club.visits.check_layout("Europe/Berlin")  # its days may begin elsewhere
-    assert shop.tasks.sizes() == (1, 1)
+    assert shop.task_index.sizes() == (1, 1)

@@ -37,7 +37,7 @@ ASKED: dict[str, Callable[[Store, Task], object]] = {
     "recount": lifecycle.recount,
     "cancel": lambda store, task: lifecycle.cancel(store, task.id),
     "delete": lambda store, task: lifecycle.delete(store, task.id),
-    "list": lambda store, _: store.tasks.newest(None, 1),
+    "list": lambda store, _: store.task_index.newest(None, 1),
     "pulse": lambda store, _: store.heartbeats.last_seen_ms("worker"),
     "workers": lambda store, _: store.workers.read_reports((), 0, 1),
     "log": lambda store, _: store.worker_log.newest(1),

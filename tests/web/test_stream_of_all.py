@@ -143,7 +143,7 @@ def test_a_task_followed_by_its_own_stream_alone_is_no_news_of_all(store: Store)
     lifecycle.report(store, "long-ago", [0])
     announce(store, "long-ago")
     TaskWatch(store)
-    store.tasks.unindex_task("long-ago")
+    store.task_index.unindex_task("long-ago")
 
     tables = TaskWatch(store).read({ALL: {}, "long-ago": {}})
 

@@ -120,7 +120,7 @@ def test_of_a_broker_elsewhere_nothing_is_claimed(store: Store) -> None:
 def test_the_sweep_and_what_it_looks_after_are_told(store: Store) -> None:
     unseen = look(store)
     store.heartbeats.beat("sweep", 1_000)
-    store.tasks.index_task("a", 1, 1, timedelta(hours=1))
+    store.task_index.index_task("a", 1, 1, timedelta(hours=1))
 
     seen = look(store)
 

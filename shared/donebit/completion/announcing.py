@@ -42,7 +42,7 @@ def announce(
         Whether this call announced it.
     """
     now_ms = clock.now_ms()
-    next_look_ms = store.tasks.next_look(task_id)
+    next_look_ms = store.task_index.next_look(task_id)
     record = store.tasks.take_announcement(
         task_id, now_ms=now_ms, lease=ANNOUNCE_LEASE if lease is None else lease
     )
@@ -61,7 +61,7 @@ def announce(
         least_life=deliveries.KEEP_FOR if has_deliveries else timedelta(0),
     )
     if noted and next_look_ms:
-        store.tasks.close_task(task_id, next_look_ms)
+        store.task_index.close_task(task_id, next_look_ms)
     return True
 
 

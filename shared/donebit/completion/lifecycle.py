@@ -99,7 +99,7 @@ def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> St
         now = clock.now()
         now_ms = clock.ms_since_epoch(now)
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
-        store.tasks.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
+        store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
         fields = _record(spec, now_ms, ttls)
         if store.tasks.start_task(task_id, spec.count, fields, ttls.open) is None:
             return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
@@ -195,7 +195,7 @@ def prepare_next_end(store: Store, task_id: str) -> Task:
     announcing.announce_before_resume(store, task)
     # Indexed first: a stale entry is harmless, a missing one is not.
     check_ms = clock.now_ms() + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
-    store.tasks.open_again(task_id, check_ms, TaskTtls(task.open_ttl, task.ended_ttl).index)
+    store.task_index.open_again(task_id, check_ms, TaskTtls(task.open_ttl, task.ended_ttl).index)
     return task
 
 

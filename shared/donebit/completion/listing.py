@@ -53,7 +53,7 @@ def list_tasks(store: Store, task_filter: Filter, *, limit: int, cursor: str | N
     found: list[Task] = []
     size = min(2 * limit + 20, MAX_PAGE_ENTRIES)  # usually enough, and pages are read often
     while entries_read < MAX_ENTRIES_READ:
-        read = store.tasks.newest(at[0] if at else None, size)
+        read = store.task_index.newest(at[0] if at else None, size)
         entries = [entry for entry in read if at is None or (entry[1], entry[0]) < at]
         if not entries:
             return TaskPage(found, None)
@@ -75,7 +75,7 @@ def list_tasks(store: Store, task_filter: Filter, *, limit: int, cursor: str | N
 
 def list_running(store: Store) -> list[Task]:
     """The running tasks, newest first, at most a hundred."""
-    names = store.tasks.open_tasks(FOR_EVER_MS, MAX_RUNNING)
+    names = store.task_index.open_tasks(FOR_EVER_MS, MAX_RUNNING)
     records = zip(names, store.tasks.records(names), strict=True)
     opened = [Task.from_record(name, record) for name, record in records if record]
     found = [task for task in opened if not task.ended]
@@ -84,7 +84,7 @@ def list_running(store: Store) -> list[Task]:
 
 def open_and_new(store: Store, since: datetime) -> tuple[set[str], set[str]]:
     """The ids of the open tasks, and of those created since a moment."""
-    return store.tasks.open_and_new(int(since.timestamp() * 1e6))
+    return store.task_index.open_and_new(int(since.timestamp() * 1e6))
 
 
 def iterate_records(store: Store, task_ids: Sequence[str]) -> Iterator[tuple[str, Mapping[str, str]]]:

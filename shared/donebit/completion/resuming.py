@@ -58,7 +58,7 @@ def _prepare(store: Store, task: Task, ttls: TaskTtls) -> None:
     announcing.announce_before_resume(store, task)
     if task.state in AGAIN:  # indexed first: a stale entry is harmless, a missing one is not
         check_ms = clock.now_ms() + lifecycle.FIRST_CHECK_AFTER // timedelta(milliseconds=1)
-        store.tasks.open_again(task.id, check_ms, ttls.index)
+        store.task_index.open_again(task.id, check_ms, ttls.index)
 
 
 @dataclass(frozen=True, slots=True)

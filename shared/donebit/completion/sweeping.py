@@ -54,9 +54,9 @@ class Sweep:
 
     def run(self) -> int:
         """Check every task that is due, and return how many there were."""
-        self.store.tasks.extend_indexes(self.ttls.index)
+        self.store.task_index.extend_indexes(self.ttls.index)
         now = clock.now()  # the server's, after the first call
-        due = self.store.tasks.open_tasks(clock.ms_since_epoch(now), MAX_TASKS_PER_SWEEP)
+        due = self.store.task_index.open_tasks(clock.ms_since_epoch(now), MAX_TASKS_PER_SWEEP)
         for task_id in due:
             self.check_safely(task_id, now)
         self.prune(now)
@@ -71,22 +71,22 @@ class Sweep:
             raise
         except Exception:
             log.exception("task %s cannot be checked", task_id)
-            self.store.tasks.look_again(task_id, clock.ms_since_epoch(now + CHECK_EVERY))
+            self.store.task_index.look_again(task_id, clock.ms_since_epoch(now + CHECK_EVERY))
 
     def check(self, task_id: str, now: datetime) -> None:
         """Do what the task needs now, and schedule its next check."""
         try:
-            next_look_ms = self.store.tasks.next_look(task_id)
+            next_look_ms = self.store.task_index.next_look(task_id)
             task = lifecycle.get_task(self.store, task_id).task
             if task.announced_at and next_look_ms:  # its announcer died before closing it
-                self.store.tasks.close_task(task_id, next_look_ms)
+                self.store.task_index.close_task(task_id, next_look_ms)
             elif task.ended or lifecycle.recount(self.store, task).state is not State.RUNNING:
                 self.publisher.announce(task_id)
             else:
                 self.check_running(task, now)
         except NotFound:
-            self.store.tasks.unindex_task(task_id)
-        self.store.tasks.look_again(task_id, clock.ms_since_epoch(now + CHECK_EVERY))
+            self.store.task_index.unindex_task(task_id)
+        self.store.task_index.look_again(task_id, clock.ms_since_epoch(now + CHECK_EVERY))
 
     def check_running(self, task: Task, now: datetime) -> None:
         limit = MAX_HEALS if task.spec.job else 0  # steps without a job can only be waited for
@@ -118,7 +118,7 @@ class Sweep:
         """
         # A task is listed a moment before its record is written, so new entries are left alone.
         settled_us = int((now - PRUNE_AFTER).timestamp() * 1e6)
-        names = self.store.tasks.sample(settled_us, MAX_PRUNED_PER_SWEEP)
+        names = self.store.task_index.sample(settled_us, MAX_PRUNED_PER_SWEEP)
         for name, record in zip(names, self.store.tasks.records(names), strict=True):
             if not record:
-                self.store.tasks.unindex_task(name)
+                self.store.task_index.unindex_task(name)

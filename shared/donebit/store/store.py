@@ -27,6 +27,7 @@ from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
 from donebit.store.taking_back import TakeBackStore
+from donebit.store.task_index import TaskIndexStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
@@ -44,6 +45,7 @@ class Store:
 
     keys: Keys
     tasks: TaskStore
+    task_index: TaskIndexStore
     failures: FailureStore
     leases: LeaseStore
     deliveries: DeliveryStore
@@ -66,9 +68,11 @@ class Store:
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
         """The store that a client reaches, of the installation whose keys begin with the prefix."""
         keys, scripts = Keys(prefix), scripts_of(client)
+        index = TaskIndexStore(client, scripts, keys)
         return cls(
             keys,
-            TaskStore(client, scripts, keys),
+            TaskStore(client, scripts, keys, index),
+            index,
             FailureStore(client, scripts, keys),
             LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),

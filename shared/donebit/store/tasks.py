@@ -17,16 +17,14 @@ from donebit.store.answers import (
     DeleteStatus,
     ExtendResult,
     ExtendStatus,
-    IndexSizes,
-    ListedTask,
     MarkStepsResult,
-    OpenAndNew,
     ProbeDecision,
     ReportStatus,
 )
 from donebit.store.client import answer_to, outages_named
-from donebit.store.key_names import KINDS, Keys
+from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+from donebit.store.task_index import TaskIndexStore
 
 Fields = Mapping[str, str | int]
 
@@ -45,8 +43,11 @@ class TaskStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+    def __init__(
+        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, index: TaskIndexStore
+    ) -> None:
         self._client = client
+        self._index = index
         self._keys = keys
         self._scripts = scripts
 
@@ -64,31 +65,6 @@ class TaskStore:
         ]
         found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
-
-    @outages_named
-    def index_task(self, task_id: str, created_us: int, look_ms: int, ttl: timedelta) -> None:
-        """Enter a task into both indexes.
-
-        Before the task itself is made: a stale entry is harmless, a missing one is not.
-        """
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(self._keys.OPEN_TASKS, {task_id: look_ms})
-            pipe.zadd(self._keys.ALL_TASKS, {task_id: created_us})
-            self._extend_indexes(pipe, ttl)
-            pipe.execute()
-
-    @outages_named
-    def extend_indexes(self, ttl: timedelta) -> None:
-        """Keep the indexes alive as long as the tasks in them can be, and follow the server's clock."""
-        with self._client.pipeline(transaction=False) as pipe:
-            self._extend_indexes(pipe, ttl)
-            pipe.time()
-            *_, (seconds, microseconds) = pipe.execute()
-        clock.follow(seconds * 1_000_000 + microseconds)
-
-    def _extend_indexes(self, pipe: Redis, ttl: timedelta) -> None:
-        for index in (self._keys.OPEN_TASKS, self._keys.ALL_TASKS, *map(self._keys.pending, KINDS)):
-            pipe.pexpire(index, milliseconds(ttl))
 
     @outages_named
     def mark_steps(
@@ -160,7 +136,7 @@ class TaskStore:
         if replies and (status := self._kept_deletion(task_id, replies[0], token)):
             return status
         # First out of the indexes: afterwards it could be another task's place under the same id.
-        self.unindex_task(task_id)
+        self._index.unindex_task(task_id)
         return DeleteStatus(cast(bytes, self._scripts["delete_task"](keys=names, args=[token])).decode())
 
     def _kept_deletion(self, task_id: str, reply: str, token: str) -> DeleteStatus | None:
@@ -172,13 +148,6 @@ class TaskStore:
             return DeleteStatus.OK
         nonce = cast(bytes | None, self._client.hget(self._keys.record(task_id), "nonce"))
         return DeleteStatus.REUSED if nonce is None or nonce.decode() == kept[-2] else None
-
-    @outages_named
-    def unindex_task(self, task_id: str) -> None:
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.zrem(self._keys.OPEN_TASKS, task_id)
-            pipe.zrem(self._keys.ALL_TASKS, task_id)
-            pipe.execute()
 
     @outages_named
     def extend_task(
@@ -290,73 +259,6 @@ class TaskStore:
     def bitmap_bytes(self, task_id: str, start: int, stop: int) -> bytes:
         """Bytes `start` to `stop` (half open) of the bitmap, shorter where it ends; empty when it is gone."""
         return cast(bytes, self._client.getrange(self._keys.bitmap(task_id), start, stop - 1))
-
-    @outages_named
-    def open_tasks(self, until_ms: int, limit: int) -> list[str]:
-        """Tasks whose next look is due, the longest due first."""
-        found = self._client.zrangebyscore(self._keys.OPEN_TASKS, 0, until_ms, start=0, num=limit)
-        return [name.decode() for name in cast(list[bytes], found)]
-
-    @outages_named
-    def open_and_new(self, since_us: int) -> OpenAndNew:
-        """Every open task, and every task created since a moment (us since the epoch)."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.zrange(self._keys.OPEN_TASKS, 0, -1)
-            pipe.zrangebyscore(self._keys.ALL_TASKS, since_us, "+inf")
-            opened, new = pipe.execute()
-        return OpenAndNew({name.decode() for name in opened}, {name.decode() for name in new})
-
-    @outages_named
-    def look_again(self, task_id: str, at_ms: int) -> None:
-        """Set the next look; a task that has left the index stays out."""
-        self._client.zadd(self._keys.OPEN_TASKS, {task_id: at_ms}, xx=True)
-
-    @outages_named
-    def next_look(self, task_id: str) -> int | None:
-        """When an open task is looked at next (ms); None for one that is not open."""
-        found = self._client.zscore(self._keys.OPEN_TASKS, task_id)
-        return None if found is None else int(found)
-
-    @outages_named
-    def open_again(self, task_id: str, look_ms: int, ttl: timedelta) -> None:
-        """Put a task among the open ones; where there are none, the index gets this TTL."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(self._keys.OPEN_TASKS, {task_id: look_ms})
-            pipe.pexpire(self._keys.OPEN_TASKS, milliseconds(ttl), nx=True)
-            pipe.execute()
-
-    @outages_named
-    def close_task(self, task_id: str, next_look_ms: int) -> bool:
-        """Take an announced task out of the open ones, unless its next look is another by now."""
-        args: list[str | int] = [task_id, next_look_ms]
-        return bool(self._scripts["remove_if_score"](keys=[self._keys.OPEN_TASKS], args=args))
-
-    @outages_named
-    def newest(self, before_us: int | None, limit: int) -> list[ListedTask]:
-        """Listed tasks, the newest first, created at `before_us` or earlier."""
-        top = "+inf" if before_us is None else before_us
-        found = self._client.zrevrangebyscore(
-            self._keys.ALL_TASKS, top, "-inf", start=0, num=limit, withscores=True
-        )
-        return [
-            ListedTask(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)
-        ]
-
-    @outages_named
-    def sample(self, until_us: int, limit: int) -> list[str]:
-        """Some of the listed tasks, at random, of those created until then."""
-        found = self._client.zrandmember(self._keys.ALL_TASKS, limit, withscores=True)
-        pairs = zip(*[iter(cast(list[bytes], found))] * 2, strict=True)
-        return [name.decode() for name, created_us in pairs if float(created_us) <= until_us]
-
-    @outages_named
-    def sizes(self) -> IndexSizes:
-        """How many tasks are open, and how many are listed."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.zcard(self._keys.OPEN_TASKS)
-            pipe.zcard(self._keys.ALL_TASKS)
-            open_tasks, listed = pipe.execute()
-        return IndexSizes(open_tasks, listed)
 
     def _run(self, name: str, names: Sequence[str], args: Sequence[str | int]) -> object:
         """What redis-py's Script does, by the short way: one step is a report of its own often enough."""

@@ -110,7 +110,7 @@ class RedisCollector(Collector):
         yield from gauges
 
     def _gauges(self) -> Iterable[Metric]:
-        open_tasks, listed = self._store.tasks.sizes()
+        open_tasks, listed = self._store.task_index.sizes()
         yield GaugeMetricFamily("donebit_open_tasks", "Tasks whose end is not announced", open_tasks)
         yield GaugeMetricFamily("donebit_listed_tasks", "Tasks that are remembered", listed)
         waiting = GaugeMetricFamily("donebit_queue_messages", "Messages waiting", labels=["queue"])

@@ -127,7 +127,7 @@ def signs(store: Store, settings: Settings) -> Observations:
 
 
 def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:
-    next_look_ms = store.tasks.next_look(task.id)
+    next_look_ms = store.task_index.next_look(task.id)
     return SweepAnswer(
         looked_at=_iso(task.samples[-1].at if task.samples else None),
         next_look_at=None if next_look_ms is None else clock.iso(clock.moment_of_ms(next_look_ms)),

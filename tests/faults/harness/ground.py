@@ -170,7 +170,7 @@ class Ground:
         params = {"file": str(tally), "pause_ms": pause_ms, "deadly": list(deadly)}
         order = TaskSpec(count, "tally", params, batch=batch, stall_after=stall_after, webhook=webhook)
         started = lifecycle.start(self.store, order, task_id=task_id, ttls=ttls, max_steps=count)
-        self.store.tasks.look_again(started.task.id, clock.now_ms() + LOOK_EVERY_MS)  # not after seconds
+        self.store.task_index.look_again(started.task.id, clock.now_ms() + LOOK_EVERY_MS)  # not after seconds
         return Victim(started.task, tally)
 
     def start(self, count: int, **asked: object) -> Victim:
@@ -244,7 +244,7 @@ class Ground:
         client.delete(*map(keys.of_broker, names), *client.keys(keys.of_broker("_kombu.*")))
 
     def is_open(self, victim: Victim) -> bool:
-        return self.store.tasks.next_look(victim.id) is not None
+        return self.store.task_index.next_look(victim.id) is not None
 
     def await_quiet(self) -> None:
         """Wait until no message waits but the sweep's own."""
@@ -267,7 +267,7 @@ class Ground:
         if self.worker.process.poll() is not None:
             self.start_worker()
         os.killpg(self.worker.process.pid, signal.SIGCONT)
-        for task_id, _ in self.store.tasks.newest(None, 1000):
+        for task_id, _ in self.store.task_index.newest(None, 1000):
             with suppress(NotFound):
                 lifecycle.delete(self.store, task_id)
         self.await_quiet()

@@ -94,7 +94,7 @@ def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> 
 
     def sweep(_: int) -> None:
         for victim in chance.sample(ended + lost, 20):
-            ground.store.tasks.look_again(victim.id, 0)
+            ground.store.task_index.look_again(victim.id, 0)
         Sweep(ground.store, ground.publisher, TTLS).run()
 
     with ThreadPoolExecutor(SWEEPERS) as pool:
