@@ -15,7 +15,7 @@ from benchmarks.celery_chord import PEER, Results, afresh, chord_worker, hold_ch
 from benchmarks.figures import Figure, compared, size
 from benchmarks.own_server import own_server
 from donebit.addresses import LOOPBACK
-from donebit.completion import lifecycle, missing
+from donebit.completion import lifecycle, missing, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 from tests.completion.arranged import TTLS
@@ -54,7 +54,7 @@ def side_by_side(app: Celery, client: Redis, chords: Redis) -> list[Figure]:
 def hold_task(store: Store) -> str:
     """Make a task in the state in which it is while it runs."""
     task = lifecycle.start(store, TaskSpec(STEPS, "demo", {"sleep_ms": 0}), ttls=TTLS, max_steps=STEPS).task
-    lifecycle.report(store, task.id, ranges=[(a + 1, b) for a, b in pairwise((-1, *MISSING, STEPS))])
+    reporting.report(store, task.id, ranges=[(a + 1, b) for a, b in pairwise((-1, *MISSING, STEPS))])
     return task.id
 
 

@@ -10,7 +10,7 @@ from redis import Redis
 
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
-from donebit.completion import failing, lifecycle
+from donebit.completion import failing, lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 from tests.completion.arranged import TTLS
@@ -70,13 +70,13 @@ def completion(client: Redis, size: int, order: str) -> float:
     task_id = lifecycle.start(store, TaskSpec(size), ttls=TTLS, max_steps=size).task.id
     if order != "at random":
         done = (size // 2, size) if order == "reversed" else (0, size // 2)
-        lifecycle.report(store, task_id, ranges=[done])
+        reporting.report(store, task_id, ranges=[done])
     if order == "after a failure":
         failing.fail(store, task_id, size - 1, "benchmark")
     steps = ORDERS[order](size)
     client.config_resetstat()
     for step in steps:
-        lifecycle.report(store, task_id, [step])
+        reporting.report(store, task_id, [step])
     taken = server_seconds(client, "evalsha")
     lifecycle.delete(store, task_id)
     return taken

@@ -10,7 +10,7 @@ from redis import Redis
 
 from benchmarks.figures import Figure, compared
 from benchmarks.own_server import own_server
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.store import Store, keys
@@ -30,7 +30,7 @@ def measure() -> list[Figure]:
         )
         setbit, report, script = medians(
             lambda step: client.setbit("plain", step, 1),
-            lambda step: lifecycle.report(store, reported.task.id, [step]),
+            lambda step: reporting.report(store, reported.task.id, [step]),
             bare_script(client, marked.task),
         )
     return [

@@ -15,7 +15,7 @@ from benchmarks.dashboard.page_load import served
 from benchmarks.dashboard.streams import Held, held
 from benchmarks.figures import Figure, compared, duration
 from benchmarks.own_stack import Stack, own_stack
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from tests.completion.arranged import TTLS
 
@@ -91,7 +91,7 @@ def reads(what: str, measured: float, peer: str, against: float) -> Figure:
 def half_done(stack: Stack) -> str:
     store = stack.store()
     task = lifecycle.start(store, TaskSpec(COUNT), ttls=TTLS, max_steps=COUNT).task
-    lifecycle.report(store, task.id, ranges=[(0, COUNT // 2)])
+    reporting.report(store, task.id, ranges=[(0, COUNT // 2)])
     return task.id
 
 

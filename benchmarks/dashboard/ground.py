@@ -14,7 +14,7 @@ from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import Calendar
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 from tests.completion.arranged import TTLS
@@ -40,7 +40,7 @@ def lay_tasks(stack: Stack) -> None:
 
 def end_task(store: Store, task_id: str, *, cancelled: bool) -> None:
     lifecycle.start(store, TaskSpec(STEPS, label="ended"), task_id=task_id, ttls=TTLS, max_steps=STEPS)
-    lifecycle.report(store, task_id, ranges=[(0, STEPS // 2 if cancelled else STEPS)])
+    reporting.report(store, task_id, ranges=[(0, STEPS // 2 if cancelled else STEPS)])
     if cancelled:
         lifecycle.cancel(store, task_id)
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from donebit.completion.failing import Failure
-from donebit.completion.lifecycle import Report
+from donebit.completion.reporting import Report
 from donebit.web.problems import documented
 
 GONE = documented(HTTPStatus.NOT_FOUND)

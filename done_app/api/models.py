@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from donebit.completion.lifecycle import MAX_STEPS_PER_REPORT
+from donebit.completion.reporting import MAX_STEPS_PER_REPORT
 from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, matching
 
 LARGEST_STEP = 2**32 - 1

@@ -9,8 +9,8 @@ from flask_openapi3 import APIBlueprint
 from done_app.api.answer_models import StepAnswer, StepsAnswer
 from done_app.api.answers import GONE, report_fields
 from done_app.api.models import ExampleQuery, FailureBody, ReportHeader, StepPath, StepsBody, TaskPath
-from donebit.completion import failing, lifecycle
-from donebit.completion.lifecycle import Report
+from donebit.completion import failing, reporting
+from donebit.completion.reporting import Report
 from donebit.errors import InvalidInput
 from donebit.publishing import publish_end
 from donebit.queue import Publisher
@@ -28,7 +28,7 @@ def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> Non
         ranges: Sequence[tuple[int, int]] = (),
         key: str | None = None,
     ) -> Report:
-        outcome = lifecycle.report(store, task_id, steps, ranges, reply_key=key)
+        outcome = reporting.report(store, task_id, steps, ranges, reply_key=key)
         if outcome.completed_task:
             publish_end(publisher, task_id)
         return outcome

@@ -12,7 +12,7 @@ from benchmarks import __main__ as benchmarks
 from benchmarks import asked_meanwhile, fan_out, flatness, page
 from benchmarks.celery_chord import state_bytes
 from benchmarks.figures import Figure, bounded, compared, duration, size, table
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.store import Store
 from tests.completion.arranged import TTLS
@@ -157,7 +157,7 @@ def test_the_longest_command_is_named_by_the_script_that_it_runs(
     task = lifecycle.start(store, TaskSpec(20_000), ttls=TTLS, max_steps=20_000).task
     fan_out.note_slow_commands(real_client)
 
-    lifecycle.report(store, task.id, range(10_000))
+    reporting.report(store, task.id, range(10_000))
     name, _ = fan_out.longest_command(real_client)
     real_client.config_set("slowlog-log-slower-than", -1)
 
@@ -170,15 +170,15 @@ def test_every_step_that_flatness_reports_is_a_new_one(
     real_client: Redis, order: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[int] = []
-    report = lifecycle.report
+    report = reporting.report
 
-    def recorded(store: Store, task_id: str, *what: list[int], **more: object) -> lifecycle.Report:
+    def recorded(store: Store, task_id: str, *what: list[int], **more: object) -> reporting.Report:
         made = report(store, task_id, *what, **more)  # type: ignore[arg-type]  # as it was called
         if what:
             reported.append(made.fresh)
         return made
 
-    monkeypatch.setattr(lifecycle, "report", recorded)
+    monkeypatch.setattr(reporting, "report", recorded)
 
     seconds = flatness.completion(real_client, size, order)
 

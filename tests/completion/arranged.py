@@ -7,7 +7,7 @@ from typing import Any
 
 from redis import Redis
 
-from donebit.completion import lifecycle, missing
+from donebit.completion import lifecycle, missing, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -28,7 +28,7 @@ def start(
 
 def start_done(store: Store, count: int = 3, **asked: Any) -> Task:
     task = start(store, count, **asked)
-    lifecycle.report(store, task.id, ranges=[(0, count)])
+    reporting.report(store, task.id, ranges=[(0, count)])
     return now(store, task)
 
 

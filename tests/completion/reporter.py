@@ -8,7 +8,7 @@ from multiprocessing.context import SpawnContext
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 
-from donebit.completion import failing, lifecycle
+from donebit.completion import failing, reporting
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
 
@@ -51,7 +51,7 @@ def report_all(url: str) -> list[str]:
     return [
         task_id
         for task_id, step in _pile[0].take()
-        if lifecycle.report(store, task_id, [step]).completed_task
+        if reporting.report(store, task_id, [step]).completed_task
     ]
 
 
@@ -64,4 +64,4 @@ def report_and_fail_all(url: str) -> list[str]:
 def _ends(store: Store, task_id: str, step: int) -> bool:
     if step < 0:
         return failing.fail(store, task_id, ~step, "boom").completed_task
-    return lifecycle.report(store, task_id, [step]).completed_task
+    return reporting.report(store, task_id, [step]).completed_task

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import failing, lifecycle, resuming
+from donebit.completion import failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import ANNOUNCE_LEASE, announce
 from donebit.completion.spec import Webhook
 from donebit.completion.task import Task
@@ -72,7 +72,7 @@ def test_a_running_task_is_not_announced_and_an_ended_one_is_at_once(store: Stor
     told: list[Task] = []
 
     early = announce(store, task.id, told.append)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert (early, told) == (False, [])
     assert announce(store, task.id, told.append)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donebit.completion import bitmap, failing, lifecycle
+from donebit.completion import bitmap, failing, lifecycle, reporting
 from donebit.store import Store
 from tests.completion.arranged import start, start_done
 
@@ -25,7 +25,7 @@ def test_done_and_failed_bits_come_with_end_marker_and_padding(
     task = start(store, count=count, task_id="t")
     last = count - 1
     if count > 1:
-        lifecycle.report(store, "t", [0])
+        reporting.report(store, "t", [0])
     failing.fail(store, "t", last, "no")
 
     done, failed = bitmap.done_bits(store, task), bitmap.failed_bits(store, task)

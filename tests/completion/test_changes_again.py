@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.completion import failing, lifecycle, resuming
+from donebit.completion import failing, lifecycle, reporting, resuming
 from donebit.completion.resuming import Extension
 from donebit.completion.state import State
 from donebit.errors import Conflict, InvalidInput, NotFound
@@ -92,7 +92,7 @@ def test_a_repeated_delete_spares_the_next_task_of_that_id(store: Store, client:
 
 def test_a_refused_delete_leaves_the_task_in_the_lists(store: Store, client: Redis) -> None:
     task = start(store, 3, task_id="t")
-    lifecycle.report(store, task.id, [0], reply_key="k")
+    reporting.report(store, task.id, [0], reply_key="k")
     before = everything(client)
 
     with pytest.raises(InvalidInput, match="another request"):

@@ -9,7 +9,7 @@ import pytest
 
 from done_app.worker.clock_watch import ClockWatch
 from donebit import clock
-from donebit.completion import fanout, leases, lifecycle
+from donebit.completion import fanout, leases, reporting
 from donebit.completion.sweeping import Sweep
 from donebit.store import Store
 from donebit.store.leases import Holder
@@ -62,7 +62,7 @@ def test_a_message_brings_the_servers_clock_with_it(store: Store, monkeypatch: p
     set_machine_clock(monkeypatch, HOUR)
 
     held = leases.take(store, task.id, task.nonce, Holder("message", "host:1/aa", 1), [(0, 3)])
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert held is not None
     assert now(store, task).last_progress_at - task.created_at < 5 * SECOND

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from redis import Redis
 
-from donebit.completion import deliveries, failing, lifecycle, resuming
+from donebit.completion import deliveries, failing, reporting, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.deliveries import KEEP_FOR, LEASE, ClaimedDelivery, DeliveryView
 from donebit.completion.delivery import (
@@ -271,7 +271,7 @@ def test_a_resumed_task_delivers_its_earlier_end_and_its_new_one(store: Store) -
 
     first = take(store)
     deliveries.record_delivered(store, first, "answered 204")
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     announce(store, task.id, lambda _: None)
     second = take(store)
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import deliveries, failing, lifecycle, resuming
+from donebit.completion import deliveries, failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import ANNOUNCE_LEASE, announce
 from donebit.completion.delivery import RETRY_FOR, DeliveryOutcome
 from donebit.completion.state import State
@@ -112,7 +112,7 @@ def test_a_task_resumed_during_its_announcement_delivers_its_next_end(
     told: list[State] = []
     announce(store, task.id, lambda end: told.append(end.state))
     announced_at, next_look_ms = now(store, task).announced_at, store.task_index.next_look(task.id)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     announce(store, task.id, lambda end: told.append(end.state))
 
     assert told == [State.FAILED, State.DONE]
@@ -218,7 +218,7 @@ def test_a_task_kept_for_a_second_is_kept_until_everybody_is_told(
 ) -> None:
     task = start(store, 1, webhook=HOOK, ended_ttl=timedelta(seconds=1))
     if end is State.DONE:
-        lifecycle.report(store, task.id, [0])
+        reporting.report(store, task.id, [0])
     elif end is State.FAILED:
         failing.fail(store, task.id, 0, "no")
     else:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.completion import failing, fanout, handing_back, healing, lifecycle, resuming
+from donebit.completion import failing, fanout, handing_back, healing, reporting, resuming
 from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
 from donebit.completion.healing import ProbedState
 from donebit.completion.sweeping import Sweep
@@ -40,7 +40,7 @@ def sweep(store: Store) -> None:
 
 def test_a_task_that_has_ended_waits_for_nothing(store: Store) -> None:
     task = fanned_out(store, 1)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     found = asked(store, task)
 
@@ -115,7 +115,7 @@ def test_a_worker_that_cannot_run_the_steps_is_named_until_steps_are_done(
     hand_moved_clock.forward(seconds=10)
     handed_back = asked(store, task)
     sentence = handed_back.sentence(now(store, task), clock.now())
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     at_work = asked(store, task)
     hand_moved_clock.forward(seconds=10)
 
@@ -131,12 +131,12 @@ def test_the_speed_is_since_the_fan_out_then_of_the_last_two_samples(
     task = fanned_out(store, 100)
     too_early = asked(store, task).steps_per_second
     hand_moved_clock.forward(seconds=5)
-    lifecycle.report(store, task.id, ranges=[(0, 10)])
+    reporting.report(store, task.id, ranges=[(0, 10)])
     at_first = asked(store, task)
     for done in (20, 50, 80):
         sweep(store)
         hand_moved_clock.forward(seconds=5)
-        lifecycle.report(store, task.id, ranges=[(0, done)])
+        reporting.report(store, task.id, ranges=[(0, done)])
     later = asked(store, task)
 
     assert too_early is None
@@ -171,7 +171,7 @@ def test_a_task_that_stands_still_has_no_end_in_sight(store: Store, hand_moved_c
 
 def test_a_failed_task_says_how_many_steps_failed_and_what_resume_does(store: Store) -> None:
     task = start(store, 3)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     for step in (1, 2):
         failing.fail(store, task.id, step, "no")
 

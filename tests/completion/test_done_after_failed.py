@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from donebit.completion import failing, lifecycle, resuming
+from donebit.completion import failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.spec import NextTask, TaskSpec
 from donebit.completion.state import State
@@ -22,7 +22,7 @@ from tests.conftest import keys_without_ttl
 def start_failed(store: Store, count: int = 2, *, told: bool = True) -> Task:
     """Its last step gave up, the others are done."""
     task = start(store, count)
-    lifecycle.report(store, task.id, range(count - 1))
+    reporting.report(store, task.id, range(count - 1))
     failing.fail(store, task.id, count - 1, "no")
     if told:
         announce(store, task.id)
@@ -43,10 +43,10 @@ def test_its_last_failed_step_makes_a_failed_task_done(
     task = start_failed(store, count)
     last = count - 1
 
-    report = lifecycle.report(
+    report = reporting.report(
         store, task.id, [] if as_range else [last], [(last, count)] if as_range else [], token="mine"
     )
-    again = lifecycle.report(store, task.id, [last], token="mine")
+    again = reporting.report(store, task.id, [last], token="mine")
 
     assert (report.fresh, report.completed_task, report.state) == (1, True, State.DONE)
     assert (again.fresh, again.completed_task, again.state) == (0, True, State.DONE)
@@ -60,7 +60,7 @@ def test_the_new_end_is_announced_under_the_next_run(store: Store) -> None:
     task = start_failed(store, told=False)
     first = told(store, task)
 
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
 
     assert (first, told(store, task)) == ([f"{task.id}.1.failed"], [f"{task.id}.2.done"])
     assert told(store, task) == []
@@ -72,7 +72,7 @@ def test_a_failed_end_not_yet_announced_is_announced_first(
     task = start_failed(store, told=False)
 
     with caplog.at_level(logging.INFO):
-        lifecycle.report(store, task.id, [1])
+        reporting.report(store, task.id, [1])
 
     assert [line for line in caplog.messages if f"[{task.id}.1.failed]" in line]
     assert told(store, task) == [f"{task.id}.2.done"]
@@ -83,7 +83,7 @@ def test_what_follows_a_failure_is_started_and_stays(store: Store) -> None:
     task = lifecycle.start(store, spec, ttls=TTLS, max_steps=9).task
     failing.fail(store, task.id, 0, "no")
 
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     announce(store, task.id)
 
     pending = store.deliveries.due("then", 2**50, 10)
@@ -94,7 +94,7 @@ def test_a_task_done_after_all_is_looked_after_until_it_is_announced(store: Stor
     task = start_failed(store)
     closed = store.task_index.next_look(task.id) is None
 
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
 
     assert closed
     assert store.task_index.next_look(task.id) is not None
@@ -110,7 +110,7 @@ def test_a_task_is_among_the_open_ones_before_it_becomes_done(
 
     monkeypatch.setattr(TaskIndexStore, "open_again", die)
     with pytest.raises(RuntimeError):
-        lifecycle.report(store, task.id, [1])
+        reporting.report(store, task.id, [1])
 
     assert now(store, task).state is State.FAILED
 
@@ -120,7 +120,7 @@ def test_a_failed_task_with_steps_still_failed_stays_failed(store: Store) -> Non
     for step in (0, 1):
         failing.fail(store, task.id, step, "no")
 
-    report = lifecycle.report(store, task.id, [0])
+    report = reporting.report(store, task.id, [0])
 
     assert (report.fresh, report.completed_task, report.state) == (1, False, State.FAILED)
     assert (now(store, task).run, now(store, task).failed_steps) == (1, 1)
@@ -129,7 +129,7 @@ def test_a_failed_task_with_steps_still_failed_stays_failed(store: Store) -> Non
 def test_a_reply_key_gives_the_same_answer_after_the_task_is_done(store: Store) -> None:
     task = start_failed(store)
 
-    first, again = (lifecycle.report(store, task.id, [1], reply_key="k") for _ in range(2))
+    first, again = (reporting.report(store, task.id, [1], reply_key="k") for _ in range(2))
 
     assert first == again
     assert first.completed_task
@@ -139,7 +139,7 @@ def test_a_reply_key_gives_the_same_answer_after_the_task_is_done(store: Store) 
 def test_the_message_of_a_straggler_makes_its_task_done(store: Store) -> None:
     task = start_failed(store)
 
-    assert lifecycle.report(store, task.id, [1], nonce=task.nonce).state is State.DONE
+    assert reporting.report(store, task.id, [1], nonce=task.nonce).state is State.DONE
 
 
 @pytest.mark.parametrize("how", ["recount", "report", "resume"])
@@ -148,9 +148,9 @@ def test_bits_that_another_program_set_make_a_failed_task_done(store: Store, cli
     set_by_other_hands(client, task, 1)
 
     if how == "recount":
-        lifecycle.recount(store, task)
+        reporting.recount(store, task)
     elif how == "report":
-        lifecycle.report(store, task.id, [0])
+        reporting.report(store, task.id, [0])
     else:
         resuming.resume(store, task.id, TTLS)
 
@@ -163,7 +163,7 @@ def test_a_task_stored_as_failed_with_all_done_becomes_done(store: Store, client
     set_by_other_hands(client, task, 1)
     client.hset(keys.record(task.id), "failed", 0)  # as it was written before such a task became done
 
-    report = lifecycle.report(store, task.id, [1])
+    report = reporting.report(store, task.id, [1])
 
     assert (report.fresh, report.completed_task, report.state) == (0, True, State.DONE)
 
@@ -173,7 +173,7 @@ def test_of_two_last_reports_at_once_one_completes_the_failed_task(real_store: S
         for _ in range(20):
             task = start_failed(real_store, 1)
             reports = list(
-                threads.map(lambda task_id: lifecycle.report(real_store, task_id, [0]), [task.id] * 2)
+                threads.map(lambda task_id: reporting.report(real_store, task_id, [0]), [task.id] * 2)
             )
 
             assert sorted(report.completed_task for report in reports) == [False, True]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle, listing
-from donebit.completion.lifecycle import MAX_STEPS_PER_REPORT
+from donebit.completion import lifecycle, listing, reporting
 from donebit.completion.listing import Filter
+from donebit.completion.reporting import MAX_STEPS_PER_REPORT
 from donebit.completion.state import State
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.store import Store
@@ -19,7 +19,7 @@ from tests.completion.conftest import HandMovedClock
 
 def test_a_running_task_is_cancelled_now(store: Store, hand_moved_clock: HandMovedClock) -> None:
     task = start(store, 3)
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
     hand_moved_clock.forward(seconds=7)
 
     cancelled = lifecycle.cancel(store, task.id)
@@ -33,12 +33,12 @@ def test_steps_that_come_after_the_cancelling_are_recorded_and_end_nothing(store
     task = start(store, 3)
     lifecycle.cancel(store, task.id)
 
-    late = [lifecycle.report(store, task.id, [step]) for step in (0, 0, 1, 2)]
+    late = [reporting.report(store, task.id, [step]) for step in (0, 0, 1, 2)]
 
     assert [report.fresh for report in late] == [1, 0, 1, 1]
     assert {(report.completed_task, report.state) for report in late} == {(False, State.CANCELLED)}
     assert missing_ranges(store, task) == []
-    assert lifecycle.recount(store, task).state is State.CANCELLED
+    assert reporting.recount(store, task).state is State.CANCELLED
 
 
 def test_a_task_can_be_cancelled_once(store: Store) -> None:
@@ -80,7 +80,7 @@ def test_a_task_is_deleted_once(store: Store) -> None:
 
 ASKED: dict[str, Callable[[Store, str], object]] = {
     "look": lifecycle.get_task,
-    "report": lambda store, task_id: lifecycle.report(store, task_id, [0]),
+    "report": lambda store, task_id: reporting.report(store, task_id, [0]),
     "cancel": lifecycle.cancel,
     "delete": lifecycle.delete,
 }
@@ -107,7 +107,7 @@ def test_a_range_that_is_none_is_named(store: Store, first: int, after: int) -> 
     task = start(store, 3)
 
     with pytest.raises(InvalidInput, match=rf"range \[{first}, {after}\) is empty, runs backwards or starts"):
-        lifecycle.report(store, task.id, [0], [(first, after)])
+        reporting.report(store, task.id, [0], [(first, after)])
 
     assert now(store, task).done_steps == 0
 
@@ -122,7 +122,7 @@ def test_a_report_too_large_is_refused_with_its_size_and_the_bound(
     task = start(store, 3)
 
     with pytest.raises(InvalidInput, match=f"{MAX_STEPS_PER_REPORT + 1} steps and ranges .* at most 10000"):
-        lifecycle.report(store, task.id, [0] * steps, [(0, 1)] * ranges)
+        reporting.report(store, task.id, [0] * steps, [(0, 1)] * ranges)
 
     assert now(store, task).done_steps == 0
 
@@ -131,8 +131,8 @@ def test_the_largest_report_is_taken(real_store: Store) -> None:
     count = 2 * MAX_STEPS_PER_REPORT
     task = start(real_store, count)
 
-    singles = lifecycle.report(real_store, task.id, range(0, count, 2))
-    ranges = lifecycle.report(real_store, task.id, ranges=[(step, step + 1) for step in range(1, count, 2)])
+    singles = reporting.report(real_store, task.id, range(0, count, 2))
+    ranges = reporting.report(real_store, task.id, ranges=[(step, step + 1) for step in range(1, count, 2)])
 
     assert (singles.fresh, ranges.fresh, ranges.completed_task) == (
         MAX_STEPS_PER_REPORT,

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.errors import InvalidInput, NotFound
@@ -26,7 +26,7 @@ def start(store: Store, count: int) -> str:
 def test_a_task_completes_with_its_last_missing_step_and_only_once(store: Store) -> None:
     task_id = start(store, 3)
 
-    answers = [lifecycle.report(store, task_id, [step]) for step in (2, 0, 0, 1, 1)]
+    answers = [reporting.report(store, task_id, [step]) for step in (2, 0, 0, 1, 1)]
 
     assert [answer.completed_task for answer in answers] == [False, False, False, True, False]
     assert [answer.fresh for answer in answers] == [1, 1, 0, 1, 0]
@@ -36,16 +36,16 @@ def test_a_task_completes_with_its_last_missing_step_and_only_once(store: Store)
 def test_the_rule_holds_at_byte_borders(store: Store, count: int) -> None:
     task_id = start(store, count)
 
-    states = [lifecycle.report(store, task_id, [step]).state for step in reversed(range(count))]
+    states = [reporting.report(store, task_id, [step]).state for step in reversed(range(count))]
 
     assert states == [State.RUNNING] * (count - 1) + [State.DONE]
 
 
 def test_a_late_duplicate_wakes_nothing_and_leaves_no_key_behind(store: Store, client: Redis) -> None:
     task_id = start(store, 2)
-    lifecycle.report(store, task_id, [0, 1])
+    reporting.report(store, task_id, [0, 1])
 
-    late = lifecycle.report(store, task_id, [0])
+    late = reporting.report(store, task_id, [0])
 
     assert (late.fresh, late.completed_task, late.state) == (0, False, State.DONE)
     assert keys_without_ttl(client) == set()
@@ -53,7 +53,7 @@ def test_a_late_duplicate_wakes_nothing_and_leaves_no_key_behind(store: Store, c
 
 def test_a_step_of_an_unknown_task_creates_no_key(store: Store, client: Redis) -> None:
     with pytest.raises(NotFound):
-        lifecycle.report(store, "never", [0])
+        reporting.report(store, "never", [0])
 
     assert client.keys() == []
 
@@ -63,7 +63,7 @@ def test_a_step_out_of_range_changes_nothing(store: Store, step: int) -> None:
     task_id = start(store, 3)
 
     with pytest.raises(InvalidInput, match=rf"step {step} .* 0 to 2"):
-        lifecycle.report(store, task_id, [0, step])
+        reporting.report(store, task_id, [0, step])
 
     assert lifecycle.get_task(store, task_id).task.done_steps == 0
 
@@ -76,7 +76,7 @@ def test_the_last_step_is_the_end_and_the_last_progress(
 
     for step in (0, 1, 1):
         hand_moved_clock.forward(seconds=3)
-        lifecycle.report(store, task_id, [step])
+        reporting.report(store, task_id, [step])
         task = lifecycle.get_task(store, task_id).task
         moments.append((task.last_progress_at, task.ended_at))
 

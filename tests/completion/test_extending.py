@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from donebit.completion import failing, fanout, lifecycle, resuming
+from donebit.completion import failing, fanout, lifecycle, reporting, resuming
 from donebit.completion.fanout import Slice
 from donebit.completion.resuming import Extension
 from donebit.completion.state import State
@@ -30,12 +30,12 @@ def delete_once(store: Store, task: Task) -> None:
 @pytest.mark.parametrize("more", [1, 7, 8, 9])
 def test_an_extended_task_is_done_with_its_new_last_step(store: Store, count: int, more: int) -> None:
     task = start(store, count)
-    lifecycle.report(store, task.id, ranges=[(0, count - 1)] if count > 1 else ())
+    reporting.report(store, task.id, ranges=[(0, count - 1)] if count > 1 else ())
 
     extended, before = extend(store, task, count + more)
-    old_last = lifecycle.report(store, task.id, [count - 1])
+    old_last = reporting.report(store, task.id, [count - 1])
     missing = missing_ranges(store, task)
-    last = lifecycle.report(store, task.id, ranges=[(count, count + more)])
+    last = reporting.report(store, task.id, ranges=[(count, count + more)])
 
     assert (extended.count, before, extended.missing_steps) == (count + more, count, more + 1)
     assert (old_last.state, missing) == (State.RUNNING, [(count, count + more)])
@@ -112,7 +112,7 @@ def test_a_count_that_is_not_more_changes_nothing(store: Store, count: int, why:
     with pytest.raises(InvalidInput, match=why):
         extend(store, task, count)
 
-    assert lifecycle.report(store, task.id, [0, 1, 2]).state is State.DONE
+    assert reporting.report(store, task.id, [0, 1, 2]).state is State.DONE
 
 
 def test_only_a_running_task_is_extended(store: Store) -> None:
@@ -137,11 +137,11 @@ def test_the_last_step_and_an_extension_at_once_leave_no_task_in_between(real_st
     with ThreadPoolExecutor(2) as threads:
         for _ in range(60):
             task = start(real_store, 2)
-            lifecycle.report(real_store, task.id, [0])
+            reporting.report(real_store, task.id, [0])
             extended = threads.submit(extends, task)
-            ended = threads.submit(lifecycle.report, real_store, task.id, [1]).result().completed_task
+            ended = threads.submit(reporting.report, real_store, task.id, [1]).result().completed_task
 
             assert extended.result() is not ended
             if not ended:
-                assert lifecycle.report(real_store, task.id, [2, 3]).completed_task
+                assert reporting.report(real_store, task.id, [2, 3]).completed_task
             assert now(real_store, task).state is State.DONE

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import failing, lifecycle
+from donebit.completion import failing, lifecycle, reporting
 from donebit.completion.announcing import announce
 from donebit.completion.failing import LONGEST_PAUSE, Failure
 from donebit.completion.state import State
@@ -76,7 +76,7 @@ def test_an_attempt_that_was_counted_before_it_began_is_not_counted_twice(store:
 @pytest.mark.parametrize("count", BYTE_BORDERS)
 def test_a_task_ends_as_failed_when_its_last_step_gives_up(store: Store, count: int) -> None:
     task = start(store, count)
-    lifecycle.report(store, task.id, ranges=[(0, count - 1)] if count > 1 else (), steps=())
+    reporting.report(store, task.id, ranges=[(0, count - 1)] if count > 1 else (), steps=())
 
     made = give_up(store, task, count - 1)
 
@@ -88,7 +88,7 @@ def test_a_task_fails_when_its_last_step_is_done_and_another_gave_up(store: Stor
     task = start(store, 3)
     give_up(store, task, 0)
 
-    first, last = (lifecycle.report(store, task.id, [step]) for step in (1, 2))
+    first, last = (reporting.report(store, task.id, [step]) for step in (1, 2))
 
     assert (first.completed_task, first.state) == (False, State.RUNNING)
     assert (last.completed_task, last.state, last.done_steps) == (True, State.FAILED, 2)
@@ -98,8 +98,8 @@ def test_a_step_that_gave_up_and_is_done_after_all_is_done(store: Store) -> None
     task = start(store, 3)
     give_up(store, task, 0)
 
-    late = lifecycle.report(store, task.id, [0])
-    last = lifecycle.report(store, task.id, ranges=[(1, 3)])
+    late = reporting.report(store, task.id, [0])
+    last = reporting.report(store, task.id, ranges=[(1, 3)])
 
     assert (late.fresh, late.done_steps, last.state) == (1, 1, State.DONE)
     assert given_up(store, task) == []
@@ -107,7 +107,7 @@ def test_a_step_that_gave_up_and_is_done_after_all_is_done(store: Store) -> None
 
 def test_what_fails_late_changes_nothing(store: Store) -> None:
     task, ended = start(store, 3), start_done(store, 3)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     give_up(store, task, 1)
 
     made = [give_up(store, task, 0), give_up(store, task, 1), give_up(store, ended, 1)]
@@ -132,7 +132,7 @@ def test_the_same_report_made_again_hears_that_it_ended_the_task_as_failed(store
     task = start(store, 2)
     give_up(store, task, 0)
 
-    made = [lifecycle.report(store, task.id, [1], token=token) for token in ("one", "one", "two")]
+    made = [reporting.report(store, task.id, [1], token=token) for token in ("one", "one", "two")]
 
     assert [one.completed_task for one in made] == [True, True, False]
 
@@ -204,7 +204,7 @@ def test_only_so_many_errors_are_kept(real_store: Store, real_client: Redis) -> 
 
 def test_what_gave_up_is_not_missing(store: Store) -> None:
     task = start(store, 20)
-    lifecycle.report(store, task.id, ranges=[(0, 5)])
+    reporting.report(store, task.id, ranges=[(0, 5)])
     for step in (5, 9, 19):
         give_up(store, task, step)
 
@@ -216,7 +216,7 @@ def test_bits_that_other_hands_set_on_steps_that_gave_up_count(store: Store, cli
     give_up(store, task, 0)
     set_by_other_hands(client, task, 0, 1, 2)
 
-    lifecycle.recount(store, now(store, task))
+    reporting.recount(store, now(store, task))
 
     assert now(store, task).state is State.DONE
 
@@ -225,7 +225,7 @@ def test_no_key_of_a_failure_stays_longer_than_its_task(store: Store, client: Re
     task = start(store, 3)
     failing.fail(store, task.id, 0, "again", THRICE)
     give_up(store, task, 1)
-    lifecycle.report(store, task.id, [2])
+    reporting.report(store, task.id, [2])
 
     assert keys_without_ttl(client) == set()
     for key in keys.of_failures(task.id):
@@ -278,7 +278,7 @@ def test_of_successes_and_failures_at_once_one_ends_the_task(real_store: Store) 
         task_id, step, fails = job
         if fails:
             return failing.fail(real_store, task_id, step, "no").completed_task
-        return lifecycle.report(real_store, task_id, [step]).completed_task
+        return reporting.report(real_store, task_id, [step]).completed_task
 
     dice = random.Random(20261121)
     tasks = [start(real_store, 16) for _ in range(60)]
@@ -307,7 +307,7 @@ def test_an_attempt_counted_ahead_leaves_no_key_without_a_life(store: Store, cli
 def test_what_failed_on_the_way_to_done_goes_with_the_tombstone(store: Store, client: Redis) -> None:
     task = start(store, 2)
     failing.fail(store, task.id, 0, "again", THRICE)
-    lifecycle.report(store, task.id, [0, 1])
+    reporting.report(store, task.id, [0, 1])
 
     announce(store, task.id, lambda _: None)
 

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import announcing, failing, lifecycle
+from donebit.completion import announcing, failing, lifecycle, reporting
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -60,7 +60,7 @@ def test_failures_that_end_the_task_live_as_long_as_its_tombstone(store: Store, 
 def test_the_announcement_shortens_the_life_of_failures(store: Store, client: Redis, state: State) -> None:
     task = start_failing(store)
     if state is State.DONE:
-        lifecycle.report(store, task.id, [0, 1, 2])
+        reporting.report(store, task.id, [0, 1, 2])
     else:
         lifecycle.cancel(store, task.id)
 
@@ -105,6 +105,6 @@ def test_only_a_task_with_failures_pays_for_their_keys(
         return run(tasks, name, names, args)
 
     monkeypatch.setattr(TaskStore, "_run", counting)
-    lifecycle.report(store, task.id, [2])
+    reporting.report(store, task.id, [2])
 
     assert sent == keys_sent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from donebit.completion import fanout, lifecycle
+from donebit.completion import fanout, reporting
 from donebit.completion.handing_back import FIRST_PAUSE, LONGEST_PAUSE, hand_back
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
@@ -42,7 +42,7 @@ def test_a_step_that_is_done_makes_the_pause_short_again(
         hand_back(store, now(store, task), WHY)
         hand_moved_clock.forward(seconds=10)
 
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert hand_back(store, now(store, task), WHY) == FIRST_PAUSE
 

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import fanout, healing, lifecycle, resuming
+from donebit.completion import fanout, healing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
@@ -84,7 +84,7 @@ def test_a_fan_out_is_noted_when_all_of_it_is_sent(store: Store, hand_moved_cloc
 
 def test_only_missing_steps_are_sent_again(store: Store) -> None:
     task, sent = start_fanned_out(store, 9), Messages()
-    lifecycle.report(store, task.id, [0, 4, 8])
+    reporting.report(store, task.id, [0, 4, 8])
 
     moved = now(store, task)
     healing.heal(store, moved, ProbedState.of(moved), sent.send)
@@ -103,7 +103,7 @@ def test_nothing_is_sent_again_after_progress_since_the_probe(
 ) -> None:
     task, sent = start_fanned_out(store), Messages()
     hand_moved_clock.forward(seconds=30)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert healing.heal(store, now(store, task), ProbedState.of(task), sent.send) == 0
     assert sent == []
@@ -155,7 +155,7 @@ def test_a_task_that_ends_during_a_check_is_not_probed_nor_kept_open(store: Stor
 def test_progress_puts_the_probe_off(store: Store, hand_moved_clock: HandMovedClock) -> None:
     task = start_fanned_out(store)
     hand_moved_clock.forward(seconds=9)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert probed_at(store, hand_moved_clock, until=16, heal=True) == [10]
 
@@ -181,7 +181,7 @@ def test_progress_makes_the_pauses_short_again(store: Store, hand_moved_clock: H
     task = start_fanned_out(store)
     probed_at(store, hand_moved_clock, until=80, heal=True)
 
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
 
@@ -190,7 +190,7 @@ def test_after_the_last_healing_the_task_is_called_stalled_once(
     store: Store, hand_moved_clock: HandMovedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = start_fanned_out(store, 9)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     store.tasks.update_record(
         task.id, task.nonce, task.run, {"heals": MAX_HEALS, "probed_at": progress_ms(task)}
     )
@@ -216,7 +216,7 @@ def test_a_stalled_task_that_moves_again_is_looked_after_again(
     stalled = now(store, task).stalled
     hand_moved_clock.forward(seconds=1)
 
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert (stalled, now(store, task).stalled) == (True, False)
     assert probed_at(store, hand_moved_clock, until=40, heal=True) == [10, 30]
@@ -238,7 +238,7 @@ def test_a_stalled_task_resumes_in_the_same_run_with_missing_steps(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_fanned_out(store, 9)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     store.tasks.update_record(
         task.id, task.nonce, task.run, {"heals": MAX_HEALS, "probed_at": progress_ms(task)}
     )

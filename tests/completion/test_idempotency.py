@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -20,7 +20,7 @@ from tests.completion.conftest import HandMovedClock
 def test_the_same_id_and_order_again_is_the_same_task(store: Store, hand_moved_clock: HandMovedClock) -> None:
     order = TaskSpec(3, job="demo", params={"sleep_ms": 5, "deep": {"a": [1, None]}}, label="nightly")
     first = lifecycle.start(store, order, task_id="t-1", ttls=TTLS, max_steps=3)
-    lifecycle.report(store, "t-1", [0])
+    reporting.report(store, "t-1", [0])
     hand_moved_clock.forward(hours=1)
 
     again = lifecycle.start(store, order, task_id="t-1", ttls=TTLS, max_steps=3)
@@ -120,9 +120,9 @@ def test_messages_of_a_deleted_task_mark_nothing_in_the_next_of_that_id(store: S
     start(store, 3, task_id="t-1")
 
     with pytest.raises(NotFound):
-        lifecycle.report(store, "t-1", [0, 1, 2], nonce=old.nonce)
+        reporting.report(store, "t-1", [0, 1, 2], nonce=old.nonce)
     with pytest.raises(NotFound):
-        lifecycle.recount(store, old)
+        reporting.recount(store, old)
 
     assert lifecycle.get_task(store, "t-1").task.done_steps == 0
 
@@ -130,7 +130,7 @@ def test_messages_of_a_deleted_task_mark_nothing_in_the_next_of_that_id(store: S
 def test_the_task_that_a_message_means_is_marked(store: Store) -> None:
     task = start(store, 3)
 
-    assert lifecycle.report(store, task.id, [0], nonce=task.nonce).fresh == 1
+    assert reporting.report(store, task.id, [0], nonce=task.nonce).fresh == 1
 
 
 def test_a_note_on_a_deleted_task_is_not_written_on_the_next_of_that_id(store: Store, client: Redis) -> None:
@@ -152,7 +152,7 @@ def test_a_call_repeated_with_its_token_says_completed_again(store: Store) -> No
     task = start(store, 2)
 
     heard = [
-        lifecycle.report(store, task.id, ranges=[(0, 2)], token=token).completed_task
+        reporting.report(store, task.id, ranges=[(0, 2)], token=token).completed_task
         for token in ("mine", "mine", "another's", "mine")
     ]
 
@@ -162,17 +162,17 @@ def test_a_call_repeated_with_its_token_says_completed_again(store: Store) -> No
 def test_a_caller_without_a_token_is_a_different_one_each_time(store: Store) -> None:
     task = start(store, 1)
 
-    heard = [lifecycle.report(store, task.id, [0]).completed_task for _ in range(3)]
+    heard = [reporting.report(store, task.id, [0]).completed_task for _ in range(3)]
 
     assert heard == [True, False, False]
 
 
 def test_the_same_reply_key_gets_the_same_answer(store: Store) -> None:
     task = start(store, 2)
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
 
-    first = lifecycle.report(store, task.id, [0], reply_key="k-1")
-    again = lifecycle.report(store, task.id, [0], reply_key="k-1")
+    first = reporting.report(store, task.id, [0], reply_key="k-1")
+    again = reporting.report(store, task.id, [0], reply_key="k-1")
 
     assert (first.fresh, first.completed_task, first.state) == (1, True, State.DONE)
     assert again == first
@@ -180,17 +180,17 @@ def test_the_same_reply_key_gets_the_same_answer(store: Store) -> None:
 
 def test_an_answer_kept_before_the_end_stays_as_it_was_given(store: Store) -> None:
     task = start(store, 2)
-    first = lifecycle.report(store, task.id, [0], reply_key="k-1")
-    lifecycle.report(store, task.id, [1])
+    first = reporting.report(store, task.id, [0], reply_key="k-1")
+    reporting.report(store, task.id, [1])
 
-    assert lifecycle.report(store, task.id, [0], reply_key="k-1") == first
+    assert reporting.report(store, task.id, [0], reply_key="k-1") == first
 
 
 def test_another_reply_key_hears_what_holds_now(store: Store) -> None:
     task = start(store, 1)
-    lifecycle.report(store, task.id, [0], reply_key="k-1")
+    reporting.report(store, task.id, [0], reply_key="k-1")
 
-    other = lifecycle.report(store, task.id, [0], reply_key="k-2")
+    other = reporting.report(store, task.id, [0], reply_key="k-2")
 
     assert (other.fresh, other.completed_task) == (0, False)
 
@@ -198,44 +198,44 @@ def test_another_reply_key_hears_what_holds_now(store: Store) -> None:
 def test_a_refused_report_is_not_kept_as_an_answer(store: Store) -> None:
     task = start(store, 2)
     with pytest.raises(InvalidInput):
-        lifecycle.report(store, task.id, [2], reply_key="k-1")
+        reporting.report(store, task.id, [2], reply_key="k-1")
 
-    assert lifecycle.report(store, task.id, [1], reply_key="k-1").fresh == 1
+    assert reporting.report(store, task.id, [1], reply_key="k-1").fresh == 1
 
 
 def test_a_deleted_tasks_answers_are_not_given_for_the_next_of_its_id(store: Store) -> None:
     start(store, 2, task_id="t-1")
-    lifecycle.report(store, "t-1", [0], reply_key="step-0")
+    reporting.report(store, "t-1", [0], reply_key="step-0")
     lifecycle.delete(store, "t-1")
     start(store, 2, task_id="t-1")
 
-    lifecycle.report(store, "t-1", [0], reply_key="step-0")
+    reporting.report(store, "t-1", [0], reply_key="step-0")
 
     assert lifecycle.get_task(store, "t-1").task.done_steps == 1
 
 
 def test_a_kept_answer_outlives_the_tombstone(store: Store, client: Redis) -> None:
     task = start(store, 1)
-    first = lifecycle.report(store, task.id, [0], reply_key="k-1")
+    first = reporting.report(store, task.id, [0], reply_key="k-1")
     client.delete(keys.record(task.id))
 
-    assert lifecycle.report(store, task.id, [0], reply_key="k-1") == first
+    assert reporting.report(store, task.id, [0], reply_key="k-1") == first
 
 
 def test_a_reply_key_used_for_other_steps_is_refused_and_marks_nothing(store: Store) -> None:
     task = start(store, 3)
-    first = lifecycle.report(store, task.id, [0], reply_key="once")
+    first = reporting.report(store, task.id, [0], reply_key="once")
 
     with pytest.raises(InvalidInput, match="Idempotency-Key is 'once', which was used for another request"):
-        lifecycle.report(store, task.id, [1, 2], reply_key="once")
+        reporting.report(store, task.id, [1, 2], reply_key="once")
 
-    assert lifecycle.report(store, task.id, [0], reply_key="once") == first
+    assert reporting.report(store, task.id, [0], reply_key="once") == first
     assert now(store, task).done_steps == 1
 
 
 def test_the_same_report_under_another_key_does_not_say_completed(store: Store) -> None:
     task = start(store, 1)
 
-    answers = [lifecycle.report(store, task.id, [0], reply_key=key) for key in ("one", "one", "two")]
+    answers = [reporting.report(store, task.id, [0], reply_key=key) for key in ("one", "one", "two")]
 
     assert [answer.completed_task for answer in answers] == [True, True, False]

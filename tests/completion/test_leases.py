@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from donebit.completion import failing, fanout, healing, leases, lifecycle
+from donebit.completion import failing, fanout, healing, leases, lifecycle, reporting
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.leases import LEASE, Range, without
@@ -99,7 +99,7 @@ def test_a_lease_that_ran_out_is_sent_again_once_and_without_done_steps(store: S
     task = started(store)
     taken(store, task, FIRST, (0, 4))
     taken(store, task, SECOND, (6, 8))
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
     lapse(store, task, FIRST)
 
     assert reclaimed(store) == [([(0, 1), (2, 4)], True)]

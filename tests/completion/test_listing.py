@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle, listing
+from donebit.completion import lifecycle, listing, reporting
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.completion.sweeping import Sweep
@@ -102,7 +102,7 @@ def test_a_filter_by_label_and_state_leaves_out_the_others(
 ) -> None:
     start_some(store, hand_moved_clock, 12)
     for done in ("t-001", "t-004", "t-005"):
-        lifecycle.report(store, done, [0])
+        reporting.report(store, done, [0])
     lifecycle.cancel(store, "t-007")
 
     by_both = ids(all_pages(store, Filter(State.DONE, "label-1"), limit))
@@ -120,7 +120,7 @@ def test_a_filter_with_few_matches_continues_on_the_next_page(
 ) -> None:
     monkeypatch.setattr(listing, "MAX_ENTRIES_READ", 4)
     start_some(store, hand_moved_clock, 12)
-    lifecycle.report(store, "t-000", [0])
+    reporting.report(store, "t-000", [0])
 
     pages = all_pages(store, Filter(state=State.DONE), 1)
 
@@ -141,7 +141,7 @@ def test_the_last_match_of_a_filter_is_known_to_be_the_last(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     start_some(store, hand_moved_clock, 12)
-    lifecycle.report(store, "t-006", [0])
+    reporting.report(store, "t-006", [0])
 
     pages = all_pages(store, Filter(state=State.DONE), 1)
 
@@ -201,7 +201,7 @@ def test_the_ended_tasks_of_any_end_are_listed_without_the_running_ones(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     start_some(store, hand_moved_clock, 4)
-    lifecycle.report(store, "t-000", [0])
+    reporting.report(store, "t-000", [0])
     lifecycle.cancel(store, "t-002")
 
     assert ids(all_pages(store, Filter(ended=True), 1)) == ["t-002", "t-000"]

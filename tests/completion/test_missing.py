@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.completion import lifecycle, missing
+from donebit.completion import lifecycle, missing, reporting
 from donebit.completion.missing import Range, ranges_of_zeros
 from donebit.store import Store, keys
 from tests.completion.arranged import BYTE_BORDERS, missing_ranges, now, set_by_other_hands, start, start_done
@@ -58,7 +58,7 @@ def test_nothing_done_is_one_range(store: Store, count: int) -> None:
 @pytest.mark.usefixtures("small_chunks")
 def test_the_first_and_the_last_step_are_found_at_byte_borders(store: Store, count: int) -> None:
     task = start(store, count)
-    lifecycle.report(store, task.id, ranges=[(1, count - 1)] if count > 2 else [])
+    reporting.report(store, task.id, ranges=[(1, count - 1)] if count > 2 else [])
 
     ranges = missing.list_missing(store, task, limit=10).ranges
 
@@ -68,7 +68,7 @@ def test_the_first_and_the_last_step_are_found_at_byte_borders(store: Store, cou
 @pytest.mark.usefixtures("small_chunks")
 def test_a_range_over_many_chunks_is_one_range(store: Store) -> None:
     task = start(store, 100)
-    lifecycle.report(store, task.id, [3, 97])
+    reporting.report(store, task.id, [3, 97])
 
     assert list(missing.iterate(store, task, 0, 100)) == [(0, 3), (4, 97), (98, 100)]
 
@@ -79,7 +79,7 @@ def test_a_range_over_many_chunks_is_one_range(store: Store) -> None:
 def test_a_part_of_the_task_is_read_across_chunk_borders(store: Store, begin: int, stop: int) -> None:
     task = start(store, 47)
     done = {0, 7, 8, 15, 16, 30, 31, 32, 46}
-    lifecycle.report(store, task.id, sorted(done))
+    reporting.report(store, task.id, sorted(done))
 
     ranges = list(missing.iterate(store, task, begin, stop))
 
@@ -91,7 +91,7 @@ def test_a_part_of_the_task_is_read_across_chunk_borders(store: Store, begin: in
 def test_whole_chunks_of_a_large_task_are_read(real_store: Store) -> None:
     chunk = missing.CHUNK_BYTES * 8
     task = start(real_store, 3 * chunk)
-    lifecycle.report(real_store, task.id, [5], ranges=[(chunk, 2 * chunk), (3 * chunk - 1, 3 * chunk)])
+    reporting.report(real_store, task.id, [5], ranges=[(chunk, 2 * chunk), (3 * chunk - 1, 3 * chunk)])
 
     ranges = list(missing.iterate(real_store, task, 0, task.count))
 
@@ -102,7 +102,7 @@ def test_whole_chunks_of_a_large_task_are_read(real_store: Store) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
 def test_pages_together_are_the_whole_and_each_is_within_its_limit(store: Store, limit: int) -> None:
     task = start(store, 60)
-    lifecycle.report(store, task.id, [*range(0, 60, 5), *range(20, 36)])
+    reporting.report(store, task.id, [*range(0, 60, 5), *range(20, 36)])
 
     pages = [missing.list_missing(store, task, limit=limit)]
     while (after := pages[-1].next) is not None:
@@ -114,7 +114,7 @@ def test_pages_together_are_the_whole_and_each_is_within_its_limit(store: Store,
 
 def test_a_page_that_holds_all_the_ranges_is_the_last(store: Store) -> None:
     task = start(store, 5)
-    lifecycle.report(store, task.id, [1, 3])
+    reporting.report(store, task.id, [1, 3])
 
     assert missing.list_missing(store, task, limit=3) == missing.MissingPage([(0, 1), (2, 3), (4, 5)], None)
 
@@ -130,7 +130,7 @@ def test_nothing_is_missing_of_a_done_task(store: Store) -> None:
 
 def test_of_a_cancelled_task_its_missing_steps_are_known(store: Store) -> None:
     task = start(store, 9)
-    lifecycle.report(store, task.id, [4])
+    reporting.report(store, task.id, [4])
     lifecycle.cancel(store, task.id)
 
     assert missing.list_missing(store, now(store, task), limit=3).ranges == [(0, 4), (5, 9)]
@@ -145,7 +145,7 @@ def test_steps_finished_by_other_hands_are_not_missing(store: Store, client: Red
 
 def test_a_task_that_is_done_between_the_look_and_the_read_misses_nothing(store: Store) -> None:
     looked_at = start(store, 9)
-    lifecycle.report(store, looked_at.id, ranges=[(0, 9)])
+    reporting.report(store, looked_at.id, ranges=[(0, 9)])
 
     assert missing.list_missing(store, looked_at, limit=3) == missing.MissingPage([], None)
 
@@ -153,7 +153,7 @@ def test_a_task_that_is_done_between_the_look_and_the_read_misses_nothing(store:
 @pytest.mark.usefixtures("small_chunks")
 def test_a_task_deleted_during_a_read_has_no_more_missing_steps(store: Store, client: Redis) -> None:
     task = start(store, 40)
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
 
     reading = missing.iterate(store, task, 0, 40)
     first = next(reading)
@@ -167,7 +167,7 @@ def test_a_range_of_any_length_is_marked_whole_and_nothing_beside_it(store: Stor
     first, after = 13, 13 + 3 + 8 * whole_bytes + 5
     task = start(store, after + 20)
 
-    report = lifecycle.report(store, task.id, ranges=[(first, after)])
+    report = reporting.report(store, task.id, ranges=[(first, after)])
 
     assert report.fresh == after - first
     assert missing_ranges(store, task) == [(0, first), (after, task.count)]

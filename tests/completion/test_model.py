@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from donebit.completion import announcing, failing, lifecycle, resuming
+from donebit.completion import announcing, failing, lifecycle, reporting, resuming
 from donebit.completion.resuming import Extension
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
@@ -80,12 +80,12 @@ class Completion(RuleBasedStateMachine):
         in_ranges = {step for first, after in ranges for step in range(first, after)}
         if model is None:  # (of an expired task the record may still say how far its steps went)
             with pytest.raises((NotFound, InvalidInput) if task_id in self.remains else NotFound):
-                lifecycle.report(self.store, task_id, named, ranges)
+                reporting.report(self.store, task_id, named, ranges)
         elif not {*named, *in_ranges} <= set(range(model.count)):
             with pytest.raises(InvalidInput):
-                lifecycle.report(self.store, task_id, named, ranges)
+                reporting.report(self.store, task_id, named, ranges)
         else:
-            report = lifecycle.report(self.store, task_id, named, ranges, token=token)
+            report = reporting.report(self.store, task_id, named, ranges, token=token)
             assert (report.fresh, report.completed_task) == model.report(set(named), in_ranges, token)
             assert (report.state, report.missing_steps, report.failed_steps, report.count) == (
                 model.state,
@@ -100,7 +100,7 @@ class Completion(RuleBasedStateMachine):
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
         ranges = arranged.missing_ranges(self.store, self.tasks[task_id])
-        report = lifecycle.report(self.store, task_id, ranges=ranges, token=token)
+        report = reporting.report(self.store, task_id, ranges=ranges, token=token)
         assert (report.fresh, report.completed_task) == model.report(set(), model.missing, token)
 
     @precondition(lambda self: self.models)
@@ -119,7 +119,7 @@ class Completion(RuleBasedStateMachine):
     def recount(self, chosen: st.DataObject) -> None:
         task_id = chosen.draw(st.sampled_from(sorted(self.models)))
         model = self.models[task_id]
-        report = lifecycle.recount(self.store, self.tasks[task_id])
+        report = reporting.recount(self.store, self.tasks[task_id])
         assert (report.fresh, report.completed_task) == (0, model.recount())
         assert (report.state, report.missing_steps) == (model.state, model.left)
         assert report.failed_steps == len(model.failed)
@@ -236,7 +236,7 @@ class Completion(RuleBasedStateMachine):
     def report_to_an_earlier_task_of_that_id(self, chosen: st.DataObject) -> None:
         old = chosen.draw(st.sampled_from(self.outdated))
         with pytest.raises(NotFound):
-            lifecycle.report(self.store, old.id, [0], nonce=old.nonce)
+            reporting.report(self.store, old.id, [0], nonce=old.nonce)
 
     @invariant()
     def the_store_says_what_the_model_says(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from donebit.completion import bitmap, failing, lifecycle, resuming
+from donebit.completion import bitmap, failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.resuming import Extension
 from donebit.completion.spec import TaskSpec
@@ -75,7 +75,7 @@ def test_it_has_no_step_and_stays_done(store: Store) -> None:
     task = start(store, 0)
 
     with pytest.raises(InvalidInput, match="step 0 is not a step"):
-        lifecycle.report(store, task.id, [0])
+        reporting.report(store, task.id, [0])
     with pytest.raises(InvalidInput, match="step 0 is not a step"):
         failing.fail(store, task.id, 0, "no")
     for change in (
@@ -85,7 +85,7 @@ def test_it_has_no_step_and_stays_done(store: Store) -> None:
     ):
         with pytest.raises(Conflict):
             change()
-    assert lifecycle.recount(store, task).state is State.DONE
+    assert reporting.recount(store, task).state is State.DONE
 
 
 def test_a_task_without_steps_replaces_what_an_expired_one_left(store: Store, client: Redis) -> None:

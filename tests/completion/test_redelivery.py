@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import deliveries, failing, lifecycle, resuming
+from donebit.completion import deliveries, failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.delivery import FIRST_PAUSE, RETRY_FOR, DeliveryOutcome
 from donebit.completion.redelivery import redeliver
@@ -94,7 +94,7 @@ def test_of_a_resumed_task_the_latest_end_or_the_one_asked_for(store: Store) -> 
     announce(store, task.id, tell)
     deliveries.record_delivered(store, take(store), "answered 204")
     resuming.resume(store, task.id, TTLS)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     announce(store, task.id, tell)
     deliveries.record_delivered(store, take(store), "answered 204")
 

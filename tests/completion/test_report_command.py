@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
@@ -20,10 +20,10 @@ from tests.servers import running, valkey_binary
 def test_a_report_is_taken_by_a_server_that_has_forgotten_the_scripts(client: Redis) -> None:
     store = Store.on(client)
     task = lifecycle.start(store, TaskSpec(2), ttls=TTLS, max_steps=2).task
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     client.script_flush()
 
-    answer = lifecycle.report(store, task.id, [1])
+    answer = reporting.report(store, task.id, [1])
 
     assert answer.completed_task
 
@@ -32,12 +32,12 @@ def test_a_late_answer_is_not_taken_for_that_of_the_next_report(tmp_path: Path) 
     with running(valkey_binary(), tmp_path) as server:
         store = Store.at(server.url, connections=1, timeout=timedelta(seconds=0.3))
         task = lifecycle.start(store, TaskSpec(3), ttls=TTLS, max_steps=3).task
-        lifecycle.report(store, task.id, [0])
+        reporting.report(store, task.id, [0])
         server.process.send_signal(signal.SIGSTOP)
         with pytest.raises(StoreUnavailable):
-            lifecycle.report(store, task.id, [1])
+            reporting.report(store, task.id, [1])
         server.process.send_signal(signal.SIGCONT)
 
-        again = lifecycle.report(store, task.id, [0])
+        again = reporting.report(store, task.id, [0])
 
         assert again.fresh == 0

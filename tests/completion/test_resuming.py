@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import failing, lifecycle, resuming
+from donebit.completion import failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.state import State
 from donebit.completion.sweeping import CHECK_EVERY, Sweep
@@ -27,7 +27,7 @@ from tests.conftest import keys_without_ttl
 def start_failed(store: Store, *, task_id: str | None = None) -> Task:
     """Of five steps 1 and 3 gave up, the others are done."""
     task = start(store, 5, task_id=task_id)
-    lifecycle.report(store, task.id, [0, 2, 4])
+    reporting.report(store, task.id, [0, 2, 4])
     for step in (1, 3):
         failing.fail(store, task.id, step, "no")
     return now(store, task)
@@ -55,7 +55,7 @@ def test_a_resumed_task_becomes_done_and_is_announced_under_its_next_run(store: 
     first = told(store, task)
     resuming.resume(store, task.id, TTLS)
 
-    last = lifecycle.report(store, task.id, [1, 3])
+    last = reporting.report(store, task.id, [1, 3])
 
     assert (last.completed_task, last.state) == (True, State.DONE)
     assert (first, told(store, task)) == ([f"{task.id}.1.failed"], [f"{task.id}.2.done"])
@@ -76,7 +76,7 @@ def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, 
 def test_a_resumed_task_may_fail_again(store: Store) -> None:
     task = start_failed(store)
     resuming.resume(store, task.id, TTLS)
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
 
     made = failing.fail(store, task.id, 3, "still no")
 
@@ -99,14 +99,14 @@ def test_neither_a_running_nor_a_done_task_is_resumed(store: Store) -> None:
 
 def test_a_cancelled_task_goes_on_with_what_it_has_done(store: Store, client: Redis) -> None:
     task = start(store, 4)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     failing.fail(store, task.id, 3, "no")
     lifecycle.cancel(store, task.id)
-    lifecycle.report(store, task.id, [1])
+    reporting.report(store, task.id, [1])
     first = told(store, task)
 
     resumed = resuming.resume(store, task.id, TTLS)
-    last = lifecycle.report(store, task.id, [2, 3])
+    last = reporting.report(store, task.id, [2, 3])
 
     assert (resumed.state, resumed.run, resumed.ended_at) == (State.RUNNING, 2, None)
     assert (resumed.done_steps, resumed.missing_steps, resumed.failed_steps) == (2, 2, 0)
@@ -118,7 +118,7 @@ def test_a_cancelled_task_goes_on_with_what_it_has_done(store: Store, client: Re
 def test_a_cancelled_task_with_all_steps_done_is_done_when_resumed(store: Store) -> None:
     task = start(store, 2)
     lifecycle.cancel(store, task.id)
-    late = lifecycle.report(store, task.id, [0, 1])
+    late = reporting.report(store, task.id, [0, 1])
 
     assert (late.state, late.completed_task) == (State.CANCELLED, False)
     assert resuming.resume(store, task.id, TTLS).state is State.DONE
@@ -168,7 +168,7 @@ def test_a_late_announcement_of_the_last_run_does_not_mark_this_one(store: Store
         resuming.resume(store, task.id, TTLS)
 
     announce(store, task.id, resume_meanwhile)
-    lifecycle.report(store, task.id, [1, 3])
+    reporting.report(store, task.id, [1, 3])
 
     assert now(store, task).announced_at is None
     assert told(store, task) == [f"{task.id}.2.done"]
@@ -194,7 +194,7 @@ def test_a_task_resumed_between_its_word_and_its_closing_stays_open(
 
 def test_the_sweep_looks_after_a_resumed_task(store: Store, hand_moved_clock: HandMovedClock) -> None:
     task = start(store, 2, job="demo")
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     failing.fail(store, task.id, 1, "no")
     told(store, task)
     resuming.resume(store, task.id, TTLS)
@@ -223,7 +223,7 @@ def test_a_report_and_the_task_count_missing_steps_alike(store: Store) -> None:
     task = start(store, 4)
     failing.fail(store, task.id, 3, "boom")
 
-    report = lifecycle.report(store, task.id, [0])
+    report = reporting.report(store, task.id, [0])
 
     assert (report.missing_steps, report.failed_steps, report.done_steps) == (2, 1, 1)
     assert now(store, task).missing_steps == report.missing_steps

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
@@ -38,8 +38,8 @@ def test_the_rule_reads_an_unbroken_run_of_ones_as_done_and_nothing_else(
 
 ASKED: dict[str, Callable[[Store, Task], object]] = {
     "look": lambda store, task: lifecycle.get_task(store, task.id),
-    "report": lambda store, task: lifecycle.report(store, task.id, [0]),
-    "recount": lifecycle.recount,
+    "report": lambda store, task: reporting.report(store, task.id, [0]),
+    "recount": reporting.recount,
     "cancel": lambda store, task: lifecycle.cancel(store, task.id),
 }
 
@@ -66,7 +66,7 @@ def test_a_late_step_of_an_expired_task_creates_no_key(
     expire(client, task)
 
     with pytest.raises(NotFound):
-        lifecycle.report(store, task.id, **steps)  # type: ignore[arg-type]  # steps or ranges
+        reporting.report(store, task.id, **steps)  # type: ignore[arg-type]  # steps or ranges
 
     assert client.exists(keys.bitmap(task.id)) == 0
     assert keys_without_ttl(client) == set()
@@ -80,7 +80,7 @@ def test_a_late_step_of_a_deleted_task_creates_no_key(
     lifecycle.delete(store, task.id)
 
     with pytest.raises(NotFound):
-        lifecycle.report(store, task.id, [0], reply_key=reply_key)
+        reporting.report(store, task.id, [0], reply_key=reply_key)
 
     assert client.keys() == []
 
@@ -88,7 +88,7 @@ def test_a_late_step_of_a_deleted_task_creates_no_key(
 def test_a_late_duplicate_after_the_end_does_not_bring_the_bitmap_back(store: Store, client: Redis) -> None:
     task = start_done(store, 3)
 
-    late = lifecycle.report(store, task.id, [0], [(0, 3)])
+    late = reporting.report(store, task.id, [0], [(0, 3)])
 
     assert (late.fresh, late.completed_task, late.state) == (0, False, State.DONE)
     assert client.exists(keys.bitmap(task.id)) == 0
@@ -100,9 +100,9 @@ def test_a_step_beyond_the_last_is_refused_and_the_task_still_completes(store: S
 
     for beyond in (count, count + 1, count + 8):
         with pytest.raises(InvalidInput, match=rf"step {beyond} .* 0 to {count - 1}"):
-            lifecycle.report(store, task.id, [beyond])
+            reporting.report(store, task.id, [beyond])
 
-    assert lifecycle.report(store, task.id, ranges=[(0, count)]).completed_task
+    assert reporting.report(store, task.id, ranges=[(0, count)]).completed_task
 
 
 @pytest.mark.parametrize("wrong", [(0, 4), (2, 4), (3, 5), (-1, 2)])
@@ -110,7 +110,7 @@ def test_a_range_out_of_the_task_changes_nothing(store: Store, wrong: tuple[int,
     task = start(store, 3)
 
     with pytest.raises(InvalidInput):
-        lifecycle.report(store, task.id, [0], [(1, 2), wrong])
+        reporting.report(store, task.id, [0], [(1, 2), wrong])
 
     assert now(store, task).done_steps == 0
     assert lifecycle.get_task(store, task.id).reading == Reading(first_gap=0, set_bits=1)
@@ -121,14 +121,14 @@ def test_a_step_of_any_size_is_named_as_it_was_given(store: Store, step: int) ->
     task = start(store, 3)
 
     with pytest.raises(InvalidInput, match=rf"step {step} is not a step of task {task.id}: .* 0 to 2"):
-        lifecycle.report(store, task.id, [0, step])
+        reporting.report(store, task.id, [0, step])
 
 
 def test_a_step_far_out_allocates_nothing(store: Store, client: Redis) -> None:
     task = start(store, 3)
 
     with pytest.raises(InvalidInput, match="4294967295"):
-        lifecycle.report(store, task.id, [2**32 - 1])
+        reporting.report(store, task.id, [2**32 - 1])
 
     assert client.strlen(keys.bitmap(task.id)) == 1
 
@@ -159,7 +159,7 @@ def test_a_bitmap_filled_by_other_hands_is_found_done(store: Store, client: Redi
     task = start(store, count)
     set_by_other_hands(client, task, *range(count))
 
-    recounted = lifecycle.recount(store, task)
+    recounted = reporting.recount(store, task)
 
     assert (recounted.completed_task, recounted.state) == (True, State.DONE)
 
@@ -168,7 +168,7 @@ def test_a_bit_beyond_the_end_set_by_other_hands_ends_nothing_early(store: Store
     task = start(store, 3)
     set_by_other_hands(client, task, 5)
 
-    recounted = lifecycle.recount(store, task)
+    recounted = reporting.recount(store, task)
 
     assert (recounted.completed_task, recounted.missing_steps) == (False, 3)
 
@@ -180,9 +180,9 @@ def test_bits_beyond_the_end_marker_do_not_keep_a_task_from_its_end(
 ) -> None:
     task = start(store, count)
     set_by_other_hands(client, task, count + beyond, count + beyond + 1)
-    kept = lifecycle.report(store, task.id, ranges=[(0, count)])
+    kept = reporting.report(store, task.id, ranges=[(0, count)])
 
-    recounted = lifecycle.recount(store, task)
+    recounted = reporting.recount(store, task)
 
     assert not kept.completed_task
     assert (recounted.completed_task, recounted.state, recounted.missing_steps) == (True, State.DONE, 0)
@@ -191,11 +191,11 @@ def test_bits_beyond_the_end_marker_do_not_keep_a_task_from_its_end(
 def test_a_task_cleared_of_bits_beyond_its_end_marker_keeps_its_life(store: Store, client: Redis) -> None:
     task = start(store, 3)
     set_by_other_hands(client, task, 5, 90)
-    lifecycle.report(store, task.id, [0, 1, 2])
+    reporting.report(store, task.id, [0, 1, 2])
     life = client.pttl(keys.bitmap(task.id))
     client.hset(keys.record(task.id), "state", "cancelled")  # so that the recount ends nothing
 
-    lifecycle.recount(store, task)
+    reporting.recount(store, task)
 
     assert 0 < client.pttl(keys.bitmap(task.id)) <= life
     assert client.get(keys.bitmap(task.id)) == bytes([0b1111_0000])
@@ -213,7 +213,7 @@ def test_the_end_marker_stands_when_start_returns(store: Store, client: Redis, c
 def test_finished_steps_from_the_first_on_are_not_yet_all(store: Store, count: int) -> None:
     task = start(store, count + 1)
 
-    reports = [lifecycle.report(store, task.id, [step]) for step in range(count)]
+    reports = [reporting.report(store, task.id, [step]) for step in range(count)]
 
     assert not any(report.completed_task for report in reports)
     assert now(store, task).missing_steps == 1
@@ -226,7 +226,7 @@ def test_a_counter_that_lies_does_not_end_a_task_that_the_rule_calls_open(
     task = start(store, count + 1)
     client.hset(keys.record(task.id), "left", 1)
 
-    report = lifecycle.report(store, task.id, [0])
+    report = reporting.report(store, task.id, [0])
 
     assert (report.completed_task, report.missing_steps) == (False, count)
 
@@ -236,7 +236,7 @@ def test_two_who_report_the_last_step_at_once_do_not_both_complete_it(real_store
     reports = [(task.id, step) for task in tasks for step in (0, 0, 1, 1)]
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda report: lifecycle.report(real_store, report[0], [report[1]]), reports))
+        answers = list(pool.map(lambda report: reporting.report(real_store, report[0], [report[1]]), reports))
 
     completed = [
         task_id for (task_id, _), answer in zip(reports, answers, strict=True) if answer.completed_task

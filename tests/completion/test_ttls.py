@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import deliveries, failing, lifecycle
+from donebit.completion import deliveries, failing, lifecycle, reporting
 from donebit.completion.announcing import announce
 from donebit.completion.delivery import RETRY_FOR
 from donebit.completion.spec import Webhook
@@ -61,7 +61,7 @@ def test_progress_renews_the_life(store: Store, client: Redis, hand_moved_clock:
     shorten(client, task)
     hand_moved_clock.forward(hours=2)  # more than a hundredth of its life
 
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert all(is_about(life_left(client, key), LIVES.open) for key in of_task(task))
 
@@ -74,7 +74,7 @@ def test_progress_without_a_pause_renews_the_life_too(
 
     for step in range(8):
         hand_moved_clock.forward(minutes=15)
-        lifecycle.report(store, task.id, [step])
+        reporting.report(store, task.id, [step])
 
     assert all(is_about(life_left(client, key), LIVES.open) for key in of_task(task))
 
@@ -83,11 +83,11 @@ def test_a_duplicate_is_no_progress_and_renews_nothing(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start(store, ttls=LIVES)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     shorten(client, task)
     hand_moved_clock.forward(minutes=5)
 
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert all(life_left(client, key) <= timedelta(hours=1) for key in of_task(task))
     assert now(store, task).last_progress_at < hand_moved_clock.moment
@@ -106,7 +106,7 @@ def test_an_end_that_is_not_told_yet_lives_as_long_as_an_open_task(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     done, failed, cancelled = (start(store, 1, ttls=LIVES) for _ in range(3))
-    lifecycle.report(store, done.id, [0])
+    reporting.report(store, done.id, [0])
     failing.fail(store, failed.id, 0, "no")
     lifecycle.cancel(store, cancelled.id)
     ended = [keys.record(task.id) for task in (done, failed, cancelled)]
@@ -134,7 +134,7 @@ def test_a_task_stays_until_its_deliveries_are_over(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start(store, 1, ttls=LIVES, ended_ttl=timedelta(seconds=90), webhook=Webhook("https://a.example/"))
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
     announce(store, task.id)
     told_at = now(store, task).announced_at
     owed = life_left(client, keys.record(task.id))
@@ -152,7 +152,7 @@ def test_a_task_stays_until_its_deliveries_are_over(
 
 def test_a_task_may_ask_for_a_life_of_its_own_after_its_end(store: Store, client: Redis) -> None:
     task = start(store, 1, ttls=LIVES, ended_ttl=timedelta(seconds=90))
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     announce(store, task.id)
 
@@ -176,7 +176,7 @@ def test_late_steps_of_a_cancelled_task_do_not_lengthen_its_life(
     announce(store, task.id)
     hand_moved_clock.forward(minutes=5)
 
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     assert all(life_left(client, key) <= LIVES.ended for key in of_task(task))
 
@@ -184,7 +184,7 @@ def test_late_steps_of_a_cancelled_task_do_not_lengthen_its_life(
 def test_a_kept_answer_goes_after_an_hour(store: Store, client: Redis) -> None:
     task = start(store)
 
-    lifecycle.report(store, task.id, [0], reply_key="k-1")
+    reporting.report(store, task.id, [0], reply_key="k-1")
 
     assert is_about(life_left(client, keys.reply(task.id, "k-1")), timedelta(hours=1))
 
@@ -192,7 +192,7 @@ def test_a_kept_answer_goes_after_an_hour(store: Store, client: Redis) -> None:
 def test_no_key_of_a_whole_life_stays_for_ever(store: Store, client: Redis) -> None:
     for end in (lifecycle.cancel, lifecycle.delete):
         task = start(store)
-        lifecycle.report(store, task.id, [0], reply_key="k-1")
+        reporting.report(store, task.id, [0], reply_key="k-1")
         end(store, task.id)
     start_done(store)
 
@@ -204,7 +204,7 @@ def test_the_id_of_an_expired_task_can_be_started_anew(
     store: Store, client: Redis, *, cancelled: bool
 ) -> None:
     expired = start(store, task_id="nightly")
-    lifecycle.report(store, expired.id, [0])
+    reporting.report(store, expired.id, [0])
     store.tasks.update_record(
         expired.id, expired.nonce, expired.run, {"heals": 3, "dispatched_at": 1, "stalled_at": 1}
     )

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from tests.completion.arranged import TTLS
 from tests.stack import Stack
@@ -52,7 +52,7 @@ def test_a_worker_killed_at_its_steps_and_started_again_finishes_the_task(stack:
 def test_an_end_that_was_claimed_and_never_told_is_told_by_the_sweep(stack: Stack) -> None:
     task = lifecycle.start(stack.store, TaskSpec(3, "demo"), ttls=TTLS, max_steps=3).task
 
-    claimed = lifecycle.report(stack.store, task.id, ranges=[(0, 3)])  # and here its worker dies
+    claimed = reporting.report(stack.store, task.id, ranges=[(0, 3)])  # and here its worker dies
 
     assert claimed.completed_task
     stack.await_told(task.id, swept=True)

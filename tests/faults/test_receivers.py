@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from donebit.completion import lifecycle
+from donebit.completion import reporting
 from donebit.store import keys
 from tests.faults.test_outage import freeze, kill, thaw
 from tests.receiver import Receiver, receiving, silence, status
@@ -154,7 +154,7 @@ def test_an_end_whose_worker_died_before_it_was_owed_is_told(stack: Stack) -> No
         task_id = stack.create(1, webhook=receiver.url)
         stack.kill_worker()
 
-        assert lifecycle.report(stack.store, task_id, [0]).completed_task  # and here its worker dies
+        assert reporting.report(stack.store, task_id, [0]).completed_task  # and here its worker dies
         stack.start()
 
         stack.await_told(task_id, swept=True)
@@ -167,7 +167,7 @@ def test_an_end_whose_announcer_died_is_announced_after_its_lease(stack: Stack) 
     with receiving() as receiver:
         task_id = stack.create(1, webhook=receiver.url)
         stack.kill_worker()
-        lifecycle.report(stack.store, task_id, [0])
+        reporting.report(stack.store, task_id, [0])
         record = keys.record(task_id)
         stack.server.client.hset(record, "announcing_at", 1)  # taken, and its lease is over
 

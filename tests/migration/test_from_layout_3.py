@@ -17,7 +17,7 @@ from donebit.activity.periods.calendar import Granularity
 from donebit.activity.sets import members
 from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
-from donebit.completion import deliveries, failing, lifecycle
+from donebit.completion import deliveries, failing, lifecycle, reporting
 from donebit.errors import ConfigurationError, Conflict
 from donebit.migration.run import migrate
 from donebit.store import Store
@@ -124,8 +124,8 @@ def test_tasks_are_as_they_were(moved: Store) -> None:
 
 
 def test_a_task_goes_on_where_it_was(moved: Store) -> None:
-    again = lifecycle.report(moved, "running", [1, 2, 3], [(10, 60)], reply_key="k:1", token="t-1")
-    rest = lifecycle.report(moved, "running", ranges=[(0, 100)])
+    again = reporting.report(moved, "running", [1, 2, 3], [(10, 60)], reply_key="k:1", token="t-1")
+    rest = reporting.report(moved, "running", ranges=[(0, 100)])
 
     assert (again.fresh, rest.fresh, rest.completed_task) == (53, 47, True)
 

@@ -41,24 +41,24 @@ def write_tasks(store):
         return lifecycle.start(store, Order(count, **order), task_id=name, max_steps=10_000_000).task
 
     start("running", 100, label="nightly")
-    lifecycle.report(store, "running", [1, 2, 3], [(10, 60)], reply_key="k:1", token="t-1")
+    reporting.report(store, "running", [1, 2, 3], [(10, 60)], reply_key="k:1", token="t-1")
     start("trying", 9, job="demo", params={"sleep_ms": 5})
     failing.fail(store, "trying", 4, "boom", failing.Policy(max_attempts=3, backoff=timedelta(seconds=1)))
     done = start(
         "done", 3, webhook=Webhook("https://example.org/hook"), callback=Callback("reports.finished")
     )
-    lifecycle.report(store, done.id, [0, 1, 2])
+    reporting.report(store, done.id, [0, 1, 2])
     announcing.announce(store, done.id)
     start("failed", 4, then=Next(Order(2), on=("failed",)))
     for step in (1, 3):
         failing.fail(store, "failed", step, f"no file {step}")
-    lifecycle.report(store, "failed", [0, 2])
+    reporting.report(store, "failed", [0, 2])
     announcing.announce(store, "failed")
     start("cancelled", 5)
     lifecycle.cancel(store, "cancelled")
     for number in range(200):
         start(f"many-{number:03}", 8)
-        lifecycle.report(store, f"many-{number:03}", [number % 8])
+        reporting.report(store, f"many-{number:03}", [number % 8])
 
 
 def write_activity(site, now):

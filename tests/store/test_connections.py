@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from donebit.completion import lifecycle
+from donebit.completion import reporting
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.client import connect
@@ -84,9 +84,9 @@ def test_one_refused_write_moves_every_connection_to_the_new_primary(
     fail_over(way, own_server, new_primary)
 
     with pytest.raises(StoreUnavailable, match="read only"):
-        lifecycle.report(store, task.id, [0])
+        reporting.report(store, task.id, [0])
     with ThreadPoolExecutor(CALLERS) as pool:
-        fresh = list(pool.map(lambda step: lifecycle.report(store, task.id, [step]).fresh, range(CALLERS)))
+        fresh = list(pool.map(lambda step: reporting.report(store, task.id, [step]).fresh, range(CALLERS)))
 
     assert fresh == [1] * CALLERS
     assert now(store, task).ended
@@ -131,7 +131,7 @@ def test_connections_dropped_while_idle_cost_no_caller_an_error(way: Way, store:
     time.sleep(TRUSTED_SECONDS * 1.2)  # what is tested is a pause itself
 
     with ThreadPoolExecutor(CALLERS) as pool:
-        fresh = list(pool.map(lambda step: lifecycle.report(store, task.id, [step]).fresh, range(CALLERS)))
+        fresh = list(pool.map(lambda step: reporting.report(store, task.id, [step]).fresh, range(CALLERS)))
 
     assert fresh == [1] * CALLERS
     assert len(way.lines) > opened, "no connection was dropped"

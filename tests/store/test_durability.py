@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from donebit.completion import lifecycle
+from donebit.completion import reporting
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.store import Store
 from donebit.store.store import refuse_eviction
@@ -26,7 +26,7 @@ def test_acknowledged_marks_survive_the_death_of_the_server(
     def report_until_it_dies(first: int) -> None:
         try:
             for step in range(first, task.count, 4):
-                lifecycle.report(store, task.id, [step])
+                reporting.report(store, task.id, [step])
                 acknowledged.append(step)
         except StoreUnavailable:
             return
@@ -50,12 +50,12 @@ def test_an_end_and_its_claim_survive_the_death_of_the_server(
 ) -> None:
     store = store_on(own_server)
     task = start(store, 2)
-    lifecycle.report(store, task.id, ranges=[(0, 2)], token="mine")
+    reporting.report(store, task.id, ranges=[(0, 2)], token="mine")
 
     own_server.end()
     own_server.start()
 
-    assert lifecycle.report(store, task.id, [0], token="mine").completed_task
+    assert reporting.report(store, task.id, [0], token="mine").completed_task
     assert own_server.client.ttl(f"donebit:done:{{{task.id}}}:task") > 0
 
 

@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.errors import ConfigurationError, StoreUnavailable
@@ -33,8 +33,8 @@ FAR_BEYOND_SECONDS = 4.0  # on a busy machine too; the client's own patience, le
 ASKED: dict[str, Callable[[Store, Task], object]] = {
     "start": lambda store, _: lifecycle.start(store, TaskSpec(2), ttls=TTLS, max_steps=2),
     "look": lambda store, task: lifecycle.get_task(store, task.id),
-    "report": lambda store, task: lifecycle.report(store, task.id, [0]),
-    "recount": lifecycle.recount,
+    "report": lambda store, task: reporting.report(store, task.id, [0]),
+    "recount": reporting.recount,
     "cancel": lambda store, task: lifecycle.cancel(store, task.id),
     "delete": lambda store, task: lifecycle.delete(store, task.id),
     "list": lambda store, _: store.task_index.newest(None, 1),
@@ -85,14 +85,14 @@ def test_a_service_waits_less_than_the_second_it_has_to_answer() -> None:
 
 def test_a_script_whose_answer_is_lost_is_not_sent_again(valkey: RunningServer, real_store: Store) -> None:
     task = start(real_store)
-    lifecycle.report(real_store, task.id, [1])  # the server knows the script: once sent, it runs
+    reporting.report(real_store, task.id, [1])  # the server knows the script: once sent, it runs
 
     with (
         lossy_way_to(valkey.port) as way,
         connect(way.url, connections=1, timeout=SHORT) as client,
         pytest.raises(StoreUnavailable),
     ):
-        lifecycle.report(Store.on(client), task.id, [0])
+        reporting.report(Store.on(client), task.id, [0])
 
     assert len(way.scripts_sent) == 1
     eventually(lambda: now(real_store, task).done_steps == 2, what="the script was not run at all")
@@ -103,14 +103,14 @@ def test_a_repeated_report_with_the_same_token_gets_the_lost_answer(
 ) -> None:
     store = store_on(own_server, SHORT)
     task = start(store, 2)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     with frozen(own_server), pytest.raises(StoreUnavailable):
-        lifecycle.report(store, task.id, [1], token="mine")
+        reporting.report(store, task.id, [1], token="mine")
     eventually(lambda: now(store_on(own_server), task).ended, what="the report was not run at all")
 
-    assert lifecycle.report(store, task.id, [1], token="mine").completed_task
-    assert not lifecycle.report(store, task.id, [1], token="another's").completed_task
+    assert reporting.report(store, task.id, [1], token="mine").completed_task
+    assert not reporting.report(store, task.id, [1], token="another's").completed_task
 
 
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
@@ -132,7 +132,7 @@ def test_a_server_that_comes_back_costs_nobody_an_error(own_server: RunningServe
 
     def report(step: int) -> int:
         together.wait(10)
-        return lifecycle.report(store, task.id, [step]).fresh
+        return reporting.report(store, task.id, [step]).fresh
 
     with ThreadPoolExecutor(8) as pool:
         before = list(pool.map(report, range(8)))  # every connection of the pool is in use once
@@ -149,11 +149,11 @@ def test_a_server_that_has_lost_its_scripts_gets_them_again(
 ) -> None:
     store = store_on(own_server)
     task = start(store, 2)
-    lifecycle.report(store, task.id, [0])
+    reporting.report(store, task.id, [0])
 
     own_server.client.script_flush()
 
-    assert lifecycle.report(store, task.id, [1]).completed_task
+    assert reporting.report(store, task.id, [1]).completed_task
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_a_server_that_refuses_for_now_is_unavailable_and_unchanged(
     operator.config_set(setting, value)
 
     with pytest.raises(StoreUnavailable, match=said):
-        lifecycle.report(store_on(own_server), task.id, [0])
+        reporting.report(store_on(own_server), task.id, [0])
 
     operator.config_set(setting, allowed)
     assert now(store, task).done_steps == 0
-    assert lifecycle.report(store, task.id, [0]).fresh == 1
+    assert reporting.report(store, task.id, [0]).fresh == 1
 
 
 def test_a_replica_takes_no_marks_and_is_unavailable(own_server: RunningServer, store_on: StoreOn) -> None:
@@ -187,7 +187,7 @@ def test_a_replica_takes_no_marks_and_is_unavailable(own_server: RunningServer, 
     own_server.client.replicaof(*map(str, nobody.getsockname()))
 
     with nobody, pytest.raises(StoreUnavailable):
-        lifecycle.report(store, task.id, [0])
+        reporting.report(store, task.id, [0])
 
 
 def test_a_server_busy_with_a_script_without_end_is_unavailable(
@@ -206,12 +206,12 @@ def test_a_server_busy_with_a_script_without_end_is_unavailable(
         eventually(lambda: is_busy(operator), what="the script does not run")
         try:
             with pytest.raises(StoreUnavailable, match="BUSY"):
-                lifecycle.report(store, task.id, [0])
+                reporting.report(store, task.id, [0])
         finally:
             operator.script_kill()
         running.result(FAR_BEYOND_SECONDS)
 
-    assert lifecycle.report(store, task.id, [0]).fresh == 1
+    assert reporting.report(store, task.id, [0]).fresh == 1
 
 
 def is_busy(operator: Redis) -> bool:

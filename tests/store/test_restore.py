@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.demo.ports import free_server_port
 from donebit.store import Store
 from tests.activity.arranged import count, record
@@ -36,7 +36,7 @@ def fill(server: RunningServer) -> dict[str, object]:
     record(store, ["ada", "grace"], "named")
     record(store, range(1000), "active")
     task = start(store, 9)
-    lifecycle.report(store, task.id, [1, 2, 3])
+    reporting.report(store, task.id, [1, 2, 3])
     return figures(server.client, task.id)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from donebit.completion import announcing, failing, lifecycle, resuming
+from donebit.completion import announcing, failing, lifecycle, reporting, resuming
 from donebit.store import Store, keys
 from tests.completion.arranged import TTLS, life_left
 from tests.conftest import everything
@@ -227,10 +227,10 @@ def test_a_task_is_kept_after_its_end_for_as_long_as_was_asked_for_it(
     services: Services, real_store: Store, real_client: Redis, end: str
 ) -> None:
     task_id = services.start(2, ended_ttl=3600)
-    lifecycle.report(real_store, task_id, [0])
+    reporting.report(real_store, task_id, [0])
 
     if end == "done":
-        lifecycle.report(real_store, task_id, [1])
+        reporting.report(real_store, task_id, [1])
     elif end == "failed":
         failing.fail(real_store, task_id, 1, "no")
     else:
@@ -249,7 +249,7 @@ def test_a_task_of_a_second_is_gone_after_it(
 ) -> None:
     task_id = services.start(1, ended_ttl=1)
 
-    lifecycle.report(real_store, task_id, [0])
+    reporting.report(real_store, task_id, [0])
     announcing.announce(real_store, task_id, lambda _: None)
 
     assert life_left(real_client, keys.record(task_id)) <= timedelta(seconds=1)

@@ -7,7 +7,7 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
-from donebit.completion import failing, lifecycle
+from donebit.completion import failing, lifecycle, reporting
 from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages.fragments import moment, percent
@@ -89,7 +89,7 @@ def test_a_task_is_cancelled_extended_resumed_and_deleted(services: Services, re
 
     extended = post(services, f"/tasks/{task_id}/extend", SCRIPTS, count="5").status_code
     count = lifecycle.get_task(real_store, task_id).task.count
-    lifecycle.report(real_store, task_id, [0, 1, 2, 3])
+    reporting.report(real_store, task_id, [0, 1, 2, 3])
     failing.fail(real_store, task_id, 4, "no")
     resumed = post(services, f"/tasks/{task_id}/resume", SCRIPTS).status_code
     cancelled = post(services, f"/tasks/{task_id}/cancel", PEOPLE)
@@ -128,7 +128,7 @@ def test_the_first_gaps_are_named_and_the_rest_counted(
     services: Services, real_store: Store, count: int, behind: str
 ) -> None:
     task_id = services.start(count)
-    lifecycle.report(real_store, task_id, range(1, 20, 2))
+    reporting.report(real_store, task_id, range(1, 20, 2))
 
     page = services.trigger.get(f"/tasks/{task_id}").text
 

@@ -12,7 +12,7 @@ from redis import Redis
 from done_app.api import streams
 from done_app.api.streams import ALL, TaskWatch, ended_since, is_running
 from donebit import clock
-from donebit.completion import announcing, failing, lifecycle, resuming
+from donebit.completion import announcing, failing, lifecycle, reporting, resuming
 from donebit.store import Store, keys
 from donebit.web.listener import Message, Table
 from tests.completion.arranged import TTLS, start
@@ -49,10 +49,10 @@ def test_a_task_is_told_when_it_is_new_when_it_changes_and_when_it_ends(store: S
 
     start(store, 2, task_id="a")
     new = told.next()
-    lifecycle.report(store, "a", [0])
+    reporting.report(store, "a", [0])
     moved = told.next()
     nothing = told.next()
-    lifecycle.report(store, "a", [1])
+    reporting.report(store, "a", [1])
     ended = told.next()
 
     assert (states(new), states(moved), nothing, states(ended)) == (
@@ -69,7 +69,7 @@ def test_a_task_that_ended_between_two_reads_is_reported_as_ended(store: Store) 
     start(store, 1, task_id="a")
     told = Told(store)
 
-    lifecycle.report(store, "a", [0])
+    reporting.report(store, "a", [0])
     announce(store, "a")
 
     news = told.next()
@@ -83,7 +83,7 @@ def test_a_task_that_came_and_went_between_two_looks_is_told_once(store: Store) 
     told = Told(store)
 
     start(store, 1, task_id="a")
-    lifecycle.report(store, "a", [0])
+    reporting.report(store, "a", [0])
     announce(store, "a")
 
     assert states(told.next()) == {"a": "done"}
@@ -94,7 +94,7 @@ def test_a_task_that_came_and_went_between_two_looks_is_told_once(store: Store) 
 def test_the_announcement_of_an_end_that_was_told_is_told_too(store: Store) -> None:
     start(store, 1, task_id="a")
     told = Told(store)
-    lifecycle.report(store, "a", [0])
+    reporting.report(store, "a", [0])
     ended = told.next()
 
     announce(store, "a")
@@ -140,7 +140,7 @@ def test_a_task_that_cannot_be_read_hides_no_other(store: Store, client: Redis) 
 
 def test_a_task_followed_by_its_own_stream_alone_is_no_news_of_all(store: Store) -> None:
     start(store, 1, task_id="long-ago")
-    lifecycle.report(store, "long-ago", [0])
+    reporting.report(store, "long-ago", [0])
     announce(store, "long-ago")
     TaskWatch(store)
     store.task_index.unindex_task("long-ago")
@@ -169,7 +169,7 @@ def test_a_look_costs_what_is_open_not_what_exists(real_store: Store, real_clien
 
     for n in range(100):
         start(real_store, 1, task_id=f"ended-{n}")
-        lifecycle.report(real_store, f"ended-{n}", [0])
+        reporting.report(real_store, f"ended-{n}", [0])
         announce(real_store, f"ended-{n}")
     for n in range(3):
         start(real_store, 1, task_id=f"open-{n}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from done_app.worker.steps.retry import retry_until_stored
-from donebit.completion import failing, lifecycle, missing
+from donebit.completion import failing, missing, reporting
 from donebit.completion.failing import GIVE_UP_NOW, Failure
-from donebit.completion.lifecycle import Report
+from donebit.completion.reporting import Report
 from donebit.completion.task import Task
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
@@ -29,7 +29,7 @@ class StoreStepReporter:
 
     def finished(self, ranges: list[Range]) -> Report:
         return retry_until_stored(
-            lambda token: lifecycle.report(
+            lambda token: reporting.report(
                 self.store, self.task.id, ranges=ranges, token=token, nonce=self.task.nonce
             )
         )

@@ -14,7 +14,7 @@ from billiard.common import terminate_handler_fired  # type: ignore[attr-defined
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
-from donebit.completion.lifecycle import Report
+from donebit.completion.reporting import Report
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.jobs.unawaited import NothingRan, refuse_unawaited

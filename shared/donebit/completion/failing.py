@@ -75,7 +75,7 @@ def fail(
 ) -> Failure:
     """Record a failed attempt at a step, which gives up at once if no policy is given.
 
-    A step that is done or has given up, or whose task has ended, stays so. See lifecycle.report for the rest.
+    A step that is done or has given up, or whose task has ended, stays so. See reporting.report for the rest.
 
     Args:
         count_attempt: False when the attempt was counted before it was made.

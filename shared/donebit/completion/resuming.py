@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import announcing, lifecycle
+from donebit.completion import announcing, lifecycle, reporting
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -48,7 +48,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
         )
     task = lifecycle.get_task(store, task_id).task
     if task.missing_steps == 0:  # the steps that gave up were done after all
-        lifecycle.recount(store, task)
+        reporting.recount(store, task)
         return lifecycle.get_task(store, task_id).task
     return task
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import fanout, leases, lifecycle
+from donebit.completion import fanout, leases, lifecycle, reporting
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -80,7 +80,7 @@ class Sweep:
             task = lifecycle.get_task(self.store, task_id).task
             if task.announced_at and next_look_ms:  # its announcer died before closing it
                 self.store.task_index.close_task(task_id, next_look_ms)
-            elif task.ended or lifecycle.recount(self.store, task).state is not State.RUNNING:
+            elif task.ended or reporting.recount(self.store, task).state is not State.RUNNING:
                 self.publisher.announce(task_id)
             else:
                 self.check_running(task, now)

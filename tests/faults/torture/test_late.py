@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 
 from donebit import queue
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting
 from donebit.completion.fanout import Slice
 from donebit.completion.sweeping import Sweep
 from donebit.completion.ttls import TaskTtls
@@ -87,7 +87,7 @@ def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> 
     ended = [ground.make(1) for _ in range(10)]
     lost = [ground.make(chance.randint(1, 5)) for _ in range(10)]
     for victim in ended:
-        lifecycle.report(ground.store, victim.id, [0])
+        reporting.report(ground.store, victim.id, [0])
     for victim in lost:
         ground.note_dispatched(victim)
     pass_by(1.1)  # beyond the stall_after

@@ -9,8 +9,8 @@ import pytest
 
 from done_app.worker.steps import retry
 from done_app.worker.steps.retry import retry_until_stored
-from donebit.completion import lifecycle
-from donebit.completion.lifecycle import Report
+from donebit.completion import lifecycle, reporting
+from donebit.completion.reporting import Report
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.errors import InvalidInput, StoreUnavailable
@@ -97,7 +97,7 @@ def test_a_report_made_while_a_real_server_is_away_completes_its_task(
         back = Timer(0.3, RunningServer.start, [server])
         back.start()
 
-        report = retry_until_stored(lambda token: lifecycle.report(store, task.id, [0, 1], token=token))
+        report = retry_until_stored(lambda token: reporting.report(store, task.id, [0, 1], token=token))
 
         back.join()
     assert (report.fresh, report.completed_task, report.state) == (2, True, State.DONE)

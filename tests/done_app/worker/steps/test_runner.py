@@ -26,8 +26,8 @@ from done_app.worker.steps.runner import (
     describe,
 )
 from donebit import job
-from donebit.completion import failing, lifecycle, missing
-from donebit.completion.lifecycle import Report
+from donebit.completion import failing, lifecycle, missing, reporting
+from donebit.completion.reporting import Report
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -64,7 +64,7 @@ class RecordingDesk(StoreStepReporter):
 
     def finished(self, ranges: list[tuple[int, int]]) -> Report:
         self.reports.append(list(ranges))
-        return lifecycle.report(self.store, self.task.id, ranges=ranges, nonce=self.task.nonce)
+        return reporting.report(self.store, self.task.id, ranges=ranges, nonce=self.task.nonce)
 
 
 MakeBench = Callable[[int, Callable[[int], object]], Bench]
@@ -119,7 +119,7 @@ def test_slow_steps_that_are_not_adjacent_are_reported_meanwhile(
 ) -> None:
     monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
     made = bench(20, lambda _: time.sleep(REPORT_EVERY.total_seconds()))
-    lifecycle.report(made.store, made.task.id, [1, 3])
+    reporting.report(made.store, made.task.id, [1, 3])
 
     made.run(0, 5)
 
@@ -370,7 +370,7 @@ def test_a_careful_run_gives_up_a_step_whose_attempts_nobody_survived(bench: Mak
 def test_steps_that_are_done_are_not_run_again(bench: MakeBench) -> None:
     ran: list[int] = []
     made = bench(20, ran.append)
-    lifecycle.report(made.store, made.task.id, [3], [(7, 15)])
+    reporting.report(made.store, made.task.id, [3], [(7, 15)])
 
     made.run(0, 10)
 
@@ -379,7 +379,7 @@ def test_steps_that_are_done_are_not_run_again(bench: MakeBench) -> None:
 
 def test_many_steps_apart_from_each_other_are_reported_a_few_at_a_time(bench: MakeBench) -> None:
     made = bench(6 * MAX_RANGES_PER_REPORT, lambda _: None)
-    lifecycle.report(made.store, made.task.id, range(0, made.task.count, 2))
+    reporting.report(made.store, made.task.id, range(0, made.task.count, 2))
 
     outcome = made.run(0, made.task.count)
     while outcome.remaining:

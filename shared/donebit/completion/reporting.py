@@ -1,0 +1,149 @@
+"""Reports of finished steps, and counting what is missing again; either may end a task."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from donebit import clock
+from donebit.completion import announcing, lifecycle
+from donebit.completion.state import State
+from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
+from donebit.errors import Conflict, InvalidInput
+from donebit.names import checked_name
+from donebit.store import Store
+from donebit.store.answers import MarkStepsResult, ReportStatus
+
+MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
+MAX_PREPARATIONS = 5  # when others resume the task each time, and it fails again
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report of finished steps changed."""
+
+    fresh: int  # steps newly done
+    completed_task: bool
+    state: State
+    count: int
+    missing_steps: int  # neither done nor given up
+    failed_steps: int  # given up
+
+    @property
+    def done_steps(self) -> int:
+        return self.count - self.missing_steps - self.failed_steps
+
+
+def report(
+    store: Store,
+    task_id: str,
+    steps: Sequence[int] = (),
+    ranges: Sequence[tuple[int, int]] = (),
+    *,
+    token: str | None = None,
+    nonce: str = "",
+    reply_key: str | None = None,
+) -> Report:
+    """Mark steps, and half-open ranges of them, as done: all or nothing.
+
+    A failed task whose last missing or failed step is among them becomes done, under its next run.
+
+    Args:
+        token: identifies this call; a repeat with the same token gets the same `completed_task`.
+        nonce: of the task; a later task under the same id has another. Empty for any.
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour gets the same answer.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+        InvalidInput: a step is not in the task, a range is empty or runs backwards, there are too many of
+            them, or the reply key was used for another request.
+        StoreUnavailable: perhaps recorded; reporting again is safe.
+    """
+    checked_name(task_id, "task_id")
+    _check_report(steps, ranges)
+    token = token or lifecycle.call_token(reply_key, list(steps), list(map(tuple, ranges)))
+    for _ in range(MAX_PREPARATIONS):
+        marked = store.tasks.mark_steps(
+            task_id, steps, ranges, now_ms=clock.now_ms(), token=token, nonce=nonce, reply_key=reply_key
+        )
+        if marked.status is not ReportStatus.FAILED:
+            return _report(task_id, marked, reply_key)
+        failed = prepare_next_end(store, task_id)
+        nonce = f"{failed.nonce}/{failed.run}"
+    raise Conflict(f"task {task_id} is being resumed by others repeatedly")
+
+
+def prepare_next_end(store: Store, task_id: str) -> Task:
+    """Let a failed task end once more: its failed end is announced, and the sweep looks after the next one.
+
+    Returns:
+        The task as it was before.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+    """
+    task = lifecycle.get_task(store, task_id).task
+    announcing.announce_before_resume(store, task)
+    # Indexed first: a stale entry is harmless, a missing one is not.
+    check_ms = clock.now_ms() + lifecycle.FIRST_CHECK_AFTER // timedelta(milliseconds=1)
+    store.task_index.open_again(task_id, check_ms, TaskTtls(task.open_ttl, task.ended_ttl).index)
+    return task
+
+
+def recount(store: Store, task: Task) -> Report:
+    """Count the missing steps from the bitmap itself, and end the task if there are none.
+
+    So bits that another program has set in the bitmap count too. A failed task whose steps are all done
+    becomes done, under its next run.
+
+    Raises:
+        NotFound: the task is gone.
+    """
+    report = _recount(store, task)
+    if report.state is State.FAILED and report.done_steps == report.count:
+        report = _recount(store, task, prepare_next_end(store, task.id).run)
+    return report
+
+
+def _recount(store: Store, task: Task, prepared_run: int = 0) -> Report:
+    marked = store.tasks.recount_task(
+        task.id,
+        now_ms=clock.now_ms(),
+        token=secrets.token_hex(16),
+        nonce=task.nonce,
+        prepared_run=prepared_run,
+    )
+    return _report(task.id, marked)
+
+
+def _check_report(steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> None:
+    size = len(steps) + len(ranges)
+    if size > MAX_STEPS_PER_REPORT:
+        raise InvalidInput(
+            f"{size} steps and ranges in one report; at most {MAX_STEPS_PER_REPORT}", field="steps"
+        )
+    for first, after in ranges:
+        if not 0 <= first < after:
+            raise InvalidInput(
+                f"range [{first}, {after}) is empty, runs backwards or starts below 0", field="ranges"
+            )
+
+
+def _report(task_id: str, marked: MarkStepsResult, reply_key: str | None = None) -> Report:
+    if marked.status is ReportStatus.REUSED:
+        raise lifecycle.key_reused(reply_key)
+    if marked.status is ReportStatus.UNKNOWN:
+        raise lifecycle.unknown_task(task_id)
+    if marked.status is ReportStatus.RANGE:
+        raise lifecycle.no_such_step(task_id, marked.fresh, marked.steps)
+    return Report(
+        marked.fresh,
+        bool(marked.completed),
+        State(marked.state),
+        marked.steps,
+        missing_steps=marked.left,
+        failed_steps=marked.failed,
+    )
