@@ -15,6 +15,13 @@ from tests.started import eventually
 
 FORMS = {"done": "#start", "distinct": "article:has(form[action='/trigger/distinct'])"}
 
+# Two frames: what reacts to a new size has reacted then, and is drawn. Colours fade after that.
+DRAWN = """
+const done = arguments[arguments.length - 1];
+const ends = (one) => one.effect.getComputedTiming().endTime !== Infinity;
+const faded = () => Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished));
+requestAnimationFrame(() => requestAnimationFrame(() => faded().then(() => done())));
+"""
 OVERFLOW = """
 const within = document.querySelectorAll("main :is(.tasks li, .tiles > div, article)");
 const boxes = [document.documentElement, ...within];
@@ -89,6 +96,10 @@ class Page:
     def overflow_px(self) -> int:
         """By how much the page is wider than its window, or one of its rows, tiles or cards than itself."""
         return int(self.browser.execute_script(OVERFLOW))
+
+    def drawn(self) -> None:
+        """Wait until the page is drawn as its window is now."""
+        self.browser.execute_async_script(DRAWN)
 
     def press(self, *keys: str) -> None:
         """Type, wherever the focus is."""
