@@ -33,7 +33,10 @@ def pytest_unconfigure() -> None:
 
 
 REDIS_8 = redis_binary()
-SERVERS = ["fakeredis", "valkey"] + (["redis"] if REDIS_8 else [])
+# The kinds of servers, and the fixture that has one of each for all tests.
+SERVERS = {"fakeredis": "lasting_fake", "valkey": "lasting_store"} | (
+    {"redis": "lasting_redis"} if REDIS_8 else {}
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,18 +58,11 @@ def redis_8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
         yield server
 
 
-@pytest.fixture(params=SERVERS)
-def client(request: pytest.FixtureRequest) -> Iterator[Redis]:
-    """An empty server of each kind, as its raw client."""
-    if request.param == "fakeredis":
-        with FakeRedis(version=(7, 0)) as fake:
-            yield fake
-        return
-    server: RunningServer = request.getfixturevalue("valkey" if request.param == "valkey" else "redis_8")
-    server.client.flushall()
-    with connect(server.url, connections=16, timeout=WORKER_TIMEOUT) as real:
-        yield real
-    server.client.flushall()  # a layout of another zone would keep the next test from starting services
+@pytest.fixture(scope="session")
+def lasting_fake() -> Iterator[tuple[Redis, Store]]:
+    """One of all tests on fakeredis."""
+    with FakeRedis(version=(7, 0)) as client:
+        yield client, Store.on(client)
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +70,28 @@ def lasting_store(valkey: RunningServer) -> Iterator[tuple[Redis, Store]]:
     """One of all tests on a real server, so that what is made over it serves them all."""
     with connect(valkey.url, connections=64, timeout=WORKER_TIMEOUT) as client:
         yield client, Store.on(client)
+
+
+@pytest.fixture(scope="session")
+def lasting_redis(redis_8: RunningServer) -> Iterator[tuple[Redis, Store]]:
+    """One of all tests on Redis 8."""
+    with connect(redis_8.url, connections=16, timeout=WORKER_TIMEOUT) as client:
+        yield client, Store.on(client)
+
+
+@pytest.fixture(params=SERVERS)
+def either(request: pytest.FixtureRequest) -> Iterator[tuple[Redis, Store]]:
+    """An empty server of each kind, as its raw client and as a store."""
+    lasting: tuple[Redis, Store] = request.getfixturevalue(SERVERS[request.param])
+    lasting[0].flushall()
+    yield lasting
+    lasting[0].flushall()  # a layout of another zone would keep the next test from starting services
+
+
+@pytest.fixture
+def client(either: tuple[Redis, Store]) -> Redis:
+    """An empty server of each kind, as its raw client."""
+    return either[0]
 
 
 @pytest.fixture
@@ -86,6 +104,7 @@ def real_client(valkey: RunningServer, lasting_store: tuple[Redis, Store]) -> It
 
 @pytest.fixture
 def store(client: Redis) -> Store:
+    """A store that has seen nothing yet."""
     return Store.on(client)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from redis import Redis
 
 from donebit.store import Store
+from tests.web.lasting import real_store, store
 from tests.web.services import Services
+
+__all__ = ["real_services", "real_store", "services", "store"]
 
 
 @pytest.fixture
@@ -15,6 +17,5 @@ def services(store: Store) -> Services:
 
 
 @pytest.fixture
-def real_services(real_store: Store, lasting_store: tuple[Redis, Store]) -> Services:  # noqa: ARG001 - it empties
-    """Made once for all tests: most of them are refused before they get to the store."""
-    return Services(lasting_store[1])
+def real_services(real_store: Store) -> Services:
+    return Services(real_store)

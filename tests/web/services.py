@@ -22,9 +22,9 @@ MEMBERS = {"type", "title", "status", "detail", "errors"}
 ELSEWHERE = "redis://127.0.0.1:1/0"  # nobody listens there
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _app(create: Create, store: Store, settings: tuple[tuple[str, Any], ...]) -> Flask:
-    """Made once for tests in a row over the same store: documenting its routes takes 0.03 to 0.2 s."""
+    """Made once for all tests over the same store: documenting its routes takes 0.03 to 0.2 s."""
     return create(Settings(**dict(settings)), store)
 
 
