@@ -159,9 +159,9 @@ REFUSED = [
         f"/events/a/count?from={TODAY}&period=day",
         None,
         "period",
-        "from and to take the place of period",
+        "from/to cannot be combined with period",
     ),
-    ("GET", f"/events/a/count?to={TODAY}", None, "from", "from is missing"),
+    ("GET", f"/events/a/count?to={TODAY}", None, "from", "to needs from"),
     ("GET", f"/events/a/count?from={TODAY}&to={TODAY}", None, "to", "it must be after from"),
     (
         "GET",

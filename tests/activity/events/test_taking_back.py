@@ -174,7 +174,7 @@ def test_all_time_is_refused_where_its_months_have_expired(store: Store, client:
     start = site.calendar.midnight(site.calendar.day_of(now - DAY))
     before = everything(client)
 
-    with pytest.raises(InvalidInput, match=r"may have been in all time before .* nothing was taken back"):
+    with pytest.raises(InvalidInput, match=r"were also in all time before .*; nothing was changed"):
         take_back(site, "e", start, start + DAY, now=now)
 
     assert everything(client) == before

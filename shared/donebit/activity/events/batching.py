@@ -95,10 +95,14 @@ def event_kind(event: Event) -> UserKind:
     return event.kind
 
 
+def _in_words(kind: str | None) -> str:
+    return "mapped ids" if kind == UserKind.MAPPED else str(kind)
+
+
 def other_kind(event: str, held: str | None, kind: UserKind) -> InvalidInput:
     """The error for users of a kind that the event does not hold."""
     return InvalidInput(
-        f"event {event} holds {held}, as its first visit did, and this batch holds {kind}",
+        f"event {event} has {_in_words(held)} (set by its first visit); this batch has {_in_words(kind)}",
         field="users",
     )
 
