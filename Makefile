@@ -32,7 +32,7 @@ torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m pytest -n 2 tests/faults/torture --torture $(ROUNDS) $(PYTEST_ARGS)
 
-check: ## format, lint, types, spelling and plain names
+check: ## check formatting, lint, types, spelling and plain names
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -43,15 +43,15 @@ check: ## format, lint, types, spelling and plain names
 	@$(BIN)/codespell
 	@$(BIN)/python -m checks.wording
 
-bench: ## the figures of the README
+bench: ## measure the figures of docs/benchmarks.md
 	@$(PYTHON) shared/donebit/demo/install.py bench
 	@$(BIN)/python -m benchmarks
 
-screenshots: ## the pictures of the README and the docs, taken anew of a demo of their own
+screenshots: ## take the pictures of the README and the docs again, of a demo of their own
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m tests.browser.screenshots
 
-lock: ## resolve pyproject.toml anew into locks/
+lock: ## resolve pyproject.toml again into locks/
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(LOCK) $(RUN) --output-file locks/run.txt
 	@$(LOCK) $(RUN) --extra demo --output-file locks/demo.txt

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from checks.prose import Prose, prose_of
+
 FOLDER = Path(__file__).parent
 REPOSITORY = FOLDER.parent
 PRODUCT = ("shared", "trigger_app", "done_app", "distinct_app")
@@ -70,6 +72,17 @@ def private_words(product: Iterable[Source]) -> list[str]:
     ]
 
 
+def private_words_in_prose(texts: Iterable[Prose]) -> list[str]:
+    """Every use of a banned word in a page, the Makefile's help or a template, as `path:line word`."""
+    words = banned_words()
+    return [
+        f"{prose.path}:{prose.line_of(found.start())} {found[0]}"
+        for prose in texts
+        for word in words
+        for found in word.finditer(prose.text)
+    ]
+
+
 def shared_class_names(product: Iterable[Source]) -> list[str]:
     """Names that more than one class has."""
     counts = Counter(node.name for source in product for node in source.classes())
@@ -109,6 +122,7 @@ def measure(limits: Mapping[str, int]) -> dict[str, list[str]]:
     product, tests = sources(*PRODUCT), sources("tests")
     return {
         "private_words_in_docstrings": private_words(product),
+        "private_words_in_prose": private_words_in_prose(prose_of(REPOSITORY)),
         "class_names_used_twice": shared_class_names(product),
         "vague_function_names": vague_functions(product),
         "test_names_above_70_characters": long_test_names(tests),

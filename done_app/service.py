@@ -26,7 +26,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     store = store or service_store(settings)
     feed = Feed(workers.table_reader(store), most_streams(settings.web_threads))
     app = make_service(
-        "done_app", "Tasks and their steps: progress, reports and results.", settings, store, feed.__len__
+        "done_app", "Tasks and their steps: progress, reports and failures.", settings, store, feed.__len__
     )
     publisher = Publisher(queue.make_celery(settings, sends_only=True))
     app.register_api(blueprint(store, publisher, settings, feed))

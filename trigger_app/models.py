@@ -53,7 +53,7 @@ AnyEnd = Annotated[
 
 
 class WebhookBody(Request):
-    """A signed request (Standard Webhooks), retried for a day until it is accepted."""
+    """A signed request (Standard Webhooks), retried for a week until it is accepted."""
 
     url: Annotated[
         str,
@@ -90,7 +90,12 @@ class TaskRequest(Request):
     label: Annotated[Name | None, Field(description="to find the task by", examples=["nightly"])] = None
     batch: Annotated[Integer | None, Field(ge=1, description="steps per message")] = None
     stall_after: Annotated[
-        Number | None, Field(ge=1, le=LONGEST_SECONDS, description="seconds without progress")
+        Number | None,
+        Field(
+            ge=1,
+            le=LONGEST_SECONDS,
+            description="resend missing steps after this many seconds without progress",
+        ),
     ] = None
     ended_ttl: Annotated[
         Number | None,

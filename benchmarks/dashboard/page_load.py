@@ -51,9 +51,9 @@ class Opened:
 
 
 VIEWS = (
-    Opened("Done", "/", ("#running li:nth-child(20)", "#ended li:nth-child(20)")),
+    Opened("Tasks", "/", ("#running li:nth-child(20)", "#ended li:nth-child(20)")),
     Opened(
-        "Distinct",
+        "Users",
         f"/distinct?event={EVENT}",
         ("#curves canvas", ".heat tr:nth-child(12)", ".stack", ".bars"),
     ),

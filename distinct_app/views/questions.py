@@ -78,9 +78,11 @@ def requested_span(site: Site, event: Event, query: SpanQuery) -> Span:
     if query.from_ is None and query.to is None:
         return Span.of(requested_period(site, event, query))
     if both := query.model_fields_set & {"period", "at"}:
-        raise InvalidInput(f"from and to take the place of {' and '.join(sorted(both))}", field=min(both))
+        raise InvalidInput(
+            f"from/to cannot be combined with {', '.join(sorted(both, reverse=True))}", field=min(both)
+        )
     if query.from_ is None:
-        raise InvalidInput("from is missing; a to needs one", field="from")
+        raise InvalidInput("to needs from", field="from")
     now, moment = clock.now(), site.calendar.moment
     stop = moment(query.to) if query.to else site.calendar.tomorrow(now)
     return spans.between(

@@ -173,6 +173,6 @@ def streaks_note(span: PeriodRange) -> str:
     if not span.running:
         return f"current streaks are those at the end of the {last.granularity} {last.name}"
     return (
-        f"the {last.granularity} {last.name} has not ended: the current streak of who was not here in it yet "
+        f"the {last.granularity} {last.name} has not ended: for users not seen in it yet, the current streak "
         f"counts up to the {last.granularity} before"
     )

@@ -20,8 +20,8 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def take_visits_back(path: EventPath, query: DaysQuery) -> Reply:
         """Take back all visits of some days, out of weeks, months and all time too.
 
-        A user stays in a period if another day or an import that is kept proves them to have been there. It
-        is refused, and changes nothing, where nothing that is kept proves the result.
+        A user stays in a period if another kept day or import shows them there. Refused, unchanged, if the
+        kept data cannot decide.
         """
         return taken_back(site, path.event, query, dry_run=False)
 

@@ -146,7 +146,7 @@ def arrivals_of_event(
 def none_skipped(query: RecordQuery) -> BadLines:
     """The bad lines of a body that has no lines. Raises InvalidInput if some are to be skipped."""
     if query.skip_bad:
-        raise InvalidInput(f"skip_bad is of lines, so the body must be {LINES}", field="skip_bad")
+        raise InvalidInput(f"skip_bad needs a body of {LINES}", field="skip_bad")
     return BadLines(skipped=False)
 
 

@@ -51,7 +51,7 @@ def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> Non
     @routes.post("/done", responses={200: StepAnswer, **GONE}, operation_id="done_post")
     @changes_state
     def mark_example_step(query: ExampleQuery) -> Reply:
-        """Mark a step done by query string."""
+        """Mark a step done, with task and step in the query."""
         outcome = report(query.taskId, [query.stepNumber])
         return answer(StepAnswer(fresh=bool(outcome.fresh), **report_fields(query.taskId, outcome)))
 

@@ -103,7 +103,9 @@ class StepsRequest(Request):
         try:
             leases.bury(store(), self.args[0], holder, ending=ending)
         except StoreUnavailable as error:
-            log.warning("that a process died is not noted, and its lease runs out: %s", error.detail)
+            log.warning(
+                "the death of a process could not be recorded; its lease will expire: %s", error.detail
+            )
 
 
 @app.task(name=queue.RUN_STEPS, bind=True, Request=StepsRequest, **RETRY_OPTIONS)
@@ -211,7 +213,7 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
     with monitor.emitter.working_on(task_id):
         if sent := healing.heal(store(), task, seen, publisher.run_carefully):
             log.warning(
-                "task %s had not moved: its %d missing steps are sent again in %d messages",
+                "task %s made no progress: resending %d missing steps in %d messages",
                 task_id,
                 task.missing_steps,
                 sent,

@@ -107,7 +107,8 @@ class Donebit:
             job: The name of the job that runs the steps. None: your program runs and reports them.
             params: The keyword parameters of the job's function, as JSON can hold them.
             task_id: The task's id; generated when left out. The same id again is the same task.
-            more: Any other field of `POST /tasks`: label, batch, stall_after, webhook, callback, then.
+            more: Any other field of `POST /tasks`: label, batch, stall_after, ended_ttl, webhook,
+                callback, then.
 
         Returns:
             The task's id.

@@ -49,7 +49,7 @@ def test_users_of_digits_are_integers_unless_ids_says_otherwise(
     other = donebit("visit", name, "1", "--ids", "texts" if kind == "integers" else "integers")
 
     assert other.code == 3
-    assert f"event {name} holds {kind}" in other.err
+    assert f"event {name} has {kind} (set by its first visit)" in other.err
 
 
 def test_a_text_is_no_integer(donebit: Donebit, name: str) -> None:

@@ -147,7 +147,7 @@ def test_digits_are_texts_if_asked_for(donebit: Donebit, name: str) -> None:
 
     assert donebit("load", file, "--event", name, "--ids", "texts", "--json").json["fresh"] == 2
 
-    assert "holds texts" in donebit("visit", name, 7).err
+    assert "has texts" in donebit("visit", name, 7).err
 
 
 def test_expired_visits_are_reported_by_the_first_line_of_their_hour(donebit: Donebit, name: str) -> None:

@@ -19,10 +19,13 @@ BAD_OF_EVENT = {
     2: ('{"user": null}', "user is None; it must be an integer"),
     4: ("[7]", "it is '[7]'; it must be a JSON object"),
     5: ('{"user": -1}', "user is -1; it must be at least 0"),
-    7: ('{"user": "a"}', "event e holds integers, as its first visit did, and this batch holds texts"),
+    7: ('{"user": "a"}', "event e has integers (set by its first visit); this batch has texts"),
     8: ('{"user": 8, "at": "2020-01-01"}', "the day 2020-01-01 is no longer kept"),
     9: ('{"user": 9, "at": "2199-01-01T00:00:00+02:00"}', "more than 5 minutes ahead"),
-    10: ('{"user": 10, "ids": "mapped"}', "event e holds integers, as its first visit did"),
+    10: (
+        '{"user": 10, "ids": "mapped"}',
+        "event e has integers (set by its first visit); this batch has mapped ids",
+    ),
     11: ('{"user": 11, "user": 12}', "user is given twice in one object"),
     12: ('{"user": 12', "it must be a JSON object"),
 }
@@ -114,9 +117,13 @@ def test_a_body_of_bad_lines_alone_records_nothing(real_store: Store, real_clien
         (
             "skip_bad=1",
             {"json": {"users": [1]}},
-            "skip_bad is of lines, so the body must be application/x-ndjson",
+            "skip_bad needs a body of application/x-ndjson",
         ),
-        ("skip_bad=1", {"data": b"1234", "content_type": "application/octet-stream"}, "skip_bad is of lines"),
+        (
+            "skip_bad=1",
+            {"data": b"1234", "content_type": "application/octet-stream"},
+            "skip_bad needs a body of",
+        ),
         ("skip_bad=yes", {"data": MIXED, **LINES}, "skip_bad is 'yes'; it must be 1, true, 0 or false"),
         ("skip_bad=0", {"data": MIXED, **LINES}, "line 2: user is None"),
     ],

@@ -151,7 +151,7 @@ REFUSED = [
     ("POST", "/query", {"text": 5}, "text", "text is 5; it must be a text"),
     ("GET", "/query/members?text=a&limit=10001", None, "limit", "limit is 10001; it must be at most 10000"),
     ("GET", "/query/members?text=a&after=-2", None, "after", "after is -2; it must be at least -1"),
-    ("PUT", "/flags/f", {"text": "t"}, "flag", "flag f holds integers"),
+    ("PUT", "/flags/f", {"text": "t"}, "flag", "flag f has integers"),
     ("PUT", "/flags/f", {"text": "("}, "text", "character 2"),
     ("GET", "/events/a/count?from=2000-01-01", None, "from", "from to to is"),
     (
@@ -159,9 +159,9 @@ REFUSED = [
         f"/events/a/count?from={TODAY}&period=day",
         None,
         "period",
-        "from and to take the place of period",
+        "from/to cannot be combined with period",
     ),
-    ("GET", f"/events/a/count?to={TODAY}", None, "from", "from is missing"),
+    ("GET", f"/events/a/count?to={TODAY}", None, "from", "to needs from"),
     ("GET", f"/events/a/count?from={TODAY}&to={TODAY}", None, "to", "it must be after from"),
     (
         "GET",

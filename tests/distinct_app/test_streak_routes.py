@@ -106,7 +106,7 @@ def test_streaks_of_all_users_are_counted_by_their_length(store: Store) -> None:
         {"length": 2, "longest": 1, "current": 1},
         {"length": 4, "longest": 1, "current": 1},
     ]
-    assert found["note"].startswith(f"the day {name(0)} has not ended: the current streak of who was not")
+    assert found["note"].startswith(f"the day {name(0)} has not ended: for users not seen in it yet")
 
 
 @pytest.mark.parametrize("granularity", ["hour", "day", "week", "month"])

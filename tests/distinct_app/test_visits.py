@@ -120,9 +120,9 @@ def test_sparse_integers_are_mapped_where_the_first_visit_says_so(
 
 
 REFUSED = [
-    ("/events/e?ids=mapped", {"json": {"users": [1]}}, "event e holds integers.*this batch holds mapped"),
-    ("/events/m?ids=integers", {"json": {"users": [1]}}, "event m holds mapped.*this batch holds integers"),
-    ("/events/m", {"json": {"users": ["a"]}}, "event m holds mapped.*this batch holds texts"),
+    ("/events/e?ids=mapped", {"json": {"users": [1]}}, "event e has integers.*this batch has mapped ids"),
+    ("/events/m?ids=integers", {"json": {"users": [1]}}, "event m has mapped ids.*this batch has integers"),
+    ("/events/m", {"json": {"users": ["a"]}}, "event m has mapped ids.*this batch has texts"),
     ("/events/new?ids=mapped", {"json": {"users": ["a"]}}, "ids is mapped, and this batch holds texts"),
     ("/events/new?ids=texts", {"json": {"users": [1]}}, "ids is texts, and this batch holds integers"),
     (
@@ -151,14 +151,14 @@ REFUSED = [
     (
         "/events/e",
         {"data": lines({"user": 1}, {"user": "a"}), **LINES},
-        "line 2: event e holds .* texts .sent as 'a'",
+        "line 2: event e has .* texts .sent as 'a'",
     ),
     ("/events/e", {"data": " " * 4097 + "1", **LINES}, "line 1: it has 4098 bytes; at most 4096"),
     ("/visits", {"data": lines({"user": 1}), **LINES}, "line 1: event is missing"),
     (
         "/visits",
         {"data": lines({"event": "e", "user": 1}, {"event": "m", "user": "a"}), **LINES},
-        "event m holds mapped",
+        "event m has mapped ids",
     ),
     ("/visits", {"json": {"visits": []}}, "visits is .*; it must have at least 1 item"),
     ("/visits", {"json": {"visits": [{"event": "e", "user": 1}] * 1001}}, "it must have at most 1000 items"),
@@ -178,12 +178,12 @@ REFUSED = [
     (
         "/visits",
         {"json": {"visits": [{"event": "f", "user": 1}, {"event": "e", "user": "a"}]}},
-        "event e holds integers",
+        "event e has integers",
     ),
     (
         "/visits",
         {"json": {"visits": [{"event": "f", "user": 1}, {"event": "f", "user": "a"}]}},
-        "event f holds integers",
+        "event f has integers",
     ),
     (
         "/visits",

@@ -13,12 +13,15 @@ import pytest
 
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port
+from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.store.key_names import Keys
 from tests.docs.examples import blocks, examples, files
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
 
 README = REPOSITORY / "README.md"
 DOCUMENTS = [README, REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+RECIPES = REPOSITORY / "docs/recipes.md"
 SETTINGS = REPOSITORY / "docs/settings.md"
 PORTS = ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")
 START_SECONDS = 60.0
@@ -146,6 +149,12 @@ def test_every_other_command_is_one_there_is(document: Path) -> None:
             assert line.split("make ")[1].split()[0] in targets
         else:
             assert line.startswith(RUN_ELSEWHERE) or line == "cp .env.example .env"
+
+
+def test_the_recipe_of_split_keys_names_the_key_that_there_is() -> None:
+    segment, bit = divmod(4294967295, SEGMENT_BITS)
+
+    assert f"\nkey {Keys().flag_segment(segment, 'letter.weekly')}, bit {bit}\n" in RECIPES.read_text()
 
 
 def test_the_table_names_every_setting_and_its_default() -> None:

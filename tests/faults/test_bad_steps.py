@@ -43,7 +43,7 @@ def test_a_step_that_always_raises_gives_up_and_its_neighbours_are_done(
     assert failures(stack, task_id) == [{"step": 3, "attempts": 2, "error": BY["blocked"]}]
     assert stack.answer(task_id)["state"] == "failed"
     assert stack.told(task_id) == [f"{task_id}.1.failed"]
-    assert f"step 3 of task {task_id} has given up after 2 attempts: {BY['blocked']}" in stack.log
+    assert f"step 3 of task {task_id} failed for good after 2 attempts: {BY['blocked']}" in stack.log
 
 
 @pytest.mark.parametrize("batch", [1, 8], ids=["alone", "in a range"])

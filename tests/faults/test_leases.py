@@ -71,12 +71,12 @@ def test_why_names_the_step_its_age_and_its_worker(stack: Stack, tmp_path: Path)
     task_id = stack.create(1, job="long", params={"folder": str(tmp_path), "seconds": LONG})
     await_begun(tmp_path, 0)
 
-    eventually(lambda: "runs since 3 s" in stack.answer(task_id)["why"], DONE_SECONDS)
+    eventually(lambda: "running for 3 s" in stack.answer(task_id)["why"], DONE_SECONDS)
 
     answer = stack.answer(task_id)
     assert answer["waiting_for"] == "running"
     assert f":{stack.worker.process.pid}" in answer["why"]
-    assert "step 0 runs since" in answer["why"]
+    assert "step 0 has been running for" in answer["why"]
 
 
 def test_why_says_lost_after_the_worker_was_killed(stack: Stack, tmp_path: Path) -> None:

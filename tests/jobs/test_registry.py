@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from multiprocessing.synchronize import Lock
 from pathlib import Path
@@ -117,6 +117,16 @@ def test_a_function_with_unusable_parameters_is_refused_when_loaded() -> None:
         Job.from_function(job("unnamed")(unnamed))
     with pytest.raises(ConfigurationError, match="job unreadable: its parameters cannot be read from JSON"):
         Job.from_function(job("unreadable")(unreadable))
+
+
+@pytest.mark.parametrize(
+    "durations", [{"step_timeout": timedelta(0)}, {"step_timeout": timedelta(-1)}, {"backoff": timedelta(-1)}]
+)
+def test_a_refused_duration_says_what_is_allowed(durations: dict[str, timedelta]) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"^job resize: step_timeout must be above 0; backoff must not be negative$"
+    ):
+        job("resize", **durations)  # type: ignore[arg-type] # which of them it is decides the type
 
 
 @pytest.mark.parametrize(("sleep_ms", "fits"), [(0, True), (60_000, True), (-1, False), (60_001, False)])

@@ -184,7 +184,7 @@ VISITS: Bodies = [
     ({"users": [7, "a"]}, r"users is \[7, 'a'\]; it must be all integers or all texts"),
     ({"users": [False]}, r"users.*0 is False; it must be an integer"),
     ({"users": ["\ud800"]}, r"users.*0 is .*; it must be a text of Unicode characters"),
-    ({"users": ["a-text"]}, r"event e holds integers"),
+    ({"users": ["a-text"]}, r"event e has integers"),
     ({"users": ["u" * 201]}, r"users.*0 is 'uu.*'; it must have at most 200 characters"),
     ({"users": [""]}, r"users.*0 is ''; it must have at least 1 character"),
     ({"users": []}, r"users.* is \[\]; it must have at least 1 item"),

@@ -107,9 +107,12 @@ def test_a_slash_at_its_end_is_nothing() -> None:
 @pytest.mark.parametrize(
     ("headers", "named"),
     [
-        ({"Host": "127.0.0.1:8098", "Origin": "https://example.org"}, "it is of 'https://example.org'"),
+        (
+            {"Host": "127.0.0.1:8098", "Origin": "https://example.org"},
+            "this one comes from 'https://example.org'",
+        ),
         ({"Host": "example.org", "Origin": "http://example.org:8080"}, "the Host is 'example.org'"),
-        ({"Host": "upstream:8098"}, "the Host 'upstream:8098' is not known here"),
+        ({"Host": "upstream:8098"}, "unknown Host 'upstream:8098': add it to ALLOWED_HOSTS"),
     ],
 )
 def test_a_refused_form_says_which_header_a_proxy_must_pass(

@@ -92,7 +92,14 @@ def notified_entries(deliveries: Sequence[DeliveryAnswer]) -> Iterator[TimelineE
         mark = {"delivered": "good", "pending": "next"}.get(one.outcome, "bad")
         tries = f", {len(one.attempts)} attempts" if len(one.attempts) > 1 else ""
         at = one.attempts[-1].at if one.attempts else None
-        yield TimelineEntry(f"{one.kind.capitalize()} {one.outcome}", at, f"{one.to}: {result}{tries}", mark)
+        yield TimelineEntry(delivery_title(one), at, f"{one.to}: {result}{tries}", mark)
+
+
+def delivery_title(delivery: DeliveryAnswer) -> str:
+    """What became of a delivery: `Webhook delivered`, `Next task started`."""
+    if delivery.kind != "then":
+        return f"{delivery.kind.capitalize()} {delivery.outcome}"
+    return f"Next task {'started' if delivery.outcome == 'delivered' else delivery.outcome}"
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -229,7 +229,7 @@ class Runner:
         self.outcome.ended |= failure.completed_task
         if failure.gave_up:
             log.error(
-                "step %d of task %s has given up after %d attempts: %s",
+                "step %d of task %s failed for good after %d attempts: %s",
                 step,
                 self.task.id,
                 failure.attempts,

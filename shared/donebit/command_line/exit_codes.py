@@ -24,7 +24,7 @@ MEANINGS = {
     Exit.USAGE: "wrong usage or setting; no request was sent",
     Exit.REFUSED: "a service refused the request (4xx): not found, invalid, already finished, or no token",
     Exit.UNAVAILABLE: "a service cannot be reached or failed (5xx): try again",
-    Exit.SKIPPED: "the file was loaded but for invalid lines, which --skip-bad skipped",
+    Exit.SKIPPED: "the file was loaded, except invalid lines that --skip-bad skipped",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
     Exit.BROKEN_PIPE: "the output was closed by its reader, such as `head`",
 }

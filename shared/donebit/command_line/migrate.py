@@ -28,7 +28,7 @@ class MigrationRefused(CommandError):
     epilog=examples("donebit migrate --dry-run", "REDIS_URL=redis://10.0.0.5/0 donebit migrate"),
 )
 @click.option("--dry-run", is_flag=True, help="Count what there is to do, and change nothing.")
-@click.option("--force", is_flag=True, help="Although a worker was seen within the last half minute.")
+@click.option("--force", is_flag=True, help="Migrate even if a worker was seen in the last 30 s.")
 @in_session
 def migrate(session: Session, *, dry_run: bool, force: bool) -> None:
     """Move the data of an earlier version to the present layout.

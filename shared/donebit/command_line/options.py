@@ -23,7 +23,8 @@ def ids(auto: str) -> Callable[[Command], Command]:
         type=click.Choice(["auto", "integers", "mapped", "texts"]),
         default="auto",
         show_default=True,
-        help=f"How users are read; auto: {auto}. mapped: as sparse integers, numbered densely.",
+        help=f"How users are read; auto: {auto}. mapped: sparse integers (phone numbers, hashes) that get "
+        "dense numbers.",
     )
 
 

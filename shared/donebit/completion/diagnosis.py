@@ -76,7 +76,7 @@ class Diagnosis:
             else ""
         )
         age = duration(int(first.age.total_seconds()))
-        return f"step {first.step} runs since {age} in worker {first.worker}{others}"
+        return f"step {first.step} has been running for {age} in worker {first.worker}{others}"
 
 
 GIVEN_UP = "lost, and resending brought no progress; resume sends them again"

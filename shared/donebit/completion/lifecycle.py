@@ -142,6 +142,8 @@ def unknown_task(task_id: str) -> NotFound:
 
 
 def no_such_step(task_id: str, step: int, count: int) -> InvalidInput:
+    if count == 0:
+        return InvalidInput(f"task {task_id} has no steps", field="step")
     return InvalidInput(
         f"step {step} is not a step of task {task_id}: its steps are 0 to {count - 1}", field="step"
     )

@@ -106,7 +106,7 @@ class Sweep:
                 clock.iso(task.last_progress_at),
             )
         elif needs_fan_out(task, now):
-            log.warning("task %s was never fanned out; its steps are sent now", task.id)
+            log.warning("the steps of task %s were never sent; sending them now", task.id)
             self.publisher.dispatch(task)
         elif action == "probe":
             self.publisher.probe(task)

@@ -80,5 +80,5 @@ def _checked_options(
             f"job {name}: max_attempts is {max_attempts}; it must be 1 to {MOST_ATTEMPTS}"
         )
     if backoff < timedelta(0) or (step_timeout is not None and step_timeout <= timedelta(0)):
-        raise ConfigurationError(f"job {name}: backoff and step_timeout must not be negative")
+        raise ConfigurationError(f"job {name}: step_timeout must be above 0; backoff must not be negative")
     return JobOptions(name, RetryPolicy(max_attempts, backoff), step_timeout)

@@ -129,8 +129,7 @@ EVENTS = (
         "seen:{<segment>}:query:<token>:<level>",
         "string",
         EXPIRES,
-        "what a question computes with: gone before its script ends, or, over more bitmaps than a script may "
-        "read, with its last; a minute at most",
+        "intermediate results of a query; deleted with its last script, after a minute at most",
     ),
     KeyRow("event:{<event>}:segments:all", "string", PERMANENT, "bit s: the event has a segment s"),
     KeyRow("event:{<event>}:segments:<period>", "string", EXPIRES, "the same in a period"),
@@ -230,9 +229,7 @@ BROKER = (
     KeyRow("unacked_mutex", "string", EXPIRES, "who gives back what was taken too long ago"),
     KeyRow("_kombu.binding.<exchange>", "set", PERMANENT, "which queue a message goes to"),
     KeyRow("_kombu.binding_permanent.<exchange>", "set", PERMANENT, "those that do not expire"),
-    KeyRow(
-        "_kombu.binding_deadlines", "zset", PERMANENT, "asked for bindings that are overdue; ours never are"
-    ),
+    KeyRow("_kombu.binding_deadlines", "zset", PERMANENT, "read by kombu; always empty here"),
 )
 SECTIONS: Final = {
     "Tasks": TASKS,

@@ -72,7 +72,7 @@ class HeartbeatStore:
         try:
             told = self._client.info("everything")
         except exceptions.NoPermissionError:
-            log.warning("REDIS_URL's user may not INFO: nothing checks that maxmemory-policy is noeviction")
+            log.warning("the user in REDIS_URL may not run INFO, so maxmemory-policy is not checked")
             return ""
         except exceptions.ResponseError as error:
             if "unknown command" not in str(error):

@@ -67,12 +67,12 @@ def register(app: Flask, settings: Settings) -> None:
         if not _host_known(request.host, known, any_address=any_address):
             # As it came: request.host is empty for a malformed one.
             named = request.headers.get("Host", "")[:120]
-            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more. {HINT}")
+            raise Forbidden(f"unknown Host {named!r}: add it to ALLOWED_HOSTS. {HINT}")
         if _changing(request, view) and _from_elsewhere(request):
-            raise Forbidden(f"a page of another site may not change anything here{_as_called(request)}")
+            raise Forbidden(f"cross-site requests may not change anything{_as_called(request)}")
         refuse_bad_text(request)
         if token and not getattr(view, FREE, False) and not _authorized(request, token):
-            raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
+            raise Unauthorized("send `Authorization: Bearer` with the service's API_TOKEN")
 
 
 def refuse_bad_text(asked: Request) -> None:
@@ -122,7 +122,7 @@ def _as_called(asked: Request) -> str:
     origin = asked.headers.get("Origin")
     if origin is None or asked.headers.get("Sec-Fetch-Site"):
         return ""
-    return f": it is of {origin[:120]!r}, and the Host is {asked.host!r}. {HINT}"
+    return f": this one comes from {origin[:120]!r}, and the Host is {asked.host!r}. {HINT}"
 
 
 def _netloc(origin: str) -> str:

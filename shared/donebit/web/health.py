@@ -28,8 +28,8 @@ TAG = Tag(name="service", description="Health and metrics")
 
 
 class LastSeen(BaseModel):
-    seen: bool  # within the last minute
-    last_seen: str | None
+    seen: bool = Field(description="whether it was seen within the last minute")
+    last_seen: str | None = Field(description="when; null: not within the last minute")
 
 
 class Skew(BaseModel):
@@ -46,7 +46,7 @@ class Health(BaseModel):
     worker: LastSeen
     sweep: LastSeen
     skewed_clocks: list[Skew]
-    warnings: list[str] = []  # what works and should be looked at
+    warnings: list[str] = Field(default=[], description="what works, but should be looked at")
 
 
 class Unavailable(BaseModel):
@@ -55,7 +55,7 @@ class Unavailable(BaseModel):
 
 
 class Live(BaseModel):
-    """That the process answers; what it needs is not asked."""
+    """The process answers; Redis is not checked."""
 
     status: str = "ok"
 
@@ -112,20 +112,18 @@ class RedisCollector(Collector):
     def _gauges(self) -> Iterable[Metric]:
         open_tasks, listed = self._store.task_index.sizes()
         yield GaugeMetricFamily("donebit_open_tasks", "Tasks whose end is not announced", open_tasks)
-        yield GaugeMetricFamily("donebit_listed_tasks", "Tasks that are remembered", listed)
+        yield GaugeMetricFamily("donebit_listed_tasks", "Tasks listed", listed)
         waiting = GaugeMetricFamily("donebit_queue_messages", "Messages waiting", labels=["queue"])
         for name, length in zip(QUEUES, self._store.heartbeats.queue_lengths(QUEUES), strict=True):
             waiting.add_metric([name], length)
         yield waiting
-        owed = GaugeMetricFamily(
-            "donebit_pending_deliveries", "Deliveries of ends that are still to be made", labels=["kind"]
-        )
+        owed = GaugeMetricFamily("donebit_pending_deliveries", "Pending deliveries", labels=["kind"])
         for kind, number in self._store.deliveries.pending_counts().items():
             owed.add_metric([kind], number)
         yield owed
         now_ms = clock.now_ms()
         age = GaugeMetricFamily(
-            "donebit_last_seen_seconds", "Since a worker and the sweep were seen", labels=["of"]
+            "donebit_last_seen_seconds", "Seconds since a worker or the sweep was seen", labels=["of"]
         )
         for name, seen in zip(
             ("worker", "sweep"), self._store.heartbeats.last_seen_ms("worker", "sweep"), strict=True
@@ -165,7 +163,7 @@ def add_health(routes: APIBlueprint, store: Store) -> None:
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
     @free
     def health() -> Reply:
-        """Check that Redis can be reached and written to; whether a worker and the sweep were seen lately.
+        """Check that Redis can be read and written, and show when a worker and the sweep were last seen.
 
         It writes at most once a second in each process.
         """

@@ -24,7 +24,7 @@ class Fault(BaseModel):
     """A problem with one field."""
 
     field: str = Field(examples=["count"])
-    detail: str = Field(examples=["count is 0; it must be 1 to 10000000"])
+    detail: str = Field(examples=["count is -1; it must be 0 to 10000000"])
 
 
 class Problem(BaseModel):
@@ -33,7 +33,7 @@ class Problem(BaseModel):
     type: str = Field(default="about:blank", examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["count is 0; it must be 1 to 10000000"])
+    detail: str = Field(examples=["count is -1; it must be 0 to 10000000"])
     errors: list[Fault] = []
 
 

@@ -58,8 +58,8 @@ class SweepAnswer(BaseModel):
     next_look_at: str | None = Field(
         description="null: its end is announced, and the sweep no longer looks at it"
     )
-    asks_at: str | None = Field(description="asks through the queue then, if nothing moves until then")
-    probed_at: str | None = Field(description="when it last asked")
+    asks_at: str | None = Field(description="when it probes the queue, unless there is progress before")
+    probed_at: str | None = Field(description="when it last probed the queue")
     stalled_at: str | None = Field(description="when it gave up: nothing came of all it sent again")
 
 
@@ -69,9 +69,11 @@ class TaskAnswer(TaskSummary):
     params: dict[str, Any]
     missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
-    run: int
+    run: int = Field(
+        description="how often the task was started: 1, and one more for each resume", examples=[1]
+    )
     why: str = Field(
-        description="a sentence for somebody who wonders",
+        description="why the task is not done, in one sentence",
         examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
@@ -81,12 +83,12 @@ class TaskAnswer(TaskSummary):
     last_progress_age_seconds: float
     steps_per_second: float | None = Field(description="since the last look of the sweep but one")
     seconds_left: float | None = Field(description="at that speed")
-    dispatched_at: str | None
+    dispatched_at: str | None = Field(description="when its steps were sent; null: not yet, or it has no job")
     messages_sent: int = Field(description="in this run, by the fan-out and by the sweep")
     failed_attempts: int = Field(description="in this run")
     heals: int = Field(description="how often its missing steps were sent again since the last progress")
     sweep: SweepAnswer
-    took_seconds: float | None
+    took_seconds: float | None = Field(description="from its creation to its end; null: it has not ended")
     deliveries: list[DeliveryAnswer] = Field(
         description="the receivers of its ends, with every attempt to deliver to them"
     )

@@ -18,12 +18,14 @@ class TaskSummary(BaseModel):
     done_steps: int = Field(examples=[4])
     failed_steps: int = Field(examples=[0])
     state: str = Field(examples=["running"])
-    stalled: bool
+    stalled: bool = Field(
+        description="the sweep has given up sending its missing steps; resume sends them again"
+    )
     progress: float = Field(description="0 to 1", examples=[0.4])
     created_at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
-    ended_at: str | None
-    last_progress_at: str
-    announced_at: str | None
+    ended_at: str | None = Field(description="when it became done, failed or cancelled; null: it runs")
+    last_progress_at: str = Field(description="when a step was last reported, or the task was started")
+    announced_at: str | None = Field(description="when the deliveries of its end were stored; null: not yet")
 
     @classmethod
     def of(cls, task: Task) -> TaskSummary:

@@ -40,7 +40,7 @@ BOUNDS = {
 
 
 def sentence(field: str, error: ErrorDetails) -> str:
-    """Describe a validation error, as in `count is 0; it must be 1 to 10000000`.
+    """Describe a validation error, as in `count is -1; it must be 0 to 10000000`.
 
     Args:
         field: its path, such as `then.count`

@@ -115,7 +115,7 @@ def test_an_event_of_texts_refuses_an_integer_however_it_began(store: Store) -> 
     forget(site, "seen")
     record(store, ["a", "b"])
 
-    with pytest.raises(InvalidInput, match="event seen holds texts"):
+    with pytest.raises(InvalidInput, match="event seen has texts"):
         visit(site, "seen", 1, now)
 
     assert count(store) == 2

@@ -135,11 +135,11 @@ def test_the_kind_is_that_of_the_first_user(store: Store) -> None:
     site = site_on(store)
     flags.set_users(site, "kind", ["a"])
 
-    with pytest.raises(InvalidInput, match="flag kind holds texts"):
+    with pytest.raises(InvalidInput, match="flag kind has texts"):
         flags.set_users(site, "kind", [1])
-    with pytest.raises(InvalidInput, match="flag kind holds texts"):
+    with pytest.raises(InvalidInput, match="flag kind has texts"):
         flags.clear_users(site, "kind", [], [(1, 2)])
-    with pytest.raises(InvalidInput, match="flag kind holds texts"):
+    with pytest.raises(InvalidInput, match="flag kind has texts"):
         flags.has(site, "kind", 1)
 
 

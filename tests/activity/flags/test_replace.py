@@ -106,7 +106,7 @@ def test_a_set_that_may_not_be_saved_changes_nothing(store: Store, client: Redis
     flags.set_users(site_on(store), "f", [5])
     before = everything(client)
 
-    with pytest.raises(InvalidInput, match=r"flag f holds integers, .* and these are texts"):
+    with pytest.raises(InvalidInput, match=r"flag f has integers \(.*\); these are texts"):
         save(store, "f", "texts")
     with pytest.raises(InvalidInput, match=r"flag f would span 2 segments .* at most 1"):
         save(store, "f", "a", max_segments=1)
@@ -198,7 +198,7 @@ def test_a_flag_begun_with_the_other_kind_meanwhile_is_refused(
     record(real_store, [1], "a")
 
     interrupted(monkeypatch, lambda: flags.set_users(site_on(real_store), "f", ["x"]))
-    with pytest.raises(InvalidInput, match="flag f holds texts"):
+    with pytest.raises(InvalidInput, match="flag f has texts"):
         save(real_store, "f", "a")
 
     assert algebra.count(real_store, Bitmap("f")) == 1

@@ -261,7 +261,9 @@ def test_not_of_what_was_never_seen_needs_a_kind_where_there_are_two(store: Stor
     ingest.record(site, "ints", [1, 2], at=real_now(), now=real_now())
     assert counted(store, "!never") == 2
     ingest.record(site, "texts", ["x"], at=real_now(), now=real_now())
-    with pytest.raises(InvalidInput, match="character 1: not of which users"):
+    with pytest.raises(
+        InvalidInput, match="character 1: `not` is ambiguous: events hold both integers and texts; name"
+    ):
         counted(store, "!never")
     assert counted(store, "ints & !never") == 2
 

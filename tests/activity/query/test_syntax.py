@@ -177,7 +177,11 @@ for _ in range(DEEPEST + 1):
         ({"event": "a", "at": None}, "query.at", "of type NoneType is no period"),
         ({"event": "a", "to": "2026-11-02"}, "query.from", "of type NoneType; it must be a day 2026-11-21"),
         ({"event": "a", "from": "2026-11", "to": "2026-11-02"}, "query.from", "'2026-11'; it must be a day"),
-        ({"event": "a", "from": "2026-11-01", "at": "today"}, "query.at", "from and to take the place of at"),
+        (
+            {"event": "a", "from": "2026-11-01", "at": "today"},
+            "query.at",
+            "from/to cannot be combined with at",
+        ),
         ({"and": []}, "query.and", "a list of 1 to 256"),
         ({"or": {"event": "a"}}, "query.or", "a list of 1 to 256"),
         ({"or": [{"event": "a"}, {"minus": [{"flag": 1}]}]}, "query.or.1.minus.0.flag", "is no name"),

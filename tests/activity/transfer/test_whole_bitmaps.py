@@ -165,11 +165,11 @@ def test_what_cannot_be_imported_is_refused_and_changes_nothing(store: Store, cl
     gone = UTC_CALENDAR.period_at(Granularity.HOUR, now - timedelta(days=5))
 
     refusals: list[tuple[Callable[[], object], str]] = [
-        (lambda: import_.add(site, "texts", ALL_TIME, parts, now), "event texts holds texts"),
+        (lambda: import_.add(site, "texts", ALL_TIME, parts, now), "event texts has texts"),
         (lambda: import_.add(site, "seen", tomorrow, parts, now), "has not begun yet"),
         (lambda: import_.add(site, "seen", gone, parts, now), "no longer kept"),
         (lambda: import_.add(narrow, "seen", ALL_TIME, far, now), "would span 10 segments .* at most 9"),
-        (lambda: import_.add_users(site, "seen", ALL_TIME, ["a"], now), "event seen holds integers"),
+        (lambda: import_.add_users(site, "seen", ALL_TIME, ["a"], now), "event seen has integers"),
         (lambda: import_.add_users(site, "seen", ALL_TIME, [2**32], now), "4294967296 is out of range"),
     ]
     for refused, why in refusals:

@@ -134,7 +134,7 @@ def test_texts_of_a_batch_that_loses_the_race_for_the_kind_get_no_numbers(
 
     monkeypatch.setattr(TextDirectory, "known", integers_first)
 
-    with pytest.raises(InvalidInput, match="event seen holds integers"):
+    with pytest.raises(InvalidInput, match="event seen has integers"):
         record(store, ["a", "b"])
 
     assert not [key for key in everything(client) if b"{users}" in key]

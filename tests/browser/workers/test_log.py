@@ -95,7 +95,7 @@ def test_trouble_can_be_seen_alone(page: Page, stack: Stack, tmp_path: Path) -> 
 
     shown = page.text("#log")
     assert "Traceback" in shown
-    assert "has given up after 2 attempts" in shown
+    assert "failed for good after 2 attempts" in shown
     assert f"task {task_id} is failed" not in shown
 
 

@@ -108,4 +108,4 @@ def test_many_sweeps_at_once(ground: Ground, chance: Random, healed: Healed) -> 
         assert_whole(ground, victim)
         assert set(victim.runs.values()) == {1}
         assert len(ground.told(victim)) == 1
-        assert sum("had not moved" in line for line in ground.said_of(victim)) == 1
+        assert sum("made no progress" in line for line in ground.said_of(victim)) == 1

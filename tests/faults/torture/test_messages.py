@@ -92,4 +92,4 @@ def test_a_queue_so_long_that_a_task_waits_beyond_its_stall_after(
     assert ground.now(victim).heals == 0
     assert_whole(ground, victim)
     assert set(victim.runs.values()) == {1}
-    assert not [line for line in ground.said_of(victim) if "stalled" in line or "had not moved" in line]
+    assert not [line for line in ground.said_of(victim) if "stalled" in line or "made no progress" in line]

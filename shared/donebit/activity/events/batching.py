@@ -85,7 +85,7 @@ def kind_of_batch(event: Event, arrival: Arrival) -> UserKind:
         raise InvalidInput(f"ids is {arrival.ids}, and this batch holds {given}", field="ids")
     held_mapped = given is UserKind.INTEGERS and event.kind is UserKind.MAPPED
     kind = arrival.ids or (UserKind.MAPPED if held_mapped else given)
-    if event.kind not in (None, kind):
+    if event.kind is not None and event.kind is not kind:
         raise other_kind(event.name, event.kind, kind)
     return kind
 
@@ -95,10 +95,10 @@ def event_kind(event: Event) -> UserKind:
     return event.kind
 
 
-def other_kind(event: str, held: str | None, kind: UserKind) -> InvalidInput:
+def other_kind(event: str, held: UserKind, kind: UserKind) -> InvalidInput:
     """The error for users of a kind that the event does not hold."""
     return InvalidInput(
-        f"event {event} holds {held}, as its first visit did, and this batch holds {kind}",
+        f"event {event} has {held.in_words} (set by its first visit); this batch has {kind.in_words}",
         field="users",
     )
 

@@ -216,7 +216,7 @@ def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
         visits.event, visits.kind, visits.expiries, numbers, site.max_segments, imported=visits.imported
     )
     if opened.status is OpenStatus.KIND:
-        raise other_kind(visits.event, opened.held, visits.kind)
+        raise other_kind(visits.event, UserKind(opened.held), visits.kind)
     if opened.status is OpenStatus.SEGMENTS:
         raise too_wide(site, visits.event, opened.span)
 

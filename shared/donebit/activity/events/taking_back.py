@@ -225,8 +225,8 @@ def _refuse_unknown(asked: TakingBack, found: Sequence[SegmentTaken], event: Eve
     what = "all time" if period == ALL_TIME.name else period
     since = event.expiry.since(Granularity.MONTH if period == ALL_TIME.name else Granularity.DAY, now)
     raise InvalidInput(
-        f"users of {asked.days[0]} may have been in {what} before {since:%Y-%m-%dT%H:%M:%SZ} too, of which "
-        "nothing is kept that could tell: nothing was taken back",
+        f"cannot take back: the kept data cannot show whether users of {asked.days[0]} were also in {what} "
+        f"before {since:%Y-%m-%dT%H:%M:%SZ}; nothing was changed",
         field="from",
     )
 

@@ -204,9 +204,10 @@ def mark(site: Site, flag: Flag, parts: dict[int, SegmentRanges], value: int) ->
 
 def refuse_other_kind(flag: Flag, kind: UserKind, field: str = "users") -> None:
     """Raise InvalidInput for users of a kind that the flag does not hold."""
-    if flag.kind not in (None, kind):
+    if flag.kind is not None and flag.kind is not kind:
         raise InvalidInput(
-            f"flag {flag.name} holds {flag.kind}, as its first user was, and these are {kind}", field=field
+            f"flag {flag.name} has {flag.kind.in_words} (set by its first user); these are {kind.in_words}",
+            field=field,
         )
 
 

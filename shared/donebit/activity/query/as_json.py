@@ -136,7 +136,7 @@ def when(value: Mapping[Any, Any], place: Place) -> str:
     """The time of an event, as an expression's text writes it after the @."""
     if "from" in value or "to" in value:
         if "at" in value:
-            raise ExpressionError("from and to take the place of at", within(place, "at"))
+            raise ExpressionError("from/to cannot be combined with at", within(place, "at"))
         return f"{border(value, 'from', place)}..{border(value, 'to', place) if 'to' in value else ''}"
     at = value.get("at", ALL)
     if not isinstance(at, str) or ".." in at or not times.SHAPE.fullmatch(at):

@@ -133,7 +133,8 @@ class SetBuilder:
         kinds = sorted(set(self.site.store.visits.events().values()))
         if len(kinds) > 1:
             raise ExpressionError(
-                f"not of which users? There are {' and '.join(kinds)}, and nothing named here has users",
+                f"`not` is ambiguous: events hold {'both ' if len(kinds) == 2 else ''}{' and '.join(kinds)}; "
+                "name an event or flag with users",
                 expression.place,
             )
         return algebra.all_users(self.site, UserKind(kinds[0])) if kinds else EMPTY

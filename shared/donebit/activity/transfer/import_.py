@@ -68,7 +68,7 @@ def add_users(site: Site, name: str, period: Period, users: Sequence[User], now:
 
 def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datetime) -> Visits:
     """What is written: the period itself and those that contain it, without expired ones."""
-    if event.kind not in (None, kind):
+    if event.kind is not None and event.kind is not kind:
         raise other_kind(event.name, event.kind, kind)
     if period.start is not None and period.start > now + AHEAD:
         raise InvalidInput(f"the {period.granularity} {period.name} has not begun yet", field="at")

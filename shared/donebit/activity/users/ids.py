@@ -25,6 +25,11 @@ class UserKind(StrEnum):
     TEXTS = "texts"  # numbered densely by a directory
     MAPPED = "mapped"  # integers too sparse to be bits themselves, numbered densely by a directory
 
+    @property
+    def in_words(self) -> str:
+        """The kind as a sentence names it: `event e has mapped ids`."""
+        return "mapped ids" if self is UserKind.MAPPED else self.value
+
 
 def kind_of(user: User) -> UserKind:
     return UserKind.TEXTS if isinstance(user, str) else UserKind.INTEGERS
