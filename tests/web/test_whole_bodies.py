@@ -97,7 +97,11 @@ def test_a_body_whose_connection_breaks_changes_nothing(
     assert sent(services, head, body, broken=False).startswith(b"HTTP/1.1 200 ")
 
 
-@pytest.mark.parametrize(("method", "path", "kind", "body", "until"), CUT[:-1])
+# The first are of routes that read a bitmap whatever the type, where a client may well say JSON.
+CHUNKED = [(*one[:2], JSON, *one[3:]) for one in CUT if "/bitmap" in one[1]] + CUT[:-1]
+
+
+@pytest.mark.parametrize(("method", "path", "kind", "body", "until"), CHUNKED)
 def test_a_chunked_body_without_an_end_of_its_own_needs_a_length(
     flagged: tuple[RealServices, Redis], method: str, path: str, kind: str, body: bytes, until: int
 ) -> None:

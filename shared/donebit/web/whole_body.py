@@ -7,8 +7,9 @@ lines and bitmaps still are packed ids, lines and bitmaps, only of fewer users: 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Container
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from flask import Flask, Request, current_app, request
 from werkzeug.exceptions import (
@@ -39,6 +40,9 @@ class UnsupportedEncoding(UnsupportedMediaType):
 class WholeBodyRequest(Request):
     """A request whose body cannot be read unless it is whole."""
 
+    # The media types that its operation documents, by which its view reads the body whatever is sent.
+    body_types: Container[str] = (JSON,)
+
     @cached_property
     def stream(self) -> IO[bytes]:
         """The decompressed body. Whatever reads a body, as JSON, as a form or as bytes, reads it here."""
@@ -60,6 +64,11 @@ def register(app: Flask) -> None:
         request.get_data()
 
 
+def set_body_types(types: Container[str]) -> None:
+    """Say which media types the current request may have a body of; before it is read."""
+    cast(WholeBodyRequest, request).body_types = types
+
+
 def has_body(asked: Request) -> bool:
     """Return whether a body was sent, be it whole or not."""
     if asked.content_length is not None:
@@ -70,7 +79,7 @@ def has_body(asked: Request) -> bool:
         return True
 
 
-def refuse_cut(asked: Request, body: bytes, most: int) -> None:
+def refuse_cut(asked: WholeBodyRequest, body: bytes, most: int) -> None:
     """Refuse a body that is not whole, or may not be.
 
     Args:
@@ -91,10 +100,12 @@ def refuse_cut(asked: Request, body: bytes, most: int) -> None:
             f"the body has {len(body)} of the {announced} bytes that Content-Length announces; "
             "nothing was changed"
         )
-    if announced is None and body and asked.mimetype != JSON and encoding_of(asked) in PLAIN:
+    says_its_end = asked.mimetype == JSON and JSON in asked.body_types
+    if announced is None and body and not says_its_end and encoding_of(asked) in PLAIN:
+        or_json = f", or {JSON}" if JSON in asked.body_types else ""
         raise LengthRequired(
             f"the body is {asked.mimetype or 'of no type'} and has no Content-Length, so a cut one could "
-            f"not be told from a whole one; send Content-Length, or {JSON}, or compress it with gzip"
+            f"not be told from a whole one; send Content-Length{or_json}, or compress it with gzip"
         )
 
 
