@@ -25,6 +25,11 @@ from donebit.errors import InvalidInput
 
 # By name of RFC 9110, the format as zlib numbers it. Each says where it ends, and has a checksum.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+GZIP = ("gzip", "x-gzip")  # may have several members
+SLICE_BYTES = 4096
+TOO_LARGE = (
+    "the body has more than {most} bytes when it is decompressed; at most so many are taken (MAX_BODY_BYTES)"
+)
 PLAIN = ("", "identity")
 JSON = "application/json"
 
@@ -123,6 +128,7 @@ def decompressed(asked: Request, body: bytes, most: int) -> bytes:
     Raises:
         UnsupportedEncoding: it has an encoding other than gzip and deflate.
         InvalidInput: it is no whole body of its encoding.
+        LengthRequired: it has several members and no Content-Length, so some may be missing.
         RequestEntityTooLarge: it has more than `most` bytes afterwards; no more than that is made of it.
     """
     encoding = encoding_of(asked)
@@ -134,15 +140,42 @@ def decompressed(asked: Request, body: bytes, most: int) -> bytes:
             f"Content-Encoding is {named!r}; a body may be gzip, deflate or not encoded"
         )
     try:
-        return inflated(body, WINDOW_BITS[encoding], most)
+        content, members = inflated(body, WINDOW_BITS[encoding], most)
     except (zlib.error, EOFError) as error:
         raise InvalidInput(
             f"the body is no whole body of Content-Encoding {encoding}: {error}", field="body"
         ) from None
+    if members > 1:
+        refuse_members(asked, encoding)
+    return content
 
 
-def inflated(body: bytes, window_bits: int, most: int) -> bytes:
+def refuse_members(asked: Request, encoding: str) -> None:
+    """Refuse several members in a body, unless it is gzip and known to be whole.
+
+    Raises:
+        LengthRequired: it has no Content-Length, so it may have been cut between two of them.
+        InvalidInput: its encoding has only one.
+    """
+    if encoding not in GZIP:
+        raise InvalidInput(f"the body goes on after the end of its Content-Encoding {encoding}", field="body")
+    if asked.content_length is None:
+        raise LengthRequired(
+            "the body has several gzip members and no Content-Length, so a cut one could not be told from a "
+            "whole one; send Content-Length, or one member"
+        )
+
+
+def inflated(body: bytes, window_bits: int, most: int) -> tuple[bytes, int]:
     """Decompress the members of a body, which is one unless it is gzip.
+
+    Args:
+        body: as it was sent
+        window_bits: its format, as zlib numbers it
+        most: how many bytes it may have afterwards
+
+    Returns:
+        The bytes of all members, and how many members there are.
 
     Raises:
         EOFError: it ends before its own end.
@@ -150,17 +183,18 @@ def inflated(body: bytes, window_bits: int, most: int) -> bytes:
         RequestEntityTooLarge: it would have more than `most` bytes.
     """
     pieces: list[bytes] = []
-    room = most
-    while body or not pieces:
+    room, place, members = most, 0, 0
+    while place < len(body) or not members:
         reader = zlib.decompressobj(window_bits)
-        pieces.append(reader.decompress(body, room + 1))
-        room -= len(pieces[-1])
-        if room < 0:
-            raise RequestEntityTooLarge(
-                f"the body has more than {most} bytes when it is decompressed; at most so many are taken "
-                "(MAX_BODY_BYTES)"
-            )
-        if not reader.eof:
-            raise EOFError("it is cut short")
-        body = reader.unused_data
-    return b"".join(pieces)
+        members += 1
+        while not reader.eof:
+            if place >= len(body):
+                raise EOFError("it is cut short")
+            # Slices: what follows a member is copied at its end, and a body may have a million members.
+            read = body[place : place + SLICE_BYTES]
+            pieces.append(reader.decompress(read, room + 1))
+            place += len(read) - len(reader.unused_data)
+            room -= len(pieces[-1])
+            if room < 0:
+                raise RequestEntityTooLarge(TOO_LARGE.format(most=most))
+    return b"".join(pieces), members
