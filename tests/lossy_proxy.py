@@ -21,13 +21,16 @@ class LossyWay:
     url: str = ""
     requests_to_refuse: int = 0
     answers_to_lose: int = 0
+    lost_method: str | None = None  # of the requests whose answers are lost; None: of any
     keys_sent: list[str | None] = field(default_factory=list)
 
     def refuses(self) -> bool:
         self.requests_to_refuse -= 1
         return self.requests_to_refuse >= 0
 
-    def loses(self) -> bool:
+    def loses(self, method: str) -> bool:
+        if self.lost_method not in (None, method):
+            return False
         self.answers_to_lose -= 1
         return self.answers_to_lose >= 0
 
@@ -44,7 +47,7 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
                 return
             headers = {name: text for name, text in self.headers.items() if name != "Host"}
             answer = http.request(self.command, way.service + self.path, body=body, headers=headers)
-            if not way.loses():
+            if not way.loses(self.command):
                 self.say(answer.status, answer.data)
 
         do_GET = do_POST = handle_one  # noqa: N815 - the library's names
