@@ -72,6 +72,8 @@ BAD_JSON = [
     ("7", "is not a JSON object"),
     ("{", "is not JSON"),
     ("[" * 100_000, "is not JSON"),
+    ('{"user": 8, "at": "{at}", "user": 9}', "user is given twice in one object"),
+    ('{"user": 8, "at": "{at}", "more": [{"a": 1, "a": 2}]}', "a is given twice in one object"),
     ("[" * (3 << 20), "is longer than 1048576 bytes"),
     ('{"user": 76561198000000000, "at": "{at}"}', "user is 76561198000000000, not in 0 to"),
     ('{"user": true, "at": "{at}"}', "user is True; it must be an integer"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.load.fields import Getter, getter
 from donebit.command_line.load.source import Source
+from donebit.errors import InvalidInput
+from donebit.json_reading import read_json
 
 READ_BYTES = 1 << 20
 LINE_END_BYTES = 1 << 16  # in which a line ends
@@ -190,13 +191,15 @@ class NdjsonRows:
         event, user, at = self._getters
         for line in self.lines:
             try:
-                fields = json.loads(line)
+                fields = read_json(line)
                 yield event(fields), user(fields), at(fields), fields.get("ids")
             except KeyError as error:
                 yield BadLine(f"has no {error.args[0]!r}")
             except (AttributeError, TypeError):
                 yield BadLine("is not a JSON object")
-            except (ValueError, RecursionError):
+            except InvalidInput as error:
+                yield BadLine(error.detail)
+            except ValueError:
                 yield self.lines.bad_line("is not JSON") if line.strip() else None
 
 
