@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ class LossyWay:
     requests_to_refuse: int = 0
     answers_to_lose: int = 0
     lost_method: str | None = None  # of the requests whose answers are lost; None: of any
+    seconds_to_answer: float = 0.0
     keys_sent: list[str | None] = field(default_factory=list)
 
     def refuses(self) -> bool:
@@ -47,6 +49,7 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
                 return
             headers = {name: text for name, text in self.headers.items() if name != "Host"}
             answer = http.request(self.command, way.service + self.path, body=body, headers=headers)
+            time.sleep(way.seconds_to_answer)
             if not way.loses(self.command):
                 self.say(answer.status, answer.data)
 
