@@ -13,7 +13,7 @@ from donebit import clock
 from donebit.completion import lifecycle
 from donebit.completion.state import State
 from donebit.completion.task import Task
-from donebit.names import checked_name
+from donebit.names import stored_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from donebit.store.answers import ReportStatus
@@ -85,7 +85,7 @@ def fail(
         InvalidInput: the task has no such step, or the reply key was used for another request.
         StoreUnavailable: perhaps recorded; the same call with the same token may be repeated.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     result = store.failures.fail_step(
         task_id,
         step,

@@ -13,7 +13,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput
-from donebit.names import checked_name
+from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import MarkStepsResult, ReportStatus
 
@@ -62,7 +62,7 @@ def report(
             them, or the reply key was used for another request.
         StoreUnavailable: perhaps recorded; reporting again is safe.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     _check_report(steps, ranges)
     token = token or lifecycle.call_token(reply_key, list(steps), list(map(tuple, ranges)))
     for _ in range(MAX_PREPARATIONS):
