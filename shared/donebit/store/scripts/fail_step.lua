@@ -6,6 +6,8 @@
 -- ARGV[4] the step   ARGV[5] attempts it has, 0 to give up at once   ARGV[6] '1' to count this one as an attempt
 -- ARGV[7] the error as JSON   ARGV[8] how many errors are kept
 -- ARGV[9] the pause before its second attempt in ms, doubled before each further one   ARGV[10] the longest
+-- ARGV[11] attempts that were counted before this one, '' when the caller does not know: the same call after a lost
+--               answer counts none
 -- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it
 -- Why a script: the bit, the counters and the end it may lead to are one act, as they are for a step done.
 local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
@@ -25,12 +27,17 @@ if state ~= 'running' or redis.call('GETBIT', bitmap, step) == 1 or redis.call('
   return {'ok', 0, 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0, left, count, failed, state, 0}
 end
 
-local tried = redis.call('BITFIELD', KEYS[4], 'OVERFLOW', 'SAT', 'INCRBY', 'u4', '#' .. ARGV[4], ARGV[6])[1]
+local tried = redis.call('BITFIELD', KEYS[4], 'GET', 'u4', '#' .. ARGV[4])[1]
+local repeated = ARGV[11] ~= '' and tried > tonumber(ARGV[11])
+if not repeated then
+  tried = redis.call('BITFIELD', KEYS[4], 'OVERFLOW', 'SAT', 'INCRBY', 'u4', '#' .. ARGV[4], ARGV[6])[1]
+end
 local gave_up, completed, ttl = 0, 0, r[7]
 local pause = math.floor(math.min(ARGV[9] * 2 ^ (tried - 1), tonumber(ARGV[10])))
 redis.call('HSET', record, 'last_progress_at', ARGV[1])
 -- Given up though its attempts were counted ahead: nobody lived to report them.
-redis.call('HINCRBY', record, 'failed_attempts', ARGV[5] == '0' and ARGV[6] == '0' and tried or 1)
+local made = ARGV[5] == '0' and ARGV[6] == '0' and tried or 1
+if not repeated then redis.call('HINCRBY', record, 'failed_attempts', made) end
 if redis.call('HEXISTS', KEYS[5], ARGV[4]) == 1 or redis.call('HLEN', KEYS[5]) < tonumber(ARGV[8]) then
   redis.call('HSET', KEYS[5], ARGV[4], ARGV[7])
 end
