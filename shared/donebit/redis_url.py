@@ -96,13 +96,21 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
         port = parts.port
     except ValueError:
         parts, port = None, None
-    # A character such as / or # in a password ends the host early.
-    if parts is None or parts.fragment or port == 0:
+    if parts is None or parts.fragment or port == 0 or _ends_early(parts):
         raise ValueError(
             "it cannot be read: the port must be 1 to 65535, and in a password the characters "
-            "/ ? # [ ] @ : % are written as %2F %3F %23 %5B %5D %40 %3A %25"
+            "/ ? # [ ] @ : % are written as %2F %3F %23 %5B %5D %40 %3A %25, an @ after the host as %40"
         )
     return parts, port
+
+
+def _ends_early(parts: SplitResult) -> bool:
+    """Whether the host ends in the midst of a password, at a character such as / or ? in it.
+
+    What follows must not be repeated then as the name of a database or of an option.
+    """
+    has_no_password = parts.scheme in SOCKETS and not parts.netloc
+    return "@" in parts.query or ("@" in parts.path and not has_no_password)
 
 
 def _options(parts: SplitResult) -> dict[str, str]:
