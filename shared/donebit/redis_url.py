@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -57,7 +57,7 @@ class RedisUrl:
     socket_path: str = ""  # in place of host and port
     database: int = 0
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)  # `celery report` shows the broker's options
     tls: Tls | None = None
 
 
