@@ -20,11 +20,20 @@ if KEYS[7] then
   if nonce and (nonce == r[5] or not r[5]) then return token == ARGV[2] and kept or {'reused'} end
 end
 
+local function keep(answer)
+  if KEYS[7] then
+    local kept = {unpack(answer)}
+    kept[#kept + 1], kept[#kept + 2] = r[5], ARGV[2]
+    redis.call('SET', KEYS[7], cjson.encode(kept), 'EX', 3600)
+  end
+  return answer
+end
+
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 if step < 0 or step >= count then return {'range', ARGV[4], 0, 0, left, count, failed, state, 0} end
 if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
 if state ~= 'running' or redis.call('GETBIT', bitmap, step) == 1 or redis.call('GETBIT', KEYS[3], step) == 1 then
-  return {'ok', 0, 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0, left, count, failed, state, 0}
+  return keep({'ok', 0, 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0, left, count, failed, state, 0})
 end
 
 local tried = redis.call('BITFIELD', KEYS[4], 'GET', 'u4', '#' .. ARGV[4])[1]
@@ -63,8 +72,4 @@ if tried >= tonumber(ARGV[5]) then
 end
 if gave_up == 0 then redis.call('HSET', record, 'quiet_until', ARGV[1] + pause) end
 for i = 3, 5 do redis.call('PEXPIRE', KEYS[i], ttl) end
-if KEYS[7] then
-  local kept = {'ok', tried, gave_up, completed, left, count, failed, state, pause, r[5], ARGV[2]}
-  redis.call('SET', KEYS[7], cjson.encode(kept), 'EX', 3600)
-end
-return {'ok', tried, gave_up, completed, left, count, failed, state, pause}
+return keep({'ok', tried, gave_up, completed, left, count, failed, state, pause})
