@@ -238,13 +238,14 @@ class TaskStore:
     @outages_named
     def get(self, task_id: str) -> StoredTask | None:
         """The record and both readings of the bitmap at one moment; None without a record."""
+        asked_at = clock.monotonic()
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._keys.record(task_id))
             pipe.bitpos(self._keys.bitmap(task_id), 0)
             pipe.bitcount(self._keys.bitmap(task_id))
             pipe.time()
             record, first_gap, set_bits, (seconds, microseconds) = pipe.execute()
-        clock.follow(seconds * 1_000_000 + microseconds)
+        clock.follow(seconds * 1_000_000 + microseconds, asked_at)
         return StoredTask(decoded(record), first_gap, set_bits) if record else None
 
     @outages_named

@@ -201,7 +201,8 @@ def record_heartbeat(store: Store, sender: str) -> None:
 
 def follow_clock(store: Store) -> None:
     """Go by the server's clock, as it is now."""
-    clock.follow(store.heartbeats.server_us())
+    asked_at = clock.monotonic()
+    clock.follow(store.heartbeats.server_us(), asked_at)
 
 
 def record_skew(store: Store, worker: str, skew: timedelta) -> None:
