@@ -85,6 +85,25 @@ def test_what_is_no_address_is_one_sentence_for_store_and_broker(url: str, why: 
     assert "cret" not in of_the_store.value.detail
 
 
+@pytest.mark.parametrize(
+    ("broker", "same"),
+    [
+        ("", True),
+        ("redis://localhost:6379", True),
+        ("redis://localhost?db=0", True),
+        ("redis://celery:another@localhost/0", True),
+        ("redis://localhost/1", False),
+        ("redis://localhost:6380/0", False),
+        ("unix:///run/redis.sock", False),
+        ("amqp://localhost", False),
+    ],
+)
+def test_the_broker_is_the_store_in_whatever_spelling(broker: str, same: bool) -> None:
+    settings = Settings(redis_url="redis://:secret@localhost/0", broker_url=broker)
+
+    assert settings.broker_is_the_store is same
+
+
 @pytest.mark.parametrize("variable", ["REDIS_URL", "BROKER_URL"])
 def test_both_settings_refuse_an_address_by_name(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "redis://:hush@h?nonsense=1")

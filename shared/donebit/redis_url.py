@@ -60,6 +60,14 @@ class RedisUrl:
     password: str = field(default="", repr=False)  # `celery report` shows the broker's options
     tls: Tls | None = None
 
+    def is_beside(self, other: RedisUrl) -> bool:
+        """Whether both are one database of one server, with any user, over TLS or not."""
+        return self._place == other._place
+
+    @property
+    def _place(self) -> tuple[str, int, str, int]:
+        return self.host, self.port, self.socket_path, self.database
+
 
 def is_redis(url: str) -> bool:
     """Whether an address is one of a single Redis server, well formed or not."""
