@@ -32,10 +32,6 @@ class ProcessActivity:
     steps: int = 0  # in all its ranges
     since: datetime | None = None
 
-    def to_list(self) -> list[Any]:
-        """The fields in their order, as JSON can hold them."""
-        return [self.pid, self.task_id, list(self.ranges), self.steps, _ms(self.since)]
-
 
 @dataclass(frozen=True, slots=True)
 class Worker:
