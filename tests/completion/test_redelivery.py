@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -11,12 +12,13 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from donebit import clock
 from donebit.completion import deliveries, failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
-from donebit.completion.delivery import FIRST_PAUSE, RETRY_FOR, DeliveryOutcome
+from donebit.completion.delivery import FIRST_PAUSE, RETRY_FOR, Delivery, DeliveryOutcome
 from donebit.completion.redelivery import redeliver
 from donebit.completion.spec import Callback, Webhook
 from donebit.completion.task import Task
-from donebit.errors import NotFound, StoreUnavailable
+from donebit.errors import Conflict, NotFound, StoreUnavailable
 from donebit.store import Store, keys
+from donebit.store.deliveries import Name
 from tests.completion.arranged import TTLS, life_left, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.test_deliveries import HOOK, due, said, shown, start_owed, take
@@ -131,6 +133,22 @@ def test_a_wish_that_was_not_written_leaves_nothing_behind(
     assert deliveries.claim(store, name) is None
     assert due(store) == []
     assert store.deliveries.pending_counts()["webhook"] == 0
+
+
+def test_a_delivery_that_is_tried_at_each_read_is_a_conflict(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, write = start_owed(store), store.deliveries.ask_again
+
+    def write_after_an_attempt(name: Name, read: str, *rest: Any, **given: Any) -> bool:
+        tried = Delivery.from_text(read).with_attempt(clock.now_ms(), "no", DeliveryOutcome.PENDING)
+        store.deliveries.note_delivery(name, tried.nonce, tried.as_text(), ttl=RETRY_FOR)
+        return write(name, read, *rest, **given)
+
+    monkeypatch.setattr(store.deliveries, "ask_again", write_after_an_attempt)
+
+    with pytest.raises(Conflict, match=r"by webhook is being tried at this moment: send the request again$"):
+        redeliver(store, task.id, "webhook")
 
 
 def test_of_a_resumed_task_the_latest_end_or_the_one_asked_for(store: Store) -> None:

@@ -207,7 +207,7 @@ def record_skew(store: Store, worker: str, skew: timedelta) -> None:
 
 
 def recent_skews(store: Store) -> dict[str, timedelta]:
-    """The workers whose clocks were far from the server's within the last minute, and by how much ahead."""
+    """The workers whose clocks were far from the server's in the last 15 seconds, and by how much ahead."""
     since_ms = clock.now_ms() - SKEW_SHOWN // timedelta(milliseconds=1)
     found = store.heartbeats.skews_ms(since_ms)
     return {worker: timedelta(milliseconds=skew_ms) for worker, skew_ms in sorted(found.items())}
