@@ -93,14 +93,14 @@ def test_an_attempt_in_progress_does_not_undo_the_wish(
 
 def lose_answer(monkeypatch: pytest.MonkeyPatch, store: Store, *, runs: bool) -> None:
     """Have the connection break at the script that writes the wish, before or after it runs."""
-    script = store.deliveries._scripts["ask_again"]
+    script = store.deliveries._scripts["redeliver"]
 
     def run(**given: object) -> None:
         if runs:
             script(**given)  # type: ignore[arg-type]  # as it is called in any case
         raise ConnectionLost("the answer is lost")
 
-    monkeypatch.setitem(store.deliveries._scripts, "ask_again", run)
+    monkeypatch.setitem(store.deliveries._scripts, "redeliver", run)
 
 
 def test_a_wish_that_was_written_is_granted_though_its_answer_is_lost(
@@ -138,14 +138,14 @@ def test_a_wish_that_was_not_written_leaves_nothing_behind(
 def test_a_delivery_that_is_tried_at_each_read_is_a_conflict(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task, write = start_owed(store), store.deliveries.ask_again
+    task, write = start_owed(store), store.deliveries.redeliver
 
     def write_after_an_attempt(name: Name, read: str, *rest: Any, **given: Any) -> bool:
         tried = Delivery.from_text(read).with_attempt(clock.now_ms(), "no", DeliveryOutcome.PENDING)
         store.deliveries.note_delivery(name, tried.nonce, tried.as_text(), ttl=RETRY_FOR)
         return write(name, read, *rest, **given)
 
-    monkeypatch.setattr(store.deliveries, "ask_again", write_after_an_attempt)
+    monkeypatch.setattr(store.deliveries, "redeliver", write_after_an_attempt)
 
     with pytest.raises(Conflict, match=r"by webhook is being tried at this moment: send the request again$"):
         redeliver(store, task.id, "webhook")

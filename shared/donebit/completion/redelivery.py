@@ -31,7 +31,7 @@ def redeliver(store: Store, task_id: str, kind: str, run: int | None = None) -> 
         found = _stored(store, task_id, kind, run)
         now_ms = clock.now_ms()
         again = Delivery.from_text(found.text).asked_again(now_ms)
-        if store.deliveries.ask_again(found.name, found.text, again.as_text(), now_ms=now_ms, ttl=KEEP_FOR):
+        if store.deliveries.redeliver(found.name, found.text, again.as_text(), now_ms=now_ms, ttl=KEEP_FOR):
             return
     raise Conflict(
         f"the delivery of task {task_id} by {kind} is being tried at this moment: send the request again"

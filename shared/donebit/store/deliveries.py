@@ -94,7 +94,7 @@ class DeliveryStore:
         return bool(self._scripts["note_delivery"](keys=[self._keys.deliveries(name.task_id)], args=args))
 
     @outages_named
-    def ask_again(self, name: Name, read: str, text: str, *, now_ms: int, ttl: timedelta) -> bool:
+    def redeliver(self, name: Name, read: str, text: str, *, now_ms: int, ttl: timedelta) -> bool:
         """Write down that it is to be delivered again, and make it due now.
 
         It is in the index before that is written, a moment ahead: a delivery that is pending and in no index
@@ -112,7 +112,7 @@ class DeliveryStore:
         """
         self._index(name, now_ms + milliseconds(WRITTEN_WITHIN), ttl)
         names = [self._keys.deliveries(name.task_id), *self._keys.of_task(name.task_id)]
-        if not self._scripts["ask_again"](keys=names, args=[name.field, read, text, milliseconds(ttl)]):
+        if not self._scripts["redeliver"](keys=names, args=[name.field, read, text, milliseconds(ttl)]):
             return False
         self._index(name, now_ms, ttl)
         return True

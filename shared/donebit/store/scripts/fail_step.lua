@@ -9,7 +9,7 @@
 -- ARGV[11] attempts that were counted before this one, '' when the caller does not know: the same call after a lost
 --               answer counts none
 -- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it
--- Why a script: the bit, the counters and the end it may lead to are one act, as they are for a step done.
+-- Why a script: the bit, the counters and the end that it may lead to change together, as for a step that is done.
 local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
 local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
@@ -44,7 +44,7 @@ end
 local gave_up, completed, ttl = 0, 0, r[7]
 local pause = math.floor(math.min(ARGV[9] * 2 ^ (tried - 1), tonumber(ARGV[10])))
 redis.call('HSET', record, 'last_progress_at', ARGV[1])
--- Given up though its attempts were counted ahead: nobody lived to report them.
+-- Given up though its attempts were counted beforehand: no process of theirs lived to report them.
 local made = ARGV[5] == '0' and ARGV[6] == '0' and tried or 1
 if not repeated then redis.call('HINCRBY', record, 'failed_attempts', made) end
 if redis.call('HEXISTS', KEYS[5], ARGV[4]) == 1 or redis.call('HLEN', KEYS[5]) < tonumber(ARGV[8]) then
