@@ -8,11 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
+from redis import Redis
 
+from donebit.completion import failing, lifecycle, reporting, resuming
+from donebit.completion.resuming import Extension
+from donebit.completion.state import State
 from donebit.errors import InvalidInput
 from donebit.names import NAME_PATTERN, checked_name, is_name, stored_name
 from donebit.store import Store, keys
-from tests.completion.arranged import start
+from tests.completion.arranged import TTLS, start
 from tests.web.services import Services, body_of
 
 
@@ -45,6 +49,22 @@ def test_the_pattern_is_one_that_pydantic_can_compile() -> None:
     assert Named(name=".a").name == ".a"
     with pytest.raises(ValueError, match="pattern"):
         Named(name="..")
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_task_named_by_dots_before_can_end_and_be_resumed(store: Store, client: Redis, name: str) -> None:
+    task = start(store, 3, task_id="old")
+    for key in (keys.bitmap(task.id), keys.record(task.id)):
+        client.rename(key, key.replace("{old}", f"{{{name}}}"))
+    store.task_index.unindex_task(task.id)
+
+    failing.fail(store, name, 0, "boom")
+    reporting.report(store, name, [1, 2])
+    resuming.resume(store, name, TTLS)
+    resuming.extend(store, name, Extension(add=1), max_steps=10)
+    lifecycle.cancel(store, name)
+
+    assert lifecycle.get_task(store, name).task.state is State.CANCELLED
 
 
 @pytest.mark.own_keys("donebit:event:*", "donebit:flag:*")

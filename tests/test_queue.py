@@ -50,6 +50,15 @@ def test_bookkeeping_has_a_queue_of_its_own(publisher: Publisher, task: Task, re
     assert real_client.llen(keys.of_broker(STEPS)) == real_client.llen(keys.of_broker(SLICES)) == 0
 
 
+def test_what_celery_reports_of_its_settings_has_no_password() -> None:
+    app = make_celery(Settings(redis_url="redis://me:hush@example.org:7/3"))
+
+    report = app.conf.humanize(with_defaults=False, censored=True)
+
+    assert "example.org" in report
+    assert "hush" not in report
+
+
 def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task, real_client: Redis) -> None:
     publisher.run_slice(task, Slice(3, 4))
     publisher.run_slice(task, Slice(4, 9))

@@ -29,6 +29,7 @@ CA = str(Path(__file__).parent / "store/certificates/ca.pem")
         ("redis://:p%2F%3F%23%5B%40%3A%25@h/0", RedisUrl("h", password="p/?#[@:%")),
         ("redis://me:secret@h", RedisUrl("h", username="me", password="secret")),
         ("unix:///run/redis.sock", RedisUrl(socket_path="/run/redis.sock")),
+        ("unix:///run/me@home.sock", RedisUrl(socket_path="/run/me@home.sock")),
         ("unix://me:secret@/run/redis.sock?db=2", RedisUrl("", 6379, "/run/redis.sock", 2, "me", "secret")),
         (
             "redis+socket:///run/redis.sock?virtual_host=2",
@@ -65,6 +66,12 @@ def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) 
         ("redis://h:port", "it cannot be read"),
         ("redis://:se/cret@h/0", "it cannot be read"),
         ("redis://:sec#ret@h/0", "it cannot be read"),
+        ("redis://:/secret@h:6379/0", "it cannot be read"),
+        ("redis://:12/secret@h", "it cannot be read"),
+        ("redis://:?secret@h/0", "it cannot be read"),
+        ("redis://:12?db=secret@h/0", "it cannot be read"),
+        ("redis://:/?db=1&secret@h/0", "it cannot be read"),
+        ("unix://:12/secret@/run/redis.sock", "it cannot be read"),
         ("redis://[::1", "it cannot be read"),
         ("unix://", "it names no socket file"),
         ("valkey://h", "it must begin with redis://, rediss://, unix://"),
@@ -76,6 +83,25 @@ def test_what_is_no_address_is_one_sentence_for_store_and_broker(url: str, why: 
 
     assert of_the_store.value.detail.startswith(f"REDIS_URL: {why}")
     assert "cret" not in of_the_store.value.detail
+
+
+@pytest.mark.parametrize(
+    ("broker", "same"),
+    [
+        ("", True),
+        ("redis://localhost:6379", True),
+        ("redis://localhost?db=0", True),
+        ("redis://celery:another@localhost/0", True),
+        ("redis://localhost/1", False),
+        ("redis://localhost:6380/0", False),
+        ("unix:///run/redis.sock", False),
+        ("amqp://localhost", False),
+    ],
+)
+def test_the_broker_is_the_store_in_whatever_spelling(broker: str, same: bool) -> None:
+    settings = Settings(redis_url="redis://:secret@localhost/0", broker_url=broker)
+
+    assert settings.broker_is_the_store is same
 
 
 @pytest.mark.parametrize("variable", ["REDIS_URL", "BROKER_URL"])

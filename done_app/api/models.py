@@ -137,9 +137,7 @@ class ExtendBody(Request):
 
 
 class ResumeQuery(Request):
-    label: Annotated[
-        Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
-    ] = None
+    label: LabelFilter = None
     limit: Annotated[
         int,
         Field(ge=1, le=500, description="how many tasks at most", json_schema_extra={"example": 50}),
@@ -149,7 +147,7 @@ class ResumeQuery(Request):
         Cursor | None,
         Field(
             description="`next` of the previous answer",
-            json_schema_extra={"example": "1795230245678000-9f2c41d07a3b"},
+            json_schema_extra={"example": EXAMPLE_CURSOR},
         ),
     ] = None
 
@@ -168,9 +166,7 @@ class ListQuery(Request):
         Literal["running", "done", "failed", "cancelled"] | None,
         Field(description="only tasks in this state", json_schema_extra={"example": "failed"}),
     ] = None
-    label: Annotated[
-        Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
-    ] = None
+    label: LabelFilter = None
     limit: Annotated[
         int,
         Field(ge=1, le=500, description="how many tasks at most", json_schema_extra={"example": 20}),
@@ -180,15 +176,13 @@ class ListQuery(Request):
         Cursor | None,
         Field(
             description="`next` of the previous page",
-            json_schema_extra={"example": "1795230245678000-9f2c41d07a3b"},
+            json_schema_extra={"example": EXAMPLE_CURSOR},
         ),
     ] = None
 
 
 class EventsQuery(Request):
-    label: Annotated[
-        Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
-    ] = None
+    label: LabelFilter = None
 
 
 LINE_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"

@@ -30,7 +30,7 @@ JSON, EVENTS = "application/json", "text/event-stream"
 def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
     """The routes about the workers that report to this store."""
     routes = APIBlueprint("workers", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
-    queues = QUEUES if settings.broker == settings.redis_url else ()
+    queues = QUEUES if settings.broker_is_the_store else ()
 
     @routes.get("/workers", responses={200: WorkersSummary})
     def show_workers() -> Reply:

@@ -1,4 +1,4 @@
-"""A worker's clock that is far from the server's: said in the log and in /health."""
+"""A worker's clock that is far from the server's: reported in the log and in /health."""
 
 from __future__ import annotations
 

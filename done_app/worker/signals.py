@@ -47,7 +47,7 @@ def check_pool(sender: Any, **_: Any) -> None:
     try:
         pool.refuse_unfit(sender.pool_cls)
     except ConfigurationError as error:
-        raise SystemExit(error.detail) from None
+        stop_program(error.detail)
 
 
 @signals.worker_init.connect

@@ -22,15 +22,24 @@ def now_ms() -> int:
     return (time.time_ns() // 1000 + _ahead_us) // 1000
 
 
-def follow(server_us: int) -> None:
+def monotonic() -> float:
+    """Seconds of a clock that nobody sets; from it is seen how long the server was waited for."""
+    return time.monotonic()
+
+
+def follow(server_us: int, asked_at: float | None = None) -> None:
     """Follow the server's clock from now on: times of several machines are compared with each other.
 
     Args:
         server_us: its time just now, in us since the epoch.
+        asked_at: when it was asked, by monotonic(). It has answered at any time since then, so what is read
+            late, by a process that had to wait for its machine, does not move a clock that may be right.
     """
     global _ahead_us  # noqa: PLW0603 - one clock for a process
     ahead_us = server_us - time.time_ns() // 1000
-    if abs(ahead_us - _ahead_us) > TOLERATED // timedelta(microseconds=1):
+    took_us = 0 if asked_at is None else int((monotonic() - asked_at) * 1e6)
+    tolerated_us = TOLERATED // timedelta(microseconds=1)
+    if not ahead_us - tolerated_us <= _ahead_us <= ahead_us + took_us + tolerated_us:
         _ahead_us = ahead_us
 
 

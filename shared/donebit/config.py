@@ -215,6 +215,13 @@ class Settings(Addresses):
     def broker(self) -> str:
         return self.broker_url or self.redis_url
 
+    @cached_property
+    def broker_is_the_store(self) -> bool:
+        """Whether Celery's queues are in the database that holds the tasks, and can be counted there."""
+        if not redis_url.is_redis(self.broker):
+            return False
+        return redis_url.read(self.broker).is_beside(redis_url.read(self.redis_url))
+
 
 def load() -> Settings:
     """The settings of this process.

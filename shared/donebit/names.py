@@ -38,7 +38,7 @@ def checked_name(value: str, field: str) -> str:
 
 
 def stored_name(value: str, field: str) -> str:
-    """Return a name that something to be deleted can have: `.` and `..` too, which were names once.
+    """Return a name that something stored can have: `.` and `..` too, which were names once.
 
     Raises:
         InvalidInput: it is not 1 to 100 of A-Z a-z 0-9 . _ -

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -57,8 +57,16 @@ class RedisUrl:
     socket_path: str = ""  # in place of host and port
     database: int = 0
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)  # `celery report` shows the broker's options
     tls: Tls | None = None
+
+    def is_beside(self, other: RedisUrl) -> bool:
+        """Whether both are one database of one server, with any user, over TLS or not."""
+        return self._place == other._place
+
+    @property
+    def _place(self) -> tuple[str, int, str, int]:
+        return self.host, self.port, self.socket_path, self.database
 
 
 def is_redis(url: str) -> bool:
@@ -96,13 +104,21 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
         port = parts.port
     except ValueError:
         parts, port = None, None
-    # A character such as / or # in a password ends the host early.
-    if parts is None or parts.fragment or port == 0:
+    if parts is None or parts.fragment or port == 0 or _ends_early(parts):
         raise ValueError(
             "it cannot be read: the port must be 1 to 65535, and in a password the characters "
-            "/ ? # [ ] @ : % are written as %2F %3F %23 %5B %5D %40 %3A %25"
+            "/ ? # [ ] @ : % are written as %2F %3F %23 %5B %5D %40 %3A %25, an @ after the host as %40"
         )
     return parts, port
+
+
+def _ends_early(parts: SplitResult) -> bool:
+    """Whether the host ends in the midst of a password, at a character such as / or ? in it.
+
+    What follows must not be repeated then as the name of a database or of an option.
+    """
+    has_no_password = parts.scheme in SOCKETS and not parts.netloc
+    return "@" in parts.query or ("@" in parts.path and not has_no_password)
 
 
 def _options(parts: SplitResult) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -66,6 +67,50 @@ def test_a_message_brings_the_servers_clock_with_it(store: Store, monkeypatch: p
 
     assert held is not None
     assert now(store, task).last_progress_at - task.created_at < 5 * SECOND
+
+
+def read_late(monkeypatch: pytest.MonkeyPatch, wait: timedelta) -> None:
+    """Have this process sleep, as on a busy machine, between the server's answer and its reading."""
+    looks, monotonic, wall_ns = [0], time.monotonic, time.time_ns
+
+    def look() -> float:
+        looks[0] += 1
+        return monotonic() + (wait.total_seconds() if looks[0] > 1 else 0)
+
+    wait_ns = wait // timedelta(microseconds=1) * 1000
+    monkeypatch.setattr(clock, "_ahead_us", 0)
+    monkeypatch.setattr(clock, "monotonic", look)
+    monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + wait_ns)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        presence.follow_clock,
+        lambda store: store.tasks.get("any"),
+        lambda store: store.task_index.extend_indexes(TTLS.index),
+    ],
+    ids=["heartbeat", "task", "sweep"],
+)
+def test_an_answer_that_is_read_late_does_not_move_the_clock(
+    store: Store, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Store], object]
+) -> None:
+    read_late(monkeypatch, 5 * SECOND)
+
+    ask(store)
+
+    assert clock.skew() == timedelta(0)
+
+
+def test_an_answer_that_is_read_late_still_shows_a_wrong_clock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_late(monkeypatch, 5 * SECOND)
+    monkeypatch.setattr(clock, "_ahead_us", HOUR // timedelta(microseconds=1))
+
+    presence.follow_clock(store)
+
+    assert abs(clock.skew()) < 6 * SECOND
 
 
 def test_of_sweeps_that_waited_only_the_first_is_made(store: Store) -> None:

@@ -13,15 +13,16 @@ from donebit.completion.announcing import announce
 from donebit.completion.spec import NextTask, TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.errors import NotFound
 from donebit.store import Store, keys
 from donebit.store.task_index import TaskIndexStore
 from tests.completion.arranged import BYTE_BORDERS, TTLS, now, set_by_other_hands, start
 from tests.conftest import keys_without_ttl
 
 
-def start_failed(store: Store, count: int = 2, *, told: bool = True) -> Task:
+def start_failed(store: Store, count: int = 2, *, told: bool = True, task_id: str | None = None) -> Task:
     """Its last step gave up, the others are done."""
-    task = start(store, count)
+    task = start(store, count, task_id=task_id)
     reporting.report(store, task.id, range(count - 1))
     failing.fail(store, task.id, count - 1, "no")
     if told:
@@ -134,6 +135,23 @@ def test_a_reply_key_gives_the_same_answer_after_the_task_is_done(store: Store) 
     assert first == again
     assert first.completed_task
     assert first.state is State.DONE
+
+
+def test_a_straggler_marks_nothing_in_another_task_under_its_id(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, prepare = start_failed(store), reporting.prepare_next_end
+
+    def prepare_after_another_began(store: Store, task_id: str) -> Task:
+        lifecycle.delete(store, task_id)
+        start_failed(store, task_id=task_id)
+        return prepare(store, task_id)
+
+    monkeypatch.setattr(reporting, "prepare_next_end", prepare_after_another_began)
+
+    with pytest.raises(NotFound):
+        reporting.report(store, task.id, [1], nonce=task.nonce)
+    assert (now(store, task).state, now(store, task).failed_steps) == (State.FAILED, 1)
 
 
 def test_the_message_of_a_straggler_makes_its_task_done(store: Store) -> None:

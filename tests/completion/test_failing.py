@@ -11,7 +11,7 @@ from redis import Redis
 
 from donebit.completion import failing, lifecycle, reporting
 from donebit.completion.announcing import announce
-from donebit.completion.failing import LONGEST_PAUSE, Failure
+from donebit.completion.failing import COUNTED_AHEAD, LONGEST_PAUSE, Failure
 from donebit.completion.state import State
 from donebit.completion.sweeping import CHECK_EVERY, Sweep
 from donebit.completion.task import Task
@@ -68,7 +68,7 @@ def test_an_attempt_that_was_counted_before_it_began_is_not_counted_twice(store:
     task = start(store, 3)
     store.failures.begin_attempt(task.id, task.nonce, 0, max_attempts=3)
 
-    made = failing.fail(store, task.id, 0, "again", THRICE, count_attempt=False)
+    made = failing.fail(store, task.id, 0, "again", THRICE, attempt=COUNTED_AHEAD)
 
     assert made.attempts == 1
 

@@ -21,6 +21,6 @@ def test_every_death_counts_as_a_failed_attempt(store: Store) -> None:
     for _ in range(3):
         store.failures.begin_attempt(task.id, task.nonce, 0, max_attempts=2)
 
-    failing.fail(store, task.id, 0, "its process died", nonce=task.nonce, count_attempt=False)
+    failing.fail(store, task.id, 0, "its process died", nonce=task.nonce, attempt=failing.COUNTED_AHEAD)
 
     assert now(store, task).failed_attempts == 2

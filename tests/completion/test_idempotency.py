@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle, reporting
+from donebit.completion import failing, lifecycle, reporting
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -220,6 +220,19 @@ def test_a_kept_answer_outlives_the_tombstone(store: Store, client: Redis) -> No
     client.delete(keys.record(task.id))
 
     assert reporting.report(store, task.id, [0], reply_key="k-1") == first
+
+
+def test_a_failure_of_a_step_that_is_done_gets_the_same_answer_again(store: Store) -> None:
+    task = start(store, 2)
+    reporting.report(store, task.id, [0])
+    first = failing.fail(store, task.id, 0, "no", reply_key="once")
+    failing.fail(store, task.id, 1, "no")
+
+    again = failing.fail(store, task.id, 0, "no", reply_key="once")
+
+    assert (again, again.state) == (first, State.RUNNING)
+    with pytest.raises(InvalidInput, match="'once', which was used for another request"):
+        failing.fail(store, task.id, 0, "yes", reply_key="once")
 
 
 def test_a_reply_key_used_for_other_steps_is_refused_and_marks_nothing(store: Store) -> None:

@@ -133,7 +133,13 @@ class Completion(RuleBasedStateMachine):
             return
         step = chosen.draw(st.integers(0, model.count - 1))
         failure = failing.fail(
-            self.store, task_id, step, "boom", policy, token=token, count_attempt=not counted
+            self.store,
+            task_id,
+            step,
+            "boom",
+            policy,
+            token=token,
+            attempt=failing.COUNTED_AHEAD if counted else failing.COUNTED_NOW,
         )
         assert (failure.attempts, failure.gave_up, failure.completed_task) == model.fail(
             step, token, policy.max_attempts, count_attempt=not counted

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as ConnectionLost
 
 from donebit import clock
 from donebit.completion import deliveries, failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
-from donebit.completion.delivery import FIRST_PAUSE, RETRY_FOR, DeliveryOutcome
+from donebit.completion.delivery import FIRST_PAUSE, RETRY_FOR, Delivery, DeliveryOutcome
 from donebit.completion.redelivery import redeliver
 from donebit.completion.spec import Callback, Webhook
 from donebit.completion.task import Task
-from donebit.errors import NotFound
+from donebit.errors import Conflict, NotFound, StoreUnavailable
 from donebit.store import Store, keys
+from donebit.store.deliveries import Name
 from tests.completion.arranged import TTLS, life_left, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.test_deliveries import HOOK, due, said, shown, start_owed, take
@@ -86,6 +89,66 @@ def test_an_attempt_in_progress_does_not_undo_the_wish(
 
     assert shown(store, task).delivery.outcome is DeliveryOutcome.PENDING
     assert take(store).delivery.enqueued_at_ms == clock.now_ms()
+
+
+def lose_answer(monkeypatch: pytest.MonkeyPatch, store: Store, *, runs: bool) -> None:
+    """Have the connection break at the script that writes the wish, before or after it runs."""
+    script = store.deliveries._scripts["redeliver"]
+
+    def run(**given: object) -> None:
+        if runs:
+            script(**given)  # type: ignore[arg-type]  # as it is called in any case
+        raise ConnectionLost("the answer is lost")
+
+    monkeypatch.setitem(store.deliveries._scripts, "redeliver", run)
+
+
+def test_a_wish_that_was_written_is_granted_though_its_answer_is_lost(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_owed(store)
+    deliveries.record_delivered(store, take(store), "answered 204")
+    lose_answer(monkeypatch, store, runs=True)
+
+    with pytest.raises(StoreUnavailable):
+        redeliver(store, task.id, "webhook")
+    hand_moved_clock.forward(seconds=61)
+
+    assert take(store).delivery.announcement_id == task.announcement_id
+    assert keys_without_ttl(client) == set()
+
+
+def test_a_wish_that_was_not_written_leaves_nothing_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start_owed(store)
+    deliveries.record_delivered(store, take(store), "answered 204")
+    lose_answer(monkeypatch, store, runs=False)
+
+    with pytest.raises(StoreUnavailable):
+        redeliver(store, task.id, "webhook")
+    hand_moved_clock.forward(seconds=61)
+
+    (name,) = due(store)
+    assert deliveries.claim(store, name) is None
+    assert due(store) == []
+    assert store.deliveries.pending_counts()["webhook"] == 0
+
+
+def test_a_delivery_that_is_tried_at_each_read_is_a_conflict(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, write = start_owed(store), store.deliveries.redeliver
+
+    def write_after_an_attempt(name: Name, read: str, *rest: Any, **given: Any) -> bool:
+        tried = Delivery.from_text(read).with_attempt(clock.now_ms(), "no", DeliveryOutcome.PENDING)
+        store.deliveries.note_delivery(name, tried.nonce, tried.as_text(), ttl=RETRY_FOR)
+        return write(name, read, *rest, **given)
+
+    monkeypatch.setattr(store.deliveries, "redeliver", write_after_an_attempt)
+
+    with pytest.raises(Conflict, match=r"by webhook is being tried at this moment: send the request again$"):
+        redeliver(store, task.id, "webhook")
 
 
 def test_of_a_resumed_task_the_latest_end_or_the_one_asked_for(store: Store) -> None:

@@ -228,6 +228,22 @@ def test_a_task_that_cannot_be_read_keeps_no_other_from_being_looked_at(
     assert store.task_index.open_tasks(2**53, 10)[-1] == strange.id
 
 
+@pytest.mark.own_keys("donebit:done:{a b}*")
+@pytest.mark.parametrize("name", [".", "..", "a b"])
+def test_a_name_that_is_refused_today_stops_no_sweep(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock, name: str
+) -> None:
+    old, ended = start_done(store, task_id="old"), start_done(store, task_id="ended")
+    client.rename(keys.record(old.id), keys.record(name))
+    store.task_index.unindex_task(old.id)
+    store.task_index.index_task(name, 0, 0, LIVES.index)
+
+    publisher = look_now(store, hand_moved_clock)
+
+    assert ended.id in publisher.announced
+    assert (name in publisher.announced) == (" " not in name)  # only the name with a blank never was one
+
+
 def test_what_expired_behind_many_that_live_is_pruned_in_the_end(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:

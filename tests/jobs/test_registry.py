@@ -165,6 +165,27 @@ def test_the_modules_of_jobs_are_loaded_beside_the_built_in(
     assert found.find("visit").name == "visit"
 
 
+def test_a_module_of_jobs_may_import_a_lazy_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+from flask import current_app, request
+from donebit import job
+
+class Photos:
+    @job("shrink")
+    def shrink(self, step):
+        return step
+
+shrink = Photos().shrink
+"""
+    (tmp_path / "our_photos.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    found = load_jobs(Settings(jobs=("our_photos",)))
+
+    assert [one.name for one in found] == ["demo", "shrink", "visit"]
+    assert found.find("shrink").function(7) == 7
+
+
 def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
     with pytest.raises(ConfigurationError, match=r"^JOBS: module 'no_such_module' cannot be imported: "):
         load_jobs(Settings(jobs=("no_such_module",)))

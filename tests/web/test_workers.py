@@ -37,6 +37,14 @@ def test_without_workers_the_answer_is_complete_and_empty(services: Services) ->
     assert answer["sweep"] == {"last_seen": None, "open_tasks": 0, "heals": 0, "last_heals": []}
 
 
+def test_the_queues_are_shown_though_the_broker_is_spelled_otherwise(store: Store) -> None:
+    services = Services(store, broker_url="redis://127.0.0.1:1?db=0", redis_url=ELSEWHERE)
+
+    answer = body_of(services.done.get("/workers"))
+
+    assert [queue["queue"] for queue in answer["queues"]] == list(QUEUES)
+
+
 def test_a_worker_is_told_with_what_its_processes_are_at(services: Services, store: Store) -> None:
     since = clock.moment_of_ms(1_795_230_245_678)
     shows(store, a_worker(at=[ProcessActivity(8, "a", ((0, 5),), 5, since), ProcessActivity(9, None)]))

@@ -59,7 +59,7 @@ def draw_line(line: Message) -> Message:
 
 
 def draw_workers(context: PageContext) -> Message:
-    queues = QUEUES if context.settings.broker == context.settings.redis_url else ()
+    queues = QUEUES if context.settings.broker_is_the_store else ()
     moment = clock.now()
     now = WorkersSummary.of(presence.read_presence(context.store, queues, moment), moment).model_dump()
     alive = [worker for worker in now["workers"] if worker["alive"]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from done_app.worker.steps.retry import retry_until_stored
 from donebit.completion import failing, missing, reporting
-from donebit.completion.failing import GIVE_UP_NOW, Failure
+from donebit.completion.failing import COUNTED_AHEAD, GIVE_UP_NOW, Failure
 from donebit.completion.reporting import Report
 from donebit.completion.task import Task
 from donebit.retry_policy import RetryPolicy
@@ -36,6 +36,9 @@ class StoreStepReporter:
 
     def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure:
         policy = GIVE_UP_NOW if last else self.policy
+        attempt = COUNTED_AHEAD
+        if count_attempt:
+            attempt = retry_until_stored(lambda _: failing.next_attempt(self.store, self.task, step))
         return retry_until_stored(
             lambda token: failing.fail(
                 self.store,
@@ -45,7 +48,7 @@ class StoreStepReporter:
                 policy,
                 token=token,
                 nonce=self.task.nonce,
-                count_attempt=count_attempt,
+                attempt=attempt,
             )
         )
 

@@ -146,11 +146,7 @@ def _end(store: Store, claimed: ClaimedDelivery, result: str, outcome: DeliveryO
     if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text(), ttl=KEEP_FOR):
         return
     store.deliveries.remove_if_score(name, claimed.lease_ends_ms)
-    others = (Delivery.from_text(text) for _, text, _ in store.deliveries.of_task(name.task_id))
-    if all(
-        other.outcome is not DeliveryOutcome.PENDING for other in others
-    ):  # nothing needs the task any more
-        store.tasks.release_task(name.task_id, tried.nonce, name.run)
+    store.tasks.release_task(name.task_id, tried.nonce)
 
 
 def record_failed_attempt(

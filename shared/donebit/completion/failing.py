@@ -13,11 +13,11 @@ from donebit import clock
 from donebit.completion import lifecycle
 from donebit.completion.state import State
 from donebit.completion.task import Task
-from donebit.names import checked_name
+from donebit.names import stored_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from donebit.store.answers import ReportStatus
-from donebit.store.failures import AttemptLimits, FailStepResult
+from donebit.store.failures import AttemptLimits, FailedAttempt, FailStepResult
 from donebit.utf8 import printable
 
 MAX_ERROR_LENGTH = 500  # characters that are kept of an error
@@ -58,7 +58,13 @@ class FailuresPage:
     next: int | None
 
 
+COUNTED_NOW, COUNTED_AHEAD = FailedAttempt(), FailedAttempt(to_count=False)
 GIVE_UP_NOW = RetryPolicy(max_attempts=0, backoff=timedelta(0))
+
+
+def next_attempt(store: Store, task: Task, step: int) -> FailedAttempt:
+    """The attempt at a step that has just failed: repeats of its report after a lost answer count it once."""
+    return FailedAttempt(counted_before=store.failures.attempts(task.id, [step])[0])
 
 
 def fail(
@@ -70,7 +76,7 @@ def fail(
     *,
     token: str | None = None,
     nonce: str = "",
-    count_attempt: bool = True,
+    attempt: FailedAttempt = COUNTED_NOW,
     reply_key: str | None = None,
 ) -> Failure:
     """Record a failed attempt at a step, which gives up at once if no policy is given.
@@ -78,14 +84,14 @@ def fail(
     A step that is done or has given up, or whose task has ended, stays so. See reporting.report for the rest.
 
     Args:
-        count_attempt: False when the attempt was counted before it was made.
+        attempt: how it is counted.
 
     Raises:
         NotFound: no such task, or it has expired.
         InvalidInput: the task has no such step, or the reply key was used for another request.
         StoreUnavailable: perhaps recorded; the same call with the same token may be repeated.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     result = store.failures.fail_step(
         task_id,
         step,
@@ -93,7 +99,7 @@ def fail(
         now_ms=clock.now_ms(),
         token=token or lifecycle.call_token(reply_key, step, error),
         nonce=nonce,
-        count_attempt=count_attempt,
+        attempt=attempt,
         limits=AttemptLimits(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
         reply_key=reply_key,
     )

@@ -160,7 +160,7 @@ def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
         Conflict: it has ended already.
         InvalidInput: the reply key was used for another request.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     answer = store.tasks.cancel_task(
         task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "cancel"), reply_key=reply_key
     )
@@ -198,7 +198,7 @@ def get_task(store: Store, task_id: str) -> TaskSnapshot:
     Raises:
         NotFound: no such task, or it has expired.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     found = store.tasks.get(task_id)
     if found is None:
         raise unknown_task(task_id)

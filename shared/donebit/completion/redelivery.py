@@ -31,9 +31,11 @@ def redeliver(store: Store, task_id: str, kind: str, run: int | None = None) -> 
         found = _stored(store, task_id, kind, run)
         now_ms = clock.now_ms()
         again = Delivery.from_text(found.text).asked_again(now_ms)
-        if store.deliveries.ask_again(found.name, found.text, again.as_text(), now_ms=now_ms, ttl=KEEP_FOR):
+        if store.deliveries.redeliver(found.name, found.text, again.as_text(), now_ms=now_ms, ttl=KEEP_FOR):
             return
-    raise Conflict(f"the delivery of task {task_id} by {kind} is being tried at this moment: ask again")
+    raise Conflict(
+        f"the delivery of task {task_id} by {kind} is being tried at this moment: send the request again"
+    )
 
 
 def _stored(store: Store, task_id: str, kind: str, run: int | None) -> StoredDelivery:
@@ -43,5 +45,4 @@ def _stored(store: Store, task_id: str, kind: str, run: int | None) -> StoredDel
         known = ", ".join(sorted(f"{one.name.kind} of run {one.name.run}" for one in kept)) or "none"
         asked = kind if run is None else f"{kind} of run {run}"
         raise NotFound(f"task {task_id} has no delivery by {asked}; it has: {known}")
-    # Of one run a late report may have made two ends: `failed`, and `done` after all.
-    return max(matching, key=lambda one: (one.name.run, Delivery.from_text(one.text).event["timestamp"]))
+    return max(matching, key=lambda one: one.name.run)  # every end has a run of its own

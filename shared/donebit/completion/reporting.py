@@ -13,7 +13,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput
-from donebit.names import checked_name
+from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import MarkStepsResult, ReportStatus
 
@@ -62,18 +62,26 @@ def report(
             them, or the reply key was used for another request.
         StoreUnavailable: perhaps recorded; reporting again is safe.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     _check_report(steps, ranges)
     token = token or lifecycle.call_token(reply_key, list(steps), list(map(tuple, ranges)))
+    prepared = nonce
     for _ in range(MAX_PREPARATIONS):
         marked = store.tasks.mark_steps(
-            task_id, steps, ranges, now_ms=clock.now_ms(), token=token, nonce=nonce, reply_key=reply_key
+            task_id, steps, ranges, now_ms=clock.now_ms(), token=token, nonce=prepared, reply_key=reply_key
         )
         if marked.status is not ReportStatus.FAILED:
             return _report(task_id, marked, reply_key)
-        failed = prepare_next_end(store, task_id)
-        nonce = f"{failed.nonce}/{failed.run}"
+        prepared = _prepare_run(store, task_id, nonce)
     raise Conflict(f"task {task_id} is being resumed by others repeatedly")
+
+
+def _prepare_run(store: Store, task_id: str, nonce: str) -> str:
+    """Let a failed task end once more; what mark_steps is to be given as its nonce then."""
+    failed = prepare_next_end(store, task_id)
+    if nonce not in ("", failed.nonce):  # it is another task, under the same id since
+        raise lifecycle.unknown_task(task_id)
+    return f"{failed.nonce}/{failed.run}"
 
 
 def prepare_next_end(store: Store, task_id: str) -> Task:

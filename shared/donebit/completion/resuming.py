@@ -11,7 +11,7 @@ from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, DonebitError, InvalidInput
-from donebit.names import checked_name
+from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import ExtendResult, ExtendStatus
 
@@ -33,7 +33,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
         Conflict: it is done, or running and not stalled.
         InvalidInput: the reply key was used for another request.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     _prepare(store, lifecycle.get_task(store, task_id).task, ttls)
     answer = store.failures.resume_task(
         task_id, now_ms=clock.now_ms(), token=lifecycle.call_token(reply_key, "resume"), reply_key=reply_key
@@ -115,7 +115,7 @@ def extend(
         InvalidInput: the new count is not above the old one, or is above `max_steps`; or the reply key was
             used for another request.
     """
-    checked_name(task_id, "task_id")
+    stored_name(task_id, "task_id")
     wanted.check(max_steps)
     token = lifecycle.call_token(reply_key, "extend", wanted.count, wanted.add, wanted.expected)
     answer = store.tasks.extend_task(

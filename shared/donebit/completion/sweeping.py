@@ -15,7 +15,7 @@ from donebit.completion import fanout, leases, lifecycle, reporting
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
-from donebit.errors import DonebitError, NotFound
+from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
 from donebit.store import Store
 
 CHECK_EVERY = timedelta(seconds=5)
@@ -67,7 +67,7 @@ class Sweep:
         try:
             with logs.task_context(task_id):
                 self.check(task_id, now)
-        except DonebitError:
+        except (StoreUnavailable, BrokerUnavailable):  # it would be the same for every other
             raise
         except Exception:
             log.exception("task %s cannot be checked", task_id)

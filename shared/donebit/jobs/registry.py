@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MethodType
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
@@ -188,4 +189,10 @@ def _jobs_of(module: str) -> list[Job]:
         # In a clone, shared/jobs.py says so itself; beside an installed package there is no `shared`.
         moved = f"; {MOVED}" if error.name in ("shared", "shared.jobs") else ""
         raise ConfigurationError(f"JOBS: module {module!r} cannot be imported: {error}{moved}") from error
-    return [Job.from_function(member) for member in list(members) if hasattr(member, MARK)]
+    return [Job.from_function(member) for member in list(members) if _is_job(member)]
+
+
+def _is_job(member: object) -> bool:
+    """Whether it is decorated with @job. What else a module has may be a proxy, which must not be asked."""
+    function = member.__func__ if type(member) is MethodType else member
+    return inspect.getattr_static(function, MARK, None) is not None

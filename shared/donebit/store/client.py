@@ -132,7 +132,7 @@ def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]
             raise StoreUnavailable("Redis cannot be reached") from error
         except exceptions.NoScriptError as error:
             # SCRIPT FLUSH, or another server, while a pipeline was under way: the rest of it did not run.
-            # What may run twice is sent again by itself; anything else only by whoever knows that it may.
+            # What may run twice is sent again by itself; anything else only by a caller who knows it may.
             raise StoreUnavailable("Redis lost its scripts while they were in use: send it again") from error
         except exceptions.RedisError as error:
             reply = str(error).rpartition(IN_A_PIPELINE)[2]

@@ -23,8 +23,8 @@ UNBLOCKED = "UNBLOCKED"
 
 # A connection that was silent for longer is asked for a PONG before it is used: no firewall is quicker.
 TRUSTED_SECONDS = 1.0
-# Whoever does not answer by then is connected to anew; the command itself was not sent yet. With a service's
-# own limit of 0.8 s for its answer this stays within a second.
+# A server that does not answer by then is connected to again; the command itself was not sent yet. With
+# a service's own limit of 0.8 s for its answer this stays within a second.
 PONG_SECONDS = 0.1
 
 KEEPALIVE_IDLE_SECONDS, KEEPALIVE_EVERY_SECONDS, KEEPALIVE_PROBES = 5, 3, 3

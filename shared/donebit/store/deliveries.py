@@ -13,6 +13,8 @@ from donebit.store.client import outages_named
 from donebit.store.key_names import KINDS, Keys
 from donebit.store.milliseconds import milliseconds
 
+WRITTEN_WITHIN = timedelta(minutes=1)  # a wish to have a delivery made again, unless its writer dies
+
 
 class Name(NamedTuple):
     """Which end of which task, and by what kind of delivery."""
@@ -59,12 +61,9 @@ class DeliveryStore:
         args: list[str | int] = [nonce, milliseconds(ttl), name.field, text]
         # The text before the index: what is in the index without a text has gone with its task.
         if kept := self._scripts["enqueue_delivery"](keys=names, args=args):
-            with self._client.pipeline(transaction=False) as pipe:
-                # A new one is due whatever an earlier task has left there; one that is being tried, or is
-                # to be tried later, keeps its time.
-                pipe.zadd(self._keys.pending(name.kind), {name.member: now_ms}, nx=kept == b"kept")
-                pipe.pexpire(self._keys.pending(name.kind), milliseconds(ttl))
-                pipe.execute()
+            # A new one is due whatever an earlier task has left there; one that is being tried, or is to be
+            # tried later, keeps its time.
+            self._index(name, now_ms, ttl, if_absent=kept == b"kept")
 
     @outages_named
     def due(self, kind: str, now_ms: int, limit: int) -> list[Name]:
@@ -95,8 +94,11 @@ class DeliveryStore:
         return bool(self._scripts["note_delivery"](keys=[self._keys.deliveries(name.task_id)], args=args))
 
     @outages_named
-    def ask_again(self, name: Name, read: str, text: str, *, now_ms: int, ttl: timedelta) -> bool:
+    def redeliver(self, name: Name, read: str, text: str, *, now_ms: int, ttl: timedelta) -> bool:
         """Write down that it is to be delivered again, and make it due now.
+
+        It is in the index before that is written, a moment ahead: a delivery that is pending and in no index
+        would never be made, and one in the index that is not pending is soon taken out of it.
 
         Args:
             name: the delivery's
@@ -108,14 +110,18 @@ class DeliveryStore:
         Returns:
             Whether it still stood as it was read.
         """
+        self._index(name, now_ms + milliseconds(WRITTEN_WITHIN), ttl)
         names = [self._keys.deliveries(name.task_id), *self._keys.of_task(name.task_id)]
-        if not self._scripts["ask_again"](keys=names, args=[name.field, read, text, milliseconds(ttl)]):
+        if not self._scripts["redeliver"](keys=names, args=[name.field, read, text, milliseconds(ttl)]):
             return False
+        self._index(name, now_ms, ttl)
+        return True
+
+    def _index(self, name: Name, at_ms: int, ttl: timedelta, *, if_absent: bool = False) -> None:
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(self._keys.pending(name.kind), {name.member: now_ms})
+            pipe.zadd(self._keys.pending(name.kind), {name.member: at_ms}, nx=if_absent)
             pipe.pexpire(self._keys.pending(name.kind), milliseconds(ttl))
             pipe.execute()
-        return True
 
     @outages_named
     def try_again(self, name: Name, at_ms: int) -> None:

@@ -25,6 +25,14 @@ class AttemptLimits(NamedTuple):
     longest_pause: timedelta
 
 
+class FailedAttempt(NamedTuple):
+    """How a failed attempt is counted: now, or as it was before it was made."""
+
+    to_count: bool = True
+    # At the step, if known: then a repeat of the same call counts none more.
+    counted_before: int | None = None
+
+
 class FailStepResult(NamedTuple):
     """What recording a failure came to. With RANGE `attempts` is the step at fault."""
 
@@ -57,7 +65,7 @@ class FailureStore:
         now_ms: int,
         token: str,
         nonce: str = "",
-        count_attempt: bool,
+        attempt: FailedAttempt,
         limits: AttemptLimits,
         reply_key: str | None = None,
     ) -> FailStepResult:
@@ -71,8 +79,9 @@ class FailureStore:
         if reply_key is not None:
             names.append(self._keys.reply(task_id, reply_key))
         pauses = (milliseconds(limits.pause), milliseconds(limits.longest_pause))
-        attempt = (step, limits.max_attempts, int(count_attempt), error, ERRORS_KEPT)
-        args: list[str | int] = [now_ms, token, nonce, *attempt, *pauses]
+        asked = (step, limits.max_attempts, int(attempt.to_count), error, ERRORS_KEPT)
+        before = "" if attempt.counted_before is None else attempt.counted_before
+        args: list[str | int] = [now_ms, token, nonce, *asked, *pauses, before]
         return _failed(cast(list[Any], self._scripts["fail_step"](keys=names, args=args)))
 
     @outages_named

@@ -42,11 +42,12 @@ class TaskIndexStore:
     @outages_named
     def extend_indexes(self, ttl: timedelta) -> None:
         """Keep the indexes alive as long as the tasks in them can be, and follow the server's clock."""
+        asked_at = clock.monotonic()
         with self._client.pipeline(transaction=False) as pipe:
             self._extend_indexes(pipe, ttl)
             pipe.time()
             *_, (seconds, microseconds) = pipe.execute()
-        clock.follow(seconds * 1_000_000 + microseconds)
+        clock.follow(seconds * 1_000_000 + microseconds, asked_at)
 
     def _extend_indexes(self, pipe: Redis, ttl: timedelta) -> None:
         for index in (self._keys.OPEN_TASKS, self._keys.ALL_TASKS, *map(self._keys.pending, KINDS)):

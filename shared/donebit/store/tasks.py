@@ -217,10 +217,11 @@ class TaskStore:
         return bool(self._scripts["note_announced"](keys=self._keys.of_task(task_id), args=args))
 
     @outages_named
-    def release_task(self, task_id: str, nonce: str, run: int) -> None:
-        """Let an announced task expire as ended tasks do: every delivery of its end is made or given up."""
-        names = [*self._keys.of_task(task_id), self._keys.deliveries(task_id)]
-        self._scripts["release_task"](keys=names, args=[nonce, run])
+    def release_task(self, task_id: str, nonce: str) -> None:
+        """Let an announced task expire as ended tasks do, if all deliveries of its ends are settled."""
+        record, *others = self._keys.of_task(task_id)
+        names = [record, self._keys.deliveries(task_id), *others]
+        self._scripts["release_task"](keys=names, args=[nonce])
 
     @outages_named
     def take_probe(
@@ -238,13 +239,14 @@ class TaskStore:
     @outages_named
     def get(self, task_id: str) -> StoredTask | None:
         """The record and both readings of the bitmap at one moment; None without a record."""
+        asked_at = clock.monotonic()
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hgetall(self._keys.record(task_id))
             pipe.bitpos(self._keys.bitmap(task_id), 0)
             pipe.bitcount(self._keys.bitmap(task_id))
             pipe.time()
             record, first_gap, set_bits, (seconds, microseconds) = pipe.execute()
-        clock.follow(seconds * 1_000_000 + microseconds)
+        clock.follow(seconds * 1_000_000 + microseconds, asked_at)
         return StoredTask(decoded(record), first_gap, set_bits) if record else None
 
     @outages_named

@@ -122,7 +122,7 @@ def signs(store: Store, settings: Settings) -> Observations:
     """What can be seen of the queue, where the broker is this Redis, and of the workers."""
     (worker,) = store.heartbeats.last_seen_ms("worker")
     jobs = presence.jobs_of_live_workers(store, clock.now())
-    if settings.broker != settings.redis_url:
+    if not settings.broker_is_the_store:
         return Observations(worker is not None, None, jobs)
     queued = sum(store.heartbeats.queue_lengths((STEPS, SLICES)))
     return Observations(worker is not None, queued, jobs)

@@ -32,10 +32,6 @@ class ProcessActivity:
     steps: int = 0  # in all its ranges
     since: datetime | None = None
 
-    def to_list(self) -> list[Any]:
-        """The fields in their order, as JSON can hold them."""
-        return [self.pid, self.task_id, list(self.ranges), self.steps, _ms(self.since)]
-
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -201,7 +197,8 @@ def record_heartbeat(store: Store, sender: str) -> None:
 
 def follow_clock(store: Store) -> None:
     """Go by the server's clock, as it is now."""
-    clock.follow(store.heartbeats.server_us())
+    asked_at = clock.monotonic()
+    clock.follow(store.heartbeats.server_us(), asked_at)
 
 
 def record_skew(store: Store, worker: str, skew: timedelta) -> None:
@@ -210,7 +207,7 @@ def record_skew(store: Store, worker: str, skew: timedelta) -> None:
 
 
 def recent_skews(store: Store) -> dict[str, timedelta]:
-    """The workers whose clocks were far from the server's within the last minute, and by how much ahead."""
+    """The workers whose clocks were far from the server's in the last 15 seconds, and by how much ahead."""
     since_ms = clock.now_ms() - SKEW_SHOWN // timedelta(milliseconds=1)
     found = store.heartbeats.skews_ms(since_ms)
     return {worker: timedelta(milliseconds=skew_ms) for worker, skew_ms in sorted(found.items())}

@@ -89,7 +89,7 @@ def test_a_pool_that_cannot_end_a_step_is_one_sentence(name: str, module: str, v
         check=False,
     )
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.startswith(f"the worker's pool is celery.concurrency.{module}; it must be prefork, ")
     assert ended.stderr.count("\n") == 1
 

@@ -3,7 +3,7 @@
 -- ARGV[1] the record's nonce   ARGV[2] the step   ARGV[3] attempts it has
 -- ARGV[4] '1' for one that was made already: it is counted only if none is
 -- ARGV[5] the message that the step came with, '' for none: its lease notes the step, so that an attempt that a
---               shutdown cuts short is taken back
+--               shutdown cuts short is taken back, and that the same call after a lost answer counts none
 -- returns how many attempts that makes, one more than it has for no further one; 0 for a task that is gone
 --               or not running
 -- Why a script: BITFIELD on a task that has gone would make a key without a TTL.
@@ -11,10 +11,12 @@ local r = redis.call('HMGET', KEYS[1], 'nonce', 'state', 'ttl')
 if r[1] ~= ARGV[1] or r[2] ~= 'running' then return 0 end
 local tried = redis.call('BITFIELD', KEYS[2], 'GET', 'u4', '#' .. ARGV[2])[1]
 if ARGV[4] == '1' and tried > 0 then return tried end
+local lease = ARGV[4] ~= '1' and redis.call('HGET', KEYS[3], ARGV[5])
+-- A message comes to each step once, so what its lease notes is this attempt, begun before.
+if lease and tried > 0 and lease:match(' (%S+) %S+$') == string.format('%d', ARGV[2] + 1) then return tried end
 if tried < tonumber(ARGV[3]) then
   redis.call('BITFIELD', KEYS[2], 'INCRBY', 'u4', '#' .. ARGV[2], 1)
-  local lease = redis.call('HGET', KEYS[3], ARGV[5])
-  if lease and ARGV[4] ~= '1' then
+  if lease then
     redis.call('HSET', KEYS[3], ARGV[5], (lease:gsub(' %S+ (%S+)$', string.format(' %d %%1', ARGV[2] + 1))))
   end
 end

@@ -6,8 +6,10 @@
 -- ARGV[4] the step   ARGV[5] attempts it has, 0 to give up at once   ARGV[6] '1' to count this one as an attempt
 -- ARGV[7] the error as JSON   ARGV[8] how many errors are kept
 -- ARGV[9] the pause before its second attempt in ms, doubled before each further one   ARGV[10] the longest
+-- ARGV[11] attempts that were counted before this one, '' when the caller does not know: the same call after a lost
+--               answer counts none
 -- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it
--- Why a script: the bit, the counters and the end it may lead to are one act, as they are for a step done.
+-- Why a script: the bit, the counters and the end that it may lead to change together, as for a step that is done.
 local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
 local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
@@ -18,19 +20,33 @@ if KEYS[7] then
   if nonce and (nonce == r[5] or not r[5]) then return token == ARGV[2] and kept or {'reused'} end
 end
 
+local function keep(answer)
+  if KEYS[7] then
+    local kept = {unpack(answer)}
+    kept[#kept + 1], kept[#kept + 2] = r[5], ARGV[2]
+    redis.call('SET', KEYS[7], cjson.encode(kept), 'EX', 3600)
+  end
+  return answer
+end
+
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 if step < 0 or step >= count then return {'range', ARGV[4], 0, 0, left, count, failed, state, 0} end
 if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
 if state ~= 'running' or redis.call('GETBIT', bitmap, step) == 1 or redis.call('GETBIT', KEYS[3], step) == 1 then
-  return {'ok', 0, 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0, left, count, failed, state, 0}
+  return keep({'ok', 0, 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0, left, count, failed, state, 0})
 end
 
-local tried = redis.call('BITFIELD', KEYS[4], 'OVERFLOW', 'SAT', 'INCRBY', 'u4', '#' .. ARGV[4], ARGV[6])[1]
+local tried = redis.call('BITFIELD', KEYS[4], 'GET', 'u4', '#' .. ARGV[4])[1]
+local repeated = ARGV[11] ~= '' and tried > tonumber(ARGV[11])
+if not repeated then
+  tried = redis.call('BITFIELD', KEYS[4], 'OVERFLOW', 'SAT', 'INCRBY', 'u4', '#' .. ARGV[4], ARGV[6])[1]
+end
 local gave_up, completed, ttl = 0, 0, r[7]
 local pause = math.floor(math.min(ARGV[9] * 2 ^ (tried - 1), tonumber(ARGV[10])))
 redis.call('HSET', record, 'last_progress_at', ARGV[1])
--- Given up though its attempts were counted ahead: nobody lived to report them.
-redis.call('HINCRBY', record, 'failed_attempts', ARGV[5] == '0' and ARGV[6] == '0' and tried or 1)
+-- Given up though its attempts were counted beforehand: no process of theirs lived to report them.
+local made = ARGV[5] == '0' and ARGV[6] == '0' and tried or 1
+if not repeated then redis.call('HINCRBY', record, 'failed_attempts', made) end
 if redis.call('HEXISTS', KEYS[5], ARGV[4]) == 1 or redis.call('HLEN', KEYS[5]) < tonumber(ARGV[8]) then
   redis.call('HSET', KEYS[5], ARGV[4], ARGV[7])
 end
@@ -56,8 +72,4 @@ if tried >= tonumber(ARGV[5]) then
 end
 if gave_up == 0 then redis.call('HSET', record, 'quiet_until', ARGV[1] + pause) end
 for i = 3, 5 do redis.call('PEXPIRE', KEYS[i], ttl) end
-if KEYS[7] then
-  local kept = {'ok', tried, gave_up, completed, left, count, failed, state, pause, r[5], ARGV[2]}
-  redis.call('SET', KEYS[7], cjson.encode(kept), 'EX', 3600)
-end
-return {'ok', tried, gave_up, completed, left, count, failed, state, pause}
+return keep({'ok', tried, gave_up, completed, left, count, failed, state, pause})
