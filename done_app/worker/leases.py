@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from billiard.process import current_process
@@ -159,6 +160,5 @@ class LeaseKeeper:
         for message in messages:
             if (step := steps.get(message.holder.pid)) is None:
                 continue
-            handed = leases.hand_over(self.store, message.task_id, message.nonce, message.holder, step)
-            if handed is not None:
-                self.publisher.run_ranges(*handed, careful=message.careful)
+            send = partial(self.publisher.run_ranges, careful=message.careful)
+            leases.hand_over(self.store, message.task_id, message.nonce, message.holder, step, send)

@@ -12,6 +12,7 @@ from donebit.completion.healing import ProbedState
 from donebit.completion.leases import LEASE, Range, without
 from donebit.completion.sweeping import MAX_HEALS, Sweep
 from donebit.completion.task import Task
+from donebit.errors import BrokerUnavailable
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from donebit.store.leases import Holder, Renewal
@@ -153,14 +154,64 @@ def test_a_death_is_told_to_the_next_process_unless_its_worker_ends(store: Store
 
 
 def test_steps_not_begun_are_handed_over_once(store: Store) -> None:
-    task = started(store)
+    task, sent = started(store), list[list[Range]]()
     taken(store, task, FIRST, (0, 2), (5, 8))
 
-    handed = [store.leases.hand_over_lease(task.id, FIRST, 1) for _ in range(2)]
+    for _ in range(2):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 1, lambda _, ranges: sent.append(ranges))
 
-    assert handed == [[(0, 2), (5, 8)], None]
+    assert sent == [[(0, 1), (5, 8)]]
     assert taken(store, task, SECOND, (0, 8)) == [(0, 1), (2, 8)]
     assert store.leases.release_lease(task.id, FIRST)  # so it sends none of them itself
+
+
+def test_steps_handed_over_can_be_taken_before_the_lease_is_narrowed(store: Store) -> None:
+    task, got = started(store), list[list[Range]]()
+    taken(store, task, FIRST, (0, 8))
+
+    def take_at_once(_: Task, ranges: list[Range]) -> None:
+        got.append(taken(store, task, SECOND, *ranges))
+
+    leases.hand_over(store, task.id, task.nonce, FIRST, 3, take_at_once)
+
+    assert got == [[(0, 3), (4, 8)]]
+    assert [one.ranges for one in store.leases.of_task(task.id) if one.pid == FIRST.pid] == [[(3, 4)]]
+
+
+def refuse(*_: object) -> None:
+    raise BrokerUnavailable("the broker does not take messages")
+
+
+def test_steps_that_the_broker_did_not_take_are_handed_over_again(store: Store) -> None:
+    task, sent = started(store), list[list[Range]]()
+    taken(store, task, FIRST, (0, 8))
+
+    with pytest.raises(BrokerUnavailable):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
+    leases.hand_over(store, task.id, task.nonce, FIRST, 3, lambda _, ranges: sent.append(ranges))
+
+    assert sent == [[(0, 3), (4, 8)]]
+
+
+def test_a_process_sends_what_its_worker_could_not_hand_over(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 8))
+
+    with pytest.raises(BrokerUnavailable):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
+
+    assert not store.leases.release_lease(task.id, FIRST)
+
+
+def test_steps_that_a_dead_worker_could_not_hand_over_are_sent(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 8))
+    with pytest.raises(BrokerUnavailable):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
+
+    lapse(store, task, FIRST, ending=True)
+
+    assert reclaimed(store) == [([(0, 8)], False)]
 
 
 def test_what_runs_is_neither_probed_nor_stalled_however_long(

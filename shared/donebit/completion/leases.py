@@ -105,21 +105,29 @@ def leave_alone(store: Store, messages: Iterable[tuple[str, str]]) -> None:
 
 
 def hand_over(
-    store: Store, task_id: str, nonce: str, holder: Holder, step: int
-) -> tuple[Task, list[Range]] | None:
-    """Let other workers run the steps of a message that are not begun, as its worker ends.
+    store: Store,
+    task_id: str,
+    nonce: str,
+    holder: Holder,
+    step: int,
+    send: Callable[[Task, list[Range]], None],
+) -> None:
+    """Have other workers run the steps of a message that are not begun, as its worker ends.
+
+    It may be repeated until it succeeds: the lease has all of its steps until they are sent. Until then the
+    process itself sends them when its step ends, and whoever finds the lease run out does if it dies.
 
     Args:
         step: the one that runs, and stays leased.
-
-    Returns:
-        The task, and its steps to be sent; None when there are none.
     """
     if (task := find_task(store, task_id, nonce)) is None:
-        return None
+        return
     held = store.leases.hand_over_lease(task_id, holder, step)
-    left = missing_of(store, task, held, without_step=step) if held else []
-    return (task, left) if left else None
+    if held is None:
+        return
+    if left := missing_of(store, task, held, without_step=step):
+        send(task, left)
+    store.leases.narrow_lease(task_id, holder, step)
 
 
 def bury(store: Store, task_id: str, holder: Holder, *, ending: bool) -> None:

@@ -50,8 +50,8 @@ class StoredLease(NamedTuple):
     Attributes:
         message_id: of the message whose steps it covers
         left: how long it still runs; 0 or less when it has run out
-        state: running; stopping: its worker ends; ending: it has also sent the steps not begun to others;
-            died: the process died at the message, which comes again
+        state: running; stopping: its worker ends; handing: it also sends the steps not begun to others, which
+            may take them; ending: they are sent; died: the process died at the message, which comes again
         worker: the worker's identity
         pid: of the process
         step: that the process was at when it was last renewed; None when that is not known yet
@@ -164,9 +164,18 @@ class LeaseStore:
 
     @outages_named
     def hand_over_lease(self, task_id: str, holder: Holder, step: int) -> list[Range] | None:
-        """Keep the step that runs, and answer all that were held, to be sent; None when there is no lease."""
+        """Let others take all steps but the one that runs.
+
+        Returns:
+            All that are held, to be sent before `narrow_lease`; None when they are sent or there is no lease.
+        """
         found = self._scripts["hand_over_lease"](keys=[self._keys.leases(task_id)], args=[*holder, step])
         return None if found is None else ranges_of(cast(bytes, found).decode())
+
+    @outages_named
+    def narrow_lease(self, task_id: str, holder: Holder, step: int) -> bool:
+        """Keep only the step that runs, once the others are sent; False when they were not handed over."""
+        return bool(self._scripts["narrow_lease"](keys=[self._keys.leases(task_id)], args=[*holder, step]))
 
     @outages_named
     def bury_lease(self, task_id: str, holder: Holder, *, ending: bool) -> None:

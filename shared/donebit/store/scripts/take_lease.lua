@@ -7,6 +7,7 @@
 -- Why a script: of two processes that are given one step at once only one may begin it.
 -- A lease is a text, since many are read for each message:
 --               expires in ms, state, worker, process, step, since in ms, counted, ranges as a-b,c-d
+--               While its state is handing, others may take its ranges but the step it is at.
 local record = redis.call('HGETALL', KEYS[1])
 local fields = {}
 for i = 1, #record, 2 do fields[record[i]] = record[i + 1] end
@@ -19,7 +20,9 @@ for i = 6, #ARGV, 2 do mine[#mine + 1] = {tonumber(ARGV[i]), tonumber(ARGV[i + 1
 
 local leases = redis.call('HGETALL', KEYS[2])
 for i = 1, #leases, 2 do
-  local expires, state, worker, process, held = string.match(leases[i + 1], '^(%d+) (%a+) (%S+) (%d+) %S+ %S+ %S+ (%S+)$')
+  local expires, state, worker, process, at, held =
+    string.match(leases[i + 1], '^(%d+) (%a+) (%S+) (%d+) (%S+) %S+ %S+ (%S+)$')
+  if state == 'handing' then held = at == '-' and '' or string.format('%d-%d', at, at + 1) end
   local same_message = leases[i] == ARGV[2]
   if same_message and state == 'died' then died = '1' end
   local own = same_message and worker == ARGV[3] and process == ARGV[4]
