@@ -27,7 +27,15 @@ class Channel(kombu_redis.Channel):
     """kombu's channel over connections of ours."""
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's own
-        """What each connection is made with: kombu's timeouts, and all else as the store has it."""
+        """What each connection is made with: kombu's timeouts, and all else as the store has it.
+
+        Raises:
+            ConnectionError: this channel is closed. If the answer gets lost when a queue is declared, before
+                the first message to it, kombu connects anew for that, and sends the message on the channel
+                that it has closed. Of this error, and of no other, it takes a new one.
+        """
+        if self.connection is None:
+            raise ConnectionError("the connection to the broker was lost")
         server: RedisUrl = cast(Any, self.connection.client).transport_options[SERVER_OPTION]
         self.connection_class = broker_class(server)  # kombu derives from it
         options: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]  # kombu is untyped
