@@ -31,7 +31,7 @@ class Channel(kombu_redis.Channel):
 
         Raises:
             ConnectionError: this channel is closed. If the answer gets lost when a queue is declared, before
-                the first message to it, kombu connects anew for that, and sends the message on the channel
+                the first message to it, kombu connects again for that, and sends the message on the channel
                 that it has closed. Of this error, and of no other, it takes a new one.
         """
         if self.connection is None:

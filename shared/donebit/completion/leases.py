@@ -115,7 +115,7 @@ def hand_over(
     """Have other workers run the steps of a message that are not begun, as its worker ends.
 
     It may be repeated until it succeeds: the lease has all of its steps until they are sent. Until then the
-    process itself sends them when its step ends, and whoever finds the lease run out does if it dies.
+    process itself sends them when its step ends; if it dies, another worker finds its lease run out.
 
     Args:
         step: the one that runs, and stays leased.
