@@ -77,6 +77,16 @@ def test_a_message_given_to_a_second_worker_is_left_to_the_first(store: Store) -
     assert taken(store, task, FIRST, (0, 8)) == [(0, 8)]  # which it still has
 
 
+def test_a_second_worker_takes_nothing_of_a_message_of_which_some_runs(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    redelivered = Holder(FIRST.message_id, SECOND.worker, SECOND.pid)
+
+    assert taken(store, task, redelivered, (0, 8)) == []
+
+    assert [(one.pid, one.ranges) for one in store.leases.of_task(task.id)] == [(FIRST.pid, [(0, 4)])]
+
+
 def test_steps_given_up_or_run_out_can_be_taken_by_another(store: Store) -> None:
     task = started(store)
     taken(store, task, FIRST, (0, 4))
