@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
 from donebit.completion import failing, fanout, healing, leases, lifecycle, reporting
 from donebit.completion.fanout import Slice
@@ -14,7 +15,7 @@ from donebit.completion.sweeping import MAX_HEALS, Sweep
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable
 from donebit.retry_policy import RetryPolicy
-from donebit.store import Store
+from donebit.store import Store, keys
 from donebit.store.leases import Holder, Renewal
 from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
@@ -115,6 +116,31 @@ def test_a_lease_that_ran_out_is_sent_again_once_and_without_done_steps(store: S
 
     assert reclaimed(store) == [([(0, 1), (2, 4)], True)]
     assert reclaimed(store) == []
+
+
+def test_a_lease_renewed_while_its_steps_are_sent_stays(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+
+    def renew(*_: object) -> None:  # its worker was only paused
+        leases.renew(store, task.id, [Renewal(FIRST, 3, GONE)], ending=False)
+
+    leases.reclaim_lapsed(store, renew)
+
+    assert taken(store, task, SECOND, (0, 8)) == [(4, 8)]
+    lapse(store, task, FIRST)
+    assert reclaimed(store) == [([(0, 4)], True)]
+
+
+def test_a_lease_that_has_not_run_out_is_looked_at_again(store: Store, client: Redis) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    store.leases.index(task.id, {FIRST.message_id: 0})
+
+    assert reclaimed(store) == []
+    assert store.leases.lapsed_leases() == []
+    assert client.zcard(keys.LEASES) == 1
 
 
 def test_a_lease_that_was_never_renewed_is_found_by_the_sweep(store: Store) -> None:

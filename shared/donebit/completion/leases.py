@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from donebit import clock
 from donebit.completion import lifecycle, missing
 from donebit.completion.task import Task
 from donebit.errors import NotFound
@@ -228,14 +229,17 @@ def reclaim_lapsed(store: Store, send: SendAgain) -> list[Task]:
         The tasks whose steps were sent.
     """
     entries = store.leases.lapsed_leases()
-    found = [task for task_id, message in entries if (task := _reclaim(store, task_id, message, send))]
-    store.leases.unindex(entries)
+    found = [task for one in entries if (task := _reclaim(store, one.task_id, one.message_id, send))]
+    store.leases.unindex_lapsed(entries)
     return found
 
 
 def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Task | None:
     lease = store.leases.reclaim_lease(task_id, message_id)
-    if lease is None or lease.left > timedelta(0):
+    if lease is None:
+        return None
+    if lease.left > timedelta(0):  # renewed, or left to another worker, which may die before it has sent them
+        look_again(store, task_id, message_id, lease.left)
         return None
     try:
         task = lifecycle.get_task(store, task_id).task
@@ -248,3 +252,8 @@ def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Ta
         send(task, left, lease.counted or lease.state == "running")
     store.leases.drop_reclaimed(task_id, message_id)  # only now: whoever dies before is followed by another
     return task if left and not task.ended else None
+
+
+def look_again(store: Store, task_id: str, message_id: str, pause: timedelta) -> None:
+    """Have a lease looked at again after a pause."""
+    store.leases.index(task_id, {message_id: clock.ms_since_epoch(clock.now() + pause)})

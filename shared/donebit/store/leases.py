@@ -77,10 +77,18 @@ class Renewal(NamedTuple):
     age: timedelta
 
 
-class ReclaimedLease(NamedTuple):
-    """A lease that was asked back; it has run out when nothing is `left` of it."""
+class LapsedLease(NamedTuple):
+    """An entry of the index of leases that has run out."""
 
-    left: timedelta
+    task_id: str
+    message_id: str
+    expired_ms: int  # as the index has it
+
+
+class ReclaimedLease(NamedTuple):
+    """A lease that was asked back; it is the caller's when nothing is `left` of it."""
+
+    left: timedelta  # for which it runs, or is left to another caller
     state: str
     counted: bool  # an attempt was counted before it was made
     ranges: list[Range]
@@ -156,11 +164,21 @@ class LeaseStore:
             self._client.zrem(self._keys.LEASES, *names)
 
     @outages_named
-    def lapsed_leases(self) -> list[tuple[str, str]]:
-        """Renewed leases that have run out, as (task, message)."""
+    def lapsed_leases(self) -> list[LapsedLease]:
+        """Indexed leases that have run out, or may have."""
         found = self._scripts["lapsed_leases"](keys=[self._keys.LEASES], args=[LAPSED_AT_ONCE])
-        names = [name.decode().partition(":") for name in cast(list[bytes], found)]
-        return [(task_id, message) for task_id, _, message in names]
+        names, scores = cast(list[bytes], found)[::2], cast(list[bytes], found)[1::2]
+        parts = [name.decode().partition(":") for name in names]
+        return [
+            LapsedLease(task_id, message, int(score))
+            for (task_id, _, message), score in zip(parts, scores, strict=True)
+        ]
+
+    @outages_named
+    def unindex_lapsed(self, entries: Iterable[LapsedLease]) -> None:
+        """Leave out the entries that are still as they were found."""
+        if args := [part for one in entries for part in (f"{one.task_id}:{one.message_id}", one.expired_ms)]:
+            self._scripts["unindex_lapsed"](keys=[self._keys.LEASES], args=args)
 
     @outages_named
     def hand_over_lease(self, task_id: str, holder: Holder, step: int) -> list[Range] | None:
@@ -203,11 +221,9 @@ class LeaseStore:
 
     @outages_named
     def drop_reclaimed(self, task_id: str, message_id: str) -> None:
-        """Drop a lease whose steps have been sent again."""
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hdel(self._keys.leases(task_id), message_id)
-            pipe.unlink(self._keys.reclaiming(task_id, message_id))
-            pipe.execute()
+        """Drop a lease whose steps have been sent again, unless its worker has renewed it meanwhile."""
+        names = [self._keys.leases(task_id), self._keys.reclaiming(task_id, message_id)]
+        self._scripts["drop_reclaimed"](keys=names, args=[message_id])
 
     def of_task(self, task_id: str) -> list[StoredLease]:
         """Every lease on a task's steps, those that have run out too."""
