@@ -121,3 +121,22 @@ def test_a_message_is_sent_when_the_answer_that_names_its_queue_is_lost(
 
         assert way.times == 0
     assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[0, 9]], False])]
+
+
+def test_a_message_is_received_when_the_answer_to_its_record_is_lost(
+    valkey: RunningServer, publisher: Publisher, task: Task, real_client: Redis
+) -> None:
+    publisher.announce(task.id)
+    with (
+        losing_way_to(valkey.port) as way,
+        make_celery(Settings(redis_url=way.url)).connection_for_read() as connection,
+    ):
+        channel: Any = connection.default_channel
+        way.lose("unacked_index")  # where it is recorded until it is acknowledged
+
+        message = channel.basic_get(CONTROL)
+
+        assert way.times == 0
+        assert message.headers["task"] == queue.ANNOUNCE
+        message.ack()
+    assert real_client.hlen(keys.of_broker("unacked")) == 0
