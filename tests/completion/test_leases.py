@@ -143,6 +143,20 @@ def test_a_lease_that_has_not_run_out_is_looked_at_again(store: Store, client: R
     assert client.zcard(keys.LEASES) == 1
 
 
+def test_a_task_that_cannot_be_read_does_not_keep_others_from_being_sent(store: Store, client: Redis) -> None:
+    newer, task = started(store), started(store)
+    for one, holder in ((newer, FIRST), (task, SECOND)):
+        taken(store, one, holder, (0, 4))
+        lapse(store, one, holder)
+    store.tasks.update_record(newer.id, newer.nonce, newer.run, {"order": "of a newer version"})
+    client.zadd(keys.LEASES, {f"{newer.id}:{FIRST.message_id}": 0, ".:message-3": 1})  # looked at first
+
+    assert reclaimed(store) == [([(0, 4)], True)]
+
+    assert len(store.leases.of_task(newer.id)) == 1  # for a worker that can read it
+    assert client.zscore(keys.LEASES, f"{newer.id}:{FIRST.message_id}")
+
+
 def test_a_lease_that_was_never_renewed_is_found_by_the_sweep(store: Store) -> None:
     task = started(store)
     assert store.leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE) is not None

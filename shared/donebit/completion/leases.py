@@ -6,6 +6,7 @@ Python's interpreter lock, or the process may be gone. What a lease covers is no
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +14,9 @@ from datetime import timedelta
 from donebit import clock
 from donebit.completion import lifecycle, missing
 from donebit.completion.task import Task
-from donebit.errors import NotFound
+from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
 from donebit.store import Store
-from donebit.store.leases import Holder, Renewal, StoredLease
+from donebit.store.leases import Holder, LapsedLease, Renewal, StoredLease
 
 __all__ = [
     "HeldSteps",
@@ -41,6 +42,10 @@ __all__ = [
 LEASE = timedelta(seconds=4)  # a worker that died is found after this
 RENEW_EVERY = timedelta(seconds=1)
 LEASE_AT_END = timedelta(seconds=2)  # of a worker that was asked to end, and will be gone at any moment
+
+UNREADABLE_FOR = timedelta(seconds=30)  # after this a lease is looked at again whose task cannot be read
+
+log = logging.getLogger(__name__)
 
 Range = tuple[int, int]
 SendAgain = Callable[[Task, list[Range], bool], None]  # with whether each attempt is counted beforehand
@@ -229,9 +234,21 @@ def reclaim_lapsed(store: Store, send: SendAgain) -> list[Task]:
         The tasks whose steps were sent.
     """
     entries = store.leases.lapsed_leases()
-    found = [task for one in entries if (task := _reclaim(store, one.task_id, one.message_id, send))]
+    found = [task for one in entries if (task := _reclaim_safely(store, one, send))]
     store.leases.unindex_lapsed(entries)
     return found
+
+
+def _reclaim_safely(store: Store, entry: LapsedLease, send: SendAgain) -> Task | None:
+    """Reclaim a lease; log a task that cannot be read, so that those of the others are reclaimed."""
+    try:
+        return _reclaim(store, entry.task_id, entry.message_id, send)
+    except (StoreUnavailable, BrokerUnavailable):
+        raise
+    except Exception:  # such as the record of a newer version, whose workers can read it
+        log.exception("the steps of task %s that were lost cannot be sent again", entry.task_id)
+        look_again(store, entry.task_id, entry.message_id, UNREADABLE_FOR)
+        return None
 
 
 def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Task | None:
