@@ -89,7 +89,6 @@ class LeaseKeeper:
     store: Store
     publisher: Publisher
     seen: dict[tuple[Holder, int | None], float] = field(default_factory=dict)  # since when (monotonic)
-    indexed: set[tuple[str, str]] = field(default_factory=set)
     ticked_at: float = 0.0
     trusted_from: float = 0.0  # leases that ran out by then may be of workers which could not renew them
     handed_over: bool = False
@@ -137,12 +136,8 @@ class LeaseKeeper:
         for (holder, step), message in places.items():
             age = timedelta(seconds=now - self.seen[holder, step])
             by_task[message.task_id].append(Renewal(holder, step, age))
-        indexed = set()
         for task_id, renewals in by_task.items():
-            held = leases.renew(self.store, task_id, renewals, ending=board.is_ending)
-            indexed |= {(task_id, holder.message_id) for holder in held}
-        leases.leave_alone(self.store, self.indexed - indexed)
-        self.indexed = indexed
+            leases.renew(self.store, task_id, renewals, ending=board.is_ending)
 
     def reclaim(self, now: float) -> None:
         """Send the steps again whose process is gone with its whole worker."""

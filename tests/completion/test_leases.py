@@ -13,13 +13,16 @@ from donebit.completion.healing import ProbedState
 from donebit.completion.leases import LEASE, Range, without
 from donebit.completion.sweeping import MAX_HEALS, Sweep
 from donebit.completion.task import Task
-from donebit.errors import BrokerUnavailable
+from donebit.errors import BrokerUnavailable, StoreUnavailable
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store, keys
+from donebit.store.client import scripts_of
 from donebit.store.leases import Holder, Renewal
 from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
+from tests.losing_way import losing_way_to
+from tests.servers import RunningServer
 
 FIRST, SECOND = Holder("message-1", "host:1/aa", 11), Holder("message-2", "host:2/bb", 22)
 GONE = timedelta(0)  # a lease that has run out as soon as it is taken
@@ -157,15 +160,43 @@ def test_a_task_that_cannot_be_read_does_not_keep_others_from_being_sent(store: 
     assert client.zscore(keys.LEASES, f"{newer.id}:{FIRST.message_id}")
 
 
-def test_a_lease_that_was_never_renewed_is_found_by_the_sweep(store: Store) -> None:
+def test_a_lease_that_was_never_renewed_is_sent_again(store: Store) -> None:
     task = started(store)
     assert store.leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE) is not None
-    before = reclaimed(store)
+
+    assert reclaimed(store) == [([(0, 4)], True)]
+
+
+def test_a_lease_that_nobody_has_indexed_is_found_by_the_sweep(store: Store, client: Redis) -> None:
+    task = started(store)
+    assert store.leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE) is not None
+    client.delete(keys.LEASES)
 
     Sweep(store, RecordingPublisher(), TTLS).check(task.id, task.created_at)
 
-    assert before == []
     assert reclaimed(store) == [([(0, 4)], True)]
+
+
+def test_the_index_has_held_leases_only(store: Store, client: Redis) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    taken(store, task, SECOND, (4, 8))
+    leases.release(store, task.id, FIRST)
+    assert leases.take(store, task.id, "another", FIRST, [(0, 4)]) is None
+
+    assert client.zrange(keys.LEASES, 0, -1) == [f"{task.id}:{SECOND.message_id}".encode()]
+
+
+def test_a_lease_is_found_when_the_answer_to_taking_it_is_lost(
+    real_store: Store, valkey: RunningServer
+) -> None:
+    task = started(real_store)
+    with losing_way_to(valkey.port) as way:
+        way.lose(scripts_of(valkey.client)["take_lease"].sha)
+        with pytest.raises(StoreUnavailable):
+            Store.at(way.url).leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE)
+
+    assert reclaimed(real_store) == [([(0, 4)], True)]
 
 
 def test_an_attempt_that_a_shutdown_cut_short_is_taken_back(store: Store) -> None:

@@ -28,7 +28,6 @@ __all__ = [
     "find_task",
     "hand_over",
     "held_ranges",
-    "leave_alone",
     "missing_of",
     "reclaim_lapsed",
     "release",
@@ -103,11 +102,6 @@ def renew(store: Store, task_id: str, renewals: Sequence[Renewal], *, ending: bo
         Those who have a lease.
     """
     return store.leases.renew_leases(task_id, renewals, LEASE_AT_END if ending else LEASE, ending=ending)
-
-
-def leave_alone(store: Store, messages: Iterable[tuple[str, str]]) -> None:
-    """Forget leases that were renewed and are given up, each as its task and message."""
-    store.leases.unindex(messages)
 
 
 def hand_over(
@@ -192,7 +186,7 @@ def held_ranges(running: Iterable[RunningStep]) -> list[Range]:
 def describe_held(store: Store, task: Task) -> str:
     """Whether living processes run `all` of a task's missing steps, `some` steps, or none (empty).
 
-    Leases that have run out are noted for reclaim_lapsed, which sees by itself only those that were renewed.
+    Leases that have run out are noted for reclaim_lapsed, in case its index was lost.
     """
     found = store.leases.of_task(task.id)
     held = [part for one in found if one.left > timedelta(0) for part in one.ranges]

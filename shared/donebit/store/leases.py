@@ -13,6 +13,7 @@ from donebit import clock
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+from donebit.store.pipelining import Command, answers_to
 from donebit.store.tasks import decoded
 
 LAPSED_AT_ONCE = 100
@@ -106,12 +107,23 @@ class LeaseStore:
     def take_lease(
         self, task_id: str, nonce: str, holder: Holder, ranges: Sequence[Range], lease: timedelta
     ) -> TakenLease | None:
-        """Hold the steps of a message that no living process holds; None when the task is gone or ended."""
+        """Hold the steps of a message that no living process holds; None when the task is gone or ended.
+
+        In the same round trip it is indexed first, so that it is found even if the answer is lost.
+        """
         names = [self._keys.record(task_id), self._keys.leases(task_id), self._keys.bitmap(task_id)]
         ends = [end for pair in ranges for end in pair]
         args: list[str | int] = [nonce, *holder, milliseconds(lease), *ends]
-        answer = cast(list[Any] | None, self._scripts["take_lease"](keys=names, args=args))
+        script = self._scripts["take_lease"]
+        until_ms = clock.now_ms() + milliseconds(lease)
+        commands: list[Command] = [
+            ("ZADD", self._keys.LEASES, until_ms, f"{task_id}:{holder.message_id}"),
+            ("PEXPIRE", self._keys.LEASES, milliseconds(INDEX_TTL)),
+            ("EVALSHA", script.sha, len(names), *names, *args),
+        ]
+        answer = cast(list[Any] | None, answers_to(self._client, commands, script)[-1])
         if answer is None:
+            self.unindex([(task_id, holder.message_id)])
             return None
         now_us, died, record, taken = answer
         clock.follow(int(now_us))
@@ -121,7 +133,12 @@ class LeaseStore:
     @outages_named
     def release_lease(self, task_id: str, holder: Holder) -> bool:
         """Give a lease up; whether the worker has sent its steps that were not begun to others."""
-        return bool(self._scripts["release_lease"](keys=[self._keys.leases(task_id)], args=[*holder]))
+        script = self._scripts["release_lease"]
+        commands: list[Command] = [
+            ("EVALSHA", script.sha, 1, self._keys.leases(task_id), *holder),
+            ("ZREM", self._keys.LEASES, f"{task_id}:{holder.message_id}"),
+        ]
+        return bool(answers_to(self._client, commands, script)[0])
 
     @outages_named
     def renew_leases(

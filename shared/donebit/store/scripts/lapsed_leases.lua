@@ -1,5 +1,5 @@
 -- lapsed_leases: the leases that have run out by the server's clock.
--- KEYS[1] the leases of all tasks that were renewed (zset, by the ms at which they expire)
+-- KEYS[1] the leases of all tasks (zset, by the ms at which they expire)
 -- ARGV[1] how many at most
 -- returns for each its name and its score
 -- Why a script: no other clock counts, and one round trip is made each second.
