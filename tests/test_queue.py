@@ -20,6 +20,7 @@ from donebit.errors import BrokerUnavailable
 from donebit.queue import CONTROL, SLICES, STEPS, Publisher, make_celery
 from donebit.store import Store, keys
 from tests.completion.arranged import TTLS
+from tests.losing_way import losing_way_to
 from tests.servers import RunningServer
 
 
@@ -115,3 +116,36 @@ def test_no_message_expires_by_another_machines_clock() -> None:
     (entry,) = make_celery(Settings()).conf.beat_schedule.values()
 
     assert entry["options"] == {"queue": CONTROL}
+
+
+def test_a_message_is_sent_when_the_answer_that_names_its_queue_is_lost(
+    valkey: RunningServer, task: Task, real_client: Redis
+) -> None:
+    with losing_way_to(valkey.port) as way:
+        publisher = Publisher(make_celery(Settings(redis_url=way.url)))
+        publisher.announce(task.id)  # connects
+        way.lose("SADD")  # by which each process names a queue before its first message to it
+
+        publisher.run_slice(task, Slice(0, 9))
+
+        assert way.times == 0
+    assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[0, 9]], False])]
+
+
+def test_a_message_is_received_when_the_answer_to_its_record_is_lost(
+    valkey: RunningServer, publisher: Publisher, task: Task, real_client: Redis
+) -> None:
+    publisher.announce(task.id)
+    with (
+        losing_way_to(valkey.port) as way,
+        make_celery(Settings(redis_url=way.url)).connection_for_read() as connection,
+    ):
+        channel: Any = connection.default_channel
+        way.lose("unacked_index")  # where it is recorded until it is acknowledged
+
+        message = channel.basic_get(CONTROL)
+
+        assert way.times == 0
+        assert message.headers["task"] == queue.ANNOUNCE
+        message.ack()
+    assert real_client.hlen(keys.of_broker("unacked")) == 0

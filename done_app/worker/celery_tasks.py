@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -108,7 +108,11 @@ class StepsRequest(Request):
             )
 
 
-@app.task(name=queue.RUN_STEPS, bind=True, Request=StepsRequest, **RETRY_OPTIONS)
+# An error that is no outage, such as the record of a newer version, may be this worker's alone: the message
+# goes to the next, as those do that a worker is not fit for.
+@app.task(
+    name=queue.RUN_STEPS, bind=True, Request=StepsRequest, **{**RETRY_OPTIONS, "autoretry_for": (Exception,)}
+)
 def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, int]], careful: bool) -> None:  # noqa: FBT001 - JSON has no keywords
     """Run the missing steps of some ranges for a while; what remains goes to the tail of the queue.
 
@@ -116,7 +120,29 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
     the first has worked at it for an hour.
     """
     holder = worker_leases.own_holder(message.request.id)
-    parts = [(start, stop) for start, stop in ranges]
+    with released_on_error(task_id, holder):
+        run_message(task_id, nonce, holder, [(start, stop) for start, stop in ranges], careful=careful)
+
+
+@contextmanager
+def released_on_error(task_id: str, holder: Holder) -> Iterator[None]:
+    """Give a lease up when something is raised, as far as the store can be reached.
+
+    The message comes again under its id, perhaps to another process, which would leave its steps to this one.
+    An answer that got lost may have left a lease too. (What ends this process is noted by the main process.)
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, (StoreUnavailable, BrokerUnavailable)):
+            log.exception("steps of task %s cannot be run now, and go back to the queue", task_id)
+        with suppress(StoreUnavailable):
+            leases.release(store(), task_id, holder)
+        raise
+
+
+def run_message(task_id: str, nonce: str, holder: Holder, parts: queue.Ranges, *, careful: bool) -> None:
+    """Take the lease on a message's steps, run those that are missing, and send what is left to do."""
     held = leases.take(store(), task_id, nonce, holder, parts)
     if held is None or held.task.spec.job is None or not held.ranges:
         return

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from billiard.process import current_process
@@ -88,7 +89,6 @@ class LeaseKeeper:
     store: Store
     publisher: Publisher
     seen: dict[tuple[Holder, int | None], float] = field(default_factory=dict)  # since when (monotonic)
-    indexed: set[tuple[str, str]] = field(default_factory=set)
     ticked_at: float = 0.0
     trusted_from: float = 0.0  # leases that ran out by then may be of workers which could not renew them
     handed_over: bool = False
@@ -136,12 +136,8 @@ class LeaseKeeper:
         for (holder, step), message in places.items():
             age = timedelta(seconds=now - self.seen[holder, step])
             by_task[message.task_id].append(Renewal(holder, step, age))
-        indexed = set()
         for task_id, renewals in by_task.items():
-            held = leases.renew(self.store, task_id, renewals, ending=board.is_ending)
-            indexed |= {(task_id, holder.message_id) for holder in held}
-        leases.leave_alone(self.store, self.indexed - indexed)
-        self.indexed = indexed
+            leases.renew(self.store, task_id, renewals, ending=board.is_ending)
 
     def reclaim(self, now: float) -> None:
         """Send the steps again whose process is gone with its whole worker."""
@@ -159,6 +155,5 @@ class LeaseKeeper:
         for message in messages:
             if (step := steps.get(message.holder.pid)) is None:
                 continue
-            handed = leases.hand_over(self.store, message.task_id, message.nonce, message.holder, step)
-            if handed is not None:
-                self.publisher.run_ranges(*handed, careful=message.careful)
+            send = partial(self.publisher.run_ranges, careful=message.careful)
+            leases.hand_over(self.store, message.task_id, message.nonce, message.holder, step, send)

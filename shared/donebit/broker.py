@@ -23,11 +23,36 @@ NOT_OF_A_SOCKET_FILE = {
 }
 
 
+class QoS(kombu_redis.QoS):
+    """kombu's record of the messages that are delivered and not acknowledged."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Record a message, and once more if the answer gets lost: the record may be written twice.
+
+        The message is out of its queue. If this raises, nobody has it, and the broker gives it to
+        another only after an hour.
+        """
+        try:
+            super().append(message, delivery_tag)
+        except cast(Any, self.channel.connection).client.connection_errors:
+            super().append(message, delivery_tag)
+
+
 class Channel(kombu_redis.Channel):
     """kombu's channel over connections of ours."""
 
+    QoS = QoS
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's own
-        """What each connection is made with: kombu's timeouts, and all else as the store has it."""
+        """What each connection is made with: kombu's timeouts, and all else as the store has it.
+
+        Raises:
+            ConnectionError: this channel is closed. If the answer gets lost when a queue is declared, before
+                the first message to it, kombu connects again for that, and sends the message on the channel
+                that it has closed. Of this error, and of no other, it takes a new one.
+        """
+        if self.connection is None:
+            raise ConnectionError("the connection to the broker was lost")
         server: RedisUrl = cast(Any, self.connection.client).transport_options[SERVER_OPTION]
         self.connection_class = broker_class(server)  # kombu derives from it
         options: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]  # kombu is untyped

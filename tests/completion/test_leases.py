@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
 from donebit.completion import failing, fanout, healing, leases, lifecycle, reporting
 from donebit.completion.fanout import Slice
@@ -12,12 +13,16 @@ from donebit.completion.healing import ProbedState
 from donebit.completion.leases import LEASE, Range, without
 from donebit.completion.sweeping import MAX_HEALS, Sweep
 from donebit.completion.task import Task
+from donebit.errors import BrokerUnavailable, StoreUnavailable
 from donebit.retry_policy import RetryPolicy
-from donebit.store import Store
+from donebit.store import Store, keys
+from donebit.store.client import scripts_of
 from donebit.store.leases import Holder, Renewal
 from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
+from tests.losing_way import losing_way_to
+from tests.servers import RunningServer
 
 FIRST, SECOND = Holder("message-1", "host:1/aa", 11), Holder("message-2", "host:2/bb", 22)
 GONE = timedelta(0)  # a lease that has run out as soon as it is taken
@@ -76,6 +81,16 @@ def test_a_message_given_to_a_second_worker_is_left_to_the_first(store: Store) -
     assert taken(store, task, FIRST, (0, 8)) == [(0, 8)]  # which it still has
 
 
+def test_a_second_worker_takes_nothing_of_a_message_of_which_some_runs(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    redelivered = Holder(FIRST.message_id, SECOND.worker, SECOND.pid)
+
+    assert taken(store, task, redelivered, (0, 8)) == []
+
+    assert [(one.pid, one.ranges) for one in store.leases.of_task(task.id)] == [(FIRST.pid, [(0, 4)])]
+
+
 def test_steps_given_up_or_run_out_can_be_taken_by_another(store: Store) -> None:
     task = started(store)
     taken(store, task, FIRST, (0, 4))
@@ -106,15 +121,82 @@ def test_a_lease_that_ran_out_is_sent_again_once_and_without_done_steps(store: S
     assert reclaimed(store) == []
 
 
-def test_a_lease_that_was_never_renewed_is_found_by_the_sweep(store: Store) -> None:
+def test_a_lease_renewed_while_its_steps_are_sent_stays(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+
+    def renew(*_: object) -> None:  # its worker was only paused
+        leases.renew(store, task.id, [Renewal(FIRST, 3, GONE)], ending=False)
+
+    leases.reclaim_lapsed(store, renew)
+
+    assert taken(store, task, SECOND, (0, 8)) == [(4, 8)]
+    lapse(store, task, FIRST)
+    assert reclaimed(store) == [([(0, 4)], True)]
+
+
+def test_a_lease_that_has_not_run_out_is_looked_at_again(store: Store, client: Redis) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    store.leases.index(task.id, {FIRST.message_id: 0})
+
+    assert reclaimed(store) == []
+    assert store.leases.lapsed_leases() == []
+    assert client.zcard(keys.LEASES) == 1
+
+
+def test_a_task_that_cannot_be_read_does_not_keep_others_from_being_sent(store: Store, client: Redis) -> None:
+    newer, task = started(store), started(store)
+    for one, holder in ((newer, FIRST), (task, SECOND)):
+        taken(store, one, holder, (0, 4))
+        lapse(store, one, holder)
+    store.tasks.update_record(newer.id, newer.nonce, newer.run, {"order": "of a newer version"})
+    client.zadd(keys.LEASES, {f"{newer.id}:{FIRST.message_id}": 0, ".:message-3": 1})  # looked at first
+
+    assert reclaimed(store) == [([(0, 4)], True)]
+
+    assert len(store.leases.of_task(newer.id)) == 1  # for a worker that can read it
+    assert client.zscore(keys.LEASES, f"{newer.id}:{FIRST.message_id}")
+
+
+def test_a_lease_that_was_never_renewed_is_sent_again(store: Store) -> None:
     task = started(store)
     assert store.leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE) is not None
-    before = reclaimed(store)
+
+    assert reclaimed(store) == [([(0, 4)], True)]
+
+
+def test_a_lease_that_nobody_has_indexed_is_found_by_the_sweep(store: Store, client: Redis) -> None:
+    task = started(store)
+    assert store.leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE) is not None
+    client.delete(keys.LEASES)
 
     Sweep(store, RecordingPublisher(), TTLS).check(task.id, task.created_at)
 
-    assert before == []
     assert reclaimed(store) == [([(0, 4)], True)]
+
+
+def test_the_index_has_held_leases_only(store: Store, client: Redis) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    taken(store, task, SECOND, (4, 8))
+    leases.release(store, task.id, FIRST)
+    assert leases.take(store, task.id, "another", FIRST, [(0, 4)]) is None
+
+    assert client.zrange(keys.LEASES, 0, -1) == [f"{task.id}:{SECOND.message_id}".encode()]
+
+
+def test_a_lease_is_found_when_the_answer_to_taking_it_is_lost(
+    real_store: Store, valkey: RunningServer
+) -> None:
+    task = started(real_store)
+    with losing_way_to(valkey.port) as way:
+        way.lose(scripts_of(valkey.client)["take_lease"].sha)
+        with pytest.raises(StoreUnavailable):
+            Store.at(way.url).leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE)
+
+    assert reclaimed(real_store) == [([(0, 4)], True)]
 
 
 def test_an_attempt_that_a_shutdown_cut_short_is_taken_back(store: Store) -> None:
@@ -153,14 +235,64 @@ def test_a_death_is_told_to_the_next_process_unless_its_worker_ends(store: Store
 
 
 def test_steps_not_begun_are_handed_over_once(store: Store) -> None:
-    task = started(store)
+    task, sent = started(store), list[list[Range]]()
     taken(store, task, FIRST, (0, 2), (5, 8))
 
-    handed = [store.leases.hand_over_lease(task.id, FIRST, 1) for _ in range(2)]
+    for _ in range(2):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 1, lambda _, ranges: sent.append(ranges))
 
-    assert handed == [[(0, 2), (5, 8)], None]
+    assert sent == [[(0, 1), (5, 8)]]
     assert taken(store, task, SECOND, (0, 8)) == [(0, 1), (2, 8)]
     assert store.leases.release_lease(task.id, FIRST)  # so it sends none of them itself
+
+
+def test_steps_handed_over_can_be_taken_before_the_lease_is_narrowed(store: Store) -> None:
+    task, got = started(store), list[list[Range]]()
+    taken(store, task, FIRST, (0, 8))
+
+    def take_at_once(_: Task, ranges: list[Range]) -> None:
+        got.append(taken(store, task, SECOND, *ranges))
+
+    leases.hand_over(store, task.id, task.nonce, FIRST, 3, take_at_once)
+
+    assert got == [[(0, 3), (4, 8)]]
+    assert [one.ranges for one in store.leases.of_task(task.id) if one.pid == FIRST.pid] == [[(3, 4)]]
+
+
+def refuse(*_: object) -> None:
+    raise BrokerUnavailable("the broker does not take messages")
+
+
+def test_steps_that_the_broker_did_not_take_are_handed_over_again(store: Store) -> None:
+    task, sent = started(store), list[list[Range]]()
+    taken(store, task, FIRST, (0, 8))
+
+    with pytest.raises(BrokerUnavailable):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
+    leases.hand_over(store, task.id, task.nonce, FIRST, 3, lambda _, ranges: sent.append(ranges))
+
+    assert sent == [[(0, 3), (4, 8)]]
+
+
+def test_a_process_sends_what_its_worker_could_not_hand_over(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 8))
+
+    with pytest.raises(BrokerUnavailable):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
+
+    assert not store.leases.release_lease(task.id, FIRST)
+
+
+def test_steps_that_a_dead_worker_could_not_hand_over_are_sent(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 8))
+    with pytest.raises(BrokerUnavailable):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
+
+    lapse(store, task, FIRST, ending=True)
+
+    assert reclaimed(store) == [([(0, 8)], False)]
 
 
 def test_what_runs_is_neither_probed_nor_stalled_however_long(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from done_app.worker.steps.runner import describe_error
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Jobs
@@ -32,6 +33,8 @@ def why_unfit(jobs: Jobs, task: Task, worker: str) -> str | None:
         jobs.find(name).convert_params(task.spec.params)
     except InvalidInput as error:
         return f"worker {worker} cannot read the {error.detail}"
+    except Exception as error:  # of a type's own validator, which may raise anything
+        return f"worker {worker} cannot read the params of job {name}: {describe_error(error)}"
     return None
 
 

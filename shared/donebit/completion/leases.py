@@ -6,15 +6,17 @@ Python's interpreter lock, or the process may be gone. What a lease covers is no
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from donebit import clock
 from donebit.completion import lifecycle, missing
 from donebit.completion.task import Task
-from donebit.errors import NotFound
+from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
 from donebit.store import Store
-from donebit.store.leases import Holder, Renewal, StoredLease
+from donebit.store.leases import Holder, LapsedLease, Renewal, StoredLease
 
 __all__ = [
     "HeldSteps",
@@ -26,7 +28,6 @@ __all__ = [
     "find_task",
     "hand_over",
     "held_ranges",
-    "leave_alone",
     "missing_of",
     "reclaim_lapsed",
     "release",
@@ -40,6 +41,10 @@ __all__ = [
 LEASE = timedelta(seconds=4)  # a worker that died is found after this
 RENEW_EVERY = timedelta(seconds=1)
 LEASE_AT_END = timedelta(seconds=2)  # of a worker that was asked to end, and will be gone at any moment
+
+UNREADABLE_FOR = timedelta(seconds=30)  # after this a lease is looked at again whose task cannot be read
+
+log = logging.getLogger(__name__)
 
 Range = tuple[int, int]
 SendAgain = Callable[[Task, list[Range], bool], None]  # with whether each attempt is counted beforehand
@@ -99,27 +104,30 @@ def renew(store: Store, task_id: str, renewals: Sequence[Renewal], *, ending: bo
     return store.leases.renew_leases(task_id, renewals, LEASE_AT_END if ending else LEASE, ending=ending)
 
 
-def leave_alone(store: Store, messages: Iterable[tuple[str, str]]) -> None:
-    """Forget leases that were renewed and are given up, each as its task and message."""
-    store.leases.unindex(messages)
-
-
 def hand_over(
-    store: Store, task_id: str, nonce: str, holder: Holder, step: int
-) -> tuple[Task, list[Range]] | None:
-    """Let other workers run the steps of a message that are not begun, as its worker ends.
+    store: Store,
+    task_id: str,
+    nonce: str,
+    holder: Holder,
+    step: int,
+    send: Callable[[Task, list[Range]], None],
+) -> None:
+    """Have other workers run the steps of a message that are not begun, as its worker ends.
+
+    It may be repeated until it succeeds: the lease has all of its steps until they are sent. Until then the
+    process itself sends them when its step ends; if it dies, another worker finds its lease run out.
 
     Args:
         step: the one that runs, and stays leased.
-
-    Returns:
-        The task, and its steps to be sent; None when there are none.
     """
     if (task := find_task(store, task_id, nonce)) is None:
-        return None
+        return
     held = store.leases.hand_over_lease(task_id, holder, step)
-    left = missing_of(store, task, held, without_step=step) if held else []
-    return (task, left) if left else None
+    if held is None:
+        return
+    if left := missing_of(store, task, held, without_step=step):
+        send(task, left)
+    store.leases.narrow_lease(task_id, holder, step)
 
 
 def bury(store: Store, task_id: str, holder: Holder, *, ending: bool) -> None:
@@ -178,7 +186,7 @@ def held_ranges(running: Iterable[RunningStep]) -> list[Range]:
 def describe_held(store: Store, task: Task) -> str:
     """Whether living processes run `all` of a task's missing steps, `some` steps, or none (empty).
 
-    Leases that have run out are noted for reclaim_lapsed, which sees by itself only those that were renewed.
+    Leases that have run out are noted for reclaim_lapsed, in case its index was lost.
     """
     found = store.leases.of_task(task.id)
     held = [part for one in found if one.left > timedelta(0) for part in one.ranges]
@@ -220,14 +228,29 @@ def reclaim_lapsed(store: Store, send: SendAgain) -> list[Task]:
         The tasks whose steps were sent.
     """
     entries = store.leases.lapsed_leases()
-    found = [task for task_id, message in entries if (task := _reclaim(store, task_id, message, send))]
-    store.leases.unindex(entries)
+    found = [task for one in entries if (task := _reclaim_safely(store, one, send))]
+    store.leases.unindex_lapsed(entries)
     return found
+
+
+def _reclaim_safely(store: Store, entry: LapsedLease, send: SendAgain) -> Task | None:
+    """Reclaim a lease; log a task that cannot be read, so that those of the others are reclaimed."""
+    try:
+        return _reclaim(store, entry.task_id, entry.message_id, send)
+    except (StoreUnavailable, BrokerUnavailable):
+        raise
+    except Exception:  # such as the record of a newer version, whose workers can read it
+        log.exception("the steps of task %s that were lost cannot be sent again", entry.task_id)
+        look_again(store, entry.task_id, entry.message_id, UNREADABLE_FOR)
+        return None
 
 
 def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Task | None:
     lease = store.leases.reclaim_lease(task_id, message_id)
-    if lease is None or lease.left > timedelta(0):
+    if lease is None:
+        return None
+    if lease.left > timedelta(0):  # renewed, or left to another worker, which may die before it has sent them
+        look_again(store, task_id, message_id, lease.left)
         return None
     try:
         task = lifecycle.get_task(store, task_id).task
@@ -240,3 +263,8 @@ def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Ta
         send(task, left, lease.counted or lease.state == "running")
     store.leases.drop_reclaimed(task_id, message_id)  # only now: whoever dies before is followed by another
     return task if left and not task.ended else None
+
+
+def look_again(store: Store, task_id: str, message_id: str, pause: timedelta) -> None:
+    """Have a lease looked at again after a pause."""
+    store.leases.index(task_id, {message_id: clock.ms_since_epoch(clock.now() + pause)})

@@ -83,7 +83,7 @@ TASKS = (
         "done:leases",
         "zset",
         EXPIRES,
-        "<task>:<message> leases that were renewed, by when they run out (ms); an hour after the last",
+        "<task>:<message> leases that are held, by when they run out (ms); an hour after the last",
     ),
     KeyRow(
         "done:pending:<delivery>",

@@ -13,6 +13,7 @@ from donebit import clock
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+from donebit.store.pipelining import Command, answers_to
 from donebit.store.tasks import decoded
 
 LAPSED_AT_ONCE = 100
@@ -50,8 +51,8 @@ class StoredLease(NamedTuple):
     Attributes:
         message_id: of the message whose steps it covers
         left: how long it still runs; 0 or less when it has run out
-        state: running; stopping: its worker ends; ending: it has also sent the steps not begun to others;
-            died: the process died at the message, which comes again
+        state: running; stopping: its worker ends; handing: it also sends the steps not begun to others, which
+            may take them; ending: they are sent; died: the process died at the message, which comes again
         worker: the worker's identity
         pid: of the process
         step: that the process was at when it was last renewed; None when that is not known yet
@@ -77,10 +78,18 @@ class Renewal(NamedTuple):
     age: timedelta
 
 
-class ReclaimedLease(NamedTuple):
-    """A lease that was asked back; it has run out when nothing is `left` of it."""
+class LapsedLease(NamedTuple):
+    """An entry of the index of leases that has run out."""
 
-    left: timedelta
+    task_id: str
+    message_id: str
+    expired_ms: int  # as the index has it
+
+
+class ReclaimedLease(NamedTuple):
+    """A lease that was asked back; it is the caller's when nothing is `left` of it."""
+
+    left: timedelta  # for which it runs, or is left to another caller
     state: str
     counted: bool  # an attempt was counted before it was made
     ranges: list[Range]
@@ -98,12 +107,23 @@ class LeaseStore:
     def take_lease(
         self, task_id: str, nonce: str, holder: Holder, ranges: Sequence[Range], lease: timedelta
     ) -> TakenLease | None:
-        """Hold the steps of a message that no living process holds; None when the task is gone or ended."""
+        """Hold the steps of a message that no living process holds; None when the task is gone or ended.
+
+        In the same round trip it is indexed first, so that it is found even if the answer is lost.
+        """
         names = [self._keys.record(task_id), self._keys.leases(task_id), self._keys.bitmap(task_id)]
         ends = [end for pair in ranges for end in pair]
         args: list[str | int] = [nonce, *holder, milliseconds(lease), *ends]
-        answer = cast(list[Any] | None, self._scripts["take_lease"](keys=names, args=args))
+        script = self._scripts["take_lease"]
+        until_ms = clock.now_ms() + milliseconds(lease)
+        commands: list[Command] = [
+            ("ZADD", self._keys.LEASES, until_ms, f"{task_id}:{holder.message_id}"),
+            ("PEXPIRE", self._keys.LEASES, milliseconds(INDEX_TTL)),
+            ("EVALSHA", script.sha, len(names), *names, *args),
+        ]
+        answer = cast(list[Any] | None, answers_to(self._client, commands, script)[-1])
         if answer is None:
+            self.unindex([(task_id, holder.message_id)])
             return None
         now_us, died, record, taken = answer
         clock.follow(int(now_us))
@@ -113,7 +133,12 @@ class LeaseStore:
     @outages_named
     def release_lease(self, task_id: str, holder: Holder) -> bool:
         """Give a lease up; whether the worker has sent its steps that were not begun to others."""
-        return bool(self._scripts["release_lease"](keys=[self._keys.leases(task_id)], args=[*holder]))
+        script = self._scripts["release_lease"]
+        commands: list[Command] = [
+            ("EVALSHA", script.sha, 1, self._keys.leases(task_id), *holder),
+            ("ZREM", self._keys.LEASES, f"{task_id}:{holder.message_id}"),
+        ]
+        return bool(answers_to(self._client, commands, script)[0])
 
     @outages_named
     def renew_leases(
@@ -156,17 +181,36 @@ class LeaseStore:
             self._client.zrem(self._keys.LEASES, *names)
 
     @outages_named
-    def lapsed_leases(self) -> list[tuple[str, str]]:
-        """Renewed leases that have run out, as (task, message)."""
+    def lapsed_leases(self) -> list[LapsedLease]:
+        """Indexed leases that have run out, or may have."""
         found = self._scripts["lapsed_leases"](keys=[self._keys.LEASES], args=[LAPSED_AT_ONCE])
-        names = [name.decode().partition(":") for name in cast(list[bytes], found)]
-        return [(task_id, message) for task_id, _, message in names]
+        names, scores = cast(list[bytes], found)[::2], cast(list[bytes], found)[1::2]
+        parts = [name.decode().partition(":") for name in names]
+        return [
+            LapsedLease(task_id, message, int(score))
+            for (task_id, _, message), score in zip(parts, scores, strict=True)
+        ]
+
+    @outages_named
+    def unindex_lapsed(self, entries: Iterable[LapsedLease]) -> None:
+        """Leave out the entries that are still as they were found."""
+        if args := [part for one in entries for part in (f"{one.task_id}:{one.message_id}", one.expired_ms)]:
+            self._scripts["unindex_lapsed"](keys=[self._keys.LEASES], args=args)
 
     @outages_named
     def hand_over_lease(self, task_id: str, holder: Holder, step: int) -> list[Range] | None:
-        """Keep the step that runs, and answer all that were held, to be sent; None when there is no lease."""
+        """Let others take all steps but the one that runs.
+
+        Returns:
+            All that are held, to be sent before `narrow_lease`; None when they are sent or there is no lease.
+        """
         found = self._scripts["hand_over_lease"](keys=[self._keys.leases(task_id)], args=[*holder, step])
         return None if found is None else ranges_of(cast(bytes, found).decode())
+
+    @outages_named
+    def narrow_lease(self, task_id: str, holder: Holder, step: int) -> bool:
+        """Keep only the step that runs, once the others are sent; False when they were not handed over."""
+        return bool(self._scripts["narrow_lease"](keys=[self._keys.leases(task_id)], args=[*holder, step]))
 
     @outages_named
     def bury_lease(self, task_id: str, holder: Holder, *, ending: bool) -> None:
@@ -194,11 +238,9 @@ class LeaseStore:
 
     @outages_named
     def drop_reclaimed(self, task_id: str, message_id: str) -> None:
-        """Drop a lease whose steps have been sent again."""
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hdel(self._keys.leases(task_id), message_id)
-            pipe.unlink(self._keys.reclaiming(task_id, message_id))
-            pipe.execute()
+        """Drop a lease whose steps have been sent again, unless its worker has renewed it meanwhile."""
+        names = [self._keys.leases(task_id), self._keys.reclaiming(task_id, message_id)]
+        self._scripts["drop_reclaimed"](keys=names, args=[message_id])
 
     def of_task(self, task_id: str) -> list[StoredLease]:
         """Every lease on a task's steps, those that have run out too."""

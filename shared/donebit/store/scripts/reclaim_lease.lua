@@ -2,8 +2,8 @@
 -- KEYS[1] the task's leases (hash)   KEYS[2] the task's attempts, four bits a step   KEYS[3] its record (hash)
 -- KEYS[4] set while one caller reclaims this lease
 -- ARGV[1] the message's id   ARGV[2] for how long others leave it to this caller (ms)
--- returns false when it was given up or reclaimed already, else {ms that it still runs, state, 1 when an attempt
---               was counted beforehand, ranges as a-b,c-d}; it is reclaimed when the first is 0
+-- returns false when it was given up, else {ms that it still runs or is left to another caller, state, 1 when an
+--               attempt was counted beforehand, ranges as a-b,c-d}; it is reclaimed when the first is 0
 -- Why a script: the steps are sent by one of those who see it, and an attempt that a shutdown cut short, which
 --               is no failure of the step, is taken back once. The lease stays until they are sent: the answer
 --               may be lost, and the caller may die.
@@ -18,7 +18,9 @@ if redis.call('HGET', KEYS[3], 'state') ~= 'running' then
   redis.call('HDEL', KEYS[1], ARGV[1])
   return false
 end
-if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then return false end
+if not redis.call('SET', KEYS[4], '1', 'NX', 'PX', ARGV[2]) then
+  return {math.max(1, redis.call('PTTL', KEYS[4])), state, 0, ranges}
+end
 if state ~= 'running' and counted ~= '0' and redis.call('BITFIELD', KEYS[2], 'GET', 'u4', '#' .. counted - 1)[1] > 0 then
   redis.call('BITFIELD', KEYS[2], 'INCRBY', 'u4', '#' .. counted - 1, -1)
   local before, after = string.match(lease, '^(%d+ %a+ %S+ %d+ %S+ %S+) %S+( %S+)$')

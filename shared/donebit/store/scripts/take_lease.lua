@@ -5,8 +5,10 @@
 -- returns false for a task that is gone, else {now in us, '1' when the process that had this message died,
 --               the record's fields and values, the ranges taken as pairs}
 -- Why a script: of two processes that are given one step at once only one may begin it.
+-- Of a message that another living process has nothing is taken: the lease is of the message, and its own would go.
 -- A lease is a text, since many are read for each message:
 --               expires in ms, state, worker, process, step, since in ms, counted, ranges as a-b,c-d
+--               While its state is handing, others may take its ranges but the step it is at.
 local record = redis.call('HGETALL', KEYS[1])
 local fields = {}
 for i = 1, #record, 2 do fields[record[i]] = record[i + 1] end
@@ -19,11 +21,14 @@ for i = 6, #ARGV, 2 do mine[#mine + 1] = {tonumber(ARGV[i]), tonumber(ARGV[i + 1
 
 local leases = redis.call('HGETALL', KEYS[2])
 for i = 1, #leases, 2 do
-  local expires, state, worker, process, held = string.match(leases[i + 1], '^(%d+) (%a+) (%S+) (%d+) %S+ %S+ %S+ (%S+)$')
+  local expires, state, worker, process, at, held =
+    string.match(leases[i + 1], '^(%d+) (%a+) (%S+) (%d+) (%S+) %S+ %S+ (%S+)$')
+  if state == 'handing' then held = at == '-' and '' or string.format('%d-%d', at, at + 1) end
   local same_message = leases[i] == ARGV[2]
   if same_message and state == 'died' then died = '1' end
   local own = same_message and worker == ARGV[3] and process == ARGV[4]
   if state ~= 'died' and tonumber(expires) > now and not own then
+    if same_message then mine = {} end
     for first, last in string.gmatch(held, '(%d+)-(%d+)') do
       local start, stop, rest = tonumber(first), tonumber(last), {}
       for _, range in ipairs(mine) do

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import AfterValidator
 
 from done_app.worker.steps.fitness import log_unfit, why_unfit
 from donebit import job
@@ -19,7 +20,15 @@ from tests.completion.arranged import now, start
 def resize(step: int, *, width: int) -> None: ...
 
 
-JOBS = Jobs([Job.from_function(resize)])
+def named_amount(amount: int) -> str:
+    return {1: "one"}[amount]
+
+
+@job("price")
+def price(step: int, *, amount: Annotated[int, AfterValidator(named_amount)]) -> None: ...
+
+
+JOBS = Jobs([Job.from_function(resize), Job.from_function(price)])
 
 
 def task_of(store: Store, name: str, **params: Any) -> Task:
@@ -46,6 +55,14 @@ def test_what_this_worker_cannot_run_is_said(
     store: Store, name: str, params: dict[str, Any], why: str
 ) -> None:
     assert why_unfit(JOBS, task_of(store, name, **params), "old:7") == why
+
+
+def test_params_whose_validator_breaks_are_said_and_not_raised(store: Store) -> None:
+    task = task_of(store, "price", amount=7)
+
+    why = why_unfit(JOBS, task, "old:7")
+
+    assert why == "worker old:7 cannot read the params of job price: KeyError: 7"
 
 
 def test_a_task_is_named_in_the_log_once_and_not_for_each_message(

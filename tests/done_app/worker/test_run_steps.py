@@ -1,0 +1,96 @@
+"""A message with steps that fails leaves no lease: it comes again, perhaps to another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from celery.exceptions import Retry
+
+from done_app.worker import celery_tasks
+from donebit import job
+from donebit.completion import fanout
+from donebit.completion.task import Task
+from donebit.config import Settings
+from donebit.demo.ports import free_server_port
+from donebit.jobs.registry import Job, Jobs
+from donebit.queue import Publisher, make_celery
+from donebit.store import Store
+from donebit.store.client import scripts_of
+from tests.completion.arranged import now, start
+from tests.losing_way import losing_way_to
+from tests.servers import RunningServer
+
+
+@job("pass")
+def pass_by(step: int) -> None: ...
+
+
+@pytest.fixture
+def task(real_store: Store) -> Task:
+    task = start(real_store, 8, job="pass")
+    fanout.fan_out(real_store, task, lambda *_: None)
+    return now(real_store, task)
+
+
+@pytest.fixture(autouse=True)
+def worker(real_store: Store, valkey: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of a worker, with its store and its broker on the server."""
+    monkeypatch.setattr(celery_tasks, "store", lambda: real_store)
+    monkeypatch.setattr(celery_tasks, "jobs", lambda: Jobs([Job.from_function(pass_by)]))
+    monkeypatch.setattr(celery_tasks, "publisher", Publisher(make_celery(Settings(redis_url=valkey.url))))
+
+
+@pytest.fixture(autouse=True)
+def message() -> Iterator[None]:
+    # Of a message run at once Celery raises that it is to be tried again, and does not send it.
+    celery_tasks.run_steps.push_request(id="message-1", called_directly=False, is_eager=True)
+    yield
+    celery_tasks.run_steps.pop_request()
+
+
+def test_a_message_that_is_run_leaves_no_lease(real_store: Store, task: Task) -> None:
+    celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert now(real_store, task).done_steps == 8
+    assert real_store.leases.of_task(task.id) == []
+
+
+def test_a_broker_that_takes_nothing_leaves_no_lease(
+    real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")
+    monkeypatch.setattr(celery_tasks, "publisher", Publisher(make_celery(away, sends_only=True)))
+    monkeypatch.setattr(
+        celery_tasks, "jobs", lambda: Jobs([])
+    )  # so that the steps are sent to another worker
+
+    with pytest.raises(Retry):
+        celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert real_store.leases.of_task(task.id) == []
+
+
+def test_a_lost_answer_leaves_no_lease(
+    real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch, valkey: RunningServer
+) -> None:
+    with losing_way_to(valkey.port) as way:
+        monkeypatch.setattr(celery_tasks, "store", lambda: Store.at(way.url))
+        way.lose(scripts_of(valkey.client)["take_lease"].sha)
+
+        with pytest.raises(Retry):
+            celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert way.times == 0
+    assert real_store.leases.of_task(task.id) == []
+
+
+def test_a_record_that_cannot_be_read_leaves_no_lease_and_is_tried_again(
+    real_store: Store, task: Task
+) -> None:
+    real_store.tasks.update_record(task.id, task.nonce, task.run, {"order": "of a newer version"})
+
+    with pytest.raises(Retry):
+        celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert real_store.leases.of_task(task.id) == []
