@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -163,6 +164,46 @@ def test_a_visit_that_arrives_meanwhile_is_not_lost(
     take_back(site, "seen", *today_of(site), now=real_now())
 
     assert [count(real_store, granularity=one) for one in Granularity] == [1] * 5
+
+
+WHOLE = (Granularity.WEEK, Granularity.MONTH, Granularity.ALL)
+
+
+def visit_yesterday(site: Site) -> None:
+    record(site.store, [2], at=real_now() - DAY)
+
+
+def importing(granularity: Granularity, at: datetime) -> Callable[[Site], None]:
+    def arrive(site: Site) -> None:
+        import_.add_users(site, "seen", site.calendar.period_at(granularity, at), [2], real_now())
+
+    return arrive
+
+
+MEANWHILE = [
+    visit_yesterday,
+    *(importing(one, real_now()) for one in WHOLE),
+    *(importing(Granularity.WEEK, real_now() - days * DAY) for days in range(7, 36, 7)),  # one in two months
+]
+
+
+@pytest.mark.parametrize("arrive", MEANWHILE)
+def test_what_begins_a_new_period_meanwhile_is_not_lost(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch, arrive: Callable[[Site], None]
+) -> None:
+    site, real = site_on(real_store), TakeBackStore.take_back
+    record(real_store, [1, 2])
+
+    def beside(*arguments: object, **named: object) -> object:
+        if named["apply"]:
+            arrive(site)
+        return real(*arguments, **named)  # type: ignore[arg-type]  # as they are given
+
+    monkeypatch.setattr(TakeBackStore, "take_back", beside)
+    take_back(site, "seen", *today_of(site), now=real_now())
+
+    assert count(real_store) == 1
+    assert count(real_store, granularity=Granularity.DAY) == 0
 
 
 def test_all_time_is_refused_where_its_months_have_expired(store: Store, client: Redis) -> None:

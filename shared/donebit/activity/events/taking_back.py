@@ -11,11 +11,10 @@ from donebit.activity.events.event import Event
 from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds
 from donebit.activity.periods.history import RetainedPeriods
-from donebit.activity.periods.imported import begins, contains
+from donebit.activity.periods.imported import apart, begins, contains, longer_around
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
-from donebit.store.key_names import APART
 from donebit.store.taking_back import Affected, SegmentTaken, TakingBack
 
 MOST_DAYS = 62  # in one request: the bitmaps that one script reads take a few milliseconds
@@ -105,14 +104,13 @@ class DayTaking:
 
     def asked(self) -> TakingBack:
         """The bitmaps that are read and changed."""
-        names = frozenset(self.site.store.visits.periods(self.event.name))
-        affected = [self._affected(period, names) for period in self._around()]
+        affected = [self._affected(period) for period in self._around()]
         assert self.event.kind is not None  # noqa: S101 - one without a kind has no visits
         return TakingBack(
             self.event.name,
             self.event.kind,
             [day.name for day in self.days],
-            [*affected, self._all_time(names)],
+            [*affected, self._all_time()],
         )
 
     @property
@@ -150,7 +148,8 @@ class DayTaking:
         start, stop = bounds(period)
         return stop <= self.start or start >= self.stop
 
-    def _affected(self, period: Period, names: frozenset[str]) -> Affected:
+    def _affected(self, period: Period) -> Affected:
+        """What is known of a period. Bitmaps that are not there are named too: a visit may begin one."""
         start, stop = bounds(period)
         is_hour = period.granularity is Granularity.HOUR
         shorter = (Granularity.DAY,) if is_hour else (Granularity.DAY, Granularity.WEEK)
@@ -162,43 +161,43 @@ class DayTaking:
             # An hour of a zone whose days begin at half past lies in two days.
             and (contains(period, one) or is_hour)
         ]
-        staying = [one.name for one in within if one.name in names]
         expired = [] if is_hour else self._expired(max(start, self._oldest), stop, within)
-        return Affected(period.name, [*staying, *self._imported(names, start, stop)], expired)
+        staying = [*within, *self._imported(period)]
+        return Affected(period.name, [one.name for one in staying], expired)
 
-    def _all_time(self, names: frozenset[str]) -> Affected:
+    def _all_time(self) -> Affected:
         """What is known of all time: the periods before the days, and those after them."""
         event, calendar = self.event, self.site.calendar
-        known = RetainedPeriods(calendar, event.expiry, names, self.now, event.imported)
-        cover = RetainedPeriods(calendar, event.expiry, names, self.now).covering(self.start)
+        known = RetainedPeriods(calendar, event.expiry, (), self.now, event.imported)
+        cover = known.covering_from(known.known_from(), self.start)
         tomorrow = calendar.midnight(calendar.day_of(self.now) + 2 * DAY)  # clocks may be ahead
         after: tuple[Period, ...] = ()
         if self.stop < tomorrow:
             after = spans.between(
                 calendar, event.expiry, self.stop, tomorrow, now=self.now, imported=event.imported
             ).periods
-        staying = [one.name for one in (*known.history(self.start), *after) if one.name in names]
         expired = self._expired(max(self._oldest, known.known_from()), self.start, cover)
         if self._oldest < known.known_from():
             expired = [[], *expired]
-        imported = self._imported(names, None, None)
-        return Affected(ALL_TIME.name, list(dict.fromkeys([*staying, *imported])), expired)
+        whole = self._kept_apart(known.known_from(), max(tomorrow, self.stop) + 31 * DAY, (*cover, *after))
+        staying = [*cover, *known.imported_beside(cover, self.start), *after, *whole, apart(ALL_TIME)]
+        return Affected(ALL_TIME.name, list(dict.fromkeys(one.name for one in staying)), expired)
 
-    def _imported(self, names: frozenset[str], start: datetime | None, stop: datetime | None) -> list[str]:
-        """What was imported as a whole within a time, or at all, and is kept apart."""
-        found = []
-        for name in sorted(one for one in names if one.endswith(APART)):
-            period = self.site.calendar.named(name.removesuffix(APART), "period")
-            if period == ALL_TIME:
-                inside = start is None
-            elif not self.event.expiry.keeps(period, self.now):
-                inside = False
-            else:
-                inside = (
-                    start is None or stop is None or (start <= begins(period) and bounds(period)[1] <= stop)
-                )
-            found += [name] if inside else []
-        return found
+    def _imported(self, period: Period) -> list[Period]:
+        """The weeks and months within a period, and itself, as far as they may be imported as a whole."""
+        return [] if period.granularity is Granularity.HOUR else self._kept_apart(*bounds(period), ())
+
+    def _kept_apart(self, start: datetime, stop: datetime, cover: Sequence[Period]) -> list[Period]:
+        """What may be imported as a whole within a time, without what lies in periods of `cover`."""
+        covered = {one.name for one in cover}
+        return [
+            apart(one)
+            for granularity in (Granularity.WEEK, Granularity.MONTH)
+            for one in self._kept(granularity, start, stop)
+            if start <= begins(one)
+            and bounds(one)[1] <= stop
+            and covered.isdisjoint(other.name for other in (one, *longer_around(self.site.calendar, one)))
+        ]
 
     def _expired(self, start: datetime, stop: datetime, known: Sequence[Period]) -> list[Sequence[str]]:
         """The days from `start` to the days taken back that are in no known period, by what contains them."""
