@@ -23,6 +23,7 @@ from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.taking_back import TakeBackStore
+from donebit.store.visits import first_month
 from tests.activity.analytics.cohort_model import ALL_KEPT, keep
 from tests.activity.analytics.visited import NOW
 from tests.activity.arranged import FAR, count, real_now, record, site_on
@@ -219,6 +220,29 @@ def test_all_time_is_refused_where_its_months_have_expired(store: Store, client:
         take_back(site, "e", start, start + DAY, now=now)
 
     assert everything(client) == before
+
+
+@pytest.mark.parametrize(
+    ("week", "month"),
+    [("2026-W47", "2026-11"), ("2026-W01", "2025-12"), ("2026-W40", "2026-09"), ("2026-W47:imported", "2026-11")],
+)
+def test_the_oldest_month_of_a_week_is_the_one_it_begins_in(week: str, month: str) -> None:
+    assert first_month(week) == month
+    assert first_month("2026-11-20T03") == first_month("2026-11:imported") == "2026-11"
+
+
+def test_all_time_loses_who_came_after_a_week_was_imported_first(store: Store, client: Redis) -> None:
+    short = ExpiryPolicy(timedelta(days=2), timedelta(days=20), timedelta(days=30), timedelta(days=10))
+    keep(client, "e", short)
+    site = site_on(store)
+    import_.add_users(site, "e", site.calendar.period_at(Granularity.WEEK, NOW), [7], NOW)
+    ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
+    start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
+
+    made = take_back(site, "e", start, start + DAY, now=NOW)
+
+    assert client.hget(keys.event_meta("e"), "oldest") == f"{NOW:%Y-%m}".encode()
+    assert (made.lost[Granularity.ALL], counts.count(site, "e", ALL_TIME)) == (1, 1)
 
 
 @pytest.mark.parametrize(
