@@ -19,6 +19,8 @@ from donebit.store.layout import LAYOUT_VERSION
 from donebit.zone_rules import fingerprint
 
 KEYS_A_PIPELINE = 1000
+# The oldest month of an event with users of all time alone, who are kept apart: visits are yet to come.
+NO_VISITS_BEFORE = "8999-12"
 
 
 class PeriodExpiry(NamedTuple):
@@ -150,7 +152,7 @@ class VisitStore:
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         field = imported and IMPORTED_FIELD + imported
         ending = [life.period for life in lives if life.period[0].isdecimal()]
-        oldest = min(map(first_month, ending), default="")
+        oldest = min(map(first_month, ending), default=NO_VISITS_BEFORE)
         args = [
             kind,
             limit,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakeredis import FakeRedis
@@ -222,9 +222,43 @@ def test_all_time_is_refused_where_its_months_have_expired(store: Store, client:
     assert everything(client) == before
 
 
+def test_visits_from_before_the_first_version_are_not_forgotten(store: Store, client: Redis) -> None:
+    years = timedelta(days=2000)
+    keep(client, "e", ExpiryPolicy(timedelta(days=2), years, timedelta(days=800), timedelta(days=800)))
+    site, then = site_on(store), datetime(2026, 2, 1, tzinfo=UTC)
+    ingest.record(site, "e", [7], at=then - 1000 * DAY, now=then)
+    client.hdel(keys.event_meta("e"), "oldest")  # of a version that did not note it
+    ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
+    keep(
+        client,
+        "e",
+        ExpiryPolicy(timedelta(days=2), timedelta(days=1200), timedelta(days=800), timedelta(days=800)),
+    )
+    start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
+
+    with pytest.raises(InvalidInput, match="may have been in all time before"):
+        take_back(site, "e", start, start + DAY, now=NOW)
+
+
+def test_an_event_opened_by_an_import_of_all_time_loses_later_visits(store: Store) -> None:
+    site = site_on(store)
+    import_.add_users(site, "e", ALL_TIME, [7], NOW)
+    ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
+    start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
+
+    assert events.get(site, "e").oldest is not None
+    assert take_back(site, "e", start, start + DAY, now=NOW).lost[Granularity.ALL] == 1
+    assert counts.count(site, "e", ALL_TIME) == 1
+
+
 @pytest.mark.parametrize(
     ("week", "month"),
-    [("2026-W47", "2026-11"), ("2026-W01", "2025-12"), ("2026-W40", "2026-09"), ("2026-W47:imported", "2026-11")],
+    [
+        ("2026-W47", "2026-11"),
+        ("2026-W01", "2025-12"),
+        ("2026-W40", "2026-09"),
+        ("2026-W47:imported", "2026-11"),
+    ],
 )
 def test_the_oldest_month_of_a_week_is_the_one_it_begins_in(week: str, month: str) -> None:
     assert first_month(week) == month

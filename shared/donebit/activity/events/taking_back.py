@@ -10,6 +10,7 @@ from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds
+from donebit.activity.periods.expiry import EARLIEST
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.periods.imported import apart, begins, contains, longer_around
 from donebit.activity.site import Site
@@ -18,7 +19,7 @@ from donebit.store.bitmaps import Bitmap
 from donebit.store.taking_back import Affected, SegmentTaken, TakingBack
 
 MOST_DAYS = 62  # in one request: the bitmaps that one script reads take a few milliseconds
-FIRST_VISITS = datetime(2026, 1, 1, tzinfo=UTC)  # no version of Donebit is older
+FIRST_VERSION = datetime(2026, 1, 1, tzinfo=UTC)  # no visit was recorded before
 ENDING = (Granularity.HOUR, Granularity.WEEK, Granularity.MONTH)
 
 
@@ -125,7 +126,8 @@ class DayTaking:
 
     @property
     def _oldest(self) -> datetime:
-        return self.event.oldest or FIRST_VISITS
+        """A moment before all visits; where none is noted, before all that any version could take."""
+        return self.event.oldest or FIRST_VERSION - min(self.event.expiry.day, FIRST_VERSION - EARLIEST)
 
     def _around(self) -> Iterator[Period]:
         """The hours, weeks and months that have a part of the days, and are kept."""
