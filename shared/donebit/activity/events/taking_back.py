@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods import spans
-from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds
+from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds, refuse_far
 from donebit.activity.periods.expiry import EARLIEST
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.periods.imported import apart, begins, contains, longer_around
@@ -53,8 +53,8 @@ def take_back(
         dry_run: only count what would be removed.
 
     Raises:
-        InvalidInput: an end is not the start of a day, there are no days or too many, they have expired, or
-            a user may have been there at a time of which nothing is kept.
+        InvalidInput: an end is not the start of a day, there are no days or too many, they have expired or
+            not begun, or a user may have been there at a time of which nothing is kept.
     """
     event = events.get(site, name)
     days = _days(site, event, start, stop, now)
@@ -77,6 +77,7 @@ def _segments(site: Site, name: str, days: Sequence[Period]) -> list[list[int]]:
 def _days(site: Site, event: Event, start: datetime, stop: datetime, now: datetime) -> list[Period]:
     """The days of [start, stop). Raises InvalidInput as `take_back` does."""
     for moment, field in ((start, "from"), (stop, "to")):
+        refuse_far(moment, field)
         if site.calendar.midnight(site.calendar.day_of(moment)) != moment:
             raise InvalidInput(
                 f"{field} is {moment:%Y-%m-%dT%H:%M:%SZ}; it must be the start of a day of {site.zone}, such "
@@ -85,6 +86,8 @@ def _days(site: Site, event: Event, start: datetime, stop: datetime, now: dateti
             )
     if start >= stop:
         raise InvalidInput("to must be after from", field="to")
+    if stop > _last_stop(site, now):
+        raise InvalidInput(f"to is {stop:%Y-%m-%d}; days that have not begun have no visits", field="to")
     if stop - start > (MOST_DAYS + 1) * DAY:
         raise InvalidInput(
             f"from and to are more than {MOST_DAYS} days apart; take fewer at once", field="to"
@@ -92,6 +95,11 @@ def _days(site: Site, event: Event, start: datetime, stop: datetime, now: dateti
     days = list(site.calendar.between(Granularity.DAY, start, stop))
     event.expiry.check(days[0], now, "from")
     return days
+
+
+def _last_stop(site: Site, now: datetime) -> datetime:
+    """The end of the last day that a visit can be in: clocks may be ahead."""
+    return site.calendar.midnight(site.calendar.day_of(now) + 2 * DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +180,16 @@ class DayTaking:
         event, calendar = self.event, self.site.calendar
         known = RetainedPeriods(calendar, event.expiry, (), self.now, event.imported)
         cover = known.covering_from(known.known_from(), self.start)
-        tomorrow = calendar.midnight(calendar.day_of(self.now) + 2 * DAY)  # clocks may be ahead
+        last = _last_stop(self.site, self.now)
         after: tuple[Period, ...] = ()
-        if self.stop < tomorrow:
+        if self.stop < last:
             after = spans.between(
-                calendar, event.expiry, self.stop, tomorrow, now=self.now, imported=event.imported
+                calendar, event.expiry, self.stop, last, now=self.now, imported=event.imported
             ).periods
         expired = self._expired(max(self._oldest, known.known_from()), self.start, cover)
         if self._oldest < known.known_from():
             expired = [[], *expired]
-        whole = self._kept_apart(known.known_from(), max(tomorrow, self.stop) + 31 * DAY, (*cover, *after))
+        whole = self._kept_apart(known.known_from(), last + 31 * DAY, (*cover, *after))
         staying = [*cover, *known.imported_beside(cover, self.start), *after, *whole, apart(ALL_TIME)]
         return Affected(ALL_TIME.name, list(dict.fromkeys(one.name for one in staying)), expired)
 
