@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
@@ -88,11 +89,11 @@ def _days(site: Site, event: Event, start: datetime, stop: datetime, now: dateti
         raise InvalidInput("to must be after from", field="to")
     if stop > _last_stop(site, now):
         raise InvalidInput(f"to is {stop:%Y-%m-%d}; days that have not begun have no visits", field="to")
-    if stop - start > (MOST_DAYS + 1) * DAY:
+    days = list(islice(site.calendar.between(Granularity.DAY, start, stop), MOST_DAYS + 1))
+    if len(days) > MOST_DAYS:
         raise InvalidInput(
             f"from and to are more than {MOST_DAYS} days apart; take fewer at once", field="to"
         )
-    days = list(site.calendar.between(Granularity.DAY, start, stop))
     event.expiry.check(days[0], now, "from")
     return days
 
