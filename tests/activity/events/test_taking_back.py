@@ -19,12 +19,13 @@ from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, bounds
 from donebit.activity.periods.expiry import ExpiryPolicy
 from donebit.activity.site import Site
 from donebit.activity.transfer import import_
-from donebit.errors import InvalidInput
+from donebit.errors import Conflict, InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.visits import first_month
 from tests.activity.analytics.cohort_model import ALL_KEPT, keep
+from tests.activity.analytics.test_series import written
 from tests.activity.analytics.visited import NOW
 from tests.activity.arranged import FAR, count, real_now, record, site_on
 from tests.activity.periods.test_imported import ENDING, ZONES, Fact, within
@@ -297,6 +298,40 @@ def test_what_cannot_be_taken_back_is_refused(store: Store, start: float, stop: 
         take_back(site, "seen", first + start * DAY, first + stop * DAY, now=real_now())
 
     assert count(store) == 1
+
+
+def test_what_was_taken_back_in_part_is_not_called_nothing(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    keep(client, "e", ExpiryPolicy(day=10 * DAY))
+    site, real = site_on(store), TakeBackStore.take_back
+    # The first of November is no longer kept but in its week, which began in October.
+    ingest.record(site, "e", [7], at=now - 19 * DAY, now=now - 19 * DAY)
+    ingest.record(site, "e", [8, SEGMENT_BITS + 9], at=now - DAY, now=now)
+    start = site.calendar.midnight(site.calendar.day_of(now - DAY))
+
+    def beside(*arguments: object, **named: object) -> object:
+        if named["apply"]:
+            ingest.record(site, "e", [7], at=now - DAY, now=now)
+        return real(*arguments, **named)  # type: ignore[arg-type]  # as they are given
+
+    monkeypatch.setattr(TakeBackStore, "take_back", beside)
+    with pytest.raises(Conflict, match=r"those in 1 of 2 segments were$"):
+        take_back(site, "e", start, start + DAY, now=now)
+
+    assert counts.count(site, "e", ALL_TIME) == 2
+
+
+def test_counting_what_would_go_writes_nothing_for_replicas(real_store: Store, real_client: Redis) -> None:
+    site = site_on(real_store)
+    record(real_store, [1, 2])
+    take_back(site, "seen", *today_of(site), now=real_now(), dry_run=True)  # loads the script
+    before = written(real_client)
+
+    take_back(site, "seen", *today_of(site), now=real_now(), dry_run=True)
+
+    assert written(real_client) == before
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])

@@ -15,7 +15,7 @@ from donebit.activity.periods.expiry import EARLIEST
 from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.periods.imported import apart, begins, contains, longer_around
 from donebit.activity.site import Site
-from donebit.errors import InvalidInput
+from donebit.errors import Conflict, InvalidInput
 from donebit.store.bitmaps import Bitmap
 from donebit.store.taking_back import Affected, SegmentTaken, TakingBack
 
@@ -67,7 +67,7 @@ def take_back(
     _refuse_unknown(asked, found, event, now)
     if not dry_run:
         found = site.store.taking_back.take_back(asked, segments, apply=True)
-        _refuse_unknown(asked, found, event, now)
+        _refuse_unknown(asked, found, event, now, applied=True)
     return _summed(site, asked, found)
 
 
@@ -227,18 +227,26 @@ class DayTaking:
         return list(groups)
 
 
-def _refuse_unknown(asked: TakingBack, found: Sequence[SegmentTaken], event: Event, now: datetime) -> None:
+def _refuse_unknown(
+    asked: TakingBack, found: Sequence[SegmentTaken], event: Event, now: datetime, *, applied: bool = False
+) -> None:
+    """Refuse a result that nothing proves: with Conflict if part has been taken back, else InvalidInput."""
     unknown = [one.unknown for one in found if one.unknown is not None]
     if not unknown:
         return
     period = asked.affected[unknown[0]].period
     what = "all time" if period == ALL_TIME.name else period
     since = event.expiry.since(Granularity.MONTH if period == ALL_TIME.name else Granularity.DAY, now)
-    raise InvalidInput(
+    detail = (
         f"users of {asked.days[0]} may have been in {what} before {since:%Y-%m-%dT%H:%M:%SZ} too, of which "
-        "nothing is kept that could tell: nothing was taken back",
-        field="from",
+        "nothing is kept that could tell"
     )
+    if applied and len(unknown) < len(found):
+        raise Conflict(
+            f"{detail}: their visits came meanwhile, and were not taken back; those in "
+            f"{len(found) - len(unknown)} of {len(found)} segments were"
+        )
+    raise InvalidInput(f"{detail}: nothing was taken back", field="from")
 
 
 def _summed(site: Site, asked: TakingBack, found: Sequence[SegmentTaken]) -> TakenBack:
