@@ -175,25 +175,27 @@ def good_arrivals(
     """The visits of all groups whose time and kind their event takes; the lines of the others are bad.
 
     The first good line of a new event says which kind of users it holds.
+
+    Raises:
+        InvalidInput: the query's time is bad, or too old for an event that it is used for.
     """
+    otherwise = moment(site, query.at, now, query.time_unit)
     known: dict[str, Event] = {}
     made: dict[tuple[object, ...], Arrival] = {}
     for key, group in groups.items():
         if key.event not in known:
             known[key.event] = events.get(site, key.event)
         try:
-            arrival = Arrival(
-                key.event,
-                group.users,
-                moment(site, query.at if key.at is None else key.at, now, query.time_unit),
-                key.ids,
-            )
+            at = moment(site, key.at, otherwise, query.time_unit)
+            arrival = Arrival(key.event, group.users, at, key.ids)
             same = key._replace(at=None), time_slot(arrival.at, now)
             if same not in made:
                 known[key.event] = checked_event(site, known[key.event], arrival, now)
         except InvalidInput as error:
-            for number in group.numbers:
-                bad.add(number, as_sent(error, key, group))
+            if key.at is None and error.field == "at":
+                raise  # the time in the query, or the present: no line is at fault
+            for number, user in zip(group.numbers, group.users, strict=True):
+                bad.add(number, as_sent(error, key, user))
         else:
             made[same] = joined(made[same], arrival) if same in made else arrival
     return list(made.values())
@@ -239,7 +241,7 @@ def joined(first: Arrival, second: Arrival) -> Arrival:
     return first if first.at >= second.at else replace(first, at=second.at)
 
 
-def as_sent(error: InvalidInput, key: LineGroup, group: Group) -> str:
-    """What is wrong with the lines of a group, with the value as it was sent."""
-    sent = {"at": key.at, "users": group.users[0]}.get(error.field or "")
+def as_sent(error: InvalidInput, key: LineGroup, user: User) -> str:
+    """What is wrong with a line of a group, with the value as it was sent."""
+    sent = {"at": key.at, "users": user}.get(error.field or "")
     return error.detail if sent is None else f"{error.detail} (sent as {wording.quoted(sent)})"

@@ -52,6 +52,8 @@ def test_a_day_alone_is_a_date(text: str) -> None:
         ("2026-11-20T03:04", datetime(2026, 11, 20, 3, 4, tzinfo=UTC)),
         ("2026-11-20T03:04:05.123456789Z", datetime(2026, 11, 20, 3, 4, 5, 123456, tzinfo=UTC)),
         ("2026-11-20T03:04:05,5Z", datetime(2026, 11, 20, 3, 4, 5, 500000, tzinfo=UTC)),
+        (f"2026-11-20T03:04:05.5{'0' * 5000}Z", datetime(2026, 11, 20, 3, 4, 5, 500000, tzinfo=UTC)),
+        (f"2026-11-20 24:00:00.{'0' * 5000}Z", datetime(2026, 11, 21, tzinfo=UTC)),
         ("20261120 030405.1234567", datetime(2026, 11, 20, 3, 4, 5, 123456, tzinfo=UTC)),
         ("2026-11-20T24:00:00Z", datetime(2026, 11, 21, tzinfo=UTC)),
         ("2026-11-20T24", datetime(2026, 11, 21, tzinfo=UTC)),
@@ -74,6 +76,14 @@ def test_the_rarer_times_of_iso_8601_are_read(text: str, moment: datetime) -> No
         "2026-11",
         "2026-W47",  # a week, and which of its days is not said
         "2026-1120",
+        "2026-11-20T03.5",  # half past three, to ISO 8601; read as half a second it would be wrong
+        "2026-11-20T03.5Z",
+        "2026-11-20T03:04.5",
+        "2026-11-20T03:04,5+01:00",
+        "2026-11-20T03:04:05.Z",
+        "2026-11-20T03:04:05.+01:00",
+        "2026-11-20T03:04:05+00:00:00",
+        "2026-11-20T03:04:05+01:00:00",
         "2026-02-30",
         "20260230",
         "2026-W54-1",

@@ -11,7 +11,7 @@ from donebit.activity.events import deletion
 from donebit.activity.site import Site
 from donebit.activity.users import erasure
 from donebit.activity.users.erasure import Erased
-from donebit.activity.users.ids import User
+from donebit.activity.users.ids import LARGEST_ID, User
 from donebit.web.answers import Reply, answer
 
 
@@ -40,7 +40,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
 
 def erased(site: Site, user: str) -> Reply:
     users: list[User] = [user]
-    if INTEGER.fullmatch(user):
+    if INTEGER.fullmatch(user) and int(user) <= LARGEST_ID:  # larger ones can only be texts
         users.insert(0, int(user))
     return erased_answer(user, [erasure.erase(site, each) for each in users])
 

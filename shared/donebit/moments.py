@@ -8,11 +8,13 @@ from decimal import Decimal
 from enum import StrEnum
 
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}-[1-7]|[0-9]{4}W[0-9]{2}[1-7]"
-FRACTION = r"(?:[.,][0-9]{1,20})?"
+FRACTION = r"(?:[.,][0-9]+)?"
 TIME = rf"[0-9]{{2}}(?::[0-9]{{2}}(?::[0-9]{{2}}{FRACTION})?|[0-9]{{2}}(?:[0-9]{{2}}{FRACTION})?)?"
 OFFSET = r" ?(?:[Zz]|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)"
 PATTERN = rf"^({DAY})(?:[Tt ]({TIME})({OFFSET})?)?$"
 SHAPE = re.compile(PATTERN)
+# Python reads much more than these, and 03.5 as half a second past three.
+USUAL = re.compile(r"[0-9-]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)?(?:Z|[+-][0-9]{2}:[0-5][0-9])?")
 NUMBER_PATTERN = r"-?[0-9]{1,20}(?:[.][0-9]{1,20})?"
 NUMBER = re.compile(NUMBER_PATTERN)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,7 +51,7 @@ def read_text(text: str) -> date | datetime:
         ValueError: The text is no time, or none that exists.
         OverflowError: It is outside the years 1 to 9999 of UTC.
     """
-    if text[10:11] == "T":  # the usual form, in C: a file may have a hundred million of them
+    if USUAL.fullmatch(text):  # in C: a file may have a hundred million of them
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
@@ -59,8 +61,7 @@ def read_text(text: str) -> date | datetime:
                 return moment
             if moment.tzinfo is None:
                 return moment.replace(tzinfo=UTC)
-            if text[-6] in "+-" and text[-3] == ":" and text[-2:] < "60":  # Python takes +01:60 too
-                return moment.astimezone(UTC)
+            return moment.astimezone(UTC)
     try:
         return _matched(SHAPE.fullmatch(text))
     except ValueError:
@@ -101,7 +102,7 @@ def _moment(day: date, time: str, offset: str) -> datetime:
     if is_leap_second:
         second, micro = 59, 999_999  # Python's clock has none; it belongs to the day that it ends
     if hour == 24:
-        if minute or second or int(fraction or 0):
+        if minute or second or fraction.strip("0"):
             raise ValueError(f"{time} is after the end of the day")
         day, hour = day + timedelta(days=1), 0
     zone = _zone(offset.strip())

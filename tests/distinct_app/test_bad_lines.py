@@ -159,3 +159,27 @@ def test_lines_of_the_same_hour_count_in_it_whatever_their_seconds(store: Store)
     ]
     assert (made["received"], hours) == (5, [4, 1])
     assert made["at"] == clock.iso(later)
+
+
+def test_each_bad_line_is_named_with_its_own_user(store: Store) -> None:
+    distinct = Services(store).distinct
+    body = "\n".join(json.dumps({"user": user}) for user in (1, "a", "b", "c"))
+
+    problem = problem_of(distinct.post("/events/e", data=body, **LINES))
+
+    sent = [error["detail"].rpartition(" (")[2] for error in problem["errors"]]
+    assert sent == ["sent as 'a')", "sent as 'b')", "sent as 'c')"]
+
+
+@pytest.mark.parametrize("skip", ["", "&skip_bad=1"])
+@pytest.mark.parametrize("path", ["/events/e", "/visits"])
+@pytest.mark.parametrize("at", ["noon", "2020-01-01", "2199-01-01", "0001-01-01"])
+def test_a_bad_time_of_the_query_is_no_fault_of_lines(store: Store, at: str, path: str, skip: str) -> None:
+    body = "\n".join(
+        f'{{"event": "e", "user": {user}}}' if path == "/visits" else f'{{"user": {user}}}' for user in (1, 2)
+    )
+
+    problem = problem_of(Services(store).distinct.post(f"{path}?at={at}{skip}", data=body, **LINES))
+
+    assert [error["field"] for error in problem["errors"]] == ["at"]
+    assert "line" not in problem["detail"]

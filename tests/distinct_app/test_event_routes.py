@@ -129,3 +129,14 @@ def test_a_roaring_bitmap_is_one_that_its_library_reads(store: Store) -> None:
 
     assert list(BitMap.deserialize(out.data)) == [3, 70_000]
     assert int(out.headers["Content-Length"]) == len(out.data)
+
+
+def test_a_text_of_digits_above_the_largest_integer_is_erased(store: Store) -> None:
+    distinct = Services(store).distinct
+    user = "4294967296"
+    distinct.post("/events/a", json={"users": [user, "b"]})
+
+    made = body_of(distinct.delete(f"/users/{user}"))
+
+    assert (made["events"], made["numbers"]) == (["a"], 1)
+    assert body_of(distinct.get("/events/a/count"))["count"] == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from donebit import clock
 from donebit.activity.periods.calendar import DAY
 from donebit.store import Store
@@ -36,3 +38,29 @@ def test_what_a_take_back_does_not_know_is_refused(store: Store) -> None:
         problem_of(distinct.delete(f"/events/seen/visits{query}"), 422)
 
     assert body_of(distinct.get("/events/seen/count"))["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "field"),
+    [
+        ("8999-01-01", "8999-01-02", "to"),
+        ("9999-12-30", "9999-12-31", "from"),
+        (TODAY, "9999-12-31", "to"),
+        ("0001-01-01", "0001-01-02", "from"),
+        (TODAY, f"{clock.now() + 3 * DAY:%Y-%m-%d}", "to"),
+    ],
+)
+def test_days_that_have_not_begun_or_are_far_are_refused(
+    store: Store, start: str, stop: str, field: str
+) -> None:
+    distinct = Services(store).distinct
+    distinct.post("/events/seen", json={"users": [1], "at": TODAY})
+
+    problem = problem_of(distinct.get(f"/events/seen/visits?from={start}&to={stop}"), 422)
+
+    assert [one["field"] for one in problem["errors"]] == [field]
+
+
+@pytest.mark.parametrize("stop", ["0001-01-01", "1900-01-01", "9999-12-31"])
+def test_a_series_up_to_a_far_time_is_refused(store: Store, stop: str) -> None:
+    problem_of(Services(store).distinct.get(f"/events/seen/series?to={stop}"), 422)

@@ -61,8 +61,7 @@ def test_days_become_visits_and_unique_events_flags_however_often_run(
     scratch = f"trackist_bitop_NOT_trackist_{EVENT}_{TODAY.year}-{TODAY.month}-{TODAY.day}"
     valkey.client.setbit(scratch, 77, 1)
 
-    for _ in range(2):
-        module.bring_over(valkey.url, services.url("distinct"))
+    ends = [module.bring_over(valkey.url, services.url("distinct")) for _ in range(2)]
 
     event = "/events/song.played"
     counts = [asked(services, f"{event}/count?period={period}")["count"] for period in ("day", "all")]
@@ -70,8 +69,30 @@ def test_days_become_visits_and_unique_events_flags_however_often_run(
     assert asked(services, f"{event}/count?period=day&at={yesterday.date()}")["count"] == 2
     assert asked(services, "/flags/premium/users")["users"] == [42]
     said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2 * 4
+    assert len(said) == 2 * valkey.client.dbsize()
+    assert sum(line.startswith("left out ") for line in said) == 2 * (valkey.client.dbsize() - 4)
+    assert ends == [1, 1]  # the day that is too old
     assert sum(" 422 the day " in line and "no longer kept" in line for line in said) == 2
+
+
+def test_names_that_would_become_one_are_refused_and_no_key_is_silent(
+    module: ModuleType, services: RealServices, valkey: RunningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    valkey.client.flushall()
+    day = f"{TODAY.year}-{TODAY.month}-{TODAY.day}"
+    for user, event in enumerate(("song:played", "song/played", "song.played")):
+        valkey.client.setbit(f"trackist_{event}_{day}", user, 1)
+        valkey.client.setbit(f"trackist_{event}_u", user, 1)
+    valkey.client.setbit("trackist_song.played_2026_11_20", 7, 1)  # of a layout that nobody knows
+    valkey.client.setbit(f"trackist_song.played_{TODAY.year}", 7, 1)
+
+    failed = module.bring_over(valkey.url, services.url("distinct"))
+
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == valkey.client.dbsize()
+    assert failed == sum(line.startswith("REFUSED ") for line in said) == 5
+    assert asked(services, "/events/song.played/count?period=all")["count"] == 1
+    assert asked(services, "/flags/song.played/users")["users"] == [2]
 
 
 def test_more_users_than_a_request_takes_are_sent_in_several(

@@ -15,8 +15,11 @@ from donebit import clock
 from donebit.config import Settings
 from donebit.demo.sample.filling import fill
 from donebit.demo.sample.services import services as sample_clients
-from donebit.migration.run import migrate
+from donebit.errors import ConfigurationError
+from donebit.migration.command import migrate_store
 from donebit.store import Store
+from tests.migration.old_store import LAYOUT_4, WRITTEN, load_old_store
+from tests.servers import RunningServer, running, valkey_binary
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
 from tests.web.services import Services, body_of
@@ -24,10 +27,12 @@ from tests.web.test_examples import NOW, Examples, arrange, operations
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 LINES = re.findall(r"^ACL SETUSER .*$", OPERATIONS.read_text(), re.MULTILINE)
+USER, OF_LAYOUT_3, OF_OTHER_QUEUES = LINES
+OLD_STORES = {"layout 3": WRITTEN, "layout 4": LAYOUT_4}
 
 
-def allow(operator: Redis) -> None:
-    for line in LINES:
+def allow(operator: Redis, lines: tuple[str, ...] = (USER, OF_OTHER_QUEUES)) -> None:
+    for line in lines:
         operator.execute_command(*shlex.split(line))  # type: ignore[no-untyped-call]  # the library leaves it untyped
 
 
@@ -104,7 +109,32 @@ def test_every_documented_question_runs_with_the_documented_user(
     assert refused(limited.server.client) == []
 
 
-def test_a_migration_runs_with_the_documented_user(limited: Stack) -> None:
-    migrate(Store.at(url_of(limited.server.port)), dry_run=True, force=True)
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[RunningServer]:
+    with running(valkey_binary(), tmp_path) as server:
+        allow(server.client, (USER,))
+        yield server
 
-    assert refused(limited.server.client) == []
+
+@pytest.mark.parametrize(("layout", "more"), [("layout 4", ()), ("layout 3", (OF_LAYOUT_3,))])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_migration_runs_with_the_documented_user(
+    own: RunningServer, layout: str, more: tuple[str, ...], dry_run: bool
+) -> None:
+    load_old_store(own.client, OLD_STORES[layout])
+    own.client.delete("pulse:worker", "pulse:sweep", "donebit:heartbeat:worker", "donebit:heartbeat:sweep")
+    allow(own.client, more)
+
+    settings = Settings(redis_url=url_of(own.port))
+    made = migrate_store(settings, dry_run=dry_run, force=False)
+
+    assert f"layout {made.found}" == layout
+    assert refused(own.client) == []
+
+
+def test_a_migration_without_the_rights_ends_with_a_sentence(own: RunningServer) -> None:
+    load_old_store(own.client, WRITTEN)
+    settings = Settings(redis_url=url_of(own.port))
+
+    with pytest.raises(ConfigurationError, match=r"lacks a right that a migration needs .*to access a key"):
+        migrate_store(settings, dry_run=False, force=False)

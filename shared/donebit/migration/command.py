@@ -5,10 +5,12 @@ from __future__ import annotations
 from donebit.config import Settings
 from donebit.migration.run import Migrated, migrate
 from donebit.store import Store
+from donebit.store.moving import missing_rights_named
 from donebit.store.store import WORKER_TIMEOUT
 
 
 def migrate_store(settings: Settings, *, dry_run: bool, force: bool) -> Migrated:
     """Move the store of these settings to the present layout; raises as `run.migrate` does."""
     store = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=WORKER_TIMEOUT)
-    return migrate(store, dry_run=dry_run, force=force)
+    with missing_rights_named():
+        return migrate(store, dry_run=dry_run, force=force)

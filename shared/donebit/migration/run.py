@@ -56,10 +56,10 @@ def migrate(store: Store, *, dry_run: bool = False, force: bool = False) -> Migr
         return Migrated(found, {}, {}, 0)
     if found not in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise Conflict(unknown_layout(found))
-    if not (force or dry_run):
-        refuse_alive(mover, keys)
-    before = counts(mover, keys, both=True)
     unprefixed = found == LayoutVersion.UNPREFIXED
+    if not (force or dry_run):
+        refuse_alive(mover, keys, unprefixed=unprefixed)
+    before = counts(mover, keys, both=unprefixed)
     moved = move(mover, keys, dry_run=dry_run) if unprefixed else 0
     numbers = Keys("").numbers(Keys.TEXT_USERS) if unprefixed and dry_run else None
     lowered = from_layout_4.lower_uuids(store, dry_run=dry_run, numbers=numbers)
@@ -83,13 +83,16 @@ def unknown_layout(found: int) -> str:
     )
 
 
-def refuse_alive(mover: KeyMover, keys: Keys) -> None:
+def refuse_alive(mover: KeyMover, keys: Keys, *, unprefixed: bool) -> None:
     """Refuse to rename keys under a worker.
+
+    Args:
+        unprefixed: look under the old names too, which a user kept to the prefix may not read
 
     Raises:
         Conflict: a worker or the sweep was seen within half a minute.
     """
-    names = (*step.HEARTBEATS, keys.heartbeat("worker"), keys.heartbeat("sweep"))
+    names = (*(step.HEARTBEATS if unprefixed else ()), keys.heartbeat("worker"), keys.heartbeat("sweep"))
     seen = [int(text) for text in mover.texts(names) if text is not None]
     age_s = (mover.now_ms() - max(seen)) / 1000 if seen else ALIVE.total_seconds()
     if age_s < ALIVE.total_seconds():

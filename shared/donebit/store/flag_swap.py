@@ -43,7 +43,8 @@ class FlagSwapStore:
 
         One transaction: a server that is lost finds all of the old or all of the new again. False, and
         nothing is changed, when the flag was dropped or begun again, got another segment, or, if what is
-        staged was read from it, another user meanwhile; or if anybody was erased.
+        staged was read from it, another user meanwhile; if anybody was erased; or if a part of what was
+        staged has expired.
         """
         users: dict[int, int] = {}
         with self._client.pipeline(transaction=True) as pipe:
@@ -52,6 +53,8 @@ class FlagSwapStore:
                 users.update(staging.stage())
                 held = [number for number, count in users.items() if count]
                 staging.check(len(held))
+                if not self._watch_staged(pipe, staging.token, held):
+                    return False
                 pipe.multi()
                 self._exchange(pipe, flag, staging.token, before, held)
                 pipe.hset(self._keys.flag_meta(flag), "kind", kind)
@@ -79,6 +82,16 @@ class FlagSwapStore:
         if staging.reads_itself and before:
             pipe.watch(*(self._keys.flag_segment(number, flag) for number in before))  # type: ignore[no-untyped-call]  # the same
         return before
+
+    def _watch_staged(self, pipe: Pipeline, token: str, held: Sequence[int]) -> bool:
+        """Whether all that was staged is there; it is watched, so that it is there at the exchange too.
+
+        A RENAME that fails does not stop the rest of its transaction: the flag would be half of each.
+        """
+        staged = [self._keys.flag_staged(number, token) for number in held]
+        if staged:
+            pipe.watch(*staged)  # type: ignore[no-untyped-call]  # the same
+        return not staged or pipe.exists(*staged) == len(staged)
 
     def _exchange(
         self, pipe: Pipeline, flag: str, token: str, before: Sequence[int], held: Sequence[int]

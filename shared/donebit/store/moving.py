@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum, auto
 from typing import Any, cast
 
-from redis import Redis
+from redis import Redis, exceptions
 from redis.exceptions import ResponseError
 
+from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named
 
 KEYS_A_PAGE = 1000
 PAGES_LOOKED_AT = 20  # in a service's start, of a server that may hold much else
 SIZES = {b"hash": "HLEN", b"zset": "ZCARD", b"list": "LLEN", b"set": "SCARD", b"stream": "XLEN"}
+
+
+@contextmanager
+def missing_rights_named() -> Iterator[None]:
+    """Turn a refusal for want of rights into ConfigurationError: the operator has to give them."""
+    try:
+        yield
+    except exceptions.NoPermissionError as error:
+        raise ConfigurationError(
+            f"the user of REDIS_URL lacks a right that a migration needs (docs/operations.md): {error}"
+        ) from None
 
 
 class Renamed(Enum):

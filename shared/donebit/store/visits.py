@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple, cast
 
 from redis import Redis, WatchError
@@ -18,6 +19,8 @@ from donebit.store.layout import LAYOUT_VERSION
 from donebit.zone_rules import fingerprint
 
 KEYS_A_PIPELINE = 1000
+# The oldest month of an event with users of all time alone, who are kept apart: visits are yet to come.
+NO_VISITS_BEFORE = "8999-12"
 
 
 class PeriodExpiry(NamedTuple):
@@ -43,9 +46,11 @@ def layout(zone: str) -> str:
     return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
 
 
-def month_before(period: str) -> str:
-    """A month not after the start of a period: its own, and of a week the last of the year before."""
-    return f"{int(period[:4]) - 1:04}-12" if period[5:6] in ("W", "") else period[:7]
+def first_month(period: str) -> str:
+    """The month in which a period begins, by its name, and may have its first visit."""
+    if period[5:6] != "W":
+        return period[:7]
+    return f"{date.fromisocalendar(int(period[:4]), int(period[6:8]), 1):%Y-%m}"
 
 
 class VisitStore:
@@ -147,7 +152,7 @@ class VisitStore:
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         field = imported and IMPORTED_FIELD + imported
         ending = [life.period for life in lives if life.period[0].isdecimal()]
-        oldest = min(map(month_before, ending), default="")
+        oldest = min(map(first_month, ending), default=NO_VISITS_BEFORE)
         args = [
             kind,
             limit,

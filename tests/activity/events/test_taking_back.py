@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakeredis import FakeRedis
@@ -18,11 +19,13 @@ from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, bounds
 from donebit.activity.periods.expiry import ExpiryPolicy
 from donebit.activity.site import Site
 from donebit.activity.transfer import import_
-from donebit.errors import InvalidInput
+from donebit.errors import Conflict, InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.taking_back import TakeBackStore
+from donebit.store.visits import first_month
 from tests.activity.analytics.cohort_model import ALL_KEPT, keep
+from tests.activity.analytics.test_series import written
 from tests.activity.analytics.visited import NOW
 from tests.activity.arranged import FAR, count, real_now, record, site_on
 from tests.activity.periods.test_imported import ENDING, ZONES, Fact, within
@@ -165,6 +168,46 @@ def test_a_visit_that_arrives_meanwhile_is_not_lost(
     assert [count(real_store, granularity=one) for one in Granularity] == [1] * 5
 
 
+WHOLE = (Granularity.WEEK, Granularity.MONTH, Granularity.ALL)
+
+
+def visit_yesterday(site: Site) -> None:
+    record(site.store, [2], at=real_now() - DAY)
+
+
+def importing(granularity: Granularity, at: datetime) -> Callable[[Site], None]:
+    def arrive(site: Site) -> None:
+        import_.add_users(site, "seen", site.calendar.period_at(granularity, at), [2], real_now())
+
+    return arrive
+
+
+MEANWHILE = [
+    visit_yesterday,
+    *(importing(one, real_now()) for one in WHOLE),
+    *(importing(Granularity.WEEK, real_now() - days * DAY) for days in range(7, 36, 7)),  # one in two months
+]
+
+
+@pytest.mark.parametrize("arrive", MEANWHILE)
+def test_what_begins_a_new_period_meanwhile_is_not_lost(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch, arrive: Callable[[Site], None]
+) -> None:
+    site, real = site_on(real_store), TakeBackStore.take_back
+    record(real_store, [1, 2])
+
+    def beside(*arguments: object, **named: object) -> object:
+        if named["apply"]:
+            arrive(site)
+        return real(*arguments, **named)  # type: ignore[arg-type]  # as they are given
+
+    monkeypatch.setattr(TakeBackStore, "take_back", beside)
+    take_back(site, "seen", *today_of(site), now=real_now())
+
+    assert count(real_store) == 1
+    assert count(real_store, granularity=Granularity.DAY) == 0
+
+
 def test_all_time_is_refused_where_its_months_have_expired(store: Store, client: Redis) -> None:
     short = ExpiryPolicy(timedelta(days=2), timedelta(days=40), timedelta(days=40), timedelta(days=40))
     keep(client, "e", short)
@@ -180,12 +223,69 @@ def test_all_time_is_refused_where_its_months_have_expired(store: Store, client:
     assert everything(client) == before
 
 
+def test_visits_from_before_the_first_version_are_not_forgotten(store: Store, client: Redis) -> None:
+    years = timedelta(days=2000)
+    keep(client, "e", ExpiryPolicy(timedelta(days=2), years, timedelta(days=800), timedelta(days=800)))
+    site, then = site_on(store), datetime(2026, 2, 1, tzinfo=UTC)
+    ingest.record(site, "e", [7], at=then - 1000 * DAY, now=then)
+    client.hdel(keys.event_meta("e"), "oldest")  # of a version that did not note it
+    ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
+    keep(
+        client,
+        "e",
+        ExpiryPolicy(timedelta(days=2), timedelta(days=1200), timedelta(days=800), timedelta(days=800)),
+    )
+    start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
+
+    with pytest.raises(InvalidInput, match="may have been in all time before"):
+        take_back(site, "e", start, start + DAY, now=NOW)
+
+
+def test_an_event_opened_by_an_import_of_all_time_loses_later_visits(store: Store) -> None:
+    site = site_on(store)
+    import_.add_users(site, "e", ALL_TIME, [7], NOW)
+    ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
+    start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
+
+    assert events.get(site, "e").oldest is not None
+    assert take_back(site, "e", start, start + DAY, now=NOW).lost[Granularity.ALL] == 1
+    assert counts.count(site, "e", ALL_TIME) == 1
+
+
+@pytest.mark.parametrize(
+    ("week", "month"),
+    [
+        ("2026-W47", "2026-11"),
+        ("2026-W01", "2025-12"),
+        ("2026-W40", "2026-09"),
+        ("2026-W47:imported", "2026-11"),
+    ],
+)
+def test_the_oldest_month_of_a_week_is_the_one_it_begins_in(week: str, month: str) -> None:
+    assert first_month(week) == month
+    assert first_month("2026-11-20T03") == first_month("2026-11:imported") == "2026-11"
+
+
+def test_all_time_loses_who_came_after_a_week_was_imported_first(store: Store, client: Redis) -> None:
+    short = ExpiryPolicy(timedelta(days=2), timedelta(days=20), timedelta(days=30), timedelta(days=10))
+    keep(client, "e", short)
+    site = site_on(store)
+    import_.add_users(site, "e", site.calendar.period_at(Granularity.WEEK, NOW), [7], NOW)
+    ingest.record(site, "e", [7, 8], at=NOW - DAY, now=NOW)
+    start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
+
+    made = take_back(site, "e", start, start + DAY, now=NOW)
+
+    assert client.hget(keys.event_meta("e"), "oldest") == f"{NOW:%Y-%m}".encode()
+    assert (made.lost[Granularity.ALL], counts.count(site, "e", ALL_TIME)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("start", "stop", "why"),
     [
         (0, 0, "to must be after from"),
         (0.5, 1, "must be the start of a day"),
-        (0, taking_back.MOST_DAYS + 2, "days apart"),
+        (1 - taking_back.MOST_DAYS, 2, "days apart"),
         (-500, -499, "no longer kept"),
     ],
 )
@@ -198,6 +298,53 @@ def test_what_cannot_be_taken_back_is_refused(store: Store, start: float, stop: 
         take_back(site, "seen", first + start * DAY, first + stop * DAY, now=real_now())
 
     assert count(store) == 1
+
+
+def test_what_was_taken_back_in_part_is_not_called_nothing(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    keep(client, "e", ExpiryPolicy(day=10 * DAY))
+    site, real = site_on(store), TakeBackStore.take_back
+    # The first of November is no longer kept but in its week, which began in October.
+    ingest.record(site, "e", [7], at=now - 19 * DAY, now=now - 19 * DAY)
+    ingest.record(site, "e", [8, SEGMENT_BITS + 9], at=now - DAY, now=now)
+    start = site.calendar.midnight(site.calendar.day_of(now - DAY))
+
+    def beside(*arguments: object, **named: object) -> object:
+        if named["apply"]:
+            ingest.record(site, "e", [7], at=now - DAY, now=now)
+        return real(*arguments, **named)  # type: ignore[arg-type]  # as they are given
+
+    monkeypatch.setattr(TakeBackStore, "take_back", beside)
+    with pytest.raises(Conflict, match=r"those in 1 of 2 segments were$"):
+        take_back(site, "e", start, start + DAY, now=now)
+
+    assert counts.count(site, "e", ALL_TIME) == 2
+
+
+def test_counting_what_would_go_writes_nothing_for_replicas(real_store: Store, real_client: Redis) -> None:
+    site = site_on(real_store)
+    record(real_store, [1, 2])
+    take_back(site, "seen", *today_of(site), now=real_now(), dry_run=True)  # loads the script
+    before = written(real_client)
+
+    take_back(site, "seen", *today_of(site), now=real_now(), dry_run=True)
+
+    assert written(real_client) == before
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_as_many_days_as_the_docs_say_are_taken_back_at_once(store: Store, zone: str) -> None:
+    site = site_on(store, zone=zone)
+    ingest.record(site, "e", [1], at=NOW - 80 * DAY, now=NOW)
+    first = site.calendar.day_of(NOW) - 90 * DAY
+    start, stop = (site.calendar.midnight(first + days * DAY) for days in (0, taking_back.MOST_DAYS))
+
+    assert taking_back.MOST_DAYS == 62
+    assert take_back(site, "e", start, stop, now=NOW).days == 62
+    with pytest.raises(InvalidInput, match="more than 62 days apart"):
+        take_back(site, "e", start, site.calendar.midnight(first + 63 * DAY), now=NOW)
 
 
 def test_an_event_without_visits_has_nothing_to_take_back(store: Store, client: Redis) -> None:

@@ -205,6 +205,37 @@ def test_a_flag_begun_with_the_other_kind_meanwhile_is_refused(
     assert keys_of(real_client, "donebit:flag:*:staged:*") == []
 
 
+def test_a_set_whose_parts_expire_before_the_swap_is_staged_again(
+    real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(real_store, [1, SEGMENT_BITS], "a")
+    flags.set_users(site_on(real_store), "f", [5, SEGMENT_BITS + 5])
+    expiring = ["*{1}*:staged:*"]
+
+    def expire() -> None:
+        for pattern in [expiring.pop()] if expiring else []:
+            assert [real_client.pexpire(key, 0) for key in keys_of(real_client, pattern)] == [1]
+
+    interrupted(monkeypatch, expire)
+    save(real_store, "f", "a")
+
+    assert members(real_store, "f") == [1, SEGMENT_BITS]
+    assert keys_of(real_client, "donebit:flag:*:staged:*") == []
+
+
+def test_a_set_whose_parts_always_expire_leaves_the_flag_as_it_was(
+    real_store: Store, real_client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(real_store, [1, SEGMENT_BITS], "a")
+    flags.set_users(site_on(real_store), "f", [5, SEGMENT_BITS + 5])
+
+    interrupted(monkeypatch, lambda: real_client.delete(keys_of(real_client, "*:staged:*")[0]))
+    with pytest.raises(Conflict, match="flag f is being changed at the same time"):
+        save(real_store, "f", "a")
+
+    assert members(real_store, "f") == [5, SEGMENT_BITS + 5]
+
+
 def test_a_set_over_more_bitmaps_than_a_script_reads_is_saved(real_store: Store, real_client: Redis) -> None:
     for number in range(150):
         record(real_store, [number, 1000], f"e{number}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from donebit.activity.events.event import Event
-from donebit.activity.periods.calendar import Granularity, Period, bounds
+from donebit.activity.periods.calendar import Granularity, Period, bounds, refuse_far
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import Set, union
 from donebit.activity.site import Site
@@ -71,6 +71,7 @@ def column_periods(
     """The columns' periods, ascending. Raises InvalidInput for none or too many."""
     current = site.calendar.period_at(granularity, now)
     stop = stop or current.stop or now
+    refuse_far(stop, "to")
     if start is None:
         first = site.calendar.period_at(granularity, stop - timedelta(microseconds=1))
         for _ in range(USUAL_COLUMNS - 1):

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from donebit.activity.events import event as events
 from donebit.activity.events.event import Event
 from donebit.activity.periods import spans
-from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds
+from donebit.activity.periods.calendar import ALL_TIME, DAY, Granularity, Period, bounds, refuse_far
+from donebit.activity.periods.expiry import EARLIEST
 from donebit.activity.periods.history import RetainedPeriods
-from donebit.activity.periods.imported import begins, contains
+from donebit.activity.periods.imported import apart, begins, contains, longer_around
 from donebit.activity.site import Site
-from donebit.errors import InvalidInput
+from donebit.errors import Conflict, InvalidInput
 from donebit.store.bitmaps import Bitmap
-from donebit.store.key_names import APART
 from donebit.store.taking_back import Affected, SegmentTaken, TakingBack
 
 MOST_DAYS = 62  # in one request: the bitmaps that one script reads take a few milliseconds
-FIRST_VISITS = datetime(2026, 1, 1, tzinfo=UTC)  # no version of Donebit is older
+FIRST_VERSION = datetime(2026, 1, 1, tzinfo=UTC)  # no visit was recorded before
 ENDING = (Granularity.HOUR, Granularity.WEEK, Granularity.MONTH)
 
 
@@ -53,8 +54,8 @@ def take_back(
         dry_run: only count what would be removed.
 
     Raises:
-        InvalidInput: an end is not the start of a day, there are no days or too many, they have expired, or
-            a user may have been there at a time of which nothing is kept.
+        InvalidInput: an end is not the start of a day, there are no days or too many, they have expired or
+            not begun, or a user may have been there at a time of which nothing is kept.
     """
     event = events.get(site, name)
     days = _days(site, event, start, stop, now)
@@ -66,7 +67,7 @@ def take_back(
     _refuse_unknown(asked, found, event, now)
     if not dry_run:
         found = site.store.taking_back.take_back(asked, segments, apply=True)
-        _refuse_unknown(asked, found, event, now)
+        _refuse_unknown(asked, found, event, now, applied=True)
     return _summed(site, asked, found)
 
 
@@ -77,6 +78,7 @@ def _segments(site: Site, name: str, days: Sequence[Period]) -> list[list[int]]:
 def _days(site: Site, event: Event, start: datetime, stop: datetime, now: datetime) -> list[Period]:
     """The days of [start, stop). Raises InvalidInput as `take_back` does."""
     for moment, field in ((start, "from"), (stop, "to")):
+        refuse_far(moment, field)
         if site.calendar.midnight(site.calendar.day_of(moment)) != moment:
             raise InvalidInput(
                 f"{field} is {moment:%Y-%m-%dT%H:%M:%SZ}; it must be the start of a day of {site.zone}, such "
@@ -85,13 +87,20 @@ def _days(site: Site, event: Event, start: datetime, stop: datetime, now: dateti
             )
     if start >= stop:
         raise InvalidInput("to must be after from", field="to")
-    if stop - start > (MOST_DAYS + 1) * DAY:
+    if stop > _last_stop(site, now):
+        raise InvalidInput(f"to is {stop:%Y-%m-%d}; days that have not begun have no visits", field="to")
+    days = list(islice(site.calendar.between(Granularity.DAY, start, stop), MOST_DAYS + 1))
+    if len(days) > MOST_DAYS:
         raise InvalidInput(
             f"from and to are more than {MOST_DAYS} days apart; take fewer at once", field="to"
         )
-    days = list(site.calendar.between(Granularity.DAY, start, stop))
     event.expiry.check(days[0], now, "from")
     return days
+
+
+def _last_stop(site: Site, now: datetime) -> datetime:
+    """The end of the last day that a visit can be in: clocks may be ahead."""
+    return site.calendar.midnight(site.calendar.day_of(now) + 2 * DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +114,13 @@ class DayTaking:
 
     def asked(self) -> TakingBack:
         """The bitmaps that are read and changed."""
-        names = frozenset(self.site.store.visits.periods(self.event.name))
-        affected = [self._affected(period, names) for period in self._around()]
+        affected = [self._affected(period) for period in self._around()]
         assert self.event.kind is not None  # noqa: S101 - one without a kind has no visits
         return TakingBack(
             self.event.name,
             self.event.kind,
             [day.name for day in self.days],
-            [*affected, self._all_time(names)],
+            [*affected, self._all_time()],
         )
 
     @property
@@ -127,7 +135,8 @@ class DayTaking:
 
     @property
     def _oldest(self) -> datetime:
-        return self.event.oldest or FIRST_VISITS
+        """A moment before all visits; where none is noted, before all that any version could take."""
+        return self.event.oldest or FIRST_VERSION - min(self.event.expiry.day, FIRST_VERSION - EARLIEST)
 
     def _around(self) -> Iterator[Period]:
         """The hours, weeks and months that have a part of the days, and are kept."""
@@ -150,7 +159,8 @@ class DayTaking:
         start, stop = bounds(period)
         return stop <= self.start or start >= self.stop
 
-    def _affected(self, period: Period, names: frozenset[str]) -> Affected:
+    def _affected(self, period: Period) -> Affected:
+        """What is known of a period. Bitmaps that are not there are named too: a visit may begin one."""
         start, stop = bounds(period)
         is_hour = period.granularity is Granularity.HOUR
         shorter = (Granularity.DAY,) if is_hour else (Granularity.DAY, Granularity.WEEK)
@@ -162,43 +172,43 @@ class DayTaking:
             # An hour of a zone whose days begin at half past lies in two days.
             and (contains(period, one) or is_hour)
         ]
-        staying = [one.name for one in within if one.name in names]
         expired = [] if is_hour else self._expired(max(start, self._oldest), stop, within)
-        return Affected(period.name, [*staying, *self._imported(names, start, stop)], expired)
+        staying = [*within, *self._imported(period)]
+        return Affected(period.name, [one.name for one in staying], expired)
 
-    def _all_time(self, names: frozenset[str]) -> Affected:
+    def _all_time(self) -> Affected:
         """What is known of all time: the periods before the days, and those after them."""
         event, calendar = self.event, self.site.calendar
-        known = RetainedPeriods(calendar, event.expiry, names, self.now, event.imported)
-        cover = RetainedPeriods(calendar, event.expiry, names, self.now).covering(self.start)
-        tomorrow = calendar.midnight(calendar.day_of(self.now) + 2 * DAY)  # clocks may be ahead
+        known = RetainedPeriods(calendar, event.expiry, (), self.now, event.imported)
+        cover = known.covering_from(known.known_from(), self.start)
+        last = _last_stop(self.site, self.now)
         after: tuple[Period, ...] = ()
-        if self.stop < tomorrow:
+        if self.stop < last:
             after = spans.between(
-                calendar, event.expiry, self.stop, tomorrow, now=self.now, imported=event.imported
+                calendar, event.expiry, self.stop, last, now=self.now, imported=event.imported
             ).periods
-        staying = [one.name for one in (*known.history(self.start), *after) if one.name in names]
         expired = self._expired(max(self._oldest, known.known_from()), self.start, cover)
         if self._oldest < known.known_from():
             expired = [[], *expired]
-        imported = self._imported(names, None, None)
-        return Affected(ALL_TIME.name, list(dict.fromkeys([*staying, *imported])), expired)
+        whole = self._kept_apart(known.known_from(), last + 31 * DAY, (*cover, *after))
+        staying = [*cover, *known.imported_beside(cover, self.start), *after, *whole, apart(ALL_TIME)]
+        return Affected(ALL_TIME.name, list(dict.fromkeys(one.name for one in staying)), expired)
 
-    def _imported(self, names: frozenset[str], start: datetime | None, stop: datetime | None) -> list[str]:
-        """What was imported as a whole within a time, or at all, and is kept apart."""
-        found = []
-        for name in sorted(one for one in names if one.endswith(APART)):
-            period = self.site.calendar.named(name.removesuffix(APART), "period")
-            if period == ALL_TIME:
-                inside = start is None
-            elif not self.event.expiry.keeps(period, self.now):
-                inside = False
-            else:
-                inside = (
-                    start is None or stop is None or (start <= begins(period) and bounds(period)[1] <= stop)
-                )
-            found += [name] if inside else []
-        return found
+    def _imported(self, period: Period) -> list[Period]:
+        """The weeks and months within a period, and itself, as far as they may be imported as a whole."""
+        return [] if period.granularity is Granularity.HOUR else self._kept_apart(*bounds(period), ())
+
+    def _kept_apart(self, start: datetime, stop: datetime, cover: Sequence[Period]) -> list[Period]:
+        """What may be imported as a whole within a time, without what lies in periods of `cover`."""
+        covered = {one.name for one in cover}
+        return [
+            apart(one)
+            for granularity in (Granularity.WEEK, Granularity.MONTH)
+            for one in self._kept(granularity, start, stop)
+            if start <= begins(one)
+            and bounds(one)[1] <= stop
+            and covered.isdisjoint(other.name for other in (one, *longer_around(self.site.calendar, one)))
+        ]
 
     def _expired(self, start: datetime, stop: datetime, known: Sequence[Period]) -> list[Sequence[str]]:
         """The days from `start` to the days taken back that are in no known period, by what contains them."""
@@ -217,18 +227,26 @@ class DayTaking:
         return list(groups)
 
 
-def _refuse_unknown(asked: TakingBack, found: Sequence[SegmentTaken], event: Event, now: datetime) -> None:
+def _refuse_unknown(
+    asked: TakingBack, found: Sequence[SegmentTaken], event: Event, now: datetime, *, applied: bool = False
+) -> None:
+    """Refuse a result that nothing proves: with Conflict if part has been taken back, else InvalidInput."""
     unknown = [one.unknown for one in found if one.unknown is not None]
     if not unknown:
         return
     period = asked.affected[unknown[0]].period
     what = "all time" if period == ALL_TIME.name else period
     since = event.expiry.since(Granularity.MONTH if period == ALL_TIME.name else Granularity.DAY, now)
-    raise InvalidInput(
+    detail = (
         f"cannot take back: the kept data cannot show whether users of {asked.days[0]} were also in {what} "
-        f"before {since:%Y-%m-%dT%H:%M:%SZ}; nothing was changed",
-        field="from",
+        f"before {since:%Y-%m-%dT%H:%M:%SZ}"
     )
+    if applied and len(unknown) < len(found):
+        raise Conflict(
+            f"{detail}; their visits came meanwhile, and were not taken back; those in "
+            f"{len(found) - len(unknown)} of {len(found)} segments were"
+        )
+    raise InvalidInput(f"{detail}; nothing was changed", field="from")
 
 
 def _summed(site: Site, asked: TakingBack, found: Sequence[SegmentTaken]) -> TakenBack:

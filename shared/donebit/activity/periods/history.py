@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -37,14 +37,20 @@ class RetainedPeriods:
 
     def imported_before(self, stop: datetime) -> list[Period]:
         """Imported periods that end by `stop`, and that no other period of its history contains."""
-        if not self.imported:
-            return []
+        return self.imported_beside(self.covering(stop), stop) if self.imported else []
+
+    def imported_beside(self, cover: Sequence[Period], stop: datetime) -> list[Period]:
+        """Imported periods that end by `stop`, and that no period of `cover` contains."""
         known = ImportedPeriods(self.calendar, self.expiry, self.imported, self.now)
-        return known.within(EARLIEST, stop, self.covering(stop))
+        return known.within(EARLIEST, stop, cover)
 
     def covering(self, stop: datetime) -> list[Period]:
         """The retained periods of `history`, whether they have visits or not, without imported ones."""
-        return self._cover(self._earliest(), stop, stop, LONGEST_FIRST) if self.names else []
+        return self.covering_from(self._earliest(), stop) if self.names else []
+
+    def covering_from(self, start: datetime, stop: datetime) -> list[Period]:
+        """The retained periods that together hold all visits from `start` to `stop`."""
+        return self._cover(start, stop, stop, LONGEST_FIRST)
 
     def known_from(self) -> datetime:
         """No visit before this moment is retained at any granularity."""

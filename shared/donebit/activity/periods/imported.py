@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from donebit.activity.periods.calendar import Calendar, Granularity, Period, bounds
 from donebit.activity.periods.expiry import AHEAD, ExpiryPolicy
+from donebit.store.key_names import APART
 
 LONGER = {
     Granularity.HOUR: (Granularity.DAY, Granularity.WEEK, Granularity.MONTH),
@@ -41,6 +42,11 @@ class ImportedPeriods:
             if self.expiry.keeps(period, self.now) and not any(contains(one, period) for one in cover)
         ]
         return sorted(found, key=begins)
+
+
+def apart(period: Period) -> Period:
+    """The users of a period who were imported for it as a whole, as a period of their own."""
+    return replace(period, name=period.name + APART)
 
 
 def begins(period: Period) -> datetime:

@@ -16,14 +16,13 @@ from donebit.activity.events.batching import Visits, other_kind
 from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import ALL_TIME, Granularity, Period
 from donebit.activity.periods.expiry import AHEAD
-from donebit.activity.periods.imported import is_lost_in_spans, longer_around
+from donebit.activity.periods.imported import apart, is_lost_in_spans, longer_around
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
 from donebit.activity.users.ids import Ids, User, UserKind, check_batch
 from donebit.errors import InvalidInput
 from donebit.store import text_ids
-from donebit.store.key_names import APART
 
 SEGMENTS_A_CALL = 8  # their ids at once are 32 MB at most
 
@@ -75,7 +74,7 @@ def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datet
     event.expiry.check(period, now, "at")
     longer = longer_around(site.calendar, period)
     ending = [one for one in [period, *longer] if one != ALL_TIME and event.expiry.keeps(one, now)]
-    kept_apart = [replace(period, name=period.name + APART)] if is_apart(period) else []
+    kept_apart = [apart(period)] if is_apart(period) else []
     expiries = [event.expiry.period_expiry(one) for one in [*ending, *kept_apart, ALL_TIME]]
     imported = period.name if is_lost_in_spans(site.calendar, period) else ""
     return Visits(

@@ -8,6 +8,8 @@
 --         where a user may have been there at a time that has expired: nothing was changed
 -- Why a script: a visit that arrives meanwhile is wholly before it, and is taken back, or wholly after it, and
 --               stays in all of its periods. BITOP drops the TTL of what it writes, so it is set again.
+-- A check leaves nothing, so nothing of it goes to replicas or into the append-only file.
+if redis.set_repl and ARGV[1] == 'check' then redis.set_repl(redis.REPL_NONE) end
 local call, at, n, days = redis.call, 4, tonumber(ARGV[2]), tonumber(ARGV[3])
 local taken, gone, between, counter = KEYS[n + 2], KEYS[n + 3], KEYS[n + 4], KEYS[n + 1]
 
@@ -16,10 +18,20 @@ local function read()
   return tonumber(ARGV[at])
 end
 
+local present = {}
+local function exists(key)
+  if present[key] == nil then present[key] = call('EXISTS', key) == 1 end
+  return present[key]
+end
+
+-- Those of some bitmaps that are there, and whether all are: an absent one would make BITOP ten times slower.
 local function places()
-  local found = {}
-  for i = 1, read() do found[i] = KEYS[read()] end
-  return found
+  local found, all = {}, true
+  for _ = 1, read() do
+    local key = KEYS[read()]
+    if exists(key) then found[#found + 1] = key else all = false end
+  end
+  return found, all
 end
 
 -- Above 16 sources older servers leave their fast path: ten times slower for one source more.
@@ -34,20 +46,24 @@ end
 -- Of the users taken back those whom nothing else proves to have been in the period; nil if one may have been.
 local function losing(period)
   local staying = places()
-  if #staying > 0 then
+  if not exists(period) then
+    call('UNLINK', gone)
+  elseif #staying > 0 then
     fold('OR', between, staying)
     call('BITOP', 'AND', between, between, taken)
     call('BITOP', 'XOR', gone, taken, between)
   else
     call('BITOP', 'OR', gone, taken)
   end
-  call('BITOP', 'AND', gone, gone, period)
+  if exists(period) then call('BITOP', 'AND', gone, gone, period) end
   local known = true
   for _ = 1, read() do
-    local containing = places()
-    containing[#containing + 1] = gone
-    fold('AND', between, containing)
-    known = known and call('BITCOUNT', between) == 0
+    local containing, all = places()
+    if all then
+      containing[#containing + 1] = gone
+      fold('AND', between, containing)
+      known = known and call('BITCOUNT', between) == 0
+    end
   end
   return known
 end
@@ -59,7 +75,11 @@ end
 
 local visits = 0
 for day = 1, days do visits = visits + call('BITCOUNT', KEYS[day]) end
-fold('OR', taken, {unpack(KEYS, 1, days)})
+local there = {}
+for day = 1, days do
+  if exists(KEYS[day]) then there[#there + 1] = KEYS[day] end
+end
+fold('OR', taken, there)
 local answer = {call('BITCOUNT', taken), visits}
 for number = 1, tonumber(ARGV[4]) do
   if not losing(KEYS[read()]) then return finish({'unknown', number}) end
