@@ -7,7 +7,7 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,30 +73,41 @@ class Transport:
             ApiError: The service refused the request, or did not answer in JSON.
             ServiceUnreachable: It did not answer in time.
         """
-        headers, data = dict(self._headers), None
-        if body is not None:
-            # One key for all tries: the report counts once, and each try gets the first one's answer.
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-            data = _as_json(body)
         began = time.monotonic()
         end = None if within_seconds is None else began + within_seconds
         deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
+        headers, data = self._encoded(body)
+        address = self._addresses[service] + path
+
+        def send() -> urllib3.BaseHTTPResponse:
+            return self._connections().request(
+                method, address, body=data, headers=headers, timeout=_try_timeout(end)
+            )
+
+        return _content(self._answer(service, send, deadline))
+
+    def _encoded(self, body: Mapping[str, object] | None) -> tuple[dict[str, str], bytes | None]:
+        """The headers and the bytes of a request."""
+        if body is None:
+            return self._headers, None
+        # One key for all tries: the report counts once, and each try gets the first one's answer.
+        added = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        return self._headers | added, _as_json(body)
+
+    def _answer(
+        self, service: str, send: Callable[[], urllib3.BaseHTTPResponse], deadline: float
+    ) -> urllib3.BaseHTTPResponse:
+        """The first answer that stands, or the last one; no try begins after the deadline."""
         for pause in pauses():
             is_last = time.monotonic() + pause >= deadline
             try:
-                answer = self._connections().request(
-                    method,
-                    self._addresses[service] + path,
-                    body=data,
-                    headers=headers,
-                    timeout=_try_timeout(end),
-                )
+                answer = send()
             except exceptions.HTTPError as error:
                 if is_last:
                     raise self._unreachable(service, error) from None  # it says all that matters
             else:
                 if is_last or answer.status not in RETRIED_STATUSES:
-                    return _content(answer)
+                    return answer
             time.sleep(pause)
         raise AssertionError("the pauses do not end")
 

@@ -237,7 +237,7 @@ def test_visits_from_before_the_first_version_are_not_forgotten(store: Store, cl
     )
     start = site.calendar.midnight(site.calendar.day_of(NOW - DAY))
 
-    with pytest.raises(InvalidInput, match="may have been in all time before"):
+    with pytest.raises(InvalidInput, match="were also in all time before"):
         take_back(site, "e", start, start + DAY, now=NOW)
 
 
