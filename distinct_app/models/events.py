@@ -23,7 +23,7 @@ class EventsAnswer(BaseModel):
 
 
 class ExpiryBody(Request):
-    """Days that each granularity is kept, from the period's end; the default for one left out."""
+    """Days that each granularity is kept, from the period's end; one left out stays as it is."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"hour": 7, "day": 800}})
 

@@ -29,7 +29,6 @@ from donebit.activity.events import memory, set_expiry
 from donebit.activity.events.event import Event
 from donebit.activity.events.memory import PeriodUsage
 from donebit.activity.periods.calendar import Granularity
-from donebit.activity.periods.expiry import DEFAULT
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids, UserKind, kind_of
 from donebit.errors import InvalidInput
@@ -76,10 +75,12 @@ def add_expiry(routes: APIBlueprint, site: Site) -> None:
         """Set an event's data expiry in days for each granularity.
 
         Each period is kept for that many days from its end; periods older than that are dropped immediately.
+        A granularity that is left out stays as it is.
         """
         days = body.model_dump(exclude_none=True)
         durations: Any = {granularity: timedelta(days=number) for granularity, number in days.items()}
-        return event_answer(set_expiry.apply(site, path.event, replace(DEFAULT, **durations)))
+        kept = events.get(site, path.event).expiry
+        return event_answer(set_expiry.apply(site, path.event, replace(kept, **durations)))
 
     @routes.get("/events/<event>/expiry", responses={200: EventAnswer})
     def get_expiry(path: EventPath) -> Reply:

@@ -137,6 +137,22 @@ def test_the_curves_are_drawn_from_the_numbers_beneath_them(opened: Page) -> Non
     assert len(rows) == 36
 
 
+def test_a_lone_number_between_gaps_is_drawn_as_a_point(page: Page, stack: Stack) -> None:
+    for days_ago in range(6):
+        visit(stack, [1, 2, 3], days_ago, event="lone.week")
+    ask("PUT", f"{stack.distinct}/events/lone.week/expiry", {"day": 6, "week": 6})  # 7 days: one whole window
+    try:
+        open_live(page, "/distinct?event=lone.week")
+        page.find("#days summary").click()
+        rows = page.browser.find_elements("css selector", "#days tbody tr")
+        weekly = [row.find_elements("css selector", "td")[1].text for row in rows]
+
+        assert (weekly[0], set(weekly[1:])) == ("3", {"\u2013"})
+        assert "163,77,0" in inked(page)
+    finally:
+        ask("DELETE", f"{stack.distinct}/events/lone.week")
+
+
 def test_the_first_day_of_an_event_is_drawn_as_a_point(page: Page, stack: Stack) -> None:
     visit(stack, [1, 2, 3], event="first.day")
     try:

@@ -30,6 +30,15 @@ def test_events_are_listed_with_their_kind_and_retention(store: Store) -> None:
     assert body_of(distinct.get("/events/never"))["kind"] is None
 
 
+def test_an_expiry_that_is_left_out_stays_as_it_is(store: Store) -> None:
+    distinct = Services(store).distinct
+
+    distinct.put("/events/a/expiry", json={"day": 800})
+    kept = body_of(distinct.put("/events/a/expiry", json={"hour": 7}))
+
+    assert kept["expiry_days"] == {"hour": 7, "day": 800, "week": 840, "month": 1860}
+
+
 def test_setting_the_retention_matrix_is_405_and_names_expiry(store: Store) -> None:
     distinct = Services(store).distinct
 

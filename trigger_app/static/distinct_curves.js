@@ -24,19 +24,25 @@ function axis(colours, more) {
   return { stroke: colours.getPropertyValue("--pico-muted-color"), grid, ticks: grid, font: "12px system-ui, sans-serif", ...more };
 }
 
+/** The places of numbers that have none on either side: no line leads to them. */
+function lone(values) {
+  const isThere = (at) => (values[at] ?? null) !== null;
+  return [...values.keys()].filter((at) => isThere(at) && !isThere(at - 1) && !isThere(at + 1));
+}
+
 /** Where nobody points at a day, the legend has the last one's numbers. */
 function showLast(plot) {
   if (plot.legend.idx === null) plot.setLegend({ idx: plot.data[0].length - 1 }, false);
 }
 
-function options(place, width, days) {
+function options(place, width) {
   const colours = getComputedStyle(place);
   const lines = LINES.map(({ label, colour, width: thick, dash }) => ({
     label,
     stroke: colours.getPropertyValue(colour),
     width: thick,
     dash,
-    points: { show: days === 1, size: 8, fill: colours.getPropertyValue(colour) },
+    points: { show: false, filter: (plot, of) => lone(plot.data[of]), size: 8, fill: colours.getPropertyValue(colour) },
     value: (_, value) => (value === null ? "–" : numbers.format(value)),
   }));
   return {
@@ -63,7 +69,7 @@ export function drawCurves() {
   let drawn = null;
   const draw = () => {
     drawn?.destroy();
-    drawn = new uPlot(options(place, place.clientWidth, data[0].length), data, place);
+    drawn = new uPlot(options(place, place.clientWidth), data, place);
     // One day alone stands in the middle, a point a line: uPlot would show it at the left of a thousand.
     if (data[0].length === 1) drawn.setScale("x", { min: data[0][0] - DAY, max: data[0][0] + DAY });
     showLast(drawn);

@@ -139,7 +139,7 @@ EVENTS = (
         "event:{<event>}:meta",
         "hash",
         PERMANENT,
-        "the kind of users it holds, its retention, its oldest month, and imported:<period> for imports",
+        "the kind of users it holds, its retention, its oldest day, and imported:<period> for imports",
     ),
     KeyRow("event:{<event>}:periods", "zset", PERMANENT, "the event's periods by when they expire (s)"),
     KeyRow(

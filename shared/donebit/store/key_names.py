@@ -18,7 +18,7 @@ RETENTION_FIELDS = tuple(
 )
 
 APART = ":imported"  # after a period's name: those of its users who were imported for it as a whole
-OLDEST_FIELD = "oldest"  # the first month that an event may have visits in
+OLDEST_FIELD = "oldest"  # the first day that an event may have visits in, once its month
 IMPORTED_FIELD = "imported:"  # and a period's name: its users were imported as a whole
 
 

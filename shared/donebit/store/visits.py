@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
 
 from redis import Redis, WatchError
@@ -14,13 +14,13 @@ from donebit.errors import ConfigurationError
 from donebit.store.answers import MarkUsersResult, OpenResult
 from donebit.store.bitmaps import SEGMENT_BITS, segments_in
 from donebit.store.client import outages_named
-from donebit.store.key_names import IMPORTED_FIELD, RETENTION_FIELDS, Keys
+from donebit.store.key_names import APART, IMPORTED_FIELD, RETENTION_FIELDS, Keys
 from donebit.store.layout import LAYOUT_VERSION
 from donebit.zone_rules import fingerprint
 
 KEYS_A_PIPELINE = 1000
-# The oldest month of an event with users of all time alone, who are kept apart: visits are yet to come.
-NO_VISITS_BEFORE = "8999-12"
+# The oldest day of an event with users of all time alone, who are kept apart: visits are yet to come.
+NO_VISITS_BEFORE = "8999-12-31"
 
 
 class PeriodExpiry(NamedTuple):
@@ -46,11 +46,21 @@ def layout(zone: str) -> str:
     return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
 
 
-def first_month(period: str) -> str:
-    """The month in which a period begins, by its name, and may have its first visit."""
-    if period[5:6] != "W":
-        return period[:7]
-    return f"{date.fromisocalendar(int(period[:4]), int(period[6:8]), 1):%Y-%m}"
+def first_day(periods: Sequence[str]) -> str:
+    """The first day on which there may be visits that are written into periods of these names.
+
+    Args:
+        periods: those that contain a visit, or an import and what contains it, the shortest first.
+    """
+    names = [name.removesuffix(APART) for name in periods if name[0].isdecimal()]
+    if not names:
+        return NO_VISITS_BEFORE
+    shortest = next((name for name in names if len(name) == len(NO_VISITS_BEFORE)), names[0])  # a day
+    if shortest[5:6] == "W":
+        return f"{date.fromisocalendar(int(shortest[:4]), int(shortest[6:8]), 1)}"
+    day = f"{shortest}-01"[:10]
+    # An hour is of UTC, and where it lies in no day as a whole it may begin in the day before.
+    return f"{date.fromisoformat(day) - timedelta(days=1)}" if shortest[10:11] == "T" else day
 
 
 class VisitStore:
@@ -151,8 +161,7 @@ class VisitStore:
         registries = [self._keys.segments(event, life.period) for life in lives]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         field = imported and IMPORTED_FIELD + imported
-        ending = [life.period for life in lives if life.period[0].isdecimal()]
-        oldest = min(map(first_month, ending), default=NO_VISITS_BEFORE)
+        oldest = first_day([life.period for life in lives])
         args = [
             kind,
             limit,

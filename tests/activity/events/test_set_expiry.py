@@ -119,3 +119,17 @@ def test_a_longer_expiry_still_refuses_the_dropped_days(store: Store) -> None:
         assert span.periods
         with pytest.raises(InvalidInput, match="cannot be made up of what is still kept"):
             spans.between(UTC_CALENDAR, expiry, day.start or now, day.stop or now, now=now)
+
+
+@pytest.mark.parametrize("oldest", [5, 399])
+def test_a_longer_expiry_takes_the_older_days_where_none_was_dropped(store: Store, oldest: int) -> None:
+    site, now = site_on(store), real_now()
+    record(store, [1], at=now - timedelta(days=oldest))
+    with pytest.raises(InvalidInput, match=r"400 days before .*; PUT /events/.event./expiry .\"day\": DAYS"):
+        record(store, [2], at=now - timedelta(days=500))
+
+    set_expiry.apply(site, "seen", replace(DEFAULT, day=timedelta(days=800)))
+
+    record(store, [2], at=now - timedelta(days=500))
+    assert count(store, granularity=Granularity.DAY, at=now - timedelta(days=500)) == 1
+    assert count(store) == 2

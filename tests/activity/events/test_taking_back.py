@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from fakeredis import FakeRedis
@@ -23,7 +23,7 @@ from donebit.errors import Conflict, InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.taking_back import TakeBackStore
-from donebit.store.visits import first_month
+from donebit.store.visits import first_day
 from tests.activity.analytics.cohort_model import ALL_KEPT, keep
 from tests.activity.analytics.test_series import written
 from tests.activity.analytics.visited import NOW
@@ -253,17 +253,25 @@ def test_an_event_opened_by_an_import_of_all_time_loses_later_visits(store: Stor
 
 
 @pytest.mark.parametrize(
-    ("week", "month"),
+    ("periods", "day"),
     [
-        ("2026-W47", "2026-11"),
-        ("2026-W01", "2025-12"),
-        ("2026-W40", "2026-09"),
-        ("2026-W47:imported", "2026-11"),
+        (["2026-11-20T03", "2026-11-20", "2026-W47", "2026-11", "all"], "2026-11-20"),
+        (["2026-W47", "2026-W47:imported", "all"], "2026-11-16"),
+        (["2026-W01", "all"], "2025-12-29"),
+        (["2026-11", "2026-11:imported", "all"], "2026-11-01"),
+        (["2026-11-20T03", "2026-W47", "all"], "2026-11-19"),
+        (["all:imported", "all"], "8999-12-31"),
     ],
 )
-def test_the_oldest_month_of_a_week_is_the_one_it_begins_in(week: str, month: str) -> None:
-    assert first_month(week) == month
-    assert first_month("2026-11-20T03") == first_month("2026-11:imported") == "2026-11"
+def test_the_oldest_day_is_that_of_the_shortest_period(periods: list[str], day: str) -> None:
+    assert first_day(periods) == day
+
+
+def test_an_oldest_month_of_an_earlier_version_begins_with_its_first_day(store: Store, client: Redis) -> None:
+    record(store, [1])
+    client.hset(keys.event_meta("seen"), "oldest", "2026-11")
+
+    assert events.get(site_on(store), "seen").first_day == date(2026, 11, 1)
 
 
 def test_all_time_loses_who_came_after_a_week_was_imported_first(store: Store, client: Redis) -> None:
@@ -276,7 +284,7 @@ def test_all_time_loses_who_came_after_a_week_was_imported_first(store: Store, c
 
     made = take_back(site, "e", start, start + DAY, now=NOW)
 
-    assert client.hget(keys.event_meta("e"), "oldest") == f"{NOW:%Y-%m}".encode()
+    assert client.hget(keys.event_meta("e"), "oldest") == b"2029-01-15"
     assert (made.lost[Granularity.ALL], counts.count(site, "e", ALL_TIME)) == (1, 1)
 
 

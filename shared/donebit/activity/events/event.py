@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from donebit.activity.periods.calendar import DAY, Calendar, Granularity
 from donebit.activity.periods.expiry import DEFAULT, ExpiredBefore, ExpiryPolicy
@@ -22,7 +22,13 @@ class Event:
     kind: UserKind | None = None  # None for one never visited
     expiry: ExpiryPolicy = DEFAULT
     imported: frozenset[str] = frozenset()  # names of periods that were imported as a whole
-    oldest: datetime | None = None  # it has no visit before; None where that is not known
+    first_day: date | None = None  # it has no visit on an earlier day; None where that is not known
+
+    @property
+    def oldest(self) -> datetime | None:
+        """A moment in any zone before which it has no visit; None where that is not known."""
+        day = self.first_day
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) - DAY if day else None
 
     def imports(self, calendar: Calendar, now: datetime) -> ImportedPeriods:
         """The imported periods that have not expired."""
@@ -36,8 +42,9 @@ def get(site: Site, name: str) -> Event:
     imported = frozenset(
         field.removeprefix(IMPORTED_FIELD) for field in fields if field.startswith(IMPORTED_FIELD)
     )
-    oldest = datetime.fromisoformat(f"{fields[OLDEST_FIELD]}-01T00:00Z") if OLDEST_FIELD in fields else None
-    return Event(name, kind, _expiry_from(fields), imported, oldest and oldest - DAY)  # in any zone
+    # Earlier versions noted the month alone.
+    first_day = date.fromisoformat(f"{fields[OLDEST_FIELD]}-01"[:10]) if OLDEST_FIELD in fields else None
+    return Event(name, kind, _expiry_from(fields), imported, first_day)
 
 
 def check_name(name: str) -> str:

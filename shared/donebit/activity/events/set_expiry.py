@@ -49,24 +49,29 @@ def apply(site: Site, name: str, expiry: ExpiryPolicy) -> Event:
 def _expired_before(site: Site, name: str) -> dict[str, int]:
     """Up to when periods have been dropped by now, where there may have been any.
 
+    There were none of a granularity where the period of the event's first day is still kept.
+
     Recorded because a longer expiry brings nothing back: questions about those periods stay refused.
 
     Returns:
         `gone_day` and the like, in Unix time.
     """
-    expiry, now = event.get(site, name).expiry, clock.now()
-    starts = [period.start for period in ending_periods(site, name) if period.start]
-    earliest = min(starts, default=now)
+    known, now = event.get(site, name), clock.now()
+    expiry, earliest = known.expiry, _earliest(site, known, now)
     expired: dict[str, int] = {}
     for granularity in Granularity:
         since = expiry.since(granularity, now)
-        if since is not None and _has_dropped(expiry, granularity, earliest, since):
+        has_dropped = not expiry.keeps(site.calendar.period_at(granularity, earliest), now)
+        if since is not None and (has_dropped or getattr(expiry.expired_before, granularity) is not None):
             expired[f"gone_{granularity}"] = int(since.timestamp())
     return expired
 
 
-def _has_dropped(expiry: ExpiryPolicy, granularity: Granularity, earliest: datetime, since: datetime) -> bool:
-    return getattr(expiry.expired_before, granularity) is not None or earliest < since
+def _earliest(site: Site, known: Event, now: datetime) -> datetime:
+    """When the event's first day began, or the first of its periods, where no day is noted."""
+    if known.first_day is not None:
+        return site.calendar.midnight(known.first_day)
+    return min((period.start for period in ending_periods(site, known.name) if period.start), default=now)
 
 
 def _check(granularity: str, duration: timedelta | None) -> None:

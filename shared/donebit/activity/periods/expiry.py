@@ -74,9 +74,24 @@ class ExpiryPolicy:
                 field=field,
             )
 
+    def check_written(self, period: Period, now: datetime) -> None:
+        """Raise InvalidInput for a period that has expired, and say how such visits can be taken."""
+        try:
+            self.check(period, now, "at")
+        except InvalidInput as error:
+            if self._is_dropped(period.granularity, now):
+                raise
+            more = f'PUT /events/{{event}}/expiry {{"{period.granularity}": DAYS}} takes older ones'
+            raise InvalidInput(f"{error.detail}; {more}", field="at") from None
+
+    def _is_dropped(self, granularity: Granularity, now: datetime) -> bool:
+        """Whether a shorter expiry was the last to bound what is kept."""
+        duration, since = self.duration(granularity), self.since(granularity, now)
+        return duration is None or since is None or since > now - min(duration, now - EARLIEST)
+
     def _bound(self, granularity: Granularity, now: datetime) -> str:
         duration, since = self.duration(granularity), self.since(granularity, now)
-        if duration is None or since is None or since > now - min(duration, now - EARLIEST):
+        if duration is None or self._is_dropped(granularity, now):
             return f"{since:%Y-%m-%dT%H:%M:%SZ}, as the event's expiry was shorter before then"
         return f"{_in_words(duration)} before {now:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -97,7 +112,7 @@ def periods_to_write(
             f"at is {moment.isoformat()}, more than {AHEAD.seconds // 60} minutes ahead of {now.isoformat()}",
             field="at",
         )
-    expiry.check(calendar.period_at(Granularity.DAY, moment), now, "at")
+    expiry.check_written(calendar.period_at(Granularity.DAY, moment), now)
     periods = (calendar.period_at(granularity, moment) for granularity in Granularity)
     return [period for period in periods if expiry.keeps(period, now)]
 

@@ -71,7 +71,7 @@ def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datet
         raise other_kind(event.name, event.kind, kind)
     if period.start is not None and period.start > now + AHEAD:
         raise InvalidInput(f"the {period.granularity} {period.name} has not begun yet", field="at")
-    event.expiry.check(period, now, "at")
+    event.expiry.check_written(period, now)
     longer = longer_around(site.calendar, period)
     ending = [one for one in [period, *longer] if one != ALL_TIME and event.expiry.keeps(one, now)]
     kept_apart = [apart(period)] if is_apart(period) else []

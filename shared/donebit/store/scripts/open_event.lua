@@ -3,7 +3,7 @@
 -- KEYS[3..] the registry of each period (bitmap over segments), the period `all` last
 -- ARGV[1] the kind of users   ARGV[2] how many segments the event may span
 -- ARGV[3] the field of KEYS[1] that says of a period that it was imported as a whole, '' for none
--- ARGV[4] the month in which the visits may begin
+-- ARGV[4] the day on which the visits may begin
 -- ARGV[5] how many segments follow   ARGV[6..] the segments; then each period's name and the time it expires (s, 0 for never), in turn
 -- returns {'ok'}, {'kind', the kind it holds} or {'segments', how many it would span}
 -- Why a script: the kind and the span are checked and claimed atomically, so that a batch which is refused
@@ -17,7 +17,7 @@ local span = redis.call('BITCOUNT', all)
 for i = 6, last do span = span + 1 - redis.call('GETBIT', all, ARGV[i]) end
 if span > tonumber(ARGV[2]) then return {'segments', span} end
 
--- An event without the month is of a time when none was noted: what it has cannot be said any more.
+-- An event without the day is of a time when none was noted: what it has cannot be said any more.
 local oldest = redis.call('HGET', about, 'oldest')
 if not kind or (oldest and ARGV[4] < oldest) then
   redis.call('HSET', about, 'oldest', ARGV[4])
