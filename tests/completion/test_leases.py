@@ -23,6 +23,7 @@ from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 from tests.losing_way import losing_way_to
 from tests.servers import RunningServer
+from tests.started import eventually
 
 FIRST, SECOND = Holder("message-1", "host:1/aa", 11), Holder("message-2", "host:2/bb", 22)
 GONE = timedelta(0)  # a lease that has run out as soon as it is taken
@@ -119,6 +120,35 @@ def test_a_lease_that_ran_out_is_sent_again_once_and_without_done_steps(store: S
 
     assert reclaimed(store) == [([(0, 1), (2, 4)], True)]
     assert reclaimed(store) == []
+
+
+def test_only_one_worker_sends_the_steps_of_a_lease(store: Store) -> None:
+    task, others = started(store), list[tuple[list[Range], bool]]()
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+
+    leases.reclaim_lapsed(store, lambda *_: others.extend(reclaimed(store)))
+
+    assert others == []
+
+
+def test_steps_that_the_broker_did_not_take_are_reclaimed_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("donebit.store.leases.RECLAIM_WITHIN", timedelta(milliseconds=50))
+    task, sent = started(store), list[list[Range]]()
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+
+    with pytest.raises(BrokerUnavailable):
+        leases.reclaim_lapsed(store, refuse)
+
+    assert len(store.leases.of_task(task.id)) == 1
+    eventually(
+        lambda: leases.reclaim_lapsed(store, lambda _, ranges, __: sent.append(ranges)),
+        what="they are lost",
+    )
+    assert sent == [[(0, 4)]]
 
 
 def test_a_lease_renewed_while_its_steps_are_sent_stays(store: Store) -> None:
