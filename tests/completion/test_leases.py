@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 
 from donebit.completion import failing, fanout, healing, leases, lifecycle, reporting
@@ -23,6 +25,7 @@ from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 from tests.losing_way import losing_way_to
 from tests.servers import RunningServer
+from tests.started import eventually
 
 FIRST, SECOND = Holder("message-1", "host:1/aa", 11), Holder("message-2", "host:2/bb", 22)
 GONE = timedelta(0)  # a lease that has run out as soon as it is taken
@@ -69,6 +72,24 @@ def test_a_second_process_takes_only_what_no_living_one_runs(
 
     assert taken(store, task, SECOND, *asked) == left
     assert list(without(asked, [(2, 4)])) == left
+
+
+RANGES = st.lists(st.tuples(st.integers(0, 39), st.integers(1, 9)), min_size=1, max_size=9).map(
+    lambda pairs: [(start, min(start + length, 40)) for start, length in pairs]
+)
+
+
+@given(held=st.lists(RANGES, max_size=4), asked=RANGES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_taken_is_all_that_nobody_runs(
+    real_store: Store, held: list[list[Range]], asked: list[Range]
+) -> None:
+    task = started(real_store, 40)
+    others = [taken(real_store, task, Holder(f"{n}", "host:1/aa", 1 + n), *one) for n, one in enumerate(held)]
+
+    got = taken(real_store, task, Holder("asking", "host:2/bb", 22), *asked)
+
+    assert got == list(without(asked, [part for one in others for part in one]))
 
 
 def test_a_message_given_to_a_second_worker_is_left_to_the_first(store: Store) -> None:
@@ -119,6 +140,44 @@ def test_a_lease_that_ran_out_is_sent_again_once_and_without_done_steps(store: S
 
     assert reclaimed(store) == [([(0, 1), (2, 4)], True)]
     assert reclaimed(store) == []
+
+
+def test_a_lease_with_many_holes_is_sent_whole(store: Store) -> None:
+    task = started(store, 2000)
+    taken(store, task, FIRST, (0, 2000))
+    reporting.report(store, task.id, list(range(0, 2000, 2)))
+    lapse(store, task, FIRST)
+
+    assert reclaimed(store) == [([(0, 2000)], True)]
+
+
+def test_only_one_worker_sends_the_steps_of_a_lease(store: Store) -> None:
+    task, others = started(store), list[tuple[list[Range], bool]]()
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+
+    leases.reclaim_lapsed(store, lambda *_: others.extend(reclaimed(store)))
+
+    assert others == []
+
+
+def test_steps_that_the_broker_did_not_take_are_reclaimed_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("donebit.store.leases.RECLAIM_WITHIN", timedelta(milliseconds=50))
+    task, sent = started(store), list[list[Range]]()
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+
+    with pytest.raises(BrokerUnavailable):
+        leases.reclaim_lapsed(store, refuse)
+
+    assert len(store.leases.of_task(task.id)) == 1
+    eventually(
+        lambda: leases.reclaim_lapsed(store, lambda _, ranges, __: sent.append(ranges)),
+        what="they are lost",
+    )
+    assert sent == [[(0, 4)]]
 
 
 def test_a_lease_renewed_while_its_steps_are_sent_stays(store: Store) -> None:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from donebit import clock
 from donebit.completion import lifecycle, missing
@@ -42,6 +43,7 @@ LEASE = timedelta(seconds=4)  # a worker that died is found after this
 RENEW_EVERY = timedelta(seconds=1)
 LEASE_AT_END = timedelta(seconds=2)  # of a worker that was asked to end, and will be gone at any moment
 
+MAX_RANGES_SENT = 500  # in a message of missing steps, if it had fewer: 10 KB
 UNREADABLE_FOR = timedelta(seconds=30)  # after this a lease is looked at again whose task cannot be read
 
 log = logging.getLogger(__name__)
@@ -214,9 +216,17 @@ def find_task(store: Store, task_id: str, nonce: str) -> Task | None:
 def missing_of(
     store: Store, task: Task, ranges: Iterable[Range], *, without_step: int | None = None
 ) -> list[Range]:
-    """The missing steps of some ranges, without one that runs."""
-    steps = (part for start, stop in ranges for part in missing.iterate(store, task, start, stop))
-    return list(without(steps, [] if without_step is None else [(without_step, without_step + 1)]))
+    """The missing steps of some ranges, without one that runs, to be sent in a message.
+
+    Returns:
+        The ranges as they are where their holes would make many: done steps are skipped when they are run.
+    """
+    running = [] if without_step is None else [(without_step, without_step + 1)]
+    whole = list(without(ranges, running))
+    most = max(MAX_RANGES_SENT, len(whole))
+    parts = (part for start, stop in whole for part in missing.iterate(store, task, start, stop))
+    found = list(islice(parts, most + 1))
+    return found if len(found) <= most else whole
 
 
 def reclaim_lapsed(store: Store, send: SendAgain) -> list[Task]:

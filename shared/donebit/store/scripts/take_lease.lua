@@ -16,9 +16,14 @@ if fields.nonce ~= ARGV[1] or fields.state ~= 'running' or redis.call('EXISTS', 
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local mine, died = {}, '0'
-for i = 6, #ARGV, 2 do mine[#mine + 1] = {tonumber(ARGV[i]), tonumber(ARGV[i + 1])} end
+local mine, died, lowest, highest = {}, '0', math.huge, 0
+for i = 6, #ARGV, 2 do
+  local start, stop = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  mine[#mine + 1] = {start, stop}
+  lowest, highest = math.min(lowest, start), math.max(highest, stop)
+end
 
+local others = {} -- what others hold between the lowest and the highest
 local leases = redis.call('HGETALL', KEYS[2])
 for i = 1, #leases, 2 do
   local expires, state, worker, process, at, held =
@@ -30,18 +35,37 @@ for i = 1, #leases, 2 do
   if state ~= 'died' and tonumber(expires) > now and not own then
     if same_message then mine = {} end
     for first, last in string.gmatch(held, '(%d+)-(%d+)') do
-      local start, stop, rest = tonumber(first), tonumber(last), {}
-      for _, range in ipairs(mine) do
-        if stop <= range[1] or start >= range[2] then
-          rest[#rest + 1] = range
-        else
-          if range[1] < start then rest[#rest + 1] = {range[1], start} end
-          if stop < range[2] then rest[#rest + 1] = {stop, range[2]} end
-        end
-      end
-      mine = rest
+      first, last = tonumber(first), tonumber(last)
+      if first < highest and last > lowest then others[#others + 1] = {first, last} end
     end
   end
+end
+
+if #others > 0 then -- one sweep over both: a large task has thousands of ranges on either side
+  table.sort(others, function(a, b) return a[1] < b[1] end)
+  local apart = {}
+  for _, range in ipairs(others) do
+    local before = apart[#apart]
+    if before and range[1] <= before[2] then
+      before[2] = math.max(before[2], range[2])
+    else
+      apart[#apart + 1] = range
+    end
+  end
+  local rest = {}
+  for _, range in ipairs(mine) do
+    local start, stop, low, high = range[1], range[2], 1, #apart + 1
+    while low < high do -- the first that ends after the start
+      local middle = math.floor((low + high) / 2)
+      if apart[middle][2] > start then high = middle else low = middle + 1 end
+    end
+    while low <= #apart and apart[low][1] < stop do
+      if start < apart[low][1] then rest[#rest + 1] = {start, apart[low][1]} end
+      start, low = apart[low][2], low + 1
+    end
+    if start < stop then rest[#rest + 1] = {start, stop} end
+  end
+  mine = rest
 end
 
 local taken, texts = {}, {}
