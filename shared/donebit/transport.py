@@ -68,29 +68,15 @@ class Transport:
             body: Sent as JSON; None sends no body.
             within_seconds: When to end a try that runs, too, though not in its first second. None: only no
                 try begins after the client's `timeout_seconds`.
-
-        Raises:
-            ApiError: The service refused the request, or did not answer in JSON.
-            ServiceUnreachable: It did not answer in time.
         """
-        headers, data = dict(self._headers), None
-        if body is not None:
-            # One key for all tries: the report counts once, and each try gets the first one's answer.
-            headers |= {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-            data = _as_json(body)
-        began = time.monotonic()
+        headers, data = self._headers_and_data(body)
+        url, began = self._addresses[service] + path, time.monotonic()
         end = None if within_seconds is None else began + within_seconds
         deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
         for pause in pauses():
-            is_last = time.monotonic() + pause >= deadline
+            is_last, timeout = time.monotonic() + pause >= deadline, _try_timeout(end)
             try:
-                answer = self._connections().request(
-                    method,
-                    self._addresses[service] + path,
-                    body=data,
-                    headers=headers,
-                    timeout=_try_timeout(end),
-                )
+                answer = self._connections().request(method, url, body=data, headers=headers, timeout=timeout)
             except exceptions.HTTPError as error:
                 if is_last:
                     raise self._unreachable(service, error) from None  # it says all that matters
@@ -99,6 +85,13 @@ class Transport:
                     return _content(answer)
             time.sleep(pause)
         raise AssertionError("the pauses do not end")
+
+    def _headers_and_data(self, body: Mapping[str, object] | None) -> tuple[dict[str, str], bytes | None]:
+        if body is None:
+            return self._headers, None
+        # One key for all tries: the report counts once, and each try gets the first one's answer.
+        more = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        return self._headers | more, _as_json(body)
 
     def _connections(self) -> urllib3.PoolManager:
         # After a fork both processes hold the same sockets, and would read each other's answers.
