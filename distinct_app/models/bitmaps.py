@@ -13,11 +13,15 @@ from donebit.web.models import Request
 
 
 class FormatQuery(Request):
-    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or one user per line")
+    format: Format = Field(
+        default=Format.RAW,
+        description="raw bits, a roaring bitmap, or one user per line",
+        json_schema_extra={"example": "roaring"},
+    )
 
 
-class BitmapQuery(PeriodQuery):
-    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or one user per line")
+class BitmapQuery(PeriodQuery, FormatQuery):
+    pass
 
 
 class FlagImportQuery(Request):

@@ -14,7 +14,10 @@ from donebit.activity.analytics.lifecycle import UserState
 from donebit.activity.analytics.retention import MOST_CELLS, Cohort
 from donebit.web.models import WRITTEN, Name, Request
 
-Granularity = Literal["day", "week", "month"]
+Granularity = Annotated[
+    Literal["day", "week", "month"],
+    Field(description="of the periods", json_schema_extra={"example": "month"}),
+]
 RETURN = "the event that counts as coming back; by default the same one"
 KNOWN_FROM = (
     "no visit before it is retained, so users active only before it count as new; null for recurring cohorts"
@@ -22,34 +25,63 @@ KNOWN_FROM = (
 
 Cells = Annotated[int, Field(ge=1, le=MOST_CELLS), WRITTEN]
 Column = Annotated[int, Field(ge=0, lt=MOST_CELLS), WRITTEN]
-Periods = Annotated[int, Field(ge=1, le=lifecycle.MOST_PERIODS), WRITTEN]
-Days = Annotated[int, Field(ge=1, le=stickiness.MOST_DAYS), WRITTEN]
-PeriodName = Annotated[str, Field(max_length=20, json_schema_extra={"example": "2026-W47"})]
+Periods = Annotated[
+    int,
+    Field(ge=1, le=lifecycle.MOST_PERIODS, description="how many periods", json_schema_extra={"example": 28}),
+    WRITTEN,
+]
+Days = Annotated[
+    int,
+    Field(ge=1, le=stickiness.MOST_DAYS, description="how many days", json_schema_extra={"example": 28}),
+    WRITTEN,
+]
+PeriodName = Annotated[
+    str, Field(max_length=20, description="name of the period", json_schema_extra={"example": "2026-W47"})
+]
 
 
 class SuccessiveQuery(AtQuery):
     """Successive periods: the last is that of `at`, or the first that of `from`."""
 
-    from_: Annotated[Moment | None, Field(alias="from", description="instead of at: the first period")] = None
+    from_: Annotated[
+        Moment | None,
+        Field(
+            alias="from",
+            description="instead of at: the first period",
+            json_schema_extra={"example": "2026-11-02"},
+        ),
+    ] = None
 
 
 class CohortQuery(Request):
     cohort: Annotated[
         Cohort,
-        Field(description="`first`: active in the row's period and never before; `recurring`: active in it"),
+        Field(
+            description="`first`: active in the row's period and never before; `recurring`: active in it",
+            json_schema_extra={"example": "recurring"},
+        ),
     ] = Cohort.FIRST
-    return_: Annotated[Name | None, Field(alias="return", description=RETURN)] = None
+    return_: Annotated[
+        Name | None, Field(alias="return", description=RETURN, json_schema_extra={"example": "order"})
+    ] = None
 
 
 class RetentionQuery(SuccessiveQuery, CohortQuery):
     granularity: Granularity = "week"
-    rows: Annotated[Cells, Field(description=f"rows x columns may be at most {MOST_CELLS}")] = 12
-    columns: Cells = 12
+    rows: Annotated[
+        Cells,
+        Field(description=f"rows x columns may be at most {MOST_CELLS}", json_schema_extra={"example": 4}),
+    ] = 12
+    columns: Annotated[
+        Cells, Field(description="periods that each row is followed for", json_schema_extra={"example": 4})
+    ] = 12
 
 
 class CellQuery(CohortQuery):
     row: Annotated[PeriodName, Field(description="the period of a row")]
-    column: Annotated[Column | None, Field(description="default: the whole cohort")] = None
+    column: Annotated[
+        Column | None, Field(description="default: the whole cohort", json_schema_extra={"example": 0})
+    ] = None
     after: After = -1
     limit: MembersLimit = 100
 
@@ -61,14 +93,18 @@ class LifecycleQuery(SuccessiveQuery):
 
 class StateQuery(Request):
     period: PeriodName
-    state: Annotated[UserState, Field(json_schema_extra={"example": "dormant"})]
+    state: Annotated[
+        UserState, Field(description="of the users in that period", json_schema_extra={"example": "dormant"})
+    ]
     after: After = -1
     limit: MembersLimit = 100
 
 
 class StickinessQuery(AtQuery):
     granularity: Granularity = "day"
-    periods: Annotated[Periods, Field(description="the last is that of `at`")] = 28
+    periods: Annotated[
+        Periods, Field(description="the last is that of `at`", json_schema_extra={"example": 14})
+    ] = 28
 
 
 class RatiosQuery(SuccessiveQuery):

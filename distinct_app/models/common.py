@@ -96,15 +96,21 @@ Users = Annotated[
 
 
 class EventPath(Request):
-    event: Annotated[Name, Field(json_schema_extra={"example": "active"})]
+    event: Annotated[Name, Field(description="name of the event", json_schema_extra={"example": "active"})]
 
 
 class StoredEventPath(Request):
-    event: Annotated[StoredName, Field(json_schema_extra={"example": "active"})]
+    event: Annotated[
+        StoredName, Field(description="name of the event", json_schema_extra={"example": "active"})
+    ]
 
 
 class AtQuery(Request):
-    at: Moment | None = None
+    at: Moment | None = Field(
+        default=None,
+        description="ISO 8601, UTC; a date is a day of the site's zone; by default now",
+        json_schema_extra={"example": "2026-11-21"},
+    )
 
 
 class VisitTimeQuery(Request):
@@ -113,11 +119,16 @@ class VisitTimeQuery(Request):
     time_unit: TimeUnit | None = Field(
         default=None,
         description="times are numbers of these units since 1970; by default they are ISO 8601",
+        json_schema_extra={"example": "s"},
     )
 
 
 class PeriodQuery(AtQuery):
-    period: Granularity = Granularity.ALL
+    period: Granularity = Field(
+        default=Granularity.ALL,
+        description="the period that holds `at`",
+        json_schema_extra={"example": "day"},
+    )
 
 
 class SpanQuery(PeriodQuery):
@@ -127,19 +138,23 @@ class SpanQuery(PeriodQuery):
         default=None,
         alias="from",
         description="instead of period and at: the start, a day of the site or a whole hour",
+        json_schema_extra={"example": "2026-11-16"},
     )
     to: Moment | None = Field(
         default=None,
-        description="the end, exclusive; by default the end of today",
+        description="the end, exclusive, with from; by default the end of today",
+        json_schema_extra={"example": "2026-11-21"},
     )
 
 
 class IdsQuery(Request):
     """A range of ids; only users in it are counted."""
 
-    first: WrittenUserId | None = Field(default=None, description="only ids from this one on")
+    first: WrittenUserId | None = Field(
+        default=None, description="only ids from this one on", json_schema_extra={"example": 0}
+    )
     last: Annotated[int, Field(ge=1, le=LARGEST_ID + 1), WRITTEN] | None = Field(
-        default=None, description="only ids below this one"
+        default=None, description="only ids below this one", json_schema_extra={"example": 1000}
     )
 
 

@@ -11,7 +11,7 @@ from donebit.web.models import Request
 
 
 class ErasedPath(Request):
-    user: Annotated[Text, Field(json_schema_extra={"example": "7"})]
+    user: Annotated[Text, Field(description="an integer or any text", json_schema_extra={"example": "7"})]
 
 
 class ErasedAnswer(BaseModel):

@@ -17,15 +17,17 @@ MOST_FLAGS = 1000  # a page
 
 
 class FlagPath(Request):
-    flag: Annotated[Name, Field(json_schema_extra={"example": "newsletter"})]
+    flag: Annotated[Name, Field(description="name of the flag", json_schema_extra={"example": "newsletter"})]
 
 
 class StoredFlagPath(Request):
-    flag: Annotated[StoredName, Field(json_schema_extra={"example": "newsletter"})]
+    flag: Annotated[
+        StoredName, Field(description="name of the flag", json_schema_extra={"example": "newsletter"})
+    ]
 
 
 class FlaggedPath(FlagPath):
-    user: Annotated[Text, Field(json_schema_extra={"example": "7"})]
+    user: Annotated[Text, Field(description="an integer or a text", json_schema_extra={"example": "7"})]
 
 
 Ranges = Annotated[
@@ -48,28 +50,55 @@ class FlagBody(Request):
 
 
 class MaybeUserQuery(Request):
-    user: Annotated[Text | None, Field(description="a single user, any text, instead of a body")] = None
+    user: Annotated[
+        Text | None,
+        Field(
+            description="a single user, any text, instead of a body",
+            json_schema_extra={"example": "ada@example.org"},
+        ),
+    ] = None
 
 
-After = Annotated[int, Field(ge=-1, le=LARGEST_ID, description="`next` of the previous page"), WRITTEN]
-MembersLimit = Annotated[int, Field(ge=1, le=MOST_MEMBERS), WRITTEN]
+After = Annotated[
+    int,
+    Field(ge=-1, le=LARGEST_ID, description="`next` of the previous page", json_schema_extra={"example": 7}),
+    WRITTEN,
+]
+MembersLimit = Annotated[
+    int,
+    Field(ge=1, le=MOST_MEMBERS, description="users of a page", json_schema_extra={"example": 1000}),
+    WRITTEN,
+]
 
 
 class MembersQuery(Request):
     after: After = -1
     limit: MembersLimit = 100
-    user: Annotated[Text | None, Field(description="check whether this user has the flag instead")] = None
+    user: Annotated[
+        Text | None,
+        Field(
+            description="check whether this user, any text, has the flag instead",
+            json_schema_extra={"example": "ada@example.org"},
+        ),
+    ] = None
 
 
 class AbsenceQuery(PeriodQuery):
-    event: Annotated[Name, Field(json_schema_extra={"example": "active"})]
+    event: Annotated[Name, Field(description="name of the event", json_schema_extra={"example": "active"})]
     after: After = -1
     limit: MembersLimit = 100
 
 
 class FlagsQuery(Request):
-    after: Annotated[Name | None, Field(description="`next` of the previous page")] = None
-    limit: Annotated[int, Field(ge=1, le=MOST_FLAGS), WRITTEN] = 100
+    after: Annotated[
+        Name | None,
+        Field(description="`next` of the previous page", json_schema_extra={"example": "newsletter"}),
+    ] = None
+    limit: Annotated[
+        int,
+        Field(ge=1, le=MOST_FLAGS, description="flags of a page", json_schema_extra={"example": 1000}),
+        WRITTEN,
+    ] = 100
 
 
 class FlagAnswer(BaseModel):

@@ -21,20 +21,28 @@ Listed = Annotated[
 
 
 class KindPath(Request):
-    kind: Annotated[Name, Field(json_schema_extra={"example": "report"})]
+    kind: Annotated[Name, Field(description="kind of the object", json_schema_extra={"example": "report"})]
 
 
 class ObjectPath(KindPath):
-    object: Annotated[Name, Field(json_schema_extra={"example": "report-7.alice"})]
+    object: Annotated[
+        Name, Field(description="name of the object", json_schema_extra={"example": "report-7.alice"})
+    ]
 
 
 class StoredObjectPath(Request):
-    kind: Annotated[StoredName, Field(json_schema_extra={"example": "report"})]
-    object: Annotated[StoredName, Field(json_schema_extra={"example": "report-7.alice"})]
+    kind: Annotated[
+        StoredName, Field(description="kind of the object", json_schema_extra={"example": "report"})
+    ]
+    object: Annotated[
+        StoredName, Field(description="name of the object", json_schema_extra={"example": "report-7.alice"})
+    ]
 
 
 class PermissionPath(ObjectPath):
-    permission: Annotated[Name, Field(json_schema_extra={"example": "read"})]
+    permission: Annotated[
+        Name, Field(description="name of the permission", json_schema_extra={"example": "read"})
+    ]
 
 
 class NamesBody(Request):
@@ -63,8 +71,20 @@ class ChangeBody(Request):
 
 
 class AllowedQuery(Request):
-    all: Annotated[Listed | None, Field(description="check for all of these (comma-separated)")] = None
-    any: Annotated[Listed | None, Field(description="check for any of these (comma-separated)")] = None
+    all: Annotated[
+        Listed | None,
+        Field(
+            description="check for all of these (comma-separated)",
+            json_schema_extra={"example": "read,write"},
+        ),
+    ] = None
+    any: Annotated[
+        Listed | None,
+        Field(
+            description="check for any of these (comma-separated)",
+            json_schema_extra={"example": "read,share"},
+        ),
+    ] = None
 
 
 class KindAnswer(BaseModel):

@@ -10,11 +10,11 @@ from distinct_app.models.common import EventPath, InPeriod, SpanQuery, Text
 
 
 class UserPath(EventPath):
-    user: Annotated[Text, Field(json_schema_extra={"example": "7"})]
+    user: Annotated[Text, Field(description="an integer or a text", json_schema_extra={"example": "7"})]
 
 
 class UserQuery(SpanQuery):
-    user: Annotated[Text, Field(json_schema_extra={"example": "ada@example.org"})]
+    user: Annotated[Text, Field(description="any text", json_schema_extra={"example": "ada@example.org"})]
 
 
 class EventCount(BaseModel):

@@ -14,13 +14,24 @@ Ending = Literal["hour", "day", "week", "month"]
 
 
 class SeriesQuery(Request):
-    granularity: Ending = "day"
-    from_: Moment | None = Field(
-        default=None, alias="from", description="the start; by default 30 columns before `to`"
+    granularity: Ending = Field(
+        default="day", description="of the columns", json_schema_extra={"example": "week"}
     )
-    to: Moment | None = Field(default=None, description="exclusive; by default the end of the current period")
+    from_: Moment | None = Field(
+        default=None,
+        alias="from",
+        description="the start; by default 30 columns before `to`",
+        json_schema_extra={"example": "2026-11-16"},
+    )
+    to: Moment | None = Field(
+        default=None,
+        description="exclusive; by default the end of the current period",
+        json_schema_extra={"example": "2026-11-21"},
+    )
     rolling: Annotated[int, Field(ge=1, le=MOST_ROLLING), WRITTEN] | None = Field(
-        default=None, description="also count the users of windows of this many columns"
+        default=None,
+        description="also count the users of windows of this many columns",
+        json_schema_extra={"example": 7},
     )
 
 

@@ -16,17 +16,25 @@ BACK = f"the start; by default as far back as the event is kept, at most {MOST_P
 class StreakSpanQuery(Request):
     """Periods that follow one another."""
 
-    granularity: Literal["hour", "day", "week", "month"] = "day"
-    from_: Annotated[Moment | None, Field(alias="from", description=BACK)] = None
-    to: Annotated[Moment | None, Field(description="the end, exclusive; by default now")] = None
+    granularity: Literal["hour", "day", "week", "month"] = Field(
+        default="day", description="of the periods", json_schema_extra={"example": "week"}
+    )
+    from_: Annotated[
+        Moment | None,
+        Field(alias="from", description=BACK, json_schema_extra={"example": "2026-11-16"}),
+    ] = None
+    to: Annotated[
+        Moment | None,
+        Field(description="the end, exclusive; by default now", json_schema_extra={"example": "2026-11-21"}),
+    ] = None
 
 
 class StreakUserPath(EventPath):
-    user: Annotated[Text, Field(json_schema_extra={"example": "7"})]
+    user: Annotated[Text, Field(description="an integer or a text", json_schema_extra={"example": "7"})]
 
 
 class UserSpanQuery(StreakSpanQuery):
-    user: Annotated[Text, Field(json_schema_extra={"example": "ada@example.org"})]
+    user: Annotated[Text, Field(description="any text", json_schema_extra={"example": "ada@example.org"})]
 
 
 class SpanAnswer(BaseModel):

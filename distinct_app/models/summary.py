@@ -12,7 +12,14 @@ from donebit.web.models import WRITTEN, Request
 
 class SummaryQuery(Request):
     days: Annotated[
-        int, Field(ge=1, le=MOST_DAYS, description="days in the daily series, today included"), WRITTEN
+        int,
+        Field(
+            ge=1,
+            le=MOST_DAYS,
+            description="days in the daily series, today included",
+            json_schema_extra={"example": 30},
+        ),
+        WRITTEN,
     ] = 14
 
 

@@ -20,11 +20,13 @@ from donebit.web.models import WRITTEN_BOOLEAN, Name, Request, expected
 
 
 class VisitQuery(Request):
-    userId: Annotated[WrittenUserId, Field(json_schema_extra={"example": 7})]  # noqa: N815 - the example project's name
+    userId: Annotated[WrittenUserId, Field(description="the visitor", json_schema_extra={"example": 7})]  # noqa: N815 - the example project's name
 
 
 class MaybeVisitQuery(Request):
-    userId: WrittenUserId | None = None  # noqa: N815 - the same
+    userId: WrittenUserId | None = Field(  # noqa: N815 - the same
+        default=None, description="record a visit of this user first", json_schema_extra={"example": 7}
+    )
 
 
 MOST_VISITS = 1000
@@ -146,12 +148,23 @@ class ManyVisitsAnswer(SkippedLines):
 
 
 class RecordQuery(VisitTimeQuery):
-    at: VisitMoment | None = None
-    ids: Ids | None = None
+    at: VisitMoment | None = Field(
+        default=None,
+        description="of every visit, in place of a time in the body; ISO 8601, UTC; by default now",
+        json_schema_extra={"example": "2026-11-21"},
+    )
+    ids: Ids | None = Field(
+        default=None,
+        description="how the users are held; by default as the event holds them",
+        json_schema_extra={"example": "integers"},
+    )
     skip_bad: Annotated[
         bool,
         WRITTEN_BOOLEAN,
-        Field(description="`1`: record the good lines of NDJSON, and name the bad ones in the answer"),
+        Field(
+            description="`1`: record the good lines of NDJSON, and name the bad ones in the answer",
+            json_schema_extra={"example": "1"},
+        ),
     ] = False
 
 

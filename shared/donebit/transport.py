@@ -7,7 +7,7 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,48 +68,30 @@ class Transport:
             body: Sent as JSON; None sends no body.
             within_seconds: When to end a try that runs, too, though not in its first second. None: only no
                 try begins after the client's `timeout_seconds`.
-
-        Raises:
-            ApiError: The service refused the request, or did not answer in JSON.
-            ServiceUnreachable: It did not answer in time.
         """
-        began = time.monotonic()
+        headers, data = self._headers_and_data(body)
+        url, began = self._addresses[service] + path, time.monotonic()
         end = None if within_seconds is None else began + within_seconds
         deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
-        headers, data = self._encoded(body)
-        address = self._addresses[service] + path
-
-        def send() -> urllib3.BaseHTTPResponse:
-            return self._connections().request(
-                method, address, body=data, headers=headers, timeout=_try_timeout(end)
-            )
-
-        return _content(self._answer(service, send, deadline))
-
-    def _encoded(self, body: Mapping[str, object] | None) -> tuple[dict[str, str], bytes | None]:
-        """The headers and the bytes of a request."""
-        if body is None:
-            return self._headers, None
-        # One key for all tries: the report counts once, and each try gets the first one's answer.
-        added = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-        return self._headers | added, _as_json(body)
-
-    def _answer(
-        self, service: str, send: Callable[[], urllib3.BaseHTTPResponse], deadline: float
-    ) -> urllib3.BaseHTTPResponse:
-        """The first answer that stands, or the last one; no try begins after the deadline."""
         for pause in pauses():
-            is_last = time.monotonic() + pause >= deadline
+            is_last, timeout = time.monotonic() + pause >= deadline, _try_timeout(end)
             try:
-                answer = send()
+                answer = self._connections().request(method, url, body=data, headers=headers, timeout=timeout)
             except exceptions.HTTPError as error:
                 if is_last:
                     raise self._unreachable(service, error) from None  # it says all that matters
             else:
                 if is_last or answer.status not in RETRIED_STATUSES:
-                    return answer
+                    return _content(answer)
             time.sleep(pause)
         raise AssertionError("the pauses do not end")
+
+    def _headers_and_data(self, body: Mapping[str, object] | None) -> tuple[dict[str, str], bytes | None]:
+        if body is None:
+            return self._headers, None
+        # One key for all tries: the report counts once, and each try gets the first one's answer.
+        more = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
+        return self._headers | more, _as_json(body)
 
     def _connections(self) -> urllib3.PoolManager:
         # After a fork both processes hold the same sockets, and would read each other's answers.

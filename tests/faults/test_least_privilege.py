@@ -22,8 +22,9 @@ from tests.migration.old_store import LAYOUT_4, WRITTEN, load_old_store
 from tests.servers import RunningServer, running, valkey_binary
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
-from tests.web.services import Services, body_of
-from tests.web.test_examples import NOW, Examples, arrange, operations
+from tests.web.documented import Examples, operations
+from tests.web.services import NAMES
+from tests.web.test_examples import NOW, Sender
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 LINES = re.findall(r"^ACL SETUSER .*$", OPERATIONS.read_text(), re.MULTILINE)
@@ -96,15 +97,12 @@ def test_every_documented_question_runs_with_the_documented_user(
 ) -> None:
     monkeypatch.setattr(clock, "now", lambda: NOW)
     store = Store.at(url_of(limited.server.port))
-    services = Services(store)
-    document = body_of(services.distinct.get("/openapi.json"))
-    examples = Examples(document)
 
-    for operation in operations(document):
-        arrange(services, limited.server.client, "distinct", operation)
-        body, kind = examples.body(operation)
-        url = examples.url(operation)
-        services.distinct.open(url, method=operation.method, data=body, content_type=kind)
+    for name in NAMES:
+        sender = Sender(name, store, limited.server.client)
+        examples = Examples(sender.document)
+        for operation in operations(sender.document):
+            sender.refusal(operation, examples.request(operation))
 
     assert refused(limited.server.client) == []
 

@@ -1,148 +1,162 @@
-"""Every operation's documented request example is sent to its service, which must not refuse it."""
+"""Every documented example is sent to its service, which must not refuse it."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from donebit import clock
+from donebit.completion import failing
+from donebit.completion.announcing import announce
 from donebit.store import Store
-from tests.web.services import Services, body_of
+from tests.web.documented import Example, Examples, Operation, operations
+from tests.web.services import NAMES, Services, body_of
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the day of the documented examples
-COVERED = ("distinct",)
-SCHEMA_KEYS = ("anyOf", "oneOf", "allOf")
-
-# What the examples need in the store; documents do not describe it.
-PRECONDITIONS = {
-    "distinct": [
-        ("POST", "/events/active", {"users": [7, 8]}),
-        ("PUT", "/flags/newsletter/users", {"users": [7]}),
-        ("PUT", "/flags/staff/users", {"users": [8]}),
-        ("PUT", "/permissions/report", {"permissions": ["read", "write", "share"]}),
-    ],
-}
-# Operations whose example user is a text: the event must hold texts.
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the day of distinct_app's examples
+TASK_ID = "9f2c41d07a3b"  # of done_app's
+LINES = "application/x-ndjson"
+OF_DISTINCT = [
+    ("POST", "/events/active", {"users": [7, 8]}),
+    ("POST", "/events/order", {"users": [8]}),
+    ("PUT", "/flags/newsletter/users", {"users": [7]}),
+    ("PUT", "/flags/staff/users", {"users": [8]}),
+    ("PUT", "/permissions/report", {"permissions": ["read", "write", "share"]}),
+]
+# Operations whose example user is a text: the event or the flag must hold texts.
 OF_TEXTS = {"/events/{event}/timeline", "/events/{event}/streak", "/events/{event}/users"}
+FLAG_OF_TEXTS = ("/flags/{flag}/users", "user")
+# What an optional parameter goes with; the documents say it in words.
+WITH_ANOTHER = {"to": "from"}
+WITH_LINES = {"skip_bad", "ids"}
+WITH_BODY = {
+    ("PUT /flags/{flag}/users", "user"): None,
+    ("DELETE /flags/{flag}/users", "user"): None,
+    ("POST /visits", "time_unit"): {"visits": [{"event": "bought", "user": 8, "at": 1_795_230_245}]},
+}
+Arrange = Callable[[Services, Store, Operation, str], None]
 
 
-class Operation(NamedTuple):
-    """One operation of a service's document."""
-
-    method: str
-    path: str
-    described: dict[str, Any]
-
-
-def operations(document: dict[str, Any]) -> Iterator[Operation]:
-    for path, methods in document["paths"].items():
-        for method, described in methods.items():
-            yield Operation(method.upper(), path, described)
-
-
-class Examples:
-    """The examples of a document's schemas."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self.schemas = document.get("components", {}).get("schemas", {})
-
-    def of(self, schema: dict[str, Any]) -> Any:
-        """The example of a schema, or one made of its parts' examples; None without any."""
-        if "$ref" in schema:
-            return self.of(self.schemas[schema["$ref"].rpartition("/")[2]])
-        if "examples" in schema:
-            return schema["examples"][0]
-        if "example" in schema:
-            return schema["example"]
-        if "properties" in schema:
-            return self.of_object(schema)
-        parts = (self.of(part) for key in SCHEMA_KEYS for part in schema.get(key, ()))
-        return next((part for part in parts if part is not None), None)
-
-    def of_object(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """The example of each property that has one."""
-        made = {name: self.of(part) for name, part in schema["properties"].items()}
-        return {name: value for name, value in made.items() if value is not None}
-
-    def of_parameter(self, parameter: dict[str, Any]) -> Any:
-        schema = parameter.get("schema", {})
-        return parameter.get("example", self.of(schema))
-
-    def url(self, operation: Operation) -> str:
-        """The path and query of the example; a required parameter without an example fails the test."""
-        path, query = operation.path, {}
-        for parameter in operation.described.get("parameters", ()):
-            value = self.of_parameter(parameter)
-            if value is None:
-                assert not parameter.get("required"), f"{operation[:2]}: {parameter['name']} has no example"
-            elif parameter["in"] == "path":
-                path = path.replace(f"{{{parameter['name']}}}", str(value))
-            elif parameter["in"] == "query" and parameter.get("required"):
-                query[parameter["name"]] = value
-        return f"{path}?{urlencode(query)}" if query else path
-
-    def body(self, operation: Operation) -> tuple[bytes | None, str | None]:
-        """The body of the example and its media type."""
-        content = operation.described.get("requestBody", {}).get("content", {})
-        if not content:
-            return None, None
-        kind = next(iter(content))
-        value = content[kind].get("example", self.of(content[kind]["schema"]))
-        assert value is not None, f"{operation[:2]}: the body has no example"
-        if kind == "application/json":
-            return json.dumps(value).encode(), kind
-        return value.encode(), kind
-
-
-@pytest.fixture(params=COVERED)
-def service(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def arranged(real_store: Store, monkeypatch: pytest.MonkeyPatch) -> Services:
-    """The services at the moment of the documented examples."""
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-    return Services(real_store)
-
-
-def arrange(services: Services, server: Redis, service: str, operation: Operation) -> None:
-    """Give the service what the example needs, and nothing that another example has left."""
-    server.flushdb()
-    for method, url, body in PRECONDITIONS.get(service, []):
-        body_of(services.of(service).open(url, method=method, json=body))
+def arrange_distinct(services: Services, _: Store, operation: Operation, parameter: str) -> None:
+    client = services.distinct
+    for method, url, body in OF_DISTINCT:
+        body_of(client.open(url, method=method, json=body))
     if operation.path in OF_TEXTS:
-        services.of(service).delete("/events/active")
-        body_of(services.of(service).post("/events/active", json={"users": ["ada@example.org"]}))
+        client.delete("/events/active")
+        body_of(client.post("/events/active", json={"users": ["ada@example.org"]}))
+    if (operation.path, parameter) == FLAG_OF_TEXTS:
+        client.delete("/flags/newsletter")
+        body_of(client.put("/flags/newsletter/users", json={"users": ["joan@example.org"]}))
 
 
-def test_every_documented_example_is_accepted(arranged: Services, real_client: Redis, service: str) -> None:
-    client = arranged.of(service)
-    document = body_of(client.get("/openapi.json"))
-    examples, refused = Examples(document), {}
-
-    for operation in operations(document):
-        arrange(arranged, real_client, service, operation)
-        body, kind = examples.body(operation)
-        answer = client.open(examples.url(operation), method=operation.method, data=body, content_type=kind)
-        if answer.status_code >= 400:
-            refused[f"{operation.method} {examples.url(operation)}"] = answer.text
-
-    assert refused == {}
+def arrange_done(services: Services, store: Store, operation: Operation, _: str) -> None:
+    services.start(200, task_id=TASK_ID, then={"count": 1})
+    if operation.path.endswith("{task_id}/resume"):
+        services.done.post(f"/tasks/{TASK_ID}/steps", json={"ranges": [[0, 199]]})
+        failing.fail(store, TASK_ID, 199, "boom")
+    if operation.path.endswith("/redeliver"):
+        services.done.post(f"/tasks/{TASK_ID}/steps", json={"ranges": [[0, 200]]})
+        announce(store, TASK_ID)
 
 
-def test_every_operation_has_a_summary_that_reads_alone(arranged: Services, service: str) -> None:
-    document = body_of(arranged.of(service).get("/openapi.json"))
+def arrange_nothing(services: Services, store: Store, operation: Operation, parameter: str) -> None:
+    """Its examples need nothing."""
 
-    summaries = {f"{one.method} {one.path}": one.described.get("summary", "") for one in operations(document)}
 
-    assert {
-        name: text for name, text in summaries.items() if len(text) < 10 or text.startswith("The same")
-    } == {}
+ARRANGED: dict[str, Arrange] = {
+    "trigger": arrange_nothing,
+    "done": arrange_done,
+    "distinct": arrange_distinct,
+}
+
+
+class Sender:
+    """Sends examples to one service, each over a store that has what it needs and nothing else."""
+
+    def __init__(self, name: str, store: Store, server: Redis) -> None:
+        self.services, self.store, self.server = Services(store), store, server
+        self.client, self.arrange = self.services.of(name), ARRANGED[name]
+        self.document: dict[str, Any] = body_of(self.client.get("/openapi.json"))
+
+    def refusal(self, operation: Operation, example: Example, parameter: str = "") -> str | None:
+        """Return the answer to an example that is refused; None if it is not.
+
+        Args:
+            operation: that the example is of
+            example: what is sent
+            parameter: the optional one that it is about, if it is about one
+        """
+        self.server.flushdb()
+        self.arrange(self.services, self.store, operation, parameter)
+        answer = self.client.open(
+            example.path,
+            method=operation.method,
+            query_string=example.query,
+            headers=example.headers,
+            data=example.body,
+            content_type=example.media_type,
+        )
+        with closing(answer):  # a stream would go on
+            return answer.text if answer.status_code >= 300 else None
+
+
+@pytest.fixture(params=NAMES)
+def sender(
+    request: pytest.FixtureRequest,
+    real_store: Store,
+    real_client: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Sender:
+    if request.param == "distinct":
+        monkeypatch.setattr(clock, "now", lambda: NOW)
+    return Sender(request.param, real_store, real_client)
+
+
+def test_every_documented_example_is_accepted(sender: Sender) -> None:
+    examples = Examples(sender.document)
+
+    refusals = {one.name: sender.refusal(one, examples.request(one)) for one in operations(sender.document)}
+
+    assert {name: why for name, why in refusals.items() if why} == {}
+
+
+def test_the_example_of_every_optional_parameter_is_accepted(sender: Sender) -> None:
+    examples, refusals = Examples(sender.document), {}
+
+    for operation in operations(sender.document):
+        for name in operation.optional:
+            media_type = LINES if name in WITH_LINES else None
+            also = [name, *([WITH_ANOTHER[name]] if name in WITH_ANOTHER else [])]
+            body = WITH_BODY.get((operation.name, name), ...)
+            example = examples.request(operation, *also, media_type=media_type, body=body)
+            if why := sender.refusal(operation, example, name):
+                refusals[operation.name, name] = why
+
+    assert refusals == {}
+
+
+def test_every_parameter_has_a_description_and_an_example(sender: Sender) -> None:
+    bare = [
+        (operation.name, parameter["name"])
+        for operation in operations(sender.document)
+        for parameter in operation.parameters
+        if not (parameter.get("description") and "example" in parameter)
+    ]
+
+    assert bare == []
+
+
+def test_every_operation_has_a_summary_that_reads_alone(sender: Sender) -> None:
+    found = {one.name: one.described.get("summary", "") for one in operations(sender.document)}
+
+    unfit = {
+        name: text
+        for name, text in found.items()
+        if len(text.split()) < 3 or not text[0].isupper() or "same" in text or "Both" in text
+    }
+
+    assert unfit == {}
