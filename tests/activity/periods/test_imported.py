@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from fakeredis import FakeRedis
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -97,6 +97,7 @@ def test_a_period_has_everybody_known_to_have_been_in_it(zone: str, imports: Imp
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(ZONES), IMPORTS, VISITS, st.sampled_from(ENDING[1:]))
+@example("UTC", [(Granularity.HOUR, 72, 0), (Granularity.MONTH, 466, 0)], [], Granularity.WEEK)
 def test_nobody_is_new_after_an_import(
     zone: str,
     imports: Imports,

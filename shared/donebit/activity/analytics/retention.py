@@ -204,10 +204,10 @@ def earlier_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
 
 
 def imported_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...]:
-    """Those of `earlier_bitmaps` that were imported, and that its others do not contain."""
+    """Those imported before a row whose users are in no row above: a month before rows of weeks, for one."""
     if asked.cohort is Cohort.RECURRING:
         return ()
-    imported = asked.kept.imported_before(bounds(row)[0])
+    imported = asked.kept.imported_besides(row.granularity, bounds(row)[0])
     return tuple(Bitmap(asked.event.name, period.name) for period in imported)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from donebit.activity.periods.calendar import FIRST_YEAR, Calendar, Granularity, Period, bounds
 from donebit.activity.periods.expiry import EARLIEST, ExpiryPolicy
-from donebit.activity.periods.imported import ImportedPeriods
+from donebit.activity.periods.imported import ImportedPeriods, begins, contains
 
 # The longest first: the fewest bitmaps. Hours are left out: their visits are in the days as well.
 LONGEST_FIRST = (Granularity.MONTH, Granularity.WEEK, Granularity.DAY)
@@ -38,6 +39,12 @@ class RetainedPeriods:
     def imported_before(self, stop: datetime) -> list[Period]:
         """Imported periods that end by `stop`, and that no other period of its history contains."""
         return self.imported_beside(self.covering(stop), stop) if self.imported else []
+
+    def imported_besides(self, granularity: Granularity, stop: datetime) -> list[Period]:
+        """Imported periods that end by `stop`, and that no period of this granularity contains."""
+        around = partial(self.calendar.period_at, granularity)
+        periods = self.imported_beside((), stop) if self.imported else []
+        return [period for period in periods if not contains(around(begins(period)), period)]
 
     def imported_beside(self, cover: Sequence[Period], stop: datetime) -> list[Period]:
         """Imported periods that end by `stop`, and that no period of `cover` contains."""
