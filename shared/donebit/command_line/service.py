@@ -12,6 +12,7 @@ import urllib3
 from urllib3 import exceptions
 
 from donebit.command_line.exit_codes import RequestRefused, ServiceUnavailable, UsageError
+from donebit.transport import reason_of
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
@@ -132,16 +133,13 @@ class ServiceClient:
             raise ServiceUnavailable(self._explanation(error)) from None
 
     def _explanation(self, error: exceptions.HTTPError) -> str:
-        reason = getattr(error, "reason", None) or error
         setting = self.name.removesuffix("_app").upper()
-        if isinstance(reason, exceptions.NewConnectionError):
+        if isinstance(getattr(error, "reason", None) or error, exceptions.NewConnectionError):
             return (
                 f"{self.name} cannot be reached at {self.address} "
                 f"({setting}_URL or HOST and {setting}_PORT set its address; `make demo` starts it)"
             )
-        if isinstance(reason, exceptions.TimeoutError):
-            return f"{self.name} at {self.address} did not answer in time"
-        return f"{self.name} at {self.address} closed the connection: {reason}"
+        return f"{self.name} at {self.address} {reason_of(error)}"
 
     def _check(self, answer: urllib3.BaseHTTPResponse) -> None:
         if answer.status < 300:
