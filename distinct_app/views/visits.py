@@ -48,7 +48,7 @@ def body_of(model: type[BaseModel], line: str, **more: Any) -> dict[str, Any]:
         f"one JSON object per line, at most {MOST_LINE_BYTES} bytes each, at most {MOST_USERS}, such as\n\n"
         f"    {line}"
     )
-    as_lines = {"schema": {"type": "string", "description": described}, "example": f"{line}\n"}
+    as_lines = {"schema": {"type": "string", "description": described}}
     content = {"application/json": {"schema": inlined(model)}, LINES: as_lines, **more}
     return {"requestBody": {"content": content, "required": True}}
 

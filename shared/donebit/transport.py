@@ -10,12 +10,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Any
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3 import exceptions
 
-from donebit.addresses import LOOPBACK, address
+from donebit.addresses import LOOPBACK, address, checked_url
 from donebit.errors import ApiError, InvalidInput, ServiceUnreachable
 
 TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
@@ -102,7 +101,7 @@ class Transport:
     def _unreachable(self, service: str, error: exceptions.HTTPError) -> ServiceUnreachable:
         setting = service.removesuffix("_app").upper()
         return ServiceUnreachable(
-            f"{service} at {self._addresses[service]} {_reason(error)} ({setting}_URL sets its address)"
+            f"{service} at {self._addresses[service]} {reason_of(error)} ({setting}_URL sets its address)"
         )
 
 
@@ -119,15 +118,7 @@ def _resolve_address(given: str | None, service: str, port: str) -> str:
     setting = f"{service}_URL"
     named = given or os.environ.get(setting)
     host, port = os.environ.get("HOST") or LOOPBACK, os.environ.get(f"{service}_PORT") or port
-    found = (named or address(host, port)).rstrip("/")
-    try:
-        parts = urlsplit(found)
-        is_valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number, brackets that do not close
-        is_valid = False
-    if not is_valid:
-        raise InvalidInput(f"{setting} is {found!r}; it must be a URL such as http://127.0.0.1:8098")
-    return found
+    return checked_url(setting, (named or address(host, port)).rstrip("/"))
 
 
 def _connection_pool() -> urllib3.PoolManager:
@@ -148,17 +139,17 @@ def _as_json(body: Mapping[str, object]) -> bytes:
         raise InvalidInput(f"the request cannot be written as JSON: {error}") from error
 
 
-def _reason(error: exceptions.HTTPError) -> str:
+def reason_of(error: exceptions.HTTPError) -> str:
     """Say in short why there is no answer."""
-    match error:
+    match getattr(error, "reason", None) or error:  # of an error of the library's own retries
         case exceptions.NameResolutionError():
             return "has a host name that is unknown here"
         case exceptions.NewConnectionError():
             return "refused the connection or cannot be reached"
         case exceptions.TimeoutError():
             return "did not answer in time"
-        case exceptions.SSLError():
-            return f"failed the TLS handshake: {error}"
+        case exceptions.SSLError() as reason:
+            return f"failed the TLS handshake: {reason}"
         case _:
             return "closed the connection without an answer"
 

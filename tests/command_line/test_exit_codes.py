@@ -137,6 +137,14 @@ def test_an_address_that_is_no_url_is_refused(alone: Donebit, address: str) -> N
     assert ended.err.count("\n") == 1
 
 
+def test_a_service_without_tls_at_an_https_address_is_said_to_be_so(donebit: Donebit) -> None:
+    ended = donebit("tasks", DONE_URL=f"https://127.0.0.1:{donebit.environment['DONE_PORT']}")
+
+    assert ended.code == 4
+    assert "failed the TLS handshake" in ended.err
+    assert ended.err.count("\n") == 1
+
+
 def test_another_server_at_the_address_is_recognised(donebit: Donebit) -> None:
     trigger = f"http://127.0.0.1:{donebit.environment['TRIGGER_PORT']}"
 

@@ -61,6 +61,7 @@ BAD_CSV = [
     ("76561198000000000,{at}", "user is '76561198000000000', not in 0 to 4294967295"),
     ("76561198000000000.0,{at}", "user is '76561198000000000.0', not in 0 to 4294967295"),
     ("x" * (3 << 20), "is longer than 1048576 bytes"),
+    ("8," + "x" * (1 << 20), "is longer than 1048576 bytes"),  # it ends in the second block that is read
     (",".join("x" * (1 << 20)), "is longer than 1048576 bytes"),
     ('"7' + "x" * (3 << 20) + '"', "is longer than 1048576 bytes"),
 ]

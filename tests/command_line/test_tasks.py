@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.command_line.command import Donebit
+from tests.lossy_proxy import lossy_way_to
 from tests.web.real import RealServices
 
 
@@ -275,3 +276,43 @@ def test_who_is_sure_is_not_asked(donebit: Donebit, services: RealServices, name
     assert sure.exit_code() == 0
     assert "[y/N]" not in sure.seen
     assert services.ask("done", "GET", f"/tasks/{name}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "count", "state"),
+    [
+        (("extend", "--add", 5), 9, "running"),
+        (("cancel", "--yes"), 4, "cancelled"),
+        (("delete", "--yes"), None, None),
+    ],
+)
+def test_a_change_whose_answer_is_lost_is_made_once(
+    donebit: Donebit, services: RealServices, name: str, change: tuple[object, ...], count: int, state: str
+) -> None:
+    assert donebit("trigger", 4, "--task-id", name).code == 0
+
+    with lossy_way_to(services.url("done")) as way:
+        way.answers_to_lose = 1
+        changed = donebit(change[0], name, *change[1:], "--json", DONE_URL=way.url)
+
+    assert changed.code == 0
+    assert len(way.keys_sent) == 2
+    assert len(set(way.keys_sent)) == 1
+    assert (changed.json.get("count"), changed.json.get("state")) == (count, state)
+
+
+def test_a_change_that_is_refused_or_unanswered_twice_is_not_sent_again(
+    donebit: Donebit, services: RealServices, name: str
+) -> None:
+    assert donebit("trigger", 4, "--task-id", name).code == 0
+
+    with lossy_way_to(services.url("done")) as way:
+        way.requests_to_refuse = 1
+        refused = donebit("extend", name, "--add", 5, DONE_URL=way.url)
+        way.answers_to_lose = 2
+        lost = donebit("cancel", name, "--yes", DONE_URL=way.url)
+
+    assert (refused.code, lost.code) == (4, 4)
+    assert "answered 503" in refused.err
+    assert "closed the connection" in lost.err
+    assert len(way.keys_sent) == 3

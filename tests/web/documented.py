@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 SCHEMA_KEYS = ("anyOf", "oneOf", "allOf")
-JSON = "application/json"
+JSON, LINES = "application/json", "application/x-ndjson"
 
 
 class Operation(NamedTuple):
@@ -81,7 +81,10 @@ class Examples:
         if not content:
             return None, None
         kind = media_type or next(iter(content))
-        value = content[kind].get("example") or self.of(content[kind]["schema"])
+        if kind == LINES:  # an example in the field for one would keep the fuzzer from its others
+            value = content[kind]["schema"]["description"].rpartition("\n\n    ")[2]
+        else:
+            value = content[kind].get("example") or self.of(content[kind]["schema"])
         assert value is not None, f"{operation.name}: the body has no example"
         return (json.dumps(value) if kind == JSON else value).encode(), kind
 

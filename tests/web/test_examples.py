@@ -14,12 +14,11 @@ from donebit import clock
 from donebit.completion import failing
 from donebit.completion.announcing import announce
 from donebit.store import Store
-from tests.web.documented import Example, Examples, Operation, operations
+from tests.web.documented import LINES, Example, Examples, Operation, operations
 from tests.web.services import NAMES, Services, body_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the day of distinct_app's examples
 TASK_ID = "9f2c41d07a3b"  # of done_app's
-LINES = "application/x-ndjson"
 OF_DISTINCT = [
     ("POST", "/events/active", {"users": [7, 8]}),
     ("POST", "/events/order", {"users": [8]}),

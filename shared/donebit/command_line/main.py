@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-INTERRUPTED, NOT_INSTALLED = 130, 2
+from donebit.command_line.exit_codes import Exit
 
 
 def main() -> int:
@@ -12,7 +12,7 @@ def main() -> int:
     try:
         from donebit.command_line.commands import run  # noqa: PLC0415 - it needs what the extra brings
     except KeyboardInterrupt:  # during the imports
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("donebit"):
             raise
@@ -20,5 +20,5 @@ def main() -> int:
             "donebit: the command needs the extra `server` "
             f"({error.name} is not installed): pip install 'donebit[server]'\n"
         )
-        return NOT_INSTALLED
+        return Exit.USAGE
     return run()

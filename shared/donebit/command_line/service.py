@@ -12,11 +12,16 @@ import urllib3
 from urllib3 import exceptions
 
 from donebit.command_line.exit_codes import RequestRefused, ServiceUnavailable, UsageError
+from donebit.transport import reason_of
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
 JSON = "application/json"
 NO_RETRIES = urllib3.Retry(total=False)  # a person at a terminal wants to know at once
+# Of a request with an Idempotency-Key: only an answer that was lost is asked for again.
+LOST_ANSWER = urllib3.Retry(
+    total=1, connect=0, redirect=False, allowed_methods=None, respect_retry_after_header=False
+)
 
 Query = Mapping[str, str | int | None]
 Answer = Mapping[str, Any]  # an object of JSON
@@ -40,6 +45,7 @@ class ServiceClient:
         """
         self.name, self.address = name, address.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._retries = retries
         self._http = urllib3.PoolManager(retries=retries, timeout=TIMEOUT, maxsize=8)
         self.has_resent = (
             False  # whether a request that changes something was sent again, though it may have arrived
@@ -64,7 +70,8 @@ class ServiceClient:
             path: The route's path.
             body: Sent as JSON; None sends no body.
             query: The query parameters; those that are None are left out.
-            key: Sent as Idempotency-Key, so that what is sent twice is done once; None sends none.
+            key: Sent as Idempotency-Key: a request whose answer is lost is sent again, and done once. None
+                sends none.
         """
         data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False))
         answer = self._request(method, path, data, JSON if data else None, query, key)
@@ -103,7 +110,13 @@ class ServiceClient:
         headers = self._headers | ({"Content-Type": kind} if kind else {})
         headers |= {"Idempotency-Key": key} if key else {}
         with self._translated_errors():
-            answer = self._http.request(method, self._url(path, query or {}), body=body, headers=headers)
+            answer = self._http.request(
+                method,
+                self._url(path, query or {}),
+                body=body,
+                headers=headers,
+                retries=LOST_ANSWER if key else self._retries,
+            )
         self.has_resent |= method != "GET" and may_have_arrived_before(answer)
         self._check(answer)
         return answer
@@ -120,16 +133,13 @@ class ServiceClient:
             raise ServiceUnavailable(self._explanation(error)) from None
 
     def _explanation(self, error: exceptions.HTTPError) -> str:
-        reason = getattr(error, "reason", None) or error
         setting = self.name.removesuffix("_app").upper()
-        if isinstance(reason, exceptions.NewConnectionError):
+        if isinstance(getattr(error, "reason", None) or error, exceptions.NewConnectionError):
             return (
                 f"{self.name} cannot be reached at {self.address} "
                 f"({setting}_URL or HOST and {setting}_PORT set its address; `make demo` starts it)"
             )
-        if isinstance(reason, exceptions.TimeoutError):
-            return f"{self.name} at {self.address} did not answer in time"
-        return f"{self.name} at {self.address} closed the connection: {reason}"
+        return f"{self.name} at {self.address} {reason_of(error)}"
 
     def _check(self, answer: urllib3.BaseHTTPResponse) -> None:
         if answer.status < 300:

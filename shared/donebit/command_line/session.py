@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import cached_property
-from urllib.parse import urlsplit
 
 import urllib3
 
 from donebit import config
+from donebit.addresses import checked_url
 from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.service import NO_RETRIES, ServiceClient
 from donebit.command_line.terminal import Terminal
 from donebit.config import Addresses
-from donebit.errors import ConfigurationError
+from donebit.errors import ConfigurationError, InvalidInput
 
 
 class Session:
@@ -47,19 +46,8 @@ class Session:
 
     def _service(self, name: str, address: str, retries: urllib3.Retry = NO_RETRIES) -> ServiceClient:
         token = self.addresses.api_token
-        return ServiceClient(
-            name,
-            _checked(name, address),
-            token.get_secret_value() if token else None,
-            retries=retries,
-        )
-
-
-def _checked(name: str, given: str) -> str:
-    """Return the address. Raises UsageError if it is not an http or https URL."""
-    with suppress(ValueError):  # a port that is not a number, brackets that do not close
-        parts = urlsplit(given)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return given
-    setting = f"{name.removesuffix('_app').upper()}_URL"
-    raise UsageError(f"{setting} is {given!r}; it must be a URL such as http://127.0.0.1:8098")
+        try:
+            url = checked_url(f"{name.removesuffix('_app').upper()}_URL", address)
+        except InvalidInput as error:
+            raise UsageError(error.detail) from None
+        return ServiceClient(name, url, token.get_secret_value() if token else None, retries=retries)

@@ -69,7 +69,8 @@ class FileLines:
         rest, end, cut = b"", self._end, 0  # cut: bytes of a line too long to keep
         while block := self._source.read(READ_BYTES):
             *whole, rest = (rest + block).split(end)
-            if cut and whole:
+            # Only the first can be too long: a block is no longer than a line may be.
+            if whole and (cut or len(whole[0]) > LONGEST_LINE):
                 yield from self._too_long(cut + len(whole.pop(0)) + 1)
                 cut = 0
             for line in whole:
