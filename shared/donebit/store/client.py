@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
@@ -99,7 +99,12 @@ def _databases(client: Redis) -> str:
 
 def scripts_of(client: Redis) -> dict[str, Script]:
     """Every script by name, sent by its digest and loaded by itself where the server does not know it."""
-    return {file.stem: client.register_script(file.read_text()) for file in SCRIPTS.glob("*.lua")}
+    return {name: client.register_script(source) for name, source in _sources().items()}
+
+
+@cache
+def _sources() -> dict[str, str]:
+    return {file.stem: file.read_text() for file in SCRIPTS.glob("*.lua")}
 
 
 def answer_to(client: Redis, *command: str | int) -> object:
