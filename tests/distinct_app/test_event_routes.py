@@ -7,8 +7,10 @@ import struct
 
 import pytest
 from pyroaring import BitMap
+from redis import Redis
 
 from donebit.store import Store
+from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 
 LINES = "application/x-ndjson"
@@ -143,3 +145,21 @@ def test_a_text_of_digits_above_the_largest_integer_is_erased(store: Store) -> N
 
     assert (made["events"], made["numbers"]) == (["a"], 1)
     assert body_of(distinct.get("/events/a/count"))["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/events/a/bitmap?period=all&format=ids"),
+        ("PUT", "/flags/a/bitmap?format=ids"),
+    ],
+)
+def test_half_a_character_is_no_user_and_writes_nothing(
+    real_store: Store, real_client: Redis, method: str, path: str
+) -> None:
+    body = '"a"\n"\\ud800"\n'
+
+    problem = problem_of(Services(real_store).distinct.open(path, method=method, data=body), 422)
+
+    assert "user '\\ud800' is no text of Unicode characters" in problem["detail"]
+    assert everything(real_client) == {}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.utf8 import is_encodable
 
 User = int | str
 Ids = npt.NDArray[np.uint32]
@@ -57,7 +58,8 @@ def obvious_kind(users: Sequence[User]) -> UserKind | None:
         return UserKind.INTEGERS if min(users) >= 0 and max(users) <= LARGEST_ID else None  # type: ignore[operator]  # all are integers
     if types == {str}:
         lengths = set(map(len, users))  # type: ignore[arg-type]  # all are texts
-        return UserKind.TEXTS if min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT else None
+        if min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT and is_encodable("".join(users)):  # type: ignore[arg-type]  # all are texts
+            return UserKind.TEXTS
     return None
 
 
@@ -68,6 +70,8 @@ def check(user: User, field: str) -> None:
             raise InvalidInput(
                 f"a text id has 1 to {LONGEST_TEXT} characters; one has {len(user)}", field=field
             )
+        if not is_encodable(user):
+            raise InvalidInput(f"user {user!a} is no text of Unicode characters", field=field)
     elif not 0 <= user <= LARGEST_ID:
         raise InvalidInput(f"user id {user} is out of range; it must be 0 to {LARGEST_ID}", field=field)
 
