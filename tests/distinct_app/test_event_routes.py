@@ -163,3 +163,25 @@ def test_half_a_character_is_no_user_and_writes_nothing(
 
     assert "user '\\ud800' is no text of Unicode characters" in problem["detail"]
     assert everything(real_client) == {}
+
+
+def test_mapped_integers_that_went_out_come_back(store: Store) -> None:
+    distinct = Services(store).distinct
+    sparse = {"users": [4294967295, 7, 3000000000]}
+    distinct.post("/events/a?ids=mapped", json=sparse)
+    distinct.put("/flags/f/users?ids=mapped", json=sparse)
+    body = distinct.get("/events/a/bitmap?format=ids&period=all").data
+
+    for event in ("a", "copy"):
+        made = distinct.post(f"/events/{event}/bitmap?format=ids&period=all&ids=mapped", data=body)
+        assert body_of(made)["received"] == 3
+    again = body_of(distinct.post("/events/a/bitmap?format=ids&period=all", data=body))
+    flags = [distinct.put(f"/flags/{name}/bitmap?format=ids&ids=mapped", data=body) for name in ("f", "g")]
+
+    assert (again["received"], again["fresh"]) == (3, 0)
+    assert [body_of(one)["count"] for one in flags] == [3, 3]
+    assert body_of(distinct.put("/flags/g/bitmap?format=ids", data=b"7\n"))["count"] == 1
+    assert body_of(distinct.get("/events/copy"))["kind"] == "mapped"
+    assert body_of(distinct.get("/events/copy/count"))["count"] == 3
+    problem_of(distinct.post("/events/new/bitmap?format=raw&period=all&ids=mapped", data=b"A"), 422)
+    problem_of(distinct.post("/events/new/bitmap?format=ids&period=all&ids=texts", data=b"7\n"), 422)

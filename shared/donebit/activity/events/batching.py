@@ -13,7 +13,7 @@ from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.periods.expiry import periods_to_write
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Ids, User, UserKind, check_batch
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch, kind_held
 from donebit.errors import InvalidInput
 from donebit.store.visits import PeriodExpiry
 
@@ -80,11 +80,7 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
 
 def kind_of_batch(event: Event, arrival: Arrival) -> UserKind:
     """The kind as which the users are recorded. Raises InvalidInput if the event holds another kind."""
-    given = check_batch(arrival.users)
-    if arrival.ids is not None and (arrival.ids is UserKind.TEXTS) != (given is UserKind.TEXTS):
-        raise InvalidInput(f"ids is {arrival.ids}, and this batch holds {given}", field="ids")
-    held_mapped = given is UserKind.INTEGERS and event.kind is UserKind.MAPPED
-    kind = arrival.ids or (UserKind.MAPPED if held_mapped else given)
+    kind = kind_held(check_batch(arrival.users), event.kind, arrival.ids)
     if event.kind not in (None, kind):
         raise other_kind(event.name, event.kind, kind)
     return kind

@@ -51,6 +51,23 @@ def check_batch(users: Sequence[User] | Ids, field: str = "users") -> UserKind:
     return kinds.pop()
 
 
+def kind_held(given: UserKind, held: UserKind | None, asked: UserKind | None) -> UserKind:
+    """The kind as which users are held: integers are mapped where that is asked for, or what holds them maps.
+
+    Args:
+        given: integers or texts, as the users came.
+        held: the kind of what is to hold them; None if that is new.
+        asked: the kind that the request names, if it does.
+
+    Raises:
+        InvalidInput: texts cannot be held as was asked, or integers as texts.
+    """
+    if asked is not None and (asked is UserKind.TEXTS) != (given is UserKind.TEXTS):
+        raise InvalidInput(f"ids is {asked}, and this batch holds {given}", field="ids")
+    held_mapped = given is UserKind.INTEGERS and held is UserKind.MAPPED
+    return asked or (UserKind.MAPPED if held_mapped else given)
+
+
 def obvious_kind(users: Sequence[User]) -> UserKind | None:
     """The kind of a batch without any invalid id, else None. A million ids take 30 ms."""
     types = set(map(type, users))
