@@ -188,27 +188,31 @@ def _cohort_rows(
 ) -> Iterator[CohortRow]:
     returning = tuple(Bitmap(asked.returning.name, period.name) for period in begun)
     for place, row in enumerate(rows):
-        yield CohortRow(
-            Bitmap(asked.event.name, row.name),
-            returning[place : place + columns],
-            earlier_bitmaps(asked, row),
-            imported_bitmaps(asked, row),
-        )
+        users, columns_of_row = Bitmap(asked.event.name, row.name), returning[place : place + columns]
+        if asked.cohort is Cohort.RECURRING:
+            yield CohortRow(users, columns_of_row)
+        else:
+            earlier = asked.kept.history_and_imported(bounds(row)[0])
+            visited, imported = (_bitmaps_of(asked, periods) for periods in earlier)
+            yield CohortRow(users, columns_of_row, (*visited, *imported), imported)
 
 
 def earlier_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
     """The bitmaps of users who are not in a row's first-time cohort; None for recurring cohorts."""
     if asked.cohort is Cohort.RECURRING:
         return None
-    return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.history(bounds(row)[0]))
+    return _bitmaps_of(asked, asked.kept.history(bounds(row)[0]))
 
 
 def imported_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...]:
     """Those of `earlier_bitmaps` that were imported, and that its others do not contain."""
     if asked.cohort is Cohort.RECURRING:
         return ()
-    imported = asked.kept.imported_before(bounds(row)[0])
-    return tuple(Bitmap(asked.event.name, period.name) for period in imported)
+    return _bitmaps_of(asked, asked.kept.history_and_imported(bounds(row)[0])[1])
+
+
+def _bitmaps_of(asked: Question, periods: Sequence[Period]) -> tuple[Bitmap, ...]:
+    return tuple(Bitmap(asked.event.name, period.name) for period in periods)
 
 
 def known_from(asked: Question) -> datetime | None:
