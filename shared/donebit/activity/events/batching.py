@@ -58,7 +58,9 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
     Raises:
         InvalidInput: an id, a time, a kind or a mix of kinds is not allowed, or there are too many groups.
     """
-    known = {name: events.get(site, name) for name in dict.fromkeys(arrival.event for arrival in arrivals)}
+    names = {arrival.event for arrival in arrivals}
+    refuse_many(len(names))
+    known = events.get_each(site, names)
     groups: dict[tuple[str, tuple[PeriodExpiry, ...]], list[Arrival]] = {}
     days: dict[tuple[PeriodExpiry, ...], int] = {}
     for arrival in arrivals:
@@ -67,15 +69,20 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
         expiries, day = expiries_of(site, event, arrival.at, now)
         groups.setdefault((event.name, expiries), []).append(arrival)
         days[expiries] = day
-    if len(groups) > MOST_GROUPS:
-        raise InvalidInput(
-            f"the visits are to {len(groups)} events and hours; at most {MOST_GROUPS} in one request",
-            field="visits",
-        )
+    refuse_many(len(groups))
     return [
         Visits(name, event_kind(known[name]), expiries, days[expiries], merge_users(parts))
         for (name, expiries), parts in groups.items()
     ]
+
+
+def refuse_many(groups: int) -> None:
+    """Raise InvalidInput for visits to too many events and hours."""
+    if groups > MOST_GROUPS:
+        raise InvalidInput(
+            f"the visits are to {groups} events and hours; at most {MOST_GROUPS} in one request",
+            field="visits",
+        )
 
 
 def kind_of_batch(event: Event, arrival: Arrival) -> UserKind:
