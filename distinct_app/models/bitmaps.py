@@ -18,8 +18,8 @@ class FormatQuery(Request):
     format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or one user per line")
 
 
-class BitmapQuery(PeriodQuery):
-    format: Format = Field(default=Format.RAW, description="raw bits, a roaring bitmap, or one user per line")
+class BitmapQuery(PeriodQuery, FormatQuery):
+    pass
 
 
 class FlagImportQuery(Request):
