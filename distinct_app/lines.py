@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -180,11 +180,9 @@ def good_arrivals(
         InvalidInput: the query's time is bad, or too old for an event that it is used for.
     """
     otherwise = moment(site, query.at, now, query.time_unit)
-    known: dict[str, Event] = {}
+    known = known_events(site, {key.event for key in groups})
     made: dict[tuple[object, ...], Arrival] = {}
     for key, group in groups.items():
-        if key.event not in known:
-            known[key.event] = events.get(site, key.event)
         try:
             at = moment(site, key.at, otherwise, query.time_unit)
             arrival = Arrival(key.event, group.users, at, key.ids)
@@ -199,6 +197,12 @@ def good_arrivals(
         else:
             made[same] = joined(made[same], arrival) if same in made else arrival
     return list(made.values())
+
+
+def known_events(site: Site, names: Collection[str]) -> dict[str, Event]:
+    """The events of these names. Raises InvalidInput for too many, before any is read."""
+    batching.refuse_many(len(names))
+    return events.get_each(site, names)
 
 
 def moment(

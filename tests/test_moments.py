@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from donebit.moments import EPOCH, TimeUnit, read_number, read_text
+from donebit.clock import EPOCH
+from donebit.moments import TimeUnit, read_number, read_text
 
 NOON = datetime(2026, 11, 20, 12, 30, 15, tzinfo=UTC)
 SPELLED = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from distinct_app.models.common import PeriodQuery
+from distinct_app.models.visits import Ids
 from donebit.activity.transfer.formats import Format
+from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.web.models import Request
 
@@ -30,6 +32,7 @@ class FlagImportQuery(Request):
     format: Format = Field(
         description="raw bits, a roaring bitmap, or one user per line", json_schema_extra={"example": "raw"}
     )
+    ids: Ids | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -39,6 +42,12 @@ class FlagImportQuery(Request):
                 "format is missing; it must be 'raw', 'roaring' or 'ids', as the bitmap is", field="format"
             )
         return given
+
+    @model_validator(mode="after")
+    def _bits_are_integers(self) -> Self:
+        if self.format is not Format.IDS and self.ids not in (None, UserKind.INTEGERS):
+            raise InvalidInput(f"ids is {self.ids}, and bits are integers: format must be ids", field="ids")
+        return self
 
 
 class ImportQuery(PeriodQuery, FlagImportQuery):

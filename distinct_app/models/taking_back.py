@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from distinct_app.models.common import checked_moment
 from donebit.activity.events.taking_back import MOST_DAYS
 from donebit.moments import PATTERN
 from donebit.web.models import Request
 
-# A parameter has one example, where Moment has a list of them.
-Day = Annotated[str, Field(json_schema_extra={"pattern": PATTERN}), AfterValidator(checked_moment)]
+Day = Annotated[str, AfterValidator(checked_moment)]
+
+
+def _example(day: str) -> dict[str, JsonValue]:
+    """What the schema of a day adds: a parameter has one example, where Moment has a list of them."""
+    return {"pattern": PATTERN, "example": day}
 
 
 class DaysQuery(Request):
@@ -21,11 +25,11 @@ class DaysQuery(Request):
     from_: Day = Field(
         alias="from",
         description="the first day",
-        json_schema_extra={"pattern": PATTERN, "example": "2026-11-20"},
+        json_schema_extra=_example("2026-11-20"),
     )
     to: Day = Field(
         description=f"the day after the last; at most {MOST_DAYS} days",
-        json_schema_extra={"pattern": PATTERN, "example": "2026-11-21"},
+        json_schema_extra=_example("2026-11-21"),
     )
 
 

@@ -76,7 +76,8 @@ def add_of_events(routes: APIBlueprint, site: Site) -> None:
         now, event = clock.now(), events.get(site, path.event)
         period = requested_period(site, event, query)
         if query.format is Format.IDS:
-            received, fresh = import_.add_users(site, event.name, period, sent_users(), now)
+            users = sent_users()
+            received, fresh = import_.add_users(site, event.name, period, users, now, ids=query.ids)
         else:
             received, fresh = import_.add(site, event.name, period, sent_parts(query.format), now)
         return answer(
@@ -103,7 +104,7 @@ def add_of_flags(routes: APIBlueprint, site: Site) -> None:
     def import_flag(path: FlagPath, query: FlagImportQuery) -> Reply:
         """Replace the flag's users by those of a bitmap."""
         if query.format is Format.IDS:
-            count = replace.assign_users(site, path.flag, sent_users())
+            count = replace.assign_users(site, path.flag, sent_users(), ids=query.ids)
         else:
             count = replace.assign(site, path.flag, sent_parts(query.format))
         return answer(FlagImportAnswer(flag=path.flag, count=count))

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
 
+from donebit.clock import EPOCH
+
 DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-W[0-9]{2}-[1-7]|[0-9]{4}W[0-9]{2}[1-7]"
 FRACTION = r"(?:[.,][0-9]+)?"
 TIME = rf"[0-9]{{2}}(?::[0-9]{{2}}(?::[0-9]{{2}}{FRACTION})?|[0-9]{{2}}(?:[0-9]{{2}}{FRACTION})?)?"
@@ -17,7 +19,6 @@ SHAPE = re.compile(PATTERN)
 USUAL = re.compile(r"[0-9-]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)?(?:Z|[+-][0-9]{2}:[0-5][0-9])?")
 NUMBER_PATTERN = r"-?[0-9]{1,20}(?:[.][0-9]{1,20})?"
 NUMBER = re.compile(NUMBER_PATTERN)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TimeUnit(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from redis import Redis
 
 from donebit import clock
 from donebit.store import Store
+from donebit.store.visits import VisitStore
+from tests.activity.periods.test_imported import counted
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 
@@ -183,3 +186,18 @@ def test_a_bad_time_of_the_query_is_no_fault_of_lines(store: Store, at: str, pat
 
     assert [error["field"] for error in problem["errors"]] == ["at"]
     assert "line" not in problem["detail"]
+
+
+@pytest.mark.parametrize(("number", "round_trips"), [(2, 2), (1000, 2), (1001, 0)])
+def test_events_of_lines_are_counted_before_they_are_read_together(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch, number: int, round_trips: int
+) -> None:
+    asked = Counter[str]()
+    for name in ("about", "about_each"):
+        monkeypatch.setattr(VisitStore, name, counted(asked, VisitStore, name))
+    body = "\n".join(f'{{"event": "e{place}", "user": 1}}' for place in range(number))
+
+    answer = Services(real_store).distinct.post("/visits", data=body, **LINES)
+
+    assert answer.status_code == (200 if round_trips else 422)
+    assert asked.total() == round_trips

@@ -7,8 +7,10 @@ import struct
 
 import pytest
 from pyroaring import BitMap
+from redis import Redis
 
 from donebit.store import Store
+from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 
 LINES = "application/x-ndjson"
@@ -149,3 +151,43 @@ def test_a_text_of_digits_above_the_largest_integer_is_erased(store: Store) -> N
 
     assert (made["events"], made["numbers"]) == (["a"], 1)
     assert body_of(distinct.get("/events/a/count"))["count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/events/a/bitmap?period=all&format=ids"),
+        ("PUT", "/flags/a/bitmap?format=ids"),
+    ],
+)
+def test_half_a_character_is_no_user_and_writes_nothing(
+    real_store: Store, real_client: Redis, method: str, path: str
+) -> None:
+    body = '"a"\n"\\ud800"\n'
+
+    problem = problem_of(Services(real_store).distinct.open(path, method=method, data=body), 422)
+
+    assert "user '\\ud800' is no text of Unicode characters" in problem["detail"]
+    assert everything(real_client) == {}
+
+
+def test_mapped_integers_that_went_out_come_back(store: Store) -> None:
+    distinct = Services(store).distinct
+    sparse = {"users": [4294967295, 7, 3000000000]}
+    distinct.post("/events/a?ids=mapped", json=sparse)
+    distinct.put("/flags/f/users?ids=mapped", json=sparse)
+    body = distinct.get("/events/a/bitmap?format=ids&period=all").data
+
+    for event in ("a", "copy"):
+        made = distinct.post(f"/events/{event}/bitmap?format=ids&period=all&ids=mapped", data=body)
+        assert body_of(made)["received"] == 3
+    again = body_of(distinct.post("/events/a/bitmap?format=ids&period=all", data=body))
+    flags = [distinct.put(f"/flags/{name}/bitmap?format=ids&ids=mapped", data=body) for name in ("f", "g")]
+
+    assert (again["received"], again["fresh"]) == (3, 0)
+    assert [body_of(one)["count"] for one in flags] == [3, 3]
+    assert body_of(distinct.put("/flags/g/bitmap?format=ids", data=b"7\n"))["count"] == 1
+    assert body_of(distinct.get("/events/copy"))["kind"] == "mapped"
+    assert body_of(distinct.get("/events/copy/count"))["count"] == 3
+    problem_of(distinct.post("/events/new/bitmap?format=raw&period=all&ids=mapped", data=b"A"), 422)
+    problem_of(distinct.post("/events/new/bitmap?format=ids&period=all&ids=texts", data=b"7\n"), 422)

@@ -19,6 +19,7 @@ from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
 from donebit.completion import deliveries, failing, lifecycle, reporting
 from donebit.errors import ConfigurationError, Conflict
+from donebit.migration.from_layout_4 import Lowered
 from donebit.migration.run import migrate
 from donebit.store import Store
 from donebit.store.bitmaps import Bitmap
@@ -185,6 +186,17 @@ def test_a_dry_run_changes_nothing(server: RunningServer) -> None:
 
     assert everything(server.client) == before
     assert made.keys == len(before)
+
+
+def test_a_dry_run_after_an_interrupted_move_counts_uuids_too(server: RunningServer) -> None:
+    server.client.hset("seen:{users}:numbers", "6F9619FF-8B86-D011-B42D-00C04FC9A000", b"\x01\0\0\0")
+
+    before = migrate(Store.on(server.client), dry_run=True, force=True).lowered
+    server.client.rename("seen:{users}:numbers", "donebit:seen:{users}:numbers")
+    after = migrate(Store.on(server.client), dry_run=True, force=True)
+
+    assert before == after.lowered == Lowered(1, 0)
+    assert after.found == 3
 
 
 def test_a_second_migration_finds_nothing_to_do(moved: Store, server: RunningServer) -> None:

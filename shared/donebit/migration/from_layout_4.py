@@ -51,22 +51,23 @@ def lower_uuids(store: Store, *, dry_run: bool, numbers: str | None = None) -> L
         dry_run: count only
         numbers: the key of the directory; None for that of the present layout
     """
-    merging, fields, merged = Merging(store), set[bytes](), 0
-    taken = set[bytes]()  # in a dry run, the lower case that others would have taken
+    merging, found, merged = Merging(store), 0, 0
+    counted, taken = set[bytes](), set[bytes]()  # in a dry run, what would be gone, and be there
     numbers = numbers or store.keys.numbers(Keys.TEXT_USERS)
     for variant in variants(store, numbers):
         still, twin = store.mover.hash_values(numbers, [variant.field, variant.lower])
-        if still != variant.number or variant.field in fields:  # a scan may come to a field twice
+        if still != variant.number or variant.field in counted:  # a scan may come to a field twice
             continue
-        fields.add(variant.field)
+        found += 1
         merged += twin is not None or variant.lower in taken
         if dry_run:
+            counted.add(variant.field)
             taken.add(variant.lower)
             continue
         if twin is not None:
             merging.merge(variant, int.from_bytes(twin, "little"))
         replace(store, variant, None if twin is not None else variant.lower)
-    return Lowered(len(fields), merged)
+    return Lowered(found, merged)
 
 
 def variants(store: Store, numbers: str) -> Iterator[Variant]:

@@ -61,11 +61,17 @@ def migrate(store: Store, *, dry_run: bool = False, force: bool = False) -> Migr
         refuse_alive(mover, keys, unprefixed=unprefixed)
     before = counts(mover, keys, both=unprefixed)
     moved = move(mover, keys, dry_run=dry_run) if unprefixed else 0
-    numbers = Keys("").numbers(Keys.TEXT_USERS) if unprefixed and dry_run else None
+    numbers = old_numbers(mover) if unprefixed and dry_run else None
     lowered = from_layout_4.lower_uuids(store, dry_run=dry_run, numbers=numbers)
     if not dry_run:
         finish(mover, keys)
     return Migrated(found, before, {} if dry_run else counts(mover, keys), moved, lowered)
+
+
+def old_numbers(mover: KeyMover) -> str | None:
+    """The directory of texts under its old name; None where an interrupted migration has moved it."""
+    name = Keys("").numbers(Keys.TEXT_USERS)
+    return name if mover.size(name) else None
 
 
 def unknown_layout(found: int) -> str:

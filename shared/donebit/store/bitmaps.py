@@ -80,7 +80,7 @@ def room_for(size: int) -> int:
     """How long a string of a segment is made that must hold so many bytes: all that its allocation holds.
 
     jemalloc has four classes to each power of two; 16 bytes are the string's header and end. Left to grow
-    by itself a string takes twice its length. `mark_users.lua` reckons the same.
+    by itself a string takes twice its length. `mark_users.lua` computes the same.
     """
     if size <= SMALL_BYTES:
         return size

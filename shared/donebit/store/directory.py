@@ -157,7 +157,7 @@ class DirectoryStore(Generic[Id]):
     def _likely_known(self, ids: Sequence[Id]) -> Numbers:
         """As `_known`; where of the first thousand nobody is known, all are taken for new.
 
-        Who numbers them looks again, and a batch of new ids need not be asked about twice.
+        Numbering looks again, so a batch of new ids is not asked about twice.
         """
         numbers = np.full(len(ids), UNKNOWN, np.uint32)
         numbers[:IDS_A_CALL] = self._known(ids[:IDS_A_CALL])

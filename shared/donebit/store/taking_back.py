@@ -30,11 +30,16 @@ class Affected(NamedTuple):
 
 
 class TakingBack(NamedTuple):
-    """Days that are taken back, and the periods that they lie in, all time last."""
+    """Days that are taken back, and the periods that they lie in, all time last.
+
+    Attributes:
+        hours: periods that lie in one of the days, and go with it
+    """
 
     event: str
     kind: str
     days: Sequence[str]
+    hours: Sequence[str]
     affected: Sequence[Affected]
 
 
@@ -67,8 +72,9 @@ class TakeBackStore:
         """Take the days back in each segment, or only count what that would remove."""
         script = self._scripts["take_back"]
         places = {name: place for place, name in enumerate(_periods(asked), start=1)}
-        args = ["apply" if apply else "check", len(places), len(asked.days), len(asked.affected)]
-        args += list(_program(asked, places))
+        counts = len(places), len(asked.days), len(asked.hours), len(asked.affected)
+        args: list[str | int] = ["apply" if apply else "check", *counts]
+        args += _program(asked, places)
         commands: list[Command] = []
         for number in segments:
             names = [self._keys.segment(number, asked.event, period) for period in places]
@@ -80,8 +86,8 @@ class TakeBackStore:
 
 
 def _periods(asked: TakingBack) -> list[str]:
-    """Every bitmap that is read, once: the days first, and all time last."""
-    names = dict.fromkeys(asked.days)
+    """Every bitmap that is read, once: the days first, then their hours, and all time last."""
+    names = dict.fromkeys([*asked.days, *asked.hours])
     for one in asked.affected:
         names |= dict.fromkeys([one.period, *one.staying, *(name for times in one.expired for name in times)])
     last = asked.affected[-1].period

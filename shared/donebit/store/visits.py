@@ -63,6 +63,10 @@ def first_day(periods: Sequence[str]) -> str:
     return f"{date.fromisoformat(day) - timedelta(days=1)}" if shortest[10:11] == "T" else day
 
 
+def _decoded(fields: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in fields.items()}
+
+
 class VisitStore:
     """The bitmaps of events, as visits are written to them.
 
@@ -132,8 +136,15 @@ class VisitStore:
     @outages_named
     def about(self, event: str) -> dict[str, str]:
         """What is known about an event: its `kind`, and what was set of its retention; empty for none."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.event_meta(event)))
-        return {name.decode(): value.decode() for name, value in found.items()}
+        return _decoded(cast(dict[bytes, bytes], self._client.hgetall(self._keys.event_meta(event))))
+
+    @outages_named
+    def about_each(self, events: Sequence[str]) -> list[dict[str, str]]:
+        """What is known about each of many events, in one round trip."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for event in events:
+                pipe.hgetall(self._keys.event_meta(event))
+            return [_decoded(found) for found in pipe.execute()]
 
     @outages_named
     def events(self) -> dict[str, str]:

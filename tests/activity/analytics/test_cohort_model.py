@@ -110,7 +110,7 @@ by_check = pytest.mark.parametrize("check", CHECKS)
 @by_check
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=st.tuples(*ASKED))
-def test_any_history_is_reckoned_as_sets_would(
+def test_any_history_is_computed_as_sets_would(
     client: Redis, check: Check, asked: tuple[History, Granularity, str]
 ) -> None:
     client.flushall()

@@ -62,7 +62,7 @@ def written(client: Redis) -> int:
     return int(client.info("persistence")["aof_current_size"])
 
 
-def test_a_server_that_has_forgotten_the_script_is_told_it_again(client: Redis) -> None:
+def test_a_server_that_has_forgotten_the_script_is_sent_it_again(client: Redis) -> None:
     visited(client, days=2)
     client.script_flush()
 

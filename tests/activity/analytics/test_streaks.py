@@ -54,7 +54,7 @@ def counted(rows: Rows, *, running: bool) -> list[tuple[int, int]]:
 
 @settings(max_examples=24, deadline=None)
 @given(st.integers(1, 600), st.integers(1, 3), DENSITIES, st.integers(0, 999), st.booleans())
-def test_streaks_reckoned_side_by_side_are_those_counted_one_by_one(
+def test_streaks_computed_side_by_side_are_those_counted_one_by_one(
     periods: int, packed: int, density: float, seed: int, running: bool
 ) -> None:
     rows = rows_of(periods, packed, density, seed)
@@ -71,7 +71,7 @@ def test_streaks_reckoned_side_by_side_are_those_counted_one_by_one(
 def test_a_streak_is_as_long_as_it_is_wherever_it_begins(
     length: int, before: int, after: int, running: bool
 ) -> None:
-    """255 periods are reckoned at once, for so many fit a byte."""
+    """255 periods are computed at once, for so many fit a byte."""
     rows = np.zeros((before + length + after, 1), np.uint8)
     rows[before : before + length] = 0b0100_0000
 
@@ -221,7 +221,7 @@ def test_a_full_segment_is_in_memory_an_eighth_at_a_time(real_store: Store) -> N
     assert shapes(site) == [(401, 131_056 // 8)] * 8
 
 
-def test_where_nobody_ever_was_nothing_is_reckoned(real_store: Store) -> None:
+def test_where_nobody_ever_was_nothing_is_computed(real_store: Store) -> None:
     site = site_on(real_store)
     visit(site, {(user, NOW - DAY) for user in (0, 1, 8, SEGMENT_BITS)} | {(0, NOW)})
 

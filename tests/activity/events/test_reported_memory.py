@@ -27,7 +27,7 @@ def test_an_estimate_is_near_what_is_taken_then(real_store: Store, ids: range) -
     assert 0.5 <= month.bytes / said.bytes_a_period <= 1.3
 
 
-def test_every_period_is_told_with_what_it_takes_the_largest_first(real_store: Store) -> None:
+def test_every_period_is_listed_with_its_size_the_largest_first(real_store: Store) -> None:
     record_packed(real_store, DENSE)
 
     found = memory.usage(site_on(real_store), "seen")

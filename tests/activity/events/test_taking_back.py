@@ -355,6 +355,26 @@ def test_as_many_days_as_the_docs_say_are_taken_back_at_once(store: Store, zone:
         take_back(site, "e", start, site.calendar.midnight(first + 63 * DAY), now=NOW)
 
 
+@pytest.mark.parametrize(("zone", "hours"), [("UTC", 0), ("Asia/Kolkata", 63)])
+def test_hours_that_are_kept_go_with_their_days_unproved(
+    store: Store, client: Redis, zone: str, hours: int
+) -> None:
+    keep(client, "e", ExpiryPolicy(hour=100 * DAY))
+    site = site_on(store, zone=zone)
+    ingest.record(site, "e", [1], at=NOW - 80 * DAY, now=NOW)
+    first = site.calendar.day_of(NOW) - 90 * DAY
+    days = tuple(
+        site.calendar.period_at(Granularity.DAY, site.calendar.midnight(first + n * DAY)) for n in range(62)
+    )
+
+    asked = taking_back.DayTaking(site, events.get(site, "e"), days, NOW).asked()
+    take_back(site, "e", bounds(days[0])[0], bounds(days[-1])[1], now=NOW)
+
+    assert len(asked.hours) + hours == 62 * 24 + (hours > 0)
+    assert sum("T" in one.period for one in asked.affected) == hours
+    assert counts.count(site, "e", site.calendar.period_at(Granularity.HOUR, NOW - 80 * DAY)) == 0
+
+
 def test_an_event_without_visits_has_nothing_to_take_back(store: Store, client: Redis) -> None:
     site = site_on(store)
 

@@ -147,7 +147,7 @@ def test_a_server_lost_midway_leaves_the_flag_as_it_was(
     assert all(0 < real_client.ttl(key) <= 600 for key in staged)  # whoever laid it is gone
 
 
-def test_a_user_flagged_while_the_flag_is_reckoned_from_itself_is_not_lost(
+def test_a_user_flagged_while_the_flag_is_computed_from_itself_is_not_lost(
     real_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(real_store, [1], "a")

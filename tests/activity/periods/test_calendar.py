@@ -64,7 +64,7 @@ def test_a_period_holds_its_moment_and_touches_the_next(granularity: Granularity
 
 
 @given(MOMENTS, st.integers(-14, 14))
-def test_the_zone_a_moment_is_told_in_does_not_matter(moment: datetime, hours: int) -> None:
+def test_the_zone_a_moment_is_given_in_does_not_matter(moment: datetime, hours: int) -> None:
     elsewhere = moment.astimezone(timezone(timedelta(hours=hours)))
 
     assert [period_at(g, elsewhere) for g in Granularity] == [period_at(g, moment) for g in Granularity]

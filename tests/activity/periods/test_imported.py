@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,10 +20,12 @@ from donebit.activity.events import event as events
 from donebit.activity.events import ingest
 from donebit.activity.events.deletion import forget
 from donebit.activity.periods import spans
-from donebit.activity.periods.calendar import DAY, HOUR, Granularity, Period, bounds
+from donebit.activity.periods.calendar import DAY, HOUR, Calendar, Granularity, Period, bounds
+from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.site import Site
 from donebit.activity.transfer import import_
 from donebit.store import Store, keys
+from donebit.store.bitmaps import BitmapStore
 from tests.activity.analytics.cohort_model import ALL_KEPT, keep
 from tests.activity.analytics.visited import NOW
 from tests.activity.arranged import UTC_CALENDAR, real_now, site_on
@@ -218,3 +222,34 @@ def test_visits_are_not_listed_as_imports(store: Store, granularity: Granularity
 
     listed = bool(events.get(site, "e").imported)
     assert (listed_before, listed) == (frozenset(), granularity in (Granularity.WEEK, Granularity.MONTH))
+
+
+def test_imports_are_read_once_for_all_rows_and_windows(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, asked = site_on(real_store), Counter[str]()
+    weeks = [UTC_CALENDAR.period_at(Granularity.WEEK, NOW - number * 7 * DAY) for number in range(2, 40)]
+    for week in weeks:
+        import_.add_users(site, "e", week, [7], NOW)
+    event = events.get(site, "e")
+    for owner, name in ((Calendar, "named"), (RetainedPeriods, "covering"), (BitmapStore, "counts")):
+        monkeypatch.setattr(owner, name, counted(asked, owner, name))
+
+    question = retention.question(site, "e", None, Cohort.FIRST, NOW)
+    last = UTC_CALENDAR.period_at(Granularity.WEEK, NOW)
+    retention.matrix(site, question, retention.periods_until(site, question, last, 12), 3)
+    series.columns(site, event, Granularity.DAY, rolling=7, now=NOW)
+
+    assert asked["named"] <= len(weeks)
+    assert asked["covering"] == 12
+    assert asked["counts"] == 2  # of the columns, and of all windows with imports
+
+
+def counted(asked: Counter[str], owner: type, name: str) -> Callable[..., object]:
+    real = getattr(owner, name)
+
+    def count_call(*arguments: object, **named: object) -> object:
+        asked[name] += 1
+        return real(*arguments, **named)
+
+    return count_call

@@ -69,7 +69,7 @@ SEEN = st.fixed_dictionaries(dict.fromkeys(NAMES, USERS))
 
 @settings(max_examples=48, deadline=None)
 @given(SEEN, st.lists(EXPRESSIONS, min_size=1, max_size=3), st.integers(1, 12))
-def test_any_expression_is_reckoned_as_sets_would_on_fakeredis(
+def test_any_expression_is_computed_as_sets_would_on_fakeredis(
     seen: dict[str, set[int]], expressions: list[Set], limit: int
 ) -> None:
     with FakeRedis(version=(7, 0)) as client:
@@ -79,7 +79,7 @@ def test_any_expression_is_reckoned_as_sets_would_on_fakeredis(
 @pytest.mark.usefixtures("real_client")
 @settings(max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SEEN, st.lists(EXPRESSIONS, min_size=1, max_size=3), st.integers(1, 12))
-def test_any_expression_is_reckoned_as_sets_would_on_a_real_server(
+def test_any_expression_is_computed_as_sets_would_on_a_real_server(
     real_client: Redis, seen: dict[str, set[int]], expressions: list[Set], limit: int
 ) -> None:
     real_client.flushall()

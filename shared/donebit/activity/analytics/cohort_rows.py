@@ -87,7 +87,7 @@ def _scripts(rows: Sequence[CohortRow]) -> Iterator[list[ColumnSlice]]:
     cost = 0
     for one in _slices(rows):
         added = len(one.columns) + (1 if rows[one.row].before is None else OF_A_COHORT)
-        if script and (cost + added > BITMAPS_A_SCRIPT or _begins_anew(rows, one.row)):
+        if script and (cost + added > BITMAPS_A_SCRIPT or _needs_own_script(rows, one.row)):
             yield script
             script, cost = [], 0
         script.append(one)
@@ -96,7 +96,7 @@ def _scripts(rows: Sequence[CohortRow]) -> Iterator[list[ColumnSlice]]:
         yield script
 
 
-def _begins_anew(rows: Sequence[CohortRow], row: int) -> bool:
+def _needs_own_script(rows: Sequence[CohortRow], row: int) -> bool:
     """Whether users were seen before a row whom a script that counts the row above does not know."""
     return not set(rows[row].imported) <= set(rows[row - 1].imported)
 

@@ -200,15 +200,18 @@ def earlier_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...] | None:
     """The bitmaps of users who are not in a row's first-time cohort; None for recurring cohorts."""
     if asked.cohort is Cohort.RECURRING:
         return None
-    return tuple(Bitmap(asked.event.name, period.name) for period in asked.kept.history(bounds(row)[0]))
+    return _bitmaps_of(asked, asked.kept.history(bounds(row)[0]))
 
 
 def imported_bitmaps(asked: Question, row: Period) -> tuple[Bitmap, ...]:
     """Those imported before a row whose users are in no row above: a month before rows of weeks, for one."""
     if asked.cohort is Cohort.RECURRING:
         return ()
-    imported = asked.kept.imported_besides(row.granularity, bounds(row)[0])
-    return tuple(Bitmap(asked.event.name, period.name) for period in imported)
+    return _bitmaps_of(asked, asked.kept.imported_besides(row.granularity, bounds(row)[0]))
+
+
+def _bitmaps_of(asked: Question, periods: Sequence[Period]) -> tuple[Bitmap, ...]:
+    return tuple(Bitmap(asked.event.name, period.name) for period in periods)
 
 
 def known_from(asked: Question) -> datetime | None:

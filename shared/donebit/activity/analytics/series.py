@@ -60,8 +60,10 @@ def columns(
     if rolling is None:
         return [Column(*fields) for fields in zip(periods, counts, strict=True)]
     windows = rolling_counts(site.store, bitmaps, rolling) if rolling > 1 else counts
-    for place, users in windows_with_imports(site, event, (*earlier, *periods), rolling, now).items():
-        windows[place] = algebra.count(site.store, users)
+    more = windows_with_imports(site, event, (*earlier, *periods), rolling, now)
+    if more:
+        counted = dict(zip(more, algebra.counts(site.store, list(more.values())), strict=True))
+        windows = [counted.get(place, users) for place, users in enumerate(windows)]
     return [Column(*fields) for fields in zip(periods, counts, windows, strict=True)]
 
 

@@ -13,7 +13,7 @@ from donebit.activity.events.event import Event
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.periods.expiry import periods_to_write
 from donebit.activity.site import Site
-from donebit.activity.users.ids import Ids, User, UserKind, check_batch
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch, kind_held
 from donebit.errors import InvalidInput
 from donebit.store.visits import PeriodExpiry
 
@@ -58,7 +58,9 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
     Raises:
         InvalidInput: an id, a time, a kind or a mix of kinds is not allowed, or there are too many groups.
     """
-    known = {name: events.get(site, name) for name in dict.fromkeys(arrival.event for arrival in arrivals)}
+    names = {arrival.event for arrival in arrivals}
+    refuse_many(len(names))
+    known = events.get_each(site, names)
     groups: dict[tuple[str, tuple[PeriodExpiry, ...]], list[Arrival]] = {}
     days: dict[tuple[PeriodExpiry, ...], int] = {}
     for arrival in arrivals:
@@ -67,24 +69,25 @@ def grouped(site: Site, arrivals: Sequence[Arrival], now: datetime) -> list[Visi
         expiries, day = expiries_of(site, event, arrival.at, now)
         groups.setdefault((event.name, expiries), []).append(arrival)
         days[expiries] = day
-    if len(groups) > MOST_GROUPS:
-        raise InvalidInput(
-            f"the visits are to {len(groups)} events and hours; at most {MOST_GROUPS} in one request",
-            field="visits",
-        )
+    refuse_many(len(groups))
     return [
         Visits(name, event_kind(known[name]), expiries, days[expiries], merge_users(parts))
         for (name, expiries), parts in groups.items()
     ]
 
 
+def refuse_many(groups: int) -> None:
+    """Raise InvalidInput for visits to too many events and hours."""
+    if groups > MOST_GROUPS:
+        raise InvalidInput(
+            f"the visits are to {groups} events and hours; at most {MOST_GROUPS} in one request",
+            field="visits",
+        )
+
+
 def kind_of_batch(event: Event, arrival: Arrival) -> UserKind:
     """The kind as which the users are recorded. Raises InvalidInput if the event holds another kind."""
-    given = check_batch(arrival.users)
-    if arrival.ids is not None and (arrival.ids is UserKind.TEXTS) != (given is UserKind.TEXTS):
-        raise InvalidInput(f"ids is {arrival.ids}, and this batch holds {given}", field="ids")
-    held_mapped = given is UserKind.INTEGERS and event.kind is UserKind.MAPPED
-    kind = arrival.ids or (UserKind.MAPPED if held_mapped else given)
+    kind = kind_held(check_batch(arrival.users), event.kind, arrival.ids)
     if event.kind is not None and event.kind is not kind:
         raise other_kind(event.name, event.kind, kind)
     return kind

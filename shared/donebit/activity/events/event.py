@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -37,7 +38,17 @@ class Event:
 
 def get(site: Site, name: str) -> Event:
     """The event of that name. Raises InvalidInput for a name that no event can have."""
-    fields = site.store.visits.about(check_name(name))
+    return _event(name, site.store.visits.about(check_name(name)))
+
+
+def get_each(site: Site, names: Collection[str]) -> dict[str, Event]:
+    """The events of these names, in one round trip. Raises InvalidInput as `get` does."""
+    asked = [check_name(name) for name in dict.fromkeys(names)]
+    found = site.store.visits.about_each(asked) if asked else []
+    return {name: _event(name, fields) for name, fields in zip(asked, found, strict=True)}
+
+
+def _event(name: str, fields: dict[str, str]) -> Event:
     kind = UserKind(fields["kind"]) if "kind" in fields else None
     imported = frozenset(
         field.removeprefix(IMPORTED_FIELD) for field in fields if field.startswith(IMPORTED_FIELD)

@@ -21,7 +21,6 @@ from donebit.store.taking_back import Affected, SegmentTaken, TakingBack
 
 MOST_DAYS = 62  # in one request: the bitmaps that one script reads take a few milliseconds
 FIRST_VERSION = datetime(2026, 1, 1, tzinfo=UTC)  # no visit was recorded before
-ENDING = (Granularity.HOUR, Granularity.WEEK, Granularity.MONTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +113,16 @@ class DayTaking:
 
     def asked(self) -> TakingBack:
         """The bitmaps that are read and changed."""
-        affected = [self._affected(period) for period in self._around()]
+        hours = list(self._kept(Granularity.HOUR, self._first(Granularity.HOUR), self.stop))
+        whole = [hour.name for hour in hours if self._is_in_a_day(hour)]
+        around = [*(hour for hour in hours if not self._is_in_a_day(hour)), *self._around()]
         assert self.event.kind is not None  # noqa: S101 - one without a kind has no visits
         return TakingBack(
             self.event.name,
             self.event.kind,
             [day.name for day in self.days],
-            [*affected, self._all_time()],
+            whole,
+            [*map(self._affected, around), self._all_time()],
         )
 
     @property
@@ -139,9 +141,13 @@ class DayTaking:
         return self.event.oldest or FIRST_VERSION - min(self.event.expiry.day, FIRST_VERSION - EARLIEST)
 
     def _around(self) -> Iterator[Period]:
-        """The hours, weeks and months that have a part of the days, and are kept."""
-        for granularity in ENDING:
-            yield from self._kept(granularity, self._first(granularity), self.stop)
+        """The weeks and months that have a part of the days, and are kept."""
+        for granularity in (Granularity.WEEK, Granularity.MONTH):
+            yield from self._kept(granularity, self.start, self.stop)
+
+    def _is_in_a_day(self, hour: Period) -> bool:
+        """Whether an hour goes with its day; one of a zone whose days begin at half past may lie in two."""
+        return contains(self.site.calendar.period_at(Granularity.DAY, begins(hour)), hour)
 
     def _first(self, granularity: Granularity) -> datetime:
         """The start of the days, or of the hours that are still kept."""
@@ -251,9 +257,9 @@ def _refuse_unknown(
 
 def _summed(site: Site, asked: TakingBack, found: Sequence[SegmentTaken]) -> TakenBack:
     lost = dict.fromkeys((Granularity.WEEK, Granularity.MONTH, Granularity.ALL), 0)
+    granularities = [site.calendar.named(one.period, "period").granularity for one in asked.affected]
     for one in found:
-        for affected, users in zip(asked.affected, one.lost, strict=True):
-            granularity = site.calendar.named(affected.period, "period").granularity
+        for granularity, users in zip(granularities, one.lost, strict=True):
             if granularity in lost:
                 lost[granularity] += users
     return TakenBack(len(asked.days), sum(one.users for one in found), sum(one.visits for one in found), lost)

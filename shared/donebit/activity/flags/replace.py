@@ -10,7 +10,7 @@ from donebit.activity.flags import flag as flags
 from donebit.activity.site import Site
 from donebit.activity.transfer.formats import Parts
 from donebit.activity.users import id_mapping, id_ranges
-from donebit.activity.users.ids import User, UserKind, check_batch
+from donebit.activity.users.ids import User, UserKind, check_batch, kind_held
 from donebit.errors import Conflict
 from donebit.store.flag_swap import Staging
 
@@ -32,8 +32,11 @@ def assign(site: Site, name: str, parts: Parts) -> int:
     return _swap(site, name, UserKind.INTEGERS, lambda: parts)
 
 
-def assign_users(site: Site, name: str, users: Sequence[User]) -> int:
+def assign_users(site: Site, name: str, users: Sequence[User], *, ids: UserKind | None = None) -> int:
     """Replace a flag's users by these, integers or texts.
+
+    Args:
+        ids: how the ids are to be held; by default as the flag holds them.
 
     Returns:
         How many users the flag has now.
@@ -42,11 +45,11 @@ def assign_users(site: Site, name: str, users: Sequence[User]) -> int:
         InvalidInput: an id is out of range, kinds are mixed, or as `assign` does.
         Conflict: the flag was changed at every attempt.
     """
-    kind = check_batch(users)
+    kind = kind_held(check_batch(users), flags.get(site, name).kind, ids)
 
     def parts() -> Parts:
-        ids = id_mapping.numbers_of(site, kind, users)
-        return {number: part.packed for number, part in id_ranges.parts_of(ids).items()}
+        numbers = id_mapping.numbers_of(site, kind, users)
+        return {number: part.packed for number, part in id_ranges.parts_of(numbers).items()}
 
     return _swap(site, name, kind, parts)
 

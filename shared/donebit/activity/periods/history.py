@@ -33,12 +33,14 @@ class RetainedPeriods:
         an event keeps its days or weeks for longer than its months. Then imported periods that these do not
         contain.
         """
-        periods = [period for period in self.covering(stop) if period.name in self.names]
-        return [*periods, *self.imported_before(stop)]
+        periods, imported = self.history_and_imported(stop)
+        return [*periods, *imported]
 
-    def imported_before(self, stop: datetime) -> list[Period]:
-        """Imported periods that end by `stop`, and that no other period of its history contains."""
-        return self.imported_beside(self.covering(stop), stop) if self.imported else []
+    def history_and_imported(self, stop: datetime) -> tuple[list[Period], list[Period]]:
+        """The two parts of `history`: periods of visits, and the imported ones that these do not contain."""
+        cover = self.covering(stop)
+        periods = [period for period in cover if period.name in self.names]
+        return periods, self.imported_beside(cover, stop) if self.imported else []
 
     def imported_besides(self, granularity: Granularity, stop: datetime) -> list[Period]:
         """Imported periods that end by `stop`, and that no period of this granularity contains."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from donebit.activity.periods.calendar import Calendar, Granularity, Period, bounds
 from donebit.activity.periods.expiry import AHEAD, ExpiryPolicy
@@ -35,13 +36,26 @@ class ImportedPeriods:
         from one month into the next is in neither of them.
         """
         end = None if stop >= self.now + 2 * AHEAD else stop  # nobody can have been there any later
-        found = [
+        covered = {one.name for one in cover}
+        return [
             period
-            for period in (self.calendar.named(name, "period") for name in sorted(self.names))
+            for period, around in _parsed(self.calendar, frozenset(self.names))
             if begins(period) >= start and (end is None or bounds(period)[1] <= end)
-            if self.expiry.keeps(period, self.now) and not any(contains(one, period) for one in cover)
+            if covered.isdisjoint(around) and self.expiry.keeps(period, self.now)
         ]
-        return sorted(found, key=begins)
+
+
+@lru_cache(maxsize=64)
+def _parsed(calendar: Calendar, names: frozenset[str]) -> tuple[tuple[Period, frozenset[str]], ...]:
+    """The periods of these names, ascending, each with its own name and those of longer ones that hold it.
+
+    Cached, as each row of a question asks again, and an event may have hundreds.
+    """
+    periods = sorted((calendar.named(name, "period") for name in sorted(names)), key=begins)
+    return tuple(
+        (period, frozenset(one.name for one in (period, *longer_around(calendar, period))))
+        for period in periods
+    )
 
 
 def apart(period: Period) -> Period:

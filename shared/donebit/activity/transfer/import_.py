@@ -20,7 +20,7 @@ from donebit.activity.periods.imported import apart, is_lost_in_spans, longer_ar
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
-from donebit.activity.users.ids import Ids, User, UserKind, check_batch
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch, kind_held
 from donebit.errors import InvalidInput
 from donebit.store import text_ids
 
@@ -53,12 +53,26 @@ def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> t
     return received, fresh
 
 
-def add_users(site: Site, name: str, period: Period, users: Sequence[User], now: datetime) -> tuple[int, int]:
-    """Add users given by id, integers or texts, as `add` does; the results and errors are the same."""
+def add_users(
+    site: Site,
+    name: str,
+    period: Period,
+    users: Sequence[User],
+    now: datetime,
+    *,
+    ids: UserKind | None = None,
+) -> tuple[int, int]:
+    """Add users given by id, integers or texts, as `add` does; the results and errors are the same.
+
+    Args:
+        ids: how the ids are to be held, MAPPED to number integers densely; by default as the event
+            holds them.
+    """
     if not users:
         return 0, 0
-    kind = check_batch(users)
-    visits = _visits(site, events.get(site, name), kind, period, now)
+    event = events.get(site, name)
+    kind = kind_held(check_batch(users), event.kind, ids)
+    visits = _visits(site, event, kind, period, now)
     site.store.visits.check_layout(site.zone)
     recorded = ingest.write(site, replace(visits, kind=kind, users=users), ())
     distinct = text_ids.packed(cast(Sequence[str], users)) if kind is UserKind.TEXTS else users

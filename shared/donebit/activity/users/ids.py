@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.utf8 import is_encodable
 
 User = int | str
 Ids = npt.NDArray[np.uint32]
@@ -55,6 +56,23 @@ def check_batch(users: Sequence[User] | Ids, field: str = "users") -> UserKind:
     return kinds.pop()
 
 
+def kind_held(given: UserKind, held: UserKind | None, asked: UserKind | None) -> UserKind:
+    """The kind as which users are held: integers are mapped where that is asked for, or what holds them maps.
+
+    Args:
+        given: integers or texts, as the users came.
+        held: the kind of what is to hold them; None if that is new.
+        asked: the kind that the request names, if it does.
+
+    Raises:
+        InvalidInput: texts cannot be held as was asked, or integers as texts.
+    """
+    if asked is not None and (asked is UserKind.TEXTS) != (given is UserKind.TEXTS):
+        raise InvalidInput(f"ids is {asked}, and this batch holds {given}", field="ids")
+    held_mapped = given is UserKind.INTEGERS and held is UserKind.MAPPED
+    return asked or (UserKind.MAPPED if held_mapped else given)
+
+
 def obvious_kind(users: Sequence[User]) -> UserKind | None:
     """The kind of a batch without any invalid id, else None. A million ids take 30 ms."""
     types = set(map(type, users))
@@ -62,7 +80,8 @@ def obvious_kind(users: Sequence[User]) -> UserKind | None:
         return UserKind.INTEGERS if min(users) >= 0 and max(users) <= LARGEST_ID else None  # type: ignore[operator]  # all are integers
     if types == {str}:
         lengths = set(map(len, users))  # type: ignore[arg-type]  # all are texts
-        return UserKind.TEXTS if min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT else None
+        if min(lengths) >= 1 and max(lengths) <= LONGEST_TEXT and is_encodable("".join(users)):  # type: ignore[arg-type]  # all are texts
+            return UserKind.TEXTS
     return None
 
 
@@ -73,6 +92,8 @@ def check(user: User, field: str) -> None:
             raise InvalidInput(
                 f"a text id has 1 to {LONGEST_TEXT} characters; one has {len(user)}", field=field
             )
+        if not is_encodable(user):
+            raise InvalidInput(f"user {user!a} is no text of Unicode characters", field=field)
     elif not 0 <= user <= LARGEST_ID:
         raise InvalidInput(f"user id {user} is out of range; it must be 0 to {LARGEST_ID}", field=field)
 

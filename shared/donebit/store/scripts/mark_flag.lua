@@ -4,7 +4,7 @@
 -- ARGV[3] how many ranges follow   ARGV[4..] each range, its first bit and the one after its last,
 --         ascending; then single bits
 -- returns how many users it changed
--- Why a script: who changed is known only in the act; and clearing must not make a bitmap that is not there,
+-- Why a script: who changed is known only while marking; and clearing must not make a bitmap that is not there,
 --               nor one longer, which SETBIT would. Ranges are laid by whole bytes, and merged, since a
 --               string that SETRANGE makes longer is given twice its size.
 local key, batch, value = KEYS[1], KEYS[2], tonumber(ARGV[1])

@@ -4,7 +4,7 @@
 -- ARGV[1..P] the time each period expires (s, 0 for never)   ARGV[P+1] '1' when the batch is packed
 -- ARGV[P+2..] the bits within the segment, descending, or all of them as the bytes of one bitmap
 -- returns how many of them were new, per period
--- Why a script: a bit without its TTL would stay for ever, and who was new is known only in the act.
+-- Why a script: a bit without its TTL would stay for ever, and who was new is known only while marking.
 --               BITOP drops the TTL of what it writes, so the TTL is set again after every merge.
 --               A string that grows by itself takes twice its length: it is made as long as its allocation
 --               is by a merge with one that is, and equally long strings merge ten times faster.

@@ -1,8 +1,9 @@
 -- take_back: take the visits of some days back, out of all periods that the days lie in, in one segment.
--- KEYS[1..n] bitmaps, the days that are taken back first   KEYS[n+1] how many users the all-time bitmap holds
+-- KEYS[1..n] bitmaps, the days that are taken back first, then their hours   KEYS[n+1] how many users the all-time bitmap holds
 -- KEYS[n+2..n+4] scratch, gone before the script ends
--- ARGV[1] 'apply', or 'check' to change nothing   ARGV[2] n   ARGV[3] how many days   ARGV[4] how many periods
--- ARGV[5..] of each period its place in KEYS; how many bitmaps prove that a user stays in it, and their
+-- ARGV[1] 'apply', or 'check' to change nothing   ARGV[2] n   ARGV[3] how many days   ARGV[4] how many hours
+-- ARGV[5] how many periods
+-- ARGV[6..] of each period its place in KEYS; how many bitmaps prove that a user stays in it, and their
 --           places; how many times of it have expired, and of each how many bitmaps contain it and their places
 -- returns {users of the days, visits, then how many users each period loses}; {'unknown', the period's number}
 --         where a user may have been there at a time that has expired: nothing was changed
@@ -10,7 +11,7 @@
 --               stays in all of its periods. BITOP drops the TTL of what it writes, so it is set again.
 -- A check leaves nothing, so nothing of it goes to replicas or into the append-only file.
 if redis.set_repl and ARGV[1] == 'check' then redis.set_repl(redis.REPL_NONE) end
-local call, at, n, days = redis.call, 4, tonumber(ARGV[2]), tonumber(ARGV[3])
+local call, at, n, days = redis.call, 5, tonumber(ARGV[2]), tonumber(ARGV[3])
 local taken, gone, between, counter = KEYS[n + 2], KEYS[n + 3], KEYS[n + 4], KEYS[n + 1]
 
 local function read()
@@ -81,13 +82,13 @@ for day = 1, days do
 end
 fold('OR', taken, there)
 local answer = {call('BITCOUNT', taken), visits}
-for number = 1, tonumber(ARGV[4]) do
+for number = 1, tonumber(ARGV[5]) do
   if not losing(KEYS[read()]) then return finish({'unknown', number}) end
   answer[number + 2] = call('BITCOUNT', gone)
 end
 if ARGV[1] == 'apply' then
-  at = 4
-  for _ = 1, tonumber(ARGV[4]) do
+  at = 5
+  for _ = 1, tonumber(ARGV[5]) do
     local period = KEYS[read()]
     losing(period)
     if call('BITCOUNT', gone) > 0 then
@@ -99,6 +100,6 @@ if ARGV[1] == 'apply' then
       end
     end
   end
-  call('UNLINK', unpack(KEYS, 1, days))
+  call('UNLINK', unpack(KEYS, 1, days + ARGV[4]))
 end
 return finish(answer)
