@@ -33,14 +33,9 @@ class RetainedPeriods:
         an event keeps its days or weeks for longer than its months. Then imported periods that these do not
         contain.
         """
-        periods, imported = self.history_and_imported(stop)
-        return [*periods, *imported]
-
-    def history_and_imported(self, stop: datetime) -> tuple[list[Period], list[Period]]:
-        """The two parts of `history`: periods of visits, and the imported ones that these do not contain."""
         cover = self.covering(stop)
-        periods = [period for period in cover if period.name in self.names]
-        return periods, self.imported_beside(cover, stop) if self.imported else []
+        imported = self.imported_beside(cover, stop) if self.imported else []
+        return [*(period for period in cover if period.name in self.names), *imported]
 
     def imported_besides(self, granularity: Granularity, stop: datetime) -> list[Period]:
         """Imported periods that end by `stop`, and that no period of this granularity contains."""
