@@ -14,6 +14,7 @@ from billiard.exceptions import WorkerLostError
 from celery.exceptions import SecurityWarning
 from celery.worker.request import Request
 
+from done_app.worker import identity
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps import fitness
@@ -56,7 +57,7 @@ except ConfigurationError as error:  # one sentence, from the worker and from be
     stop_program(error.detail)
 app = queue.make_celery(settings)
 publisher = Publisher(app)
-monitor = Monitor()
+monitor = Monitor(identity.name)
 
 # Containers and CI run as root; the step functions are the operator's own code either way.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -96,9 +97,7 @@ class StepsRequest(Request):
         return super().on_failure(exc_info, *args, **kwargs)
 
     def bury_lease(self) -> None:
-        holder = Holder(
-            self.id, worker_leases.identity, int(self.worker_pid or 0)
-        )  # 0: it died before it had said so
+        holder = Holder(self.id, identity.name, int(self.worker_pid or 0))  # 0: it died before it had said so
         ending = worker_leases.board.is_ending
         try:
             leases.bury(store(), self.args[0], holder, ending=ending)

@@ -56,7 +56,7 @@ SendAgain = Callable[[Task, list[Range], bool], None]  # with whether each attem
 class RunningStep:
     """What a living process runs of a task."""
 
-    worker: str  # host:pid
+    worker: str  # its name
     step: int | None  # None when that is not known yet
     age: timedelta  # for how long it has run
     ranges: tuple[Range, ...]  # the steps that are not sent again meanwhile
@@ -155,6 +155,7 @@ def running_steps_by_task(store: Store, task_ids: Sequence[str]) -> dict[str, li
 
 def _running(found: Iterable[StoredLease]) -> list[RunningStep]:
     running = [
+        # A worker of an older version has a random part after a slash.
         RunningStep(one.worker.partition("/")[0], one.step, one.age, tuple(one.ranges))
         for one in found
         if one.left > timedelta(0)

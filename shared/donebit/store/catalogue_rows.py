@@ -194,13 +194,13 @@ WORKERS = (
         "heartbeat:workers",
         "hash",
         EXPIRES,
-        "<host>:<pid> -> how that worker is (JSON), for ten minutes after it was last seen",
+        "<worker> -> how that worker is (JSON), for ten minutes after it was last seen",
     ),
     KeyRow(
         "heartbeat:skews",
         "hash",
         EXPIRES,
-        "<host>:<pid> -> by how much its clock is ahead of the server's, seen when (ms); a minute",
+        "<worker> -> by how much its clock is ahead of the server's, seen when (ms); a minute",
     ),
     KeyRow("heartbeat:sweeping", "string", EXPIRES, "no further sweep begins while it is there; a second"),
     KeyRow(
