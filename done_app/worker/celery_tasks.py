@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
-from celery.exceptions import SecurityWarning
+from celery import Task as CeleryTask
+from celery.exceptions import Reject, SecurityWarning
 from celery.worker.request import Request
 
 from done_app.worker import identity
@@ -41,9 +42,22 @@ from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
 from donebit.workers import presence
 
+
+class RetriedTask(CeleryTask):  # type: ignore[type-arg]  # its stubs alone take arguments
+    """A worker function whose message is not dropped when the broker does not take it again."""
+
+    def retry(self, *args: Any, **options: Any) -> Any:
+        """Send the message again, later; give it back to its queue if it cannot be sent."""
+        try:
+            return super().retry(*args, **options)
+        except Reject as error:  # with which Celery would acknowledge it
+            raise Reject(error.args[0], requeue=True) from error
+
+
 # Celery retries what an outage interrupts, for as long as one is likely to last; what it gives up then, the
 # sweep finds.
 RETRY_OPTIONS: dict[str, Any] = {
+    "base": RetriedTask,
     "autoretry_for": (StoreUnavailable, BrokerUnavailable),
     "retry_backoff": 1,
     "retry_backoff_max": 10,

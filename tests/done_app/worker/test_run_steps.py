@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from celery.exceptions import Retry
+from celery.exceptions import Reject, Retry
 
 from done_app.worker import celery_tasks
 from donebit import job
@@ -13,6 +13,7 @@ from donebit.completion import fanout
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port
+from donebit.errors import StoreUnavailable
 from donebit.jobs.registry import Job, Jobs
 from donebit.queue import Publisher, make_celery
 from donebit.store import Store
@@ -94,3 +95,19 @@ def test_a_record_that_cannot_be_read_leaves_no_lease_and_is_tried_again(
         celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
 
     assert real_store.leases.of_task(task.id) == []
+
+
+def test_a_message_that_the_broker_does_not_take_again_is_given_back() -> None:
+    away = Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")
+    app = make_celery(away, sends_only=True)
+
+    @app.task(name="interrupted", bind=True, **celery_tasks.RETRY_OPTIONS)
+    def interrupted(_: object) -> None:
+        raise StoreUnavailable("Redis cannot be reached")
+
+    interrupted.push_request(id="message-2", called_directly=False, args=[], kwargs={}, delivery_info={})
+
+    with pytest.raises(Reject) as raised:
+        interrupted.run()
+
+    assert raised.value.args[1]  # whether it goes back to its queue
