@@ -167,10 +167,19 @@ def run_message(task_id: str, nonce: str, holder: Holder, parts: queue.Ranges, *
     ):  # deleted while it runs
         outcome = run_held(held, held.task.spec.job, holder.message_id, careful=careful)
         work.finished = len(outcome.done)
-        if outcome.remaining:  # while the lease runs, so that they are found if this process is killed now
-            time.sleep(worker_leases.board.settles_in())
-        handed_over = leases.release(store(), task_id, holder)
-        send_remaining(task, outcome, careful=careful, handed_over=handed_over)
+        finish_message(task, holder, outcome, careful=careful)
+
+
+def finish_message(task: Task, holder: Holder, outcome: RunOutcome, *, careful: bool) -> None:
+    """Send what a run left to do, and then give the lease up, so that it is found if this is cut short."""
+    if outcome.remaining:
+        time.sleep(worker_leases.board.settles_in())
+    left = bool(outcome.remaining or outcome.to_retry.ranges)
+    opened = left and leases.open_to_others(store(), task.id, holder)
+    handed_over = not opened and leases.release(store(), task.id, holder)
+    send_remaining(task, outcome, careful=careful, handed_over=handed_over)
+    if opened:
+        leases.release(store(), task.id, holder)
 
 
 def hand_back_unfit(task: Task, ranges: queue.Ranges, *, careful: bool) -> bool:

@@ -30,6 +30,7 @@ __all__ = [
     "hand_over",
     "held_ranges",
     "missing_of",
+    "open_to_others",
     "reclaim_lapsed",
     "release",
     "renew",
@@ -130,6 +131,15 @@ def hand_over(
     if left := missing_of(store, task, held, without_step=step):
         send(task, left)
     store.leases.narrow_lease(task_id, holder, step)
+
+
+def open_to_others(store: Store, task_id: str, holder: Holder) -> bool:
+    """Let others take all steps of a message, of which none runs any more, before they are sent.
+
+    Returns:
+        False when the worker's main process has sent them, or the lease is gone.
+    """
+    return store.leases.hand_over_lease(task_id, holder, None) is not None
 
 
 def bury(store: Store, task_id: str, holder: Holder, *, ending: bool) -> None:

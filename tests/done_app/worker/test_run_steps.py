@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from celery.exceptions import Reject, Retry
 
 from done_app.worker import celery_tasks
+from done_app.worker import leases as worker_leases
+from done_app.worker.steps import position
+from done_app.worker.steps.position import PositionBoard
 from donebit import job
-from donebit.completion import fanout
+from donebit.completion import fanout, leases
+from donebit.completion.leases import Holder, Range
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port
@@ -95,6 +100,27 @@ def test_a_record_that_cannot_be_read_leaves_no_lease_and_is_tried_again(
         celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
 
     assert real_store.leases.of_task(task.id) == []
+
+
+def test_steps_left_to_run_are_in_the_lease_until_they_are_sent(
+    real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = PositionBoard()
+    ending.end()
+    monkeypatch.setattr(position, "SETTLED_AFTER", timedelta(0))
+    monkeypatch.setattr(worker_leases, "board", ending)  # so that all of them are left
+    ranges = list[list[Range]]()
+
+    def look(*_: object, **__: object) -> None:  # where the process may be killed
+        ranges.extend(one.ranges for one in real_store.leases.of_task(task.id))
+        held = leases.take(real_store, task.id, task.nonce, Holder("message-3", "host:2-bb", 2), [(0, 8)])
+        ranges.append(held.ranges if held else [])
+
+    monkeypatch.setattr(celery_tasks.publisher, "run_ranges", look)
+    celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert ranges == [[(0, 8)], [(0, 8)]]  # kept, and free to be taken
+    assert [one.message_id for one in real_store.leases.of_task(task.id)] == ["message-3"]
 
 
 def test_a_message_that_the_broker_does_not_take_again_is_given_back() -> None:
