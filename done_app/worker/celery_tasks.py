@@ -11,9 +11,11 @@ from functools import cache
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
-from celery.exceptions import SecurityWarning
+from celery import Task as CeleryTask
+from celery.exceptions import Reject, SecurityWarning
 from celery.worker.request import Request
 
+from done_app.worker import identity
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps import fitness
@@ -40,9 +42,22 @@ from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
 from donebit.workers import presence
 
+
+class RetriedTask(CeleryTask):  # type: ignore[type-arg]  # its stubs alone take arguments
+    """A worker function whose message is not dropped when the broker does not take it again."""
+
+    def retry(self, *args: Any, **options: Any) -> Any:
+        """Send the message again, later; give it back to its queue if it cannot be sent."""
+        try:
+            return super().retry(*args, **options)
+        except Reject as error:  # with which Celery would acknowledge it
+            raise Reject(error.args[0], requeue=True) from error
+
+
 # Celery retries what an outage interrupts, for as long as one is likely to last; what it gives up then, the
 # sweep finds.
 RETRY_OPTIONS: dict[str, Any] = {
+    "base": RetriedTask,
     "autoretry_for": (StoreUnavailable, BrokerUnavailable),
     "retry_backoff": 1,
     "retry_backoff_max": 10,
@@ -56,7 +71,7 @@ except ConfigurationError as error:  # one sentence, from the worker and from be
     stop_program(error.detail)
 app = queue.make_celery(settings)
 publisher = Publisher(app)
-monitor = Monitor()
+monitor = Monitor(identity.name)
 
 # Containers and CI run as root; the step functions are the operator's own code either way.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -96,9 +111,7 @@ class StepsRequest(Request):
         return super().on_failure(exc_info, *args, **kwargs)
 
     def bury_lease(self) -> None:
-        holder = Holder(
-            self.id, worker_leases.identity, int(self.worker_pid or 0)
-        )  # 0: it died before it had said so
+        holder = Holder(self.id, identity.name, int(self.worker_pid or 0))  # 0: it died before it had said so
         ending = worker_leases.board.is_ending
         try:
             leases.bury(store(), self.args[0], holder, ending=ending)
@@ -156,10 +169,19 @@ def run_message(task_id: str, nonce: str, holder: Holder, parts: queue.Ranges, *
     ):  # deleted while it runs
         outcome = run_held(held, held.task.spec.job, holder.message_id, careful=careful)
         work.finished = len(outcome.done)
-        if outcome.remaining:  # while the lease runs, so that they are found if this process is killed now
-            time.sleep(worker_leases.board.settles_in())
-        handed_over = leases.release(store(), task_id, holder)
-        send_remaining(task, outcome, careful=careful, handed_over=handed_over)
+        finish_message(task, holder, outcome, careful=careful)
+
+
+def finish_message(task: Task, holder: Holder, outcome: RunOutcome, *, careful: bool) -> None:
+    """Send what a run left to do, and then give the lease up, so that it is found if this is cut short."""
+    if outcome.remaining:
+        time.sleep(worker_leases.board.settles_in())
+    left = bool(outcome.remaining or outcome.to_retry.ranges)
+    opened = left and leases.open_to_others(store(), task.id, holder)
+    handed_over = not opened and leases.release(store(), task.id, holder)
+    send_remaining(task, outcome, careful=careful, handed_over=handed_over)
+    if opened:
+        leases.release(store(), task.id, holder)
 
 
 def hand_back_unfit(task: Task, ranges: queue.Ranges, *, careful: bool) -> bool:

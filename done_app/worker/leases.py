@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 import time
-import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from typing import Any, NamedTuple
 from billiard.process import current_process
 from celery.worker import state
 
+from done_app.worker import identity
 from done_app.worker.steps.position import NO_STEP, PositionBoard
 from donebit.completion import leases
 from donebit.completion.leases import LEASE, RENEW_EVERY, Holder, Range, Renewal
@@ -33,16 +32,12 @@ TRUSTED_PAUSE = timedelta(seconds=2)
 
 log = logging.getLogger(__name__)
 
-# Made before the pool is forked, so its processes belong to this worker. Two containers may have one host
-# name and process id.
-board = PositionBoard()
-name = f"{socket.gethostname()}:{os.getpid()}"
-identity = f"{name}/{uuid.uuid4().hex[:8]}"
+board = PositionBoard()  # made before the pool is forked, so its processes belong to this worker
 
 
 def own_holder(message_id: str) -> Holder:
     """This process, as it holds the steps of a message."""
-    return Holder(message_id, identity, os.getpid())
+    return Holder(message_id, identity.name, os.getpid())
 
 
 @contextmanager
@@ -76,7 +71,7 @@ def messages_in_progress() -> list[Message]:
         except RuntimeError:  # the main thread has changed it meanwhile
             continue
     return [
-        Message(one.args[0], one.args[1], one.args[3], Holder(one.id, identity, one.worker_pid))
+        Message(one.args[0], one.args[1], one.args[3], Holder(one.id, identity.name, one.worker_pid))
         for one in requests
         if one.name == RUN_STEPS and one.worker_pid
     ]

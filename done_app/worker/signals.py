@@ -9,8 +9,7 @@ from typing import Any
 
 from celery import signals
 
-from done_app.worker import children, pool
-from done_app.worker import leases as worker_leases
+from done_app.worker import children, identity, pool
 from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
 from done_app.worker.clock_watch import ClockWatch
 from done_app.worker.deliveries.channels import Channels
@@ -121,7 +120,7 @@ def start_threads(sender: Any, **_: Any) -> None:
 
 def _send_heartbeats() -> None:
     own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=WORKER_TIMEOUT)
-    pause, watch = threading.Event(), ClockWatch(own, worker_leases.name)
+    pause, watch = threading.Event(), ClockWatch(own, identity.name)
     while True:
         try:
             presence.record_heartbeat(own, "worker")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import socket
 import threading
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ from donebit import clock
 from donebit.store import Store
 from donebit.workers.presence import Worker
 
-NAME_BYTES = 3  # in a worker's name; read by people, and two of a hundred workers meet once in 3000 times
-
 
 class Monitor:
     """Connects the emitter of each pool process with the collector of the main process.
@@ -27,7 +24,13 @@ class Monitor:
     that is spawned and not forked has no pipe and sends nothing; its lines still go to standard output.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, worker_name: str) -> None:
+        """Make it without a pipe.
+
+        Args:
+            worker_name: the worker's name in the list of workers and in its log lines.
+        """
+        self.worker_name = worker_name
         self.emitter = Emitter()
         self._worker: Worker | None = None
         self._collector: Collector | None = None
@@ -38,21 +41,14 @@ class Monitor:
         Args:
             queues: those that the worker consumes.
         """
-        host, pid, now = socket.gethostname(), os.getpid(), clock.now()
-        # The last part, since containers may share a host name, and each has a process 1.
-        name = f"{host}:{pid}-{secrets.token_hex(NAME_BYTES)}"
-        self._worker = Worker(name, host, pid, 0, queues, now, now, [])
+        now = clock.now()
+        self._worker = Worker(self.worker_name, socket.gethostname(), os.getpid(), 0, queues, now, now, [])
         self.emitter.pipe = Pipe()
 
     def add_handler(self) -> None:
         """Send log lines through the pipe too, if this is a worker."""
         if self.emitter.pipe is not None and self._worker is not None:
             logging.getLogger().addHandler(LineHandler(self.emitter.pipe, self._worker.name))
-
-    @property
-    def worker_name(self) -> str:
-        """The worker's name in the list of workers and in its log lines."""
-        return self._worker.name if self._worker is not None else f"{socket.gethostname()}:{os.getpid()}"
 
     def start_collecting(self, store: Store, processes: int, jobs: Sequence[str]) -> None:
         """Start the collector's thread; after the fork, as no thread may run during it.

@@ -30,6 +30,7 @@ __all__ = [
     "hand_over",
     "held_ranges",
     "missing_of",
+    "open_to_others",
     "reclaim_lapsed",
     "release",
     "renew",
@@ -56,7 +57,7 @@ SendAgain = Callable[[Task, list[Range], bool], None]  # with whether each attem
 class RunningStep:
     """What a living process runs of a task."""
 
-    worker: str  # host:pid
+    worker: str  # its name
     step: int | None  # None when that is not known yet
     age: timedelta  # for how long it has run
     ranges: tuple[Range, ...]  # the steps that are not sent again meanwhile
@@ -132,6 +133,15 @@ def hand_over(
     store.leases.narrow_lease(task_id, holder, step)
 
 
+def open_to_others(store: Store, task_id: str, holder: Holder) -> bool:
+    """Let others take all steps of a message, of which none runs any more, before they are sent.
+
+    Returns:
+        False when the worker's main process has sent them, or the lease is gone.
+    """
+    return store.leases.hand_over_lease(task_id, holder, None) is not None
+
+
 def bury(store: Store, task_id: str, holder: Holder, *, ending: bool) -> None:
     """Note that a process died at a message, which will come again.
 
@@ -155,6 +165,7 @@ def running_steps_by_task(store: Store, task_ids: Sequence[str]) -> dict[str, li
 
 def _running(found: Iterable[StoredLease]) -> list[RunningStep]:
     running = [
+        # A worker of an older version has a random part after a slash.
         RunningStep(one.worker.partition("/")[0], one.step, one.age, tuple(one.ranges))
         for one in found
         if one.left > timedelta(0)

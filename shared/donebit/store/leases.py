@@ -198,13 +198,14 @@ class LeaseStore:
             self._scripts["unindex_lapsed"](keys=[self._keys.LEASES], args=args)
 
     @outages_named
-    def hand_over_lease(self, task_id: str, holder: Holder, step: int) -> list[Range] | None:
-        """Let others take all steps but the one that runs.
+    def hand_over_lease(self, task_id: str, holder: Holder, step: int | None) -> list[Range] | None:
+        """Let others take all steps but the one that runs, if any does.
 
         Returns:
             All that are held, to be sent before `narrow_lease`; None when they are sent or there is no lease.
         """
-        found = self._scripts["hand_over_lease"](keys=[self._keys.leases(task_id)], args=[*holder, step])
+        args: list[str | int] = [*holder, "-" if step is None else step]
+        found = self._scripts["hand_over_lease"](keys=[self._keys.leases(task_id)], args=args)
         return None if found is None else ranges_of(cast(bytes, found).decode())
 
     @outages_named

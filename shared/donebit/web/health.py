@@ -35,7 +35,7 @@ class LastSeen(BaseModel):
 class Skew(BaseModel):
     """A clock that is more than 2 s from the Redis server's, by which Donebit goes."""
 
-    of: str = Field(description="host:pid of a worker, or `service` for the one that answers")
+    of: str = Field(description="the name of a worker, or `service` for the one that answers")
     ahead_seconds: float = Field(description="negative: it is behind")
 
 

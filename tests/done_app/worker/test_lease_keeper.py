@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from done_app.worker import identity
 from done_app.worker import leases as worker_leases
+from done_app.worker.celery_tasks import monitor
 from done_app.worker.leases import LeaseKeeper, Message
 from done_app.worker.steps import position
 from done_app.worker.steps.position import PositionBoard
@@ -24,7 +26,7 @@ from donebit.store.leases import Renewal
 from tests.completion.arranged import now, start
 from tests.servers import RunningServer
 
-OWN = Holder("message-1", worker_leases.identity, os.getpid())
+OWN = Holder("message-1", identity.name, os.getpid())
 ANOTHER = Holder("message-2", "host:2/bb", 22)
 AT_ONCE, NEVER = timedelta(0), timedelta(hours=1)
 
@@ -117,3 +119,11 @@ def test_a_lease_that_ran_out_while_nobody_could_renew_it_is_not_trusted(
     keeper.tick()
     assert real_client.llen(keys.of_broker(SLICES)) == 1
     assert held(real_store, task) == []
+
+
+def test_why_names_a_worker_as_the_list_of_workers_does(real_store: Store, task: Task) -> None:
+    leases.take(real_store, task.id, task.nonce, worker_leases.own_holder("message-1"), [(0, 8)])
+
+    (running,) = leases.running_steps(real_store, task.id)
+
+    assert running.worker == monitor.worker_name

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
-from celery.exceptions import Retry
+from celery.exceptions import Reject, Retry
 
 from done_app.worker import celery_tasks
+from done_app.worker import leases as worker_leases
+from done_app.worker.steps import position
+from done_app.worker.steps.position import PositionBoard
 from donebit import job
-from donebit.completion import fanout
+from donebit.completion import fanout, leases
+from donebit.completion.leases import Holder, Range
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port
+from donebit.errors import StoreUnavailable
 from donebit.jobs.registry import Job, Jobs
 from donebit.queue import Publisher, make_celery
 from donebit.store import Store
@@ -94,3 +100,40 @@ def test_a_record_that_cannot_be_read_leaves_no_lease_and_is_tried_again(
         celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
 
     assert real_store.leases.of_task(task.id) == []
+
+
+def test_steps_left_to_run_are_in_the_lease_until_they_are_sent(
+    real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = PositionBoard()
+    ending.end()
+    monkeypatch.setattr(position, "SETTLED_AFTER", timedelta(0))
+    monkeypatch.setattr(worker_leases, "board", ending)  # so that all of them are left
+    ranges = list[list[Range]]()
+
+    def look(*_: object, **__: object) -> None:  # where the process may be killed
+        ranges.extend(one.ranges for one in real_store.leases.of_task(task.id))
+        held = leases.take(real_store, task.id, task.nonce, Holder("message-3", "host:2-bb", 2), [(0, 8)])
+        ranges.append(held.ranges if held else [])
+
+    monkeypatch.setattr(celery_tasks.publisher, "run_ranges", look)
+    celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
+
+    assert ranges == [[(0, 8)], [(0, 8)]]  # kept, and free to be taken
+    assert [one.message_id for one in real_store.leases.of_task(task.id)] == ["message-3"]
+
+
+def test_a_message_that_the_broker_does_not_take_again_is_given_back() -> None:
+    away = Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")
+    app = make_celery(away, sends_only=True)
+
+    @app.task(name="interrupted", bind=True, **celery_tasks.RETRY_OPTIONS)
+    def interrupted(_: object) -> None:
+        raise StoreUnavailable("Redis cannot be reached")
+
+    interrupted.push_request(id="message-2", called_directly=False, args=[], kwargs={}, delivery_info={})
+
+    with pytest.raises(Reject) as raised:
+        interrupted.run()
+
+    assert raised.value.args[1]  # whether it goes back to its queue

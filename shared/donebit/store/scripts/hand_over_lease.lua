@@ -1,6 +1,6 @@
--- hand_over_lease: let others take a message's steps but the one that runs, as its worker ends.
+-- hand_over_lease: let others take a message's steps but the one that runs, as its worker or its run ends.
 -- KEYS[1] the task's leases (hash)
--- ARGV[1] the message's id   ARGV[2] the worker   ARGV[3] the process   ARGV[4] the step that runs
+-- ARGV[1] the message's id   ARGV[2] the worker   ARGV[3] the process   ARGV[4] the step that runs, '-' for none
 -- returns the ranges that are held as a-b,c-d when they are still to be sent, false otherwise
 -- Why a script: the process may end its message at this moment.
 -- The lease keeps all of its ranges until narrow_lease, so that they are sent again if this answer is lost, or if

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 
+from done_app.worker.identity import new_name
 from done_app.worker.monitor.monitor import Monitor
 from donebit import clock
 from donebit.store import Store
@@ -15,7 +16,7 @@ from tests.started import eventually
 
 def started(store: Store) -> Monitor:
     """A monitor as a container starts it; all of them have this host's name and this process id."""
-    monitor = Monitor()
+    monitor = Monitor(new_name())
     monitor.start(["donebit.steps"])
     monitor.start_collecting(store, 4, ["demo"])
     return monitor
@@ -38,10 +39,7 @@ def test_two_workers_of_one_host_name_and_process_id_are_two(real_store: Store) 
 
 
 def test_a_worker_is_named_after_its_host_and_process() -> None:
-    monitor = Monitor()
-    monitor.start([])
-
-    before_the_random_part, _, random_part = monitor.worker_name.rpartition("-")
+    before_the_random_part, _, random_part = new_name().rpartition("-")
 
     assert before_the_random_part == f"{socket.gethostname()}:{os.getpid()}"
     assert re.fullmatch("[0-9a-f]{6}", random_part)
