@@ -132,7 +132,7 @@ def is_loaded(process: subprocess.Popen[bytes], url: str) -> bool:
     store = Store.at(url, connections=1)
     while process.poll() is None:
         try:
-            store.mover.now_ms()
+            store.mover.texts([store.keys.LAYOUT])  # refused while it reads, which TIME is not
         except StoreUnavailable:
             time.sleep(POLL_SECONDS)
         else:

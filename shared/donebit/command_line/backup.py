@@ -112,11 +112,11 @@ def named_errors(run: Callable[[], Answer], again: str = "") -> Answer:
 
 def columns(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Counts side by side, each column under its name."""
-    whats = list(next(iter(counts.values())))
-    width = max(map(len, whats))
+    names = list(next(iter(counts.values())))
+    width = max(map(len, names))
     rows = [
         f"{what:{width}}" + "".join(f"  {number(column[what]):>12}" for column in counts.values())
-        for what in whats
+        for what in names
     ]
     return [f"{'':{width}}" + "".join(f"  {name:>12}" for name in counts), *rows]
 
