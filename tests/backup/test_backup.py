@@ -19,6 +19,7 @@ from donebit.backup import taking
 from donebit.errors import Conflict, StoreUnavailable
 from donebit.store import key_reading
 from donebit.store.key_reading import KeyReader
+from donebit.workers import presence
 from tests.backup.arranged import REPOSITORY, held, restore, run, store_of, take
 from tests.conftest import everything
 from tests.servers import RunningServer
@@ -231,6 +232,15 @@ def test_without_client_tracking_stopped_is_asked_for(full: RunningServer, tmp_p
     assert (refused.returncode, refused.stderr.strip()[-13:]) == (3, "add --stopped")
     assert taken.returncode == 0
     assert [one.name for one in tmp_path.iterdir()] == ["two"]
+
+
+def test_stopped_is_refused_beside_a_service(full: RunningServer, tmp_path: Path) -> None:
+    presence.record_heartbeat(store_of(full), "health")
+
+    ended = run(full, "backup", "--stopped", tmp_path / "backup")
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (3, 1)
+    assert ended.stderr.strip().endswith("beat, and try again after 30 s")
 
 
 def test_memory_stays_small_for_large_bitmaps(

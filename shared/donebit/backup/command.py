@@ -12,6 +12,7 @@ from pathlib import Path
 from donebit import clock, redis_url
 from donebit.backup.manifest import MANIFEST
 from donebit.backup.restoring import OpenedBackup, RestoredBackup, open_backup, restore_backup
+from donebit.backup.running import refuse_running
 from donebit.backup.server_copy import ServerCopy, find_server_copy, server_on
 from donebit.backup.taking import TakenBackup, take_backup
 from donebit.config import Settings
@@ -34,9 +35,10 @@ def back_up(settings: Settings, target: Path, *, stopped: bool) -> TakenBackup:
         folder = target / f"donebit-{clock.now():%Y-%m-%dT%H%M%SZ}"
     if folder.exists():
         raise Conflict(f"{folder} exists: a backup is a new folder")
-    return take_backup(
-        opened(settings.redis_url, settings), folder.absolute(), version("donebit"), stopped=stopped
-    )
+    store = opened(settings.redis_url, settings)
+    if stopped:
+        refuse_running(store, unless="")
+    return take_backup(store, folder.absolute(), version("donebit"), stopped=stopped)
 
 
 @refusals_as_configuration()

@@ -14,8 +14,14 @@ ALIVE: Final = timedelta(seconds=30)  # a worker says every few seconds that it 
 SEEN: Final = {"worker": "a worker", "sweep": "the sweep", "health": "a service"}
 
 
-def refuse_running(store: Store) -> None:
+UNLESS = "; --force if you are sure that none runs"
+
+
+def refuse_running(store: Store, unless: str = UNLESS) -> None:
     """Refuse a store that is in use.
+
+    Args:
+        unless: what may be done although one was seen
 
     Raises:
         Conflict: naming the workers and services that were seen within half a minute.
@@ -31,6 +37,5 @@ def refuse_running(store: Store) -> None:
     if others:
         raise Conflict(
             f"{', '.join(others)} used this store within the last {ALIVE.total_seconds():.0f} s: stop every "
-            f"service, worker and beat, and try again after {ALIVE.total_seconds():.0f} s; --force if you "
-            "are sure that none runs"
+            f"service, worker and beat, and try again after {ALIVE.total_seconds():.0f} s{unless}"
         )
