@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
-from donebit.demo.server import wheel_binary
+from donebit.server_binary import wheel_binary
 from tests.started import eventually
 
 

@@ -46,6 +46,7 @@ LAYERS = (
         "donebit.results",
         "donebit.redis_url",
         "donebit.retry_policy",
+        "donebit.server_binary",
         "donebit.step_numbers",
         "donebit.throttled_log",
         "donebit.utf8",
@@ -55,6 +56,7 @@ LAYERS = (
     ("donebit.store",),
     ("donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
     ("donebit.migration",),
+    ("donebit.backup",),
     ("donebit.broker",),
     ("donebit.queue",),
     ("donebit.publishing",),
@@ -111,9 +113,10 @@ def offenders(folder: str, packages: tuple[str, ...]) -> dict[str, set[str]]:
     return {place(file): names for file in files if (names := taken(file, packages))}
 
 
-@pytest.mark.parametrize(
-    "domain", [f"shared/donebit/{one}" for one in ("completion", "activity", "workers", "migration")]
-)
+DOMAINS = ("completion", "activity", "workers", "migration", "backup")
+
+
+@pytest.mark.parametrize("domain", [f"shared/donebit/{one}" for one in DOMAINS])
 def test_the_domain_knows_no_edge_and_no_redis(domain: str) -> None:
     assert offenders(domain, EDGE) == {}
 
@@ -148,14 +151,19 @@ def test_nothing_shared_imports_an_app() -> None:
 
 
 def test_the_command_line_asks_over_http_and_in_no_other_way() -> None:
-    behind_http = ("donebit.store", "donebit.completion", "donebit.activity", "donebit.migration", *EDGE)
+    domains = ("donebit.completion", "donebit.activity", "donebit.migration", "donebit.backup")
+    behind_http = ("donebit.store", *domains, *EDGE)
 
-    # A store that services refuse cannot be moved through them.
+    # A store that services refuse cannot be moved through them, and a backup is of more than they give out.
     assert offenders("shared/donebit/command_line", behind_http) == {
+        "shared/donebit/command_line/backup.py": {
+            "donebit.backup.command.back_up",
+            "donebit.backup.command.restore",
+        },
         "shared/donebit/command_line/migrate.py": {
             "donebit.migration.command.migrate_store",
             "donebit.migration.run.Migrated",  # its type alone
-        }
+        },
     }
 
 

@@ -68,6 +68,12 @@ class TooManyStreams(DonebitError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class BadBackup(DonebitError):
+    """A backup is damaged, cut short or of another kind, or what was restored is not what it says."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class ApiError(DonebitError):
     """A service answered the client with an error status; `status` and `detail` are the answer's."""
 

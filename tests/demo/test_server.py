@@ -14,13 +14,14 @@ from donebit.demo import server
 from donebit.demo.errors import CannotStart
 from donebit.demo.probes import redis_answers
 from donebit.demo.server import Server
+from donebit.server_binary import wheel_binary
 from tests.demo.conftest import Start
 from tests.servers import RunningServer
 from tests.started import Started, eventually
 
 MakeServer = Callable[..., Path]
 
-REAL = server.wheel_binary()
+REAL = wheel_binary()
 
 
 @pytest.fixture

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,26 @@ def lines_of(program: str) -> list[list[str]]:
     """The arguments of a program's lines in the page's restore of a snapshot."""
     (block,) = re.findall(r"```text\n(valkey-server .*?)```", PAGE, re.DOTALL)
     return [shlex.split(line, comments=True)[1:] for line in block.splitlines() if line.startswith(program)]
+
+
+def donebit_lines() -> list[list[str]]:
+    """The arguments of each line with `donebit` in the page's blocks."""
+    lines = re.findall(r"^donebit (.*)$", PAGE, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def run_donebit(server: RunningServer, arguments: list[str], places: dict[str, Path]) -> str:
+    """Run a line of the page, with folders of this test for those that the page names."""
+    told = [str(places.get(one, one)) for one in arguments]
+    ended = subprocess.run(
+        (sys.executable, "-m", "donebit.command_line", *told),
+        env=os.environ | {"REDIS_URL": server.url, "KEY_PREFIX": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 def fill(server: RunningServer) -> dict[str, object]:
@@ -131,3 +153,37 @@ def test_redis_8_follows_a_valkey_as_the_page_says(redis_8: Path, tmp_path: Path
         eventually(lambda: new.client.info("replication")["master_link_status"] == "up", 30)
 
         assert everything(new.client) == everything(old.client)
+
+
+@pytest.mark.parametrize("binary", BINARIES, ids=lambda binary: binary.name)
+def test_the_pages_lines_of_donebit_back_up_and_restore(binary: Path, tmp_path: Path) -> None:
+    backup, *restores = donebit_lines()
+    assert backup == ["backup", "/backups/"]
+    assert [line[0] for line in restores] == ["restore"] * 3
+    for name in ("old", "new", "backups"):
+        (tmp_path / name).mkdir()
+    with running(binary, tmp_path / "old") as old, running(binary, tmp_path / "new") as new:
+        before, kept = fill(old), everything(old.client)
+        run_donebit(old, backup, {"/backups/": tmp_path / "backups"})
+        old.client.save()
+        (folder,) = (tmp_path / "backups").iterdir()
+        sources = (folder, tmp_path / "old" / "appendonlydir", tmp_path / "old" / "dump.rdb")
+        for line, source in zip(restores, sources, strict=True):
+            new.client.flushall()
+
+            run_donebit(new, line, {line[1]: source})
+
+            assert everything(new.client) == kept
+            assert figures(new.client, str(before["task"])) == before
+
+
+def test_the_page_shows_what_the_command_prints(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```text\n +backup\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "old").mkdir()
+    with running(valkey_binary(), tmp_path / "old") as old:
+        printed = run_donebit(old, ["backup", str(tmp_path / "backup")], {}).splitlines()[1:]
+
+    def words(lines: list[str]) -> list[str]:
+        return [re.sub(r"\s+[\d,]+$", "", line) for line in lines[:-1]]
+
+    assert words(shown.splitlines()) == words(printed)

@@ -9,6 +9,7 @@ from itertools import chain
 import click
 
 from donebit.command_line.activity import count, visit
+from donebit.command_line.backup import backup, restore
 from donebit.command_line.changes import cancel, delete, extend, resume
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.load.command import load
@@ -75,7 +76,7 @@ def donebit(context: click.Context) -> None:
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
     "Distinct users": [visit, load, take_back, count, query, retention],
-    "Upgrading": [migrate],
+    "Backup and upgrading": [backup, restore, migrate],
 }
 for command in chain.from_iterable(SECTIONS.values()):
     donebit.add_command(command)

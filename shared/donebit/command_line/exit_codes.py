@@ -20,9 +20,10 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.OK: "success",
-    Exit.FAILED: "the watched task failed or was cancelled, or the file was not loaded to its end",
+    Exit.FAILED: "the watched task failed or was cancelled, the file was not loaded to its end, or a "
+    "backup is damaged",
     Exit.USAGE: "wrong usage or setting; no request was sent",
-    Exit.REFUSED: "a service refused the request (4xx): not found, invalid, already finished, or no token",
+    Exit.REFUSED: "refused by a service (4xx) or the store: not found, invalid, already finished, no token",
     Exit.UNAVAILABLE: "a service cannot be reached or failed (5xx): try again",
     Exit.SKIPPED: "the file was loaded, except invalid lines that --skip-bad skipped",
     Exit.INTERRUPTED: "interrupted by Ctrl-C",
@@ -58,6 +59,12 @@ class RequestRefused(CommandError):
     def __init__(self, detail: str, status: int) -> None:
         super().__init__(detail)
         self.status = status
+
+
+class RefusedByStore(CommandError):
+    """The store is not in a state for that, and nothing was changed that a second run would not take up."""
+
+    exit = Exit.REFUSED
 
 
 class BrokenPipe(CommandError):

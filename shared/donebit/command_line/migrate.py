@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from donebit import config
-from donebit.command_line.exit_codes import CommandError, Exit, ServiceUnavailable, UsageError
+from donebit.command_line.exit_codes import RefusedByStore, ServiceUnavailable, UsageError
 from donebit.command_line.options import examples, in_session
 from donebit.command_line.session import Session
 from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
@@ -15,12 +15,6 @@ from donebit.formatting import number
 
 if TYPE_CHECKING:
     from donebit.migration.run import Migrated
-
-
-class MigrationRefused(CommandError):
-    """The store cannot be moved now, and nothing was changed that a second run would not take up."""
-
-    exit = Exit.REFUSED
 
 
 @click.command(
@@ -43,7 +37,7 @@ def migrate(session: Session, *, dry_run: bool, force: bool) -> None:
     except StoreUnavailable as error:
         raise ServiceUnavailable(f"{error.detail}; run `donebit migrate` again to go on") from None
     except Conflict as error:
-        raise MigrationRefused(error.detail) from None
+        raise RefusedByStore(error.detail) from None
     session.terminal.lines(lines_of(migrated, dry_run=dry_run))
 
 

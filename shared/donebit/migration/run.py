@@ -13,7 +13,7 @@ from donebit.migration.from_layout_3 import Ambiguous
 from donebit.migration.from_layout_4 import Lowered
 from donebit.store import Store
 from donebit.store.key_names import Keys
-from donebit.store.layout import LAYOUT_VERSION, LayoutVersion, found_layout
+from donebit.store.layout import BEING_RESTORED, LAYOUT_VERSION, LayoutVersion, found_layout
 from donebit.store.moving import KeyMover, Renamed
 
 NO_UUIDS = Lowered(0, 0)
@@ -76,6 +76,8 @@ def old_numbers(mover: KeyMover) -> str | None:
 
 def unknown_layout(found: int) -> str:
     """Why a store cannot be moved on, in a sentence."""
+    if found == LayoutVersion.RESTORING:
+        return BEING_RESTORED
     if found == LayoutVersion.UNKNOWN:
         return "the store names a layout that no version of Donebit writes: nothing was changed"
     if found > LAYOUT_VERSION:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import Final
 
 from donebit.store.catalogue_rows import ROWS, SECTIONS, KeyRow
 
+NAMES_CACHED = 5000
 NAME = "[A-Za-z0-9._-]{1,100}"
 PLACEHOLDERS: Final = {
     "<task>": NAME,
@@ -48,6 +50,14 @@ class Catalogue:
 
     def row_of(self, name: str) -> KeyRow | None:
         """The row that describes a key; None for a key that is not the installation's."""
+        return self._recently_found(name)
+
+    @cached_property
+    def _recently_found(self) -> Callable[[str], KeyRow | None]:
+        """Finds a row: a backup asks several times for each key, and a row costs up to forty patterns."""
+        return lru_cache(maxsize=NAMES_CACHED)(self._find)
+
+    def _find(self, name: str) -> KeyRow | None:
         return next((row for pattern, row in self._patterns if pattern.fullmatch(name)), None)
 
 

@@ -24,11 +24,16 @@ OLD_KEYS: Final = {
     "seen:{mapped}:next": "string",
 }
 OLD_PERMISSIONS = "may:{*}:names"
+RESTORING_TEXT: Final = "restoring "  # and which backup: in place of a layout, while the store is not whole
+BEING_RESTORED = (
+    "this Redis holds a part of a backup: run the same `donebit restore` again, which completes it"
+)
 
 
 class LayoutVersion(IntEnum):
     """What a store can be found to be, beside the number of its layout."""
 
+    RESTORING = -2  # a restore has begun, and not ended
     UNKNOWN = -1  # it says something that no version of Donebit writes
     EMPTY = 0
     UNPREFIXED = 3
@@ -37,6 +42,8 @@ class LayoutVersion(IntEnum):
 
 def version_in(text: str) -> int:
     """The number of the layout that a store's own text names."""
+    if text.startswith(RESTORING_TEXT):
+        return LayoutVersion.RESTORING
     number = text.partition(" ")[0]
     return int(number) if number.isascii() and number.isdigit() else LayoutVersion.UNKNOWN
 
@@ -66,10 +73,13 @@ def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
     """Refuse a store that an earlier version wrote.
 
     Raises:
-        ConfigurationError: it has to be moved by `donebit migrate` first, or is too old for that.
+        ConfigurationError: it has to be moved by `donebit migrate` first, or is too old for that; or a
+            restore has not ended.
         StoreUnavailable: the server cannot be reached.
     """
     found = found_layout(mover, keys)
+    if found == LayoutVersion.RESTORING:
+        raise ConfigurationError(BEING_RESTORED)
     if found in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise ConfigurationError(
             f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "

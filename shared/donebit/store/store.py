@@ -13,6 +13,7 @@ from redis import Redis, exceptions
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.bitmaps import BitmapStore
+from donebit.store.change_tracking import ChangeTracker
 from donebit.store.client import connect, scripts_of
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
@@ -21,6 +22,8 @@ from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.key_names import Keys
+from donebit.store.key_reading import KeyReader
+from donebit.store.key_writing import KeyWriter
 from donebit.store.layout import refuse_older_layout
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
@@ -63,6 +66,9 @@ class Store:
     workers: WorkerStore
     worker_log: WorkerLogStore
     mover: KeyMover
+    reader: KeyReader
+    writer: KeyWriter
+    tracker: ChangeTracker
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -90,6 +96,9 @@ class Store:
             WorkerStore(client, keys),
             WorkerLogStore(client, keys),
             KeyMover(client),
+            KeyReader(client, keys),
+            KeyWriter(client, keys),
+            ChangeTracker(client, keys),
         )
 
     @classmethod

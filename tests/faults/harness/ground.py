@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from donebit import clock, queue
+from donebit.addresses import LOOPBACK
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec, Webhook
 from donebit.completion.task import Task
@@ -116,6 +117,23 @@ class Ground:
         os.killpg(self.worker.process.pid, signal.SIGKILL)
         self.worker.process.wait()
 
+    def end_worker(self, grace_seconds: float) -> None:
+        """As a deploy does: SIGTERM, and kill -9 of what is still there after a while."""
+        self.worker.send(signal.SIGTERM)
+        pass_by(grace_seconds)
+        if self.worker.process.poll() is None:
+            self.kill_worker()
+
+    def set_clock(self, ahead_seconds: int) -> None:
+        """Have the clock of workers that are started from now on be ahead, or late."""
+        (self.folder("worker") / "ahead").write_text(str(ahead_seconds))
+
+    def fail_over(self, seconds: float) -> None:
+        """Open connections lead to a replica for a while, which takes no writes."""
+        self.server.client.replicaof(LOOPBACK, "1")  # where nothing listens: it keeps its data
+        pass_by(seconds)
+        self.server.client.replicaof("NO", "ONE")
+
     def restart_server(self) -> None:
         """kill -9, and again on the same data."""
         self.server.end()
@@ -163,12 +181,13 @@ class Ground:
         stall_after: timedelta = SOON,
         ttls: TaskTtls = TTLS,
         webhook: Webhook | None = None,
+        job: str = "tally",
     ) -> Victim:
         """A task that the worker has not been told of."""
         tally = self.folder("tallies") / str(len(list(self.folder("tallies").iterdir())))
         tally.touch()
         params = {"file": str(tally), "pause_ms": pause_ms, "deadly": list(deadly)}
-        order = TaskSpec(count, "tally", params, batch=batch, stall_after=stall_after, webhook=webhook)
+        order = TaskSpec(count, job, params, batch=batch, stall_after=stall_after, webhook=webhook)
         started = lifecycle.start(self.store, order, task_id=task_id, ttls=ttls, max_steps=count)
         self.store.task_index.look_again(started.task.id, clock.now_ms() + LOOK_EVERY_MS)  # not after seconds
         return Victim(started.task, tally)
@@ -259,7 +278,7 @@ class Ground:
     def restore(self) -> None:
         """Whatever a test has broken or left, for the next one."""
         self.witness.trap = let_pass
-        for name in ("twice", "last"):
+        for name in ("twice", "last", "ahead"):
             (self.folder("worker") / name).unlink(missing_ok=True)
         self.server.process.send_signal(signal.SIGCONT)
         if not self.server.answers():

@@ -1,0 +1,149 @@
+"""Which keys there are, and how much each holds: in a backup, and in a store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from donebit.backup.records import END_OF_KEY, GONE, KEY, VALUES, read_frames
+from donebit.errors import BadBackup
+from donebit.store.catalogue import Catalogue
+from donebit.store.catalogue_rows import BROKER, WORKERS, KeyRow, Ttl
+from donebit.store.key_values import NEVER, KeyHead, count_elements
+
+# A queue's messages name steps that the sweep sends again, and what runs now says so itself.
+LOG: Final = "log:worker"
+QUESTION = "seen:{<segment>}:query:<token>:<level>"  # what one computes with now
+LEFT_OUT: Final = {row.pattern for row in (*BROKER, *WORKERS)} - {LOG} | {QUESTION}
+ANSWER: Final = "done:{<task>}:reply:<key>"  # under an Idempotency-Key
+NUMBERS: Final = "seen:{<directory>}:numbers"  # made from the lists of ids, since it may be large and busy
+IDS: Final = "seen:{<directory>}:ids:<bucket>"
+ROWS = Catalogue("")
+# What people count: its pattern, and whether its keys are counted, or what they hold.
+COUNTED: Final[Mapping[str, tuple[str, bool]]] = {
+    "tasks": ("done:{<task>}:task", True),
+    "open tasks": ("done:open", False),
+    "pending deliveries": ("done:pending:<delivery>", False),
+    "events": ("event:names", False),
+    "users of all events, added up": ("seen:{<segment>}:<event>:all", False),
+    "users with text or mapped ids": (NUMBERS, False),
+    "flags": ("flag:names", False),
+    "users of all flags, added up": ("flag:{<segment>}:bits:<flag>", False),
+    "objects with permissions": ("may:{<kind>:<object>}", True),
+    "lines of the workers' log": (LOG, False),
+}
+
+
+class Entry(NamedTuple):
+    """One key of a backup.
+
+    Attributes:
+        place: the number of the record that holds
+        pattern: of the catalogue
+        elements: how many it has; of a string how many bits are set
+        expires_ms: since the epoch, or NEVER
+    """
+
+    place: int
+    pattern: str
+    elements: int
+    expires_ms: int
+
+
+class KindCount(NamedTuple):
+    """How many keys of one pattern there are, and how much all of them hold."""
+
+    keys: int
+    elements: int
+
+
+def row_to_keep(name: str) -> KeyRow | None:
+    """The row of a key that belongs into a backup; None for any other."""
+    row = ROWS.row_of(name)
+    return None if row is None or row.pattern in LEFT_OUT or row.ttl is Ttl.SCRATCH else row
+
+
+def is_copied(name: str) -> bool:
+    """Whether a key is copied as it is: not what can be made from others."""
+    row = row_to_keep(name)
+    return row is not None and row.pattern != NUMBERS
+
+
+def is_answer(name: str) -> bool:
+    """Whether a key has the answer that was given under an Idempotency-Key."""
+    row = ROWS.row_of(name)
+    return row is not None and row.pattern == ANSWER
+
+
+def numbers_of(ids_name: str) -> str:
+    """The key that has the numbers of the ids in a bucket."""
+    return f"{ids_name.partition('}')[0]}}}:numbers"
+
+
+def read_entries(path: Path) -> dict[str, Entry]:
+    """Every key in the file of a backup, each as it was written last.
+
+    Raises:
+        BadBackup: it is damaged or cut short, or has what no version of Donebit writes.
+    """
+    entries: dict[str, Entry] = {}
+    ids: Counter[str] = Counter()  # in each bucket; an erased user leaves an empty place
+    place, elements, filled = 0, 0, 0
+    for frame in read_frames(path):
+        name, kind = frame.head.name, frame.head.kind
+        if frame.letter == KEY:
+            place, elements, filled = place + 1, 0, 0
+        elif frame.letter == VALUES:
+            elements += count_elements(kind, frame.values)
+            filled += sum(1 for value in frame.values if value)
+        elif frame.letter == GONE:
+            entries.pop(name, None)
+        elif frame.letter == END_OF_KEY:
+            entries[name] = Entry(place, _pattern(path, name, kind), elements, frame.head.expires_ms)
+            ids[name] = filled
+    return entries | numbers_entries(entries, ids)
+
+
+def _pattern(path: Path, name: str, kind: str) -> str:
+    row = row_to_keep(name)
+    if row is None or row.redis_type != kind:
+        raise BadBackup(f"{path} has a key {name!r}, which Donebit does not write")
+    return row.pattern
+
+
+def numbers_entries(entries: Mapping[str, Entry], ids: Mapping[str, int]) -> dict[str, Entry]:
+    """The keys that are made from the lists of ids."""
+    sizes: Counter[str] = Counter()
+    for name, entry in entries.items():
+        if entry.pattern == IDS and ids[name]:
+            sizes[numbers_of(name)] += ids[name]
+    return {name: Entry(0, NUMBERS, size, NEVER) for name, size in sizes.items()}
+
+
+def count_kinds(entries: Iterable[Entry]) -> dict[str, KindCount]:
+    """Keys and elements by pattern, sorted."""
+    keys: Counter[str] = Counter()
+    elements: Counter[str] = Counter()
+    for entry in entries:
+        keys[entry.pattern] += 1
+        elements[entry.pattern] += entry.elements
+    return {pattern: KindCount(keys[pattern], elements[pattern]) for pattern in sorted(keys)}
+
+
+def summary(kinds: Mapping[str, KindCount]) -> dict[str, int]:
+    """What people count."""
+    none = KindCount(0, 0)
+    counts = {
+        what: found.keys if counts_keys else found.elements
+        for what, (pattern, counts_keys) in COUNTED.items()
+        for found in [kinds.get(pattern, none)]
+    }
+    return counts | {"keys": sum(found.keys for found in kinds.values())}
+
+
+def entry_of(head: KeyHead, elements: int) -> Entry | None:
+    """A key of a store as an entry; None for one that is not backed up."""
+    row = row_to_keep(head.name)
+    return None if row is None else Entry(0, row.pattern, elements, head.expires_ms)

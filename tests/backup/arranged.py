@@ -1,0 +1,77 @@
+"""Stores to back up, and `donebit backup` and `donebit restore` as processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from redis import Redis
+
+from donebit.backup.contents import row_to_keep
+from donebit.backup.restoring import RestoredBackup, open_backup, restore_backup
+from donebit.backup.taking import TakenBackup, take_backup
+from donebit.migration.run import migrate
+from donebit.store import Store
+from donebit.store.store import WORKER_TIMEOUT
+from tests.activity.arranged import record
+from tests.conftest import everything
+from tests.migration.old_store import load_old_store
+from tests.servers import RunningServer
+
+DONEBIT = (sys.executable, "-m", "donebit.command_line")
+REPOSITORY = Path(__file__).parents[2]
+
+
+def store_of(server: RunningServer, prefix: str = "donebit:") -> Store:
+    return Store.at(server.url, prefix=prefix, connections=4, timeout=WORKER_TIMEOUT)
+
+
+def fill(server: RunningServer) -> None:
+    """Leave something of every kind of key that a backup has: tasks, activity, flags, permissions, a log."""
+    server.client.flushall()
+    load_old_store(server.client)
+    migrate(store_of(server), force=True)
+    server.client.delete("donebit:heartbeat:worker", "donebit:heartbeat:sweep", "donebit:heartbeat:workers")
+    record(store_of(server), range(3000), "active")
+
+
+def take(server: RunningServer, folder: Path, *, stopped: bool = False) -> TakenBackup:
+    return take_backup(store_of(server), folder, "0", stopped=stopped)
+
+
+def restore(server: RunningServer, folder: Path, *, force: bool = False) -> RestoredBackup:
+    return restore_backup(store_of(server), open_backup(folder), force=force)
+
+
+def held(client: Redis, prefix: str = "donebit:") -> dict[bytes, tuple[object, int]]:
+    """What the keys that a backup has hold, and when they expire."""
+    return {
+        key.removeprefix(prefix.encode()): (value, client.pexpiretime(key.decode()))
+        for key, value in everything(client).items()
+        if key.startswith(prefix.encode())
+        and row_to_keep(key.decode(errors="surrogateescape").removeprefix(prefix))
+    }
+
+
+def run(
+    server: RunningServer, *arguments: str | Path, before: Callable[[], None] | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `donebit` on a server.
+
+    Args:
+        before: called in the process before it runs
+    """
+    environment = os.environ | {"REDIS_URL": server.url, "KEY_PREFIX": "", "ZONE": ""} | settings
+    return subprocess.run(
+        (*DONEBIT, *map(str, arguments)),
+        env=environment,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=before,
+    )
