@@ -9,10 +9,12 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 # Bytecode is written even where the shell says not to: hundreds of processes would each compile it all.
 TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+COVERED := $(BIN)/coverage report --include 'shared/donebit
+MEASURED := tests/completion tests/activity tests/store
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test torture check bench screenshots lock wheel clean
+.PHONY: help demo clear test coverage torture check bench screenshots lock wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -27,6 +29,15 @@ clear: ## remove the made-up tasks and visitors from a demo that runs
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(TEST) -n 4 $(PYTEST_ARGS)
+
+coverage: ## how much of completion, activity and store their own tests run, with a floor for each
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -n 4 --timeout 600 -k "not fakeredis" $(MEASURED) $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(COVERED)/completion/*' --fail-under 95
+	@$(COVERED)/activity/*' --fail-under 96
+	@$(COVERED)/store/*' --fail-under 91
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev
@@ -64,5 +75,5 @@ wheel: ## the package as it is published, into dist/
 	@$(BIN)/python -m hatchling build --target wheel --directory $(DIST)
 
 clean: ## forget what was installed and cached; the demo's data stays
-	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
+	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis .coverage .coverage.*
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import subprocess
@@ -17,7 +18,7 @@ from redis import Redis
 
 from donebit.backup import taking
 from donebit.errors import Conflict, StoreUnavailable
-from donebit.store import key_reading
+from donebit.store import Store, key_reading
 from donebit.store.key_reading import KeyReader
 from donebit.workers import presence
 from tests.backup.arranged import REPOSITORY, held, restore, run, store_of, take
@@ -271,3 +272,12 @@ def test_an_empty_store_is_an_empty_backup(empty: RunningServer, tmp_path: Path)
     assert held(empty.client) == {}
     assert store_of(empty).mover.texts(["donebit:layout"]) == [None]
     eventually(lambda: empty.client.dbsize() == 0, 1)
+
+
+def test_a_store_that_is_dropped_closes_no_connection_of_others(real_client: Redis) -> None:
+    before = real_client.client_id()
+
+    Store.on(real_client)
+    gc.collect()
+
+    assert real_client.client_id() == before  # a new connection has another

@@ -55,10 +55,10 @@ class ChangeTracker:
     """
 
     def __init__(self, client: Redis, keys: Keys) -> None:
-        pool = client.connection_pool
+        self._pool = client.connection_pool
         self._prefix, self._rows = keys.prefix, Catalogue("")
-        self._connection = pool.connection_class(**{**pool.connection_kwargs, "protocol": 3})
         self._pushes: list[set[str]] = []
+        self._connection: Any = None
 
     @outages_named
     def __enter__(self) -> Self:
@@ -67,6 +67,9 @@ class ChangeTracker:
         Raises:
             Conflict: the server does not do this.
         """
+        pool = self._pool
+        self._connection = pool.connection_class(**{**pool.connection_kwargs, "protocol": 3})
+        self._pushes = []
         try:
             self._connection.connect()
             self._connection._parser.set_invalidation_push_handler(self._note)

@@ -37,7 +37,8 @@ class KeyReader:
         self._client = client
         self._prefix = keys.prefix
         self._rows = Catalogue("")
-        self._raw = Redis.from_pool(client.connection_pool)
+        # Not by from_pool, which would close the connections of all with this object.
+        self._raw = Redis(connection_pool=client.connection_pool)
         self._raw.response_callbacks.clear()  # answers as the server gives them, whatever the command
 
     def pages(self) -> Iterator[list[str]]:

@@ -211,7 +211,8 @@ def test_visits_flags_and_erasures_that_race_leave_no_bit_without_a_text(
     eraser.join()
 
     known = registered(real_client)
-    for name in real_client.scan_iter("*:{0}:*"):
+    bitmaps = {name for name in real_client.scan_iter("*:{0}:*") if not name.endswith(b":texts")}
+    for name in bitmaps:  # and not what counts their users
         assert set(bits_of(cast(bytes, real_client.get(name))).tolist()) <= known, name
     assert count(real_store, "a") >= 6  # those whom nobody erases
     for name in names:
