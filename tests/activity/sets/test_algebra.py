@@ -16,7 +16,7 @@ from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import record, record_packed
 from tests.conftest import everything
 
-BORDERS = [0, 1, 7, 8, 9, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 7, 3 * SEGMENT_BITS - 1, 2**32 - 1]
+BORDERS = [0, 1, 7, 8, 9, 20_000, 400_000, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 7, 3 * SEGMENT_BITS - 1, 2**32 - 1]
 USERS = st.sets(st.sampled_from(BORDERS))
 NAMES = ["a", "b", "c", "d"]
 LEAVES = st.sampled_from([Bitmap(name, "all") for name in [*NAMES, "never"]])
@@ -107,6 +107,19 @@ def test_many_bitmaps_are_taken_together_sixteen_at_a_time(store: Store, sources
         1,
         sources + sources % 2,
     ]
+
+
+def test_bitmaps_of_all_lengths_are_taken_together(store: Store) -> None:
+    lengths = [9_000, 100, 700_000, 40_000, 0, 40_001, 700_000, 9_000, 300_000]
+    for number, users in enumerate(lengths):
+        record(store, [number, users], f"e{number}")
+    bitmaps = [Bitmap(f"e{number}", "all") for number in range(len(lengths))]
+    everybody = {*range(len(lengths)), *lengths}
+
+    merged = both(bitmaps[2], bitmaps[6])  # what lies in between is laid where the union of it and others is
+    counted = algebra.counts(store, [union(bitmaps), union([merged, *bitmaps[:2]]), union(bitmaps[:6])])
+
+    assert counted == [len(everybody), len({700_000, 0, 9_000, 1, 100}), len({*range(6), *lengths[:6]})]
 
 
 def test_the_empty_set_and_events_never_seen_are_nobody(store: Store) -> None:
