@@ -16,7 +16,20 @@ from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import record, record_packed
 from tests.conftest import everything
 
-BORDERS = [0, 1, 7, 8, 9, 20_000, 400_000, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 7, 3 * SEGMENT_BITS - 1, 2**32 - 1]
+BORDERS = [
+    0,
+    1,
+    7,
+    8,
+    9,
+    20_000,
+    400_000,
+    SEGMENT_BITS - 1,
+    SEGMENT_BITS,
+    SEGMENT_BITS + 7,
+    3 * SEGMENT_BITS - 1,
+    2**32 - 1,
+]
 USERS = st.sets(st.sampled_from(BORDERS))
 NAMES = ["a", "b", "c", "d"]
 LEAVES = st.sampled_from([Bitmap(name, "all") for name in [*NAMES, "never"]])
