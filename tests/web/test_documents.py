@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from donebit.store import Store
 from donebit.store.heartbeats import HeartbeatStore
-from donebit.web.health import WriteProbe
+from donebit.workers.write_probe import WriteProbe
 from tests.web.services import ELSEWHERE, NAMES, Services, body_of
 
 
@@ -80,7 +80,7 @@ def test_health_writes_at_most_once_a_second(real_store: Store, monkeypatch: pyt
 
     monkeypatch.setattr(HeartbeatStore, "beat", count)
     seconds = [100.0]
-    monkeypatch.setattr("donebit.web.health.time.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("donebit.workers.write_probe.time.monotonic", lambda: seconds[0])
     probe = WriteProbe(real_store)
 
     for later in (0, 0, 0.5, 0.6, 0.1):
