@@ -6,6 +6,8 @@ import sys
 from http import HTTPStatus
 from typing import NoReturn
 
+from donebit.utf8 import one_line
+
 EXIT_BY_SETTING = 2  # of a program that stops at its start since a setting, or the server it names, is unfit
 
 
@@ -94,5 +96,5 @@ class ConfigurationError(DonebitError):
 
 def stop_program(detail: str) -> NoReturn:
     """End the process at its start, with one sentence and the exit code 2."""
-    sys.stderr.write(f"{detail}\n")
+    sys.stderr.write(f"{one_line(detail)}\n")
     raise SystemExit(EXIT_BY_SETTING)
