@@ -21,6 +21,11 @@ class DonebitError(Exception):
         self.detail = detail
         self.field = field
 
+    @property
+    def in_full(self) -> str:
+        """The detail with the error that led to it, which may name commands and keys: for the log alone."""
+        return f"{self.detail} ({self.__cause__})" if self.__cause__ else self.detail
+
 
 class InvalidInput(DonebitError):
     """A value outside its bound; the message names both."""

@@ -67,7 +67,7 @@ class ServerStateStore:
         try:
             self._heartbeats.beat("health", now_ms)
         except exceptions.NoPermissionError as error:
-            raise StoreUnavailable(f"the user in REDIS_URL lacks a right: {error}") from error
+            raise StoreUnavailable("the user in REDIS_URL lacks a right") from error
 
     @outages_named
     def read(self) -> ServerState | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from threading import Lock
 
@@ -10,6 +11,8 @@ from donebit.errors import StoreUnavailable
 from donebit.store import Store
 
 WRITES_APART_SECONDS = 1.0  # at least, of one process: however often it is asked
+
+log = logging.getLogger(__name__)
 
 
 class WriteProbe:
@@ -41,5 +44,7 @@ class WriteProbe:
         try:
             self._store.server.write(clock.now_ms())
         except StoreUnavailable as error:
+            if self._refusal is None or self._refusal.in_full != error.in_full:
+                log.warning("the store takes no writes: %s", error.in_full)
             return error
         return None
