@@ -59,14 +59,15 @@ def test_health_says_who_was_seen(real_services: Services, service: str) -> None
 
     answer = body_of(real_services.of(service).get("/health"))
 
-    assert answer == {"status": "ok", "worker": unseen, "sweep": unseen, "skewed_clocks": [], "warnings": []}
+    seen = {"worker": unseen, "sweep": unseen, "skewed_clocks": [], "warnings": []}
+    assert answer == {"status": "ok", "service": f"{service}_app", **seen}
 
 
 @pytest.mark.parametrize("service", NAMES)
 def test_a_live_service_says_so_without_redis(service: str) -> None:
     away = Services(Store.at(ELSEWHERE))
 
-    assert body_of(away.of(service).get("/health/live")) == {"status": "ok"}
+    assert body_of(away.of(service).get("/health/live")) == {"status": "ok", "service": f"{service}_app"}
     assert away.of(service).get("/health").status_code == 503
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Response
+from flask import Response, current_app
 from flask_openapi3 import APIBlueprint, Tag
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, Field
@@ -39,6 +39,7 @@ class Health(BaseModel):
     """The state of a service, and when a worker and the sweep were last seen."""
 
     status: str
+    service: str = Field(description="which service answers, such as done_app")
     worker: LastSeen
     sweep: LastSeen
     skewed_clocks: list[Skew]
@@ -54,6 +55,7 @@ class Live(BaseModel):
     """The process answers; Redis is not checked."""
 
     status: str = "ok"
+    service: str = Field(description="which service answers, such as done_app")
 
 
 def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
@@ -81,7 +83,7 @@ def add_health(routes: APIBlueprint, store: Store, probe: WriteProbe) -> None:
     @free
     def live() -> Reply:
         """Check that the service itself answers, whatever Redis does."""
-        return answer(Live())
+        return answer(Live(service=current_app.name))
 
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
     @free
@@ -101,6 +103,7 @@ def add_health(routes: APIBlueprint, store: Store, probe: WriteProbe) -> None:
         return answer(
             Health(
                 status="ok",
+                service=current_app.name,
                 worker=_seen(worker),
                 sweep=_seen(sweep),
                 skewed_clocks=skews,
