@@ -1,6 +1,7 @@
 # One image for all of Donebit; the command in docker-compose.yml decides which part a container runs.
 
-FROM python:3.13-slim AS build
+ARG PYTHON_IMAGE=python:3.13-slim
+FROM ${PYTHON_IMAGE} AS build
 COPY locks/run.txt /run.txt
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r /run.txt
 WORKDIR /source
@@ -11,7 +12,7 @@ COPY done_app done_app
 COPY distinct_app distinct_app
 RUN /venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --no-create-home donebit
 COPY --from=build /venv /venv
 WORKDIR /app

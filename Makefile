@@ -14,7 +14,7 @@ MEASURED := tests/completion tests/activity tests/store
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test coverage torture check bench screenshots lock wheel clean
+.PHONY: help demo clear test coverage torture check bench screenshots lock wheel release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -73,6 +73,10 @@ lock: ## resolve pyproject.toml again into locks/
 wheel: ## the package as it is published, into dist/
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m hatchling build --target wheel --directory $(DIST)
+
+release: ## wheel, sdist, list of parts and sums in DIST, and a signed tag if a key is set
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(BIN)/python -m checks.release $(DIST)
 
 clean: ## forget what was installed and cached; the demo's data stays
 	@rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis .coverage .coverage.*

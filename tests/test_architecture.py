@@ -40,6 +40,7 @@ LAYERS = (
         "donebit.errors",
         "donebit.formatting",
         "donebit.json_reading",
+        "donebit.listening",
         "donebit.logs",
         "donebit.moments",
         "donebit.names",

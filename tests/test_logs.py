@@ -47,6 +47,30 @@ def test_trouble_says_that_it_is(level: int) -> None:
     assert line == f"{logging.getLevelName(level)}: Redis is away"
 
 
+FORGED = "GET /events/a\r\nWARNING: forged\x1b[2J\x9b1A\x7f\u2028\u202e\ud800"
+SHOWN = r"GET /events/a\r\nWARNING: forged\x1b[2J\x9b1A\x7f\u2028\u202e\ud800"
+
+
+def test_control_characters_of_a_line_for_people_are_shown() -> None:
+    assert PlainFormatter().format(record(logging.INFO, "%s", FORGED)) == SHOWN
+
+
+def test_a_traceback_stays_on_its_line_for_people() -> None:
+    line = PlainFormatter().format(failed())
+
+    assert line.startswith("ERROR: it raised\\nTraceback (most recent call last):\\n")
+    assert line.endswith("ValueError: bad step")
+    assert "\n" not in line
+
+
+def test_control_characters_of_a_line_for_machines_are_escaped() -> None:
+    line = JsonFormatter().format(record(logging.INFO, "%s", FORGED))
+
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["message"] == FORGED
+
+
 def test_a_line_for_machines_is_one_object() -> None:
     line = json.loads(JsonFormatter().format(record(logging.WARNING, "task %s", "9f2c")))
 

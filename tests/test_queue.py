@@ -94,7 +94,7 @@ def test_a_probe_waits_where_the_steps_do(publisher: Publisher, task: Task, real
 def test_a_broker_that_is_away_is_told_soon(task: Task) -> None:
     away = Publisher(make_celery(Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")))
 
-    with pytest.raises(BrokerUnavailable, match=r"^the broker does not take messages: "):
+    with pytest.raises(BrokerUnavailable, match=r"^the broker does not take messages$"):
         away.dispatch(task)
 
 

@@ -174,8 +174,8 @@ def test_the_readmes_project_runs_on_the_wheel(
     path = f"{server.folder / 'venv/bin'}:{os.environ['PATH']}"
     command = re.sub(r"redis://\S+", valkey.url, start)
     started = Started(("bash", "-c", command), server.project, PATH=path, **settings)
-    done_app = health_is_ok(f"http://127.0.0.1:{settings['DONE_PORT']}")
-    trigger_app = health_is_ok(f"http://127.0.0.1:{settings['TRIGGER_PORT']}")
+    done_app = health_is_ok(f"http://127.0.0.1:{settings['DONE_PORT']}", "done_app")
+    trigger_app = health_is_ok(f"http://127.0.0.1:{settings['TRIGGER_PORT']}", "trigger_app")
     try:
         eventually(lambda: done_app() and trigger_app(), 60, what="the services did not start")
         done = server.run("python", "run.py", **settings)

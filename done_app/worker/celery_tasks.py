@@ -117,7 +117,7 @@ class StepsRequest(Request):
             leases.bury(store(), self.args[0], holder, ending=ending)
         except StoreUnavailable as error:
             log.warning(
-                "the death of a process could not be recorded; its lease will expire: %s", error.detail
+                "the death of a process could not be recorded; its lease will expire: %s", error.in_full
             )
 
 
@@ -279,4 +279,4 @@ def sweep() -> None:
         Sweep(store(), publisher, ttls).run()
         presence.record_heartbeat(store(), "sweep")
     except DonebitError as error:
-        log.warning("the sweep is postponed: %s", error.detail)
+        log.warning("the sweep is postponed: %s", error.in_full)

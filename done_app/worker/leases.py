@@ -106,7 +106,7 @@ class LeaseKeeper:
         try:
             self.tick()
         except (StoreUnavailable, BrokerUnavailable) as error:
-            log.warning("renewing leases failed, retrying: %s", error.detail)
+            log.warning("renewing leases failed, retrying: %s", error.in_full)
         except Exception:
             log.exception("the leases on running steps cannot be renewed")
 

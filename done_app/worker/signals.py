@@ -89,7 +89,7 @@ def check_jobs_and_server(**_: Any) -> None:
         jobs()
         refuse_unfit(store())
     except StoreUnavailable as error:
-        log.warning("%s; the worker waits for it", error.detail)
+        log.warning("%s; the worker waits for it", error.in_full)
     except DonebitError as error:
         stop_program(error.detail)
     finally:
@@ -126,5 +126,5 @@ def _send_heartbeats() -> None:
             presence.record_heartbeat(own, "worker")
             watch.check()
         except StoreUnavailable as error:
-            log.warning("the worker's heartbeat is postponed: %s", error.detail)
+            log.warning("the worker's heartbeat is postponed: %s", error.in_full)
         pause.wait(HEARTBEAT_EVERY_SECONDS)

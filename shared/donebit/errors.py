@@ -6,6 +6,8 @@ import sys
 from http import HTTPStatus
 from typing import NoReturn
 
+from donebit.utf8 import one_line
+
 EXIT_BY_SETTING = 2  # of a program that stops at its start since a setting, or the server it names, is unfit
 
 
@@ -18,6 +20,11 @@ class DonebitError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.field = field
+
+    @property
+    def in_full(self) -> str:
+        """The detail with the error that led to it, which may name commands and keys: for the log alone."""
+        return f"{self.detail} ({self.__cause__})" if self.__cause__ else self.detail
 
 
 class InvalidInput(DonebitError):
@@ -100,5 +107,5 @@ class ConfigurationError(DonebitError):
 
 def stop_program(detail: str) -> NoReturn:
     """End the process at its start, with one sentence and the exit code 2."""
-    sys.stderr.write(f"{detail}\n")
+    sys.stderr.write(f"{one_line(detail)}\n")
     raise SystemExit(EXIT_BY_SETTING)

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from donebit.config import Settings
+from donebit.utf8 import one_line
 
 current_task: ContextVar[str] = ContextVar("about_task", default="")
 QUIET_LOGGERS = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
@@ -28,10 +29,14 @@ def task_context(task_id: str) -> Iterator[None]:
 
 
 class PlainFormatter(logging.Formatter):
-    """The message alone, with the level before it from WARNING on; the demo adds the process's name."""
+    """The message alone, with the level before it from WARNING on; the demo adds the process's name.
+
+    An event is one line, its traceback included: a text from outside, such as a path with an encoded newline,
+    must not look like an event of its own.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        line = one_line(super().format(record))
         return line if record.levelno < logging.WARNING else f"{record.levelname}: {line}"
 
 
@@ -49,7 +54,7 @@ class JsonFormatter(logging.Formatter):
             line["task_id"] = task_id
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        return json.dumps(line).replace("\x7f", "\\u007f")  # the one control character that JSON leaves
 
 
 def set_up(settings: Settings) -> None:

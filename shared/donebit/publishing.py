@@ -19,7 +19,7 @@ def publish_end(publisher: Publisher, task_id: str) -> None:
     try:
         publisher.announce(task_id)
     except BrokerUnavailable as error:
-        log.warning("the end of task %s is announced later: %s", task_id, error.detail)
+        log.warning("the end of task %s is announced later: %s", task_id, error.in_full)
 
 
 def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | None:
@@ -34,7 +34,7 @@ def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | 
     try:
         publisher.dispatch(task, first)
     except BrokerUnavailable as error:
-        log.warning("the steps of task %s are sent later: %s", task.id, error.detail)
+        log.warning("the steps of task %s are sent later: %s", task.id, error.in_full)
         return False
     return True
 

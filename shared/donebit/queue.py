@@ -166,7 +166,7 @@ class Publisher:
         try:
             self._app.send_task(name, args=args, queue=queue, countdown=countdown)
         except OperationalError as error:
-            raise BrokerUnavailable(f"the broker does not take messages: {error}") from error
+            raise BrokerUnavailable("the broker does not take messages") from error
 
 
 def queue_of(ranges: Ranges) -> str:

@@ -1,6 +1,9 @@
-"""Texts from outside, made safe to store as UTF-8."""
+"""Texts from outside, made safe to store as UTF-8 and to show."""
 
 from __future__ import annotations
+
+# Kept although not printable: spaces of other scripts, and what joins or separates letters and emoji.
+HARMLESS = "\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 
 
 def printable(text: str) -> str:
@@ -15,3 +18,20 @@ def is_encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def one_line(text: str, keep: str = "") -> str:
+    """The text on one line: what ends a line, a terminal obeys or turns the writing round is shown escaped.
+
+    Args:
+        text: it may come from anywhere.
+        keep: characters that are left as they are, such as a newline on a page.
+    """
+    if text.isprintable():
+        return text
+    kept = HARMLESS + keep
+    return "".join(one if one.isprintable() or one in kept else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

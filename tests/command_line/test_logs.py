@@ -92,9 +92,7 @@ def test_the_last_lines_say_who_said_them_and_when(donebit: Donebit, log: Log) -
 
     said = "2026-11-21T03:04:05.678Z box:17/42 | "
     assert shown.code == 0
-    assert (
-        shown.out == f"{said}line 2\n{said}ValueError: \N{REPLACEMENT CHARACTER}[2Jno such picture\n  in it\n"
-    )
+    assert shown.out == f"{said}line 2\n{said}ValueError: \\x1b[2Jno such picture\\n  in it\n"
     assert log.asked == [{"limit": "2", "task": "nightly", "as": "json"}]
 
 

@@ -129,7 +129,7 @@ def test_show_says_what_is_missing_and_why_and_draws_the_bitmap(
 ) -> None:
     donebit("trigger", 12, "--task-id", name, "--label", "of-mine")
     report(services, name, (0, 2), (3, 4), (8, 12))
-    fail(services, name, 5, "disk \x1b[31mfull")
+    fail(services, name, 5, "disk \x1b[31mfull\n  label    forged")
 
     shown = donebit("show", name, PYTHONIOENCODING="utf-8")
 
@@ -138,7 +138,7 @@ def test_show_says_what_is_missing_and_why_and_draws_the_bitmap(
     assert "  label    of-mine" in lines
     assert "  steps    7 of 12 done (58%)" in lines
     assert "  missing  2, 4, 6 to 7" in lines
-    assert "  failed   step 5 after 1 attempt: disk \N{REPLACEMENT CHARACTER}[31mfull" in lines
+    assert "  failed   step 5 after 1 attempt: disk \\x1b[31mfull\\n  label    forged" in lines
     assert "  check    BITPOS 0 = 2, BITCOUNT = 8: not equal, so not done" in lines
     assert lines[-2] == "  ██·█·\N{MULTIPLICATION SIGN}··████◆"
     assert lines[-1].endswith("one cell per step")

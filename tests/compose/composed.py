@@ -13,19 +13,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from redis import Redis
+
 from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
 from tests.compose.compose_file import services
 from tests.servers import valkey_binary
 from tests.started import Started
 
-PASSWORD, TOKEN = "pass-word_Abc", "token-word_Abc"
+PASSWORD, ADMIN, TOKEN = "pass-word_Abc", "admin-word_Abc", "token-word_Abc"
 PORTS = ("6379", "8096", "8097", "8098")
 CLI = f"""#!{sys.executable}
 import os, sys
 from redis import Redis
-flag, port, command = sys.argv[1:]
-answer = Redis(port=int(port), password=os.environ["REDISCLI_AUTH"]).execute_command(command)
+flag, port, user_flag, user, command = sys.argv[1:]
+answer = Redis(port=int(port), username=user, password=os.environ["REDISCLI_AUTH"]).execute_command(command)
 print("PONG" if answer is True else answer)
 """
 
@@ -33,11 +35,11 @@ print("PONG" if answer is True else answer)
 class Composed:
     """The file, on this machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self._folder = folder
         self._ports = {port: str(free_server_port()) for port in PORTS}
         secrets = {"REDIS_PASSWORD": PASSWORD, "API_TOKEN": TOKEN, "WORKER_PROCESSES": "2"}
-        self._parts = services(secrets)
+        self._parts = services(secrets | {"REDIS_ADMIN_PASSWORD": ADMIN} | variables)
         self.started: list[Started] = []
         self.homes: list[Path] = []
         self._path = f"{self._tools()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -57,6 +59,10 @@ class Composed:
         command: Sequence[str] = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
         environment = os.environ | self._environment(name)
         return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+
+    def server(self, user: str = "default", password: str = ADMIN) -> Redis:
+        """A client of the server, as a user of it."""
+        return Redis(port=int(self._ports["6379"]), username=user, password=password)
 
     def url(self, port: str) -> str:
         return f"http://{LOOPBACK}:{self._ports[port]}"

@@ -11,6 +11,7 @@ import pytest
 from dotenv import dotenv_values
 
 from tests.compose.compose_file import FILE, Missing, services
+from tests.faults.test_least_privilege import OF_OTHER_QUEUES, USER
 from tests.started import REPOSITORY
 
 SECRETS = ("REDIS_PASSWORD", "API_TOKEN")
@@ -54,7 +55,7 @@ def test_secrets_come_from_the_environment_alone() -> None:
     written = re.findall(r"^ +\w*(?:PASSWORD|TOKEN): *(.*)", FILE.read_text(), re.MULTILINE)
 
     assert written
-    assert all(re.match(r'"\$\{\w+:\?', value) for value in written)
+    assert all(re.match(r'"\$\{\w+:(\?|-\})', value) for value in written)
 
 
 def test_no_command_carries_a_secret_among_its_arguments(parts: dict[str, Any]) -> None:
@@ -95,6 +96,46 @@ def test_every_part_is_confined_checked_and_started_again(parts: dict[str, Any])
         assert part["cap_drop"] == ["ALL"]
         assert part["security_opt"] == ["no-new-privileges:true"]
         assert part["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+        assert re.fullmatch(r"\d+g", part["mem_limit"])
+        assert 0 < part["pids_limit"] <= 512
+        assert part["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
+        assert "privileged" not in part
+        assert "cap_add" not in part
+
+
+def test_the_server_may_hold_half_of_what_its_container_may(parts: dict[str, Any]) -> None:
+    redis = parts["redis"]
+
+    holds, limit = redis["environment"]["REDIS_MAXMEMORY"], redis["mem_limit"]
+    assert 2 * int(holds.removesuffix("gb")) == int(limit.removesuffix("g"))
+
+
+def test_the_server_has_the_documented_user_with_the_least_rights(parts: dict[str, Any]) -> None:
+    script = parts["redis"]["command"][-1]
+
+    rules = USER.removeprefix("ACL SETUSER donebit on >PASSWORD ")
+    assert rules in script
+    assert all(key in script for key in OF_OTHER_QUEUES.removeprefix("ACL SETUSER donebit ").split())
+    assert "requirepass" not in script
+
+
+def test_what_a_proxy_needs_is_passed_on() -> None:
+    prefixes = {"TRIGGER_PREFIX": "/a", "DONE_PREFIX": "/b", "DISTINCT_PREFIX": "/c"}
+    parts = services({**GIVEN, "ALLOWED_HOSTS": "bits.example,x.example", **prefixes})
+
+    for name in ("trigger", "done", "distinct", "worker", "beat"):
+        given = parts[name]["environment"]
+        assert given["ALLOWED_HOSTS"] == "trigger,done,distinct,bits.example,x.example"
+        assert {key: given[key] for key in prefixes} == prefixes
+
+
+def test_images_can_be_pinned_by_their_digests() -> None:
+    digest = f"@sha256:{'0' * 64}"
+    named = {"REDIS_IMAGE": f"valkey/valkey:9{digest}", "PYTHON_IMAGE": f"python:3.13-slim{digest}"}
+    parts = services({**GIVEN, **named})
+
+    assert parts["redis"]["image"] == named["REDIS_IMAGE"]
+    assert parts["done"]["build"]["args"] == {"PYTHON_IMAGE": named["PYTHON_IMAGE"]}
 
 
 def test_every_part_waits_for_the_server(parts: dict[str, Any]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from redis.exceptions import AuthenticationError, NoPermissionError
 
 from donebit.demo.local_http import ask
-from tests.compose.composed import PASSWORD, TOKEN, Composed
+from tests.compose.composed import ADMIN, PASSWORD, TOKEN, Composed
 from tests.started import PROCESSES, Started, eventually
 
 ALL = ("redis", "trigger", "done", "distinct", "worker", "beat")
@@ -78,13 +80,42 @@ def test_a_service_answers_to_its_own_name_and_to_no_strangers(composed: Compose
     assert status(composed, name, "/health", "stranger.example") == 403
 
 
+def test_the_user_of_the_services_may_do_no_more_than_it_needs(composed: Composed) -> None:
+    run_task(composed, "/trigger/done?count=3&sleep_ms=0")
+
+    with composed.server() as admin, composed.server("donebit", PASSWORD) as donebit:
+        refused = [entry["object"] for entry in admin.acl_log()]
+        with pytest.raises(NoPermissionError):
+            donebit.config_get("requirepass")
+        with pytest.raises(NoPermissionError):
+            donebit.get("somebody:elses")
+        assert admin.config_get("maxmemory")["maxmemory"] == str(1024**3)
+
+    assert refused == []
+
+
+def test_no_administrator_exists_unless_asked_for(tmp_path: Path) -> None:
+    alone = Composed(tmp_path, REDIS_ADMIN_PASSWORD="", CALLBACKS="reports.finished")
+    try:
+        alone.up("redis")
+        eventually(partial(alone.is_healthy, "redis"), what="the server did not start")
+        for password in ("", ADMIN, PASSWORD):
+            with alone.server(password=password) as client, pytest.raises(AuthenticationError):
+                client.ping()
+        with alone.server("donebit", PASSWORD) as donebit:
+            assert donebit.llen("celery") == 0
+    finally:
+        alone.end()
+
+
 def test_no_process_list_shows_the_password(composed: Composed) -> None:
     families = set.union(*(part.family() for part in composed.started))
 
     lines = [(PROCESSES / str(pid) / "cmdline").read_bytes() for pid in families]
 
     assert lines
-    assert not [line for line in lines if PASSWORD.encode() in line or TOKEN.encode() in line]
+    secrets = [text.encode() for text in (PASSWORD, ADMIN, TOKEN)]
+    assert not [line for line in lines if any(secret in line for secret in secrets)]
 
 
 def test_no_part_writes_where_its_container_is_read_only(composed: Composed) -> None:

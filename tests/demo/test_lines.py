@@ -43,6 +43,14 @@ def test_each_name_has_its_colour_and_the_line_itself_none() -> None:
     assert second.endswith("done  |\x1b[0m hello")
 
 
+def test_what_a_terminal_would_obey_is_shown_and_forges_no_prefix() -> None:
+    out = Terminal()
+
+    Lines(out, ("worker",), coloured=False).show("worker", "a\tb\r12:00:00 redis  | forged\x1b[2J")
+
+    assert out.getvalue().endswith("worker | a\tb\\r12:00:00 redis  | forged\\x1b[2J\n")
+
+
 def test_a_plain_line_has_nothing_before_it() -> None:
     out = Terminal()
 

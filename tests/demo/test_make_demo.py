@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 
 from donebit.demo.local_http import Answer, NoAnswer, ask
 from donebit.demo.ports import free_server_port
+from donebit.listening import bound, refusal
 from tests.started import Started, eventually
 
 START_SECONDS = 60.0  # a machine with other things to do; 2 to 3 on an idle one
@@ -165,6 +167,25 @@ def test_what_is_killed_is_started_again_and_all_works(
     running.wait_for(f"{name} restarted", RECOVERY_SECONDS)
     demo.works()
     assert not killed & running.family()
+
+
+def test_a_port_taken_at_a_restart_is_one_sentence(demo: Demo, running: Started) -> None:
+    port, restarts = demo.ports["TRIGGER_PORT"], running.out.count("trigger restarted")
+    os.kill(running.child("-m trigger_app"), signal.SIGKILL)
+
+    eventually(lambda: refusal("127.0.0.1", port, "") is None, what="the service keeps its port")
+    with bound("127.0.0.1", port):
+        running.wait_for("trigger waits to be restarted", RECOVERY_SECONDS)
+        ended = running.out.count("trigger ended")
+        waited_until = time.monotonic() + 2.5  # longer than its pause, so it was tried again
+        eventually(lambda: time.monotonic() > waited_until)
+        assert running.out.count("trigger ended") == ended
+
+    running.wait_for("trigger restarted", RECOVERY_SECONDS, times=restarts + 1)
+    demo.works()
+    sentence = f"port {port} is taken (TRIGGER_PORT): stop what listens there, or set TRIGGER_PORT to another"
+    assert running.out.count(sentence) == 1
+    assert "backtrace" not in running.out
 
 
 def test_sigterm_ends_all_of_it(demo: Demo, running: Started) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 
 from donebit.demo.greeting import greet
+from donebit.demo.local_http import leads_to_itself
 from donebit.demo.probes import health_has_seen, health_is_ok, redis_answers
 
 SINCE = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -49,16 +52,36 @@ def serve() -> Iterator[Serve]:
 
 
 def test_a_service_answers_when_its_health_is_200(serve: Serve) -> None:
-    assert health_is_ok(serve({"status": "ok"}))()
+    assert health_is_ok(serve({"status": "ok", "service": "done_app"}), "done_app")()
+
+
+@pytest.mark.parametrize("body", [{"status": "ok", "service": "trigger_app"}, {"status": "ok"}])
+def test_another_service_at_its_address_is_no_answer(serve: Serve, body: object) -> None:
+    assert not health_is_ok(serve(body), "done_app")()
+
+
+def test_a_connection_to_itself_is_known(free_port: int) -> None:
+    at = ("127.0.0.1", free_port)
+    with socket.socket() as own:
+        own.bind(at)
+        own.connect(at)  # what the kernel may choose by itself where nobody listens
+
+        assert leads_to_itself(own)
+
+
+def test_a_connection_to_another_is_none_to_itself(serve: Serve) -> None:
+    port = urlsplit(serve({})).port or 0
+    with socket.create_connection(("127.0.0.1", port)) as connected:
+        assert not leads_to_itself(connected)
 
 
 @pytest.mark.parametrize(("body", "status"), [({"status": "unavailable"}, 503), ("<html>", 200), ("[]", 200)])
 def test_any_other_health_is_no_answer(serve: Serve, body: object, status: int) -> None:
-    assert not health_is_ok(serve(body, status))()
+    assert not health_is_ok(serve(body, status), "done_app")()
 
 
 def test_nobody_there_is_no_answer(free_port: int) -> None:
-    assert not health_is_ok(f"http://127.0.0.1:{free_port}")()
+    assert not health_is_ok(f"http://127.0.0.1:{free_port}", "done_app")()
     assert not redis_answers("127.0.0.1", free_port)()
 
 
@@ -75,7 +98,7 @@ def test_nobody_there_is_no_answer(free_port: int) -> None:
 def test_a_worker_answers_once_it_was_seen_since_the_start(
     serve: Serve, worker: object, answers: bool
 ) -> None:
-    probe = health_has_seen(serve({"status": "ok", "worker": worker}), "worker", SINCE)
+    probe = health_has_seen(serve({"status": "ok", "service": "done_app", "worker": worker}), "worker", SINCE)
 
     assert probe() is answers
 

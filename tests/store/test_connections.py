@@ -18,7 +18,7 @@ from donebit.store import Store
 from donebit.store.client import connect
 from donebit.store.connections import KEEPALIVE, TRUSTED_SECONDS
 from donebit.store.store import SERVICE_TIMEOUT
-from donebit.web.health import WriteProbe
+from donebit.workers.write_probe import WriteProbe
 from tests.completion.arranged import now, start
 from tests.redis_way import Way, way_to
 from tests.servers import RunningServer, running, valkey_binary

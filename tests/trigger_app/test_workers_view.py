@@ -115,6 +115,12 @@ def test_a_traceback_keeps_its_indentation(services: Services, real_store: Store
     assert text in unescape(shown(services, "?task=a"))
 
 
+def test_control_characters_of_a_line_are_shown(services: Services, real_store: Store) -> None:
+    say(real_store, "no \x1b[2J \r \u202e picture", task_id="a", level=logging.ERROR)
+
+    assert r"no \x1b[2J \r \u202e picture" in unescape(shown(services, "?task=a"))
+
+
 def test_an_age_is_written_in_its_largest_unit() -> None:
     ages = {300: "5 min", 7200: "2 h", 200_000: "2 days", -5: "0 s"}
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from donebit.store import Store
 from donebit.store.heartbeats import HeartbeatStore
-from donebit.web.health import WriteProbe
+from donebit.workers.write_probe import WriteProbe
 from tests.web.services import ELSEWHERE, NAMES, Services, body_of
 
 
@@ -59,14 +59,15 @@ def test_health_says_who_was_seen(real_services: Services, service: str) -> None
 
     answer = body_of(real_services.of(service).get("/health"))
 
-    assert answer == {"status": "ok", "worker": unseen, "sweep": unseen, "skewed_clocks": [], "warnings": []}
+    seen = {"worker": unseen, "sweep": unseen, "skewed_clocks": [], "warnings": []}
+    assert answer == {"status": "ok", "service": f"{service}_app", **seen}
 
 
 @pytest.mark.parametrize("service", NAMES)
 def test_a_live_service_says_so_without_redis(service: str) -> None:
     away = Services(Store.at(ELSEWHERE))
 
-    assert body_of(away.of(service).get("/health/live")) == {"status": "ok"}
+    assert body_of(away.of(service).get("/health/live")) == {"status": "ok", "service": f"{service}_app"}
     assert away.of(service).get("/health").status_code == 503
 
 
@@ -80,7 +81,7 @@ def test_health_writes_at_most_once_a_second(real_store: Store, monkeypatch: pyt
 
     monkeypatch.setattr(HeartbeatStore, "beat", count)
     seconds = [100.0]
-    monkeypatch.setattr("donebit.web.health.time.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("donebit.workers.write_probe.time.monotonic", lambda: seconds[0])
     probe = WriteProbe(real_store)
 
     for later in (0, 0, 0.5, 0.6, 0.1):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from donebit.demo.ports import free_server_port
 from donebit.store import Store
 from tests.servers import RunningServer, running, valkey_binary
-from tests.started import eventually
+from tests.started import Started, eventually
 from tests.web.real import Answer, RealServices, running_services
-from tests.web.services import Services, body_of
+from tests.web.services import ELSEWHERE, Services, body_of
 
 # The services give up after 0.8 s; the rest is room for a busy machine.
 AT_MOST_SECONDS = 1.5
@@ -108,6 +111,26 @@ def test_a_service_without_redis_is_alive(services: RealServices) -> None:
         assert services.ask(name, "GET", "/health/live").status == 200
 
 
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_an_encoded_newline_in_a_path_forges_no_line(tmp_path: Path, log_format: str) -> None:
+    port = free_server_port()
+    settings = {"DISTINCT_PORT": str(port), "LOG_FORMAT": log_format, "REDIS_URL": ELSEWHERE}
+    service = Started([sys.executable, "-m", "distinct_app"], tmp_path, **settings)
+    alone = RealServices({"distinct": port})
+    try:
+        eventually(lambda: alone.answers("distinct"), 30, what="the service did not start")
+        for path in ("/events/a%0d%0aWARNING%3A+forged%1b%5b2J/count", "/events/e/users/a%0a%7b%7d"):
+            assert alone.ask("distinct", "GET", path).status == 503
+        service.wait_for("/events/e/users/a")
+    finally:
+        service.end()
+
+    lines = service.out.splitlines()
+    assert [r"a\r\nWARNING:+forged" in line for line in lines].count(True) == 1
+    assert not [line for line in lines if line.startswith(("WARNING:+", "{}", "/count"))]
+    assert "\x1b" not in service.out
+
+
 def test_health_is_503_while_redis_takes_no_writes(server: RunningServer, services: RealServices) -> None:
     eventually(services.healthy, what="the services do not serve")
     server.client.config_set("min-replicas-to-write", 1)
@@ -118,7 +141,8 @@ def test_health_is_503_while_redis_takes_no_writes(server: RunningServer, servic
     finally:
         server.client.config_set("min-replicas-to-write", 0)
 
-    assert (health.json["status"], "NOREPLICAS" in health.json["detail"]) == ("unavailable", True)
+    detail = "Redis cannot serve now: it has too few replicas"
+    assert health.json == {"status": "unavailable", "detail": detail}
     assert read.status == 200
     eventually(services.healthy, what="health stays 503")
 

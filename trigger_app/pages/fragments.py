@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader
 from donebit import clock
 from donebit.completion.diagnosis import Waiting
 from donebit.formatting import duration, number
+from donebit.utf8 import one_line
 from donebit.web.listener import Message
 
 # What a running task waits for, as its row says it.
@@ -72,6 +73,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "percent": percent,
     "steps": steps,
     "queue_name": lambda queue: queue.removeprefix("donebit."),
+    "shown": lambda text: one_line(str(text), keep="\n\t"),
     "waits": lambda waiting: WAITS[Waiting(waiting)],
 }
 

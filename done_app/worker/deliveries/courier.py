@@ -62,7 +62,7 @@ class Courier:
             try:
                 self.start_due()
             except StoreUnavailable as error:
-                log.warning("deliveries by %s are postponed: %s", self.kind, error.detail)
+                log.warning("deliveries by %s are postponed: %s", self.kind, error.in_full)
             except Exception:
                 log.exception("due deliveries by %s cannot be read", self.kind)
             pause.wait(CHECK_EVERY_SECONDS)
@@ -84,7 +84,7 @@ class Courier:
                 if claimed := deliveries.claim(self.store, name):
                     self.deliver(claimed)
         except StoreUnavailable as error:  # the lease ends, and another courier comes
-            log.warning("the result of delivering %s could not be saved: %s", name.member, error.detail)
+            log.warning("the result of delivering %s could not be saved: %s", name.member, error.in_full)
         except Exception:
             log.exception("%s cannot be delivered", name.member)
         finally:

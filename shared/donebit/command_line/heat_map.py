@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from donebit.command_line.service import Answer
-from donebit.command_line.terminal import Terminal, percent, printable
+from donebit.command_line.terminal import Terminal, percent
 from donebit.formatting import number
+from donebit.utf8 import one_line
 
 CELL = 5  # characters: as wide as 100%+
 GAP = 2
@@ -72,7 +73,7 @@ class _Table:
             yield self.line(AVERAGE, "", averages, "bold")
 
     def line(self, label: str, users: str, cells: Sequence[Text], style: str = "") -> Text:
-        begin = f"{printable(label):<{self.label}}{' ' * GAP}{users:>{self.users}} "
+        begin = f"{one_line(label):<{self.label}}{' ' * GAP}{users:>{self.users}} "
         line = Text(begin, style).append_text(Text("").join(cells))
         line.rstrip()
         return line

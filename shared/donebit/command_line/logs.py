@@ -10,7 +10,7 @@ from rich.text import Text
 from donebit.command_line.options import as_json, examples, in_session, retry_for
 from donebit.command_line.session import Session
 from donebit.command_line.streams import Message, StreamLost, follow
-from donebit.command_line.terminal import printable
+from donebit.utf8 import one_line
 
 PATH = "/workers/log"
 MOST_LINES = 1000
@@ -68,5 +68,5 @@ def new_lines(session: Session, task: str | None, after: str, retry_seconds: flo
 
 
 def formatted(line: Message) -> Text:
-    who = f"{line['at']} {printable(line['worker'])}/{line['pid']} | "
-    return Text.assemble((who, "dim"), (printable(line["text"]), STYLES.get(line["level"], "")))
+    who = f"{line['at']} {one_line(line['worker'])}/{line['pid']} | "
+    return Text.assemble((who, "dim"), (one_line(line["text"]), STYLES.get(line["level"], "")))

@@ -11,8 +11,8 @@ from donebit.command_line.heat_map import heat_map
 from donebit.command_line.options import as_json, examples, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import printable
 from donebit.names import default_event
+from donebit.utf8 import one_line
 
 RETENTION_EXAMPLES = examples(
     "donebit retention login",
@@ -84,11 +84,11 @@ def print_matrix(session: Session, matrix: Answer) -> None:
 
 def question(matrix: Answer) -> str:
     """Return the heading of the table."""
-    event, again = printable(matrix["event"]), printable(matrix["return"])
+    event, again = one_line(matrix["event"]), one_line(matrix["return"])
     back = "came back" if again == event else f"came to {again}"
     period = matrix["granularity"]
     return f"Of the users who {came(matrix)} in a {period}, the share that {back} N {period}s later"
 
 
 def came(matrix: Answer) -> str:
-    return f"{'first ' if matrix['cohort'] == 'first' else ''}came to {printable(matrix['event'])}"
+    return f"{'first ' if matrix['cohort'] == 'first' else ''}came to {one_line(matrix['event'])}"

@@ -13,6 +13,7 @@ from urllib3 import exceptions
 
 from donebit.command_line.exit_codes import RequestRefused, ServiceUnavailable, UsageError
 from donebit.transport import reason_of
+from donebit.utf8 import one_line
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
@@ -153,7 +154,7 @@ class ServiceClient:
 
     def _detail(self, answer: urllib3.BaseHTTPResponse) -> str:
         try:
-            return str(json.loads(answer.data)["detail"])
+            return one_line(str(json.loads(answer.data)["detail"]))
         except (ValueError, KeyError, TypeError):
             return answer.reason or "no reason given"
 

@@ -13,7 +13,8 @@ from donebit.command_line.exit_codes import RequestRefused, UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of, one_line, printable
+from donebit.command_line.terminal import count_of
+from donebit.utf8 import one_line
 
 LARGEST_PAGE = 10_000
 PLACE = re.compile(r"text, character (\d+): ")  # how distinct_app begins a message about an expression
@@ -86,7 +87,7 @@ def count_members(session: Session, text: str, *, as_json: bool) -> None:
 
 
 def users_of_set(counted: Answer) -> str:
-    return f"{count_of(counted['count'], 'distinct user')} of {printable(counted['text'])}"
+    return f"{count_of(counted['count'], 'distinct user')} of {one_line(counted['text'])}"
 
 
 def note_if_unseen(session: Session, answer: Answer, *, as_json: bool) -> None:
@@ -101,7 +102,7 @@ def list_members(session: Session, text: str, asked: Mapping[str, Any], *, as_js
         if as_json:
             session.terminal.as_json(page)
         else:
-            session.terminal.lines(one_line(user) for user in page["users"])
+            session.terminal.lines(one_line(str(user)) for user in page["users"])
     note_if_unseen(session, page, as_json=as_json)
     if page["next"] is not None and not as_json:
         session.terminal.note(f"more users: --after {page['next']}")
@@ -145,8 +146,8 @@ def marked(expression: str, character: int, width: int) -> str:
     If the line is wider than the terminal, it is cut to the part around the character.
     """
     before, after = expression[: character - 1], expression[character - 1 :]
-    line = printable(before.rpartition("\n")[2] + after.partition("\n")[0])
-    at = len(before.rpartition("\n")[2])
+    begin = one_line(before.rpartition("\n")[2])
+    line, at = begin + one_line(after.partition("\n")[0]), len(begin)
     room = width - 2 * MARGIN
     start = max(0, min(at - room // 2, len(line) - room))
     shown = line[start : start + room]

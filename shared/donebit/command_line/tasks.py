@@ -16,8 +16,9 @@ from donebit.command_line.drawing import draw
 from donebit.command_line.options import as_json, examples, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import Terminal, count_of, percent, printable, state_text
+from donebit.command_line.terminal import Terminal, count_of, percent, state_text
 from donebit.formatting import duration, number
+from donebit.utf8 import one_line
 
 LARGEST_PAGE = 500
 FIRST_RANGES = 10  # that done_app lists in a task's answer
@@ -108,7 +109,7 @@ def row(task: Answer) -> list[Text]:
 
 def name(text: str) -> Text:
     """Return a text that is cut where there is no room for all of it."""
-    return Text(text, no_wrap=True, overflow="ellipsis")
+    return Text(one_line(text), no_wrap=True, overflow="ellipsis")
 
 
 def done(task: Answer) -> str:
@@ -149,7 +150,9 @@ def show(session: Session, *, task_id: str, as_json: bool) -> None:
 
 def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
     """Yield a line for each fact that the task has."""
-    yield Text.assemble(("task ", "dim"), (task["task_id"], "bold"), " is ", state_text(task["state"]))
+    yield Text.assemble(
+        ("task ", "dim"), (one_line(task["task_id"]), "bold"), " is ", state_text(task["state"])
+    )
     facts = {
         "job": f"{task['job']} {json.dumps(task['params']) if task['params'] else ''}"
         if task["job"]
@@ -183,7 +186,7 @@ def completion_check(task: Answer) -> Iterator[Text]:
 
 
 def fact(name: str, value: str) -> Text:
-    return Text.assemble((f"  {name:<9}", "dim"), printable(value).strip())
+    return Text.assemble((f"  {name:<9}", "dim"), one_line(value).strip())
 
 
 def missing(task: Answer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
@@ -12,12 +13,12 @@ from rich.text import Text
 
 from donebit.command_line.exit_codes import BrokenPipe
 from donebit.formatting import number
+from donebit.utf8 import one_line
 
 WIDTH_OF_PIPES = 200  # wide enough that no line is broken
+# What JSON may hold as it is and a terminal obeys, or takes for the end of a line or a turn of the writing.
+CONTROL = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 STATE_STYLES = {"running": "cyan", "done": "green", "failed": "red", "cancelled": "yellow"}
-
-# Kept although not printable: spaces of other scripts, and what joins or separates letters and emoji.
-ALLOWED = "\n\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 
 
 class Terminal:
@@ -33,6 +34,7 @@ class Terminal:
 
     def say(self, text: RenderableType) -> None:
         """Print a part of the answer, and a newline."""
+        text = one_line(text, "\n") if isinstance(text, str) else text
         self.out.print(text, markup=False, highlight=False, soft_wrap=not self.out.is_terminal)
 
     def lines(self, texts: Iterable[str]) -> None:
@@ -47,15 +49,17 @@ class Terminal:
             self.say(describe(answer))
 
     def note(self, text: str) -> None:
-        """Print a note to stderr."""
-        self.err.print(Text(printable(text), style="dim"), soft_wrap=True)
+        """Print a note to stderr, on one line."""
+        self.err.print(Text(one_line(text), style="dim"), soft_wrap=True)
 
     def print_error(self, text: str) -> None:
-        self.err.print(Text.assemble(("error: ", "bold red"), printable(text)), soft_wrap=True)
+        """Print an error; the newlines in it are the command's own."""
+        self.err.print(Text.assemble(("error: ", "bold red"), one_line(text, "\n")), soft_wrap=True)
 
     def as_json(self, answer: Any) -> None:
-        """Print JSON on one line; characters that stdout cannot encode are escaped."""
-        self._write(json.dumps(answer, ensure_ascii=not self.has_blocks) + "\n")
+        """Print JSON on one line; characters that stdout cannot encode, or a terminal obeys, are escaped."""
+        text = json.dumps(answer, ensure_ascii=not self.has_blocks)
+        self._write(CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
     def _write(self, text: str) -> None:
         try:
@@ -89,20 +93,8 @@ def _console(file: TextIO) -> Console:
     return console if console.is_terminal else Output(file=file, width=WIDTH_OF_PIPES)
 
 
-def printable(text: object) -> str:
-    """Replace control characters, which a terminal would obey: the text may come from anywhere."""
-    return "".join(
-        one if one.isprintable() or one in ALLOWED else "\N{REPLACEMENT CHARACTER}" for one in str(text)
-    )
-
-
-def one_line(text: object) -> str:
-    """Replace control characters and newlines, where each line is one item."""
-    return printable(text).replace("\n", "\N{REPLACEMENT CHARACTER}")
-
-
 def state_text(state: str) -> Text:
-    return Text(printable(state), style=STATE_STYLES.get(state, ""))
+    return Text(one_line(state), style=STATE_STYLES.get(state, ""))
 
 
 def percent(part: int, whole: int) -> str:

@@ -11,6 +11,7 @@ from donebit.command_line.service import segment
 from donebit.command_line.session import Session
 from donebit.command_line.streams import Message, StreamLost, follow
 from donebit.formatting import number
+from donebit.utf8 import one_line
 
 
 def watch_task(session: Session, task_id: str, retry_seconds: float) -> None:
@@ -56,5 +57,5 @@ def described(message: Message, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Cut a text to leave room for the bar."""
-    most = width // 3
+    most, text = width // 3, one_line(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"

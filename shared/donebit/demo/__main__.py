@@ -22,6 +22,7 @@ from donebit.demo.processes import SUPERVISOR, Processes
 from donebit.demo.sample.filling import SampleFailed, fill
 from donebit.demo.sample.services import services
 from donebit.errors import EXIT_BY_SETTING, ConfigurationError
+from donebit.utf8 import one_line
 
 DATA_FOLDER = Path(".data")
 
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
     try:
         run(config.load(), parent)
     except (ConfigurationError, CannotStart) as error:
-        print(error.detail, file=sys.stderr)
+        print(one_line(error.detail), file=sys.stderr)
         return EXIT_BY_SETTING if isinstance(error, ConfigurationError) else 1
     except KeyboardInterrupt:  # before anything was started
         return 0

@@ -7,6 +7,9 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from donebit.utf8 import one_line
+
+TAB = "\t"
 COLOURS = (36, 33, 32, 35, 34, 96, 93)  # of ANSI terminals, legible on dark and on light; red is for errors
 
 
@@ -33,7 +36,7 @@ class Lines:
 
     def show(self, name: str, line: str) -> None:
         bare = self._objects_bare and line.startswith("{")
-        self.plain(line if bare else f"{self._prefix(name)} {line}")
+        self.plain(line if bare else f"{self._prefix(name)} {one_line(line, keep=TAB)}")
 
     def plain(self, line: str) -> None:
         """Print a line without a prefix, for programs that look for it."""

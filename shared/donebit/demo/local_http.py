@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,9 @@ def ask(method: str, url: str, timeout_seconds: float, token: str | None = None)
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_seconds)
     try:
+        connection.connect()
+        if leads_to_itself(connection.sock):
+            raise NoAnswer("nobody listens there: it was connected to itself")
         connection.request(method, url.removeprefix(f"{parts.scheme}://{parts.netloc}"), headers=headers)
         response = connection.getresponse()
         return Answer(response.status, _object(response.read()))
@@ -40,6 +44,11 @@ def ask(method: str, url: str, timeout_seconds: float, token: str | None = None)
         raise NoAnswer(str(error)) from error
     finally:
         connection.close()
+
+
+def leads_to_itself(connected: socket.socket) -> bool:
+    """Whether a connection got the very port that it dials as its own; while it is open nobody can listen."""
+    return bool(connected.getsockname() == connected.getpeername())
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
 import socket
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from contextlib import ExitStack, closing
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
+from donebit.listening import bound, why_not
 
 # Below the range of Linux for outgoing connections (32768 and up): while the server is down, its clients
 # connect again and again, and one of them could get that very port as its own and keep it.
@@ -36,7 +36,7 @@ def free_server_port() -> int:
     while True:
         port = secrets.choice(SERVER_PORTS)
         try:
-            _bound(LOOPBACK, port).close()
+            bound(LOOPBACK, port).close()
         except OSError:
             continue
         return port
@@ -44,23 +44,6 @@ def free_server_port() -> int:
 
 def _listen(host: str, port: int, variable: str) -> socket.socket:
     try:
-        return _bound(host, port)
+        return bound(host, port)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise CannotStart(f"{host}:{port} ({variable}) cannot be listened on: {error.strerror}") from None
-        advice = f"stop what listens there, or set {variable} to another"
-        raise CannotStart(f"port {port} is taken ({variable}): {advice}") from None
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # As the services do: connections of an earlier demo in TIME_WAIT do not block the port.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+        raise CannotStart(why_not(error, host, port, variable)) from None

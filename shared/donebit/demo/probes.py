@@ -30,16 +30,16 @@ def redis_answers(host: str, port: int) -> Probe:
     return probe
 
 
-def health_is_ok(address: str) -> Probe:
-    """Return a probe for a service whose `GET /health` is 200."""
-    return lambda: _health(address) is not None
+def health_is_ok(address: str, service: str) -> Probe:
+    """Return a probe for a service whose `GET /health` is 200 and names it: another may have its port."""
+    return lambda: _health(address, service) is not None
 
 
 def health_has_seen(address: str, part: str, since: datetime) -> Probe:
-    """Return a probe for a service whose health says that a part, such as worker, was seen since a time."""
+    """Return a probe for a done_app whose health says that a part, such as worker, was seen since a time."""
 
     def probe() -> bool:
-        said = (_health(address) or {}).get(part)
+        said = (_health(address, "done_app") or {}).get(part)
         return isinstance(said, dict) and bool(said.get("seen")) and _moment(said.get("last_seen")) >= since
 
     return probe
@@ -52,9 +52,10 @@ def _moment(text: object) -> datetime:
         return NEVER
 
 
-def _health(address: str) -> Mapping[str, Any] | None:
+def _health(address: str, service: str) -> Mapping[str, Any] | None:
     try:
         answer = ask("GET", f"{address}/health", TIMEOUT_SECONDS)
     except NoAnswer:
         return None
-    return answer.said if answer.status == HTTPStatus.OK else None
+    found = answer.status == HTTPStatus.OK and answer.said.get("service") == service
+    return answer.said if found else None

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -33,6 +33,7 @@ class Program:
     timeout_seconds: float = 60.0  # until it is ready; long, since a first start compiles every module
     inherits: tuple[int, ...] = ()  # file descriptors
     unshown: tuple[str, ...] = ()  # lines that contain one of these are not shown
+    refusal: Callable[[], str | None] = lambda: None  # why it cannot be started again now, asked before
 
 
 class Process:
@@ -47,6 +48,7 @@ class Process:
         self.silent = False  # its output was closed by all that wrote to it
         self.ever_ready = False
         self.start_again_at = 0.0
+        self._refused = False
         self._environment = environment
         self._watcher = watcher
         self._deaths = 0
@@ -89,6 +91,19 @@ class Process:
         seconds = min(self._deaths, LONGEST_PAUSE_SECONDS)
         self.start_again_at = time.monotonic() + seconds
         return seconds
+
+    def refusal(self) -> str | None:
+        """Ask why it cannot be started again now, and put that off by a second if it cannot.
+
+        Returns:
+            The reason, the first time; an empty text afterwards; None if it can be started.
+        """
+        reason = self.program.refusal()
+        first, self._refused = not self._refused, reason is not None
+        if reason is None:
+            return None
+        self.start_again_at = time.monotonic() + 1
+        return reason if first else ""
 
     def fileno(self) -> int:
         return self._output.fileno()

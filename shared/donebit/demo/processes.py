@@ -120,9 +120,14 @@ class Processes:
         self.say(f"{name} ended (exit code {code}), restarting in {process.pause()} s")
 
     def _start_again_when_due(self, process: Process) -> None:
-        if time.monotonic() >= process.start_again_at:
+        if time.monotonic() < process.start_again_at:
+            return
+        reason = process.refusal()
+        if reason is None:
             self._start(process)
             self.say(f"{process.program.name} restarted")
+        elif reason:
+            self.say(f"{process.program.name} waits to be restarted: {reason}")
 
     def _give_up_waiting(self, process: Process) -> None:
         name, timeout = process.program.name, process.program.timeout_seconds

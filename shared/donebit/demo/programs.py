@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from functools import partial
 
 from donebit.addresses import LOOPBACK, address
 from donebit.config import Settings
 from donebit.demo.probes import health_has_seen, health_is_ok, redis_answers
 from donebit.demo.process import Program
 from donebit.demo.server import Server
+from donebit.listening import refusal
 
 NAMES = ("redis", "trigger", "done", "distinct", "worker", "beat")
 
@@ -35,15 +37,22 @@ def embedded(server: Server, lock: int) -> Program:
 def donebit_programs(settings: Settings) -> list[Program]:
     """Return the services, the worker and beat; none needs another one to start."""
     return [
-        _service("trigger", address(settings.host, settings.trigger_port)),
-        _service("done", address(settings.host, settings.done_port)),
-        _service("distinct", address(settings.host, settings.distinct_port)),
+        _service("trigger", settings.host, settings.trigger_port),
+        _service("done", settings.host, settings.done_port),
+        _service("distinct", settings.host, settings.distinct_port),
         *_celery(address(settings.host, settings.done_port)),
     ]
 
 
-def _service(name: str, at: str) -> Program:
-    return Program(name, (sys.executable, "-m", f"{name}_app"), health_is_ok(at))
+def _service(name: str, host: str, port: int) -> Program:
+    service = f"{name}_app"
+    return Program(
+        name,
+        (sys.executable, "-m", service),
+        health_is_ok(address(host, port), service),
+        # Another program may have taken the port since it ended.
+        refusal=partial(refusal, host, port, f"{name.upper()}_PORT"),
+    )
 
 
 def _celery(done_address: str) -> list[Program]:

@@ -33,9 +33,19 @@ OUTAGES = (
     exceptions.ClusterDownError,
     exceptions.MasterDownError,
 )
-REFUSALS = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)
 NO_SUCH_DATABASE = ("DB index is out of range", "invalid DB index", "value is out of range")
-REFUSING_REPLIES = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY ", "MASTERDOWN")
+# How the answer of a server begins that refuses, and why, in words that name no command and no key.
+REFUSALS = {
+    "OOM ": "its memory is full",
+    "READONLY": "it takes no writes",
+    "MISCONF": "it cannot save to its disk",
+    "LOADING": "it is loading its data",
+    "NOREPLICAS": "it has too few replicas",
+    "BUSY ": "a script holds it up",
+    "MASTERDOWN": "it has lost its primary",
+}
+# Those that redis-py has a class for, whose text lacks the beginning.
+REFUSING_CLASSES = {exceptions.OutOfMemoryError: "OOM ", exceptions.ReadOnlyError: "READONLY"}
 # Before the answer to a command of a pipeline redis-py puts "Command # 1 (GET k) of pipeline caused error: ".
 IN_A_PIPELINE = " of pipeline caused error: "
 KILLED = "Script killed by user"  # an operator's SCRIPT KILL, which only ends a script that wrote nothing
@@ -132,7 +142,7 @@ def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]
         try:
             return operation(*args, **kwargs)
         except exceptions.AuthenticationError as error:
-            raise StoreUnavailable(f"Redis refuses the credentials in REDIS_URL: {error}") from error
+            raise StoreUnavailable("Redis refuses the credentials in REDIS_URL") from error
         except OUTAGES as error:
             raise StoreUnavailable("Redis cannot be reached") from error
         except exceptions.NoScriptError as error:
@@ -140,9 +150,17 @@ def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]
             # What may run twice is sent again by itself; anything else only by a caller who knows it may.
             raise StoreUnavailable("Redis lost its scripts while they were in use: send it again") from error
         except exceptions.RedisError as error:
-            reply = str(error).rpartition(IN_A_PIPELINE)[2]
-            if isinstance(error, REFUSALS) or reply.startswith(REFUSING_REPLIES) or KILLED in reply:
-                raise StoreUnavailable(f"Redis cannot serve now: {reply}") from error
+            if why := _refusal(error):
+                raise StoreUnavailable(f"Redis cannot serve now: {why}") from error
             raise
 
     return named
+
+
+def _refusal(error: exceptions.RedisError) -> str | None:
+    """Why a server refuses that is there; None if the error is a mistake of ours."""
+    reply = str(error).rpartition(IN_A_PIPELINE)[2]
+    if KILLED in reply:
+        return "an operator ended the script"
+    code = next((code for kind, code in REFUSING_CLASSES.items() if isinstance(error, kind)), reply)
+    return next((why for begin, why in REFUSALS.items() if code.startswith(begin)), None)

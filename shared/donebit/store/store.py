@@ -29,6 +29,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
+from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_index import TaskIndexStore
 from donebit.store.tasks import TaskStore
@@ -63,6 +64,7 @@ class Store:
     directory: TextDirectory
     mapped: IntegerDirectory
     heartbeats: HeartbeatStore
+    server: ServerStateStore
     workers: WorkerStore
     worker_log: WorkerLogStore
     mover: KeyMover
@@ -75,6 +77,7 @@ class Store:
         """The store that a client reaches, of the installation whose keys begin with the prefix."""
         keys, scripts = Keys(prefix), scripts_of(client)
         index = TaskIndexStore(client, scripts, keys)
+        heartbeats = HeartbeatStore(client, keys)
         return cls(
             keys,
             TaskStore(client, scripts, keys, index),
@@ -92,7 +95,8 @@ class Store:
             PermissionStore(client, scripts, keys),
             TextDirectory(client, scripts, keys),
             IntegerDirectory(client, scripts, keys),
-            HeartbeatStore(client, keys),
+            heartbeats,
+            ServerStateStore(client, heartbeats),
             WorkerStore(client, keys),
             WorkerLogStore(client, keys),
             KeyMover(client),

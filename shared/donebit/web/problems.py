@@ -123,7 +123,7 @@ def problem_of(error: DonebitError) -> Response:
     if isinstance(error, Faults):
         faults = error.faults
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.warning("%s %s: %s", request.method, request.path, error.detail)
+        log.warning("%s %s: %s", request.method, request.path, error.in_full)
     return problem(HTTPStatus(error.status), error.detail, faults)
 
 

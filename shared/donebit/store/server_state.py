@@ -1,0 +1,100 @@
+"""How the server itself is: whether it takes writes, its memory, its persistence and its replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from redis import Redis, exceptions
+
+from donebit.errors import StoreUnavailable
+from donebit.store.client import outages_named
+from donebit.store.heartbeats import HeartbeatStore
+
+SECTIONS = ("memory", "persistence", "replication")
+
+
+class Replica(NamedTuple):
+    """A copy that follows this server."""
+
+    address: str  # host:port
+    behind_bytes: int  # of the replication stream, not acknowledged yet
+    silent_seconds: int  # since it last acknowledged anything
+
+
+class ServerState(NamedTuple):
+    """What a server says of itself in INFO; None for what this kind of server leaves out."""
+
+    memory_bytes: int | None
+    memory_limit_bytes: int | None  # 0: none is set
+    last_save_at: int | None  # of a snapshot, or the start of the server (s since the epoch)
+    changes_since_save: int | None
+    last_save_ok: bool | None
+    append_only: bool | None
+    append_only_ok: bool | None  # its last write and its last rewrite succeeded
+    replicas: tuple[Replica, ...]
+
+    @classmethod
+    def from_info(cls, info: Mapping[str, Any]) -> ServerState:
+        """Read an answer to INFO, as redis-py has parsed it."""
+        append_only = _flag(info, "aof_enabled")
+        written = [_succeeded(info, f"aof_last_{part}_status") for part in ("write", "bgrewrite")]
+        return cls(
+            memory_bytes=info.get("used_memory"),
+            memory_limit_bytes=info.get("maxmemory"),
+            last_save_at=info.get("rdb_last_save_time"),
+            changes_since_save=info.get("rdb_changes_since_last_save"),
+            last_save_ok=_succeeded(info, "rdb_last_bgsave_status"),
+            append_only=append_only,
+            append_only_ok=False not in written if append_only else None,
+            replicas=tuple(_replicas(info)),
+        )
+
+
+class ServerStateStore:
+    """Asks the server how it is. Every method raises StoreUnavailable when it cannot be reached."""
+
+    def __init__(self, client: Redis, heartbeats: HeartbeatStore) -> None:
+        self._client = client
+        self._heartbeats = heartbeats
+
+    def write(self, now_ms: int) -> None:
+        """Write what a service writes to see whether the server takes writes.
+
+        Raises:
+            StoreUnavailable: it does not, or its user may not.
+        """
+        try:
+            self._heartbeats.beat("health", now_ms)
+        except exceptions.NoPermissionError as error:
+            raise StoreUnavailable("the user in REDIS_URL lacks a right") from error
+
+    @outages_named
+    def read(self) -> ServerState | None:
+        """How the server says it is; None where its user may not ask (INFO), or it cannot answer."""
+        try:
+            return ServerState.from_info(self._client.info(*SECTIONS))
+        except exceptions.NoPermissionError:
+            return None
+        except exceptions.ResponseError as error:
+            if "unknown command" not in str(error):
+                raise
+            return None  # renamed by an operator, and fakeredis has none
+
+
+def _flag(info: Mapping[str, Any], name: str) -> bool | None:
+    return None if name not in info else bool(info[name])
+
+
+def _succeeded(info: Mapping[str, Any], name: str) -> bool | None:
+    return None if name not in info else info[name] == "ok"
+
+
+def _replicas(info: Mapping[str, Any]) -> list[Replica]:
+    end = info.get("master_repl_offset", 0)
+    found = [info.get(f"slave{number}") for number in range(info.get("connected_slaves", 0))]
+    return [
+        Replica(f"{one['ip']}:{one['port']}", max(0, end - one["offset"]), one["lag"])
+        for one in found
+        if isinstance(one, dict)
+    ]

@@ -1,0 +1,111 @@
+"""What an operator sees of the store in /metrics and /health: full, without rights, with a replica."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from donebit.store import Store
+from tests.servers import RunningServer, running, valkey_binary
+from tests.started import eventually
+from tests.web.services import NAMES, Services, body_of
+
+WITHOUT_INFO = "ACL SETUSER donebit on >p resetkeys ~* resetchannels &* -@all +@all -info"
+READER = "ACL SETUSER donebit on >p resetkeys ~* resetchannels &* -@all +@all -@write"
+ServicesAt = Callable[[str], Services]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RunningServer]:
+    with running(valkey_binary(), tmp_path) as own:
+        yield own
+
+
+@pytest.fixture
+def services(server: RunningServer) -> Services:
+    return Services(Store.at(server.url))
+
+
+def as_user(server: RunningServer, line: str) -> Services:
+    server.client.execute_command(*line.split())  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    return Services(Store.at(f"redis://donebit:p@127.0.0.1:{server.port}/0"))
+
+
+def figures(services: Services, service: str = "done") -> dict[str, float]:
+    """The value of each metric that has no label."""
+    text = services.of(service).get("/metrics").text
+    families = text_string_to_metric_families(text)
+    return {one.name: one.value for family in families for one in family.samples if not one.labels}
+
+
+def labelled(services: Services, name: str) -> list[float]:
+    text = services.done.get("/metrics").text
+    families = text_string_to_metric_families(text)
+    return [one.value for family in families for one in family.samples if one.name == name]
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_metrics_show_how_the_store_is(server: RunningServer, services: Services, service: str) -> None:
+    server.client.config_set("maxmemory", 100_000_000)
+
+    found = figures(services, service)
+
+    assert found["donebit_store_writable"] == 1
+    assert 0 < found["donebit_store_memory_bytes"] < found["donebit_store_memory_limit_bytes"] == 100_000_000
+    assert found["donebit_store_last_save_timestamp_seconds"] > 1_600_000_000
+    assert found["donebit_store_last_save_ok"] == 1
+    assert (found["donebit_store_append_only"], found["donebit_store_append_only_ok"]) == (1, 1)
+    assert found["donebit_store_replicas"] == 0
+
+
+def test_a_full_store_shows_in_metrics(server: RunningServer, services: Services) -> None:
+    server.client.config_set("maxmemory", 1)
+
+    found = figures(services)
+
+    assert (found["donebit_up"], found["donebit_store_writable"]) == (1, 0)
+    assert found["donebit_store_memory_bytes"] > found["donebit_store_memory_limit_bytes"] == 1
+
+
+def test_an_append_only_file_turned_off_shows_in_metrics(server: RunningServer, services: Services) -> None:
+    server.client.config_set("appendonly", "no")
+
+    found = figures(services)
+
+    assert found["donebit_store_append_only"] == 0
+    assert "donebit_store_append_only_ok" not in found  # of no file
+
+
+def test_replicas_show_with_how_far_they_are_behind(
+    server: RunningServer, services: Services, tmp_path: Path
+) -> None:
+    (tmp_path / "replica").mkdir()
+    with running(valkey_binary(), tmp_path / "replica") as replica:
+        replica.client.replicaof("127.0.0.1", str(server.port))
+        eventually(
+            lambda: labelled(services, "donebit_store_replica_lag_bytes"), 20, what="no replica is shown"
+        )
+
+        seconds = labelled(services, "donebit_store_replica_lag_seconds")
+
+    assert len(seconds) == 1
+    assert 0 <= seconds[0] < 20
+
+
+def test_metrics_of_a_user_without_info_lack_only_what_it_says(server: RunningServer) -> None:
+    found = figures(as_user(server, WITHOUT_INFO))
+
+    assert (found["donebit_up"], found["donebit_store_writable"]) == (1, 1)
+    assert found["donebit_open_tasks"] == 0
+    assert not [name for name in found if "memory" in name or "append" in name]
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_health_of_a_user_who_may_not_write_is_503(server: RunningServer, service: str) -> None:
+    services = as_user(server, READER)
+
+    assert body_of(services.of(service).get("/health"), 503)["status"] == "unavailable"
+    assert figures(services)["donebit_store_writable"] == 0
