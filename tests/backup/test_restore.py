@@ -189,6 +189,23 @@ def test_a_part_of_another_backup_is_not_mixed_with(
     assert empty.client.dbsize() == 1
 
 
+def test_what_expired_after_a_killed_restore_is_dropped(
+    full: RunningServer, empty: RunningServer, tmp_path: Path
+) -> None:
+    full.client.set("donebit:done:{soon}:reply:a", "x", px=500)
+    folder = take(full, tmp_path / "backup").folder
+    while full.client.exists("donebit:done:{soon}:reply:a"):
+        pass
+    opened = open_backup(folder)
+    empty.client.set("donebit:layout", f"restoring {opened.manifest.sha256}")
+    empty.client.set("donebit:done:{soon}:reply:a", "x")  # killed before it got its time of expiry
+
+    restored = restore(empty, folder)
+
+    assert restored.expired == 1
+    assert not empty.client.exists("donebit:done:{soon}:reply:a")
+
+
 def failing_at(count: int, act: Callable[[], object]) -> Callable[[KeyWriter], None]:
     flush, left = KeyWriter.flush, iter(range(1_000_000))
 

@@ -6,7 +6,7 @@ begun again by the same command: each key is dropped before it is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from donebit.backup.contents import (
     summary,
 )
 from donebit.backup.manifest import DATA, Manifest
-from donebit.backup.records import END_OF_KEY, KEY, VALUES, Frame, read_frames
+from donebit.backup.records import END_OF_KEY, GONE, KEY, VALUES, Frame, read_frames
 from donebit.backup.running import refuse_running
 from donebit.backup.taking import READABLE_LAYOUTS, checksum
 from donebit.errors import BadBackup, Conflict
@@ -183,21 +183,27 @@ def write_keys(store: Store, backup: OpenedBackup) -> str:
             writes.drop(name)
     for name in OF_AN_EMPTY_STORE - {LAYOUT_KEY}:
         writes.drop(name)
-    place, wanted = 0, False
+    for frame in latest_frames(backup):
+        if frame.head.name == LAYOUT_KEY:
+            layout += b"".join(frame.values).decode()
+        elif not 0 < frame.head.expires_ms <= now_ms:
+            writes.take(frame)
+        elif frame.letter == KEY:  # a killed restore may have left it without its time of expiry
+            writes.drop(frame.head.name)
+    store.writer.flush()
+    return layout
+
+
+def latest_frames(backup: OpenedBackup) -> Iterator[Frame]:
+    """The frames of each key as it was written last."""
+    place, is_latest = 0, False
     for frame in read_frames(backup.folder / DATA):
         if frame.letter == KEY:
             place += 1
-            entry_there = backup.entries.get(frame.head.name)
-            wanted = entry_there is not None and entry_there.place == place
-            wanted = wanted and not 0 < frame.head.expires_ms <= now_ms
-        if not wanted:
-            continue
-        if frame.head.name == LAYOUT_KEY:
-            layout += b"".join(frame.values).decode()
-        else:
-            writes.take(frame)
-    store.writer.flush()
-    return layout
+            entry = backup.entries.get(frame.head.name)
+            is_latest = entry is not None and entry.place == place
+        if is_latest and frame.letter != GONE:
+            yield frame
 
 
 class Writing:
