@@ -52,7 +52,7 @@ LAYERS = (
         "donebit.zone_rules",
     ),
     ("donebit.store",),
-    ("donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
+    ("donebit.access", "donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
     ("donebit.migration",),
     ("donebit.broker",),
     ("donebit.queue",),
@@ -111,7 +111,8 @@ def offenders(folder: str, packages: tuple[str, ...]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(
-    "domain", [f"shared/donebit/{one}" for one in ("completion", "activity", "workers", "migration")]
+    "domain",
+    [f"shared/donebit/{one}" for one in ("access", "completion", "activity", "workers", "migration")],
 )
 def test_the_domain_knows_no_edge_and_no_redis(domain: str) -> None:
     assert offenders(domain, EDGE) == {}

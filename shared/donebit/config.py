@@ -125,6 +125,9 @@ class Settings(Addresses):
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
     web_threads: PositiveInt = 256  # an open event stream holds one
 
+    # What sessions and tasks' report tokens are derived from; API_TOKEN when it is left out.
+    secret_key: SecretStr | None = None
+    session_idle: Duration = timedelta(hours=12)  # after which a browser signs in again
     allow_anonymous: bool = False
     allowed_hosts: Names = ()
 

@@ -29,7 +29,7 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
     for view in VIEWS:
         view.add_routes(routes, context)
     add_streams(routes, feed)
-    sign_in.add_routes(routes, context.settings)
+    sign_in.add_routes(routes)
     problems.register(routes)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-import hmac
-
-from flask import Blueprint, redirect, render_template, request, session
+from flask import Blueprint, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
 
-from donebit.config import Settings
-from donebit.web.guard import SIGNED_IN, free
+from donebit import clock
+from donebit.access.sessions import COOKIE, Session
+from donebit.web.access import AccessControl, access_of, current_caller
 
 
-def add_routes(routes: Blueprint, settings: Settings) -> None:
+def add_routes(routes: Blueprint) -> None:
     """Add the form and the address that it is sent to."""
 
     @routes.get("/sign-in")
-    @free
     def sign_in() -> ResponseReturnValue:
         return render_template("sign_in.html", refused=False, to=own_path(request.args.get("to", "/")))
 
     @routes.post("/sign-in")
-    @free
     def check_token() -> ResponseReturnValue:
-        given, token = request.form.get("token", ""), settings.api_token
-        to = own_path(request.form.get("to", "/"))
-        if not token:  # nothing to sign in to, and no key to sign a cookie with
-            return redirect(f"{request.script_root}{to}")
-        if not hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+        access, to = access_of(current_app), own_path(request.form.get("to", "/"))
+        led_on = redirect(f"{request.script_root}{to}")
+        if not access.enabled:  # nothing to sign in to, and no key to sign a cookie with
+            return led_on
+        caller = access.tokens.find(request.form.get("token", "").strip())
+        if caller is None:
             return render_template("sign_in.html", refused=True, to=to), 401
-        session[SIGNED_IN] = True
-        return redirect(f"{request.script_root}{to}")
+        set_cookie(led_on, access, Session.begin(caller.fingerprint, clock.now_ms()))
+        return led_on
+
+    routes.after_app_request(renew)
+
+
+def renew(response: Response) -> Response:
+    """Send the cookie again while its browser is active, so that the session ends when it is not."""
+    caller, access = current_caller(), access_of(current_app)
+    if caller and caller.session and caller.session.is_due(now_ms := clock.now_ms(), access.idle):
+        set_cookie(response, access, caller.session.renewed(now_ms))
+    return response
+
+
+def set_cookie(response: Response, access: AccessControl, session: Session) -> None:
+    """Give a browser the cookie of a session, for this service only."""
+    response.set_cookie(
+        COOKIE,
+        session.to_cookie(access.session_key),
+        path=request.script_root or "/",  # what else is on that host does not get it
+        httponly=True,
+        samesite="Strict",
+    )
 
 
 def own_path(to: str) -> str:

@@ -217,6 +217,14 @@ WORKERS = (
     ),
     KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
 )
+ACCESS = (
+    KeyRow(
+        "access:tokens",
+        "hash",
+        PERMANENT,
+        "name -> role, SHA-256 and making (ms) of each token (JSON); until it is revoked",
+    ),
+)
 BROKER = (
     KeyRow(
         "<queue>",
@@ -239,6 +247,7 @@ SECTIONS: Final = {
     "Events": EVENTS,
     "Flags and permissions": FLAGS,
     "Workers": WORKERS,
+    "Access": ACCESS,
     "Celery's broker, where it is this server": BROKER,
 }
 ROWS: Final = tuple(row for rows in SECTIONS.values() for row in rows)

@@ -51,6 +51,7 @@ class Keys:
         self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
         self.WORKER_LOG = f"{prefix}log:worker"
+        self.TOKENS = f"{prefix}access:tokens"
 
     def bitmap(self, task_id: str) -> str:
         """The bitmap of a task's steps."""

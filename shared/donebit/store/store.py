@@ -12,6 +12,7 @@ from redis import Redis, exceptions
 
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
+from donebit.store.access import AccessStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.client import connect, scripts_of
 from donebit.store.deliveries import DeliveryStore
@@ -63,6 +64,7 @@ class Store:
     workers: WorkerStore
     worker_log: WorkerLogStore
     mover: KeyMover
+    access: AccessStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -90,6 +92,7 @@ class Store:
             WorkerStore(client, keys),
             WorkerLogStore(client, keys),
             KeyMover(client),
+            AccessStore(client, keys),
         )
 
     @classmethod

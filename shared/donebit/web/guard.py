@@ -7,22 +7,20 @@ this machine (DNS rebinding).
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import Flask, Request, current_app, request, session
+from flask import Flask, Request, g, request
 
 from donebit.config import Settings
-from donebit.errors import ConfigurationError, Forbidden, InvalidInput, Unauthorized
+from donebit.errors import ConfigurationError, Forbidden, InvalidInput
+from donebit.web.access import AccessControl
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 CHANGES = "__changes_state__"
-FREE = "__needs_no_token__"
-SIGNED_IN = "signed_in"
 
 HINT = "A proxy must pass on the header Host that the browser sent (nginx: proxy_set_header Host $http_host)"
 
@@ -32,12 +30,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 def changes_state(view: View) -> View:
     """Mark a view that changes state although GET may call it, as those of the example project do."""
     setattr(view, CHANGES, True)
-    return view
-
-
-def free(view: View) -> View:
-    """Mark a view that needs no token."""
-    setattr(view, FREE, True)
     return view
 
 
@@ -55,11 +47,10 @@ def refuse_open_address(settings: Settings) -> None:
     )
 
 
-def register(app: Flask, settings: Settings) -> None:
+def register(app: Flask, settings: Settings, access: AccessControl) -> None:
     """Check every request before its view runs."""
     known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
     any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    token = settings.api_token.get_secret_value() if settings.api_token else None
 
     @app.before_request
     def check() -> None:
@@ -71,8 +62,13 @@ def register(app: Flask, settings: Settings) -> None:
         if _changing(request, view) and _from_elsewhere(request):
             raise Forbidden(f"a page of another site may not change anything here{_as_called(request)}")
         refuse_bad_text(request)
-        if token and not getattr(view, FREE, False) and not _authorized(request, token):
-            raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
+        if access.enabled:
+            g.caller = access.authorize(
+                f"{request.method} {request.url_rule.rule}" if request.url_rule else None,
+                request.query_string.decode("latin-1"),
+                request.headers.get("Authorization", ""),
+                request.headers.get("Cookie", ""),
+            )
 
 
 def refuse_bad_text(asked: Request) -> None:
@@ -130,10 +126,3 @@ def _netloc(origin: str) -> str:
         return urlsplit(origin).netloc
     except ValueError:  # "http://[": no browser sends it, and it is nobody's own
         return ""
-
-
-def _authorized(asked: Request, token: str) -> bool:
-    scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
-        return True
-    return bool(current_app.secret_key) and session.get(SIGNED_IN) is True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +13,7 @@ from flask_openapi3 import Info, OpenAPI
 from donebit.config import Settings
 from donebit.store import Store
 from donebit.web import guard, health, operations, problems, whole_body
+from donebit.web.access import EXTENSION, AccessControl, Needs
 from donebit.web.json_reading import read_json
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
@@ -42,7 +42,12 @@ class Json(DefaultJSONProvider):
 
 
 def make_service(
-    name: str, summary: str, settings: Settings, store: Store, streams: Callable[[], int] = lambda: 0
+    name: str,
+    summary: str,
+    settings: Settings,
+    store: Store,
+    needs: Needs,
+    streams: Callable[[], int] = lambda: 0,
 ) -> OpenAPI:
     """Make a service with error answers, access checks, health, metrics and API docs, for routes to join.
 
@@ -50,7 +55,8 @@ def make_service(
         name: of the service, such as `done_app`
         summary: one sentence for its API docs
         settings: of the process
-        store: for health and metrics
+        store: for health, metrics and named tokens
+        needs: what each route asks of its caller
         streams: returns how many event streams are open
     """
     app = OpenAPI(
@@ -65,31 +71,21 @@ def make_service(
     put_under(app, prefix_of(name, settings))
     app.url_map.strict_slashes = False
     app.json = Json(app)
-    configure(app, settings)
-    if app.has_static_folder:  # the sign-in page is drawn with them
-        guard.free(app.view_functions["static"])
-    guard.register(app, settings)
-    operations.register(app)
-    whole_body.register(app)
-    problems.register(app)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions[EXTENSION] = AccessControl(app.url_map, needs, settings, store, prefix_of(name, settings))
+    add_checks(app, settings)
     app.register_api(health.blueprint(store, streams))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app
 
 
-def configure(app: OpenAPI, settings: Settings) -> None:
-    """Set the limit of bodies, and how the dashboard's session cookie is made."""
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    app.config["SESSION_COOKIE_HTTPONLY"] = True
-    if settings.api_token:
-        app.secret_key = _cookie_key(settings.api_token.get_secret_value())
-
-
-def _cookie_key(token: str) -> bytes:
-    """Derive the key that signs the dashboard's cookie from the token: a new token ends every session."""
-    return hashlib.sha256(b"donebit dashboard session " + token.encode()).digest()
+def add_checks(app: OpenAPI, settings: Settings) -> None:
+    """Add what runs before every view, in its order, and the answers to errors."""
+    guard.register(app, settings, app.extensions[EXTENSION])
+    operations.register(app)
+    whole_body.register(app)
+    problems.register(app)
 
 
 def protect(response: Response) -> Response:

@@ -1,0 +1,42 @@
+"""Tokens in Redis: what is kept of each, and nothing that opens anything."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from redis import Redis
+
+from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
+
+
+class AccessStore:
+    """The named tokens.
+
+    Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
+    """
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    @outages_named
+    def tokens(self) -> dict[str, str]:
+        """What is kept of each token, by its name."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.TOKENS))
+        return {name.decode(): text.decode() for name, text in found.items()}
+
+    @outages_named
+    def count_tokens(self) -> int:
+        """How many tokens there are."""
+        return self._client.hlen(self._keys.TOKENS)
+
+    @outages_named
+    def add_token(self, name: str, text: str) -> bool:
+        """Keep a token; False, and nothing changed, if there is one of that name."""
+        return bool(self._client.hsetnx(self._keys.TOKENS, name, text))
+
+    @outages_named
+    def remove_token(self, name: str) -> bool:
+        """Remove a token; whether there was one of that name."""
+        return self._client.hdel(self._keys.TOKENS, name) == 1
