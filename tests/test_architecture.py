@@ -45,6 +45,8 @@ LAYERS = (
         "donebit.results",
         "donebit.redis_url",
         "donebit.retry_policy",
+        "donebit.secret_files",
+        "donebit.setting_types",
         "donebit.step_numbers",
         "donebit.throttled_log",
         "donebit.utf8",

@@ -42,7 +42,7 @@ EVERY_SERVICE: Needs = {
     "GET /docs/swagger/<path:filename>": Role.READ,
 }
 EXTENSION = "donebit_access"
-ASKS = "this service asks for a token: `Authorization: Bearer ...`"
+ASKS = "this service asks for `Authorization: Bearer` and a token"
 
 
 class AccessControl:

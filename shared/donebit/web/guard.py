@@ -8,6 +8,7 @@ this machine (DNS rebinding).
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -21,6 +22,9 @@ from donebit.web.access import AccessControl
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 CHANGES = "__changes_state__"
+SHORTEST_TOKEN = 20  # characters
+
+log = logging.getLogger(__name__)
 
 HINT = "A proxy must pass on the header Host that the browser sent (nginx: proxy_set_header Host $http_host)"
 
@@ -34,11 +38,17 @@ def changes_state(view: View) -> View:
 
 
 def refuse_open_address(settings: Settings) -> None:
-    """Refuse an address beyond loopback that no token protects.
+    """Refuse an address beyond loopback that no token protects, and warn of a token that can be guessed.
 
     Raises:
         ConfigurationError: HOST is such an address, and ALLOW_ANONYMOUS is not set.
     """
+    if settings.api_token and len(settings.api_token.get_secret_value()) < SHORTEST_TOKEN:
+        log.warning(
+            "API_TOKEN HAS LESS THAN %d CHARACTERS AND CAN BE GUESSED: it is an admin's; set a longer one "
+            "(openssl rand -hex 32)",
+            SHORTEST_TOKEN,
+        )
     if settings.api_token or settings.allow_anonymous or settings.host in LOOPBACK_NAMES:
         return
     raise ConfigurationError(
