@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from donebit.access.roles import Role
+from donebit.access.roles import Narrow, Role
 from donebit.web.access import Needs
 
 NEEDS: Final[Needs] = {
@@ -17,9 +17,9 @@ NEEDS: Final[Needs] = {
     "GET /events": Role.READ,
     "GET /workers": Role.READ,
     "GET /workers/log": Role.READ,
-    "PUT /tasks/<task_id>/steps/<n>": Role.REPORT,
-    "POST /tasks/<task_id>/steps": Role.REPORT,
-    "POST /tasks/<task_id>/failures": Role.REPORT,
+    "PUT /tasks/<task_id>/steps/<n>": Narrow.TASK,
+    "POST /tasks/<task_id>/steps": Narrow.TASK,
+    "POST /tasks/<task_id>/failures": Narrow.TASK,
     "GET /done": Role.REPORT,
     "POST /done": Role.REPORT,
     "POST /resume": Role.TRIGGER,

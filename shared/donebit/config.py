@@ -198,6 +198,12 @@ class Settings(Addresses):
             )
         return self
 
+    @property
+    def signing_secret(self) -> str | None:
+        """What sessions and report tokens are derived from; None where no token is asked for."""
+        secret = self.secret_key or self.api_token
+        return secret.get_secret_value() if secret and self.api_token else None
+
     @cached_property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that a webhook is signed with, each of them; none when none is set."""

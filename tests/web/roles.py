@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Flask
 
-from donebit.access.roles import Need, Open
+from donebit.access.roles import Narrow, Need, Open, Role
 from donebit.web.access import access_of
 
 # What an address of a route is filled with, to be asked for.
@@ -58,6 +58,13 @@ def need_of(app: Flask, route: Route) -> Need | None:
     return access_of(app).needs.get(route.name)
 
 
+def role_of(need: Need | None) -> Role | None:
+    """The role that a token needs; None where that is not the question."""
+    if need is Narrow.TASK:
+        return Role.REPORT
+    return need if isinstance(need, Role) else None
+
+
 def table(app: Flask) -> str:
     """The routes of a service by what they ask, in Markdown."""
     rows = sorted(routes_of(app), key=lambda one: (one.rule, one.method))
@@ -70,4 +77,6 @@ def table(app: Flask) -> str:
 def described(need: Need | None) -> str:
     if need is Open.ANYONE:
         return "nothing"
+    if need is Narrow.TASK:
+        return "`report`, or the task's own token"
     return "`read`, or leads to the sign-in" if need is Open.PAGE else f"`{need}`"

@@ -12,7 +12,7 @@ from donebit.access.roles import Open, Role
 from donebit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
 from donebit.store import Store
 from donebit.web.access import access_of
-from tests.web.roles import Route, described, need_of, routes_of, table
+from tests.web.roles import Route, described, need_of, role_of, routes_of, table
 from tests.web.services import NAMES, Services, body_of, problem_of
 
 ADMIN = "an-admin-token-of-the-tests"
@@ -60,7 +60,7 @@ def test_a_role_opens_what_it_may_and_nothing_else(
         status = status_of(guarded, route, headers)
         if need is Open.ANYONE:
             assert status in (200, 401, 404), f"{route.name}: {status}"  # 401: a sign-in without a token
-        elif need is Open.PAGE or (need and role.covers(need)):
+        elif need is Open.PAGE or ((needed := role_of(need)) and role.covers(needed)):
             assert status not in (302, 401, 403), f"{route.name}: {status}"
         else:
             assert status == 403, f"{route.name}: {status}"

@@ -31,7 +31,13 @@ class Open(StrEnum):
     PAGE = "page"  # shown to the role `read`; anyone else is led to the sign-in
 
 
-Need = Role | Open
+class Narrow(StrEnum):
+    """What a route asks that also takes a token which is good for one thing only."""
+
+    TASK = "task"  # the role `report`, or the report token of the task that it is about
+
+
+Need = Role | Open | Narrow
 
 
 @dataclass(frozen=True, slots=True)

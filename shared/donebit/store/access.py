@@ -1,4 +1,4 @@
-"""Tokens in Redis: what is kept of each, and nothing that opens anything."""
+"""Tokens in Redis: what is kept of each, and nothing that opens anything; and the nonces of tasks."""
 
 from __future__ import annotations
 
@@ -40,3 +40,9 @@ class AccessStore:
     def remove_token(self, name: str) -> bool:
         """Remove a token; whether there was one of that name."""
         return self._client.hdel(self._keys.TOKENS, name) == 1
+
+    @outages_named
+    def task_nonce(self, task_id: str) -> str:
+        """The nonce of a task; empty if there is no such task."""
+        found = cast(bytes | None, self._client.hget(self._keys.record(task_id), "nonce"))
+        return (found or b"").decode()

@@ -17,7 +17,8 @@ from werkzeug.routing.exceptions import RoutingException
 
 from donebit import clock
 from donebit.access.known_tokens import KnownTokens
-from donebit.access.roles import Caller, Need, Open, Role
+from donebit.access.report_tokens import Nonces, ReportTokens, TokenOfTask
+from donebit.access.roles import Caller, Narrow, Need, Open, Role
 from donebit.access.secret import derived_key
 from donebit.access.sessions import COOKIE, Session
 from donebit.config import Settings
@@ -61,9 +62,10 @@ class AccessControl:
         self.idle: timedelta = settings.session_idle
         self.enabled = settings.api_token is not None
         api_token = settings.api_token.get_secret_value() if settings.api_token else ""
-        secret = settings.secret_key.get_secret_value() if settings.secret_key else api_token
+        secret = settings.signing_secret or ""
         self.session_key = derived_key(secret, "session")
-        self.tokens = KnownTokens(store, api_token)
+        self.tokens, self._report_tokens = KnownTokens(store, api_token), ReportTokens(secret)
+        self._nonces = Nonces(store)
         self._by_query: dict[str, list[tuple[str, Need]]] = {}
         for route, need in needs.items():
             rule, _, parameter = route.partition("?")
@@ -94,22 +96,47 @@ class AccessControl:
         """
         if not self.enabled:
             return None
-        return self.authorize(self.rule_of(method, path), query, authorization, cookie)
+        route, task_id = self.route_of(method, path)
+        return self.authorize(route, query, authorization, cookie, task_id)
 
-    def authorize(self, route: str | None, query: str, authorization: str, cookie: str) -> Caller | None:
-        """Decide as `check` does, on a route that is known: "GET /tasks/<task_id>"; None for no route."""
+    def authorize(
+        self, route: str | None, query: str, authorization: str, cookie: str, task_id: str | None = None
+    ) -> Caller | None:
+        """Decide as `check` does, on a route that is known.
+
+        Args:
+            route: such as "GET /tasks/<task_id>"; None for no route
+            query: what follows the question mark, as it came
+            authorization: the header of that name; empty for none
+            cookie: the header of that name; empty for none
+            task_id: the task in the request's path; None for none
+        """
         need = self.need_of(route, query)
         if need is Open.ANYONE:
             return None
+        if of_task := self._report_tokens.read(authorization.partition(" ")[2].strip()):
+            return self._reporter(of_task, need, task_id)
         caller = self.identify(authorization, cookie)
         if need is Open.PAGE:
             return caller
         if caller is None:
             given = authorization.partition(" ")[2].strip()
             raise Unauthorized("the token is unknown or revoked" if given else ASKS)
-        if not caller.role.covers(need):
-            raise Forbidden(f"{route} needs a token of the role `{need}`; {caller.name} has `{caller.role}`")
+        role = Role.REPORT if need is Narrow.TASK else Role(need)
+        if not caller.role.covers(role):
+            raise Forbidden(f"{route} needs a token of the role `{role}`; {caller.name} has `{caller.role}`")
         return caller
+
+    def _reporter(self, token: TokenOfTask, need: Need, task_id: str | None) -> Caller:
+        """Who reports with a task's own token."""
+        if need is not Narrow.TASK or task_id != token.task_id:
+            raise Forbidden(
+                f"the report token of task {token.task_id} is good for reporting its steps and failures, and "
+                "for nothing else"
+            )
+        if not self._nonces.is_current(token):
+            raise Unauthorized(f"the token is of an earlier task {token.task_id}, which was deleted")
+        return Caller(f"task {token.task_id}", Role.REPORT, "", task_id=token.task_id)
 
     def need_of(self, route: str | None, query: str = "") -> Need:
         """What a route asks of its caller.
@@ -132,15 +159,15 @@ class AccessControl:
             raise Forbidden(f"{route} declares no role, so nobody may use it")
         return self.needs[route]
 
-    def rule_of(self, method: str, path: str) -> str | None:
-        """The route of a request, such as "GET /tasks/<task_id>"; None where there is none."""
+    def route_of(self, method: str, path: str) -> tuple[str | None, str | None]:
+        """The route of a request, such as "GET /tasks/<task_id>", and the task in its path; None for none."""
         if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
             path = path[len(self._prefix) :] or "/"
         try:
-            rule, _ = self._routes.match(path, method, return_rule=True)
+            rule, parts = self._routes.match(path, method, return_rule=True)
         except (HTTPException, RoutingException):
-            return None
-        return f"{method} {rule.rule}"
+            return None, None
+        return f"{method} {rule.rule}", parts.get("task_id")
 
     def identify(self, authorization: str, cookie: str) -> Caller | None:
         """Whose token or session a request has; None for nobody's."""

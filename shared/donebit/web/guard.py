@@ -78,6 +78,7 @@ def register(app: Flask, settings: Settings, access: AccessControl) -> None:
                 request.query_string.decode("latin-1"),
                 request.headers.get("Authorization", ""),
                 request.headers.get("Cookie", ""),
+                (request.view_args or {}).get("task_id"),
             )
 
 
