@@ -24,6 +24,7 @@ NEEDS: Final[Needs] = {
     "POST /trigger/distinct": Role.TRIGGER,
     "POST /tasks": Role.TRIGGER,
     "POST /start": Role.TRIGGER,
+    "POST /simulate": Role.TRIGGER,
     "POST /tasks/<task_id>/resume": Role.TRIGGER,
     "POST /tasks/<task_id>/cancel": Role.TRIGGER,
     "POST /tasks/<task_id>/extend": Role.TRIGGER,

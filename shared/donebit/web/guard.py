@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask, Request, g, request
@@ -18,23 +16,12 @@ from flask import Flask, Request, g, request
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, Forbidden, InvalidInput
 from donebit.web.access import AccessControl
+from donebit.web.origin import HINT, refuse_foreign
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-CHANGES = "__changes_state__"
 SHORTEST_TOKEN = 20  # characters
 
 log = logging.getLogger(__name__)
-
-HINT = "A proxy must pass on the header Host that the browser sent (nginx: proxy_set_header Host $http_host)"
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def changes_state(view: View) -> View:
-    """Mark a view that changes state although GET may call it, as those of the example project do."""
-    setattr(view, CHANGES, True)
-    return view
 
 
 def refuse_open_address(settings: Settings) -> None:
@@ -69,8 +56,7 @@ def register(app: Flask, settings: Settings, access: AccessControl) -> None:
             # As it came: request.host is empty for a malformed one.
             named = request.headers.get("Host", "")[:120]
             raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more. {HINT}")
-        if _changing(request, view) and _from_elsewhere(request):
-            raise Forbidden(f"a page of another site may not change anything here{_as_called(request)}")
+        refuse_foreign(request, view, example_gets=settings.example_gets)
         refuse_bad_text(request)
         if access.enabled:
             g.caller = access.authorize(
@@ -110,30 +96,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _changing(asked: Request, view: Callable[..., Any] | None) -> bool:
-    return asked.method not in SAFE_METHODS or getattr(view, CHANGES, False)
-
-
-def _from_elsewhere(asked: Request) -> bool:
-    if site := asked.headers.get("Sec-Fetch-Site"):
-        return site == "cross-site"
-    # Browsers leave it out over plain HTTP to other machines, but name the page's origin.
-    origin = asked.headers.get("Origin")
-    return origin is not None and _netloc(origin) != asked.host
-
-
-def _as_called(asked: Request) -> str:
-    """What to mend where the page is the service's own, and only the proxy before it hides that."""
-    origin = asked.headers.get("Origin")
-    if origin is None or asked.headers.get("Sec-Fetch-Site"):
-        return ""
-    return f": it is of {origin[:120]!r}, and the Host is {asked.host!r}. {HINT}"
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # "http://[": no browser sends it, and it is nobody's own
-        return ""

@@ -12,7 +12,7 @@ from flask_openapi3 import Info, OpenAPI
 
 from donebit.config import Settings
 from donebit.store import Store
-from donebit.web import guard, health, operations, problems, whole_body
+from donebit.web import guard, health, operations, origin, problems, whole_body
 from donebit.web.access import EXTENSION, AccessControl, Needs
 from donebit.web.json_reading import read_json
 from donebit.web.prefix import prefix_of, put_under, servers_at
@@ -85,6 +85,7 @@ def add_checks(app: OpenAPI, settings: Settings) -> None:
     guard.register(app, settings, app.extensions[EXTENSION])
     operations.register(app)
     whole_body.register(app)
+    origin.register(app, app.extensions[EXTENSION])
     problems.register(app)
 
 
@@ -93,5 +94,6 @@ def protect(response: Response) -> Response:
     inline = " 'unsafe-inline'" if request.path.startswith(DOCS) else ""
     response.headers["Content-Security-Policy"] = POLICY.format(inline=inline)
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # Not no-referrer: with it a browser sends `Origin: null` with the page's own forms, over plain HTTP.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
