@@ -16,6 +16,7 @@ NEEDS: Final[Needs] = {
     "GET /workers": Open.PAGE,
     "GET /sign-in": Open.ANYONE,
     "POST /sign-in": Open.ANYONE,
+    "POST /sign-out": Role.READ,
     "GET /events/<name>": Role.READ,
     "GET /events/<name>/<about>": Role.READ,
     "GET /trigger/done": Role.TRIGGER,

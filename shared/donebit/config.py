@@ -116,6 +116,7 @@ class Settings(Addresses):
     # What sessions and tasks' report tokens are derived from; API_TOKEN when it is left out.
     secret_key: SecretStr | None = None
     session_idle: Duration = timedelta(hours=12)  # after which a browser signs in again
+    cookie_secure: bool = False  # whether a session's cookie is sent over TLS alone in any case
     example_gets: bool = True  # whether GET may change what the example project changes by it
     allow_anonymous: bool = False
     allowed_hosts: Names = ()

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from selenium.webdriver import Keys
 
+from donebit.access import tokens
+from donebit.access.roles import Role
 from donebit.demo.ports import free_server_port
 from tests.browser.chromium import OTHER_NAME
 from tests.browser.page import Page
@@ -149,6 +151,49 @@ def serving(page: str) -> Iterator[int]:
             yield server.server_address[1]
         finally:
             server.shutdown()
+
+
+def test_who_may_only_read_sees_no_buttons(page: Page, stack: Stack, guarded: str) -> None:
+    task_id = stack.create(10)
+    page.address = guarded
+    page.open()
+    sign_in(page, tokens.create(stack.store, f"reader-{task_id}", Role.READ)[1])
+    eventually(lambda: page.text("h1") == "Tasks", what="the token is not taken")
+
+    assert page.text("#start") == ""
+    page.open(f"/tasks/{task_id}")
+    assert page.text(".buttons") == ""
+    page.open(f"/tasks/{task_id}/cancel")
+    page.find(".grave").click()
+    eventually(lambda: "403" in page.text("h1") or "Forbidden" in page.text("main"))
+    assert stack.task(task_id).state == "running"
+
+
+def test_signing_out_leads_to_the_sign_in(page: Page, stack: Stack, guarded: str) -> None:
+    stack.create(1)
+    page.address = guarded
+    page.open()
+    sign_in(page, TOKEN)
+    eventually(lambda: page.is_there("#sign-out"), what="the token is not taken")
+
+    page.find("#sign-out button").click()
+
+    eventually(lambda: page.text("h1") == "Sign in", what="it does not lead to the sign-in")
+    page.open("/workers")
+    assert page.text("h1") == "Sign in"
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_of_who_has_signed_in_fits_and_has_no_barrier(page: Page, guarded: str, width: int) -> None:
+    page.address = guarded
+    page.look(width)
+    page.open()
+    sign_in(page, TOKEN)
+    eventually(lambda: page.is_there("#sign-out"), what="the token is not taken")
+
+    assert page.overflow_px() == 0
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("path", ["/distinct", "/workers", "/tasks/some", "/tasks/some/delete"])

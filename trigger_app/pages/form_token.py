@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import current_app
 from markupsafe import Markup
 
+from donebit.access.roles import Role
 from donebit.web.access import access_of, current_caller
 from donebit.web.origin import FORM_FIELD
 
@@ -23,3 +24,9 @@ def form_field() -> Markup:
     return (
         Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, token) if token else Markup()
     )
+
+
+def roles() -> str:
+    """The roles that the visitor has, with spaces between them: the page hides what needs another one."""
+    caller = current_caller()
+    return " ".join(role for role in Role if caller is None or caller.role.covers(role))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, redirect, render_template, request
+from flask import Blueprint, current_app, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from donebit import clock
 from donebit.access.sessions import COOKIE, Session
+from donebit.config import Settings
 from donebit.web.access import AccessControl, access_of, current_caller
+from trigger_app.pages.view import redirect_to
 
 
-def add_routes(routes: Blueprint) -> None:
-    """Add the form and the address that it is sent to."""
+def add_routes(routes: Blueprint, settings: Settings) -> None:
+    """Add the form and the address that it is sent to, and signing out."""
+    add_sign_out(routes)
 
     @routes.get("/sign-in")
     def sign_in() -> ResponseReturnValue:
@@ -27,10 +30,33 @@ def add_routes(routes: Blueprint) -> None:
         caller = access.tokens.find(request.form.get("token", "").strip())
         if caller is None:
             return render_template("sign_in.html", refused=True, to=to), 401
-        set_cookie(led_on, access, Session.begin(caller.fingerprint, clock.now_ms()))
+        secure = settings.cookie_secure or is_behind_tls()
+        set_cookie(led_on, access, Session.begin(caller.fingerprint, clock.now_ms(), secure=secure))
         return led_on
 
     routes.after_app_request(renew)
+
+
+def add_sign_out(routes: Blueprint) -> None:
+    """Add the address by which a session ends, or all of its token with `everywhere`."""
+
+    @routes.post("/sign-out")
+    def sign_out() -> ResponseReturnValue:
+        access, caller = access_of(current_app), g.pop("caller", None)  # so that nothing renews its cookie
+        if caller:
+            access.tokens.sign_out(caller, access.idle, everywhere=bool(request.form.get("everywhere")))
+        led_on = redirect_to("/sign-in" if access.enabled else "/")
+        led_on.delete_cookie(COOKIE, path=request.script_root or "/", httponly=True, samesite="Strict")
+        return led_on
+
+
+def is_behind_tls() -> bool:
+    """Whether the browser speaks TLS: a proxy says so, or the page's own origin.
+
+    A browser that lies about it only keeps its own cookie from being sent.
+    """
+    forwarded = request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip().lower()
+    return request.is_secure or forwarded == "https" or request.headers.get("Origin", "").startswith("https:")
 
 
 def renew(response: Response) -> Response:
@@ -47,6 +73,7 @@ def set_cookie(response: Response, access: AccessControl, session: Session) -> N
         COOKIE,
         session.to_cookie(access.session_key),
         path=request.script_root or "/",  # what else is on that host does not get it
+        secure=session.secure,
         httponly=True,
         samesite="Strict",
     )

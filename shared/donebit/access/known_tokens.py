@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
+from donebit import clock
 from donebit.access.roles import Caller, Role
 from donebit.access.secret import digest, fingerprint
+from donebit.access.sessions import Session, SignOuts, note_of_session, note_of_token
 from donebit.access.tokens import OPERATOR, PREFIX, NamedToken
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
@@ -27,11 +30,13 @@ class Known:
     Attributes:
         by_digest: the caller that each token is, by the token's digest
         by_fingerprint: the same by its fingerprint, as sessions name it
+        sign_outs: the sessions that have ended
         read_at: when the reading began (s of time.monotonic)
     """
 
     by_digest: Mapping[str, Caller] = field(default_factory=dict)
     by_fingerprint: Mapping[str, Caller] = field(default_factory=dict)
+    sign_outs: SignOuts = field(default_factory=SignOuts)
     read_at: float = float("-inf")
 
 
@@ -68,16 +73,49 @@ class KnownTokens:
             found = self._current(0).by_digest.get(wanted)
         return found
 
-    def find_by_fingerprint(self, wanted: str) -> Caller | None:
-        """Whose token has this fingerprint; None if it is revoked.
+    def find_session(self, session: Session) -> Caller | None:
+        """Whose session this is; None if it has signed out, or its token is revoked.
 
         Raises:
-            StoreUnavailable: it is not API_TOKEN, and the others cannot be read.
+            StoreUnavailable: it is not API_TOKEN's, and nobody can say.
         """
         (operator,) = self._operator.values()
-        if operator.fingerprint == wanted:
-            return operator
-        return self._current(READ_AGAIN_SECONDS).by_fingerprint.get(wanted)
+        is_operator = operator.fingerprint == session.fingerprint
+        try:
+            known = self._current(READ_AGAIN_SECONDS)
+        except StoreUnavailable:
+            if not is_operator:
+                raise
+            known = Known()  # without Redis it can neither see nor change anything
+        if known.sign_outs.has_ended(session):
+            return None
+        caller = operator if is_operator else known.by_fingerprint.get(session.fingerprint)
+        return replace(caller, session=session) if caller else None
+
+    def is_valid(self, caller: Caller) -> bool:
+        """Whether a caller that was let in would be so again; while nobody can say, it would."""
+        try:
+            if caller.session:
+                return self.find_session(caller.session) is not None
+            known = self._current(READ_AGAIN_SECONDS).by_fingerprint
+            return caller.fingerprint in known or caller in self._operator.values()
+        except StoreUnavailable:
+            return True
+
+    def sign_out(self, caller: Caller, idle: timedelta, *, everywhere: bool) -> None:
+        """End the caller's session, or all sessions of its token, in every process within 5 s.
+
+        Args:
+            caller: whose
+            idle: after which a session ends by itself
+            everywhere: all sessions of its token
+        """
+        now_ms = clock.now_ms()
+        if everywhere:
+            self._store.access.note_sign_out(note_of_token(caller.fingerprint, now_ms), now_ms, idle)
+        elif caller.session:
+            self._store.access.note_sign_out(note_of_session(caller.session), now_ms, idle)
+        self.forget()
 
     def forget(self) -> None:
         """Read again at the next request: this process has changed something itself."""
@@ -120,6 +158,8 @@ class KnownTokens:
 
     def _read_now(self) -> Known:
         read_at = time.monotonic()
-        tokens = [NamedToken.from_json(name, text) for name, text in self._store.access.tokens().items()]
+        kept, notes = self._store.access.tokens_and_sign_outs(clock.now_ms())
+        tokens = [NamedToken.from_json(name, text) for name, text in kept.items()]
         callers = {one.digest: Caller(one.name, one.role, fingerprint(one.digest)) for one in tokens}
-        return Known(callers, {one.fingerprint: one for one in callers.values()}, read_at)
+        by_fingerprint = {one.fingerprint: one for one in callers.values()}
+        return Known(callers, by_fingerprint, SignOuts.read(notes), read_at)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import cast
 
 from redis import Redis
 
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.milliseconds import milliseconds
 
 
 class AccessStore:
@@ -25,6 +27,28 @@ class AccessStore:
         """What is kept of each token, by its name."""
         found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.TOKENS))
         return {name.decode(): text.decode() for name, text in found.items()}
+
+    @outages_named
+    def tokens_and_sign_outs(self, now_ms: int) -> tuple[dict[str, str], list[str]]:
+        """What is kept of each token, and the notes of sign-outs that still matter."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self._keys.TOKENS)
+            pipe.zrangebyscore(self._keys.SIGN_OUTS, now_ms, "+inf")
+            tokens, notes = cast(tuple[dict[bytes, bytes], list[bytes]], pipe.execute())
+        return {name.decode(): text.decode() for name, text in tokens.items()}, [
+            one.decode() for one in notes
+        ]
+
+    @outages_named
+    def note_sign_out(self, note: str, now_ms: int, keep: timedelta) -> None:
+        """Keep the note of a sign-out for as long as a cookie made before it could be taken."""
+        key, keep_ms = self._keys.SIGN_OUTS, milliseconds(keep)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.zremrangebyscore(key, "-inf", now_ms - 1)
+            pipe.zadd(key, {note: now_ms + keep_ms})
+            pipe.pexpire(key, keep_ms, nx=True)
+            pipe.pexpire(key, keep_ms, gt=True)
+            pipe.execute()
 
     @outages_named
     def count_tokens(self) -> int:

@@ -224,6 +224,13 @@ ACCESS = (
         PERMANENT,
         "name -> role, SHA-256 and making (ms) of each token (JSON); until it is revoked",
     ),
+    KeyRow(
+        "access:sign_outs",
+        "zset",
+        EXPIRES,
+        "session <id>, or token <fingerprint> <ms> before which all its sessions began: signed out, by when "
+        "that is forgotten (ms); SESSION_IDLE after the last",
+    ),
 )
 BROKER = (
     KeyRow(

@@ -181,8 +181,7 @@ class AccessControl:
         session = Session.from_cookie(value, self.session_key)
         if session is None or session.is_idle(clock.now_ms(), self.idle):
             return None
-        caller = self.tokens.find_by_fingerprint(session.fingerprint)
-        return Caller(caller.name, caller.role, caller.fingerprint, session) if caller else None
+        return self.tokens.find_session(session)
 
 
 def access_of(app: Flask) -> AccessControl:

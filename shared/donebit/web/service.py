@@ -12,7 +12,7 @@ from flask_openapi3 import Info, OpenAPI
 
 from donebit.config import Settings
 from donebit.store import Store
-from donebit.web import guard, health, operations, origin, problems, whole_body
+from donebit.web import ending_streams, guard, health, operations, origin, problems, whole_body
 from donebit.web.access import EXTENSION, AccessControl, Needs
 from donebit.web.json_reading import read_json
 from donebit.web.prefix import prefix_of, put_under, servers_at
@@ -87,6 +87,7 @@ def add_checks(app: OpenAPI, settings: Settings) -> None:
     whole_body.register(app)
     origin.register(app, app.extensions[EXTENSION])
     problems.register(app)
+    ending_streams.register(app, app.extensions[EXTENSION])
 
 
 def protect(response: Response) -> Response:
