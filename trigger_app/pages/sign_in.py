@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from math import ceil
+
 from flask import Blueprint, current_app, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from donebit import clock
 from donebit.access.sessions import COOKIE, Session
+from donebit.access.sign_in_pauses import SignInPauses
 from donebit.config import Settings
 from donebit.web.access import AccessControl, access_of, current_caller
+from donebit.web.problems import note_refusal
 from trigger_app.pages.view import redirect_to
 
 
 def add_routes(routes: Blueprint, settings: Settings) -> None:
     """Add the form and the address that it is sent to, and signing out."""
     add_sign_out(routes)
+    pauses = SignInPauses()
 
     @routes.get("/sign-in")
     def sign_in() -> ResponseReturnValue:
-        return render_template("sign_in.html", refused=False, to=own_path(request.args.get("to", "/")))
+        return render_template("sign_in.html", refused="", to=own_path(request.args.get("to", "/")))
 
     @routes.post("/sign-in")
     def check_token() -> ResponseReturnValue:
@@ -27,14 +33,28 @@ def add_routes(routes: Blueprint, settings: Settings) -> None:
         led_on = redirect(f"{request.script_root}{to}")
         if not access.enabled:  # nothing to sign in to, and no key to sign a cookie with
             return led_on
+        address = request.remote_addr or ""
+        if wait := pauses.begin(address):
+            return paused(wait, to)
         caller = access.tokens.find(request.form.get("token", "").strip())
         if caller is None:
-            return render_template("sign_in.html", refused=True, to=to), 401
+            note_refusal("sign_in")
+            return render_template("sign_in.html", refused="Wrong token.", to=to), HTTPStatus.UNAUTHORIZED
+        pauses.succeed(address)
         secure = settings.cookie_secure or is_behind_tls()
         set_cookie(led_on, access, Session.begin(caller.fingerprint, clock.now_ms(), secure=secure))
         return led_on
 
     routes.after_app_request(renew)
+
+
+def paused(wait_seconds: float, to: str) -> ResponseReturnValue:
+    """Answer to a sign-in that is not looked at, since too many before it were wrong."""
+    note_refusal("sign_in_pause")
+    seconds = ceil(wait_seconds)
+    refused = f"Too many wrong tokens. Try again in {seconds} s."
+    page = render_template("sign_in.html", refused=refused, to=to)
+    return page, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(seconds)}
 
 
 def add_sign_out(routes: Blueprint) -> None:

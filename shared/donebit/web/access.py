@@ -24,6 +24,7 @@ from donebit.access.sessions import COOKIE, Session
 from donebit.config import Settings
 from donebit.errors import Forbidden, Unauthorized
 from donebit.store import Store
+from donebit.web.refusals import Refusals
 
 # What each route asks of its caller, by method and rule: "GET /tasks/<task_id>". A rule with "?name" is what
 # it asks where the query has that parameter. A route that is not named is for nobody.
@@ -65,7 +66,7 @@ class AccessControl:
         secret = settings.signing_secret or ""
         self.session_key = derived_key(secret, "session")
         self.tokens, self._report_tokens = KnownTokens(store, api_token), ReportTokens(secret)
-        self._nonces = Nonces(store)
+        self._nonces, self.refusals = Nonces(store), Refusals()
         self._by_query: dict[str, list[tuple[str, Need]]] = {}
         for route, need in needs.items():
             rule, _, parameter = route.partition("?")
@@ -77,7 +78,8 @@ class AccessControl:
     ) -> Caller | None:
         """Find out who sent a request, and refuse one who may not send it.
 
-        It asks Redis at most every other second, for 0.8 s at most: call it on a thread that may wait.
+        It asks Redis at most every other second, for 0.8 s at most: call it on a thread that may wait. Note what
+        it refuses with `refusals`, for the log and /metrics.
 
         Args:
             method: of the request, such as GET
@@ -121,10 +123,16 @@ class AccessControl:
             return caller
         if caller is None:
             given = authorization.partition(" ")[2].strip()
-            raise Unauthorized("the token is unknown or revoked" if given else ASKS)
+            if given:
+                raise Unauthorized("the token is unknown or revoked", reason="unknown_token")
+            raise Unauthorized(ASKS, reason="token")
         role = Role.REPORT if need is Narrow.TASK else Role(need)
         if not caller.role.covers(role):
-            raise Forbidden(f"{route} needs a token of the role `{role}`; {caller.name} has `{caller.role}`")
+            raise Forbidden(
+                f"{route} needs a token of the role `{role}`; {caller.name} has `{caller.role}`",
+                reason="role",
+                who=caller.name,
+            )
         return caller
 
     def _reporter(self, token: TokenOfTask, need: Need, task_id: str | None) -> Caller:
@@ -132,10 +140,14 @@ class AccessControl:
         if need is not Narrow.TASK or task_id != token.task_id:
             raise Forbidden(
                 f"the report token of task {token.task_id} is good for reporting its steps and failures, and "
-                "for nothing else"
+                "for nothing else",
+                reason="role",
+                who=f"task {token.task_id}",
             )
         if not self._nonces.is_current(token):
-            raise Unauthorized(f"the token is of an earlier task {token.task_id}, which was deleted")
+            raise Unauthorized(
+                f"the token is of an earlier task {token.task_id}, which was deleted", reason="unknown_token"
+            )
         return Caller(f"task {token.task_id}", Role.REPORT, "", task_id=token.task_id)
 
     def need_of(self, route: str | None, query: str = "") -> Need:
@@ -156,7 +168,7 @@ class AccessControl:
                 if parameter in given:
                     return need
         if route not in self.needs:
-            raise Forbidden(f"{route} declares no role, so nobody may use it")
+            raise Forbidden(f"{route} declares no role, so nobody may use it", reason="role")
         return self.needs[route]
 
     def route_of(self, method: str, path: str) -> tuple[str | None, str | None]:

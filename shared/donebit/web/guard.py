@@ -55,7 +55,9 @@ def register(app: Flask, settings: Settings, access: AccessControl) -> None:
         if not _host_known(request.host, known, any_address=any_address):
             # As it came: request.host is empty for a malformed one.
             named = request.headers.get("Host", "")[:120]
-            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more. {HINT}")
+            raise Forbidden(
+                f"the Host {named!r} is not known here; ALLOWED_HOSTS names more. {HINT}", reason="host"
+            )
         refuse_foreign(request, view, example_gets=settings.example_gets)
         refuse_bad_text(request)
         if access.enabled:

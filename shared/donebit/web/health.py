@@ -20,6 +20,7 @@ from donebit.queue import QUEUES
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.problems import EVERYWHERE
+from donebit.web.refusals import Refusals
 from donebit.workers import presence
 
 WRITES_APART_SECONDS = 1.0  # at least, of one process: however often /health is asked
@@ -134,11 +135,12 @@ class RedisCollector(Collector):
         yield age
 
 
-def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
-    """The routes over this store, of a process that has so many event streams open."""
+def blueprint(store: Store, streams: Callable[[], int], refusals: Refusals) -> APIBlueprint:
+    """The routes over this store, of a process that has so many event streams open and refuses so much."""
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     registry = CollectorRegistry()
     registry.register(RedisCollector(store))
+    registry.register(refusals)
     Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
     add_health(routes, store)

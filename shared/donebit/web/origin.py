@@ -69,7 +69,9 @@ def refuse_foreign(asked: Request, view: Callable[..., Any] | None, *, example_g
     if by_get and not example_gets:
         raise GetTurnedOff(f"a GET changes nothing here, as EXAMPLE_GETS is 0: use {by_get.instead}")
     if (by_get or asked.method not in SAFE_METHODS) and _is_foreign(asked):
-        raise Forbidden(f"a page of another site may not change anything here{_as_called(asked)}")
+        raise Forbidden(
+            f"a page of another site may not change anything here{_as_called(asked)}", reason="origin"
+        )
 
 
 def register(app: Flask, access: AccessControl) -> None:
@@ -84,12 +86,16 @@ def register(app: Flask, access: AccessControl) -> None:
         if caller is None or caller.session is None:
             return
         if by_get := change_by_get(request, app.view_functions.get(request.endpoint or "")):
-            raise Forbidden(f"a GET changes nothing for who has only signed in: use {by_get.instead}")
+            raise Forbidden(
+                f"a GET changes nothing for who has only signed in: use {by_get.instead}", reason="form"
+            )
         if request.method in SAFE_METHODS:
             return
         given = request.headers.get(FORM_HEADER) or request.form.get(FORM_FIELD, "")
         if not is_same(given, caller.session.form_token(access.session_key)):
-            raise Forbidden("the form is not of this session: reload the page and send it again")
+            raise Forbidden(
+                "the form is not of this session: reload the page and send it again", reason="form"
+            )
 
 
 def _is_foreign(asked: Request) -> bool:

@@ -13,7 +13,7 @@ from flask_openapi3 import Info, OpenAPI
 from donebit.config import Settings
 from donebit.store import Store
 from donebit.web import ending_streams, guard, health, operations, origin, problems, whole_body
-from donebit.web.access import EXTENSION, AccessControl, Needs
+from donebit.web.access import EXTENSION, AccessControl, Needs, access_of
 from donebit.web.json_reading import read_json
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
@@ -74,7 +74,7 @@ def make_service(
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.extensions[EXTENSION] = AccessControl(app.url_map, needs, settings, store, prefix_of(name, settings))
     add_checks(app, settings)
-    app.register_api(health.blueprint(store, streams))
+    app.register_api(health.blueprint(store, streams, access_of(app).refusals))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app
@@ -82,12 +82,12 @@ def make_service(
 
 def add_checks(app: OpenAPI, settings: Settings) -> None:
     """Add what runs before every view, in its order, and the answers to errors."""
-    guard.register(app, settings, app.extensions[EXTENSION])
+    guard.register(app, settings, access_of(app))
     operations.register(app)
     whole_body.register(app)
-    origin.register(app, app.extensions[EXTENSION])
+    origin.register(app, access_of(app))
     problems.register(app)
-    ending_streams.register(app, app.extensions[EXTENSION])
+    ending_streams.register(app, access_of(app))
 
 
 def protect(response: Response) -> Response:
