@@ -7,7 +7,7 @@ from typing import Annotated
 
 from flask import current_app
 from flask_openapi3 import APIBlueprint, Tag
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from donebit import clock
 from donebit.access import tokens
@@ -34,6 +34,9 @@ ROLE = Field(
 
 class TokenBody(Request):
     """A token to make."""
+
+    # `examples`, which JSON Schema has instead, is dropped by flask-openapi3.
+    model_config = ConfigDict(json_schema_extra={"example": {"name": EXAMPLE_NAME, "role": "report"}})
 
     name: Annotated[Name, NAMED]
     role: Annotated[Role, ROLE]

@@ -78,8 +78,8 @@ class AccessControl:
     ) -> Caller | None:
         """Find out who sent a request, and refuse one who may not send it.
 
-        It asks Redis at most every other second, for 0.8 s at most: call it on a thread that may wait. Note what
-        it refuses with `refusals`, for the log and /metrics.
+        It asks Redis every other second, for 0.8 s at most: call it on a thread that may wait. Note what it
+        refuses with `refusals`, for the log and /metrics.
 
         Args:
             method: of the request, such as GET
