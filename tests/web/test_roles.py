@@ -12,6 +12,7 @@ from donebit.access.roles import Open, Role
 from donebit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
 from donebit.store import Store
 from donebit.web.access import access_of
+from donebit.web.operations import CONVERTER
 from tests.web.roles import Route, described, need_of, role_of, routes_of, table
 from tests.web.services import NAMES, Services, body_of, problem_of
 
@@ -74,6 +75,19 @@ def test_without_a_token_only_what_is_open_is_answered(guarded: Services, servic
         need = need_of(app, route)
         expected = {302} if need is Open.PAGE else {200, 401, 404} if need is Open.ANYONE else {401}
         assert status_of(guarded, route, {}) in expected, route.name
+
+
+@pytest.mark.parametrize("service", NAMES)
+def test_the_document_says_what_each_operation_needs(guarded: Services, service: str) -> None:
+    app = app_of(guarded, service)
+    paths = body_of(guarded.of(service).get("/openapi.json", headers=bearer(ADMIN)))["paths"]
+    declared = {CONVERTER.sub(r"{\1}", name): need for name, need in access_of(app).needs.items()}
+
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            need = declared[f"{method.upper()} {path}"]
+            assert operation["security"] == ([] if need is Open.ANYONE else [{"token": []}])
+            assert operation["x-role"] == (role_of(need) or need)
 
 
 def test_the_refusal_names_the_role_that_is_needed(guarded: Services, real_store: Store) -> None:

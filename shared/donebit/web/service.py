@@ -10,6 +10,7 @@ from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 
+from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
 from donebit.store import Store
 from donebit.web import ending_streams, guard, health, operations, origin, problems, whole_body
@@ -41,6 +42,25 @@ class Json(DefaultJSONProvider):
         return read_json(s)
 
 
+class Service(OpenAPI):
+    """An application whose OpenAPI document says what each operation asks of its caller."""
+
+    def generate_spec_json(self) -> None:
+        """Make the document; where tokens are asked for, each operation has `security` and `x-role`."""
+        super().generate_spec_json()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        if (access := access_of(self)).enabled:
+            declare_needs(self.spec_json["paths"], access.needs)
+
+
+def declare_needs(paths: dict[str, dict[str, Any]], needs: Needs) -> None:
+    """Write what is asked of a caller into each operation of a document."""
+    for route, need in needs.items():
+        method, rule = operations.CONVERTER.sub(r"{\1}", route).split(" ", 1)
+        if operation := paths.get(rule, {}).get(method.lower()):
+            operation["security"] = [] if need is Open.ANYONE else [{"token": []}]
+            operation["x-role"] = Role.REPORT if need is Narrow.TASK else need
+
+
 def make_service(
     name: str,
     summary: str,
@@ -59,7 +79,7 @@ def make_service(
         needs: what each route asks of its caller
         streams: returns how many event streams are open
     """
-    app = OpenAPI(
+    app = Service(
         name,
         info=Info(title=name, version=VERSION, description=summary),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}} if settings.api_token else {},
