@@ -138,6 +138,20 @@ def test_the_headers_alone_decide(
                 access.check(method, path, query, f"Bearer {token}")
 
 
+@pytest.mark.parametrize("path", ["/donebit/tasks/a", "/tasks/a", "/donebit/tasks/a/"])
+def test_the_headers_decide_below_the_prefix_of_a_proxy_too(real_store: Store, path: str) -> None:
+    services = Services(real_store, api_token=ADMIN, done_prefix="/donebit")
+    access = access_of(app_of(services, "done"))
+    reader, none = tokens.create(real_store, "reader", Role.READ)[1], "/donebitter/health"
+
+    assert access.route_of("DELETE", path) == ("DELETE /tasks/<task_id>", "a")
+    with pytest.raises(Forbidden):
+        access.check("DELETE", path, authorization=f"Bearer {reader}")
+    with pytest.raises(Unauthorized):
+        access.check("GET", none)
+    assert access.check("GET", "/donebit/health") is None
+
+
 def test_nothing_in_redis_opens_anything(guarded: Services, real_store: Store) -> None:
     made = body_of(
         guarded.trigger.post("/tokens", json={"name": "a", "role": "admin"}, headers=bearer(ADMIN)), 201
