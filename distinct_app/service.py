@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed
 
+from distinct_app.needs import NEEDS
 from distinct_app.views import blueprint, retention
 from donebit import config
 from donebit.activity.site import Site
@@ -19,7 +20,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     settings = settings or config.load()
     store = store or service_store(settings)
     app = make_service(
-        "distinct_app", "Counts distinct users exactly, per event, period and flag.", settings, store
+        "distinct_app", "Counts distinct users exactly, per event, period and flag.", settings, store, NEEDS
     )
     app.register_api(blueprint(Site.of(store, settings)))
     app.register_error_handler(MethodNotAllowed, retention.method_not_allowed)

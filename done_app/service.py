@@ -6,6 +6,7 @@ from flask import Flask
 
 from done_app.api import workers
 from done_app.api.tasks import blueprint
+from done_app.needs import NEEDS
 from donebit import config, queue
 from donebit.config import Settings
 from donebit.queue import Publisher
@@ -26,7 +27,12 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     store = store or service_store(settings)
     feed = Feed(workers.table_reader(store), most_streams(settings.web_threads))
     app = make_service(
-        "done_app", "Tasks and their steps: progress, reports and failures.", settings, store, feed.__len__
+        "done_app",
+        "Tasks and their steps: progress, reports and failures.",
+        settings,
+        store,
+        NEEDS,
+        feed.__len__,
     )
     publisher = Publisher(queue.make_celery(settings, sends_only=True))
     app.register_api(blueprint(store, publisher, settings, feed))

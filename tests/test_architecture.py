@@ -48,6 +48,8 @@ LAYERS = (
         "donebit.redis_url",
         "donebit.retry_policy",
         "donebit.server_binary",
+        "donebit.secret_files",
+        "donebit.setting_types",
         "donebit.step_numbers",
         "donebit.throttled_log",
         "donebit.utf8",
@@ -55,7 +57,7 @@ LAYERS = (
         "donebit.zone_rules",
     ),
     ("donebit.store",),
-    ("donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
+    ("donebit.access", "donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
     ("donebit.migration",),
     ("donebit.backup",),
     ("donebit.broker",),
@@ -114,7 +116,7 @@ def offenders(folder: str, packages: tuple[str, ...]) -> dict[str, set[str]]:
     return {place(file): names for file in files if (names := taken(file, packages))}
 
 
-DOMAINS = ("completion", "activity", "workers", "migration", "backup")
+DOMAINS = ("access", "completion", "activity", "workers", "migration", "backup")
 
 
 @pytest.mark.parametrize("domain", [f"shared/donebit/{one}" for one in DOMAINS])

@@ -144,3 +144,9 @@ class TaskStarted(BaseModel):
         description="false: the broker is away, and the sweep sends the steps later; "
         "null: there is no job, or no step"
     )
+    report_token: str | None = Field(
+        default=None,
+        exclude_if=lambda token: token is None,
+        description="good for reporting this task's steps and failures to done_app, and for nothing else; "
+        "the same for the same task. Left out where no token is asked for",
+    )

@@ -13,7 +13,8 @@ from donebit.store import Store
 from donebit.web.live import Feed, most_streams
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
-from trigger_app import pages, views
+from trigger_app import pages, tokens, views
+from trigger_app.needs import NEEDS
 from trigger_app.orders import Checker
 from trigger_app.pages.view import PageContext
 from trigger_app.starting import Starter
@@ -33,7 +34,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     context = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
     feed = Feed(pages.reader(context), most_streams(settings.web_threads))
     summary = "Start tasks, simulate visits, and watch both on the dashboard."
-    app = make_service("trigger_app", summary, settings, store, feed.__len__)
+    app = make_service("trigger_app", summary, settings, store, NEEDS, feed.__len__)
     app.register_api(views.blueprint(starter))
+    app.register_api(tokens.blueprint(store))
     app.register_blueprint(pages.blueprint(context, feed))
     return app

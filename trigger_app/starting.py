@@ -6,8 +6,10 @@ import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from donebit.access.report_tokens import ReportTokens
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
+from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.publishing import publish_start
@@ -59,8 +61,20 @@ class Starter:
             log.info(
                 "task %s is started: %d steps of %s", task.id, task.count, spec.job or "the caller's own"
             )
-        body = TaskStarted(task_id=task.id, count=task.count, job=spec.job, state=task.state, queued=queued)
+        body = TaskStarted(
+            task_id=task.id,
+            count=task.count,
+            job=spec.job,
+            state=task.state,
+            queued=queued,
+            report_token=self.report_token(task),
+        )
         return StartedTask(body, started.fresh)
+
+    def report_token(self, task: Task) -> str | None:
+        """The token to report this task's steps with; None where no token is asked for."""
+        secret = self.settings.signing_secret
+        return ReportTokens(secret).make(task.id, task.nonce) if secret else None
 
     def start_job(self, count: int, job: str, params: dict[str, int]) -> StartedTask:
         return self.start(TaskSpec(count, job, params, stall_after=self.settings.stall_after))

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from flask_openapi3 import APIBlueprint, Tag
 
 from donebit.web.answers import Reply
-from donebit.web.guard import changes_state
+from donebit.web.origin import changes_state
 from donebit.web.problems import EVERYWHERE, documented
 from trigger_app.models import DistinctQuery, DoneQuery, TaskBody, TaskStarted
 from trigger_app.orders import spec_of
@@ -31,14 +31,14 @@ def add_example(routes: APIBlueprint, starter: Starter) -> None:
 
     @routes.get("/trigger/done", responses={202: TaskStarted}, operation_id="trigger_done_get")
     @routes.post("/trigger/done", responses={202: TaskStarted}, operation_id="trigger_done_post")
-    @changes_state
+    @changes_state()
     def trigger_done(query: DoneQuery) -> Reply:
         """Start a task of the built-in job `demo`, whose steps sleep."""
         return starter.start_job(query.count, "demo", {"sleep_ms": query.sleep_ms}).reply()
 
     @routes.get("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_get")
     @routes.post("/trigger/distinct", responses={202: TaskStarted}, operation_id="trigger_distinct_post")
-    @changes_state
+    @changes_state()
     def trigger_distinct(query: DistinctQuery) -> Reply:
         """Simulate visits of random users, as a task of the built-in job `visit`."""
         return starter.start_job(query.count, "visit", {"seed": secrets.randbelow(2**32)}).reply()

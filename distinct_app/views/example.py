@@ -22,7 +22,7 @@ from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT
 from donebit.throttled_log import ThrottledLog
 from donebit.web.answers import Reply, answer
-from donebit.web.guard import changes_state
+from donebit.web.origin import changes_state
 
 log = ThrottledLog(logging.getLogger(__name__))
 
@@ -43,7 +43,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         return visit(query.userId)
 
     @routes.get("/distinct", responses={200: MaybeVisit}, operation_id="distinct_get")
-    @changes_state
+    @changes_state(parameter="userId")
     def get_distinct(query: MaybeVisitQuery) -> Reply:
         """Count the example event's distinct users; with ?userId= record a visit first."""
         if query.userId is not None:
@@ -64,7 +64,7 @@ def add_reset(routes: APIBlueprint, site: Site) -> None:
         return reset()
 
     @routes.get("/distinct/reset", responses={200: Forgotten}, operation_id="distinct_reset")
-    @changes_state
+    @changes_state(instead="DELETE /distinct")
     def reset_distinct() -> Reply:
         """Delete all visits of the example event by GET."""
         return reset()

@@ -16,7 +16,7 @@ from donebit.publishing import publish_end
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
-from donebit.web.guard import changes_state
+from donebit.web.origin import changes_state
 
 
 def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
@@ -49,7 +49,7 @@ def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> Non
 
     @routes.get("/done", responses={200: StepAnswer, **GONE}, operation_id="done_get")
     @routes.post("/done", responses={200: StepAnswer, **GONE}, operation_id="done_post")
-    @changes_state
+    @changes_state()
     def mark_example_step(query: ExampleQuery) -> Reply:
         """Mark a step done, with task and step in the query."""
         outcome = report(query.taskId, [query.stepNumber])

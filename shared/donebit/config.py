@@ -10,58 +10,26 @@ from functools import cached_property
 from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    PositiveInt,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from donebit import redis_url
 from donebit.addresses import address
 from donebit.errors import ConfigurationError
 from donebit.names import DEFAULT_KEY_PREFIX
+from donebit.secret_files import checked_token
+from donebit.setting_types import Duration, Names, PathPrefix, Port, SecretFiles
 from donebit.zone_rules import NO_ZONES
-
-
-def _seconds(value: object) -> object:
-    # Left to itself, pydantic takes numbers as seconds but a text, as all of the environment is, as ISO 8601.
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"Input should be a number of seconds; it is {value!r}") from None
-
-
-def _path_prefix(value: str) -> str:
-    prefix = value.rstrip("/")
-    if not PATH_PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
-        raise ValueError(
-            f"must be a path such as /donebit, of letters, digits and . _ ~ - only; it is {value!r}"
-        )
-    return prefix
-
-
-PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
-Names = Annotated[tuple[str, ...], NoDecode]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
 
 # One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
 LARGEST_TASK = 100_000_000
 
 
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
+SHORTEST_KEY = 20  # characters
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 CELERYS_QUEUE = "celery"
-PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")  # so no //, which browsers read as another host
 KEY_PREFIX_CHARACTERS = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
 
 
@@ -96,6 +64,26 @@ class Addresses(BaseSettings):
 
     api_token: SecretStr | None = None
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, and the files that it names."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @field_validator("api_token")
+    @classmethod
+    def is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            checked_token(value.get_secret_value())
+        return value
+
     @property
     def trigger_address(self) -> str:
         return self.trigger_url or address(self.host, self.trigger_port)
@@ -125,6 +113,11 @@ class Settings(Addresses):
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
     web_threads: PositiveInt = 256  # an open event stream holds one
 
+    # What sessions and tasks' report tokens are derived from; API_TOKEN when it is left out.
+    secret_key: SecretStr | None = None
+    session_idle: Duration = timedelta(hours=12)  # after which a browser signs in again
+    cookie_secure: bool = False  # whether a session's cookie is sent over TLS alone in any case
+    example_gets: bool = True  # whether GET may change what the example project changes by it
     allow_anonymous: bool = False
     allowed_hosts: Names = ()
 
@@ -192,6 +185,13 @@ class Settings(Addresses):
             raise ValueError(HOW_TO_SIGN)
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().strip()) < SHORTEST_KEY:
+            raise ValueError(f"must have {SHORTEST_KEY} characters or more: openssl rand -hex 32")
+        return value
+
     @model_validator(mode="after")
     def webhooks_are_signed(self) -> Self:
         if self.webhook_hosts and self.webhook_secret is None:
@@ -199,6 +199,12 @@ class Settings(Addresses):
                 f"WEBHOOK_HOSTS is set, but nothing to sign webhooks with; WEBHOOK_SECRET {HOW_TO_SIGN}"
             )
         return self
+
+    @property
+    def signing_secret(self) -> str | None:
+        """What sessions and report tokens are derived from; None where no token is asked for."""
+        secret = self.secret_key or self.api_token
+        return secret.get_secret_value() if secret and self.api_token else None
 
     @cached_property
     def webhook_secrets(self) -> tuple[str, ...]:
@@ -242,6 +248,8 @@ def _read(kind: type[Read]) -> Read:
         return kind()
     except ValidationError as error:
         raise ConfigurationError(f"settings: {'; '.join(map(_fault, error.errors()))}") from None
+    except ValueError as error:  # of a file that a variable names
+        raise ConfigurationError(f"settings: {error}") from None
 
 
 def _fault(fault: ErrorDetails) -> str:

@@ -45,14 +45,30 @@ class Conflict(DonebitError):
     status = HTTPStatus.CONFLICT
 
 
-class Unauthorized(DonebitError):
+# Why a request is refused, as /metrics counts it: no token; one that is unknown; one whose role is too low; a
+# page of another site; a form of another session; an unknown Host; a wrong sign-in, and one during a pause.
+REASONS = ("token", "unknown_token", "role", "origin", "form", "host", "sign_in", "sign_in_pause")
+
+
+class Refused(DonebitError):
+    """Refused by who sent the request, or by where it comes from.
+
+    `reason` is one of REASONS, `who` the name of the token that it was sent with, if known.
+    """
+
+    def __init__(self, detail: str, *, reason: str, who: str = "") -> None:
+        super().__init__(detail)
+        self.reason, self.who = reason, who
+
+
+class Unauthorized(Refused):
     """A token is asked for, and none or a wrong one was given."""
 
     status = HTTPStatus.UNAUTHORIZED
 
 
-class Forbidden(DonebitError):
-    """Refused by where the request comes from or is addressed to."""
+class Forbidden(Refused):
+    """Refused by the role of the token, or by where the request comes from or is addressed to."""
 
     status = HTTPStatus.FORBIDDEN
 

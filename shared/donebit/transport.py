@@ -16,6 +16,7 @@ from urllib3 import exceptions
 
 from donebit.addresses import LOOPBACK, address, checked_url
 from donebit.errors import ApiError, InvalidInput, ServiceUnreachable
+from donebit.secret_files import checked_token, read_secret, refuse_both
 
 TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
 RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may answer in a moment
@@ -32,7 +33,8 @@ class Transport:
         """Keep the addresses and the token, or what the environment has in their place.
 
         Raises:
-            InvalidInput: An address is not an http or https URL, or the timeout is negative.
+            InvalidInput: An address is not an http or https URL, the timeout is negative, or the file of
+                API_TOKEN_FILE cannot be read.
         """
         if timeout_seconds < 0:
             raise InvalidInput(f"timeout_seconds is {timeout_seconds}; it must be 0 or more")
@@ -40,7 +42,7 @@ class Transport:
             TRIGGER_APP: _resolve_address(trigger_url, "TRIGGER", "8098"),
             DONE_APP: _resolve_address(done_url, "DONE", "8097"),
         }
-        token = token or os.environ.get("API_TOKEN")
+        token = token or _token_of_environment()
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.timeout_seconds = timeout_seconds
         self._pool = (os.getpid(), _connection_pool())
@@ -111,6 +113,18 @@ def pauses() -> Iterator[float]:
     while True:
         yield pause * random.uniform(0.9, 1)  # noqa: S311 - clients must not retry in step; no secret
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _token_of_environment() -> str | None:
+    """The token that API_TOKEN holds, or the file that API_TOKEN_FILE names; None for none."""
+    token, path = os.environ.get("API_TOKEN"), os.environ.get("API_TOKEN_FILE")
+    try:
+        if path and token:
+            refuse_both("API_TOKEN")
+        token = read_secret("API_TOKEN_FILE", path) if path else token
+        return checked_token(token) if token else None
+    except ValueError as error:
+        raise InvalidInput(str(error), field="token") from None
 
 
 def _resolve_address(given: str | None, service: str, port: str) -> str:

@@ -13,7 +13,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.started import eventually
 
-FORMS = {"done": "#start", "distinct": "article:has(form[action='/trigger/distinct'])"}
+FORMS = {"done": "#start", "distinct": "#simulate"}
 
 # Two frames: what reacts to a new size has reacted then, and is drawn. Colours fade after that.
 DRAWN = """

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from selenium.webdriver import Keys
 
+from donebit.access import tokens
+from donebit.access.roles import Role
 from donebit.demo.ports import free_server_port
+from tests.browser.chromium import OTHER_NAME
 from tests.browser.page import Page
 from tests.browser.test_accessibility import WIDTHS, violations
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import eventually
 
 TOKEN = "a token of the tests"
+GUARDED = {"API_TOKEN": TOKEN, "ALLOWED_HOSTS": OTHER_NAME}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +28,7 @@ def guarded(running_stack: Stack) -> Iterator[str]:
     """The address of a trigger_app that asks for a token."""
     port = free_server_port()
     command = next(program.argv for program in running_stack.programs() if program.name == "trigger")
-    started = running_stack.started("guarded", command, TRIGGER_PORT=str(port), API_TOKEN=TOKEN)
+    started = running_stack.started("guarded", command, TRIGGER_PORT=str(port), **GUARDED)
     address = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: ask("GET", f"{address}/health").status == 200, START_SECONDS)
@@ -35,14 +42,15 @@ def sign_in(page: Page, token: str) -> None:
 
 
 @pytest.mark.usefixtures("stack")
-def test_whoever_signs_in_has_the_page_live(page: Page, guarded: str) -> None:
-    page.address = guarded
+@pytest.mark.parametrize("name", ["127.0.0.1", OTHER_NAME])
+def test_whoever_signs_in_has_the_page_live(page: Page, guarded: str, name: str) -> None:
+    page.address = guarded.replace("127.0.0.1", name)
     page.open()
     assert page.text("h1") == "Sign in"
 
     sign_in(page, TOKEN)
 
-    eventually(lambda: page.browser.current_url == f"{guarded}/", what="the token is not taken")
+    eventually(lambda: page.browser.current_url == f"{page.address}/", what="the token is not taken")
     page.fill("done", count=20, sleep_ms=50)
     page.submit("done")
     task_id = page.started("done")
@@ -62,6 +70,130 @@ def test_who_follows_a_link_signs_in_and_is_led_on_to_it(page: Page, stack: Stac
     page.find("#ask-cancel .grave").click()
     eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")
     assert page.complaints() == []
+
+
+def test_the_forms_work_on_another_name_without_script(page: Page, stack: Stack, guarded: str) -> None:
+    task_id = stack.create(10)
+    page.address = guarded.replace("127.0.0.1", OTHER_NAME)
+    page.open(f"/tasks/{task_id}/cancel")
+    sign_in(page, TOKEN)
+    eventually(lambda: page.is_there(".grave"), what="it does not lead on")
+
+    with page.without_script():
+        page.open(f"/tasks/{task_id}/cancel")
+        page.find(".grave").click()
+
+    eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")
+
+
+ANOTHER_PAGE = """<!doctype html><title>trying</title><script type="module">
+const image = (policy) => new Promise((settled) => {
+  const image = new Image();
+  image.onload = image.onerror = settled;
+  image.referrerPolicy = policy;
+  image.src = "ADDRESS/trigger/done?count=1&sleep_ms=0";
+});
+const post = () => fetch("ADDRESS/trigger/done?count=1&sleep_ms=0",
+  { method: "POST", mode: "no-cors", credentials: "include" }).catch(() => 0);
+await Promise.all([image("no-referrer"), image("unsafe-url"), post()]);
+document.title = "tried";
+</script>"""
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", OTHER_NAME])
+def test_a_page_on_another_port_of_the_same_host_starts_nothing(
+    page: Page, stack: Stack, guarded: str, name: str
+) -> None:
+    page.address = guarded.replace("127.0.0.1", name)
+    page.open()
+    sign_in(page, TOKEN)
+    eventually(lambda: page.browser.current_url == f"{page.address}/", what="the token is not taken")
+    before = stack.store.task_index.sizes()[1]
+
+    try_from_another_port(page, name)
+
+    assert stack.store.task_index.sizes()[1] == before
+
+
+def test_a_page_on_another_port_starts_nothing_where_no_token_is_set(page: Page, stack: Stack) -> None:
+    before = stack.store.task_index.sizes()[1]
+
+    try_from_another_port(page, "127.0.0.1")
+
+    assert stack.store.task_index.sizes()[1] == before
+
+
+def try_from_another_port(page: Page, name: str) -> None:
+    """Have another page of the host ask for tasks, as images and as a request."""
+    with serving(ANOTHER_PAGE.replace("ADDRESS", page.address)) as port:
+        page.browser.get(f"http://{name}:{port}/")
+        eventually(lambda: page.browser.title == "tried", what="the page has not tried")
+    page.complaints()  # that each is refused
+
+
+@contextmanager
+def serving(page: str) -> Iterator[int]:
+    """Serve a page on a port of its own."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+
+
+def test_who_may_only_read_sees_no_buttons(page: Page, stack: Stack, guarded: str) -> None:
+    task_id = stack.create(10)
+    page.address = guarded
+    page.open()
+    sign_in(page, tokens.create(stack.store, f"reader-{task_id}", Role.READ)[1])
+    eventually(lambda: page.text("h1") == "Tasks", what="the token is not taken")
+
+    assert page.text("#start") == ""
+    page.open(f"/tasks/{task_id}")
+    assert page.text(".buttons") == ""
+    page.open(f"/tasks/{task_id}/cancel")
+    page.find(".grave").click()
+    eventually(lambda: "403" in page.text("h1") or "Forbidden" in page.text("main"))
+    assert stack.task(task_id).state == "running"
+
+
+def test_signing_out_leads_to_the_sign_in(page: Page, stack: Stack, guarded: str) -> None:
+    stack.create(1)
+    page.address = guarded
+    page.open()
+    sign_in(page, TOKEN)
+    eventually(lambda: page.is_there("#sign-out"), what="the token is not taken")
+
+    page.find("#sign-out button").click()
+
+    eventually(lambda: page.text("h1") == "Sign in", what="it does not lead to the sign-in")
+    page.open("/workers")
+    assert page.text("h1") == "Sign in"
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_of_who_has_signed_in_fits_and_has_no_barrier(page: Page, guarded: str, width: int) -> None:
+    page.address = guarded
+    page.look(width)
+    page.open()
+    sign_in(page, TOKEN)
+    eventually(lambda: page.is_there("#sign-out"), what="the token is not taken")
+
+    assert page.overflow_px() == 0
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("path", ["/distinct", "/workers", "/tasks/some", "/tasks/some/delete"])

@@ -17,7 +17,7 @@ from tests.web.real import running_services
 
 TOKEN = "a-token-that-nobody-guesses"
 EACH: dict[str, list[tuple[str, ...]]] = {
-    "trigger_app": [("trigger", "1")],
+    "trigger_app": [("trigger", "1"), ("tokens", "list")],
     "done_app": [
         ("watch", "some"),
         ("tasks",),
@@ -95,6 +95,7 @@ def test_the_token_comes_from_the_environment_and_is_never_shown(tmp_path: Path)
 
     assert (without.code, wrong.code) == (3, 3)
     assert without.err == "error: done_app requires a token: set API_TOKEN in the environment\n"
+    assert wrong.err == "error: done_app does not take the token in API_TOKEN: it is wrong or revoked\n"
     assert [ended.code for ended in right] == [0, 0, 0]
     assert not any(TOKEN in ended.out + ended.err for ended in (wrong, *right))
 

@@ -11,12 +11,15 @@ import pytest
 from redis import Redis
 
 from donebit import clock
+from donebit.access import tokens
+from donebit.access.roles import Role
 from donebit.completion import failing
 from donebit.completion.announcing import announce
 from donebit.store import Store
 from tests.web.documented import LINES, Example, Examples, Operation, operations
 from tests.web.services import NAMES, Services, body_of
 
+ADMIN = "an-admin-token-of-the-tests"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)  # the day of distinct_app's examples
 TASK_ID = "9f2c41d07a3b"  # of done_app's
 OF_DISTINCT = [
@@ -62,12 +65,13 @@ def arrange_done(services: Services, store: Store, operation: Operation, _: str)
         announce(store, TASK_ID)
 
 
-def arrange_nothing(services: Services, store: Store, operation: Operation, parameter: str) -> None:
-    """Its examples need nothing."""
+def arrange_trigger(_: Services, store: Store, operation: Operation, __: str) -> None:
+    if operation.name == "DELETE /tokens/{name}":
+        tokens.create(store, "reporter", Role.READ)
 
 
 ARRANGED: dict[str, Arrange] = {
-    "trigger": arrange_nothing,
+    "trigger": arrange_trigger,
     "done": arrange_done,
     "distinct": arrange_distinct,
 }
@@ -77,9 +81,12 @@ class Sender:
     """Sends examples to one service, each over a store that has what it needs and nothing else."""
 
     def __init__(self, name: str, store: Store, server: Redis) -> None:
-        self.services, self.store, self.server = Services(store), store, server
+        # Tokens are made and revoked by who sends one; without a token a service has none.
+        self.headers = {"Authorization": f"Bearer {ADMIN}"} if name == "trigger" else {}
+        self.services = Services(store, api_token=ADMIN) if name == "trigger" else Services(store)
+        self.store, self.server = store, server
         self.client, self.arrange = self.services.of(name), ARRANGED[name]
-        self.document: dict[str, Any] = body_of(self.client.get("/openapi.json"))
+        self.document: dict[str, Any] = body_of(self.client.get("/openapi.json", headers=self.headers))
 
     def refusal(self, operation: Operation, example: Example, parameter: str = "") -> str | None:
         """Return the answer to an example that is refused; None if it is not.
@@ -95,7 +102,7 @@ class Sender:
             example.path,
             method=operation.method,
             query_string=example.query,
-            headers=example.headers,
+            headers={**example.headers, **self.headers},
             data=example.body,
             content_type=example.media_type,
         )

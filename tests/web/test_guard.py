@@ -33,9 +33,13 @@ CHANGING = [
 ]
 ELSEWHERE = [
     {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
     {"Origin": "http://evil.example"},
     {"Origin": "null"},
     {"Origin": "http://["},
+    {"Origin": "http://localhost:8000"},
+    {"Referer": "http://localhost:8000/page"},
+    {"Referer": "http://["},
     {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
 ]
 
@@ -85,7 +89,13 @@ def test_a_page_of_another_site_changes_nothing(
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": "http://localhost"}, {}],
+    [
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "http://localhost"},
+        {"Referer": "http://localhost/"},
+        {},
+    ],
 )
 def test_the_own_page_and_a_script_may(real_services: Services, headers: dict[str, str]) -> None:
     assert real_services.distinct.post("/distinct?userId=7", headers=headers).status_code == 200
@@ -136,8 +146,94 @@ def test_signing_in_opens_the_page_and_its_requests(guarded: Services) -> None:
     assert (refused.status_code, "Set-Cookie" in refused.headers) == (401, False)
     cookie = page.post("/sign-in", data={"token": TOKEN}).headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
-    assert page.get("/").status_code == 200
-    body_of(page.post("/trigger/done?count=3"), 202)
+    shown = page.get("/")
+    assert shown.status_code == 200
+    body_of(page.post("/trigger/done?count=3", headers={"Donebit-Form-Token": form_token(shown.text)}), 202)
+
+
+def form_token(page: str) -> str:
+    """The token that the forms of a page carry."""
+    (token,) = set(re.findall(r'name="form_token" value="([0-9a-f]+)"', page))
+    assert f'<meta name="form-token" content="{token}">' in page
+    return str(token)
+
+
+@pytest.fixture
+def signed_in(guarded: Services) -> Services:
+    assert guarded.trigger.post("/sign-in", data={"token": TOKEN}).status_code == 302
+    return guarded
+
+
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("/start", {}),
+        ("/start", {"form_token": ""}),
+        ("/start", {"form_token": "0" * 64}),
+        ("/simulate", {}),
+        ("/tasks/a/cancel", {}),
+        ("/tasks/a/delete", {}),
+    ],
+)
+def test_a_session_changes_nothing_without_the_form_token(
+    signed_in: Services, path: str, given: dict[str, str]
+) -> None:
+    problem = problem_of(signed_in.trigger.post(path, data={"count": "1", **given}), 403)
+
+    assert "the form is not of this session" in problem["detail"]
+    problem_of(signed_in.trigger.post("/trigger/done?count=1"), 403)
+
+
+def test_a_form_of_the_page_works_and_is_of_one_session(signed_in: Services, real_store: Store) -> None:
+    token = form_token(signed_in.trigger.get("/").text)
+    other = Services(real_store, api_token=TOKEN).trigger
+    other.post("/sign-in", data={"token": TOKEN})
+
+    started = signed_in.trigger.post("/start", data={"count": "1", "form_token": token})
+
+    body_of(started, 202)
+    problem_of(other.post("/start", data={"count": "1", "form_token": token}), 403)
+
+
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}])
+@pytest.mark.parametrize("path", ["/trigger/done?count=1", "/trigger/distinct?count=1"])
+def test_a_get_changes_nothing_by_the_cookie_alone(
+    signed_in: Services, path: str, site: dict[str, str]
+) -> None:
+    problem = problem_of(signed_in.trigger.get(path, headers=site), 403)
+
+    assert "a GET changes nothing" in problem["detail"]
+    body_of(signed_in.trigger.get(path, headers=BEARER), 202)
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "instead"),
+    [
+        ("trigger", "/trigger/done?count=1", "POST"),
+        ("trigger", "/trigger/distinct?count=1", "POST"),
+        ("done", "/done?taskId=a&stepNumber=0", "POST"),
+        ("distinct", "/distinct?userId=7", "POST"),
+        ("distinct", "/distinct/reset", "DELETE /distinct"),
+    ],
+)
+def test_the_gets_of_the_example_can_be_turned_off(
+    real_store: Store, service: str, path: str, instead: str
+) -> None:
+    client = Services(real_store, example_gets=False).of(service)
+
+    problem = problem_of(client.get(path), 405)
+
+    assert problem["detail"] == f"a GET changes nothing here, as EXAMPLE_GETS is 0: use {instead}"
+    assert real_store.task_index.sizes() == (0, 0)
+    assert real_store.visits.events() == {}
+
+
+def test_the_count_of_the_example_stays_without_its_gets(real_store: Store) -> None:
+    services = Services(real_store, example_gets=False)
+
+    assert body_of(services.distinct.get("/distinct")) == {"distinct": 0}
+    body_of(services.distinct.post("/distinct?userId=7"))
+    body_of(services.trigger.post("/trigger/done?count=1"), 202)
 
 
 def test_a_cookie_signed_with_another_token_opens_nothing(real_store: Store) -> None:
@@ -183,7 +279,7 @@ def test_every_answer_says_what_a_page_may_load(real_services: Services, service
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("url", ["/", "/sign-in"])

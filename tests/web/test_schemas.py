@@ -38,7 +38,7 @@ include-path-regex = "{paths}"
 checks.use_after_free.enabled = false
 """
 CONFIGURATIONS = {
-    "trigger": REFUSES.format(paths="^/tasks$"),
+    "trigger": REFUSES.format(paths="^/tasks$|^/tokens"),
     "done": REFUSES.format(
         paths="^/done$|/steps|/missing$|/failures$|/extend$|/resume$|/cancel$|^/tasks/[^/]+$"
     )

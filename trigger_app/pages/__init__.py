@@ -8,9 +8,11 @@ from http import HTTPStatus
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
+from donebit.web.access import current_caller
 from donebit.web.listener import Table, Topic
 from donebit.web.live import ALIVE, Feed, ReadTopics
 from trigger_app.pages import distinct, done, problems, sign_in, task, workers
+from trigger_app.pages.form_token import form_field, form_token, roles
 from trigger_app.pages.fragments import FILTERS
 from trigger_app.pages.view import PageContext, View
 
@@ -34,7 +36,14 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
     root = context.settings.trigger_prefix  # not of the context: templates that are imported need it too
-    routes.record_once(lambda state: state.app.jinja_env.globals.update(root=root))
+    shared = {
+        "root": root,
+        "form_field": form_field,
+        "form_token": form_token,
+        "roles": roles,
+        "current_caller": current_caller,
+    }
+    routes.record_once(lambda state: state.app.jinja_env.globals.update(shared))
     routes.app_context_processor(lambda: {"views": [view for view in VIEWS if view.title]})
     return routes
 

@@ -8,7 +8,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from flask import Blueprint, redirect, request, session, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -18,7 +18,7 @@ from donebit.errors import InvalidInput, StoreUnavailable
 from donebit.jobs.registry import Jobs
 from donebit.queue import Publisher
 from donebit.store import Store
-from donebit.web.guard import SIGNED_IN, free
+from donebit.web.access import current_caller
 from donebit.web.listener import Table
 from trigger_app.starting import Starter
 
@@ -63,10 +63,9 @@ def page_route(settings: Settings) -> Callable[[Page], Page]:
     """Mark a view function as a page: a visitor without a session signs in first and is led back."""
 
     def mark(view: Page) -> Page:
-        @free
         @wraps(view)
         def shown(**path: Any) -> ResponseReturnValue:
-            if settings.api_token and not session.get(SIGNED_IN):
+            if settings.api_token and current_caller() is None:
                 asked = request.full_path.rstrip("?")
                 return redirect(url_for("pages.sign_in", to=None if asked == "/" else asked))
             return view(**path)

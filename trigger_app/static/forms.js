@@ -5,6 +5,9 @@ import { ROOT } from "./root.js";
 export async function send(url, options = {}) {
   try {
     const headers = { Accept: "application/json", "Donebit-Form": "1" };
+    // What a part of the page was drawn with is redrawn for everyone at once, without the token of one session.
+    const token = document.querySelector("meta[name=form-token]");
+    if (token) headers["Donebit-Form-Token"] = token.content;
     const answer = await fetch(url, { method: "POST", headers, ...options });
     const body = answer.status === 204 ? {} : await answer.json();
     return { accepted: answer.ok && !(body.status >= 400), detail: body.detail ?? "", body };
@@ -28,7 +31,7 @@ export function showStarted(place, { accepted, detail, body }) {
 for (const form of document.querySelectorAll("form[data-post]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const query = new URLSearchParams(new FormData(form));
-    showStarted(form.parentElement.querySelector(".said"), await send(`${form.getAttribute("action")}?${query}`));
+    const body = new URLSearchParams(new FormData(form));
+    showStarted(form.parentElement.querySelector(".said"), await send(form.getAttribute("action"), { body }));
   });
 }

@@ -36,7 +36,7 @@ COUNTED: Final[Mapping[str, tuple[str, bool]]] = {
 }
 
 
-class Entry(NamedTuple):
+class KeyEntry(NamedTuple):
     """One key of a backup.
 
     Attributes:
@@ -82,13 +82,13 @@ def numbers_of(ids_name: str) -> str:
     return f"{ids_name.partition('}')[0]}}}:numbers"
 
 
-def read_entries(path: Path) -> dict[str, Entry]:
+def read_entries(path: Path) -> dict[str, KeyEntry]:
     """Every key in the file of a backup, each as it was written last.
 
     Raises:
         BadBackup: it is damaged or cut short, or has what no version of Donebit writes.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, KeyEntry] = {}
     ids: Counter[str] = Counter()  # in each bucket; an erased user leaves an empty place
     place, elements, filled = 0, 0, 0
     for frame in read_frames(path):
@@ -101,7 +101,7 @@ def read_entries(path: Path) -> dict[str, Entry]:
         elif frame.letter == GONE:
             entries.pop(name, None)
         elif frame.letter == END_OF_KEY:
-            entries[name] = Entry(place, _pattern(path, name, kind), elements, frame.head.expires_ms)
+            entries[name] = KeyEntry(place, _pattern(path, name, kind), elements, frame.head.expires_ms)
             ids[name] = filled
     return entries | numbers_entries(entries, ids)
 
@@ -113,16 +113,16 @@ def _pattern(path: Path, name: str, kind: str) -> str:
     return row.pattern
 
 
-def numbers_entries(entries: Mapping[str, Entry], ids: Mapping[str, int]) -> dict[str, Entry]:
+def numbers_entries(entries: Mapping[str, KeyEntry], ids: Mapping[str, int]) -> dict[str, KeyEntry]:
     """The keys that are made from the lists of ids."""
     sizes: Counter[str] = Counter()
     for name, entry in entries.items():
         if entry.pattern == IDS and ids[name]:
             sizes[numbers_of(name)] += ids[name]
-    return {name: Entry(0, NUMBERS, size, NEVER) for name, size in sizes.items()}
+    return {name: KeyEntry(0, NUMBERS, size, NEVER) for name, size in sizes.items()}
 
 
-def count_kinds(entries: Iterable[Entry]) -> dict[str, KindCount]:
+def count_kinds(entries: Iterable[KeyEntry]) -> dict[str, KindCount]:
     """Keys and elements by pattern, sorted."""
     keys: Counter[str] = Counter()
     elements: Counter[str] = Counter()
@@ -143,7 +143,7 @@ def summary(kinds: Mapping[str, KindCount]) -> dict[str, int]:
     return counts | {"keys": sum(found.keys for found in kinds.values())}
 
 
-def entry_of(head: KeyHead, elements: int) -> Entry | None:
+def entry_of(head: KeyHead, elements: int) -> KeyEntry | None:
     """A key of a store as an entry; None for one that is not backed up."""
     row = row_to_keep(head.name)
-    return None if row is None else Entry(0, row.pattern, elements, head.expires_ms)
+    return None if row is None else KeyEntry(0, row.pattern, elements, head.expires_ms)

@@ -14,7 +14,7 @@ from donebit.backup.contents import (
     IDS,
     LOG,
     NUMBERS,
-    Entry,
+    KeyEntry,
     KindCount,
     count_kinds,
     entry_of,
@@ -52,7 +52,7 @@ class OpenedBackup:
 
     folder: Path
     manifest: Manifest
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, KeyEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def how_to_empty(store: Store) -> str:
     return f"{everything}, else delete the keys of {store.keys.prefix}*"
 
 
-def entries_of(store: Store) -> Iterable[tuple[str, Entry]]:
+def entries_of(store: Store) -> Iterable[tuple[str, KeyEntry]]:
     """The keys of a store that belong into a backup, by name; one may come twice."""
     for page in store.reader.pages():
         heads = store.reader.heads(name for name in page if row_to_keep(name))

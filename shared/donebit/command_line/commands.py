@@ -21,6 +21,7 @@ from donebit.command_line.sets import query
 from donebit.command_line.taking_back import take_back
 from donebit.command_line.tasks import show, tasks
 from donebit.command_line.terminal import Terminal
+from donebit.command_line.tokens import tokens
 from donebit.command_line.trigger import trigger, watch
 
 EXIT_CODES = "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
@@ -76,6 +77,7 @@ def donebit(context: click.Context) -> None:
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
     "Distinct users": [visit, load, take_back, count, query, retention],
+    "Access": [tokens],
     "Backup and upgrading": [backup, restore, migrate],
 }
 for command in chain.from_iterable(SECTIONS.values()):

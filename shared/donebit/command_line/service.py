@@ -149,8 +149,13 @@ class ServiceClient:
         if answer.status >= 500 or answer.status < 400:
             raise ServiceUnavailable(f"{self.name} at {self.address} answered {answer.status}: {detail}")
         if answer.status == 401:
-            detail = f"{self.name} requires a token: set API_TOKEN in the environment"
+            detail = self._how_to_sign_in()
         raise RequestRefused(detail, answer.status)
+
+    def _how_to_sign_in(self) -> str:
+        if self._headers:
+            return f"{self.name} does not take the token in API_TOKEN: it is wrong or revoked"
+        return f"{self.name} requires a token: set API_TOKEN in the environment"
 
     def _detail(self, answer: urllib3.BaseHTTPResponse) -> str:
         try:

@@ -57,7 +57,7 @@ def run(settings: Settings, parent: int | None) -> None:
     lock = data_folder.lock(DATA_FOLDER)
     backend = server.choose(own_server(settings), DATA_FOLDER, ports.free_server_port(), settings.key_prefix)
     print(backend.warning, end="", file=sys.stderr)
-    environment = {**os.environ, "REDIS_URL": backend.url, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "REDIS_URL": backend.url, "REDIS_URL_FILE": "", "PYTHONUNBUFFERED": "1"}
     lines = Lines(
         sys.stdout,
         (SUPERVISOR, *programs.NAMES),

@@ -216,6 +216,21 @@ WORKERS = (
     ),
     KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
 )
+ACCESS = (
+    KeyRow(
+        "access:tokens",
+        "hash",
+        PERMANENT,
+        "name -> role, SHA-256 and making (ms) of each token (JSON); until it is revoked",
+    ),
+    KeyRow(
+        "access:sign_outs",
+        "zset",
+        EXPIRES,
+        "session <id>, or token <fingerprint> <ms> before which all its sessions began: signed out, by when "
+        "that is forgotten (ms); SESSION_IDLE after the last",
+    ),
+)
 BROKER = (
     KeyRow(
         "<queue>",
@@ -236,6 +251,7 @@ SECTIONS: Final = {
     "Events": EVENTS,
     "Flags and permissions": FLAGS,
     "Workers": WORKERS,
+    "Access": ACCESS,
     "Celery's broker, where it is this server": BROKER,
 }
 ROWS: Final = tuple(row for rows in SECTIONS.values() for row in rows)

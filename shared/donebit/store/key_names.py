@@ -51,6 +51,8 @@ class Keys:
         self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
         self.WORKER_LOG = f"{prefix}log:worker"
+        self.TOKENS = f"{prefix}access:tokens"
+        self.SIGN_OUTS = f"{prefix}access:sign_outs"
 
     def bitmap(self, task_id: str) -> str:
         """The bitmap of a task's steps."""

@@ -12,6 +12,7 @@ from redis import Redis, exceptions
 
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
+from donebit.store.access import AccessStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.change_tracking import ChangeTracker
 from donebit.store.client import connect, scripts_of
@@ -71,6 +72,7 @@ class Store:
     reader: KeyReader
     writer: KeyWriter
     tracker: ChangeTracker
+    access: AccessStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -103,6 +105,7 @@ class Store:
             KeyReader(client, keys),
             KeyWriter(client, keys),
             ChangeTracker(client, keys),
+            AccessStore(client, keys),
         )
 
     @classmethod

@@ -7,46 +7,35 @@ this machine (DNS rebinding).
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
-from collections.abc import Callable
-from typing import Any, TypeVar
+import logging
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import Flask, Request, current_app, request, session
+from flask import Flask, Request, g, request
 
 from donebit.config import Settings
-from donebit.errors import ConfigurationError, Forbidden, InvalidInput, Unauthorized
+from donebit.errors import ConfigurationError, Forbidden, InvalidInput
+from donebit.web.access import AccessControl
+from donebit.web.origin import HINT, refuse_foreign
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-CHANGES = "__changes_state__"
-FREE = "__needs_no_token__"
-SIGNED_IN = "signed_in"
+SHORTEST_TOKEN = 20  # characters
 
-HINT = "A proxy must pass on the header Host that the browser sent (nginx: proxy_set_header Host $http_host)"
-
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def changes_state(view: View) -> View:
-    """Mark a view that changes state although GET may call it, as those of the example project do."""
-    setattr(view, CHANGES, True)
-    return view
-
-
-def free(view: View) -> View:
-    """Mark a view that needs no token."""
-    setattr(view, FREE, True)
-    return view
+log = logging.getLogger(__name__)
 
 
 def refuse_open_address(settings: Settings) -> None:
-    """Refuse an address beyond loopback that no token protects.
+    """Refuse an address beyond loopback that no token protects, and warn of a token that can be guessed.
 
     Raises:
         ConfigurationError: HOST is such an address, and ALLOW_ANONYMOUS is not set.
     """
+    if settings.api_token and len(settings.api_token.get_secret_value()) < SHORTEST_TOKEN:
+        log.warning(
+            "API_TOKEN HAS LESS THAN %d CHARACTERS AND CAN BE GUESSED: it is an admin's; set a longer one "
+            "(openssl rand -hex 32)",
+            SHORTEST_TOKEN,
+        )
     if settings.api_token or settings.allow_anonymous or settings.host in LOOPBACK_NAMES:
         return
     raise ConfigurationError(
@@ -55,11 +44,10 @@ def refuse_open_address(settings: Settings) -> None:
     )
 
 
-def register(app: Flask, settings: Settings) -> None:
+def register(app: Flask, settings: Settings, access: AccessControl) -> None:
     """Check every request before its view runs."""
     known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
     any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    token = settings.api_token.get_secret_value() if settings.api_token else None
 
     @app.before_request
     def check() -> None:
@@ -67,12 +55,17 @@ def register(app: Flask, settings: Settings) -> None:
         if not _host_known(request.host, known, any_address=any_address):
             # As it came: request.host is empty for a malformed one.
             named = request.headers.get("Host", "")[:120]
-            raise Forbidden(f"unknown Host {named!r}: add it to ALLOWED_HOSTS. {HINT}")
-        if _changing(request, view) and _from_elsewhere(request):
-            raise Forbidden(f"cross-site requests may not change anything{_as_called(request)}")
+            raise Forbidden(f"unknown Host {named!r}: add it to ALLOWED_HOSTS. {HINT}", reason="host")
+        refuse_foreign(request, view, example_gets=settings.example_gets)
         refuse_bad_text(request)
-        if token and not getattr(view, FREE, False) and not _authorized(request, token):
-            raise Unauthorized("send `Authorization: Bearer` with the service's API_TOKEN")
+        if access.enabled:
+            g.caller = access.authorize(
+                f"{request.method} {request.url_rule.rule}" if request.url_rule else None,
+                request.query_string.decode("latin-1"),
+                request.headers.get("Authorization", ""),
+                request.headers.get("Cookie", ""),
+                (request.view_args or {}).get("task_id"),
+            )
 
 
 def refuse_bad_text(asked: Request) -> None:
@@ -103,37 +96,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _changing(asked: Request, view: Callable[..., Any] | None) -> bool:
-    return asked.method not in SAFE_METHODS or getattr(view, CHANGES, False)
-
-
-def _from_elsewhere(asked: Request) -> bool:
-    if site := asked.headers.get("Sec-Fetch-Site"):
-        return site == "cross-site"
-    # Browsers leave it out over plain HTTP to other machines, but name the page's origin.
-    origin = asked.headers.get("Origin")
-    return origin is not None and _netloc(origin) != asked.host
-
-
-def _as_called(asked: Request) -> str:
-    """What to mend where the page is the service's own, and only the proxy before it hides that."""
-    origin = asked.headers.get("Origin")
-    if origin is None or asked.headers.get("Sec-Fetch-Site"):
-        return ""
-    return f": this one comes from {origin[:120]!r}, and the Host is {asked.host!r}. {HINT}"
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # "http://[": no browser sends it, and it is nobody's own
-        return ""
-
-
-def _authorized(asked: Request, token: str) -> bool:
-    scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
-        return True
-    return bool(current_app.secret_key) and session.get(SIGNED_IN) is True

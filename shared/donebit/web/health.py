@@ -14,9 +14,9 @@ from donebit import clock
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
-from donebit.web.guard import free
 from donebit.web.metrics import StoreCollector
 from donebit.web.problems import EVERYWHERE
+from donebit.web.refusals import Refusals
 from donebit.workers import presence
 from donebit.workers.write_probe import WriteProbe
 
@@ -58,12 +58,13 @@ class Live(BaseModel):
     service: str = Field(description="which service answers, such as done_app")
 
 
-def blueprint(store: Store, streams: Callable[[], int]) -> APIBlueprint:
-    """The routes over this store, of a process that has so many event streams open."""
+def blueprint(store: Store, streams: Callable[[], int], refusals: Refusals) -> APIBlueprint:
+    """The routes over this store, of a process that has so many event streams open and refuses so much."""
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     probe = WriteProbe(store)
     registry = CollectorRegistry()
     registry.register(StoreCollector(store, probe))
+    registry.register(refusals)
     Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
     add_health(routes, store, probe)
@@ -80,13 +81,11 @@ def add_health(routes: APIBlueprint, store: Store, probe: WriteProbe) -> None:
     """The routes that say whether this service and Redis work."""
 
     @routes.get("/health/live", responses={200: Live}, security=[])
-    @free
     def live() -> Reply:
         """Check that the service itself answers, whatever Redis does."""
         return answer(Live(service=current_app.name))
 
     @routes.get("/health", responses={200: Health, 503: Unavailable}, security=[])
-    @free
     def health() -> Reply:
         """Check that Redis can be read and written, and show when a worker and the sweep were last seen.
 

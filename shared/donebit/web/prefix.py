@@ -29,7 +29,6 @@ def put_under(app: Flask, prefix: str) -> None:
     """Have a service answer below a prefix, if it is not empty."""
     if prefix:
         app.wsgi_app = UnderPrefix(app.wsgi_app, prefix)  # type: ignore[method-assign]  # as Flask has it
-        app.config["SESSION_COOKIE_PATH"] = prefix  # what else is on that host does not get it
 
 
 def refuse_own_path(app: Flask, prefix: str) -> None:

@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 
-from donebit.errors import DonebitError, InvalidInput
+from donebit.errors import DonebitError, InvalidInput, Refused
 from donebit.web import wording
+from donebit.web.access import access_of, current_caller
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -122,9 +123,18 @@ def problem_of(error: DonebitError) -> Response:
     faults = [Fault(field=error.field, detail=error.detail)] if error.field else []
     if isinstance(error, Faults):
         faults = error.faults
+    if isinstance(error, Refused):
+        note_refusal(error.reason, error.who)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("%s %s: %s", request.method, request.path, error.in_full)
     return problem(HTTPStatus(error.status), error.detail, faults)
+
+
+def note_refusal(reason: str, who: str = "") -> None:
+    """Count and log that the current request is refused."""
+    if not who and (caller := current_caller()):
+        who = caller.name
+    access_of(current_app).refusals.note(reason, request.method, request.path, request.remote_addr, who)
 
 
 def too_large(error: RequestEntityTooLarge) -> Response:

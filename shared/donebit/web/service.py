@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -11,10 +10,12 @@ from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 
+from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
 from donebit.json_reading import read_json
 from donebit.store import Store
-from donebit.web import guard, health, operations, problems, whole_body
+from donebit.web import ending_streams, guard, health, operations, origin, problems, whole_body
+from donebit.web.access import EXTENSION, AccessControl, Needs, access_of
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
@@ -41,8 +42,32 @@ class Json(DefaultJSONProvider):
         return read_json(s)
 
 
+class Service(OpenAPI):
+    """An application whose OpenAPI document says what each operation asks of its caller."""
+
+    def generate_spec_json(self) -> None:
+        """Make the document; where tokens are asked for, each operation has `security` and `x-role`."""
+        super().generate_spec_json()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        if (access := access_of(self)).enabled:
+            declare_needs(self.spec_json["paths"], access.needs)
+
+
+def declare_needs(paths: dict[str, dict[str, Any]], needs: Needs) -> None:
+    """Write what is asked of a caller into each operation of a document."""
+    for route, need in needs.items():
+        method, rule = operations.CONVERTER.sub(r"{\1}", route).split(" ", 1)
+        if operation := paths.get(rule, {}).get(method.lower()):
+            operation["security"] = [] if need is Open.ANYONE else [{"token": []}]
+            operation["x-role"] = Role.REPORT if need is Narrow.TASK else need
+
+
 def make_service(
-    name: str, summary: str, settings: Settings, store: Store, streams: Callable[[], int] = lambda: 0
+    name: str,
+    summary: str,
+    settings: Settings,
+    store: Store,
+    needs: Needs,
+    streams: Callable[[], int] = lambda: 0,
 ) -> OpenAPI:
     """Make a service with error answers, access checks, health, metrics and API docs, for routes to join.
 
@@ -50,10 +75,11 @@ def make_service(
         name: of the service, such as `done_app`
         summary: one sentence for its API docs
         settings: of the process
-        store: for health and metrics
+        store: for health, metrics and named tokens
+        needs: what each route asks of its caller
         streams: returns how many event streams are open
     """
-    app = OpenAPI(
+    app = Service(
         name,
         info=Info(title=name, version=VERSION, description=summary),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}} if settings.api_token else {},
@@ -65,31 +91,23 @@ def make_service(
     put_under(app, prefix_of(name, settings))
     app.url_map.strict_slashes = False
     app.json = Json(app)
-    configure(app, settings)
-    if app.has_static_folder:  # the sign-in page is drawn with them
-        guard.free(app.view_functions["static"])
-    guard.register(app, settings)
-    operations.register(app)
-    whole_body.register(app)
-    problems.register(app)
-    app.register_api(health.blueprint(store, streams))
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions[EXTENSION] = AccessControl(app.url_map, needs, settings, store, prefix_of(name, settings))
+    add_checks(app, settings)
+    app.register_api(health.blueprint(store, streams, access_of(app).refusals))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app
 
 
-def configure(app: OpenAPI, settings: Settings) -> None:
-    """Set the limit of bodies, and how the dashboard's session cookie is made."""
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.config["SESSION_COOKIE_SAMESITE"] = "Strict"
-    app.config["SESSION_COOKIE_HTTPONLY"] = True
-    if settings.api_token:
-        app.secret_key = _cookie_key(settings.api_token.get_secret_value())
-
-
-def _cookie_key(token: str) -> bytes:
-    """Derive the key that signs the dashboard's cookie from the token: a new token ends every session."""
-    return hashlib.sha256(b"donebit dashboard session " + token.encode()).digest()
+def add_checks(app: OpenAPI, settings: Settings) -> None:
+    """Add what runs before every view, in its order, and the answers to errors."""
+    guard.register(app, settings, access_of(app))
+    operations.register(app)
+    whole_body.register(app)
+    origin.register(app, access_of(app))
+    problems.register(app)
+    ending_streams.register(app, access_of(app))
 
 
 def protect(response: Response) -> Response:
@@ -97,5 +115,6 @@ def protect(response: Response) -> Response:
     inline = " 'unsafe-inline'" if request.path.startswith(DOCS) else ""
     response.headers["Content-Security-Policy"] = POLICY.format(inline=inline)
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # Not no-referrer: with it a browser sends `Origin: null` with the page's own forms, over plain HTTP.
+    response.headers["Referrer-Policy"] = "same-origin"
     return response

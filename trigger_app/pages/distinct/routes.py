@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,7 +19,8 @@ from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION,
 from trigger_app.pages.distinct.expression import Refusal, result
 from trigger_app.pages.distinct.figures import figures, read_figures
 from trigger_app.pages.distinct.naming import list_users
-from trigger_app.pages.view import PageContext, View, attempt, page_route
+from trigger_app.pages.problems import wants_page
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
 
 T = TypeVar("T")
 
@@ -45,6 +47,13 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     def distinct_users() -> ResponseReturnValue:
         found, away = attempt(lambda: list_users(context.site))
         return render_template("distinct_users.html", here="/distinct", away=away, found=found)
+
+    @routes.post("/simulate")
+    def simulate() -> ResponseReturnValue:
+        """Start visits of random users, as the form asks."""
+        count = count_asked(context.settings.max_steps)
+        begun = context.starter.start_job(count, "visit", {"seed": secrets.randbelow(2**32)})
+        return redirect_to(f"/tasks/{begun.task.task_id}") if wants_page() else begun.reply()
 
 
 def overview(site: Site) -> dict[str, Any]:

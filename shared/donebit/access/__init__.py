@@ -1,0 +1,1 @@
+"""Who may do what: roles, named tokens, sessions of the dashboard, and the report token of each task."""

@@ -1,0 +1,208 @@
+"""Decides, by the headers of a request alone, who sent it and whether they may.
+
+It needs no Flask context and no body: whatever listens can ask it before it reads the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from urllib.parse import parse_qsl
+
+from flask import Flask, g
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_cookie
+from werkzeug.routing import Map
+from werkzeug.routing.exceptions import RoutingException
+
+from donebit import clock
+from donebit.access.known_tokens import KnownTokens
+from donebit.access.report_tokens import Nonces, ReportTokens, TokenOfTask
+from donebit.access.roles import Caller, Narrow, Need, Open, Role
+from donebit.access.secret import derived_key
+from donebit.access.sessions import COOKIE, DashboardSession
+from donebit.config import Settings
+from donebit.errors import Forbidden, Unauthorized
+from donebit.store import Store
+from donebit.web.refusals import Refusals
+
+# What each route asks of its caller, by method and rule: "GET /tasks/<task_id>". A rule with "?name" is what
+# it asks where the query has that parameter. A route that is not named is for nobody.
+Needs = Mapping[str, Need]
+
+EVERY_SERVICE: Needs = {
+    "GET /health": Open.ANYONE,
+    "GET /health/live": Open.ANYONE,
+    "GET /static/<path:filename>": Open.ANYONE,  # the sign-in page is drawn with them
+    "GET /metrics": Role.READ,
+    "GET /openapi.json": Role.READ,
+    "GET /docs/": Role.READ,
+    "GET /docs/openapi.json": Role.READ,
+    "GET /docs/oauth2-redirect.html": Role.READ,
+    "GET /docs/static/<path:filename>": Role.READ,
+    "GET /docs/swagger": Role.READ,
+    "GET /docs/swagger/<path:filename>": Role.READ,
+}
+EXTENSION = "donebit_access"
+ASKS = "send `Authorization: Bearer` with a token of this service"
+
+
+class AccessControl:
+    """The access rules of one service in one process. Thread-safe."""
+
+    def __init__(self, routes: Map, needs: Needs, settings: Settings, store: Store, prefix: str) -> None:
+        """
+        Args:
+            routes: of the service
+            needs: what each of them asks of its caller
+            settings: of the process
+            store: that holds the named tokens
+            prefix: the path that a proxy has the service under; empty for none
+        """
+        self.needs, self._routes, self._prefix = {**EVERY_SERVICE, **needs}, routes.bind(""), prefix
+        self.idle: timedelta = settings.session_idle
+        self.enabled = settings.api_token is not None
+        api_token = settings.api_token.get_secret_value() if settings.api_token else ""
+        secret = settings.signing_secret or ""
+        self.session_key = derived_key(secret, "session")
+        self.tokens, self._report_tokens = KnownTokens(store, api_token), ReportTokens(secret)
+        self._nonces, self.refusals = Nonces(store), Refusals()
+        self._by_query: dict[str, list[tuple[str, Need]]] = {}
+        for route, need in needs.items():
+            rule, _, parameter = route.partition("?")
+            if parameter:
+                self._by_query.setdefault(rule, []).append((parameter, need))
+
+    def check(
+        self, method: str, path: str, query: str = "", authorization: str = "", cookie: str = ""
+    ) -> Caller | None:
+        """Find out who sent a request, and refuse one who may not send it.
+
+        It asks Redis every other second, for 0.8 s at most: call it on a thread that may wait. Note what it
+        refuses with `refusals`, for the log and /metrics.
+
+        Args:
+            method: of the request, such as GET
+            path: decoded, as PATH_INFO of WSGI; with or without the service's prefix
+            query: what follows the question mark, as it came
+            authorization: the header of that name; empty for none
+            cookie: the header of that name; empty for none
+
+        Returns:
+            The caller; None where no token is asked for, or a page leads to the sign-in.
+
+        Raises:
+            Unauthorized: it has no token, or one that is unknown, and needs one.
+            Forbidden: its token may not do that.
+            StoreUnavailable: nobody can say whether its token is valid.
+        """
+        if not self.enabled:
+            return None
+        route, task_id = self.route_of(method, path)
+        return self.authorize(route, query, authorization, cookie, task_id)
+
+    def authorize(
+        self, route: str | None, query: str, authorization: str, cookie: str, task_id: str | None = None
+    ) -> Caller | None:
+        """Decide as `check` does, on a route that is known.
+
+        Args:
+            route: such as "GET /tasks/<task_id>"; None for no route
+            query: what follows the question mark, as it came
+            authorization: the header of that name; empty for none
+            cookie: the header of that name; empty for none
+            task_id: the task in the request's path; None for none
+        """
+        need = self.need_of(route, query)
+        if need is Open.ANYONE:
+            return None
+        if of_task := self._report_tokens.read(authorization.partition(" ")[2].strip()):
+            return self._reporter(of_task, need, task_id)
+        caller = self.identify(authorization, cookie)
+        if need is Open.PAGE:
+            return caller
+        if caller is None:
+            given = authorization.partition(" ")[2].strip()
+            if given:
+                raise Unauthorized("the token is unknown or revoked", reason="unknown_token")
+            raise Unauthorized(ASKS, reason="token")
+        role = Role.REPORT if need is Narrow.TASK else Role(need)
+        if not caller.role.covers(role):
+            raise Forbidden(
+                f"{route} needs a token of the role `{role}`; {caller.name} has `{caller.role}`",
+                reason="role",
+                who=caller.name,
+            )
+        return caller
+
+    def _reporter(self, token: TokenOfTask, need: Need, task_id: str | None) -> Caller:
+        """Who reports with a task's own token."""
+        if need is not Narrow.TASK or task_id != token.task_id:
+            raise Forbidden(
+                f"the report token of task {token.task_id} is good for reporting its steps and failures, and "
+                "for nothing else",
+                reason="role",
+                who=f"task {token.task_id}",
+            )
+        if not self._nonces.is_current(token):
+            raise Unauthorized(
+                f"the token is of an earlier task {token.task_id}, which was deleted", reason="unknown_token"
+            )
+        return Caller(f"task {token.task_id}", Role.REPORT, "", task_id=token.task_id)
+
+    def need_of(self, route: str | None, query: str = "") -> Need:
+        """What a route asks of its caller.
+
+        Raises:
+            Forbidden: nothing is declared for it.
+        """
+        if route is None:
+            return Role.READ  # what is nowhere is nobody's business but a caller's with a token
+        method, _, rule = route.partition(" ")
+        if method == "OPTIONS":
+            return Role.READ
+        route = f"GET {rule}" if method == "HEAD" else route
+        if (by_query := self._by_query.get(route)) and query:
+            given = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
+            for parameter, need in by_query:
+                if parameter in given:
+                    return need
+        if route not in self.needs:
+            raise Forbidden(f"{route} declares no role, so nobody may use it", reason="role")
+        return self.needs[route]
+
+    def route_of(self, method: str, path: str) -> tuple[str | None, str | None]:
+        """The route of a request, such as "GET /tasks/<task_id>", and the task in its path; None for none."""
+        if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
+            path = path[len(self._prefix) :] or "/"
+        try:
+            rule, parts = self._routes.match(path, method, return_rule=True)
+        except (HTTPException, RoutingException):
+            return None, None
+        return f"{method} {rule.rule}", parts.get("task_id")
+
+    def identify(self, authorization: str, cookie: str) -> Caller | None:
+        """Whose token or session a request has; None for nobody's."""
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() == "bearer":  # and no other: a proxy's password leaves the cookie to be looked at
+            return self.tokens.find(given.strip())
+        return self.signed_in(parse_cookie(cookie).get(COOKIE, "")) if COOKIE in cookie else None
+
+    def signed_in(self, value: str) -> Caller | None:
+        """Whose session a cookie's value is; None where it has ended."""
+        session = DashboardSession.from_cookie(value, self.session_key)
+        if session is None or session.is_idle(clock.now_ms(), self.idle):
+            return None
+        return self.tokens.find_session(session)
+
+
+def access_of(app: Flask) -> AccessControl:
+    """The access rules of a service."""
+    access: AccessControl = app.extensions[EXTENSION]
+    return access
+
+
+def current_caller() -> Caller | None:
+    """Who sent the current request; None where no token is asked for, or none was given."""
+    caller: Caller | None = g.get("caller")
+    return caller
