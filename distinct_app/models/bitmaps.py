@@ -32,7 +32,11 @@ class FlagImportQuery(Request):
     format: Format = Field(
         description="raw bits, a roaring bitmap, or one user per line", json_schema_extra={"example": "raw"}
     )
-    ids: Ids | None = None
+    ids: Ids | None = Field(
+        default=None,
+        description="with format=ids: how the users are held, if not as what holds users already does",
+        json_schema_extra={"example": "integers"},
+    )
 
     @model_validator(mode="before")
     @classmethod
