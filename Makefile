@@ -12,10 +12,10 @@ TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test torture check bench screenshots lock wheel release clean
+.PHONY: help demo clear test test-compose torture check bench screenshots lock wheel release clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: ## set everything up and run it; Ctrl-C ends it
 	@$(PYTHON) shared/donebit/demo/install.py demo
@@ -27,6 +27,10 @@ clear: ## remove the made-up tasks and visitors from a demo that runs
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(TEST) -n 4 $(PYTEST_ARGS)
+
+test-compose: ## build and run docker-compose.yml in containers, where podman and debootstrap are and root runs it
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(BIN)/python -m tests.compose.run_containers
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev
