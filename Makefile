@@ -14,10 +14,10 @@ MEASURED := tests/completion tests/activity tests/store
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test coverage torture check bench screenshots lock wheel release clean
+.PHONY: help demo clear test test-compose coverage torture check bench screenshots lock wheel release clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: ## set everything up and run it; Ctrl-C ends it
 	@$(PYTHON) shared/donebit/demo/install.py demo
@@ -38,6 +38,10 @@ coverage: ## how much of completion, activity and store their own tests run, wit
 	@$(COVERED)/completion/*' --fail-under 95
 	@$(COVERED)/activity/*' --fail-under 96
 	@$(COVERED)/store/*' --fail-under 91
+
+test-compose: ## build and run docker-compose.yml in containers, where podman and debootstrap are and root runs it
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(BIN)/python -m tests.compose.run_containers
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev

@@ -1,0 +1,182 @@
+"""`make test-compose`: docker-compose.yml and the image, built and run in containers of podman.
+
+Everything that podman keeps lies in a temporary folder, so nobody's images, volumes and networks are touched.
+No registry is asked: the base image is a Debian made by debootstrap, and the server is that of the wheel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from donebit.demo.ports import free_server_port
+from tests.servers import valkey_binary
+from tests.started import REPOSITORY
+
+TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap", "catatonit": "catatonit"}
+SUITE = "trixie"  # the Debian that has Python 3.13
+BASE, STORE_IMAGE, PROJECT = "localhost/base", "localhost/store", "donebit"
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,valkey-tools"
+
+CONTAINERS = """
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=30000:30000"]
+init_path = "{catatonit}"
+[engine]
+cgroup_manager = "cgroupfs"
+runtime = "runc"
+lock_type = "file"
+tmp_dir = "{folder}/tmp"
+events_logger = "file"
+[network]
+network_config_dir = "{folder}/networks"
+"""
+STORAGE = """
+[storage]
+driver = "overlay"
+graphroot = "{folder}/storage"
+runroot = "{folder}/run"
+"""
+STORE_FILE = f"""
+FROM {BASE}
+COPY valkey-server /usr/local/bin/valkey-server
+RUN (id valkey || useradd --system valkey) && mkdir -p /data && chown valkey /data
+VOLUME /data
+"""
+
+
+def missing() -> list[str]:
+    """What this machine lacks, as it would be asked for."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/usr/libexec/podman:/usr/lib/podman"
+    lacking = [package for package, tool in TOOLS.items() if shutil.which(tool, path=path) is None]
+    return lacking + (["the rights of root"] if os.geteuid() else [])
+
+
+class Podman:
+    """Podman with a store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        values = {"folder": folder, "catatonit": shutil.which("catatonit") or ""}
+        (folder / "containers.conf").write_text(CONTAINERS.format(**values))
+        (folder / "storage.conf").write_text(STORAGE.format(**values))
+        self._environment = os.environ | {
+            "CONTAINERS_CONF": str(folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin",
+        }
+
+    def run(self, *command: str, check: bool = True, input_file: Path | None = None) -> str:
+        """Run a command with this store, and return what it wrote."""
+        with (input_file or Path(os.devnull)).open() as given:
+            done = subprocess.run(
+                command,
+                env=self._environment,
+                cwd=REPOSITORY,
+                stdin=given,
+                text=True,
+                capture_output=True,
+                check=False,
+            )
+        if check and done.returncode:
+            raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def succeeds(self, *command: str) -> bool:
+        done = subprocess.run(command, env=self._environment, capture_output=True, check=False)
+        return done.returncode == 0
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = json.loads(self.run("podman", "inspect", container))
+        return found[0]
+
+    def clear(self) -> None:
+        """Remove all containers, volumes and images of this store."""
+        for what in (
+            ("rm", "-fa", "-t", "0"),
+            ("volume", "rm", "-fa"),
+            ("rmi", "-fa"),
+            ("network", "prune", "-f"),
+        ):
+            self.run("podman", *what, check=False)
+
+
+def build(podman: Podman) -> None:
+    """Make the base image, the server's, and Donebit's by its Dockerfile."""
+    root = Path(os.environ.get("BASE_FOLDER") or podman.folder / "root")
+    if not root.exists():
+        podman.run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root))
+    python = root / "usr/bin/python"
+    if not python.is_symlink():
+        python.symlink_to("python3")
+    # The build installs packages: it trusts whom this machine trusts.
+    shutil.copy(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
+    (root / "etc/pip.conf").write_text(f"[global]\ncert = {CERTIFICATES}\n")
+    archive = podman.folder / "base.tar"
+    podman.run("tar", "-C", str(root), "-cf", str(archive), ".")
+    podman.run("podman", "import", str(archive), BASE)
+    archive.unlink()
+    store = podman.folder / "store"
+    store.mkdir()
+    shutil.copy(valkey_binary(), store / "valkey-server")
+    (store / "Dockerfile").write_text(STORE_FILE)
+    podman.run(*BUILD, "-t", STORE_IMAGE, str(store))
+    podman.run(*BUILD, "--build-arg", f"PYTHON_IMAGE={BASE}", "-t", "donebit", ".")
+
+
+BUILD = ("podman", "build", "--isolation", "chroot", "--network", "host")
+
+
+class Running:
+    """The containers of the file, and how to ask the services."""
+
+    def __init__(self, podman: Podman) -> None:
+        self.podman = podman
+        self.token = secrets.token_hex(16)
+        self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+        variables: Mapping[str, object] = {
+            "REDIS_PASSWORD": secrets.token_hex(16),
+            "API_TOKEN": self.token,
+            "WORKER_PROCESSES": 2,
+            "REDIS_IMAGE": STORE_IMAGE,
+            "PYTHON_IMAGE": BASE,
+            **self.ports,
+        }
+        self._variables = podman.folder / "variables"
+        self._variables.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+
+    def compose(self, *command: str) -> str:
+        options = ("--env-file", str(self._variables), "-p", PROJECT)
+        return self.podman.run("podman-compose", *options, *command)
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[f'{service.upper()}_PORT']}"
+
+    def names(self, service: str) -> list[str]:
+        """The containers of a service."""
+        listed = self.podman.run("podman", "ps", "--format", "{{.Names}}").split()
+        return sorted(name for name in listed if name.replace("_", "-").startswith(f"{PROJECT}-{service}-"))
+
+
+@contextmanager
+def running() -> Iterator[Running]:
+    """Build all of it, start it, and remove it again."""
+    with tempfile.TemporaryDirectory(prefix="donebit-compose-", ignore_cleanup_errors=True) as name:
+        podman = Podman(Path(name))
+        try:
+            build(podman)
+            composed = Running(podman)
+            composed.compose("up", "-d", "--no-build")
+            yield composed
+        finally:
+            podman.clear()

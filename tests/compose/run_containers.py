@@ -1,0 +1,143 @@
+"""`python -m tests.compose.run_containers`: what `make test-compose` asks of the containers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from donebit.demo.local_http import Answer, NoAnswer, ask
+from tests.compose.containers import Running, missing, running
+from tests.started import eventually
+
+SERVICES = ("redis", "trigger", "done", "distinct", "worker", "beat")
+START_SECONDS, WORK_SECONDS = 180.0, 60.0
+WORKERS = 3
+SYNCED_SECONDS = 2.0  # `appendfsync everysec` promises no less
+
+
+def main() -> int:
+    """Check everything, or say what this machine lacks for it."""
+    if lacking := missing():
+        sys.stdout.write(f"docker-compose.yml is not run: this machine lacks {', '.join(lacking)}\n")
+        return 0
+    with running() as composed:
+        for check in CHECKS:
+            check(composed)
+            sys.stdout.write(f"passed: {check.__doc__}\n")
+            sys.stdout.flush()
+    return 0
+
+
+def all_are_healthy(composed: Running) -> None:
+    """every container is healthy by its own check"""
+    for service in SERVICES:
+        is_healthy(composed, service)
+
+
+def is_healthy(composed: Running, service: str) -> None:
+    def healthy() -> bool:
+        names = composed.names(service)
+        found = [composed.podman.succeeds("podman", "healthcheck", "run", name) for name in names]
+        return bool(found) and all(found)
+
+    eventually(healthy, START_SECONDS, what=f"{service} is not healthy")
+
+
+def work_is_done(composed: Running) -> None:
+    """a task of each built-in job is done, and the token is asked for"""
+    assert asked(composed, "POST", "trigger", "/trigger/done?count=3", token="").status == 401
+    run_task(composed, "/trigger/done?count=40&sleep_ms=10")
+    run_task(composed, "/trigger/distinct?count=10")
+    assert visitors(composed) > 0
+
+
+def all_are_confined(composed: Running) -> None:
+    """each has a read-only root, no capabilities, limits of memory and processes"""
+    for service in SERVICES:
+        for name in composed.names(service):
+            found = composed.podman.inspect(name)
+            host = found["HostConfig"]
+            assert host["ReadonlyRootfs"], name
+            assert not found["EffectiveCaps"], found["EffectiveCaps"]
+            assert "no-new-privileges" in str(host["SecurityOpt"]), name
+            assert host["Memory"] > 0, name
+            assert 0 < host["PidsLimit"] <= 512, name
+            assert found["Config"]["User"], name
+
+
+def workers_are_many(composed: Running) -> None:
+    """more workers share the work, and one that is restarted costs nothing"""
+    composed.compose("up", "-d", "--no-build", "--scale", f"worker={WORKERS}")
+    eventually(lambda: alive(composed) >= WORKERS, START_SECONDS, what="the workers do not come up")
+    task = trigger(composed, "/trigger/done?count=200&sleep_ms=200")
+    composed.podman.run("podman", "restart", "-t", "60", composed.names("worker")[0])
+    await_done(composed, task)
+
+
+def data_outlive_redis(composed: Running) -> None:
+    """Redis's container is killed and starts again, with all data"""
+    task = trigger(composed, "/trigger/done?count=5&sleep_ms=0")
+    await_done(composed, task)
+    before = visitors(composed)
+    (name,) = composed.names("redis")
+    time.sleep(SYNCED_SECONDS)
+    os.kill(int(composed.podman.inspect(name)["State"]["Pid"]), signal.SIGKILL)
+    eventually(
+        lambda: asked(composed, "GET", "done", "/health").status == 200, START_SECONDS, what="not back"
+    )
+    assert asked(composed, "GET", "done", f"/tasks/{task}").said["state"] == "done"
+    assert visitors(composed) == before
+    run_task(composed, "/trigger/done?count=10&sleep_ms=0")
+
+
+def asked(composed: Running, method: str, service: str, path: str, token: str | None = None) -> Answer:
+    try:
+        return ask(method, composed.url(service) + path, 5, composed.token if token is None else token)
+    except NoAnswer:
+        return Answer(0, {})
+
+
+def trigger(composed: Running, path: str) -> str:
+    answers: list[Answer] = []
+
+    def accepted() -> bool:
+        answers.append(asked(composed, "POST", "trigger", path))
+        return answers[-1].status == 202
+
+    eventually(accepted, WORK_SECONDS, what=f"{path} is not accepted")
+    return str(answers[-1].said["task_id"])
+
+
+def await_done(composed: Running, task: str) -> None:
+    def done() -> bool:
+        return asked(composed, "GET", "done", f"/tasks/{task}").said.get("state") == "done"
+
+    eventually(done, WORK_SECONDS, what=f"task {task} is not done")
+
+
+def run_task(composed: Running, path: str) -> None:
+    await_done(composed, trigger(composed, path))
+
+
+def visitors(composed: Running) -> int:
+    return int(asked(composed, "GET", "distinct", "/distinct").said.get("distinct", 0))
+
+
+def alive(composed: Running) -> int:
+    workers = asked(composed, "GET", "done", "/workers").said.get("workers", [])
+    return sum(bool(worker["alive"]) for worker in workers)
+
+
+CHECKS: tuple[Callable[[Running], None], ...] = (
+    all_are_healthy,
+    work_is_done,
+    all_are_confined,
+    workers_are_many,
+    data_outlive_redis,
+)
+
+if __name__ == "__main__":
+    sys.exit(main())
