@@ -1,4 +1,4 @@
-"""The routes that change a task as a whole: cancel, resume, extend, delete."""
+"""The routes that change a task as a whole: cancel, pause, resume, extend, delete."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
         publish_end(publisher, path.task_id)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
+    @routes.post("/tasks/<task_id>/pause", responses={200: TaskAnswer, **GONE_OR_ENDED})
+    def pause_task(path: TaskPath, header: ReportHeader) -> Reply:
+        """Pause a running task: steps in progress finish, and no further one starts until it is resumed.
+
+        Its state stays `running`, with `paused` true. Reports from elsewhere count, and may end it.
+        """
+        lifecycle.pause(store, path.task_id, reply_key=header.idempotency_key)
+        return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
+
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
     def delete_task(path: StoredTaskPath, header: ReportHeader) -> Reply:
         """Delete a task, running or ended."""
@@ -45,7 +54,10 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
 
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath, header: ReportHeader) -> Reply:
-        """Resume a failed, cancelled or stalled task: only its missing and failed steps run again."""
+        """Resume a failed, cancelled, stalled or paused task: only its missing steps are sent again.
+
+        Steps that gave up run again too, unless the task was paused or stalled.
+        """
         resume(store, publisher, path.task_id, ttls, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 

@@ -77,6 +77,11 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         publishing.resume(context.store, context.publisher, task_id, TaskTtls.from_settings(context.settings))
         return changed(task_id)
 
+    @routes.post("/tasks/<task_id>/pause")
+    def pause(task_id: str) -> ResponseReturnValue:
+        lifecycle.pause(context.store, task_id)
+        return changed(task_id)
+
     @routes.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> ResponseReturnValue:
         lifecycle.cancel(context.store, task_id)

@@ -93,7 +93,7 @@ def table(terminal: Terminal, found: list[Answer]) -> Table:
 
 
 def row(task: Answer) -> list[Text]:
-    state = state_text(task["state"]) + Text(" (stalled)" if task["stalled"] else "", style="yellow")
+    state = state_text(task["state"]) + Text(remark(task), style="yellow")
     return [
         name(task["task_id"]),
         state,
@@ -104,6 +104,11 @@ def row(task: Answer) -> list[Text]:
         name(task["label"] or ""),
         Text(ago(task["created_at"])),
     ]
+
+
+def remark(task: Answer) -> str:
+    """Return what is unusual about a running task, in brackets."""
+    return " (stalled)" if task["stalled"] else " (paused)" if task["paused"] else ""
 
 
 def name(text: str) -> Text:
@@ -149,7 +154,9 @@ def show(session: Session, *, task_id: str, as_json: bool) -> None:
 
 def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
     """Yield a line for each fact that the task has."""
-    yield Text.assemble(("task ", "dim"), (task["task_id"], "bold"), " is ", state_text(task["state"]))
+    yield Text.assemble(
+        ("task ", "dim"), (task["task_id"], "bold"), " is ", state_text(task["state"]), remark(task)
+    )
     facts = {
         "job": f"{task['job']} {json.dumps(task['params']) if task['params'] else ''}"
         if task["job"]

@@ -1,4 +1,4 @@
-"""A task as a whole: start, cancel, delete, get."""
+"""A task as a whole: start, cancel, pause, delete, get."""
 
 from __future__ import annotations
 
@@ -171,6 +171,37 @@ def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     if not answer.cancelled:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be cancelled")
     return get_task(store, task_id).task
+
+
+def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
+    """Pause a running task: workers begin no further step of it until it is resumed.
+
+    Steps that are reported meanwhile count, and may end it. A task that is paused already stays so.
+
+    Args:
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour changes nothing more.
+
+    Raises:
+        NotFound: no such task.
+        Conflict: it has ended.
+        InvalidInput: the reply key was used for another request.
+    """
+    stored_name(task_id, "task_id")
+    answer = store.tasks.pause_task(
+        task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "pause"), reply_key=reply_key
+    )
+    if answer is None:
+        raise unknown_task(task_id)
+    if answer.reused:
+        raise key_reused(reply_key)
+    if not answer.paused:
+        raise Conflict(f"task {task_id} is {answer.state}; only a running task can be paused")
+    return get_task(store, task_id).task
+
+
+def is_paused(store: Store, task: Task) -> bool:
+    """Whether a task is paused by now; False for one that is gone."""
+    return store.tasks.is_paused(task.id, task.nonce)
 
 
 def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:

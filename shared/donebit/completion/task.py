@@ -70,6 +70,8 @@ class Task:
     quiet_until: datetime | None = None  # a failed step waits for its next attempt, or one handed back
     handed_back: HandedBack | None = None
     probed_at: datetime | None = None  # when the sweep last sent a probe
+    paused_at: datetime | None = None
+    pauses: int = 0  # how often it has been paused
     samples: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, older first
 
     @property
@@ -84,6 +86,11 @@ class Task:
     def stalled(self) -> bool:
         """Whether the sweep has given up on it and there was no progress since."""
         return not self.ended and self.stalled_at is not None and self.stalled_at >= self.last_progress_at
+
+    @property
+    def paused(self) -> bool:
+        """Whether workers begin no further step of it until it is resumed."""
+        return not self.ended and self.paused_at is not None
 
     @property
     def moved_at(self) -> datetime:
@@ -143,6 +150,8 @@ class Task:
             quiet_until=moment("quiet_until"),
             handed_back=HandedBack.from_record(record),
             probed_at=moment("probed_at"),
+            paused_at=moment("paused_at"),
+            pauses=int(record.get("pauses", 0)),
             samples=tuple(
                 ProgressSample(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
                 for when in ("before", "seen")
