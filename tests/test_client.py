@@ -256,6 +256,16 @@ def test_a_task_is_paused_once_though_the_answer_is_lost_and_resumed(
     assert len(set(lossy.keys_sent)) == 2
 
 
+def test_a_task_is_run_again_once_though_the_answer_is_lost(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id = cut_off.start(2, label="mine")
+    lossy.answers_to_lose = 1
+
+    again, other = cut_off.rerun(task_id), cut_off.rerun(task_id)
+
+    assert len({task_id, again, other}) == 3
+    assert (cut_off.get(again)["count"], cut_off.get(again)["done_steps"]) == (2, 0)
+
+
 def test_a_503_is_retried_under_the_same_key(cut_off: Donebit, lossy: LossyWay) -> None:
     task_id = cut_off.start(1)
     lossy.requests_to_refuse = 5

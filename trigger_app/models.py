@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from flask import request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from donebit.completion.ttls import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
-from donebit.web.models import WRITTEN, Integer, Name, Number, Request
+from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Name, Number, Request
 from donebit.webhook_policy import MAX_URL_LENGTH
 
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
@@ -133,6 +134,44 @@ class TaskBody(TaskRequest):
     task_id: Annotated[
         Name | None, Field(description="made when left out; the same again is the same task")
     ] = None
+
+
+class RerunPath(Request):
+    task_id: Annotated[
+        Name, Field(description="the task to run again", json_schema_extra={"example": "9f2c41d07a3b"})
+    ]
+
+
+class RerunHeader(Request):
+    model_config = ConfigDict(extra="ignore")
+
+    idempotency_key: Annotated[
+        IdempotencyKey | None,
+        Field(
+            alias="Idempotency-Key",
+            description="repeating a request with the same key finds the task that the first one started",
+            json_schema_extra={"example": "again-7"},
+        ),
+    ] = None
+
+
+class RerunBody(Request):
+    """What the new task has in place of what the old one had. The body may be left out."""
+
+    params: Annotated[
+        dict[str, Any],
+        Field(
+            default_factory=dict,
+            description="parameters to change; the others stay",
+            examples=[{"sleep_ms": 50}],
+        ),
+    ]
+    label: Annotated[Name | None, Field(description="another label; null for the same")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def absent(cls, value: object) -> object:
+        return {} if value is None and not request.get_data() else value
 
 
 class TaskStarted(BaseModel):

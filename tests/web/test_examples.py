@@ -62,12 +62,13 @@ def arrange_done(services: Services, store: Store, operation: Operation, _: str)
         announce(store, TASK_ID)
 
 
-def arrange_nothing(services: Services, store: Store, operation: Operation, parameter: str) -> None:
-    """Its examples need nothing."""
+def arrange_trigger(services: Services, _: Store, operation: Operation, __: str) -> None:
+    if operation.path.endswith("/rerun"):
+        services.start(3, task_id=TASK_ID, job="demo")
 
 
 ARRANGED: dict[str, Arrange] = {
-    "trigger": arrange_nothing,
+    "trigger": arrange_trigger,
     "done": arrange_done,
     "distinct": arrange_distinct,
 }

@@ -96,6 +96,11 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         publishing.request_fan_out(context.publisher, found, first=before)
         return changed(task_id)
 
+    @routes.post("/tasks/<task_id>/again")
+    def again(task_id: str) -> ResponseReturnValue:
+        started, _ = context.starter.rerun(task_id)
+        return redirect_to(f"/tasks/{started.task.id}")
+
     @routes.post("/tasks/<task_id>/delete")
     def delete(task_id: str) -> ResponseReturnValue:
         lifecycle.delete(context.store, task_id)

@@ -20,7 +20,7 @@ from donebit.command_line.sets import query
 from donebit.command_line.taking_back import take_back
 from donebit.command_line.tasks import show, tasks
 from donebit.command_line.terminal import Terminal
-from donebit.command_line.trigger import trigger, watch
+from donebit.command_line.trigger import rerun, trigger, watch
 
 EXIT_CODES = "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
 EPILOG = f"""\b
@@ -73,7 +73,7 @@ def donebit(context: click.Context) -> None:
 
 
 SECTIONS: dict[str, list[click.Command]] = {
-    "Tasks": [trigger, watch, tasks, show, pause, resume, cancel, extend, delete, logs],
+    "Tasks": [trigger, watch, tasks, show, pause, resume, rerun, cancel, extend, delete, logs],
     "Distinct users": [visit, load, take_back, count, query, retention],
     "Upgrading": [migrate],
 }

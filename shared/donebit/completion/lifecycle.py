@@ -36,6 +36,7 @@ def start(
     spec: TaskSpec,
     *,
     task_id: str | None = None,
+    rerun_of: str | None = None,
     ttls: TaskTtls,
     max_steps: int,
 ) -> Started:
@@ -45,6 +46,7 @@ def start(
 
     Args:
         task_id: a new one is made if left out. A second start with the same id and spec gives the same task.
+        rerun_of: the task that this one runs again.
         ttls: how long the task stays.
         max_steps: the largest count allowed.
 
@@ -57,11 +59,11 @@ def start(
     if spec.label is not None:
         checked_name(spec.label, "label")
     if task_id is None:
-        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls)
+        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, rerun_of)
     checked_name(task_id, "task_id")
     if (existing := _find_task(store, task_id)) is not None:
         return _existing_if_same(existing, spec)
-    return _start_new(store, spec, task_id, ttls)
+    return _start_new(store, spec, task_id, ttls, rerun_of)
 
 
 def check_count(count: int, max_steps: int) -> None:
@@ -74,13 +76,13 @@ def check_count(count: int, max_steps: int) -> None:
         raise InvalidInput(f"count is {count}; it must be 0 to {max_steps}", field="count")
 
 
-def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> Started:
+def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls, rerun_of: str | None) -> Started:
     for _ in range(MAX_START_ATTEMPTS):
         now = clock.now()
         now_ms = clock.ms_since_epoch(now)
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
-        fields = _record(spec, now_ms, ttls)
+        fields = _record(spec, now_ms, ttls) | ({} if rerun_of is None else {"rerun_of": rerun_of})
         if store.tasks.start_task(task_id, spec.count, fields, ttls.open) is None:
             return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
         if (existing := _find_task(store, task_id)) is not None:

@@ -70,6 +70,7 @@ class Task:
     quiet_until: datetime | None = None  # a failed step waits for its next attempt, or one handed back
     handed_back: HandedBack | None = None
     probed_at: datetime | None = None  # when the sweep last sent a probe
+    rerun_of: str | None = None  # the task that this one runs again
     paused_at: datetime | None = None
     pauses: int = 0  # how often it has been paused
     samples: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, older first
@@ -150,6 +151,7 @@ class Task:
             quiet_until=moment("quiet_until"),
             handed_back=HandedBack.from_record(record),
             probed_at=moment("probed_at"),
+            rerun_of=record.get("rerun_of"),
             paused_at=moment("paused_at"),
             pauses=int(record.get("pauses", 0)),
             samples=tuple(
