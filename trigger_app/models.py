@@ -41,14 +41,14 @@ class DistinctQuery(Request):
     count: WrittenCount
 
 
-End = Literal["done", "failed", "cancelled"]
+End = Literal["done", "failed", "cancelled", "first_failure"]
 AnyEnd = Annotated[
     list[End],
     Field(
         default_factory=lambda: ["done", "failed", "cancelled"],
         min_length=1,
-        max_length=3,
-        description="which ends are reported; all of them when left out",
+        max_length=4,
+        description="what is reported: ends, or the first failure of a run; all ends when left out",
     ),
 ]
 
@@ -102,6 +102,13 @@ class TaskRequest(Request):
         Number | None,
         Field(ge=1, le=LONGEST_SECONDS, description="seconds for which the task is kept after its end"),
     ] = None
+    fail_fast: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="the first step that fails for good cancels the others, and the task ends as failed",
+        ),
+    ] = False
     webhook: WebhookBody | None = None
     callback: CallbackBody | None = None
     then: NextBody | None = None
@@ -115,8 +122,8 @@ class NextBody(TaskRequest):
         Field(
             default_factory=lambda: ["done"],
             min_length=1,
-            max_length=3,
-            description="after which ends it starts; done when left out",
+            max_length=4,
+            description="after which ends it starts, or after the first failure; done when left out",
         ),
     ]
 

@@ -127,7 +127,8 @@ class Runner:
         if now - self.started_at >= MAX_RUN_TIME.total_seconds() or (self.board and self.board.is_ending):
             self.report_finished()
             return self.leave(step, ranges)
-        if now - self.reported_at >= REPORT_EVERY.total_seconds() or self.finished.is_full:
+        due = now - self.reported_at >= REPORT_EVERY.total_seconds()
+        if due or self.finished.is_full or self.outcome.ended:
             self.report_finished()
             self.reported_at = now
             if self.task_has_ended() or self.reporter.is_paused():
@@ -153,6 +154,8 @@ class Runner:
         )
 
     def task_has_ended(self) -> bool:
+        if self.outcome.ended:  # by a step that gave up, and cancelled the others
+            return True
         return self.outcome.report is not None and self.outcome.report.state != "running"
 
     def report_finished(self) -> None:

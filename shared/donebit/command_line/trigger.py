@@ -62,6 +62,9 @@ TRIGGER_EXAMPLES = examples(
 )
 @click.option("--webhook", metavar="URL", help="Called when the task ends.")
 @click.option("--callback", metavar="NAME", help="A Celery task to call when the task ends.")
+@click.option(
+    "--fail-fast", is_flag=True, default=None, help="The first step that fails for good cancels the others."
+)
 @click.option("--watch", "watched", is_flag=True, help="Show progress until it ends.")
 @retry_for
 @as_json

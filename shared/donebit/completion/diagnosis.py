@@ -53,7 +53,12 @@ class Diagnosis:
     def sentence(self, task: Task, now: datetime) -> str:
         """The diagnosis as a sentence."""
         if task.state is State.FAILED:
-            return f"{task.failed_steps:,} of {task.count:,} steps failed. Resume retries only those"
+            failed = f"{task.failed_steps:,} of {task.count:,} steps failed"
+            if task.missing_steps:
+                return (
+                    f"{failed}, which cancelled {task.missing_steps:,} others (fail_fast). Resume runs both"
+                )
+            return f"{failed}. Resume retries only those"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = duration(round((now - task.last_progress_at).total_seconds()))

@@ -107,6 +107,7 @@ def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]
         "stall_after": spec.stall_after // timedelta(milliseconds=1),
         "ttl": ttls.open // timedelta(milliseconds=1),
         "ended_ttl": (spec.ended_ttl or ttls.ended) // timedelta(milliseconds=1),
+        **({"fail_fast": 1} if spec.fail_fast else {}),
         **end,
     }
 

@@ -32,6 +32,7 @@ redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', 0, 'run'
   'last_progress_at', ARGV[1], 'renew_at', 0)
 redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatching_at', 'dispatched_at',
   'heals', 'probed_at', 'stalled_at', 'paused_at', 'quiet_until', 'messages', 'failed_attempts',
+  'first_failure_at', 'first_failure_told',
   'seen_at', 'seen_left', 'before_at', 'before_left')
 redis.call('PEXPIRE', KEYS[1], r[4])
 redis.call('PEXPIRE', KEYS[2], r[4])
