@@ -23,6 +23,8 @@ NEEDS: Final[Needs] = {
     "GET /done": Role.REPORT,
     "POST /done": Role.REPORT,
     "POST /resume": Role.TRIGGER,
+    "POST /tasks/<task_id>/rerun": Role.TRIGGER,
+    "POST /tasks/<task_id>/pause": Role.TRIGGER,
     "POST /tasks/<task_id>/resume": Role.TRIGGER,
     "POST /tasks/<task_id>/cancel": Role.TRIGGER,
     "POST /tasks/<task_id>/extend": Role.TRIGGER,

@@ -243,6 +243,29 @@ def test_an_extension_that_makes_no_sense_is_not_sent(asked: dict[str, int]) -> 
         Donebit("http://127.0.0.1:1", "http://127.0.0.1:1").extend("any", **asked)
 
 
+def test_a_task_is_paused_once_though_the_answer_is_lost_and_resumed(
+    cut_off: Donebit, lossy: LossyWay
+) -> None:
+    task_id = cut_off.start(2)
+    lossy.answers_to_lose = 1
+
+    paused, resumed = cut_off.pause(task_id), cut_off.resume(task_id)
+
+    assert (paused["state"], paused["paused"], resumed["paused"]) == ("running", True, False)
+    assert len(lossy.keys_sent) == 3
+    assert len(set(lossy.keys_sent)) == 2
+
+
+def test_a_task_is_run_again_once_though_the_answer_is_lost(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id = cut_off.start(2, label="mine")
+    lossy.answers_to_lose = 1
+
+    again, other = cut_off.rerun(task_id), cut_off.rerun(task_id)
+
+    assert len({task_id, again, other}) == 3
+    assert (cut_off.get(again)["count"], cut_off.get(again)["done_steps"]) == (2, 0)
+
+
 def test_a_503_is_retried_under_the_same_key(cut_off: Donebit, lossy: LossyWay) -> None:
     task_id = cut_off.start(1)
     lossy.requests_to_refuse = 5

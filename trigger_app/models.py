@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from flask import request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from donebit.completion.ttls import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
-from donebit.web.models import WRITTEN, Integer, Name, Number, Request
+from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Name, Number, Request
 from donebit.webhook_policy import MAX_URL_LENGTH
 
 LONGEST_SECONDS = LONGEST_ENDED_TTL.total_seconds()
@@ -40,14 +41,14 @@ class DistinctQuery(Request):
     count: WrittenCount
 
 
-End = Literal["done", "failed", "cancelled"]
+End = Literal["done", "failed", "cancelled", "first_failure"]
 AnyEnd = Annotated[
     list[End],
     Field(
         default_factory=lambda: ["done", "failed", "cancelled"],
         min_length=1,
-        max_length=3,
-        description="which ends are reported; all of them when left out",
+        max_length=4,
+        description="what is reported: ends, or the first failure of a run; all ends when left out",
     ),
 ]
 
@@ -101,6 +102,13 @@ class TaskRequest(Request):
         Number | None,
         Field(ge=1, le=LONGEST_SECONDS, description="seconds for which the task is kept after its end"),
     ] = None
+    fail_fast: Annotated[
+        bool,
+        Field(
+            strict=True,
+            description="the first step that fails for good cancels the others, and the task ends as failed",
+        ),
+    ] = False
     webhook: WebhookBody | None = None
     callback: CallbackBody | None = None
     then: NextBody | None = None
@@ -114,8 +122,8 @@ class NextBody(TaskRequest):
         Field(
             default_factory=lambda: ["done"],
             min_length=1,
-            max_length=3,
-            description="after which ends it starts; done when left out",
+            max_length=4,
+            description="after which ends it starts, or after the first failure; done when left out",
         ),
     ]
 
@@ -133,6 +141,44 @@ class TaskBody(TaskRequest):
     task_id: Annotated[
         Name | None, Field(description="made when left out; the same again is the same task")
     ] = None
+
+
+class RerunPath(Request):
+    task_id: Annotated[
+        Name, Field(description="the task to run again", json_schema_extra={"example": "9f2c41d07a3b"})
+    ]
+
+
+class RerunHeader(Request):
+    model_config = ConfigDict(extra="ignore")
+
+    idempotency_key: Annotated[
+        IdempotencyKey | None,
+        Field(
+            alias="Idempotency-Key",
+            description="repeating a request with the same key finds the task that the first one started",
+            json_schema_extra={"example": "again-7"},
+        ),
+    ] = None
+
+
+class RerunBody(Request):
+    """What the new task has in place of what the old one had. The body may be left out."""
+
+    params: Annotated[
+        dict[str, Any],
+        Field(
+            default_factory=dict,
+            description="parameters to change; the others stay",
+            examples=[{"sleep_ms": 50}],
+        ),
+    ]
+    label: Annotated[Name | None, Field(description="another label; null for the same")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def absent(cls, value: object) -> object:
+        return {} if value is None and not request.get_data() else value
 
 
 class TaskStarted(BaseModel):

@@ -9,7 +9,7 @@ from datetime import timedelta
 from donebit.completion import fanout
 from donebit.completion.lifecycle import check_count
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
-from donebit.completion.state import State
+from donebit.completion.state import Occasion, occasion_of
 from donebit.config import Settings
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Jobs
@@ -38,6 +38,7 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
         Webhook(body.webhook.url, _ends(body.webhook.on)) if body.webhook else None,
         Callback(body.callback.name, _ends(body.callback.on)) if body.callback else None,
         _next(body.then, default_stall_after) if body.then else None,
+        body.fail_fast,
     )
 
 
@@ -49,9 +50,9 @@ def _seconds(given: float | None) -> timedelta | None:
     return None if given is None else timedelta(seconds=given)
 
 
-def _ends(names: Sequence[str]) -> tuple[State, ...]:
+def _ends(names: Sequence[str]) -> tuple[Occasion, ...]:
     """Sort the names and drop repetitions, so that equal requests make equal specifications."""
-    return tuple(sorted({State(name) for name in names}))
+    return tuple(sorted({occasion_of(name) for name in names}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from donebit.access.report_tokens import ReportTokens
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, rerunning
+from donebit.completion.lifecycle import Started
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -16,7 +17,7 @@ from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
-from trigger_app.models import TaskStarted
+from trigger_app.models import RerunBody, TaskStarted
 from trigger_app.orders import Checker
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,34 @@ class Starter:
         """The token to report this task's steps with; None where no token is asked for."""
         secret = self.settings.signing_secret
         return ReportTokens(secret).make(task.id, task.nonce) if secret else None
+
+    def rerun(
+        self, task_id: str, body: RerunBody | None = None, *, reply_key: str | None = None
+    ) -> tuple[Started, bool | None]:
+        """Start a new task with the order of an old one.
+
+        Returns:
+            The task, and whether the broker took the request for its steps, as publish_start says.
+
+        Raises:
+            NotFound: the order is gone.
+            InvalidInput: no worker could run it, or the reply key was used for another request.
+        """
+        task = rerunning.get_order(self.store, task_id)
+        spec = rerunning.spec_again(task, body.params, body.label) if body else rerunning.spec_again(task)
+        self.checker.check(spec)
+        started = rerunning.rerun(
+            self.store,
+            task,
+            spec,
+            ttls=TaskTtls.from_settings(self.settings),
+            max_steps=self.settings.max_steps,
+            reply_key=reply_key,
+        )
+        if not started.fresh:
+            return started, None
+        log.info("task %s is started: it runs task %s again", started.task.id, task.id)
+        return started, publish_start(self.publisher, started.task)
 
     def start_job(self, count: int, job: str, params: dict[str, int]) -> StartedTask:
         return self.start(TaskSpec(count, job, params, stall_after=self.settings.stall_after))

@@ -10,12 +10,22 @@ from flask_openapi3 import APIBlueprint, Tag
 from donebit.web.answers import Reply
 from donebit.web.origin import changes_state
 from donebit.web.problems import EVERYWHERE, documented
-from trigger_app.models import DistinctQuery, DoneQuery, TaskBody, TaskStarted
+from donebit.web.rerun_answer import RerunStarted, rerun_reply
+from trigger_app.models import (
+    DistinctQuery,
+    DoneQuery,
+    RerunBody,
+    RerunHeader,
+    RerunPath,
+    TaskBody,
+    TaskStarted,
+)
 from trigger_app.orders import spec_of
 from trigger_app.starting import Starter
 
 TAG = Tag(name="trigger", description="Start tasks")
 CONFLICT = documented(HTTPStatus.CONFLICT)
+GONE = documented(HTTPStatus.NOT_FOUND)
 
 
 def blueprint(starter: Starter) -> APIBlueprint:
@@ -23,6 +33,7 @@ def blueprint(starter: Starter) -> APIBlueprint:
     routes = APIBlueprint("trigger", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     add_example(routes, starter)
     add_tasks(routes, starter)
+    add_rerun(routes, starter)
     return routes
 
 
@@ -54,3 +65,16 @@ def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
         The same `task_id` and body again answer 200 with the existing task; another body answers 409.
         """
         return starter.start(spec_of(body, starter.settings.stall_after), body.task_id).reply()
+
+
+def add_rerun(routes: APIBlueprint, starter: Starter) -> None:
+    """Add the route that runs a task again, as a new one."""
+
+    @routes.post("/tasks/<task_id>/rerun", responses={200: RerunStarted, 202: RerunStarted, **GONE})
+    def rerun_task(path: RerunPath, header: RerunHeader, body: RerunBody) -> Reply:
+        """Run a task again: start a new one with its order, while its record is kept.
+
+        The body may be left out. Its parameters replace those of the same names; the others stay.
+        """
+        started, queued = starter.rerun(path.task_id, body, reply_key=header.idempotency_key)
+        return rerun_reply(started, path.task_id, queued)

@@ -1,4 +1,4 @@
-"""The routes that change a task as a whole: cancel, resume, extend, delete."""
+"""The routes that change a task as a whole: cancel, pause, resume, extend, delete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask_openapi3 import APIBlueprint
 from done_app.api.answer_models import Resumed
 from done_app.api.answers import GONE, GONE_OR_ENDED
 from done_app.api.models import ExtendBody, ReportHeader, ResumeQuery, StoredTaskPath, TaskPath
-from donebit.completion import lifecycle, listing, resuming
+from donebit.completion import lifecycle, listing, rerunning, resuming
 from donebit.completion.listing import Filter
 from donebit.completion.resuming import Extension
 from donebit.completion.state import State
@@ -17,10 +17,11 @@ from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
-from donebit.publishing import publish_end, request_fan_out, resume
+from donebit.publishing import publish_end, publish_start, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
+from donebit.web.rerun_answer import RerunStarted, rerun_reply
 from donebit.web.task_answer import TaskAnswer, task_answer
 
 
@@ -29,12 +30,22 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
     ttls = TaskTtls.from_settings(settings)
     add_bulk_resume(routes, store, publisher, ttls)
     add_extend(routes, store, publisher, settings)
+    add_rerun(routes, store, publisher, settings)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def cancel_task(path: TaskPath, header: ReportHeader) -> Reply:
         """Cancel a running task: steps in progress finish, and no further one starts."""
         lifecycle.cancel(store, path.task_id, reply_key=header.idempotency_key)
         publish_end(publisher, path.task_id)
+        return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
+
+    @routes.post("/tasks/<task_id>/pause", responses={200: TaskAnswer, **GONE_OR_ENDED})
+    def pause_task(path: TaskPath, header: ReportHeader) -> Reply:
+        """Pause a running task: steps in progress finish, and no further one starts until it is resumed.
+
+        Its state stays `running`, with `paused` true. Reports from elsewhere count, and may end it.
+        """
+        lifecycle.pause(store, path.task_id, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
     @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
@@ -45,7 +56,10 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
 
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath, header: ReportHeader) -> Reply:
-        """Resume a failed, cancelled or stalled task: only its missing and failed steps run again."""
+        """Resume a failed, cancelled, stalled or paused task: only its missing steps are sent again.
+
+        Steps that gave up run again too, unless the task was paused or stalled.
+        """
         resume(store, publisher, path.task_id, ttls, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
@@ -69,6 +83,30 @@ def add_extend(routes: APIBlueprint, store: Store, publisher: Publisher, setting
         )
         request_fan_out(publisher, task, first=before)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
+
+
+def add_rerun(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+    """Add the route that runs a task again, as a new one."""
+    ttls = TaskTtls.from_settings(settings)
+
+    @routes.post("/tasks/<task_id>/rerun", responses={200: RerunStarted, 202: RerunStarted, **GONE})
+    def rerun_task(path: TaskPath, header: ReportHeader) -> Reply:
+        """Run a task again: start a new one with its order, while its record is kept.
+
+        With trigger_app's route of this name, parameters can be changed.
+        """
+        task, key = rerunning.get_order(store, path.task_id), header.idempotency_key
+        started = rerunning.rerun(
+            store,
+            task,
+            rerunning.spec_again(task),
+            ttls=ttls,
+            max_steps=settings.max_steps,
+            reply_key=key,
+        )
+        return rerun_reply(
+            started, task.id, publish_start(publisher, started.task) if started.fresh else None
+        )
 
 
 def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher, ttls: TaskTtls) -> None:

@@ -7,20 +7,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from donebit.completion.reporting import MAX_STEPS_PER_REPORT
-from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, matching
+from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Name, Request, StoredName, matching
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
 WrittenStep = Annotated[int, Field(ge=0, le=LARGEST_STEP), WRITTEN]
-KEY = r"^[\x21-\x7e]{1,200}$"
-
-
-IdempotencyKey = Annotated[
-    str,
-    matching(KEY, "1 to 200 of the visible characters of ASCII"),
-    Field(json_schema_extra={"pattern": KEY}),
-]
-
 
 EXAMPLE_ID = "9f2c41d07a3b"
 EXAMPLE_CURSOR = f"1795230245678000-{EXAMPLE_ID}"

@@ -27,6 +27,7 @@ class Task(TypedDict):
     failed_steps: int
     state: str  # running, done, failed or cancelled
     stalled: bool
+    paused: bool
     progress: float  # 0 to 1
     created_at: str  # ISO 8601, UTC
     ended_at: str | None
@@ -207,6 +208,50 @@ class Donebit:
         body = {name: natural(value, name) for name, value in given.items() if value is not None}
         return cast(Task, self._post(task_id, "extend", body))
 
+    def pause(self, task_id: str) -> Task:
+        """Pause a running task: steps in progress finish, and no further one begins until it is resumed.
+
+        Steps that are reported meanwhile count, and may end it.
+
+        Returns:
+            The task as it is now, its `state` running and `paused` true.
+
+        Raises:
+            ApiError: 404 if the task is unknown or expired, 409 if it has ended.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may be paused.
+        """
+        return cast(Task, self._post(task_id, "pause"))
+
+    def resume(self, task_id: str) -> Task:
+        """Resume a paused, failed, cancelled or stalled task. Steps that are done stay done.
+
+        Returns:
+            The task as it is now.
+
+        Raises:
+            ApiError: 404 if the task is unknown or expired, 409 if it is done, or running as it should.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may run again.
+        """
+        return cast(Task, self._post(task_id, "resume"))
+
+    def rerun(self, task_id: str, params: Mapping[str, Any] | None = None) -> str:
+        """Start a new task with the order of an old one, while the old one's record is kept.
+
+        Args:
+            task_id: The old task's id.
+            params: Parameters to change; the others stay as they were.
+
+        Returns:
+            The new task's id.
+
+        Raises:
+            ApiError: 404 if the old task is unknown or expired, 422 if no worker could run it.
+            ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
+        """
+        path = f"/tasks/{checked_name(task_id, 'task_id')}/rerun"
+        body = {"params": dict(params)} if params else {}
+        return str(self._transport.request(TRIGGER_APP, "POST", path, body)["task_id"])
+
     def get(self, task_id: str) -> Task:
         """Return the task's present state.
 
@@ -247,7 +292,7 @@ class Donebit:
         path = f"/tasks/{checked_name(task_id, 'task_id')}"
         return cast(Task, self._transport.request(DONE_APP, "GET", path, within_seconds=within_seconds))
 
-    def _post(self, task_id: str, resource: str, body: Mapping[str, object]) -> object:
+    def _post(self, task_id: str, resource: str, body: Mapping[str, object] | None = None) -> object:
         path = f"/tasks/{checked_name(task_id, 'task_id')}/{resource}"
         return self._transport.request(DONE_APP, "POST", path, body)
 

@@ -53,11 +53,11 @@ def publish_start(publisher: Publisher, task: Task) -> bool | None:
 def resume(
     store: Store, publisher: Publisher, task_id: str, ttls: TaskTtls, *, reply_key: str | None = None
 ) -> None:
-    """Resume a failed, cancelled or stalled task and have its missing steps sent.
+    """Resume a failed, cancelled, stalled or paused task and have its missing steps sent.
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it is done, or running and not stalled.
+        Conflict: it is done, or running and neither stalled nor paused.
         InvalidInput: the reply key was used for another request.
     """
     publish_start(publisher, resuming.resume(store, task_id, ttls, reply_key=reply_key))

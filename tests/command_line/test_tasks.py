@@ -190,6 +190,32 @@ def test_a_failed_task_is_resumed_by_its_id(donebit: Donebit, services: RealServ
     assert (resumed.code, resumed.out) == (0, f"task {name} is running: 0 of 2 steps done\n")
 
 
+def test_a_task_is_paused_shown_so_and_resumed(donebit: Donebit, name: str) -> None:
+    donebit("trigger", "4", "--task-id", name, "--label", name)
+
+    paused = donebit("pause", name)
+    shown, listed = donebit("show", name).out, donebit("tasks", "--label", name).out
+    resumed = donebit("resume", name)
+
+    assert (paused.code, paused.out) == (0, f"task {name} is paused: 0 of 4 steps done\n")
+    assert f"task {name} is running (paused)\n" in shown
+    assert "running (paused)" in listed
+    assert (resumed.code, resumed.out) == (0, f"task {name} is running: 0 of 4 steps done\n")
+
+
+def test_a_task_is_run_again_with_another_parameter(donebit: Donebit, name: str) -> None:
+    donebit("trigger", "4", "--task-id", name, "--job", "demo", "--param", "sleep_ms=5", "--label", name)
+
+    said = donebit("rerun", name, "--param", "sleep_ms=6", "--json").json
+    again, gone = donebit("rerun", name), donebit("rerun", f"{name}-nobody")
+
+    new = donebit("show", said["task_id"], "--json").json
+    assert (new["rerun_of"], new["params"], new["label"]) == (name, {"sleep_ms": 6}, name)
+    assert (again.code, again.out) == (0, f"task {again.out.split()[1]} 4 steps of demo\n")
+    assert gone.code == 3
+    assert f"the order of task {name}-nobody is gone" in gone.err
+
+
 def test_failed_tasks_are_resumed_together_by_their_label(
     donebit: Donebit, services: RealServices, name: str
 ) -> None:

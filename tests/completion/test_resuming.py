@@ -90,7 +90,7 @@ def test_neither_a_running_nor_a_done_task_is_resumed(store: Store) -> None:
     for task, state in ((running, "running"), (done, "done")):
         with pytest.raises(
             Conflict,
-            match=f"task {task.id} is {state}; only a failed, cancelled or stalled task can be resumed",
+            match=f"task {task.id} is {state}; only a failed, cancelled, stalled or paused one is resumed",
         ):
             resuming.resume(store, task.id, TTLS)
     with pytest.raises(NotFound):

@@ -117,3 +117,20 @@ def test_an_extended_task_runs_its_new_steps_too(stack: Stack, tmp_path: Path) -
     assert (extended.status, extended.said["count"]) == (200, 9)
     assert runs(tmp_path) == dict.fromkeys(range(9), 1)
     assert ask("POST", f"{stack.done}/tasks/{task_id}/extend", {"count": 99}).status == 409
+
+
+@pytest.mark.parametrize("batch", [1, 20], ids=["alone", "in a range"])
+def test_with_fail_fast_no_step_begins_after_one_has_given_up(
+    stack: Stack, tmp_path: Path, batch: int
+) -> None:
+    block(tmp_path, 3)
+    params = {"folder": str(tmp_path), "pause_ms": 100}
+    task_id = stack.create(200, job="blocked", params=params, batch=batch, fail_fast=True)
+
+    stack.await_told(task_id)
+    stack.await_quiet()
+
+    answer = stack.answer(task_id)
+    assert (answer["state"], answer["failed_steps"]) == ("failed", 1)
+    assert answer["done_steps"] < len(runs(tmp_path)) < 200
+    assert stack.told(task_id) == [f"{task_id}.1.failed"]

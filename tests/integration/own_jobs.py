@@ -36,9 +36,9 @@ def hesitant(step: int, *, folder: str) -> None:
 
 
 @job("blocked", max_attempts=2, backoff=timedelta(milliseconds=50))
-def blocked(step: int, *, folder: str) -> None:
+def blocked(step: int, *, folder: str, pause_ms: int = 0) -> None:
     """Raise at every step that has a file `block-<step>`."""
-    note(step, folder=folder)
+    note(step, folder=folder, pause_ms=pause_ms)
     if (Path(folder) / f"block-{step}").exists():
         raise ValueError(f"step {step} is blocked")
 

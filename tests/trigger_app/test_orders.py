@@ -20,7 +20,7 @@ from trigger_app.orders import LARGEST_SPEC, LONGEST_CHAIN
 
 HOOK = "https://hooks.example.org/told"
 STEP: dict[str, Any] = {"count": 1, "job": "demo"}
-ENDS = "it must be 'done', 'failed' or 'cancelled'"
+ENDS = "it must be 'done', 'failed', 'cancelled' or 'first_failure'"
 LONGEST_LIFE = 30 * 24 * 3600
 
 
@@ -78,8 +78,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"webhook.on is \[\]; it must have at least 1 item",
     ),
     "too many ends": (
-        {"webhook": {"url": HOOK, "on": ["done"] * 4}},
-        r"webhook.on is \[.*\]; it must have at most 3 items",
+        {"webhook": {"url": HOOK, "on": ["done"] * 5}},
+        r"webhook.on is \[.*\]; it must have at most 4 items",
     ),
     "ends of another type": (
         {"webhook": {"url": HOOK, "on": "done"}},
@@ -266,3 +266,16 @@ def test_a_resumed_task_lives_as_an_open_one_again(
 
     for key in (keys.record(task_id), keys.bitmap(task_id)):
         assert life_left(real_client, key) > timedelta(days=6)
+
+
+def test_fail_fast_and_a_first_failure_can_be_asked_for(services: Services) -> None:
+    body = {"count": 3, "fail_fast": True, "webhook": {"url": HOOK, "on": ["first_failure", "done"]}}
+    task_id = body_of(services.trigger.post("/tasks", json=body), 202)["task_id"]
+
+    failed = body_of(services.done.post(f"/tasks/{task_id}/failures", json={"step": 1}))
+    task = body_of(services.done.get(f"/tasks/{task_id}"))
+
+    assert (failed["completed_task"], failed["state"], failed["done_steps"]) == (True, "failed", 0)
+    assert [one["kind"] for one in task["deliveries"]] == ["webhook"]
+    assert "cancelled 2 others (fail_fast)" in task["why"]
+    problem_of(services.trigger.post("/tasks", json={"count": 3, "fail_fast": 1}))

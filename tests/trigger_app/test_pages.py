@@ -106,7 +106,23 @@ def test_a_task_is_cancelled_extended_resumed_and_deleted(services: Services, re
     problem_of(services.done.get(f"/tasks/{task_id}"), 404)
 
 
-@pytest.mark.parametrize("act", ["cancel", "resume", "extend", "delete"])
+def test_the_page_pauses_a_task_and_offers_to_resume_it(services: Services) -> None:
+    task_id = services.start(3)
+
+    paused = post(services, f"/tasks/{task_id}/pause", PEOPLE)
+    page, tasks = services.trigger.get(f"/tasks/{task_id}", headers=PEOPLE), services.trigger.get("/")
+    post(services, f"/tasks/{task_id}/resume", PEOPLE)
+    resumed = services.trigger.get(f"/tasks/{task_id}", headers=PEOPLE)
+
+    assert (paused.status_code, paused.headers["Location"]) == (303, f"/tasks/{task_id}")
+    assert 'data-state="paused"' in page.text
+    assert 'data-state="paused"' in tasks.text
+    assert f'action="/tasks/{task_id}/resume"' in page.text
+    assert f'action="/tasks/{task_id}/pause"' not in page.text
+    assert f'action="/tasks/{task_id}/pause"' in resumed.text
+
+
+@pytest.mark.parametrize("act", ["cancel", "pause", "resume", "extend", "delete"])
 def test_what_cannot_be_done_with_a_task_is_a_problem(services: Services, act: str) -> None:
     problem_of(post(services, f"/tasks/nobody/{act}", SCRIPTS, count="5"), 404)
     answer = post(services, f"/tasks/nobody/{act}", PEOPLE, count="5")

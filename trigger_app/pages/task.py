@@ -77,6 +77,11 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         publishing.resume(context.store, context.publisher, task_id, TaskTtls.from_settings(context.settings))
         return changed(task_id)
 
+    @routes.post("/tasks/<task_id>/pause")
+    def pause(task_id: str) -> ResponseReturnValue:
+        lifecycle.pause(context.store, task_id)
+        return changed(task_id)
+
     @routes.post("/tasks/<task_id>/cancel")
     def cancel(task_id: str) -> ResponseReturnValue:
         lifecycle.cancel(context.store, task_id)
@@ -90,6 +95,11 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         found, before = resuming.extend(context.store, task_id, wanted, max_steps=most)
         publishing.request_fan_out(context.publisher, found, first=before)
         return changed(task_id)
+
+    @routes.post("/tasks/<task_id>/again")
+    def again(task_id: str) -> ResponseReturnValue:
+        started, _ = context.starter.rerun(task_id)
+        return redirect_to(f"/tasks/{started.task.id}")
 
     @routes.post("/tasks/<task_id>/delete")
     def delete(task_id: str) -> ResponseReturnValue:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from done_app.worker.steps.retry import retry_until_stored
-from donebit.completion import failing, missing, reporting
+from donebit.completion import failing, lifecycle, missing, reporting
 from donebit.completion.failing import COUNTED_AHEAD, GIVE_UP_NOW, Failure
 from donebit.completion.reporting import Report
 from donebit.completion.task import Task
+from donebit.errors import StoreUnavailable
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 
@@ -26,6 +27,12 @@ class StoreStepReporter:
 
     def missing(self, start: int, stop: int) -> list[Range]:
         return list(missing.iterate(self.store, self.task, start, stop))
+
+    def is_paused(self) -> bool:
+        try:
+            return lifecycle.is_paused(self.store, self.task)
+        except StoreUnavailable:  # the next report waits for it
+            return False
 
     def finished(self, ranges: list[Range]) -> Report:
         return retry_until_stored(

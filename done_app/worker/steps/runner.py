@@ -57,6 +57,7 @@ class StepReporter(Protocol):
     """How a runner reads which steps are missing and reports their results."""
 
     def missing(self, start: int, stop: int) -> list[Range]: ...
+    def is_paused(self) -> bool: ...
     def finished(self, ranges: list[Range]) -> Report: ...
     def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure: ...
     def attempt(self, step: int) -> int: ...
@@ -120,19 +121,31 @@ class Runner:
             step: the next step; those before it have run.
 
         Returns:
-            False when the time of this run is over or the task has ended.
+            False when the time of this run is over, or the task has ended or is paused.
         """
         now = time.monotonic()
         if now - self.started_at >= MAX_RUN_TIME.total_seconds() or (self.board and self.board.is_ending):
             self.report_finished()
-            if not self.task_has_ended():
-                self.outcome.remaining = ranges_after(step - 1, ranges)
-            return False
-        if now - self.reported_at >= REPORT_EVERY.total_seconds() or self.finished.is_full:
+            return self.leave(step, ranges)
+        due = now - self.reported_at >= REPORT_EVERY.total_seconds()
+        if due or self.finished.is_full or self.outcome.ended:
             self.report_finished()
             self.reported_at = now
-            return not self.task_has_ended()
+            if self.task_has_ended() or self.reporter.is_paused():
+                return self.leave(step, ranges)
         return True
+
+    def leave(self, step: int, ranges: list[Range]) -> bool:
+        """End the run before this step; what follows is sent as a message, also for a task that is paused.
+
+        It may be resumed before this process gives up its lease, and then nobody else has been given them.
+
+        Returns:
+            False, as the run does not continue.
+        """
+        if not self.task_has_ended():
+            self.outcome.remaining = ranges_after(step - 1, ranges)
+        return False
 
     def next_interrupt_at(self) -> float:
         """When to interrupt steps that succeed, to report them or to end the run (of time.monotonic)."""
@@ -141,6 +154,8 @@ class Runner:
         )
 
     def task_has_ended(self) -> bool:
+        if self.outcome.ended:  # by a step that gave up, and cancelled the others
+            return True
         return self.outcome.report is not None and self.outcome.report.state != "running"
 
     def report_finished(self) -> None:

@@ -1,4 +1,4 @@
-"""`resume`, `cancel`, `extend` and `delete`: commands that change whole tasks."""
+"""`pause`, `resume`, `cancel`, `extend` and `delete`: commands that change whole tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 
 
 @click.command(
-    short_help="Resume failed, cancelled or stalled tasks.",
+    short_help="Resume failed, cancelled, stalled or paused tasks.",
     epilog=examples(
         "donebit resume 9f2c41d07a3b", "donebit resume --failed --label nightly", "donebit resume --failed"
     ),
@@ -31,7 +31,7 @@ IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 def resume(
     session: Session, *, task_ids: tuple[str, ...], failed: bool, label: str | None, as_json: bool
 ) -> None:
-    """Resume failed, cancelled or stalled tasks. Only missing and failed steps are sent again."""
+    """Resume failed, cancelled, stalled or paused tasks. Only missing and failed steps are sent again."""
     if failed == bool(task_ids) or (label and not failed):
         raise UsageError("resume takes either IDs, or --failed with an optional --label")
     if not failed:
@@ -56,6 +56,15 @@ def resume_failed(session: Session, label: str | None) -> list[str]:
         cursor = page["next"]
         if cursor is None:
             return resumed
+
+
+@click.command(epilog=examples("donebit pause 9f2c41d07a3b", "donebit pause 9f2c41d07a3b b2ee6881a154"))
+@IDS
+@as_json
+@in_session
+def pause(session: Session, *, task_ids: tuple[str, ...], as_json: bool) -> None:
+    """Pause running tasks: no further step is begun until `donebit resume`. Steps in progress finish."""
+    change_each(session, task_ids, "pause", as_json=as_json)
 
 
 @click.command(
@@ -127,7 +136,8 @@ def change_each(
 
 def state_summary(task: Answer) -> str:
     steps = f"{number(task['done_steps'])} of {count_of(task['count'], 'step')} done"
-    return f"task {task['task_id']} is {task['state']}: {steps}"
+    state = "paused" if task["paused"] else task["state"]
+    return f"task {task['task_id']} is {state}: {steps}"
 
 
 def listing(task_ids: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ import click
 
 from donebit.command_line.activity import count, visit
 from donebit.command_line.backup import backup, restore
-from donebit.command_line.changes import cancel, delete, extend, resume
+from donebit.command_line.changes import cancel, delete, extend, pause, resume
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
@@ -22,7 +22,7 @@ from donebit.command_line.taking_back import take_back
 from donebit.command_line.tasks import show, tasks
 from donebit.command_line.terminal import Terminal
 from donebit.command_line.tokens import tokens
-from donebit.command_line.trigger import trigger, watch
+from donebit.command_line.trigger import rerun, trigger, watch
 
 EXIT_CODES = "\n".join(f"  {code.value:<4} {meaning}" for code, meaning in MEANINGS.items())
 EPILOG = f"""\b
@@ -75,7 +75,7 @@ def donebit(context: click.Context) -> None:
 
 
 SECTIONS: dict[str, list[click.Command]] = {
-    "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
+    "Tasks": [trigger, watch, tasks, show, pause, resume, rerun, cancel, extend, delete, logs],
     "Distinct users": [visit, load, take_back, count, query, retention],
     "Access": [tokens],
     "Backup and upgrading": [backup, restore, migrate],

@@ -94,7 +94,7 @@ def table(terminal: Terminal, found: list[Answer]) -> Table:
 
 
 def row(task: Answer) -> list[Text]:
-    state = state_text(task["state"]) + Text(" (stalled)" if task["stalled"] else "", style="yellow")
+    state = state_text(task["state"]) + Text(remark(task), style="yellow")
     return [
         name(task["task_id"]),
         state,
@@ -105,6 +105,11 @@ def row(task: Answer) -> list[Text]:
         name(task["label"] or ""),
         Text(ago(task["created_at"])),
     ]
+
+
+def remark(task: Answer) -> str:
+    """Return what is unusual about a running task, in brackets."""
+    return " (stalled)" if task["stalled"] else " (paused)" if task["paused"] else ""
 
 
 def name(text: str) -> Text:
@@ -151,7 +156,7 @@ def show(session: Session, *, task_id: str, as_json: bool) -> None:
 def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
     """Yield a line for each fact that the task has."""
     yield Text.assemble(
-        ("task ", "dim"), (one_line(task["task_id"]), "bold"), " is ", state_text(task["state"])
+        ("task ", "dim"), (one_line(task["task_id"]), "bold"), " is ", state_text(task["state"]), remark(task)
     )
     facts = {
         "job": f"{task['job']} {json.dumps(task['params']) if task['params'] else ''}"

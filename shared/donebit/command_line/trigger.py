@@ -1,7 +1,8 @@
-"""`trigger` starts a task, `watch` follows it until it ends."""
+"""`trigger` starts a task, `rerun` one that runs another again, `watch` follows it until it ends."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import click
@@ -61,6 +62,9 @@ TRIGGER_EXAMPLES = examples(
 )
 @click.option("--webhook", metavar="URL", help="Called when the task ends.")
 @click.option("--callback", metavar="NAME", help="A Celery task to call when the task ends.")
+@click.option(
+    "--fail-fast", is_flag=True, default=None, help="The first step that fails for good cancels the others."
+)
 @click.option("--watch", "watched", is_flag=True, help="Show progress until it ends.")
 @retry_for
 @as_json
@@ -78,6 +82,41 @@ def trigger(
     body |= {"params": params_of(params)} if params else {}
     body |= {"callback": {"name": callback}} if callback else {}
     started = session.trigger.ask("POST", "/tasks", {"count": count, **body})
+    if not as_json:
+        print_started(session, started)
+    if watched:
+        watch_to_end(session, started["task_id"], retry_for, as_json=as_json)
+    elif as_json:
+        session.terminal.as_json(started)
+
+
+@click.command(
+    epilog=examples("donebit rerun 9f2c41d07a3b --watch", "donebit rerun 9f2c41d07a3b --param folder=/new")
+)
+@click.argument("task_id", metavar="ID")
+@click.option(
+    "--param", "params", type=Param(), multiple=True, help="A parameter to change; may be repeated."
+)
+@click.option("--label", help="Another label.")
+@click.option("--watch", "watched", is_flag=True, help="Show progress until it ends.")
+@retry_for
+@as_json
+@in_session
+def rerun(
+    session: Session,
+    /,
+    *,
+    task_id: str,
+    params: tuple[tuple[str, Any], ...],
+    label: str | None,
+    watched: bool,
+    retry_for: float,
+    as_json: bool,
+) -> None:
+    """Start a new task with the order of an old one, while the old one is kept."""
+    given = {"params": params_of(params), "label": label}
+    body = {name: value for name, value in given.items() if value}
+    started = session.trigger.ask("POST", f"/tasks/{segment(task_id)}/rerun", body, key=uuid.uuid4().hex)
     if not as_json:
         print_started(session, started)
     if watched:

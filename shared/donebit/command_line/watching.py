@@ -49,7 +49,7 @@ def _show(progress: Progress, task_id: str, messages: Iterator[Message | StreamL
 def described(message: Message, width: int) -> str:
     """Return the task and its state; on a narrow terminal only what is unusual."""
     unusual = [f"{number(message['failed_steps'])} failed"] if message["failed_steps"] else []
-    unusual += ["stalled"] if message["stalled"] else []
+    unusual += [word for word in ("stalled", "paused") if message[word]]
     if width < NARROW:
         return cut(", ".join(unusual) or message["task_id"], width)
     return ", ".join([f"{cut(message['task_id'], width)} {message['state']}", *unusual])

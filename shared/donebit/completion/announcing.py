@@ -1,4 +1,4 @@
-"""Announcing the end of a task: at least once, and always under the same id."""
+"""Announcing the end of a task, and its first failure: at least once, and always under the same id."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from donebit import clock
 from donebit.completion import deliveries
-from donebit.completion.state import AGAIN
+from donebit.completion.state import AGAIN, Early
 from donebit.completion.task import Task
 from donebit.store import Store
 
@@ -48,21 +48,38 @@ def announce(
     )
     if record is None:
         return False
-    task = Task.from_record(
-        task_id, record
-    )  # as it was when the announcement was claimed, even if it has changed since
+    task = Task.from_record(task_id, record)  # as it was when claimed, even if it has changed since
+    announce_first_failure(store, task)  # the process that should have done so may have died
     has_deliveries = deliveries.enqueue(store, task)
     deliver(task)
-    noted = store.tasks.note_announced(
-        task_id,
-        task.nonce,
-        task.run,
-        now_ms=clock.now_ms(),
-        least_life=deliveries.KEEP_FOR if has_deliveries else timedelta(0),
-    )
-    if noted and next_look_ms:
+    if _note(store, task, has_deliveries=has_deliveries) and next_look_ms:
         store.task_index.close_task(task_id, next_look_ms)
     return True
+
+
+def _note(store: Store, task: Task, *, has_deliveries: bool) -> bool:
+    """Note that an end is announced. From then on the task is kept until all deliveries are settled.
+
+    Returns:
+        False when the task is gone or in another run.
+    """
+    has_early = bool(task.first_failure_at and deliveries.receivers_of(task, Early.FIRST_FAILURE))
+    keep = deliveries.KEEP_FOR if has_deliveries or has_early else timedelta(0)
+    noted = store.tasks.note_announced(task.id, task.nonce, task.run, now_ms=clock.now_ms(), least_life=keep)
+    if has_early:  # its deliveries may all have been settled before
+        store.tasks.release_task(task.id, task.nonce)
+    return noted
+
+
+def announce_first_failure(store: Store, task: Task) -> None:
+    """Store the deliveries of a run's first failure to those who asked for it, unless that is done.
+
+    The report of the failure does so at once, and the sweep in case that process died in between.
+    """
+    if task.first_failure_at is None or task.first_failure_told:
+        return
+    if deliveries.enqueue(store, task, Early.FIRST_FAILURE):
+        store.tasks.update_record(task.id, task.nonce, task.run, {"first_failure_told": 1})
 
 
 def announce_before_resume(store: Store, task: Task) -> None:

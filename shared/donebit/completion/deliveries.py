@@ -14,6 +14,7 @@ from typing import Any
 from donebit import clock
 from donebit.completion.delivery import RETRY_FOR, Delivery, DeliveryOutcome, DeliveryRefused
 from donebit.completion.spec import Callback, NextTask, Receiver, TaskSpec, Webhook
+from donebit.completion.state import Early, Occasion
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.store.deliveries import Name
@@ -46,19 +47,28 @@ class DeliveryView:
     next_attempt_at: datetime | None
 
 
-def enqueue(store: Store, task: Task) -> bool:
+def receivers_of(task: Task, occasion: Occasion) -> dict[str, Receiver]:
+    """The receivers that asked to be notified of an end, or of what comes before it, by kind."""
+    return {kind: one for kind, one in task.spec.receivers.items() if occasion in one.on}
+
+
+def enqueue(store: Store, task: Task, occasion: Occasion | None = None) -> bool:
     """Store the deliveries of a task's end to all receivers that asked for it. A repeat is harmless.
+
+    Args:
+        occasion: what came before its end; None for its end.
 
     Returns:
         Whether there is any receiver.
     """
-    receivers = {kind: one for kind, one in task.spec.receivers.items() if task.state in one.on}
+    occasion = occasion or task.state
+    receivers = receivers_of(task, occasion)
     for kind, receiver in receivers.items():
         now_ms = clock.now_ms()
-        to, order = _address(task, receiver)
-        delivery = Delivery(task.nonce, to, announcement_event(task), now_ms, order)
+        to, order = _address(task, receiver, occasion)
+        delivery = Delivery(task.nonce, to, announcement_event(task, occasion), now_ms, order)
         store.deliveries.enqueue_delivery(
-            Name(task.id, task.run, task.state, kind),
+            Name(task.id, task.run, occasion, kind),
             task.nonce,
             delivery.as_text(),
             now_ms=now_ms,
@@ -67,33 +77,37 @@ def enqueue(store: Store, task: Task) -> bool:
     return bool(receivers)
 
 
-def _address(task: Task, receiver: Receiver) -> tuple[str, str | None]:
+def _address(task: Task, receiver: Receiver, occasion: Occasion) -> tuple[str, str | None]:
     match receiver:
         case Webhook():
             return receiver.url, None
         case Callback():
             return receiver.name, None
         case NextTask():
-            return next_task_id(task), receiver.spec.as_text()
+            return next_task_id(task, occasion), receiver.spec.as_text()
 
 
-def next_task_id(task: Task) -> str:
+def next_task_id(task: Task, occasion: Occasion) -> str:
     """The id of the task that follows this end: the same however often the end is delivered.
 
     It depends on the nonce too, so that another task under the same id is followed by a task of its own.
     """
-    digest = hashlib.sha256(f"{task.end_name} {task.nonce}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{task.name_of(occasion)} {task.nonce}".encode()).hexdigest()
     return f"{task.id[:80]}.{digest[:12]}"
 
 
-def announcement_event(task: Task) -> dict[str, Any]:
-    """The event that is delivered at an end, in the shape that Standard Webhooks recommends for a payload."""
-    ended_at = task.ended_at or clock.now()
+def announcement_event(task: Task, occasion: Occasion) -> dict[str, Any]:
+    """The event that is delivered, in the shape that Standard Webhooks recommends for a payload.
+
+    Of what came before the end it has no `ended_at`, and `state` is that of the moment.
+    """
+    early = task.first_failure_at if isinstance(occasion, Early) else None
+    at = early or task.ended_at or clock.now()
     return {
-        "type": f"task.{task.state}",
-        "timestamp": clock.iso(ended_at),
+        "type": f"task.{occasion}",
+        "timestamp": clock.iso(at),
         "data": {
-            "announcement_id": task.announcement_id,
+            "announcement_id": task.announcement_id_of(occasion),
             "task_id": task.id,
             "run": task.run,
             "state": task.state,
@@ -103,7 +117,7 @@ def announcement_event(task: Task) -> dict[str, Any]:
             "done_steps": task.done_steps,
             "failed_steps": task.failed_steps,
             "created_at": clock.iso(task.created_at),
-            "ended_at": clock.iso(ended_at),
+            "ended_at": None if early else clock.iso(at),
         },
     }
 

@@ -86,9 +86,9 @@ class Delivery:
 
     @property
     def end_name(self) -> str:
-        """The end as logs name it: `{task}.{run}.{state}`."""
+        """The end, or what came before it, as logs name it: `{task}.{run}.{state}`."""
         data = self.event["data"]
-        return f"{data['task_id']}.{data['run']}.{data['state']}"
+        return f"{data['task_id']}.{data['run']}.{self.event['type'].removeprefix('task.')}"
 
     def with_attempt(self, now_ms: int, result: str, outcome: DeliveryOutcome) -> Delivery:
         # The script that reads the JSON again could not read what UTF-8 cannot hold.

@@ -19,6 +19,7 @@ MIN_SAMPLE_TIME = timedelta(seconds=0.5)  # a rate over less time is meaningless
 class Waiting(StrEnum):
     """What a running task waits for."""
 
+    PAUSED = "paused"  # for its resume
     REPORTS = "reports"  # it has no job: its steps are reported from elsewhere
     FAN_OUT = "fan-out"  # its messages are not sent yet
     WORKER = "worker"  # none was seen within the last minute
@@ -52,7 +53,12 @@ class Diagnosis:
     def sentence(self, task: Task, now: datetime) -> str:
         """The diagnosis as a sentence."""
         if task.state is State.FAILED:
-            return f"{task.failed_steps:,} of {task.count:,} steps failed. Resume retries only those"
+            failed = f"{task.failed_steps:,} of {task.count:,} steps failed"
+            if task.missing_steps:
+                return (
+                    f"{failed}, which cancelled {task.missing_steps:,} others (fail_fast). Resume runs both"
+                )
+            return f"{failed}. Resume retries only those"
         if self.waiting_for is None:
             return f"it is {task.state}"
         age = duration(round((now - task.last_progress_at).total_seconds()))
@@ -81,6 +87,7 @@ class Diagnosis:
 
 GIVEN_UP = "lost, and resending brought no progress; resume sends them again"
 REASONS = {
+    Waiting.PAUSED: "paused; resume sends its missing steps",
     Waiting.REPORTS: "waiting for external reports",
     Waiting.FAN_OUT: "their messages are not sent yet",
     Waiting.WORKER: "no worker was seen in the last minute",
@@ -105,7 +112,7 @@ def diagnose(task: Task, seen: Observations, now: datetime, running: Sequence[Ru
     return Diagnosis(
         waiting,
         rate,
-        timedelta(seconds=task.missing_steps / rate) if rate else None,
+        timedelta(seconds=task.missing_steps / rate) if rate and not task.paused else None,
         next_probe_at(task),
         why_no_worker(task, seen, now) if waiting is Waiting.JOB else None,
         running,
@@ -123,6 +130,7 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
     """
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
     conditions = (
+        (task.paused, Waiting.PAUSED),
         (task.spec.job is None, Waiting.REPORTS),
         (running, Waiting.RUNNING),
         (task.stalled, Waiting.LOST),
@@ -171,7 +179,7 @@ def steps_per_second(task: Task, now: datetime) -> float | None:
 
 def next_probe_at(task: Task) -> datetime | None:
     """When the sweep sends the next probe for a task without progress; None when it sends none."""
-    if task.spec.job is None or task.stalled:
+    if task.spec.job is None or task.stalled or task.paused:
         return None
     if task.probed_at is None or task.moved_at > task.probed_at:
         return task.moved_at + task.spec.stall_after

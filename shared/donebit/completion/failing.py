@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
 
 from donebit import clock
-from donebit.completion import lifecycle
+from donebit.completion import announcing, lifecycle
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.errors import NotFound, StoreUnavailable
 from donebit.names import stored_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
@@ -103,7 +105,15 @@ def fail(
         limits=AttemptLimits(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
         reply_key=reply_key,
     )
-    return _failure(task_id, step, result, reply_key)
+    return _announced(store, task_id, _failure(task_id, step, result, reply_key))
+
+
+def _announced(store: Store, task_id: str, failure: Failure) -> Failure:
+    """The failure, once it is announced where it is the first of a run and somebody asked for it."""
+    if failure.gave_up and failure.failed_steps == 1:
+        with suppress(NotFound, StoreUnavailable):  # deleted since, or left to the sweep
+            announcing.announce_first_failure(store, lifecycle.get_task(store, task_id).task)
+    return failure
 
 
 def begin_attempt(

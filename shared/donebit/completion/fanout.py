@@ -54,12 +54,12 @@ def claim_fan_out(store: Store, task: Task) -> bool:
 
 
 def is_due(task: Task, first: int) -> bool:
-    """Whether a request to fan out from step `first` on has anything to do.
+    """Whether a request to fan out from step `first` on has anything to do; not while the task is paused.
 
     A request for all steps (`first` is 0) is due once. A request for the steps that a task was extended by
     is due only after that: otherwise the first fan-out sends the new steps too.
     """
-    return (first > 0) is (task.dispatched_at is not None)
+    return not task.paused and (first > 0) is (task.dispatched_at is not None)
 
 
 def fan_out(store: Store, task: Task, send: Send, first: int = 0, *, held: Sequence[Range] = ()) -> int:
@@ -87,7 +87,7 @@ def fan_out(store: Store, task: Task, send: Send, first: int = 0, *, held: Seque
 
 def record_sent(store: Store, task: Task, sent: int) -> bool:
     fields = {"dispatched_at": clock.now_ms(), "messages": task.messages + sent}
-    return store.tasks.update_record(task.id, task.nonce, task.run, fields)
+    return store.tasks.update_record(task.id, task.nonce, task.run, fields, pauses=task.pauses)
 
 
 def send_missing(store: Store, task: Task, send: Send, first: int, *, held: Sequence[Range] = ()) -> int:
@@ -102,11 +102,15 @@ def send_missing(store: Store, task: Task, send: Send, first: int, *, held: Sequ
 
 
 def _leased(store: Store, task: Task, parts: Iterator[Slice]) -> Iterator[Slice]:
-    """The parts; the lease on the fan-out is renewed while they are sent."""
+    """The parts; the lease on the fan-out is renewed while they are sent.
+
+    They end early when the task was paused meanwhile: its resume sends what is missing.
+    """
     renew_at = clock.now()
     for part in parts:
         if (now := clock.now()) >= renew_at:
             note = {"dispatching_at": clock.ms_since_epoch(now)}
-            store.tasks.update_record(task.id, task.nonce, task.run, note)
+            if not store.tasks.update_record(task.id, task.nonce, task.run, note, pauses=task.pauses):
+                return
             renew_at = now + LEASE / RENEWALS_PER_LEASE
         yield part

@@ -32,7 +32,7 @@ def heal(store: Store, task: Task, seen: ProbedState, send: Send) -> int:
     Returns:
         How many messages were sent.
     """
-    if task.ended or ProbedState.of(task) != seen:
+    if task.ended or task.paused or ProbedState.of(task) != seen:
         return 0
     held = leases.held_ranges(leases.running_steps(store, task.id))
     if not any(True for _ in leases.without(missing.iterate(store, task, 0, task.count), held)):

@@ -78,7 +78,7 @@ def take(store: Store, task_id: str, nonce: str, holder: Holder, ranges: Sequenc
     The broker gives a message to another worker when it was worked at for an hour; its steps still run.
 
     Returns:
-        None when the task is gone or has ended, or is another one under the same id.
+        None when the task is gone, has ended or is paused, or is another one under the same id.
     """
     taken = store.leases.take_lease(task_id, nonce, holder, ranges, LEASE)
     if taken is None:

@@ -1,4 +1,4 @@
-"""A task as a whole: start, cancel, delete, get."""
+"""A task as a whole: start, cancel, pause, delete, get."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def start(
     spec: TaskSpec,
     *,
     task_id: str | None = None,
+    rerun_of: str | None = None,
     ttls: TaskTtls,
     max_steps: int,
 ) -> Started:
@@ -45,6 +46,7 @@ def start(
 
     Args:
         task_id: a new one is made if left out. A second start with the same id and spec gives the same task.
+        rerun_of: the task that this one runs again.
         ttls: how long the task stays.
         max_steps: the largest count allowed.
 
@@ -57,11 +59,11 @@ def start(
     if spec.label is not None:
         checked_name(spec.label, "label")
     if task_id is None:
-        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls)
+        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, rerun_of)
     checked_name(task_id, "task_id")
     if (existing := _find_task(store, task_id)) is not None:
         return _existing_if_same(existing, spec)
-    return _start_new(store, spec, task_id, ttls)
+    return _start_new(store, spec, task_id, ttls, rerun_of)
 
 
 def check_count(count: int, max_steps: int) -> None:
@@ -74,13 +76,13 @@ def check_count(count: int, max_steps: int) -> None:
         raise InvalidInput(f"count is {count}; it must be 0 to {max_steps}", field="count")
 
 
-def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> Started:
+def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls, rerun_of: str | None) -> Started:
     for _ in range(MAX_START_ATTEMPTS):
         now = clock.now()
         now_ms = clock.ms_since_epoch(now)
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
-        fields = _record(spec, now_ms, ttls)
+        fields = _record(spec, now_ms, ttls) | ({} if rerun_of is None else {"rerun_of": rerun_of})
         if store.tasks.start_task(task_id, spec.count, fields, ttls.open) is None:
             return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
         if (existing := _find_task(store, task_id)) is not None:
@@ -105,6 +107,7 @@ def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]
         "stall_after": spec.stall_after // timedelta(milliseconds=1),
         "ttl": ttls.open // timedelta(milliseconds=1),
         "ended_ttl": (spec.ended_ttl or ttls.ended) // timedelta(milliseconds=1),
+        **({"fail_fast": 1} if spec.fail_fast else {}),
         **end,
     }
 
@@ -171,6 +174,37 @@ def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     if not answer.cancelled:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be cancelled")
     return get_task(store, task_id).task
+
+
+def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
+    """Pause a running task: workers begin no further step of it until it is resumed.
+
+    Steps that are reported meanwhile count, and may end it. A task that is paused already stays so.
+
+    Args:
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour changes nothing more.
+
+    Raises:
+        NotFound: no such task.
+        Conflict: it has ended.
+        InvalidInput: the reply key was used for another request.
+    """
+    stored_name(task_id, "task_id")
+    answer = store.tasks.pause_task(
+        task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "pause"), reply_key=reply_key
+    )
+    if answer is None:
+        raise unknown_task(task_id)
+    if answer.reused:
+        raise key_reused(reply_key)
+    if not answer.paused:
+        raise Conflict(f"task {task_id} is {answer.state}; only a running task can be paused")
+    return get_task(store, task_id).task
+
+
+def is_paused(store: Store, task: Task) -> bool:
+    """Whether a task is paused by now; False for one that is gone."""
+    return store.tasks.is_paused(task.id, task.nonce)
 
 
 def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:

@@ -6,6 +6,7 @@ from donebit import clock
 from donebit.completion import lifecycle
 from donebit.completion.deliveries import KEEP_FOR
 from donebit.completion.delivery import Delivery
+from donebit.completion.state import Early
 from donebit.errors import Conflict, NotFound
 from donebit.store import Store
 from donebit.store.deliveries import StoredDelivery
@@ -45,4 +46,5 @@ def _stored(store: Store, task_id: str, kind: str, run: int | None) -> StoredDel
         known = ", ".join(sorted(f"{one.name.kind} of run {one.name.run}" for one in kept)) or "none"
         asked = kind if run is None else f"{kind} of run {run}"
         raise NotFound(f"task {task_id} has no delivery by {asked}; it has: {known}")
-    return max(matching, key=lambda one: one.name.run)  # every end has a run of its own
+    # Every end has a run of its own, and comes after the first failure of its run.
+    return max(matching, key=lambda one: (one.name.run, one.name.end != Early.FIRST_FAILURE))

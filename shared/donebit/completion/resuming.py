@@ -1,4 +1,4 @@
-"""Tasks that continue: resumed after they failed, stalled or were cancelled, or extended while they run."""
+"""Tasks that continue: resumed after they failed, stalled, were cancelled or paused, or extended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from donebit.store.answers import ExtendResult, ExtendStatus
 
 
 def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None = None) -> Task:
-    """Resume a failed, cancelled or stalled task. Done steps stay done; those that gave up are missing again.
+    """Resume a failed, cancelled, stalled or paused task. Done steps stay done.
+
+    Steps that gave up are missing again, but for those of a paused or stalled task, which has not ended.
 
     The missing steps are not sent; publishing.resume does that too.
 
@@ -30,7 +32,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it is done, or running and not stalled.
+        Conflict: it is done, or running and neither stalled nor paused.
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
@@ -44,7 +46,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
         raise lifecycle.key_reused(reply_key)
     if not answer.resumed:
         raise Conflict(
-            f"task {task_id} is {answer.state}; only a failed, cancelled or stalled task can be resumed"
+            f"task {task_id} is {answer.state}; only a failed, cancelled, stalled or paused one is resumed"
         )
     task = lifecycle.get_task(store, task_id).task
     if task.missing_steps == 0:  # the steps that gave up were done after all

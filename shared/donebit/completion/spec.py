@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from donebit.completion.state import ANY_END, State
+from donebit.completion.state import ANY_END, Occasion, State, occasion_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Webhook:
     """An address that a signed request is sent to."""
 
     url: str
-    on: tuple[State, ...] = ANY_END
+    on: tuple[Occasion, ...] = ANY_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Callback:
     """A Celery function of the user, by its name."""
 
     name: str
-    on: tuple[State, ...] = ANY_END
+    on: tuple[Occasion, ...] = ANY_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class NextTask:
     """A task that is started when this one has ended."""
 
     spec: TaskSpec
-    on: tuple[State, ...] = (State.DONE,)
+    on: tuple[Occasion, ...] = (State.DONE,)
 
 
 Receiver = Webhook | Callback | NextTask
@@ -52,6 +52,7 @@ class TaskSpec:
     webhook: Webhook | None = None
     callback: Callback | None = None
     then: NextTask | None = None
+    fail_fast: bool = False  # the first step that gives up ends it
 
     @property
     def receivers(self) -> Mapping[str, Receiver]:
@@ -82,6 +83,8 @@ class TaskSpec:
         }
         if self.ended_ttl is not None:
             fields["ended_ttl_s"] = self.ended_ttl.total_seconds()
+        if self.fail_fast:
+            fields["fail_fast"] = True
         if self.webhook:
             fields["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
         if self.callback:
@@ -109,5 +112,5 @@ class TaskSpec:
         return cls(**fields, **converted)
 
 
-def _ends(names: list[str]) -> tuple[State, ...]:
-    return tuple(State(name) for name in names)
+def _ends(names: list[str]) -> tuple[Occasion, ...]:
+    return tuple(occasion_of(name) for name in names)

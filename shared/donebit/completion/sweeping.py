@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import fanout, leases, lifecycle, reporting
+from donebit.completion import announcing, fanout, leases, lifecycle, reporting
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -39,7 +39,7 @@ class SweepPublisher(Protocol):
 
 def needs_fan_out(task: Task, now: datetime) -> bool:
     """Whether its steps were not sent in time, and no process is sending them."""
-    if task.spec.job is None or task.dispatched_at or fanout.is_being_fanned_out(task, now):
+    if task.spec.job is None or task.paused or task.dispatched_at or fanout.is_being_fanned_out(task, now):
         return False
     return now - task.created_at >= CHECK_EVERY
 
@@ -83,6 +83,7 @@ class Sweep:
             elif task.ended or reporting.recount(self.store, task).state is not State.RUNNING:
                 self.publisher.announce(task_id)
             else:
+                announcing.announce_first_failure(self.store, task)
                 self.check_running(task, now)
         except NotFound:
             self.store.task_index.unindex_task(task_id)

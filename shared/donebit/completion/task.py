@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from donebit.clock import moment_of_ms
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
-from donebit.completion.state import State
+from donebit.completion.state import Occasion, State
 
 HANDED_BACK_HOLDS = timedelta(minutes=1)  # steps that no worker can run go back every 15 s
 
@@ -70,6 +71,11 @@ class Task:
     quiet_until: datetime | None = None  # a failed step waits for its next attempt, or one handed back
     handed_back: HandedBack | None = None
     probed_at: datetime | None = None  # when the sweep last sent a probe
+    first_failure_at: datetime | None = None  # when the first step of this run gave up
+    first_failure_told: bool = False  # its deliveries are stored
+    rerun_of: str | None = None  # the task that this one runs again
+    paused_at: datetime | None = None
+    pauses: int = 0  # how often it has been paused
     samples: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, older first
 
     @property
@@ -86,6 +92,11 @@ class Task:
         return not self.ended and self.stalled_at is not None and self.stalled_at >= self.last_progress_at
 
     @property
+    def paused(self) -> bool:
+        """Whether workers begin no further step of it until it is resumed."""
+        return not self.ended and self.paused_at is not None
+
+    @property
     def moved_at(self) -> datetime:
         """Its last progress, or the end of the pause before a failed step's next attempt."""
         return max(self.last_progress_at, self.quiet_until or self.last_progress_at)
@@ -98,7 +109,11 @@ class Task:
     @property
     def end_name(self) -> str:
         """This end as people read it, in logs; of a task made again under its id it is the same."""
-        return f"{self.id}.{self.run}.{self.state}"
+        return self.name_of(self.state)
+
+    def name_of(self, occasion: Occasion) -> str:
+        """An occasion of this run as people read it, in logs."""
+        return f"{self.id}.{self.run}.{occasion}"
 
     @property
     def announcement_id(self) -> str:
@@ -106,8 +121,12 @@ class Task:
 
         Without a dot, which Standard Webhooks puts between the id and the time in what is signed.
         """
+        return self.announcement_id_of(self.state)
+
+    def announcement_id_of(self, occasion: Occasion) -> str:
+        """The id of an occasion of this run."""
         # No part holds a space. The nonce tells this task from another one made under its id.
-        meant = f"{self.id} {self.nonce} {self.run} {self.state}"
+        meant = f"{self.id} {self.nonce} {self.run} {occasion}"
         return f"msg_{hashlib.sha256(meant.encode()).hexdigest()[:32]}"
 
     @property
@@ -143,12 +162,26 @@ class Task:
             quiet_until=moment("quiet_until"),
             handed_back=HandedBack.from_record(record),
             probed_at=moment("probed_at"),
+            **_control_fields(record),
             samples=tuple(
                 ProgressSample(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
                 for when in ("before", "seen")
                 if f"{when}_at" in record
             ),
         )
+
+
+def _control_fields(record: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that say how the run of the task was influenced."""
+    moments = {
+        name: moment_of_ms(int(record[name])) for name in ("first_failure_at", "paused_at") if name in record
+    }
+    return {
+        **moments,
+        "first_failure_told": "first_failure_told" in record,
+        "rerun_of": record.get("rerun_of"),
+        "pauses": int(record.get("pauses", 0)),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,14 @@ class CancelResult(NamedTuple):
     reused: bool = False
 
 
+class PauseResult(NamedTuple):
+    """Whether the task is paused now, and its state; `reused` if the key was another's."""
+
+    paused: bool
+    state: str
+    reused: bool = False
+
+
 class DeleteStatus(StrEnum):
     """What became of deleting a task."""
 

@@ -104,7 +104,7 @@ class FailureStore:
     def resume_task(
         self, task_id: str, *, now_ms: int, token: str, reply_key: str | None = None
     ) -> ResumeResult | None:
-        """Let a failed, cancelled or stalled task run again; None for an unknown one."""
+        """Let a failed, cancelled, stalled or paused task run on; None for an unknown one."""
         names = [self._keys.bitmap(task_id), self._keys.record(task_id), *self._keys.of_failures(task_id)]
         names += self._keys.replies(task_id, reply_key)
         answer = self._scripts["resume_task"](keys=names, args=[now_ms, token])

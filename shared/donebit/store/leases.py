@@ -107,7 +107,7 @@ class LeaseStore:
     def take_lease(
         self, task_id: str, nonce: str, holder: Holder, ranges: Sequence[Range], lease: timedelta
     ) -> TakenLease | None:
-        """Hold the steps of a message that no living process holds; None when the task is gone or ended.
+        """Hold the steps of a message that no living process holds; None when it is gone, ended or paused.
 
         In the same round trip it is indexed first, so that it is found even if the answer is lost.
         """

@@ -18,6 +18,7 @@ from donebit.store.answers import (
     ExtendResult,
     ExtendStatus,
     MarkStepsResult,
+    PauseResult,
     ProbeDecision,
     ReportStatus,
 )
@@ -127,6 +128,28 @@ class TaskStore:
         return CancelResult(bool(answer[0]), answer[1].decode())
 
     @outages_named
+    def pause_task(
+        self, task_id: str, *, now_ms: int, token: str, reply_key: str | None = None
+    ) -> PauseResult | None:
+        """Keep workers from beginning steps of a running task; None for an unknown one."""
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
+        names += self._keys.replies(task_id, reply_key)
+        answer = self._scripts["pause_task"](keys=names, args=[now_ms, token])
+        if answer is None:
+            return None
+        if answer[0] == b"reused":
+            return PauseResult(paused=False, state="", reused=True)
+        return PauseResult(bool(answer[0]), answer[1].decode())
+
+    @outages_named
+    def is_paused(self, task_id: str, nonce: str) -> bool:
+        """Whether the task of this nonce waits for its resume."""
+        found = cast(
+            list[bytes | None], self._client.hmget(self._keys.record(task_id), ["nonce", "paused_at"])
+        )
+        return found[0] == nonce.encode() and found[1] is not None
+
+    @outages_named
     def delete_task(self, task_id: str, *, token: str, reply_key: str | None = None) -> DeleteStatus:
         """Drop a task and its place in the indexes."""
         replies = self._keys.replies(task_id, reply_key)
@@ -182,16 +205,20 @@ class TaskStore:
         return ExtendResult(status, int(answer[1]))
 
     @outages_named
-    def update_record(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:
+    def update_record(
+        self, task_id: str, nonce: str, run: int, fields: Fields, *, pauses: int | None = None
+    ) -> bool:
         """Write fields into the record, unless that task is gone or in another run.
+
+        Args:
+            pauses: how often it has been paused, so that nothing is written if it was since; None for any
 
         Returns:
             whether they were written
         """
         pairs = [item for pair in fields.items() for item in pair]
-        return bool(
-            self._scripts["update_record"](keys=[self._keys.record(task_id)], args=[nonce, run, *pairs])
-        )
+        args = [nonce, run, "" if pauses is None else pauses, *pairs]
+        return bool(self._scripts["update_record"](keys=[self._keys.record(task_id)], args=args))
 
     @outages_named
     def take_fan_out(self, task_id: str, nonce: str, *, now_ms: int, lease: timedelta) -> bool:

@@ -64,6 +64,14 @@ StoredName = Annotated[
 ]
 
 
+KEY = r"^[\x21-\x7e]{1,200}$"
+IdempotencyKey = Annotated[
+    str,
+    matching(KEY, "1 to 200 of the visible characters of ASCII"),
+    Field(json_schema_extra={"pattern": KEY}),
+]
+
+
 class Request(BaseModel):
     """A part of a request; unknown fields are refused, not ignored."""
 

@@ -69,6 +69,7 @@ class TaskAnswer(TaskSummary):
     params: dict[str, Any]
     missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
+    rerun_of: str | None = Field(description="the task that this one runs again; null: none")
     run: int = Field(
         description="how often the task was started: 1, and one more for each resume", examples=[1]
     )
@@ -77,7 +78,7 @@ class TaskAnswer(TaskSummary):
         examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
-        description="reports, fan-out, worker, job, retry, running, queue or lost; null: it has ended",
+        description="paused, reports, fan-out, worker, job, retry, running, queue or lost; null: has ended",
         examples=["running"],
     )
     last_progress_age_seconds: float
@@ -102,6 +103,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
         params=dict(task.spec.params),
         missing=missing.list_missing(store, task, limit=FIRST_RANGES).ranges,
         rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),
+        rerun_of=task.rerun_of,
         run=task.run,
         why=found.sentence(task, now),
         waiting_for=found.waiting_for,

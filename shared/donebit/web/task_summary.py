@@ -21,6 +21,9 @@ class TaskSummary(BaseModel):
     stalled: bool = Field(
         description="the sweep has given up sending its missing steps; resume sends them again"
     )
+    paused: bool = Field(
+        description="no further step of it is begun until it is resumed; its state stays running"
+    )
     progress: float = Field(description="0 to 1", examples=[0.4])
     created_at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
     ended_at: str | None = Field(description="when it became done, failed or cancelled; null: it runs")
@@ -38,6 +41,7 @@ class TaskSummary(BaseModel):
             failed_steps=task.failed_steps,
             state=task.state,
             stalled=task.stalled,
+            paused=task.paused,
             progress=round(task.done_steps / task.count, 4) if task.count else 1.0,
             created_at=clock.iso(task.created_at),
             ended_at=clock.iso(task.ended_at) if task.ended_at else None,

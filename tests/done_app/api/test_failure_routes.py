@@ -89,7 +89,7 @@ def test_failed_tasks_are_found_and_resumed_by_label(services: Services) -> None
         ("extend", {"add": 10_000_000}, 422, "the task has 3 steps, and at most 10000000 are allowed"),
         ("extend", {"add": 1, "from": 2}, 409, "has 3 steps, not 2"),
         ("extend", {"count": 4, "from": 4}, 409, "has 3 steps, not 4"),
-        ("resume", None, 409, "is running; only a failed, cancelled or stalled task can be resumed"),
+        ("resume", None, 409, "is running; only a failed, cancelled, stalled or paused one is resumed"),
     ],
 )
 def test_what_is_refused_is_told_and_changes_nothing(

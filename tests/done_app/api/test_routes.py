@@ -98,6 +98,22 @@ def test_a_task_is_cancelled_once_and_forgotten_once(services: Services) -> None
     problem_of(services.done.delete(f"/tasks/{task_id}"), 404)
 
 
+def test_a_task_is_paused_resumed_and_paused_no_more_once_it_ended(services: Services) -> None:
+    task_id, key = services.start(2), {"Idempotency-Key": "halt"}
+
+    paused = body_of(services.done.post(f"/tasks/{task_id}/pause", headers=key))
+    listed = body_of(services.done.get("/tasks"))["tasks"][0]
+    resumed = body_of(services.done.post(f"/tasks/{task_id}/resume"))
+    repeated = body_of(services.done.post(f"/tasks/{task_id}/pause", headers=key))
+    services.done.post(f"/tasks/{task_id}/steps", json={"ranges": [[0, 2]]})
+
+    assert (paused["state"], paused["paused"], paused["waiting_for"]) == ("running", True, "paused")
+    assert (listed["state"], listed["paused"]) == ("running", True)
+    assert (resumed["paused"], repeated["paused"]) == (False, False)
+    problem_of(services.done.post(f"/tasks/{task_id}/pause"), 409)
+    problem_of(services.done.post("/tasks/nobody/pause"), 404)
+
+
 def test_resuming_many_tasks_takes_a_limit_and_a_cursor(services: Services, store: Store) -> None:
     ids = [services.start(1) for _ in range(3)]
     for task_id in ids:

@@ -11,7 +11,7 @@
 -- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it
 -- Why a script: the bit, the counters and the end that it may lead to change together, as for a step that is done.
 local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
-local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl')
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl', 'fail_fast')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
 if KEYS[7] then
   local kept = cjson.decode(redis.call('GET', KEYS[7]) or '[]')
@@ -54,6 +54,7 @@ if tried >= tonumber(ARGV[5]) then
   gave_up, left, failed = 1, left - 1, failed + 1
   redis.call('SETBIT', KEYS[3], ARGV[4], 1)
   redis.call('HSET', record, 'left', left, 'failed', failed)
+  redis.call('HSETNX', record, 'first_failure_at', ARGV[1])
   if left <= 0 then
     -- A step that gave up may have been done elsewhere: it is done, and counted once.
     redis.call('BITOP', 'AND', KEYS[6], bitmap, KEYS[3])
@@ -63,7 +64,7 @@ if tried >= tonumber(ARGV[5]) then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
     redis.call('HSET', record, 'left', left, 'failed', failed)
   end
-  if left == 0 then
+  if left == 0 or r[8] then -- at once if the first step that gives up cancels the others
     state, completed = 'failed', 1
     redis.call('HSET', record, 'state', state, 'ended_at', ARGV[1], 'claim', ARGV[2])
     redis.call('PEXPIRE', bitmap, ttl)

@@ -1,11 +1,12 @@
--- resume_task: let a failed or cancelled task run again, or one that is stalled, with what it has done.
+-- resume_task: let a failed or cancelled task run again, or one that is paused or stalled, with what it has done.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3..5] what its failures left
 -- KEYS[6] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token
 -- returns false for an unknown task, else {whether it was resumed, the state it was in}; {'reused'} when the
 --               kept answer is one to another token
 -- Why a script: of two who resume at once only one may, and nothing of the end that was may remain.
-local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'run', 'ttl', 'stalled_at', 'last_progress_at', 'nonce')
+local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'run', 'ttl', 'stalled_at', 'last_progress_at', 'nonce',
+  'paused_at')
 if KEYS[6] then
   local kept = cjson.decode(redis.call('GET', KEYS[6]) or '[]')
   local token, nonce = table.remove(kept), table.remove(kept)
@@ -17,10 +18,11 @@ local function resumed()
   return {1, r[1]}
 end
 if not r[1] or (r[1] ~= 'done' and redis.call('EXISTS', KEYS[1]) == 0) then return false end
-if r[1] == 'running' and tonumber(r[5] or 0) >= tonumber(r[6]) then
-  -- Given up by the sweep, not ended: the same run goes on, as if it had just begun.
+if r[1] == 'running' and (r[8] or tonumber(r[5] or 0) >= tonumber(r[6])) then
+  -- Paused or given up by the sweep, not ended: the same run goes on, as if it had just begun.
   redis.call('HSET', KEYS[2], 'last_progress_at', ARGV[1])
-  redis.call('HDEL', KEYS[2], 'stalled_at', 'heals', 'probed_at', 'dispatching_at', 'dispatched_at')
+  redis.call('HDEL', KEYS[2], 'stalled_at', 'heals', 'probed_at', 'dispatching_at', 'dispatched_at', 'paused_at', 'quiet_until',
+    'seen_at', 'seen_left', 'before_at', 'before_left')
   return resumed()
 end
 if r[1] ~= 'failed' and r[1] ~= 'cancelled' then return {0, r[1]} end
@@ -29,7 +31,8 @@ redis.call('UNLINK', unpack(KEYS, 3, 5))
 redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', 0, 'run', r[3] + 1,
   'last_progress_at', ARGV[1], 'renew_at', 0)
 redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatching_at', 'dispatched_at',
-  'heals', 'probed_at', 'stalled_at', 'quiet_until', 'messages', 'failed_attempts',
+  'heals', 'probed_at', 'stalled_at', 'paused_at', 'quiet_until', 'messages', 'failed_attempts',
+  'first_failure_at', 'first_failure_told',
   'seen_at', 'seen_left', 'before_at', 'before_left')
 redis.call('PEXPIRE', KEYS[1], r[4])
 redis.call('PEXPIRE', KEYS[2], r[4])

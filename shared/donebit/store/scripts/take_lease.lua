@@ -2,7 +2,7 @@
 -- KEYS[1] the task's record (hash)   KEYS[2] its leases (hash)   KEYS[3] its bitmap
 -- ARGV[1] the record's nonce   ARGV[2] the message's id   ARGV[3] the worker   ARGV[4] the process
 -- ARGV[5] the lease in ms   ARGV[6..] the message's ranges as pairs: first step, step after the last
--- returns false for a task that is gone, else {now in us, '1' when the process that had this message died,
+-- returns false for a task that is gone or paused (resume sends its steps), else {now in us, '1' when the process that had this message died,
 --               the record's fields and values, the ranges taken as pairs}
 -- Why a script: of two processes that are given one step at once only one may begin it.
 -- Of a message that another living process has nothing is taken: the lease is of the message, and its own would go.
@@ -12,7 +12,8 @@
 local record = redis.call('HGETALL', KEYS[1])
 local fields = {}
 for i = 1, #record, 2 do fields[record[i]] = record[i + 1] end
-if fields.nonce ~= ARGV[1] or fields.state ~= 'running' or redis.call('EXISTS', KEYS[3]) == 0 then return false end
+if fields.nonce ~= ARGV[1] or fields.state ~= 'running' or fields.paused_at then return false end
+if redis.call('EXISTS', KEYS[3]) == 0 then return false end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

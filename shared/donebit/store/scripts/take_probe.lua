@@ -7,9 +7,10 @@
 -- Why a script: any number of sweeps may look at once, and only one probe may go. The open task's TTL
 --               is renewed in the same look. Pauses double with each healing that moved nothing.
 local r = redis.call('HMGET', KEYS[1], 'state', 'last_progress_at', 'probed_at', 'heals', 'stall_after', 'stalled_at', 'ttl', 'quiet_until',
-  'left', 'seen_at', 'seen_left')
+  'left', 'seen_at', 'seen_left', 'paused_at')
 if r[1] ~= 'running' then return 'fine' end
 for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], r[7]) end
+if r[12] then return 'fine' end -- it waits for its resume, however long that takes
 
 -- What is left now and two looks ago says how fast it goes. Several sweeps at once leave one look.
 if tonumber(ARGV[1]) - tonumber(r[10] or 0) >= tonumber(ARGV[3]) then

@@ -1,0 +1,87 @@
+"""Running a task once more: a new task with the same order, while the record of the old one is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from donebit.completion import lifecycle
+from donebit.completion.lifecycle import Started
+from donebit.completion.spec import TaskSpec
+from donebit.completion.task import Task
+from donebit.completion.ttls import TaskTtls
+from donebit.errors import Conflict, NotFound
+from donebit.store import Store
+
+BASE_LENGTH = 80  # characters of the old id that the new one begins with
+SUFFIX_LENGTH = 12
+
+
+def get_order(store: Store, task_id: str) -> Task:
+    """Read the task that is to be run again.
+
+    Raises:
+        NotFound: no such task, or its record has expired, and what was asked for with it.
+    """
+    try:
+        return lifecycle.get_task(store, task_id).task
+    except NotFound:
+        raise NotFound(
+            f"the order of task {task_id} is gone: no task {task_id} is known, or it has expired",
+            field="task_id",
+        ) from None
+
+
+def spec_again(task: Task, params: Mapping[str, Any] | None = None, label: str | None = None) -> TaskSpec:
+    """The specification of a task as it is to be run again, with all of its steps.
+
+    Args:
+        task: that was run before; of one that was extended, with the steps that it had at last.
+        params: in place of those of their names; the others stay.
+        label: another one; None for the same.
+    """
+    return replace(
+        task.spec,
+        count=task.count,
+        params={**task.spec.params, **(params or {})},
+        label=label or task.spec.label,
+    )
+
+
+def next_id(task: Task, reply_key: str | None) -> str:
+    """The id of the new task: of the old one and, with a reply key, always the same.
+
+    A task that is itself run again keeps the id that the first one had as its beginning.
+    """
+    token = lifecycle.call_token(reply_key, "rerun")
+    digest = hashlib.sha256(f"{task.id} {task.nonce} {token}".encode()).hexdigest()[:SUFFIX_LENGTH]
+    base = task.id.rpartition(".")[0] if task.rerun_of is not None else task.id
+    return f"{base[:BASE_LENGTH]}.{digest}"
+
+
+def rerun(
+    store: Store, task: Task, spec: TaskSpec, *, ttls: TaskTtls, max_steps: int, reply_key: str | None = None
+) -> Started:
+    """Start a new task that runs an old one again. No step is sent.
+
+    Args:
+        task: the old one.
+        spec: of `spec_again`.
+        reply_key: an Idempotency-Key; a repeat with the same key finds the task that the first call started.
+
+    Raises:
+        InvalidInput: the reply key was used for another request, or the specification is out of bounds.
+    """
+    try:
+        return lifecycle.start(
+            store,
+            spec,
+            task_id=next_id(task, reply_key),
+            rerun_of=task.id,
+            ttls=ttls,
+            max_steps=max_steps,
+        )
+    except Conflict:  # of one digest, so with one key, but for other parameters
+        raise lifecycle.key_reused(reply_key) from None
