@@ -65,11 +65,11 @@ def arrange_done(services: Services, store: Store, operation: Operation, _: str)
         announce(store, TASK_ID)
 
 
-def arrange_trigger(services: Services, store: Store, operation: Operation, _: str) -> None:
+def arrange_trigger(_: Services, store: Store, operation: Operation, __: str) -> None:
     if operation.name == "DELETE /tokens/{name}":
         tokens.create(store, "reporter", Role.READ)
     if operation.path.endswith("/rerun"):
-        services.start(3, task_id=TASK_ID, job="demo")
+        Services(store).start(3, task_id=TASK_ID, job="demo")
 
 
 ARRANGED: dict[str, Arrange] = {
