@@ -30,7 +30,7 @@ UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 DURATION = re.compile(r"([\d.]+) (ns|us|ms|s)\b")
 RATE = re.compile(r"([\d.,]+)( M)?(?:/s| frames/s)")
 
-Rounds = Mapping[str, Sequence[float]]  # a row's name -> its figure of each round
+Rounds = Mapping[str, Mapping[int, float]]  # a row's name -> its figure by the number of the round
 
 
 class Interval(NamedTuple):
@@ -88,28 +88,40 @@ def seconds_of(cell: str) -> float | None:
     return None
 
 
-def interval(new: Sequence[float], old: Sequence[float]) -> Interval:
-    """The ratio of the medians of two samples of the same rounds, with its 95 % bootstrap interval."""
+def interval(new: Mapping[int, float], old: Mapping[int, float]) -> Interval | None:
+    """The ratio of the medians of a row, with its 95 % bootstrap interval.
+
+    Args:
+        new: the figures of this build, by the number of the round
+        old: those of the other
+
+    Returns:
+        What the rounds say that both have; None where there is no such round.
+    """
+    rounds = sorted(new.keys() & old.keys())
+    if not rounds:
+        return None
     chance = random.Random(1)  # the same figures give the same interval
-    rounds = range(len(new))
-    drawn = sorted(
-        median(new[one] for one in picked) / median(old[one] for one in picked)
-        for picked in (chance.choices(rounds, k=len(new)) for _ in range(RESAMPLES))
-    )
+    drawn = sorted(ratio(new, old, chance.choices(rounds, k=len(rounds))) for _ in range(RESAMPLES))
     at = int(RESAMPLES * 0.025)
-    return Interval(median(new) / median(old), drawn[at], drawn[-1 - at])
+    return Interval(ratio(new, old, rounds), drawn[at], drawn[-1 - at])
+
+
+def ratio(new: Mapping[int, float], old: Mapping[int, float], rounds: Sequence[int]) -> float:
+    """The ratio of the medians over these rounds, of which one may be drawn several times."""
+    return median(new[one] for one in rounds) / median(old[one] for one in rounds)
 
 
 def take_turns(old: Path, names: Sequence[str]) -> tuple[Rounds, Rounds]:
     """(the rows of this build, the rows of the old one), a figure for each round."""
-    taken: dict[Path, defaultdict[str, list[float]]] = {
-        folder: defaultdict(list) for folder in (REPOSITORY, old)
+    taken: dict[Path, defaultdict[str, dict[int, float]]] = {
+        folder: defaultdict(dict) for folder in (REPOSITORY, old)
     }
     for number in range(ROUNDS):
         folders = (REPOSITORY, old) if number % 2 else (old, REPOSITORY)
         for folder in folders:
             for what, seconds in run(folder, names).items():
-                taken[folder][what].append(seconds)
+                taken[folder][what][number] = seconds
         sys.stderr.write(f"round {number + 1} of {ROUNDS}\n")
     return taken[REPOSITORY], taken[old]
 
@@ -123,12 +135,13 @@ def main(arguments: Sequence[str]) -> int:
     with checked_out(revision) as old_folder:
         new, old = take_turns(old_folder, names)
     slower = False
-    for what in sorted(new.keys() & old.keys()):
-        found = interval(new[what], old[what])
-        slower |= found.verdict == "SLOWER"
-        print(f"{found.verdict:7} {found.ratio:.3f} [{found.low:.3f}, {found.high:.3f}] {what}")
-    for what in sorted(new.keys() ^ old.keys()):
-        print(f"only in one of the builds: {what}")
+    for what in sorted(new.keys() | old.keys()):
+        found = interval(new.get(what, {}), old.get(what, {}))
+        if found is None:
+            print(f"in no round of both builds: {what}")
+        else:
+            slower |= found.verdict == "SLOWER"
+            print(f"{found.verdict:7} {found.ratio:.3f} [{found.low:.3f}, {found.high:.3f}] {what}")
     return int(slower)
 
 

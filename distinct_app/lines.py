@@ -19,9 +19,9 @@ from donebit.activity.events.event import Event
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User, UserKind
 from donebit.errors import InvalidInput
+from donebit.json_reading import read_json
 from donebit.moments import TimeUnit
 from donebit.web import wording
-from donebit.web.json_reading import read_json
 from donebit.web.problems import Fault, Faults
 
 MOST_LINE_BYTES = 4096  # an id of 200 characters, each escaped, has 1200

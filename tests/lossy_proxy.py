@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,13 +22,17 @@ class LossyWay:
     url: str = ""
     requests_to_refuse: int = 0
     answers_to_lose: int = 0
+    lost_method: str | None = None  # of the requests whose answers are lost; None: of any
+    seconds_to_answer: float = 0.0
     keys_sent: list[str | None] = field(default_factory=list)
 
     def refuses(self) -> bool:
         self.requests_to_refuse -= 1
         return self.requests_to_refuse >= 0
 
-    def loses(self) -> bool:
+    def loses(self, method: str) -> bool:
+        if self.lost_method not in (None, method):
+            return False
         self.answers_to_lose -= 1
         return self.answers_to_lose >= 0
 
@@ -44,7 +49,8 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
                 return
             headers = {name: text for name, text in self.headers.items() if name != "Host"}
             answer = http.request(self.command, way.service + self.path, body=body, headers=headers)
-            if not way.loses():
+            time.sleep(way.seconds_to_answer)
+            if not way.loses(self.command):
                 self.say(answer.status, answer.data)
 
         do_GET = do_POST = handle_one  # noqa: N815 - the library's names

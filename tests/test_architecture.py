@@ -39,6 +39,7 @@ LAYERS = (
         "donebit.config",
         "donebit.errors",
         "donebit.formatting",
+        "donebit.json_reading",
         "donebit.logs",
         "donebit.moments",
         "donebit.names",

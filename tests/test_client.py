@@ -314,6 +314,16 @@ def test_wait_does_not_outlast_its_timeout_when_the_service_is_away() -> None:
         Donebit(url, url, timeout_seconds=3600).wait("any", timeout_seconds=0.3)
 
 
+def test_wait_does_not_outlast_its_timeout_when_the_service_hangs(lossy: LossyWay, donebit: Donebit) -> None:
+    task_id = donebit.start(0)
+    lossy.seconds_to_answer = 2.0
+
+    with pytest.raises(ServiceUnreachable, match="did not answer in time"):
+        Donebit(lossy.url, lossy.url, TOKEN).wait(task_id, timeout_seconds=0.3)
+    patient = Donebit(lossy.url, lossy.url, TOKEN, timeout_seconds=0)
+    assert patient.get(task_id)["state"] == patient.wait(task_id, 60)["state"] == "done"
+
+
 def test_an_api_error_shows_its_status_and_survives_pickling() -> None:
     error = ApiError(404, "no task some is known")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +29,7 @@ from donebit.activity.transfer.export import Export
 from donebit.activity.transfer.formats import Format, Parts
 from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
+from donebit.json_reading import read_json
 from donebit.store.bitmaps import Bitmap
 from donebit.web.answers import Reply, answer
 
@@ -133,8 +133,8 @@ def sent_users() -> list[User]:
     users: list[User] = []
     for number, line in enumerate(sent_body().splitlines(), 1):
         try:
-            user = json.loads(line)
-        except ValueError:
+            user = read_json(line)
+        except (ValueError, InvalidInput):
             user = None
         if not isinstance(user, int | str) or isinstance(user, bool):
             raise InvalidInput(

@@ -213,14 +213,14 @@ class Donebit:
             ApiError: 404 if the task is unknown or expired.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`.
         """
-        return self._get(task_id, self._transport.timeout_seconds)
+        return self._get(task_id)
 
     def wait(self, task_id: str, timeout_seconds: float = 3600) -> Task:
         """Wait until the task has ended as done, failed or cancelled, asking at least every 2 seconds.
 
         Args:
             task_id: The task's id.
-            timeout_seconds: How long to wait.
+            timeout_seconds: How long to wait; a question that runs then may take up to a second.
 
         Returns:
             The task as it ended.
@@ -234,7 +234,7 @@ class Donebit:
         deadline, pause = time.monotonic() + timeout_seconds, 0.05
         while True:
             left = deadline - time.monotonic()
-            task = self._get(task_id, min(self._transport.timeout_seconds, max(left, 0)))
+            task = self._get(task_id, max(left, 0))
             if task["ended_at"] is not None:
                 return task
             if time.monotonic() >= deadline:
@@ -242,9 +242,9 @@ class Donebit:
             time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
             pause = min(pause * 1.5, 2)
 
-    def _get(self, task_id: str, retry_seconds: float) -> Task:
+    def _get(self, task_id: str, within_seconds: float | None = None) -> Task:
         path = f"/tasks/{checked_name(task_id, 'task_id')}"
-        return cast(Task, self._transport.request(DONE_APP, "GET", path, retry_seconds=retry_seconds))
+        return cast(Task, self._transport.request(DONE_APP, "GET", path, within_seconds=within_seconds))
 
     def _post(self, task_id: str, resource: str, body: Mapping[str, object]) -> object:
         path = f"/tasks/{checked_name(task_id, 'task_id')}/{resource}"

@@ -8,6 +8,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from donebit.errors import ApiError, InvalidInput, ServiceUnreachable
 TRIGGER_APP, DONE_APP = "trigger_app", "done_app"
 RETRIED_STATUSES = {502, 503, 504}  # a proxy's or the service's own: it may answer in a moment
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
+CONNECT_SECONDS, READ_SECONDS, SHORTEST_TRY_SECONDS = 2.0, 10.0, 1.0
 
 
 class Transport:
@@ -55,20 +57,39 @@ class Transport:
         path: str,
         body: Mapping[str, object] | None = None,
         *,
-        retry_seconds: float | None = None,
+        within_seconds: float | None = None,
     ) -> Any:
-        """Send a request until it is answered or the time is over, and return the answer's JSON."""
+        """Send a request until it is answered or the time is over, and return the answer's JSON.
+
+        Args:
+            service: Its name.
+            method: GET, POST and so on.
+            path: The route's path.
+            body: Sent as JSON; None sends no body.
+            within_seconds: When to end a try that runs, too, though not in its first second. None: only no
+                try begins after the client's `timeout_seconds`.
+
+        Raises:
+            ApiError: The service refused the request, or did not answer in JSON.
+            ServiceUnreachable: It did not answer in time.
+        """
         headers, data = dict(self._headers), None
         if body is not None:
             # One key for all tries: the report counts once, and each try gets the first one's answer.
             headers |= {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
             data = _as_json(body)
-        deadline = time.monotonic() + (self.timeout_seconds if retry_seconds is None else retry_seconds)
+        began = time.monotonic()
+        end = None if within_seconds is None else began + within_seconds
+        deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
         for pause in pauses():
             is_last = time.monotonic() + pause >= deadline
             try:
                 answer = self._connections().request(
-                    method, self._addresses[service] + path, body=data, headers=headers
+                    method,
+                    self._addresses[service] + path,
+                    body=data,
+                    headers=headers,
+                    timeout=_try_timeout(end),
                 )
             except exceptions.HTTPError as error:
                 if is_last:
@@ -118,8 +139,13 @@ def _resolve_address(given: str | None, service: str, port: str) -> str:
 
 def _connection_pool() -> urllib3.PoolManager:
     # Retries are made here, not by the library: it counts tries, and a caller thinks in seconds.
-    timeout = urllib3.Timeout(connect=2, read=10)
-    return urllib3.PoolManager(maxsize=16, retries=False, timeout=timeout)
+    return urllib3.PoolManager(maxsize=16, retries=False)
+
+
+def _try_timeout(end: float | None) -> urllib3.Timeout:
+    """Return how long one try may take: not beyond this end, if there is one, but for its first second."""
+    left = None if end is None else max(end - time.monotonic(), SHORTEST_TRY_SECONDS)
+    return urllib3.Timeout(total=left, connect=CONNECT_SECONDS, read=READ_SECONDS)
 
 
 def _as_json(body: Mapping[str, object]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import pytest
 
 from benchmarks.against import interval, rows_of, seconds_of
@@ -30,9 +32,35 @@ def test_rows_without_a_duration_or_a_rate_are_left_out() -> None:
     }
 
 
+def rounds(figures: Iterable[float]) -> dict[int, float]:
+    return dict(enumerate(figures))
+
+
+def verdict(new: Mapping[int, float], old: Mapping[int, float]) -> str | None:
+    found = interval(new, old)
+    return found and found.verdict
+
+
 def test_a_row_that_is_always_slower_has_its_whole_interval_above_1() -> None:
     old = [1.0, 1.1, 0.9, 1.05, 0.95] * 4
 
-    assert interval([2 * one for one in old], old).verdict == "SLOWER"
-    assert interval([one / 2 for one in old], old).verdict == "faster"
-    assert interval(list(reversed(old)), old).verdict == "same"
+    assert verdict(rounds(2 * one for one in old), rounds(old)) == "SLOWER"
+    assert verdict(rounds(one / 2 for one in old), rounds(old)) == "faster"
+    assert verdict(rounds(reversed(old)), rounds(old)) == "same"
+
+
+def test_a_row_that_is_missing_in_a_round_is_compared_by_the_other_rounds() -> None:
+    old = rounds([1.0, 8.0, 1.1, 7.0, 0.9] * 4)  # the machine is busy in some rounds
+    new = {number: 1.1 * seconds for number, seconds in old.items()}
+
+    found = interval({number: new[number] for number in new if number != 0}, old)
+
+    assert found == pytest.approx((1.1, 1.1, 1.1))
+    assert interval(new, {number: old[number] for number in old if number > 17}) == pytest.approx(
+        (1.1, 1.1, 1.1)
+    )
+
+
+def test_rows_that_no_round_of_both_has_are_not_compared() -> None:
+    assert interval(rounds([1.0]), {}) is None
+    assert interval({0: 1.0}, {1: 1.0}) is None

@@ -158,6 +158,32 @@ def test_a_wrong_command_line_is_exit_code_2(alone: Donebit, wrong: tuple[str, .
 
 
 @pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("trigger", "1", "--param", "x=1", "--param", "x=2"), "--param x= is given 2 times"),
+        (("trigger", "1", "--param", 'x={"a": 1, "a": 2}'), "a is given twice in one object"),
+        (("visit", "some", "9" * 5000), "has 5000 digits"),
+    ],
+)
+def test_what_would_be_dropped_or_misread_is_refused(
+    alone: Donebit, wrong: tuple[str, ...], said: str
+) -> None:
+    ended = alone(*wrong)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+def test_a_parameter_that_is_nested_too_deeply_leaves_no_traceback(donebit: Donebit) -> None:
+    deep = "[" * 20_000
+
+    started = donebit("trigger", "1", "--param", f"x={deep}", "--json")
+
+    assert started.code == 3
+    assert "Traceback" not in started.err
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         ("visit", "a\udcff", "7"),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from donebit import clock
-from donebit.command_line.load.batch import TIME_RULE
+from donebit.command_line.load.batch import MOST_TEXTS, TIME_RULE, Group
+from donebit.command_line.load.sending import RETRIES, BatchSender
+from donebit.command_line.service import ServiceClient
 from tests.command_line.command import Donebit
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv, write_ndjson
+from tests.lossy_proxy import lossy_way_to
+from tests.web.real import RealServices
 
 AT = clock.iso(clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=2))
 
@@ -181,8 +186,97 @@ def test_a_file_of_something_else_is_refused_in_bounded_memory(donebit: Donebit)
 
     refused = donebit("load", file, "--event", "some")
 
-    assert refused.code == 2
-    assert "line 2 is longer than 1048576 bytes; is this a file of visits?" in refused.err
+    assert refused.code == 1
+    assert "line 2: is longer than 1048576 bytes. All lines before it are loaded" in refused.err
+
+
+def test_a_first_line_that_is_too_long_is_refused_in_a_sentence(donebit: Donebit) -> None:
+    file = donebit.folder / "visits.csv"
+    for length in (200_000, 3 << 20):
+        file.write_bytes(b"x" * length + b"\n7,noon\n")
+
+        refused = donebit("load", file, "--event", "some")
+
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert "is this a file of visits?" in refused.err
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_all_before_and_after_a_line_that_is_too_long_are_loaded(
+    donebit: Donebit, name: str, form: str
+) -> None:
+    file = donebit.folder / f"visits.{form}"
+    lines = [f"{user},{AT}" if form == "csv" else f'{{"user": {user}, "at": "{AT}"}}' for user in range(2000)]
+    lines.insert(1500, "x" * (3 << 20))
+    file.write_text(("user,at\n" if form == "csv" else "") + "\n".join(lines))
+    line = 1501 + (form == "csv")
+
+    stopped = donebit("load", file, "--event", name)
+    counted = donebit("count", name, "--json").json["count"]
+    skipped = donebit("load", file, "--event", name, "--skip-bad", "--json")
+
+    assert (stopped.code, counted) == (1, 1500)
+    assert f"line {line}: is longer than 1048576 bytes. All lines before it are loaded" in stopped.err
+    assert (skipped.code, skipped.json["received"], skipped.json["skipped"]) == (5, 2000, 1)
+
+
+@pytest.mark.parametrize("days", [30, 100])
+def test_an_event_named_load_that_expires_soon_does_not_stop_a_load(
+    donebit: Donebit, services: RealServices, name: str, days: int
+) -> None:
+    file = write_csv(donebit.folder / "visits.csv", some(10, seed=3, days=1))
+    donebit("visit", "load", 7)
+    assert services.ask("distinct", "PUT", "/events/load/expiry", {"day": days}).status == 200
+
+    loaded = donebit("load", file, "--event", name, "--json")
+
+    assert services.ask("distinct", "DELETE", "/events/load").status == 200
+    assert (loaded.code, loaded.json["received"]) == (0, 10)
+
+
+def test_a_load_whose_answer_was_lost_says_at_least(
+    donebit: Donebit, services: RealServices, name: str
+) -> None:
+    visits = some(10, seed=3, days=1)
+    file = write_csv(donebit.folder / "visits.csv", visits)
+
+    with lossy_way_to(services.url("distinct")) as way:
+        way.lost_method, way.answers_to_lose = "POST", 1
+        loaded = donebit("load", file, "--event", name, "--json", DISTINCT_URL=way.url)
+
+    assert (loaded.code, loaded.json["received"], loaded.json["fresh_is_exact"]) == (0, 10, False)
+    assert counted(donebit, name, visits) == expected(visits)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_load_whose_visits_arrived_once_has_an_exact_count(
+    donebit: Donebit, services: RealServices, name: str, lost: int
+) -> None:
+    file = write_csv(donebit.folder / "visits.csv", some(10, seed=3, days=1))
+
+    with lossy_way_to(services.url("distinct")) as way:
+        way.lost_method, way.answers_to_lose = "GET", lost  # a question may be asked twice
+        loaded = donebit("load", file, "--event", name, "--json", DISTINCT_URL=way.url)
+
+    assert loaded.json["fresh_is_exact"] is True
+
+
+def test_of_a_group_in_two_parts_only_the_refused_one_counts_as_refused(
+    services: RealServices, name: str
+) -> None:
+    users = [f"u{number}" for number in range(MOST_TEXTS)] + ["x" * 201]
+    group = Group(name, clock.now(), 1, "texts", users)
+    refused = []
+
+    distinct = ServiceClient("distinct_app", services.url("distinct"), None, retries=RETRIES)
+    with ThreadPoolExecutor() as pool:
+        sends = BatchSender(distinct, pool)
+        sent = sends.end(
+            sends.begin([group]), lambda _, error, visits: refused.append((error.status, visits))
+        )
+
+    assert (sent.received, sent.fresh, sent.refused) == (MOST_TEXTS, MOST_TEXTS, 1)
+    assert refused == [(422, 1)]
 
 
 @pytest.mark.parametrize("content", ["", "user,at\n", "\n"])

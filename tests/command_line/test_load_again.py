@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -224,6 +225,23 @@ def test_a_place_that_cannot_hold_the_progress_is_refused(
     assert refused.code == 2
     assert "--state names another file" in refused.err
     assert donebit("count", name, "--json").json["count"] == 0
+
+
+def test_progress_that_can_no_longer_be_stored_is_no_wrong_usage(
+    donebit: Donebit, name: str, file: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    loading = donebit.start("load", file, "--event", name, *SMALL, "--state", place / "kept")
+    eventually((place / "kept").exists, IN_TIME)
+    eventually(lambda: json.loads((place / "kept").read_text())["progress"]["received"], IN_TIME)
+
+    place.rename(tmp_path / "elsewhere")
+    _, err = loading.communicate(timeout=IN_TIME)
+
+    assert loading.returncode == 1
+    assert "the progress cannot be stored in" in err.decode()
+    assert re.search(r"Loaded up to line [1-9]\d*; run the same command again", err.decode())
 
 
 def test_a_terminal_shows_a_bar_of_the_file(donebit: Donebit, name: str, file: Path) -> None:

@@ -58,6 +58,11 @@ BAD_CSV = [
     ("8,0001-01-01T00:00:00+05:00", "which is out of range in UTC"),
     ("8", "has 1 columns, but the first line has 2"),
     ("8\udcff,{at}", "not an integer"),
+    ("76561198000000000,{at}", "user is '76561198000000000', not in 0 to 4294967295"),
+    ("76561198000000000.0,{at}", "user is '76561198000000000.0', not in 0 to 4294967295"),
+    ("x" * (3 << 20), "is longer than 1048576 bytes"),
+    (",".join("x" * (1 << 20)), "is longer than 1048576 bytes"),
+    ('"7' + "x" * (3 << 20) + '"', "is longer than 1048576 bytes"),
 ]
 BAD_JSON = [
     ("{}", "has no 'user'"),
@@ -67,6 +72,10 @@ BAD_JSON = [
     ("7", "is not a JSON object"),
     ("{", "is not JSON"),
     ("[" * 100_000, "is not JSON"),
+    ('{"user": 8, "at": "{at}", "user": 9}', "user is given twice in one object"),
+    ('{"user": 8, "at": "{at}", "more": [{"a": 1, "a": 2}]}', "a is given twice in one object"),
+    ("[" * (3 << 20), "is longer than 1048576 bytes"),
+    ('{"user": 76561198000000000, "at": "{at}"}', "user is 76561198000000000, not in 0 to"),
     ('{"user": true, "at": "{at}"}', "user is True; it must be an integer"),
     ('{"user": 7.5, "at": "{at}"}', "user is 7.5; it must be an integer"),
     ('{"user": -1, "at": "{at}"}', "not in 0 to 4294967295; --ids texts reads all users as texts"),
@@ -184,6 +193,18 @@ def test_where_a_row_ends_is_known_after_each() -> None:
 
     ends = [content.index(b"\r\n\r\n") + 2, content.index(b'"two'), content.index(b"last"), len(content)]
     assert places == list(zip(ends, [2, 3, 5, 6], strict=True))
+
+
+def test_where_a_line_that_is_too_long_ends_is_known() -> None:
+    content = f"user,at\n{'x' * (5 << 19)}\n8,{AT}\n{'y' * (5 << 19)}".encode()
+    rows = csv_rows(content)
+
+    places = [(rows.lines.offset, rows.lines.number) for _ in rows]
+    again = CsvRows(Source(io.BytesIO(content)), COLUMNS, ",")
+    again.lines.go_to(*places[0])
+
+    assert places == [(content.index(b"8,"), 2), (content.index(b"y"), 3), (len(content), 4)]
+    assert taken(again) == ([8], ["is longer than 1048576 bytes"])
 
 
 def test_visits_of_an_hour_are_grouped_however_times_are_written() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from donebit.config import Settings
 from donebit.demo.sample import filling, population
 from donebit.demo.sample.filling import EVENTS, FLAGS, TASKS, SampleClient, SampleFailed, fill, remove
 from tests.stack import Stack, ask
-from tests.started import eventually
+from tests.started import Started, eventually
 
 TODAY = date(2026, 11, 21)
 
@@ -33,6 +35,22 @@ def test_a_day_has_the_same_people_whenever_it_is_asked_for() -> None:
     assert np.array_equal(first.bought, again.bought)
     assert set(first.bought.tolist()) < set(first.visited.tolist())
     assert len(set(first.visited.tolist())) == len(first.visited) > 1000
+
+
+@pytest.mark.parametrize(("setting", "code"), [({"DONE_PORT": "eighty"}, 2), ({"DONE_PORT": "1"}, 1)])
+def test_removing_without_a_service_or_with_a_wrong_setting_is_a_sentence(
+    tmp_path: Path, setting: dict[str, str], code: int
+) -> None:
+    addresses = {"HOST": "", "TRIGGER_PORT": "1", "DISTINCT_PORT": "1", "API_TOKEN": ""}
+    removing = Started([sys.executable, "-m", "donebit.demo.sample"], tmp_path, **addresses, **setting)
+    try:
+        ended = removing.exit_code(20)
+        (sentence,) = removing.err.splitlines()
+    finally:
+        removing.end()
+
+    assert ended == code
+    assert sentence.startswith("the sample data could not be removed: ")
 
 
 def test_people_come_back_less_and_less_but_not_to_nobody() -> None:

@@ -72,3 +72,22 @@ def test_an_append_only_file_without_manifest_is_refused(tmp_path: Path, left: s
 
     with pytest.raises(CannotStart, match=MANIFEST):
         server.choose(None, tmp_path, 1)
+
+
+def test_a_snapshot_beside_an_empty_folder_of_the_file_is_loaded(tmp_path: Path) -> None:
+    folder = snapshot_in(tmp_path)
+    (folder / LOG_FOLDER).mkdir()
+
+    with demo_server(folder) as client:
+        assert client.get("restored") == b"yes"
+
+
+def test_a_snapshot_beside_leftovers_of_the_file_is_refused(tmp_path: Path) -> None:
+    folder = snapshot_in(tmp_path)
+    (folder / LOG_FOLDER).mkdir()
+    (folder / LOG_FOLDER / "temp-rewriteaof-7.aof").write_bytes(b"")
+
+    with pytest.raises(CannotStart, match=MANIFEST):
+        server.choose(None, folder, 1)
+
+    assert (folder / SNAPSHOT).exists()

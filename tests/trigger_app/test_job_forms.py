@@ -49,6 +49,11 @@ def free(step: int, **more: int) -> None:
     """Whatever is given."""
 
 
+@job("mixed")
+def mixed(step: int, *, folder: str, **more: int) -> None:
+    """One parameter, and whatever else is given."""
+
+
 FORM = form_of(Job.from_function(everything))
 FIELDS = {field.name: field for field in FORM.fields}
 SENT = {"param.folder": "/x", "param.many": "3"}
@@ -136,6 +141,24 @@ def test_a_text_of_another_type_is_named(name: str, text: str, must: str) -> Non
         typed(FORM, {**SENT, f"param.{name}": text})
 
     assert refused.value.detail == f"{name} is {text[:100]!r}; it must {must}"
+
+
+def test_a_name_that_is_twice_in_an_object_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="width is given twice in one object") as refused:
+        typed(FORM, {**SENT, "param.frame": '{"width": 1, "width": 2}'})
+    with pytest.raises(InvalidInput, match="a is given twice in one object") as refused_rest:
+        typed(form_of(Job.from_function(free)), {"params": '{"a": 1, "a": 2}'})
+
+    assert (refused.value.field, refused_rest.value.field) == ("frame", "params")
+
+
+def test_a_parameter_in_its_field_and_among_the_others_is_refused() -> None:
+    form = form_of(Job.from_function(mixed))
+    sent = {"param.folder": "/x", "params": '{"folder": "/y"}'}
+
+    with pytest.raises(InvalidInput, match="folder has a field, and is in the further parameters"):
+        typed(form, sent)
+    assert typed(form, {**sent, "params": '{"a": 1}'}) == {"folder": "/x", "a": 1}
 
 
 def test_a_job_that_takes_whatever_is_given_has_a_field_for_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
+from io import BytesIO
 from typing import Any
 
 from flask import Flask
@@ -63,6 +64,14 @@ class Services:
         assert answer.status_code == 202, answer.text
         task_id: str = answer.json["task_id"] if answer.json else ""
         return task_id
+
+
+def chunked(body: bytes) -> dict[str, Any]:
+    """Arguments of a test client's request that send a body without Content-Length.
+
+    Werkzeug measures `data` and `input_stream`, and sends the length it found.
+    """
+    return {"environ_overrides": {"wsgi.input": BytesIO(body), "wsgi.input_terminated": True}}
 
 
 def body_of(answer: TestResponse, status: int = 200) -> dict[str, Any]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+import sys
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from donebit.config import Settings
+from donebit.errors import ConfigurationError
 from donebit.store import Store
-from tests.web.services import Services, body_of, problem_of
+from donebit.web.prefix import refuse_own_path
+from tests.servers import RunningServer
+from tests.started import Started
+from tests.web.services import NAMES, Services, body_of, problem_of
 
 PREFIX = "/donebit"
 OF_A_TASK = ["/tasks/{task}", "/tasks/{task}/cancel", "/workers?task={task}"]
@@ -102,6 +108,52 @@ def test_a_prefix_that_is_no_path_is_refused(wrong: str) -> None:
 
 def test_a_slash_at_its_end_is_nothing() -> None:
     assert [Settings(trigger_prefix=one).trigger_prefix for one in ("/donebit/", "/", "")] == [PREFIX, "", ""]
+
+
+OWN = [
+    ("trigger", "/trigger"),
+    ("trigger", "/tasks"),
+    ("trigger", "/tasks/any"),
+    ("trigger", "/static/css"),
+    ("trigger", "/health"),
+    ("done", "/done"),
+    ("distinct", "/distinct"),
+    ("distinct", "/events/any/users"),
+]
+
+
+@pytest.mark.parametrize(("service", "prefix"), OWN)
+def test_a_prefix_that_is_a_path_of_the_service_is_refused(store: Store, service: str, prefix: str) -> None:
+    app = Services(store).of(service).application
+
+    with pytest.raises(ConfigurationError) as refused:
+        refuse_own_path(app, prefix)
+
+    assert re.search(
+        rf"{service.upper()}_PREFIX is '{prefix}', where {service}_app has its own path /", str(refused.value)
+    )
+
+
+@pytest.mark.parametrize("service", NAMES)
+@pytest.mark.parametrize("prefix", ["", "/donebit", "/donebit/tasks", "/task", "/a/b/c/d", "/events.example"])
+def test_a_prefix_that_is_no_path_of_the_service_is_taken(store: Store, service: str, prefix: str) -> None:
+    refuse_own_path(Services(store).of(service).application, prefix)
+
+
+def test_a_service_with_such_a_prefix_stops_at_its_start_with_a_sentence(
+    tmp_path: Path, valkey: RunningServer
+) -> None:
+    environment = {"REDIS_URL": valkey.url, "DONE_PREFIX": "/done", "HOST": ""}
+    started = Started([sys.executable, "-m", "done_app"], tmp_path, **environment)
+
+    try:
+        code = started.exit_code(30)
+        (sentence,) = started.err.splitlines()
+    finally:
+        started.end()
+
+    assert code == 2
+    assert "DONE_PREFIX is '/done', where done_app has its own path /done" in sentence
 
 
 @pytest.mark.parametrize(

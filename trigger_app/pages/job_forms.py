@@ -12,6 +12,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Job
+from donebit.json_reading import read_json
 
 PREFIX = "param."  # of the names in the form, so that no parameter hides a field of the form's own
 REST = "params"  # further parameters, as a JSON object
@@ -55,13 +56,15 @@ class Field:
             case "json":
                 return self._json(text, object)
             case "boolean" | "choice" if text in self.choices:
-                return json.loads(text)
+                return read_json(text)
         raise self._refusal(text)
 
     def _json(self, text: str, *kinds: type) -> Any:
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
+            value = read_json(text)
+        except InvalidInput as error:
+            raise InvalidInput(f"{self.name}: {error.detail}", field=self.name) from None
+        except ValueError:
             raise self._refusal(text) from None
         if not isinstance(value, kinds) or (self.kind == "number" and isinstance(value, bool)):
             raise self._refusal(text)
@@ -162,7 +165,7 @@ def typed(form: JobForm, sent: Mapping[str, str]) -> dict[str, Any]:
     """Convert the fields of a form to parameters; empty fields are left out, except a required text.
 
     Raises:
-        InvalidInput: a text is not of its parameter's type.
+        InvalidInput: a text is not of its parameter's type, or a parameter is given twice.
     """
     params: dict[str, Any] = {}
     if form.takes_more and (rest := sent.get(REST, "").strip()):
@@ -174,5 +177,7 @@ def typed(form: JobForm, sent: Mapping[str, str]) -> dict[str, Any]:
         text = sent.get(field.field)
         if text is None or (text == "" and not (field.required and field.kind == "text")):
             continue
+        if field.name in params:
+            raise InvalidInput(f"{field.name} has a field, and is in the further parameters", field=REST)
         params[field.name] = field.typed(text)
     return params

@@ -14,6 +14,7 @@ from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 
 DIGITS = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+MOST_DIGITS = 100  # Python reads 4300, and slowly; what is above 2^32-1, the service refuses
 PERIODS = ["hour", "day", "week", "month", "all"]
 
 VISIT_EXAMPLES = examples(
@@ -59,13 +60,18 @@ def users_of(texts: tuple[str, ...], ids: str) -> list[int] | list[str]:
         ids: integers or mapped, texts, or auto: integers if all of them are digits.
 
     Raises:
-        UsageError: `ids` is integers or mapped, and one of the users is not an integer.
+        UsageError: `ids` is integers or mapped, and one of the users is not an integer. Or one has more
+            digits than any integer user.
     """
     bad = [text for text in texts if not DIGITS.fullmatch(text)]
     if ids == "texts" or (ids == "auto" and bad):
         return list(texts)
     if bad:
         raise UsageError(f"user {bad[0]!r} is not an integer, as --ids {ids} requires")
+    if long := [text for text in texts if len(text) > MOST_DIGITS]:
+        raise UsageError(
+            f"user {long[0][:MOST_DIGITS]}... has {len(long[0])} digits; --ids texts takes it as text"
+        )
     return [int(text) for text in texts]
 
 

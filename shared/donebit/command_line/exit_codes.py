@@ -20,7 +20,7 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.OK: "success",
-    Exit.FAILED: "the watched task failed or was cancelled, or the file to load has an invalid line",
+    Exit.FAILED: "the watched task failed or was cancelled, or the file was not loaded to its end",
     Exit.USAGE: "wrong usage or setting; no request was sent",
     Exit.REFUSED: "a service refused the request (4xx): not found, invalid, already finished, or no token",
     Exit.UNAVAILABLE: "a service cannot be reached or failed (5xx): try again",
@@ -41,7 +41,7 @@ class CommandError(Exception):
 
 
 class OperationFailed(CommandError):
-    """The command ran, but its task failed or its file has an invalid line."""
+    """The command ran, but its task failed or its file could not be loaded to its end."""
 
 
 class UsageError(CommandError):

@@ -41,6 +41,9 @@ class ServiceClient:
         self.name, self.address = name, address.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = urllib3.PoolManager(retries=retries, timeout=TIMEOUT, maxsize=8)
+        self.has_resent = (
+            False  # whether a request that changes something was sent again, though it may have arrived
+        )
 
     def get(self, path: str, **query: str | int | None) -> Any:
         return self.ask("GET", path, query=query)
@@ -101,6 +104,7 @@ class ServiceClient:
         headers |= {"Idempotency-Key": key} if key else {}
         with self._translated_errors():
             answer = self._http.request(method, self._url(path, query or {}), body=body, headers=headers)
+        self.has_resent |= method != "GET" and may_have_arrived_before(answer)
         self._check(answer)
         return answer
 
@@ -151,6 +155,12 @@ class ServiceClient:
             raise ServiceUnavailable(
                 f"the server at {self.address} is not {self.name}: it sent {kind}"
             ) from None
+
+
+def may_have_arrived_before(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Return whether the request of this answer was sent before, and may have arrived."""
+    sent_before = answer.retries.history if answer.retries else ()
+    return any(not isinstance(one.error, exceptions.NewConnectionError) for one in sent_before)
 
 
 def segment(text: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from donebit.command_line.exit_codes import OperationFailed
+from donebit.command_line.exit_codes import OperationFailed, UsageError
 from donebit.command_line.options import as_json, examples, in_session, retry_for
 from donebit.command_line.service import segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.command_line.watching import watch_task
+from donebit.errors import InvalidInput
 from donebit.formatting import duration, number
+from donebit.json_reading import read_json
 
 
 class Param(click.ParamType[tuple[str, Any]]):
@@ -28,7 +29,9 @@ class Param(click.ParamType[tuple[str, Any]]):
         if not name or not equals:
             self.fail(f"{value!r} is not NAME=VALUE, such as sleep_ms=20", param, ctx)
         try:
-            return name, json.loads(text)
+            return name, read_json(text)
+        except InvalidInput as error:
+            self.fail(f"{name}: {error.detail}", param, ctx)
         except ValueError:
             return name, text
 
@@ -72,7 +75,7 @@ def trigger(
     """
     watched, as_json, callback = asked.pop("watched"), asked.pop("as_json"), asked.pop("callback")
     body = {name: value for name, value in asked.items() if value is not None}
-    body |= {"params": dict(params)} if params else {}
+    body |= {"params": params_of(params)} if params else {}
     body |= {"callback": {"name": callback}} if callback else {}
     started = session.trigger.ask("POST", "/tasks", {"count": count, **body})
     if not as_json:
@@ -96,6 +99,16 @@ def watch(session: Session, *, task_id: str, retry_for: float, as_json: bool) ->
     Exits with 0 if it is done, 1 if it failed or was cancelled. Ctrl-C stops watching; the task runs on.
     """
     watch_to_end(session, task_id, retry_for, as_json=as_json)
+
+
+def params_of(given: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Return the job's parameters. Raises UsageError for one that is given twice."""
+    params = dict(given)
+    if len(params) < len(given):
+        names = [name for name, _ in given]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"--param {twice}= is given {names.count(twice)} times; once is enough")
+    return params
 
 
 def print_started(session: Session, started: dict[str, Any]) -> None:

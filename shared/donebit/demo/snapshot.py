@@ -20,15 +20,15 @@ def adopt_snapshot(folder: Path) -> None:
         folder: The data folder of a server that does not run.
 
     Raises:
-        CannotStart: There are parts of an append-only file without the manifest that names them.
+        CannotStart: The folder of the append-only file has files, but not the manifest that names them.
     """
     snapshot, log = folder / SNAPSHOT, folder / LOG_FOLDER
     if (log / MANIFEST).exists():
         return
-    if any(log.glob("appendonly.aof.*.incr.aof")) or any(log.glob("appendonly.aof.*.base.*")):
+    if log.exists() and any(log.iterdir()):
         raise CannotStart(
-            f"{log}/ has parts of an append-only file, but not {MANIFEST}: the server would start empty; "
-            "restore the whole folder (docs/backup.md)"
+            f"{log}/ has files, but not {MANIFEST}: the server would start empty; "
+            "restore the whole folder (docs/backup.md), or delete it"
         )
     if snapshot.exists():
         made = folder / f"{LOG_FOLDER}.part"

@@ -15,7 +15,7 @@ from flask_openapi3 import OpenAPI
 
 from donebit.errors import InvalidInput
 from donebit.web import wording
-from donebit.web.whole_body import has_body
+from donebit.web.whole_body import has_body, set_body_types
 
 CONVERTER = re.compile(r"<(?:[^:<>]*:)?([^<>]*)>")  # of a Flask rule: "<int:n>"
 HEALTH = "/health"  # probes of load balancers and the like put something of their own into its query
@@ -25,7 +25,7 @@ class Operation(NamedTuple):
     """What one operation takes."""
 
     query: frozenset[str]  # names of query parameters
-    has_body: bool
+    body_types: frozenset[str]  # media types of its body; none if it takes no body
 
 
 Operations = Mapping[tuple[str, str], Operation]  # by method and path, as in the document
@@ -54,7 +54,7 @@ def operations(app: OpenAPI) -> Operations:
     return {
         (method.upper(), path): Operation(
             frozenset(one["name"] for one in described.get("parameters", ()) if one["in"] == "query"),
-            "requestBody" in described,
+            frozenset(described.get("requestBody", {}).get("content", ())),
         )
         for path, methods in app.api_doc["paths"].items()
         for method, described in methods.items()
@@ -67,9 +67,10 @@ def refuse_unknown(operation: Operation) -> None:
     Raises:
         InvalidInput: it has a query parameter that is unknown or given twice, or a body.
     """
+    set_body_types(operation.body_types)
     if not request.path.startswith(HEALTH):
         refuse_parameters(operation.query)
-    if not operation.has_body and has_body(request):
+    if not operation.body_types and has_body(request):
         asked = f"{request.method} {request.path[: wording.LONGEST_QUOTE]}"
         raise InvalidInput(f"{asked} takes no body, and this request has one", field="body")
 

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_openapi3 import Server
 
 from donebit.config import Settings
+from donebit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,6 +30,30 @@ def put_under(app: Flask, prefix: str) -> None:
     if prefix:
         app.wsgi_app = UnderPrefix(app.wsgi_app, prefix)  # type: ignore[method-assign]  # as Flask has it
         app.config["SESSION_COOKIE_PATH"] = prefix  # what else is on that host does not get it
+
+
+def refuse_own_path(app: Flask, prefix: str) -> None:
+    """Refuse a prefix that is a path of the service itself, or the beginning of one.
+
+    A proxy may leave the prefix away, so `/done` would be either the service's root or its route.
+
+    Raises:
+        ConfigurationError: it is one; the error names a route.
+    """
+    for rule in app.url_map.iter_rules():
+        if prefix and begins(rule.rule, prefix):
+            setting = f"{app.name.removesuffix('_app').upper()}_PREFIX"
+            raise ConfigurationError(
+                f"settings: {setting} is {prefix!r}, where {app.name} has its own path {rule.rule}"
+            )
+
+
+def begins(rule: str, prefix: str) -> bool:
+    """Return whether a path of this rule may be the prefix, or begin with it."""
+    parts, wanted = rule.strip("/").split("/"), prefix.strip("/").split("/")
+    if len(parts) < len(wanted) and not parts[-1].startswith("<path:"):
+        return False
+    return all(part == one or part.startswith("<") for part, one in zip(parts, wanted, strict=False))
 
 
 class UnderPrefix:

@@ -12,9 +12,9 @@ from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
 
 from donebit.config import Settings
+from donebit.json_reading import read_json
 from donebit.store import Store
 from donebit.web import guard, health, operations, problems, whole_body
-from donebit.web.json_reading import read_json
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from importlib import import_module
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -14,6 +15,7 @@ from donebit.errors import DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store
 from donebit.store.store import refusals_as_configuration, refuse_unfit
 from donebit.web.guard import refuse_open_address
+from donebit.web.prefix import prefix_of, refuse_own_path
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
 # Browsers keep connections open that they ask nothing on. With as many as threads allowed, they and the
@@ -39,6 +41,7 @@ def serve(
         logs.set_up(settings)
         refuse_open_address(settings)
         check(settings)
+        check_prefix(factory, settings)
         check_server(Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), settings.zone)
     except DonebitError as error:
         stop_program(error.detail)
@@ -56,6 +59,13 @@ def serve(
         backpressure=CONNECTIONS_A_THREAD * settings.web_threads,
         websockets=False,
     ).serve()
+
+
+def check_prefix(factory: str, settings: Settings) -> None:
+    """Refuse a prefix that is a path of the service itself; the service is made here only if it has one."""
+    module, _, function = factory.partition(":")
+    if prefix := prefix_of(module.partition(".")[0], settings):
+        refuse_own_path(getattr(import_module(module), function)(settings), prefix)
 
 
 def check_server(store: Store, zone: str) -> None:

@@ -7,8 +7,9 @@ lines and bitmaps still are packed ids, lines and bitmaps, only of fewer users: 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Container
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from flask import Flask, Request, current_app, request
 from werkzeug.exceptions import (
@@ -24,6 +25,11 @@ from donebit.errors import InvalidInput
 
 # By name of RFC 9110, the format as zlib numbers it. Each says where it ends, and has a checksum.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+GZIP = ("gzip", "x-gzip")  # may have several members
+SLICE_BYTES = 4096
+TOO_LARGE = (
+    "the body has more than {most} bytes when it is decompressed; at most so many are taken (MAX_BODY_BYTES)"
+)
 PLAIN = ("", "identity")
 JSON = "application/json"
 
@@ -38,6 +44,9 @@ class UnsupportedEncoding(UnsupportedMediaType):
 
 class WholeBodyRequest(Request):
     """A request whose body cannot be read unless it is whole."""
+
+    # The media types that its operation documents, by which its view reads the body whatever is sent.
+    body_types: Container[str] = (JSON,)
 
     @cached_property
     def stream(self) -> IO[bytes]:
@@ -60,6 +69,11 @@ def register(app: Flask) -> None:
         request.get_data()
 
 
+def set_body_types(types: Container[str]) -> None:
+    """Say which media types the current request may have a body of; before it is read."""
+    cast(WholeBodyRequest, request).body_types = types
+
+
 def has_body(asked: Request) -> bool:
     """Return whether a body was sent, be it whole or not."""
     if asked.content_length is not None:
@@ -70,7 +84,7 @@ def has_body(asked: Request) -> bool:
         return True
 
 
-def refuse_cut(asked: Request, body: bytes, most: int) -> None:
+def refuse_cut(asked: WholeBodyRequest, body: bytes, most: int) -> None:
     """Refuse a body that is not whole, or may not be.
 
     Args:
@@ -91,10 +105,12 @@ def refuse_cut(asked: Request, body: bytes, most: int) -> None:
             f"the body has {len(body)} of the {announced} bytes that Content-Length announces; "
             "nothing was changed"
         )
-    if announced is None and body and asked.mimetype != JSON and encoding_of(asked) in PLAIN:
+    says_its_end = asked.mimetype == JSON and JSON in asked.body_types
+    if announced is None and body and not says_its_end and encoding_of(asked) in PLAIN:
+        or_json = f", or {JSON}" if JSON in asked.body_types else ""
         raise LengthRequired(
             f"the body is {asked.mimetype or 'of no type'} and has no Content-Length, so a cut one could "
-            f"not be told from a whole one; send Content-Length, or {JSON}, or compress it with gzip"
+            f"not be told from a whole one; send Content-Length{or_json}, or compress it with gzip"
         )
 
 
@@ -112,6 +128,7 @@ def decompressed(asked: Request, body: bytes, most: int) -> bytes:
     Raises:
         UnsupportedEncoding: it has an encoding other than gzip and deflate.
         InvalidInput: it is no whole body of its encoding.
+        LengthRequired: it has several members and no Content-Length, so some may be missing.
         RequestEntityTooLarge: it has more than `most` bytes afterwards; no more than that is made of it.
     """
     encoding = encoding_of(asked)
@@ -123,15 +140,42 @@ def decompressed(asked: Request, body: bytes, most: int) -> bytes:
             f"Content-Encoding is {named!r}; a body may be gzip, deflate or not encoded"
         )
     try:
-        return inflated(body, WINDOW_BITS[encoding], most)
+        content, members = inflated(body, WINDOW_BITS[encoding], most)
     except (zlib.error, EOFError) as error:
         raise InvalidInput(
             f"the body is no whole body of Content-Encoding {encoding}: {error}", field="body"
         ) from None
+    if members > 1:
+        refuse_members(asked, encoding)
+    return content
 
 
-def inflated(body: bytes, window_bits: int, most: int) -> bytes:
+def refuse_members(asked: Request, encoding: str) -> None:
+    """Refuse several members in a body, unless it is gzip and known to be whole.
+
+    Raises:
+        LengthRequired: it has no Content-Length, so it may have been cut between two of them.
+        InvalidInput: its encoding has only one.
+    """
+    if encoding not in GZIP:
+        raise InvalidInput(f"the body goes on after the end of its Content-Encoding {encoding}", field="body")
+    if asked.content_length is None:
+        raise LengthRequired(
+            "the body has several gzip members and no Content-Length, so a cut one could not be told from a "
+            "whole one; send Content-Length, or one member"
+        )
+
+
+def inflated(body: bytes, window_bits: int, most: int) -> tuple[bytes, int]:
     """Decompress the members of a body, which is one unless it is gzip.
+
+    Args:
+        body: as it was sent
+        window_bits: its format, as zlib numbers it
+        most: how many bytes it may have afterwards
+
+    Returns:
+        The bytes of all members, and how many members there are.
 
     Raises:
         EOFError: it ends before its own end.
@@ -139,17 +183,18 @@ def inflated(body: bytes, window_bits: int, most: int) -> bytes:
         RequestEntityTooLarge: it would have more than `most` bytes.
     """
     pieces: list[bytes] = []
-    room = most
-    while body or not pieces:
+    room, place, members = most, 0, 0
+    while place < len(body) or not members:
         reader = zlib.decompressobj(window_bits)
-        pieces.append(reader.decompress(body, room + 1))
-        room -= len(pieces[-1])
-        if room < 0:
-            raise RequestEntityTooLarge(
-                f"the body has more than {most} bytes when it is decompressed; at most so many are taken "
-                "(MAX_BODY_BYTES)"
-            )
-        if not reader.eof:
-            raise EOFError("it is cut short")
-        body = reader.unused_data
-    return b"".join(pieces)
+        members += 1
+        while not reader.eof:
+            if place >= len(body):
+                raise EOFError("it is cut short")
+            # Slices: what follows a member is copied at its end, and a body may have a million members.
+            read = body[place : place + SLICE_BYTES]
+            pieces.append(reader.decompress(read, room + 1))
+            place += len(read) - len(reader.unused_data)
+            room -= len(pieces[-1])
+            if room < 0:
+                raise RequestEntityTooLarge(TOO_LARGE.format(most=most))
+    return b"".join(pieces), members

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from donebit.json_reading import read_json
 
 Getter = Callable[[Mapping[str, Any]], object]
 
@@ -63,6 +64,6 @@ def _getter(name: str) -> Getter:
 def _parsed(text: str) -> object:
     # Some exports hold an object as its text.
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return read_json(text)
+    except ValueError:
         return None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from donebit.command_line.exit_codes import OperationFailed, RequestRefused
 from donebit.command_line.load.batch import Group, LoadContext, PendingBatch
 from donebit.command_line.load.reading import BadLine, Rows
-from donebit.command_line.load.sending import BatchSender, arrived
+from donebit.command_line.load.sending import BatchSender, Sending, arrived
 from donebit.command_line.load.source import DamagedFile
 from donebit.command_line.load.state import LoadState, Progress
 from donebit.command_line.load.users import BadValue
@@ -24,7 +23,7 @@ BAD_LINES_SHOWN = 10
 class Pending:
     """A batch that is being sent, and the progress once all of it has arrived."""
 
-    sending: dict[Future[tuple[int, int]], Group]
+    sending: Sending
     after: Progress
 
 
@@ -79,7 +78,7 @@ class Loading:
 
         Raises:
             OperationFailed: A line is invalid and may not be skipped, or the rest of the file cannot be read;
-                all lines before it are loaded.
+                all lines before it are loaded. Or the progress cannot be stored any more.
             RequestRefused: distinct_app refuses the visits.
             ServiceUnavailable: distinct_app cannot be reached.
             KeyboardInterrupt: The user stopped it; all that was read is loaded.
@@ -132,6 +131,7 @@ class Loading:
             received=self.progress.received + sent.received,
             fresh=self.progress.fresh + sent.fresh,
             skipped=pending.after.skipped + sent.refused,
+            is_fresh_exact=self.progress.is_fresh_exact and self._sender.is_fresh_exact,
         )
 
     def _store(self, *, sending: bool) -> None:
@@ -173,12 +173,12 @@ class Loading:
         self._skipped += 1
         self._show(detail)
 
-    def _refused(self, group: Group, error: RequestRefused) -> None:
+    def _refused(self, group: Group, error: RequestRefused, visits: int) -> None:
         """Skip and report visits that distinct_app refuses, or stop there."""
         first = f"line {group.first_line}: {error.detail}"
         if not self._skips_bad:
             raise RequestRefused(f"{first}; --skip-bad skips invalid lines", error.status)
-        self._show(f"{first} ({count_of(len(group.users), 'visit')} of this event and hour)")
+        self._show(f"{first} ({count_of(visits, 'visit')} of this event and hour)")
 
     def _show(self, detail: str) -> None:
         self._bad_lines_shown += 1

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.load.fields import Getter, getter
 from donebit.command_line.load.source import Source
+from donebit.errors import InvalidInput
+from donebit.json_reading import read_json
 
 READ_BYTES = 1 << 20
 LINE_END_BYTES = 1 << 16  # in which a line ends
 LONGEST_LINE = 1 << 20
+# What stands for a longer line: neither JSON nor, as its field is too large even within quotes, CSV.
+TOO_LONG = "\0" * (csv.field_size_limit() + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class FileLines:
         self._end = _line_end(source)
         self.offset = 0  # in bytes of UTF-8, of the next line
         self.number = 0  # of the last line given out, from 1
+        self.is_too_long = False  # whether the last line given out is TOO_LONG
         self._lines = self._read()
 
     def go_to(self, offset: int, number: int) -> None:
@@ -62,21 +66,36 @@ class FileLines:
         return self._lines
 
     def _read(self) -> Iterator[str]:
-        rest, end = b"", self._end
+        rest, end, cut = b"", self._end, 0  # cut: bytes of a line too long to keep
         while block := self._source.read(READ_BYTES):
             *whole, rest = (rest + block).split(end)
+            if cut and whole:
+                yield from self._too_long(cut + len(whole.pop(0)) + 1)
+                cut = 0
             for line in whole:
                 self.offset += len(line) + 1
                 self.number += 1
                 yield line.decode(errors="surrogateescape") + "\n"
-            if len(rest) > LONGEST_LINE:
-                raise UsageError(
-                    f"line {self.number + 1} is longer than {LONGEST_LINE} bytes; is this a file of visits?"
-                )
-        if rest:
+            if cut or len(rest) > LONGEST_LINE:
+                cut, rest = cut + len(rest), b""
+        if cut:
+            yield from self._too_long(cut)
+        elif rest:
             self.offset += len(rest)
             self.number += 1
             yield rest.decode(errors="surrogateescape")
+
+    def _too_long(self, size: int) -> Iterator[str]:
+        """Yield what stands for a line of so many bytes, its end included."""
+        self.offset += size
+        self.number += 1
+        self.is_too_long = True
+        yield TOO_LONG
+        self.is_too_long = False
+
+    def bad_line(self, detail: str) -> BadLine:
+        """Say of the last line that it is not a visit: that it is too long, if it is, else what is given."""
+        return BadLine(f"is longer than {LONGEST_LINE} bytes" if self.is_too_long else detail)
 
 
 def _line_end(source: Source) -> bytes:
@@ -91,13 +110,20 @@ class CsvRows:
     def __init__(self, source: Source, columns: Columns, delimiter: str) -> None:
         self.lines = FileLines(source)
         self._columns, self._delimiter = columns, delimiter
-        header = next(csv.reader(self.lines, delimiter=delimiter), [])
-        self._names = [name.strip() for name in header]
+        self._names = self._header()
         users = [self._place(name, "user") for name in columns.user]
         at = None if columns.every_at else self._place(columns.at, "at")
         event = None if columns.every_event else self._place(columns.event, "event")
         self._pick = self._picker(users, at, event)
         self.first_offset, self.first_number = self.lines.offset, self.lines.number
+
+    def _header(self) -> list[str]:
+        try:
+            header = next(csv.reader(self.lines, delimiter=self._delimiter), [])
+        except csv.Error as error:
+            detail = self.lines.bad_line(f"is not CSV: {error}").detail
+            raise UsageError(f"the first line {detail}; is this a file of visits?") from None
+        return [name.strip() for name in header]
 
     def _place(self, name: str, what: str) -> int:
         if name in self._names:
@@ -133,7 +159,7 @@ class CsvRows:
                 yield from self._rows(csv.reader(lines, delimiter=self._delimiter))
                 return
             except csv.Error as error:
-                yield BadLine(str(error))
+                yield self.lines.bad_line(str(error))
 
     def _rows(self, rows: Iterator[list[str]]) -> Iterator[Row | BadLine | None]:
         pick = self._pick
@@ -165,14 +191,16 @@ class NdjsonRows:
         event, user, at = self._getters
         for line in self.lines:
             try:
-                fields = json.loads(line)
+                fields = read_json(line)
                 yield event(fields), user(fields), at(fields), fields.get("ids")
             except KeyError as error:
                 yield BadLine(f"has no {error.args[0]!r}")
             except (AttributeError, TypeError):
                 yield BadLine("is not a JSON object")
-            except (ValueError, RecursionError):
-                yield BadLine("is not JSON") if line.strip() else None
+            except InvalidInput as error:
+                yield BadLine(error.detail)
+            except ValueError:
+                yield self.lines.bad_line("is not JSON") if line.strip() else None
 
 
 def _given(value: str | None) -> Getter | None:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from rich.progress import TextColumn
 
 from donebit import clock
-from donebit.command_line.exit_codes import ServiceUnavailable, UsageError
+from donebit.command_line.exit_codes import RequestRefused, ServiceUnavailable, UsageError
 from donebit.command_line.load.batch import LoadContext
 from donebit.command_line.load.loading import Loading, ProgressWatcher
 from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows, looks_like_ndjson
@@ -130,7 +130,7 @@ def run(session: Session, asked: LoadOptions) -> LoadOutcome:
     users = KindOfUsers(asked.ids, cache(partial(held_kind, distinct)))
     known = LoadContext(users, asked.unit, names=asked.names)
     check_options(asked, known)
-    known.grain_minutes = grain_minutes(session.distinct)
+    known.grain_minutes = grain_minutes(distinct)
     state = asked.state(distinct.address)
     loaded = (None if asked.restart else state.read()) or Progress()
     before = loaded.received
@@ -177,7 +177,12 @@ def grain_minutes(distinct: ServiceClient) -> int:
     Where the site's zone is off by half an hour, perhaps for a part of the year, days begin within an hour.
     """
     for before in (timedelta(0), HALF_A_YEAR):
-        day = distinct.get("/events/load/count", period="day", at=clock.iso(clock.now() - before))
+        try:
+            day = distinct.get("/events/load/count", period="day", at=clock.iso(clock.now() - before))
+        except RequestRefused as error:
+            if error.status != 422:
+                raise
+            return 15  # there is an event of this name, of which days are kept for less than half a year
         if datetime.fromisoformat(day["from"]).minute:
             return 15
     return 60

@@ -9,12 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeAlias
 
 import urllib3
 
 from donebit import clock
 from donebit.command_line.exit_codes import RequestRefused
-from donebit.command_line.load.batch import Group, PendingBatch
+from donebit.command_line.load.batch import Group
 from donebit.command_line.load.users import MAPPED, Users
 from donebit.command_line.service import ServiceClient, segment
 
@@ -28,11 +29,15 @@ RETRIES = urllib3.Retry(
 
 @dataclass(slots=True)
 class Sent:
-    """What became of a batch's visits."""
+    """What became of the visits that were sent."""
 
     received: int = 0
     fresh: int = 0
     refused: int = 0
+    refusal: RequestRefused | None = None  # the last one
+
+
+Sending: TypeAlias = dict[Future[Sent], Group]
 
 
 class BatchSender:
@@ -41,20 +46,22 @@ class BatchSender:
     def __init__(self, distinct: ServiceClient, pool: ThreadPoolExecutor) -> None:
         self._distinct, self._pool = distinct, pool
 
-    def begin(self, batch: PendingBatch) -> dict[Future[tuple[int, int]], Group]:
+    @property
+    def is_fresh_exact(self) -> bool:
+        """Whether no answer was lost: to visits that are sent again, nobody is new any more."""
+        return not self._distinct.has_resent
+
+    def begin(self, batch: Iterable[Group]) -> Sending:
         """Start sending a batch; `end` waits for the answers."""
         return {self._pool.submit(self._send, group): group for group in batch}
 
-    def end(
-        self,
-        sending: dict[Future[tuple[int, int]], Group],
-        on_refused: Callable[[Group, RequestRefused], None],
-    ) -> Sent:
+    def end(self, sending: Sending, on_refused: Callable[[Group, RequestRefused, int], None]) -> Sent:
         """Wait for every answer.
 
         Args:
             sending: What `begin` returned.
-            on_refused: Called with visits that distinct_app refuses as invalid (422); may raise, to stop.
+            on_refused: Called with a group of which distinct_app refuses visits as invalid (422), the reason
+                and how many it refuses; may raise, to stop.
 
         Raises:
             RequestRefused: It was refused for another reason.
@@ -63,28 +70,31 @@ class BatchSender:
         sent = Sent()
         try:
             for future in as_completed(sending):
-                try:
-                    received, fresh = future.result()
-                except RequestRefused as error:
-                    if error.status != 422:
-                        raise
-                    on_refused(sending[future], error)
-                    sent.refused += len(sending[future].users)
-                else:
-                    sent.received += received
-                    sent.fresh += fresh
+                one = future.result()
+                sent.received += one.received
+                sent.fresh += one.fresh
+                sent.refused += one.refused
+                if one.refusal:
+                    on_refused(sending[future], one.refusal, one.refused)
         finally:
             for future in sending:
                 future.cancel()
         return sent
 
-    def _send(self, group: Group) -> tuple[int, int]:
-        received = fresh = 0
+    def _send(self, group: Group) -> Sent:
+        sent = Sent()
         for users in group.parts():
-            answer = self._send_part(group, users)
-            received += answer["received"]
-            fresh += answer["fresh"]
-        return received, fresh
+            try:
+                answer = self._send_part(group, users)
+            except RequestRefused as error:
+                if error.status != 422:
+                    raise
+                sent.refused += len(users)
+                sent.refusal = error
+            else:
+                sent.received += answer["received"]
+                sent.fresh += answer["fresh"]
+        return sent
 
     def _send_part(self, group: Group, users: Users) -> dict[str, int]:
         path, at = f"/events/{segment(group.event)}", written(group.at)
@@ -94,11 +104,11 @@ class BatchSender:
         return self._distinct.send_bytes(path, packed(users), at=at, ids=ids)  # type: ignore[no-any-return]  # JSON
 
 
-def arrived(sending: Iterable[Future[tuple[int, int]]]) -> bool:
+def arrived(sending: Iterable[Future[Sent]]) -> bool:
     """Wait for the requests that were sent, and return whether any was accepted."""
     sent = [future for future in sending if not future.cancelled()]
     wait(sent)
-    return any(future.exception() is None for future in sent)
+    return any(future.exception() is None and future.result().received for future in sent)
 
 
 def written(at: date | datetime) -> str:

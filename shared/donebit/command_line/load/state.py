@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from donebit.command_line.exit_codes import UsageError
+from donebit.command_line.exit_codes import OperationFailed, UsageError
 
 HEAD = 65_536  # bytes that are hashed: another file may have the same size and time
 SUFFIX = ".donebit-load"
@@ -42,7 +42,9 @@ class Progress:
     received: int = 0
     fresh: int = 0
     skipped: int = 0
-    is_fresh_exact: bool = True  # false: a run was killed before it stored the answer to its visits
+    is_fresh_exact: bool = (
+        True  # false: an answer to visits was lost, or a run was killed before it stored it
+    )
     kinds: dict[str, str] = field(default_factory=dict)
 
 
@@ -82,6 +84,10 @@ class LoadState:
         Args:
             progress: What is loaded so far.
             sending: Whether more is being sent, which may arrive without its answer being stored.
+
+        Raises:
+            UsageError: It cannot be stored, and nothing is loaded yet.
+            OperationFailed: It cannot be stored any more.
         """
         content = {"identity": asdict(self._identity), "progress": asdict(progress), "sending": sending}
         unfinished = self.path.with_name(f"{self.path.name}.new")
@@ -92,8 +98,11 @@ class LoadState:
                 os.fsync(file.fileno())
             unfinished.replace(self.path)
         except OSError as error:
-            raise UsageError(
-                f"the progress cannot be stored in {self.path}: {error.strerror}; --state names another file"
+            failed = f"the progress cannot be stored in {self.path}: {error.strerror}"
+            if not progress.received:
+                raise UsageError(f"{failed}; --state names another file") from None
+            raise OperationFailed(
+                f"{failed}. Loaded up to line {progress.line}; run the same command again once it can"
             ) from None
 
     def forget(self) -> None:

@@ -55,16 +55,17 @@ class KindOfUsers:
     def integer(self, user: object) -> int:
         """Return an integer user. Raises BadValue for another."""
         if isinstance(user, str):
-            if not _is_digits(user):
-                user = self._integral(user)
-            user = int(user) if len(user) <= len(str(LARGEST_ID)) else LARGEST_ID + 1
+            digits = user if _is_digits(user) else self._integral(user)
+            number = int(digits) if len(digits) <= len(str(LARGEST_ID)) else LARGEST_ID + 1
         elif isinstance(user, float) and user.is_integer():
-            user = int(user)
-        elif type(user) is not int:  # a bool is an int too, but not a user
+            number = int(user)
+        elif type(user) is int:  # a bool is an int too, but not a user
+            number = user
+        else:
             raise BadValue(f"user is {quoted(user)}; it must be an integer{self._reason()}")
-        if not 0 <= user <= LARGEST_ID:
+        if not 0 <= number <= LARGEST_ID:
             raise BadValue(f"user is {quoted(user)}, not in 0 to {LARGEST_ID}{self._remedy()}")
-        return user
+        return number
 
     def text(self, user: object) -> str:
         """Return a text user; an integer is one if all users are to be read as texts."""

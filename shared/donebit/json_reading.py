@@ -7,7 +7,8 @@ from collections import Counter
 from typing import Any
 
 from donebit.errors import InvalidInput
-from donebit.web import wording
+
+LONGEST_QUOTE = 120  # characters of a name in a message
 
 
 def read_json(text: str | bytes) -> Any:
@@ -30,7 +31,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        name = next(name for name, count in counts.items() if count > 1)[: wording.LONGEST_QUOTE]
+        name = next(name for name, count in counts.items() if count > 1)[:LONGEST_QUOTE]
         raise InvalidInput(f"{name} is given twice in one object; only one of them could be used", field=name)
     return made
 
