@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
@@ -47,6 +48,17 @@ def _path_prefix(value: str) -> str:
             f"must be a path such as /donebit, of letters, digits and . _ ~ - only; it is {value!r}"
         )
     return prefix
+
+
+def _networks(listed: tuple[str, ...]) -> tuple[str, ...]:
+    for one in listed:
+        try:
+            ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"must be addresses or networks such as 10.0.0.0/8; {one!r} is neither"
+            ) from None
+    return listed
 
 
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
@@ -123,7 +135,12 @@ class Settings(Addresses):
     distinct_prefix: PathPrefix = ""
 
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
-    web_threads: PositiveInt = 256  # an open event stream holds one
+    web_threads: PositiveInt = 256  # of a service, for requests that are wholly here
+    max_streams: PositiveInt = 1000  # event streams of a service; they hold no thread
+    max_connections: PositiveInt = 8192  # of a service, silent ones included
+    header_timeout: Duration = timedelta(seconds=10)  # for a request's head, and of a connection's silence
+    body_timeout: Duration = timedelta(seconds=30)  # and a second for each 64 KiB
+    trusted_proxies: Annotated[Names, AfterValidator(_networks)] = ()  # whose X-Forwarded-For is believed
 
     allow_anonymous: bool = False
     allowed_hosts: Names = ()
@@ -147,7 +164,7 @@ class Settings(Addresses):
 
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("allowed_hosts", "jobs", "webhook_hosts", "callbacks", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "jobs", "webhook_hosts", "callbacks", mode="before")
     @classmethod
     def split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from flask import Flask, Request, current_app, request, session
+from flask import Flask, Request, request
 
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, Forbidden, InvalidInput, Unauthorized
@@ -23,6 +23,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 CHANGES = "__changes_state__"
 FREE = "__needs_no_token__"
 SIGNED_IN = "signed_in"
+EXTENSION = "donebit_guard"
 
 HINT = "A proxy must pass on the header Host that the browser sent (nginx: proxy_set_header Host $http_host)"
 
@@ -55,24 +56,62 @@ def refuse_open_address(settings: Settings) -> None:
     )
 
 
+class Guard:
+    """The access checks of one service; what they need is in the head of a request, not in its body."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self._app = app
+        self._known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
+        self._any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        self._token = settings.api_token.get_secret_value() if settings.api_token else None
+
+    @property
+    def asks_for_token(self) -> bool:
+        """Whether callers must have one."""
+        return self._token is not None
+
+    def check(self, asked: Request, view: View | None) -> None:
+        """Check a request for a view; for an address without a view if that is None.
+
+        Raises:
+            Forbidden: its Host is not known, or a page of another site sent it.
+            InvalidInput: its address is not UTF-8.
+            Unauthorized: it has no token, and needs one.
+        """
+        if not _host_known(asked.host, self._known, any_address=self._any_address):
+            # As it came: asked.host is empty for a malformed one.
+            named = asked.headers.get("Host", "")[:120]
+            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more. {HINT}")
+        if _changing(asked, view) and _from_elsewhere(asked):
+            raise Forbidden(f"a page of another site may not change anything here{_as_called(asked)}")
+        refuse_bad_text(asked)
+        if not getattr(view, FREE, False) and not self.authorized(asked):
+            raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
+
+    def authorized(self, asked: Request) -> bool:
+        """Return whether a request may be answered at all: it has the token, a session, or needs neither.
+
+        It is called by the one thread that takes all requests in, before it reads a body: so it must not wait
+        for anything, Redis included.
+        """
+        if self._token is None:
+            return True
+        scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode()):
+            return True
+        if self._app.config["SESSION_COOKIE_NAME"] not in asked.cookies:
+            return False
+        session = self._app.session_interface.open_session(self._app, asked)
+        return session is not None and session.get(SIGNED_IN) is True
+
+
 def register(app: Flask, settings: Settings) -> None:
-    """Check every request before its view runs."""
-    known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
-    any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    token = settings.api_token.get_secret_value() if settings.api_token else None
+    """Check every request before its view runs, and keep the checks for the front door."""
+    guard = app.extensions[EXTENSION] = Guard(app, settings)
 
     @app.before_request
     def check() -> None:
-        view = app.view_functions.get(request.endpoint or "")
-        if not _host_known(request.host, known, any_address=any_address):
-            # As it came: request.host is empty for a malformed one.
-            named = request.headers.get("Host", "")[:120]
-            raise Forbidden(f"the Host {named!r} is not known here; ALLOWED_HOSTS names more. {HINT}")
-        if _changing(request, view) and _from_elsewhere(request):
-            raise Forbidden(f"a page of another site may not change anything here{_as_called(request)}")
-        refuse_bad_text(request)
-        if token and not getattr(view, FREE, False) and not _authorized(request, token):
-            raise Unauthorized("this service asks for `Authorization: Bearer` and its API_TOKEN")
+        guard.check(request, app.view_functions.get(request.endpoint or ""))
 
 
 def refuse_bad_text(asked: Request) -> None:
@@ -130,10 +169,3 @@ def _netloc(origin: str) -> str:
         return urlsplit(origin).netloc
     except ValueError:  # "http://[": no browser sends it, and it is nobody's own
         return ""
-
-
-def _authorized(asked: Request, token: str) -> bool:
-    scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
-        return True
-    return bool(current_app.secret_key) and session.get(SIGNED_IN) is True

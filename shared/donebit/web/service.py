@@ -14,7 +14,7 @@ from flask_openapi3 import Info, OpenAPI
 from donebit.config import Settings
 from donebit.json_reading import read_json
 from donebit.store import Store
-from donebit.web import guard, health, operations, problems, whole_body
+from donebit.web import body_limits, guard, health, operations, problems, whole_body
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
@@ -70,6 +70,7 @@ def make_service(
         guard.free(app.view_functions["static"])
     guard.register(app, settings)
     operations.register(app)
+    body_limits.register(app, settings)
     whole_body.register(app)
     problems.register(app)
     app.register_api(health.blueprint(store, streams))
