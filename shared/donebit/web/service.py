@@ -15,6 +15,7 @@ from donebit.config import Settings
 from donebit.json_reading import read_json
 from donebit.store import Store
 from donebit.web import body_limits, guard, health, operations, problems, whole_body
+from donebit.web.json_size import refuse_large
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
@@ -36,8 +37,9 @@ class Json(DefaultJSONProvider):
 
         Raises:
             ValueError: the text is no JSON, or nested too deeply.
-            InvalidInput: an object in it has a name twice.
+            InvalidInput: an object in it has a name twice, or it has more values than any route takes.
         """
+        refuse_large(s.encode() if isinstance(s, str) else s)
         return read_json(s)
 
 
