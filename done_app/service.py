@@ -11,7 +11,7 @@ from donebit import config, queue
 from donebit.config import Settings
 from donebit.queue import Publisher
 from donebit.store import Store
-from donebit.web.live import Feed, most_streams
+from donebit.web.live import Feed
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
 
@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     """
     settings = settings or config.load()
     store = store or service_store(settings)
-    feed = Feed(workers.table_reader(store), most_streams(settings.web_threads))
+    feed = Feed(workers.table_reader(store), settings.max_streams)
     app = make_service(
         "done_app",
         "Tasks and their steps: progress, reports and failures.",

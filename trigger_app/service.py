@@ -10,7 +10,7 @@ from donebit.config import Settings
 from donebit.jobs.registry import load_jobs
 from donebit.queue import Publisher
 from donebit.store import Store
-from donebit.web.live import Feed, most_streams
+from donebit.web.live import Feed
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
 from trigger_app import pages, tokens, views
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     known, publisher = load_jobs(settings), Publisher(queue.make_celery(settings, sends_only=True))
     starter = Starter(store, publisher, Checker(known, settings), settings)
     context = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
-    feed = Feed(pages.reader(context), most_streams(settings.web_threads))
+    feed = Feed(pages.reader(context), settings.max_streams)
     summary = "Start tasks, simulate visits, and watch both on the dashboard."
     app = make_service("trigger_app", summary, settings, store, NEEDS, feed.__len__)
     app.register_api(views.blueprint(starter))

@@ -36,7 +36,12 @@ Ranges = Annotated[
             Annotated[Integer, Field(ge=0, le=LARGEST_ID)], Annotated[Integer, Field(ge=1, le=LARGEST_ID + 1)]
         ]
     ],
-    Field(max_length=MOST_RANGES, examples=[[[100, 200]]], description="half open; integers only"),
+    Field(
+        max_length=MOST_RANGES,
+        fail_fast=True,
+        examples=[[[100, 200]]],
+        description="half open; integers only",
+    ),
 ]
 
 

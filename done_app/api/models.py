@@ -82,6 +82,7 @@ class StepsBody(Request):
         Field(
             default_factory=list,
             max_length=MAX_STEPS_PER_REPORT,
+            fail_fast=True,
             description="single steps",
             json_schema_extra={"example": [1, 5, 7]},
         ),
@@ -91,6 +92,7 @@ class StepsBody(Request):
         Field(
             default_factory=list,
             max_length=MAX_STEPS_PER_REPORT,
+            fail_fast=True,
             description="half-open ranges",
             json_schema_extra={"example": [[100, 200]]},
         ),

@@ -19,7 +19,7 @@ from donebit.addresses import address
 from donebit.errors import ConfigurationError
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.secret_files import checked_token
-from donebit.setting_types import Duration, Names, PathPrefix, Port, SecretFiles
+from donebit.setting_types import Duration, Names, Networks, PathPrefix, Port, SecretFiles
 from donebit.zone_rules import NO_ZONES
 
 # One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
@@ -111,7 +111,12 @@ class Settings(Addresses):
     distinct_prefix: PathPrefix = ""
 
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
-    web_threads: PositiveInt = 256  # an open event stream holds one
+    web_threads: PositiveInt = 256  # of a service, for requests that are wholly here
+    max_streams: PositiveInt = 1000  # event streams of a service; they hold no thread
+    max_connections: PositiveInt = 8192  # of a service, silent ones included
+    header_timeout: Duration = timedelta(seconds=10)  # for a request's head, and of a connection's silence
+    body_timeout: Duration = timedelta(seconds=30)  # and a second for each 64 KiB
+    trusted_proxies: Networks = ()  # whose X-Forwarded-For is believed
 
     # What sessions and tasks' report tokens are derived from; API_TOKEN when it is left out.
     secret_key: SecretStr | None = None
@@ -140,7 +145,7 @@ class Settings(Addresses):
 
     log_format: Literal["text", "json"] = "text"
 
-    @field_validator("allowed_hosts", "jobs", "webhook_hosts", "callbacks", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", "jobs", "webhook_hosts", "callbacks", mode="before")
     @classmethod
     def split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):

@@ -47,7 +47,7 @@ class Conflict(DonebitError):
 
 # Why a request is refused, as /metrics counts it: no token; one that is unknown; one whose role is too low; a
 # page of another site; a form of another session; an unknown Host; a wrong sign-in, and one during a pause.
-REASONS = ("token", "unknown_token", "role", "origin", "form", "host", "sign_in", "sign_in_pause")
+REASONS = ("token", "unknown_token", "role", "origin", "form", "host", "crowd", "sign_in", "sign_in_pause")
 
 
 class Refused(DonebitError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -47,7 +48,19 @@ def _path_prefix(value: str) -> str:
     return prefix
 
 
+def _networks(listed: tuple[str, ...]) -> tuple[str, ...]:
+    for one in listed:
+        try:
+            ip_network(one, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"must be addresses or networks such as 10.0.0.0/8; {one!r} is neither"
+            ) from None
+    return listed
+
+
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
 Names = Annotated[tuple[str, ...], NoDecode]
+Networks = Annotated[tuple[str, ...], NoDecode, AfterValidator(_networks)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]

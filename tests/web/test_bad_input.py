@@ -23,7 +23,7 @@ from tests.web.services import Services, problem_of
 Bodies = list[tuple[Any, str]]
 LONG = "a" * 101
 NAMES = "it must be 1 to 100 of A-Z a-z 0-9 . _ -, but not . or ..$"
-DEEP = "[" * 100_000 + "]" * 100_000
+DEEP = "[" * 30_000 + "]" * 30_000  # within the limit of a small body
 
 QUERIES = [
     ("trigger", "GET", "/trigger/done?count=-1", r"count is -1; it must be 0 to 10000000"),

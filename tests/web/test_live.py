@@ -12,7 +12,7 @@ from flask import Response
 from donebit.errors import StoreUnavailable, TooManyStreams
 from donebit.web import listener, live
 from donebit.web.listener import Listener, Message, Table, Texts, Topic, every, none
-from donebit.web.live import ALIVE, COMMENT, Feed, most_streams
+from donebit.web.live import ALIVE, COMMENT, Feed
 from tests.started import eventually
 
 
@@ -226,8 +226,3 @@ def test_a_stream_more_than_may_be_is_refused_until_another_ends() -> None:
     second.close()
     third.close()
     assert len(feed) == 0
-
-
-@pytest.mark.parametrize(("threads", "most"), [(1, 0), (2, 1), (8, 7), (32, 28), (256, 224)])
-def test_streams_leave_threads_for_other_requests(threads: int, most: int) -> None:
-    assert most_streams(threads) == most

@@ -11,14 +11,14 @@ import pytest
 from redis import Redis
 
 from donebit.addresses import LOOPBACK
-from donebit.web.live import READ_EVERY_SECONDS, most_streams
+from donebit.web.live import READ_EVERY_SECONDS
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
 from tests.web.following import messages, nobody_listens, open_streams, report, start, stream
 from tests.web.real import RealServices, running_services
 
 CLIENTS = 200
-FEW_THREADS = 8
+FEW = 7
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 @pytest.fixture(scope="module")
 def services(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]:
     folder = tmp_path_factory.mktemp("many")
-    with running_services(folder, server.url, WEB_THREADS="256") as real:
+    with running_services(folder, server.url, WEB_THREADS="4") as real:
         yield real
 
 
 @pytest.fixture(scope="module")
 def small(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]:
     folder = tmp_path_factory.mktemp("small")
-    with running_services(folder, server.url, WEB_THREADS=str(FEW_THREADS)) as real:
+    with running_services(folder, server.url, WEB_THREADS="2", MAX_STREAMS=str(FEW)) as real:
         yield real
 
 
@@ -96,9 +96,9 @@ def test_too_many_streams_are_refused_and_other_requests_answered(small: RealSer
     path = f"/tasks/{task_id}/events"
 
     with ExitStack() as clients:
-        for _ in range(most_streams(FEW_THREADS)):
+        for _ in range(FEW):
             next(messages(clients.enter_context(stream(small, "done", path))))
-        refused = [small.ask("done", "GET", asked) for asked in (path, "/events") * FEW_THREADS]
+        refused = [small.ask("done", "GET", asked) for asked in (path, "/events") * FEW]
         health = small.ask("done", "GET", "/health")
 
     assert {answer.status for answer in refused} == {503}
@@ -117,9 +117,9 @@ def test_connections_that_idle_beside_the_streams_keep_nobody_out(small: RealSer
     task_id = start(small, 1)
 
     with ExitStack() as clients:
-        for _ in range(most_streams(FEW_THREADS)):
+        for _ in range(FEW):
             next(messages(clients.enter_context(stream(small, "done", f"/tasks/{task_id}/events"))))
-        for _ in range(FEW_THREADS):  # as a browser's, which keeps them for later
+        for _ in range(FEW):  # as a browser's, which keeps them for later
             idle = socket.create_connection((LOOPBACK, small.ports["done"]))
             clients.enter_context(closing(idle))
 

@@ -57,6 +57,10 @@ class KnownTokens:
         self._failed_at, self._failure = float("-inf"), StoreUnavailable("")
         self._second, self._reads = 0, 0
 
+    def is_operator(self, token: str) -> bool:
+        """Whether this is API_TOKEN."""
+        return digest(token) in self._operator
+
     def find(self, token: str) -> Caller | None:
         """Whose token this is; None for a token that is unknown or revoked.
 

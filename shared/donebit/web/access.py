@@ -188,6 +188,21 @@ class AccessControl:
             return self.tokens.find(given.strip())
         return self.signed_in(parse_cookie(cookie).get(COOKIE, "")) if COOKIE in cookie else None
 
+    def is_operator(self, authorization: str) -> bool:
+        """Whether a request has API_TOKEN. It asks nobody."""
+        scheme, _, given = authorization.partition(" ")
+        return scheme.lower() == "bearer" and self.tokens.is_operator(given.strip())
+
+    def is_known(self, authorization: str, cookie: str) -> bool:
+        """Whether a request has a valid token or session, whatever it may do with it.
+
+        Raises:
+            StoreUnavailable: nobody can say.
+        """
+        if of_task := self._report_tokens.read(authorization.partition(" ")[2].strip()):
+            return self._nonces.is_current(of_task)
+        return self.identify(authorization, cookie) is not None
+
     def signed_in(self, value: str) -> Caller | None:
         """Whose session a cookie's value is; None where it has ended."""
         session = DashboardSession.from_cookie(value, self.session_key)

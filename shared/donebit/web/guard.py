@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from flask import Flask, Request, g, request
 
+from donebit.access.roles import Caller
 from donebit.config import Settings
-from donebit.errors import ConfigurationError, Forbidden, InvalidInput
+from donebit.errors import ConfigurationError, Forbidden, InvalidInput, StoreUnavailable
 from donebit.web.access import AccessControl
 from donebit.web.origin import HINT, refuse_foreign
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 SHORTEST_TOKEN = 20  # characters
+EXTENSION = "donebit_guard"
+
+View = Callable[..., Any]
 
 log = logging.getLogger(__name__)
 
@@ -44,28 +50,67 @@ def refuse_open_address(settings: Settings) -> None:
     )
 
 
+class Guard:
+    """The access checks of one service; what they need is in the head of a request, not in its body."""
+
+    def __init__(self, settings: Settings, access: AccessControl) -> None:
+        self.access = access
+        self._known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
+        self._any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+        self._example_gets = settings.example_gets
+
+    def check(
+        self, asked: Request, route: str | None, view: View | None, task_id: str | None
+    ) -> Caller | None:
+        """Check a request by its head, and return who sent it; see AccessControl.authorize.
+
+        Args:
+            asked: the request
+            route: that it is for, such as "GET /tasks/<task_id>"; None for no route
+            view: of that route
+            task_id: the task in its path; None for none
+
+        Raises:
+            Forbidden: its Host is not known, a page of another site sent it, or its token may not do that.
+            InvalidInput: its address is not UTF-8.
+            Unauthorized: it has no token, and needs one.
+            StoreUnavailable: nobody can say whether its token is valid.
+        """
+        if not _host_known(asked.host, self._known, any_address=self._any_address):
+            # As it came: asked.host is empty for a malformed one.
+            named = asked.headers.get("Host", "")[:120]
+            raise Forbidden(f"unknown Host {named!r}: add it to ALLOWED_HOSTS. {HINT}", reason="host")
+        refuse_foreign(asked, view, example_gets=self._example_gets)
+        refuse_bad_text(asked)
+        if not self.access.enabled:
+            return None
+        return self.access.authorize(route, asked.query_string.decode("latin-1"), *_proofs(asked), task_id)
+
+    def is_operator(self, asked: Request) -> bool:
+        """Whether the request has API_TOKEN, or none is set: known without asking Redis."""
+        return not self.access.enabled or self.access.is_operator(_proofs(asked)[0])
+
+    def is_known(self, asked: Request) -> bool:
+        """Whether the request has somebody's token or session. It may ask Redis; False while it is away."""
+        try:
+            return self.access.is_known(*_proofs(asked))
+        except StoreUnavailable:
+            return False
+
+
 def register(app: Flask, settings: Settings, access: AccessControl) -> None:
-    """Check every request before its view runs."""
-    known = LOOPBACK_NAMES | {settings.host} | {name.lower() for name in settings.allowed_hosts}
-    any_address = settings.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+    """Check every request before its view runs, and keep the checks for the front door."""
+    guard = app.extensions[EXTENSION] = Guard(settings, access)
 
     @app.before_request
     def check() -> None:
+        route = f"{request.method} {request.url_rule.rule}" if request.url_rule else None
         view = app.view_functions.get(request.endpoint or "")
-        if not _host_known(request.host, known, any_address=any_address):
-            # As it came: request.host is empty for a malformed one.
-            named = request.headers.get("Host", "")[:120]
-            raise Forbidden(f"unknown Host {named!r}: add it to ALLOWED_HOSTS. {HINT}", reason="host")
-        refuse_foreign(request, view, example_gets=settings.example_gets)
-        refuse_bad_text(request)
-        if access.enabled:
-            g.caller = access.authorize(
-                f"{request.method} {request.url_rule.rule}" if request.url_rule else None,
-                request.query_string.decode("latin-1"),
-                request.headers.get("Authorization", ""),
-                request.headers.get("Cookie", ""),
-                (request.view_args or {}).get("task_id"),
-            )
+        g.caller = guard.check(request, route, view, (request.view_args or {}).get("task_id"))
+
+
+def _proofs(asked: Request) -> tuple[str, str]:
+    return asked.headers.get("Authorization", ""), asked.headers.get("Cookie", "")
 
 
 def refuse_bad_text(asked: Request) -> None:

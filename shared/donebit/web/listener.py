@@ -26,6 +26,14 @@ def none(_: Message) -> bool:
     return False
 
 
+def _nobody() -> None:
+    return
+
+
+def _anybody() -> bool:
+    return True
+
+
 class Texts(dict[str, str]):
     """The messages of a table as server-sent events, each written once for all clients."""
 
@@ -58,6 +66,8 @@ class Listener:
         self._waiting: dict[str, str] = {}
         self._over = False
         self._news = threading.Condition()
+        self.is_allowed: Callable[[], bool] = _anybody  # asked now and then; the stream ends if it is not
+        self.wake: Callable[[], None] = _nobody  # called with each news, by whichever thread has it
 
     def offer(self, table: Table, changed: Iterable[str], texts: Texts) -> None:
         """Queue what has changed, or the whole current state if it has not caught up."""
@@ -84,12 +94,16 @@ class Listener:
                 self._waiting[key] = text
             self._over = self._over or len(self._waiting) > most
             self._news.notify()
+            has_news = self._over or bool(self._waiting)
+        if has_news:
+            self.wake()
 
     def end(self) -> None:
         """End the stream after what is queued now."""
         with self._news:
             self._over = True
             self._news.notify()
+        self.wake()
 
     def take(self, within_seconds: float) -> tuple[str, bool]:
         """Take what is queued, waiting for it if need be.

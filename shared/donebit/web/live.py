@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from flask import Response
+from flask import Response, has_request_context, request
 
 from donebit.errors import StoreUnavailable, TooManyStreams
+from donebit.web.exchange import exchange_of
 from donebit.web.listener import (
     MOST_WAITING,
     Listener,
@@ -27,6 +28,7 @@ READ_EVERY_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 READING_SHARE = 4  # a read that takes long is followed by a pause so many times as long
 KEEP_ALIVE_SECONDS = 10.0  # a client that has gone is noticed when something is written to it
+OPENING = "retry: 1000\n\n"  # milliseconds
 COMMENT = ": still here\n\n"
 ALIVE = "event: alive\ndata: {}\n\n"  # for scripts that watch for a dead stream: they cannot see a comment
 NO_BUFFERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -36,11 +38,6 @@ log = logging.getLogger(__name__)
 # Takes the topics that have listeners, each with its last table (empty at first), and returns the current
 # tables. A topic that is left out has ended.
 ReadTopics = Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]
-
-
-def most_streams(threads: int) -> int:
-    """Return how many of a service's threads streams may hold: an eighth is kept for other requests."""
-    return threads - max(1, threads // 8)
 
 
 class Feed:
@@ -86,6 +83,8 @@ class Feed:
             texts = {key: event(message) for key, message in first.items()}
             listener.put(texts, most=MOST_WAITING + len(texts))
         self._join(listener)
+        if exchange := has_request_context() and exchange_of(request.environ):
+            exchange.listener, exchange.sign_of_life = listener, sign_of_life
         response = Response(
             events(listener, sign_of_life), content_type="text/event-stream", headers=NO_BUFFERS
         )
@@ -95,9 +94,7 @@ class Feed:
     def _join(self, listener: Listener) -> None:
         with self._lock:
             if len(self._listeners) >= self._most:
-                raise TooManyStreams(
-                    f"{self._most} event streams are open, which is the most with this WEB_THREADS"
-                )
+                raise TooManyStreams(f"{self._most} event streams are open, which is the most (MAX_STREAMS)")
             self._listeners.add(listener)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -117,6 +114,7 @@ class Feed:
                 self._awake.clear()
                 continue
             began = time.monotonic()
+            self._end_refused()
             self._send(topics)
             took = time.monotonic() - began
             pause.wait(min(max(READ_EVERY_SECONDS, READING_SHARE * took), LONGEST_PAUSE_SECONDS))
@@ -126,6 +124,13 @@ class Feed:
             topics = {listener.topic for listener in self._listeners}
         self._tables = {topic: table for topic, table in self._tables.items() if topic in topics}
         return topics
+
+    def _end_refused(self) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            if not listener.is_allowed():
+                listener.end()
 
     def _send(self, topics: set[Topic]) -> None:
         try:
@@ -167,7 +172,7 @@ def is_news(before: Message | None, now: Message) -> bool:
 
 def events(listener: Listener, sign_of_life: str = COMMENT) -> Iterator[str]:
     """Yield the events of a listener, and a sign of life when there are none for a while."""
-    yield "retry: 1000\n\n"
+    yield OPENING
     over = False
     while not over:
         text, over = listener.take(KEEP_ALIVE_SECONDS)

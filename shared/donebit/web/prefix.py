@@ -31,6 +31,11 @@ def put_under(app: Flask, prefix: str) -> None:
         app.wsgi_app = UnderPrefix(app.wsgi_app, prefix)  # type: ignore[method-assign]  # as Flask has it
 
 
+def within_prefix(app: Flask, environ: WSGIEnvironment) -> WSGIEnvironment:
+    """The environ of a request as the routes of a service see it."""
+    return app.wsgi_app.within(environ) if isinstance(app.wsgi_app, UnderPrefix) else environ
+
+
 def refuse_own_path(app: Flask, prefix: str) -> None:
     """Refuse a prefix that is a path of the service itself, or the beginning of one.
 
@@ -67,8 +72,11 @@ class UnderPrefix:
         self._prefix = prefix
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._app(self.within(environ), start_response)
+
+    def within(self, environ: WSGIEnvironment) -> WSGIEnvironment:
+        """The environ with the path below the prefix."""
         path = environ.get("PATH_INFO", "")
         if path == self._prefix or path.startswith(f"{self._prefix}/"):
             path = path[len(self._prefix) :]
-        environ |= {"SCRIPT_NAME": self._prefix, "PATH_INFO": path or "/"}
-        return self._app(environ, start_response)
+        return environ | {"SCRIPT_NAME": self._prefix, "PATH_INFO": path or "/"}

@@ -14,9 +14,11 @@ from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from donebit.errors import DonebitError, InvalidInput, Refused
 from donebit.web import wording
 from donebit.web.access import access_of, current_caller
+from donebit.web.body_limits import limit_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
+AGAIN_LATER = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +56,22 @@ def problem(status: HTTPStatus, detail: str, errors: list[Fault] | None = None) 
         detail: what is wrong, without a full stop
         errors: the fields at fault
     """
+    body, headers = problem_body(status, detail, errors)
+    return Response(body, status=status, headers=headers)
+
+
+def problem_body(
+    status: HTTPStatus, detail: str, errors: list[Fault] | None = None
+) -> tuple[bytes, dict[str, str]]:
+    """Make the body and the headers of such an answer, for what answers without Flask."""
     shown = [Fault(field=printable(one.field), detail=printable(one.detail)) for one in errors or []]
     body = Problem(title=status.phrase, status=status, detail=printable(detail), errors=shown)
-    response = Response(body.model_dump_json() + "\n", status=status, content_type=MEDIA_TYPE)
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    headers = {"Content-Type": MEDIA_TYPE}
+    if status in AGAIN_LATER:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status is HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+        headers["WWW-Authenticate"] = "Bearer"
+    return f"{body.model_dump_json()}\n".encode(), headers
 
 
 def printable(text: str) -> str:
@@ -138,12 +148,11 @@ def note_refusal(reason: str, who: str = "") -> None:
 
 
 def too_large(error: RequestEntityTooLarge) -> Response:
-    most = current_app.config["MAX_CONTENT_LENGTH"]
     sent = f"{request.content_length} bytes" if request.content_length else "more"
-    detail = f"the body has {sent}; at most {most} bytes are taken (MAX_BODY_BYTES)"
+    detail = f"the body has {sent}"
     if error.description and error.description != RequestEntityTooLarge.description:
         detail = error.description
-    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{detail}; {limit_of(request)}")
 
 
 def of_http_error(error: HTTPException) -> Response:

@@ -14,8 +14,9 @@ from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
 from donebit.json_reading import read_json
 from donebit.store import Store
-from donebit.web import ending_streams, guard, health, operations, origin, problems, whole_body
+from donebit.web import body_limits, ending_streams, guard, health, operations, origin, problems, whole_body
 from donebit.web.access import EXTENSION, AccessControl, Needs, access_of
+from donebit.web.json_size import refuse_large
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
@@ -37,8 +38,9 @@ class Json(DefaultJSONProvider):
 
         Raises:
             ValueError: the text is no JSON, or nested too deeply.
-            InvalidInput: an object in it has a name twice.
+            InvalidInput: an object in it has a name twice, or it has more values than any route takes.
         """
+        refuse_large(s.encode() if isinstance(s, str) else s)
         return read_json(s)
 
 
@@ -104,6 +106,7 @@ def add_checks(app: OpenAPI, settings: Settings) -> None:
     """Add what runs before every view, in its order, and the answers to errors."""
     guard.register(app, settings, access_of(app))
     operations.register(app)
+    body_limits.register(app, settings)
     whole_body.register(app)
     origin.register(app, access_of(app))
     problems.register(app)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import resource
+import socket
 from collections.abc import Callable
+from datetime import timedelta
 from importlib import import_module
 
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 
 from donebit import config, logs
 from donebit.config import Settings
-from donebit.errors import DonebitError, StoreUnavailable, stop_program
+from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store
 from donebit.store.store import refusals_as_configuration, refuse_unfit
+from donebit.web.front.door import FrontDoor
 from donebit.web.guard import refuse_open_address
 from donebit.web.prefix import prefix_of, refuse_own_path
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
-# Browsers keep connections open that they ask nothing on. With as many as threads allowed, they and the
-# open streams kept everybody else out; four times as many would be more files than a process may open.
-CONNECTIONS_A_THREAD = 2
+MOST_HEAD_BYTES = 64 * 1024  # of a request's head; also what is held of a connection that nobody reads
+BACKLOG = 4096  # connections that the system holds until they are taken; it may bound them itself
+FILES_BESIDE = 128  # open files of a process that are neither a client's connection nor one to Redis
 
 log = logging.getLogger(__name__)
 
@@ -41,24 +47,76 @@ def serve(
         logs.set_up(settings)
         refuse_open_address(settings)
         check(settings)
+        port = getattr(settings, port_setting)
+        check_port(settings.host, port, port_setting.upper())
         check_prefix(factory, settings)
         check_server(Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), settings.zone)
     except DonebitError as error:
         stop_program(error.detail)
-    port = getattr(settings, port_setting)
+    listen(factory, port, settings)
+
+
+def listen(factory: str, port: int, settings: Settings) -> None:
+    """Take requests on a port until the process is stopped."""
     log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
     Granian(
         factory,
-        factory=True,
         address=settings.host,
         port=port,
-        interface=Interfaces.WSGI,
-        blocking_threads=settings.web_threads,
+        interface=Interfaces.ASGINL,
+        loop=Loops.asyncio,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(settings.header_timeout / timedelta(milliseconds=1)),
+            max_buffer_size=MOST_HEAD_BYTES,
+        ),
         workers_kill_timeout=KILL_AFTER_SECONDS,
         log_enabled=False,
-        backpressure=CONNECTIONS_A_THREAD * settings.web_threads,
+        backlog=BACKLOG,
+        backpressure=connections_at_once(settings),
         websockets=False,
-    ).serve()
+    ).serve(target_loader=make_door)
+
+
+def make_door(factory: str) -> FrontDoor:
+    """Make the application in the process that serves it."""
+    settings = config.load()
+    module, _, function = factory.partition(":")
+    return FrontDoor(getattr(import_module(module), function)(settings), settings)
+
+
+def connections_at_once(settings: Settings) -> int:
+    """How many connections the service takes: as many as are set, and as the limit of open files allows.
+
+    The limit is raised as far as the system lets this process, and those that it starts, raise it.
+    """
+    needed = settings.max_connections + settings.web_threads + FILES_BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < needed:
+        log.warning(
+            "at most %d files may be open (ulimit -n), so fewer connections than MAX_CONNECTIONS are taken",
+            soft,
+        )
+    return max(1, min(settings.max_connections, soft - settings.web_threads - FILES_BESIDE))
+
+
+def check_port(host: str, port: int, setting: str) -> None:
+    """Refuse an address that cannot be listened on.
+
+    Raises:
+        ConfigurationError: another process has the port, or the address is not of this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(f"port {port} is taken; {setting} can name another") from None
+        named = f"HOST is {host!r} and {setting} is {port}"
+        raise ConfigurationError(f"cannot listen there: {error.strerror}; {named}") from None
 
 
 def check_prefix(factory: str, settings: Settings) -> None:
@@ -83,4 +141,5 @@ def check_server(store: Store, zone: str) -> None:
 
 def service_store(settings: Settings) -> Store:
     """The store of a service process: a connection for every thread, so that none waits for another."""
-    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=settings.web_threads)
+    threads = settings.web_threads + 1  # the one that reads for all event streams
+    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=threads)

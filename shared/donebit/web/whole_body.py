@@ -11,7 +11,7 @@ from collections.abc import Container
 from io import BytesIO
 from typing import IO, Any, cast
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, request
 from werkzeug.exceptions import (
     BadRequest,
     HTTPException,
@@ -22,14 +22,15 @@ from werkzeug.exceptions import (
 from werkzeug.utils import cached_property
 
 from donebit.errors import InvalidInput
+from donebit.web.body_limits import limit_of
+from donebit.web.exchange import exchange_of
 
 # By name of RFC 9110, the format as zlib numbers it. Each says where it ends, and has a checksum.
 WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 GZIP = ("gzip", "x-gzip")  # may have several members
 SLICE_BYTES = 4096
-TOO_LARGE = (
-    "the body has more than {most} bytes when it is decompressed; at most so many are taken (MAX_BODY_BYTES)"
-)
+CUT = "the connection broke within the body, after {came} bytes; nothing was changed"
+TOO_LARGE = "the body has more than {most} bytes when it is decompressed"
 PLAIN = ("", "identity")
 JSON = "application/json"
 
@@ -51,13 +52,20 @@ class WholeBodyRequest(Request):
     @cached_property
     def stream(self) -> IO[bytes]:
         """The decompressed body. Whatever reads a body, as JSON, as a form or as bytes, reads it here."""
-        most = current_app.config["MAX_CONTENT_LENGTH"]
-        if self.content_length is None:
-            # Werkzeug would cut such a body at the limit silently, so one byte more is read.
-            self.max_content_length = most + 1
-        body: bytes = super().stream.read()
+        most = limit_of(self).most
+        body = self._as_it_came(most)
         refuse_cut(self, body, most)
         return BytesIO(decompressed(self, body, most))
+
+    def _as_it_came(self, most: int) -> bytes:
+        # One byte more: Werkzeug would cut a body without a length at the limit silently.
+        self.max_content_length = most + (self.content_length is None)
+        exchange = exchange_of(self.environ)
+        if exchange is None:
+            return bytes(super().stream.read())
+        if exchange.refusal:
+            raise exchange.refusal
+        return exchange.body.getvalue()  # without a copy, unlike what Werkzeug makes of wsgi.input
 
 
 def register(app: Flask) -> None:
@@ -66,7 +74,8 @@ def register(app: Flask) -> None:
 
     @app.before_request
     def read() -> None:
-        request.get_data()
+        if request.routing_exception is None:  # nobody uses it, and it may not have been read at all
+            request.get_data()
 
 
 def set_body_types(types: Container[str]) -> None:
@@ -123,7 +132,9 @@ def decompressed(asked: Request, body: bytes, most: int) -> bytes:
     """The body without its Content-Encoding.
 
     Args:
-        most: how many bytes it may have afterwards.
+        asked: the request
+        body: its bytes as they came
+        most: how many it may have afterwards
 
     Raises:
         UnsupportedEncoding: it has an encoding other than gzip and deflate.

@@ -1,0 +1,86 @@
+"""How many bytes the body of a request may have, route by route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from flask import Flask, Request, current_app
+
+from donebit.config import Settings
+
+EXTENSION = "donebit_body_limits"
+SMALL = 64 * 1024  # of every route that is not named below
+ORDER = 256 * 1024  # of a task, which is kept in 64 KiB: each character may be escaped, and spaced out
+EXPRESSION = 256 * 1024  # 256 events and flags as JSON, each with its dates
+STEPS = 1024 * 1024  # 10,000 steps and as many ranges, spaced out
+BULK = "MAX_BODY_BYTES"  # the setting says how many
+
+Limits = Mapping[tuple[str, str], int | str]
+
+# By method and rule, as Flask has it; a number of bytes, or the setting that has it.
+LARGER: Mapping[str, Limits] = {
+    "trigger_app": {("POST", "/tasks"): ORDER},
+    "done_app": {("POST", "/tasks/<task_id>/steps"): STEPS},
+    "distinct_app": {
+        ("POST", "/visits"): BULK,
+        ("POST", "/events/<event>"): BULK,
+        ("POST", "/events/<event>/estimate"): BULK,
+        ("POST", "/events/<event>/bitmap"): BULK,
+        ("PUT", "/flags/<flag>/bitmap"): BULK,
+        ("PUT", "/flags/<flag>/users"): BULK,
+        ("DELETE", "/flags/<flag>/users"): BULK,
+        ("PUT", "/flags/<flag>"): EXPRESSION,
+        ("POST", "/query"): EXPRESSION,
+        ("POST", "/query/members"): EXPRESSION,
+    },
+}
+
+
+class BodyLimit(NamedTuple):
+    """How many bytes a route takes, decompressed, and the setting that says so, if one does."""
+
+    most: int
+    setting: str = ""
+
+    def __str__(self) -> str:
+        """The limit for an error message."""
+        named = f" ({self.setting})" if self.setting else ""
+        return f"at most {self.most} bytes are taken here{named}"
+
+
+class BodyLimits:
+    """The limits of one service."""
+
+    def __init__(self, service: str, settings: Settings) -> None:
+        """
+        Args:
+            service: such as `done_app`
+            settings: of the process
+        """
+        self._bulk = BodyLimit(settings.max_body_bytes, BULK)
+        self._larger = {route: self._limit(limit) for route, limit in LARGER.get(service, {}).items()}
+        self._small = self._limit(SMALL)
+
+    def _limit(self, limit: int | str) -> BodyLimit:
+        """That of the table; the setting bounds all of them."""
+        return self._bulk if limit == BULK else min(self._bulk, BodyLimit(int(limit)))
+
+    def of_route(self, method: str, rule: str) -> BodyLimit:
+        """Return the limit of a route, given by its method and its rule as Flask has it."""
+        return self._larger.get((method, rule), self._small)
+
+    def of_request(self, asked: Request) -> BodyLimit:
+        """Return the limit of a request whose address has been matched."""
+        return self.of_route(asked.method, asked.url_rule.rule if asked.url_rule else "")
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Keep the limits of a service where its requests and the front door find them."""
+    app.extensions[EXTENSION] = BodyLimits(app.name, settings)
+
+
+def limit_of(asked: Request) -> BodyLimit:
+    """Return the limit of a request to the current service."""
+    limits: BodyLimits = current_app.extensions[EXTENSION]
+    return limits.of_request(asked)

@@ -1,0 +1,1 @@
+"""What stands between the listener and the views: who may send a body, how much, for how long."""

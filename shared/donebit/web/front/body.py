@@ -1,0 +1,58 @@
+"""Reading a request's body from the connection: no more than is taken, and not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from io import BytesIO
+from typing import Any, NamedTuple
+
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, RequestTimeout
+
+from donebit.web.whole_body import CUT
+
+Receive = Callable[[], Awaitable[Any]]
+SLOWEST = 64 * 1024  # bytes a second: a large body gets more time
+
+
+class Received(NamedTuple):
+    """A body as it came, and why it must not be used, if so."""
+
+    content: BytesIO
+    refusal: HTTPException | None = None
+
+
+async def read_body(receive: Receive, most: int, announced: int | None, seconds: float) -> Received:
+    """Read a body, or as much of it as is allowed.
+
+    Args:
+        receive: gives the next message of the request, as ASGI says
+        most: how many bytes are taken
+        announced: its Content-Length; None without one
+        seconds: how long it may take, and one more for each 64 KiB
+    """
+    if announced is not None and announced > most:
+        return Received(BytesIO(), RequestEntityTooLarge())  # unread: what is announced is too much already
+    content = BytesIO()
+    within = seconds + (most if announced is None else announced) / SLOWEST
+    try:
+        async with asyncio.timeout(within):
+            refusal = await _read_into(content, receive, most)
+    except TimeoutError:
+        refusal = RequestTimeout(f"the body was not whole within {within:.0f} s; nothing was changed")
+    if refusal:
+        return Received(BytesIO(), refusal)
+    content.seek(0)
+    return Received(content)
+
+
+async def _read_into(content: BytesIO, receive: Receive, most: int) -> HTTPException | None:
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return BadRequest(CUT.format(came=content.tell()))
+        content.write(message.get("body", b""))
+        if content.tell() > most:
+            return RequestEntityTooLarge()
+        if not message.get("more_body"):
+            return None

@@ -1,0 +1,154 @@
+"""The ASGI application of a service: it takes requests in and has Flask answer them, in threads.
+
+A thread is taken only by a request that is here: who sends its body slowly, or says nothing, or listens to
+events, holds none. And the body of a caller who may not send one is not read at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from werkzeug.exceptions import BadRequest, HTTPException
+
+from donebit.config import Settings
+from donebit.errors import DonebitError
+from donebit.web import body_limits, guard
+from donebit.web.body_limits import BodyLimits
+from donebit.web.exchange import KEY, Exchange
+from donebit.web.front import event_stream
+from donebit.web.front.answer import SEND_WITHIN_SECONDS, Answer, begin
+from donebit.web.front.body import Receive, read_body
+from donebit.web.front.environ import environ_of
+from donebit.web.front.pool import Pool
+from donebit.web.front.proxies import TrustedProxies
+from donebit.web.front.turns import TooManyWaiting, Turns
+from donebit.web.guard import Guard
+from donebit.web.prefix import within_prefix
+from donebit.web.problems import problem_body
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+# Callers without a token who are answered at once, in all and of one address. Python runs one thread at a
+# time: with 64 of them, one with a token waited 2 s when 2000 requests without came together.
+STRANGERS, STRANGERS_OF_ONE = 8, 4
+CHECKS = 4  # threads that ask whose token a request has, beside those that answer
+NOT_READ = "the body was not read"
+CLOSE = (b"connection", b"close")
+
+log = logging.getLogger(__name__)
+
+
+class FrontDoor:
+    """Answers the requests of one service."""
+
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self._app = app
+        self._guard: Guard = app.extensions[guard.EXTENSION]
+        self._limits: BodyLimits = app.extensions[body_limits.EXTENSION]
+        self._proxies = TrustedProxies(settings.trusted_proxies)
+        self._body_timeout: timedelta = settings.body_timeout
+        self._pool, self._checks = Pool(settings.web_threads), Pool(CHECKS)
+        self._turns = Turns(STRANGERS, STRANGERS_OF_ONE)
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI says."""
+        environ = environ_of(scope)
+        environ["REMOTE_ADDR"] = self._proxies.client(environ)
+        exchange = environ[KEY] = Exchange()
+        known, in_thread = await self._is_known(environ)
+        if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+            most = (
+                await self._checks.run(self._most_bytes, environ) if in_thread else self._most_bytes(environ)
+            )
+            await self._take_body(environ, exchange, receive, most)
+        environ["wsgi.input"] = exchange.body
+        try:
+            async with AsyncExitStack() as stack:
+                if not known:
+                    await stack.enter_async_context(self._turns.turn(environ["REMOTE_ADDR"]))
+                answer, first = await self._pool.run(begin, self._app, environ, exchange)
+        except TooManyWaiting:
+            self._guard.access.refusals.note(
+                "crowd", environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["REMOTE_ADDR"]
+            )
+            await refuse_waiting(send)
+            return
+        if exchange.refusal or not known:
+            answer.headers.append(CLOSE)
+        await self._send(answer, first, exchange, receive, send)
+
+    async def _is_known(self, environ: WSGIEnvironment) -> tuple[bool, bool]:
+        """Whether the caller has a token or needs none, and whether to ask further takes a thread.
+
+        The loop must not wait for Redis, which is asked about any token but API_TOKEN.
+        """
+        asked = self._app.request_class(environ)
+        if self._guard.is_operator(asked):
+            return True, False
+        if not (environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_COOKIE")):
+            return False, False
+        return await self._checks.run(self._guard.is_known, asked), True
+
+    async def _take_body(
+        self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive, most: int | None
+    ) -> None:
+        if most is None:
+            exchange.refusal = BadRequest(NOT_READ)
+            return
+        length = environ.get("CONTENT_LENGTH", "")
+        announced = int(length) if length.isdecimal() else None
+        seconds = self._body_timeout.total_seconds()
+        exchange.body, exchange.refusal = await read_body(receive, most, announced, seconds)
+
+    def _most_bytes(self, environ: WSGIEnvironment) -> int | None:
+        """How many bytes may be read of a body; None for one that is refused unread, as its view will say."""
+        asked = self._app.request_class(within_prefix(self._app, environ))
+        try:
+            rule, parts = self._app.url_map.bind_to_environ(asked.environ).match(return_rule=True)
+            view = self._app.view_functions.get(rule.endpoint)
+            self._guard.check(asked, f"{asked.method} {rule.rule}", view, parts.get("task_id"))
+        except (DonebitError, HTTPException):
+            return None
+        return self._limits.of_route(asked.method, rule.rule).most
+
+    async def _send(
+        self, answer: Answer, first: bytes, exchange: Exchange, receive: Receive, send: Send
+    ) -> None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        try:
+            if exchange.listener and not answer.over:
+                await event_stream.follow(exchange.listener, exchange.sign_of_life, receive, send)
+            else:
+                await self._send_pieces(answer, first, send)
+        except TimeoutError:
+            log.info("a client took nothing of its answer for %.0f s", SEND_WITHIN_SECONDS)
+        finally:
+            if not answer.over:
+                await self._pool.run(answer.close)
+
+    async def _send_pieces(self, answer: Answer, piece: bytes, send: Send) -> None:
+        while not answer.over:
+            async with asyncio.timeout(SEND_WITHIN_SECONDS):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            piece = await self._pool.run(answer.take)
+        if not answer.broken:  # else it ends without its end, so that nobody takes it for a whole one
+            await send({"type": "http.response.body", "body": piece, "more_body": False})
+
+
+async def refuse_waiting(send: Send) -> None:
+    """Answer one request too many of callers without a token."""
+    body, headers = problem_body(
+        HTTPStatus.TOO_MANY_REQUESTS, "too many requests without a token from this address at once"
+    )
+    head = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 429, "headers": [*head, CLOSE]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
