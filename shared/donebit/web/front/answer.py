@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Headers = list[tuple[bytes, bytes]]
 
 
-class Answer:
+class WsgiAnswer:
     """The status and headers of an answer, and its body as it is made. Its methods run in a view's thread."""
 
     status: int
@@ -62,12 +62,12 @@ class Answer:
             close()
 
 
-def begin(app: WSGIApplication, environ: WSGIEnvironment, exchange: Exchange) -> tuple[Answer, bytes]:
+def begin(app: WSGIApplication, environ: WSGIEnvironment, exchange: Exchange) -> tuple[WsgiAnswer, bytes]:
     """Have the application answer; return the answer and the first piece of its body.
 
     Events are sent otherwise: their first piece would be awaited here.
     """
-    answer = Answer(app, environ)
+    answer = WsgiAnswer(app, environ)
     if exchange.listener and environ["REQUEST_METHOD"] != "HEAD":
         return answer, b""
     exchange.listener = None

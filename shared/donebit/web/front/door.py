@@ -23,7 +23,7 @@ from donebit.web import body_limits, guard
 from donebit.web.body_limits import BodyLimits
 from donebit.web.exchange import KEY, Exchange
 from donebit.web.front import event_stream
-from donebit.web.front.answer import SEND_WITHIN_SECONDS, Answer, begin
+from donebit.web.front.answer import SEND_WITHIN_SECONDS, WsgiAnswer, begin
 from donebit.web.front.body import Receive, read_body
 from donebit.web.front.environ import environ_of
 from donebit.web.front.pool import Pool
@@ -121,7 +121,7 @@ class FrontDoor:
         return self._limits.of_route(asked.method, rule.rule).most
 
     async def _send(
-        self, answer: Answer, first: bytes, exchange: Exchange, receive: Receive, send: Send
+        self, answer: WsgiAnswer, first: bytes, exchange: Exchange, receive: Receive, send: Send
     ) -> None:
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         try:
@@ -135,7 +135,7 @@ class FrontDoor:
             if not answer.over:
                 await self._pool.run(answer.close)
 
-    async def _send_pieces(self, answer: Answer, piece: bytes, send: Send) -> None:
+    async def _send_pieces(self, answer: WsgiAnswer, piece: bytes, send: Send) -> None:
         while not answer.over:
             async with asyncio.timeout(SEND_WITHIN_SECONDS):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
