@@ -29,7 +29,7 @@ async def follow(listener: Listener, sign_of_life: str, receive: Receive, send: 
     text, over = OPENING, False
     try:
         while not gone.done():
-            if text:
+            if text or over:
                 async with asyncio.timeout(SEND_WITHIN_SECONDS):
                     await send({"type": "http.response.body", "body": text.encode(), "more_body": not over})
             if over:
