@@ -1,4 +1,4 @@
-"""`make test-compose` on a machine without its tools; where they are, it is run apart from these tests."""
+"""`make test-compose` where its tools are missing; where they are, it runs apart from these tests."""
 
 from __future__ import annotations
 
