@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from distinct_app.models.common import checked_moment
 from donebit.activity.events.taking_back import MOST_DAYS
 from donebit.moments import PATTERN
-from donebit.web.models import Request
+from donebit.web.models import Request, checked_moment
 
 # A parameter has one example, where Moment has a list of them.
 Day = Annotated[str, Field(json_schema_extra={"pattern": PATTERN}), AfterValidator(checked_moment)]
