@@ -23,6 +23,7 @@ NEEDS: Final[Needs] = {
     "GET /done": Role.REPORT,
     "POST /done": Role.REPORT,
     "POST /resume": Role.TRIGGER,
+    "POST /tasks/actions": Role.TRIGGER,
     "POST /tasks/<task_id>/rerun": Role.TRIGGER,
     "POST /tasks/<task_id>/pause": Role.TRIGGER,
     "POST /tasks/<task_id>/resume": Role.TRIGGER,

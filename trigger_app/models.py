@@ -165,6 +165,8 @@ class RerunHeader(Request):
 class RerunBody(Request):
     """What the new task has in place of what the old one had. The body may be left out."""
 
+    model_config = ConfigDict(openapi_extra={"required": False})  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
+
     params: Annotated[
         dict[str, Any],
         Field(

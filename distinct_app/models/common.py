@@ -15,26 +15,22 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from donebit import moments
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.users.ids import LARGEST_ID, LONGEST_TEXT, UserKind
 from donebit.moments import NUMBER, PATTERN, TimeUnit
-from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, expected
+from donebit.web.models import (
+    MOMENT_RULE,
+    WRITTEN,
+    Integer,
+    Name,
+    Request,
+    StoredName,
+    checked_moment,
+    expected,
+)
 
 MOST_USERS = 1_000_000
-MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-21T03:04:05Z"
 NUMBER_RULE = f"{MOMENT_RULE}; ?time_unit=s, ms, us or ns reads numbers since 1970"
-
-
-def checked_moment(text: str) -> str:
-    """The text, if it is a moment. Raises ValueError for any other."""
-    try:
-        moments.read_text(text)
-    except ValueError:
-        raise expected(MOMENT_RULE) from None
-    except OverflowError:
-        pass  # the calendar refuses its year
-    return text
 
 
 def _checked_visit_moment(written: object) -> str | float:

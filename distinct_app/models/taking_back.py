@@ -6,10 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
-from distinct_app.models.common import checked_moment
 from donebit.activity.events.taking_back import MOST_DAYS
 from donebit.moments import PATTERN
-from donebit.web.models import Request
+from donebit.web.models import Request, checked_moment
 
 Day = Annotated[str, AfterValidator(checked_moment)]
 

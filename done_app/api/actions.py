@@ -6,17 +6,12 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint
 
-from done_app.api.answer_models import Resumed
 from done_app.api.answers import GONE, GONE_OR_ENDED
-from done_app.api.models import ExtendBody, ReportHeader, ResumeQuery, StoredTaskPath, TaskPath
-from donebit.completion import lifecycle, listing, rerunning, resuming
-from donebit.completion.listing import Filter
+from done_app.api.models import ExtendBody, ReportHeader, StoredTaskPath, TaskPath
+from donebit.completion import lifecycle, rerunning, resuming
 from donebit.completion.resuming import Extension
-from donebit.completion.state import State
-from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.errors import Conflict, NotFound
 from donebit.publishing import publish_end, publish_start, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
@@ -26,9 +21,8 @@ from donebit.web.task_answer import TaskAnswer, task_answer
 
 
 def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
-    """Add the routes that change one task, and the one that resumes many."""
+    """Add the routes that change one task."""
     ttls = TaskTtls.from_settings(settings)
-    add_bulk_resume(routes, store, publisher, ttls)
     add_extend(routes, store, publisher, settings)
     add_rerun(routes, store, publisher, settings)
 
@@ -107,32 +101,3 @@ def add_rerun(routes: APIBlueprint, store: Store, publisher: Publisher, settings
         return rerun_reply(
             started, task.id, publish_start(publisher, started.task) if started.fresh else None
         )
-
-
-def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher, ttls: TaskTtls) -> None:
-    """Add the route that resumes many tasks."""
-
-    @routes.post("/resume", responses={200: Resumed})
-    def resume_tasks(query: ResumeQuery) -> Reply:
-        """Resume many failed tasks, newest first, all or those with a label.
-
-        Repeat with `cursor` set to `next` until `next` is null.
-        """
-        page = listing.list_tasks(
-            store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor
-        )
-        resumed = [task.id for task in page.tasks if try_resume(store, publisher, task, ttls)]
-        return answer(Resumed(resumed=resumed, next=page.next))
-
-
-def try_resume(store: Store, publisher: Publisher, task: Task, ttls: TaskTtls) -> bool:
-    """Resume a task that was failed when it was listed.
-
-    Returns:
-        False when it has been resumed or deleted since.
-    """
-    try:
-        resume(store, publisher, task.id, ttls)
-    except (Conflict, NotFound):
-        return False
-    return True

@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from donebit.activity.periods.calendar import Calendar
+from donebit.completion.listing import Filter
 from donebit.completion.reporting import MAX_STEPS_PER_REPORT
-from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Name, Request, StoredName, matching
+from donebit.completion.state import State
+from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Moment, Name, Request, StoredName, matching
 
 LARGEST_STEP = 2**32 - 1
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
@@ -154,12 +157,50 @@ class ExampleQuery(Request):
     ]
 
 
-class ListQuery(Request):
+class TaskFilter(Request):
+    """Which tasks are meant: those that match all that is given."""
+
     state: Annotated[
         Literal["running", "done", "failed", "cancelled"] | None,
         Field(description="only tasks in this state", json_schema_extra={"example": "failed"}),
     ] = None
     label: LabelFilter = None
+    job: Annotated[
+        Name | None, Field(description="only tasks of this job", json_schema_extra={"example": "demo"})
+    ] = None
+    prefix: Annotated[
+        Name | None,
+        Field(description="only tasks whose id begins so", json_schema_extra={"example": "9f2c"}),
+    ] = None
+    from_: Annotated[
+        Moment | None,
+        Field(
+            alias="from",
+            description="only tasks created then or later; a date is a day of the site's zone",
+            json_schema_extra={"example": "2026-11-20"},
+        ),
+    ] = None
+    to: Annotated[
+        Moment | None,
+        Field(
+            description="only tasks created before; a date is the start of that day",
+            json_schema_extra={"example": "2026-11-21T12:00:00Z"},
+        ),
+    ] = None
+
+    def as_filter(self, calendar: Calendar) -> Filter:
+        """The filter, with the moments that a day of this calendar begins at."""
+        return Filter(
+            State(self.state) if self.state else None,
+            self.label,
+            job=self.job,
+            prefix=self.prefix,
+            created_from=None if self.from_ is None else calendar.moment(self.from_, "from"),
+            created_before=None if self.to is None else calendar.moment(self.to, "to"),
+        )
+
+
+class ListQuery(TaskFilter):
     limit: Annotated[
         int,
         Field(ge=1, le=500, description="how many tasks at most", json_schema_extra={"example": 20}),

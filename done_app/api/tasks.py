@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from done_app.api.actions import add_actions
 from done_app.api.answer_models import FailuresAnswer, MissingAnswer, StepFailure, TaskList
 from done_app.api.answers import GONE
+from done_app.api.bulk import add_bulk
 from done_app.api.models import ListQuery, MissingQuery, TaskPath
 from done_app.api.redelivery import add_redelivery
 from done_app.api.reports import add_failures, add_reports
 from done_app.api.streams import add_streams
+from donebit.activity.periods.calendar import Calendar
 from donebit.completion import bitmap, failing, lifecycle, listing, missing
-from donebit.completion.listing import Filter
-from donebit.completion.state import State
 from donebit.config import Settings
 from donebit.queue import Publisher
 from donebit.store import Store
@@ -37,6 +39,7 @@ def blueprint(store: Store, publisher: Publisher, settings: Settings, feed: Feed
     add_reports(routes, store, publisher)
     add_failures(routes, store, publisher)
     add_actions(routes, store, publisher, settings)
+    add_bulk(routes, store, publisher, settings)
     add_redelivery(routes, store, settings)
     return routes
 
@@ -44,11 +47,12 @@ def blueprint(store: Store, publisher: Publisher, settings: Settings, feed: Feed
 def add_task_reads(routes: APIBlueprint, store: Store, settings: Settings) -> None:
     """Add the routes that list tasks and describe one."""
 
+    calendar = Calendar(ZoneInfo(settings.zone))
+
     @routes.get("/tasks", responses={200: TaskList})
     def list_tasks(query: ListQuery) -> Reply:
-        """List tasks, newest first."""
-        task_filter = Filter(State(query.state) if query.state else None, query.label)
-        page = listing.list_tasks(store, task_filter, limit=query.limit, cursor=query.cursor)
+        """List tasks, newest first, all or those that match every filter given."""
+        page = listing.list_tasks(store, query.as_filter(calendar), limit=query.limit, cursor=query.cursor)
         return answer(TaskList(tasks=[TaskSummary.of(task) for task in page.tasks], next=page.next))
 
     @routes.get("/tasks/<task_id>", responses={200: TaskAnswer, **GONE})

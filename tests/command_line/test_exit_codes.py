@@ -17,7 +17,7 @@ from tests.web.real import running_services
 
 TOKEN = "a-token-that-nobody-guesses"
 EACH: dict[str, list[tuple[str, ...]]] = {
-    "trigger_app": [("trigger", "1"), ("tokens", "list")],
+    "trigger_app": [("trigger", "1"), ("rerun", "some"), ("tokens", "list")],
     "done_app": [
         ("watch", "some"),
         ("tasks",),
@@ -27,6 +27,13 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("extend", "some", "9"),
         ("delete", "some"),
         ("logs",),
+        ("pause", "some"),
+        ("act", "pause", "--label", "some"),
+        ("report", "some", "0"),
+        ("fail", "some", "0"),
+        ("why", "some"),
+        ("errors", "some"),
+        ("workers",),
     ],
     "distinct_app": [
         ("visit", "some", "7"),
@@ -61,7 +68,8 @@ def test_a_service_that_is_not_there_is_one_sentence_and_exit_code_4(
 
 
 def test_every_command_is_among_those() -> None:
-    others = {"migrate", "backup", "restore", "take-back"}  # three ask no service, one is tested by itself
+    # Three ask no service, the others are tested by themselves.
+    others = {"migrate", "backup", "restore", "take-back", "health"}
     assert set(group.commands) - others == {call[0] for _, call in CALLS}
 
 

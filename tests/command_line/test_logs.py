@@ -100,6 +100,18 @@ def test_json_lines_are_those_of_the_service(donebit: Donebit, log: Log) -> None
     assert donebit("logs", "--json").lines == log.lines
 
 
+def test_lines_of_a_level_are_that_bad_or_worse(donebit: Donebit, log: Log) -> None:
+    log.lines += [line(4, level="warning"), line(5), line(6, level="critical")]
+
+    def ids(*options: str) -> list[str]:
+        return [one["id"] for one in donebit("logs", *options, "--json").lines]
+
+    assert ids("--level", "warning") == ["3-0", "4-0", "6-0"]
+    assert ids("--level", "error", "-n", "1") == ["6-0"]
+    assert log.asked[-1]["limit"] == "1000"
+    assert ids("--level", "debug") == [str(one["id"]) for one in log.lines]
+
+
 def test_followed_each_line_is_shown_once_however_often_the_stream_is_lost(
     donebit: Donebit, log: Log
 ) -> None:

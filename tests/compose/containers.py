@@ -62,6 +62,10 @@ def missing() -> list[str]:
     return lacking + (["the rights of root"] if os.geteuid() else [])
 
 
+class CannotRunHere(Exception):
+    """The machine has the tools, and containers cannot be made or run with them; its text says why."""
+
+
 class Podman:
     """Podman with a store of its own."""
 
@@ -115,7 +119,9 @@ def build(podman: Podman) -> None:
     """Make the base image, the server's, and Donebit's by its Dockerfile."""
     root = Path(os.environ.get("BASE_FOLDER") or podman.folder / "root")
     if not root.exists():
-        podman.run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root))
+        make = ("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root))
+        if not podman.succeeds(*make):
+            raise CannotRunHere("debootstrap cannot make a Debian here: no mirror, or not allowed to")
     python = root / "usr/bin/python"
     if not python.is_symlink():
         python.symlink_to("python3")
@@ -124,7 +130,8 @@ def build(podman: Podman) -> None:
     (root / "etc/pip.conf").write_text(f"[global]\ncert = {CERTIFICATES}\n")
     archive = podman.folder / "base.tar"
     podman.run("tar", "-C", str(root), "-cf", str(archive), ".")
-    podman.run("podman", "import", str(archive), BASE)
+    if not (podman.succeeds("podman", "import", str(archive), BASE) and podman.succeeds(*TRY)):
+        raise CannotRunHere(f"`{' '.join(TRY)}` fails: this machine lets podman run no container")
     archive.unlink()
     store = podman.folder / "store"
     store.mkdir()
@@ -134,6 +141,7 @@ def build(podman: Podman) -> None:
     podman.run(*BUILD, "--build-arg", f"PYTHON_IMAGE={BASE}", "-t", "donebit", ".")
 
 
+TRY = ("podman", "run", "--rm", BASE, "true")
 BUILD = ("podman", "build", "--isolation", "chroot", "--network", "host")
 
 

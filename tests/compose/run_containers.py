@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from donebit.demo.local_http import Answer, NoAnswer, ask
-from tests.compose.containers import Running, missing, running
+from tests.compose.containers import CannotRunHere, Running, missing, running
 from tests.started import eventually
 
 SERVICES = ("redis", "trigger", "done", "distinct", "worker", "beat")
@@ -21,13 +21,20 @@ SYNCED_SECONDS = 2.0  # `appendfsync everysec` promises no less
 def main() -> int:
     """Check everything, or say what this machine lacks for it."""
     if lacking := missing():
-        sys.stdout.write(f"docker-compose.yml is not run: this machine lacks {', '.join(lacking)}\n")
-        return 0
-    with running() as composed:
-        for check in CHECKS:
-            check(composed)
-            sys.stdout.write(f"passed: {check.__doc__}\n")
-            sys.stdout.flush()
+        return not_run(f"this machine lacks {', '.join(lacking)}")
+    try:
+        with running() as composed:
+            for check in CHECKS:
+                check(composed)
+                sys.stdout.write(f"passed: {check.__doc__}\n")
+                sys.stdout.flush()
+    except CannotRunHere as error:
+        return not_run(str(error))
+    return 0
+
+
+def not_run(why: str) -> int:
+    sys.stdout.write(f"docker-compose.yml is not run: {why}\n")
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from donebit.access import tokens
 from donebit.access.roles import Open, Role
@@ -96,6 +97,19 @@ def test_the_refusal_names_the_role_that_is_needed(guarded: Services, real_store
     problem = problem_of(guarded.trigger.post("/tasks", json={"count": 1}, headers=bearer(token)), 403)
 
     assert problem["detail"] == "POST /tasks needs a token of the role `trigger`; dashboard has `read`"
+
+
+def test_who_may_cancel_many_tasks_may_not_delete_them(guarded: Services, real_store: Store) -> None:
+    _, token = tokens.create(real_store, "starter", Role.TRIGGER)
+
+    def act(action: str) -> TestResponse:
+        body = {"action": action, "ids": ["a"]}
+        return guarded.done.post("/tasks/actions", json=body, headers=bearer(token))
+
+    assert body_of(act("cancel"))["changed"] == 0
+    assert problem_of(act("delete"), 403)["detail"] == (
+        "deleting tasks needs a token of the role `admin`; starter has `trigger`"
+    )
 
 
 def test_a_route_that_declares_nothing_is_for_nobody(guarded: Services) -> None:

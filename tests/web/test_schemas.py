@@ -37,13 +37,20 @@ STAYS = """
 include-path-regex = "{paths}"
 checks.use_after_free.enabled = false
 """
+# A task may be named `actions`, so its page and its deletion are at the address of the actions on many.
+SHARES = """
+[[operations]]
+include-path-regex = "{paths}"
+checks.allow_header_conformance.enabled = false
+"""
 CONFIGURATIONS = {
-    "trigger": REFUSES.format(paths="^/tasks$|^/tokens"),
+    "trigger": REFUSES.format(paths="^/tasks$|/rerun$|^/tokens"),
     "done": REFUSES.format(
-        paths="^/done$|/steps|/missing$|/failures$|/extend$|/resume$|/cancel$|/pause$|^/tasks/[^/]+$"
+        paths="^/done$|^/tasks$|/steps|/missing$|/failures$|/extend$|/resume$|/cancel$|/pause$|^/tasks/[^/]+$"
     )
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
-    + USES.format(paths="/cancel$", task_id="cancelled"),
+    + USES.format(paths="/cancel$", task_id="cancelled")
+    + SHARES.format(paths="/actions$"),
     "distinct": REFUSES.format(
         paths="^/distinct$|^/events/|^/visits$|^/flags/|^/permissions/|^/query|^/funnel$"
     )

@@ -50,9 +50,11 @@ def resume_failed(session: Session, label: str | None) -> list[str]:
     """Resume every failed task and return their ids."""
     resumed: list[str] = []
     cursor: str | None = None
+    wanted = {"action": "resume", "state": "failed", **({"label": label} if label else {})}
     while True:
-        page = session.done.ask("POST", "/resume", query={"label": label, "cursor": cursor})
-        resumed += page["resumed"]
+        body = wanted | ({"cursor": cursor} if cursor else {})
+        page = session.done.ask("POST", "/tasks/actions", body, key=uuid.uuid4().hex)
+        resumed += page["tasks"]
         cursor = page["next"]
         if cursor is None:
             return resumed

@@ -8,6 +8,7 @@ from itertools import chain
 
 import click
 
+from donebit.command_line.acting import act
 from donebit.command_line.activity import count, visit
 from donebit.command_line.backup import backup, restore
 from donebit.command_line.changes import cancel, delete, extend, pause, resume
@@ -15,9 +16,11 @@ from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, 
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
 from donebit.command_line.migrate import migrate
+from donebit.command_line.reports import fail, report
 from donebit.command_line.retention import retention
 from donebit.command_line.session import Session
 from donebit.command_line.sets import query
+from donebit.command_line.status import errors, health, why, workers
 from donebit.command_line.taking_back import take_back
 from donebit.command_line.tasks import show, tasks
 from donebit.command_line.terminal import Terminal
@@ -75,7 +78,9 @@ def donebit(context: click.Context) -> None:
 
 
 SECTIONS: dict[str, list[click.Command]] = {
-    "Tasks": [trigger, watch, tasks, show, pause, resume, rerun, cancel, extend, delete, logs],
+    "Tasks": [trigger, watch, tasks, show, why, errors, report, fail],
+    "Changes to tasks": [pause, resume, rerun, cancel, extend, delete, act],
+    "Workers and services": [workers, logs, health],
     "Distinct users": [visit, load, take_back, count, query, retention],
     "Access": [tokens],
     "Backup and upgrading": [backup, restore, migrate],

@@ -14,12 +14,14 @@ from donebit.utf8 import one_line
 
 PATH = "/workers/log"
 MOST_LINES = 1000
+LEVELS = ("debug", "info", "warning", "error", "critical")
 STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
 
 LOGS_EXAMPLES = examples(
     "donebit logs",
     "donebit logs -f                          until Ctrl-C",
     "donebit logs -f --task 9f2c41d07a3b      of one task",
+    "donebit logs --level warning             warnings and errors",
     "donebit logs -n 1000 --json | jq -r 'select(.level == \"error\").text'",
 )
 
@@ -27,6 +29,7 @@ LOGS_EXAMPLES = examples(
 @click.command(short_help="Show the workers' log; -f to follow it.", epilog=LOGS_EXAMPLES)
 @click.option("--follow", "-f", "followed", is_flag=True, help="Show new lines as they come, until Ctrl-C.")
 @click.option("--task", metavar="ID", help="Only lines about this task.")
+@click.option("--level", type=click.Choice(LEVELS), help="Only lines of this level or a worse one.")
 @click.option(
     "--lines",
     "-n",
@@ -39,19 +42,29 @@ LOGS_EXAMPLES = examples(
 @as_json
 @in_session
 def logs(
-    session: Session, *, followed: bool, task: str | None, lines: int, retry_for: float, as_json: bool
+    session: Session,
+    *,
+    followed: bool,
+    task: str | None,
+    level: str | None,
+    lines: int,
+    retry_for: float,
+    as_json: bool,
 ) -> None:
     """Show the workers' last log lines, oldest first. With --json: one object per line.
 
     Donebit keeps about 10,000 lines, until a day after the last one. Keep the workers' own output if you need
-    more.
+    more. --level looks through the last 1,000 lines.
     """
-    last = session.done.get(PATH, task=task, limit=lines)
-    for line in last["lines"]:
+    levels = LEVELS[LEVELS.index(level or LEVELS[0]) :]
+    last = session.done.get(PATH, task=task, limit=MOST_LINES if level else lines)
+    matching = [line for line in last["lines"] if line["level"] in levels]
+    for line in matching[-lines:]:
         session.terminal.answer(line, formatted, as_json=as_json)
     if followed:
         for line in new_lines(session, task, last["next"], retry_for):
-            session.terminal.answer(line, formatted, as_json=as_json)
+            if line["level"] in levels:
+                session.terminal.answer(line, formatted, as_json=as_json)
 
 
 def new_lines(session: Session, task: str | None, after: str, retry_seconds: float) -> Iterator[Message]:

@@ -56,6 +56,21 @@ def _refuse_patience(_: click.Context, __: click.Parameter, value: str | None) -
         raise UsageError("--patience is now called --retry-for")
 
 
+def task_filter(command: Command) -> Command:
+    """Add the options that say which tasks are meant."""
+    state = click.Choice(["running", "done", "failed", "cancelled"])
+    for option in (
+        click.option("--to", metavar="TIME", help="Only tasks created before this time or date."),
+        click.option("--from", "from_", metavar="TIME", help="Only tasks created then or later."),
+        click.option("--prefix", metavar="TEXT", help="Only tasks whose ID begins so."),
+        click.option("--job", help="Only tasks of this job."),
+        click.option("--label", help="Only tasks with this label."),
+        click.option("--state", type=state, help="Only tasks in this state."),
+    ):
+        command = option(command)
+    return command
+
+
 def examples(*lines: str) -> str:
     """Return a command's epilog with these examples."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from donebit.command_line.drawing import draw
-from donebit.command_line.options import as_json, examples, in_session
+from donebit.command_line.options import as_json, examples, in_session, task_filter
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import Terminal, count_of, percent, state_text
@@ -28,20 +28,19 @@ NARROW = ((28, 2), (44, 3), (70, 5))  # below so many characters only so many co
 TASKS_EXAMPLES = examples(
     "donebit tasks",
     "donebit tasks --state failed --label nightly",
+    "donebit tasks --job resize --prefix nightly- --from 2026-11-21",
     "donebit tasks --limit 5 --cursor NEXT          the next page; each page names its NEXT",
     "donebit tasks --all --json | jq -r .task_id",
 )
 
 
+FILTERS = ("state", "label", "job", "prefix", "from", "to")
 COLUMNS = ("task", "state", "done", "steps", "failed", "job", "label", "created")  # what matters most first
 NAMES, NUMBERS = {"task", "job", "label"}, {"done", "steps", "failed"}
 
 
 @click.command(epilog=TASKS_EXAMPLES)
-@click.option(
-    "--state", type=click.Choice(["running", "done", "failed", "cancelled"]), help="Only tasks in this state."
-)
-@click.option("--label", help="Only tasks with this label.")
+@task_filter
 @click.option(
     "--limit", type=click.IntRange(1, LARGEST_PAGE), default=20, show_default=True, help="Tasks per page."
 )
@@ -49,8 +48,9 @@ NAMES, NUMBERS = {"task", "job", "label"}, {"done", "steps", "failed"}
 @click.option("--all", "every", is_flag=True, help="All pages.")
 @as_json
 @in_session
-def tasks(session: Session, /, *, every: bool, as_json: bool, **asked: Any) -> None:
+def tasks(session: Session, /, *, every: bool, as_json: bool, **options: Any) -> None:
     """List tasks, newest first. With --json: one task per line."""
+    asked = {name.removesuffix("_"): value for name, value in options.items()}
     listed = (
         pages(session, asked | {"limit": LARGEST_PAGE}) if every else [session.done.get("/tasks", **asked)]
     )
@@ -66,7 +66,7 @@ def tasks(session: Session, /, *, every: bool, as_json: bool, **asked: Any) -> N
     else:
         terminal.say(
             "no tasks"
-            + ("" if asked["state"] or asked["label"] else ": donebit trigger 10 --job demo starts one")
+            + ("" if any(asked[name] for name in FILTERS) else ": donebit trigger 10 --job demo starts one")
         )
     if cursor:
         terminal.note(f"more tasks: --cursor {cursor}")

@@ -37,9 +37,25 @@ class Param(click.ParamType[tuple[str, Any]]):
             return name, text
 
 
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object."""
+
+    name = "JSON"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        try:
+            found = read_json(str(value))
+        except (InvalidInput, ValueError):
+            found = None
+        if not isinstance(found, dict):
+            self.fail(f'{value!r} is no JSON object, such as {{"count": 1, "job": "demo"}}', param, ctx)
+        return found
+
+
 TRIGGER_EXAMPLES = examples(
     "donebit trigger 10000 --job demo --param sleep_ms=20 --watch",
     "donebit trigger 500 --job resize --param folder=/photos --label nightly --task-id nightly-2026-11-21",
+    """donebit trigger 500 --job resize --then '{"count": 1, "job": "publish"}'""",
     "donebit trigger 4                       without a job: report the steps via the API",
     "donebit trigger 10 --job demo --watch && echo done",
 )
@@ -62,6 +78,12 @@ TRIGGER_EXAMPLES = examples(
 )
 @click.option("--webhook", metavar="URL", help="Called when the task ends.")
 @click.option("--callback", metavar="NAME", help="A Celery task to call when the task ends.")
+@click.option(
+    "--then",
+    type=JsonObject(),
+    metavar="JSON",
+    help="The task to start when this one is done, as a body of POST /tasks.",
+)
 @click.option(
     "--fail-fast", is_flag=True, default=None, help="The first step that fails for good cancels the others."
 )

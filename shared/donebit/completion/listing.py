@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from donebit import clock
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.store import Store
+from donebit.store.answers import ListedTask
 
 MAX_PAGE_ENTRIES = 200  # entries of the index in one read
 MAX_RUNNING = 100
@@ -23,13 +25,38 @@ class Filter:
     state: State | None = None
     label: str | None = None
     ended: bool = False  # only tasks that have ended
+    job: str | None = None
+    prefix: str | None = None  # of the id
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+    also: Callable[[Task], bool] | None = None  # a further condition
 
     def matches(self, task: Task) -> bool:
         return (
             (self.state is None or task.state is self.state)
             and (self.label is None or task.spec.label == self.label)
             and (task.ended or not self.ended)
+            and (self.job is None or task.spec.job == self.job)
+            and (self.also is None or self.also(task))
         )
+
+    def may_match(self, task_id: str) -> bool:
+        """Whether a task of this id may match, so that its record has to be read."""
+        return self.prefix is None or task_id.startswith(self.prefix)
+
+    @property
+    def first_us(self) -> int:
+        """When the oldest task that can match was created, in us since the epoch."""
+        return 0 if self.created_from is None else _microseconds(self.created_from)
+
+    @property
+    def start(self) -> tuple[int, str] | None:
+        """The place in the index, newest first, after which the tasks stand that can match."""
+        return None if self.created_before is None else (_microseconds(self.created_before), "")
+
+
+def _microseconds(moment: datetime) -> int:
+    return clock.ms_since_epoch(moment) * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +76,17 @@ def list_tasks(store: Store, task_filter: Filter, *, limit: int, cursor: str | N
     Raises:
         InvalidInput: the cursor is not the `next` of any page.
     """
-    at, entries_read = _position(cursor), 0
+    at, entries_read = _earlier(_position(cursor), task_filter.start), 0
     found: list[Task] = []
     size = min(2 * limit + 20, MAX_PAGE_ENTRIES)  # usually enough, and pages are read often
     while entries_read < MAX_ENTRIES_READ:
-        read = store.task_index.newest(at[0] if at else None, size)
+        read = store.task_index.newest(at[0] if at else None, size, since_us=task_filter.first_us)
         entries = [entry for entry in read if at is None or (entry[1], entry[0]) < at]
         if not entries:
             return TaskPage(found, None)
-        records = store.tasks.records(task_id for task_id, _ in entries)
-        for (task_id, created_us), record in zip(entries, records, strict=True):
-            if record and task_filter.matches(task := Task.from_record(task_id, record)):
+        matching = _matching(store, task_filter, entries)
+        for task_id, created_us in entries:
+            if task := matching.get(task_id):
                 if len(found) == limit:  # one more matches, so the next page is not empty
                     return TaskPage(found, _cursor(at) if at else None)
                 found.append(task)
@@ -71,6 +98,14 @@ def list_tasks(store: Store, task_filter: Filter, *, limit: int, cursor: str | N
             break
         size = MAX_PAGE_ENTRIES
     return TaskPage(found, _cursor(at) if at else None)
+
+
+def _matching(store: Store, task_filter: Filter, entries: Sequence[ListedTask]) -> dict[str, Task]:
+    """The tasks of these entries that match, by their ids."""
+    ids = [one.task_id for one in entries if task_filter.may_match(one.task_id)]
+    records = zip(ids, store.tasks.records(ids), strict=True)
+    tasks = [Task.from_record(task_id, record) for task_id, record in records if record]
+    return {task.id: task for task in tasks if task_filter.matches(task)}
 
 
 def list_running(store: Store) -> list[Task]:
@@ -96,6 +131,11 @@ def iterate_records(store: Store, task_ids: Sequence[str]) -> Iterator[tuple[str
 
 def _cursor(at: tuple[int, str]) -> str:
     return f"{at[0]}-{at[1]}"
+
+
+def _earlier(one: tuple[int, str] | None, other: tuple[int, str] | None) -> tuple[int, str] | None:
+    """The place that stands further down the index; None for its top."""
+    return min((place for place in (one, other) if place is not None), default=None)
 
 
 def _position(cursor: str | None) -> tuple[int, str] | None:

@@ -101,11 +101,11 @@ class TaskIndexStore:
         return bool(self._scripts["remove_if_score"](keys=[self._keys.OPEN_TASKS], args=args))
 
     @outages_named
-    def newest(self, before_us: int | None, limit: int) -> list[ListedTask]:
-        """Listed tasks, the newest first, created at `before_us` or earlier."""
+    def newest(self, before_us: int | None, limit: int, since_us: int = 0) -> list[ListedTask]:
+        """Listed tasks, the newest first, created at `before_us` or earlier, and at `since_us` or later."""
         top = "+inf" if before_us is None else before_us
         found = self._client.zrevrangebyscore(
-            self._keys.ALL_TASKS, top, "-inf", start=0, num=limit, withscores=True
+            self._keys.ALL_TASKS, top, since_us, start=0, num=limit, withscores=True
         )
         return [
             ListedTask(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)

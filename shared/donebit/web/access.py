@@ -217,6 +217,21 @@ def access_of(app: Flask) -> AccessControl:
     return access
 
 
+def refuse_below(role: Role, what: str) -> None:
+    """Refuse the current request to a caller whose role is too low for what it asks for in its body.
+
+    Raises:
+        Forbidden: it is.
+    """
+    caller = current_caller()
+    if caller is not None and not caller.role.covers(role):
+        raise Forbidden(
+            f"{what} needs a token of the role `{role}`; {caller.name} has `{caller.role}`",
+            reason="role",
+            who=caller.name,
+        )
+
+
 def current_caller() -> Caller | None:
     """Who sent the current request; None where no token is asked for, or none was given."""
     caller: Caller | None = g.get("caller")

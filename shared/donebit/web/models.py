@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from donebit import moments
 from donebit.names import NAME_PATTERN, NAME_RULE, STORED_NAME_PATTERN
 
 EXPECTED = "expected"  # the type of an error whose message says what must be there
@@ -70,6 +71,23 @@ IdempotencyKey = Annotated[
     matching(KEY, "1 to 200 of the visible characters of ASCII"),
     Field(json_schema_extra={"pattern": KEY}),
 ]
+
+
+MOMENT_RULE = "a date or time, ISO 8601 and UTC, such as 2026-11-21 or 2026-11-21T03:04:05Z"
+
+
+def checked_moment(text: str) -> str:
+    """The text, if it is a moment. Raises ValueError for any other."""
+    try:
+        moments.read_text(text)
+    except ValueError:
+        raise expected(MOMENT_RULE) from None
+    except OverflowError:
+        pass  # the calendar refuses its year
+    return text
+
+
+Moment = Annotated[str, Field(json_schema_extra={"pattern": moments.PATTERN}), AfterValidator(checked_moment)]
 
 
 class Request(BaseModel):
