@@ -237,6 +237,19 @@ def test_an_addition_whose_answer_is_lost_is_added_once(cut_off: Donebit, lossy:
         cut_off.extend(task_id, add=1, expected=8)
 
 
+def test_an_open_task_is_closed_once_though_the_answer_is_lost(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id = cut_off.start(open=True)
+    cut_off.extend(task_id, add=2)
+    cut_off.report(task_id, [0, 1])
+    lossy.answers_to_lose, before = 2, len(lossy.keys_sent)
+
+    with pytest.raises(ApiError, match="has 2 steps, not 3"):
+        cut_off.close_task(task_id, expected=3)
+    assert cut_off.close_task(task_id, expected=2)["state"] == "done"
+
+    assert len(set(lossy.keys_sent[before:])) == 2
+
+
 @pytest.mark.parametrize("asked", [{}, {"add": 1, "count": 2}, {"add": -1}, {"add": True}])
 def test_an_extension_that_makes_no_sense_is_not_sent(asked: dict[str, int]) -> None:
     with pytest.raises(InvalidInput):

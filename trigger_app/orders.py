@@ -26,9 +26,12 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
     Args:
         body: the body
         default_stall_after: applies where the body leaves `stall_after` out
+
+    Raises:
+        InvalidInput: the count is left out, and the task is neither open nor one that follows.
     """
     return TaskSpec(
-        body.count,
+        _count(body),
         body.job,
         body.params,
         body.label,
@@ -38,7 +41,18 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
         Webhook(body.webhook.url, _ends(body.webhook.on)) if body.webhook else None,
         Callback(body.callback.name, _ends(body.callback.on)) if body.callback else None,
         _next(body.then, default_stall_after) if body.then else None,
+        body.open,
     )
+
+
+def _count(body: TaskRequest) -> int:
+    if body.count is not None:
+        return body.count
+    if body.open:
+        return 0
+    if isinstance(body, NextBody):
+        return 1
+    raise InvalidInput("count is missing; only an open task may leave it out", field="count")
 
 
 def _next(body: NextBody, default_stall_after: timedelta) -> NextTask:

@@ -1,4 +1,4 @@
-"""The routes that change a task as a whole: cancel, resume, extend, delete."""
+"""The routes that change a task as a whole: cancel, resume, extend, close, delete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import Resumed
 from done_app.api.answers import GONE, GONE_OR_ENDED
-from done_app.api.models import ExtendBody, ReportHeader, ResumeQuery, StoredTaskPath, TaskPath
+from done_app.api.models import CloseQuery, ExtendBody, ReportHeader, ResumeQuery, StoredTaskPath, TaskPath
 from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
 from donebit.completion.resuming import Extension
@@ -29,6 +29,7 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
     ttls = TaskTtls.from_settings(settings)
     add_bulk_resume(routes, store, publisher, ttls)
     add_extend(routes, store, publisher, settings)
+    add_close(routes, store, publisher, settings)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def cancel_task(path: TaskPath, header: ReportHeader) -> Reply:
@@ -68,6 +69,23 @@ def add_extend(routes: APIBlueprint, store: Store, publisher: Publisher, setting
             reply_key=header.idempotency_key,
         )
         request_fan_out(publisher, task, first=before)
+        return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
+
+
+def add_close(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+    """Add the route that closes an open task."""
+
+    @routes.post("/tasks/<task_id>/close", responses={200: TaskAnswer, **GONE_OR_ENDED})
+    def close_task(path: TaskPath, query: CloseQuery, header: ReportHeader) -> Reply:
+        """Close an open task: it takes no more steps, and ends once all it has are done or failed.
+
+        With `count`, nothing changes if the task has another count: 409.
+        """
+        task, ended = resuming.close(
+            store, path.task_id, expected=query.count, reply_key=header.idempotency_key
+        )
+        if ended:
+            publish_end(publisher, task.id)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 

@@ -136,6 +136,18 @@ class ExtendBody(Request):
     ] = None
 
 
+class CloseQuery(Request):
+    count: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="the count that the task must have; 409 if it has another",
+            json_schema_extra={"example": 200},
+        ),
+        WRITTEN,
+    ] = None
+
+
 class ResumeQuery(Request):
     label: LabelFilter = None
     limit: Annotated[

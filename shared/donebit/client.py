@@ -93,7 +93,7 @@ class Donebit:
 
     def start(
         self,
-        count: int,
+        count: int | None = None,
         *,
         job: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -103,12 +103,12 @@ class Donebit:
         """Start a task of `count` steps, numbered from 0.
 
         Args:
-            count: The number of steps, 0 or more.
+            count: The number of steps, 0 or more. Only an open task may leave it out.
             job: The name of the job that runs the steps. None: your program runs and reports them.
             params: The keyword parameters of the job's function, as JSON can hold them.
             task_id: The task's id; generated when left out. The same id again is the same task.
             more: Any other field of `POST /tasks`: label, batch, stall_after, ended_ttl, webhook,
-                callback, then.
+                callback, then, open.
 
         Returns:
             The task's id.
@@ -121,7 +121,8 @@ class Donebit:
         given = {"job": job, "params": params} | more
         # The id is generated here, so that a request which is sent twice starts one task.
         task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
-        body: dict[str, object] = {"count": natural(count, "count"), "task_id": task_id}
+        body: dict[str, object] = {"task_id": task_id}
+        body |= {} if count is None else {"count": natural(count, "count")}
         body |= {name: value for name, value in given.items() if value is not None}
         return str(self._transport.request(TRIGGER_APP, "POST", "/tasks", body)["task_id"])
 
@@ -207,6 +208,24 @@ class Donebit:
         body = {name: natural(value, name) for name, value in given.items() if value is not None}
         return cast(Task, self._post(task_id, "extend", body))
 
+    def close_task(self, task_id: str, *, expected: int | None = None) -> Task:
+        """Close an open task: it takes no more steps, and ends once all it has are done or failed.
+
+        Args:
+            task_id: The task's id.
+            expected: The total that the task must have. None: any.
+
+        Returns:
+            The task as it is now.
+
+        Raises:
+            ApiError: 404 if the task is unknown or expired, 409 if it has ended, is not open or has another
+                total than expected.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may be closed.
+        """
+        query = "" if expected is None else f"?count={natural(expected, 'expected')}"
+        return cast(Task, self._post(task_id, f"close{query}"))
+
     def get(self, task_id: str) -> Task:
         """Return the task's present state.
 
@@ -247,7 +266,7 @@ class Donebit:
         path = f"/tasks/{checked_name(task_id, 'task_id')}"
         return cast(Task, self._transport.request(DONE_APP, "GET", path, within_seconds=within_seconds))
 
-    def _post(self, task_id: str, resource: str, body: Mapping[str, object]) -> object:
+    def _post(self, task_id: str, resource: str, body: Mapping[str, object] | None = None) -> object:
         path = f"/tasks/{checked_name(task_id, 'task_id')}/{resource}"
         return self._transport.request(DONE_APP, "POST", path, body)
 

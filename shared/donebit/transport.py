@@ -69,7 +69,7 @@ class Transport:
             within_seconds: When to end a try that runs, too, though not in its first second. None: only no
                 try begins after the client's `timeout_seconds`.
         """
-        headers, data = self._headers_and_data(body)
+        headers, data = self._headers_and_data(method, body)
         url, began = self._addresses[service] + path, time.monotonic()
         end = None if within_seconds is None else began + within_seconds
         deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
@@ -86,12 +86,14 @@ class Transport:
             time.sleep(pause)
         raise AssertionError("the pauses do not end")
 
-    def _headers_and_data(self, body: Mapping[str, object] | None) -> tuple[dict[str, str], bytes | None]:
-        if body is None:
-            return self._headers, None
+    def _headers_and_data(
+        self, method: str, body: Mapping[str, object] | None
+    ) -> tuple[dict[str, str], bytes | None]:
         # One key for all tries: the report counts once, and each try gets the first one's answer.
-        more = {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex}
-        return self._headers | more, _as_json(body)
+        headers = self._headers if method == "GET" else self._headers | {"Idempotency-Key": uuid.uuid4().hex}
+        if body is None:
+            return headers, None
+        return headers | {"Content-Type": "application/json"}, _as_json(body)
 
     def _connections(self) -> urllib3.PoolManager:
         # After a fork both processes hold the same sockets, and would read each other's answers.

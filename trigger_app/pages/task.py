@@ -83,6 +83,13 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         publishing.publish_end(context.publisher, task_id)
         return changed(task_id)
 
+    @routes.post("/tasks/<task_id>/close")
+    def close(task_id: str) -> ResponseReturnValue:
+        _, ended = resuming.close(context.store, task_id)
+        if ended:
+            publishing.publish_end(context.publisher, task_id)
+        return changed(task_id)
+
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
         most = context.settings.max_steps

@@ -9,7 +9,7 @@ from itertools import chain
 import click
 
 from donebit.command_line.activity import count, visit
-from donebit.command_line.changes import cancel, delete, extend, resume
+from donebit.command_line.changes import cancel, close, delete, extend, resume
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
@@ -73,7 +73,7 @@ def donebit(context: click.Context) -> None:
 
 
 SECTIONS: dict[str, list[click.Command]] = {
-    "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, delete, logs],
+    "Tasks": [trigger, watch, tasks, show, resume, cancel, extend, close, delete, logs],
     "Distinct users": [visit, load, take_back, count, query, retention],
     "Upgrading": [migrate],
 }

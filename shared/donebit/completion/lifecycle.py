@@ -41,7 +41,7 @@ def start(
 ) -> Started:
     """Start a task: set its end marker and write its record. No step is sent.
 
-    A task without steps is done at once; its end is not announced yet.
+    A task without steps is done at once, unless it is open; its end is not announced yet.
 
     Args:
         task_id: a new one is made if left out. A second start with the same id and spec gives the same task.
@@ -81,16 +81,23 @@ def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> St
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
         fields = _record(spec, now_ms, ttls)
-        if store.tasks.start_task(task_id, spec.count, fields, ttls.open) is None:
+        marker = None if is_done_at_once(spec) else spec.count
+        if store.tasks.start_task(task_id, marker, fields, ttls.open) is None:
             return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
         if (existing := _find_task(store, task_id)) is not None:
             return _existing_if_same(existing, spec)
     raise Conflict(f"task {task_id} is being started and deleted by others repeatedly", field="task_id")
 
 
+def is_done_at_once(spec: TaskSpec) -> bool:
+    """Whether a task ends as it starts: all of no steps are done, unless it is open for more."""
+    return not spec.count and not spec.open
+
+
 def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
-    # All of no steps are done.
-    end: dict[str, str | int] = {} if spec.count else {"state": State.DONE, "ended_at": now_ms}
+    end: dict[str, str | int] = {"state": State.DONE, "ended_at": now_ms} if is_done_at_once(spec) else {}
+    if spec.open:
+        end["open"] = 1
     return {
         "count": spec.count,
         "left": spec.count,

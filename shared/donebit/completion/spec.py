@@ -52,6 +52,7 @@ class TaskSpec:
     webhook: Webhook | None = None
     callback: Callback | None = None
     then: NextTask | None = None
+    open: bool = False  # more steps may be added until it is closed, and it cannot end before
 
     @property
     def receivers(self) -> Mapping[str, Receiver]:
@@ -86,6 +87,8 @@ class TaskSpec:
             fields["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
         if self.callback:
             fields["callback"] = {"name": self.callback.name, "on": self.callback.on}
+        if self.open:
+            fields["open"] = True
         if self.then:
             fields["then"] = {**self.then.spec._as_fields(), "on": self.then.on}
         return fields

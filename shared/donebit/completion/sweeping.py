@@ -39,7 +39,9 @@ class SweepPublisher(Protocol):
 
 def needs_fan_out(task: Task, now: datetime) -> bool:
     """Whether its steps were not sent in time, and no process is sending them."""
-    if task.spec.job is None or task.dispatched_at or fanout.is_being_fanned_out(task, now):
+    if not task.count or task.spec.job is None or task.dispatched_at:
+        return False
+    if fanout.is_being_fanned_out(task, now):
         return False
     return now - task.created_at >= CHECK_EVERY
 

@@ -57,6 +57,7 @@ class Task:
     run: int
     created_at: datetime
     last_progress_at: datetime
+    open: bool  # steps may be added, and it cannot end before it is closed
     open_ttl: timedelta  # how long it stays without progress while it is open
     ended_ttl: timedelta  # how long it stays after its end
     ended_at: datetime | None = None
@@ -130,6 +131,7 @@ class Task:
             run=int(record["run"]),
             created_at=moment_of_ms(int(record["created_at"])),
             last_progress_at=moment_of_ms(int(record["last_progress_at"])),
+            open="open" in record,
             open_ttl=timedelta(milliseconds=int(record["ttl"])),
             ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
             ended_at=moment("ended_at"),

@@ -85,6 +85,31 @@ class ExtendResult(NamedTuple):
     state: str = ""
 
 
+class CloseStatus(StrEnum):
+    """What became of closing an open task."""
+
+    OK = "ok"
+    FROM = "from"  # it has another number of steps than the caller requires
+    STATE = "state"  # it has ended
+    CLOSED = "closed"  # it is not open
+    REUSED = "reused"  # the reply key was used for another request
+
+
+class CloseResult(NamedTuple):
+    """What became of closing an open task.
+
+    Attributes:
+        completed: whether this call ended it, with OK only
+        steps: how many it has, with FROM only
+        state: of the task, with STATE only
+    """
+
+    status: CloseStatus
+    completed: bool = False
+    steps: int = 0
+    state: str = ""
+
+
 class ProbeDecision(StrEnum):
     """What the sweep is to do about a running task."""
 

@@ -14,6 +14,8 @@ from redis.exceptions import NoScriptError
 from donebit import clock
 from donebit.store.answers import (
     CancelResult,
+    CloseResult,
+    CloseStatus,
     DeleteStatus,
     ExtendResult,
     ExtendStatus,
@@ -52,8 +54,12 @@ class TaskStore:
         self._scripts = scripts
 
     @outages_named
-    def start_task(self, task_id: str, count: int, fields: Fields, ttl: timedelta) -> str | None:
-        """Make the task; None when made, else the order that made the one which exists."""
+    def start_task(self, task_id: str, count: int | None, fields: Fields, ttl: timedelta) -> str | None:
+        """Make the task; None when made, else the order that made the one which exists.
+
+        Args:
+            count: where its end marker is set; None for a task that is done at once, and has none
+        """
         ttl_ms = milliseconds(ttl)
         pairs = [item for pair in fields.items() for item in pair]
         names = [
@@ -63,7 +69,7 @@ class TaskStore:
             self._keys.deliveries(task_id),
             self._keys.leases(task_id),
         ]
-        found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
+        found = self._scripts["start_task"](keys=names, args=["" if count is None else count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
 
     @outages_named
@@ -180,6 +186,33 @@ class TaskStore:
         if status is ExtendStatus.STATE:
             return ExtendResult(status, state=answer[1].decode())
         return ExtendResult(status, int(answer[1]))
+
+    @outages_named
+    def close_task(
+        self, task_id: str, *, expected: int | None, now_ms: int, token: str, reply_key: str | None = None
+    ) -> CloseResult | None:
+        """Seal an open task, which ends if all its steps have; None for an unknown one.
+
+        Args:
+            expected: the total that the task must have; None for any
+        """
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
+        names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
+        names += self._keys.replies(task_id, reply_key)
+        args: list[str | int] = [now_ms, token, "" if expected is None else expected]
+        answer = self._scripts["close_task"](keys=names, args=args)
+        if answer is None:
+            return None
+        status = CloseStatus(answer[0].decode())
+        match status:
+            case CloseStatus.OK:
+                return CloseResult(status, completed=bool(answer[1]))
+            case CloseStatus.FROM:
+                return CloseResult(status, steps=int(answer[1]))
+            case CloseStatus.STATE:
+                return CloseResult(status, state=answer[1].decode())
+            case _:
+                return CloseResult(status)
 
     @outages_named
     def update_record(self, task_id: str, nonce: str, run: int, fields: Fields) -> bool:

@@ -63,7 +63,7 @@ if tried >= tonumber(ARGV[5]) then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
     redis.call('HSET', record, 'left', left, 'failed', failed)
   end
-  if left == 0 then
+  if left == 0 and redis.call('HEXISTS', record, 'open') == 0 then
     state, completed = 'failed', 1
     redis.call('HSET', record, 'state', state, 'ended_at', ARGV[1], 'claim', ARGV[2])
     redis.call('PEXPIRE', bitmap, ttl)
