@@ -44,6 +44,7 @@ LAYERS = (
         "donebit.moments",
         "donebit.names",
         "donebit.results",
+        "donebit.result_slices",
         "donebit.redis_url",
         "donebit.retry_policy",
         "donebit.step_numbers",

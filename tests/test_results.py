@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from donebit import Results, job
 from donebit.errors import ConfigurationError
 from donebit.jobs.registry import Job
+from donebit.results import StoredResults
 
 
 def test_results_are_in_the_order_of_their_steps() -> None:
@@ -24,6 +27,23 @@ def test_numbers_can_be_summed() -> None:
 
 def test_no_results_are_an_empty_sequence() -> None:
     assert not Results[int]()
+
+
+def parts() -> Iterator[tuple[list[int], list[str]]]:
+    yield [0, 3], ["a", "b"]
+    yield [7], ["c"]
+
+
+def test_stored_results_are_read_each_time_they_are_gone_through() -> None:
+    results = StoredResults(parts, lambda: 3)
+
+    assert [list(results), list(results)] == [["a", "b", "c"]] * 2
+    assert list(results.items()) == [(0, "a"), (3, "b"), (7, "c")]
+    assert (results.steps, len(results)) == ((0, 3, 7), 3)
+    assert (results[1], results[-1], results[1:], results[::-2]) == ("b", "c", ("b", "c"), ("c", "a"))
+    for index in (3, -4):
+        with pytest.raises(IndexError):
+            results[index]
 
 
 def test_a_job_that_takes_results_is_refused_with_the_reason() -> None:

@@ -187,12 +187,24 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
     if worker_leases.board.is_ending:
         return RunOutcome(remaining=held.ranges)
     task, job = held.task, jobs().find(name)
-    reporter = StoreStepReporter(store(), task, job.retry_policy, message_id=message_id)
+    reporter = StoreStepReporter(
+        store(),
+        task,
+        job.retry_policy,
+        message_id=message_id,
+        max_result_bytes=settings.max_result_bytes,
+    )
     if held.died and queue.is_single(held.ranges):  # so this step was running when the process died
         reporter.attempt(held.ranges[0][0], made_already=True)
     with worker_leases.at_step() as position:
         runner = Runner(
-            task, job, reporter, careful or held.died, position=position, board=worker_leases.board
+            task,
+            job,
+            reporter,
+            careful or held.died,
+            position=position,
+            board=worker_leases.board,
+            max_result_bytes=settings.max_step_result_bytes,
         )
         outcome = runner.run(held.ranges)
     if outcome.report is not None:

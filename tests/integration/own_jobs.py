@@ -25,6 +25,16 @@ def note(step: int, *, folder: str, pause_ms: int = 0) -> None:
         file.write("run\n")
 
 
+@job("square", keep_results=True)
+def square(step: int, *, folder: str, fatal: int = -1) -> int:
+    """Return the square of the step; at one step the process dies after the work, the first time."""
+    first = not (Path(folder) / str(step)).exists()
+    note(step, folder=folder)
+    if step == fatal and first:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step * step
+
+
 @job("hesitant")
 def hesitant(step: int, *, folder: str) -> None:
     """Raise the first time a step is run."""

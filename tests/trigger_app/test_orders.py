@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "params for nobody": ({"then": {"count": 1, "params": {"a": 1}}}, "params are given, but no job"),
     "count of the next": ({"then": {"count": -1}}, "count is -1; it must be 0 to 10000000"),
     "too large a next": ({"then": {"count": 10_000_001}}, "count is 10000001; it must be 0 to 10000000"),
-    "no count": ({"then": {"job": "demo"}}, "then.count is missing"),
+    "no count": ({"count": None}, "count is missing; only an open task may leave it out"),
     "batch of the next": ({"then": {"count": 10**7, "batch": 1}}, "batch is 1, which makes more than 100000"),
     "id of the next": ({"then": {**STEP, "task_id": "x"}}, "unknown field: then.task_id"),
     "webhook of the next": ({"then": {**STEP, "webhook": "http://evil.example/"}}, "WEBHOOK_HOSTS"),

@@ -58,6 +58,7 @@ class Task:
     created_at: datetime
     last_progress_at: datetime
     open: bool  # steps may be added, and it cannot end before it is closed
+    results: int  # how many of its steps have one
     open_ttl: timedelta  # how long it stays without progress while it is open
     ended_ttl: timedelta  # how long it stays after its end
     ended_at: datetime | None = None
@@ -132,6 +133,7 @@ class Task:
             created_at=moment_of_ms(int(record["created_at"])),
             last_progress_at=moment_of_ms(int(record["last_progress_at"])),
             open="open" in record,
+            results=int(record.get("results", 0)),
             open_ttl=timedelta(milliseconds=int(record["ttl"])),
             ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
             ended_at=moment("ended_at"),

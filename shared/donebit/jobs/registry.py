@@ -28,7 +28,7 @@ MOVED = "`from shared.jobs import job` is `from donebit import job` since Donebi
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A step function under its name. What it returns is not kept: a step stores its own result."""
+    """A step function under its name. What it returns is kept if it was decorated so."""
 
     name: str
     function: Callable[..., object]
@@ -36,6 +36,7 @@ class Job:
     params: type[BaseModel]  # a model of the function's keyword parameters
     retry_policy: RetryPolicy
     step_timeout: timedelta | None
+    keep_results: bool = False
 
     @classmethod
     def from_function(cls, function: Callable[..., object]) -> Job:
@@ -47,7 +48,15 @@ class Job:
         options: JobOptions = getattr(function, MARK)
         refuse_asynchronous(options.name, function)  # again, as a decorator may stand above @job
         step_name, params = params_model(options.name, function)
-        return cls(options.name, function, step_name, params, options.retry_policy, options.step_timeout)
+        return cls(
+            options.name,
+            function,
+            step_name,
+            params,
+            options.retry_policy,
+            options.step_timeout,
+            options.keep_results,
+        )
 
     def convert_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Convert JSON parameters to the types of the function's signature, such as UUID or a model.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -25,6 +26,7 @@ Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 SCRIPTS = Path(__file__).parent / "scripts"
+NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
 OUTAGES = (
@@ -99,7 +101,20 @@ def _databases(client: Redis) -> str:
 
 def scripts_of(client: Redis) -> dict[str, Script]:
     """Every script by name, sent by its digest and loaded by itself where the server does not know it."""
-    return {file.stem: client.register_script(file.read_text()) for file in SCRIPTS.glob("*.lua")}
+    return {file.stem: client.register_script(source_of(file)) for file in SCRIPTS.glob("*.lua")}
+
+
+def source_of(file: Path) -> str:
+    """A script's source, after those that a line `-- needs: name` names, each as a function of its name.
+
+    So what ends a task stands in one script, and others call it.
+    """
+    source = file.read_text()
+    functions = (
+        f"local function {name}(KEYS, ARGV)\n{source_of(file.with_stem(name))}\nend\n"
+        for name in NEEDS.findall(source)
+    )
+    return "".join(functions) + source
 
 
 def answer_to(client: Redis, *command: str | int) -> object:

@@ -26,6 +26,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
+from donebit.store.results import ResultStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_index import TaskIndexStore
 from donebit.store.tasks import TaskStore
@@ -47,6 +48,7 @@ class Store:
     tasks: TaskStore
     task_index: TaskIndexStore
     failures: FailureStore
+    results: ResultStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -74,6 +76,7 @@ class Store:
             TaskStore(client, scripts, keys, index),
             index,
             FailureStore(client, scripts, keys),
+            ResultStore(client, scripts, keys),
             LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),

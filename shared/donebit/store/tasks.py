@@ -21,7 +21,6 @@ from donebit.store.answers import (
     ExtendStatus,
     MarkStepsResult,
     ProbeDecision,
-    ReportStatus,
 )
 from donebit.store.client import answer_to, outages_named
 from donebit.store.key_names import Keys
@@ -68,6 +67,7 @@ class TaskStore:
             *self._keys.of_failures(task_id),
             self._keys.deliveries(task_id),
             self._keys.leases(task_id),
+            self._keys.results(task_id),
         ]
         found = self._scripts["start_task"](keys=names, args=["" if count is None else count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
@@ -101,7 +101,7 @@ class TaskStore:
         answer = cast(list[Any], self._run("mark_steps", names, args))
         if answer[0] == b"keys":  # most tasks never need them, and every key costs every call
             answer = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
-        return _marked(answer)
+        return MarkStepsResult.of(*answer)
 
     @outages_named
     def recount_task(
@@ -116,7 +116,8 @@ class TaskStore:
         """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
-        return _marked(self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce, prepared_run]))
+        answer = self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce, prepared_run])
+        return MarkStepsResult.of(*answer)
 
     @outages_named
     def cancel_task(
@@ -143,7 +144,9 @@ class TaskStore:
             return status
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self._index.unindex_task(task_id)
-        return DeleteStatus(cast(bytes, self._scripts["delete_task"](keys=names, args=[token])).decode())
+        return DeleteStatus(
+            cast(bytes, self._scripts["delete_task"](keys=names, args=[token, len(replies)])).decode()
+        )
 
     def _kept_deletion(self, task_id: str, reply: str, token: str) -> DeleteStatus | None:
         """What delete_task.lua makes of a kept answer; None where there is none to heed."""
@@ -306,14 +309,3 @@ class TaskStore:
 
 def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:
     return {field.decode(): value.decode() for field, value in record.items()}
-
-
-def _marked(answer: list[Any]) -> MarkStepsResult:
-    """The answer of mark_steps.lua or recount_task.lua."""
-    status, *rest = answer
-    if not rest:
-        return MarkStepsResult(ReportStatus(status.decode()))
-    fresh, completed, left, count, failed, state = rest
-    return MarkStepsResult(
-        ReportStatus(status.decode()), int(fresh), completed, left, count, failed, state.decode()
-    )

@@ -67,6 +67,7 @@ class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
     params: dict[str, Any]
+    results: int = Field(description="how many of its steps have a result", examples=[0])
     missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
     run: int = Field(
@@ -100,6 +101,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
         params=dict(task.spec.params),
+        results=task.results,
         missing=missing.list_missing(store, task, limit=FIRST_RANGES).ranges,
         rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),
         run=task.run,
