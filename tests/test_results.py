@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from donebit import Results, job
-from donebit.errors import ConfigurationError
+from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.registry import Job
 from donebit.results import StoredResults
 
@@ -46,9 +46,21 @@ def test_stored_results_are_read_each_time_they_are_gone_through() -> None:
             results[index]
 
 
-def test_a_job_that_takes_results_is_refused_with_the_reason() -> None:
+def test_a_parameter_takes_in_results_by_its_annotation_alone() -> None:
     @job("total")
-    def total(step: int, *, results: Results[int]) -> None: ...
+    def total(step: int, *, counts: Results[int], results: str) -> None: ...
 
-    with pytest.raises(ConfigurationError, match="job total: results takes in results"):
+    made = Job.from_function(total)
+
+    assert made.results_name == "counts"
+    assert made.convert_params({"results": "a"}) == {"results": "a"}
+    with pytest.raises(InvalidInput, match="counts is the results and cannot be given"):
+        made.convert_params({"results": "a", "counts": [1]})
+
+
+def test_a_job_takes_in_the_results_of_one_task() -> None:
+    @job("total")
+    def total(step: int, *, one: Results[int], other: Results[int]) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="one and other both take in results"):
         Job.from_function(total)

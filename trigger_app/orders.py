@@ -88,9 +88,10 @@ class Checker:
             raise InvalidInput(
                 f"then is {len(chain)} tasks long, one after the other; at most {LONGEST_CHAIN}", field="then"
             )
-        for depth, one in enumerate(chain):
+        for depth, (before, one) in enumerate(zip([None, *chain], chain, strict=False)):
             try:
                 self.check_one(one)
+                self.check_results(one, before)
             except InvalidInput as error:
                 raise InvalidInput(error.detail, field="then." * depth + (error.field or "")) from None
 
@@ -109,6 +110,21 @@ class Checker:
                 f"batch is {spec.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "
                 f"of {spec.count} steps",
                 field="batch",
+            )
+
+    def check_results(self, spec: TaskSpec, before: TaskSpec | None) -> None:
+        """Check that a task whose job takes in results follows one that may keep some."""
+        if spec.job is None or not self.jobs.find(spec.job).results_name:
+            return
+        if before is None:
+            raise InvalidInput(
+                f"job {spec.job} takes in the results of the task before it, so it can only be a `then`",
+                field="job",
+            )
+        if before.job is not None and not self.jobs.find(before.job).keep_results:
+            raise InvalidInput(
+                f"job {spec.job} takes in results, and job {before.job} before it keeps none (keep_results)",
+                field="job",
             )
 
     def check_receivers(self, spec: TaskSpec) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from donebit import job
+from donebit import Results, job
 
 
 @job("note")
@@ -33,6 +33,12 @@ def square(step: int, *, folder: str, fatal: int = -1) -> int:
     if step == fatal and first:
         os.kill(os.getpid(), signal.SIGKILL)
     return step * step
+
+
+@job("sum")
+def sum_up(step: int, *, results: Results[int], folder: str) -> None:  # noqa: ARG001 - it has one step
+    """Write down what the steps of the task before returned together."""
+    (Path(folder) / "sum").write_text(f"{sum(results)} of {len(results)}")
 
 
 @job("hesitant")

@@ -89,6 +89,25 @@ def test_what_steps_return_is_kept_though_a_process_dies_between(stack: Stack, t
     assert runs(tmp_path)[300] > 1
 
 
+def test_the_next_task_takes_in_what_the_steps_returned(stack: Stack, tmp_path: Path) -> None:
+    steps, after = tmp_path / "steps", tmp_path / "after"
+    steps.mkdir()
+    after.mkdir()
+
+    stack.create(
+        1000,
+        job="square",
+        params={"folder": str(steps)},
+        then={"job": "sum", "params": {"folder": str(after)}},
+    )
+
+    eventually((after / "sum").exists, what="the next task did not run")
+    eventually(
+        lambda: (after / "sum").read_text() == f"{sum(step * step for step in range(1000))} of 1000",
+        what="it has another sum",
+    )
+
+
 def test_a_job_of_the_users_own_module_runs_once_a_step(stack: Stack, tmp_path: Path) -> None:
     task_id = stack.create(30, job="note", params={"folder": str(tmp_path)}, batch=7, label="mine")
 

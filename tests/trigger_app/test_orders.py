@@ -266,3 +266,31 @@ def test_a_resumed_task_lives_as_an_open_one_again(
 
     for key in (keys.record(task_id), keys.bitmap(task_id)):
         assert life_left(real_client, key) > timedelta(days=6)
+
+
+TAKES_RESULTS = {"job": "sum", "params": {"folder": "/"}}
+KEEPS_RESULTS = {"count": 3, "job": "square", "params": {"folder": "/"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "why"),
+    [
+        ({"count": 1, **TAKES_RESULTS}, "job", "takes in the results of the task before it, so it can only"),
+        ({**STEP, "then": TAKES_RESULTS}, "then.job", "takes in results, and job demo before it keeps none"),
+        (
+            {**KEEPS_RESULTS, "then": {**TAKES_RESULTS, "then": TAKES_RESULTS}},
+            "then.then.job",
+            "takes in results, and job sum before it keeps none",
+        ),
+    ],
+)
+def test_a_job_that_takes_in_results_follows_one_that_keeps_some(
+    real_store: Store, body: dict[str, Any], field: str, why: str
+) -> None:
+    services = Services(real_store, jobs=("tests.integration.own_jobs",))
+
+    problem = problem_of(services.trigger.post("/tasks", json=body))
+
+    assert (problem["errors"][0]["field"], why in problem["detail"]) == (field, True)
+    for before in ({"count": 1}, KEEPS_RESULTS):
+        body_of(services.trigger.post("/tasks", json={**before, "then": TAKES_RESULTS}), 202)

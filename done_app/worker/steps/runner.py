@@ -15,11 +15,13 @@ from billiard.common import terminate_handler_fired  # type: ignore[attr-defined
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
+from donebit.completion.reading import ResultsGone
 from donebit.completion.reporting import Report
 from donebit.completion.results import ResultRefused, ResultsFull, encode
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.jobs.unawaited import NothingRan, refuse_unawaited
+from donebit.results import Results
 
 REPORT_EVERY = timedelta(milliseconds=100)
 MAX_VALUE_BYTES_PER_REPORT = 256 * 1024  # of results
@@ -92,6 +94,7 @@ class Runner:
     position: MutableSequence[int] = field(default_factory=lambda: [0])  # the step it is at, for its worker
     board: PositionBoard | None = None  # says whether the worker is ending
     max_result_bytes: int = 64 * 1024  # of one step
+    results: Results[Any] = field(default_factory=Results)  # of the task before it, for a job that takes them
     params: Mapping[str, Any] = field(init=False)  # converted to the types of the function's signature
     finished: StepRanges = field(default_factory=StepRanges)
     values: list[str] = field(default_factory=list)  # the results of the finished steps, in their order
@@ -102,6 +105,8 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.params = self.job.convert_params(self.task.spec.params)
+        if self.job.results_name:
+            self.params = {**self.params, self.job.results_name: self.results}
 
     def run(self, ranges: list[Range]) -> RunOutcome:
         """Run the missing steps of the ranges for at most about MAX_RUN_TIME."""
@@ -311,7 +316,7 @@ def raise_if_ending(error: BaseException) -> None:
 
 def describe_error(error: BaseException) -> str:
     """An exception's type and text; the text of some cannot be read."""
-    if isinstance(error, (NothingRan, ResultRefused)):
+    if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
         return str(error)
     try:
         return f"{type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import deliveries
+from donebit.completion import deliveries, reading
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.store import Store
@@ -36,7 +36,7 @@ def announce(
 
     Args:
         deliver: called with the ended task, at least once.
-        lease: how long another process that began to announce it is trusted to finish; 30 s if left out.
+        lease: how long another process that began to announce it is trusted; 30 s if left out.
 
     Returns:
         Whether this call announced it.
@@ -48,9 +48,7 @@ def announce(
     )
     if record is None:
         return False
-    task = Task.from_record(
-        task_id, record
-    )  # as it was when the announcement was claimed, even if it has changed since
+    task = Task.from_record(task_id, record)  # as it was then, even if it has changed since
     has_deliveries = deliveries.enqueue(store, task)
     deliver(task)
     noted = store.tasks.note_announced(
@@ -60,6 +58,7 @@ def announce(
         now_ms=clock.now_ms(),
         least_life=deliveries.KEEP_FOR if has_deliveries else timedelta(0),
     )
+    reading.release_parent(store, task)
     if noted and next_look_ms:
         store.task_index.close_task(task_id, next_look_ms)
     return True

@@ -12,7 +12,7 @@ from donebit import clock
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
-from donebit.completion.task import Task, TaskSnapshot
+from donebit.completion.task import Parent, Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
@@ -38,6 +38,7 @@ def start(
     task_id: str | None = None,
     ttls: TaskTtls,
     max_steps: int,
+    parent: Parent | None = None,
 ) -> Started:
     """Start a task: set its end marker and write its record. No step is sent.
 
@@ -47,6 +48,7 @@ def start(
         task_id: a new one is made if left out. A second start with the same id and spec gives the same task.
         ttls: how long the task stays.
         max_steps: the largest count allowed.
+        parent: the task whose end starts it.
 
     Raises:
         InvalidInput: the count is not 0 to `max_steps`, or the id or label is not a valid name.
@@ -57,11 +59,11 @@ def start(
     if spec.label is not None:
         checked_name(spec.label, "label")
     if task_id is None:
-        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls)
+        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, parent)
     checked_name(task_id, "task_id")
     if (existing := _find_task(store, task_id)) is not None:
         return _existing_if_same(existing, spec)
-    return _start_new(store, spec, task_id, ttls)
+    return _start_new(store, spec, task_id, ttls, parent)
 
 
 def check_count(count: int, max_steps: int) -> None:
@@ -74,13 +76,13 @@ def check_count(count: int, max_steps: int) -> None:
         raise InvalidInput(f"count is {count}; it must be 0 to {max_steps}", field="count")
 
 
-def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls) -> Started:
+def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls, parent: Parent | None) -> Started:
     for _ in range(MAX_START_ATTEMPTS):
         now = clock.now()
         now_ms = clock.ms_since_epoch(now)
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
-        fields = _record(spec, now_ms, ttls)
+        fields = _record(spec, now_ms, ttls) | (parent.as_fields() if parent else {})
         marker = None if is_done_at_once(spec) else spec.count
         if store.tasks.start_task(task_id, marker, fields, ttls.open) is None:
             return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)

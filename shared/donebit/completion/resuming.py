@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import announcing, lifecycle, reporting
+from donebit.completion import announcing, lifecycle, reading, reporting
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -47,6 +47,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
             f"task {task_id} is {answer.state}; only a failed, cancelled or stalled task can be resumed"
         )
     task = lifecycle.get_task(store, task_id).task
+    reading.renew_parent(store, task)
     if task.missing_steps == 0:  # the steps that gave up were done after all
         reporting.recount(store, task)
         return lifecycle.get_task(store, task_id).task

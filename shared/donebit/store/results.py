@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple, cast
 
 from redis import Redis
@@ -11,6 +12,7 @@ from redis.commands.core import Script
 from donebit.store.answers import MarkStepsResult, ReportStatus
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.milliseconds import milliseconds
 
 STEPS_PER_CHUNK = 256  # as mark_results.lua has it
 OWN_FIELD = "&"  # in a chunk: the result is in a field of its own
@@ -62,6 +64,23 @@ class ResultStore:
         if status == b"full":
             return MarkStepsResult(ReportStatus.FULL, int(rest[0]))
         return MarkStepsResult.of(status, *rest)
+
+    @outages_named
+    def add_reader(self, task_id: str, nonce: str, reader: str, least_life: timedelta) -> int | None:
+        """Keep a task for another that reads its results.
+
+        Returns:
+            How many results it has, and it is kept if there are any; None when that task is gone.
+        """
+        args: list[str | int] = [nonce, reader, milliseconds(least_life)]
+        found = self._scripts["add_reader"](keys=self._keys.of_task(task_id), args=args)
+        return cast(int | None, found)
+
+    @outages_named
+    def remove_reader(self, task_id: str, nonce: str, reader: str) -> bool:
+        """Note that a task does not read the results of another any more; whether it did."""
+        keys = [self._keys.record(task_id)]
+        return bool(self._scripts["remove_reader"](keys=keys, args=[nonce, reader]))
 
     @outages_named
     def chunks(self, task_id: str, numbers: Sequence[int]) -> list[str | None]:
