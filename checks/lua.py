@@ -13,6 +13,8 @@ from pathlib import Path
 
 from luaparser import ast, astnodes
 
+from donebit.store.client import source_of
+
 SCRIPTS = Path(__file__).parents[1] / "shared" / "donebit" / "store" / "scripts"
 # What Redis and Valkey give to every script.
 GLOBALS = {
@@ -27,7 +29,7 @@ def main() -> int:
     problems = [
         f"{file.name}: {problem}"
         for file in sorted(SCRIPTS.glob("*.lua"))
-        for problem in problems_of(file.read_text())
+        for problem in problems_of(source_of(file))
     ]
     sys.stdout.writelines(f"{problem}\n" for problem in problems)
     return int(bool(problems))

@@ -45,6 +45,7 @@ LAYERS = (
         "donebit.moments",
         "donebit.names",
         "donebit.results",
+        "donebit.result_slices",
         "donebit.redis_url",
         "donebit.retry_policy",
         "donebit.server_binary",

@@ -14,6 +14,7 @@ import pytest
 from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable
 from donebit.client import RANGES_PER_REPORT
 from donebit.demo.ports import free_server_port
+from donebit.result_slices import slices_of
 from donebit.step_numbers import ranges_of
 from donebit.transport import LONGEST_PAUSE_SECONDS, pauses
 from tests.lossy_proxy import LossyWay, lossy_way_to
@@ -235,6 +236,45 @@ def test_an_addition_whose_answer_is_lost_is_added_once(cut_off: Donebit, lossy:
     assert cut_off.extend(task_id, count=10, expected=8)["count"] == 10
     with pytest.raises(ApiError, match="has 10 steps, not 8"):
         cut_off.extend(task_id, add=1, expected=8)
+
+
+def test_results_are_reported_and_read_though_answers_are_lost(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id, found = cut_off.start(30_000), {step: step * 3 for step in range(25_000)}
+    lossy.answers_to_lose = 2
+
+    report = cut_off.report(task_id, [29_999], found)
+    cut_off.report(task_id, results={0: "late", 29_998: None})
+    lossy.answers_to_lose = 1
+    results = cut_off.results(task_id)
+
+    assert (report["fresh"], len(results)) == (25_001, 25_001)
+    assert dict(results.items()) == found | {29_998: None}
+    assert (results[24_999], sum(islice(results, 25_000))) == (74_997, sum(found.values()))
+
+
+@pytest.mark.parametrize("found", [{-1: 1}, {True: 1}, {0: {1}}, {0: float("nan")}])
+def test_a_result_that_cannot_be_sent_is_not_sent(found: dict[int, object]) -> None:
+    with pytest.raises(InvalidInput):
+        Donebit("http://127.0.0.1:1", "http://127.0.0.1:1").report("any", results=found)
+
+
+def test_large_results_are_sent_in_several_requests() -> None:
+    found = dict.fromkeys(range(5), "x" * 400000)
+
+    assert [[one["step"] for one in part] for part in slices_of(found)] == [[0, 1], [2, 3], [4]]
+
+
+def test_an_open_task_is_closed_once_though_the_answer_is_lost(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id = cut_off.start(open=True)
+    cut_off.extend(task_id, add=2)
+    cut_off.report(task_id, [0, 1])
+    lossy.answers_to_lose, before = 2, len(lossy.keys_sent)
+
+    with pytest.raises(ApiError, match="has 2 steps, not 3"):
+        cut_off.close_task(task_id, expected=3)
+    assert cut_off.close_task(task_id, expected=2)["state"] == "done"
+
+    assert len(set(lossy.keys_sent[before:])) == 2
 
 
 @pytest.mark.parametrize("asked", [{}, {"add": 1, "count": 2}, {"add": -1}, {"add": True}])

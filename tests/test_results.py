@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from donebit import Results, job
-from donebit.errors import ConfigurationError
+from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.registry import Job
+from donebit.results import StoredResults
 
 
 def test_results_are_in_the_order_of_their_steps() -> None:
@@ -26,9 +29,38 @@ def test_no_results_are_an_empty_sequence() -> None:
     assert not Results[int]()
 
 
-def test_a_job_that_takes_results_is_refused_with_the_reason() -> None:
-    @job("total")
-    def total(step: int, *, results: Results[int]) -> None: ...
+def parts() -> Iterator[tuple[list[int], list[str]]]:
+    yield [0, 3], ["a", "b"]
+    yield [7], ["c"]
 
-    with pytest.raises(ConfigurationError, match="job total: results takes in results"):
+
+def test_stored_results_are_read_each_time_they_are_gone_through() -> None:
+    results = StoredResults(parts, lambda: 3)
+
+    assert [list(results), list(results)] == [["a", "b", "c"]] * 2
+    assert list(results.items()) == [(0, "a"), (3, "b"), (7, "c")]
+    assert (results.steps, len(results)) == ((0, 3, 7), 3)
+    assert (results[1], results[-1], results[1:], results[::-2]) == ("b", "c", ("b", "c"), ("c", "a"))
+    for index in (3, -4):
+        with pytest.raises(IndexError):
+            results[index]
+
+
+def test_a_parameter_takes_in_results_by_its_annotation_alone() -> None:
+    @job("total")
+    def total(step: int, *, counts: Results[int], results: str) -> None: ...
+
+    made = Job.from_function(total)
+
+    assert made.results_name == "counts"
+    assert made.convert_params({"results": "a"}) == {"results": "a"}
+    with pytest.raises(InvalidInput, match="counts is the results and cannot be given"):
+        made.convert_params({"results": "a", "counts": [1]})
+
+
+def test_a_job_takes_in_the_results_of_one_task() -> None:
+    @job("total")
+    def total(step: int, *, one: Results[int], other: Results[int]) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="one and other both take in results"):
         Job.from_function(total)

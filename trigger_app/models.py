@@ -82,7 +82,13 @@ class CallbackBody(Request):
 class TaskRequest(Request):
     """A task to start. Without a job no steps are sent: the caller reports them to done_app."""
 
-    count: Count
+    count: Annotated[
+        Count | None,
+        Field(
+            description="how many steps; 0 to MAX_STEPS. A task of 0 is done at once, unless it is open. "
+            "Only an open task may leave it out, and a `then`, which has one step then."
+        ),
+    ] = None
     job: Annotated[Name | None, Field(description="a registered job; null: report the steps yourself")] = None
     params: Annotated[
         dict[str, Any],
@@ -112,6 +118,10 @@ class TaskRequest(Request):
     webhook: WebhookBody | None = None
     callback: CallbackBody | None = None
     then: NextBody | None = None
+    open: Annotated[
+        bool,
+        Field(strict=True, description="it takes more steps, and cannot end, until it is closed"),
+    ] = False
 
 
 class NextBody(TaskRequest):

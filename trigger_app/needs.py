@@ -28,6 +28,7 @@ NEEDS: Final[Needs] = {
     "POST /simulate": Role.TRIGGER,
     "POST /tasks/<task_id>/rerun": Role.TRIGGER,
     "POST /tasks/<task_id>/again": Role.TRIGGER,
+    "POST /tasks/<task_id>/close": Role.TRIGGER,
     "POST /tasks/<task_id>/pause": Role.TRIGGER,
     "POST /tasks/<task_id>/resume": Role.TRIGGER,
     "POST /tasks/<task_id>/cancel": Role.TRIGGER,

@@ -26,9 +26,12 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
     Args:
         body: the body
         default_stall_after: applies where the body leaves `stall_after` out
+
+    Raises:
+        InvalidInput: the count is left out, and the task is neither open nor one that follows.
     """
     return TaskSpec(
-        body.count,
+        _count(body),
         body.job,
         body.params,
         body.label,
@@ -39,7 +42,18 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
         Callback(body.callback.name, _ends(body.callback.on)) if body.callback else None,
         _next(body.then, default_stall_after) if body.then else None,
         body.fail_fast,
+        body.open,
     )
+
+
+def _count(body: TaskRequest) -> int:
+    if body.count is not None:
+        return body.count
+    if body.open:
+        return 0
+    if isinstance(body, NextBody):
+        return 1
+    raise InvalidInput("count is missing; only an open task may leave it out", field="count")
 
 
 def _next(body: NextBody, default_stall_after: timedelta) -> NextTask:
@@ -75,9 +89,10 @@ class Checker:
             raise InvalidInput(
                 f"then is {len(chain)} tasks long, one after the other; at most {LONGEST_CHAIN}", field="then"
             )
-        for depth, one in enumerate(chain):
+        for depth, (before, one) in enumerate(zip([None, *chain], chain, strict=False)):
             try:
                 self.check_one(one)
+                self.check_results(one, before)
             except InvalidInput as error:
                 raise InvalidInput(error.detail, field="then." * depth + (error.field or "")) from None
 
@@ -96,6 +111,21 @@ class Checker:
                 f"batch is {spec.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "
                 f"of {spec.count} steps",
                 field="batch",
+            )
+
+    def check_results(self, spec: TaskSpec, before: TaskSpec | None) -> None:
+        """Check that a task whose job takes in results follows one that may keep some."""
+        if spec.job is None or not self.jobs.find(spec.job).results_name:
+            return
+        if before is None:
+            raise InvalidInput(
+                f"job {spec.job} takes in the results of the task before it, so it can only be a `then`",
+                field="job",
+            )
+        if before.job is not None and not self.jobs.find(before.job).keep_results:
+            raise InvalidInput(
+                f"job {spec.job} takes in results, and job {before.job} before it keeps none (keep_results)",
+                field="job",
             )
 
     def check_receivers(self, spec: TaskSpec) -> None:

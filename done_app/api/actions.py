@@ -1,4 +1,4 @@
-"""The routes that change a task as a whole: cancel, pause, resume, extend, delete."""
+"""The routes that change a task as a whole: cancel, pause, resume, extend, close, delete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http import HTTPStatus
 from flask_openapi3 import APIBlueprint
 
 from done_app.api.answers import GONE, GONE_OR_ENDED
-from done_app.api.models import ExtendBody, ReportHeader, StoredTaskPath, TaskPath
+from done_app.api.models import CloseQuery, ExtendBody, ReportHeader, StoredTaskPath, TaskPath
 from donebit.completion import lifecycle, rerunning, resuming
 from donebit.completion.resuming import Extension
 from donebit.completion.ttls import TaskTtls
@@ -25,6 +25,7 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
     ttls = TaskTtls.from_settings(settings)
     add_extend(routes, store, publisher, settings)
     add_rerun(routes, store, publisher, settings)
+    add_close(routes, store, publisher, settings)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def cancel_task(path: TaskPath, header: ReportHeader) -> Reply:
@@ -76,6 +77,23 @@ def add_extend(routes: APIBlueprint, store: Store, publisher: Publisher, setting
             reply_key=header.idempotency_key,
         )
         request_fan_out(publisher, task, first=before)
+        return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
+
+
+def add_close(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+    """Add the route that closes an open task."""
+
+    @routes.post("/tasks/<task_id>/close", responses={200: TaskAnswer, **GONE_OR_ENDED})
+    def close_task(path: TaskPath, query: CloseQuery, header: ReportHeader) -> Reply:
+        """Close an open task: it takes no more steps, and ends once all it has are done or failed.
+
+        With `count`, nothing changes if the task has another count: 409.
+        """
+        task, ended = resuming.close(
+            store, path.task_id, expected=query.count, reply_key=header.idempotency_key
+        )
+        if ended:
+            publish_end(publisher, task.id)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 

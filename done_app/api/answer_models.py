@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask_openapi3 import MediaType
 from pydantic import BaseModel, Field
@@ -29,6 +30,24 @@ class MissingAnswer(BaseModel):
     missing_steps: int = Field(json_schema_extra={"example": 3})
     ranges: Sequence[Range] = Field(
         json_schema_extra={"example": [[0, 2], [7, 8]]}, description="half open, ascending"
+    )
+    next: int | None = Field(description="`after` of the next page; null on the last")
+
+
+class ResultAnswer(BaseModel):
+    """What one step returned."""
+
+    step: int = Field(json_schema_extra={"example": 3})
+    result: Any = Field(json_schema_extra={"example": 5})
+
+
+class ResultsAnswer(BaseModel):
+    # As lines there is no schema here: tools would take it for the schema of a single line.
+    model_config = {"openapi_extra": {"content": {"application/x-ndjson": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
+
+    results: list[ResultAnswer] = Field(description="in the order of the steps")
+    without: int = Field(
+        json_schema_extra={"example": 0}, description="how many of the task's done steps have no result"
     )
     next: int | None = Field(description="`after` of the next page; null on the last")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -13,6 +13,7 @@ from donebit.completion.state import State
 from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Moment, Name, Request, StoredName, matching
 
 LARGEST_STEP = 2**32 - 1
+MOST_STEPS_ASKED = 1000  # results by their steps, in one request
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
 WrittenStep = Annotated[int, Field(ge=0, le=LARGEST_STEP), WRITTEN]
 
@@ -77,8 +78,31 @@ class ReportHeader(Request):
     ] = None
 
 
+class ResultBody(Request):
+    """What a step returned, which may be left out."""
+
+    result: Annotated[
+        Any,
+        Field(
+            description="any JSON value of at most MAX_STEP_RESULT_BYTES", json_schema_extra={"example": 5}
+        ),
+    ] = None
+
+
+class StepResult(Request):
+    """What one step returned."""
+
+    step: Annotated[Step, Field(description="the step, from 0", json_schema_extra={"example": 8})]
+    result: Annotated[
+        Any,
+        Field(
+            description="any JSON value of at most MAX_STEP_RESULT_BYTES", json_schema_extra={"example": 5}
+        ),
+    ]
+
+
 class StepsBody(Request):
-    """Steps that are done, single or as half-open ranges."""
+    """Steps that are done, single or as half-open ranges, or with what they returned."""
 
     steps: Annotated[
         list[Step],
@@ -98,6 +122,15 @@ class StepsBody(Request):
             fail_fast=True,
             description="half-open ranges",
             json_schema_extra={"example": [[100, 200]]},
+        ),
+    ]
+    results: Annotated[
+        list[StepResult],
+        Field(
+            default_factory=list,
+            max_length=MAX_STEPS_PER_REPORT,
+            description="further steps, with what they returned; one that was done keeps what it has",
+            json_schema_extra={"example": [{"step": 8, "result": 5}]},
         ),
     ]
 
@@ -129,6 +162,18 @@ class ExtendBody(Request):
     from_: Annotated[
         Integer | None,
         Field(alias="from", description="the count that the task must have; 409 if it has another", ge=0),
+    ] = None
+
+
+class CloseQuery(Request):
+    count: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            description="the count that the task must have; 409 if it has another",
+            json_schema_extra={"example": 200},
+        ),
+        WRITTEN,
     ] = None
 
 
@@ -249,6 +294,38 @@ class LogQuery(Request):
         Field(
             description="only lines after this one: `next` of the previous answer",
             json_schema_extra={"example": "1795230245678-0"},
+        ),
+    ] = None
+
+
+STEP_LIST = rf"^[0-9]{{1,10}}(,[0-9]{{1,10}}){{0,{MOST_STEPS_ASKED - 1}}}$"
+StepList = Annotated[
+    str,
+    matching(STEP_LIST, f"1 to {MOST_STEPS_ASKED} steps with commas between them, such as 3,7"),
+    Field(json_schema_extra={"pattern": STEP_LIST}),
+]
+
+
+class ResultsQuery(Request):
+    after: Annotated[
+        WrittenStep,
+        Field(description="the first step: `next` of the previous page", json_schema_extra={"example": 0}),
+    ] = 0
+    limit: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=10_000,
+            description="how many results at most; 1000 when left out, or all of them as NDJSON",
+            json_schema_extra={"example": 100},
+        ),
+        WRITTEN,
+    ] = None
+    steps: Annotated[
+        StepList | None,
+        Field(
+            description=f"only these steps, up to {MOST_STEPS_ASKED}, with commas between them",
+            json_schema_extra={"example": "3,7"},
         ),
     ] = None
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import StepAnswer, StepsAnswer
 from done_app.api.answers import GONE, report_fields
 from done_app.api.models import ExampleQuery, FailureBody, ReportHeader, StepPath, StepsBody, TaskPath
-from donebit.completion import failing, reporting
+from done_app.api.results import RESULT_BODY, sent_result, sent_results
+from donebit.completion import failing, reporting, results
 from donebit.completion.reporting import Report
+from donebit.completion.results import Pair
+from donebit.config import Settings
 from donebit.errors import InvalidInput
 from donebit.publishing import publish_end
 from donebit.queue import Publisher
@@ -19,32 +23,59 @@ from donebit.web.answers import Reply, answer
 from donebit.web.origin import changes_state
 
 
-def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:
-    """Add the routes that report steps as done."""
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Records reports, and has the end announced that one leads to."""
 
-    def report(
+    store: Store
+    publisher: Publisher
+    settings: Settings
+
+    def record(
+        self,
         task_id: str,
         steps: Sequence[int] = (),
         ranges: Sequence[tuple[int, int]] = (),
         key: str | None = None,
+        found: Sequence[Pair] = (),
     ) -> Report:
-        outcome = reporting.report(store, task_id, steps, ranges, reply_key=key)
+        """Record steps and ranges, and further steps with their results."""
+        if found:
+            most, runs = self.settings.max_result_bytes, results.runs_of(found)
+            outcome = reporting.report_results(
+                self.store, task_id, runs, steps, ranges, max_bytes=most, reply_key=key
+            )
+        else:
+            outcome = reporting.report(self.store, task_id, steps, ranges, reply_key=key)
         if outcome.completed_task:
-            publish_end(publisher, task_id)
+            publish_end(self.publisher, task_id)
         return outcome
 
-    @routes.put("/tasks/<task_id>/steps/<n>", responses={200: StepAnswer, **GONE})
+
+def add_reports(routes: APIBlueprint, reports: Reports) -> None:
+    """Add the routes that report steps as done."""
+
+    @routes.put(
+        "/tasks/<task_id>/steps/<n>", responses={200: StepAnswer, **GONE}, openapi_extensions=RESULT_BODY
+    )
     def mark_step(path: StepPath, header: ReportHeader) -> Reply:
-        """Mark a step done."""
-        outcome = report(path.task_id, [path.n], key=header.idempotency_key)
+        """Mark a step done, and keep its result if the body has one.
+
+        A step that was done before (`fresh` is false) keeps the result that it has, or none.
+        """
+        result = sent_result(reports.settings)
+        found = [] if result is None else [(path.n, result)]
+        steps, key = [] if found else [path.n], header.idempotency_key
+        outcome = reports.record(path.task_id, steps, key=key, found=found)
         return answer(StepAnswer(fresh=bool(outcome.fresh), **report_fields(path.task_id, outcome)))
 
     @routes.post("/tasks/<task_id>/steps", responses={200: StepsAnswer, **GONE})
     def mark_steps(path: TaskPath, body: StepsBody, header: ReportHeader) -> Reply:
-        """Mark many steps done: all of them, or none if one is refused."""
-        if not body.steps and not body.ranges:
+        """Mark many steps done, some with their results: all of them, or none if one is refused."""
+        if not body.steps and not body.ranges and not body.results:
             raise InvalidInput("a report must name at least one step or range", field="steps")
-        outcome = report(path.task_id, body.steps, body.ranges, header.idempotency_key)
+        found = sent_results(body.results, reports.settings)
+        outcome = reports.record(path.task_id, body.steps, body.ranges, header.idempotency_key, found)
         return answer(StepsAnswer(fresh=outcome.fresh, **report_fields(path.task_id, outcome)))
 
     @routes.get("/done", responses={200: StepAnswer, **GONE}, operation_id="done_get")
@@ -52,7 +83,7 @@ def add_reports(routes: APIBlueprint, store: Store, publisher: Publisher) -> Non
     @changes_state()
     def mark_example_step(query: ExampleQuery) -> Reply:
         """Mark a step done, with task and step in the query."""
-        outcome = report(query.taskId, [query.stepNumber])
+        outcome = reports.record(query.taskId, [query.stepNumber])
         return answer(StepAnswer(fresh=bool(outcome.fresh), **report_fields(query.taskId, outcome)))
 
 

@@ -13,7 +13,8 @@ from done_app.api.answers import GONE
 from done_app.api.bulk import add_bulk
 from done_app.api.models import ListQuery, MissingQuery, TaskPath
 from done_app.api.redelivery import add_redelivery
-from done_app.api.reports import add_failures, add_reports
+from done_app.api.reports import Reports, add_failures, add_reports
+from done_app.api.results import add_results
 from done_app.api.streams import add_streams
 from donebit.activity.periods.calendar import Calendar
 from donebit.completion import bitmap, failing, lifecycle, listing, missing
@@ -36,7 +37,8 @@ def blueprint(store: Store, publisher: Publisher, settings: Settings, feed: Feed
     add_task_reads(routes, store, settings)
     add_bitmap(routes, store)
     add_streams(routes, store, feed)
-    add_reports(routes, store, publisher)
+    add_results(routes, store)
+    add_reports(routes, Reports(store, publisher, settings))
     add_failures(routes, store, publisher)
     add_actions(routes, store, publisher, settings)
     add_bulk(routes, store, publisher, settings)

@@ -22,7 +22,7 @@ from done_app.worker.steps import fitness
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import Runner, RunOutcome, describe
 from donebit import config, logs, queue
-from donebit.completion import announcing, fanout, handing_back, healing, leases
+from donebit.completion import announcing, fanout, handing_back, healing, leases, reading
 from donebit.completion.healing import ProbedState
 from donebit.completion.leases import HeldSteps, Holder
 from donebit.completion.sweeping import SWEEPS_APART, Sweep
@@ -209,12 +209,22 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
     if worker_leases.board.is_ending:
         return RunOutcome(remaining=held.ranges)
     task, job = held.task, jobs().find(name)
-    reporter = StoreStepReporter(store(), task, job.retry_policy, message_id=message_id)
+    most = settings.max_result_bytes
+    reporter = StoreStepReporter(
+        store(), task, job.retry_policy, message_id=message_id, max_result_bytes=most
+    )
     if held.died and queue.is_single(held.ranges):  # so this step was running when the process died
         reporter.attempt(held.ranges[0][0], made_already=True)
     with worker_leases.at_step() as position:
         runner = Runner(
-            task, job, reporter, careful or held.died, position=position, board=worker_leases.board
+            task,
+            job,
+            reporter,
+            careful or held.died,
+            position=position,
+            board=worker_leases.board,
+            max_result_bytes=settings.max_step_result_bytes,
+            results=reading.parent_results(store(), task),
         )
         outcome = runner.run(held.ranges)
     if outcome.report is not None:

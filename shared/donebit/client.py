@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypedDict, cast
 
 from donebit.errors import InvalidInput
 from donebit.names import checked_name
+from donebit.result_slices import slices_of
+from donebit.results import Results, StoredResults
 from donebit.step_numbers import natural, ranges_of
 from donebit.transport import DONE_APP, TRIGGER_APP, Transport
 
 RANGES_PER_REPORT = 10_000
+RESULTS_PER_PAGE = 10_000
 LONGEST_ERROR = 500  # characters that Donebit keeps of an error
 
 
@@ -33,6 +36,7 @@ class Task(TypedDict):
     ended_at: str | None
     last_progress_at: str
     missing: list[list[int]]  # the first missing steps, as half-open ranges
+    results: int  # how many of its steps have one
 
 
 class Report(TypedDict):
@@ -94,7 +98,7 @@ class Donebit:
 
     def start(
         self,
-        count: int,
+        count: int | None = None,
         *,
         job: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -104,12 +108,12 @@ class Donebit:
         """Start a task of `count` steps, numbered from 0.
 
         Args:
-            count: The number of steps, 0 or more.
+            count: The number of steps, 0 or more. Only an open task may leave it out.
             job: The name of the job that runs the steps. None: your program runs and reports them.
             params: The keyword parameters of the job's function, as JSON can hold them.
             task_id: The task's id; generated when left out. The same id again is the same task.
             more: Any other field of `POST /tasks`: label, batch, stall_after, ended_ttl, webhook,
-                callback, then.
+                callback, then, open.
 
         Returns:
             The task's id.
@@ -122,33 +126,42 @@ class Donebit:
         given = {"job": job, "params": params} | more
         # The id is generated here, so that a request which is sent twice starts one task.
         task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
-        body: dict[str, object] = {"count": natural(count, "count"), "task_id": task_id}
+        body: dict[str, object] = {"task_id": task_id}
+        body |= {} if count is None else {"count": natural(count, "count")}
         body |= {name: value for name, value in given.items() if value is not None}
         return str(self._transport.request(TRIGGER_APP, "POST", "/tasks", body)["task_id"])
 
-    def report(self, task_id: str, steps: Iterable[int]) -> Report:
+    def report(
+        self, task_id: str, steps: Iterable[int] = (), results: Mapping[int, object] | None = None
+    ) -> Report:
         """Report that steps are done, in any order; a step may be reported more than once.
 
-        Adjacent steps are sent as one range. More than 10,000 ranges take several requests.
+        Adjacent steps are sent as one range. More than 10,000 ranges, or a megabyte of results, take several
+        requests.
 
         Args:
             task_id: The task's id.
             steps: The steps' numbers, from 0. Without any, the answer is the task's present state.
+            results: Further steps with what they returned, as JSON can hold it. A step keeps the result of
+                the report that found it not yet done.
 
         Returns:
             The result of all requests together: `fresh` is the sum, `completed_task` is true if one of them
             ended the task.
 
         Raises:
-            InvalidInput: A step is negative or not an integer. Nothing was sent.
-            ApiError: 404 if the task is unknown or expired, 422 if the task does not have such a step.
+            InvalidInput: A step is negative or not an integer, or a result is no JSON. Nothing was sent.
+            ApiError: 404 if the task is unknown or expired, 422 if the task does not have such a step or a
+                result is too large.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; some steps may be recorded.
         """
-        ranges = ranges_of(steps)
-        answers = [
-            cast(Report, self._post(task_id, "steps", {"ranges": ranges[first : first + RANGES_PER_REPORT]}))
+        ranges, with_results = ranges_of(steps), slices_of(results or {})
+        bodies: list[dict[str, object]] = [
+            {"ranges": ranges[first : first + RANGES_PER_REPORT]}
             for first in range(0, len(ranges), RANGES_PER_REPORT)
         ]
+        bodies += [{"results": part} for part in with_results]
+        answers = [cast(Report, self._post(task_id, "steps", body)) for body in bodies]
         if not answers:
             return _nothing_new(self.get(task_id))
         last = answers[-1]
@@ -252,6 +265,24 @@ class Donebit:
         body = {"params": dict(params)} if params else {}
         return str(self._transport.request(TRIGGER_APP, "POST", path, body)["task_id"])
 
+    def close_task(self, task_id: str, *, expected: int | None = None) -> Task:
+        """Close an open task: it takes no more steps, and ends once all it has are done or failed.
+
+        Args:
+            task_id: The task's id.
+            expected: The total that the task must have. None: any.
+
+        Returns:
+            The task as it is now.
+
+        Raises:
+            ApiError: 404 if the task is unknown or expired, 409 if it has ended, is not open or has another
+                total than expected.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may be closed.
+        """
+        query = "" if expected is None else f"?count={natural(expected, 'expected')}"
+        return cast(Task, self._post(task_id, f"close{query}"))
+
     def get(self, task_id: str) -> Task:
         """Return the task's present state.
 
@@ -260,6 +291,30 @@ class Donebit:
             ServiceUnreachable: done_app did not answer within `timeout_seconds`.
         """
         return self._get(task_id)
+
+    def results(self, task_id: str) -> Results[Any]:
+        """Return what the task's steps returned, in the order of the steps.
+
+        Nothing is read before it is gone through, and then a part at a time, so that millions fit. Steps
+        that failed, or are done without a result, are left out; `items()` gives each with its step.
+
+        Args:
+            task_id: The task's id.
+
+        Raises, when it is gone through:
+            ApiError: 404 if the task is unknown or expired.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`.
+        """
+        checked_name(task_id, "task_id")
+        return StoredResults(lambda: self._result_parts(task_id), lambda: int(self.get(task_id)["results"]))
+
+    def _result_parts(self, task_id: str) -> Iterator[tuple[list[int], list[Any]]]:
+        after: int | None = 0
+        while after is not None:
+            path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}"
+            page = self._transport.request(DONE_APP, "GET", path)
+            yield [one["step"] for one in page["results"]], [one["result"] for one in page["results"]]
+            after = page["next"]
 
     def wait(self, task_id: str, timeout_seconds: float = 3600) -> Task:
         """Wait until the task has ended as done, failed or cancelled, asking at least every 2 seconds.

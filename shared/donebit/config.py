@@ -136,6 +136,8 @@ class Settings(Addresses):
     max_steps: Annotated[int, Field(ge=1, le=LARGEST_TASK)] = 10_000_000
     max_segments: PositiveInt = 1024
     max_body_bytes: PositiveInt = 32 * 1024 * 1024
+    max_step_result_bytes: Annotated[int, Field(ge=1, le=1024 * 1024)] = 64 * 1024  # of one step
+    max_result_bytes: PositiveInt = 256 * 1024 * 1024  # of all steps of a task
 
     task_ttl: Duration = timedelta(days=7)
     ended_ttl: Duration = timedelta(days=1)

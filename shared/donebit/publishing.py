@@ -27,9 +27,9 @@ def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | 
 
     Returns:
         Whether the broker took the request; if not, the sweep sends the steps later. None for a task that
-        has no job or has ended.
+        has no job, no steps yet, or has ended.
     """
-    if task.spec.job is None or task.ended:
+    if task.spec.job is None or task.ended or not task.count:
         return None
     try:
         publisher.dispatch(task, first)

@@ -258,6 +258,17 @@ def test_steps_are_added_to_a_running_task_as_often_as_asked(donebit: Donebit, n
         assert donebit("extend", name, *wrong).code == 2
 
 
+def test_an_open_task_is_filled_and_closed(donebit: Donebit, name: str) -> None:
+    assert donebit("trigger", "--open", "--task-id", name, "--json").json["count"] == 0
+    donebit("extend", name, "--add", 2)
+
+    refused, closed = donebit("close", name, "--count", 3), donebit("close", name, "--count", 2)
+
+    assert (refused.code, "has 2 steps, not 3" in refused.err) == (3, True)
+    assert closed.out == f"task {name} is running: 0 of 2 steps done\n"
+    assert donebit("trigger").code == 3
+
+
 def test_several_tasks_are_cancelled_and_deleted_in_one_call(donebit: Donebit, name: str) -> None:
     both = [f"{name}-{number}" for number in range(2)]
     for task_id in both:

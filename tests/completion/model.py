@@ -20,15 +20,18 @@ class Model:
     failed: set[int] = field(default_factory=set)  # those that gave up
     tried: Counter[int] = field(default_factory=Counter)  # failed attempts, and those begun with care
     ordered: int = 0  # the count it was started with
+    ordered_open: bool = False  # and whether it was open then
     left: int = 0  # as the counter has it: bits set by other hands are not known to it
     state: State = State.RUNNING
     claim: str = NOBODY  # the token of the call that ended it
     run: int = 1
     announced: bool = False
+    open: bool = False  # it cannot end before it is closed
 
     def __post_init__(self) -> None:
         self.left = self.ordered = self.count
-        if not self.count:  # all of no steps are done
+        self.ordered_open = self.open
+        if not self.count and not self.open:  # all of no steps are done
             self.state = State.DONE
 
     def report(self, single: set[int], in_ranges: set[int], token: str) -> tuple[int, bool]:
@@ -85,6 +88,12 @@ class Model:
         self.left += count - self.count
         self.count = count
 
+    def close(self, token: str) -> bool:
+        """Whether it ends now."""
+        self.open = False
+        self.count_again()
+        return self.end_if_none_is_left(token)
+
     def cancel(self) -> None:
         self.state, self.claim = State.CANCELLED, NOBODY
 
@@ -106,7 +115,7 @@ class Model:
         return told_now
 
     def end_if_none_is_left(self, token: str) -> bool:
-        if self.left or self.state not in {State.RUNNING, State.FAILED}:
+        if self.left or self.open or self.state not in {State.RUNNING, State.FAILED}:
             return False
         if self.state is State.FAILED:
             if self.failed:

@@ -53,17 +53,17 @@ class Completion(RuleBasedStateMachine):
         self.outdated: list[Task] = []  # earlier ones of the ids
         self.remains: set[str] = set()  # expired ones whose records still stand
 
-    @rule(task_id=st.sampled_from(IDS), count=COUNTS)
-    def start(self, task_id: str, count: int) -> None:
-        known = self.models.get(task_id)
-        if known and known.ordered != count:
+    @rule(task_id=st.sampled_from(IDS), count=COUNTS, opened=st.booleans())
+    def start(self, task_id: str, count: int, opened: bool) -> None:
+        known, spec = self.models.get(task_id), TaskSpec(count, open=opened)
+        if known and (known.ordered, known.ordered_open) != (count, opened):
             with pytest.raises(Conflict):
-                lifecycle.start(self.store, TaskSpec(count), task_id=task_id, ttls=TTLS, max_steps=18)
+                lifecycle.start(self.store, spec, task_id=task_id, ttls=TTLS, max_steps=18)
             return
-        started = lifecycle.start(self.store, TaskSpec(count), task_id=task_id, ttls=TTLS, max_steps=18)
+        started = lifecycle.start(self.store, spec, task_id=task_id, ttls=TTLS, max_steps=18)
         assert started.fresh is (known is None)
         if known is None:
-            self.models[task_id], self.tasks[task_id] = Model(count), started.task
+            self.models[task_id], self.tasks[task_id] = Model(count, open=opened), started.task
             self.remains.discard(task_id)
 
     @rule(task_id=st.sampled_from(IDS), steps=STEPS, ranges=RANGES, strays=STRAYS, token=TOKENS)
@@ -201,6 +201,17 @@ class Completion(RuleBasedStateMachine):
             return
         resuming.extend(self.store, task_id, Extension(count), max_steps=18)
         model.extend(count)
+
+    @rule(task_id=st.sampled_from(IDS))
+    def close(self, task_id: str) -> None:
+        model = self.models.get(task_id)
+        if model is None or model.state is not State.RUNNING or not model.open:
+            with pytest.raises(NotFound if model is None else Conflict):
+                resuming.close(self.store, task_id)
+            return
+        task, ended = resuming.close(self.store, task_id)
+        assert ended is model.close("the call that closed it")
+        assert task.state is model.state
 
     @rule(task_id=st.sampled_from(IDS))
     def cancel(self, task_id: str) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from donebit import job
+from donebit import Results, job
 
 
 @job("note")
@@ -23,6 +23,22 @@ def note(step: int, *, folder: str, pause_ms: int = 0) -> None:
     time.sleep(pause_ms / 1000)
     with (Path(folder) / str(step)).open("a") as file:
         file.write("run\n")
+
+
+@job("square", keep_results=True)
+def square(step: int, *, folder: str, fatal: int = -1) -> int:
+    """Return the square of the step; at one step the process dies after the work, the first time."""
+    first = not (Path(folder) / str(step)).exists()
+    note(step, folder=folder)
+    if step == fatal and first:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step * step
+
+
+@job("sum")
+def sum_up(step: int, *, results: Results[int], folder: str) -> None:  # noqa: ARG001 - it has one step
+    """Write down what the steps of the task before returned together."""
+    (Path(folder) / "sum").write_text(f"{sum(results)} of {len(results)}")
 
 
 @job("hesitant")

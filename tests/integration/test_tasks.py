@@ -77,6 +77,37 @@ def is_present(stack: Stack, user: int) -> bool:
     return bool(ask("GET", f"{stack.distinct}/events/distinct/users/{user}").said["present"])
 
 
+def test_what_steps_return_is_kept_though_a_process_dies_between(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "fatal": 300}
+
+    task_id = stack.create(1000, job="square", params=params)
+
+    stack.await_told(task_id)
+    answer = ask("GET", f"{stack.done}/tasks/{task_id}/results?limit=10000").said
+    assert answer["results"] == [{"step": step, "result": step * step} for step in range(1000)]
+    assert answer["without"] == 0
+    assert runs(tmp_path)[300] > 1
+
+
+def test_the_next_task_takes_in_what_the_steps_returned(stack: Stack, tmp_path: Path) -> None:
+    steps, after = tmp_path / "steps", tmp_path / "after"
+    steps.mkdir()
+    after.mkdir()
+
+    stack.create(
+        1000,
+        job="square",
+        params={"folder": str(steps)},
+        then={"job": "sum", "params": {"folder": str(after)}},
+    )
+
+    eventually((after / "sum").exists, what="the next task did not run")
+    eventually(
+        lambda: (after / "sum").read_text() == f"{sum(step * step for step in range(1000))} of 1000",
+        what="it has another sum",
+    )
+
+
 def test_a_job_of_the_users_own_module_runs_once_a_step(stack: Stack, tmp_path: Path) -> None:
     task_id = stack.create(30, job="note", params={"folder": str(tmp_path)}, batch=7, label="mine")
 

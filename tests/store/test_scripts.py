@@ -16,6 +16,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
+from donebit.store.results import ResultStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
@@ -28,6 +29,7 @@ STORES = (
     TakeBackStore,
     TaskStore,
     FailureStore,
+    ResultStore,
     LeaseStore,
     DeliveryStore,
     VisitStore,

@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "params for nobody": ({"then": {"count": 1, "params": {"a": 1}}}, "params are given, but no job"),
     "count of the next": ({"then": {"count": -1}}, "count is -1; it must be 0 to 10000000"),
     "too large a next": ({"then": {"count": 10_000_001}}, "count is 10000001; it must be 0 to 10000000"),
-    "no count": ({"then": {"job": "demo"}}, "then.count is missing"),
+    "no count": ({"count": None}, "count is missing; only an open task may leave it out"),
     "batch of the next": ({"then": {"count": 10**7, "batch": 1}}, "batch is 1, which makes more than 100000"),
     "id of the next": ({"then": {**STEP, "task_id": "x"}}, "unknown field: then.task_id"),
     "webhook of the next": ({"then": {**STEP, "webhook": "http://evil.example/"}}, "WEBHOOK_HOSTS"),
@@ -279,3 +279,31 @@ def test_fail_fast_and_a_first_failure_can_be_asked_for(services: Services) -> N
     assert [one["kind"] for one in task["deliveries"]] == ["webhook"]
     assert "cancelled 2 others (fail_fast)" in task["why"]
     problem_of(services.trigger.post("/tasks", json={"count": 3, "fail_fast": 1}))
+
+
+TAKES_RESULTS = {"job": "sum", "params": {"folder": "/"}}
+KEEPS_RESULTS = {"count": 3, "job": "square", "params": {"folder": "/"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "why"),
+    [
+        ({"count": 1, **TAKES_RESULTS}, "job", "takes in the results of the task before it, so it can only"),
+        ({**STEP, "then": TAKES_RESULTS}, "then.job", "takes in results, and job demo before it keeps none"),
+        (
+            {**KEEPS_RESULTS, "then": {**TAKES_RESULTS, "then": TAKES_RESULTS}},
+            "then.then.job",
+            "takes in results, and job sum before it keeps none",
+        ),
+    ],
+)
+def test_a_job_that_takes_in_results_follows_one_that_keeps_some(
+    real_store: Store, body: dict[str, Any], field: str, why: str
+) -> None:
+    services = Services(real_store, jobs=("tests.integration.own_jobs",))
+
+    problem = problem_of(services.trigger.post("/tasks", json=body))
+
+    assert (problem["errors"][0]["field"], why in problem["detail"]) == (field, True)
+    for before in ({"count": 1}, KEEPS_RESULTS):
+        body_of(services.trigger.post("/tasks", json={**before, "then": TAKES_RESULTS}), 202)

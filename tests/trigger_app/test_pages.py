@@ -84,6 +84,21 @@ def test_the_script_of_a_form_is_answered_with_the_refusal(services: Services) -
     assert body_of(services.done.get("/tasks"))["tasks"] == []
 
 
+def test_an_open_task_is_closed_by_a_button(services: Services, real_store: Store) -> None:
+    task_id = services.start(0, open=True)
+
+    page = services.trigger.get(f"/tasks/{task_id}", headers=PEOPLE).text
+    closed = post(services, f"/tasks/{task_id}/close", SCRIPTS).status_code
+
+    assert (f'action="/tasks/{task_id}/close"' in page, "It is open: it has no steps yet" in page) == (
+        True,
+        True,
+    )
+    assert closed == 204
+    assert lifecycle.get_task(real_store, task_id).task.state == "done"
+    assert "/close" not in services.trigger.get(f"/tasks/{task_id}", headers=PEOPLE).text
+
+
 def test_a_task_is_cancelled_extended_resumed_and_deleted(services: Services, real_store: Store) -> None:
     task_id = services.start(3)
 

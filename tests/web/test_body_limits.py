@@ -9,7 +9,7 @@ from redis import Redis
 
 from donebit.config import Settings
 from donebit.store import Store
-from donebit.web.body_limits import EXPRESSION, LARGER, ORDER, SMALL, STEPS, BodyLimits
+from donebit.web.body_limits import EXPRESSION, LARGER, ORDER, SMALL, BodyLimits
 from tests.conftest import everything
 from tests.web.services import NAMES, Services, body_of, problem_of
 
@@ -29,7 +29,7 @@ def test_every_route_of_the_table_is_one_of_the_service(real_services: Services,
         ("trigger", "POST", "/sign-in", SMALL),
         ("trigger", "POST", "/start", SMALL),
         ("done", "POST", "/tasks/a/failures", SMALL),
-        ("done", "POST", "/tasks/a/steps", STEPS),
+        ("done", "PUT", "/tasks/a/steps/0", 68 * 1024),
         ("distinct", "PUT", "/permissions/k", SMALL),
         ("distinct", "POST", "/query", EXPRESSION),
         ("distinct", "PUT", "/flags/f", EXPRESSION),

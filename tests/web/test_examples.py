@@ -56,7 +56,8 @@ def arrange_distinct(services: Services, _: Store, operation: Operation, paramet
 
 
 def arrange_done(services: Services, store: Store, operation: Operation, _: str) -> None:
-    services.start(200, task_id=TASK_ID, then={"count": 1})
+    opened = {"open": True} if operation.path.endswith("/close") else {}
+    services.start(200, task_id=TASK_ID, then={"count": 1}, **opened)
     if operation.path.endswith("{task_id}/resume"):
         services.done.post(f"/tasks/{TASK_ID}/steps", json={"ranges": [[0, 199]]})
         failing.fail(store, TASK_ID, 199, "boom")

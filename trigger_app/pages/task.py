@@ -88,6 +88,13 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         publishing.publish_end(context.publisher, task_id)
         return changed(task_id)
 
+    @routes.post("/tasks/<task_id>/close")
+    def close(task_id: str) -> ResponseReturnValue:
+        _, ended = resuming.close(context.store, task_id)
+        if ended:
+            publishing.publish_end(context.publisher, task_id)
+        return changed(task_id)
+
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
         most = context.settings.max_steps
@@ -96,15 +103,21 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         publishing.request_fan_out(context.publisher, found, first=before)
         return changed(task_id)
 
-    @routes.post("/tasks/<task_id>/again")
-    def again(task_id: str) -> ResponseReturnValue:
-        started, _ = context.starter.rerun(task_id)
-        return redirect_to(f"/tasks/{started.task.id}")
+    add_button_again(routes, context)
 
     @routes.post("/tasks/<task_id>/delete")
     def delete(task_id: str) -> ResponseReturnValue:
         lifecycle.delete(context.store, task_id)
         return changed("")
+
+
+def add_button_again(routes: Blueprint, context: PageContext) -> None:
+    """Add the address that starts a task with the order of an old one."""
+
+    @routes.post("/tasks/<task_id>/again")
+    def again(task_id: str) -> ResponseReturnValue:
+        started, _ = context.starter.rerun(task_id)
+        return redirect_to(f"/tasks/{started.task.id}")
 
 
 def failures_after() -> int:

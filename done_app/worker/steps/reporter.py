@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from done_app.worker.steps.retry import retry_until_stored
 from donebit.completion import failing, lifecycle, missing, reporting
 from donebit.completion.failing import COUNTED_AHEAD, GIVE_UP_NOW, Failure
 from donebit.completion.reporting import Report
+from donebit.completion.results import runs_of_ranges
 from donebit.completion.task import Task
 from donebit.errors import StoreUnavailable
 from donebit.retry_policy import RetryPolicy
@@ -24,6 +26,7 @@ class StoreStepReporter:
     task: Task
     policy: RetryPolicy
     message_id: str = field(default="", kw_only=True)  # whose lease covers the steps
+    max_result_bytes: int = field(default=0, kw_only=True)  # of all steps of the task
 
     def missing(self, start: int, stop: int) -> list[Range]:
         return list(missing.iterate(self.store, self.task, start, stop))
@@ -34,10 +37,19 @@ class StoreStepReporter:
         except StoreUnavailable:  # the next report waits for it
             return False
 
-    def finished(self, ranges: list[Range]) -> Report:
+    def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report:
+        """Report steps as done, with the results of all of them in their order, or with none."""
+        task = self.task
+        if not values:
+            return retry_until_stored(
+                lambda token: reporting.report(
+                    self.store, task.id, ranges=ranges, token=token, nonce=task.nonce
+                )
+            )
+        runs = runs_of_ranges(ranges, values)
         return retry_until_stored(
-            lambda token: reporting.report(
-                self.store, self.task.id, ranges=ranges, token=token, nonce=self.task.nonce
+            lambda token: reporting.report_results(
+                self.store, task.id, runs, max_bytes=self.max_result_bytes, token=token, nonce=task.nonce
             )
         )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, MutableSequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Protocol
 
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
@@ -14,12 +15,16 @@ from billiard.common import terminate_handler_fired  # type: ignore[attr-defined
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
+from donebit.completion.reading import ResultsGone
 from donebit.completion.reporting import Report
+from donebit.completion.results import ResultRefused, ResultsFull, encode
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
 from donebit.jobs.unawaited import NothingRan, refuse_unawaited
+from donebit.results import Results
 
 REPORT_EVERY = timedelta(milliseconds=100)
+MAX_VALUE_BYTES_PER_REPORT = 256 * 1024  # of results
 MAX_RANGES_PER_REPORT = 500  # from quick steps that are not adjacent: at most 2 ms of the server
 # After this the rest of a slice goes to the tail of its queue: tasks share the workers, a crash repeats
 # little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
@@ -58,7 +63,7 @@ class StepReporter(Protocol):
 
     def missing(self, start: int, stop: int) -> list[Range]: ...
     def is_paused(self) -> bool: ...
-    def finished(self, ranges: list[Range]) -> Report: ...
+    def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report: ...
     def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure: ...
     def attempt(self, step: int) -> int: ...
 
@@ -89,14 +94,20 @@ class Runner:
     careful: bool = False
     position: MutableSequence[int] = field(default_factory=lambda: [0])  # the step it is at, for its worker
     board: PositionBoard | None = None  # says whether the worker is ending
+    max_result_bytes: int = 64 * 1024  # of one step
+    results: Results[Any] = field(default_factory=Results)  # of the task before it, for a job that takes them
     params: Mapping[str, Any] = field(init=False)  # converted to the types of the function's signature
     finished: StepRanges = field(default_factory=StepRanges)
+    values: list[str] = field(default_factory=list)  # the results of the finished steps, in their order
+    value_bytes: int = 0
     outcome: RunOutcome = field(default_factory=RunOutcome)
     started_at: float = 0.0
     reported_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.params = self.job.convert_params(self.task.spec.params)
+        if self.job.results_name:
+            self.params = {**self.params, self.job.results_name: self.results}
 
     def run(self, ranges: list[Range]) -> RunOutcome:
         """Run the missing steps of the ranges for at most about MAX_RUN_TIME."""
@@ -128,7 +139,7 @@ class Runner:
             self.report_finished()
             return self.leave(step, ranges)
         due = now - self.reported_at >= REPORT_EVERY.total_seconds()
-        if due or self.finished.is_full or self.outcome.ended:
+        if due or self.is_full or self.outcome.ended:
             self.report_finished()
             self.reported_at = now
             if self.task_has_ended() or self.reporter.is_paused():
@@ -147,6 +158,11 @@ class Runner:
             self.outcome.remaining = ranges_after(step - 1, ranges)
         return False
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one report should hold no more."""
+        return self.finished.is_full or self.value_bytes >= MAX_VALUE_BYTES_PER_REPORT
+
     def next_interrupt_at(self) -> float:
         """When to interrupt steps that succeed, to report them or to end the run (of time.monotonic)."""
         return min(
@@ -159,12 +175,30 @@ class Runner:
         return self.outcome.report is not None and self.outcome.report.state != "running"
 
     def report_finished(self) -> None:
-        if self.finished.ranges:
-            self.outcome.report = self.reporter.finished(self.finished.ranges)
-            self.outcome.ended |= self.outcome.report.completed_task
-            for start, stop in self.finished.ranges:
-                self.outcome.done.add(start, stop)
-            self.finished.ranges = []
+        ranges, values = self.finished.ranges, self.values
+        self.finished.ranges, self.values, self.value_bytes = [], [], 0
+        if not ranges:
+            return
+        try:
+            self.report(ranges, values)
+        except ResultsFull:
+            steps = chain.from_iterable(range(start, stop) for start, stop in ranges)
+            for step, value in zip(steps, values, strict=True):
+                self.report_alone(step, value)
+
+    def report(self, ranges: list[Range], values: list[str]) -> None:
+        report = self.reporter.finished(ranges, values) if values else self.reporter.finished(ranges)
+        self.outcome.report = report
+        self.outcome.ended |= report.completed_task
+        for start, stop in ranges:
+            self.outcome.done.add(start, stop)
+
+    def report_alone(self, step: int, value: str) -> None:
+        """Report a step whose result there may be no room for: then the step fails for good."""
+        try:
+            self.report([(step, step + 1)], [value])
+        except ResultsFull as error:
+            self.record_failure(step, error.detail, counted=self.careful, last=True)
 
     def run_next(self, start: int, stop: int) -> int:
         """Run one step or more of a range, and return the step to continue from."""
@@ -178,6 +212,8 @@ class Runner:
 
         For most steps this loop is the whole overhead.
         """
+        if self.job.keep_results:
+            return self.run_keeping(start, stop)
         function, name, params = self.job.function, self.job.name, self.params
         now, until, position = time.monotonic, self.next_interrupt_at(), self.position
         step = start
@@ -196,6 +232,33 @@ class Runner:
             self.finished.add(start, step + 1)
         return step + 1
 
+    def run_keeping(self, start: int, stop: int) -> int:
+        """Run steps as `run_uncounted` does, and keep what they return."""
+        now, until, position = time.monotonic, self.next_interrupt_at(), self.position
+        step = start
+        try:
+            for step in range(start, stop):
+                position[0] = step
+                self.call(step)
+                if now() >= until or self.value_bytes >= MAX_VALUE_BYTES_PER_REPORT:
+                    break
+        except BaseException as error:
+            raise_if_ending(error)
+            self.finished.add(start, step)
+            self.record_raised(step, error)
+        else:
+            self.finished.add(start, step + 1)
+        return step + 1
+
+    def call(self, step: int) -> None:
+        """Call the job's function for a step, and keep what it returns if the job keeps results."""
+        returned = self.job.function(step, **self.params)
+        refuse_unawaited(self.job.name, returned)
+        if self.job.keep_results:
+            value = encode(returned, self.max_result_bytes, f"the result of job {self.job.name}")
+            self.values.append(value)
+            self.value_bytes += len(value)
+
     def run_step(self, step: int) -> None:
         """Run one step. Whatever it raises is recorded as its failure, and its neighbours still run."""
         if self.careful and not self.begin_attempt(step):
@@ -203,7 +266,7 @@ class Runner:
         self.position[0] = step
         try:
             with time_limit(self.job.step_timeout):
-                refuse_unawaited(self.job.name, self.job.function(step, **self.params))
+                self.call(step)
         except StepTimedOut as error:
             self.record_failure(step, str(error), counted=self.careful)
         except BaseException as error:
@@ -268,7 +331,7 @@ def raise_if_ending(error: BaseException) -> None:
 
 def describe_error(error: BaseException) -> str:
     """An exception's type and text; the text of some cannot be read."""
-    if isinstance(error, NothingRan):
+    if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
         return str(error)
     try:
         return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `cancel`, `extend` and `delete`: commands that change whole tasks."""
+"""`pause`, `resume`, `cancel`, `extend`, `close` and `delete`: commands that change whole tasks."""
 
 from __future__ import annotations
 
@@ -107,6 +107,21 @@ def extend(
     given = {"count": count, "add": add, "from": expected}
     body = {name: value for name, value in given.items() if value is not None}
     change_each(session, [task_id], "extend", body, as_json=as_json)
+
+
+@click.command(
+    epilog=examples(
+        "donebit close 9f2c41d07a3b", "donebit close 9f2c41d07a3b --count 500     only if it has 500"
+    )
+)
+@click.argument("task_id", metavar="ID")
+@click.option("--count", type=int, metavar="N", help="Only if the task has N steps.")
+@as_json
+@in_session
+def close(session: Session, *, task_id: str, count: int | None, as_json: bool) -> None:
+    """Close an open task: it takes no more steps, and ends once all it has are done or failed."""
+    change = "close" if count is None else f"close?count={count}"
+    change_each(session, [task_id], change, as_json=as_json)
 
 
 @click.command(

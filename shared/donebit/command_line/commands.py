@@ -11,7 +11,7 @@ import click
 from donebit.command_line.acting import act
 from donebit.command_line.activity import count, visit
 from donebit.command_line.backup import backup, restore
-from donebit.command_line.changes import cancel, delete, extend, pause, resume
+from donebit.command_line.changes import cancel, close, delete, extend, pause, resume
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
@@ -79,7 +79,7 @@ def donebit(context: click.Context) -> None:
 
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, why, errors, report, fail],
-    "Changes to tasks": [pause, resume, rerun, cancel, extend, delete, act],
+    "Changes to tasks": [pause, resume, rerun, cancel, extend, close, delete, act],
     "Workers and services": [workers, logs, health],
     "Distinct users": [visit, load, take_back, count, query, retention],
     "Access": [tokens],

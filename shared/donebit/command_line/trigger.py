@@ -62,7 +62,7 @@ TRIGGER_EXAMPLES = examples(
 
 
 @click.command(epilog=TRIGGER_EXAMPLES)
-@click.argument("count", type=int)
+@click.argument("count", type=int, required=False)
 @click.option("--job", help="The job that runs the steps. Without one, you report the steps via the API.")
 @click.option(
     "--param", "params", type=Param(), multiple=True, help="A parameter of the job; may be repeated."
@@ -87,23 +87,24 @@ TRIGGER_EXAMPLES = examples(
 @click.option(
     "--fail-fast", is_flag=True, default=None, help="The first step that fails for good cancels the others."
 )
+@click.option("--open", is_flag=True, help="Take more steps until `donebit close`; COUNT may be left out.")
 @click.option("--watch", "watched", is_flag=True, help="Show progress until it ends.")
 @retry_for
 @as_json
 @in_session
 def trigger(
-    session: Session, /, *, count: int, params: tuple[tuple[str, Any], ...], retry_for: float, **asked: Any
+    session: Session, /, *, params: tuple[tuple[str, Any], ...], retry_for: float, **asked: Any
 ) -> None:
-    """Start a task of COUNT steps.
+    """Start a task of COUNT steps, or one that is --open for steps that are added later.
 
     With --watch, show progress until the task ends, and exit with 0 if it is done, 1 if it failed or was
     cancelled. Ctrl-C stops watching; the task keeps running.
     """
     watched, as_json, callback = asked.pop("watched"), asked.pop("as_json"), asked.pop("callback")
-    body = {name: value for name, value in asked.items() if value is not None}
+    body = {name: value for name, value in asked.items() if value is not None and value is not False}
     body |= {"params": params_of(params)} if params else {}
     body |= {"callback": {"name": callback}} if callback else {}
-    started = session.trigger.ask("POST", "/tasks", {"count": count, **body})
+    started = session.trigger.ask("POST", "/tasks", body)
     if not as_json:
         print_started(session, started)
     if watched:

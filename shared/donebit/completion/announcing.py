@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import deliveries
+from donebit.completion import deliveries, reading
 from donebit.completion.state import AGAIN, Early
 from donebit.completion.task import Task
 from donebit.store import Store
@@ -36,7 +36,7 @@ def announce(
 
     Args:
         deliver: called with the ended task, at least once.
-        lease: how long another process that began to announce it is trusted to finish; 30 s if left out.
+        lease: how long another process that began to announce it is trusted; 30 s if left out.
 
     Returns:
         Whether this call announced it.
@@ -52,7 +52,9 @@ def announce(
     announce_first_failure(store, task)  # the process that should have done so may have died
     has_deliveries = deliveries.enqueue(store, task)
     deliver(task)
-    if _note(store, task, has_deliveries=has_deliveries) and next_look_ms:
+    noted = _note(store, task, has_deliveries=has_deliveries)
+    reading.release_parent(store, task)
+    if noted and next_look_ms:
         store.task_index.close_task(task_id, next_look_ms)
     return True
 

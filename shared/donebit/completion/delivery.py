@@ -85,6 +85,11 @@ class Delivery:
         return str(self.event["data"]["announcement_id"])
 
     @property
+    def task_id(self) -> str:
+        """The task whose end it is."""
+        return str(self.event["data"]["task_id"])
+
+    @property
     def end_name(self) -> str:
         """The end, or what came before it, as logs name it: `{task}.{run}.{state}`."""
         data = self.event["data"]

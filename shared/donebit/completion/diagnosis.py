@@ -20,6 +20,7 @@ class Waiting(StrEnum):
     """What a running task waits for."""
 
     PAUSED = "paused"  # for its resume
+    CLOSE = "close"  # it is open, and each of its steps has ended
     REPORTS = "reports"  # it has no job: its steps are reported from elsewhere
     FAN_OUT = "fan-out"  # its messages are not sent yet
     WORKER = "worker"  # none was seen within the last minute
@@ -61,6 +62,8 @@ class Diagnosis:
             return f"{failed}. Resume retries only those"
         if self.waiting_for is None:
             return f"it is {task.state}"
+        if self.waiting_for is Waiting.CLOSE:
+            return f"it is open: {close_reason(task)}"
         age = duration(round((now - task.last_progress_at).total_seconds()))
         are = "is" if task.missing_steps == 1 else "are"
         missing = f"{task.missing_steps:,} of {task.count:,} steps {are} missing"
@@ -85,9 +88,18 @@ class Diagnosis:
         return f"step {first.step} has been running for {age} in worker {first.worker}{others}"
 
 
+def close_reason(task: Task) -> str:
+    """What an open task waits for whose steps have all ended."""
+    if not task.count:
+        return "it has no steps yet, and ends when it is closed"
+    has = "its step has" if task.count == 1 else f"all its {task.count:,} steps have"
+    return f"{has} ended, and it ends when it is closed"
+
+
 GIVEN_UP = "lost, and resending brought no progress; resume sends them again"
 REASONS = {
     Waiting.PAUSED: "paused; resume sends its missing steps",
+    Waiting.CLOSE: "waiting to be closed",
     Waiting.REPORTS: "waiting for external reports",
     Waiting.FAN_OUT: "their messages are not sent yet",
     Waiting.WORKER: "no worker was seen in the last minute",
@@ -131,6 +143,7 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
     conditions = (
         (task.paused, Waiting.PAUSED),
+        (task.open and task.missing_steps <= 0, Waiting.CLOSE),
         (task.spec.job is None, Waiting.REPORTS),
         (running, Waiting.RUNNING),
         (task.stalled, Waiting.LOST),
@@ -179,7 +192,8 @@ def steps_per_second(task: Task, now: datetime) -> float | None:
 
 def next_probe_at(task: Task) -> datetime | None:
     """When the sweep sends the next probe for a task without progress; None when it sends none."""
-    if task.spec.job is None or task.stalled or task.paused:
+    is_quiet = task.stalled or task.paused or (task.open and task.missing_steps <= 0)
+    if task.spec.job is None or is_quiet:
         return None
     if task.probed_at is None or task.moved_at > task.probed_at:
         return task.moved_at + task.spec.stall_after

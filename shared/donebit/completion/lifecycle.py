@@ -12,7 +12,7 @@ from donebit import clock
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
-from donebit.completion.task import Task, TaskSnapshot
+from donebit.completion.task import Parent, Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
@@ -39,16 +39,18 @@ def start(
     rerun_of: str | None = None,
     ttls: TaskTtls,
     max_steps: int,
+    parent: Parent | None = None,
 ) -> Started:
     """Start a task: set its end marker and write its record. No step is sent.
 
-    A task without steps is done at once; its end is not announced yet.
+    A task without steps is done at once, unless it is open; its end is not announced yet.
 
     Args:
         task_id: a new one is made if left out. A second start with the same id and spec gives the same task.
         rerun_of: the task that this one runs again.
         ttls: how long the task stays.
         max_steps: the largest count allowed.
+        parent: the task whose end starts it.
 
     Raises:
         InvalidInput: the count is not 0 to `max_steps`, or the id or label is not a valid name.
@@ -59,11 +61,11 @@ def start(
     if spec.label is not None:
         checked_name(spec.label, "label")
     if task_id is None:
-        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, rerun_of)
+        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, rerun_of, parent)
     checked_name(task_id, "task_id")
     if (existing := _find_task(store, task_id)) is not None:
         return _existing_if_same(existing, spec)
-    return _start_new(store, spec, task_id, ttls, rerun_of)
+    return _start_new(store, spec, task_id, ttls, rerun_of, parent)
 
 
 def check_count(count: int, max_steps: int) -> None:
@@ -76,23 +78,33 @@ def check_count(count: int, max_steps: int) -> None:
         raise InvalidInput(f"count is {count}; it must be 0 to {max_steps}", field="count")
 
 
-def _start_new(store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls, rerun_of: str | None) -> Started:
+def _start_new(
+    store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls, rerun_of: str | None, parent: Parent | None
+) -> Started:
     for _ in range(MAX_START_ATTEMPTS):
         now = clock.now()
         now_ms = clock.ms_since_epoch(now)
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
-        fields = _record(spec, now_ms, ttls) | ({} if rerun_of is None else {"rerun_of": rerun_of})
-        if store.tasks.start_task(task_id, spec.count, fields, ttls.open) is None:
+        fields = _record(spec, now_ms, ttls) | (parent.as_fields() if parent else {})
+        fields |= {} if rerun_of is None else {"rerun_of": rerun_of}
+        marker = None if is_done_at_once(spec) else spec.count
+        if store.tasks.start_task(task_id, marker, fields, ttls.open) is None:
             return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
         if (existing := _find_task(store, task_id)) is not None:
             return _existing_if_same(existing, spec)
     raise Conflict(f"task {task_id} is being started and deleted by others repeatedly", field="task_id")
 
 
+def is_done_at_once(spec: TaskSpec) -> bool:
+    """Whether a task ends as it starts: all of no steps are done, unless it is open for more."""
+    return not spec.count and not spec.open
+
+
 def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
-    # All of no steps are done.
-    end: dict[str, str | int] = {} if spec.count else {"state": State.DONE, "ended_at": now_ms}
+    end: dict[str, str | int] = {"state": State.DONE, "ended_at": now_ms} if is_done_at_once(spec) else {}
+    if spec.open:
+        end["open"] = 1
     return {
         "count": spec.count,
         "left": spec.count,

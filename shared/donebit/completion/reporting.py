@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from donebit import clock
 from donebit.completion import announcing, lifecycle
+from donebit.completion.results import check_report, full
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -16,6 +18,7 @@ from donebit.errors import Conflict, InvalidInput
 from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import MarkStepsResult, ReportStatus
+from donebit.store.results import ResultRun
 
 MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
 MAX_PREPARATIONS = 5  # when others resume the task each time, and it fails again
@@ -63,13 +66,59 @@ def report(
         StoreUnavailable: perhaps recorded; reporting again is safe.
     """
     stored_name(task_id, "task_id")
-    _check_report(steps, ranges)
+    _check_report(len(steps), ranges)
     token = token or lifecycle.call_token(reply_key, list(steps), list(map(tuple, ranges)))
+    mark = partial(store.tasks.mark_steps, task_id, steps, ranges, token=token, reply_key=reply_key)
+    return _mark_prepared(store, task_id, nonce, reply_key, mark)
+
+
+def report_results(
+    store: Store,
+    task_id: str,
+    results: Sequence[ResultRun],
+    steps: Sequence[int] = (),
+    ranges: Sequence[tuple[int, int]] = (),
+    *,
+    max_bytes: int,
+    token: str | None = None,
+    nonce: str = "",
+    reply_key: str | None = None,
+) -> Report:
+    """Mark steps as done and keep what they returned, as `report` does; a step keeps its first result.
+
+    Args:
+        results: steps that are done, with their results.
+        steps: further ones without a result, as `ranges` are.
+        max_bytes: what the results of the task may have in all.
+
+    Raises:
+        ResultsFull: there is no room for them.
+        InvalidInput: as for `report`, or the results are too large for one report.
+    """
+    stored_name(task_id, "task_id")
+    check_report(results)
+    _check_report(len(steps) + sum(len(run.values) for run in results), ranges)
+    content = (list(steps), list(map(tuple, ranges)), results)
+    token = token or lifecycle.call_token(reply_key, *content)
+    marking = partial(store.results.mark_results, task_id, results, steps, ranges, max_bytes=max_bytes)
+    mark = partial(marking, token=token, reply_key=reply_key)
+    return _mark_prepared(store, task_id, nonce, reply_key, mark, max_bytes)
+
+
+def _mark_prepared(
+    store: Store,
+    task_id: str,
+    nonce: str,
+    reply_key: str | None,
+    mark: Callable[..., MarkStepsResult],
+    max_bytes: int = 0,
+) -> Report:
+    """Mark steps, and let a failed task end once more if they are steps of one."""
     prepared = nonce
     for _ in range(MAX_PREPARATIONS):
-        marked = store.tasks.mark_steps(
-            task_id, steps, ranges, now_ms=clock.now_ms(), token=token, nonce=prepared, reply_key=reply_key
-        )
+        marked = mark(now_ms=clock.now_ms(), nonce=prepared)
+        if marked.status is ReportStatus.FULL:
+            raise full(task_id, marked.fresh, max_bytes)
         if marked.status is not ReportStatus.FAILED:
             return _report(task_id, marked, reply_key)
         prepared = _prepare_run(store, task_id, nonce)
@@ -127,8 +176,8 @@ def _recount(store: Store, task: Task, prepared_run: int = 0) -> Report:
     return _report(task.id, marked)
 
 
-def _check_report(steps: Sequence[int], ranges: Sequence[tuple[int, int]]) -> None:
-    size = len(steps) + len(ranges)
+def _check_report(steps: int, ranges: Sequence[tuple[int, int]]) -> None:
+    size = steps + len(ranges)
     if size > MAX_STEPS_PER_REPORT:
         raise InvalidInput(
             f"{size} steps and ranges in one report; at most {MAX_STEPS_PER_REPORT}", field="steps"

@@ -1,4 +1,4 @@
-"""Tasks that continue: resumed after they failed, stalled, were cancelled or paused, or extended."""
+"""Tasks that continue: resumed after they failed, stalled, were cancelled or paused, extended, or closed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import announcing, lifecycle, reporting
+from donebit.completion import announcing, lifecycle, reading, reporting
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, DonebitError, InvalidInput
 from donebit.names import stored_name
 from donebit.store import Store
-from donebit.store.answers import ExtendResult, ExtendStatus
+from donebit.store.answers import CloseStatus, ExtendResult, ExtendStatus
 
 
 def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None = None) -> Task:
@@ -49,6 +49,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
             f"task {task_id} is {answer.state}; only a failed, cancelled, stalled or paused one is resumed"
         )
     task = lifecycle.get_task(store, task_id).task
+    reading.renew_parent(store, task)
     if task.missing_steps == 0:  # the steps that gave up were done after all
         reporting.recount(store, task)
         return lifecycle.get_task(store, task_id).task
@@ -136,3 +137,40 @@ def extend(
     if answer.status is not ExtendStatus.OK:
         raise wanted.refusal(task_id, answer, max_steps)
     return lifecycle.get_task(store, task_id).task, answer.steps
+
+
+def close(
+    store: Store, task_id: str, *, expected: int | None = None, reply_key: str | None = None
+) -> tuple[Task, bool]:
+    """Close an open task: no step can be added any more, and it ends at once if all its steps have.
+
+    Args:
+        expected: the total that the task must have; None for any.
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour changes nothing more.
+
+    Returns:
+        The task as it is now, and whether this call ended it.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+        Conflict: it has ended, is not open, or has another total than expected.
+        InvalidInput: the reply key was used for another request.
+    """
+    stored_name(task_id, "task_id")
+    token = lifecycle.call_token(reply_key, "close", expected)
+    answer = store.tasks.close_task(
+        task_id, expected=expected, now_ms=clock.now_ms(), token=token, reply_key=reply_key
+    )
+    if answer is None:
+        raise lifecycle.unknown_task(task_id)
+    match answer.status:
+        case CloseStatus.REUSED:
+            raise lifecycle.key_reused(reply_key)
+        case CloseStatus.STATE:
+            raise Conflict(f"task {task_id} is {answer.state}; only a running task can be closed")
+        case CloseStatus.CLOSED:
+            raise Conflict(f"task {task_id} is not open, so it cannot be closed")
+        case CloseStatus.FROM:
+            raise Conflict(f"task {task_id} has {answer.steps} steps, not {expected} as `count` says")
+        case CloseStatus.OK:
+            return lifecycle.get_task(store, task_id).task, answer.completed

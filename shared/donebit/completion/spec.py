@@ -53,6 +53,7 @@ class TaskSpec:
     callback: Callback | None = None
     then: NextTask | None = None
     fail_fast: bool = False  # the first step that gives up ends it
+    open: bool = False  # more steps may be added until it is closed, and it cannot end before
 
     @property
     def receivers(self) -> Mapping[str, Receiver]:
@@ -89,6 +90,8 @@ class TaskSpec:
             fields["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
         if self.callback:
             fields["callback"] = {"name": self.callback.name, "on": self.callback.on}
+        if self.open:
+            fields["open"] = True
         if self.then:
             fields["then"] = {**self.then.spec._as_fields(), "on": self.then.on}
         return fields

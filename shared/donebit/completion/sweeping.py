@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import announcing, fanout, leases, lifecycle, reporting
+from donebit.completion import announcing, fanout, leases, lifecycle, reading, reporting
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -39,7 +39,9 @@ class SweepPublisher(Protocol):
 
 def needs_fan_out(task: Task, now: datetime) -> bool:
     """Whether its steps were not sent in time, and no process is sending them."""
-    if task.spec.job is None or task.paused or task.dispatched_at or fanout.is_being_fanned_out(task, now):
+    if not task.count or task.spec.job is None or task.paused or task.dispatched_at:
+        return False
+    if fanout.is_being_fanned_out(task, now):
         return False
     return now - task.created_at >= CHECK_EVERY
 
@@ -90,6 +92,7 @@ class Sweep:
         self.store.task_index.look_again(task_id, clock.ms_since_epoch(now + CHECK_EVERY))
 
     def check_running(self, task: Task, now: datetime) -> None:
+        reading.renew_parent(self.store, task)
         limit = MAX_HEALS if task.spec.job else 0  # steps without a job can only be waited for
         action = self.store.tasks.take_probe(
             task.id,

@@ -45,6 +45,24 @@ class HandedBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The task whose end started another."""
+
+    id: str
+    nonce: str
+    results: int  # how many of its steps had one then
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> Parent | None:
+        if "parent" not in record:
+            return None
+        return cls(record["parent"], record["parent_nonce"], int(record["parent_results"]))
+
+    def as_fields(self) -> dict[str, str | int]:
+        return {"parent": self.id, "parent_nonce": self.nonce, "parent_results": self.results}
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A task's record as it was when it was read."""
 
@@ -58,8 +76,11 @@ class Task:
     run: int
     created_at: datetime
     last_progress_at: datetime
+    open: bool  # steps may be added, and it cannot end before it is closed
+    results: int  # how many of its steps have one
     open_ttl: timedelta  # how long it stays without progress while it is open
     ended_ttl: timedelta  # how long it stays after its end
+    parent: Parent | None = None
     ended_at: datetime | None = None
     announced_at: datetime | None = None
     dispatching_at: datetime | None = None  # when a process last renewed its lease on the fan-out
@@ -149,8 +170,11 @@ class Task:
             run=int(record["run"]),
             created_at=moment_of_ms(int(record["created_at"])),
             last_progress_at=moment_of_ms(int(record["last_progress_at"])),
+            open="open" in record,
+            results=int(record.get("results", 0)),
             open_ttl=timedelta(milliseconds=int(record["ttl"])),
             ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
+            parent=Parent.from_record(record),
             ended_at=moment("ended_at"),
             announced_at=moment("announced_at"),
             dispatching_at=moment("dispatching_at"),

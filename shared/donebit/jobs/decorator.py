@@ -23,6 +23,7 @@ class JobOptions:
     name: str
     retry_policy: RetryPolicy
     step_timeout: timedelta | None
+    keep_results: bool
 
 
 def job(
@@ -31,12 +32,12 @@ def job(
     max_attempts: int = 3,
     backoff: timedelta = timedelta(seconds=1),
     step_timeout: timedelta | None = None,
+    keep_results: bool = False,
 ) -> Callable[[StepFunction], StepFunction]:
     """Make a function `(step, **params)` the job of this name.
 
-    The function is called once for each step, and may be called more than once: after a crash between its
-    work and the moment its bit is set, a step runs again. When it returns, the step is done, so it must be a
-    plain function that does its work itself; `asyncio.run` in it runs a coroutine.
+    The function is called once for each step, and again after a crash between its work and the moment its
+    bit is set. When it returns, the step is done: a plain function that does its work itself.
 
     Args:
         name: the job's name, 1 to 100 of A-Z a-z 0-9 . _ -
@@ -45,16 +46,17 @@ def job(
             because it is not known at first which step of the range was the cause.
         backoff: the pause before the second attempt; doubled before each further one, at most 10 minutes.
         step_timeout: how long one step may take; None for no limit.
+        keep_results: whether to keep what the function returns, which must then be a JSON value.
 
     Returns:
         A decorator that marks the function and returns it unchanged. It raises ConfigurationError for a
-        function that returns before its work is done: a coroutine function or a generator function.
+        coroutine function or a generator function, which returns before its work is done.
 
     Raises:
         InvalidInput: the name is not allowed.
         ConfigurationError: attempts or a duration are out of range.
     """
-    options = _checked_options(name, max_attempts, backoff, step_timeout)
+    options = _checked_options(name, max_attempts, backoff, step_timeout, keep_results=keep_results)
 
     def mark(function: StepFunction) -> StepFunction:
         _mark(function, options)
@@ -72,7 +74,7 @@ def _mark(function: object, options: JobOptions) -> None:
 
 
 def _checked_options(
-    name: str, max_attempts: int, backoff: timedelta, step_timeout: timedelta | None
+    name: str, max_attempts: int, backoff: timedelta, step_timeout: timedelta | None, *, keep_results: bool
 ) -> JobOptions:
     checked_name(name, "job")
     if not 1 <= max_attempts <= MOST_ATTEMPTS:
@@ -81,4 +83,4 @@ def _checked_options(
         )
     if backoff < timedelta(0) or (step_timeout is not None and step_timeout <= timedelta(0)):
         raise ConfigurationError(f"job {name}: step_timeout must be above 0; backoff must not be negative")
-    return JobOptions(name, RetryPolicy(max_attempts, backoff), step_timeout)
+    return JobOptions(name, RetryPolicy(max_attempts, backoff), step_timeout, keep_results)

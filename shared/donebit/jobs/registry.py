@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MethodType
-from typing import Any, get_origin
+from typing import Any, NamedTuple, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -28,7 +28,7 @@ MOVED = "`from shared.jobs import job` is `from donebit import job` since Donebi
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A step function under its name. What it returns is not kept: a step stores its own result."""
+    """A step function under its name. What it returns is kept if it was decorated so."""
 
     name: str
     function: Callable[..., object]
@@ -36,6 +36,8 @@ class Job:
     params: type[BaseModel]  # a model of the function's keyword parameters
     retry_policy: RetryPolicy
     step_timeout: timedelta | None
+    keep_results: bool = False
+    results_name: str = ""  # the parameter that is given the results of the task before; empty for none
 
     @classmethod
     def from_function(cls, function: Callable[..., object]) -> Job:
@@ -46,8 +48,17 @@ class Job:
         """
         options: JobOptions = getattr(function, MARK)
         refuse_asynchronous(options.name, function)  # again, as a decorator may stand above @job
-        step_name, params = params_model(options.name, function)
-        return cls(options.name, function, step_name, params, options.retry_policy, options.step_timeout)
+        signature = read_signature(options.name, function)
+        return cls(
+            options.name,
+            function,
+            signature.step_name,
+            signature.params,
+            options.retry_policy,
+            options.step_timeout,
+            options.keep_results,
+            signature.results_name,
+        )
 
     def convert_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Convert JSON parameters to the types of the function's signature, such as UUID or a model.
@@ -55,11 +66,11 @@ class Job:
         Raises:
             InvalidInput: the function does not take them; the message names each one at fault.
         """
-        if self.step_name in params:
-            raise InvalidInput(
-                f"params of job {self.name}: {self.step_name} is the step itself and cannot be given",
-                field="params",
-            )
+        for name, what in ((self.step_name, "the step itself"), (self.results_name, "the results")):
+            if name and name in params:
+                raise InvalidInput(
+                    f"params of job {self.name}: {name} is {what} and cannot be given", field="params"
+                )
         try:
             # Strictly: "1" is not a number. And as JSON, in which a UUID or a time can only be a string.
             model = self.params.model_validate_json(self._as_json(params), strict=True)
@@ -91,24 +102,38 @@ class Job:
         return text
 
 
-def params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
-    """Read a step function's signature.
+class Signature(NamedTuple):
+    """The parameters of a step function.
 
-    Returns:
-        The name of its first parameter, and a model of the others to check and convert values with.
+    Attributes:
+        step_name: of its first parameter; empty if it is positional only
+        results_name: of the one that takes in results; empty for none
+        params: a model of the others, to check and convert values with
+    """
+
+    step_name: str
+    results_name: str
+    params: type[BaseModel]
+
+
+def read_signature(name: str, function: Callable[..., object]) -> Signature:
+    """Read a step function's signature.
 
     Raises:
         ConfigurationError: a parameter has a type that JSON cannot be converted to, or no name.
     """
     try:
-        return _params_model(name, function)
+        return _read_signature(name, function)
     except (PydanticUserError, NameError, TypeError, ValueError) as error:
         raise ConfigurationError(f"job {name}: its parameters cannot be read from JSON: {error}") from error
 
 
-def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type[BaseModel]]:
-    step, *keywords = inspect.signature(function, eval_str=True).parameters.values()
-    _refuse_results(name, keywords)
+def _read_signature(name: str, function: Callable[..., object]) -> Signature:
+    step, *others = inspect.signature(function, eval_str=True).parameters.values()
+    takes_results = [one.name for one in others if _is_results(one)]
+    if len(takes_results) > 1:
+        raise TypeError(f"{' and '.join(takes_results)} both take in results")
+    keywords = [one for one in others if not _is_results(one)]
     # Prefixed, as a parameter may have the name of an attribute that every model has.
     fields: dict[str, Any] = {
         PREFIX + one.name: (
@@ -118,16 +143,15 @@ def _params_model(name: str, function: Callable[..., object]) -> tuple[str, type
         for one in keywords
         if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
     }
-    if unnamed := [one.name for one in keywords if one.kind is one.POSITIONAL_ONLY]:
+    if unnamed := [one.name for one in others if one.kind is one.POSITIONAL_ONLY]:
         raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
     step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
-    return step_name, create_model(name, __base__=_base(keywords), **fields)
+    params = create_model(name, __base__=_base(keywords), **fields)
+    return Signature(step_name, "".join(takes_results), params)
 
 
-def _refuse_results(name: str, keywords: Iterable[inspect.Parameter]) -> None:
-    for one in keywords:
-        if one.annotation is Results or get_origin(one.annotation) is Results:
-            raise ConfigurationError(f"job {name}: {one.name} takes in results, which no task keeps so far")
+def _is_results(one: inspect.Parameter) -> bool:
+    return one.annotation is Results or get_origin(one.annotation) is Results
 
 
 def _base(keywords: Iterable[inspect.Parameter]) -> type[BaseModel]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class ReportStatus(StrEnum):
@@ -13,6 +13,7 @@ class ReportStatus(StrEnum):
     UNKNOWN = "unknown"  # no such task, or it has expired, or another has its id
     RANGE = "range"  # the task has no such step, and nothing was done
     REUSED = "reused"  # the reply key was used for another request
+    FULL = "full"  # the results would have more bytes than a task may have, and nothing was done
     FAILED = "failed"  # the task has failed, and its run was not named as prepared; nothing was done
 
 
@@ -20,7 +21,7 @@ class MarkStepsResult(NamedTuple):
     """What marking steps, or recounting a task, came to.
 
     Attributes:
-        fresh: how many steps are newly done; with RANGE the step at fault
+        fresh: how many steps are newly done; with RANGE the step at fault, with FULL the bytes
         completed: 1 where this call ended the task
         left: steps neither done nor given up
         steps: all of the task
@@ -35,6 +36,14 @@ class MarkStepsResult(NamedTuple):
     steps: int = 0
     failed: int = 0
     state: str = ""
+
+    @classmethod
+    def of(cls, status: bytes, *rest: Any) -> MarkStepsResult:
+        """The answer of mark_steps.lua, mark_results.lua or recount_task.lua."""
+        if not rest:
+            return cls(ReportStatus(status.decode()))
+        fresh, completed, left, count, failed, state = rest
+        return cls(ReportStatus(status.decode()), int(fresh), completed, left, count, failed, state.decode())
 
 
 class CancelResult(NamedTuple):
@@ -89,6 +98,31 @@ class ExtendResult(NamedTuple):
     """
 
     status: ExtendStatus
+    steps: int = 0
+    state: str = ""
+
+
+class CloseStatus(StrEnum):
+    """What became of closing an open task."""
+
+    OK = "ok"
+    FROM = "from"  # it has another number of steps than the caller requires
+    STATE = "state"  # it has ended
+    CLOSED = "closed"  # it is not open
+    REUSED = "reused"  # the reply key was used for another request
+
+
+class CloseResult(NamedTuple):
+    """What became of closing an open task.
+
+    Attributes:
+        completed: whether this call ended it, with OK only
+        steps: how many it has, with FROM only
+        state: of the task, with STATE only
+    """
+
+    status: CloseStatus
+    completed: bool = False
     steps: int = 0
     state: str = ""
 

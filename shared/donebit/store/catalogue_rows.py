@@ -62,6 +62,12 @@ TASKS = (
         "message -> which process of which worker runs its steps, until when (server's clock), and at which",
     ),
     KeyRow(
+        "done:{<task>}:results",
+        "hash",
+        EXPIRES,
+        "c<n> -> the results of 256 steps, or step -> a result above 128 bytes; as long as the task",
+    ),
+    KeyRow(
         "done:{<task>}:reclaiming:<message>",
         "string",
         EXPIRES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache, wraps
@@ -25,6 +26,7 @@ Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
 SCRIPTS = Path(__file__).parent / "scripts"
+NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
 OUTAGES = (
@@ -114,7 +116,20 @@ def scripts_of(client: Redis) -> dict[str, Script]:
 
 @cache
 def _sources() -> dict[str, str]:
-    return {file.stem: file.read_text() for file in SCRIPTS.glob("*.lua")}
+    return {file.stem: source_of(file) for file in SCRIPTS.glob("*.lua")}
+
+
+def source_of(file: Path) -> str:
+    """A script's source, after those that a line `-- needs: name` names, each as a function of its name.
+
+    So what ends a task stands in one script, and others call it.
+    """
+    source = file.read_text()
+    functions = (
+        f"local function {name}(KEYS, ARGV)\n{source_of(file.with_stem(name))}\nend\n"
+        for name in NEEDS.findall(source)
+    )
+    return "".join(functions) + source
 
 
 def answer_to(client: Redis, *command: str | int) -> object:

@@ -78,6 +78,10 @@ class Keys:
         """Which processes run steps of a task."""
         return f"{self._done}{task_id}}}:leases"
 
+    def results(self, task_id: str) -> str:
+        """What the steps of a task returned."""
+        return f"{self._done}{task_id}}}:results"
+
     def failed_scratch(self, task_id: str) -> str:
         """Where a script lays which steps have given up and are done."""
         return f"{self._done}{task_id}}}:scratch"
@@ -96,7 +100,8 @@ class Keys:
 
     def of_task(self, task_id: str) -> list[str]:
         """The keys of a task that live as long as it does, the record first."""
-        return [self.record(task_id), self.bitmap(task_id), *self.of_failures(task_id), self.leases(task_id)]
+        others = [*self.of_failures(task_id), self.leases(task_id), self.results(task_id)]
+        return [self.record(task_id), self.bitmap(task_id), *others]
 
     def reclaiming(self, task_id: str, message_id: str) -> str:
         """Set while one process sends the steps of a lease again that has run out."""

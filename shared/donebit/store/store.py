@@ -30,6 +30,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
+from donebit.store.results import ResultStore
 from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_index import TaskIndexStore
@@ -52,6 +53,7 @@ class Store:
     tasks: TaskStore
     task_index: TaskIndexStore
     failures: FailureStore
+    results: ResultStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -85,6 +87,7 @@ class Store:
             TaskStore(client, scripts, keys, index),
             index,
             FailureStore(client, scripts, keys),
+            ResultStore(client, scripts, keys),
             LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),

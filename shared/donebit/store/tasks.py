@@ -14,13 +14,14 @@ from redis.exceptions import NoScriptError
 from donebit import clock
 from donebit.store.answers import (
     CancelResult,
+    CloseResult,
+    CloseStatus,
     DeleteStatus,
     ExtendResult,
     ExtendStatus,
     MarkStepsResult,
     PauseResult,
     ProbeDecision,
-    ReportStatus,
 )
 from donebit.store.client import answer_to, outages_named
 from donebit.store.key_names import Keys
@@ -53,8 +54,12 @@ class TaskStore:
         self._scripts = scripts
 
     @outages_named
-    def start_task(self, task_id: str, count: int, fields: Fields, ttl: timedelta) -> str | None:
-        """Make the task; None when made, else the order that made the one which exists."""
+    def start_task(self, task_id: str, count: int | None, fields: Fields, ttl: timedelta) -> str | None:
+        """Make the task; None when made, else the order that made the one which exists.
+
+        Args:
+            count: where its end marker is set; None for a task that is done at once, and has none
+        """
         ttl_ms = milliseconds(ttl)
         pairs = [item for pair in fields.items() for item in pair]
         names = [
@@ -63,8 +68,9 @@ class TaskStore:
             *self._keys.of_failures(task_id),
             self._keys.deliveries(task_id),
             self._keys.leases(task_id),
+            self._keys.results(task_id),
         ]
-        found = self._scripts["start_task"](keys=names, args=[count, ttl_ms, *pairs])
+        found = self._scripts["start_task"](keys=names, args=["" if count is None else count, ttl_ms, *pairs])
         return None if found is None else cast(bytes, found).decode()
 
     @outages_named
@@ -96,7 +102,7 @@ class TaskStore:
         answer = cast(list[Any], self._run("mark_steps", names, args))
         if answer[0] == b"keys":  # most tasks never need them, and every key costs every call
             answer = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
-        return _marked(answer)
+        return MarkStepsResult.of(*answer)
 
     @outages_named
     def recount_task(
@@ -111,7 +117,8 @@ class TaskStore:
         """
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
-        return _marked(self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce, prepared_run]))
+        answer = self._scripts["recount_task"](keys=names, args=[now_ms, token, nonce, prepared_run])
+        return MarkStepsResult.of(*answer)
 
     @outages_named
     def cancel_task(
@@ -160,7 +167,9 @@ class TaskStore:
             return status
         # First out of the indexes: afterwards it could be another task's place under the same id.
         self._index.unindex_task(task_id)
-        return DeleteStatus(cast(bytes, self._scripts["delete_task"](keys=names, args=[token])).decode())
+        return DeleteStatus(
+            cast(bytes, self._scripts["delete_task"](keys=names, args=[token, len(replies)])).decode()
+        )
 
     def _kept_deletion(self, task_id: str, reply: str, token: str) -> DeleteStatus | None:
         """What delete_task.lua makes of a kept answer; None where there is none to heed."""
@@ -203,6 +212,33 @@ class TaskStore:
         if status is ExtendStatus.STATE:
             return ExtendResult(status, state=answer[1].decode())
         return ExtendResult(status, int(answer[1]))
+
+    @outages_named
+    def close_task(
+        self, task_id: str, *, expected: int | None, now_ms: int, token: str, reply_key: str | None = None
+    ) -> CloseResult | None:
+        """Seal an open task, which ends if all its steps have; None for an unknown one.
+
+        Args:
+            expected: the total that the task must have; None for any
+        """
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
+        names += [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
+        names += self._keys.replies(task_id, reply_key)
+        args: list[str | int] = [now_ms, token, "" if expected is None else expected]
+        answer = self._scripts["close_task"](keys=names, args=args)
+        if answer is None:
+            return None
+        status = CloseStatus(answer[0].decode())
+        match status:
+            case CloseStatus.OK:
+                return CloseResult(status, completed=bool(answer[1]))
+            case CloseStatus.FROM:
+                return CloseResult(status, steps=int(answer[1]))
+            case CloseStatus.STATE:
+                return CloseResult(status, state=answer[1].decode())
+            case _:
+                return CloseResult(status)
 
     @outages_named
     def update_record(
@@ -300,14 +336,3 @@ class TaskStore:
 
 def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:
     return {field.decode(): value.decode() for field, value in record.items()}
-
-
-def _marked(answer: list[Any]) -> MarkStepsResult:
-    """The answer of mark_steps.lua or recount_task.lua."""
-    status, *rest = answer
-    if not rest:
-        return MarkStepsResult(ReportStatus(status.decode()))
-    fresh, completed, left, count, failed, state = rest
-    return MarkStepsResult(
-        ReportStatus(status.decode()), int(fresh), completed, left, count, failed, state.decode()
-    )

@@ -13,15 +13,19 @@ EXTENSION = "donebit_body_limits"
 SMALL = 64 * 1024  # of every route that is not named below
 ORDER = 256 * 1024  # of a task, which is kept in 64 KiB: each character may be escaped, and spaced out
 EXPRESSION = 256 * 1024  # 256 events and flags as JSON, each with its dates
-STEPS = 1024 * 1024  # 10,000 steps and as many ranges, spaced out
 BULK = "MAX_BODY_BYTES"  # the setting says how many
+RESULT = "MAX_STEP_RESULT_BYTES"  # and what a report has beside its result
+BESIDE_RESULT = 4 * 1024
 
 Limits = Mapping[tuple[str, str], int | str]
 
 # By method and rule, as Flask has it; a number of bytes, or the setting that has it.
 LARGER: Mapping[str, Limits] = {
     "trigger_app": {("POST", "/tasks"): ORDER},
-    "done_app": {("POST", "/tasks/<task_id>/steps"): STEPS},
+    "done_app": {
+        ("POST", "/tasks/<task_id>/steps"): BULK,
+        ("PUT", "/tasks/<task_id>/steps/<n>"): RESULT,
+    },
     "distinct_app": {
         ("POST", "/visits"): BULK,
         ("POST", "/events/<event>"): BULK,
@@ -59,12 +63,14 @@ class BodyLimits:
             settings: of the process
         """
         self._bulk = BodyLimit(settings.max_body_bytes, BULK)
+        self._result = BodyLimit(settings.max_step_result_bytes + BESIDE_RESULT, RESULT)
         self._larger = {route: self._limit(limit) for route, limit in LARGER.get(service, {}).items()}
         self._small = self._limit(SMALL)
 
     def _limit(self, limit: int | str) -> BodyLimit:
         """That of the table; the setting bounds all of them."""
-        return self._bulk if limit == BULK else min(self._bulk, BodyLimit(int(limit)))
+        named = {BULK: self._bulk, RESULT: self._result}
+        return min(self._bulk, named.get(str(limit)) or BodyLimit(int(limit)))
 
     def of_route(self, method: str, rule: str) -> BodyLimit:
         """Return the limit of a route, given by its method and its rule as Flask has it."""

@@ -67,6 +67,7 @@ class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
     params: dict[str, Any]
+    results: int = Field(description="how many of its steps have a result", examples=[0])
     missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
     rerun_of: str | None = Field(description="the task that this one runs again; null: none")
@@ -78,7 +79,7 @@ class TaskAnswer(TaskSummary):
         examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
-        description="paused, reports, fan-out, worker, job, retry, running, queue or lost; null: has ended",
+        description="paused, close, reports, fan-out, worker, job, retry, running, queue or lost; null: ended",
         examples=["running"],
     )
     last_progress_age_seconds: float
@@ -101,6 +102,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
         params=dict(task.spec.params),
+        results=task.results,
         missing=missing.list_missing(store, task, limit=FIRST_RANGES).ranges,
         rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),
         rerun_of=task.rerun_of,

@@ -24,6 +24,7 @@ class TaskSummary(BaseModel):
     paused: bool = Field(
         description="no further step of it is begun until it is resumed; its state stays running"
     )
+    open: bool = Field(description="it takes more steps, and cannot end, until it is closed")
     progress: float = Field(description="0 to 1", examples=[0.4])
     created_at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
     ended_at: str | None = Field(description="when it became done, failed or cancelled; null: it runs")
@@ -42,7 +43,8 @@ class TaskSummary(BaseModel):
             state=task.state,
             stalled=task.stalled,
             paused=task.paused,
-            progress=round(task.done_steps / task.count, 4) if task.count else 1.0,
+            open=task.open,
+            progress=round(task.done_steps / task.count, 4) if task.count else float(task.ended),
             created_at=clock.iso(task.created_at),
             ended_at=clock.iso(task.ended_at) if task.ended_at else None,
             last_progress_at=clock.iso(task.last_progress_at),

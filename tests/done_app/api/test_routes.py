@@ -158,3 +158,23 @@ def test_every_integer_of_a_query_string_can_be_given(services: Services) -> Non
     refused = {key: str(reply.json) for key, reply in answers.items() if reply.status_code == 422}
     assert len(found) >= 6
     assert [key for key, problem in refused.items() if key[1] in problem] == []
+
+
+def test_an_open_task_ends_when_it_is_closed(services: Services) -> None:
+    task_id = services.start(0, open=True)
+    extended = body_of(services.done.post(f"/tasks/{task_id}/extend", json={"add": 1}))
+    reported = body_of(services.done.put(f"/tasks/{task_id}/steps/0"))
+    closed = body_of(services.done.post(f"/tasks/{task_id}/close"))
+
+    assert (extended["count"], extended["open"], extended["waiting_for"]) == (1, True, "reports")
+    assert (reported["completed_task"], reported["state"]) == (False, "running")
+    assert (closed["state"], closed["open"], closed["progress"]) == ("done", False, 1.0)
+    assert problem_of(services.done.post(f"/tasks/{task_id}/close"), 409)["title"] == "Conflict"
+
+
+def test_only_an_open_task_and_a_following_one_may_leave_its_count_out(services: Services) -> None:
+    opened = body_of(services.trigger.post("/tasks", json={"open": True, "then": {}}), 202)
+    refused = problem_of(services.trigger.post("/tasks", json={"job": "demo"}))
+
+    assert (opened["count"], opened["state"], opened["queued"]) == (0, "running", None)
+    assert (refused["status"], refused["errors"][0]["field"]) == (422, "count")

@@ -64,7 +64,8 @@ if tried >= tonumber(ARGV[5]) then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
     redis.call('HSET', record, 'left', left, 'failed', failed)
   end
-  if left == 0 or r[8] then -- at once if the first step that gives up cancels the others
+  -- At once if the first step that gives up cancels the others.
+  if r[8] or (left == 0 and redis.call('HEXISTS', record, 'open') == 0) then
     state, completed = 'failed', 1
     redis.call('HSET', record, 'state', state, 'ended_at', ARGV[1], 'claim', ARGV[2])
     redis.call('PEXPIRE', bitmap, ttl)

@@ -80,6 +80,7 @@ if state ~= 'done' then
   end
 
   left, failed = left - fresh + mended, failed - mended
+  local open = left <= 0 and redis.call('HGET', record, 'open') -- it cannot end, nor needs to be counted
   compared = r[3] ~= '0' and (compared or left <= 0)
   if compared then
     redis.call('BITOP', 'AND', KEYS[4], bitmap, KEYS[3])
@@ -89,12 +90,12 @@ if state ~= 'done' then
     failed = redis.call('BITCOUNT', KEYS[3])
   end
   -- What looks like the end is counted again: the counter may be wrong, the bitmap never is.
-  if left <= 0 or compared then
+  if left <= 0 and not open or compared then
     left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
   end
   -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
   local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
-  if left == 0 and (state == 'running' and (done or failed > 0) or state == 'failed' and done) then
+  if left == 0 and not open and (state == 'running' and (done or failed > 0) or state == 'failed' and done) then
     if state == 'failed' then -- another end, under the next run
       redis.call('HINCRBY', record, 'run', 1)
       redis.call('HDEL', record, 'announced_at', 'announcing_at')

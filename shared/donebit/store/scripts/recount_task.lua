@@ -7,7 +7,7 @@
 -- Why a script: a step marked between the counting and the writing would be lost from the counter, and an end
 --               seen by two callers at once would be announced twice.
 local bitmap, record, now = KEYS[1], KEYS[2], tonumber(ARGV[1])
-local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl', 'run')
+local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl', 'run', 'open')
 local count, left, failed, state = tonumber(r[1]), tonumber(r[2]), tonumber(r[3]), r[4]
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
 
@@ -23,7 +23,8 @@ if failed > 0 then
   redis.call('PEXPIRE', KEYS[3], redis.call('PTTL', record)) -- BITOP dropped it
   failed = redis.call('BITCOUNT', KEYS[3])
 end
-left = count - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') - failed
+left = count - failed
+if count > 0 then left = left - redis.call('BITCOUNT', bitmap, 0, count - 1, 'BIT') end
 -- Bits beyond the marker, which another program has set, would keep the rule from ever holding.
 if left == 0 and redis.call('BITCOUNT', bitmap) > redis.call('BITCOUNT', bitmap, 0, count, 'BIT') then
   redis.call('SET', bitmap, redis.call('GETRANGE', bitmap, 0, math.floor(count / 8)), 'KEEPTTL')
@@ -32,7 +33,7 @@ end
 
 -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
 local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
-if left == 0 and (state == 'running' and (done or failed > 0) or state == 'failed' and done and r[8] == ARGV[4]) then
+if left == 0 and not r[9] and (state == 'running' and (done or failed > 0) or state == 'failed' and done and r[8] == ARGV[4]) then
   if state == 'failed' then -- another end, under the next run
     redis.call('HINCRBY', record, 'run', 1)
     redis.call('HDEL', record, 'announced_at', 'announcing_at')

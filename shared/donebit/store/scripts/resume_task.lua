@@ -26,7 +26,8 @@ if r[1] == 'running' and (r[8] or tonumber(r[5] or 0) >= tonumber(r[6])) then
   return resumed()
 end
 if r[1] ~= 'failed' and r[1] ~= 'cancelled' then return {0, r[1]} end
-local left = r[2] - redis.call('BITCOUNT', KEYS[1], 0, r[2] - 1, 'BIT')
+local left = tonumber(r[2])
+if left > 0 then left = left - redis.call('BITCOUNT', KEYS[1], 0, left - 1, 'BIT') end
 redis.call('UNLINK', unpack(KEYS, 3, 5))
 redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', 0, 'run', r[3] + 1,
   'last_progress_at', ARGV[1], 'renew_at', 0)

@@ -1,7 +1,8 @@
 -- start_task: lay down the end marker and the record of a new task; of one without steps the record alone.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
 -- KEYS[3..] what an expired task under this id may have left
--- ARGV[1] count N   ARGV[2] TTL in ms   ARGV[3..] the record's fields and values, in turn
+-- ARGV[1] count N, '' for a task that is done at once   ARGV[2] TTL in ms
+-- ARGV[3..] the record's fields and values, in turn
 -- returns false when the task was made, else what was asked for when the one that exists was
 -- Why a script: marker and record stand together or not at all, and two callers with the same id
 --               must not both believe that they made the task.
@@ -11,7 +12,7 @@ if asked[1] and (asked[1] == 'done' or redis.call('EXISTS', KEYS[1]) == 1) then
   return asked[2]
 end
 redis.call('UNLINK', unpack(KEYS))
-if ARGV[1] ~= '0' then -- without steps it is done, and a done task has no bitmap
+if ARGV[1] ~= '' then -- a done task has no bitmap
   redis.call('SETBIT', KEYS[1], ARGV[1], 1)
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end

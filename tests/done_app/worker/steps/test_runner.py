@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -26,14 +26,18 @@ from done_app.worker.steps.runner import (
     describe,
 )
 from donebit import job
-from donebit.completion import failing, lifecycle, missing, reporting
+from donebit.completion import failing, lifecycle, missing, reporting, results
 from donebit.completion.reporting import Report
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
+from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from tests.completion.arranged import TTLS
+
+ROOM_FOR_RESULTS = 1000  # bytes
+RETRIES = RetryPolicy(3, timedelta(seconds=1))
 
 
 @dataclass(slots=True)
@@ -50,7 +54,9 @@ class Bench:
 
     def run_ranges(self, ranges: list[tuple[int, int]], *, careful: bool = False, **terms: Any) -> RunOutcome:
         made = Job.from_function(job("bench", **terms)(partial(self.function)))
-        desk = RecordingDesk(self.store, self.task, made.retry_policy, self.reports)
+        desk = RecordingDesk(
+            self.store, self.task, made.retry_policy, self.reports, max_result_bytes=ROOM_FOR_RESULTS
+        )
         return Runner(self.task, made, desk, careful).run(ranges)
 
     def missing(self) -> list[tuple[int, int]]:
@@ -62,9 +68,9 @@ class Bench:
 class RecordingDesk(StoreStepReporter):
     reports: list[list[tuple[int, int]]] = field(default_factory=list)
 
-    def finished(self, ranges: list[tuple[int, int]]) -> Report:
+    def finished(self, ranges: list[tuple[int, int]], values: Sequence[str] = ()) -> Report:
         self.reports.append(list(ranges))
-        return reporting.report(self.store, self.task.id, ranges=ranges, nonce=self.task.nonce)
+        return StoreStepReporter.finished(self, ranges, values)
 
 
 MakeBench = Callable[[int, Callable[[int], object]], Bench]
@@ -402,3 +408,77 @@ def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeB
         f"steps 3-6 of task {task.id} are done (4/10)",
         f"3 of the steps 3-6 of task {task.id} are done (4/10)",
     ]
+
+
+def results_of(made: Bench) -> dict[int, str]:
+    return dict(results.iterate(made.store, lifecycle.get_task(made.store, made.task.id).task))
+
+
+@pytest.mark.parametrize("limit", [None, timedelta(minutes=1)])
+@pytest.mark.parametrize("careful", [False, True])
+def test_what_steps_return_is_kept(bench: MakeBench, careful: bool, limit: timedelta | None) -> None:
+    made = bench(7, lambda step: None if step == 2 else {"step": step})
+
+    made.run(1, 5, careful=careful, keep_results=True, step_timeout=limit)
+
+    assert results_of(made) == {1: '{"step":1}', 2: "null", 3: '{"step":3}', 4: '{"step":4}'}
+    assert made.missing() == [(0, 1), (5, 7)]
+
+
+def test_what_steps_return_is_not_kept_unless_the_job_says_so(bench: MakeBench) -> None:
+    made = bench(3, lambda step: step)
+
+    made.run(0, 3)
+
+    assert results_of(made) == {}
+
+
+def test_a_result_that_is_no_json_fails_its_step_alone(bench: MakeBench) -> None:
+    made = bench(4, lambda step: {step} if step == 1 else step)
+
+    outcome = made.run(0, 4, keep_results=True, max_attempts=1)
+
+    (failed,) = failing.list_failures(
+        made.store, lifecycle.get_task(made.store, made.task.id).task, limit=9
+    ).failures
+    assert (outcome.ended, results_of(made)) == (True, {0: "0", 2: "2", 3: "3"})
+    assert (failed.step, failed.error) == (
+        1,
+        "the result of job bench cannot be written as JSON: Object of type set is not JSON serializable",
+    )
+
+
+def test_results_for_which_there_is_no_room_fail_their_steps(bench: MakeBench) -> None:
+    made = bench(5, lambda step: "x" * (1 if step == 4 else 398))
+
+    outcome = made.run(0, 5, keep_results=True)
+
+    task = lifecycle.get_task(made.store, made.task.id).task
+    failures = failing.list_failures(made.store, task, limit=9).failures
+    assert (outcome.ended, task.state, sorted(results_of(made))) == (True, State.FAILED, [0, 1, 4])
+    assert [one.step for one in failures] == [2, 3]
+    assert "would have 1,200 bytes; at most 1,000 are kept (MAX_RESULT_BYTES)" in (failures[0].error or "")
+
+
+def test_large_results_are_reported_in_several_reports(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MAX_VALUE_BYTES_PER_REPORT", 100)
+    made = bench(10, lambda _: "x" * 48)
+
+    made.run(0, 10, keep_results=True)
+
+    assert made.reports == [[(0, 2)], [(2, 4)], [(4, 6)], [(6, 8)], [(8, 10)]]
+
+
+def test_a_step_that_runs_again_keeps_its_first_result(bench: MakeBench) -> None:
+    made = bench(3, lambda step: step)
+    reporting.report_results(
+        made.store, made.task.id, results.runs_of([(1, '"first"')]), max_bytes=ROOM_FOR_RESULTS
+    )
+    desk = RecordingDesk(made.store, made.task, RETRIES, max_result_bytes=ROOM_FOR_RESULTS)
+
+    late = desk.finished([(0, 3)], ["0", '"second"', "2"])
+
+    assert (late.fresh, late.completed_task) == (2, True)
+    assert results_of(made) == {0: "0", 1: '"first"', 2: "2"}

@@ -1,0 +1,103 @@
+"""The route that reads what the steps of a task returned, and the bodies of reports that have results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from flask import Response, request
+from flask_openapi3 import APIBlueprint
+
+from done_app.api.answer_models import ResultsAnswer
+from done_app.api.answers import GONE
+from done_app.api.models import ResultBody, ResultsQuery, StepResult, TaskPath
+from donebit.completion import lifecycle, results
+from donebit.completion.results import Pair
+from donebit.completion.task import Task
+from donebit.config import Settings
+from donebit.errors import InvalidInput
+from donebit.store import Store
+from donebit.web.whole_body import has_body
+
+DEFAULT_LIMIT = 1000
+JSON, LINES = "application/json", "application/x-ndjson"
+LINES_PER_PIECE = 1000
+# Read by the view: the body may be left out, which no model of a body can say.
+RESULT_BODY: dict[str, Any] = {
+    "requestBody": {
+        "content": {JSON: {"schema": ResultBody.model_json_schema(), "example": {"result": 5}}},
+        "required": False,
+    }
+}
+
+
+def add_results(routes: APIBlueprint, store: Store) -> None:
+    """Add the route that reads results."""
+
+    @routes.get("/tasks/<task_id>/results", responses={200: ResultsAnswer, **GONE})
+    def show_results(path: TaskPath, query: ResultsQuery) -> Response:
+        """List what the steps of a task returned, in the order of the steps.
+
+        Steps that have failed, or are done without a result, are left out. With `Accept:
+        application/x-ndjson` all results from `after` on are streamed, one to a line.
+        """
+        task = lifecycle.get_task(store, path.task_id).task
+        if query.steps is not None:
+            steps = [int(step) for step in query.steps.split(",")]
+            return page(task, results.results_of(store, task, steps), None)
+        if request.accept_mimetypes.best_match([JSON, LINES]) == LINES:
+            found = islice(results.iterate(store, task, query.after), query.limit)
+            return Response(pieces(found), content_type=LINES)
+        limit = DEFAULT_LIMIT if query.limit is None else query.limit
+        listed = results.list_results(store, task, after=query.after, limit=limit)
+        return page(task, listed.results, listed.next)
+
+
+def page(task: Task, pairs: Iterable[Pair], after: int | None) -> Response:
+    """Answer with some results, which are JSON already."""
+    found = ",".join(as_json(pair) for pair in pairs)
+    without = max(0, task.done_steps - task.results)
+    end = "null" if after is None else str(after)
+    body = f'{{"results":[{found}],"without":{without},"next":{end}}}\n'
+    return Response(body, content_type=JSON)
+
+
+def as_json(pair: Pair) -> str:
+    return f'{{"step":{pair[0]},"result":{pair[1]}}}'
+
+
+def pieces(pairs: Iterator[Pair]) -> Iterator[str]:
+    """NDJSON, some hundred lines at a time."""
+    while part := list(islice(pairs, LINES_PER_PIECE)):
+        yield "".join(f"{as_json(pair)}\n" for pair in part)
+
+
+def sent_result(settings: Settings) -> str | None:
+    """The result in the body of the current request, as JSON; None without a body or a result in it.
+
+    Raises:
+        InvalidInput: it is too large.
+        ValidationError: the body is no JSON object, or has another field.
+    """
+    if not has_body(request):
+        return None
+    body = ResultBody.model_validate(request.get_json(silent=True))
+    if "result" not in body.model_fields_set:
+        return None
+    return results.encode(body.result, settings.max_step_result_bytes)
+
+
+def sent_results(listed: Iterable[StepResult], settings: Settings) -> list[Pair]:
+    """The results of a report, as JSON.
+
+    Raises:
+        InvalidInput: one is too large, or a step has two.
+    """
+    found: dict[int, str] = {}
+    for one in listed:
+        if one.step in found:
+            raise InvalidInput(f"step {one.step} is given two results in one report", field="results")
+        name = f"the result of step {one.step}"
+        found[one.step] = results.encode(one.result, settings.max_step_result_bytes, name)
+    return list(found.items())

@@ -1,0 +1,79 @@
+"""A task that takes in the results of the one that started it, which is kept for as long as it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from donebit.completion import lifecycle
+from donebit.completion.results import decoded, iterate_chunks
+from donebit.completion.task import Parent, Task
+from donebit.errors import NotFound
+from donebit.results import Results, StoredResults
+from donebit.store import Store
+
+Part = tuple[list[int], list[Any]]
+
+
+class ResultsGone(NotFound):
+    """The results that a task is to read were deleted or have expired."""
+
+
+def keep_parent(store: Store, task_id: str, nonce: str, reader: str, least_life: timedelta) -> Parent:
+    """Keep a task for the one that its end starts, if it has results.
+
+    Args:
+        nonce: of the task.
+        reader: the id of the task that is started.
+        least_life: how long the task stays at least; the sweep renews it while the reader runs.
+    """
+    found = store.results.add_reader(task_id, nonce, reader, least_life)
+    return Parent(task_id, nonce, found or 0)
+
+
+def renew_parent(store: Store, task: Task) -> None:
+    """Keep the task that a running one reads."""
+    if task.parent is not None and task.parent.results:
+        store.results.add_reader(task.parent.id, task.parent.nonce, task.id, task.open_ttl)
+
+
+def release_parent(store: Store, task: Task) -> None:
+    """Let the task that an ended one has read expire as ended tasks do."""
+    if task.parent is not None and task.parent.results:
+        store.results.remove_reader(task.parent.id, task.parent.nonce, task.id)
+        store.tasks.release_task(task.parent.id, task.parent.nonce)
+
+
+def parent_results(store: Store, task: Task) -> Results[Any]:
+    """What the steps of the task returned that started this one, read a chunk at a time.
+
+    To go through it raises ResultsGone when the other task is gone.
+    """
+    if task.parent is None or not task.parent.results:
+        return Results()
+    parent = task.parent
+    return StoredResults(lambda: _parts(store, parent), lambda: _read(store, parent).results)
+
+
+def _read(store: Store, parent: Parent) -> Task:
+    try:
+        task = lifecycle.get_task(store, parent.id).task
+    except NotFound:
+        raise _gone(parent) from None
+    if task.nonce != parent.nonce:
+        raise _gone(parent)
+    return task
+
+
+def _parts(store: Store, parent: Parent) -> Iterator[Part]:
+    task, found = _read(store, parent), 0
+    for pairs in iterate_chunks(store, task.id, 0, task.count):
+        found += len(pairs)
+        yield [step for step, _ in pairs], decoded(pairs)
+    if found < task.results:  # deleted meanwhile: what is left out must not look like the end
+        raise _gone(parent)
+
+
+def _gone(parent: Parent) -> ResultsGone:
+    return ResultsGone(f"the results of task {parent.id} are gone: it was deleted or has expired")

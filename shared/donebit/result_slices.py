@@ -1,0 +1,45 @@
+"""Results that the client reports, cut into requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from donebit.errors import InvalidInput
+from donebit.step_numbers import natural
+
+RESULTS_PER_REPORT = 10_000
+BYTES_PER_REPORT = 1024 * 1024  # of results as JSON; one may be larger
+
+Slice = list[dict[str, object]]  # of {"step", "result"}
+
+
+def slices_of(results: Mapping[int, object]) -> list[Slice]:
+    """Cut results into slices, each for one request, in the order of the steps.
+
+    Raises:
+        InvalidInput: A step is negative or not an integer, or a result is no JSON.
+    """
+    steps = sorted(natural(step, "step") for step in results)
+    return list(_slices([(step, results[step]) for step in steps]))
+
+
+def _slices(pairs: list[tuple[int, object]]) -> Iterator[Slice]:
+    part: Slice = []
+    room = BYTES_PER_REPORT
+    for step, value in pairs:
+        size = _size(step, value)
+        if part and (size > room or len(part) == RESULTS_PER_REPORT):
+            yield part
+            part, room = [], BYTES_PER_REPORT
+        part.append({"step": step, "result": value})
+        room -= size
+    if part:
+        yield part
+
+
+def _size(step: int, value: object) -> int:
+    try:
+        return len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the result of step {step} cannot be written as JSON: {error}") from error
