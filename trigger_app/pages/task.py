@@ -88,13 +88,6 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         publishing.publish_end(context.publisher, task_id)
         return changed(task_id)
 
-    @routes.post("/tasks/<task_id>/close")
-    def close(task_id: str) -> ResponseReturnValue:
-        _, ended = resuming.close(context.store, task_id)
-        if ended:
-            publishing.publish_end(context.publisher, task_id)
-        return changed(task_id)
-
     @routes.post("/tasks/<task_id>/extend")
     def extend(task_id: str) -> ResponseReturnValue:
         most = context.settings.max_steps
@@ -104,11 +97,23 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
         return changed(task_id)
 
     add_button_again(routes, context)
+    add_button_close(routes, context)
 
     @routes.post("/tasks/<task_id>/delete")
     def delete(task_id: str) -> ResponseReturnValue:
         lifecycle.delete(context.store, task_id)
         return changed("")
+
+
+def add_button_close(routes: Blueprint, context: PageContext) -> None:
+    """Add the address that closes an open task."""
+
+    @routes.post("/tasks/<task_id>/close")
+    def close(task_id: str) -> ResponseReturnValue:
+        _, ended = resuming.close(context.store, task_id)
+        if ended:
+            publishing.publish_end(context.publisher, task_id)
+        return changed(task_id)
 
 
 def add_button_again(routes: Blueprint, context: PageContext) -> None:

@@ -20,7 +20,6 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
     """Resume a failed, cancelled, stalled or paused task. Done steps stay done.
 
     Steps that gave up are missing again, but for those of a paused or stalled task, which has not ended.
-
     The missing steps are not sent; publishing.resume does that too.
 
     Args:

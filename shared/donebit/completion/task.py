@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from donebit.clock import moment_of_ms
@@ -159,6 +160,7 @@ class Task:
         def moment(name: str) -> datetime | None:
             return moment_of_ms(int(record[name])) if name in record else None
 
+        number = partial(_number, record)
         return cls(
             id=task_id,
             spec=TaskSpec.from_text(record["order"]),
@@ -171,7 +173,7 @@ class Task:
             created_at=moment_of_ms(int(record["created_at"])),
             last_progress_at=moment_of_ms(int(record["last_progress_at"])),
             open="open" in record,
-            results=int(record.get("results", 0)),
+            results=number("results"),
             open_ttl=timedelta(milliseconds=int(record["ttl"])),
             ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
             parent=Parent.from_record(record),
@@ -180,19 +182,27 @@ class Task:
             dispatching_at=moment("dispatching_at"),
             dispatched_at=moment("dispatched_at"),
             stalled_at=moment("stalled_at"),
-            heals=int(record.get("heals", 0)),
-            messages=int(record.get("messages", 0)),
-            failed_attempts=int(record.get("failed_attempts", 0)),
+            heals=number("heals"),
+            messages=number("messages"),
+            failed_attempts=number("failed_attempts"),
             quiet_until=moment("quiet_until"),
             handed_back=HandedBack.from_record(record),
             probed_at=moment("probed_at"),
             **_control_fields(record),
-            samples=tuple(
-                ProgressSample(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
-                for when in ("before", "seen")
-                if f"{when}_at" in record
-            ),
+            samples=_samples(record),
         )
+
+
+def _samples(record: Mapping[str, str]) -> tuple[ProgressSample, ...]:
+    return tuple(
+        ProgressSample(moment_of_ms(int(record[f"{when}_at"])), int(record[f"{when}_left"]))
+        for when in ("before", "seen")
+        if f"{when}_at" in record
+    )
+
+
+def _number(record: Mapping[str, str], name: str) -> int:
+    return int(record.get(name, 0))
 
 
 def _control_fields(record: Mapping[str, str]) -> dict[str, Any]:

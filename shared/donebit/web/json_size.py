@@ -11,7 +11,7 @@ from donebit.errors import InvalidInput
 
 # What no route takes more of. Each is far below what would take 20 MB beside three times the text.
 MOST_VALUES = 1_010_000  # a million users
-MOST_MEMBERS = 12_000  # named values of objects: 1000 visits, or a task's params
+MOST_MEMBERS = 60_000  # named values of objects: 10,000 steps with what they returned, or 1000 visits
 MOST_NESTED = 110_000  # lists and objects: 100,000 ranges
 
 TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"(\s*+:)?|([\[{])|,', re.DOTALL)
