@@ -11,7 +11,6 @@ from donebit.web.answers import Reply
 from donebit.web.guard import changes_state
 from donebit.web.problems import EVERYWHERE, documented
 from trigger_app.models import DistinctQuery, DoneQuery, TaskBody, TaskStarted
-from trigger_app.orders import spec_of
 from trigger_app.starting import Starter
 
 TAG = Tag(name="trigger", description="Start tasks")
@@ -53,4 +52,4 @@ def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
 
         The same `task_id` and body again answer 200 with the existing task; another body answers 409.
         """
-        return starter.start(spec_of(body, starter.settings.stall_after), body.task_id).reply()
+        return starter.start_body(body).reply()

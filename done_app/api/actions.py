@@ -8,6 +8,7 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import Resumed
 from done_app.api.answers import GONE, GONE_OR_ENDED
+from done_app.api.items import Filler
 from done_app.api.models import CloseQuery, ExtendBody, ReportHeader, ResumeQuery, StoredTaskPath, TaskPath
 from donebit.completion import lifecycle, listing, resuming
 from donebit.completion.listing import Filter
@@ -16,19 +17,21 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.errors import Conflict, NotFound
-from donebit.publishing import publish_end, request_fan_out, resume
+from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.publishing import close, publish_end, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.task_answer import TaskAnswer, task_answer
 
 
-def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+def add_actions(
+    routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings, filler: Filler
+) -> None:
     """Add the routes that change one task, and the one that resumes many."""
     ttls = TaskTtls.from_settings(settings)
     add_bulk_resume(routes, store, publisher, ttls)
-    add_extend(routes, store, publisher, settings)
+    add_extend(routes, store, publisher, settings, filler)
     add_close(routes, store, publisher, settings)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
@@ -51,23 +54,29 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 
-def add_extend(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+def add_extend(
+    routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings, filler: Filler
+) -> None:
     """Add the route that gives a task more steps."""
 
     @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def extend_task(path: TaskPath, body: ExtendBody, header: ReportHeader) -> Reply:
         """Add steps to a running task; they start immediately.
 
-        Give the new total as `count`, or how many more as `add`. With `from`, nothing changes if the task has
-        another count: 409.
+        Give the new total as `count`, how many more as `add`, or the `items` of the new steps. With `from`,
+        nothing changes if the task has another count: 409.
         """
-        task, before = resuming.extend(
-            store,
-            path.task_id,
-            Extension(body.count, body.add, body.from_),
-            max_steps=settings.max_steps,
-            reply_key=header.idempotency_key,
-        )
+        task_id, key = path.task_id, header.idempotency_key
+        if body.items is None:
+            wanted = Extension(body.count, body.add, body.from_)
+            most = settings.max_steps
+            task, before = resuming.extend(store, task_id, wanted, max_steps=most, reply_key=key)
+        elif body.count is None and body.add is None and body.items:
+            task, before = filler.add(
+                task_id, body.items, expected=body.from_, only_open=False, reply_key=key
+            )
+        else:
+            raise InvalidInput("an extension takes one of count, add, and some items", field="items")
         request_fan_out(publisher, task, first=before)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
@@ -81,11 +90,7 @@ def add_close(routes: APIBlueprint, store: Store, publisher: Publisher, settings
 
         With `count`, nothing changes if the task has another count: 409.
         """
-        task, ended = resuming.close(
-            store, path.task_id, expected=query.count, reply_key=header.idempotency_key
-        )
-        if ended:
-            publish_end(publisher, task.id)
+        close(store, publisher, path.task_id, expected=query.count, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 

@@ -154,7 +154,7 @@ class FailureBody(Request):
 
 
 class ExtendBody(Request):
-    """More steps for a running task: either `count` or `add`."""
+    """More steps for a running task: one of `count`, `add` and `items`."""
 
     count: Annotated[
         Integer | None, Field(description="the new total number of steps, at most MAX_STEPS", ge=1)
@@ -163,9 +163,31 @@ class ExtendBody(Request):
         Integer | None,
         Field(description="how many steps to add", json_schema_extra={"example": 5}, ge=1),
     ] = None
+    items: Annotated[
+        list[Any] | None, Field(description="of the steps to add, for a task whose steps have items")
+    ] = None
     from_: Annotated[
         Integer | None,
         Field(alias="from", description="the count that the task must have; 409 if it has another", ge=0),
+    ] = None
+
+
+class ItemsBody(Request):
+    """Items to add."""
+
+    items: Annotated[list[Any], Field(json_schema_extra={"example": ["c.txt", "d.txt"]})]
+
+
+class ItemsQuery(Request):
+    from_: Annotated[
+        int | None,
+        Field(
+            alias="from",
+            ge=0,
+            description="the count that the task must have; 409 if it has another",
+            json_schema_extra={"example": 200},
+        ),
+        WRITTEN,
     ] = None
 
 

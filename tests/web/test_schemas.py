@@ -40,7 +40,7 @@ checks.use_after_free.enabled = false
 CONFIGURATIONS = {
     "trigger": REFUSES.format(paths="^/tasks$"),
     "done": REFUSES.format(
-        paths="^/done$|/steps|/missing$|/failures$|/extend$|/close$|/resume$|/cancel$|^/tasks/[^/]+$"
+        paths="^/done$|/steps|/items|/missing$|/failures$|/extend$|/close$|/resume$|/cancel$|^/tasks/[^/]+$"
     )
     + USES.format(paths="^/tasks/[^/]+$|/(missing|bitmap|events|failures)$", task_id="known")
     + USES.format(paths="/cancel$", task_id="cancelled"),
