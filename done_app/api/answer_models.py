@@ -54,11 +54,19 @@ class ResultAnswer(BaseModel):
     result: Any = Field(json_schema_extra={"example": 5})
 
 
+class ResultRunAnswer(BaseModel):
+    """What consecutive steps returned."""
+
+    first: int = Field(json_schema_extra={"example": 3}, description="the first of the steps")
+    results: list[Any] = Field(json_schema_extra={"example": [5, 7]})
+
+
 class ResultsAnswer(BaseModel):
     # As lines there is no schema here: tools would take it for the schema of a single line.
     model_config = {"openapi_extra": {"content": {"application/x-ndjson": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
 
-    results: list[ResultAnswer] = Field(description="in the order of the steps")
+    results: list[ResultAnswer] = Field(default=[], description="in the order of the steps")
+    runs: list[ResultRunAnswer] = Field(default=[], description="the same in place of it, with `?runs=1`")
     without: int = Field(
         json_schema_extra={"example": 0}, description="how many of the task's done steps have no result"
     )

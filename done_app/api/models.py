@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from donebit.completion.reporting import MAX_STEPS_PER_REPORT
-from donebit.web.models import WRITTEN, Integer, Name, Request, StoredName, matching
+from donebit.web.models import WRITTEN, WRITTEN_BOOLEAN, Integer, Name, Request, StoredName, matching
 
 LARGEST_STEP = 2**32 - 1
 MOST_STEPS_ASKED = 1000  # results by their steps, in one request
@@ -316,6 +316,14 @@ class ResultsQuery(Request):
             json_schema_extra={"example": "3,7"},
         ),
     ] = None
+    runs: Annotated[
+        bool,
+        Field(
+            description="answer the results of consecutive steps together: a quarter of the bytes",
+            json_schema_extra={"example": 1},
+        ),
+        WRITTEN_BOOLEAN,
+    ] = False
 
 
 class MissingQuery(Request):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from types import TracebackType
@@ -322,12 +322,13 @@ class Donebit:
         checked_name(task_id, "task_id")
         return StoredResults(lambda: self._result_parts(task_id), lambda: int(self.get(task_id)["results"]))
 
-    def _result_parts(self, task_id: str) -> Iterator[tuple[list[int], list[Any]]]:
+    def _result_parts(self, task_id: str) -> Iterator[tuple[Sequence[int], list[Any]]]:
         after: int | None = 0
         while after is not None:
-            path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}"
+            path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}&runs=1"
             page = self._transport.request(DONE_APP, "GET", path)
-            yield [one["step"] for one in page["results"]], [one["result"] for one in page["results"]]
+            for run in page["runs"]:
+                yield range(run["first"], run["first"] + len(run["results"])), run["results"]
             after = page["next"]
 
     def wait(self, task_id: str, timeout_seconds: float = 3600) -> Task:
