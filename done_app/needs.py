@@ -14,6 +14,8 @@ NEEDS: Final[Needs] = {
     "GET /tasks/<task_id>/failures": Role.READ,
     "GET /tasks/<task_id>/bitmap": Role.READ,
     "GET /tasks/<task_id>/results": Role.READ,
+    "GET /tasks/<task_id>/items/<n>": Role.READ,
+    "POST /tasks/<task_id>/items": Role.TRIGGER,
     "GET /tasks/<task_id>/events": Role.READ,
     "GET /events": Role.READ,
     "GET /workers": Role.READ,

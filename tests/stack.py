@@ -152,7 +152,14 @@ class Stack:
 
     def create(self, count: int, **body: object) -> str:
         """A new task's id, asked for over HTTP."""
-        answer = ask("POST", f"{self.trigger}/tasks", {"count": count, **body})
+        return self._created({"count": count, **body})
+
+    def create_items(self, items: list[Any], **body: object) -> str:
+        """The same, of a task whose steps have items."""
+        return self._created({"items": items, **body})
+
+    def _created(self, body: dict[str, object]) -> str:
+        answer = ask("POST", f"{self.trigger}/tasks", body)
         assert answer.status == 202, answer
         return str(answer.said["task_id"])
 

@@ -39,6 +39,7 @@ LAYERS = (
         "donebit.config",
         "donebit.errors",
         "donebit.formatting",
+        "donebit.item_pieces",
         "donebit.json_reading",
         "donebit.listening",
         "donebit.logs",

@@ -11,7 +11,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable
+from donebit import ApiError, Donebit, InvalidInput, ServiceUnreachable, item_pieces
 from donebit.client import RANGES_PER_REPORT
 from donebit.demo.ports import free_server_port
 from donebit.result_slices import slices_of
@@ -55,7 +55,9 @@ assert not any(os.waitpid(child, 0)[1] for child in children)
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory, valkey: RunningServer) -> Iterator[RealServices]:
     valkey.client.flushall()  # another test's may have been of another zone
-    with running_services(tmp_path_factory.mktemp("services"), valkey.url, API_TOKEN=TOKEN) as running:
+    with running_services(
+        tmp_path_factory.mktemp("services"), valkey.url, API_TOKEN=TOKEN, JOBS="tests.integration.own_jobs"
+    ) as running:
         yield running
 
 
@@ -250,6 +252,48 @@ def test_results_are_reported_and_read_though_answers_are_lost(cut_off: Donebit,
     assert (report["fresh"], len(results)) == (25_001, 25_001)
     assert dict(results.items()) == found | {29_998: None}
     assert (results[24_999], sum(islice(results, 25_000))) == (74_997, sum(found.values()))
+
+
+def test_items_are_a_task_with_a_step_for_each(cut_off: Donebit, lossy: LossyWay) -> None:
+    lossy.answers_to_lose = 2
+
+    task_id = cut_off.map("length", (f"{step}.txt" for step in range(12)), label="few")
+    again = cut_off.map("length", [f"{step}.txt" for step in range(12)], task_id=task_id, label="few")
+    task = cut_off.get(task_id)
+
+    assert (again, task["count"], task["job"]) == (task_id, 12, "length")
+    assert cut_off.get(cut_off.map("length", []))["state"] == "done"
+    with pytest.raises(ApiError, match=r"does not take items\[1\]: Input should be a valid string"):
+        cut_off.map("length", ["a", 2])
+    with pytest.raises(InvalidInput, match=r"items\[1\] cannot be written as JSON"):
+        cut_off.map("length", ["a", {1}])
+
+
+def test_many_items_are_sent_in_pieces_though_answers_are_lost(
+    cut_off: Donebit, lossy: LossyWay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(item_pieces, "BYTES_PER_PIECE", 10_000)
+    lossy.answers_to_lose = 3
+
+    task_id = cut_off.map("length", (f"{step:05}.txt" for step in range(5000)))
+
+    task = cut_off.get(task_id)
+    assert (task["count"], task["state"], task["open"]) == (5000, "running", False)
+
+
+@pytest.mark.parametrize("at", [10, 4000])
+def test_of_items_of_which_one_does_not_fit_no_step_runs(
+    cut_off: Donebit, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    monkeypatch.setattr(item_pieces, "BYTES_PER_PIECE", 10_000)
+    given: list[object] = [f"{step:05}.txt" for step in range(5000)]
+    given[at] = 7
+
+    with pytest.raises(ApiError, match="Input should be a valid string"):
+        cut_off.map("length", given, task_id=f"bad-{at}")
+
+    task = cut_off.get(f"bad-{at}")
+    assert (task["state"], task["done_steps"], task["messages_sent"]) == ("cancelled", 0, 0)
 
 
 @pytest.mark.parametrize("found", [{-1: 1}, {True: 1}, {0: {1}}, {0: float("nan")}])

@@ -148,6 +148,13 @@ class TaskBody(TaskRequest):
         }
     )
 
+    items: Annotated[
+        list[Any] | None,
+        Field(
+            description="the input of each step, any JSON values; `count` follows. With `open`, more can be "
+            "added, and no step runs before the task is closed"
+        ),
+    ] = None
     task_id: Annotated[
         Name | None, Field(description="made when left out; the same again is the same task")
     ] = None

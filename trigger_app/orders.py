@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit.completion import fanout
-from donebit.completion.lifecycle import check_count
+from donebit.completion.items import pack
+from donebit.completion.lifecycle import PackedItems, check_count
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
 from donebit.completion.state import Occasion, occasion_of
 from donebit.config import Settings
 from donebit.errors import InvalidInput
-from donebit.jobs.registry import Jobs
+from donebit.jobs.registry import Job, Jobs
 from donebit.webhook_policy import checked_url
-from trigger_app.models import NextBody, TaskRequest
+from trigger_app.models import NextBody, TaskBody, TaskRequest
 
 LONGEST_CHAIN = 10  # tasks that follow one another in one request
 LARGEST_SPEC = 64 * 1024  # characters; it is read whenever the task is looked at
@@ -41,12 +42,41 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
         Webhook(body.webhook.url, _ends(body.webhook.on)) if body.webhook else None,
         Callback(body.callback.name, _ends(body.callback.on)) if body.callback else None,
         _next(body.then, default_stall_after) if body.then else None,
-        body.fail_fast,
-        body.open,
+        fail_fast=body.fail_fast,
+        open=body.open,
     )
 
 
+def items_missing(job: str | None) -> InvalidInput:
+    return InvalidInput(f"job {job} takes an item for each step, and there are no items", field="items")
+
+
+def pack_items(body: TaskBody, job: Job | None) -> PackedItems | None:
+    """The items of a body, checked against the job; none for a task whose steps have none.
+
+    Raises:
+        InvalidInput: an item does not fit the job, the job takes items and there are none, or it takes none
+            and there are some.
+    """
+    takes = job.item if job else None
+    if body.items is None and takes is None:
+        return None
+    if body.items is None and not body.open:
+        raise items_missing(body.job)
+    if takes is None and job is not None:
+        raise InvalidInput(f"job {body.job} takes no item", field="items")
+    packed = pack(body.items or [])
+    if takes is not None:
+        takes.check(packed.texts)
+    return packed
+
+
 def _count(body: TaskRequest) -> int:
+    items = body.items if isinstance(body, TaskBody) else None
+    if items is not None and body.count not in (None, len(items)):
+        raise InvalidInput(f"count is {body.count}, and there are {len(items)} items", field="count")
+    if items is not None:
+        return len(items)
     if body.count is not None:
         return body.count
     if body.open:
@@ -103,7 +133,10 @@ class Checker:
 
     def check_job(self, spec: TaskSpec) -> None:
         if spec.job is not None:
-            self.jobs.find(spec.job).convert_params(spec.params)
+            job = self.jobs.find(spec.job)
+            job.convert_params(spec.params)
+            if job.item is not None and spec.items is None:
+                raise items_missing(spec.job)
         elif spec.params:
             raise InvalidInput("params are given, but no job that takes them", field="params")
         if spec.batch and spec.count / spec.batch > fanout.LARGEST_FANOUT:

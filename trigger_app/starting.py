@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from donebit.access.report_tokens import ReportTokens
 from donebit.completion import lifecycle, rerunning
-from donebit.completion.lifecycle import Started
+from donebit.completion.items import check_size
+from donebit.completion.lifecycle import PackedItems, Started, check_count
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -17,8 +18,8 @@ from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
-from trigger_app.models import RerunBody, TaskStarted
-from trigger_app.orders import Checker
+from trigger_app.models import RerunBody, TaskBody, TaskStarted
+from trigger_app.orders import Checker, pack_items, spec_of
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,20 @@ class Starter:
     checker: Checker
     settings: Settings
 
-    def start(self, spec: TaskSpec, task_id: str | None = None) -> StartedTask:
+    def start_body(self, body: TaskBody) -> StartedTask:
+        """Start the task that a request body asks for, with its items. Raises as `start`."""
+        spec = spec_of(body, self.settings.stall_after)
+        check_count(spec.count, self.settings.max_steps)
+        jobs = self.checker.jobs  # an unknown one is refused below, after what weighs more
+        items = pack_items(body, jobs.find(body.job) if body.job and body.job in jobs else None)
+        if items is None:
+            return self.start(spec, body.task_id)
+        check_size(items.size, self.settings.max_items_bytes)
+        return self.start(replace(spec, items=items.digest), body.task_id, items)
+
+    def start(
+        self, spec: TaskSpec, task_id: str | None = None, items: PackedItems | None = None
+    ) -> StartedTask:
         """Start a task, or find the one that already has this id and the same specification.
 
         Raises:
@@ -54,7 +68,7 @@ class Starter:
         self.checker.check(spec)
         ttls = TaskTtls.from_settings(self.settings)
         started = lifecycle.start(
-            self.store, spec, task_id=task_id, ttls=ttls, max_steps=self.settings.max_steps
+            self.store, spec, task_id=task_id, ttls=ttls, max_steps=self.settings.max_steps, items=items
         )
         task = started.task
         queued = publish_start(self.publisher, task) if started.fresh else None

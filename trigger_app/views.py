@@ -20,7 +20,6 @@ from trigger_app.models import (
     TaskBody,
     TaskStarted,
 )
-from trigger_app.orders import spec_of
 from trigger_app.starting import Starter
 
 TAG = Tag(name="trigger", description="Start tasks")
@@ -64,7 +63,7 @@ def add_tasks(routes: APIBlueprint, starter: Starter) -> None:
 
         The same `task_id` and body again answer 200 with the existing task; another body answers 409.
         """
-        return starter.start(spec_of(body, starter.settings.stall_after), body.task_id).reply()
+        return starter.start_body(body).reply()
 
 
 def add_rerun(routes: APIBlueprint, starter: Starter) -> None:

@@ -7,12 +7,14 @@ from http import HTTPStatus
 from flask_openapi3 import APIBlueprint
 
 from done_app.api.answers import GONE, GONE_OR_ENDED
+from done_app.api.items import Filler
 from done_app.api.models import CloseQuery, ExtendBody, ReportHeader, StoredTaskPath, TaskPath
 from donebit.completion import lifecycle, rerunning, resuming
 from donebit.completion.resuming import Extension
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.publishing import publish_end, publish_start, request_fan_out, resume
+from donebit.errors import InvalidInput
+from donebit.publishing import close, publish_end, publish_start, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
@@ -20,12 +22,15 @@ from donebit.web.rerun_answer import RerunStarted, rerun_reply
 from donebit.web.task_answer import TaskAnswer, task_answer
 
 
-def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+def add_actions(
+    routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings, filler: Filler
+) -> None:
     """Add the routes that change one task."""
     ttls = TaskTtls.from_settings(settings)
-    add_extend(routes, store, publisher, settings)
+    add_extend(routes, store, publisher, settings, filler)
     add_rerun(routes, store, publisher, settings)
     add_close(routes, store, publisher, settings)
+    add_delete(routes, store)
 
     @routes.post("/tasks/<task_id>/cancel", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def cancel_task(path: TaskPath, header: ReportHeader) -> Reply:
@@ -43,12 +48,6 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
         lifecycle.pause(store, path.task_id, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
-    @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
-    def delete_task(path: StoredTaskPath, header: ReportHeader) -> Reply:
-        """Delete a task, running or ended."""
-        lifecycle.delete(store, path.task_id, reply_key=header.idempotency_key)
-        return "", HTTPStatus.NO_CONTENT
-
     @routes.post("/tasks/<task_id>/resume", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def resume_task(path: TaskPath, header: ReportHeader) -> Reply:
         """Resume a failed, cancelled, stalled or paused task: only its missing steps are sent again.
@@ -59,23 +58,39 @@ def add_actions(routes: APIBlueprint, store: Store, publisher: Publisher, settin
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 
-def add_extend(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
+def add_delete(routes: APIBlueprint, store: Store) -> None:
+    """Add the route that deletes a task."""
+
+    @routes.delete("/tasks/<task_id>", responses={204: None, **GONE})
+    def delete_task(path: StoredTaskPath, header: ReportHeader) -> Reply:
+        """Delete a task, running or ended."""
+        lifecycle.delete(store, path.task_id, reply_key=header.idempotency_key)
+        return "", HTTPStatus.NO_CONTENT
+
+
+def add_extend(
+    routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings, filler: Filler
+) -> None:
     """Add the route that gives a task more steps."""
 
     @routes.post("/tasks/<task_id>/extend", responses={200: TaskAnswer, **GONE_OR_ENDED})
     def extend_task(path: TaskPath, body: ExtendBody, header: ReportHeader) -> Reply:
         """Add steps to a running task; they start immediately.
 
-        Give the new total as `count`, or how many more as `add`. With `from`, nothing changes if the task has
-        another count: 409.
+        Give the new total as `count`, how many more as `add`, or the `items` of the new steps. With `from`,
+        nothing changes if the task has another count: 409.
         """
-        task, before = resuming.extend(
-            store,
-            path.task_id,
-            Extension(body.count, body.add, body.from_),
-            max_steps=settings.max_steps,
-            reply_key=header.idempotency_key,
-        )
+        task_id, key = path.task_id, header.idempotency_key
+        if body.items is None:
+            wanted = Extension(body.count, body.add, body.from_)
+            most = settings.max_steps
+            task, before = resuming.extend(store, task_id, wanted, max_steps=most, reply_key=key)
+        elif body.count is None and body.add is None and body.items:
+            task, before = filler.add(
+                task_id, body.items, expected=body.from_, only_open=False, reply_key=key
+            )
+        else:
+            raise InvalidInput("an extension takes one of count, add, and some items", field="items")
         request_fan_out(publisher, task, first=before)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
@@ -89,11 +104,7 @@ def add_close(routes: APIBlueprint, store: Store, publisher: Publisher, settings
 
         With `count`, nothing changes if the task has another count: 409.
         """
-        task, ended = resuming.close(
-            store, path.task_id, expected=query.count, reply_key=header.idempotency_key
-        )
-        if ended:
-            publish_end(publisher, task.id)
+        close(store, publisher, path.task_id, expected=query.count, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_openapi3 import MediaType
@@ -34,6 +34,19 @@ class MissingAnswer(BaseModel):
     next: int | None = Field(description="`after` of the next page; null on the last")
 
 
+class ItemAnswer(BaseModel):
+    """The input of one step."""
+
+    step: int = Field(json_schema_extra={"example": 3})
+    item: Any = Field(json_schema_extra={"example": "d.txt"})
+
+
+class ItemsAdded(BaseModel):
+    task_id: str
+    added: int = Field(description="how many items the request has", json_schema_extra={"example": 2})
+    count: int = Field(description="how many steps the task has now", json_schema_extra={"example": 4})
+
+
 class ResultAnswer(BaseModel):
     """What one step returned."""
 
@@ -41,11 +54,19 @@ class ResultAnswer(BaseModel):
     result: Any = Field(json_schema_extra={"example": 5})
 
 
+class ResultRunAnswer(BaseModel):
+    """What consecutive steps returned."""
+
+    first: int = Field(json_schema_extra={"example": 3}, description="the first of the steps")
+    results: list[Any] = Field(json_schema_extra={"example": [5, 7]})
+
+
 class ResultsAnswer(BaseModel):
     # As lines there is no schema here: tools would take it for the schema of a single line.
     model_config = {"openapi_extra": {"content": {"application/x-ndjson": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
 
-    results: list[ResultAnswer] = Field(description="in the order of the steps")
+    results: list[ResultAnswer] = Field(default=[], description="in the order of the steps")
+    runs: list[ResultRunAnswer] = Field(default=[], description="the same in place of it, with `?runs=1`")
     without: int = Field(
         json_schema_extra={"example": 0}, description="how many of the task's done steps have no result"
     )
@@ -62,9 +83,16 @@ class StepFailure(BaseModel):
         description="the last error; null if it was not kept",
     )
 
+    item: Any = Field(
+        default=None,
+        json_schema_extra={"example": "d.txt"},
+        description="the step's input, if it has one; null for one above 4096 characters of JSON",
+    )
+
     @classmethod
-    def from_step(cls, step: GivenUp) -> StepFailure:
-        return cls(step=step.step, attempts=step.attempts, error=step.error)
+    def from_step(cls, step: GivenUp, items: Mapping[int, object]) -> StepFailure:
+        item = {"item": items[step.step]} if step.step in items else {}
+        return cls(step=step.step, attempts=step.attempts, error=step.error, **item)
 
 
 class FailuresAnswer(BaseModel):

@@ -10,7 +10,17 @@ from donebit.activity.periods.calendar import Calendar
 from donebit.completion.listing import Filter
 from donebit.completion.reporting import MAX_STEPS_PER_REPORT
 from donebit.completion.state import State
-from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Moment, Name, Request, StoredName, matching
+from donebit.web.models import (
+    WRITTEN,
+    WRITTEN_BOOLEAN,
+    IdempotencyKey,
+    Integer,
+    Moment,
+    Name,
+    Request,
+    StoredName,
+    matching,
+)
 
 LARGEST_STEP = 2**32 - 1
 MOST_STEPS_ASKED = 1000  # results by their steps, in one request
@@ -150,7 +160,7 @@ class FailureBody(Request):
 
 
 class ExtendBody(Request):
-    """More steps for a running task: either `count` or `add`."""
+    """More steps for a running task: one of `count`, `add` and `items`."""
 
     count: Annotated[
         Integer | None, Field(description="the new total number of steps, at most MAX_STEPS", ge=1)
@@ -159,9 +169,31 @@ class ExtendBody(Request):
         Integer | None,
         Field(description="how many steps to add", json_schema_extra={"example": 5}, ge=1),
     ] = None
+    items: Annotated[
+        list[Any] | None, Field(description="of the steps to add, for a task whose steps have items")
+    ] = None
     from_: Annotated[
         Integer | None,
         Field(alias="from", description="the count that the task must have; 409 if it has another", ge=0),
+    ] = None
+
+
+class ItemsBody(Request):
+    """Items to add."""
+
+    items: Annotated[list[Any], Field(json_schema_extra={"example": ["c.txt", "d.txt"]})]
+
+
+class ItemsQuery(Request):
+    from_: Annotated[
+        int | None,
+        Field(
+            alias="from",
+            ge=0,
+            description="the count that the task must have; 409 if it has another",
+            json_schema_extra={"example": 200},
+        ),
+        WRITTEN,
     ] = None
 
 
@@ -328,6 +360,14 @@ class ResultsQuery(Request):
             json_schema_extra={"example": "3,7"},
         ),
     ] = None
+    runs: Annotated[
+        bool,
+        Field(
+            description="answer the results of consecutive steps together: a quarter of the bytes",
+            json_schema_extra={"example": 1},
+        ),
+        WRITTEN_BOOLEAN,
+    ] = False
 
 
 class MissingQuery(Request):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,7 @@ from done_app.api.answer_models import ResultsAnswer
 from done_app.api.answers import GONE
 from done_app.api.models import ResultBody, ResultsQuery, StepResult, TaskPath
 from donebit.completion import lifecycle, results
-from donebit.completion.results import Pair
+from donebit.completion.results import Pair, ResultsPage
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import InvalidInput
@@ -45,22 +45,29 @@ def add_results(routes: APIBlueprint, store: Store) -> None:
         task = lifecycle.get_task(store, path.task_id).task
         if query.steps is not None:
             steps = [int(step) for step in query.steps.split(",")]
-            return page(task, results.results_of(store, task, steps), None)
+            return page(task, ResultsPage(results.results_of(store, task, steps), None), query)
         if request.accept_mimetypes.best_match([JSON, LINES]) == LINES:
             found = islice(results.iterate(store, task, query.after), query.limit)
             return Response(pieces(found), content_type=LINES)
         limit = DEFAULT_LIMIT if query.limit is None else query.limit
         listed = results.list_results(store, task, after=query.after, limit=limit)
-        return page(task, listed.results, listed.next)
+        return page(task, listed, query)
 
 
-def page(task: Task, pairs: Iterable[Pair], after: int | None) -> Response:
+def page(task: Task, listed: ResultsPage, query: ResultsQuery) -> Response:
     """Answer with some results, which are JSON already."""
-    found = ",".join(as_json(pair) for pair in pairs)
+    if query.runs:
+        name, parts = "runs", [run_as_json(*run) for run in results.runs_of(listed.results)]
+    else:
+        name, parts = "results", [as_json(pair) for pair in listed.results]
     without = max(0, task.done_steps - task.results)
-    end = "null" if after is None else str(after)
-    body = f'{{"results":[{found}],"without":{without},"next":{end}}}\n'
+    end = "null" if listed.next is None else str(listed.next)
+    body = f'{{"{name}":[{",".join(parts)}],"without":{without},"next":{end}}}\n'
     return Response(body, content_type=JSON)
+
+
+def run_as_json(first: int, values: Sequence[str]) -> str:
+    return f'{{"first":{first},"results":[{",".join(values)}]}}'
 
 
 def as_json(pair: Pair) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from flask import Response
@@ -11,14 +12,16 @@ from done_app.api.actions import add_actions
 from done_app.api.answer_models import FailuresAnswer, MissingAnswer, StepFailure, TaskList
 from done_app.api.answers import GONE
 from done_app.api.bulk import add_bulk
+from done_app.api.items import Filler, add_items
 from done_app.api.models import ListQuery, MissingQuery, TaskPath
 from done_app.api.redelivery import add_redelivery
 from done_app.api.reports import Reports, add_failures, add_reports
 from done_app.api.results import add_results
 from done_app.api.streams import add_streams
 from donebit.activity.periods.calendar import Calendar
-from donebit.completion import bitmap, failing, lifecycle, listing, missing
+from donebit.completion import bitmap, failing, items, lifecycle, listing, missing
 from donebit.config import Settings
+from donebit.jobs.registry import load_jobs
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
@@ -40,7 +43,9 @@ def blueprint(store: Store, publisher: Publisher, settings: Settings, feed: Feed
     add_results(routes, store)
     add_reports(routes, Reports(store, publisher, settings))
     add_failures(routes, store, publisher)
-    add_actions(routes, store, publisher, settings)
+    filler = Filler(store, settings, cache(lambda: load_jobs(settings)))
+    add_items(routes, store, filler)
+    add_actions(routes, store, publisher, settings, filler)
     add_bulk(routes, store, publisher, settings)
     add_redelivery(routes, store, settings)
     return routes
@@ -74,8 +79,10 @@ def add_task_reads(routes: APIBlueprint, store: Store, settings: Settings) -> No
         """List the failed steps of a task with their attempts and last errors."""
         task = lifecycle.get_task(store, path.task_id).task
         page = failing.list_failures(store, task, after=query.after, limit=query.limit)
-        failures = [StepFailure.from_step(one) for one in page.failures]
-        return answer(FailuresAnswer(failed_steps=task.failed_steps, failures=failures, next=page.next))
+        shown = items.shown_items(store, task, [one.step for one in page.failures])
+        failures = [StepFailure.from_step(one, shown) for one in page.failures]
+        found = FailuresAnswer(failed_steps=task.failed_steps, failures=failures, next=page.next)
+        return answer(found, exclude_unset=True)
 
 
 def add_bitmap(routes: APIBlueprint, store: Store) -> None:

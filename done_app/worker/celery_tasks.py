@@ -19,11 +19,13 @@ from done_app.worker import identity
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps import fitness
+from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import Runner, RunOutcome, describe
 from donebit import config, logs, queue
 from donebit.completion import announcing, fanout, handing_back, healing, leases, reading
 from donebit.completion.healing import ProbedState
+from donebit.completion.items import ItemReader
 from donebit.completion.leases import HeldSteps, Holder
 from donebit.completion.sweeping import SWEEPS_APART, Sweep
 from donebit.completion.task import Task
@@ -225,6 +227,7 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
             board=worker_leases.board,
             max_result_bytes=settings.max_step_result_bytes,
             results=reading.parent_results(store(), task),
+            items=TypedItems(ItemReader(store(), task), job.item) if job.item else None,
         )
         outcome = runner.run(held.ranges)
     if outcome.report is not None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self, TypedDict, cast
 
-from donebit.errors import InvalidInput
+from donebit.errors import DonebitError, InvalidInput
+from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
 from donebit.results import Results, StoredResults
@@ -37,6 +40,8 @@ class Task(TypedDict):
     last_progress_at: str
     missing: list[list[int]]  # the first missing steps, as half-open ranges
     results: int  # how many of its steps have one
+    open: bool  # it takes more steps, and cannot end, until it is closed
+    messages_sent: int  # for its steps, in this run
 
 
 class Report(TypedDict):
@@ -130,6 +135,60 @@ class Donebit:
         body |= {} if count is None else {"count": natural(count, "count")}
         body |= {name: value for name, value in given.items() if value is not None}
         return str(self._transport.request(TRIGGER_APP, "POST", "/tasks", body)["task_id"])
+
+    def map(
+        self,
+        job: str,
+        items: Iterable[object],
+        *,
+        params: Mapping[str, Any] | None = None,
+        task_id: str | None = None,
+        **more: object,
+    ) -> str:
+        """Start a task with a step for each item, which the job's function is given.
+
+        What does not fit into one request is sent in pieces to an open task, which is then closed: no step
+        runs before all items are there. If that fails, the task is cancelled.
+
+        Args:
+            job: The name of a job whose function takes `item` as its second parameter.
+            items: The input of each step, as JSON can hold it; gone through once.
+            params: The keyword parameters of the job's function.
+            task_id: The task's id; generated when left out. The same id and items again are the same task,
+                if they fit into one request.
+            more: Any other field of `POST /tasks`, as for `start`.
+
+        Returns:
+            The task's id.
+
+        Raises:
+            InvalidInput, ApiError, ServiceUnreachable: As `start`; also for an item that does not fit.
+        """
+        pieces = pieces_of(items)
+        first, second = next(pieces, Piece([], b"")), next(pieces, None)
+        given: dict[str, Any] = {"job": job, "params": params, "task_id": task_id, **more}
+        if second is None:
+            return self.start(**given, items=first.items)
+        return self._start_filled(given, chain([first, second], pieces))
+
+    def _start_filled(self, given: dict[str, Any], pieces: Iterable[Piece]) -> str:
+        """Start an open task, add items to it and close it; cancel it if that fails."""
+        task_id = self.start(**given, items=[], open=True)
+        try:
+            self._fill(task_id, pieces)
+        except BaseException:
+            with suppress(DonebitError):
+                self._post(task_id, "cancel")
+            raise
+        return task_id
+
+    def _fill(self, task_id: str, pieces: Iterable[Piece]) -> None:
+        """Add items to an open task and close it; refused if the server has lost some of them meanwhile."""
+        count = 0
+        for piece in pieces:
+            self._post(task_id, f"items?from={count}", piece.lines)
+            count += len(piece.items)
+        self.close_task(task_id, expected=count)
 
     def report(
         self, task_id: str, steps: Iterable[int] = (), results: Mapping[int, object] | None = None
@@ -308,12 +367,13 @@ class Donebit:
         checked_name(task_id, "task_id")
         return StoredResults(lambda: self._result_parts(task_id), lambda: int(self.get(task_id)["results"]))
 
-    def _result_parts(self, task_id: str) -> Iterator[tuple[list[int], list[Any]]]:
+    def _result_parts(self, task_id: str) -> Iterator[tuple[Sequence[int], list[Any]]]:
         after: int | None = 0
         while after is not None:
-            path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}"
+            path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}&runs=1"
             page = self._transport.request(DONE_APP, "GET", path)
-            yield [one["step"] for one in page["results"]], [one["result"] for one in page["results"]]
+            for run in page["runs"]:
+                yield range(run["first"], run["first"] + len(run["results"])), run["results"]
             after = page["next"]
 
     def wait(self, task_id: str, timeout_seconds: float = 3600) -> Task:
@@ -347,7 +407,7 @@ class Donebit:
         path = f"/tasks/{checked_name(task_id, 'task_id')}"
         return cast(Task, self._transport.request(DONE_APP, "GET", path, within_seconds=within_seconds))
 
-    def _post(self, task_id: str, resource: str, body: Mapping[str, object] | None = None) -> object:
+    def _post(self, task_id: str, resource: str, body: Mapping[str, object] | bytes | None = None) -> object:
         path = f"/tasks/{checked_name(task_id, 'task_id')}/{resource}"
         return self._transport.request(DONE_APP, "POST", path, body)
 

@@ -137,6 +137,7 @@ class Settings(Addresses):
     max_segments: PositiveInt = 1024
     max_body_bytes: PositiveInt = 32 * 1024 * 1024
     max_step_result_bytes: Annotated[int, Field(ge=1, le=1024 * 1024)] = 64 * 1024  # of one step
+    max_items_bytes: PositiveInt = 256 * 1024 * 1024  # of all steps of a task, as JSON
     max_result_bytes: PositiveInt = 256 * 1024 * 1024  # of all steps of a task
 
     task_ttl: Duration = timedelta(days=7)

@@ -27,9 +27,9 @@ def request_fan_out(publisher: Publisher, task: Task, first: int = 0) -> bool | 
 
     Returns:
         Whether the broker took the request; if not, the sweep sends the steps later. None for a task that
-        has no job, no steps yet, or has ended.
+        has no job or no steps yet, waits for more items, or has ended.
     """
-    if task.spec.job is None or task.ended or not task.count:
+    if task.spec.job is None or task.ended or not task.count or task.is_filled:
         return None
     try:
         publisher.dispatch(task, first)
@@ -48,6 +48,28 @@ def publish_start(publisher: Publisher, task: Task) -> bool | None:
     if task.ended:
         publish_end(publisher, task.id)
     return request_fan_out(publisher, task)
+
+
+def close(
+    store: Store,
+    publisher: Publisher,
+    task_id: str,
+    *,
+    expected: int | None = None,
+    reply_key: str | None = None,
+) -> None:
+    """Close an open task, and have its end announced if it has ended, or its steps sent if they have items.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+        Conflict: it has ended, is not open, or has another total than expected.
+        InvalidInput: the reply key was used for another request.
+    """
+    task, ended = resuming.close(store, task_id, expected=expected, reply_key=reply_key)
+    if ended:
+        publish_end(publisher, task_id)
+    elif task.spec.items is not None:
+        request_fan_out(publisher, task)
 
 
 def resume(

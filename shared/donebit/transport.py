@@ -56,7 +56,7 @@ class Transport:
         service: str,
         method: str,
         path: str,
-        body: Mapping[str, object] | None = None,
+        body: Mapping[str, object] | bytes | None = None,
         *,
         within_seconds: float | None = None,
     ) -> Any:
@@ -66,7 +66,7 @@ class Transport:
             service: Its name.
             method: GET, POST and so on.
             path: The route's path.
-            body: Sent as JSON; None sends no body.
+            body: Sent as JSON, or, if bytes, as the NDJSON that they are; None sends no body.
             within_seconds: When to end a try that runs, too, though not in its first second. None: only no
                 try begins after the client's `timeout_seconds`.
         """
@@ -88,7 +88,7 @@ class Transport:
         raise AssertionError("the pauses do not end")
 
     def _headers_and_data(
-        self, method: str, body: Mapping[str, object] | None
+        self, method: str, body: Mapping[str, object] | bytes | None
     ) -> tuple[dict[str, str], bytes | None]:
         if method == "GET":
             return self._headers, None
@@ -96,6 +96,8 @@ class Transport:
         headers = self._headers | {"Idempotency-Key": uuid.uuid4().hex}
         if body is None:
             return headers, None
+        if isinstance(body, bytes):
+            return headers | {"Content-Type": "application/x-ndjson"}, body
         return headers | {"Content-Type": "application/json"}, _as_json(body)
 
     def _connections(self) -> urllib3.PoolManager:

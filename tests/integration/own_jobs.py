@@ -35,6 +35,14 @@ def square(step: int, *, folder: str, fatal: int = -1) -> int:
     return step * step
 
 
+@job("length", max_attempts=2, backoff=timedelta(milliseconds=50), keep_results=True)
+def length(_: int, item: str, *, folder: str = "") -> int:
+    """Return how long the item is; raise for `bad` while the folder has no file `mended`."""
+    if item == "bad" and not Path(folder, "mended").exists():
+        raise ValueError("it is bad")
+    return len(item)
+
+
 @job("sum")
 def sum_up(step: int, *, results: Results[int], folder: str) -> None:  # noqa: ARG001 - it has one step
     """Write down what the steps of the task before returned together."""

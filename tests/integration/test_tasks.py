@@ -108,6 +108,39 @@ def test_the_next_task_takes_in_what_the_steps_returned(stack: Stack, tmp_path: 
     )
 
 
+def test_steps_are_given_their_items_also_when_retried_resumed_and_added(
+    stack: Stack, tmp_path: Path
+) -> None:
+    items = ["x" * (step % 50) for step in range(3000)]
+    items[7] = "bad"
+
+    task_id = stack.create_items(items, job="length", params={"folder": str(tmp_path)})
+
+    stack.await_told(task_id)
+    failures = ask("GET", f"{stack.done}/tasks/{task_id}/failures").said["failures"]
+    assert [(one["step"], one["item"], one["error"]) for one in failures] == [
+        (7, "bad", "ValueError: it is bad")
+    ]
+    (tmp_path / "mended").touch()
+    ask("POST", f"{stack.done}/tasks/{task_id}/resume")
+    stack.await_told(task_id, times=2)
+    found = ask("GET", f"{stack.done}/tasks/{task_id}/results?limit=10000").said["results"]
+    assert found == [{"step": step, "result": len(item)} for step, item in enumerate(items)]
+
+
+def test_items_are_added_to_a_running_task(stack: Stack) -> None:
+    task_id = stack.create_items([], open=True, job="length")
+    for piece in (["a", "bb"], ["ccc"]):
+        ask("POST", f"{stack.done}/tasks/{task_id}/items", {"items": piece})
+
+    ask("POST", f"{stack.done}/tasks/{task_id}/close")
+
+    stack.await_told(task_id)
+    assert ask("GET", f"{stack.done}/tasks/{task_id}/results").said["results"] == [
+        {"step": step, "result": step + 1} for step in range(3)
+    ]
+
+
 def test_a_job_of_the_users_own_module_runs_once_a_step(stack: Stack, tmp_path: Path) -> None:
     task_id = stack.create(30, job="note", params={"folder": str(tmp_path)}, batch=7, label="mine")
 

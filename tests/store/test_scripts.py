@@ -13,6 +13,7 @@ from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import DirectoryStore
 from donebit.store.failures import FailureStore
 from donebit.store.flags import FlagStore
+from donebit.store.items import ItemStore
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
@@ -30,6 +31,7 @@ STORES = (
     TaskStore,
     FailureStore,
     ResultStore,
+    ItemStore,
     LeaseStore,
     DeliveryStore,
     VisitStore,

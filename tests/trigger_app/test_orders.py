@@ -307,3 +307,48 @@ def test_a_job_that_takes_in_results_follows_one_that_keeps_some(
     assert (problem["errors"][0]["field"], why in problem["detail"]) == (field, True)
     for before in ({"count": 1}, KEEPS_RESULTS):
         body_of(services.trigger.post("/tasks", json={**before, "then": TAKES_RESULTS}), 202)
+
+
+OF_ITEMS = {"job": "length", "params": {"folder": "/"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "why"),
+    [
+        ({**OF_ITEMS, "count": 3}, "items", "takes an item for each step, and there are no items"),
+        ({"count": 1, "then": OF_ITEMS}, "then.items", "takes an item for each step, and there are no"),
+        ({**OF_ITEMS, "items": ["a"], "count": 2}, "count", "count is 2, and there are 1 items"),
+        ({**OF_ITEMS, "items": ["a", 7]}, "items.1", "job length does not take items[1]: Input should be"),
+        ({**OF_ITEMS, "items": [*["a"] * 1500, None]}, "items.1500", "job length does not take items[1500]:"),
+        ({"job": "demo", "items": [1]}, "items", "job demo takes no item"),
+        ({**OF_ITEMS, "items": ["a"], "params": {"item": "b"}}, "params", "item is the step's input"),
+        ({"items": ["x" * 3000]}, "items", "at most 2,000 are kept for a task (MAX_ITEMS_BYTES)"),
+        ({"items": ["a", "\ud800"]}, "items.1", "items[1] cannot be written as JSON"),
+        ({"count": 1, "then": {"items": [1]}}, "then.items", "unknown field: then.items"),
+        ({"items": 7}, "items", "items is 7"),
+    ],
+)
+def test_items_that_do_not_fit_are_refused_and_start_nothing(
+    real_store: Store, real_client: Redis, body: dict[str, Any], field: str, why: str
+) -> None:
+    services = Services(real_store, jobs=("tests.integration.own_jobs",), max_items_bytes=2000)
+    before = everything(real_client)
+
+    problem = problem_of(
+        services.trigger.post("/tasks", data=json.dumps(body), content_type="application/json")
+    )
+
+    assert (problem["errors"][0]["field"], why in problem["detail"]) == (field, True), problem
+    assert everything(real_client) == before
+
+
+def test_the_same_items_under_an_id_are_the_same_task(real_store: Store) -> None:
+    services = Services(real_store, jobs=("tests.integration.own_jobs",))
+    body = {**OF_ITEMS, "task_id": "again", "items": ["a", "bb"]}
+
+    started = [services.trigger.post("/tasks", json=body) for _ in range(2)]
+    with_count = services.trigger.post("/tasks", json={**body, "count": 2})
+    other = services.trigger.post("/tasks", json={**body, "items": ["a", "cc"]})
+
+    assert [one.status_code for one in (*started, with_count, other)] == [202, 200, 200, 409]
+    assert body_of(started[1])["count"] == 2

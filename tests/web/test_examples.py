@@ -56,8 +56,10 @@ def arrange_distinct(services: Services, _: Store, operation: Operation, paramet
 
 
 def arrange_done(services: Services, store: Store, operation: Operation, _: str) -> None:
-    opened = {"open": True} if operation.path.endswith("/close") else {}
-    services.start(200, task_id=TASK_ID, then={"count": 1}, **opened)
+    asked: dict[str, Any] = {"open": True} if operation.path.endswith(("/close", "/items")) else {}
+    if "/items" in operation.path:
+        asked["items"] = list(range(200))
+    services.start(200, task_id=TASK_ID, then={"count": 1}, **asked)
     if operation.path.endswith("{task_id}/resume"):
         services.done.post(f"/tasks/{TASK_ID}/steps", json={"ranges": [[0, 199]]})
         failing.fail(store, TASK_ID, 199, "boom")

@@ -110,9 +110,7 @@ def add_button_close(routes: Blueprint, context: PageContext) -> None:
 
     @routes.post("/tasks/<task_id>/close")
     def close(task_id: str) -> ResponseReturnValue:
-        _, ended = resuming.close(context.store, task_id)
-        if ended:
-            publishing.publish_end(context.publisher, task_id)
+        publishing.close(context.store, context.publisher, task_id)
         return changed(task_id)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
 
+from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
@@ -96,6 +97,7 @@ class Runner:
     board: PositionBoard | None = None  # says whether the worker is ending
     max_result_bytes: int = 64 * 1024  # of one step
     results: Results[Any] = field(default_factory=Results)  # of the task before it, for a job that takes them
+    items: TypedItems | None = None  # of a job that takes them
     params: Mapping[str, Any] = field(init=False)  # converted to the types of the function's signature
     finished: StepRanges = field(default_factory=StepRanges)
     values: list[str] = field(default_factory=list)  # the results of the finished steps, in their order
@@ -212,8 +214,8 @@ class Runner:
 
         For most steps this loop is the whole overhead.
         """
-        if self.job.keep_results:
-            return self.run_keeping(start, stop)
+        if self.job.keep_results or self.items is not None:
+            return self.run_calling(start, stop)
         function, name, params = self.job.function, self.job.name, self.params
         now, until, position = time.monotonic, self.next_interrupt_at(), self.position
         step = start
@@ -232,8 +234,8 @@ class Runner:
             self.finished.add(start, step + 1)
         return step + 1
 
-    def run_keeping(self, start: int, stop: int) -> int:
-        """Run steps as `run_uncounted` does, and keep what they return."""
+    def run_calling(self, start: int, stop: int) -> int:
+        """Run steps as `run_uncounted` does, of a job that takes items or keeps results."""
         now, until, position = time.monotonic, self.next_interrupt_at(), self.position
         step = start
         try:
@@ -251,8 +253,9 @@ class Runner:
         return step + 1
 
     def call(self, step: int) -> None:
-        """Call the job's function for a step, and keep what it returns if the job keeps results."""
-        returned = self.job.function(step, **self.params)
+        """Call the job's function for a step, with its item, and keep what it returns."""
+        given = (step,) if self.items is None else (step, self.items.item(step))
+        returned = self.job.function(*given, **self.params)
         refuse_unawaited(self.job.name, returned)
         if self.job.keep_results:
             value = encode(returned, self.max_result_bytes, f"the result of job {self.job.name}")

@@ -20,7 +20,7 @@ class Waiting(StrEnum):
     """What a running task waits for."""
 
     PAUSED = "paused"  # for its resume
-    CLOSE = "close"  # it is open, and each of its steps has ended
+    CLOSE = "close"  # it is open, and each of its steps has ended, or none may start before
     REPORTS = "reports"  # it has no job: its steps are reported from elsewhere
     FAN_OUT = "fan-out"  # its messages are not sent yet
     WORKER = "worker"  # none was seen within the last minute
@@ -92,6 +92,9 @@ def close_reason(task: Task) -> str:
     """What an open task waits for whose steps have all ended."""
     if not task.count:
         return "it has no steps yet, and ends when it is closed"
+    if task.missing_steps > 0:
+        its = "its step starts" if task.count == 1 else f"its {task.count:,} steps start"
+        return f"{its} when it is closed"
     has = "its step has" if task.count == 1 else f"all its {task.count:,} steps have"
     return f"{has} ended, and it ends when it is closed"
 
@@ -143,7 +146,7 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
     moved = max(task.last_progress_at, task.dispatched_at or task.last_progress_at)
     conditions = (
         (task.paused, Waiting.PAUSED),
-        (task.open and task.missing_steps <= 0, Waiting.CLOSE),
+        (task.waits_for_close, Waiting.CLOSE),
         (task.spec.job is None, Waiting.REPORTS),
         (running, Waiting.RUNNING),
         (task.stalled, Waiting.LOST),
@@ -192,7 +195,7 @@ def steps_per_second(task: Task, now: datetime) -> float | None:
 
 def next_probe_at(task: Task) -> datetime | None:
     """When the sweep sends the next probe for a task without progress; None when it sends none."""
-    is_quiet = task.stalled or task.paused or (task.open and task.missing_steps <= 0)
+    is_quiet = task.stalled or task.paused or task.waits_for_close
     if task.spec.job is None or is_quiet:
         return None
     if task.probed_at is None or task.moved_at > task.probed_at:

@@ -59,7 +59,8 @@ def is_due(task: Task, first: int) -> bool:
     A request for all steps (`first` is 0) is due once. A request for the steps that a task was extended by
     is due only after that: otherwise the first fan-out sends the new steps too.
     """
-    return not task.paused and (first > 0) is (task.dispatched_at is not None)
+    is_held = task.paused or task.is_filled
+    return not is_held and (first > 0) is (task.dispatched_at is not None)
 
 
 def fan_out(store: Store, task: Task, send: Send, first: int = 0, *, held: Sequence[Range] = ()) -> int:

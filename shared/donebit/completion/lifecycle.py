@@ -18,9 +18,27 @@ from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
 from donebit.store import Store
 from donebit.store.answers import DeleteStatus
+from donebit.store.items import ItemChunk
 
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
 MAX_START_ATTEMPTS = 5  # when others delete the task each time before it can be read
+
+
+@dataclass(frozen=True, slots=True)
+class PackedItems:
+    """Items as they are stored.
+
+    Attributes:
+        texts: the chunks as JSON lists, to be checked
+        size: bytes of JSON
+        digest: SHA-256 of the items as canonical JSON
+    """
+
+    count: int
+    texts: list[str]
+    chunks: list[ItemChunk]
+    size: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,7 @@ def start(
     ttls: TaskTtls,
     max_steps: int,
     parent: Parent | None = None,
+    items: PackedItems | None = None,
 ) -> Started:
     """Start a task: set its end marker and write its record. No step is sent.
 
@@ -51,6 +70,7 @@ def start(
         ttls: how long the task stays.
         max_steps: the largest count allowed.
         parent: the task whose end starts it.
+        items: of its steps; the spec has their digest.
 
     Raises:
         InvalidInput: the count is not 0 to `max_steps`, or the id or label is not a valid name.
@@ -61,11 +81,11 @@ def start(
     if spec.label is not None:
         checked_name(spec.label, "label")
     if task_id is None:
-        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, rerun_of, parent)
+        return _start_new(store, spec, uuid.uuid4().hex[:12], ttls, rerun_of, parent, items)
     checked_name(task_id, "task_id")
     if (existing := _find_task(store, task_id)) is not None:
         return _existing_if_same(existing, spec)
-    return _start_new(store, spec, task_id, ttls, rerun_of, parent)
+    return _start_new(store, spec, task_id, ttls, rerun_of, parent, items)
 
 
 def check_count(count: int, max_steps: int) -> None:
@@ -79,7 +99,13 @@ def check_count(count: int, max_steps: int) -> None:
 
 
 def _start_new(
-    store: Store, spec: TaskSpec, task_id: str, ttls: TaskTtls, rerun_of: str | None, parent: Parent | None
+    store: Store,
+    spec: TaskSpec,
+    task_id: str,
+    ttls: TaskTtls,
+    rerun_of: str | None,
+    parent: Parent | None,
+    items: PackedItems | None,
 ) -> Started:
     for _ in range(MAX_START_ATTEMPTS):
         now = clock.now()
@@ -88,8 +114,11 @@ def _start_new(
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
         fields = _record(spec, now_ms, ttls) | (parent.as_fields() if parent else {})
         fields |= {} if rerun_of is None else {"rerun_of": rerun_of}
+        if items is not None:
+            fields["items_bytes"] = items.size
         marker = None if is_done_at_once(spec) else spec.count
-        if store.tasks.start_task(task_id, marker, fields, ttls.open) is None:
+        chunks = items.chunks if items is not None else ()
+        if store.tasks.start_task(task_id, marker, fields, ttls.open, chunks) is None:
             return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
         if (existing := _find_task(store, task_id)) is not None:
             return _existing_if_same(existing, spec)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from donebit.completion import lifecycle
+from donebit.completion import items, lifecycle
 from donebit.completion.lifecycle import Started
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
@@ -47,6 +47,7 @@ def spec_again(task: Task, params: Mapping[str, Any] | None = None, label: str |
         count=task.count,
         params={**task.spec.params, **(params or {})},
         label=label or task.spec.label,
+        open=False,  # with the steps that it had at last
     )
 
 
@@ -74,14 +75,16 @@ def rerun(
     Raises:
         InvalidInput: the reply key was used for another request, or the specification is out of bounds.
     """
+    found = None if task.spec.items is None else items.read_all(store, task)
     try:
         return lifecycle.start(
             store,
-            spec,
+            spec if found is None else replace(spec, items=found.digest),
             task_id=next_id(task, reply_key),
             rerun_of=task.id,
             ttls=ttls,
             max_steps=max_steps,
+            items=found,
         )
     except Conflict:  # of one digest, so with one key, but for other parameters
         raise lifecycle.key_reused(reply_key) from None

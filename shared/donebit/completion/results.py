@@ -15,7 +15,7 @@ from donebit.store.results import OWN_FIELD, STEPS_PER_CHUNK, ResultRun
 
 CHUNKS_AT_ONCE = 16
 OWN_FIELDS_AT_ONCE = 32  # each up to MAX_STEP_RESULT_BYTES
-MAX_PAGE_BYTES = 4 * 1024 * 1024  # then a page ends, and has one result at least
+MAX_PAGE_BYTES = 4 * 1024 * 1024  # a page that has more ends with what was read at once
 MAX_REPORT_BYTES = 4 * 1024 * 1024  # of results, in one report: 5 ms of the server
 
 Pair = tuple[int, str]  # a step, and its result as JSON
@@ -157,12 +157,22 @@ def list_results(store: Store, task: Task, *, after: int = 0, limit: int) -> Res
     """Up to `limit` results, from step `after` on; fewer where they are large."""
     found: list[Pair] = []
     size = 0
-    for step, value in iterate(store, task, after):
+    for pairs in iterate_chunks(store, task.id, after, task.count):
+        if len(found) + len(pairs) > limit or size > MAX_PAGE_BYTES:
+            return _full_page(found, pairs, limit, size)
+        found += pairs
+        size += sum([len(value) for _, value in pairs])
+    return ResultsPage(found, None)
+
+
+def _full_page(found: list[Pair], pairs: list[Pair], limit: int, size: int) -> ResultsPage:
+    """A page with as many of the next results as it has room for."""
+    for step, value in pairs:
         if len(found) == limit or size > MAX_PAGE_BYTES:
             return ResultsPage(found, step)
         found.append((step, value))
         size += len(value)
-    return ResultsPage(found, None)
+    raise AssertionError("there was room for all of them")
 
 
 def results_of(store: Store, task: Task, steps: Sequence[int]) -> list[Pair]:

@@ -90,6 +90,9 @@ class Extension:
         match answer.status:
             case ExtendStatus.STATE:
                 return Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
+            case ExtendStatus.ITEMS:
+                why = f"the steps of task {task_id} have items: extend it by `items`"
+                return InvalidInput(why, field="items")
             case ExtendStatus.FROM:
                 return Conflict(f"task {task_id} has {steps} steps, not {self.expected} as `from` says")
             case ExtendStatus.MOST:

@@ -53,6 +53,7 @@ class TaskSpec:
     callback: Callback | None = None
     then: NextTask | None = None
     fail_fast: bool = False  # the first step that gives up ends it
+    items: str | None = None  # SHA-256 of the items it was started with; None: its steps have none
     open: bool = False  # more steps may be added until it is closed, and it cannot end before
 
     @property
@@ -92,6 +93,8 @@ class TaskSpec:
             fields["callback"] = {"name": self.callback.name, "on": self.callback.on}
         if self.open:
             fields["open"] = True
+        if self.items is not None:
+            fields["items"] = self.items
         if self.then:
             fields["then"] = {**self.then.spec._as_fields(), "on": self.then.on}
         return fields

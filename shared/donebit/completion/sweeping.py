@@ -39,7 +39,8 @@ class SweepPublisher(Protocol):
 
 def needs_fan_out(task: Task, now: datetime) -> bool:
     """Whether its steps were not sent in time, and no process is sending them."""
-    if not task.count or task.spec.job is None or task.paused or task.dispatched_at:
+    is_held = task.paused or task.is_filled
+    if not task.count or is_held or task.spec.job is None or task.dispatched_at:
         return False
     if fanout.is_being_fanned_out(task, now):
         return False

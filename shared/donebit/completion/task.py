@@ -105,6 +105,16 @@ class Task:
         return self.count - self.missing_steps - self.failed_steps
 
     @property
+    def is_filled(self) -> bool:
+        """Whether items are still added, so that none of its steps runs before it is closed."""
+        return self.open and self.spec.items is not None
+
+    @property
+    def waits_for_close(self) -> bool:
+        """Whether nothing of it happens before it is closed, unless more steps are added."""
+        return self.open and (self.spec.items is not None or self.missing_steps <= 0)
+
+    @property
     def ended(self) -> bool:
         return self.state is not State.RUNNING
 

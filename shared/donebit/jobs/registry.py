@@ -17,12 +17,14 @@ from pydantic_core import ErrorDetails
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.decorator import MARK, JobOptions
+from donebit.jobs.item_type import ItemType
 from donebit.jobs.unawaited import refuse_asynchronous
 from donebit.results import Results
 from donebit.retry_policy import RetryPolicy
 
 BUILT_IN = "donebit.jobs.builtin"
 PREFIX = "of_"
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 MOVED = "`from shared.jobs import job` is `from donebit import job` since Donebit 0.2"
 
 
@@ -38,6 +40,7 @@ class Job:
     step_timeout: timedelta | None
     keep_results: bool = False
     results_name: str = ""  # the parameter that is given the results of the task before; empty for none
+    item: ItemType | None = None  # of each step's own input; None for a function that takes none
 
     @classmethod
     def from_function(cls, function: Callable[..., object]) -> Job:
@@ -58,6 +61,7 @@ class Job:
             options.step_timeout,
             options.keep_results,
             signature.results_name,
+            signature.item,
         )
 
     def convert_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +70,12 @@ class Job:
         Raises:
             InvalidInput: the function does not take them; the message names each one at fault.
         """
-        for name, what in ((self.step_name, "the step itself"), (self.results_name, "the results")):
+        item_name = "item" if self.item else ""
+        for name, what in (
+            (self.step_name, "the step itself"),
+            (item_name, "the step's input"),
+            (self.results_name, "the results"),
+        ):
             if name and name in params:
                 raise InvalidInput(
                     f"params of job {self.name}: {name} is {what} and cannot be given", field="params"
@@ -107,11 +116,13 @@ class Signature(NamedTuple):
 
     Attributes:
         step_name: of its first parameter; empty if it is positional only
+        item: the type of its second positional parameter if that is called `item`
         results_name: of the one that takes in results; empty for none
         params: a model of the others, to check and convert values with
     """
 
     step_name: str
+    item: ItemType | None
     results_name: str
     params: type[BaseModel]
 
@@ -133,6 +144,7 @@ def _read_signature(name: str, function: Callable[..., object]) -> Signature:
     takes_results = [one.name for one in others if _is_results(one)]
     if len(takes_results) > 1:
         raise TypeError(f"{' and '.join(takes_results)} both take in results")
+    item = others.pop(0) if others and others[0].name == "item" and others[0].kind in POSITIONAL else None
     keywords = [one for one in others if not _is_results(one)]
     # Prefixed, as a parameter may have the name of an attribute that every model has.
     fields: dict[str, Any] = {
@@ -147,7 +159,8 @@ def _read_signature(name: str, function: Callable[..., object]) -> Signature:
         raise TypeError(f"{', '.join(unnamed)} cannot be given by name")
     step_name = "" if step.kind is step.POSITIONAL_ONLY else step.name
     params = create_model(name, __base__=_base(keywords), **fields)
-    return Signature(step_name, "".join(takes_results), params)
+    made = None if item is None else ItemType.of(name, item.annotation)
+    return Signature(step_name, made, "".join(takes_results), params)
 
 
 def _is_results(one: inspect.Parameter) -> bool:

@@ -85,6 +85,9 @@ class ExtendStatus(StrEnum):
     LESS = "less"  # the task has as many steps already
     MOST = "most"  # it would have more than a task may have
     FROM = "from"  # it has another number of steps than the caller requires
+    BYTES = "bytes"  # its items would have more bytes than a task may have
+    CLOSED = "closed"  # it is not open
+    ITEMS = "items"  # its steps have items and steps without were added, or the other way round
     STATE = "state"  # it does not run
     REUSED = "reused"  # the reply key was used for another request
 
@@ -93,13 +96,21 @@ class ExtendResult(NamedTuple):
     """What became of moving a task's end.
 
     Attributes:
-        steps: how many it had before; 0 with STATE and REUSED
+        steps: how many it had before; with BYTES the bytes; 0 where it is not said
         state: of the task, with STATE only
     """
 
     status: ExtendStatus
     steps: int = 0
     state: str = ""
+
+    @classmethod
+    def of(cls, status: bytes, what: bytes | int | None = None) -> ExtendResult:
+        """The answer of extend_task.lua or append_items.lua."""
+        found = ExtendStatus(status.decode())
+        if isinstance(what, bytes) and found is ExtendStatus.STATE:
+            return cls(found, state=what.decode())
+        return cls(found, int(what or 0))
 
 
 class CloseStatus(StrEnum):

@@ -68,6 +68,12 @@ TASKS = (
         "c<n> -> the results of 256 steps, or step -> a result above 128 bytes; as long as the task",
     ),
     KeyRow(
+        "done:{<task>}:items",
+        "stream",
+        EXPIRES,
+        "the inputs of its steps, in compressed JSON lists, each with its first step and 1 for its id",
+    ),
+    KeyRow(
         "done:{<task>}:reclaiming:<message>",
         "string",
         EXPIRES,

@@ -82,6 +82,10 @@ class Keys:
         """What the steps of a task returned."""
         return f"{self._done}{task_id}}}:results"
 
+    def items(self, task_id: str) -> str:
+        """The inputs of a task's steps."""
+        return f"{self._done}{task_id}}}:items"
+
     def failed_scratch(self, task_id: str) -> str:
         """Where a script lays which steps have given up and are done."""
         return f"{self._done}{task_id}}}:scratch"
@@ -100,7 +104,8 @@ class Keys:
 
     def of_task(self, task_id: str) -> list[str]:
         """The keys of a task that live as long as it does, the record first."""
-        others = [*self.of_failures(task_id), self.leases(task_id), self.results(task_id)]
+        others = [*self.of_failures(task_id), self.leases(task_id)]
+        others += [self.results(task_id), self.items(task_id)]
         return [self.record(task_id), self.bitmap(task_id), *others]
 
     def reclaiming(self, task_id: str, message_id: str) -> str:

@@ -22,6 +22,7 @@ from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
+from donebit.store.items import ItemStore
 from donebit.store.key_names import Keys
 from donebit.store.key_reading import KeyReader
 from donebit.store.key_writing import KeyWriter
@@ -54,6 +55,7 @@ class Store:
     task_index: TaskIndexStore
     failures: FailureStore
     results: ResultStore
+    items: ItemStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -88,6 +90,7 @@ class Store:
             index,
             FailureStore(client, scripts, keys),
             ResultStore(client, scripts, keys),
+            ItemStore(client, scripts, keys),
             LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),

@@ -18,12 +18,12 @@ from donebit.store.answers import (
     CloseStatus,
     DeleteStatus,
     ExtendResult,
-    ExtendStatus,
     MarkStepsResult,
     PauseResult,
     ProbeDecision,
 )
 from donebit.store.client import answer_to, outages_named
+from donebit.store.items import ItemChunk
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
 from donebit.store.task_index import TaskIndexStore
@@ -54,23 +54,33 @@ class TaskStore:
         self._scripts = scripts
 
     @outages_named
-    def start_task(self, task_id: str, count: int | None, fields: Fields, ttl: timedelta) -> str | None:
+    def start_task(
+        self,
+        task_id: str,
+        count: int | None,
+        fields: Fields,
+        ttl: timedelta,
+        items: Sequence[ItemChunk] = (),
+    ) -> str | None:
         """Make the task; None when made, else the order that made the one which exists.
 
         Args:
             count: where its end marker is set; None for a task that is done at once, and has none
+            items: of its steps, where they have some
         """
         ttl_ms = milliseconds(ttl)
         pairs = [item for pair in fields.items() for item in pair]
         names = [
             self._keys.bitmap(task_id),
             self._keys.record(task_id),
+            self._keys.items(task_id),
             *self._keys.of_failures(task_id),
             self._keys.deliveries(task_id),
             self._keys.leases(task_id),
             self._keys.results(task_id),
         ]
-        found = self._scripts["start_task"](keys=names, args=["" if count is None else count, ttl_ms, *pairs])
+        args = ["" if count is None else count, ttl_ms, len(pairs), *pairs, *_with_first_steps(items)]
+        found = self._scripts["start_task"](keys=names, args=args)
         return None if found is None else cast(bytes, found).decode()
 
     @outages_named
@@ -206,12 +216,7 @@ class TaskStore:
         answer = self._scripts["extend_task"](keys=names, args=[*wanted, token])
         if answer is None:
             return None
-        status = ExtendStatus(answer[0].decode())
-        if status is ExtendStatus.REUSED:
-            return ExtendResult(status)
-        if status is ExtendStatus.STATE:
-            return ExtendResult(status, state=answer[1].decode())
-        return ExtendResult(status, int(answer[1]))
+        return ExtendResult.of(*answer)
 
     @outages_named
     def close_task(
@@ -332,6 +337,16 @@ class TaskStore:
             return answer_to(self._client, "EVALSHA", script.sha, len(names), *names, *args)
         except NoScriptError:
             return script(keys=names, args=args)  # which loads it
+
+
+def _with_first_steps(chunks: Sequence[ItemChunk]) -> list[int | bytes]:
+    """The first step of each chunk, and the chunk."""
+    args: list[int | bytes] = []
+    first = 0
+    for chunk in chunks:
+        args += [first, chunk.data]
+        first += chunk.steps
+    return args
 
 
 def decoded(record: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 Reply = Response | tuple[str, HTTPStatus]
 
 
-def answer(model: BaseModel, status: HTTPStatus = HTTPStatus.OK) -> Response:
+def answer(model: BaseModel, status: HTTPStatus = HTTPStatus.OK, *, exclude_unset: bool = False) -> Response:
     """Answer with a model as JSON, ending in a line break for those who read it in a shell."""
-    body = model.model_dump_json(by_alias=True) + "\n"
+    body = model.model_dump_json(by_alias=True, exclude_unset=exclude_unset) + "\n"
     return Response(body, status=status, content_type="application/json")

@@ -11,7 +11,6 @@ from donebit.config import Settings
 
 EXTENSION = "donebit_body_limits"
 SMALL = 64 * 1024  # of every route that is not named below
-ORDER = 256 * 1024  # of a task, which is kept in 64 KiB: each character may be escaped, and spaced out
 EXPRESSION = 256 * 1024  # 256 events and flags as JSON, each with its dates
 BULK = "MAX_BODY_BYTES"  # the setting says how many
 RESULT = "MAX_STEP_RESULT_BYTES"  # and what a report has beside its result
@@ -21,9 +20,11 @@ Limits = Mapping[tuple[str, str], int | str]
 
 # By method and rule, as Flask has it; a number of bytes, or the setting that has it.
 LARGER: Mapping[str, Limits] = {
-    "trigger_app": {("POST", "/tasks"): ORDER},
+    "trigger_app": {("POST", "/tasks"): BULK},
     "done_app": {
         ("POST", "/tasks/<task_id>/steps"): BULK,
+        ("POST", "/tasks/<task_id>/items"): BULK,
+        ("POST", "/tasks/<task_id>/extend"): BULK,
         ("PUT", "/tasks/<task_id>/steps/<n>"): RESULT,
     },
     "distinct_app": {

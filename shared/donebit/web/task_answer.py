@@ -67,6 +67,7 @@ class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
     params: dict[str, Any]
+    items: bool = Field(description="whether each step has an item of its own")
     results: int = Field(description="how many of its steps have a result", examples=[0])
     missing: Sequence[Range] = Field(description="the first missing ranges, half open")
     rule: Rule
@@ -102,6 +103,7 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
         params=dict(task.spec.params),
+        items=task.spec.items is not None,
         results=task.results,
         missing=missing.list_missing(store, task, limit=FIRST_RANGES).ranges,
         rule=Rule(first_gap=sight.reading.first_gap, set_bits=sight.reading.set_bits),

@@ -24,12 +24,12 @@ class TaskSummary(BaseModel):
     paused: bool = Field(
         description="no further step of it is begun until it is resumed; its state stays running"
     )
-    open: bool = Field(description="it takes more steps, and cannot end, until it is closed")
     progress: float = Field(description="0 to 1", examples=[0.4])
     created_at: str = Field(examples=["2026-11-21T03:04:05.678Z"])
     ended_at: str | None = Field(description="when it became done, failed or cancelled; null: it runs")
     last_progress_at: str = Field(description="when a step was last reported, or the task was started")
     announced_at: str | None = Field(description="when the deliveries of its end were stored; null: not yet")
+    open: bool = Field(description="it takes more steps, and cannot end, until it is closed")
 
     @classmethod
     def of(cls, task: Task) -> TaskSummary:
@@ -43,10 +43,10 @@ class TaskSummary(BaseModel):
             state=task.state,
             stalled=task.stalled,
             paused=task.paused,
-            open=task.open,
             progress=round(task.done_steps / task.count, 4) if task.count else float(task.ended),
             created_at=clock.iso(task.created_at),
             ended_at=clock.iso(task.ended_at) if task.ended_at else None,
             last_progress_at=clock.iso(task.last_progress_at),
             announced_at=clock.iso(task.announced_at) if task.announced_at else None,
+            open=task.open,
         )

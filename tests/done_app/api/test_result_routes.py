@@ -77,6 +77,9 @@ def test_results_come_in_pages_as_lines_and_by_their_steps(services: Services) -
         everything,
     )
     assert [json.loads(line)["step"] for line in later.text.splitlines()] == [1990, 1991, 1992]
+    runs = results_of(services, task_id, "?after=3&limit=1900&runs=1")
+    assert runs["runs"] == [{"first": 3, "results": [step * step for step in range(3, 1903)]}]
+    assert (runs["next"], "results" in runs) == (1903, False)
     assert results_of(services, task_id, "?steps=1999,3,77777")["results"] == [
         everything[3],
         everything[1999],

@@ -4,10 +4,10 @@
 -- ARGV[4] the count that it must have, '' for any   ARGV[5] the caller's token
 -- returns false for an unknown task, else {'ok', the count before}; {'less' or 'most' or 'from', its count} when
 --               the new count is not more, is too large, or the task has another than it must have; {'state', its
---               state}; {'reused'} when the kept answer is one to another token
+--               state}; {'items'} when its steps have items, which these would not; {'reused'} when the kept answer is one to another token
 -- Why a script: the marker, the count and what is left move together, or a step marked in between would
 --               find the end where it no longer is. Of two who add at once each adds.
-local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'left', 'nonce')
+local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'left', 'nonce', 'items_bytes')
 if KEYS[3] then
   local kept = cjson.decode(redis.call('GET', KEYS[3]) or '[]')
   local token, nonce = table.remove(kept), table.remove(kept)
@@ -16,6 +16,7 @@ if KEYS[3] then
 end
 if not r[1] or (r[1] ~= 'done' and redis.call('EXISTS', KEYS[1]) == 0) then return false end
 if r[1] ~= 'running' then return {'state', r[1]} end
+if r[5] then return {'items'} end
 if ARGV[4] ~= '' and tonumber(ARGV[4]) ~= tonumber(r[2]) then return {'from', r[2]} end
 local count = tonumber(ARGV[1]) or r[2] + ARGV[2]
 local more = count - r[2]

@@ -7,7 +7,7 @@
 -- Why a script: any number of sweeps may look at once, and only one probe may go. The open task's TTL
 --               is renewed in the same look. Pauses double with each healing that moved nothing.
 local r = redis.call('HMGET', KEYS[1], 'state', 'last_progress_at', 'probed_at', 'heals', 'stall_after', 'stalled_at', 'ttl', 'quiet_until',
-  'left', 'seen_at', 'seen_left', 'paused_at', 'open')
+  'left', 'seen_at', 'seen_left', 'paused_at', 'open', 'items_bytes')
 if r[1] ~= 'running' then return 'fine' end
 for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], r[7]) end
 if r[12] then return 'fine' end -- it waits for its resume, however long that takes
@@ -18,8 +18,9 @@ if tonumber(ARGV[1]) - tonumber(r[10] or 0) >= tonumber(ARGV[3]) then
   redis.call('HSET', KEYS[1], 'seen_at', ARGV[1], 'seen_left', r[9])
 end
 
--- What a living process runs moves, however long it takes. An open task without a missing step waits to be closed.
-if r[13] and tonumber(r[9]) <= 0 then ARGV[4] = 'all' end
+-- What a living process runs moves, however long it takes. An open task without a missing step waits to be closed,
+-- and one of items runs none before.
+if r[13] and (r[14] or tonumber(r[9]) <= 0) then ARGV[4] = 'all' end
 if ARGV[4] ~= '' then redis.call('HDEL', KEYS[1], 'stalled_at') end
 if ARGV[4] == 'all' then return 'fine' end
 

@@ -1,0 +1,44 @@
+"""The items of a task's steps, as the types that the job's function takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from donebit.completion.items import ItemReader
+from donebit.errors import InvalidInput
+from donebit.jobs.item_type import ItemType
+
+
+@dataclass(slots=True)
+class TypedItems:
+    """Reads and converts the items of a task, a chunk at a time."""
+
+    reader: ItemReader
+    kind: ItemType
+    first: int = 0
+    values: Sequence[Any] = ()
+    unfit: Sequence[Any] = ()  # the chunk as it is stored, when one of its items does not fit
+
+    def item(self, step: int) -> Any:
+        """The item of a step.
+
+        Raises:
+            NotFound: the task is gone.
+            InvalidInput: it does not fit this worker's job, which was another when the task was started.
+        """
+        if not self.first <= step < self.first + max(len(self.values), len(self.unfit)):
+            self.read(step)
+        if self.unfit:
+            (found,) = self.kind.convert(json.dumps([self.unfit[step - self.first]]), step)
+            return found
+        return self.values[step - self.first]
+
+    def read(self, step: int) -> None:
+        self.first, text = self.reader.chunk_of(step)
+        try:
+            self.values, self.unfit = self.kind.convert(text), ()
+        except InvalidInput:
+            self.values, self.unfit = (), json.loads(text)

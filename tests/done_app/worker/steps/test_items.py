@@ -1,0 +1,89 @@
+"""Steps are given their items as the types of the job's function."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from done_app.worker.steps.items import TypedItems
+from done_app.worker.steps.reporter import StoreStepReporter
+from done_app.worker.steps.runner import Runner
+from donebit import job
+from donebit.completion import failing, items, lifecycle, results
+from donebit.completion.items import ItemReader
+from donebit.completion.spec import TaskSpec
+from donebit.completion.task import Task
+from donebit.errors import ConfigurationError, InvalidInput
+from donebit.jobs.registry import Job
+from donebit.store import Store
+from tests.completion.arranged import TTLS, now
+
+RUNS = [UUID(int=number) for number in range(3)]
+
+
+@job("hex", keep_results=True, max_attempts=1)
+def as_hex(step: int, item: UUID, *, suffix: str = "") -> str:
+    return f"{step}.{item.hex}{suffix}"
+
+
+@job("whatever")
+def whatever(step: int, item) -> None:  # type: ignore[no-untyped-def]
+    """Take any item."""
+
+
+@job("named")
+def named(step: int, *, item: str) -> None:
+    """Take a parameter that is called so."""
+
+
+def start(store: Store, given: list[object]) -> Task:
+    packed = items.pack(given)
+    spec = TaskSpec(len(given), "hex", items=packed.digest)
+    return lifecycle.start(store, spec, ttls=TTLS, max_steps=9, items=packed).task
+
+
+def run(store: Store, task: Task) -> dict[int, str]:
+    made = Job.from_function(as_hex)
+    assert made.item is not None
+    reporter = StoreStepReporter(store, task, made.retry_policy, max_result_bytes=1000)
+    Runner(task, made, reporter, items=TypedItems(ItemReader(store, task), made.item)).run([(0, task.count)])
+    return dict(results.iterate(store, now(store, task)))
+
+
+def test_an_item_comes_as_what_the_signature_says(store: Store) -> None:
+    task = start(store, [str(run) for run in RUNS])
+
+    found = run(store, task)
+
+    assert found == {step: f'"{step}.{one.hex}"' for step, one in enumerate(RUNS)}
+
+
+def test_an_item_that_does_not_fit_this_worker_fails_its_step_alone(store: Store) -> None:
+    task = start(store, [str(RUNS[0]), "no uuid", str(RUNS[2])])
+
+    found = run(store, task)
+
+    (failure,) = failing.list_failures(store, now(store, task), limit=9).failures
+    assert (sorted(found), failure.step) == ([0, 2], 1)
+    assert "job hex does not take items[1]: Input should be a valid UUID" in (failure.error or "")
+
+
+def test_item_is_the_input_only_as_the_second_positional_parameter() -> None:
+    assert Job.from_function(as_hex).item is not None
+    assert Job.from_function(whatever).item is not None
+    assert Job.from_function(named).item is None
+    assert Job.from_function(named).convert_params({"item": "a"}) == {"item": "a"}
+    with pytest.raises(InvalidInput, match="item is the step's input and cannot be given"):
+        Job.from_function(as_hex).convert_params({"item": "a"})
+
+
+def test_an_item_of_a_type_that_json_cannot_be_is_refused_at_once() -> None:
+    class Connection:
+        """No JSON."""
+
+    @job("wrong")
+    def wrong(step: int, item: Connection) -> None: ...
+
+    with pytest.raises(ConfigurationError, match="job wrong: its parameters cannot be read from JSON"):
+        Job.from_function(wrong)
