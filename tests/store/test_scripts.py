@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from donebit.store.bitmaps import BitmapStore
+from donebit.store.chords import ChordStore
 from donebit.store.client import SCRIPTS
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import DirectoryStore
@@ -28,6 +29,7 @@ STORES = (
     TakeBackStore,
     TaskStore,
     FailureStore,
+    ChordStore,
     LeaseStore,
     DeliveryStore,
     VisitStore,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import deliveries
+from donebit.completion import chords, deliveries
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.store import Store
@@ -48,9 +48,9 @@ def announce(
     )
     if record is None:
         return False
-    task = Task.from_record(
-        task_id, record
-    )  # as it was when the announcement was claimed, even if it has changed since
+    # As it was when the announcement was claimed, even if it has changed since.
+    task = Task.from_record(task_id, record)
+    _ask_for_body(store, task, record)
     has_deliveries = deliveries.enqueue(store, task)
     deliver(task)
     noted = store.tasks.note_announced(
@@ -63,6 +63,12 @@ def announce(
     if noted and next_look_ms:
         store.task_index.close_task(task_id, next_look_ms)
     return True
+
+
+def _ask_for_body(store: Store, task: Task, record: Mapping[str, str]) -> None:
+    """Have the body of a chord called that was cancelled, or whose last step another program reported."""
+    if chords.is_chord(task.spec) and "called_at" not in record:
+        store.chords.ask_for_call(task.id, task.open_ttl)  # nothing new if its last part has ended it
 
 
 def announce_before_resume(store: Store, task: Task) -> None:

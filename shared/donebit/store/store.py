@@ -13,6 +13,7 @@ from redis import Redis, exceptions
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.bitmaps import BitmapStore
+from donebit.store.chords import ChordStore
 from donebit.store.client import connect, scripts_of
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
@@ -47,6 +48,7 @@ class Store:
     tasks: TaskStore
     task_index: TaskIndexStore
     failures: FailureStore
+    chords: ChordStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -74,6 +76,7 @@ class Store:
             TaskStore(client, scripts, keys, index),
             index,
             FailureStore(client, scripts, keys),
+            ChordStore(client, scripts, keys),
             LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),
