@@ -12,10 +12,10 @@ TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test torture check bench screenshots lock wheel clean
+.PHONY: help demo clear test test-celery torture check bench screenshots lock wheel clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
 
 demo: ## set everything up and run it; Ctrl-C ends it
 	@$(PYTHON) shared/donebit/demo/install.py demo
@@ -27,6 +27,11 @@ clear: ## remove the made-up tasks and visitors from a demo that runs
 test: ## every test; more for pytest in PYTEST_ARGS
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(TEST) -n 4 $(PYTEST_ARGS)
+
+test-celery: ## Celery's own tests of chords, and chords whose processes are killed: some 20 minutes
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(BIN)/python -m tests.celery.upstream
+	@$(BIN)/python -m pytest -s tests/celery/kills.py $(PYTEST_ARGS)
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev

@@ -18,6 +18,7 @@ from donebit.completion.state import State
 from donebit.store import Store
 from donebit.store.chords import ChordStatus, Taken
 from tests.completion.arranged import TTLS
+from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl
 
 GROUP = "3f0c9a4e-0b6e-4f0a-9a52-7d0f3c8c1a11"
@@ -217,11 +218,12 @@ def test_a_chord_applied_again_after_its_end_begins_anew(chord: Chord) -> None:
     chord.seal(1)
     chord.part("a", 0, token="mine")
     assert chord.start(1) == "same"  # and is still to be called
-    chord.tasks.store.close_chord(GROUP, "mine")
+    chord.tasks.hold(GROUP, "mine", LONG)
 
     assert (chord.start(1), chord.state()) == ("new", State.RUNNING)
     assert (chord.seal(1), chord.part("a", 0, "new").completed) == ("ok", True)
     assert chord.results() == ["new"]
+    assert not chord.tasks.close(GROUP, "mine")
 
 
 def test_a_task_that_is_no_chord_is_left_alone(chord: Chord, store: Store) -> None:
@@ -243,6 +245,27 @@ def test_a_group_id_that_is_no_name_has_a_task(client: Redis, store: Store, grou
     assert chord.task_id.startswith("chord-")
 
 
+def test_the_indexes_are_pruned_without_a_worker_of_donebit(
+    chord: Chord, store: Store, client: Redis, hand_moved_clock: HandMovedClock
+) -> None:
+    chord.start(1)
+    chord.seal(1)
+    chord.part("a", 0, token="mine")
+    chord.tasks.close(GROUP, "mine")
+    running, lost = Chord(client, store, "running"), Chord(client, store, "lost")
+    for one in (running, lost):
+        one.start(2)
+    client.unlink(store.keys.record("lost"), store.keys.bitmap("lost"), *store.keys.of_chord("lost"))
+    client.zadd(store.keys.OPEN_TASKS, {GROUP: 1})
+    lifecycle.start(store, TaskSpec(3), task_id="no-chord", ttls=TTLS, max_steps=9)
+
+    hand_moved_clock.forward(minutes=2)
+    chord.tasks.tidy()
+
+    opened, listed = store.task_index.open_and_new(0)
+    assert (opened, listed) == ({"running", "no-chord"}, {GROUP, "running", "no-chord"})
+
+
 def test_one_caller_at_a_time_has_a_chord(chord: Chord, store: Store) -> None:
     chord.start(1)
     chord.seal(1)
@@ -255,6 +278,18 @@ def test_one_caller_at_a_time_has_a_chord(chord: Chord, store: Store) -> None:
     assert not store.chords.hold_chord(GROUP, "first", LONG)
     assert not store.chords.close_chord(GROUP, "first")
     assert store.chords.results(GROUP) == [b"0:A"]
+
+
+def test_a_chord_that_runs_again_is_not_called(chord: Chord, store: Store) -> None:
+    chord.start(1)
+    chord.seal(1)
+    chord.part("a", 0, token="mine")
+    chord.tasks.hold(GROUP, "mine", AT_ONCE)
+    chord.start(1)
+
+    assert store.chords.due(9) == [GROUP]  # of the run before
+    assert store.chords.take_chord(GROUP, "sweep", LONG) is Taken.NO
+    assert store.chords.due(9) == []
 
 
 def test_a_called_chord_is_announced_and_keeps_its_record_alone(

@@ -31,6 +31,7 @@ def sweep_chords(app: Celery | None = None) -> int:
     backend = (app or current_app).backend
     if not isinstance(backend, DonebitBackend):
         return 0
+    backend.chords.tidy()
     due = backend.chords.due(AT_ONCE)
     return sum(calling.call_ended(backend, task_id) for task_id in due)
 

@@ -25,6 +25,7 @@ __all__ = ["ChordStatus", "ChordTasks", "Part", "Taken", "raw"]
 CHORD = "celery_chord"  # the parameter that tells a chord's task from others
 FIRST_CHECK_AFTER = timedelta(seconds=60)
 INDEX_MARGIN = timedelta(days=31)  # the indexes outlive what is in them
+TIDIED_AT_ONCE = 100
 MAX_ERROR_LENGTH = 500  # characters that are kept of an error
 
 
@@ -113,6 +114,13 @@ class ChordTasks:
         if text is None or not record:
             return None
         return str(json.loads(record["order"])["params"][CHORD]["group"]), text
+
+    def tidy(self) -> None:
+        """Prune the indexes of what is gone, and of chords that are called: no worker of Donebit may run."""
+        now_ms = clock.now_ms()
+        settled_us = (now_ms - 60_000) * 1000  # a task is entered a moment before its record is written
+        names = [*self.indexes.due(now_ms, TIDIED_AT_ONCE), *self.indexes.sample(settled_us, TIDIED_AT_ONCE)]
+        self.indexes.tidy(names, now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1))
 
     def forget(self, task_id: str) -> None:
         """Drop what is kept of a chord that has no body to call."""

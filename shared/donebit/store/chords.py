@@ -5,7 +5,7 @@ The scripts of a chord also touch the index of chords to be called, which is in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -198,6 +198,37 @@ class ChordIndexes:
             pipe.zadd(self.keys.ALL_TASKS, {task_id: created_us})
             for index in (self.keys.OPEN_TASKS, self.keys.ALL_TASKS):
                 pipe.pexpire(index, milliseconds(ttl))
+            pipe.execute()
+
+    def due(self, until_ms: int, limit: int) -> list[str]:
+        """Tasks among the open ones whose next look is due."""
+        found = self.client.zrangebyscore(self.keys.OPEN_TASKS, 0, until_ms, start=0, num=limit)
+        return [text(name) for name in cast(list[object], found)]
+
+    def sample(self, until_us: int, limit: int) -> list[str]:
+        """Some of the listed tasks, at random, of those created until then."""
+        found = self.client.zrandmember(self.keys.ALL_TASKS, limit, withscores=True)
+        flat = [
+            one for item in cast(list[object], found) for one in (item if isinstance(item, list) else [item])
+        ]
+        pairs = zip(
+            flat[::2], flat[1::2], strict=True
+        )  # Celery's client may speak RESP3, which has them in pairs
+        return [text(name) for name, created_us in pairs if float(text(created_us)) <= until_us]
+
+    def tidy(self, task_ids: Sequence[str], next_look_ms: int) -> None:
+        """Take out what is gone, and of the open ones the chords whose body is called."""
+        with self.client.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.hmget(self.keys.record(task_id), "state", "chord", "called_at")
+            records = pipe.execute()
+            for task_id, (state, chord, called_at) in zip(task_ids, records, strict=True):
+                if state is None:
+                    pipe.zrem(self.keys.ALL_TASKS, task_id)
+                if state is None or called_at:
+                    pipe.zrem(self.keys.OPEN_TASKS, task_id)
+                elif chord:
+                    pipe.zadd(self.keys.OPEN_TASKS, {task_id: next_look_ms}, xx=True)
             pipe.execute()
 
 

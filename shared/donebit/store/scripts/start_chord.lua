@@ -3,12 +3,12 @@
 -- KEYS[4..] what an earlier task under this id may have left
 -- ARGV[1] the id of the body   ARGV[2] the body   ARGV[3] steps to begin with   ARGV[4] TTL in ms
 -- ARGV[5..] the record's fields and values, in turn
--- returns 'new', also for one that was there and whose body has been called; 'same' for a chord with this body;
+-- returns 'new', also for one that was there and whose body is being called; 'same' for a chord with this body;
 --               'kept' for a running one with another body, which gets this one; 'taken' when a task that is no chord
 --               has the id
 -- Why a script: record, marker and body stand together or not at all, and a chord that is applied twice, because
 --               what applies it was delivered twice, must not lose the parts that have reported.
-local r = redis.call('HMGET', KEYS[2], 'chord', 'state', 'body_id', 'called_at')
+local r = redis.call('HMGET', KEYS[2], 'chord', 'state', 'body_id', 'calling_at')
 if r[2] and (r[2] == 'done' or redis.call('EXISTS', KEYS[1]) == 1) then
   if not r[1] then return 'taken' end
   if r[3] == ARGV[1] and not r[4] then return 'same' end

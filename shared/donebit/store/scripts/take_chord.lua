@@ -7,7 +7,7 @@
 local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not due then return 0 end
 local r = redis.call('HMGET', KEYS[2], 'state', 'called_at', 'calling_at')
-if not r[1] or r[2] then
+if not r[1] or r[2] or r[1] == 'running' then -- gone, called, or applied again
   redis.call('ZREM', KEYS[1], ARGV[1])
   return 0
 end
