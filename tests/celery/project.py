@@ -1,7 +1,7 @@
 """A Celery application as a user may have it; what it runs on comes from the environment.
 
-Where DIE is set, that share of the processes that end a chord is killed before they call the body: before the
-results are gathered, and just before the body's message is sent.
+Where DIE is set, that share of the pool's processes that end a chord is killed before they call the body:
+before the results are gathered, and just before the body's message is sent.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 import signal
 from typing import Any
 
+from billiard.process import current_process
 from celery import Celery, Task
 from redis import Redis
 
@@ -83,7 +84,7 @@ def _redis() -> Redis:
 
 def _die_sometimes(function: Any) -> Any:
     def dying(*args: Any) -> Any:
-        if random.random() < DIE:
+        if "PoolWorker" in current_process().name and random.random() < DIE:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*args)
 

@@ -50,19 +50,24 @@ def test_each_shape_of_a_header_brings_its_results_in_order(
     assert valkey.client.zcard("donebit:done:open") == valkey.client.zcard("donebit:done:chords") == 0
 
 
+@pytest.mark.parametrize("last", ["failing", "succeeding"])
 def test_a_failed_part_calls_the_errback_and_shows_in_the_task(
-    project: ModuleType, workers: Workers, valkey: RunningServer
+    project: ModuleType, workers: Workers, valkey: RunningServer, last: str
 ) -> None:
-    workers("--pool=threads", "--concurrency=2")
+    workers("--pool=threads", "--concurrency=1")
+    parts = [project.same.s(1), project.fail.s("bad")]
 
     body = project.same.s().on_error(project.note_error.s())
-    result = chord([project.same.s(1), project.fail.s("bad")], body).apply_async()
+    result = chord(parts if last == "failing" else parts[::-1], body).apply_async()
 
     eventually(lambda: valkey.client.llen("errors"), SECONDS)
     assert valkey.client.lrange("errors", 0, -1) == [f"ChordError {result.id}".encode()]
+    eventually(lambda: project.same.AsyncResult(result.id).state == "FAILURE")
     seen = progress(result)
     assert (seen.done, seen.failed, seen.state) == (1, 1, "failed")
-    assert valkey.client.hgetall(f"donebit:done:{{{seen.task_id}}}:errors") == {b"1": b'"ValueError: bad"'}
+    errors = valkey.client.hvals(f"donebit:done:{{{seen.task_id}}}:errors")
+    assert errors == [b'"ValueError: bad"']
+    eventually(lambda: progress(result).called)
     key = project.app.backend.get_key_for_group(seen.task_id, ".j")
     assert valkey.client.zcard(key) == 2  # what Celery preserves of a chord that failed
 

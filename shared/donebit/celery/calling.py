@@ -47,7 +47,9 @@ def call_body(backend: ChordBackend, group_id: str, body: Signature[Any], token:
         error = error or _publish(backend.app, group_id, body, results)
         if error:
             backend.preserve(group_id)
-            backend.chord_error_from_stack(body, error)
+            raise error  # for Celery takes the traceback from the exception that is being handled
+    except ChordError as raised:
+        backend.chord_error_from_stack(body, raised)
     finally:
         backend.chords.close(group_id, token)
 
