@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from celery import Celery, states
 from celery.backends.redis import RedisBackend
@@ -28,6 +28,14 @@ NEVER = timedelta(days=365)  # of a chord that Celery would keep for ever; renew
 LEAST_CLAIM_S = 5.0
 
 log = logging.getLogger(__name__)
+
+
+class Counted(NamedTuple):
+    """What counting a part came to, and the token of the caller that is to call the body."""
+
+    status: ChordStatus
+    completed: bool
+    token: str
 
 
 class DonebitBackend(RedisBackend):
@@ -84,21 +92,45 @@ class DonebitBackend(RedisBackend):
         if self.chords.add_part(group_id) is ChordStatus.UNKNOWN:
             super().add_to_chord(group_id, result)
 
+    def mark_as_done(
+        self,
+        task_id: str,
+        result: Any,
+        request: Any = None,
+        store_result: bool = True,  # noqa: FBT001, FBT002  # as Celery has it
+        state: str = states.SUCCESS,
+    ) -> None:
+        """Count a part before its own result is stored.
+
+        Celery takes a task whose result is stored for done: killed after that, it would never be counted.
+        Killed before, it runs again.
+        """
+        if request and request.chord:
+            request.donebit_counted = self._count(request, state, result)
+        super().mark_as_done(task_id, result, request=request, store_result=store_result, state=state)
+
     def on_chord_part_return(
         self, request: Any, state: str, result: Any, propagate: Any = None, **kwargs: Any
     ) -> None:
         """Count a part that has ended, and call the body after the last one."""
-        part_id, group_id, index = request.id, request.group, request.group_index
-        if not group_id or not part_id:
+        counted: Counted | None = getattr(request, "donebit_counted", None)
+        counted = counted or self._count(request, state, result)
+        if counted is None:
             return
-        token = chords.new_token()
-        part = self._part(part_id, index, state, result)
-        report = self._insist(self.chords.report, str(group_id), part, token, self.claim)
-        if report.status is ChordStatus.UNKNOWN:  # begun before this backend was chosen: Celery counts it
+        if counted.status is ChordStatus.UNKNOWN:  # begun before this backend was chosen: Celery counts it
             super().on_chord_part_return(request, state, result, propagate=propagate, **kwargs)
-        elif report.completed:
+        elif counted.completed:
             body = cast(Signature[Any], maybe_signature(request.chord, app=self.app))
-            calling.call_body(self, str(group_id), body, token)
+            calling.call_body(self, str(request.group), body, counted.token)
+
+    def _count(self, request: Any, state: str, result: Any) -> Counted | None:
+        """What counting a part came to; None for a request that is part of no group."""
+        if not request.group or not request.id:
+            return None
+        token = chords.new_token()
+        part = self._part(request.id, request.group_index, state, result)
+        report = self._insist(self.chords.report, str(request.group), part, token, self.claim)
+        return Counted(report.status, report.completed, token)
 
     def gathered(self, group_id: str) -> list[Any]:
         """The results of an ended chord, in their order and as nested as its header.
