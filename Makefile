@@ -14,7 +14,7 @@ MEASURED := tests/completion tests/activity tests/store
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test test-compose coverage torture check bench screenshots lock wheel release clean
+.PHONY: help demo clear test test-compose test-celery coverage torture check bench screenshots lock wheel release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -42,6 +42,11 @@ coverage: ## how much of completion, activity and store their own tests run, wit
 test-compose: ## build and run docker-compose.yml in containers, where podman and debootstrap are and root runs it
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m tests.compose.run_containers
+
+test-celery: ## Celery's own tests of chords, and chords whose processes are killed: some 20 minutes
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(BIN)/python -m tests.celery.upstream
+	@$(BIN)/python -m pytest -s tests/celery/kills.py $(PYTEST_ARGS)
 
 torture: ## the faults that tasks survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev

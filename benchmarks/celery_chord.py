@@ -27,10 +27,14 @@ Results = list[AsyncResult[Any]]
 
 
 @contextmanager
-def chord_worker(url: str) -> Iterator[Celery]:
-    """Start a worker with Celery's default settings and as many processes as Donebit's; gives the app."""
-    app = Celery("chord", broker=url, backend=url, set_as_current=False)
-    command = [sys.executable, "-m", "celery", "--broker", url, "--result-backend", url]
+def chord_worker(url: str, scheme: str = "") -> Iterator[Celery]:
+    """Start a worker with Celery's default settings and as many processes as Donebit's; gives the app.
+
+    Args:
+        scheme: what stands before the address of the result backend: `donebit+` or nothing
+    """
+    app = Celery("chord", broker=url, backend=f"{scheme}{url}", set_as_current=False)
+    command = [sys.executable, "-m", "celery", "--broker", url, "--result-backend", f"{scheme}{url}"]
     options = ["--app", "benchmarks.chord_worker", "--quiet", "worker", "--loglevel", "error"]
     options += ["--concurrency", str(Settings.model_fields["worker_processes"].default)]
     nothing = subprocess.DEVNULL

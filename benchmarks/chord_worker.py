@@ -15,6 +15,16 @@ def step(number: int) -> None:
     del number
 
 
+@app.task(ignore_result=True)
+def lean_step(number: int) -> int:
+    return number
+
+
+@app.task
+def number_step(number: int) -> int:
+    return number
+
+
 @app.task
 def held_step(number: int) -> None:
     """A step that does not end during the measurement."""

@@ -66,7 +66,7 @@ LAYERS = (
     ("donebit.queue",),
     ("donebit.publishing",),
     ("donebit.transport",),
-    ("donebit.web", "donebit.client"),
+    ("donebit.web", "donebit.client", "donebit.celery"),
     ("donebit",),
     ("donebit.command_line",),
     ("donebit.demo",),

@@ -30,13 +30,23 @@ def test_importing_donebit_loads_nothing_of_the_server(statement: str) -> None:
 
 
 def test_the_same_question_sees_what_the_server_loads() -> None:
-    code = IMPORTS.format(statement="import donebit.store")
+    code = IMPORTS.format(statement="import donebit.store.store")
 
     loaded = subprocess.run(
         [sys.executable, "-c", code, *SERVER], capture_output=True, text=True, check=True, timeout=60
     )
 
     assert "redis" in loaded.stdout.split()
+
+
+def test_counting_chords_needs_neither_numpy_nor_the_services() -> None:
+    code = IMPORTS.format(statement="import donebit.celery")
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, *SERVER], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert {"celery", "kombu", "redis"} <= set(loaded.stdout.split()) <= {"celery", "click", "kombu", "redis"}
 
 
 def test_the_command_without_the_server_extra_is_one_sentence() -> None:

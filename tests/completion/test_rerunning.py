@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from donebit.completion import lifecycle, rerunning, resuming
+from donebit.completion import items, lifecycle, rerunning, resuming
 from donebit.completion.lifecycle import Started
 from donebit.completion.resuming import Extension
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
@@ -37,6 +37,20 @@ def rerun(store: Store, task: Task, spec: TaskSpec | None = None, key: str | Non
         max_steps=MAX_STEPS,
         reply_key=key,
     )
+
+
+def test_the_items_and_what_was_added_to_them_are_run_again(store: Store) -> None:
+    packed = items.pack(["a", {"b": 1}, "c"])
+    asked = TaskSpec(3, items=packed.digest)
+    old = lifecycle.start(store, asked, ttls=TTLS, max_steps=MAX_STEPS, items=packed).task
+    limits = items.ItemLimits(MAX_STEPS, 1000)
+    items.append(
+        store, old.id, items.pack(["d"]), limits=limits, expected=None, only_open=False, reply_key=None
+    )
+
+    new = rerun(store, now(store, old)).task
+
+    assert [items.item_of(store, now(store, new), step) for step in range(4)] == ["a", {"b": 1}, "c", "d"]
 
 
 def test_a_task_run_again_has_the_whole_order_and_names_the_old_one(store: Store) -> None:

@@ -21,6 +21,8 @@ NAMES = [
     keys.failed_scratch("a"),
     keys.deliveries("a"),
     keys.reply("a", "any key: at all"),
+    *keys.of_chord("a"),
+    keys.CHORDS,
     keys.LEASES,
     keys.OPEN_TASKS,
     keys.ALL_TASKS,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from donebit.store.bitmaps import BitmapStore
+from donebit.store.chords import ChordStore
 from donebit.store.client import SCRIPTS
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import DirectoryStore
@@ -32,6 +33,7 @@ STORES = (
     FailureStore,
     ResultStore,
     ItemStore,
+    ChordStore,
     LeaseStore,
     DeliveryStore,
     VisitStore,

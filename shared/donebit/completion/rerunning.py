@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from donebit.completion import items, lifecycle
+from donebit.completion import chords, items, lifecycle
 from donebit.completion.lifecycle import Started
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
@@ -24,14 +24,17 @@ def get_order(store: Store, task_id: str) -> Task:
 
     Raises:
         NotFound: no such task, or its record has expired, and what was asked for with it.
+        Conflict: it counts a Celery chord.
     """
     try:
-        return lifecycle.get_task(store, task_id).task
+        task = lifecycle.get_task(store, task_id).task
     except NotFound:
         raise NotFound(
             f"the order of task {task_id} is gone: no task {task_id} is known, or it has expired",
             field="task_id",
         ) from None
+    chords.refuse_change(task, "run again")
+    return task
 
 
 def spec_again(task: Task, params: Mapping[str, Any] | None = None, label: str | None = None) -> TaskSpec:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import announcing, lifecycle, reading, reporting
+from donebit.completion import announcing, chords, lifecycle, reading, reporting
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
-from donebit.errors import Conflict, DonebitError, InvalidInput
+from donebit.errors import Conflict, DonebitError, InvalidInput, NotFound
 from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import CloseStatus, ExtendResult, ExtendStatus
@@ -31,11 +32,13 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it is done, or running and neither stalled nor paused.
+        Conflict: it is done, running and neither stalled nor paused, or a Celery chord.
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
-    _prepare(store, lifecycle.get_task(store, task_id).task, ttls)
+    task = lifecycle.get_task(store, task_id).task
+    chords.refuse_change(task, "resumed")
+    _prepare(store, task, ttls)
     answer = store.failures.resume_task(
         task_id, now_ms=clock.now_ms(), token=lifecycle.call_token(reply_key, "resume"), reply_key=reply_key
     )
@@ -47,11 +50,14 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
         raise Conflict(
             f"task {task_id} is {answer.state}; only a failed, cancelled, stalled or paused one is resumed"
         )
-    task = lifecycle.get_task(store, task_id).task
+    return _begun_again(store, lifecycle.get_task(store, task_id).task)
+
+
+def _begun_again(store: Store, task: Task) -> Task:
     reading.renew_parent(store, task)
     if task.missing_steps == 0:  # the steps that gave up were done after all
         reporting.recount(store, task)
-        return lifecycle.get_task(store, task_id).task
+        return lifecycle.get_task(store, task.id).task
     return task
 
 
@@ -103,6 +109,11 @@ class Extension:
                 return InvalidInput(why, field="count")
 
 
+def _refuse_chord(store: Store, task_id: str) -> None:
+    with suppress(NotFound):  # an answer may be kept of a task that is gone
+        chords.refuse_change(lifecycle.get_task(store, task_id).task, "extended")
+
+
 def extend(
     store: Store, task_id: str, wanted: Extension, *, max_steps: int, reply_key: str | None = None
 ) -> tuple[Task, int]:
@@ -116,12 +127,13 @@ def extend(
 
     Raises:
         NotFound: no such task, or it has expired.
-        Conflict: it has ended, or has another total than expected.
+        Conflict: it has ended, has another total than expected, or counts a Celery chord.
         InvalidInput: the new count is not above the old one, or is above `max_steps`; or the reply key was
             used for another request.
     """
     stored_name(task_id, "task_id")
     wanted.check(max_steps)
+    _refuse_chord(store, task_id)
     token = lifecycle.call_token(reply_key, "extend", wanted.count, wanted.add, wanted.expected)
     answer = store.tasks.extend_task(
         task_id,

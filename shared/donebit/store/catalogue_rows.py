@@ -89,6 +89,18 @@ TASKS = (
     KeyRow(
         "done:{<task>}:reply:<key>", "string", EXPIRES, "the answer under an Idempotency-Key, for one hour"
     ),
+    KeyRow("done:{<task>}:body", "string", EXPIRES, "of a Celery chord: the signature called at its end"),
+    KeyRow(
+        "done:{<task>}:parts", "list", EXPIRES, "of a chord: its parts' results, until the body is called"
+    ),
+    KeyRow("done:{<task>}:owners", "string", EXPIRES, "of a chord: eight bytes a step, whose it is"),
+    KeyRow(
+        "done:{<task>}:extras",
+        "hash",
+        EXPIRES,
+        "of a chord: parts whose step is not their index -> their step, or d or f before the size is known",
+    ),
+    KeyRow("done:chords", "zset", EXPIRES, "ended chords whose body is to be called, by the next look (ms)"),
     KeyRow("done:open", "zset", EXPIRES, "tasks not yet announced, by when the sweep looks next (ms)"),
     KeyRow("done:tasks", "zset", EXPIRES, "tasks by creation (us), for listing"),
     KeyRow(

@@ -41,6 +41,7 @@ class Keys:
         self.OPEN_TASKS = f"{prefix}done:open"
         self.ALL_TASKS = f"{prefix}done:tasks"
         self.LEASES = f"{prefix}done:leases"
+        self.CHORDS = f"{prefix}done:chords"
         self.LAYOUT = f"{prefix}layout"
         self.ZONE_RULES = f"{prefix}zone_rules"
         self.EVENTS = f"{prefix}event:names"
@@ -93,6 +94,31 @@ class Keys:
     def deliveries(self, task_id: str) -> str:
         """What is delivered of a task's ends, and to whom."""
         return f"{self._done}{task_id}}}:deliveries"
+
+    def chord_body(self, task_id: str) -> str:
+        """The signature that is called when a chord has ended."""
+        return f"{self._done}{task_id}}}:body"
+
+    def chord_results(self, task_id: str) -> str:
+        """What the parts of a chord have returned."""
+        return f"{self._done}{task_id}}}:parts"
+
+    def chord_owners(self, task_id: str) -> str:
+        """Which part each step of a chord is."""
+        return f"{self._done}{task_id}}}:owners"
+
+    def chord_extras(self, task_id: str) -> str:
+        """The parts of a chord whose step is not their index in the header."""
+        return f"{self._done}{task_id}}}:extras"
+
+    def of_chord(self, task_id: str) -> list[str]:
+        """What is kept of a chord until its body is called, the body first."""
+        return [
+            self.chord_body(task_id),
+            self.chord_results(task_id),
+            self.chord_owners(task_id),
+            self.chord_extras(task_id),
+        ]
 
     def pending(self, kind: str) -> str:
         """The deliveries of a kind that are still to be made, of all tasks."""

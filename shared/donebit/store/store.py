@@ -15,6 +15,7 @@ from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.access import AccessStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.change_tracking import ChangeTracker
+from donebit.store.chords import ChordStore
 from donebit.store.client import connect, scripts_of
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
@@ -56,6 +57,7 @@ class Store:
     failures: FailureStore
     results: ResultStore
     items: ItemStore
+    chords: ChordStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -91,6 +93,7 @@ class Store:
             FailureStore(client, scripts, keys),
             ResultStore(client, scripts, keys),
             ItemStore(client, scripts, keys),
+            ChordStore(client, scripts, keys),
             LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),

@@ -1,0 +1,9 @@
+"""For Celery applications: `result_backend = "donebit+redis://..."`, progress of a chord, and the sweep."""
+
+from donebit.celery.progress import ChordProgress, progress
+from donebit.celery.sweep import connect, sweep_chords
+
+__all__ = ["ChordProgress", "progress", "sweep_chords"]
+
+# The backend's entry point imports this too, so that each worker of an application with that backend sweeps.
+connect()

@@ -1,0 +1,198 @@
+"""Celery's Redis backend with chords that Donebit counts: a bit a part, and a body that is not lost.
+
+`result_backend = "donebit+redis://..."` names it; everything but the chord is Celery's own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+from celery import Celery, states
+from celery.backends.redis import RedisBackend
+from celery.canvas import Signature, maybe_signature
+from celery.exceptions import ChordError
+from celery.result import GroupResult, ResultBase, allow_join_result
+from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its types leave it out
+
+from donebit.celery import calling, signatures
+from donebit.completion import chords
+from donebit.completion.chords import ChordStatus, ChordTasks, Part, raw
+from donebit.names import DEFAULT_KEY_PREFIX
+
+PREFIX_OPTION = "donebit_key_prefix"  # in result_backend_transport_options; as KEY_PREFIX of the services
+NEVER = timedelta(days=365)  # of a chord that Celery would keep for ever; renewed by progress
+LEAST_CLAIM_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Counted(NamedTuple):
+    """What counting a part came to, and the token of the caller that is to call the body."""
+
+    status: ChordStatus
+    completed: bool
+    token: str
+
+
+class DonebitBackend(RedisBackend):
+    """A result backend that counts each chord by a task of Donebit's."""
+
+    app: Celery
+    expires: int | None
+    _chord_zset: bool
+    _unpack_chord_result: Callable[..., Any]
+
+    @cached_property
+    def chords(self) -> ChordTasks:
+        """The chords, on this backend's own connection."""
+        options: dict[str, Any] = self.app.conf.get("result_backend_transport_options", {})
+        return ChordTasks.over(self.client, options.get(PREFIX_OPTION, DEFAULT_KEY_PREFIX))
+
+    @property
+    def claim(self) -> timedelta:
+        """How long the process that ends a chord may gather its results before another does."""
+        join_timeout = self.app.conf.result_chord_join_timeout or LEAST_CLAIM_S
+        return timedelta(seconds=max(LEAST_CLAIM_S, 2 * join_timeout))
+
+    @property
+    def by_index(self) -> bool:
+        """Whether results come in the order of the header: Celery's option result_chord_ordered."""
+        return self._chord_zset
+
+    def apply_chord(self, header_result_args: tuple[Any, ...], body: Signature[Any], **kwargs: Any) -> None:
+        """Make the chord's task, before anything of its header is sent."""
+        super().apply_chord(header_result_args, body, **kwargs)  # keeps the header if it is nested
+        group_id, results = str(header_result_args[0]), header_result_args[1]
+        status: ChordStatus = self._insist(
+            self.chords.start,
+            {"group": group_id, "body": str(body.task)},
+            str(body.id),
+            signatures.packed(body, self.app.conf.task_serializer),
+            expected=0 if isinstance(results, _regen) else len(results),  # which would use a generator up
+            ttl=self._kept_for(),
+        )
+        if status is ChordStatus.TAKEN:
+            log.warning("group %s has the id of a task that is no chord: Celery counts it itself", group_id)
+
+    def set_chord_size(self, group_id: str, chord_size: int) -> None:
+        """Set how many parts the header has, which Celery knows when it sends the last one."""
+        status = self._insist(self.chords.seal, group_id, chord_size)
+        if status is ChordStatus.UNKNOWN:
+            super().set_chord_size(group_id, chord_size)
+        elif status is ChordStatus.ENDED:
+            calling.call_ended(self, chords.task_id_of(group_id))
+
+    def add_to_chord(self, group_id: str, result: ResultBase) -> None:
+        """Let a chord have one part more; the part has the index of the one that adds it."""
+        # Not repeated after a lost answer, as Celery's is not: the chord could wait for a part too many.
+        if self.chords.add_part(group_id) is ChordStatus.UNKNOWN:
+            super().add_to_chord(group_id, result)
+
+    def mark_as_done(
+        self,
+        task_id: str,
+        result: Any,
+        request: Any = None,
+        store_result: bool = True,  # noqa: FBT001, FBT002  # as Celery has it
+        state: str = states.SUCCESS,
+    ) -> None:
+        """Count a part before its own result is stored.
+
+        Celery takes a task whose result is stored for done: killed after that, it would never be counted.
+        Killed before, it runs again.
+        """
+        if request and request.chord:
+            request.donebit_counted = self._count(request, state, result)
+        super().mark_as_done(task_id, result, request=request, store_result=store_result, state=state)
+
+    def on_chord_part_return(
+        self, request: Any, state: str, result: Any, propagate: Any = None, **kwargs: Any
+    ) -> None:
+        """Count a part that has ended, and call the body after the last one."""
+        counted: Counted | None = getattr(request, "donebit_counted", None)
+        counted = counted or self._count(request, state, result)
+        if counted is None:
+            return
+        if counted.status is ChordStatus.UNKNOWN:  # begun before this backend was chosen: Celery counts it
+            super().on_chord_part_return(request, state, result, propagate=propagate, **kwargs)
+        elif counted.completed:
+            body = cast(Signature[Any], maybe_signature(request.chord, app=self.app))
+            calling.call_body(self, str(request.group), body, counted.token)
+
+    def _count(self, request: Any, state: str, result: Any) -> Counted | None:
+        """What counting a part came to; None for a request that is part of no group."""
+        if not request.group or not request.id:
+            return None
+        token = chords.new_token()
+        part = self._part(request.id, request.group_index, state, result)
+        report = self._insist(self.chords.report, str(request.group), part, token, self.claim)
+        return Counted(report.status, report.completed, token)
+
+    def gathered(self, group_id: str) -> list[Any]:
+        """The results of an ended chord, in their order and as nested as its header.
+
+        Raises:
+            ChordError: a part failed, or has ended without a result.
+        """
+        nested: GroupResult | None = GroupResult.restore(group_id, app=self.app)
+        record = self.chords.record(group_id)
+        kept = self.chords.results(group_id, by_index=self.by_index)
+        if len(kept) < int(record.get("count", 0)):
+            raise ChordError(f"chord {group_id} is {record['state']}, and some of its parts have no result")
+        if nested is None:
+            return [self._unpack_chord_result(one, self.decode) for one in kept]
+        by_id = {one[1]: one[3] for one in map(self.decode, kept) if one[2] == states.SUCCESS}
+        try:
+            return cast(list[Any], _arranged(nested, by_id))
+        except KeyError:  # some failed, or is known by another id: Celery waits for each
+            return _joined(nested, self.app.conf.result_chord_join_timeout)
+
+    def preserve(self, group_id: str) -> None:
+        """Leave the results of a chord that failed where Celery leaves them, until they expire."""
+        key = self.get_key_for_group(group_id, ".j")
+        with self.client.pipeline() as pipe:
+            for index, encoded in self.chords.indexed_results(group_id):
+                if self.by_index:
+                    pipe.zadd(key, {encoded: index})
+                else:
+                    pipe.rpush(key, encoded)
+            pipe.expire(key, self._kept_for())
+            pipe.execute()
+
+    def publish_claim(self, body: Signature[Any]) -> timedelta:
+        """How long publishing the body may take, with the retries that the application allows."""
+        estimate: Callable[..., float] | None = getattr(self, "_chord_publish_claim_expires", None)
+        seconds = self.claim.total_seconds()
+        return timedelta(seconds=estimate(seconds, body) if estimate else 6 * seconds)
+
+    def _part(self, part_id: str, index: int | None, state: str, result: Any) -> Part:
+        encoded = self.encode([1, part_id, state, self.encode_result(result, state)])
+        error = result if state in states.PROPAGATE_STATES else None
+        return chords.part_of(part_id, index, raw(encoded), error)
+
+    def _kept_for(self) -> timedelta:
+        seconds = getattr(self, "chord_expires", self.expires)
+        return timedelta(seconds=seconds) if seconds else NEVER
+
+    def _insist(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Repeat after a lost connection, as Celery does for results: each of these may be repeated."""
+        return self.ensure(lambda: operation(*args, **kwargs), ())
+
+
+def _joined(nested: Any, timeout: float | None) -> list[Any]:
+    """The results of a nested header as Celery gathers them, or the first error in it."""
+    nested.on_ready()
+    join = nested.join_native if nested.supports_native_join else nested.join
+    with allow_join_result():
+        return list(join(timeout=timeout, propagate=True))
+
+
+def _arranged(header: Any, by_id: dict[str, Any]) -> Any:
+    """Results as nested as the header they are of."""
+    if isinstance(header, GroupResult):
+        return [_arranged(one, by_id) for one in header.results or ()]
+    return by_id[header.id]

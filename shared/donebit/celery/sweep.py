@@ -1,0 +1,72 @@
+"""The sweep of chords: it calls the body where the process that ended the chord died before it could."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from celery import Celery, current_app, signals
+
+from donebit.celery import calling
+from donebit.celery.backend import DonebitBackend
+
+EVERY_S = 5.0
+AT_ONCE = 100
+
+log = logging.getLogger(__name__)
+
+
+def sweep_chords(app: Celery | None = None) -> int:
+    """Call the body of each ended chord that nobody is calling.
+
+    Each worker does this by itself every 5 seconds. Any number of sweeps may run at once.
+
+    Args:
+        app: the application; the current one if left out
+
+    Returns:
+        how many were called
+    """
+    backend = (app or current_app).backend
+    if not isinstance(backend, DonebitBackend):
+        return 0
+    backend.chords.tidy()
+    due = backend.chords.due(AT_ONCE)
+    return sum(calling.call_ended(backend, task_id) for task_id in due)
+
+
+def _sweep_until(stopped: threading.Event, app: Celery) -> None:
+    while not stopped.wait(EVERY_S):
+        try:
+            sweep_chords(app)
+        except Exception as error:  # the server is away, say: the next one may find it again
+            log.warning("chords cannot be swept now: %r", error)
+
+
+def start_sweeping(app: Celery) -> threading.Event:
+    """Sweep in a thread of this process until the event that is returned is set."""
+    stopped = threading.Event()
+    threading.Thread(target=_sweep_until, args=(stopped, app), name="donebit-chords", daemon=True).start()
+    return stopped
+
+
+_running: dict[int, threading.Event] = {}
+
+
+def on_worker_ready(sender: Any = None, **_: Any) -> None:
+    """Sweep from now on, if the worker's application counts its chords here."""
+    if isinstance(sender.app.backend, DonebitBackend):
+        _running[id(sender)] = start_sweeping(sender.app)
+
+
+def on_worker_shutting_down(**_: Any) -> None:
+    """Sweep no more."""
+    while _running:
+        _running.popitem()[1].set()
+
+
+def connect() -> None:
+    """Have every worker of this process sweep."""
+    signals.worker_ready.connect(on_worker_ready, weak=False)
+    signals.worker_shutting_down.connect(on_worker_shutting_down, weak=False)

@@ -1,0 +1,204 @@
+"""A Celery chord as a task: a step for each part of its header, and a body to be called at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypedDict
+
+from donebit import clock
+from donebit.completion.spec import TaskSpec
+from donebit.completion.state import State
+from donebit.completion.task import Task
+from donebit.errors import Conflict
+from donebit.names import is_name
+from donebit.store.chords import ChordIndexes, ChordStatus, ChordStore, Part, PartReported, Taken, raw
+from donebit.utf8 import printable
+
+__all__ = ["ChordStatus", "ChordTasks", "Part", "Taken", "raw"]
+
+CHORD = "celery_chord"  # the parameter that tells a chord's task from others
+FIRST_CHECK_AFTER = timedelta(seconds=60)
+INDEX_MARGIN = timedelta(days=31)  # the indexes outlive what is in them
+TIDIED_AT_ONCE = 100
+MAX_ERROR_LENGTH = 500  # characters that are kept of an error
+
+
+class ChordNames(TypedDict):
+    """What a chord's task says of it: Celery's id of the group, and the name of the body's function."""
+
+    group: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChordTasks:
+    """The chords of one Celery application.
+
+    What a connection of Celery's raises comes as it is; each method but `add_part` may be repeated then.
+    """
+
+    store: ChordStore
+    indexes: ChordIndexes
+
+    @classmethod
+    def over(cls, client: object, prefix: str) -> ChordTasks:
+        """The chords that a client of redis-py reaches, of the installation with this key prefix."""
+        return cls(ChordStore.over(client, prefix), ChordIndexes.over(client, prefix))
+
+    def start(
+        self, names: ChordNames, body_id: str, body: bytes, *, expected: int, ttl: timedelta
+    ) -> ChordStatus:
+        """Make the task of a chord before its header is sent.
+
+        Args:
+            body: the signature to call, as the sweep can read it.
+            expected: how many parts the header seems to have; its size is known later.
+            ttl: how long it stays without progress, and after its end.
+        """
+        task_id = task_id_of(names["group"])
+        now = clock.now()
+        now_ms = clock.ms_since_epoch(now)
+        look_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
+        # Before the task itself: a stale entry is harmless, a missing one is not.
+        self.indexes.enter(task_id, int(now.timestamp() * 1e6), look_ms, ttl + INDEX_MARGIN)
+        return self.store.start_chord(task_id, body_id, body, _fields(names, expected, now_ms, ttl), ttl)
+
+    def report(self, group_id: str, part: Part, token: str, lease: timedelta) -> PartReported:
+        """Record that a part has ended; its first report counts."""
+        return self.store.report_part(task_id_of(group_id), part, token, lease)
+
+    def seal(self, group_id: str, size: int) -> ChordStatus:
+        """Set how many parts the header has; ENDED when all of them have reported before."""
+        return self.store.seal_chord(task_id_of(group_id), size, new_token())
+
+    def add_part(self, group_id: str) -> ChordStatus:
+        """Let a chord have one part more. Repeated, it has two."""
+        return self.store.add_part(task_id_of(group_id))
+
+    def record(self, group_id: str) -> dict[str, str]:
+        """The record of a chord's task, empty where there is none."""
+        found = self.store.record(task_id_of(group_id))
+        return found if "chord" in found else {}
+
+    def results(self, group_id: str, *, by_index: bool) -> list[bytes]:
+        """What the parts returned, as Celery orders it: by index, or as they were reported."""
+        pairs = self.indexed_results(group_id)
+        return [encoded for _, encoded in (sorted(pairs) if by_index else pairs)]
+
+    def indexed_results(self, group_id: str) -> list[tuple[float, bytes]]:
+        """What the parts returned, with their indexes, as they were reported; infinity for no index."""
+        pairs = [one.split(b":", 1) for one in self.store.results(task_id_of(group_id))]
+        return [(float(index) if index else math.inf, encoded) for index, encoded in pairs]
+
+    def hold(self, group_id: str, token: str, lease: timedelta) -> bool:
+        """Write down that the body is being called now; False when another may call it by now."""
+        return self.store.hold_chord(task_id_of(group_id), token, lease)
+
+    def close(self, group_id: str, token: str) -> bool:
+        """Write down that the body is called, and drop what was kept for it."""
+        return self.store.close_chord(task_id_of(group_id), token)
+
+    def take(self, task_id: str, token: str, lease: timedelta) -> Taken:
+        """Let the caller call the body of an ended chord, for as long as the lease runs."""
+        return self.store.take_chord(task_id, token, lease)
+
+    def body(self, task_id: str) -> tuple[str, bytes] | None:
+        """The group and the body of an ended chord; None when it is gone."""
+        text, record = self.store.body(task_id), self.store.record(task_id)
+        if text is None or not record:
+            return None
+        return str(json.loads(record["order"])["params"][CHORD]["group"]), text
+
+    def tidy(self) -> None:
+        """Prune the indexes of what is gone, and of chords that are called: no worker of Donebit may run."""
+        now_ms = clock.now_ms()
+        settled_us = (now_ms - 60_000) * 1000  # a task is entered a moment before its record is written
+        names = [*self.indexes.due(now_ms, TIDIED_AT_ONCE), *self.indexes.sample(settled_us, TIDIED_AT_ONCE)]
+        self.indexes.tidy(names, now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1))
+
+    def forget(self, task_id: str) -> None:
+        """Drop what is kept of a chord that has no body to call."""
+        self.store.drop(task_id)
+
+    def due(self, limit: int) -> list[str]:
+        """The tasks of ended chords whose body is to be called and that nobody is calling."""
+        return self.store.due(limit)
+
+
+def task_id_of(group_id: str) -> str:
+    """The id of a chord's task: that of Celery's group, unless it is no valid name."""
+    if is_name(group_id):
+        return group_id
+    return f"chord-{hashlib.sha256(printable(group_id).encode()).hexdigest()[:32]}"
+
+
+def part_of(part_id: str, index: int | None, encoded: bytes, error: object | None = None) -> Part:
+    """A part that has ended.
+
+    Args:
+        index: in the header; None for a part that has none
+        encoded: its result as Celery encodes it
+        error: None for a part that succeeded
+    """
+    # Of both, since the parts at the end of one chain share an index, and a signature that a header has twice
+    # has one id.
+    whose = f"{part_id}:{index}".encode(errors="replace")
+    kept = b"%s:%s" % (b"" if index is None else b"%d" % index, encoded)
+    owner = hashlib.blake2b(whose, digest_size=8).digest()
+    return Part(owner, index, kept, None if error is None else error_text(error))
+
+
+def error_text(error: object) -> str:
+    """A part's error as JSON."""
+    kind = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
+    return json.dumps(printable(f"{kind}{error}"[:MAX_ERROR_LENGTH]))
+
+
+def new_token() -> str:
+    """A token for a call, the same however often it is repeated."""
+    return secrets.token_hex(16)
+
+
+def is_chord(spec: TaskSpec) -> bool:
+    """Whether a task counts a Celery chord."""
+    return spec.job is None and CHORD in spec.params
+
+
+def refuse_change(task: Task, change: str) -> None:
+    """Refuse what only the program that applied a chord can do.
+
+    Args:
+        change: what is not to be done to a chord, as a participle
+
+    Raises:
+        Conflict: the task counts a Celery chord.
+    """
+    if is_chord(task.spec):
+        raise Conflict(f"task {task.id} counts a Celery chord, which cannot be {change}: apply a new one")
+
+
+def _fields(names: ChordNames, expected: int, now_ms: int, ttl: timedelta) -> dict[str, str | int]:
+    label = names["body"] if is_name(names["body"]) else None
+    ttl_ms = ttl // timedelta(milliseconds=1)
+    spec = TaskSpec(expected, params={CHORD: dict(names)}, label=label)
+    return {
+        "count": expected,
+        "left": expected,
+        "failed": 0,
+        "state": State.RUNNING,
+        "nonce": uuid.uuid4().hex,
+        "run": 1,
+        "order": spec.as_text(),
+        "created_at": now_ms,
+        "last_progress_at": now_ms,
+        "renew_at": now_ms + ttl_ms // 100,
+        "stall_after": spec.stall_after // timedelta(milliseconds=1),
+        "ttl": ttl_ms,
+        "ended_ttl": ttl_ms,
+    }

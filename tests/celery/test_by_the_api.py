@@ -1,0 +1,94 @@
+"""What the services show of a chord, what they refuse, and what becomes of the body of a cancelled one."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import cast
+
+import pytest
+from celery import chord, states
+from celery.app.task import Context
+from celery.exceptions import ChordError
+from celery.result import AsyncResult, GroupResult
+
+from donebit.celery import progress, sweep_chords
+from donebit.completion import announcing, lifecycle
+from donebit.store import Store
+from tests.servers import RunningServer
+from tests.web.services import Services
+
+
+@pytest.fixture
+def applied(project: ModuleType) -> AsyncResult[object]:
+    """A chord of three parts, of which the first has returned and the second failed; no worker runs."""
+    result = chord([project.same.s(n) for n in range(3)], project.same.s()).apply_async()
+    group = cast(GroupResult, result.parent)
+    first, second, _ = cast(list[AsyncResult[object]], group.results)
+    for index, one, state, value in [
+        (0, first, states.SUCCESS, 7),
+        (1, second, states.FAILURE, OSError("full")),
+    ]:
+        project.app.backend.on_chord_part_return(_request(project, one.id, result, index), state, value)
+    return result
+
+
+def _request(project: ModuleType, part_id: str, result: AsyncResult[object], index: int) -> object:
+    body = project.same.s().set(task_id=result.id)
+    return Context(id=part_id, group=cast(GroupResult, result.parent).id, group_index=index, chord=body)
+
+
+def test_a_chord_is_a_task_like_any_other(
+    applied: AsyncResult[object], lasting_store: tuple[object, Store]
+) -> None:
+    services, group_id = Services(lasting_store[1]), progress(applied).task_id
+
+    answer = services.done.get(f"/tasks/{group_id}").json
+    failures = services.done.get(f"/tasks/{group_id}/failures").json
+    listed = services.done.get("/tasks?label=tests.celery.project.same").json
+    page = services.trigger.get(f"/tasks/{group_id}")
+
+    assert answer is not None
+    assert failures is not None
+    assert listed is not None
+    assert (answer["done_steps"], answer["failed_steps"], answer["missing"]) == (1, 1, [[2, 3]])
+    assert [one["error"] for one in failures["failures"]] == ["OSError: full"]
+    assert [one["task_id"] for one in listed["tasks"]] == [group_id]
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize(("change", "body"), [("resume", None), ("extend", {"add": 1})])
+def test_a_chord_is_not_changed_over_http(
+    applied: AsyncResult[object],
+    lasting_store: tuple[object, Store],
+    change: str,
+    body: dict[str, int] | None,
+) -> None:
+    services, group_id = Services(lasting_store[1]), progress(applied).task_id
+
+    answer = services.done.post(f"/tasks/{group_id}/{change}", json=body)
+
+    assert answer.status_code == 409, answer.text
+    assert "counts a Celery chord" in answer.text
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+def test_the_body_of_a_cancelled_chord_fails(
+    project: ModuleType, applied: AsyncResult[object], lasting_store: tuple[object, Store]
+) -> None:
+    store, group_id = lasting_store[1], progress(applied).task_id
+
+    lifecycle.cancel(store, group_id)
+    announcing.announce(store, group_id)
+
+    assert (sweep_chords(project.app), sweep_chords(project.app)) == (1, 0)
+    assert isinstance(applied.result, ChordError)
+    assert "is cancelled" in str(applied.result)
+    assert progress(applied).called
+
+
+def test_a_deleted_chord_leaves_nothing_of_its_own(
+    applied: AsyncResult[object], lasting_store: tuple[object, Store], valkey: RunningServer
+) -> None:
+    lifecycle.delete(lasting_store[1], progress(applied).task_id)
+
+    assert not list(valkey.client.scan_iter("donebit:done:*"))
