@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,9 @@ from donebit.publishing import publish_end, publish_start, resume
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
+
+WITHIN_SECONDS = 10.0
+NOT_REACHED = f"not reached within {WITHIN_SECONDS:g} s; send the request again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,18 @@ class Actor:
         return started.task.id
 
     def act_on_all(self, action: Action, found: TasksMeant, reply_key: str | None) -> ActionAnswer:
-        """Do an action to all that were selected; those that have changed meanwhile are skipped."""
+        """Do an action to all that were selected; those that have changed meanwhile are skipped.
+
+        So are those that it does not come to in time: without a broker each takes most of a second.
+        """
+        until = time.monotonic() + WITHIN_SECONDS
         changed: list[str] = []
         started: list[str] = []
         skipped = _skipped(found)
         for task in found.tasks:
+            if time.monotonic() >= until:
+                skipped.append(SkippedAnswer(task_id=task.id, detail=NOT_REACHED))
+                continue
             try:
                 new = self.act(action, task, reply_key)
             except (Conflict, NotFound, InvalidInput) as error:
