@@ -108,3 +108,31 @@ def test_lines_go_to_standard_output_in_the_format_asked_for(
     assert out.endswith(line)
     assert out.count("\n") == 1
     assert err == ""
+
+
+def test_at_a_terminal_warnings_are_yellow_and_errors_red() -> None:
+    formatter = PlainFormatter(coloured=True)
+
+    assert formatter.format(record(logging.INFO, "fine")) == "fine"
+    assert formatter.format(record(logging.WARNING, "away")) == "\x1b[33mWARNING: away\x1b[0m"
+    assert formatter.format(record(logging.ERROR, "gone")) == "\x1b[31mERROR: gone\x1b[0m"
+
+
+@pytest.mark.parametrize(
+    ("level", "seen"),
+    [
+        ("debug", "debug info WARNING: warning ERROR: error"),
+        ("info", "info WARNING: warning ERROR: error"),
+        ("error", "ERROR: error"),
+    ],
+)
+@pytest.mark.usefixtures("root")
+def test_lines_below_the_level_are_not_written(
+    capsys: pytest.CaptureFixture[str], level: str, seen: str
+) -> None:
+    logs.set_up(Settings.model_validate({"log_level": level}))
+
+    for name in ("debug", "info", "warning", "error"):
+        logging.getLogger("donebit").log(logging.getLevelNamesMapping()[name.upper()], name)
+
+    assert capsys.readouterr().out.split() == seen.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,9 @@ from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.access import refuse_below
 from donebit.web.answers import Reply, answer
+
+WITHIN_SECONDS = 10.0
+NOT_REACHED = f"not reached within {WITHIN_SECONDS:g} s; send the request again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,18 @@ class Actor:
         return started.task.id
 
     def act_on_all(self, action: Action, found: TasksMeant, reply_key: str | None) -> ActionAnswer:
-        """Do an action to all that were selected; those that have changed meanwhile are skipped."""
+        """Do an action to all that were selected; those that have changed meanwhile are skipped.
+
+        So are those that it does not come to in time: without a broker each takes most of a second.
+        """
+        until = time.monotonic() + WITHIN_SECONDS
         changed: list[str] = []
         started: list[str] = []
         skipped = _skipped(found)
         for task in found.tasks:
+            if time.monotonic() >= until:
+                skipped.append(SkippedAnswer(task_id=task.id, detail=NOT_REACHED))
+                continue
             try:
                 new = self.act(action, task, reply_key)
             except (Conflict, NotFound, InvalidInput) as error:

@@ -20,8 +20,9 @@ from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps import fitness
 from done_app.worker.steps.items import TypedItems
+from done_app.worker.steps.progress_lines import LineClock, lines_of
 from done_app.worker.steps.reporter import StoreStepReporter
-from done_app.worker.steps.runner import Runner, RunOutcome, describe
+from done_app.worker.steps.runner import Runner, RunOutcome
 from donebit import config, logs, queue
 from donebit.completion import announcing, fanout, handing_back, healing, leases, reading
 from donebit.completion.healing import ProbedState
@@ -74,6 +75,7 @@ except ConfigurationError as error:  # one sentence, from the worker and from be
 app = queue.make_celery(settings)
 publisher = Publisher(app)
 monitor = Monitor(identity.name)
+line_clock = LineClock()  # made before the pool is forked, as its processes share it
 
 # Containers and CI run as root; the step functions are the operator's own code either way.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -231,7 +233,8 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
         )
         outcome = runner.run(held.ranges)
     if outcome.report is not None:
-        log.info(describe(outcome.done, outcome.report, task))
+        for line in lines_of(line_clock, outcome.done, outcome.report, task):
+            log.info("%s", line)
     return outcome
 
 

@@ -147,6 +147,8 @@ class Settings(Addresses):
     sample: bool = True  # whether `make demo` shows made-up tasks and visitors
 
     log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    no_color: str = ""  # anything turns colours off, as no-color.org has it
 
     @field_validator("allowed_hosts", "trusted_proxies", "jobs", "webhook_hosts", "callbacks", mode="before")
     @classmethod

@@ -33,11 +33,26 @@ class PlainFormatter(logging.Formatter):
 
     An event is one line, its traceback included: a text from outside, such as a path with an encoded newline,
     must not look like an event of its own.
+
+    Args:
+        coloured: whether warnings are yellow and errors red, for a terminal.
     """
+
+    def __init__(self, *, coloured: bool = False) -> None:
+        super().__init__()
+        self._coloured = coloured
 
     def format(self, record: logging.LogRecord) -> str:
         line = one_line(super().format(record))
-        return line if record.levelno < logging.WARNING else f"{record.levelname}: {line}"
+        if record.levelno < logging.WARNING:
+            return line
+        line = f"{record.levelname}: {line}"
+        return coloured(line, record.levelno) if self._coloured else line
+
+
+def coloured(line: str, level: int) -> str:
+    """A line as a terminal shows it: a warning in yellow, an error in red."""
+    return f"\x1b[{31 if level >= logging.ERROR else 33}m{line}\x1b[0m"
 
 
 class JsonFormatter(logging.Formatter):
@@ -58,13 +73,17 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(settings: Settings) -> None:
-    """Send every log line to standard output, in the format that LOG_FORMAT sets."""
+    """Send log lines to standard output, in the format of LOG_FORMAT, from the level of LOG_LEVEL on."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a step's error may hold characters that cannot be encoded
         sys.stdout.reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else PlainFormatter())
+    colours = sys.stdout.isatty() and not settings.no_color
+    handler.setFormatter(
+        JsonFormatter() if settings.log_format == "json" else PlainFormatter(coloured=colours)
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    root.setLevel(level)
     for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))

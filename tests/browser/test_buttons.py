@@ -54,6 +54,39 @@ def test_cancel_asks_first_and_then_cancels(page: Page, stack: Stack, opened: Ca
     assert page.complaints() == []
 
 
+def test_pause_and_resume_need_no_question_and_no_reload(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(10)
+
+    click(page, "form[action$='/pause'] button")
+    eventually(lambda: page.text(".facts .state") == "paused", what="it is not paused")
+    paused = stack.task(task_id).paused
+    report(stack, task_id, (0, 3))
+    eventually(lambda: page.text(".facts .steps") == "3 of 10", what="a report does not count")
+    click(page, "form[action$='/resume'] button")
+
+    eventually(lambda: page.text(".facts .state") == "running", what="it is not resumed")
+    assert (paused, stack.task(task_id).paused) == (True, False)
+    assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+def test_run_again_leads_to_the_new_task_which_names_the_old_one(
+    page: Page, stack: Stack, opened: Callable[..., str]
+) -> None:
+    task_id = opened(3)
+    report(stack, task_id, (0, 3))
+    eventually(lambda: page.text(".facts .state") == "done", what="it is not done")
+
+    click(page, "form[action$='/again'] button")
+
+    eventually(lambda: f"/tasks/{task_id}." in page.browser.current_url, what="the page stays")
+    assert page.text(".facts .state") == "running"
+    assert page.text(f".facts a[href$='/tasks/{task_id}']") == task_id
+    assert page.complaints() == []
+
+
 def test_delete_asks_first_and_then_leads_back_to_the_tasks(
     page: Page, stack: Stack, opened: Callable[..., str]
 ) -> None:
@@ -148,8 +181,8 @@ def test_only_what_a_task_allows_is_offered(page: Page, stack: Stack, opened: Ca
     report(stack, task_id, (0, 1))
 
     eventually(lambda: page.text(".facts .state") == "done", what="the page does not see the end")
-    assert running == ["Extend…", "Cancel…", "Delete…"]
-    assert page.text(".buttons") == "Delete…"
+    assert running == ["Pause", "Extend…", "Cancel…", "Delete…"]
+    assert page.text(".buttons").split("\n") == ["Run again", "Delete…"]
 
 
 def test_the_timeline_of_a_task_is_shown(page: Page, stack: Stack) -> None:

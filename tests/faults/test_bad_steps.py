@@ -125,7 +125,7 @@ def test_with_fail_fast_no_step_begins_after_one_has_given_up(
 ) -> None:
     block(tmp_path, 3)
     params = {"folder": str(tmp_path), "pause_ms": 100}
-    task_id = stack.create(200, job="blocked", params=params, batch=batch, fail_fast=True)
+    task_id = stack.create(200, job="fragile", params=params, batch=batch, fail_fast=True)
 
     stack.await_told(task_id)
     stack.await_quiet()
@@ -133,4 +133,5 @@ def test_with_fail_fast_no_step_begins_after_one_has_given_up(
     answer = stack.answer(task_id)
     assert (answer["state"], answer["failed_steps"]) == ("failed", 1)
     assert answer["done_steps"] < len(runs(tmp_path)) < 200
-    assert stack.told(task_id) == [f"{task_id}.1.failed"]
+    # Once or more under one id: a step that is reported late announces an end that is not announced yet.
+    assert set(stack.told(task_id)) == {f"{task_id}.1.failed"}

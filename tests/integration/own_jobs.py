@@ -67,6 +67,12 @@ def blocked(step: int, *, folder: str, pause_ms: int = 0) -> None:
         raise ValueError(f"step {step} is blocked")
 
 
+@job("fragile", max_attempts=1)
+def fragile(step: int, *, folder: str, pause_ms: int = 0) -> None:
+    """Give up at once at every step that has a file `block-<step>`."""
+    blocked(step, folder=folder, pause_ms=pause_ms)
+
+
 @job("deadly", max_attempts=2)
 def deadly(step: int, *, folder: str, victim: int) -> None:
     """Kill the process at one step, every time."""

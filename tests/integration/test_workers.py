@@ -83,7 +83,7 @@ def test_a_failing_steps_traceback_is_told(stack: Stack, tmp_path: Path) -> None
         return [line["text"] for line in lines(stack, f"task={task_id}") if line["level"] == "error"]
 
     eventually(
-        lambda: any("has given up" in text for text in errors()), DONE_SECONDS, what="no error is told"
+        lambda: any("failed for good" in text for text in errors()), DONE_SECONDS, what="no error is told"
     )
     assert any("Traceback" in text and "ValueError: step 1 is blocked" in text for text in errors())
 

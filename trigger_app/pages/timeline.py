@@ -56,6 +56,8 @@ def happened(task: Task) -> Iterator[TimelineEntry]:
         yield TimelineEntry("Resent", clock.iso(task.probed_at), f"missing steps resent {times}")
     if task.stalled:
         yield TimelineEntry("Stalled", _iso(task.stalled_at), why_stalled(task), "bad")
+    if task.paused:
+        yield TimelineEntry("Paused", _iso(task.paused_at), "until it is resumed", "next")
     if task.ended_at:
         mark = "good" if task.state is State.DONE else "bad"
         yield TimelineEntry(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)

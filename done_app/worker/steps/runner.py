@@ -14,6 +14,7 @@ from billiard.common import terminate_handler_fired  # type: ignore[attr-defined
 
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.position import PositionBoard
+from done_app.worker.steps.step_ranges import StepRanges
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
 from donebit.completion.reading import ResultsGone
@@ -26,7 +27,6 @@ from donebit.results import Results
 
 REPORT_EVERY = timedelta(milliseconds=100)
 MAX_VALUE_BYTES_PER_REPORT = 256 * 1024  # of results
-MAX_RANGES_PER_REPORT = 500  # from quick steps that are not adjacent: at most 2 ms of the server
 # After this the rest of a slice goes to the tail of its queue: tasks share the workers, a crash repeats
 # little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
 MAX_RUN_TIME = timedelta(milliseconds=250)
@@ -34,29 +34,6 @@ MAX_RUN_TIME = timedelta(milliseconds=250)
 Range = tuple[int, int]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class StepRanges:
-    """Steps as half-open ranges, in the order they were added."""
-
-    ranges: list[Range] = field(default_factory=list)
-
-    def add(self, start: int, stop: int) -> None:
-        if start == stop:
-            return
-        if self.ranges and self.ranges[-1][1] == start:
-            self.ranges[-1] = (self.ranges[-1][0], stop)
-        else:
-            self.ranges.append((start, stop))
-
-    @property
-    def is_full(self) -> bool:
-        """Whether one report should hold no more ranges."""
-        return len(self.ranges) >= MAX_RANGES_PER_REPORT
-
-    def __len__(self) -> int:
-        return sum(stop - start for start, stop in self.ranges)
 
 
 class StepReporter(Protocol):
@@ -302,10 +279,18 @@ class Runner:
         )
 
     def record_raised(self, step: int, error: BaseException) -> None:
-        log.error("step %d of task %s raised", step, self.task.id, exc_info=error)
-        self.record_failure(step, describe_error(error), counted=self.careful)
+        self.record_failure(step, describe_error(error), counted=self.careful, raised=error)
 
-    def record_failure(self, step: int, error: str, *, counted: bool, last: bool = False) -> None:
+    def record_failure(
+        self,
+        step: int,
+        error: str,
+        *,
+        counted: bool,
+        last: bool = False,
+        raised: BaseException | None = None,
+    ) -> None:
+        """Record a failed attempt. Its traceback is logged once, when the step gives up."""
         failure = self.reporter.failed(step, error, count_attempt=not counted, last=last)
         self.outcome.ended |= failure.completed_task
         if failure.gave_up:
@@ -315,10 +300,27 @@ class Runner:
                 self.task.id,
                 failure.attempts,
                 error,
+                exc_info=raised,
             )
         elif failure.attempts:
             self.outcome.to_retry.add(step, step + 1)
             self.outcome.retry_pause = max(self.outcome.retry_pause, failure.pause)
+            self.log_retry(step, error, failure)
+        else:
+            log.warning(
+                "step %d of task %s failed, but it has ended or its task has: %s", step, self.task.id, error
+            )
+
+    def log_retry(self, step: int, error: str, failure: Failure) -> None:
+        log.warning(
+            "step %d of task %s failed at attempt %d of %d, and is retried in %.3g s: %s",
+            step,
+            self.task.id,
+            failure.attempts,
+            self.job.retry_policy.max_attempts,
+            failure.pause.total_seconds(),
+            error.partition("\n")[0],
+        )
 
 
 def raise_if_ending(error: BaseException) -> None:
@@ -347,13 +349,3 @@ def ranges_after(step: int, ranges: list[Range]) -> list[Range]:
     at = next(i for i, (start, stop) in enumerate(ranges) if start <= step < stop)
     rest = [(step + 1, ranges[at][1]), *ranges[at + 1 :]]
     return [(start, stop) for start, stop in rest if start < stop]
-
-
-def describe(done: StepRanges, report: Report, task: Task) -> str:
-    """A log line that says which steps are done and how far the task is."""
-    progress = f"({report.done_steps}/{report.count})"
-    first, last = done.ranges[0][0], done.ranges[-1][1] - 1
-    if first == last:
-        return f"step {first} of task {task.id} is done {progress}"
-    steps = "steps" if len(done) == last - first + 1 else f"{len(done)} of the steps"
-    return f"{steps} {first}-{last} of task {task.id} are done {progress}"

@@ -10,7 +10,8 @@ from typing import TextIO
 from donebit.utf8 import one_line
 
 TAB = "\t"
-COLOURS = (36, 33, 32, 35, 34, 96, 93)  # of ANSI terminals, legible on dark and on light; red is for errors
+COLOURS = (36, 33, 32, 35, 34, 96, 93)  # of ANSI terminals, legible on dark and on light
+LEVELS = {"WARNING: ": 33, "ERROR: ": 31, "CRITICAL: ": 31}  # as the lines of the processes begin
 
 
 class Lines:
@@ -36,7 +37,13 @@ class Lines:
 
     def show(self, name: str, line: str) -> None:
         bare = self._objects_bare and line.startswith("{")
-        self.plain(line if bare else f"{self._prefix(name)} {one_line(line, keep=TAB)}")
+        self.plain(line if bare else f"{self._prefix(name)} {self._text(line)}")
+
+    def _text(self, line: str) -> str:
+        """The line, in the colour of its level at a terminal."""
+        line = one_line(line, keep=TAB)
+        colour = next((colour for start, colour in LEVELS.items() if line.startswith(start)), None)
+        return f"\x1b[{colour}m{line}\x1b[0m" if self._coloured and colour else line
 
     def plain(self, line: str) -> None:
         """Print a line without a prefix, for programs that look for it."""

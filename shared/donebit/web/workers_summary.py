@@ -140,7 +140,7 @@ class LineSummary(BaseModel):
     pid: int = Field(examples=[4243], description="process that wrote it")
     task_id: str | None = Field(examples=["9f2c41d07a3b"], description="task it is about; null: none")
     text: str = Field(
-        examples=["steps 0-39 of task 9f2c41d07a3b are done (40/40)"],
+        examples=["task 9f2c41d07a3b has 4000 of 10000 steps done"],
         description="with the traceback, if there is one; of a long one the middle is left out",
     )
 

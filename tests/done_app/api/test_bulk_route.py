@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from done_app.api import bulk
 from donebit.completion import failing
 from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
@@ -80,6 +81,19 @@ def test_pages_of_an_action_hold_at_most_the_limit(services: Services) -> None:
 
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [one for page in pages for one in page] == ids[::-1]
+
+
+def test_tasks_that_are_not_reached_in_time_are_named(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [services.start(1) for _ in range(2)]
+    monkeypatch.setattr(bulk, "WITHIN_SECONDS", 0.0)
+
+    said = act(services, "cancel", ids=ids)
+
+    assert (said["changed"], [one["task_id"] for one in said["skipped"]]) == (0, ids)
+    assert "send the request again" in said["skipped"][0]["detail"]
+    assert states(services, *ids) == ["running"] * 2
 
 
 @pytest.mark.parametrize(

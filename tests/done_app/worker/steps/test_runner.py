@@ -17,14 +17,12 @@ from billiard import common
 from done_app.worker.steps import runner
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import (
-    MAX_RANGES_PER_REPORT,
     MAX_RUN_TIME,
     REPORT_EVERY,
     Runner,
     RunOutcome,
-    StepRanges,
-    describe,
 )
+from done_app.worker.steps.step_ranges import MAX_RANGES_PER_REPORT, StepRanges
 from donebit import job
 from donebit.completion import failing, lifecycle, missing, reporting, results
 from donebit.completion.reporting import Report
@@ -242,8 +240,26 @@ def test_a_step_that_raises_is_to_be_tried_again_and_its_neighbours_go_on(
     assert made.missing() == [(2, 3)]
     assert (outcome.to_retry.ranges, outcome.retry_pause) == ([(2, 3)], timedelta(seconds=7))
     assert (outcome.remaining, outcome.ended) == ([], False)
-    assert f"step 2 of task {made.task.id} raised" in caplog.text
-    assert "ZeroDivisionError" in caplog.text
+    (line,) = caplog.records
+    assert line.getMessage() == (
+        f"step 2 of task {made.task.id} failed at attempt 1 of 3, and is retried in 7 s: "
+        "ZeroDivisionError: integer division or modulo by zero"
+    )
+    assert (line.levelname, line.exc_info) == ("WARNING", None)
+
+
+def test_the_traceback_is_logged_once_when_the_step_gives_up(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bench(5, lambda step: 1 // (step - 2))
+
+    for _ in range(3):
+        made.run(0, 5)
+
+    assert [line.levelname for line in caplog.records] == ["WARNING", "WARNING", "ERROR"]
+    assert [line.exc_info is not None for line in caplog.records] == [False, False, True]
+    assert f"step 2 of task {made.task.id} failed for good after 3 attempts" in caplog.text
+    assert caplog.text.count("Traceback") == 1
 
 
 def test_a_step_that_raises_at_its_last_attempt_may_end_the_task(bench: MakeBench) -> None:
@@ -393,21 +409,6 @@ def test_many_steps_apart_from_each_other_are_reported_a_few_at_a_time(bench: Ma
 
     assert max(map(len, made.reports)) == MAX_RANGES_PER_REPORT
     assert outcome.ended
-
-
-def test_the_lines_name_one_step_or_a_range_and_how_far_the_task_is(bench: MakeBench) -> None:
-    task = bench(10, print).task
-    report = Report(
-        fresh=1, completed_task=False, state=State.RUNNING, count=10, missing_steps=6, failed_steps=0
-    )
-
-    lines = [describe(StepRanges(done), report, task) for done in ([(3, 4)], [(3, 7)], [(3, 4), (5, 7)])]
-
-    assert lines == [
-        f"step 3 of task {task.id} is done (4/10)",
-        f"steps 3-6 of task {task.id} are done (4/10)",
-        f"3 of the steps 3-6 of task {task.id} are done (4/10)",
-    ]
 
 
 def results_of(made: Bench) -> dict[int, str]:
