@@ -71,7 +71,7 @@ class ChordTasks:
 
     def report(self, group_id: str, part: Part, token: str, lease: timedelta) -> PartReported:
         """Record that a part has ended; its first report counts."""
-        return self.store.report_part(task_id_of(group_id), part, token, lease)
+        return self.store.report_part(task_id_of(group_id), part, token, lease, now_ms=clock.now_ms())
 
     def seal(self, group_id: str, size: int) -> ChordStatus:
         """Set how many parts the header has; ENDED when all of them have reported before."""

@@ -96,7 +96,9 @@ class ChordStore:
         args = [body_id, body, fields["count"], milliseconds(ttl), *pairs]
         return ChordStatus(text(self._scripts["start_chord"](keys=names, args=args)))
 
-    def report_part(self, task_id: str, part: Part, token: str, lease: timedelta) -> PartReported:
+    def report_part(
+        self, task_id: str, part: Part, token: str, lease: timedelta, *, now_ms: int
+    ) -> PartReported:
         """Set a part's bit and keep its result.
 
         Args:
@@ -107,7 +109,7 @@ class ChordStore:
         names += [self._keys.errors(task_id), results, owners, extras, body, self._keys.CHORDS]
         index = "" if part.position is None else part.position
         args = [task_id, token, part.owner, index, int(part.error is not None), part.result]
-        args += [part.error or "", ERRORS_KEPT, milliseconds(lease), MAX_OPEN_INDEX]
+        args += [part.error or "", ERRORS_KEPT, milliseconds(lease), MAX_OPEN_INDEX, now_ms]
         status, completed = cast(list[object], self._scripts["report_part"](keys=names, args=args))
         return PartReported(ChordStatus(text(status)), bool(completed))
 
