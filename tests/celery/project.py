@@ -82,16 +82,32 @@ def _redis() -> Redis:
     return Redis.from_url(URL)
 
 
-def _die_sometimes(function: Any) -> Any:
+def _die_sometimes() -> None:
+    if "PoolWorker" in current_process().name and random.random() < DIE:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _dying_before(function: Any) -> Any:
     def dying(*args: Any) -> Any:
-        if "PoolWorker" in current_process().name and random.random() < DIE:
-            os.kill(os.getpid(), signal.SIGKILL)
+        _die_sometimes()
         return function(*args)
 
     return dying
 
 
-if "gathering" in os.environ.get("DIE_AT", "gathering publishing"):
-    calling._gathered = _die_sometimes(calling._gathered)
-if "publishing" in os.environ.get("DIE_AT", "gathering publishing"):
-    calling._publish = _die_sometimes(calling._publish)
+def _dying_after(function: Any) -> Any:
+    def dying(*args: Any) -> Any:
+        found = function(*args)
+        _die_sometimes()
+        return found
+
+    return dying
+
+
+MOMENTS = os.environ.get("DIE_AT", "gathering publishing").split()
+if "gathering" in MOMENTS:
+    calling._gathered = _dying_before(calling._gathered)
+if "publishing" in MOMENTS:
+    calling._publish = _dying_before(calling._publish)
+if "published" in MOMENTS:
+    calling._publish = _dying_after(calling._publish)

@@ -47,6 +47,10 @@ def test_each_shape_of_a_header_brings_its_results_in_order(
     eventually(lambda: progress(results[0]).called)
     with pytest.raises(NotFound):
         progress(results[-1])  # nothing was counted
+    bodies = [chain(same.s(), same.s()), group(same.s(), same.s()), chord([same.s(), same.s()], same.s())]
+    over = [chord([same.s(1), same.s(2)], body).apply_async() for body in bodies]
+    assert [one.get(timeout=SECONDS) for one in over] == [[1, 2], [[1, 2]] * 2, [[1, 2]] * 2]
+    eventually(lambda: all(progress(one).called for one in over))
     assert valkey.client.zcard("donebit:done:open") == valkey.client.zcard("donebit:done:chords") == 0
 
 
@@ -72,19 +76,19 @@ def test_a_failed_part_calls_the_errback_and_shows_in_the_task(
     assert valkey.client.zcard(key) == 2  # what Celery preserves of a chord that failed
 
 
-@pytest.mark.parametrize("moment", ["gathering", "publishing"])
-def test_a_body_that_a_killed_process_did_not_call_is_called(
+@pytest.mark.parametrize("moment", ["gathering", "publishing", "published"])
+def test_a_body_runs_once_though_the_process_that_calls_it_is_killed(
     project: ModuleType, workers: Workers, valkey: RunningServer, moment: str
 ) -> None:
-    """Its process is killed between the claim and the message; a worker's own sweep calls it."""
+    """It is killed before it gathers the results, before it sends the message, and just afterwards."""
     dying = workers("--pool=prefork", "--concurrency=1", DIE="1", DIE_AT=moment)
     result = chord([project.same.s(n) for n in range(3)], project.note.s(number=1)).apply_async()
-    eventually(lambda: valkey.client.zcard("donebit:done:chords"), SECONDS)
     eventually(lambda: "signal 9 (SIGKILL)" in dying.err, SECONDS)
     dying.end()
 
     sweeping = workers("--pool=threads", "--concurrency=1")
 
     eventually(lambda: valkey.client.llen("ran:1"), 40)
+    eventually(lambda: not valkey.client.zcard("donebit:done:chords"), 20)
     assert "cannot be swept" not in sweeping.err
     assert valkey.client.lrange("ran:1", 0, -1) == [f"{result.id} 0 [0, 1, 2]".encode()]

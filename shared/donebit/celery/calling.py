@@ -14,6 +14,10 @@ from donebit.celery import signatures
 from donebit.completion import chords
 from donebit.completion.chords import ChordTasks, Taken
 
+CALL = "donebit.call_chord"  # the Celery task that asks whether a body has begun, and else calls it
+ASKED_LEASE = timedelta(minutes=10)  # then it is asked again
+ROUTING = ("queue", "exchange", "routing_key", "priority")
+
 log = logging.getLogger(__name__)
 
 
@@ -40,11 +44,12 @@ def call_body(backend: ChordBackend, group_id: str, body: Signature[Any], token:
         token: of the caller, who has claimed the chord
     """
     results, error = _gathered(backend, group_id)
-    if not backend.chords.hold(group_id, token, backend.publish_claim(body)):
+    nonce = backend.chords.hold(group_id, token, backend.publish_claim(body))
+    if nonce is None:
         log.warning("chord %s is called by another process by now", group_id)
         return
     try:
-        error = error or _publish(backend.app, group_id, body, results)
+        error = error or _publish(backend.app, group_id, signatures.marked(body, group_id, nonce), results)
         if error:
             backend.preserve(group_id)
             raise error  # for Celery takes the traceback from the exception that is being handled
@@ -54,8 +59,11 @@ def call_body(backend: ChordBackend, group_id: str, body: Signature[Any], token:
         backend.chords.close(group_id, token)
 
 
-def call_ended(backend: ChordBackend, task_id: str) -> bool:
+def call_ended(backend: ChordBackend, task_id: str, *, asked: bool = False) -> bool:
     """Call the body of an ended chord by what is kept of it, unless another process does.
+
+    Args:
+        asked: the question went through the queue: a body that was sent before has begun.
 
     Returns:
         whether this call did
@@ -70,12 +78,25 @@ def call_ended(backend: ChordBackend, task_id: str) -> bool:
         return False
     group_id, text = found
     body = signatures.unpacked(backend.app, text)
-    if taken is Taken.PERHAPS_CALLED and _has_begun(backend, body):
-        backend.chords.close(group_id, token)
-        return False
+    if taken is Taken.PERHAPS_CALLED:
+        if _has_begun(backend, body):
+            backend.chords.close(group_id, token)
+            return False
+        if not asked:
+            _ask(backend, group_id, body, token)
+            return False
     log.warning("the body of chord %s was not called by the process that ended it: calling it now", group_id)
     call_body(backend, group_id, body, token)
     return True
+
+
+def _ask(backend: ChordBackend, group_id: str, body: Signature[Any], token: str) -> None:
+    """Ask through the body's queue whether it has begun, for it may wait there for others."""
+    backend.chords.hold(group_id, token, ASKED_LEASE)
+    first = signatures.first_of(body)
+    options = {name: first.options[name] for name in ROUTING if name in first.options}
+    routed = backend.app.amqp.router.route(options, str(first.task))
+    backend.app.send_task(CALL, (chords.task_id_of(group_id),), **routed)
 
 
 def _gathered(backend: ChordBackend, group_id: str) -> tuple[list[Any], ChordError | None]:
@@ -105,5 +126,5 @@ def _publish(app: Celery, group_id: str, body: Signature[Any], results: list[Any
 
 def _has_begun(backend: ChordBackend, body: Signature[Any]) -> bool:
     """Whether a body that may have been published has begun since: then its message was sent."""
-    first = next(iter(getattr(body, "tasks", ())), body)
+    first = signatures.first_of(body)
     return first.id is not None and backend.get_task_meta(first.id)["status"] != states.PENDING

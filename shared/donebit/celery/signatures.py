@@ -7,10 +7,27 @@ import json
 from typing import Any, cast
 
 from celery import Celery
-from celery.canvas import Signature, maybe_signature
+from celery.canvas import Signature, _chain, chord, group, maybe_signature
 from kombu import serialization
 
 from donebit.completion.chords import raw
+
+MARK = "donebit_chord"  # the header of a body's message: its group and the nonce of its task
+
+
+def first_of(signature: Signature[Any]) -> Signature[Any]:
+    """What is sent first of a chain or a group, else the signature itself."""
+    tasks = list(signature.tasks) if isinstance(signature, (_chain, group)) else []
+    return first_of(tasks[0]) if tasks else signature
+
+
+def marked(body: Signature[Any], group_id: str, nonce: str) -> Signature[Any]:
+    """The body, whose first message says of which chord it is: its worker then notes that it has begun."""
+    first = first_of(body)
+    if isinstance(first, chord):  # which would hand its headers on to all that it sends
+        return body
+    first.options["headers"] = {**(first.options.get("headers") or {}), MARK: [group_id, nonce]}
+    return body
 
 
 def packed(signature: Signature[Any], serializer: str) -> bytes:

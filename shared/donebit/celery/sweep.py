@@ -6,9 +6,9 @@ import logging
 import threading
 from typing import Any
 
-from celery import Celery, current_app, signals
+from celery import Celery, current_app, shared_task, signals
 
-from donebit.celery import calling
+from donebit.celery import calling, signatures
 from donebit.celery.backend import DonebitBackend
 
 EVERY_S = 5.0
@@ -66,7 +66,24 @@ def on_worker_shutting_down(**_: Any) -> None:
         _running.popitem()[1].set()
 
 
+def on_task_prerun(task: Any = None, **_: Any) -> None:
+    """Note that the body of a chord has begun: nobody is to call it again."""
+    mark, backend = getattr(task.request, signatures.MARK, None), task.app.backend
+    if mark and isinstance(backend, DonebitBackend):
+        backend.chords.close(*mark)
+
+
+@shared_task(name=calling.CALL, ignore_result=True)
+def call_chord(task_id: str) -> None:
+    """Call the body of an ended chord whose caller died, now that this message has come through its queue."""
+    backend = current_app.backend
+    if isinstance(backend, DonebitBackend):
+        backend.chords.call_now(task_id)
+        calling.call_ended(backend, task_id, asked=True)
+
+
 def connect() -> None:
     """Have every worker of this process sweep."""
+    signals.task_prerun.connect(on_task_prerun, weak=False)
     signals.worker_ready.connect(on_worker_ready, weak=False)
     signals.worker_shutting_down.connect(on_worker_shutting_down, weak=False)

@@ -71,7 +71,7 @@ class ChordTasks:
 
     def report(self, group_id: str, part: Part, token: str, lease: timedelta) -> PartReported:
         """Record that a part has ended; its first report counts."""
-        return self.store.report_part(task_id_of(group_id), part, token, lease)
+        return self.store.report_part(task_id_of(group_id), part, token, lease, now_ms=clock.now_ms())
 
     def seal(self, group_id: str, size: int) -> ChordStatus:
         """Set how many parts the header has; ENDED when all of them have reported before."""
@@ -96,12 +96,12 @@ class ChordTasks:
         pairs = [one.split(b":", 1) for one in self.store.results(task_id_of(group_id))]
         return [(float(index) if index else math.inf, encoded) for index, encoded in pairs]
 
-    def hold(self, group_id: str, token: str, lease: timedelta) -> bool:
-        """Write down that the body is being called now; False when another may call it by now."""
+    def hold(self, group_id: str, token: str, lease: timedelta) -> str | None:
+        """Write down that the body is being called; the chord's nonce, or None when another may call it."""
         return self.store.hold_chord(task_id_of(group_id), token, lease)
 
     def close(self, group_id: str, token: str) -> bool:
-        """Write down that the body is called, and drop what was kept for it."""
+        """Write down that the body is called, and drop what was kept; by the nonce, that it has begun."""
         return self.store.close_chord(task_id_of(group_id), token)
 
     def take(self, task_id: str, token: str, lease: timedelta) -> Taken:
@@ -121,6 +121,10 @@ class ChordTasks:
         settled_us = (now_ms - 60_000) * 1000  # a task is entered a moment before its record is written
         names = [*self.indexes.due(now_ms, TIDIED_AT_ONCE), *self.indexes.sample(settled_us, TIDIED_AT_ONCE)]
         self.indexes.tidy(names, now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1))
+
+    def call_now(self, task_id: str) -> None:
+        """Let the lease of the caller of an ended chord run out."""
+        self.store.call_now(task_id)
 
     def forget(self, task_id: str) -> None:
         """Drop what is kept of a chord that has no body to call."""

@@ -96,7 +96,9 @@ class ChordStore:
         args = [body_id, body, fields["count"], milliseconds(ttl), *pairs]
         return ChordStatus(text(self._scripts["start_chord"](keys=names, args=args)))
 
-    def report_part(self, task_id: str, part: Part, token: str, lease: timedelta) -> PartReported:
+    def report_part(
+        self, task_id: str, part: Part, token: str, lease: timedelta, *, now_ms: int
+    ) -> PartReported:
         """Set a part's bit and keep its result.
 
         Args:
@@ -107,7 +109,7 @@ class ChordStore:
         names += [self._keys.errors(task_id), results, owners, extras, body, self._keys.CHORDS]
         index = "" if part.position is None else part.position
         args = [task_id, token, part.owner, index, int(part.error is not None), part.result]
-        args += [part.error or "", ERRORS_KEPT, milliseconds(lease), MAX_OPEN_INDEX]
+        args += [part.error or "", ERRORS_KEPT, milliseconds(lease), MAX_OPEN_INDEX, now_ms]
         status, completed = cast(list[object], self._scripts["report_part"](keys=names, args=args))
         return PartReported(ChordStatus(text(status)), bool(completed))
 
@@ -136,16 +138,25 @@ class ChordStore:
         taken = self._scripts["take_chord"](keys=names, args=[task_id, token, milliseconds(lease)])
         return (Taken.NO, Taken.YES, Taken.PERHAPS_CALLED)[cast(int, taken)]
 
-    def hold_chord(self, task_id: str, token: str, lease: timedelta) -> bool:
-        """Write down that the body is being called now; False when another may call it by now."""
+    def hold_chord(self, task_id: str, token: str, lease: timedelta) -> str | None:
+        """Write down that the body is being called; the chord's nonce, or None when another may call it."""
         names = [self._keys.CHORDS, self._keys.record(task_id)]
-        return bool(self._scripts["hold_chord"](keys=names, args=[task_id, token, milliseconds(lease)]))
+        held = self._scripts["hold_chord"](keys=names, args=[task_id, token, milliseconds(lease)])
+        return None if held is None else text(held)
 
     def close_chord(self, task_id: str, token: str) -> bool:
-        """Write down that the body is called, and drop what was kept for it."""
+        """Write down that the body is called, and drop what was kept for it.
+
+        Args:
+            token: of the caller, or the chord's nonce where the body itself has begun
+        """
         record, *others = self._keys.of_task(task_id)
         names = [record, *self._keys.of_chord(task_id), self._keys.CHORDS, self._keys.OPEN_TASKS, *others]
         return bool(self._scripts["close_chord"](keys=names, args=[task_id, token]))
+
+    def call_now(self, task_id: str) -> None:
+        """Let the lease of the caller of an ended chord run out."""
+        self._client.zadd(self._keys.CHORDS, {task_id: 0}, xx=True)
 
     def record(self, task_id: str) -> dict[str, str]:
         """The record, empty where there is none."""
