@@ -28,7 +28,7 @@ ITEMS_BODY: dict[str, Any] = {
     "requestBody": {
         "content": {
             JSON: {"schema": ItemsBody.model_json_schema(), "example": {"items": ["c.txt", "d.txt"]}},
-            LINES: {"schema": {"type": "string"}, "example": '"c.txt"\n"d.txt"\n'},
+            LINES: {"schema": {"type": "string", "description": "an item on each line, as JSON"}},
         },
         "required": True,
     }
