@@ -11,7 +11,8 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import ResultsAnswer
 from done_app.api.answers import GONE
-from done_app.api.models import ResultBody, ResultsQuery, StepResult, TaskPath
+from done_app.api.models import TaskPath
+from done_app.api.report_models import ResultBody, ResultsQuery, StepResult
 from donebit.completion import lifecycle, results
 from donebit.completion.results import Pair, ResultsPage
 from donebit.completion.task import Task

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
 
 from done_app.worker.steps.items import TypedItems
+from done_app.worker.steps.outcome import Range, RunOutcome, StepRanges, StepReporter, ranges_after
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
-from donebit.completion.failing import Failure
 from donebit.completion.reading import ResultsGone
-from donebit.completion.reporting import Report
 from donebit.completion.results import ResultRefused, ResultsFull, encode
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
@@ -26,58 +25,11 @@ from donebit.results import Results
 
 REPORT_EVERY = timedelta(milliseconds=100)
 MAX_VALUE_BYTES_PER_REPORT = 256 * 1024  # of results
-MAX_RANGES_PER_REPORT = 500  # from quick steps that are not adjacent: at most 2 ms of the server
 # After this the rest of a slice goes to the tail of its queue: tasks share the workers, a crash repeats
 # little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
 MAX_RUN_TIME = timedelta(milliseconds=250)
 
-Range = tuple[int, int]
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class StepRanges:
-    """Steps as half-open ranges, in the order they were added."""
-
-    ranges: list[Range] = field(default_factory=list)
-
-    def add(self, start: int, stop: int) -> None:
-        if start == stop:
-            return
-        if self.ranges and self.ranges[-1][1] == start:
-            self.ranges[-1] = (self.ranges[-1][0], stop)
-        else:
-            self.ranges.append((start, stop))
-
-    @property
-    def is_full(self) -> bool:
-        """Whether one report should hold no more ranges."""
-        return len(self.ranges) >= MAX_RANGES_PER_REPORT
-
-    def __len__(self) -> int:
-        return sum(stop - start for start, stop in self.ranges)
-
-
-class StepReporter(Protocol):
-    """How a runner reads which steps are missing and reports their results."""
-
-    def missing(self, start: int, stop: int) -> list[Range]: ...
-    def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report: ...
-    def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure: ...
-    def attempt(self, step: int) -> int: ...
-
-
-@dataclass(slots=True)
-class RunOutcome:
-    """The result of one run."""
-
-    report: Report | None = None  # the last one; None when nothing was finished
-    done: StepRanges = field(default_factory=StepRanges)
-    remaining: list[Range] = field(default_factory=list)  # not reached in this run's time
-    to_retry: StepRanges = field(default_factory=StepRanges)  # failed, to be tried again after the pause
-    retry_pause: timedelta = timedelta(0)
-    ended: bool = False  # this run's last failure, or its last report, ended the task
 
 
 @dataclass(slots=True)
@@ -291,6 +243,7 @@ class Runner:
         self.record_failure(step, describe_error(error), counted=self.careful)
 
     def record_failure(self, step: int, error: str, *, counted: bool, last: bool = False) -> None:
+        del self.values[len(self.finished) :]  # it may have been interrupted when its result was kept
         failure = self.reporter.failed(step, error, count_attempt=not counted, last=last)
         self.outcome.ended |= failure.completed_task
         if failure.gave_up:
@@ -325,20 +278,3 @@ def describe_error(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return f"{type(error).__name__}, whose text cannot be read"
-
-
-def ranges_after(step: int, ranges: list[Range]) -> list[Range]:
-    """The part of the ranges that follows a step in them. They need not be in ascending order."""
-    at = next(i for i, (start, stop) in enumerate(ranges) if start <= step < stop)
-    rest = [(step + 1, ranges[at][1]), *ranges[at + 1 :]]
-    return [(start, stop) for start, stop in rest if start < stop]
-
-
-def describe(done: StepRanges, report: Report, task: Task) -> str:
-    """A log line that says which steps are done and how far the task is."""
-    progress = f"({report.done_steps}/{report.count})"
-    first, last = done.ranges[0][0], done.ranges[-1][1] - 1
-    if first == last:
-        return f"step {first} of task {task.id} is done {progress}"
-    steps = "steps" if len(done) == last - first + 1 else f"{len(done)} of the steps"
-    return f"{steps} {first}-{last} of task {task.id} are done {progress}"
