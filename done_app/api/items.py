@@ -11,7 +11,8 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import ItemAnswer, ItemsAdded
 from done_app.api.answers import GONE, GONE_OR_ENDED
-from done_app.api.models import ItemsBody, ItemsQuery, ReportHeader, StepPath, TaskPath
+from done_app.api.models import ReportHeader, StepPath, TaskPath
+from done_app.api.report_models import ItemsBody, ItemsQuery
 from donebit.completion import items, lifecycle
 from donebit.completion.items import ItemLimits
 from donebit.completion.task import Task
@@ -28,7 +29,7 @@ ITEMS_BODY: dict[str, Any] = {
     "requestBody": {
         "content": {
             JSON: {"schema": ItemsBody.model_json_schema(), "example": {"items": ["c.txt", "d.txt"]}},
-            LINES: {"schema": {"type": "string"}, "example": '"c.txt"\n"d.txt"\n'},
+            LINES: {"schema": {"type": "string", "description": "an item on each line, as JSON"}},
         },
         "required": True,
     }

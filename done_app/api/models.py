@@ -8,11 +8,9 @@ from pydantic import ConfigDict, Field
 
 from donebit.activity.periods.calendar import Calendar
 from donebit.completion.listing import Filter
-from donebit.completion.reporting import MAX_STEPS_PER_REPORT
 from donebit.completion.state import State
 from donebit.web.models import (
     WRITTEN,
-    WRITTEN_BOOLEAN,
     IdempotencyKey,
     Integer,
     Moment,
@@ -23,7 +21,6 @@ from donebit.web.models import (
 )
 
 LARGEST_STEP = 2**32 - 1
-MOST_STEPS_ASKED = 1000  # results by their steps, in one request
 Step = Annotated[Integer, Field(ge=0, le=LARGEST_STEP)]
 WrittenStep = Annotated[int, Field(ge=0, le=LARGEST_STEP), WRITTEN]
 
@@ -88,77 +85,6 @@ class ReportHeader(Request):
     ] = None
 
 
-class ResultBody(Request):
-    """What a step returned, which may be left out."""
-
-    result: Annotated[
-        Any,
-        Field(
-            description="any JSON value of at most MAX_STEP_RESULT_BYTES", json_schema_extra={"example": 5}
-        ),
-    ] = None
-
-
-class StepResult(Request):
-    """What one step returned."""
-
-    step: Annotated[Step, Field(description="the step, from 0", json_schema_extra={"example": 8})]
-    result: Annotated[
-        Any,
-        Field(
-            description="any JSON value of at most MAX_STEP_RESULT_BYTES", json_schema_extra={"example": 5}
-        ),
-    ]
-
-
-class StepsBody(Request):
-    """Steps that are done, single or as half-open ranges, or with what they returned."""
-
-    steps: Annotated[
-        list[Step],
-        Field(
-            default_factory=list,
-            max_length=MAX_STEPS_PER_REPORT,
-            fail_fast=True,
-            description="single steps",
-            json_schema_extra={"example": [1, 5, 7]},
-        ),
-    ]
-    ranges: Annotated[
-        list[tuple[Step, Annotated[Integer, Field(ge=1, le=LARGEST_STEP)]]],
-        Field(
-            default_factory=list,
-            max_length=MAX_STEPS_PER_REPORT,
-            fail_fast=True,
-            description="half-open ranges",
-            json_schema_extra={"example": [[100, 200]]},
-        ),
-    ]
-    results: Annotated[
-        list[StepResult],
-        Field(
-            default_factory=list,
-            max_length=MAX_STEPS_PER_REPORT,
-            description="further steps, with what they returned; one that was done keeps what it has",
-            json_schema_extra={"example": [{"step": 8, "result": 5}]},
-        ),
-    ]
-
-
-class FailureBody(Request):
-    """A step that failed and will not be tried again."""
-
-    step: Annotated[Step, Field(description="the step, from 0", json_schema_extra={"example": 4})]
-    error: Annotated[
-        str,
-        Field(
-            max_length=10_000,
-            description="why it failed; the first 500 characters are kept",
-            json_schema_extra={"example": "ValueError: no such picture"},
-        ),
-    ] = ""
-
-
 class ExtendBody(Request):
     """More steps for a running task: one of `count`, `add` and `items`."""
 
@@ -175,25 +101,6 @@ class ExtendBody(Request):
     from_: Annotated[
         Integer | None,
         Field(alias="from", description="the count that the task must have; 409 if it has another", ge=0),
-    ] = None
-
-
-class ItemsBody(Request):
-    """Items to add."""
-
-    items: Annotated[list[Any], Field(json_schema_extra={"example": ["c.txt", "d.txt"]})]
-
-
-class ItemsQuery(Request):
-    from_: Annotated[
-        int | None,
-        Field(
-            alias="from",
-            ge=0,
-            description="the count that the task must have; 409 if it has another",
-            json_schema_extra={"example": 200},
-        ),
-        WRITTEN,
     ] = None
 
 
@@ -328,46 +235,6 @@ class LogQuery(Request):
             json_schema_extra={"example": "1795230245678-0"},
         ),
     ] = None
-
-
-STEP_LIST = rf"^[0-9]{{1,10}}(,[0-9]{{1,10}}){{0,{MOST_STEPS_ASKED - 1}}}$"
-StepList = Annotated[
-    str,
-    matching(STEP_LIST, f"1 to {MOST_STEPS_ASKED} steps with commas between them, such as 3,7"),
-    Field(json_schema_extra={"pattern": STEP_LIST}),
-]
-
-
-class ResultsQuery(Request):
-    after: Annotated[
-        WrittenStep,
-        Field(description="the first step: `next` of the previous page", json_schema_extra={"example": 0}),
-    ] = 0
-    limit: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=10_000,
-            description="how many results at most; 1000 when left out, or all of them as NDJSON",
-            json_schema_extra={"example": 100},
-        ),
-        WRITTEN,
-    ] = None
-    steps: Annotated[
-        StepList | None,
-        Field(
-            description=f"only these steps, up to {MOST_STEPS_ASKED}, with commas between them",
-            json_schema_extra={"example": "3,7"},
-        ),
-    ] = None
-    runs: Annotated[
-        bool,
-        Field(
-            description="answer the results of consecutive steps together: a quarter of the bytes",
-            json_schema_extra={"example": 1},
-        ),
-        WRITTEN_BOOLEAN,
-    ] = False
 
 
 class MissingQuery(Request):

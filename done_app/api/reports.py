@@ -9,7 +9,8 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import StepAnswer, StepsAnswer
 from done_app.api.answers import GONE, report_fields
-from done_app.api.models import ExampleQuery, FailureBody, ReportHeader, StepPath, StepsBody, TaskPath
+from done_app.api.models import ExampleQuery, ReportHeader, StepPath, TaskPath
+from done_app.api.report_models import FailureBody, StepsBody
 from done_app.api.results import RESULT_BODY, sent_result, sent_results
 from donebit.completion import failing, reporting, results
 from donebit.completion.reporting import Report

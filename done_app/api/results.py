@@ -11,12 +11,13 @@ from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import ResultsAnswer
 from done_app.api.answers import GONE
-from done_app.api.models import ResultBody, ResultsQuery, StepResult, TaskPath
+from done_app.api.models import TaskPath
+from done_app.api.report_models import ResultBody, ResultsQuery, StepResult
 from donebit.completion import lifecycle, results
 from donebit.completion.results import Pair, ResultsPage
 from donebit.completion.task import Task
 from donebit.config import Settings
-from donebit.errors import InvalidInput
+from donebit.errors import InvalidInput, StoreUnavailable
 from donebit.store import Store
 from donebit.web.whole_body import has_body
 
@@ -40,7 +41,8 @@ def add_results(routes: APIBlueprint, store: Store) -> None:
         """List what the steps of a task returned, in the order of the steps.
 
         Steps that have failed, or are done without a result, are left out. With `Accept:
-        application/x-ndjson` all results from `after` on are streamed, one to a line.
+        application/x-ndjson` all results from `after` on are streamed, one to a line; a stream that is broken
+        off ends with a line that is no JSON.
         """
         task = lifecycle.get_task(store, path.task_id).task
         if query.steps is not None:
@@ -48,7 +50,8 @@ def add_results(routes: APIBlueprint, store: Store) -> None:
             return page(task, ResultsPage(results.results_of(store, task, steps), None), query)
         if request.accept_mimetypes.best_match([JSON, LINES]) == LINES:
             found = islice(results.iterate(store, task, query.after), query.limit)
-            return Response(pieces(found), content_type=LINES)
+            least = task.results if query.after == 0 and query.limit is None else 0
+            return Response(pieces(found, least), content_type=LINES)
         limit = DEFAULT_LIMIT if query.limit is None else query.limit
         listed = results.list_results(store, task, after=query.after, limit=limit)
         return page(task, listed, query)
@@ -74,10 +77,25 @@ def as_json(pair: Pair) -> str:
     return f'{{"step":{pair[0]},"result":{pair[1]}}}'
 
 
-def pieces(pairs: Iterator[Pair]) -> Iterator[str]:
-    """NDJSON, some hundred lines at a time."""
-    while part := list(islice(pairs, LINES_PER_PIECE)):
-        yield "".join(f"{as_json(pair)}\n" for pair in part)
+def pieces(pairs: Iterator[Pair], least: int) -> Iterator[str]:
+    """NDJSON, some hundred lines at a time.
+
+    The server ends a stream that fails as it ends a whole one, so one that is broken off has a last line
+    which no client can read as JSON.
+
+    Args:
+        least: how many results there must be; with fewer, some were deleted meanwhile.
+    """
+    sent = 0
+    try:
+        while part := list(islice(pairs, LINES_PER_PIECE)):
+            sent += len(part)
+            yield "".join(f"{as_json(pair)}\n" for pair in part)
+    except StoreUnavailable as error:
+        yield f"broken off: {error.detail}\n"
+    else:
+        if sent < least:
+            yield "broken off: the results were deleted meanwhile\n"
 
 
 def sent_result(settings: Settings) -> str | None:

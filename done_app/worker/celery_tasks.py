@@ -20,9 +20,10 @@ from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps import fitness
 from done_app.worker.steps.items import TypedItems
+from done_app.worker.steps.outcome import RunOutcome
 from done_app.worker.steps.progress_lines import LineClock, lines_of
 from done_app.worker.steps.reporter import StoreStepReporter
-from done_app.worker.steps.runner import Runner, RunOutcome
+from done_app.worker.steps.runner import Runner
 from donebit import config, logs, queue
 from donebit.completion import announcing, fanout, handing_back, healing, leases, reading
 from donebit.completion.healing import ProbedState

@@ -16,6 +16,7 @@ class Model:
     """A task in plain Python."""
 
     count: int
+    results: dict[int, int] = field(default_factory=dict)  # of the reports that set a bit
     bits: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)  # those that gave up
     tried: Counter[int] = field(default_factory=Counter)  # failed attempts, and those begun with care
@@ -33,6 +34,12 @@ class Model:
         self.ordered_open = self.open
         if not self.count and not self.open:  # all of no steps are done
             self.state = State.DONE
+
+    def report_results(self, found: dict[int, int], token: str) -> tuple[int, bool]:
+        """(newly done, completed)."""
+        if self.state is not State.DONE:
+            self.results |= {step: value for step, value in found.items() if step not in self.bits}
+        return self.report(set(found), set(), token)
 
     def report(self, single: set[int], in_ranges: set[int], token: str) -> tuple[int, bool]:
         """(newly done, completed)."""

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from donebit.completion import announcing, failing, lifecycle, reporting, resuming
+from donebit.completion import announcing, failing, lifecycle, reporting, results, resuming
 from donebit.completion.resuming import Extension
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
@@ -93,6 +93,21 @@ class Completion(RuleBasedStateMachine):
                 len(model.failed),
                 model.count,
             )
+
+    @precondition(lambda self: self.models)
+    @rule(chosen=st.data(), steps=STEPS, value=st.integers(), token=TOKENS)
+    def report_results(self, chosen: st.DataObject, steps: list[int], value: int, token: str) -> None:
+        task_id = chosen.draw(st.sampled_from(sorted(self.models)))
+        model = self.models[task_id]
+        found = {step: value for step in steps if step < model.count}
+        runs = results.runs_of((step, str(value)) for step in found)
+        report = reporting.report_results(self.store, task_id, runs, max_bytes=10**6, token=token)
+        assert (report.fresh, report.completed_task) == model.report_results(found, token)
+        assert (report.state, report.missing_steps, report.failed_steps) == (
+            model.state,
+            model.left,
+            len(model.failed),
+        )
 
     @precondition(lambda self: self.models)
     @rule(chosen=st.data(), token=TOKENS)
@@ -267,6 +282,8 @@ class Completion(RuleBasedStateMachine):
             assert (sight.task.state, sight.task.missing_steps) == (model.state, model.left)
             assert sight.task.failed_steps == len(model.failed)
             assert sight.reading.done is (len(model.bits) == model.count)
+            kept = {step: int(text) for step, text in results.iterate(self.store, sight.task)}
+            assert (kept, sight.task.results) == (model.results, len(model.results))
             missing = {s for a, b in arranged.missing_ranges(self.store, sight.task) for s in range(a, b)}
             assert missing == model.missing
 

@@ -80,3 +80,22 @@ def test_lines_of_integers_are_read_whole_before_the_first_is_sent(
         os.kill(server.process.pid, signal.SIGCONT)
 
     assert (len(lines), lines[-1]) == (2_000_000, b"5999997")
+
+
+def test_results_as_lines_end_with_no_json_when_redis_freezes(
+    server: RunningServer, services: RealServices
+) -> None:
+    task_id = services.ask("trigger", "POST", "/tasks", {"count": 100_000}).json["task_id"]
+    for first in range(0, 100_000, 10_000):
+        found = [{"step": step, "result": "x" * 100} for step in range(first, first + 10_000)]
+        services.ask("done", "POST", f"/tasks/{task_id}/steps", {"results": found})
+    with closing(http.client.HTTPConnection(LOOPBACK, services.ports["done"], timeout=10)) as connection:
+        connection.request("GET", f"/tasks/{task_id}/results", headers={"Accept": "application/x-ndjson"})
+        answer = connection.getresponse()
+        answer.read(1000)
+
+        os.kill(server.process.pid, signal.SIGSTOP)
+        last = answer.read().splitlines()[-1]
+        os.kill(server.process.pid, signal.SIGCONT)
+
+    assert (answer.status, last) == (200, b"broken off: Redis cannot be reached")

@@ -29,6 +29,11 @@ def why_unfit(jobs: Jobs, task: Task, worker: str) -> str | None:
     name = task.spec.job or ""
     if name not in jobs:
         return f"worker {worker} has no job {name}; its JOBS must name the module of it"
+    takes_items, has_items = jobs.find(name).item is not None, task.spec.items is not None
+    if takes_items and not has_items:
+        return f"the job {name} of worker {worker} takes an item for each step, and the task has none"
+    if has_items and not takes_items:
+        return f"the job {name} of worker {worker} takes no item, and the task has some"
     try:
         jobs.find(name).convert_params(task.spec.params)
     except InvalidInput as error:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
 
 from done_app.worker.steps.items import TypedItems
+from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
 from done_app.worker.steps.position import PositionBoard
-from done_app.worker.steps.step_ranges import StepRanges
+from done_app.worker.steps.step_ranges import Range, StepRanges
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
 from donebit.completion.reading import ResultsGone
-from donebit.completion.reporting import Report
 from donebit.completion.results import ResultRefused, ResultsFull, encode
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
@@ -31,31 +31,7 @@ MAX_VALUE_BYTES_PER_REPORT = 256 * 1024  # of results
 # little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
 MAX_RUN_TIME = timedelta(milliseconds=250)
 
-Range = tuple[int, int]
-
 log = logging.getLogger(__name__)
-
-
-class StepReporter(Protocol):
-    """How a runner reads which steps are missing and reports their results."""
-
-    def missing(self, start: int, stop: int) -> list[Range]: ...
-    def is_paused(self) -> bool: ...
-    def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report: ...
-    def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure: ...
-    def attempt(self, step: int) -> int: ...
-
-
-@dataclass(slots=True)
-class RunOutcome:
-    """The result of one run."""
-
-    report: Report | None = None  # the last one; None when nothing was finished
-    done: StepRanges = field(default_factory=StepRanges)
-    remaining: list[Range] = field(default_factory=list)  # not reached in this run's time
-    to_retry: StepRanges = field(default_factory=StepRanges)  # failed, to be tried again after the pause
-    retry_pause: timedelta = timedelta(0)
-    ended: bool = False  # this run's last failure, or its last report, ended the task
 
 
 @dataclass(slots=True)
@@ -291,6 +267,7 @@ class Runner:
         raised: BaseException | None = None,
     ) -> None:
         """Record a failed attempt. Its traceback is logged once, when the step gives up."""
+        del self.values[len(self.finished) :]  # it may have been interrupted when its result was kept
         failure = self.reporter.failed(step, error, count_attempt=not counted, last=last)
         self.outcome.ended |= failure.completed_task
         if failure.gave_up:
@@ -342,10 +319,3 @@ def describe_error(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return f"{type(error).__name__}, whose text cannot be read"
-
-
-def ranges_after(step: int, ranges: list[Range]) -> list[Range]:
-    """The part of the ranges that follows a step in them. They need not be in ascending order."""
-    at = next(i for i, (start, stop) in enumerate(ranges) if start <= step < stop)
-    rest = [(step + 1, ranges[at][1]), *ranges[at + 1 :]]
-    return [(start, stop) for start, stop in rest if start < stop]

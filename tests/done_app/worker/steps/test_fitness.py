@@ -10,10 +10,12 @@ from pydantic import AfterValidator
 
 from done_app.worker.steps.fitness import log_unfit, why_unfit
 from donebit import job
+from donebit.completion import items, lifecycle
+from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job, Jobs
 from donebit.store import Store
-from tests.completion.arranged import now, start
+from tests.completion.arranged import TTLS, now, start
 
 
 @job("resize")
@@ -28,7 +30,11 @@ def named_amount(amount: int) -> str:
 def price(step: int, *, amount: Annotated[int, AfterValidator(named_amount)]) -> None: ...
 
 
-JOBS = Jobs([Job.from_function(resize), Job.from_function(price)])
+@job("words")
+def words(step: int, item: str) -> None: ...
+
+
+JOBS = Jobs([Job.from_function(words), Job.from_function(resize), Job.from_function(price)])
 
 
 def task_of(store: Store, name: str, **params: Any) -> Task:
@@ -55,6 +61,19 @@ def test_what_this_worker_cannot_run_is_said(
     store: Store, name: str, params: dict[str, Any], why: str
 ) -> None:
     assert why_unfit(JOBS, task_of(store, name, **params), "old:7") == why
+
+
+def test_a_job_that_takes_items_is_run_only_where_there_are_some(store: Store) -> None:
+    packed = items.pack(["a"])
+    spec = TaskSpec(1, "resize", {"width": 7}, items=packed.digest)
+    of_items = lifecycle.start(store, spec, ttls=TTLS, max_steps=9, items=packed).task
+
+    assert why_unfit(JOBS, task_of(store, "words"), "old:7") == (
+        "the job words of worker old:7 takes an item for each step, and the task has none"
+    )
+    assert why_unfit(JOBS, of_items, "old:7") == (
+        "the job resize of worker old:7 takes no item, and the task has some"
+    )
 
 
 def test_params_whose_validator_breaks_are_said_and_not_raised(store: Store) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from asyncio import CancelledError
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -15,14 +16,11 @@ import pytest
 from billiard import common
 
 from done_app.worker.steps import runner
+from done_app.worker.steps.outcome import RunOutcome
 from done_app.worker.steps.reporter import StoreStepReporter
-from done_app.worker.steps.runner import (
-    MAX_RUN_TIME,
-    REPORT_EVERY,
-    Runner,
-    RunOutcome,
-)
+from done_app.worker.steps.runner import MAX_RUN_TIME, REPORT_EVERY, Runner
 from done_app.worker.steps.step_ranges import MAX_RANGES_PER_REPORT, StepRanges
+from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import job
 from donebit.completion import failing, lifecycle, missing, reporting, results
 from donebit.completion.reporting import Report
@@ -483,3 +481,25 @@ def test_a_step_that_runs_again_keeps_its_first_result(bench: MakeBench) -> None
 
     assert (late.fresh, late.completed_task) == (2, True)
     assert results_of(made) == {0: "0", 1: '"first"', 2: "2"}
+
+
+def test_a_step_interrupted_when_its_result_was_kept_leaves_none(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench(3, lambda step: step)
+
+    @contextmanager
+    def interrupted_once(_: timedelta) -> Iterator[None]:
+        yield
+        if made.reports == [] and not failures():
+            raise StepTimedOut("just now")
+
+    def failures() -> list[int]:
+        task = lifecycle.get_task(made.store, made.task.id).task
+        return [one.step for one in failing.list_failures(made.store, task, limit=9).failures]
+
+    monkeypatch.setattr(runner, "time_limit", interrupted_once)
+
+    made.run(0, 3, keep_results=True, max_attempts=1, step_timeout=timedelta(minutes=1))
+
+    assert (failures(), results_of(made)) == ([0], {1: "1", 2: "2"})

@@ -1,0 +1,41 @@
+"""What a run of a slice comes to: which steps are done, failed or left, and how they are reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from done_app.worker.steps.step_ranges import Range, StepRanges
+from donebit.completion.failing import Failure
+from donebit.completion.reporting import Report
+
+
+class StepReporter(Protocol):
+    """How a runner reads which steps are missing and reports their results."""
+
+    def missing(self, start: int, stop: int) -> list[Range]: ...
+    def is_paused(self) -> bool: ...
+    def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report: ...
+    def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure: ...
+    def attempt(self, step: int) -> int: ...
+
+
+@dataclass(slots=True)
+class RunOutcome:
+    """The result of one run."""
+
+    report: Report | None = None  # the last one; None when nothing was finished
+    done: StepRanges = field(default_factory=StepRanges)
+    remaining: list[Range] = field(default_factory=list)  # not reached in this run's time
+    to_retry: StepRanges = field(default_factory=StepRanges)  # failed, to be tried again after the pause
+    retry_pause: timedelta = timedelta(0)
+    ended: bool = False  # this run's last failure, or its last report, ended the task
+
+
+def ranges_after(step: int, ranges: list[Range]) -> list[Range]:
+    """The part of the ranges that follows a step in them. They need not be in ascending order."""
+    at = next(i for i, (start, stop) in enumerate(ranges) if start <= step < stop)
+    rest = [(step + 1, ranges[at][1]), *ranges[at + 1 :]]
+    return [(start, stop) for start, stop in rest if start < stop]
