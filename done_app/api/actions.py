@@ -20,6 +20,7 @@ from donebit.errors import Conflict, NotFound
 from donebit.publishing import publish_end, publish_start, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
+from donebit.web import audit
 from donebit.web.answers import Reply, answer
 from donebit.web.rerun_answer import RerunStarted, rerun_reply
 from donebit.web.task_answer import TaskAnswer, task_answer
@@ -104,6 +105,8 @@ def add_rerun(routes: APIBlueprint, store: Store, publisher: Publisher, settings
             max_steps=settings.max_steps,
             reply_key=key,
         )
+        if started.fresh:
+            audit.name(f"task {task.id}", f"as task {started.task.id}")
         return rerun_reply(
             started, task.id, publish_start(publisher, started.task) if started.fresh else None
         )
@@ -122,6 +125,9 @@ def add_bulk_resume(routes: APIBlueprint, store: Store, publisher: Publisher, tt
             store, Filter(State.FAILED, query.label), limit=query.limit, cursor=query.cursor
         )
         resumed = [task.id for task in page.tasks if try_resume(store, publisher, task, ttls)]
+        if resumed:
+            labelled = f" of the label {query.label}" if query.label else ""
+            audit.name(f"{len(resumed)} failed tasks{labelled}", " ".join(resumed))
         return answer(Resumed(resumed=resumed, next=page.next))
 
 

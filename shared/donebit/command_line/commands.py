@@ -9,6 +9,7 @@ from itertools import chain
 import click
 
 from donebit.command_line.activity import count, visit
+from donebit.command_line.audit import audit
 from donebit.command_line.backup import backup, restore
 from donebit.command_line.changes import cancel, delete, extend, pause, resume
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
@@ -77,7 +78,7 @@ def donebit(context: click.Context) -> None:
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, pause, resume, rerun, cancel, extend, delete, logs],
     "Distinct users": [visit, load, take_back, count, query, retention],
-    "Access": [tokens],
+    "Access": [tokens, audit],
     "Backup and upgrading": [backup, restore, migrate],
 }
 for command in chain.from_iterable(SECTIONS.values()):
