@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed
 
+from distinct_app.audits import AUDITS
 from distinct_app.needs import NEEDS
 from distinct_app.views import blueprint, retention
 from donebit import config
@@ -20,7 +21,12 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     settings = settings or config.load()
     store = store or service_store(settings)
     app = make_service(
-        "distinct_app", "Counts distinct users exactly, per event, period and flag.", settings, store, NEEDS
+        "distinct_app",
+        "Counts distinct users exactly, per event, period and flag.",
+        settings,
+        store,
+        NEEDS,
+        AUDITS,
     )
     app.register_api(blueprint(Site.of(store, settings)))
     app.register_error_handler(MethodNotAllowed, retention.method_not_allowed)

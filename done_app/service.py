@@ -6,6 +6,7 @@ from flask import Flask
 
 from done_app.api import workers
 from done_app.api.tasks import blueprint
+from done_app.audits import AUDITS
 from done_app.needs import NEEDS
 from donebit import config, queue
 from donebit.config import Settings
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         settings,
         store,
         NEEDS,
+        AUDITS,
         feed.__len__,
     )
     publisher = Publisher(queue.make_celery(settings, sends_only=True))

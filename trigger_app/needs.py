@@ -37,4 +37,5 @@ NEEDS: Final[Needs] = {
     "GET /tokens": Role.ADMIN,
     "POST /tokens": Role.ADMIN,
     "DELETE /tokens/<name>": Role.ADMIN,
+    "GET /audit": Role.ADMIN,
 }

@@ -13,7 +13,8 @@ from donebit.store import Store
 from donebit.web.live import Feed
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
-from trigger_app import pages, tokens, views
+from trigger_app import audit, pages, tokens, views
+from trigger_app.audits import AUDITS
 from trigger_app.needs import NEEDS
 from trigger_app.orders import Checker
 from trigger_app.pages.view import PageContext
@@ -34,8 +35,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     context = PageContext(store, settings, known, publisher, starter, Site.of(store, settings))
     feed = Feed(pages.reader(context), settings.max_streams)
     summary = "Start tasks, simulate visits, and watch both on the dashboard."
-    app = make_service("trigger_app", summary, settings, store, NEEDS, feed.__len__)
+    app = make_service("trigger_app", summary, settings, store, NEEDS, AUDITS, feed.__len__)
     app.register_api(views.blueprint(starter))
     app.register_api(tokens.blueprint(store))
+    app.register_api(audit.blueprint(store))
     app.register_blueprint(pages.blueprint(context, feed))
     return app

@@ -17,6 +17,7 @@ from donebit.config import Settings
 from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.store import Store
+from donebit.web import audit
 from donebit.web.answers import Reply, answer
 from trigger_app.models import RerunBody, TaskBody, TaskStarted
 from trigger_app.orders import Checker, pack_items, spec_of
@@ -73,9 +74,9 @@ class Starter:
         task = started.task
         queued = publish_start(self.publisher, task) if started.fresh else None
         if started.fresh:
-            log.info(
-                "task %s is started: %d steps of %s", task.id, task.count, spec.job or "the caller's own"
-            )
+            what = f"{task.count} steps of {spec.job or 'its caller'}"
+            log.info("task %s is started: %s", task.id, what)
+            audit.name(f"task {task.id}", what)
         body = TaskStarted(
             task_id=task.id,
             count=task.count,
@@ -117,6 +118,7 @@ class Starter:
         if not started.fresh:
             return started, None
         log.info("task %s is started: it runs task %s again", started.task.id, task.id)
+        audit.name(f"task {task.id}", f"as task {started.task.id}")
         return started, publish_start(self.publisher, started.task)
 
     def start_job(self, count: int, job: str, params: dict[str, int]) -> StartedTask:

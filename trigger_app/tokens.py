@@ -15,6 +15,7 @@ from donebit.access.roles import Role
 from donebit.access.tokens import NamedToken
 from donebit.errors import Conflict
 from donebit.store import Store
+from donebit.web import audit
 from donebit.web.access import access_of
 from donebit.web.answers import Reply, answer
 from donebit.web.models import Name, Request
@@ -82,6 +83,7 @@ def blueprint(store: Store) -> APIBlueprint:
         if not access_of(current_app).enabled:
             raise Conflict("this service asks for no token: set API_TOKEN first, the first admin's")
         made, token = tokens.create(store, body.name, body.role)
+        audit.name(f"token {made.name}", f"role {made.role}")
         access_of(current_app).tokens.forget()
         kept = TokenAnswer.of(made).model_dump()
         return answer(NewTokenAnswer(**kept, token=token), HTTPStatus.CREATED)

@@ -32,6 +32,7 @@ from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids, UserKind, kind_of
 from donebit.errors import InvalidInput
+from donebit.web import audit
 from donebit.web.answers import Reply, answer
 
 MOST_SHOWN = 100
@@ -80,7 +81,9 @@ def add_expiry(routes: APIBlueprint, site: Site) -> None:
         days = body.model_dump(exclude_none=True)
         durations: Any = {granularity: timedelta(days=number) for granularity, number in days.items()}
         kept = events.get(site, path.event).expiry
-        return event_answer(set_expiry.apply(site, path.event, replace(kept, **durations)))
+        changed = set_expiry.apply(site, path.event, replace(kept, **durations))
+        audit.name(f"event {path.event}", ", ".join(f"{one} {number} days" for one, number in days.items()))
+        return event_answer(changed)
 
     @routes.get("/events/<event>/expiry", responses={200: EventAnswer})
     def get_expiry(path: EventPath) -> Reply:

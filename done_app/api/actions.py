@@ -17,6 +17,7 @@ from donebit.errors import InvalidInput
 from donebit.publishing import close, publish_end, publish_start, request_fan_out, resume
 from donebit.queue import Publisher
 from donebit.store import Store
+from donebit.web import audit
 from donebit.web.answers import Reply, answer
 from donebit.web.rerun_answer import RerunStarted, rerun_reply
 from donebit.web.task_answer import TaskAnswer, task_answer
@@ -127,6 +128,8 @@ def add_rerun(routes: APIBlueprint, store: Store, publisher: Publisher, settings
             max_steps=settings.max_steps,
             reply_key=key,
         )
+        if started.fresh:
+            audit.name(f"task {task.id}", f"as task {started.task.id}")
         return rerun_reply(
             started, task.id, publish_start(publisher, started.task) if started.fresh else None
         )

@@ -24,6 +24,7 @@ from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.publishing import publish_end, publish_start, resume
 from donebit.queue import Publisher
 from donebit.store import Store
+from donebit.web import audit
 from donebit.web.access import refuse_below
 from donebit.web.answers import Reply, answer
 
@@ -104,6 +105,12 @@ def _skipped(found: TasksMeant) -> list[SkippedAnswer]:
     return [SkippedAnswer(task_id=one.task_id, detail=one.why) for one in found.skipped]
 
 
+def name_in_audit(done: ActionAnswer) -> None:
+    """Have the audit list what was done to which tasks, if it was to any."""
+    if done.changed:
+        audit.name(f"{done.changed} tasks", f"{done.action}: {' '.join(done.tasks)}")
+
+
 def dry_run(action: Action, found: TasksMeant) -> ActionAnswer:
     """Answer what an action would be done to."""
     ids = [task.id for task in found.tasks]
@@ -141,7 +148,9 @@ def add_bulk(routes: APIBlueprint, store: Store, publisher: Publisher, settings:
             )
         if body.dry_run:
             return answer(dry_run(body.action, found))
-        return answer(actor.act_on_all(body.action, found, header.idempotency_key))
+        done = actor.act_on_all(body.action, found, header.idempotency_key)
+        name_in_audit(done)
+        return answer(done)
 
     @routes.post("/resume", responses={200: Resumed}, deprecated=True)
     def resume_tasks(query: ResumeQuery) -> Reply:
@@ -152,4 +161,5 @@ def add_bulk(routes: APIBlueprint, store: Store, publisher: Publisher, settings:
         wanted = Filter(State.FAILED, query.label)
         found = bulk.select_by_filter(store, Action.RESUME, wanted, limit=query.limit, cursor=query.cursor)
         done = actor.act_on_all(Action.RESUME, found, None)
+        name_in_audit(done)
         return answer(Resumed(resumed=done.tasks, next=done.next))

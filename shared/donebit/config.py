@@ -125,6 +125,7 @@ class Settings(Addresses):
     example_gets: bool = True  # whether GET may change what the example project changes by it
     allow_anonymous: bool = False
     allowed_hosts: Names = ()
+    audit_entries: PositiveInt = 10_000  # about so many of the newest are kept
 
     jobs: Names = ()  # modules with the user's own step functions
     webhook_hosts: Names = ()  # that a webhook may be sent to; a private address only if listed itself

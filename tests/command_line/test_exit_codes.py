@@ -17,12 +17,13 @@ from tests.web.real import running_services
 
 TOKEN = "a-token-that-nobody-guesses"
 EACH: dict[str, list[tuple[str, ...]]] = {
-    "trigger_app": [("trigger", "1"), ("rerun", "some"), ("tokens", "list")],
+    "trigger_app": [("trigger", "1"), ("tokens", "list"), ("audit",), ("rerun", "some")],
     "done_app": [
         ("watch", "some"),
         ("tasks",),
         ("show", "some"),
         ("resume", "some"),
+        ("pause", "some"),
         ("cancel", "some"),
         ("extend", "some", "9"),
         ("delete", "some"),

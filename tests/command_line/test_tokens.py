@@ -93,3 +93,16 @@ def test_without_api_token_there_is_nothing_to_make(donebit: Donebit) -> None:
     assert refused.code == 3
     assert "set API_TOKEN first" in refused.err
     assert donebit("tokens", "list").out.startswith("no tokens")
+
+
+def test_the_audit_says_who_made_which_token(guarded: Donebit) -> None:
+    create(guarded, "audited", "report")
+
+    shown, lines = guarded("audit", **ADMIN), guarded("audit", "-n", "1", "--json", **ADMIN).lines
+    reader = create(guarded, "not-admin", "read")
+
+    assert "token audited" in shown.out
+    assert [(one["who"], one["action"], one["subject"]) for one in lines] == [
+        ("API_TOKEN", "make token", "token audited")
+    ]
+    assert guarded("audit", **reader).code == 3

@@ -13,6 +13,7 @@ from donebit import clock
 from donebit.access.sessions import COOKIE, DashboardSession
 from donebit.access.sign_in_pauses import SignInPauses
 from donebit.config import Settings
+from donebit.web import audit
 from donebit.web.access import AccessControl, access_of, current_caller
 from donebit.web.problems import note_refusal
 from trigger_app.pages.view import redirect_to
@@ -41,6 +42,7 @@ def add_routes(routes: Blueprint, settings: Settings) -> None:
             note_refusal("sign_in")
             return render_template("sign_in.html", refused="Wrong token.", to=to), HTTPStatus.UNAUTHORIZED
         pauses.succeed(address)
+        audit.name("the dashboard", who=caller.name)
         secure = settings.cookie_secure or is_behind_tls()
         set_cookie(led_on, access, DashboardSession.begin(caller.fingerprint, clock.now_ms(), secure=secure))
         return led_on
@@ -64,7 +66,9 @@ def add_sign_out(routes: Blueprint) -> None:
     def sign_out() -> ResponseReturnValue:
         access, caller = access_of(current_app), g.pop("caller", None)  # so that nothing renews its cookie
         if caller:
-            access.tokens.sign_out(caller, access.idle, everywhere=bool(request.form.get("everywhere")))
+            everywhere = bool(request.form.get("everywhere"))
+            access.tokens.sign_out(caller, access.idle, everywhere=everywhere)
+            audit.name("the dashboard", "everywhere" if everywhere else "", caller.name)
         led_on = redirect_to("/sign-in" if access.enabled else "/")
         led_on.delete_cookie(COOKIE, path=request.script_root or "/", httponly=True, samesite="Strict")
         return led_on

@@ -11,6 +11,7 @@ import time
 from typing import NamedTuple
 
 from donebit.access.secret import derived_key, is_same, signature
+from donebit.errors import StoreUnavailable
 from donebit.names import is_name
 from donebit.store import Store
 
@@ -18,6 +19,7 @@ PREFIX = "donebit_task_"
 TOKEN = re.compile(PREFIX + r"([A-Za-z0-9._-]{1,100})\.([0-9a-f]{32})\.([0-9a-f]{64})")
 KNOWN_SECONDS = 4.0  # a nonce changes only when its task is deleted and its id is used again
 MOST_KNOWN = 10_000
+RETRY_SECONDS = 1.0  # after a read that failed, so that an outage holds up the first reports and not all
 
 
 class TokenOfTask(NamedTuple):
@@ -52,6 +54,7 @@ class Nonces:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[str, float]] = {}
+        self._failed_at, self._failure = float("-inf"), StoreUnavailable("")
 
     def is_current(self, token: TokenOfTask) -> bool:
         """Whether the token is not of an earlier task under the same id; True where there is no task at all.
@@ -65,7 +68,13 @@ class Nonces:
         return nonce in ("", token.nonce)
 
     def _read(self, task_id: str) -> str:
-        nonce = self._store.access.task_nonce(task_id)
+        if time.monotonic() - self._failed_at < RETRY_SECONDS:
+            raise self._failure
+        try:
+            nonce = self._store.access.task_nonce(task_id)
+        except StoreUnavailable as error:
+            self._failed_at, self._failure = time.monotonic(), error
+            raise
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         if nonce:

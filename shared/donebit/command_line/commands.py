@@ -10,6 +10,7 @@ import click
 
 from donebit.command_line.acting import act
 from donebit.command_line.activity import count, visit
+from donebit.command_line.audit import audit
 from donebit.command_line.backup import backup, restore
 from donebit.command_line.changes import cancel, close, delete, extend, pause, resume
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
@@ -82,7 +83,7 @@ SECTIONS: dict[str, list[click.Command]] = {
     "Changes to tasks": [pause, resume, rerun, cancel, extend, close, delete, act],
     "Workers and services": [workers, logs, health],
     "Distinct users": [visit, load, take_back, count, query, retention],
-    "Access": [tokens],
+    "Access": [tokens, audit],
     "Backup and upgrading": [backup, restore, migrate],
 }
 for command in chain.from_iterable(SECTIONS.values()):

@@ -254,6 +254,12 @@ ACCESS = (
         "session <id>, or token <fingerprint> <ms> before which all its sessions began: signed out, by when "
         "that is forgotten (ms); SESSION_IDLE after the last",
     ),
+    KeyRow(
+        "access:audit",
+        "stream",
+        PERMANENT,
+        "who did what to what: the newest AUDIT_ENTRIES or so",
+    ),
 )
 BROKER = (
     KeyRow(

@@ -54,6 +54,7 @@ class Keys:
         self.WORKER_LOG = f"{prefix}log:worker"
         self.TOKENS = f"{prefix}access:tokens"
         self.SIGN_OUTS = f"{prefix}access:sign_outs"
+        self.AUDIT = f"{prefix}access:audit"
 
     def bitmap(self, task_id: str) -> str:
         """The bitmap of a task's steps."""

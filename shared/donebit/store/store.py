@@ -13,6 +13,7 @@ from redis import Redis, exceptions
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.access import AccessStore
+from donebit.store.audit import AuditStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.change_tracking import ChangeTracker
 from donebit.store.chords import ChordStore
@@ -79,6 +80,7 @@ class Store:
     writer: KeyWriter
     tracker: ChangeTracker
     access: AccessStore
+    audit: AuditStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -115,6 +117,7 @@ class Store:
             KeyWriter(client, keys),
             ChangeTracker(client, keys),
             AccessStore(client, keys),
+            AuditStore(client, keys),
         )
 
     @classmethod

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from flask import Response, current_app
 from flask_openapi3 import APIBlueprint, Tag
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 
 from donebit import clock
@@ -16,7 +17,6 @@ from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.metrics import StoreCollector
 from donebit.web.problems import EVERYWHERE
-from donebit.web.refusals import Refusals
 from donebit.workers import presence
 from donebit.workers.write_probe import WriteProbe
 
@@ -58,13 +58,14 @@ class Live(BaseModel):
     service: str = Field(description="which service answers, such as done_app")
 
 
-def blueprint(store: Store, streams: Callable[[], int], refusals: Refusals) -> APIBlueprint:
-    """The routes over this store, of a process that has so many event streams open and refuses so much."""
+def blueprint(store: Store, streams: Callable[[], int], counters: Iterable[Collector]) -> APIBlueprint:
+    """The routes over this store, of a process that has so many event streams open and counts this."""
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     probe = WriteProbe(store)
     registry = CollectorRegistry()
     registry.register(StoreCollector(store, probe))
-    registry.register(refusals)
+    for counter in counters:
+        registry.register(counter)
     Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
     add_health(routes, store, probe)

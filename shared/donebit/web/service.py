@@ -14,8 +14,19 @@ from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
 from donebit.json_reading import read_json
 from donebit.store import Store
-from donebit.web import body_limits, ending_streams, guard, health, operations, origin, problems, whole_body
+from donebit.web import (
+    audit,
+    body_limits,
+    ending_streams,
+    guard,
+    health,
+    operations,
+    origin,
+    problems,
+    whole_body,
+)
 from donebit.web.access import EXTENSION, AccessControl, Needs, access_of
+from donebit.web.audit import Audits
 from donebit.web.json_size import refuse_large
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
@@ -69,6 +80,7 @@ def make_service(
     settings: Settings,
     store: Store,
     needs: Needs,
+    audits: Audits,
     streams: Callable[[], int] = lambda: 0,
 ) -> OpenAPI:
     """Make a service with error answers, access checks, health, metrics and API docs, for routes to join.
@@ -79,9 +91,26 @@ def make_service(
         settings: of the process
         store: for health, metrics and named tokens
         needs: what each route asks of its caller
+        audits: which of them are audited, and which counted
         streams: returns how many event streams are open
     """
-    app = Service(
+    app = make_app(name, summary, settings)
+    put_under(app, prefix_of(name, settings))
+    app.url_map.strict_slashes = False
+    app.json = Json(app)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions[EXTENSION] = AccessControl(app.url_map, needs, settings, store, prefix_of(name, settings))
+    add_checks(app, settings)
+    counted = audit.register(app, store, audits, settings.audit_entries).counted
+    app.register_api(health.blueprint(store, streams, [access_of(app).refusals, counted]))
+    app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
+    app.after_request(protect)
+    return app
+
+
+def make_app(name: str, summary: str, settings: Settings) -> Service:
+    """Make the application with its API docs and without any route."""
+    return Service(
         name,
         info=Info(title=name, version=VERSION, description=summary),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}} if settings.api_token else {},
@@ -90,16 +119,6 @@ def make_service(
         doc_prefix=DOCS,
         servers=servers_at(prefix_of(name, settings)),
     )
-    put_under(app, prefix_of(name, settings))
-    app.url_map.strict_slashes = False
-    app.json = Json(app)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.extensions[EXTENSION] = AccessControl(app.url_map, needs, settings, store, prefix_of(name, settings))
-    add_checks(app, settings)
-    app.register_api(health.blueprint(store, streams, access_of(app).refusals))
-    app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    app.after_request(protect)
-    return app
 
 
 def add_checks(app: OpenAPI, settings: Settings) -> None:

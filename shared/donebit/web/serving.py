@@ -20,6 +20,7 @@ from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, s
 from donebit.store import Store
 from donebit.store.store import refusals_as_configuration, refuse_unfit
 from donebit.web.front.door import FrontDoor
+from donebit.web.front.pool import CHECKS
 from donebit.web.guard import refuse_open_address
 from donebit.web.prefix import prefix_of, refuse_own_path
 
@@ -141,5 +142,5 @@ def check_server(store: Store, zone: str) -> None:
 
 def service_store(settings: Settings) -> Store:
     """The store of a service process: a connection for every thread, so that none waits for another."""
-    threads = settings.web_threads + 1  # the one that reads for all event streams
+    threads = settings.web_threads + CHECKS + 1  # the one that reads for all event streams
     return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=threads)

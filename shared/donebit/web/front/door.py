@@ -15,10 +15,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
 
 from donebit.config import Settings
-from donebit.errors import DonebitError
+from donebit.errors import DonebitError, StoreUnavailable
 from donebit.web import body_limits, guard
 from donebit.web.body_limits import BodyLimits
 from donebit.web.exchange import KEY, Exchange
@@ -26,7 +26,7 @@ from donebit.web.front import event_stream
 from donebit.web.front.answer import SEND_WITHIN_SECONDS, WsgiAnswer, begin
 from donebit.web.front.body import Receive, read_body
 from donebit.web.front.environ import environ_of
-from donebit.web.front.pool import Pool
+from donebit.web.front.pool import CHECKS, Pool
 from donebit.web.front.proxies import TrustedProxies
 from donebit.web.front.turns import TooManyWaiting, Turns
 from donebit.web.guard import Guard
@@ -40,8 +40,11 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 # Callers without a token who are answered at once, in all and of one address. Python runs one thread at a
 # time: with 64 of them, one with a token waited 2 s when 2000 requests without came together.
 STRANGERS, STRANGERS_OF_ONE = 8, 4
-CHECKS = 4  # threads that ask whose token a request has, beside those that answer
+# Probes and the files of the sign-in page have turns of their own, or who fills the others would have a
+# service taken for dead.
+CHEAP, CHEAP_PATHS = 2, ("/health/live", "/static/")
 NOT_READ = "the body was not read"
+NOBODY_COULD_SAY = f"{NOT_READ}, as nobody could say whose token this is; nothing was changed"
 CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
@@ -57,7 +60,7 @@ class FrontDoor:
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._body_timeout: timedelta = settings.body_timeout
         self._pool, self._checks = Pool(settings.web_threads), Pool(CHECKS)
-        self._turns = Turns(STRANGERS, STRANGERS_OF_ONE)
+        self._turns, self._cheap_turns = Turns(STRANGERS, STRANGERS_OF_ONE), Turns(CHEAP, CHEAP)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
@@ -66,15 +69,15 @@ class FrontDoor:
         exchange = environ[KEY] = Exchange()
         known, in_thread = await self._is_known(environ)
         if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
-            most = (
-                await self._checks.run(self._most_bytes, environ) if in_thread else self._most_bytes(environ)
-            )
-            await self._take_body(environ, exchange, receive, most)
+            most = self._most_bytes
+            allowed = await self._checks.run(most, environ) if in_thread else most(environ)
+            await self._take_body(environ, exchange, receive, allowed)
         environ["wsgi.input"] = exchange.body
         try:
             async with AsyncExitStack() as stack:
                 if not known:
-                    await stack.enter_async_context(self._turns.turn(environ["REMOTE_ADDR"]))
+                    turns = self._turns_of(environ["PATH_INFO"])
+                    await stack.enter_async_context(turns.turn(environ["REMOTE_ADDR"]))
                 answer, first = await self._pool.run(begin, self._app, environ, exchange)
         except TooManyWaiting:
             self._guard.access.refusals.note(
@@ -85,6 +88,10 @@ class FrontDoor:
         if exchange.refusal or not known:
             answer.headers.append(CLOSE)
         await self._send(answer, first, exchange, receive, send)
+
+    def _turns_of(self, path: str) -> Turns:
+        live, static = CHEAP_PATHS  # wherever a proxy has the service
+        return self._cheap_turns if path.endswith(live) or static in path else self._turns
 
     async def _is_known(self, environ: WSGIEnvironment) -> tuple[bool, bool]:
         """Whether the caller has a token or needs none, and whether to ask further takes a thread.
@@ -99,25 +106,30 @@ class FrontDoor:
         return await self._checks.run(self._guard.is_known, asked), True
 
     async def _take_body(
-        self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive, most: int | None
+        self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive, most: int | HTTPException
     ) -> None:
-        if most is None:
-            exchange.refusal = BadRequest(NOT_READ)
+        if isinstance(most, HTTPException):
+            exchange.refusal = most
             return
         length = environ.get("CONTENT_LENGTH", "")
         announced = int(length) if length.isdecimal() else None
         seconds = self._body_timeout.total_seconds()
         exchange.body, exchange.refusal = await read_body(receive, most, announced, seconds)
 
-    def _most_bytes(self, environ: WSGIEnvironment) -> int | None:
-        """How many bytes may be read of a body; None for one that is refused unread, as its view will say."""
+    def _most_bytes(self, environ: WSGIEnvironment) -> int | HTTPException:
+        """How many bytes may be read of a body; for one that is refused unread, why.
+
+        The checks before its view say it better, unless they find otherwise: Redis may be back by then.
+        """
         asked = self._app.request_class(within_prefix(self._app, environ))
         try:
             rule, parts = self._app.url_map.bind_to_environ(asked.environ).match(return_rule=True)
             view = self._app.view_functions.get(rule.endpoint)
             self._guard.check(asked, f"{asked.method} {rule.rule}", view, parts.get("task_id"))
+        except StoreUnavailable:
+            return ServiceUnavailable(NOBODY_COULD_SAY)
         except (DonebitError, HTTPException):
-            return None
+            return BadRequest(NOT_READ)
         return self._limits.of_route(asked.method, rule.rule).most
 
     async def _send(

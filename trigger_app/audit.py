@@ -1,0 +1,86 @@
+"""The route that lists the audit, as JSON and as a page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from flask import Response, render_template
+from flask_openapi3 import APIBlueprint, Tag
+from pydantic import BaseModel, Field
+
+from donebit import clock
+from donebit.access.audit import AuditEntry, list_entries
+from donebit.store import Store
+from donebit.web.answers import Reply, answer
+from donebit.web.models import WRITTEN, Request, matching
+from donebit.web.problems import EVERYWHERE
+from trigger_app.pages.problems import wants_page
+
+TAG = Tag(name="audit", description="Who did what")
+ENTRY_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
+EXAMPLE_ID = "1795230245678-0"
+
+
+class AuditQuery(Request):
+    """Which entries to list."""
+
+    limit: Annotated[
+        int,
+        Field(ge=1, le=1000, description="how many at most", json_schema_extra={"example": 50}),
+        WRITTEN,
+    ] = 100
+    before: Annotated[
+        Annotated[str, matching(ENTRY_ID, f"the id of an entry, such as {EXAMPLE_ID}")] | None,
+        Field(
+            description="only entries older than this one: `next` of the previous answer",
+            json_schema_extra={"example": EXAMPLE_ID, "pattern": ENTRY_ID},
+        ),
+    ] = None
+
+
+class EntryAnswer(BaseModel):
+    """Something that was done."""
+
+    id: str = Field(json_schema_extra={"example": EXAMPLE_ID})
+    at: str = Field(json_schema_extra={"example": "2026-11-21T03:04:05.678Z"})
+    who: str = Field(
+        description="the token's name; `(no token)` where none is asked for",
+        json_schema_extra={"example": "nightly"},
+    )
+    action: str = Field(json_schema_extra={"example": "cancel"})
+    subject: str = Field(
+        description="what was changed; never a user", json_schema_extra={"example": "task a1b2"}
+    )
+    detail: str = Field(description="what else is known; may be empty")
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> EntryAnswer:
+        return cls(id=entry.id, at=clock.iso(entry.at), **asdict(entry.deed))
+
+
+class AuditAnswer(BaseModel):
+    entries: list[EntryAnswer] = Field(description="newest first")
+    next: str | None = Field(description="pass as `before` to get older ones; null: there are none")
+
+
+def blueprint(store: Store) -> APIBlueprint:
+    """Make the route over this store."""
+    routes = APIBlueprint("audit", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
+
+    @routes.get("/audit", responses={200: AuditAnswer})
+    def list_audit(query: AuditQuery) -> Reply:
+        """List who did what, newest first.
+
+        Single steps, visits and flags are counted in /metrics, and not listed. A browser gets a page.
+        """
+        found = list_entries(store, query.limit, query.before)
+        page = AuditAnswer(entries=[EntryAnswer.of(one) for one in found.entries], next=found.next)
+        if not wants_page():
+            return answer(page)
+        shown = render_template("audit.html", here="/audit", page=page, before=query.before)
+        reply = Response(shown, content_type="text/html; charset=utf-8")
+        reply.vary.add("Accept")
+        return reply
+
+    return routes
