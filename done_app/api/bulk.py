@@ -128,6 +128,7 @@ def dry_run(action: Action, found: TasksMeant) -> ActionAnswer:
 def add_bulk(routes: APIBlueprint, store: Store, publisher: Publisher, settings: Settings) -> None:
     """Add the routes that act on many tasks."""
     actor, calendar = Actor(store, publisher, settings), Calendar(ZoneInfo(settings.zone))
+    add_bulk_resume(routes, actor)
 
     @routes.post("/tasks/actions", responses={200: ActionAnswer})
     def act_on_tasks(body: ActionBody, header: ReportHeader) -> Reply:
@@ -152,6 +153,10 @@ def add_bulk(routes: APIBlueprint, store: Store, publisher: Publisher, settings:
         name_in_audit(done)
         return answer(done)
 
+
+def add_bulk_resume(routes: APIBlueprint, actor: Actor) -> None:
+    """Add the route that resumed many tasks before there was another for any action."""
+
     @routes.post("/resume", responses={200: Resumed}, deprecated=True)
     def resume_tasks(query: ResumeQuery) -> Reply:
         """Resume many failed tasks; `POST /tasks/actions` replaces this route.
@@ -159,7 +164,9 @@ def add_bulk(routes: APIBlueprint, store: Store, publisher: Publisher, settings:
         Repeat with `cursor` set to `next` until `next` is null.
         """
         wanted = Filter(State.FAILED, query.label)
-        found = bulk.select_by_filter(store, Action.RESUME, wanted, limit=query.limit, cursor=query.cursor)
+        found = bulk.select_by_filter(
+            actor.store, Action.RESUME, wanted, limit=query.limit, cursor=query.cursor
+        )
         done = actor.act_on_all(Action.RESUME, found, None)
         name_in_audit(done)
         return answer(Resumed(resumed=done.tasks, next=done.next))

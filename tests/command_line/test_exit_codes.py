@@ -26,6 +26,7 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("pause", "some"),
         ("cancel", "some"),
         ("extend", "some", "9"),
+        ("close", "some"),
         ("delete", "some"),
         ("logs",),
         ("pause", "some"),

@@ -30,7 +30,7 @@ LEAST_CLAIM_S = 5.0
 log = logging.getLogger(__name__)
 
 
-class Counted(NamedTuple):
+class CountedPart(NamedTuple):
     """What counting a part came to, and the token of the caller that is to call the body."""
 
     status: ChordStatus
@@ -113,7 +113,7 @@ class DonebitBackend(RedisBackend):
         self, request: Any, state: str, result: Any, propagate: Any = None, **kwargs: Any
     ) -> None:
         """Count a part that has ended, and call the body after the last one."""
-        counted: Counted | None = getattr(request, "donebit_counted", None)
+        counted: CountedPart | None = getattr(request, "donebit_counted", None)
         counted = counted or self._count(request, state, result)
         if counted is None:
             return
@@ -123,14 +123,14 @@ class DonebitBackend(RedisBackend):
             body = cast(Signature[Any], maybe_signature(request.chord, app=self.app))
             calling.call_body(self, str(request.group), body, counted.token)
 
-    def _count(self, request: Any, state: str, result: Any) -> Counted | None:
+    def _count(self, request: Any, state: str, result: Any) -> CountedPart | None:
         """What counting a part came to; None for a request that is part of no group."""
         if not request.group or not request.id:
             return None
         token = chords.new_token()
         part = self._part(request.id, request.group_index, state, result)
         report = self._insist(self.chords.report, str(request.group), part, token, self.claim)
-        return Counted(report.status, report.completed, token)
+        return CountedPart(report.status, report.completed, token)
 
     def gathered(self, group_id: str) -> list[Any]:
         """The results of an ended chord, in their order and as nested as its header.

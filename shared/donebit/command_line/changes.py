@@ -119,7 +119,10 @@ def extend(
 @as_json
 @in_session
 def close(session: Session, *, task_id: str, count: int | None, as_json: bool) -> None:
-    """Close an open task: it takes no more steps, and ends once all it has are done or failed."""
+    """Close an open task.
+
+    It takes no more steps, and ends once all it has are done or failed.
+    """
     change = "close" if count is None else f"close?count={count}"
     change_each(session, [task_id], change, as_json=as_json)
 

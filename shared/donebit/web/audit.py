@@ -36,7 +36,7 @@ class Audited(NamedTuple):
 
     Attributes:
         action: what it does, in an imperative
-        subject: to what; parts of the path stand in braces. None: only its view can tell, with `name`, and
+        subject: to what; parts of the path stand in braces. None: only its view knows, and says so with `name`;
             nothing is listed unless it does
         query: parameters of the query that are listed too
     """
@@ -56,7 +56,7 @@ Audits = Mapping[str, Audited | Counted]
 
 
 class Named(NamedTuple):
-    """What a view tells about its request.
+    """What a view says about its request.
 
     Attributes:
         subject: what was changed
@@ -70,7 +70,7 @@ class Named(NamedTuple):
 
 
 def name(subject: str, detail: str = "", who: str = "") -> None:
-    """Tell the audit what the current request has changed; see Named."""
+    """Let the audit know what the current request has changed; see Named."""
     g.audit_named = Named(subject, detail, who)
 
 
