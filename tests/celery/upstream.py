@@ -5,8 +5,8 @@
 
 Its source package is downloaded and nothing of it is kept in the repository. One thing is changed in it: what
 is skipped, or expected to fail, where the backend's name begins with "redis" is so for "donebit+redis" too.
-It fails when a test passes with redis:// and not with donebit+redis://; such a test is run once more, for some
-go by the clock.
+It fails when a test passes with redis:// and not with donebit+redis://; such a test is run once more, for
+some go by the clock.
 """
 
 from __future__ import annotations
