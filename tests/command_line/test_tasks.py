@@ -258,6 +258,13 @@ def test_steps_are_added_to_a_running_task_as_often_as_asked(donebit: Donebit, n
         assert donebit("extend", name, *wrong).code == 2
 
 
+def test_a_failed_step_is_shown_with_its_item(donebit: Donebit, name: str, services: RealServices) -> None:
+    services.ask("trigger", "POST", "/tasks", {"task_id": name, "items": ["a.txt", "b.txt"]})
+    services.ask("done", "POST", f"/tasks/{name}/failures", {"step": 1, "error": "no"})
+
+    assert 'step 1 ("b.txt") after 1 attempt: no' in donebit("show", name).out
+
+
 def test_an_open_task_is_filled_and_closed(donebit: Donebit, name: str) -> None:
     assert donebit("trigger", "--open", "--task-id", name, "--json").json["count"] == 0
     donebit("extend", name, "--add", 2)

@@ -84,6 +84,17 @@ def test_the_script_of_a_form_is_answered_with_the_refusal(services: Services) -
     assert body_of(services.done.get("/tasks"))["tasks"] == []
 
 
+def test_a_failure_is_shown_with_the_item_of_its_step(services: Services) -> None:
+    started = services.trigger.post("/tasks", json={"items": ["<a>.txt", "b.txt"]}).get_json()
+    services.done.post(f"/tasks/{started['task_id']}/failures", json={"step": 0, "error": "no"})
+
+    page = services.trigger.get(f"/tasks/{started['task_id']}", headers=PEOPLE).text
+    without = services.trigger.get(f"/tasks/{services.start(1)}", headers=PEOPLE).text
+
+    assert ("a\\u003e.txt" in page, "<a>.txt" in page, "Item</th>" in page) == (True, False, True)
+    assert "Item</th>" not in without
+
+
 def test_an_open_task_is_closed_by_a_button(services: Services, real_store: Store) -> None:
     task_id = services.start(0, open=True)
 

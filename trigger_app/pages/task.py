@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from donebit import publishing
-from donebit.completion import failing, lifecycle, resuming
+from donebit.completion import failing, items, lifecycle, resuming
 from donebit.completion.resuming import Extension
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
@@ -139,13 +139,16 @@ def changed(task_id: str) -> ResponseReturnValue:
 def page_parts(context: PageContext, snapshot: TaskSnapshot, after: int = 0) -> dict[str, Any]:
     """Return the variables from which the parts of the page are drawn."""
     task = task_answer(context.store, context.settings, snapshot)
+    failures = failing.list_failures(context.store, snapshot.task, after=after, limit=FAILURES)
+    failed = [one.step for one in failures.failures]
     return {
         "task": task,
         "age_seconds": int(task.last_progress_age_seconds),
         "why": task.why[0].upper() + task.why[1:],
         "unnamed": unnamed(snapshot.task, task.missing),
         "key": context.store.keys.bitmap(task.task_id),
-        "failures": failing.list_failures(context.store, snapshot.task, after=after, limit=FAILURES),
+        "failures": failures,
+        "failed_items": items.shown_items(context.store, snapshot.task, failed),
         "timeline": timeline_of(snapshot.task, task.deliveries),
         "done_port": context.settings.done_port,
         "after": after,

@@ -174,7 +174,9 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
         if value:
             yield fact(name, value)
     for failure in failures[:FAILURES_SHOWN]:
-        what = f"step {failure['step']} after {count_of(failure['attempts'], 'attempt')}: {failure['error']}"
+        item = f" ({json.dumps(failure['item'])[:80]})" if "item" in failure else ""
+        attempts = count_of(failure["attempts"], "attempt")
+        what = f"step {failure['step']}{item} after {attempts}: {failure['error']}"
         yield fact("failed", what)
     if (more := task["failed_steps"] - len(failures[:FAILURES_SHOWN])) > 0:
         yield fact("failed", f"and {count_of(more, 'more step')}")

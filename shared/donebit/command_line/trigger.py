@@ -97,13 +97,13 @@ def trigger(
 ) -> None:
     """Start a task of COUNT steps.
 
-    With --open steps can be added until it is closed. With --watch, show progress until the task ends, and exit with 0 if it is done, 1 if it failed or was
-    cancelled. Ctrl-C stops watching; the task keeps running.
+    With --open steps can be added until it is closed. With --watch, show progress until the task ends, and
+    exit with 0 if it is done, 1 if it failed or was cancelled. Ctrl-C stops watching; the task keeps running.
     """
     watched, as_json, callback = asked.pop("watched"), asked.pop("as_json"), asked.pop("callback")
     body = {name: value for name, value in asked.items() if value is not None and value is not False}
     if "count" not in body and "open" not in body:
-        raise UsageError("COUNT is missing; only a task that is --open can begin without")
+        raise click.UsageError("Missing argument 'COUNT': only a task that is --open can begin without.")
     body |= {"params": params_of(params)} if params else {}
     body |= {"callback": {"name": callback}} if callback else {}
     started = session.trigger.ask("POST", "/tasks", body)

@@ -36,8 +36,8 @@ class Audited(NamedTuple):
 
     Attributes:
         action: what it does, in an imperative
-        subject: to what; parts of the path stand in braces. None: only its view knows, and says so with `name`;
-            nothing is listed unless it does
+        subject: to what; parts of the path stand in braces. None: only its view knows, and says it with
+            `name`; nothing is listed unless it does
         query: parameters of the query that are listed too
     """
 
