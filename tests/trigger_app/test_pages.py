@@ -8,9 +8,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from donebit.completion import failing, lifecycle, reporting
+from donebit.completion.diagnosis import Waiting
 from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
-from trigger_app.pages.fragments import moment, percent
+from trigger_app.pages.fragments import WAITS, moment, percent
 from trigger_app.pages.sign_in import own_path
 
 PEOPLE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -93,6 +94,19 @@ def test_a_failure_is_shown_with_the_item_of_its_step(services: Services) -> Non
 
     assert ("a\\u003e.txt" in page, "<a>.txt" in page, "Item</th>" in page) == (True, False, True)
     assert "Item</th>" not in without
+
+
+def test_the_list_shows_an_open_task_that_waits_to_be_closed(services: Services) -> None:
+    body_of(services.trigger.post("/tasks", json={"task_id": "crawl", "open": True}), 202)
+
+    shown = services.trigger.get("/").get_data(as_text=True)
+
+    assert "open until it is closed" in shown
+    assert 'max="1" value="0" aria-label="Steps done of task crawl"' in shown
+
+
+def test_the_list_has_words_for_all_that_a_task_may_wait_for() -> None:
+    assert set(WAITS) == set(Waiting)
 
 
 def test_an_open_task_is_closed_by_a_button(services: Services, real_store: Store) -> None:

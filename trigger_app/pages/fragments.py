@@ -18,6 +18,7 @@ from donebit.web.listener import Message
 # What a running task waits for, as its row says it.
 WAITS = {
     Waiting.PAUSED: "paused",
+    Waiting.CLOSE: "open until it is closed",
     Waiting.REPORTS: "waiting for external reports",
     Waiting.FAN_OUT: "steps being sent",
     Waiting.WORKER: "no worker running",
