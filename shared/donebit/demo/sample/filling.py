@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -23,6 +24,7 @@ PACKED, JSON = "application/octet-stream", "application/json"
 LABEL = "sample"
 ACCEPTED_ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 TIMEOUT_SECONDS = 10.0
+MOST_SILENT_SECONDS = 5.0  # a service closes a connection that is silent for HEADER_TIMEOUT, which is 10 s
 VISITS, PURCHASES, NEWSLETTER = SAMPLE_EVENT, "demo.purchase", "demo.newsletter"
 EVENTS, FLAGS = (VISITS, PURCHASES), (NEWSLETTER,)
 
@@ -44,11 +46,12 @@ class SampleFailed(Exception):
 
 
 class SampleClient:
-    """A client of one service, on a connection that stays open."""
+    """A client of one service, on a connection that stays open unless it is silent for long."""
 
     def __init__(self, address: str, token: str | None) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=TIMEOUT_SECONDS)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._used_at = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +68,9 @@ class SampleClient:
             SampleFailed: There is no answer, or an error other than 404 and 409 (gone or there already).
         """
         headers = self._headers | ({"Content-Type": content_type} if body else {})
+        if time.monotonic() - self._used_at > MOST_SILENT_SECONDS:
+            self._connection.close()  # the next request opens another
+        self._used_at = time.monotonic()
         try:
             self._connection.request(method, path, body, headers)
             answer = self._connection.getresponse()
