@@ -31,6 +31,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
+from donebit.store.quotas import QuotaStore
 from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_index import TaskIndexStore
@@ -75,6 +76,7 @@ class Store:
     tracker: ChangeTracker
     access: AccessStore
     audit: AuditStore
+    quotas: QuotaStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -109,6 +111,7 @@ class Store:
             ChangeTracker(client, keys),
             AccessStore(client, keys),
             AuditStore(client, keys),
+            QuotaStore(client, keys),
         )
 
     @classmethod

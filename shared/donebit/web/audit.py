@@ -36,8 +36,8 @@ class Audited(NamedTuple):
 
     Attributes:
         action: what it does, in an imperative
-        subject: to what; parts of the path stand in braces. None: only its view can tell, with `name`, and
-            nothing is listed unless it does
+        subject: to what; parts of the path stand in braces. None: only its view says it, with `name`,
+            and nothing is listed unless it does
         query: parameters of the query that are listed too
     """
 
@@ -56,7 +56,7 @@ Audits = Mapping[str, Audited | Counted]
 
 
 class Named(NamedTuple):
-    """What a view tells about its request.
+    """What a view says about its request.
 
     Attributes:
         subject: what was changed
@@ -70,7 +70,7 @@ class Named(NamedTuple):
 
 
 def name(subject: str, detail: str = "", who: str = "") -> None:
-    """Tell the audit what the current request has changed; see Named."""
+    """Say what the current request has changed; see Named."""
     g.audit_named = Named(subject, detail, who)
 
 

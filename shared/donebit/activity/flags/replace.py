@@ -44,8 +44,10 @@ def assign_users(site: Site, name: str, users: Sequence[User], *, ids: UserKind 
     Raises:
         InvalidInput: an id is out of range, kinds are mixed, or as `assign` does.
         Conflict: the flag was changed at every attempt.
+        QuotaExceeded: more texts are new than may be kept.
     """
     kind = kind_held(check_batch(users), flags.get(site, name).kind, ids)
+    id_mapping.refuse_new(site, kind, users)
 
     def parts() -> Parts:
         numbers = id_mapping.numbers_of(site, kind, users)

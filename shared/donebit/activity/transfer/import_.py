@@ -20,6 +20,7 @@ from donebit.activity.periods.imported import apart, is_lost_in_spans, longer_ar
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
+from donebit.activity.users.id_mapping import refuse_new
 from donebit.activity.users.ids import Ids, User, UserKind, check_batch, kind_held
 from donebit.errors import InvalidInput
 from donebit.store import text_ids
@@ -73,6 +74,7 @@ def add_users(
     event = events.get(site, name)
     kind = kind_held(check_batch(users), event.kind, ids)
     visits = _visits(site, event, kind, period, now)
+    refuse_new(site, kind, users)
     site.store.visits.check_layout(site.zone)
     recorded = ingest.write(site, replace(visits, kind=kind, users=users), ())
     distinct = text_ids.packed(cast(Sequence[str], users)) if kind is UserKind.TEXTS else users
