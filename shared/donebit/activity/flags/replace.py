@@ -10,7 +10,7 @@ from donebit.activity.flags import flag as flags
 from donebit.activity.site import Site
 from donebit.activity.transfer.formats import Parts
 from donebit.activity.users import id_mapping, id_ranges
-from donebit.activity.users.ids import User, UserKind, check_batch, kind_held
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch, kind_held
 from donebit.errors import Conflict
 from donebit.store.flag_swap import Staging
 
@@ -32,7 +32,7 @@ def assign(site: Site, name: str, parts: Parts) -> int:
     return _swap(site, name, UserKind.INTEGERS, lambda: parts)
 
 
-def assign_users(site: Site, name: str, users: Sequence[User], *, ids: UserKind | None = None) -> int:
+def assign_users(site: Site, name: str, users: Sequence[User] | Ids, *, ids: UserKind | None = None) -> int:
     """Replace a flag's users by these, integers or texts.
 
     Args:
