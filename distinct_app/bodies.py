@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from donebit.activity.users.ids import Ids
@@ -19,3 +21,12 @@ def packed_ids(body: bytes) -> Ids:
             field="body",
         )
     return np.frombuffer(body, "<u4").astype(np.uint32, copy=False)
+
+
+def lines_of(body: bytes) -> Iterator[bytes]:
+    """The lines of a body, one after the other: a list of a million takes three times as much as they do."""
+    start = 0
+    while (end := body.find(b"\n", start)) >= 0:
+        yield body[start:end]
+        start = end + 1
+    yield body[start:]

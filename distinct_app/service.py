@@ -12,6 +12,7 @@ from donebit import config
 from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.store import Store
+from donebit.web.quotas import quotas_of
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
 
@@ -28,6 +29,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         NEEDS,
         AUDITS,
     )
-    app.register_api(blueprint(Site.of(store, settings)))
+    text_room = quotas_of(app).text_room if settings.max_text_ids else None
+    app.register_api(blueprint(Site.of(store, settings, text_room)))
     app.register_error_handler(MethodNotAllowed, retention.method_not_allowed)
     return app

@@ -19,6 +19,7 @@ from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web import audit
 from donebit.web.answers import Reply, answer
+from donebit.web.quotas import current_quotas
 from trigger_app.models import RerunBody, TaskBody, TaskStarted
 from trigger_app.orders import Checker, pack_items, spec_of
 
@@ -65,8 +66,10 @@ class Starter:
         Raises:
             InvalidInput: no worker could run it.
             Conflict: another task has this id.
+            QuotaExceeded: as many tasks are open as may be.
         """
         self.checker.check(spec)
+        current_quotas().admit_task(task_id)
         ttls = TaskTtls.from_settings(self.settings)
         started = lifecycle.start(
             self.store, spec, task_id=task_id, ttls=ttls, max_steps=self.settings.max_steps, items=items
@@ -103,10 +106,12 @@ class Starter:
         Raises:
             NotFound: the order is gone.
             InvalidInput: no worker could run it, or the reply key was used for another request.
+            QuotaExceeded: as many tasks are open as may be.
         """
         task = rerunning.get_order(self.store, task_id)
         spec = rerunning.spec_again(task, body.params, body.label) if body else rerunning.spec_again(task)
         self.checker.check(spec)
+        current_quotas().admit_task(rerunning.next_id(task, reply_key))
         started = rerunning.rerun(
             self.store,
             task,

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from flask_openapi3 import APIBlueprint, Tag
 
+from distinct_app import quotas
 from distinct_app.views import (
     bitmaps,
     erasing,
@@ -38,6 +39,7 @@ def blueprint(site: Site) -> APIBlueprint:
         "activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE | documented(HTTPStatus.CONFLICT)
     )
     routes.before_request(lambda: site.store.visits.refuse_other_layout(site.zone))
+    routes.before_request(quotas.refuse_new)
     for part in (
         example,
         visits,

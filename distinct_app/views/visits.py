@@ -33,6 +33,7 @@ from donebit.activity.site import Site
 from donebit.activity.users.ids import User
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply
+from donebit.web.quotas import current_quotas
 
 PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}}
 
@@ -110,6 +111,8 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
         """
         now = clock.now()
         arrived, bad = arrivals_of_many(site, query, now)
+        for event in {one.event for one in arrived}:
+            current_quotas().admit_event(event)
         made = many_answer(ingest.record_all(site, arrived, now=now))
         return recorded_answer(made.model_copy(update=skipped_lines(query, bad)))
 

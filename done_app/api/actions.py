@@ -19,6 +19,7 @@ from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web import audit
 from donebit.web.answers import Reply, answer
+from donebit.web.quotas import current_quotas
 from donebit.web.rerun_answer import RerunStarted, rerun_reply
 from donebit.web.task_answer import TaskAnswer, task_answer
 
@@ -120,6 +121,7 @@ def add_rerun(routes: APIBlueprint, store: Store, publisher: Publisher, settings
         With trigger_app's route of this name, parameters can be changed.
         """
         task, key = rerunning.get_order(store, path.task_id), header.idempotency_key
+        current_quotas().admit_task(rerunning.next_id(task, key))
         started = rerunning.rerun(
             store,
             task,

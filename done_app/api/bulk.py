@@ -27,6 +27,7 @@ from donebit.store import Store
 from donebit.web import audit
 from donebit.web.access import refuse_below
 from donebit.web.answers import Reply, answer
+from donebit.web.quotas import current_quotas
 
 WITHIN_SECONDS = 10.0
 NOT_REACHED = f"not reached within {WITHIN_SECONDS:g} s; send the request again"
@@ -58,6 +59,7 @@ class Actor:
         return None
 
     def rerun(self, task: Task, reply_key: str | None) -> str:
+        current_quotas().admit_task(rerunning.next_id(task, reply_key))
         started = rerunning.rerun(
             self.store,
             task,

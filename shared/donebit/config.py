@@ -10,7 +10,15 @@ from functools import cached_property
 from typing import Annotated, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -133,6 +141,14 @@ class Settings(Addresses):
     webhook_secret: SecretStr | None = None
     callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
     worker_processes: PositiveInt = 8
+
+    # What there may be in all, and how fast it may be asked for; 0 is no limit.
+    max_open_tasks: NonNegativeInt = 0
+    max_events: NonNegativeInt = 0
+    max_flags: NonNegativeInt = 0
+    max_text_ids: NonNegativeInt = 0
+    requests_per_second: NonNegativeInt = 0
+    requests_per_second_of_token: NonNegativeInt = 0
 
     max_steps: Annotated[int, Field(ge=1, le=LARGEST_TASK)] = 10_000_000
     max_segments: PositiveInt = 1024

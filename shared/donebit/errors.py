@@ -46,8 +46,20 @@ class Conflict(DonebitError):
 
 
 # Why a request is refused, as /metrics counts it: no token; one that is unknown; one whose role is too low; a
-# page of another site; a form of another session; an unknown Host; a wrong sign-in, and one during a pause.
-REASONS = ("token", "unknown_token", "role", "origin", "form", "host", "crowd", "sign_in", "sign_in_pause")
+# page of another site; a form of another session; an unknown Host; a wrong sign-in, and one during a pause;
+# more than is allowed of something.
+REASONS = (
+    "token",
+    "unknown_token",
+    "role",
+    "origin",
+    "form",
+    "host",
+    "crowd",
+    "sign_in",
+    "sign_in_pause",
+    "quota",
+)
 
 
 class Refused(DonebitError):
@@ -71,6 +83,16 @@ class Forbidden(Refused):
     """Refused by the role of the token, or by where the request comes from or is addressed to."""
 
     status = HTTPStatus.FORBIDDEN
+
+
+class QuotaExceeded(Refused):
+    """More than is allowed: of something, or of requests in a second. `setting` says how much is."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, setting: str, who: str = "") -> None:
+        super().__init__(detail, reason="quota", who=who)
+        self.setting = setting
 
 
 class StoreUnavailable(DonebitError):

@@ -1,4 +1,4 @@
-"""What a refused body costs the service: little more than the body."""
+"""What a body costs the service, refused or not: little more than the body."""
 
 from __future__ import annotations
 
@@ -59,8 +59,12 @@ def answers(port: int) -> bool:
 
 
 def post(port: int, body: bytes) -> int:
+    return send(port, "POST", "/events/e", "application/json", body)
+
+
+def send(port: int, method: str, path: str, media_type: str, body: bytes) -> int:
     with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=60)) as connection:
-        connection.request("POST", "/events/e", body, {"Content-Type": "application/json"})
+        connection.request(method, path, body, {"Content-Type": media_type})
         answer = connection.getresponse()
         answer.read()
         return answer.status
@@ -78,6 +82,32 @@ def test_a_refused_body_takes_at_most_three_times_its_size(
     status = post(port, body)
 
     assert status == 422
+    assert memory.grown() <= 3 * len(body) + 20 * MIB
+
+
+def ids_by_line(before: bytes, after: bytes = b"") -> bytes:
+    return b"\n".join(before + b"%d" % number + after for number in range(1_000_000))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "make"),
+    [
+        ("POST", "/events/lines", lambda: ids_by_line(b'{"user":', b"}")),
+        ("PUT", "/flags/f/bitmap?format=ids", lambda: ids_by_line(b"")),
+    ],
+    ids=["visits by line", "a flag by line"],
+)
+def test_an_accepted_body_takes_at_most_three_times_its_size(
+    service: tuple[int, Started], method: str, path: str, make: Callable[[], bytes]
+) -> None:
+    port, started = service
+    (child,) = started.family() - {started.process.pid}
+    memory, body = Memory(child), make()
+
+    memory.forget_peak()
+    status = send(port, method, path, "application/x-ndjson", body)
+
+    assert status == 200
     assert memory.grown() <= 3 * len(body) + 20 * MIB
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -17,11 +18,12 @@ class Site:
     store: Store
     calendar: Calendar
     max_segments: int
+    text_room: Callable[[], int] | None = None  # how many more text ids there may be; None: any number
 
     @classmethod
-    def of(cls, store: Store, settings: Settings) -> Site:
+    def of(cls, store: Store, settings: Settings, text_room: Callable[[], int] | None = None) -> Site:
         """The site that the settings describe."""
-        return cls(store, Calendar(ZoneInfo(settings.zone)), settings.max_segments)
+        return cls(store, Calendar(ZoneInfo(settings.zone)), settings.max_segments, text_room)
 
     @property
     def zone(self) -> str:

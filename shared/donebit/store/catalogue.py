@@ -20,6 +20,7 @@ PLACEHOLDERS: Final = {
     "<segment>": r"\d+",
     "<bucket>": r"\d+",
     "<minute>": r"\d+",
+    "<second>": r"\d+",
     "<level>": r"\d+",
     "<token>": "[A-Za-z0-9-]+",
     "<message>": ".+",

@@ -260,6 +260,12 @@ ACCESS = (
         PERMANENT,
         "who did what to what: the newest AUDIT_ENTRIES or so",
     ),
+    KeyRow(
+        "access:requests:<second>",
+        "hash",
+        EXPIRES,
+        "token -> its requests in that second, #token -> in how many processes; ten seconds",
+    ),
 )
 BROKER = (
     KeyRow(

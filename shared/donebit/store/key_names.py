@@ -239,6 +239,10 @@ class Keys:
         """What workers finished in a minute, counted from the epoch."""
         return f"{self.prefix}heartbeat:steps:{minute}"
 
+    def requests_in_second(self, second: int) -> str:
+        """How many requests each token sent in a second, counted from the epoch."""
+        return f"{self.prefix}access:requests:{second}"
+
     def of_broker(self, name: str) -> str:
         """A key of Celery's broker, where it is this server: a queue's, or that of messages in progress."""
         return self.prefix + name

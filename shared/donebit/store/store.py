@@ -33,6 +33,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
+from donebit.store.quotas import QuotaStore
 from donebit.store.results import ResultStore
 from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
@@ -81,6 +82,7 @@ class Store:
     tracker: ChangeTracker
     access: AccessStore
     audit: AuditStore
+    quotas: QuotaStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -118,6 +120,7 @@ class Store:
             ChangeTracker(client, keys),
             AccessStore(client, keys),
             AuditStore(client, keys),
+            QuotaStore(client, keys),
         )
 
     @classmethod

@@ -36,8 +36,8 @@ class Audited(NamedTuple):
 
     Attributes:
         action: what it does, in an imperative
-        subject: to what; parts of the path stand in braces. None: only its view knows, and says it with
-            `name`; nothing is listed unless it does
+        subject: to what; parts of the path stand in braces. None: only its view says it, with `name`,
+            and nothing is listed unless it does
         query: parameters of the query that are listed too
     """
 
@@ -70,7 +70,7 @@ class Named(NamedTuple):
 
 
 def name(subject: str, detail: str = "", who: str = "") -> None:
-    """Let the audit know what the current request has changed; see Named."""
+    """Say what the current request has changed; see Named."""
     g.audit_named = Named(subject, detail, who)
 
 

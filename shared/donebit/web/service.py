@@ -23,6 +23,7 @@ from donebit.web import (
     operations,
     origin,
     problems,
+    quotas,
     whole_body,
 )
 from donebit.web.access import EXTENSION, AccessControl, Needs, access_of
@@ -102,7 +103,8 @@ def make_service(
     app.extensions[EXTENSION] = AccessControl(app.url_map, needs, settings, store, prefix_of(name, settings))
     add_checks(app, settings)
     counted = audit.register(app, store, audits, settings.audit_entries).counted
-    app.register_api(health.blueprint(store, streams, [access_of(app).refusals, counted]))
+    limited = quotas.register(app, store, settings)
+    app.register_api(health.blueprint(store, streams, [access_of(app).refusals, counted, limited]))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from donebit.activity.events.batching import Arrival, Visits, grouped, other_kind
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
-from donebit.activity.users.id_mapping import as_ids, directory_of
+from donebit.activity.users.id_mapping import as_ids, directory_of, refuse_more
 from donebit.activity.users.ids import Ids, User, UserKind, segments_of
 from donebit.activity.users.numbered_writes import with_numbers
 from donebit.errors import Conflict, InvalidInput
@@ -123,6 +123,7 @@ def expected_of_kind(
         named = as_ids(users)
         known[place], next_free = directory.known(named)
         new |= {named[unknown] for unknown in np.flatnonzero(known[place] == UNKNOWN).tolist()}
+    refuse_more(site, kind, len(new))
     # Which group gets which new number is not known yet: each group with new users may get any of them.
     coming = range(next_free // SEGMENT_BITS, (next_free + len(new) - 1) // SEGMENT_BITS + 1)
     return {

@@ -10,7 +10,7 @@ from donebit.activity.flags import flag as flags
 from donebit.activity.site import Site
 from donebit.activity.transfer.formats import Parts
 from donebit.activity.users import id_mapping, id_ranges
-from donebit.activity.users.ids import User, UserKind, check_batch, kind_held
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch, kind_held
 from donebit.errors import Conflict
 from donebit.store.flag_swap import Staging
 
@@ -32,7 +32,7 @@ def assign(site: Site, name: str, parts: Parts) -> int:
     return _swap(site, name, UserKind.INTEGERS, lambda: parts)
 
 
-def assign_users(site: Site, name: str, users: Sequence[User], *, ids: UserKind | None = None) -> int:
+def assign_users(site: Site, name: str, users: Sequence[User] | Ids, *, ids: UserKind | None = None) -> int:
     """Replace a flag's users by these, integers or texts.
 
     Args:
@@ -44,8 +44,10 @@ def assign_users(site: Site, name: str, users: Sequence[User], *, ids: UserKind 
     Raises:
         InvalidInput: an id is out of range, kinds are mixed, or as `assign` does.
         Conflict: the flag was changed at every attempt.
+        QuotaExceeded: more texts are new than may be kept.
     """
     kind = kind_held(check_batch(users), flags.get(site, name).kind, ids)
+    id_mapping.refuse_new(site, kind, users)
 
     def parts() -> Parts:
         numbers = id_mapping.numbers_of(site, kind, users)

@@ -20,7 +20,8 @@ from donebit.activity.periods.imported import apart, is_lost_in_spans, longer_ar
 from donebit.activity.site import Site
 from donebit.activity.transfer import formats
 from donebit.activity.transfer.formats import Parts
-from donebit.activity.users.ids import Ids, User, UserKind, check_batch, kind_held
+from donebit.activity.users.id_mapping import refuse_new
+from donebit.activity.users.ids import Ids, User, UserKind, check_batch, distinct_of, kind_held
 from donebit.errors import InvalidInput
 from donebit.store import text_ids
 
@@ -57,7 +58,7 @@ def add_users(
     site: Site,
     name: str,
     period: Period,
-    users: Sequence[User],
+    users: Sequence[User] | Ids,
     now: datetime,
     *,
     ids: UserKind | None = None,
@@ -68,15 +69,17 @@ def add_users(
         ids: how the ids are to be held, MAPPED to number integers densely; by default as the event
             holds them.
     """
-    if not users:
+    if not len(users):
         return 0, 0
     event = events.get(site, name)
     kind = kind_held(check_batch(users), event.kind, ids)
     visits = _visits(site, event, kind, period, now)
+    refuse_new(site, kind, users)
     site.store.visits.check_layout(site.zone)
     recorded = ingest.write(site, replace(visits, kind=kind, users=users), ())
-    distinct = text_ids.packed(cast(Sequence[str], users)) if kind is UserKind.TEXTS else users
-    return len(set(distinct)), recorded.fresh_in_day
+    if kind is UserKind.TEXTS:
+        return len(set(text_ids.packed(cast(Sequence[str], users)))), recorded.fresh_in_day
+    return len(distinct_of(np.asarray(users, np.uint32))), recorded.fresh_in_day
 
 
 def _visits(site: Site, event: Event, kind: UserKind, period: Period, now: datetime) -> Visits:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids, User, UserKind
-from donebit.store.directory import DirectoryStore
+from donebit.errors import QuotaExceeded
+from donebit.store.directory import UNKNOWN, DirectoryStore
 
 
 def directory_of(site: Site, kind: UserKind) -> DirectoryStore[Any] | None:
@@ -26,6 +27,31 @@ def numbers_of(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> Ids:
     if directory is None:
         return np.asarray(users, np.uint32)
     return np.array(directory.number_users(as_ids(users)), np.uint32)
+
+
+def refuse_new(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> None:
+    """Raise QuotaExceeded if the users need more new text ids than there may be.
+
+    Where all of them would have room, nothing is asked.
+    """
+    directory = directory_of(site, kind)
+    if directory is None or kind is not UserKind.TEXTS or site.text_room is None:
+        return
+    if len(users) > site.text_room():
+        new = {
+            users[int(place)] for place in np.flatnonzero(directory.known(as_ids(users)).numbers == UNKNOWN)
+        }
+        refuse_more(site, kind, len(new))
+
+
+def refuse_more(site: Site, kind: UserKind, new: int) -> None:
+    """Raise QuotaExceeded if there may not be so many more text ids."""
+    if new and kind is UserKind.TEXTS and site.text_room is not None and new > (room := site.text_room()):
+        raise QuotaExceeded(
+            f"the request has {new} new text ids, and {max(0, room)} more may be kept (MAX_TEXT_IDS); "
+            "nothing was changed",
+            "MAX_TEXT_IDS",
+        )
 
 
 def number_of(site: Site, kind: UserKind, user: User) -> int | None:

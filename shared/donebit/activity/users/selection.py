@@ -9,7 +9,7 @@ import numpy as np
 
 from donebit.activity.site import Site
 from donebit.activity.users import id_ranges, ids
-from donebit.activity.users.id_mapping import as_ids, directory_of
+from donebit.activity.users.id_mapping import as_ids, directory_of, refuse_new
 from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.activity.users.numbered_writes import with_numbers
 from donebit.errors import InvalidInput
@@ -70,7 +70,11 @@ class Selection:
 
         Returns:
             The sum of what `write` returned.
+
+        Raises:
+            QuotaExceeded: more texts are new than may be kept.
         """
+        refuse_new(site, self.kind, self.chosen)
         return sum(with_numbers(site, self.kind, self.chosen, write))
 
     def known_numbers(self, site: Site) -> Ids:

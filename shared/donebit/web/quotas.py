@@ -1,0 +1,80 @@
+"""Limits of a service: requests a second for every route, and how much there may be, for its views to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask import Flask, current_app
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from donebit.access.quotas import Quota, Quotas
+from donebit.access.rates import Rates
+from donebit.access.tokens import OPERATOR
+from donebit.config import Settings
+from donebit.errors import QuotaExceeded, StoreUnavailable
+from donebit.store import Store
+from donebit.web.access import access_of, current_caller
+from donebit.web.audit import ANYONE, OF_TASKS
+
+EXTENSION = "donebit_quotas"
+
+
+class QuotaCollector(Collector):
+    """What is used of each limit that is set."""
+
+    def __init__(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+
+    def collect(self) -> Iterable[Metric]:
+        """The limits and what is used of them; nothing while Redis is away."""
+        limits = GaugeMetricFamily("donebit_quota_limit", "The most that there may be", labels=["setting"])
+        used = GaugeMetricFamily("donebit_quota_used", "How much of it there is", labels=["setting"])
+        for quota in self._read():
+            limits.add_metric([quota.setting], quota.limit)
+            used.add_metric([quota.setting], quota.used)
+        return [limits, used]
+
+    def _read(self) -> list[Quota]:
+        try:
+            return self._quotas.all()
+        except StoreUnavailable:
+            return []
+
+
+def register(app: Flask, store: Store, settings: Settings) -> Collector:
+    """Hold a service to the limits; register it after what finds out who a caller is."""
+    quotas = app.extensions[EXTENSION] = Quotas(store, settings)
+    rates = Rates(store, settings.requests_per_second_of_token, settings.requests_per_second)
+    if rates.is_limited:
+        app.before_request(lambda: refuse_fast(rates))
+    return QuotaCollector(quotas)
+
+
+def quotas_of(app: Flask) -> Quotas:
+    """The limits of a service."""
+    quotas: Quotas = app.extensions[EXTENSION]
+    return quotas
+
+
+def current_quotas() -> Quotas:
+    """The limits of the service that answers now."""
+    return quotas_of(current_app)
+
+
+def refuse_fast(rates: Rates) -> None:
+    """Refuse the current request if there are too many in this second.
+
+    What is open to anyone has limits of its own, and API_TOKEN must work when all the others do not.
+
+    Raises:
+        QuotaExceeded: there are.
+    """
+    caller = current_caller()
+    if caller is None and access_of(current_app).enabled:
+        return
+    who = ANYONE if caller is None else OF_TASKS if caller.task_id else caller.name
+    if setting := rates.exceeded(who, exempt=who == OPERATOR):
+        raise QuotaExceeded(
+            f"too many requests of {who} in this second ({setting}); nothing was changed", setting, who
+        )

@@ -1,0 +1,235 @@
+"""Limits: what goes beyond is 429 with Retry-After, changes nothing, and costs a mark no round trip."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+from werkzeug.test import TestResponse
+
+from donebit.access import quotas, tokens
+from donebit.access.rates import Rates, share_of
+from donebit.access.roles import Role
+from donebit.store import Store
+from tests.web.services import Services, body_of, problem_of
+from tests.web.test_roles import ADMIN, bearer
+
+HEADERS = bearer(ADMIN)
+LINES = "application/x-ndjson"
+
+
+@pytest.fixture(autouse=True)
+def fresh_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are read each time: what one second brings is not in question here."""
+    monkeypatch.setattr(quotas, "READ_AGAIN_SECONDS", 0)
+
+
+def limited(store: Store, **limits: int) -> Services:
+    return Services(store, **limits)
+
+
+def refused(answer: TestResponse, setting: str) -> None:
+    problem = problem_of(answer, 429)
+    assert setting in problem["detail"]
+    assert "nothing was changed" in problem["detail"]
+    assert answer.headers["Retry-After"] == "1"
+
+
+def keys(client: Redis) -> dict[bytes, bytes | None]:
+    return {key: client.dump(key) for key in client.scan_iter() if b":access:" not in key}
+
+
+def ask(services: Services, service: str, method: str, path: str, **body: Any) -> TestResponse:
+    return services.of(service).open(path, method=method, **body)
+
+
+def test_only_so_many_tasks_are_open(real_store: Store, real_client: Redis) -> None:
+    services = limited(real_store, max_open_tasks=2)
+    services.start(1, task_id="a")
+    services.start(1, task_id="b")
+    before = keys(real_client)
+
+    for path, body in (("/tasks", {"count": 1, "task_id": "c"}), ("/tasks", {"count": 1})):
+        refused(services.trigger.post(path, json=body), "MAX_OPEN_TASKS")
+    refused(services.trigger.post("/trigger/done?count=1"), "MAX_OPEN_TASKS")
+    refused(services.trigger.post("/tasks/a/rerun"), "MAX_OPEN_TASKS")
+    refused(services.done.post("/tasks/a/rerun"), "MAX_OPEN_TASKS")
+
+    assert keys(real_client) == before
+    body_of(services.trigger.post("/tasks", json={"count": 1, "task_id": "a"}))  # which is there already
+    services.done.delete("/tasks/a")
+    services.start(1, task_id="c")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/events/third", {"json": {"users": [1]}}),
+        ("POST", "/visits", {"json": {"visits": [{"event": "third", "user": 1}]}}),
+        (
+            "POST",
+            "/visits",
+            {
+                "data": b'{"event":"a","user":9}\n{"event":"third","user":1}',
+                "content_type": "application/x-ndjson",
+            },
+        ),
+        ("POST", "/events/third/bitmap?format=bits&period=day&at=2026-11-20", {"data": b"A"}),
+        ("POST", "/distinct?userId=7", {}),
+        ("GET", "/distinct?userId=7", {}),
+    ],
+)
+def test_only_so_many_events_begin(
+    real_store: Store, real_client: Redis, method: str, path: str, body: dict[str, Any]
+) -> None:
+    services = limited(real_store, max_events=2)
+    for event in ("a", "b"):
+        body_of(services.distinct.post(f"/events/{event}", json={"users": [1]}))
+    before = keys(real_client)
+
+    refused(ask(services, "distinct", method, path, **body), "MAX_EVENTS")
+
+    assert keys(real_client) == before
+    body_of(services.distinct.post("/events/a", json={"users": [2]}))
+    body_of(services.distinct.get("/distinct"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/flags/second/users/7", {}),
+        ("/flags/second/users", {"json": {"users": [7]}}),
+        ("/flags/second/bitmap?format=bits", {"data": b"A"}),
+        ("/flags/second", {"json": {"expression": {"flag": "first"}}}),
+    ],
+)
+def test_only_so_many_flags_begin(
+    real_store: Store, real_client: Redis, path: str, body: dict[str, Any]
+) -> None:
+    services = limited(real_store, max_flags=1)
+    body_of(services.distinct.put("/flags/first/users/1"))
+    before = keys(real_client)
+
+    refused(ask(services, "distinct", "PUT", path, **body), "MAX_FLAGS")
+
+    assert keys(real_client) == before
+    body_of(services.distinct.put("/flags/first/users/2"))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/events/e", {"json": {"users": ["a", "c", "d"]}}),
+        ("PUT", "/flags/f/users/c", {}),
+        ("PUT", "/flags/f/users", {"json": {"users": ["b", "c", "d"]}}),
+        ("PUT", "/flags/f/bitmap?format=ids", {"data": b'"c"\n"d"\n'}),
+        ("POST", "/events/e/bitmap?format=ids&period=day&at=2026-11-20", {"data": b'"c"\n"d"\n'}),
+    ],
+)
+def test_only_so_many_text_ids_are_kept(
+    real_store: Store, real_client: Redis, method: str, path: str, body: dict[str, Any]
+) -> None:
+    services = limited(real_store, max_text_ids=2)
+    body_of(services.distinct.post("/events/e", json={"users": ["a", "b"]}))
+    before = keys(real_client)
+
+    refused(ask(services, "distinct", method, path, **body), "MAX_TEXT_IDS")
+
+    assert keys(real_client) == before
+    body_of(services.distinct.post("/events/e", json={"users": ["b", "a"]}))
+    body_of(services.distinct.put("/flags/f/users/a"))
+    body_of(services.distinct.post("/events/integers", json={"users": [1, 2, 3]}))
+
+
+def test_one_token_may_ask_so_often_a_second_and_another_goes_on(real_store: Store) -> None:
+    services = Services(real_store, api_token=ADMIN, requests_per_second_of_token=5)
+    fast, other = (bearer(tokens.create(real_store, name, Role.READ)[1]) for name in ("fast", "other"))
+
+    # Within two seconds, so at most ten of these.
+    statuses = [services.done.get("/tasks", headers=fast).status_code for _ in range(40)]
+    problem = services.done.get("/tasks", headers=fast)
+
+    assert statuses[:5] == [200] * 5
+    assert statuses.count(200) <= 10
+    if problem.status_code == 429:
+        refused(problem, "REQUESTS_PER_SECOND_OF_TOKEN")
+    assert services.done.get("/tasks", headers=other).status_code == 200
+    assert services.done.get("/health", headers=fast).status_code == 200
+
+
+def test_all_together_may_ask_so_often_and_the_operator_always(real_store: Store) -> None:
+    services = Services(real_store, api_token=ADMIN, requests_per_second=5)
+    readers = [bearer(tokens.create(real_store, name, Role.READ)[1]) for name in "abcdefgh"]
+
+    statuses = [services.done.get("/tasks", headers=one).status_code for one in readers * 4]
+    operators = {services.done.get("/tasks", headers=HEADERS).status_code for _ in range(20)}
+
+    assert 5 <= statuses.count(200) <= 10
+    assert operators == {200}
+    metrics = services.done.get("/metrics", headers=HEADERS).text
+    counted = {
+        sample.labels["reason"]: sample.value
+        for family in text_string_to_metric_families(metrics)
+        for sample in family.samples
+        if sample.name == "donebit_refusals_total"
+    }
+    assert counted["quota"] >= statuses.count(429)
+
+
+@pytest.mark.parametrize(
+    ("mine", "total", "processes", "share"),
+    [
+        (0, 0, 0, 100),  # nobody had any
+        (50, 50, 1, 100),  # only this one
+        (300, 600, 2, 50),  # half of more than there is
+        (300, 400, 2, 75),
+        (10, 60, 2, 50),  # what the other left
+        (0, 500, 3, 25),  # who begins late gets something
+    ],
+)
+def test_a_process_gets_its_share(mine: int, total: int, processes: int, share: float) -> None:
+    assert share_of(100, mine, total, processes) == share
+
+
+def test_processes_together_keep_to_the_limit(real_store: Store) -> None:
+    now_ms = 1_795_230_245_000
+    processes = [Rates(real_store, 100, 0, lambda: now_ms) for _ in range(4)]
+    granted = []
+    for _ in range(5):
+        granted.append(sum(one.exceeded("a") is None for one in processes for _ in range(200)))
+        now_ms += 1000
+        for thread in threading.enumerate():
+            if thread.name == "rates":
+                thread.join()
+
+    assert granted[0] == 400  # nobody knows of the others yet
+    assert granted[-1] == 100
+
+
+def test_a_mark_asks_redis_no_more_for_its_rate(real_store: Store, real_client: Redis) -> None:
+    def asked(services: Services) -> int:
+        body_of(services.distinct.post("/distinct?userId=1"))
+        real_client.config_resetstat()
+        for user in range(50):
+            body_of(services.distinct.post(f"/distinct?userId={user}"))
+        stats = real_client.info("commandstats")
+        return sum(one["calls"] for name, one in stats.items() if "hgetall" in name or "hincrby" in name)
+
+    free, held = asked(Services(real_store)), asked(Services(real_store, requests_per_second=10_000))
+
+    assert held - free < 50 / 2  # some for each second that it takes, and none for each mark
+
+
+def test_metrics_show_the_limits_and_what_is_used(real_store: Store) -> None:
+    services = limited(real_store, max_open_tasks=5, max_events=7)
+    services.start(1)
+
+    text = services.done.get("/metrics").text
+
+    assert 'donebit_quota_limit{setting="MAX_OPEN_TASKS"} 5.0' in text
+    assert 'donebit_quota_used{setting="MAX_OPEN_TASKS"} 1.0' in text
+    assert 'donebit_quota_used{setting="MAX_EVENTS"} 0.0' in text
+    assert "MAX_FLAGS" not in text
