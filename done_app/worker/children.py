@@ -25,9 +25,25 @@ class OrphanWatch:
     def start(self) -> None:
         """Start watching; called by multiprocessing in each process that it forks."""
         parent, self._pid = self._pid, os.getpid()
-        # Celery's handler raises SystemExit, which an executor's process takes for the result of its call.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         threading.Thread(target=_end_after, args=(parent,), name="orphan watch", daemon=True).start()
+
+
+def _hold_sigterm() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _release_sigterm() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _heed_sigterm() -> None:
+    """Have SIGTERM end this process, one too that came since it was forked.
+
+    Celery's handler raises SystemExit, which an executor's process takes for the result of its call. And a
+    signal that comes before the handler is taken away would be lost: whoever sent it would wait for ever.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _release_sigterm()
 
 
 def _end_after(parent: int) -> None:
@@ -48,6 +64,7 @@ def allow_children() -> OrphanWatch:
     config["daemon"] = False
     # The pool's own kind of key can be handed to the pool's own kind of process only, and not to one spawned.
     config["authkey"] = AuthenticationString(config["authkey"])
+    os.register_at_fork(before=_hold_sigterm, after_in_parent=_release_sigterm, after_in_child=_heed_sigterm)
     return OrphanWatch()
 
 

@@ -24,7 +24,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(page: Page, stack: S
     )
     endless = stack.create_endless()
     page.look(360, 740, ratio=3)
-    eventually(lambda: endless in busy(page) and tells(page, "has given up"), DONE_SECONDS)
+    eventually(lambda: endless in busy(page) and tells(page, "failed for good"), DONE_SECONDS)
 
     assert page.browser.execute_script("return window.innerWidth") == 360
     assert page.overflow_px() == 0
@@ -54,6 +54,6 @@ def test_nobody_is_shut_out(page: Page, stack: Stack, tmp_path: Path, scheme: st
     endless = stack.create_endless()
     page.look(1200, dark=scheme == "dark")
 
-    eventually(lambda: endless in busy(page) and tells(page, "has given up"), DONE_SECONDS)
+    eventually(lambda: endless in busy(page) and tells(page, "failed for good"), DONE_SECONDS)
 
     assert violations(page) == []
