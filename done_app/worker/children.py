@@ -40,7 +40,7 @@ def _heed_sigterm() -> None:
     """Have SIGTERM end this process, one too that came since it was forked.
 
     Celery's handler raises SystemExit, which an executor's process takes for the result of its call. And a
-    signal that comes before the handler is taken away would be lost: whoever sent it would wait for ever.
+    signal that comes before the handler is taken away would be lost, and its sender would wait for ever.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _release_sigterm()
