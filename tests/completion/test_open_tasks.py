@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from redis import Redis
 
 from donebit import clock
 from donebit.completion import diagnosis, failing, fanout, lifecycle, reporting, resuming
@@ -18,7 +19,7 @@ from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.publishing import request_fan_out
 from donebit.store import Store
-from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, TTLS, missing_ranges, now, start
+from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, TTLS, expire, missing_ranges, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
@@ -32,6 +33,16 @@ def extend(store: Store, task: Task, add: int) -> tuple[Task, int]:
 def why(store: Store, task: Task) -> str:
     found, moment = now(store, task), clock.now()
     return diagnosis.diagnose(found, SEEN, moment).sentence(found, moment)
+
+
+def test_a_report_to_an_expired_task_without_steps_finds_none(store: Store, client: Redis) -> None:
+    task = start(store, 0, open=True)
+    expire(client, task)
+
+    with pytest.raises(NotFound):
+        reporting.report(store, task.id, [0])
+    with pytest.raises(NotFound):
+        failing.fail(store, task.id, 0, "no")
 
 
 @pytest.mark.parametrize("count", [0, *BYTE_BORDERS])

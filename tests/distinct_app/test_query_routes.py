@@ -193,6 +193,6 @@ def test_what_cannot_be_answered_is_refused_where_it_is_wrong(
     assert everything(client) == before
 
 
-@pytest.mark.parametrize("deep", ['{"query":' + '{"not":' * 50_000 + "1" + "}" * 50_001, "[" * 50_000])
+@pytest.mark.parametrize("deep", ['{"query":' + '{"not":' * 25_000 + "1" + "}" * 25_001, "[" * 50_000])
 def test_a_body_nested_beyond_all_measure_is_refused(distinct: Any, deep: str) -> None:
     problem_of(distinct.post("/query", data=deep, content_type="application/json"))

@@ -134,7 +134,7 @@ TASKS: Bodies = [
     ({"count": 1, "job": ".."}, rf"job is '..'; {NAMES}"),
     ({"count": True}, "count is True; it must be an integer"),
     ({"count": 1.5}, "count is 1.5; it must be an integer"),
-    ({"count": None}, "count is None; it must be an integer"),
+    ({"count": None}, "count is missing; only an open task may leave it out"),
     ({"count": 10**400}, r"count is 1000"),
     ({"count": float("inf")}, "count is inf; it must be an integer"),
     ({}, r"count is missing"),

@@ -30,8 +30,8 @@ local function keep(answer)
 end
 
 if not count or (ARGV[3] ~= '' and ARGV[3] ~= r[5]) then return {'unknown'} end
-if step < 0 or step >= count then return {'range', ARGV[4], 0, 0, left, count, failed, state, 0} end
 if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
+if step < 0 or step >= count then return {'range', ARGV[4], 0, 0, left, count, failed, state, 0} end
 if state ~= 'running' or redis.call('GETBIT', bitmap, step) == 1 or redis.call('GETBIT', KEYS[3], step) == 1 then
   return keep({'ok', 0, 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0, left, count, failed, state, 0})
 end

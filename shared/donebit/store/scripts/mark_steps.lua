@@ -33,6 +33,9 @@ if ARGV[3] ~= '' and ARGV[3] ~= r[5] then
   prepared = run
 end
 
+-- The end marker is looked for, not assumed: a record whose bitmap is gone, unless it is done, has expired.
+if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
+
 local first_range = 5 + ARGV[4]
 for i = 5, #ARGV do
   local step, last = tonumber(ARGV[i]), i < first_range and count - 1 or count
@@ -44,8 +47,6 @@ for i = 5, #ARGV do
 end
 
 local fresh, completed = 0, state ~= 'running' and r[6] == ARGV[2] and 1 or 0
--- The end marker is looked for, not assumed: a record whose bitmap is gone, unless it is done, has expired.
-if state ~= 'done' and redis.call('GETBIT', bitmap, count) == 0 then return {'unknown'} end
 if failed > 0 or state == 'failed' then
   -- Its end may be another in a moment: what is to be announced of this one, and who looks after the next, comes first.
   if state == 'failed' and prepared ~= redis.call('HGET', record, 'run') then return {'failed'} end

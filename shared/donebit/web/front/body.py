@@ -34,24 +34,31 @@ async def read_body(receive: Receive, most: int, announced: int | None, seconds:
     if announced is not None and announced > most:
         return Received(BytesIO(), RequestEntityTooLarge())  # unread: what is announced is too much already
     content = BytesIO()
-    within = seconds + (most if announced is None else announced) / SLOWEST
+    began = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(within):
-            refusal = await _read_into(content, receive, most)
+        async with asyncio.timeout(seconds + (announced or 0) / SLOWEST) as limit:
+            refusal = await _read_into(content, receive, most, limit if announced is None else None, seconds)
     except TimeoutError:
-        refusal = RequestTimeout(f"the body was not whole within {within:.0f} s; nothing was changed")
+        took = asyncio.get_running_loop().time() - began
+        refusal = RequestTimeout(f"the body was not whole within {took:.0f} s; nothing was changed")
     if refusal:
         return Received(BytesIO(), refusal)
     content.seek(0)
     return Received(content)
 
 
-async def _read_into(content: BytesIO, receive: Receive, most: int) -> HTTPException | None:
+async def _read_into(
+    content: BytesIO, receive: Receive, most: int, limit: asyncio.Timeout | None, seconds: float
+) -> HTTPException | None:
+    """Read all that comes; a limit is moved on by what has come, where nothing says how much it will be."""
+    began = asyncio.get_running_loop().time()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return BadRequest(CUT.format(came=content.tell()))
         content.write(message.get("body", b""))
+        if limit is not None:
+            limit.reschedule(began + seconds + content.tell() / SLOWEST)
         if content.tell() > most:
             return RequestEntityTooLarge()
         if not message.get("more_body"):
