@@ -66,6 +66,7 @@ LAYERS = (
     ("donebit.queue",),
     ("donebit.publishing",),
     ("donebit.transport",),
+    ("donebit.task_requests",),
     ("donebit.web", "donebit.client", "donebit.celery"),
     ("donebit",),
     ("donebit.command_line",),

@@ -5,7 +5,7 @@
 Importing it loads urllib3 and nothing of the server.
 """
 
-from donebit.client import Donebit, Report, Task
+from donebit.client import Donebit
 from donebit.errors import (
     ApiError,
     ConfigurationError,
@@ -15,6 +15,7 @@ from donebit.errors import (
 )
 from donebit.jobs.decorator import job
 from donebit.results import Results
+from donebit.task_requests import Report, Task
 
 __all__ = [
     "ApiError",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from done_app.worker.steps.runner import describe_error
+from done_app.worker.steps.raised import describe_error
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Jobs

@@ -10,19 +10,17 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
-from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
-
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
 from done_app.worker.steps.position import PositionBoard
+from done_app.worker.steps.raised import describe_error, raise_if_ending
 from done_app.worker.steps.step_ranges import Range, StepRanges
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
-from donebit.completion.reading import ResultsGone
-from donebit.completion.results import ResultRefused, ResultsFull, encode
+from donebit.completion.results import ResultsFull, encode
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
-from donebit.jobs.unawaited import NothingRan, refuse_unawaited
+from donebit.jobs.unawaited import refuse_unawaited
 from donebit.results import Results
 
 REPORT_EVERY = timedelta(milliseconds=100)
@@ -298,24 +296,3 @@ class Runner:
             failure.pause.total_seconds(),
             error.partition("\n")[0],
         )
-
-
-def raise_if_ending(error: BaseException) -> None:
-    """Raise an exception again when this process is asked to end.
-
-    SIGTERM to a process of the pool raises SystemExit in the middle of a step, whose cleanup may turn it into
-    something else. All that is raised otherwise is the step's own failure: SystemExit from `sys.exit`, and
-    KeyboardInterrupt too, as processes of the pool ignore Ctrl-C.
-    """
-    if terminate_handler_fired():
-        raise error
-
-
-def describe_error(error: BaseException) -> str:
-    """An exception's type and text; the text of some cannot be read."""
-    if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
-        return str(error)
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return f"{type(error).__name__}, whose text cannot be read"

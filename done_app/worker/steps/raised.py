@@ -1,0 +1,30 @@
+"""What a step raised: whether it is the end of its process, and what it says."""
+
+from __future__ import annotations
+
+from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
+
+from donebit.completion.reading import ResultsGone
+from donebit.completion.results import ResultRefused
+from donebit.jobs.unawaited import NothingRan
+
+
+def raise_if_ending(error: BaseException) -> None:
+    """Raise an exception again when this process is asked to end.
+
+    SIGTERM to a process of the pool raises SystemExit in the middle of a step, whose cleanup may turn it into
+    something else. All that is raised otherwise is the step's own failure: SystemExit from `sys.exit`, and
+    KeyboardInterrupt too, as processes of the pool ignore Ctrl-C.
+    """
+    if terminate_handler_fired():
+        raise error
+
+
+def describe_error(error: BaseException) -> str:
+    """An exception's type and text; the text of some cannot be read."""
+    if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
+        return str(error)
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}, whose text cannot be read"
