@@ -129,7 +129,7 @@ def test_a_task_deleted_just_before_it_is_told_leaves_nothing(
 
     def take_and_delete(tasks: TaskStore, task_id: str, **lease: int) -> dict[str, str] | None:
         taken = take(tasks, task_id, **lease)  # type: ignore[arg-type]  # passed on as it came
-        tasks.delete_task(task_id, token="")
+        store.task_changes.delete_task(task_id, token="")
         return taken
 
     monkeypatch.setattr(TaskStore, "take_announcement", take_and_delete)

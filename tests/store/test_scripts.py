@@ -20,6 +20,7 @@ from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.results import ResultStore
 from donebit.store.taking_back import TakeBackStore
+from donebit.store.task_changes import TaskChangeStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
@@ -30,6 +31,7 @@ OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
     TakeBackStore,
     TaskStore,
+    TaskChangeStore,
     FailureStore,
     ResultStore,
     ItemStore,

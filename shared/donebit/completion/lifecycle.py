@@ -205,7 +205,7 @@ def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
-    answer = store.tasks.cancel_task(
+    answer = store.task_changes.cancel_task(
         task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "cancel"), reply_key=reply_key
     )
     if answer is None:
@@ -231,7 +231,7 @@ def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
-    answer = store.tasks.pause_task(
+    answer = store.task_changes.pause_task(
         task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "pause"), reply_key=reply_key
     )
     if answer is None:
@@ -245,7 +245,7 @@ def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
 
 def is_paused(store: Store, task: Task) -> bool:
     """Whether a task is paused by now; False for one that is gone."""
-    return store.tasks.is_paused(task.id, task.nonce)
+    return store.task_changes.is_paused(task.id, task.nonce)
 
 
 def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
@@ -260,7 +260,9 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
-    status = store.tasks.delete_task(task_id, token=call_token(reply_key, "delete"), reply_key=reply_key)
+    status = store.task_changes.delete_task(
+        task_id, token=call_token(reply_key, "delete"), reply_key=reply_key
+    )
     if status is DeleteStatus.REUSED:
         raise key_reused(reply_key)
     if status is DeleteStatus.UNKNOWN:

@@ -135,7 +135,7 @@ def extend(
     wanted.check(max_steps)
     _refuse_chord(store, task_id)
     token = lifecycle.call_token(reply_key, "extend", wanted.count, wanted.add, wanted.expected)
-    answer = store.tasks.extend_task(
+    answer = store.task_changes.extend_task(
         task_id,
         count=wanted.count,
         add=wanted.add,
@@ -172,7 +172,7 @@ def close(
     """
     stored_name(task_id, "task_id")
     token = lifecycle.call_token(reply_key, "close", expected)
-    answer = store.tasks.close_task(
+    answer = store.task_changes.close_task(
         task_id, expected=expected, now_ms=clock.now_ms(), token=token, reply_key=reply_key
     )
     if answer is None:

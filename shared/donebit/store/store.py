@@ -37,6 +37,7 @@ from donebit.store.quotas import QuotaStore
 from donebit.store.results import ResultStore
 from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
+from donebit.store.task_changes import TaskChangeStore
 from donebit.store.task_index import TaskIndexStore
 from donebit.store.tasks import TaskStore
 from donebit.store.visit_counter import VisitCounterStore
@@ -55,6 +56,7 @@ class Store:
 
     keys: Keys
     tasks: TaskStore
+    task_changes: TaskChangeStore
     task_index: TaskIndexStore
     failures: FailureStore
     results: ResultStore
@@ -92,7 +94,8 @@ class Store:
         heartbeats = HeartbeatStore(client, keys)
         return cls(
             keys,
-            TaskStore(client, scripts, keys, index),
+            TaskStore(client, scripts, keys),
+            TaskChangeStore(client, scripts, keys, index),
             index,
             FailureStore(client, scripts, keys),
             ResultStore(client, scripts, keys),
