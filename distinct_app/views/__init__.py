@@ -38,7 +38,7 @@ def blueprint(site: Site) -> APIBlueprint:
     routes = APIBlueprint(
         "activity", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE | documented(HTTPStatus.CONFLICT)
     )
-    routes.before_request(lambda: site.store.visits.refuse_other_layout(site.zone))
+    routes.before_request(lambda: site.store.activity_layout.refuse_other(site.zone))
     routes.before_request(quotas.refuse_new)
     for part in (
         example,

@@ -130,8 +130,8 @@ def test_scratch_is_a_rule_of_its_own() -> None:
 def test_two_prefixes_on_one_server_do_not_see_each_other(client: Redis) -> None:
     shop, club = Store.on(client, "shop:"), Store.on(client, "club:")
     shop.task_index.index_task("a", 1, 1, timedelta(hours=1))
-    shop.visits.check_layout("UTC")
+    shop.activity_layout.check("UTC")
 
     assert club.task_index.sizes() == (0, 0)
-    club.visits.check_layout("Europe/Berlin")  # its days may begin elsewhere
+    club.activity_layout.check("Europe/Berlin")  # its days may begin elsewhere
     assert shop.task_index.sizes() == (1, 1)

@@ -97,10 +97,10 @@ def test_other_rules_of_the_zone_are_said_and_served(
 def test_before_the_first_visit_the_rules_of_the_last_start_count(client: Redis) -> None:
     store = Store.on(client)
 
-    store.visits.keep_zone_rules("Europe/Berlin")
-    store.visits.keep_zone_rules("Asia/Tokyo")
-    store.visits.check_layout("Asia/Tokyo")
-    store.visits.keep_zone_rules("Europe/Berlin")
+    store.activity_layout.keep_zone_rules("Europe/Berlin")
+    store.activity_layout.keep_zone_rules("Asia/Tokyo")
+    store.activity_layout.check("Asia/Tokyo")
+    store.activity_layout.keep_zone_rules("Europe/Berlin")
 
     assert client.get(keys.ZONE_RULES) == f"Asia/Tokyo {fingerprint('Asia/Tokyo')}".encode()
-    assert store.visits.zone_warning() is None
+    assert store.activity_layout.zone_warning() is None

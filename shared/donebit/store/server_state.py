@@ -10,6 +10,7 @@ from redis import Redis, exceptions
 from donebit.errors import StoreUnavailable
 from donebit.store.client import outages_named
 from donebit.store.heartbeats import HeartbeatStore
+from donebit.store.key_names import Keys
 
 SECTIONS = ("memory", "persistence", "replication")
 
@@ -54,9 +55,9 @@ class ServerState(NamedTuple):
 class ServerStateStore:
     """Asks the server how it is. Every method raises StoreUnavailable when it cannot be reached."""
 
-    def __init__(self, client: Redis, heartbeats: HeartbeatStore) -> None:
+    def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
-        self._heartbeats = heartbeats
+        self._heartbeats = HeartbeatStore(client, keys)
 
     def write(self, now_ms: int) -> None:
         """Write what a service writes to see whether the server takes writes.

@@ -13,6 +13,7 @@ from redis import Redis, exceptions
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.access import AccessStore
+from donebit.store.activity_layout import ActivityLayoutStore
 from donebit.store.audit import AuditStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.change_tracking import ChangeTracker
@@ -66,6 +67,7 @@ class Store:
     deliveries: DeliveryStore
     bitmaps: BitmapStore
     matrices: MatrixStore
+    activity_layout: ActivityLayoutStore
     visits: VisitStore
     visit_counter: VisitCounterStore
     taking_back: TakeBackStore
@@ -90,13 +92,11 @@ class Store:
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
         """The store that a client reaches, of the installation whose keys begin with the prefix."""
         keys, scripts = Keys(prefix), scripts_of(client)
-        index = TaskIndexStore(client, scripts, keys)
-        heartbeats = HeartbeatStore(client, keys)
         return cls(
             keys,
             TaskStore(client, scripts, keys),
-            TaskChangeStore(client, scripts, keys, index),
-            index,
+            TaskChangeStore(client, scripts, keys),
+            TaskIndexStore(client, scripts, keys),
             FailureStore(client, scripts, keys),
             ResultStore(client, scripts, keys),
             ItemStore(client, scripts, keys),
@@ -105,6 +105,7 @@ class Store:
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),
             MatrixStore(client, scripts, keys),
+            ActivityLayoutStore(client, keys),
             VisitStore(client, scripts, keys),
             VisitCounterStore(client, scripts, keys),
             TakeBackStore(client, scripts, keys),
@@ -113,8 +114,8 @@ class Store:
             PermissionStore(client, scripts, keys),
             TextDirectory(client, scripts, keys),
             IntegerDirectory(client, scripts, keys),
-            heartbeats,
-            ServerStateStore(client, heartbeats),
+            HeartbeatStore(client, keys),
+            ServerStateStore(client, keys),
             WorkerStore(client, keys),
             WorkerLogStore(client, keys),
             KeyMover(client),

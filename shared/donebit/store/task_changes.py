@@ -25,11 +25,9 @@ from donebit.store.task_index import TaskIndexStore
 class TaskChangeStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(
-        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, index: TaskIndexStore
-    ) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         self._client = client
-        self._index = index
+        self._index = TaskIndexStore(client, scripts, keys)
         self._keys = keys
         self._scripts = scripts
 

@@ -10,13 +10,10 @@ from typing import Any, NamedTuple, cast
 from redis import Redis, WatchError
 from redis.commands.core import Script
 
-from donebit.errors import ConfigurationError
 from donebit.store.answers import MarkUsersResult, OpenResult
-from donebit.store.bitmaps import SEGMENT_BITS, segments_in
+from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import APART, IMPORTED_FIELD, RETENTION_FIELDS, Keys
-from donebit.store.layout import LAYOUT_VERSION
-from donebit.zone_rules import fingerprint
 
 KEYS_A_PIPELINE = 1000
 # The oldest day of an event with users of all time alone, who are kept apart: visits are yet to come.
@@ -39,11 +36,6 @@ class Batch(NamedTuple):
     segment: int
     bits: Sequence[int] = ()
     packed: bytes | None = None
-
-
-def layout(zone: str) -> str:
-    """What bitmaps of two layouts must not be mixed over: where segments are cut, and where days begin."""
-    return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
 
 
 def first_day(periods: Sequence[str]) -> str:
@@ -77,61 +69,6 @@ class VisitStore:
         self._client = client
         self._keys = keys
         self._scripts = scripts
-        self._layout_checked = False
-
-    @outages_named
-    def check_layout(self, zone: str) -> None:
-        """Write the layout at first use, and refuse to mix two.
-
-        Raises:
-            ConfigurationError: the bitmaps there were written with another layout.
-        """
-        if not self._layout_checked:
-            self._check_layout(
-                zone, cast(bytes | None, self._client.set(self._keys.LAYOUT, layout(zone), nx=True, get=True))
-            )
-
-    @outages_named
-    def refuse_other_layout(self, zone: str) -> None:
-        """Refuse to mix two layouts, before the first question, which writes nothing.
-
-        Raises:
-            ConfigurationError: the bitmaps there were written with another layout.
-        """
-        if not self._layout_checked and (found := cast(bytes | None, self._client.get(self._keys.LAYOUT))):
-            self._check_layout(zone, found)
-
-    def _check_layout(self, zone: str, found: bytes | None) -> None:
-        if found is not None and found.decode() != layout(zone):
-            raise ConfigurationError(
-                f"this Redis holds activity in the layout {found.decode()!r}, and this service would write "
-                f"{layout(zone)!r}: set ZONE as it was, use another database, or move the activity there "
-                "(docs/backup.md)"
-            )
-        self._layout_checked = True
-
-    @outages_named
-    def keep_zone_rules(self, zone: str) -> None:
-        """Record by which rules of the zone days are cut, where that is not recorded or no visit came yet."""
-        is_new = not self._client.exists(self._keys.LAYOUT)
-        self._client.set(self._keys.ZONE_RULES, f"{zone} {fingerprint(zone)}", nx=not is_new)
-
-    @outages_named
-    def zone_warning(self) -> str | None:
-        """Why days may begin elsewhere here than those that are stored; None where the zone's rules agree.
-
-        It is no refusal: rules change a few times a year, mostly for days to come, and an update of a host
-        must not stop its service.
-        """
-        found = cast(bytes | None, self._client.get(self._keys.ZONE_RULES))
-        zone, _, recorded = (found or b"").decode().partition(" ")
-        here = fingerprint(zone) if found else ""
-        if here == recorded:
-            return None
-        return (
-            f"the rules of {zone} on this host ({here}) are not those that its stored days were cut by "
-            f"({recorded}): give all hosts the same tzdata (docs/activity.md)"
-        )
 
     @outages_named
     def about(self, event: str) -> dict[str, str]:

@@ -96,7 +96,7 @@ def add_health(routes: APIBlueprint, store: Store, probe: WriteProbe) -> None:
             probe.check()
             presence.follow_clock(store)
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
-            skews, warning = skewed_clocks(store), store.visits.zone_warning()
+            skews, warning = skewed_clocks(store), store.activity_layout.zone_warning()
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
         warnings = [] if warning is None else [warning]

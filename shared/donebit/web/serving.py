@@ -132,9 +132,9 @@ def check_server(store: Store, zone: str) -> None:
     try:
         with refusals_as_configuration():
             refuse_unfit(store)
-            store.visits.refuse_other_layout(zone)
-            store.visits.keep_zone_rules(zone)
-            if warning := store.visits.zone_warning():
+            store.activity_layout.refuse_other(zone)
+            store.activity_layout.keep_zone_rules(zone)
+            if warning := store.activity_layout.zone_warning():
                 log.warning("%s", warning)
     except StoreUnavailable as error:
         log.warning("%s; answers are 503 until it is back", error.detail)

@@ -71,4 +71,4 @@ def test_another_zone_is_refused_on_what_was_moved(tmp_path: Path) -> None:
         fill(server)
 
         with pytest.raises(ConfigurationError, match=r"zone=UTC.*zone=Europe/Berlin.*docs/backup.md"):
-            site_on(Store.on(server.client)).store.visits.check_layout("Europe/Berlin")
+            site_on(Store.on(server.client)).store.activity_layout.check("Europe/Berlin")

@@ -88,7 +88,7 @@ def record_all(site: Site, arrivals: Sequence[Arrival], *, now: datetime) -> dic
         InvalidInput, StoreUnavailable: as `record` does.
     """
     groups = grouped(site, arrivals, now)
-    site.store.visits.check_layout(site.zone)
+    site.store.activity_layout.check(site.zone)
     spans = expected_segments(site, groups)
     if len(groups) > 1:
         refuse_wide(site, groups, spans)

@@ -33,7 +33,7 @@ def apply(site: Site, name: str, expiry: ExpiryPolicy) -> Event:
     durations = {granularity.value: expiry.duration(granularity) for granularity in Granularity}
     for granularity, duration in durations.items():
         _check(granularity, duration)
-    site.store.visits.check_layout(site.zone)
+    site.store.activity_layout.check(site.zone)
     expired = _expired_before(site, name)
     changed = {
         f"keep_{granularity}": int(duration.total_seconds())

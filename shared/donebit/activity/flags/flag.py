@@ -82,7 +82,7 @@ def set_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int:
     flag = get(site, name)
     selection = Selection.of(chosen, spans).held_as(flag.kind)
     refuse_other_kind(flag, selection.kind)
-    site.store.visits.check_layout(site.zone)
+    site.store.activity_layout.check(site.zone)
 
     def write(ids: Ids) -> int:
         return set_parts(site, flag, selection.kind, id_ranges.parts_of(ids, selection.spans))

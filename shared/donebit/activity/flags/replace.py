@@ -63,7 +63,7 @@ def _swap(site: Site, name: str, kind: UserKind, parts: Callable[[], Parts]) -> 
     """
     flag = flags.get(site, name)
     flags.refuse_other_kind(flag, kind)
-    site.store.visits.check_layout(site.zone)
+    site.store.activity_layout.check(site.zone)
     for _ in range(ATTEMPTS):
         token, counts = uuid.uuid4().hex, dict[int, int]()
         stage = partial(_stage, site, name, token, parts, counts)

@@ -64,7 +64,7 @@ def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tup
     if kind is None:
         return 0, resolved
     flags.refuse_other_kind(current, kind, "flag")
-    site.store.visits.check_layout(site.zone)
+    site.store.activity_layout.check(site.zone)
     itself = any(isinstance(leaf, FlagUsers) and leaf.flag == flag for leaf in leaves_of(expression))
     for _ in range(ATTEMPTS):
         saving = Saving(site, current, kind, resolved)

@@ -44,7 +44,7 @@ def add(site: Site, name: str, period: Period, parts: Parts, now: datetime) -> t
     visits = _visits(site, events.get(site, name), UserKind.INTEGERS, period, now)
     if not parts:
         return 0, 0
-    site.store.visits.check_layout(site.zone)
+    site.store.activity_layout.check(site.zone)
     ingest.open_segments(site, visits, sorted(parts))
     received = fresh = 0
     for ids in _batches(parts):
@@ -75,7 +75,7 @@ def add_users(
     kind = kind_held(check_batch(users), event.kind, ids)
     visits = _visits(site, event, kind, period, now)
     refuse_new(site, kind, users)
-    site.store.visits.check_layout(site.zone)
+    site.store.activity_layout.check(site.zone)
     recorded = ingest.write(site, replace(visits, kind=kind, users=users), ())
     if kind is UserKind.TEXTS:
         return len(set(text_ids.packed(cast(Sequence[str], users)))), recorded.fresh_in_day

@@ -1,0 +1,82 @@
+"""The layout that a store's activity was written in: where segments are cut, and where days begin."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from redis import Redis
+
+from donebit.errors import ConfigurationError
+from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
+from donebit.store.layout import LAYOUT_VERSION
+from donebit.zone_rules import fingerprint
+
+
+def layout(zone: str) -> str:
+    """What bitmaps of two layouts must not be mixed over: where segments are cut, and where days begin."""
+    return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
+
+
+class ActivityLayoutStore:
+    """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._checked = False
+
+    @outages_named
+    def check(self, zone: str) -> None:
+        """Write the layout at first use, and refuse to mix two.
+
+        Raises:
+            ConfigurationError: the bitmaps there were written with another layout.
+        """
+        if not self._checked:
+            self._compare(
+                zone, cast(bytes | None, self._client.set(self._keys.LAYOUT, layout(zone), nx=True, get=True))
+            )
+
+    @outages_named
+    def refuse_other(self, zone: str) -> None:
+        """Refuse to mix two layouts, before the first question, which writes nothing.
+
+        Raises:
+            ConfigurationError: the bitmaps there were written with another layout.
+        """
+        if not self._checked and (found := cast(bytes | None, self._client.get(self._keys.LAYOUT))):
+            self._compare(zone, found)
+
+    def _compare(self, zone: str, found: bytes | None) -> None:
+        if found is not None and found.decode() != layout(zone):
+            raise ConfigurationError(
+                f"this Redis holds activity in the layout {found.decode()!r}, and this service would write "
+                f"{layout(zone)!r}: set ZONE as it was, use another database, or move the activity there "
+                "(docs/backup.md)"
+            )
+        self._checked = True
+
+    @outages_named
+    def keep_zone_rules(self, zone: str) -> None:
+        """Record by which rules of the zone days are cut, where that is not recorded or no visit came yet."""
+        is_new = not self._client.exists(self._keys.LAYOUT)
+        self._client.set(self._keys.ZONE_RULES, f"{zone} {fingerprint(zone)}", nx=not is_new)
+
+    @outages_named
+    def zone_warning(self) -> str | None:
+        """Why days may begin elsewhere here than those that are stored; None where the zone's rules agree.
+
+        It is no refusal: rules change a few times a year, mostly for days to come, and an update of a host
+        must not stop its service.
+        """
+        found = cast(bytes | None, self._client.get(self._keys.ZONE_RULES))
+        zone, _, recorded = (found or b"").decode().partition(" ")
+        here = fingerprint(zone) if found else ""
+        if here == recorded:
+            return None
+        return (
+            f"the rules of {zone} on this host ({here}) are not those that its stored days were cut by "
+            f"({recorded}): give all hosts the same tzdata (docs/activity.md)"
+        )
