@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 from flask_openapi3 import APIBlueprint
 from pydantic import BaseModel
 
-from distinct_app import bodies, lines
+from distinct_app import bodies, integer_lists, lines
 from distinct_app.bodies import LINES, PACKED
 from distinct_app.lines import MOST_LINE_BYTES, BadLines, moment
 from distinct_app.models.common import MOST_USERS, EventPath
@@ -30,7 +31,7 @@ from donebit.activity.events import ingest
 from donebit.activity.events.batching import Arrival
 from donebit.activity.events.ingest import Recorded
 from donebit.activity.site import Site
-from donebit.activity.users.ids import User
+from donebit.activity.users.ids import Ids, User
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply
 from donebit.web.quotas import current_quotas
@@ -140,10 +141,18 @@ def arrivals_of_event(
     at, none = moment(site, query.at, now, query.time_unit), none_skipped(query)
     if request.mimetype == PACKED:
         return [Arrival(event, bodies.packed_ids(request.get_data()), at, query.ids)], none
+    body, users = json_visits()
+    return [Arrival(event, users, moment(site, body.at, at, query.time_unit), body.ids or query.ids)], none
+
+
+def json_visits() -> tuple[VisitsBody, Sequence[User] | Ids]:
+    """The body of a request as JSON, and its users."""
+    found = integer_lists.split(request.get_data(), "users", MOST_USERS)
+    if found is not None:
+        with suppress(ValueError, InvalidInput):  # the usual way says what is wrong with the whole of it
+            return VisitsBody.model_validate(current_app.json.loads(found.rest)), found.integers
     body = VisitsBody.model_validate(request.get_json(silent=True))
-    return [
-        Arrival(event, body.users, moment(site, body.at, at, query.time_unit), body.ids or query.ids)
-    ], none
+    return body, body.users
 
 
 def none_skipped(query: RecordQuery) -> BadLines:

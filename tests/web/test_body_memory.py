@@ -90,22 +90,28 @@ def ids_by_line(before: bytes, after: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "make"),
+    ("method", "path", "media_type", "make"),
     [
-        ("POST", "/events/lines", lambda: ids_by_line(b'{"user":', b"}")),
-        ("PUT", "/flags/f/bitmap?format=ids", lambda: ids_by_line(b"")),
+        (
+            "POST",
+            "/events/listed",
+            "application/json",
+            lambda: b'{"users": [%s]}' % ids_by_line(b"", b",")[:-1],
+        ),
+        ("POST", "/events/lines", "application/x-ndjson", lambda: ids_by_line(b'{"user":', b"}")),
+        ("PUT", "/flags/f/bitmap?format=ids", "application/x-ndjson", lambda: ids_by_line(b"")),
     ],
-    ids=["visits by line", "a flag by line"],
+    ids=["visits in a list", "visits by line", "a flag by line"],
 )
 def test_an_accepted_body_takes_at_most_three_times_its_size(
-    service: tuple[int, Started], method: str, path: str, make: Callable[[], bytes]
+    service: tuple[int, Started], method: str, path: str, media_type: str, make: Callable[[], bytes]
 ) -> None:
     port, started = service
     (child,) = started.family() - {started.process.pid}
     memory, body = Memory(child), make()
 
     memory.forget_peak()
-    status = send(port, method, path, "application/x-ndjson", body)
+    status = send(port, method, path, media_type, body)
 
     assert status == 200
     assert memory.grown() <= 3 * len(body) + 20 * MIB
