@@ -66,7 +66,7 @@ class ResultsAnswer(BaseModel):
     model_config = {"openapi_extra": {"content": {"application/x-ndjson": MediaType()}}}  # type: ignore[typeddict-unknown-key]  # flask-openapi3's own
 
     results: list[ResultAnswer] = Field(default=[], description="in the order of the steps")
-    runs: list[ResultRunAnswer] = Field(default=[], description="the same in place of it, with `?runs=1`")
+    runs: list[ResultRunAnswer] = Field(default=[], description="in place of `results`, with `?runs=1`")
     without: int = Field(
         json_schema_extra={"example": 0}, description="how many of the task's done steps have no result"
     )

@@ -1,4 +1,4 @@
-"""The log lines about finished steps: a line a step of a small task, a line now and then of a large one."""
+"""The log lines about finished steps: one per step of a small task, one now and then of a large one."""
 
 from __future__ import annotations
 

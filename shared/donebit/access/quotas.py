@@ -46,10 +46,10 @@ class Quotas:
         """Admit the start of a task, or of one that exists already.
 
         Raises:
-            QuotaExceeded: as many are open as may be.
+            QuotaExceeded: as many have not ended as may be.
         """
         if self._room("open_tasks") < 1 and not (task_id and self._store.quotas.has_task(task_id)):
-            raise self._exceeded("open_tasks", "tasks are open")
+            raise self._exceeded("open_tasks", "tasks have not ended")
 
     def admit_event(self, event: str) -> None:
         """Admit visits to an event. Raises QuotaExceeded if it is new and there are as many as may be."""

@@ -1,1 +1,1 @@
-"""Who was here, and when: one bit a user in the bitmap of each period."""
+"""Who was here, and when: one bit per user in the bitmap of each period."""

@@ -1,4 +1,4 @@
-"""Celery's Redis backend with chords that Donebit counts: a bit a part, and a body that is not lost.
+"""Celery's Redis backend with chords that Donebit counts: one bit per part, and a body that is not lost.
 
 `result_backend = "donebit+redis://..."` names it; everything but the chord is Celery's own.
 """

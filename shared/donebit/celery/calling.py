@@ -46,7 +46,7 @@ def call_body(backend: ChordBackend, group_id: str, body: Signature[Any], token:
     results, error = _gathered(backend, group_id)
     nonce = backend.chords.hold(group_id, token, backend.publish_claim(body))
     if nonce is None:
-        log.warning("chord %s is called by another process by now", group_id)
+        log.warning("another process has taken over calling chord %s", group_id)
         return
     try:
         error = error or _publish(backend.app, group_id, signatures.marked(body, group_id, nonce), results)

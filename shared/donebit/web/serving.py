@@ -116,8 +116,8 @@ def check_port(host: str, port: int, setting: str) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigurationError(f"port {port} is taken; {setting} can name another") from None
-        named = f"HOST is {host!r} and {setting} is {port}"
-        raise ConfigurationError(f"cannot listen there: {error.strerror}; {named}") from None
+        reason = f"{error.strerror} (HOST and {setting})"
+        raise ConfigurationError(f"cannot listen on port {port} of {host!r}: {reason}") from None
 
 
 def check_prefix(factory: str, settings: Settings) -> None:

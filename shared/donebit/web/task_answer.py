@@ -73,14 +73,14 @@ class TaskAnswer(TaskSummary):
     rule: Rule
     rerun_of: str | None = Field(description="the task that this one runs again; null: none")
     run: int = Field(
-        description="how often the task was started: 1, and one more for each resume", examples=[1]
+        description="1, and one more for each resume, or when a failed task becomes done", examples=[1]
     )
     why: str = Field(
         description="why the task is not done, in one sentence",
         examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
-        description="paused, close, reports, fan-out, worker, job, retry, running, queue or lost; null: over",
+        description="paused, close, reports, fan-out, worker, job, retry, running, queue or lost; null: it has ended",
         examples=["running"],
     )
     last_progress_age_seconds: float

@@ -25,7 +25,7 @@ class Strip(NamedTuple):
 
     name: str
     users: int
-    shades: str  # a byte a cell, base64
+    shades: str  # one byte per cell, base64
 
 
 class Segment(NamedTuple):

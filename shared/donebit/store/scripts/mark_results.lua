@@ -9,7 +9,7 @@
 -- returns as mark_steps; or {'full', bytes that its results would have}: nothing was done
 -- Why a script: a step has one result, that of the report that set its bit, whatever is reported twice.
 -- A field c<n> holds the results of steps 256 * n to 256 * n + 255: runs, each a line of @ and its first step less
---               256 * n, then a line a result. A result above 128 bytes has a field of its own, the step, and & is
+--               256 * n, then one line per result. A result above 128 bytes has a field of its own, the step, and & is
 --               its line: a chunk is written again with every report.
 local r = redis.call('HMGET', KEYS[2], 'count', 'state', 'result_bytes')
 local count, readable, bytes, fresh = tonumber(r[1]), r[1] and r[2] ~= 'done', tonumber(r[3] or 0), 0
