@@ -16,6 +16,7 @@ from donebit.demo.ports import free_server_port
 from tests.browser.chromium import OTHER_NAME
 from tests.browser.page import Page
 from tests.browser.test_accessibility import WIDTHS, violations
+from tests.browser.test_bitmap import report
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import eventually
 
@@ -69,6 +70,25 @@ def test_who_follows_a_link_signs_in_and_is_led_on_to_it(page: Page, stack: Stac
     page.find("[data-ask=cancel]").click()
     page.find("#ask-cancel .grave").click()
     eventually(lambda: page.text(".facts .state") == "cancelled", what="it is not cancelled")
+    assert page.complaints() == []
+
+
+def test_each_button_of_a_task_works_for_who_has_signed_in(page: Page, stack: Stack, guarded: str) -> None:
+    task_id = stack.create(3, open=True)
+    page.address = guarded
+    page.open(f"/tasks/{task_id}")
+    sign_in(page, TOKEN)
+    eventually(lambda: page.find("#cells").get_attribute("data-columns"), what="the page is not live")
+
+    for button, state in (("pause", "paused, open"), ("resume", "running, open"), ("close", "running")):
+        page.find(f"form[action$='/{button}'] button").click()
+        eventually(lambda state=state: page.text(".facts .state") == state, what=f"{button} does nothing")
+    report(stack, task_id, (0, 3))
+    eventually(lambda: page.text(".facts .state") == "done", what="it is not done")
+    page.find("form[action$='/again'] button").click()
+
+    eventually(lambda: f"/tasks/{task_id}." in page.browser.current_url, what="it is not run again")
+    assert page.text(".facts .state").startswith("running")
     assert page.complaints() == []
 
 

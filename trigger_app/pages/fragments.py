@@ -94,6 +94,9 @@ class Unindented(PackageLoader):
 
 _templates = Environment(loader=Unindented("trigger_app"), autoescape=True)
 _templates.filters |= FILTERS
+_templates.globals["form_field"] = lambda: (
+    ""
+)  # drawn for all who watch: the page's script adds the token of each
 
 
 def fragment(name: str, **values: Any) -> Message:

@@ -1,13 +1,16 @@
 // Forms that stay on the page: the service's answer is shown below them.
 import { ROOT } from "./root.js";
 
+// A part of the page that is redrawn is drawn for everyone at once, without the token of one session.
+document.addEventListener("formdata", ({ target: form, formData }) => {
+  const token = document.querySelector("meta[name=form-token]");
+  if (token && form.method === "post") formData.set("form_token", token.content);
+});
+
 /** Send a request that changes something; return whether it was accepted, and the sentence to show. */
 export async function send(url, options = {}) {
   try {
     const headers = { Accept: "application/json", "Donebit-Form": "1" };
-    // What a part of the page was drawn with is redrawn for everyone at once, without the token of one session.
-    const token = document.querySelector("meta[name=form-token]");
-    if (token) headers["Donebit-Form-Token"] = token.content;
     const answer = await fetch(url, { method: "POST", headers, ...options });
     const body = answer.status === 204 ? {} : await answer.json();
     return { accepted: answer.ok && !(body.status >= 400), detail: body.detail ?? "", body };
