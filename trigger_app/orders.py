@@ -106,8 +106,12 @@ class Checker:
     jobs: Jobs
     settings: Settings
 
-    def check(self, spec: TaskSpec) -> None:
+    def check(self, spec: TaskSpec, *, has_parent: bool = False) -> None:
         """Check a task specification and those that follow it.
+
+        Args:
+            spec: the specification
+            has_parent: the task reads the results of one that exists
 
         Raises:
             InvalidInput: one of them cannot be run; the field at fault is named by its path, as `then.job`.
@@ -122,7 +126,8 @@ class Checker:
         for depth, (before, one) in enumerate(zip([None, *chain], chain, strict=False)):
             try:
                 self.check_one(one)
-                self.check_results(one, before)
+                if before is not None or not has_parent:
+                    self.check_results(one, before)
             except InvalidInput as error:
                 raise InvalidInput(error.detail, field="then." * depth + (error.field or "")) from None
 

@@ -110,7 +110,7 @@ class Starter:
         """
         task = rerunning.get_order(self.store, task_id)
         spec = rerunning.spec_again(task, body.params, body.label) if body else rerunning.spec_again(task)
-        self.checker.check(spec)
+        self.checker.check(spec, has_parent=task.parent is not None)
         current_quotas().admit_task(rerunning.next_id(task, reply_key))
         started = rerunning.rerun(
             self.store,

@@ -92,7 +92,9 @@ def add_extend(
                 task_id, body.items, expected=body.from_, only_open=False, reply_key=key
             )
         else:
-            raise InvalidInput("one of count, add and items is needed, and only one; items may not be empty", field="items")
+            raise InvalidInput(
+                "one of count, add and items is needed, and only one; items may not be empty", field="items"
+            )
         request_fan_out(publisher, task, first=before)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 

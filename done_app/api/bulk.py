@@ -20,7 +20,7 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.errors import Conflict, InvalidInput, NotFound, QuotaExceeded
 from donebit.publishing import publish_end, publish_start, resume
 from donebit.queue import Publisher
 from donebit.store import Store
@@ -75,7 +75,8 @@ class Actor:
     def act_on_all(self, action: Action, found: TasksMeant, reply_key: str | None) -> ActionAnswer:
         """Do an action to all that were selected; those that have changed meanwhile are skipped.
 
-        So are those that it does not come to in time: without a broker each takes most of a second.
+        So are those that would start one task more than may be open, and those that it does not come to in
+        time: without a broker each takes most of a second.
         """
         until = time.monotonic() + WITHIN_SECONDS
         changed: list[str] = []
@@ -87,7 +88,7 @@ class Actor:
                 continue
             try:
                 new = self.act(action, task, reply_key)
-            except (Conflict, NotFound, InvalidInput) as error:
+            except (Conflict, NotFound, InvalidInput, QuotaExceeded) as error:
                 skipped.append(SkippedAnswer(task_id=task.id, detail=error.detail))
                 continue
             changed.append(task.id)

@@ -18,7 +18,9 @@ def ranges_of(steps: Iterable[int]) -> list[tuple[int, int]]:
     if isinstance(steps, range) and steps.step == 1 and steps.start >= 0:
         return [(steps.start, steps.stop)] if steps else []  # a million steps without a list of them
     if not isinstance(steps, Iterable):
-        raise InvalidInput(f"steps is {steps!r}; it must be integers, in a list or another iterable", field="steps")
+        raise InvalidInput(
+            f"steps is {steps!r}; it must be integers, in a list or another iterable", field="steps"
+        )
     ranges: list[tuple[int, int]] = []
     for step in sorted({natural(step, "step") for step in steps}):
         if ranges and ranges[-1][1] == step:

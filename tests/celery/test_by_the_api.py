@@ -15,7 +15,7 @@ from donebit.celery import progress, sweep_chords
 from donebit.completion import announcing, lifecycle
 from donebit.store import Store
 from tests.servers import RunningServer
-from tests.web.services import Services
+from tests.web.services import Services, body_of
 
 
 @pytest.fixture
@@ -56,7 +56,9 @@ def test_a_chord_is_a_task_like_any_other(
     assert page.status_code == 200
 
 
-@pytest.mark.parametrize(("change", "body"), [("resume", None), ("extend", {"add": 1})])
+@pytest.mark.parametrize(
+    ("change", "body"), [("resume", None), ("extend", {"add": 1}), ("pause", None), ("rerun", None)]
+)
 def test_a_chord_is_not_changed_over_http(
     applied: AsyncResult[object],
     lasting_store: tuple[object, Store],
@@ -69,6 +71,35 @@ def test_a_chord_is_not_changed_over_http(
 
     assert answer.status_code == 409, answer.text
     assert "counts a Celery chord" in answer.text
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "rerun"])
+def test_an_action_on_many_tasks_leaves_chords_out(
+    applied: AsyncResult[object], lasting_store: tuple[object, Store], action: str
+) -> None:
+    services, group_id = Services(lasting_store[1]), progress(applied).task_id
+    if action != "pause":
+        lifecycle.cancel(lasting_store[1], group_id)
+
+    named = {"action": action, "dry_run": True}
+    by_id = body_of(services.done.post("/tasks/actions", json={**named, "ids": [group_id]}))
+    by_label = body_of(services.done.post("/tasks/actions", json={**named, "prefix": group_id}))
+
+    assert (by_id["tasks"], by_label["tasks"], by_label["skipped"]) == ([], [], [])
+    assert "counts a Celery chord" in by_id["skipped"][0]["detail"]
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+def test_a_failed_chord_is_not_said_to_be_resumable(
+    project: ModuleType, applied: AsyncResult[object], lasting_store: tuple[object, Store]
+) -> None:
+    services, group = Services(lasting_store[1]), cast(GroupResult, applied.parent)
+    last = cast(list[AsyncResult[object]], group.results)[2]
+    project.app.backend.on_chord_part_return(_request(project, last.id, applied, 2), states.SUCCESS, 1)
+
+    task = body_of(services.done.get(f"/tasks/{progress(applied).task_id}"))
+
+    assert (task["state"], task["why"]) == ("failed", "1 of 3 steps failed")
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery

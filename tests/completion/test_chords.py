@@ -226,6 +226,29 @@ def test_a_chord_applied_again_after_its_end_begins_anew(chord: Chord) -> None:
     assert not chord.tasks.close(GROUP, "mine")
 
 
+def test_a_repeat_of_a_deletion_drops_nothing_of_a_chord_made_since(chord: Chord, store: Store) -> None:
+    chord.start(1)
+    lifecycle.delete(store, chord.task_id, reply_key="away")
+    chord.start(1)
+    chord.part("a", 0)
+
+    lifecycle.delete(store, chord.task_id, reply_key="away")
+
+    assert (chord.results(), chord.seal(1)) == (["A"], "ended")
+    assert chord.tasks.body(chord.task_id) == (GROUP, b"the body")
+    assert store.chords.due(9) == [chord.task_id]
+
+
+def test_a_deleted_chord_that_has_ended_is_not_called(chord: Chord, store: Store, client: Redis) -> None:
+    chord.start(1)
+    chord.seal(1)
+    chord.part("a", 0)
+
+    lifecycle.delete(store, chord.task_id)
+
+    assert list(client.scan_iter(f"{store.keys.prefix}done:*")) == []
+
+
 def test_a_task_that_is_no_chord_is_left_alone(chord: Chord, store: Store) -> None:
     lifecycle.start(store, TaskSpec(3), task_id=GROUP, ttls=TTLS, max_steps=9)
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
-from donebit.completion import items, lifecycle, rerunning, resuming
+from donebit.completion import (
+    announcing,
+    items,
+    lifecycle,
+    reading,
+    reporting,
+    rerunning,
+    results,
+    resuming,
+)
 from donebit.completion.lifecycle import Started
+from donebit.completion.reading import ResultsGone
 from donebit.completion.resuming import Extension
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound
-from donebit.store import Store
-from tests.completion.arranged import MAX_STEPS, TTLS, now, start, start_done
+from donebit.store import Store, keys
+from tests.completion.arranged import MAX_STEPS, TTLS, life_left, now, start, start_done
 
 SPEC = {
     "job": "demo",
@@ -124,3 +135,55 @@ def test_a_task_made_again_under_the_id_is_run_again_on_its_own(store: Store) ->
 def test_an_order_that_is_gone_is_named_so(store: Store) -> None:
     with pytest.raises(NotFound, match="the order of task nightly is gone"):
         rerunning.get_order(store, "nightly")
+
+
+def read_by(store: Store, parent: Task) -> Task:
+    """A task that was started by the end of another, whose results it reads."""
+    kept = reading.keep_parent(store, parent.id, parent.nonce, "reader", TTLS.open)
+    return lifecycle.start(
+        store, TaskSpec(1), task_id="reader", ttls=TTLS, max_steps=MAX_STEPS, parent=kept
+    ).task
+
+
+def start_with_results(store: Store) -> Task:
+    task = start(store, 3)
+    reporting.report_results(store, task.id, results.runs_of([(0, "7"), (2, "9")]), [1], max_bytes=100)
+    announcing.announce(store, task.id)
+    return now(store, task)
+
+
+def test_a_task_run_again_reads_the_results_that_the_old_one_read(store: Store, client: Redis) -> None:
+    parent = start_with_results(store)
+    reader = read_by(store, parent)
+    reporting.report(store, reader.id, [0])
+    announcing.announce(store, reader.id)
+
+    new = now(store, rerun(store, reader).task)
+
+    assert list(reading.parent_results(store, new)) == [7, 9]
+    assert life_left(client, keys.record(parent.id)) > TTLS.ended
+
+
+def test_a_repeat_under_its_key_does_not_keep_results_for_an_ended_task(store: Store, client: Redis) -> None:
+    parent = start_with_results(store)
+    reader = read_by(store, parent)
+    reporting.report(store, reader.id, [0])
+    announcing.announce(store, reader.id)
+    new = rerun(store, reader, key="again").task
+    reporting.report(store, new.id, [0])
+    announcing.announce(store, new.id)
+
+    rerun(store, reader, key="again")
+
+    assert life_left(client, keys.record(parent.id)) <= TTLS.ended
+
+
+def test_a_task_run_again_after_its_results_are_gone_is_told_so(store: Store) -> None:
+    parent = start_with_results(store)
+    reader = read_by(store, parent)
+    lifecycle.delete(store, parent.id)
+
+    new = now(store, rerun(store, reader).task)
+
+    with pytest.raises(ResultsGone):
+        list(reading.parent_results(store, new))

@@ -156,7 +156,9 @@ def test_a_parameter_in_its_field_and_among_the_others_is_refused() -> None:
     form = form_of(Job.from_function(mixed))
     sent = {"param.folder": "/x", "params": '{"folder": "/y"}'}
 
-    with pytest.raises(InvalidInput, match="folder is given twice: in its field and in the further parameters"):
+    with pytest.raises(
+        InvalidInput, match="folder is given twice: in its field and in the further parameters"
+    ):
         typed(form, sent)
     assert typed(form, {**sent, "params": '{"a": 1}'}) == {"folder": "/x", "a": 1}
 

@@ -11,6 +11,8 @@ import pytest
 from redis import Redis
 
 from donebit.completion import announcing, failing, lifecycle, reporting, resuming
+from donebit.completion.spec import TaskSpec
+from donebit.completion.task import Parent
 from donebit.store import Store, keys
 from tests.completion.arranged import TTLS, life_left
 from tests.conftest import everything
@@ -307,6 +309,16 @@ def test_a_job_that_takes_in_results_follows_one_that_keeps_some(
     assert (problem["errors"][0]["field"], why in problem["detail"]) == (field, True)
     for before in ({"count": 1}, KEEPS_RESULTS):
         body_of(services.trigger.post("/tasks", json={**before, "then": TAKES_RESULTS}), 202)
+
+
+def test_a_task_that_takes_in_results_can_be_run_again(real_store: Store) -> None:
+    services = Services(real_store, jobs=("tests.integration.own_jobs",))
+    parent, spec = Parent("before", "its-nonce", 2), TaskSpec(1, "sum", {"folder": "/"})
+    lifecycle.start(real_store, spec, task_id="sums", ttls=TTLS, max_steps=10, parent=parent)
+
+    for service in ("trigger", "done"):
+        new = body_of(services.of(service).post("/tasks/sums/rerun"), 202)["task_id"]
+        assert lifecycle.get_task(real_store, new).task.parent == parent
 
 
 OF_ITEMS = {"job": "length", "params": {"folder": "/"}}

@@ -64,6 +64,20 @@ def test_only_so_many_tasks_are_open(real_store: Store, real_client: Redis) -> N
     services.start(1, task_id="c")
 
 
+def test_many_tasks_are_run_again_as_far_as_there_is_room(real_store: Store) -> None:
+    services = limited(real_store, max_open_tasks=3)
+    ids = [services.start(1), services.start(1)]
+
+    for task_id in ids:
+        services.done.post(f"/tasks/{task_id}/cancel")
+
+    done = body_of(services.done.post("/tasks/actions", json={"action": "rerun", "ids": ids}))
+
+    assert (done["tasks"], len(done["started"])) == (ids[:1], 1)
+    assert [one["task_id"] for one in done["skipped"]] == ids[1:]
+    assert "MAX_OPEN_TASKS" in done["skipped"][0]["detail"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

@@ -178,6 +178,8 @@ def typed(form: JobForm, sent: Mapping[str, str]) -> dict[str, Any]:
         if text is None or (text == "" and not (field.required and field.kind == "text")):
             continue
         if field.name in params:
-            raise InvalidInput(f"{field.name} is given twice: in its field and in the further parameters", field=REST)
+            raise InvalidInput(
+                f"{field.name} is given twice: in its field and in the further parameters", field=REST
+            )
         params[field.name] = field.typed(text)
     return params

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from donebit.completion import lifecycle, listing
+from donebit.completion import chords, lifecycle, listing
 from donebit.completion.listing import Filter, TaskPage
 from donebit.completion.state import AGAIN, State
 from donebit.completion.task import Task
@@ -35,6 +35,7 @@ APPLIES: Mapping[Action, Callable[[Task], bool]] = {
     Action.RESUME: lambda task: task.state in AGAIN or task.paused or task.stalled,
     Action.RERUN: lambda task: task.ended,
 }
+NOT_OF_CHORDS = {Action.PAUSE: "paused", Action.RESUME: "resumed", Action.RERUN: "run again"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,10 @@ def select_by_ids(store: Store, action: Action, ids: Sequence[str]) -> TasksMean
         except NotFound as error:
             skipped.append(Skipped(task_id, error.detail))
             continue
-        if APPLIES[action](task):
-            found.append(task)
+        if why := why_not(action, task):
+            skipped.append(Skipped(task_id, why))
         else:
-            skipped.append(Skipped(task_id, why_not(action, task)))
+            found.append(task)
     return TasksMeant(found, skipped)
 
 
@@ -79,14 +80,17 @@ def select_by_filter(
     Args:
         cursor: `next` of the selection before.
     """
-    page: TaskPage = listing.list_tasks(
-        store, replace(wanted, also=APPLIES[action]), limit=limit, cursor=cursor
-    )
+    applying = replace(wanted, also=lambda task: why_not(action, task) is None)
+    page: TaskPage = listing.list_tasks(store, applying, limit=limit, cursor=cursor)
     return TasksMeant(page.tasks, [], page.next)
 
 
-def why_not(action: Action, task: Task) -> str:
-    """Why an action cannot be done to a task."""
+def why_not(action: Action, task: Task) -> str | None:
+    """Why an action cannot be done to a task; None when it can."""
+    if action in NOT_OF_CHORDS and chords.is_chord(task.spec):
+        return chords.why_unchangeable(task, NOT_OF_CHORDS[action])
+    if APPLIES[action](task):
+        return None
     if action is Action.PAUSE and task.paused:
         return f"task {task.id} is paused already"
     return f"task {task.id} is {task.state}, which {action} does not apply to"

@@ -184,7 +184,12 @@ def refuse_change(task: Task, change: str) -> None:
         Conflict: the task counts a Celery chord.
     """
     if is_chord(task.spec):
-        raise Conflict(f"task {task.id} counts a Celery chord, which cannot be {change}: apply a new one")
+        raise Conflict(why_unchangeable(task, change))
+
+
+def why_unchangeable(task: Task, change: str) -> str:
+    """The sentence of `refuse_change`."""
+    return f"task {task.id} counts a Celery chord, which cannot be {change}: apply a new one"
 
 
 def _fields(names: ChordNames, expected: int, now_ms: int, ttl: timedelta) -> dict[str, str | int]:

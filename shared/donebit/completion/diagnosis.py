@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from donebit.completion.chords import is_chord
 from donebit.completion.leases import RunningStep
 from donebit.completion.state import State
 from donebit.completion.task import ProgressSample, Task
@@ -55,6 +56,8 @@ class Diagnosis:
         """The diagnosis as a sentence."""
         if task.state is State.FAILED:
             failed = f"{task.failed_steps:,} of {task.count:,} steps failed"
+            if is_chord(task.spec):
+                return failed
             if task.missing_steps:
                 return (
                     f"{failed}, which cancelled {task.missing_steps:,} others (fail_fast). Resume runs both"

@@ -32,6 +32,21 @@ def keep_parent(store: Store, task_id: str, nonce: str, reader: str, least_life:
     return Parent(task_id, nonce, found or 0)
 
 
+def keep_parent_again(store: Store, task: Task, reader: str, least_life: timedelta) -> Parent | None:
+    """Keep the task that another one reads for a further reader, which runs that one again.
+
+    Where it is gone by now, to read its results raises ResultsGone.
+
+    Args:
+        task: that reads it.
+        reader: the id of the task that is started.
+        least_life: as of keep_parent.
+    """
+    if task.parent is not None and task.parent.results:
+        store.results.add_reader(task.parent.id, task.parent.nonce, reader, least_life)
+    return task.parent
+
+
 def renew_parent(store: Store, task: Task) -> None:
     """Keep the task that a running one reads."""
     if task.parent is not None and task.parent.results:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from donebit.completion import chords, items, lifecycle
+from donebit.completion import chords, items, lifecycle, reading
 from donebit.completion.lifecycle import Started
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
@@ -68,7 +68,7 @@ def next_id(task: Task, reply_key: str | None) -> str:
 def rerun(
     store: Store, task: Task, spec: TaskSpec, *, ttls: TaskTtls, max_steps: int, reply_key: str | None = None
 ) -> Started:
-    """Start a new task that runs an old one again. No step is sent.
+    """Start a new task that runs an old one again, and reads the results that it read. No step is sent.
 
     Args:
         task: the old one.
@@ -79,15 +79,21 @@ def rerun(
         InvalidInput: the reply key was used for another request, or the specification is out of bounds.
     """
     found = None if task.spec.items is None else items.read_all(store, task)
+    task_id = next_id(task, reply_key)
+    parent = reading.keep_parent_again(store, task, task_id, ttls.open)
     try:
-        return lifecycle.start(
+        started = lifecycle.start(
             store,
             spec if found is None else replace(spec, items=found.digest),
-            task_id=next_id(task, reply_key),
+            task_id=task_id,
             rerun_of=task.id,
             ttls=ttls,
             max_steps=max_steps,
+            parent=parent,
             items=found,
         )
     except Conflict:  # of one digest, so with one key, but for other parameters
         raise lifecycle.key_reused(reply_key) from None
+    if started.task.announced_at:  # before: it has read what it was to read
+        reading.release_parent(store, started.task)
+    return started

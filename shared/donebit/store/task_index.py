@@ -55,9 +55,10 @@ class TaskIndexStore:
 
     @outages_named
     def unindex_task(self, task_id: str) -> None:
+        """Take a task that is gone out of every index, that of ended chords too."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zrem(self._keys.OPEN_TASKS, task_id)
-            pipe.zrem(self._keys.ALL_TASKS, task_id)
+            for index in (self._keys.OPEN_TASKS, self._keys.ALL_TASKS, self._keys.CHORDS):
+                pipe.zrem(index, task_id)
             pipe.execute()
 
     @outages_named

@@ -80,7 +80,8 @@ class TaskAnswer(TaskSummary):
         examples=["6 of 10 steps are missing, last progress 3 s ago: queued"],
     )
     waiting_for: str | None = Field(
-        description="paused, close, reports, fan-out, worker, job, retry, running, queue or lost; null: it has ended",
+        description="paused, close, reports, fan-out, worker, job, retry, running, queue or lost; "
+        "null: it has ended",
         examples=["running"],
     )
     last_progress_age_seconds: float
