@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 from typing import cast
 
@@ -56,7 +57,7 @@ def test_a_chord_is_a_task_like_any_other(
     assert page.status_code == 200
 
 
-@pytest.mark.parametrize(("change", "body"), [("resume", None), ("extend", {"add": 1})])
+@pytest.mark.parametrize(("change", "body"), [("resume", None), ("extend", {"add": 1}), ("pause", None)])
 def test_a_chord_is_not_changed_over_http(
     applied: AsyncResult[object],
     lasting_store: tuple[object, Store],
@@ -69,6 +70,42 @@ def test_a_chord_is_not_changed_over_http(
 
     assert answer.status_code == 409, answer.text
     assert "counts a Celery chord" in answer.text
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "rerun"])
+def test_an_action_on_many_tasks_leaves_a_chord_out(
+    applied: AsyncResult[object], lasting_store: tuple[object, Store], action: str
+) -> None:
+    store, group_id = lasting_store[1], progress(applied).task_id
+    services = Services(store)
+    if action != "pause":
+        lifecycle.cancel(store, group_id)
+
+    by_label = {"action": action, "label": "tests.celery.project.same", "dry_run": True}
+    meant = services.done.post("/tasks/actions", json=by_label).json
+    named = services.done.post("/tasks/actions", json={"action": action, "ids": [group_id]}).json
+
+    assert meant is not None
+    assert named is not None
+    assert (meant["tasks"], meant["skipped"], named["tasks"]) == ([], [], [])
+    (skipped,) = named["skipped"]
+    assert skipped["detail"] == f"task {group_id} counts a Celery chord, which {action} does not apply to"
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_the_page_of_a_chord_offers_nothing_that_is_refused(
+    applied: AsyncResult[object], lasting_store: tuple[object, Store], cancelled: bool
+) -> None:
+    store, group_id = lasting_store[1], progress(applied).task_id
+    if cancelled:
+        lifecycle.cancel(store, group_id)
+
+    page = Services(store).trigger.get(f"/tasks/{group_id}").text
+
+    buttons = page.partition('class="buttons"')[2].partition("</div>")[0]
+    offered = re.findall(rf'action="/tasks/{group_id}/(\w+)"', buttons)
+    assert offered == (["delete"] if cancelled else ["cancel", "delete"])
+    assert "curl -X PUT" not in page  # a step without a result would have the body fail
 
 
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
-from donebit.completion import lifecycle, listing
+from donebit.completion import chords, lifecycle, listing
 from donebit.completion.listing import Filter, TaskPage
 from donebit.completion.state import AGAIN, State
 from donebit.completion.task import Task
@@ -35,6 +36,12 @@ APPLIES: Mapping[Action, Callable[[Task], bool]] = {
     Action.RESUME: lambda task: task.state in AGAIN or task.paused or task.stalled,
     Action.RERUN: lambda task: task.ended,
 }
+NOT_OF_CHORDS = {Action.PAUSE, Action.RESUME, Action.RERUN}  # only the program that applied one can
+
+
+def applies(action: Action, task: Task) -> bool:
+    """Whether an action can be done to a task."""
+    return APPLIES[action](task) and not (action in NOT_OF_CHORDS and chords.is_chord(task.spec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def select_by_ids(store: Store, action: Action, ids: Sequence[str]) -> TasksMean
         except NotFound as error:
             skipped.append(Skipped(task_id, error.detail))
             continue
-        if APPLIES[action](task):
+        if applies(action, task):
             found.append(task)
         else:
             skipped.append(Skipped(task_id, why_not(action, task)))
@@ -80,7 +87,7 @@ def select_by_filter(
         cursor: `next` of the selection before.
     """
     page: TaskPage = listing.list_tasks(
-        store, replace(wanted, also=APPLIES[action]), limit=limit, cursor=cursor
+        store, replace(wanted, also=partial(applies, action)), limit=limit, cursor=cursor
     )
     return TasksMeant(page.tasks, [], page.next)
 
@@ -89,4 +96,6 @@ def why_not(action: Action, task: Task) -> str:
     """Why an action cannot be done to a task."""
     if action is Action.PAUSE and task.paused:
         return f"task {task.id} is paused already"
+    if chords.is_chord(task.spec):
+        return f"task {task.id} counts a Celery chord, which {action} does not apply to"
     return f"task {task.id} is {task.state}, which {action} does not apply to"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
+from donebit.completion import chords
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
@@ -227,10 +229,11 @@ def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
 
     Raises:
         NotFound: no such task.
-        Conflict: it has ended.
+        Conflict: it has ended, or counts a Celery chord.
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
+    refuse_chord(store, task_id, "paused")
     answer = store.tasks.pause_task(
         task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "pause"), reply_key=reply_key
     )
@@ -241,6 +244,12 @@ def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     if not answer.paused:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be paused")
     return get_task(store, task_id).task
+
+
+def refuse_chord(store: Store, task_id: str, change: str) -> None:
+    """Refuse a change by id, as `chords.refuse_change` does; a task that is gone may have an answer kept."""
+    with suppress(NotFound):
+        chords.refuse_change(get_task(store, task_id).task, change)
 
 
 def is_paused(store: Store, task: Task) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +10,7 @@ from donebit.completion import announcing, chords, lifecycle, reading, reporting
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
-from donebit.errors import Conflict, DonebitError, InvalidInput, NotFound
+from donebit.errors import Conflict, DonebitError, InvalidInput
 from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import CloseStatus, ExtendResult, ExtendStatus
@@ -109,11 +108,6 @@ class Extension:
                 return InvalidInput(why, field="count")
 
 
-def _refuse_chord(store: Store, task_id: str) -> None:
-    with suppress(NotFound):  # an answer may be kept of a task that is gone
-        chords.refuse_change(lifecycle.get_task(store, task_id).task, "extended")
-
-
 def extend(
     store: Store, task_id: str, wanted: Extension, *, max_steps: int, reply_key: str | None = None
 ) -> tuple[Task, int]:
@@ -133,7 +127,7 @@ def extend(
     """
     stored_name(task_id, "task_id")
     wanted.check(max_steps)
-    _refuse_chord(store, task_id)
+    lifecycle.refuse_chord(store, task_id, "extended")
     token = lifecycle.call_token(reply_key, "extend", wanted.count, wanted.add, wanted.expected)
     answer = store.tasks.extend_task(
         task_id,
