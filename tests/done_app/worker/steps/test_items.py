@@ -28,7 +28,7 @@ def as_hex(step: int, item: UUID, *, suffix: str = "") -> str:
 
 
 @job("whatever")
-def whatever(step: int, item) -> None:  # type: ignore[no-untyped-def]
+def whatever(step: int, item) -> None:  # type: ignore[no-untyped-def]  # as its author may leave it
     """Take any item."""
 
 
