@@ -75,9 +75,9 @@ lock: ## resolve pyproject.toml again into locks/
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(LOCK) $(RUN) --output-file locks/run.txt
 	@$(LOCK) $(RUN) --extra demo --output-file locks/demo.txt
-	@$(LOCK) $(RUN) --extra demo --group dev --output-file locks/dev.txt
+	@$(LOCK) $(RUN) --extra demo --extra async --group dev --output-file locks/dev.txt
 	@cp locks/dev.txt locks/bench.txt # its versions are kept: what serves the benchmarks serves the tests
-	@$(LOCK) $(RUN) --extra demo --group dev --group bench --output-file locks/bench.txt
+	@$(LOCK) $(RUN) --extra demo --extra async --group dev --group bench --output-file locks/bench.txt
 
 wheel: ## the package as it is published, into dist/
 	@$(PYTHON) shared/donebit/demo/install.py dev

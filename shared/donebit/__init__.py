@@ -5,6 +5,8 @@
 Importing it loads urllib3 and nothing of the server.
 """
 
+from donebit.async_client import AsyncDonebit
+from donebit.async_results import AsyncResults
 from donebit.client import Donebit
 from donebit.errors import (
     ApiError,
@@ -15,10 +17,12 @@ from donebit.errors import (
 )
 from donebit.jobs.decorator import job
 from donebit.results import Results
-from donebit.task_requests import Report, Task
+from donebit.task_types import Report, Task
 
 __all__ = [
     "ApiError",
+    "AsyncDonebit",
+    "AsyncResults",
     "ConfigurationError",
     "Donebit",
     "DonebitError",

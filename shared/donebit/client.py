@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from donebit.errors import DonebitError
-from donebit.item_pieces import Piece, pieces_of
+from donebit import calls
+from donebit.calls import ResultPart
 from donebit.names import checked_name
-from donebit.result_slices import slices_of
 from donebit.results import Results, StoredResults
-from donebit.step_numbers import natural, ranges_of
-from donebit.task_requests import Report, Task, TaskRequests
-from donebit.transport import DONE_APP, TRIGGER_APP, Transport
-
-RANGES_PER_REPORT = 10_000
-RESULTS_PER_PAGE = 10_000
-LONGEST_ERROR = 500  # characters that Donebit keeps of an error
+from donebit.task_requests import TaskRequests
+from donebit.task_types import Report, Task
+from donebit.transport import Transport
 
 
 class Donebit(TaskRequests):
@@ -97,13 +88,7 @@ class Donebit(TaskRequests):
             ApiError: The task was refused: 409 if the id exists with another body, 422 for an invalid field.
             ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
         """
-        given = {"job": job, "params": params} | more
-        # The id is generated here, so that a request which is sent twice starts one task.
-        task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
-        body: dict[str, object] = {"task_id": task_id}
-        body |= {} if count is None else {"count": natural(count, "count")}
-        body |= {name: value for name, value in given.items() if value is not None}
-        return str(self._transport.request(TRIGGER_APP, "POST", "/tasks", body)["task_id"])
+        return self._run(calls.start(count, job, params, task_id, more))
 
     def map(
         self,
@@ -133,31 +118,7 @@ class Donebit(TaskRequests):
         Raises:
             InvalidInput, ApiError, ServiceUnreachable: As `start`; also for an item that does not fit.
         """
-        pieces = pieces_of(items)
-        first, second = next(pieces, Piece([], b"")), next(pieces, None)
-        given: dict[str, Any] = {"job": job, "params": params, "task_id": task_id, **more}
-        if second is None:
-            return self.start(**given, items=first.items)
-        return self._start_filled(given, chain([first, second], pieces))
-
-    def _start_filled(self, given: dict[str, Any], pieces: Iterable[Piece]) -> str:
-        """Start an open task, add items to it and close it; cancel it if that fails."""
-        task_id = self.start(**given, items=[], open=True)
-        try:
-            self._fill(task_id, pieces)
-        except BaseException:
-            with suppress(DonebitError):
-                self._post(task_id, "cancel")
-            raise
-        return task_id
-
-    def _fill(self, task_id: str, pieces: Iterable[Piece]) -> None:
-        """Add items to an open task and close it; refused if the server has lost some of them meanwhile."""
-        count = 0
-        for piece in pieces:
-            self._post(task_id, f"items?from={count}", piece.lines)
-            count += len(piece.items)
-        self.close_task(task_id, expected=count)
+        return self._run(calls.start_for_items(job, items, params, task_id, more))
 
     def report(
         self, task_id: str, steps: Iterable[int] = (), results: Mapping[int, object] | None = None
@@ -183,19 +144,7 @@ class Donebit(TaskRequests):
                 result is too large.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; some steps may be recorded.
         """
-        ranges, with_results = ranges_of(steps), slices_of(results or {})
-        bodies: list[dict[str, object]] = [
-            {"ranges": ranges[first : first + RANGES_PER_REPORT]}
-            for first in range(0, len(ranges), RANGES_PER_REPORT)
-        ]
-        bodies += [{"results": part} for part in with_results]
-        answers = [cast(Report, self._post(task_id, "steps", body)) for body in bodies]
-        if not answers:
-            return _nothing_new(self.get(task_id))
-        last = answers[-1]
-        last["fresh"] = sum(one["fresh"] for one in answers)
-        last["completed_task"] = any(one["completed_task"] for one in answers)
-        return last
+        return self._run(calls.report(task_id, steps, results))
 
     def fail(self, task_id: str, step: int, error: object) -> Report:
         """Report that a step failed for good.
@@ -213,9 +162,7 @@ class Donebit(TaskRequests):
             ApiError: 404 if the task is unknown or expired, 422 if the task does not have such a step.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the failure may be recorded.
         """
-        text = (str(error) or repr(error)).encode(errors="replace").decode()
-        body = {"step": natural(step, "step"), "error": text[:LONGEST_ERROR]}
-        return cast(Report, self._post(task_id, "failures", body))
+        return self._run(calls.fail(task_id, step, error))
 
     def results(self, task_id: str) -> Results[Any]:
         """Return what the task's steps returned, in the order of the steps.
@@ -233,14 +180,11 @@ class Donebit(TaskRequests):
         checked_name(task_id, "task_id")
         return StoredResults(lambda: self._result_parts(task_id), lambda: int(self.get(task_id)["results"]))
 
-    def _result_parts(self, task_id: str) -> Iterator[tuple[Sequence[int], list[Any]]]:
+    def _result_parts(self, task_id: str) -> Iterator[ResultPart]:
         after: int | None = 0
         while after is not None:
-            path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}&runs=1"
-            page = self._transport.request(DONE_APP, "GET", path)
-            for run in page["runs"]:
-                yield range(run["first"], run["first"] + len(run["results"])), run["results"]
-            after = page["next"]
+            parts, after = self._run(calls.result_page(task_id, after))
+            yield from parts
 
     def wait(self, task_id: str, timeout_seconds: float = 3600) -> Task:
         """Wait until the task has ended as done, failed or cancelled, asking at least every 2 seconds.
@@ -258,25 +202,4 @@ class Donebit(TaskRequests):
             ServiceUnreachable: done_app did not answer within the client's `timeout_seconds`, or until the
                 wait was over.
         """
-        deadline, pause = time.monotonic() + timeout_seconds, 0.05
-        while True:
-            left = deadline - time.monotonic()
-            task = self._get(task_id, max(left, 0))
-            if task["ended_at"] is not None:
-                return task
-            if time.monotonic() >= deadline:
-                raise TimeoutError(f"task {task_id} is {task['state']} after {timeout_seconds} s")
-            time.sleep(min(pause, max(deadline - time.monotonic(), 0)))
-            pause = min(pause * 1.5, 2)
-
-
-def _nothing_new(task: Task) -> Report:
-    """Return what a report without steps answers."""
-    return Report(
-        task_id=task["task_id"],
-        fresh=0,
-        completed_task=False,
-        state=task["state"],
-        done_steps=task["done_steps"],
-        count=task["count"],
-    )
+        return self._run(calls.wait(task_id, timeout_seconds))

@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypedDict, cast
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar, cast
 
-from donebit.errors import InvalidInput
-from donebit.names import checked_name
-from donebit.step_numbers import natural
-from donebit.transport import DONE_APP, TRIGGER_APP, Transport
+from donebit import calls
+from donebit.calls import Call, Pause
+from donebit.task_types import Task
+from donebit.transport import Request, Transport
 
-
-class Task(TypedDict):
-    """A task as `GET /tasks/{id}` answers it; the answer may have more fields than these."""
-
-    task_id: str
-    job: str | None
-    count: int
-    done_steps: int
-    failed_steps: int
-    state: str  # running, done, failed or cancelled
-    stalled: bool
-    paused: bool
-    progress: float  # 0 to 1
-    created_at: str  # ISO 8601, UTC
-    ended_at: str | None
-    last_progress_at: str
-    missing: list[list[int]]  # the first missing steps, as half-open ranges
-    results: int  # how many of its steps have one
-    open: bool  # it takes more steps, and cannot end, until it is closed
-    messages_sent: int  # for its steps, in this run
-
-
-class Report(TypedDict):
-    """The result of reporting steps."""
-
-    task_id: str
-    fresh: int  # how many of the steps were not done before
-    completed_task: bool  # whether this report ended the task
-    state: str
-    done_steps: int
-    count: int
+Value = TypeVar("Value")
 
 
 class TaskRequests:
@@ -56,7 +28,7 @@ class TaskRequests:
             ApiError: 404 if the task is unknown or expired.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`.
         """
-        return self._get(task_id)
+        return self._run(calls.get(task_id))
 
     def extend(
         self,
@@ -84,11 +56,7 @@ class TaskRequests:
                 expected, 422 if the new total is not above the old one or is too large.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the steps may be added.
         """
-        if (add is None) is (count is None):
-            raise InvalidInput("extend takes either add, or count, the new total", field="count")
-        given = {"add": add, "count": count, "from": expected}
-        body = {name: natural(value, name) for name, value in given.items() if value is not None}
-        return cast(Task, self._post(task_id, "extend", body))
+        return self._run(calls.extend(task_id, add, count, expected))
 
     def pause(self, task_id: str) -> Task:
         """Pause a running task: steps in progress finish, and no further one begins until it is resumed.
@@ -102,7 +70,7 @@ class TaskRequests:
             ApiError: 404 if the task is unknown or expired, 409 if it has ended.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may be paused.
         """
-        return cast(Task, self._post(task_id, "pause"))
+        return self._run(calls.change(task_id, "pause"))
 
     def resume(self, task_id: str) -> Task:
         """Resume a paused, failed, cancelled or stalled task. Steps that are done stay done.
@@ -114,7 +82,7 @@ class TaskRequests:
             ApiError: 404 if the task is unknown or expired, 409 if it is done, or running as it should.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may run again.
         """
-        return cast(Task, self._post(task_id, "resume"))
+        return self._run(calls.change(task_id, "resume"))
 
     def rerun(self, task_id: str, params: Mapping[str, Any] | None = None) -> str:
         """Start a new task with the order of an old one, while the old one's record is kept.
@@ -130,9 +98,7 @@ class TaskRequests:
             ApiError: 404 if the old task is unknown or expired, 422 if no worker could run it.
             ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
         """
-        path = f"/tasks/{checked_name(task_id, 'task_id')}/rerun"
-        body = {"params": dict(params)} if params else {}
-        return str(self._transport.request(TRIGGER_APP, "POST", path, body)["task_id"])
+        return self._run(calls.rerun(task_id, params))
 
     def close_task(self, task_id: str, *, expected: int | None = None) -> Task:
         """Close an open task: it takes no more steps, and ends once all it has are done or failed.
@@ -149,13 +115,23 @@ class TaskRequests:
                 total than expected.
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may be closed.
         """
-        query = "" if expected is None else f"?count={natural(expected, 'expected')}"
-        return cast(Task, self._post(task_id, f"close{query}"))
+        return self._run(calls.close_task(task_id, expected))
 
-    def _get(self, task_id: str, within_seconds: float | None = None) -> Task:
-        path = f"/tasks/{checked_name(task_id, 'task_id')}"
-        return cast(Task, self._transport.request(DONE_APP, "GET", path, within_seconds=within_seconds))
+    def _run(self, call: Call[Value]) -> Value:
+        """Make the requests and pauses of a call, and return what it comes to."""
+        resume: Callable[[], Request | Pause] = partial(next, call)
+        while True:
+            try:
+                wanted = resume()
+            except StopIteration as end:
+                return cast(Value, end.value)
+            try:
+                resume = partial(call.send, self._do(wanted))
+            except BaseException as error:
+                resume = partial(call.throw, error)
 
-    def _post(self, task_id: str, resource: str, body: Mapping[str, object] | bytes | None = None) -> object:
-        path = f"/tasks/{checked_name(task_id, 'task_id')}/{resource}"
-        return self._transport.request(DONE_APP, "POST", path, body)
+    def _do(self, wanted: Request | Pause) -> Any:
+        if isinstance(wanted, Request):
+            return self._transport.request(wanted)
+        time.sleep(wanted.seconds)
+        return None

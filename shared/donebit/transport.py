@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import urllib3
 from urllib3 import exceptions
@@ -24,8 +24,43 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
 CONNECT_SECONDS, READ_SECONDS, SHORTEST_TRY_SECONDS = 2.0, 10.0, 1.0
 
 
-class Transport:
-    """Sends the client's requests. Threads may share one; a forked process opens connections of its own."""
+class Request(NamedTuple):
+    """A request to one of the services.
+
+    Attributes:
+        service: Its name.
+        method: GET, POST and so on.
+        path: The route's path, with its query.
+        body: Sent as JSON, or, if bytes, as the NDJSON that they are; None sends no body.
+        within_seconds: When to end a try that runs, too, though not in its first second. None: only no try
+            begins after the client's `timeout_seconds`.
+    """
+
+    service: str
+    method: str
+    path: str
+    body: Mapping[str, object] | bytes | None = None
+    within_seconds: float | None = None
+
+
+class Sendable(NamedTuple):
+    """A request as it is sent; every try of it is the same."""
+
+    url: str
+    headers: dict[str, str]
+    data: bytes | None
+
+
+class Try(NamedTuple):
+    """One of the tries of a request."""
+
+    is_last: bool
+    pause: float  # seconds to wait after it
+    within_seconds: float | None  # how long it may take; None: as long as the other timeouts let it
+
+
+class Services:
+    """Where the services are, and what every request to them says."""
 
     def __init__(
         self, trigger_url: str | None, done_url: str | None, token: str | None, timeout_seconds: float
@@ -45,47 +80,32 @@ class Transport:
         token = token or _token_of_environment()
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.timeout_seconds = timeout_seconds
-        self._pool = (os.getpid(), _connection_pool())
 
-    def close(self) -> None:
-        """Close the connections. A later request opens new ones."""
-        self._connections().clear()
+    def sendable(self, request: Request) -> Sendable:
+        """Return a request as it is sent.
 
-    def request(
-        self,
-        service: str,
-        method: str,
-        path: str,
-        body: Mapping[str, object] | bytes | None = None,
-        *,
-        within_seconds: float | None = None,
-    ) -> Any:
-        """Send a request until it is answered or the time is over, and return the answer's JSON.
-
-        Args:
-            service: Its name.
-            method: GET, POST and so on.
-            path: The route's path.
-            body: Sent as JSON, or, if bytes, as the NDJSON that they are; None sends no body.
-            within_seconds: When to end a try that runs, too, though not in its first second. None: only no
-                try begins after the client's `timeout_seconds`.
+        Raises:
+            InvalidInput: The body cannot be written as JSON.
         """
-        headers, data = self._headers_and_data(method, body)
-        url, began = self._addresses[service] + path, time.monotonic()
+        headers, data = self._headers_and_data(request.method, request.body)
+        return Sendable(self._addresses[request.service] + request.path, headers, data)
+
+    def unreachable(self, service: str, reason: str) -> ServiceUnreachable:
+        """Return the error that a service does not answer."""
+        setting = service.removesuffix("_app").upper()
+        return ServiceUnreachable(
+            f"{service} at {self._addresses[service]} {reason} ({setting}_URL sets its address)"
+        )
+
+    def tries(self, within_seconds: float | None) -> Iterator[Try]:
+        """Yield tries for as long as the time allows; the caller stops at the last one."""
+        began = time.monotonic()
         end = None if within_seconds is None else began + within_seconds
         deadline = min(began + self.timeout_seconds, inf if end is None else end)  # of beginning a try
         for pause in pauses():
-            is_last, timeout = time.monotonic() + pause >= deadline, _try_timeout(end)
-            try:
-                answer = self._connections().request(method, url, body=data, headers=headers, timeout=timeout)
-            except exceptions.HTTPError as error:
-                if is_last:
-                    raise self._unreachable(service, error) from None  # it says all that matters
-            else:
-                if is_last or answer.status not in RETRIED_STATUSES:
-                    return _content(answer)
-            time.sleep(pause)
-        raise AssertionError("the pauses do not end")
+            now = time.monotonic()
+            left = None if end is None else max(end - now, SHORTEST_TRY_SECONDS)
+            yield Try(now + pause >= deadline, pause, left)
 
     def _headers_and_data(
         self, method: str, body: Mapping[str, object] | bytes | None
@@ -100,17 +120,49 @@ class Transport:
             return headers | {"Content-Type": "application/x-ndjson"}, body
         return headers | {"Content-Type": "application/json"}, _as_json(body)
 
+
+class Transport(Services):
+    """Sends the client's requests. Threads may share one; a forked process opens connections of its own."""
+
+    def __init__(
+        self, trigger_url: str | None, done_url: str | None, token: str | None, timeout_seconds: float
+    ) -> None:
+        """Keep what `Services` does, and open nothing yet."""
+        super().__init__(trigger_url, done_url, token, timeout_seconds)
+        self._pool = (os.getpid(), _connection_pool())
+
+    def close(self) -> None:
+        """Close the connections. A later request opens new ones."""
+        self._connections().clear()
+
+    def request(self, request: Request) -> Any:
+        """Send a request until it is answered or the time is over, and return the answer's JSON.
+
+        Raises:
+            ApiError: The answer has an error status, or is no JSON.
+            ServiceUnreachable: There was no answer in time.
+        """
+        url, headers, data = self.sendable(request)
+        for one in self.tries(request.within_seconds):
+            timeout = urllib3.Timeout(total=one.within_seconds, connect=CONNECT_SECONDS, read=READ_SECONDS)
+            try:
+                answer = self._connections().request(
+                    request.method, url, body=data, headers=headers, timeout=timeout
+                )
+            except exceptions.HTTPError as error:
+                if one.is_last:
+                    raise self.unreachable(request.service, reason_of(error)) from None  # it says all
+            else:
+                if one.is_last or answer.status not in RETRIED_STATUSES:
+                    return content_of(answer.status, answer.data)
+            time.sleep(one.pause)
+        raise AssertionError("the pauses do not end")
+
     def _connections(self) -> urllib3.PoolManager:
         # After a fork both processes hold the same sockets, and would read each other's answers.
         if self._pool[0] != os.getpid():
             self._pool = (os.getpid(), _connection_pool())
         return self._pool[1]
-
-    def _unreachable(self, service: str, error: exceptions.HTTPError) -> ServiceUnreachable:
-        setting = service.removesuffix("_app").upper()
-        return ServiceUnreachable(
-            f"{service} at {self._addresses[service]} {reason_of(error)} ({setting}_URL sets its address)"
-        )
 
 
 def pauses() -> Iterator[float]:
@@ -146,12 +198,6 @@ def _connection_pool() -> urllib3.PoolManager:
     return urllib3.PoolManager(maxsize=16, retries=False)
 
 
-def _try_timeout(end: float | None) -> urllib3.Timeout:
-    """Return how long one try may take: not beyond this end, if there is one, but for its first second."""
-    left = None if end is None else max(end - time.monotonic(), SHORTEST_TRY_SECONDS)
-    return urllib3.Timeout(total=left, connect=CONNECT_SECONDS, read=READ_SECONDS)
-
-
 def _as_json(body: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(body, allow_nan=False).encode()
@@ -174,14 +220,14 @@ def reason_of(error: exceptions.HTTPError) -> str:
             return "closed the connection without an answer"
 
 
-def _content(answer: urllib3.BaseHTTPResponse) -> Any:
-    """Return the answer's JSON. Raises ApiError for an error status, and for a body that is no JSON."""
+def content_of(status: int, data: bytes) -> Any:
+    """Return an answer's JSON. Raises ApiError for an error status, and for a body that is no JSON."""
     try:
-        content = json.loads(answer.data)
+        content = json.loads(data)
     except ValueError:  # the page of a proxy, or of another service
-        text = answer.data[:200].decode(errors="replace")
-        raise ApiError(answer.status, f"the answer is not JSON: {text}") from None
-    if answer.status >= 300:
+        text = data[:200].decode(errors="replace")
+        raise ApiError(status, f"the answer is not JSON: {text}") from None
+    if status >= 300:
         detail = content.get("detail") if isinstance(content, dict) else content
-        raise ApiError(answer.status, str(detail))
+        raise ApiError(status, str(detail))
     return content

@@ -1,0 +1,191 @@
+"""The calls of both clients, as the requests and pauses that each is made of.
+
+A call is a generator: it yields a request and is sent the answer, or yields a pause. Nothing here sends or
+waits, so that `Donebit` and `AsyncDonebit` do the same by different means.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+
+from donebit.errors import DonebitError, InvalidInput
+from donebit.item_pieces import Piece, pieces_of
+from donebit.names import checked_name
+from donebit.result_slices import slices_of
+from donebit.step_numbers import natural, ranges_of
+from donebit.task_types import Report, Task
+from donebit.transport import DONE_APP, TRIGGER_APP, Request
+
+RANGES_PER_REPORT = 10_000
+RESULTS_PER_PAGE = 10_000
+LONGEST_ERROR = 500  # characters that Donebit keeps of an error
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0  # between two questions whether a task has ended
+
+
+class Pause(NamedTuple):
+    """A time in which the call waits."""
+
+    seconds: float
+
+
+Value = TypeVar("Value")
+Wanted: TypeAlias = Request | Pause
+Call: TypeAlias = Generator[Wanted, Any, Value]
+ResultPart: TypeAlias = tuple[Sequence[int], list[Any]]  # steps, and what they returned
+
+
+def start(
+    count: int | None,
+    job: str | None,
+    params: Mapping[str, Any] | None,
+    task_id: str | None,
+    more: Mapping[str, object],
+) -> Call[str]:
+    """Start a task, and return its id."""
+    given = {"job": job, "params": params, **more}
+    # The id is generated here, so that a request which is sent twice starts one task.
+    task_id = uuid.uuid4().hex if task_id is None else checked_name(task_id, "task_id")
+    body: dict[str, object] = {"task_id": task_id}
+    body |= {} if count is None else {"count": natural(count, "count")}
+    body |= {name: value for name, value in given.items() if value is not None}
+    answer = yield Request(TRIGGER_APP, "POST", "/tasks", body)
+    return str(answer["task_id"])
+
+
+def start_for_items(
+    job: str,
+    items: Iterable[object],
+    params: Mapping[str, Any] | None,
+    task_id: str | None,
+    more: Mapping[str, object],
+) -> Call[str]:
+    """Start a task with a step for each item, by one request or piece by piece, and return its id."""
+    pieces = pieces_of(items)
+    first, second = next(pieces, Piece([], b"")), next(pieces, None)
+    begin = partial(start, None, job, params, task_id)
+    if second is None:
+        return (yield from begin({**more, "items": first.items}))
+    started = yield from begin({**more, "items": [], "open": True})
+    try:
+        yield from _fill(started, chain([first, second], pieces))
+    except BaseException:
+        with suppress(DonebitError):
+            yield from change(started, "cancel")
+        raise
+    return started
+
+
+def _fill(task_id: str, pieces: Iterable[Piece]) -> Call[None]:
+    """Add items to an open task and close it; refused if the server has lost some of them meanwhile."""
+    count = 0
+    for piece in pieces:
+        yield _post(task_id, f"items?from={count}", piece.lines)
+        count += len(piece.items)
+    yield from close_task(task_id, count)
+
+
+def report(task_id: str, steps: Iterable[int], results: Mapping[int, object] | None) -> Call[Report]:
+    """Report that steps are done, by as many requests as they need."""
+    ranges, with_results = ranges_of(steps), slices_of(results or {})
+    bodies: list[dict[str, object]] = [
+        {"ranges": ranges[first : first + RANGES_PER_REPORT]}
+        for first in range(0, len(ranges), RANGES_PER_REPORT)
+    ]
+    bodies += [{"results": part} for part in with_results]
+    answers: list[Report] = []
+    for body in bodies:
+        answers += [(yield _post(task_id, "steps", body))]
+    if not answers:
+        return _nothing_new((yield from get(task_id)))
+    last = answers[-1]
+    last["fresh"] = sum(one["fresh"] for one in answers)
+    last["completed_task"] = any(one["completed_task"] for one in answers)
+    return last
+
+
+def fail(task_id: str, step: int, error: object) -> Call[Report]:
+    """Report that a step failed for good."""
+    text = (str(error) or repr(error)).encode(errors="replace").decode()
+    body = {"step": natural(step, "step"), "error": text[:LONGEST_ERROR]}
+    return cast(Report, (yield _post(task_id, "failures", body)))
+
+
+def get(task_id: str, within_seconds: float | None = None) -> Call[Task]:
+    """Return the task's present state."""
+    path = f"/tasks/{checked_name(task_id, 'task_id')}"
+    return cast(Task, (yield Request(DONE_APP, "GET", path, None, within_seconds)))
+
+
+def wait(task_id: str, timeout_seconds: float) -> Call[Task]:
+    """Ask with growing pauses until the task has ended."""
+    deadline, pause = time.monotonic() + timeout_seconds, FIRST_PAUSE_SECONDS
+    while True:
+        left = deadline - time.monotonic()
+        task = yield from get(task_id, max(left, 0))
+        if task["ended_at"] is not None:
+            return task
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"task {task_id} is {task['state']} after {timeout_seconds} s")
+        yield Pause(min(pause, max(deadline - time.monotonic(), 0)))
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def result_page(task_id: str, after: int) -> Call[tuple[list[ResultPart], int | None]]:
+    """Return a page of results, and where the next one begins; None after the last."""
+    path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}&runs=1"
+    page = yield Request(DONE_APP, "GET", path)
+    return [_result_part(run) for run in page["runs"]], page["next"]
+
+
+def _result_part(run: Mapping[str, Any]) -> ResultPart:
+    return range(run["first"], run["first"] + len(run["results"])), run["results"]
+
+
+def extend(task_id: str, add: int | None, count: int | None, expected: int | None) -> Call[Task]:
+    """Add steps to a running task."""
+    if (add is None) is (count is None):
+        raise InvalidInput("extend takes either add, or count, the new total", field="count")
+    given = {"add": add, "count": count, "from": expected}
+    body = {name: natural(value, name) for name, value in given.items() if value is not None}
+    return cast(Task, (yield _post(task_id, "extend", body)))
+
+
+def change(task_id: str, action: str) -> Call[Task]:
+    """Pause, resume or cancel a task."""
+    return cast(Task, (yield _post(task_id, action)))
+
+
+def close_task(task_id: str, expected: int | None) -> Call[Task]:
+    """Close an open task."""
+    query = "" if expected is None else f"?count={natural(expected, 'expected')}"
+    return cast(Task, (yield _post(task_id, f"close{query}")))
+
+
+def rerun(task_id: str, params: Mapping[str, Any] | None) -> Call[str]:
+    """Start a new task with the order of an old one, and return its id."""
+    path = f"/tasks/{checked_name(task_id, 'task_id')}/rerun"
+    body = {"params": dict(params)} if params else {}
+    answer = yield Request(TRIGGER_APP, "POST", path, body)
+    return str(answer["task_id"])
+
+
+def _post(task_id: str, resource: str, body: Mapping[str, object] | bytes | None = None) -> Request:
+    return Request(DONE_APP, "POST", f"/tasks/{checked_name(task_id, 'task_id')}/{resource}", body)
+
+
+def _nothing_new(task: Task) -> Report:
+    """Return what a report without steps answers."""
+    return Report(
+        task_id=task["task_id"],
+        fresh=0,
+        completed_task=False,
+        state=task["state"],
+        done_steps=task["done_steps"],
+        count=task["count"],
+    )

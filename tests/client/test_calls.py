@@ -1,0 +1,122 @@
+"""The calls of both clients against the real services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from donebit import ApiError, Donebit
+from donebit.calls import RANGES_PER_REPORT
+from tests.client.conftest import TOKEN, MakeClient
+from tests.web.real import RealServices
+
+
+def test_the_environment_says_where_the_services_are(
+    make_client: MakeClient, services: RealServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    monkeypatch.setenv("TRIGGER_PORT", str(services.ports["trigger"]))
+    monkeypatch.setenv("DONE_URL", services.url("done") + "/")
+
+    client = make_client(token=TOKEN)
+
+    assert client.get(client.start(1))["count"] == 1
+
+
+def test_steps_in_any_order_are_reported_as_ranges(donebit: Donebit) -> None:
+    task_id = donebit.start(10)
+
+    answer = donebit.report(task_id, [7, 3, 1, 2, 2])
+
+    assert (answer["fresh"], answer["state"]) == (4, "running")
+    assert donebit.get(task_id)["missing"] == [[0, 1], [4, 7], [8, 10]]
+
+
+def test_more_steps_than_a_report_may_have_are_reported_in_several(donebit: Donebit) -> None:
+    scattered = range(0, 4 * RANGES_PER_REPORT, 2)
+    task_id = donebit.start(4 * RANGES_PER_REPORT)
+
+    answer = donebit.report(task_id, scattered)
+
+    assert (answer["fresh"], answer["done_steps"]) == (2 * RANGES_PER_REPORT, 2 * RANGES_PER_REPORT)
+
+
+def test_a_task_without_steps_is_done_at_once(donebit: Donebit) -> None:
+    task = donebit.wait(donebit.start(0), timeout_seconds=0)
+
+    assert (task["state"], task["count"], task["progress"]) == ("done", 0, 1.0)
+
+
+def test_a_report_of_no_steps_says_how_the_task_is(donebit: Donebit) -> None:
+    task_id = donebit.start(2)
+    donebit.report(task_id, [1])
+
+    answer = donebit.report(task_id, [])
+
+    assert (answer["fresh"], answer["done_steps"], answer["count"]) == (0, 1, 2)
+
+
+def test_steps_that_fail_end_the_task_as_failed(donebit: Donebit) -> None:
+    task_id = donebit.start(3)
+    donebit.report(task_id, [0, 2])
+
+    answer = donebit.fail(task_id, 1, ValueError("x" * 20_000))
+
+    assert (answer["completed_task"], answer["state"]) == (True, "failed")
+    assert donebit.wait(task_id)["failed_steps"] == 1
+
+
+def test_wait_raises_timeout_error_with_the_state(donebit: Donebit) -> None:
+    task_id = donebit.start(1)
+
+    with pytest.raises(TimeoutError, match=f"^task {task_id} is running after 0.1 s$"):
+        donebit.wait(task_id, 0.1)
+
+
+@pytest.mark.parametrize("error", ["", "\udcff", ValueError()])
+def test_an_error_without_text_or_with_bad_text_is_recorded(donebit: Donebit, error: object) -> None:
+    task_id = donebit.start(1)
+
+    assert donebit.fail(task_id, 0, error)["state"] == "failed"
+
+
+def test_starting_the_same_task_twice_is_one_task(donebit: Donebit) -> None:
+    task_id = donebit.start(2, label="once")
+
+    assert donebit.start(2, task_id=task_id, label="once") == task_id
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "detail"),
+    [
+        ("unknown", 404, "no task never-started is known, or it has expired"),
+        ("otherwise", 409, "exists with the spec"),
+        ("beyond", 422, "step 2 is not a step of task"),
+    ],
+)
+def test_a_refused_call_says_why(donebit: Donebit, asked: str, status: int, detail: str) -> None:
+    task_id = donebit.start(2)
+    calls: dict[str, Callable[[], object]] = {
+        "unknown": lambda: donebit.report("never-started", [0]),
+        "otherwise": lambda: donebit.start(3, task_id=task_id),
+        "beyond": lambda: donebit.fail(task_id, 2, "disk full"),
+    }
+
+    with pytest.raises(ApiError) as caught:
+        calls[asked]()
+
+    assert caught.value.status == status
+    assert detail in caught.value.detail
+
+
+def test_the_token_is_taken_from_the_environment(
+    make_client: MakeClient, addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("API_TOKEN", raising=False)
+    with pytest.raises(ApiError, match=r"^401: send `Authorization: Bearer`"):
+        make_client(*addresses[:2]).start(1)
+
+    monkeypatch.setenv("API_TOKEN", TOKEN)
+
+    assert make_client(*addresses[:2]).start(1)

@@ -1,0 +1,107 @@
+"""What a client refuses before it sends anything, and how it writes what it sends."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+
+from donebit import ApiError, Donebit, InvalidInput
+from donebit.demo.ports import free_server_port
+from donebit.result_slices import slices_of
+from donebit.step_numbers import ranges_of
+from donebit.transport import LONGEST_PAUSE_SECONDS, pauses
+from tests.client.conftest import MakeClient
+
+
+def test_adjacent_steps_become_one_range() -> None:
+    assert ranges_of([7, 3, 1, 2, 2]) == [(1, 4), (7, 8)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "ranges"),
+    [
+        (range(10**9), [(0, 10**9)]),
+        (range(5, 5), []),
+        (range(0, 6, 2), [(0, 1), (2, 3), (4, 5)]),
+        (range(3, 0, -1), [(1, 4)]),
+        (np.array([4, 3], np.uint32), [(3, 5)]),
+    ],
+)
+def test_steps_may_be_any_iterable_of_integers(steps: Iterable[int], ranges: list[tuple[int, int]]) -> None:
+    assert ranges_of(steps) == ranges
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda client: client.start(-1), "count is -1; it must be an integer from 0"),
+        (lambda client: client.start(1.5), "count is 1.5; it must be an integer from 0"),
+        (lambda client: client.start(1, task_id="a/b"), "task_id is 'a/b'; it must be 1 to 100 of "),
+        (lambda client: client.start(1, job="demo", params={"at": object()}), "cannot be written as JSON"),
+        (lambda client: client.report("some", [3, -2]), "step is -2; it must be an integer from 0"),
+        (lambda client: client.report("some", range(-1, 2)), "step is -1; it must be an integer from 0"),
+        (lambda client: client.report("some", ["3"]), "step is '3'; it must be an integer from 0"),
+        (lambda client: client.report("some", [True]), "step is True; it must be an integer from 0"),
+        (lambda client: client.report("some", 3), "steps is 3; it must be integers"),
+        (lambda client: client.report("", [3]), "task_id is ''; it must be 1 to 100 of "),
+        (lambda client: client.fail("some", -1, "disk full"), "step is -1; it must be an integer from 0"),
+        (lambda client: client.get("../done"), "task_id is '../done'; it must be 1 to 100 of "),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_is_sent(
+    make_client: MakeClient, call: Callable[[Donebit], object], message: str
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_server_port()}"
+
+    with pytest.raises(InvalidInput) as caught:
+        call(make_client(nowhere, nowhere))
+
+    assert message in caught.value.detail
+
+
+@pytest.mark.parametrize("address", ["localhost:8098", "http://", "http://[", "http://127.0.0.1:99999"])
+def test_an_address_that_is_no_url_is_refused(make_client: MakeClient, address: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^TRIGGER_URL is .*; it must be a URL such as http://"):
+        make_client(address)
+
+
+@pytest.mark.parametrize("found", [{-1: 1}, {True: 1}, {0: {1}}, {0: float("nan")}])
+def test_a_result_that_cannot_be_sent_is_not_sent(make_client: MakeClient, found: dict[int, object]) -> None:
+    with pytest.raises(InvalidInput):
+        make_client("http://127.0.0.1:1", "http://127.0.0.1:1").report("any", results=found)
+
+
+def test_large_results_are_sent_in_several_requests() -> None:
+    found = dict.fromkeys(range(5), "x" * 400000)
+
+    assert [[one["step"] for one in part] for part in slices_of(found)] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize("asked", [{}, {"add": 1, "count": 2}, {"add": -1}, {"add": True}])
+def test_an_extension_that_makes_no_sense_is_not_sent(make_client: MakeClient, asked: dict[str, int]) -> None:
+    with pytest.raises(InvalidInput):
+        make_client("http://127.0.0.1:1", "http://127.0.0.1:1").extend("any", **asked)
+
+
+def test_pauses_between_tries_grow_up_to_a_bound() -> None:
+    first = list(islice(pauses(), 20))
+
+    assert all(pause > 1.5 * before for before, pause in pairwise(first[:6]))
+    assert max(first) <= LONGEST_PAUSE_SECONDS
+    assert 0 < first[0] <= 0.1
+
+
+def test_an_api_error_shows_its_status_and_survives_pickling() -> None:
+    error = ApiError(404, "no task some is known")
+
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - made in the line itself
+
+    assert (str(again), repr(again)) == (
+        "404: no task some is known",
+        "ApiError(404, 'no task some is known')",
+    )
+    assert (again.status, again.detail) == (404, "no task some is known")
