@@ -62,7 +62,7 @@ def ask(method: str, url: str, body: object = None, *, within_seconds: float = 5
 class Stack:
     """Everything that `make demo` runs, each process in a folder of its own, on ports of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self._folder = folder
         self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
@@ -83,6 +83,7 @@ class Stack:
             "STALL_AFTER": str(STALL_AFTER.total_seconds()),
             "WORKER_PROCESSES": "4",
             "PYTHONUNBUFFERED": "1",
+            **environment,
         }
 
     def folder(self, name: str) -> Path:

@@ -13,7 +13,7 @@ from donebit.calls import Call, Pause, ResultPart
 from donebit.errors import ConfigurationError
 from donebit.names import checked_name
 from donebit.task_types import Report, Task
-from donebit.transport import Request
+from donebit.transport import ServiceRequest
 
 Value = TypeVar("Value")
 
@@ -149,7 +149,7 @@ class AsyncDonebit:
 
     async def _run(self, call: Call[Value]) -> Value:
         """Make the requests and pauses of a call, and return what it comes to."""
-        resume: Callable[[], Request | Pause] = partial(next, call)
+        resume: Callable[[], ServiceRequest | Pause] = partial(next, call)
         while True:
             try:
                 wanted = resume()
@@ -160,8 +160,8 @@ class AsyncDonebit:
             except BaseException as error:
                 resume = partial(call.throw, error)
 
-    async def _do(self, wanted: Request | Pause) -> Any:
-        if isinstance(wanted, Request):
+    async def _do(self, wanted: ServiceRequest | Pause) -> Any:
+        if isinstance(wanted, ServiceRequest):
             return await self._transport.request(wanted)
         await self._transport.pause(wanted.seconds)
         return None

@@ -12,7 +12,14 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from donebit.transport import CONNECT_SECONDS, READ_SECONDS, RETRIED_STATUSES, Request, Services, content_of
+from donebit.transport import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    RETRIED_STATUSES,
+    ServiceRequest,
+    Services,
+    content_of,
+)
 
 TIMEOUTS = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None)  # a call may wait for its turn
 
@@ -35,7 +42,7 @@ class AsyncTransport(Services):
         if client and self._process == os.getpid():
             await client.aclose()
 
-    async def request(self, request: Request) -> Any:
+    async def request(self, request: ServiceRequest) -> Any:
         """Send a request until it is answered or the time is over, and return the answer's JSON.
 
         Raises:

@@ -20,7 +20,7 @@ from donebit.names import checked_name
 from donebit.result_slices import slices_of
 from donebit.step_numbers import natural, ranges_of
 from donebit.task_types import Report, Task
-from donebit.transport import DONE_APP, TRIGGER_APP, Request
+from donebit.transport import DONE_APP, TRIGGER_APP, ServiceRequest
 
 RANGES_PER_REPORT = 10_000
 RESULTS_PER_PAGE = 10_000
@@ -35,7 +35,7 @@ class Pause(NamedTuple):
 
 
 Value = TypeVar("Value")
-Wanted: TypeAlias = Request | Pause
+Wanted: TypeAlias = ServiceRequest | Pause
 Call: TypeAlias = Generator[Wanted, Any, Value]
 ResultPart: TypeAlias = tuple[Sequence[int], list[Any]]  # steps, and what they returned
 
@@ -54,7 +54,7 @@ def start(
     body: dict[str, object] = {"task_id": task_id}
     body |= {} if count is None else {"count": natural(count, "count")}
     body |= {name: value for name, value in given.items() if value is not None}
-    answer = yield Request(TRIGGER_APP, "POST", "/tasks", body)
+    answer = yield ServiceRequest(TRIGGER_APP, "POST", "/tasks", body)
     return str(answer["task_id"])
 
 
@@ -119,7 +119,7 @@ def fail(task_id: str, step: int, error: object) -> Call[Report]:
 def get(task_id: str, within_seconds: float | None = None) -> Call[Task]:
     """Return the task's present state."""
     path = f"/tasks/{checked_name(task_id, 'task_id')}"
-    return cast(Task, (yield Request(DONE_APP, "GET", path, None, within_seconds)))
+    return cast(Task, (yield ServiceRequest(DONE_APP, "GET", path, None, within_seconds)))
 
 
 def wait(task_id: str, timeout_seconds: float) -> Call[Task]:
@@ -139,7 +139,7 @@ def wait(task_id: str, timeout_seconds: float) -> Call[Task]:
 def result_page(task_id: str, after: int) -> Call[tuple[list[ResultPart], int | None]]:
     """Return a page of results, and where the next one begins; None after the last."""
     path = f"/tasks/{task_id}/results?after={after}&limit={RESULTS_PER_PAGE}&runs=1"
-    page = yield Request(DONE_APP, "GET", path)
+    page = yield ServiceRequest(DONE_APP, "GET", path)
     return [_result_part(run) for run in page["runs"]], page["next"]
 
 
@@ -171,12 +171,12 @@ def rerun(task_id: str, params: Mapping[str, Any] | None) -> Call[str]:
     """Start a new task with the order of an old one, and return its id."""
     path = f"/tasks/{checked_name(task_id, 'task_id')}/rerun"
     body = {"params": dict(params)} if params else {}
-    answer = yield Request(TRIGGER_APP, "POST", path, body)
+    answer = yield ServiceRequest(TRIGGER_APP, "POST", path, body)
     return str(answer["task_id"])
 
 
-def _post(task_id: str, resource: str, body: Mapping[str, object] | bytes | None = None) -> Request:
-    return Request(DONE_APP, "POST", f"/tasks/{checked_name(task_id, 'task_id')}/{resource}", body)
+def _post(task_id: str, resource: str, body: Mapping[str, object] | bytes | None = None) -> ServiceRequest:
+    return ServiceRequest(DONE_APP, "POST", f"/tasks/{checked_name(task_id, 'task_id')}/{resource}", body)
 
 
 def _nothing_new(task: Task) -> Report:

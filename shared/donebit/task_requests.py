@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from donebit import calls
 from donebit.calls import Call, Pause
 from donebit.task_types import Task
-from donebit.transport import Request, Transport
+from donebit.transport import ServiceRequest, Transport
 
 Value = TypeVar("Value")
 
@@ -119,7 +119,7 @@ class TaskRequests:
 
     def _run(self, call: Call[Value]) -> Value:
         """Make the requests and pauses of a call, and return what it comes to."""
-        resume: Callable[[], Request | Pause] = partial(next, call)
+        resume: Callable[[], ServiceRequest | Pause] = partial(next, call)
         while True:
             try:
                 wanted = resume()
@@ -130,8 +130,8 @@ class TaskRequests:
             except BaseException as error:
                 resume = partial(call.throw, error)
 
-    def _do(self, wanted: Request | Pause) -> Any:
-        if isinstance(wanted, Request):
+    def _do(self, wanted: ServiceRequest | Pause) -> Any:
+        if isinstance(wanted, ServiceRequest):
             return self._transport.request(wanted)
         time.sleep(wanted.seconds)
         return None

@@ -24,7 +24,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 10.0
 CONNECT_SECONDS, READ_SECONDS, SHORTEST_TRY_SECONDS = 2.0, 10.0, 1.0
 
 
-class Request(NamedTuple):
+class ServiceRequest(NamedTuple):
     """A request to one of the services.
 
     Attributes:
@@ -81,7 +81,7 @@ class Services:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.timeout_seconds = timeout_seconds
 
-    def sendable(self, request: Request) -> Sendable:
+    def sendable(self, request: ServiceRequest) -> Sendable:
         """Return a request as it is sent.
 
         Raises:
@@ -135,7 +135,7 @@ class Transport(Services):
         """Close the connections. A later request opens new ones."""
         self._connections().clear()
 
-    def request(self, request: Request) -> Any:
+    def request(self, request: ServiceRequest) -> Any:
         """Send a request until it is answered or the time is over, and return the answer's JSON.
 
         Raises:

@@ -38,6 +38,8 @@ RUN_ELSEWHERE = (
     "JOBS=checksums python -m donebit.demo",
     "export REDIS_URL=",
     "python -m ",
+    # tests/docs/test_web_frameworks.py serves these sites.
+    "export WEBHOOK_SECRET=",
     # CONTRIBUTING.md's, for somebody who works on Donebit.
     ".venv/bin/",
 )

@@ -14,7 +14,7 @@ from tests.started import REPOSITORY
 
 WITH_FILES = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("jobs", "client", "from-chord", "from-bitmapist")),
+    *(f"docs/{name}.md" for name in ("jobs", "client", "web-frameworks", "from-chord", "from-bitmapist")),
 )
 PAGES = [REPOSITORY / name for name in WITH_FILES]
 LINES = ("--no-cache", "--line-length", "110")

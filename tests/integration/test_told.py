@@ -28,6 +28,17 @@ def test_a_webhook_is_told_of_the_end_signed_and_under_its_id(stack: Stack) -> N
     assert request.event["type"] == "task.done"
     assert request.event["data"]["label"] == "night"
     assert request.event["data"]["done_steps"] == 3
+    assert (request.event["data"]["results"], request.event["data"]["results_path"]) == (0, None)
+
+
+def test_a_webhook_is_told_where_the_results_are(stack: Stack) -> None:
+    with receiving() as receiver:
+        task_id = stack.create_items(["a", "bc"], job="length", webhook=receiver.url)
+        eventually(lambda: receiver.requests, IN_TIME, what="nothing was told")
+
+    data = receiver.requests[0].event["data"]
+    assert (data["results"], data["results_path"]) == (2, f"/tasks/{task_id}/results")
+    assert ask("GET", stack.done + data["results_path"]).status == 200
 
 
 def test_every_attempt_at_a_webhook_is_seen_in_the_answer(stack: Stack) -> None:

@@ -7,7 +7,7 @@ import pytest
 from donebit import Donebit
 from donebit.access.report_tokens import PREFIX, ReportTokens
 from donebit.store import Store
-from donebit.transport import Request
+from donebit.transport import ServiceRequest
 from tests.servers import RunningServer
 from tests.web.real import running_services
 from tests.web.roles import routes_of
@@ -124,7 +124,7 @@ def test_the_client_reports_with_it(tmp_path_factory: pytest.TempPathFactory, va
     with running_services(folder, valkey.url, API_TOKEN=ADMIN) as services:
         refused = services.ask("trigger", "POST", "/tasks", {"count": 2}).status
         with Donebit(services.url("trigger"), services.url("done"), ADMIN) as starter:
-            answer = starter._transport.request(Request("trigger_app", "POST", "/tasks", {"count": 2}))
+            answer = starter._transport.request(ServiceRequest("trigger_app", "POST", "/tasks", {"count": 2}))
         with Donebit(services.url("trigger"), services.url("done"), answer["report_token"]) as reporter:
             report = reporter.report(answer["task_id"], [0, 1])
 

@@ -116,6 +116,8 @@ def announcement_event(task: Task, occasion: Occasion) -> dict[str, Any]:
             "count": task.count,
             "done_steps": task.done_steps,
             "failed_steps": task.failed_steps,
+            "results": task.results,
+            "results_path": f"/tasks/{task.id}/results" if task.results else None,
             "created_at": clock.iso(task.created_at),
             "ended_at": None if early else clock.iso(at),
         },
