@@ -29,8 +29,8 @@ def refuse_new() -> None:
     rule = request.url_rule.rule if request.url_rule else ""
     route, parts = f"{request.method} {rule}", request.view_args or {}
     if route in BEGIN_AN_EVENT:
-        current_quotas().admit_event(parts["event"])
+        current_quotas().admit_events([parts["event"]])
     elif route in BEGIN_A_FLAG:
         current_quotas().admit_flag(parts["flag"])
     elif rule == OF_THE_EXAMPLE and "userId" in request.args:
-        current_quotas().admit_event(EXAMPLE_EVENT)
+        current_quotas().admit_events([EXAMPLE_EVENT])

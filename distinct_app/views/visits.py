@@ -112,8 +112,7 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
         """
         now = clock.now()
         arrived, bad = arrivals_of_many(site, query, now)
-        for event in {one.event for one in arrived}:
-            current_quotas().admit_event(event)
+        current_quotas().admit_events({one.event for one in arrived})
         made = many_answer(ingest.record_all(site, arrived, now=now))
         return recorded_answer(made.model_copy(update=skipped_lines(query, bad)))
 

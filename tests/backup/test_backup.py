@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -256,6 +257,25 @@ def test_memory_stays_small_for_large_bitmaps(
 
     assert empty.client.strlen("donebit:done:{large}") == 100 * 1024 * 1024
     assert large - small < 40
+
+
+def test_memory_stays_small_for_many_tasks_with_large_items(
+    full: RunningServer, empty: RunningServer, tmp_path: Path
+) -> None:
+    small = peak_mb(full, empty, tmp_path / "small")
+    empty.client.flushall()
+    tasks = [f"donebit:done:{{large-{number}}}" for number in range(6)]
+    for task in tasks:
+        for chunk in range(400):  # of 25 MB in all
+            full.client.xadd(f"{task}:items", {"z": os.urandom(64 * 1024)}, id=f"{chunk + 1}-0")
+        full.client.hset(f"{task}:results", mapping={f"c{n}": os.urandom(32 * 1024) for n in range(400)})
+        for key in (f"{task}:items", f"{task}:results"):
+            full.client.expire(key, 1000)
+
+    large = peak_mb(full, empty, tmp_path / "large")
+
+    assert [empty.client.xlen(f"{task}:items") for task in tasks] == [400] * 6
+    assert large - small < 64  # as docs/backup.md says
 
 
 def peak_mb(source: RunningServer, target: RunningServer, folder: Path) -> int:

@@ -13,14 +13,16 @@ import pytest
 
 from donebit import clock
 from donebit.activity.users.ids import UserKind
+from donebit.backup import taking
 from donebit.backup.restoring import open_backup, restore_backup
 from donebit.errors import BadBackup, ConfigurationError, Conflict, StoreUnavailable
+from donebit.store import key_reading
 from donebit.store.key_writing import KeyWriter
 from donebit.store.store import refuse_unfit
 from donebit.workers import presence
 from donebit.workers.presence import Worker
 from tests.activity.arranged import record
-from tests.backup.arranged import REPOSITORY, held, restore, run, store_of, take
+from tests.backup.arranged import REPOSITORY, fill_every_kind, held, restore, run, store_of, take
 from tests.conftest import everything, wrong_keys
 from tests.servers import RunningServer
 
@@ -56,6 +58,29 @@ def test_everything_comes_back_on_either_kind_of_server(
     assert restored.restored == restored.counts == taken.manifest.counts
     assert dict(wrong_keys(target.client)) == {}
     refuse_unfit(store_of(target))
+
+
+@pytest.mark.parametrize("chunk_bytes", [key_reading.CHUNK_BYTES, 500])
+def test_every_kind_of_key_comes_back_whole_or_in_parts(
+    chunk_bytes: int,
+    full: RunningServer,
+    empty: RunningServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kinds = fill_every_kind(full)
+    for module in (taking, key_reading):
+        monkeypatch.setattr(module, "CHUNK_BYTES", chunk_bytes)
+    before = held(full.client)
+
+    taken = take(full, tmp_path / "backup")
+    restore(empty, taken.folder)
+
+    assert held(empty.client) == before
+    assert set(taken.manifest.kinds) == kinds
+    # What is secret, and what keeps a session that was signed out from being used again, comes back too.
+    assert {"access:tokens", "access:sign_outs", "access:audit", "done:{<task>}:items"} < kinds
+    assert "access:requests:<second>" not in kinds
 
 
 def test_a_restored_store_goes_on_where_it_was(backup: Path, empty: RunningServer) -> None:

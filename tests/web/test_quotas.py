@@ -111,6 +111,23 @@ def test_only_so_many_events_begin(
     body_of(services.distinct.get("/distinct"))
 
 
+def test_a_request_with_more_new_events_than_may_begin_is_refused(
+    real_store: Store, real_client: Redis
+) -> None:
+    services = limited(real_store, max_events=3)
+    body_of(services.distinct.post("/events/a", json={"users": [1]}))
+    before = keys(real_client)
+
+    refused(services.distinct.post("/visits", json=visits_to("a", "b", "c", "d")), "MAX_EVENTS")
+
+    assert keys(real_client) == before
+    body_of(services.distinct.post("/visits", json=visits_to("a", "b", "c")))
+
+
+def visits_to(*events: str) -> dict[str, Any]:
+    return {"visits": [{"event": event, "user": 1} for event in events]}
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

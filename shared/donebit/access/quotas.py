@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection
 from typing import NamedTuple
 
 from donebit.config import Settings
@@ -51,10 +52,16 @@ class Quotas:
         if self._room("open_tasks") < 1 and not (task_id and self._store.quotas.has_task(task_id)):
             raise self._exceeded("open_tasks", "tasks have not ended")
 
-    def admit_event(self, event: str) -> None:
-        """Admit visits to an event. Raises QuotaExceeded if it is new and there are as many as may be."""
-        if self._room("events") < 1 and not self._store.quotas.has_event(event):
-            raise self._exceeded("events", "events exist")
+    def admit_events(self, events: Collection[str]) -> None:
+        """Admit visits to events.
+
+        Raises:
+            QuotaExceeded: more of them are new than there may be.
+        """
+        room = max(0, self._room("events"))
+        new = self._store.quotas.count_new_events(events) if len(events) > room else 0
+        if new > room:
+            raise self._exceeded("events", "events exist", new)
 
     def admit_flag(self, flag: str) -> None:
         """Admit users of a flag. Raises QuotaExceeded if it is new and there are as many as may be."""
@@ -75,9 +82,13 @@ class Quotas:
         limit: int = getattr(self._limits, name)
         return limit - getattr(self._current(), name) if limit else ENDLESS
 
-    def _exceeded(self, name: str, what: str) -> QuotaExceeded:
+    def _exceeded(self, name: str, what: str, new: int = 1) -> QuotaExceeded:
         limit, setting = getattr(self._limits, name), f"MAX_{name.upper()}"
-        return QuotaExceeded(f"{limit} {what}, which is the most ({setting}); nothing was changed", setting)
+        used = getattr(self._amounts, name)
+        beyond = f"{limit} {what}, which is the most"
+        if used < limit:
+            beyond = f"{used} {what}, and the request begins {new}; {limit} is the most"
+        return QuotaExceeded(f"{beyond} ({setting}); nothing was changed", setting)
 
     def _current(self) -> Amounts:
         if time.monotonic() - self._read_at < READ_AGAIN_SECONDS:

@@ -23,7 +23,7 @@ from donebit.errors import Conflict
 from donebit.store import Store
 from donebit.store.change_tracking import ChangeTracker
 from donebit.store.key_names import Keys
-from donebit.store.key_reading import CHUNK_BYTES, ELEMENTS_A_PART
+from donebit.store.key_reading import CHUNK_BYTES
 from donebit.store.key_values import KeyHead
 from donebit.store.layout import (
     BEING_RESTORED,
@@ -33,7 +33,6 @@ from donebit.store.layout import (
 )
 
 BYTES_A_TRIP: Final = 8 * 1024 * 1024
-ELEMENT_BYTES = 64  # about, with its value
 # What the last transaction may read: the server answers nobody else meanwhile, 64 MB take about 0.1 s.
 KEYS_AT_ONCE, BYTES_AT_ONCE = 5_000, 64 * 1024 * 1024
 FEW_KEYS = 200
@@ -193,12 +192,7 @@ def new_pages(store: Store) -> Iterator[set[str]]:
 
 
 def fits_at_once(store: Store, names: set[str]) -> bool:
-    return sum(map(bytes_of, store.reader.heads(names))) <= BYTES_AT_ONCE
-
-
-def bytes_of(head: KeyHead) -> int:
-    """About how many bytes a key holds."""
-    return head.size if head.kind == "string" else head.size * ELEMENT_BYTES
+    return sum(head.memory for head in store.reader.heads(names)) <= BYTES_AT_ONCE
 
 
 def copy(store: Store, names: Iterable[str], writer: RecordWriter) -> None:
@@ -210,11 +204,11 @@ def copy(store: Store, names: Iterable[str], writer: RecordWriter) -> None:
     waiting: list[KeyHead] = []
     size = 0
     for head in heads:
-        if head.size > (CHUNK_BYTES if head.kind == "string" else ELEMENTS_A_PART):
+        if head.memory > CHUNK_BYTES:
             writer.write_key(head, store.reader.parts(head))
             continue
         waiting.append(head)
-        size += bytes_of(head)
+        size += head.memory
         if size >= BYTES_A_TRIP:
             copy_small(store, waiting, writer)
             waiting, size = [], 0

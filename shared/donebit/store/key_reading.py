@@ -22,8 +22,8 @@ from donebit.store.key_values import (
 )
 
 KEYS_A_PAGE = 1000
-CHUNK_BYTES = 1024 * 1024  # of a string that is read in parts
-ELEMENTS_A_PART = 1000
+CHUNK_BYTES = 1024 * 1024  # of a key that is read in parts, about
+ELEMENTS_A_PART = 1000  # at most, of any other type; fewer where they are large
 GONE: Final = -2  # as PEXPIRETIME answers for a key that is not there
 
 
@@ -69,13 +69,11 @@ class KeyReader:
                 key = self._key(name)
                 pipe.execute_command(SIZE_COMMANDS[row.redis_type], key)  # type: ignore[no-untyped-call]  # the library leaves it untyped
                 pipe.execute_command("PEXPIRETIME", key)  # type: ignore[no-untyped-call]  # as above
-            answers = pipe.execute(raise_on_error=False)
-        heads = zip(rows, answers[::2], answers[1::2], strict=True)
-        return [
-            KeyHead(name, row.redis_type, expires, _size(name, size))
-            for (name, row), size, expires in heads
-            if expires != GONE
-        ]
+                if row.redis_type != "string":  # an element may have 64 bytes, or 64 kB
+                    pipe.execute_command("MEMORY", "USAGE", key)  # type: ignore[no-untyped-call]  # as above
+            answers = iter(pipe.execute(raise_on_error=False))
+        heads = [_head(name, row.redis_type, answers) for name, row in rows]
+        return [head for head in heads if head.expires_ms != GONE]
 
     @outages_named
     def whole(self, heads: Sequence[KeyHead]) -> list[list[bytes]]:
@@ -91,7 +89,7 @@ class KeyReader:
         if head.kind in ("hash", "set"):
             yield from self._scanned(head)
             return
-        step = CHUNK_BYTES if head.kind == "string" else ELEMENTS_A_PART
+        step = _step(head)
         last = "-"
         for start in range(0, head.size, step):
             part = self._part(head, start, start + step - 1, last)
@@ -108,7 +106,7 @@ class KeyReader:
             "string": ("GETRANGE", key, start, stop),
             "zset": ("ZRANGE", key, start, stop, "WITHSCORES"),
             "list": ("LRANGE", key, start, stop),
-            "stream": ("XRANGE", key, last, "+", "COUNT", ELEMENTS_A_PART),
+            "stream": ("XRANGE", key, last, "+", "COUNT", stop - start + 1),
         }[head.kind]
         return answer_to(self._client, *command)
 
@@ -124,7 +122,7 @@ class KeyReader:
     def _scan(self, head: KeyHead, cursor: bytes) -> tuple[bytes, list[bytes]]:
         command = "HSCAN" if head.kind == "hash" else "SSCAN"
         key = self._key(head.name)
-        found = answer_to(self._client, command, key, cursor, "COUNT", ELEMENTS_A_PART)  # type: ignore[arg-type]  # bytes do
+        found = answer_to(self._client, command, key, cursor, "COUNT", _step(head))  # type: ignore[arg-type]  # bytes do
         return cast(tuple[bytes, list[bytes]], found)
 
     @outages_named
@@ -147,6 +145,22 @@ class KeyReader:
 
     def _key(self, name: str) -> bytes:
         return as_bytes(self._prefix + name)
+
+
+def _head(name: str, kind: str, answers: Iterator[Any]) -> KeyHead:
+    """The head of a key, of the next answers to what `heads` asks."""
+    size, expires = next(answers), next(answers)
+    memory = size if kind == "string" else next(answers)
+    if expires == GONE:
+        return KeyHead(name, kind, GONE)
+    return KeyHead(name, kind, expires, _size(name, size), _size(name, memory) or 0)  # it may go meanwhile
+
+
+def _step(head: KeyHead) -> int:
+    """How much of a key is read at once: bytes of a string, else elements."""
+    if head.kind == "string":
+        return CHUNK_BYTES
+    return min(ELEMENTS_A_PART, max(1, CHUNK_BYTES * head.size // max(1, head.memory)))
 
 
 def _size(name: str, answer: object) -> int:

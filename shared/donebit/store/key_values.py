@@ -25,12 +25,14 @@ class KeyHead(NamedTuple):
         kind: as TYPE answers
         expires_ms: since the epoch, or NEVER
         size: bytes of a string, else elements
+        memory: bytes that it takes, about
     """
 
     name: str
     kind: str
     expires_ms: int
     size: int = 0
+    memory: int = 0
 
 
 def read_command(kind: str, key: bytes) -> tuple[str | bytes | int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import NamedTuple, cast
 
@@ -50,9 +50,9 @@ class QuotaStore:
         return bool(self._client.exists(self._keys.record(task_id)))
 
     @outages_named
-    def has_event(self, event: str) -> bool:
-        """Whether there is such an event."""
-        return bool(self._client.hexists(self._keys.EVENTS, event))
+    def count_new_events(self, events: Collection[str]) -> int:
+        """How many of these events there are not; there must be one at least."""
+        return cast(list[object], self._client.hmget(self._keys.EVENTS, list(events))).count(None)
 
     @outages_named
     def has_flag(self, flag: str) -> bool:
