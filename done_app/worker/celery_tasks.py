@@ -23,6 +23,7 @@ from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome
 from done_app.worker.steps.progress_lines import LineClock, lines_of
 from done_app.worker.steps.reporter import StoreStepReporter
+from done_app.worker.steps.retry import read_until_answered
 from done_app.worker.steps.runner import Runner
 from donebit import config, logs, queue
 from donebit.completion import announcing, fanout, handing_back, healing, leases, reading
@@ -229,7 +230,7 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
             position=position,
             board=worker_leases.board,
             max_result_bytes=settings.max_step_result_bytes,
-            results=reading.parent_results(store(), task),
+            results=reading.parent_results(store(), task, read_until_answered),
             items=TypedItems(ItemReader(store(), task), job.item) if job.item else None,
         )
         outcome = runner.run(held.ranges)

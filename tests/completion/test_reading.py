@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 from redis import Redis
@@ -15,10 +17,15 @@ from donebit.completion.state import State
 from donebit.completion.sweeping import CHECK_EVERY, Sweep
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
+from donebit.errors import StoreUnavailable
 from donebit.store import Store, keys
 from tests.completion.arranged import TTLS, life_left, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
+from tests.losing_way import losing_way_to
+from tests.servers import RunningServer
+
+Answer = TypeVar("Answer")
 
 SHORT = TaskTtls(open=timedelta(days=7), ended=timedelta(minutes=1))
 
@@ -135,3 +142,26 @@ def test_a_reader_without_a_parent_that_lives_has_no_results_to_keep(store: Stor
 
     assert parent.results == 0
     assert client.keys("*gone*") == []
+
+
+def test_reading_goes_on_where_an_outage_broke_it_off(real_store: Store, valkey: RunningServer) -> None:
+    reader = start_reader(real_store, start_done(real_store, 10_000))
+    asked = list[str]()
+
+    def persist(read: Callable[[], Answer]) -> Answer:
+        while True:
+            try:
+                return read()
+            except StoreUnavailable:
+                asked.append("again")
+
+    with losing_way_to(valkey.port) as way:
+        over = Store.at(way.url, prefix=real_store.keys.prefix)
+        found = reading.parent_results(over, now(real_store, reader), persist)
+        parts = iter(found)
+        first = [next(parts) for _ in range(2000)]
+        way.lose("HMGET", times=2)
+        rest = list(parts)
+
+    assert first + rest == list(range(0, 10_000, 2))
+    assert asked == ["again", "again"]

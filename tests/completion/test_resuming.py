@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from donebit.completion import failing, lifecycle, reporting, resuming
+from donebit.completion import failing, items, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
+from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.sweeping import CHECK_EVERY, Sweep
 from donebit.completion.task import Task
@@ -17,6 +18,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.errors import Conflict, NotFound
 from donebit.store import Store, keys
+from donebit.store.results import ResultRun
 from donebit.store.task_index import TaskIndexStore
 from tests.completion.arranged import TTLS, expire, life_left, missing_ranges, now, start, start_done
 from tests.completion.conftest import HandMovedClock
@@ -71,6 +73,22 @@ def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, 
     assert none_open
     assert client.exists(keys.OPEN_TASKS)
     assert keys_without_ttl(client) == set()
+
+
+def test_what_a_resumed_task_needs_lives_as_long_as_it(store: Store, client: Redis) -> None:
+    packed = items.pack(["a", "b"])
+    spec = TaskSpec(2, items=packed.digest, ended_ttl=timedelta(seconds=1))
+    task = lifecycle.start(store, spec, ttls=TTLS, max_steps=2, items=packed).task
+    reporting.report_results(store, task.id, [ResultRun(0, ["5"])], max_bytes=9)
+    lifecycle.cancel(store, task.id)
+    announce(store, task.id)
+    kept = [keys.items(task.id), keys.results(task.id)]
+    before = [life_left(client, key) for key in kept]
+
+    resuming.resume(store, task.id, TTLS)
+
+    assert max(before) <= timedelta(seconds=1)
+    assert all(life_left(client, key) > TTLS.open / 2 for key in kept)
 
 
 def test_a_resumed_task_may_fail_again(store: Store) -> None:

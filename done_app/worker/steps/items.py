@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from done_app.worker.steps.retry import read_until_answered
 from donebit.completion.items import ItemReader
 from donebit.errors import InvalidInput
 from donebit.jobs.item_type import ItemType
@@ -29,15 +31,21 @@ class TypedItems:
             NotFound: the task is gone.
             InvalidInput: it does not fit this worker's job, which was another when the task was started.
         """
-        if not self.first <= step < self.first + max(len(self.values), len(self.unfit)):
-            self.read(step)
+        self.load(step)
         if self.unfit:
             (found,) = self.kind.convert(json.dumps([self.unfit[step - self.first]]), step)
             return found
         return self.values[step - self.first]
 
-    def read(self, step: int) -> None:
-        self.first, text = self.reader.chunk_of(step)
+    def load(self, step: int) -> None:
+        """Read the chunk of a step's item, unless it is the one read last; that outlasts an outage.
+
+        Raises:
+            NotFound: the task is gone.
+        """
+        if self.first <= step < self.first + max(len(self.values), len(self.unfit)):
+            return
+        self.first, text = read_until_answered(partial(self.reader.chunk_of, step))
         try:
             self.values, self.unfit = self.kind.convert(text), ()
         except InvalidInput:

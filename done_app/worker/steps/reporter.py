@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from done_app.worker.steps.retry import retry_until_stored
+from done_app.worker.steps.retry import read_until_answered, retry_until_stored
 from donebit.completion import failing, lifecycle, missing, reporting
 from donebit.completion.failing import COUNTED_AHEAD, GIVE_UP_NOW, Failure
 from donebit.completion.reporting import Report
@@ -29,7 +29,8 @@ class StoreStepReporter:
     max_result_bytes: int = field(default=0, kw_only=True)  # of all steps of the task
 
     def missing(self, start: int, stop: int) -> list[Range]:
-        return list(missing.iterate(self.store, self.task, start, stop))
+        # Between the ranges of a message steps are done that are not reported yet.
+        return read_until_answered(lambda: list(missing.iterate(self.store, self.task, start, stop)))
 
     def is_paused(self) -> bool:
         try:
@@ -57,7 +58,7 @@ class StoreStepReporter:
         policy = GIVE_UP_NOW if last else self.policy
         attempt = COUNTED_AHEAD
         if count_attempt:
-            attempt = retry_until_stored(lambda _: failing.next_attempt(self.store, self.task, step))
+            attempt = read_until_answered(lambda: failing.next_attempt(self.store, self.task, step))
         return retry_until_stored(
             lambda token: failing.fail(
                 self.store,

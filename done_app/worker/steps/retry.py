@@ -1,4 +1,4 @@
-"""Repeating a report until Redis answers."""
+"""Repeating a report, or a read that a step needs, until Redis answers."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def retry_until_stored(report: Callable[[str], Answer]) -> Answer:
         except StoreUnavailable:
             if time.monotonic() >= give_up_at:
                 raise
-            log.warning("Redis is unavailable; the steps are reported again in %.1f s", pause)
+            log.warning("Redis is unavailable; the worker asks it again in %.1f s", pause)
             time.sleep(pause)
             pause = min(pause * 2, MAX_PAUSE.total_seconds())
+
+
+def read_until_answered(read: Callable[[], Answer]) -> Answer:
+    """Repeat a read that a step needs, as a report is repeated: an outage must not cost it an attempt."""
+    return retry_until_stored(lambda _: read())

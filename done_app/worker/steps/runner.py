@@ -219,6 +219,8 @@ class Runner:
             return
         self.position[0] = step
         try:
+            if self.items is not None:
+                self.items.load(step)  # which may wait for Redis, for longer than the step may take
             with time_limit(self.job.step_timeout):
                 self.call(step)
         except StepTimedOut as error:

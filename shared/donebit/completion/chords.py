@@ -6,14 +6,13 @@ import hashlib
 import json
 import math
 import secrets
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypedDict
 
 from donebit import clock
+from donebit.completion.record import new_record
 from donebit.completion.spec import TaskSpec
-from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict
 from donebit.names import is_name
@@ -194,20 +193,4 @@ def why_unchangeable(task: Task, change: str) -> str:
 
 def _fields(names: ChordNames, expected: int, now_ms: int, ttl: timedelta) -> dict[str, str | int]:
     label = names["body"] if is_name(names["body"]) else None
-    ttl_ms = ttl // timedelta(milliseconds=1)
-    spec = TaskSpec(expected, params={CHORD: dict(names)}, label=label)
-    return {
-        "count": expected,
-        "left": expected,
-        "failed": 0,
-        "state": State.RUNNING,
-        "nonce": uuid.uuid4().hex,
-        "run": 1,
-        "order": spec.as_text(),
-        "created_at": now_ms,
-        "last_progress_at": now_ms,
-        "renew_at": now_ms + ttl_ms // 100,
-        "stall_after": spec.stall_after // timedelta(milliseconds=1),
-        "ttl": ttl_ms,
-        "ended_ttl": ttl_ms,
-    }
+    return new_record(TaskSpec(expected, params={CHORD: dict(names)}, label=label), now_ms, ttl, ttl)

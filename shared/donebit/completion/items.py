@@ -132,10 +132,7 @@ def append(
         token=token,
         reply_key=reply_key,
     )
-    if answer is None:
-        raise lifecycle.unknown_task(task_id)
-    if answer.status is ExtendStatus.REUSED:
-        raise lifecycle.key_reused(reply_key)
+    answer = lifecycle.known(answer, task_id, reply_key)
     if answer.status is not ExtendStatus.OK:
         raise refusal(task_id, answer, items, limits, expected)
     return lifecycle.get_task(store, task_id).task, answer.steps
@@ -147,12 +144,10 @@ def refusal(
     """The error for a task that no items were added to."""
     steps = answer.steps
     match answer.status:
-        case ExtendStatus.STATE:
-            return Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
+        case ExtendStatus.STATE | ExtendStatus.FROM:
+            return lifecycle.not_extended(task_id, answer, expected)
         case ExtendStatus.CLOSED:
             return Conflict(f"task {task_id} is not open; `extend` adds items that start at once")
-        case ExtendStatus.FROM:
-            return Conflict(f"task {task_id} has {steps} steps, not {expected} as `from` says")
         case ExtendStatus.ITEMS:
             why = f"the steps of task {task_id} have no items, so none can be added"
             return InvalidInput(why, field="items")

@@ -8,10 +8,12 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol, TypeVar
 
 from donebit import clock
 from donebit.completion import chords
 from donebit.completion.progress import Reading
+from donebit.completion.record import new_record
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Parent, Task, TaskSnapshot
@@ -19,7 +21,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
 from donebit.store import Store
-from donebit.store.answers import DeleteStatus
+from donebit.store.answers import DeleteStatus, ExtendResult, ExtendStatus
 from donebit.store.items import ItemChunk
 
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
@@ -137,19 +139,7 @@ def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]
     if spec.open:
         end["open"] = 1
     return {
-        "count": spec.count,
-        "left": spec.count,
-        "failed": 0,
-        "state": State.RUNNING,
-        "nonce": uuid.uuid4().hex,
-        "run": 1,
-        "order": spec.as_text(),
-        "created_at": now_ms,
-        "last_progress_at": now_ms,
-        "renew_at": now_ms + ttls.open // timedelta(milliseconds=100),
-        "stall_after": spec.stall_after // timedelta(milliseconds=1),
-        "ttl": ttls.open // timedelta(milliseconds=1),
-        "ended_ttl": (spec.ended_ttl or ttls.ended) // timedelta(milliseconds=1),
+        **new_record(spec, now_ms, ttls.open, spec.ended_ttl or ttls.ended),
         **({"fail_fast": 1} if spec.fail_fast else {}),
         **end,
     }
@@ -183,8 +173,42 @@ def key_reused(reply_key: str | None) -> InvalidInput:
     )
 
 
+class ChangeAnswer(Protocol):
+    """What a script answered that changes a task."""
+
+    @property
+    def reused(self) -> bool: ...
+
+
+Answer = TypeVar("Answer", bound=ChangeAnswer)
+
+
+def known(answer: Answer | None, task_id: str, reply_key: str | None) -> Answer:
+    """The answer about a task that exists, to this very request.
+
+    Args:
+        answer: of the store; None for an unknown task.
+
+    Raises:
+        NotFound: no such task.
+        InvalidInput: the reply key was used for another request.
+    """
+    if answer is None:
+        raise unknown_task(task_id)
+    if answer.reused:
+        raise key_reused(reply_key)
+    return answer
+
+
 def unknown_task(task_id: str) -> NotFound:
     return NotFound(f"no task {task_id} is known, or it has expired", field="task_id")
+
+
+def not_extended(task_id: str, answer: ExtendResult, expected: int | None) -> Conflict:
+    """The refusal of steps, with items or without, for the state of a task or for its count."""
+    if answer.status is ExtendStatus.STATE:
+        return Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
+    return Conflict(f"task {task_id} has {answer.steps} steps, not {expected} as `from` says")
 
 
 def no_such_step(task_id: str, step: int, count: int) -> InvalidInput:
@@ -210,10 +234,7 @@ def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     answer = store.task_changes.cancel_task(
         task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "cancel"), reply_key=reply_key
     )
-    if answer is None:
-        raise unknown_task(task_id)
-    if answer.reused:
-        raise key_reused(reply_key)
+    answer = known(answer, task_id, reply_key)
     if not answer.cancelled:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be cancelled")
     return get_task(store, task_id).task
@@ -237,10 +258,7 @@ def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     answer = store.task_changes.pause_task(
         task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "pause"), reply_key=reply_key
     )
-    if answer is None:
-        raise unknown_task(task_id)
-    if answer.reused:
-        raise key_reused(reply_key)
+    answer = known(answer, task_id, reply_key)
     if not answer.paused:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be paused")
     return get_task(store, task_id).task

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from donebit.completion import lifecycle
-from donebit.completion.results import decoded, iterate_chunks
+from donebit.completion.results import Persist, ask_once, decoded, iterate_chunks
 from donebit.completion.task import Parent, Task
 from donebit.errors import NotFound
 from donebit.results import Results, StoredResults
@@ -60,15 +60,20 @@ def release_parent(store: Store, task: Task) -> None:
         store.tasks.release_task(task.parent.id, task.parent.nonce)
 
 
-def parent_results(store: Store, task: Task) -> Results[Any]:
+def parent_results(store: Store, task: Task, persist: Persist = ask_once) -> Results[Any]:
     """What the steps of the task returned that started this one, read a chunk at a time.
 
     To go through it raises ResultsGone when the other task is gone.
+
+    Args:
+        persist: makes each read.
     """
     if task.parent is None or not task.parent.results:
         return Results()
     parent = task.parent
-    return StoredResults(lambda: _parts(store, parent), lambda: _read(store, parent).results)
+    return StoredResults(
+        lambda: _parts(store, parent, persist), lambda: persist(lambda: _read(store, parent)).results
+    )
 
 
 def _read(store: Store, parent: Parent) -> Task:
@@ -81,9 +86,9 @@ def _read(store: Store, parent: Parent) -> Task:
     return task
 
 
-def _parts(store: Store, parent: Parent) -> Iterator[Part]:
-    task, found = _read(store, parent), 0
-    for pairs in iterate_chunks(store, task.id, 0, task.count):
+def _parts(store: Store, parent: Parent, persist: Persist) -> Iterator[Part]:
+    task, found = persist(lambda: _read(store, parent)), 0
+    for pairs in iterate_chunks(store, task.id, 0, task.count, persist):
         found += len(pairs)
         yield [step for step, _ in pairs], decoded(pairs)
     if found < task.results:  # deleted meanwhile: what is left out must not look like the end

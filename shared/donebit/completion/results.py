@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
@@ -18,6 +19,7 @@ OWN_FIELDS_AT_ONCE = 32  # each up to MAX_STEP_RESULT_BYTES
 MAX_PAGE_BYTES = 4 * 1024 * 1024  # a page that has more ends with what was read at once
 MAX_REPORT_BYTES = 4 * 1024 * 1024  # of results, in one report: 5 ms of the server
 
+Answer = TypeVar("Answer")
 Pair = tuple[int, str]  # a step, and its result as JSON
 
 ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -106,17 +108,34 @@ def full(task_id: str, size: int, max_bytes: int) -> ResultsFull:
     )
 
 
-def iterate_chunks(store: Store, task_id: str, first: int, count: int) -> Iterator[list[Pair]]:
-    """The results of the steps from `first` to `count`, ascending, in lists of some hundred."""
+class Persist(Protocol):
+    """Makes a read, again and again if it likes while that raises StoreUnavailable."""
+
+    def __call__(self, read: Callable[[], Answer], /) -> Answer: ...
+
+
+def ask_once(read: Callable[[], Answer]) -> Answer:
+    return read()
+
+
+def iterate_chunks(
+    store: Store, task_id: str, first: int, count: int, persist: Persist = ask_once
+) -> Iterator[list[Pair]]:
+    """The results of the steps from `first` to `count`, ascending, in lists of some hundred.
+
+    Args:
+        persist: makes each read.
+    """
     last = -(-count // STEPS_PER_CHUNK)
     for start in range(first // STEPS_PER_CHUNK, last, CHUNKS_AT_ONCE):
         numbers = range(start, min(start + CHUNKS_AT_ONCE, last))
-        for number, text in zip(numbers, store.results.chunks(task_id, numbers), strict=True):
+        texts = persist(partial(store.results.chunks, task_id, numbers))
+        for number, text in zip(numbers, texts, strict=True):
             pairs = [] if text is None else pairs_of(number, text)
             if pairs and pairs[0][0] < first:
                 pairs = [pair for pair in pairs if pair[0] >= first]
             if text is not None and OWN_FIELD in text:
-                yield from _with_own_fields(store, task_id, pairs)
+                yield from _with_own_fields(store, task_id, pairs, persist)
             elif pairs:
                 yield pairs
 
@@ -137,12 +156,15 @@ def pairs_of(number: int, text: str) -> list[Pair]:
     return pairs
 
 
-def _with_own_fields(store: Store, task_id: str, pairs: list[Pair]) -> Iterator[list[Pair]]:
+def _with_own_fields(
+    store: Store, task_id: str, pairs: list[Pair], persist: Persist = ask_once
+) -> Iterator[list[Pair]]:
     """The same results, with those in place that have a field of their own; fewer in a list."""
     for at in range(0, len(pairs), OWN_FIELDS_AT_ONCE):
         part = pairs[at : at + OWN_FIELDS_AT_ONCE]
         steps = [step for step, value in part if value == OWN_FIELD]
-        own = dict(zip(steps, store.results.own_fields(task_id, steps), strict=True))
+        texts = persist(partial(store.results.own_fields, task_id, steps))
+        own = dict(zip(steps, texts, strict=True))
         found = ((step, own.get(step, value)) for step, value in part)
         yield [(step, value) for step, value in found if value is not None]
 

@@ -41,10 +41,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
     answer = store.failures.resume_task(
         task_id, now_ms=clock.now_ms(), token=lifecycle.call_token(reply_key, "resume"), reply_key=reply_key
     )
-    if answer is None:
-        raise lifecycle.unknown_task(task_id)
-    if answer.reused:
-        raise lifecycle.key_reused(reply_key)
+    answer = lifecycle.known(answer, task_id, reply_key)
     if not answer.resumed:
         raise Conflict(
             f"task {task_id} is {answer.state}; only a failed, cancelled, stalled or paused one is resumed"
@@ -93,13 +90,11 @@ class Extension:
         """The error for a task that was not extended."""
         steps = answer.steps
         match answer.status:
-            case ExtendStatus.STATE:
-                return Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
+            case ExtendStatus.STATE | ExtendStatus.FROM:
+                return lifecycle.not_extended(task_id, answer, self.expected)
             case ExtendStatus.ITEMS:
                 why = f"the steps of task {task_id} have items: extend it by `items`"
                 return InvalidInput(why, field="items")
-            case ExtendStatus.FROM:
-                return Conflict(f"task {task_id} has {steps} steps, not {self.expected} as `from` says")
             case ExtendStatus.MOST:
                 why = f"add is {self.add}; the task has {steps} steps, and at most {max_steps} are allowed"
                 return InvalidInput(why, field="add")
@@ -138,10 +133,7 @@ def extend(
         token=token,
         reply_key=reply_key,
     )
-    if answer is None:
-        raise lifecycle.unknown_task(task_id)
-    if answer.status is ExtendStatus.REUSED:
-        raise lifecycle.key_reused(reply_key)
+    answer = lifecycle.known(answer, task_id, reply_key)
     if answer.status is not ExtendStatus.OK:
         raise wanted.refusal(task_id, answer, max_steps)
     return lifecycle.get_task(store, task_id).task, answer.steps
@@ -169,16 +161,12 @@ def close(
     answer = store.task_changes.close_task(
         task_id, expected=expected, now_ms=clock.now_ms(), token=token, reply_key=reply_key
     )
-    if answer is None:
-        raise lifecycle.unknown_task(task_id)
+    answer = lifecycle.known(answer, task_id, reply_key)
     match answer.status:
-        case CloseStatus.REUSED:
-            raise lifecycle.key_reused(reply_key)
         case CloseStatus.STATE:
             raise Conflict(f"task {task_id} is {answer.state}; only a running task can be closed")
         case CloseStatus.CLOSED:
             raise Conflict(f"task {task_id} is not open, so it cannot be closed")
         case CloseStatus.FROM:
             raise Conflict(f"task {task_id} has {answer.steps} steps, not {expected} as `count` says")
-        case CloseStatus.OK:
-            return lifecycle.get_task(store, task_id).task, answer.completed
+    return lifecycle.get_task(store, task_id).task, answer.completed

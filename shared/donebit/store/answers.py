@@ -104,6 +104,11 @@ class ExtendResult(NamedTuple):
     steps: int = 0
     state: str = ""
 
+    @property
+    def reused(self) -> bool:
+        """Whether the reply key was used for another request."""
+        return self.status is ExtendStatus.REUSED
+
     @classmethod
     def of(cls, status: bytes, what: bytes | int | None = None) -> ExtendResult:
         """The answer of extend_task.lua or append_items.lua."""
@@ -136,6 +141,11 @@ class CloseResult(NamedTuple):
     completed: bool = False
     steps: int = 0
     state: str = ""
+
+    @property
+    def reused(self) -> bool:
+        """Whether the reply key was used for another request."""
+        return self.status is CloseStatus.REUSED
 
 
 class ProbeDecision(StrEnum):

@@ -106,6 +106,7 @@ class FailureStore:
     ) -> ResumeResult | None:
         """Let a failed, cancelled, stalled or paused task run on; None for an unknown one."""
         names = [self._keys.bitmap(task_id), self._keys.record(task_id), *self._keys.of_failures(task_id)]
+        names += [self._keys.results(task_id), self._keys.items(task_id)]
         names += self._keys.replies(task_id, reply_key)
         answer = self._scripts["resume_task"](keys=names, args=[now_ms, token])
         if answer is None:

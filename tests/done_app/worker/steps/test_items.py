@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -18,6 +20,8 @@ from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.registry import Job
 from donebit.store import Store
 from tests.completion.arranged import TTLS, now
+from tests.losing_way import LosingWay, losing_way_to
+from tests.servers import RunningServer
 
 RUNS = [UUID(int=number) for number in range(3)]
 
@@ -67,6 +71,37 @@ def test_an_item_that_does_not_fit_this_worker_fails_its_step_alone(store: Store
     (failure,) = failing.list_failures(store, now(store, task), limit=9).failures
     assert (sorted(found), failure.step) == ([0, 2], 1)
     assert "job hex does not take items[1]: Input should be a valid UUID" in (failure.error or "")
+
+
+def run_over(store: Store, way: LosingWay, task: Task, limit: timedelta | None = None) -> dict[int, str]:
+    """Run a task's steps, whose items are read over this way."""
+    made = replace(Job.from_function(as_hex), step_timeout=limit)
+    assert made.item is not None
+    reporter = StoreStepReporter(store, task, made.retry_policy, max_result_bytes=1000)
+    reader = ItemReader(Store.at(way.url, prefix=store.keys.prefix), task)
+    Runner(task, made, reporter, items=TypedItems(reader, made.item)).run([(0, task.count)])
+    return dict(results.iterate(store, now(store, task)))
+
+
+def test_an_outage_when_items_are_read_fails_no_step(real_store: Store, valkey: RunningServer) -> None:
+    task = start(real_store, [str(run) for run in RUNS])
+    with losing_way_to(valkey.port) as way:
+        way.lose("XREVRANGE", times=2)
+        found = run_over(real_store, way, task)
+
+    assert (way.times, min(found)) == (0, 0)
+    assert now(real_store, task).failed_attempts == 0
+
+
+def test_waiting_for_items_does_not_count_as_the_time_of_a_step(
+    real_store: Store, valkey: RunningServer
+) -> None:
+    task = start(real_store, [str(RUNS[0])])
+    with losing_way_to(valkey.port) as way:
+        way.lose("XREVRANGE", times=2)  # so that 0.3 s pass
+        found = run_over(real_store, way, task, timedelta(seconds=0.2))
+
+    assert sorted(found) == [0]
 
 
 def test_item_is_the_input_only_as_the_second_positional_parameter() -> None:

@@ -8,12 +8,17 @@ import pytest
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from done_app.worker.steps.reporter import StoreStepReporter
+from done_app.worker.steps.runner import Runner
+from donebit import job
 from donebit.completion import leases
 from donebit.completion.task import Task
+from donebit.jobs.registry import Job
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from donebit.store.leases import Holder
-from tests.completion.arranged import now, start
+from tests.completion.arranged import missing_ranges, now, start
+from tests.losing_way import losing_way_to
+from tests.servers import RunningServer
 
 HOLDER = Holder("message-1", "host:1/aa", 11)
 
@@ -89,3 +94,19 @@ def test_the_last_failure_whose_answer_is_lost_gives_the_step_up_once(
 
     assert (failure.completed_task, failure.failed_steps) == (False, 1)
     assert now(store, task).failed_steps == 1
+
+
+def test_an_outage_between_two_ranges_repeats_no_step(real_store: Store, valkey: RunningServer) -> None:
+    task, made = start(real_store, 3), list[int]()
+    with losing_way_to(valkey.port) as way:
+
+        @job("worked")
+        def work(step: int) -> None:
+            made.append(step)
+            way.lose("GETRANGE", times=1 - step // 2)
+
+        over = Store.at(way.url, prefix=real_store.keys.prefix)
+        Runner(task, Job.from_function(work), reporter_of(over, task, 1)).run([(0, 1), (2, 3)])
+
+    assert made == [0, 2]
+    assert missing_ranges(real_store, task) == [(1, 2)]

@@ -59,8 +59,8 @@ def test_the_watcher_of_the_log_is_told_what_is_waited_for(caplog: pytest.LogCap
 
     said = [record.getMessage() for record in caplog.records]
     assert said == [
-        "Redis is unavailable; the steps are reported again in 0.1 s",
-        "Redis is unavailable; the steps are reported again in 0.2 s",
+        "Redis is unavailable; the worker asks it again in 0.1 s",
+        "Redis is unavailable; the worker asks it again in 0.2 s",
     ]
 
 
