@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from donebit.errors import DonebitError, InvalidInput
+from donebit.errors import InvalidInput
 from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
@@ -38,6 +38,24 @@ Value = TypeVar("Value")
 Wanted: TypeAlias = ServiceRequest | Pause
 Call: TypeAlias = Generator[Wanted, Any, Value]
 ResultPart: TypeAlias = tuple[Sequence[int], list[Any]]  # steps, and what they returned
+
+
+def go_through(call: Call[Value], do: Callable[[Wanted], Any]) -> Value:
+    """Do what a call wants, one after the other, and return what it comes to.
+
+    An error of `do` is raised in the call, which may want more before it lets it through: the task of items
+    that could not be sent is cancelled.
+    """
+    resume: Callable[[], Wanted] = partial(next, call)
+    while True:
+        try:
+            wanted = resume()
+        except StopIteration as end:
+            return cast(Value, end.value)
+        try:
+            resume = partial(call.send, do(wanted))
+        except BaseException as error:
+            resume = partial(call.throw, error)
 
 
 def start(
@@ -75,7 +93,7 @@ def start_for_items(
     try:
         yield from _fill(started, chain([first, second], pieces))
     except BaseException:
-        with suppress(DonebitError):
+        with suppress(Exception):  # the first error is the one to know
             yield from change(started, "cancel")
         raise
     return started

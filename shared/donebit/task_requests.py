@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from donebit import calls
-from donebit.calls import Call, Pause
+from donebit.calls import Call, Pause, go_through
 from donebit.task_types import Task
 from donebit.transport import ServiceRequest, Transport
 
@@ -119,16 +118,7 @@ class TaskRequests:
 
     def _run(self, call: Call[Value]) -> Value:
         """Make the requests and pauses of a call, and return what it comes to."""
-        resume: Callable[[], ServiceRequest | Pause] = partial(next, call)
-        while True:
-            try:
-                wanted = resume()
-            except StopIteration as end:
-                return cast(Value, end.value)
-            try:
-                resume = partial(call.send, self._do(wanted))
-            except BaseException as error:
-                resume = partial(call.throw, error)
+        return go_through(call, self._do)
 
     def _do(self, wanted: ServiceRequest | Pause) -> Any:
         if isinstance(wanted, ServiceRequest):

@@ -23,7 +23,9 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServ
 @pytest.fixture(scope="session")
 def services(tmp_path_factory: pytest.TempPathFactory, own_server: RunningServer) -> Iterator[RealServices]:
     folder = tmp_path_factory.mktemp("command_line_services")
-    with running_services(folder, own_server.url, API_TOKEN="", HOST="") as services:
+    with running_services(
+        folder, own_server.url, API_TOKEN="", HOST="", JOBS="tests.integration.own_jobs"
+    ) as services:
         yield services
 
 

@@ -17,7 +17,13 @@ from tests.web.real import running_services
 
 TOKEN = "a-token-that-nobody-guesses"
 EACH: dict[str, list[tuple[str, ...]]] = {
-    "trigger_app": [("trigger", "1"), ("tokens", "list"), ("audit",), ("rerun", "some")],
+    "trigger_app": [
+        ("trigger", "1"),
+        ("tokens", "list"),
+        ("audit",),
+        ("rerun", "some"),
+        ("trigger", "--job", "a", "--lines", "visits.csv"),
+    ],
     "done_app": [
         ("watch", "some"),
         ("tasks",),
@@ -35,6 +41,7 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("fail", "some", "0"),
         ("why", "some"),
         ("errors", "some"),
+        ("results", "some"),
         ("workers",),
     ],
     "distinct_app": [

@@ -17,7 +17,7 @@ from donebit.utf8 import one_line
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 30.0
 TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-JSON = "application/json"
+JSON, NDJSON = "application/json", "application/x-ndjson"
 NO_RETRIES = urllib3.Retry(total=False)  # a person at a terminal wants to know at once
 # Of a request with an Idempotency-Key: only an answer that was lost is asked for again.
 LOST_ANSWER = urllib3.Retry(
@@ -69,13 +69,16 @@ class ServiceClient:
         Args:
             method: GET, POST and so on.
             path: The route's path.
-            body: Sent as JSON; None sends no body.
+            body: Sent as JSON, or, if bytes, as the NDJSON that they are; None sends no body.
             query: The query parameters; those that are None are left out.
             key: Sent as Idempotency-Key: a request whose answer is lost is sent again, and done once. None
                 sends none.
         """
-        data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False))
-        answer = self._request(method, path, data, JSON if data else None, query, key)
+        if isinstance(body, bytes):
+            answer = self._request(method, path, body, NDJSON, query, key)
+        else:
+            data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False))
+            answer = self._request(method, path, data, JSON if data else None, query, key)
         return None if answer.status == 204 else self._json(answer)
 
     def get_bytes(self, path: str) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import cached_property
+from typing import Any
 
 import urllib3
 
@@ -13,6 +15,7 @@ from donebit.command_line.service import NO_RETRIES, ServiceClient
 from donebit.command_line.terminal import Terminal
 from donebit.config import Addresses
 from donebit.errors import ConfigurationError, InvalidInput
+from donebit.transport import TRIGGER_APP, ServiceRequest
 
 
 class Session:
@@ -39,6 +42,11 @@ class Session:
     @cached_property
     def distinct(self) -> ServiceClient:
         return self.retrying_distinct(NO_RETRIES)
+
+    def ask(self, request: ServiceRequest) -> Any:
+        """Send a request of a call; if its answer is lost it is sent again, and done once."""
+        service = self.trigger if request.service == TRIGGER_APP else self.done
+        return service.ask(request.method, request.path, request.body, key=uuid.uuid4().hex)
 
     def retrying_distinct(self, retries: urllib3.Retry) -> ServiceClient:
         """Return a client of distinct_app that retries."""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from donebit.command_line.exit_codes import OperationFailed, UsageError
+from donebit.command_line.items import start_with_items
 from donebit.command_line.options import as_json, examples, in_session, retry_for
 from donebit.command_line.service import segment
 from donebit.command_line.session import Session
@@ -52,10 +53,14 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         return found
 
 
+# How the ways to say what the steps are stand on the command line.
+OPTION_OF = {"count": "COUNT", "open": "--open", "items": "--items", "lines": "--lines"}
+
 TRIGGER_EXAMPLES = examples(
     "donebit trigger 10000 --job demo --param sleep_ms=20 --watch",
     "donebit trigger 500 --job resize --param folder=/photos --label nightly --task-id nightly-2026-11-21",
     """donebit trigger 500 --job resize --then '{"count": 1, "job": "publish"}'""",
+    "ls *.txt | donebit trigger --job words --lines - --watch",
     "donebit trigger 4                       without a job: report the steps via the API",
     "donebit trigger 10 --job demo --watch && echo done",
 )
@@ -67,6 +72,13 @@ TRIGGER_EXAMPLES = examples(
 @click.option(
     "--param", "params", type=Param(), multiple=True, help="A parameter of the job; may be repeated."
 )
+@click.option(
+    "--items",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="Start a step for each line, a JSON value that the job's function is given; - is standard input.",
+)
+@click.option("--lines", type=click.File("rb"), metavar="FILE", help="The same, each line as a text.")
 @click.option("--label", help="A label to filter tasks by.")
 @click.option("--task-id", help="The task's id; the same id again starts nothing new.  [default: generated]")
 @click.option("--batch", type=int, help="Steps per message.")
@@ -95,24 +107,36 @@ TRIGGER_EXAMPLES = examples(
 def trigger(
     session: Session, /, *, params: tuple[tuple[str, Any], ...], retry_for: float, **asked: Any
 ) -> None:
-    """Start a task of COUNT steps.
+    """Start a task of COUNT steps, or with a step for each line of a file.
 
     With --open steps can be added until it is closed. With --watch, show progress until the task ends, and
     exit with 0 if it is done, 1 if it failed or was cancelled. Ctrl-C stops watching; the task keeps running.
     """
     watched, as_json, callback = asked.pop("watched"), asked.pop("as_json"), asked.pop("callback")
     body = {name: value for name, value in asked.items() if value is not None and value is not False}
-    if "count" not in body and "open" not in body:
-        raise click.UsageError("Missing argument 'COUNT': only a task that is --open can begin without.")
     body |= {"params": params_of(params)} if params else {}
     body |= {"callback": {"name": callback}} if callback else {}
-    started = session.trigger.ask("POST", "/tasks", body)
+    started = start(session, body)
     if not as_json:
         print_started(session, started)
     if watched:
         watch_to_end(session, started["task_id"], retry_for, as_json=as_json)
     elif as_json:
         session.terminal.as_json(started)
+
+
+def start(session: Session, body: dict[str, Any]) -> dict[str, Any]:
+    """Start a task by its steps' number or their items, and return the answer."""
+    files = {name: body.pop(name) for name in ("items", "lines") if name in body}
+    given = [name for name in ("count", "open", *files) if name in {*body, *files}]
+    if not files and not given:
+        raise click.UsageError("Missing argument 'COUNT': only a task that is --open can begin without.")
+    if not files:
+        return dict(session.trigger.ask("POST", "/tasks", body))
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(OPTION_OF[name] for name in given)} cannot be given together.")
+    ((kind, file),) = files.items()
+    return start_with_items(session, file, body, as_texts=kind == "lines")
 
 
 @click.command(
