@@ -38,6 +38,17 @@ def test_the_form_starts_a_task_and_leads_to_its_page(services: Services) -> Non
     assert services.trigger.get(answer.headers["Location"], headers=PEOPLE).status_code == 200
 
 
+def test_jobs_that_take_items_or_results_are_not_in_the_form(real_store: Store) -> None:
+    services = Services(real_store, jobs=("tests.integration.own_jobs",))
+
+    page = services.trigger.get("/", headers=PEOPLE).text
+
+    offered = set(re.findall(r"<option[^>]*>(\w+)</option>", page))
+    assert {"demo", "note", "square"} <= offered
+    assert not {"length", "sum"} & offered
+    assert "<code>length</code>" in page
+
+
 def test_a_script_hears_of_the_task_that_the_form_started(services: Services) -> None:
     body = body_of(post(services, "/start", SCRIPTS, count="3", job=""), 202)
 

@@ -88,7 +88,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     @page_route(context.settings)
     def done() -> ResponseReturnValue:
         choice = FinishedFilter.from_request()
-        forms = [form_of(job) for job in context.jobs]
+        forms = [form_of(job) for job in context.jobs if job.needs_only_count]
         now, away = attempt(lambda: overview(context, choice))
         return render_template(
             "done.html",
@@ -98,6 +98,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             choice=choice,
             ends=ENDS,
             forms=forms,
+            others=[job.name for job in context.jobs if not job.needs_only_count],
             chosen=chosen_form(forms),
             settings=context.settings,
             port=context.settings.trigger_port,

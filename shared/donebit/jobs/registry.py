@@ -42,6 +42,11 @@ class Job:
     results_name: str = ""  # the parameter that is given the results of the task before; empty for none
     item: ItemType | None = None  # of each step's own input; None for a function that takes none
 
+    @property
+    def needs_only_count(self) -> bool:
+        """Whether a number of steps and parameters start it: it takes neither items nor results."""
+        return self.item is None and not self.results_name
+
     @classmethod
     def from_function(cls, function: Callable[..., object]) -> Job:
         """The job of a function that has been decorated with @job.
