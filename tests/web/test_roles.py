@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from donebit.access import tokens
 from donebit.access.roles import Open, Role
-from donebit.errors import Conflict, Forbidden, InvalidInput, NotFound, Unauthorized
+from donebit.errors import Conflict, Forbidden, InvalidInput, NotFound
 from donebit.store import Store
 from donebit.web.access import access_of
 from donebit.web.operations import CONVERTER
@@ -133,37 +133,33 @@ def test_a_route_that_declares_nothing_is_for_nobody(guarded: Services) -> None:
         ("GET", "/nothing", "", Role.READ),
     ],
 )
-def test_the_headers_alone_decide(
+def test_each_address_asks_for_the_role_of_its_route(
     guarded: Services, real_store: Store, method: str, path: str, query: str, role: Role
 ) -> None:
-    service = "done" if path.startswith("/tasks") else "distinct"
-    access = access_of(app_of(guarded, service))
+    client = guarded.done if path.startswith("/tasks") else guarded.distinct
     issued = {one: tokens.create(real_store, f"of-{one}", one)[1] for one in Role}
 
-    with pytest.raises(Unauthorized):
-        access.check(method, path, query)
+    def status(token: str) -> int:
+        headers = {"Authorization": f"bearer {token}"} if token else {}
+        return int(client.open(path, method=method, query_string=query, headers=headers).status_code)
+
+    assert status("") == 401
     for one, token in issued.items():
-        if one.covers(role):
-            caller = access.check(method, path, query, f"bearer {token}")
-            assert caller is not None
-            assert (caller.name, caller.role) == (f"of-{one}", one)
-        else:
-            with pytest.raises(Forbidden):
-                access.check(method, path, query, f"Bearer {token}")
+        given = status(token)
+        assert (given == 403) is not one.covers(role)
+        assert given != 401
 
 
 @pytest.mark.parametrize("path", ["/donebit/tasks/a", "/tasks/a", "/donebit/tasks/a/"])
-def test_the_headers_decide_below_the_prefix_of_a_proxy_too(real_store: Store, path: str) -> None:
-    services = Services(real_store, api_token=ADMIN, done_prefix="/donebit")
-    access = access_of(app_of(services, "done"))
-    reader, none = tokens.create(real_store, "reader", Role.READ)[1], "/donebitter/health"
+def test_roles_are_asked_for_below_the_prefix_of_a_proxy_too(real_store: Store, path: str) -> None:
+    done = Services(real_store, api_token=ADMIN, done_prefix="/donebit").done
+    reader = bearer(tokens.create(real_store, "reader", Role.READ)[1])
 
-    assert access.route_of("DELETE", path) == ("DELETE /tasks/<task_id>", "a")
-    with pytest.raises(Forbidden):
-        access.check("DELETE", path, authorization=f"Bearer {reader}")
-    with pytest.raises(Unauthorized):
-        access.check("GET", none)
-    assert access.check("GET", "/donebit/health") is None
+    problem_of(done.delete(path), 401)
+    problem_of(done.delete(path, headers=reader), 403)
+    problem_of(done.delete(path, headers=bearer(ADMIN)), 404)
+    problem_of(done.get("/donebitter/health"), 401)
+    body_of(done.get("/donebit/health"))
 
 
 def test_nothing_in_redis_opens_anything(guarded: Services, real_store: Store) -> None:

@@ -10,10 +10,7 @@ from datetime import timedelta
 from urllib.parse import parse_qsl
 
 from flask import Flask, g
-from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_cookie
-from werkzeug.routing import Map
-from werkzeug.routing.exceptions import RoutingException
 
 from donebit import clock
 from donebit.access.known_tokens import KnownTokens
@@ -50,16 +47,14 @@ ASKS = "send `Authorization: Bearer` with a token of this service"
 class AccessControl:
     """The access rules of one service in one process. Thread-safe."""
 
-    def __init__(self, routes: Map, needs: Needs, settings: Settings, store: Store, prefix: str) -> None:
+    def __init__(self, needs: Needs, settings: Settings, store: Store) -> None:
         """
         Args:
-            routes: of the service
-            needs: what each of them asks of its caller
+            needs: what each route of the service asks of its caller
             settings: of the process
             store: that holds the named tokens
-            prefix: the path that a proxy has the service under; empty for none
         """
-        self.needs, self._routes, self._prefix = {**EVERY_SERVICE, **needs}, routes.bind(""), prefix
+        self.needs = {**EVERY_SERVICE, **needs}
         self.idle: timedelta = settings.session_idle
         self.enabled = settings.api_token is not None
         api_token = settings.api_token.get_secret_value() if settings.api_token else ""
@@ -73,20 +68,19 @@ class AccessControl:
             if parameter:
                 self._by_query.setdefault(rule, []).append((parameter, need))
 
-    def check(
-        self, method: str, path: str, query: str = "", authorization: str = "", cookie: str = ""
+    def authorize(
+        self, route: str | None, query: str, authorization: str, cookie: str, task_id: str | None = None
     ) -> Caller | None:
         """Find out who sent a request, and refuse one who may not send it.
 
-        It asks Redis every other second, for 0.8 s at most: call it on a thread that may wait. Note what it
-        refuses with `refusals`, for the log and /metrics.
+        It asks Redis every other second, for 0.8 s at most: call it on a thread that may wait.
 
         Args:
-            method: of the request, such as GET
-            path: decoded, as PATH_INFO of WSGI; with or without the service's prefix
+            route: such as "GET /tasks/<task_id>"; None for no route
             query: what follows the question mark, as it came
             authorization: the header of that name; empty for none
             cookie: the header of that name; empty for none
+            task_id: the task in the request's path; None for none
 
         Returns:
             The caller; None where no token is asked for, or a page leads to the sign-in.
@@ -95,23 +89,6 @@ class AccessControl:
             Unauthorized: it has no token, or one that is unknown, and needs one.
             Forbidden: its token may not do that.
             StoreUnavailable: nobody can say whether its token is valid.
-        """
-        if not self.enabled:
-            return None
-        route, task_id = self.route_of(method, path)
-        return self.authorize(route, query, authorization, cookie, task_id)
-
-    def authorize(
-        self, route: str | None, query: str, authorization: str, cookie: str, task_id: str | None = None
-    ) -> Caller | None:
-        """Decide as `check` does, on a route that is known.
-
-        Args:
-            route: such as "GET /tasks/<task_id>"; None for no route
-            query: what follows the question mark, as it came
-            authorization: the header of that name; empty for none
-            cookie: the header of that name; empty for none
-            task_id: the task in the request's path; None for none
         """
         need = self.need_of(route, query)
         if need is Open.ANYONE:
@@ -170,16 +147,6 @@ class AccessControl:
         if route not in self.needs:
             raise Forbidden(f"{route} declares no role, so nobody may use it", reason="role")
         return self.needs[route]
-
-    def route_of(self, method: str, path: str) -> tuple[str | None, str | None]:
-        """The route of a request, such as "GET /tasks/<task_id>", and the task in its path; None for none."""
-        if self._prefix and (path == self._prefix or path.startswith(f"{self._prefix}/")):
-            path = path[len(self._prefix) :] or "/"
-        try:
-            rule, parts = self._routes.match(path, method, return_rule=True)
-        except (HTTPException, RoutingException):
-            return None, None
-        return f"{method} {rule.rule}", parts.get("task_id")
 
     def identify(self, authorization: str, cookie: str) -> Caller | None:
         """Whose token or session a request has; None for nobody's."""

@@ -100,7 +100,7 @@ def make_service(
     app.url_map.strict_slashes = False
     app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.extensions[EXTENSION] = AccessControl(app.url_map, needs, settings, store, prefix_of(name, settings))
+    app.extensions[EXTENSION] = AccessControl(needs, settings, store)
     add_checks(app, settings)
     counted = audit.register(app, store, audits, settings.audit_entries).counted
     limited = quotas.register(app, store, settings)
