@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from redis import Redis
 
-from donebit.completion import lifecycle, reading, reporting, results, resuming
+from donebit.completion import lifecycle, parents, reading, reporting, results, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.reading import ResultsGone
 from donebit.completion.spec import TaskSpec
@@ -40,7 +40,7 @@ def start_done(store: Store, count: int = 600) -> Task:
 
 
 def start_reader(store: Store, task: Task, task_id: str = "reader") -> Task:
-    parent = reading.keep_parent(store, task.id, task.nonce, task_id, SHORT.open)
+    parent = parents.keep_parent(store, task.id, task.nonce, task_id, SHORT.open)
     return lifecycle.start(store, TaskSpec(1), task_id=task_id, ttls=SHORT, max_steps=9, parent=parent).task
 
 
@@ -111,6 +111,18 @@ def test_a_reader_that_is_resumed_keeps_the_results_again(store: Store, client: 
     assert released <= SHORT.ended < record_life(client, task)
 
 
+def test_results_are_not_kept_for_a_reader_that_is_deleted(store: Store, client: Redis) -> None:
+    task, other = start_done(store), start_done(store)
+    reader, again = start_reader(store, task), start_reader(store, other, "again")
+
+    lifecycle.delete(store, reader.id)
+    lifecycle.delete(store, again.id, reply_key="once")
+    start_reader(store, other, "again")
+    lifecycle.delete(store, again.id, reply_key="once")  # which deletes nothing more
+
+    assert record_life(client, task) <= SHORT.ended < record_life(client, other)
+
+
 def test_results_that_are_gone_are_not_taken_for_none(store: Store) -> None:
     task = start_done(store, 9000)
     reader = now(store, start_reader(store, task))
@@ -138,7 +150,7 @@ def test_the_results_of_another_task_under_the_same_id_are_not_read(store: Store
 
 
 def test_a_reader_without_a_parent_that_lives_has_no_results_to_keep(store: Store, client: Redis) -> None:
-    parent = reading.keep_parent(store, "gone", "nonce", "reader", SHORT.open)
+    parent = parents.keep_parent(store, "gone", "nonce", "reader", SHORT.open)
 
     assert parent.results == 0
     assert client.keys("*gone*") == []

@@ -11,6 +11,7 @@ from donebit.completion import (
     announcing,
     items,
     lifecycle,
+    parents,
     reading,
     reporting,
     rerunning,
@@ -139,7 +140,7 @@ def test_an_order_that_is_gone_is_named_so(store: Store) -> None:
 
 def read_by(store: Store, parent: Task) -> Task:
     """A task that was started by the end of another, whose results it reads."""
-    kept = reading.keep_parent(store, parent.id, parent.nonce, "reader", TTLS.open)
+    kept = parents.keep_parent(store, parent.id, parent.nonce, "reader", TTLS.open)
     return lifecycle.start(
         store, TaskSpec(1), task_id="reader", ttls=TTLS, max_steps=MAX_STEPS, parent=kept
     ).task

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from done_app.worker.deliveries.courier import NotDelivered, Send
 from done_app.worker.deliveries.webhooks import WebhookSender
-from donebit.completion import deliveries, lifecycle, reading
+from donebit.completion import deliveries, lifecycle, parents
 from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
@@ -57,15 +57,16 @@ class Channels:
         ttls, most = TaskTtls.from_settings(self.settings), self.settings.max_steps
         spec = deliveries.next_spec(delivery)
         # First: the task before it could expire meanwhile, with the results that this one reads.
-        parent = reading.keep_parent(self.store, delivery.task_id, delivery.nonce, delivery.to, ttls.open)
+        parent = parents.keep_parent(self.store, delivery.task_id, delivery.nonce, delivery.to, ttls.open)
         try:
             started = lifecycle.start(
                 self.store, spec, task_id=delivery.to, ttls=ttls, max_steps=most, parent=parent
             )
         except (InvalidInput, Conflict) as error:
+            parents.drop_reader(self.store, parent, delivery.to)
             raise DeliveryRefused(error.detail) from error
         if started.task.announced_at:  # before: it has read what it was to read
-            reading.release_parent(self.store, started.task)
+            parents.release_parent(self.store, started.task)
         # Also if it was started before, as a crash may have come between: a second request changes nothing.
         publish_start(self.publisher, started.task)
         return "started" if started.fresh else "started before"

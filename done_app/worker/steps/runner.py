@@ -161,47 +161,43 @@ class Runner:
         return start + 1
 
     def run_uncounted(self, start: int, stop: int) -> int:
-        """Run steps until it is time to report or one raises, and return the step to continue from.
+        """Run steps until it is time to report or one raises, and return the step to continue from."""
+        self.position[0] = start
+        try:
+            if self.job.keep_results or self.items is not None:
+                self.call_each(start, stop)
+            else:
+                self.call_bare(start, stop)
+        except BaseException as error:
+            raise_if_ending(error)
+            self.finished.add(start, self.position[0])
+            self.record_raised(self.position[0], error)
+        else:
+            self.finished.add(start, self.position[0] + 1)
+        return self.position[0] + 1
+
+    def call_bare(self, start: int, stop: int) -> None:
+        """Call the function of a job that neither takes items nor keeps results.
 
         For most steps this loop is the whole overhead.
         """
-        if self.job.keep_results or self.items is not None:
-            return self.run_calling(start, stop)
         function, name, params = self.job.function, self.job.name, self.params
         now, until, position = time.monotonic, self.next_interrupt_at(), self.position
-        step = start
-        try:
-            for step in range(start, stop):
-                position[0] = step
-                if (returned := function(step, **params)) is not None:
-                    refuse_unawaited(name, returned)
-                if now() >= until:
-                    break
-        except BaseException as error:
-            raise_if_ending(error)
-            self.finished.add(start, step)
-            self.record_raised(step, error)
-        else:
-            self.finished.add(start, step + 1)
-        return step + 1
+        for step in range(start, stop):
+            position[0] = step
+            if (returned := function(step, **params)) is not None:
+                refuse_unawaited(name, returned)
+            if now() >= until:
+                break
 
-    def run_calling(self, start: int, stop: int) -> int:
-        """Run steps as `run_uncounted` does, of a job that takes items or keeps results."""
-        now, until, position = time.monotonic, self.next_interrupt_at(), self.position
-        step = start
-        try:
-            for step in range(start, stop):
-                position[0] = step
-                self.call(step)
-                if now() >= until or self.value_bytes >= MAX_VALUE_BYTES_PER_REPORT:
-                    break
-        except BaseException as error:
-            raise_if_ending(error)
-            self.finished.add(start, step)
-            self.record_raised(step, error)
-        else:
-            self.finished.add(start, step + 1)
-        return step + 1
+    def call_each(self, start: int, stop: int) -> None:
+        """Call the function of a job that takes items or keeps results."""
+        until = self.next_interrupt_at()
+        for step in range(start, stop):
+            self.position[0] = step
+            self.call(step)
+            if time.monotonic() >= until or self.value_bytes >= MAX_VALUE_BYTES_PER_REPORT:
+                break
 
     def call(self, step: int) -> None:
         """Call the job's function for a step, with its item, and keep what it returns."""

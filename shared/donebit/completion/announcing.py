@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import chords, deliveries, reading
+from donebit.completion import chords, deliveries, parents
 from donebit.completion.state import AGAIN, Early
 from donebit.completion.task import Task
 from donebit.store import Store
@@ -54,7 +54,7 @@ def announce(
     has_deliveries = deliveries.enqueue(store, task)
     deliver(task)
     noted = _note(store, task, has_deliveries=has_deliveries)
-    reading.release_parent(store, task)
+    parents.release_parent(store, task)
     if noted and next_look_ms:
         store.task_index.close_task(task_id, next_look_ms)
     return True

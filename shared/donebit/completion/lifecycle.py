@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Protocol, TypeVar
 
 from donebit import clock
-from donebit.completion import chords
+from donebit.completion import chords, parents
 from donebit.completion.progress import Reading
 from donebit.completion.record import new_record
 from donebit.completion.spec import TaskSpec
@@ -278,6 +278,8 @@ def is_paused(store: Store, task: Task) -> bool:
 def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
     """Delete a task. Messages of it that are still under way change nothing.
 
+    The task whose results it reads expires as ended tasks do.
+
     Args:
         reply_key: an Idempotency-Key; a repeat with the same key within an hour deletes nothing more, not
             even a task that was made under this id since.
@@ -287,6 +289,7 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
+    parent = Parent.from_record(*store.tasks.records([task_id]))  # of a task that cannot be read, too
     status = store.task_changes.delete_task(
         task_id, token=call_token(reply_key, "delete"), reply_key=reply_key
     )
@@ -294,6 +297,9 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
         raise key_reused(reply_key)
     if status is DeleteStatus.UNKNOWN:
         raise unknown_task(task_id)
+    # An answer that was kept deletes nothing: the task may be one that was made under this id since.
+    if parent is not None and not any(store.tasks.records([task_id])):
+        parents.drop_reader(store, parent, task_id)
 
 
 def get_task(store: Store, task_id: str) -> TaskSnapshot:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 from donebit.completion import lifecycle
@@ -18,46 +17,6 @@ Part = tuple[list[int], list[Any]]
 
 class ResultsGone(NotFound):
     """The results that a task is to read were deleted or have expired."""
-
-
-def keep_parent(store: Store, task_id: str, nonce: str, reader: str, least_life: timedelta) -> Parent:
-    """Keep a task for the one that its end starts, if it has results.
-
-    Args:
-        nonce: of the task.
-        reader: the id of the task that is started.
-        least_life: how long the task stays at least; the sweep renews it while the reader runs.
-    """
-    found = store.results.add_reader(task_id, nonce, reader, least_life)
-    return Parent(task_id, nonce, found or 0)
-
-
-def keep_parent_again(store: Store, task: Task, reader: str, least_life: timedelta) -> Parent | None:
-    """Keep the task that another one reads for a further reader, which runs that one again.
-
-    Where it is gone by now, to read its results raises ResultsGone.
-
-    Args:
-        task: that reads it.
-        reader: the id of the task that is started.
-        least_life: as of keep_parent.
-    """
-    if task.parent is not None and task.parent.results:
-        store.results.add_reader(task.parent.id, task.parent.nonce, reader, least_life)
-    return task.parent
-
-
-def renew_parent(store: Store, task: Task) -> None:
-    """Keep the task that a running one reads."""
-    if task.parent is not None and task.parent.results:
-        store.results.add_reader(task.parent.id, task.parent.nonce, task.id, task.open_ttl)
-
-
-def release_parent(store: Store, task: Task) -> None:
-    """Let the task that an ended one has read expire as ended tasks do."""
-    if task.parent is not None and task.parent.results:
-        store.results.remove_reader(task.parent.id, task.parent.nonce, task.id)
-        store.tasks.release_task(task.parent.id, task.parent.nonce)
 
 
 def parent_results(store: Store, task: Task, persist: Persist = ask_once) -> Results[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from donebit.completion import chords, items, lifecycle, reading
+from donebit.completion import chords, items, lifecycle, parents
 from donebit.completion.lifecycle import Started
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
@@ -80,7 +80,7 @@ def rerun(
     """
     found = None if task.spec.items is None else items.read_all(store, task)
     task_id = next_id(task, reply_key)
-    parent = reading.keep_parent_again(store, task, task_id, ttls.open)
+    parent = parents.keep_parent_again(store, task, task_id, ttls.open)
     try:
         started = lifecycle.start(
             store,
@@ -95,5 +95,5 @@ def rerun(
     except Conflict:  # of one digest, so with one key, but for other parameters
         raise lifecycle.key_reused(reply_key) from None
     if started.task.announced_at:  # before: it has read what it was to read
-        reading.release_parent(store, started.task)
+        parents.release_parent(store, started.task)
     return started

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import announcing, chords, lifecycle, reading, reporting
+from donebit.completion import announcing, chords, lifecycle, parents, reporting
 from donebit.completion.state import AGAIN
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -50,7 +50,7 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
 
 
 def _begun_again(store: Store, task: Task) -> Task:
-    reading.renew_parent(store, task)
+    parents.renew_parent(store, task)
     if task.missing_steps == 0:  # the steps that gave up were done after all
         reporting.recount(store, task)
         return lifecycle.get_task(store, task.id).task

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import announcing, fanout, leases, lifecycle, reading, reporting
+from donebit.completion import announcing, fanout, leases, lifecycle, parents, reporting
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -93,7 +93,7 @@ class Sweep:
         self.store.task_index.look_again(task_id, clock.ms_since_epoch(now + CHECK_EVERY))
 
     def check_running(self, task: Task, now: datetime) -> None:
-        reading.renew_parent(self.store, task)
+        parents.renew_parent(self.store, task)
         limit = MAX_HEALS if task.spec.job else 0  # steps without a job can only be waited for
         action = self.store.tasks.take_probe(
             task.id,
