@@ -12,6 +12,7 @@ from types import ModuleType
 from benchmarks import (
     asked_meanwhile,
     chord,
+    chord_backend,
     directory,
     expressions,
     fan_out,
@@ -35,6 +36,7 @@ MODULES = (
     fan_out,
     chord,
     asked_meanwhile,
+    chord_backend,
     whole_product,
     ingest,
     one_visit,

@@ -1,6 +1,4 @@
-"""The same Celery chord on redis:// and on donebit+redis://: commands, server time, bytes, time.
-
-    .venv/bin/python -m benchmarks.chord_backend 1000
+"""A Celery chord of 1000 parts on donebit+redis:// and on redis://: commands, server time, bytes, time.
 
 A lean chord is one whose header's tasks ignore their results: they are kept with the chord only.
 """
@@ -8,27 +6,27 @@ A lean chord is one whose header's tasks ignore their results: they are kept wit
 from __future__ import annotations
 
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, cast
 
 from celery import Celery, Task, chord, group
+from celery.result import AsyncResult, GroupResult
 from redis import Redis
 
-from benchmarks.celery_chord import TIMEOUT_SECONDS, chord_worker
-from benchmarks.chord import watched
-from benchmarks.chord_worker import finish, lean_step, number_step
-from benchmarks.figures import Figure, compared, size, table
+from benchmarks.celery_chord import TIMEOUT_SECONDS, chord_worker, memory_of, state_bytes
+from benchmarks.chord_worker import finish, held_step, lean_step, number_step
+from benchmarks.figures import Figure, compared, size
 from benchmarks.own_server import own_server
 from benchmarks.waiting import wait_until
 from donebit.celery import progress
+from donebit.names import DEFAULT_KEY_PREFIX
 
 PARTS, ROUNDS = 1000, 5
-PEER = "redis://"
+DONEBIT, LEAN, PEER, LEAN_PEER = "donebit", "lean", "redis://", "redis://, lean"
 SETTLED_SECONDS = 0.3  # by then the last task has reported
 
 
@@ -37,23 +35,41 @@ class Way:
     """One of the ways to run the same parts."""
 
     app: Celery
+    client: Redis
     part: Task[[int], int]
 
-    def run(self, parts: int) -> float:
+    def call(self, first: str = "") -> AsyncResult[Any]:
+        """Call a chord; `first` is the name of a task in place of its first part."""
+        names = [first or self.part.name, *[self.part.name] * (PARTS - 1)]
+        header = [self.app.signature(name, (number,)) for number, name in enumerate(names)]
+        return chord(header, app=self.app)(self.app.signature(finish.name))
+
+    def run(self) -> float:
         """Run a chord, and return the seconds from the call to the end of its callback."""
         began = time.perf_counter()
-        header = [self.app.signature(self.part.name, (number,)) for number in range(parts)]
-        result = chord(header, app=self.app)(self.app.signature(finish.name))
+        result = self.call()
         read = result.backend.get_task_meta
         wait_until(lambda: read(result.id)["status"] == "SUCCESS", TIMEOUT_SECONDS, every_seconds=0.01)
-        assert read(result.id)["result"] == parts
+        assert read(result.id)["result"] == PARTS
         return time.perf_counter() - began
 
-    def run_group(self, parts: int, client: Redis) -> None:
+    def run_group(self) -> None:
         """Run the parts without a callback, until none is left."""
-        group([self.app.signature(self.part.name, (n,)) for n in range(parts)], app=self.app).apply_async()
-        wait_until(lambda: not client.llen("celery") + client.hlen("unacked"), TIMEOUT_SECONDS)
+        group([self.app.signature(self.part.name, (n,)) for n in range(PARTS)], app=self.app).apply_async()
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until every message has been taken, and what it asks for is done."""
+        wait_until(lambda: not self.client.llen("celery") + self.client.hlen("unacked"), TIMEOUT_SECONDS)
         time.sleep(SETTLED_SECONDS)
+
+    def kept_bytes(self) -> int:
+        """Return the bytes of all but the broker's messages when one part has not ended yet."""
+        self.client.flushdb()
+        self.call(first=held_step.name)
+        self.settle()
+        ours = list(self.client.scan_iter(f"{DEFAULT_KEY_PREFIX}*", count=10_000))
+        return state_bytes(self.client) + sum(memory_of(self.client, ours))
 
 
 @contextmanager
@@ -84,91 +100,99 @@ def server_seconds(client: Redis) -> float:
     return float(cpu["used_cpu_user"] + cpu["used_cpu_sys"])
 
 
-def commands(ways: dict[str, Way], clients: dict[str, Redis], parts: int) -> dict[str, float]:
-    """Return the commands a part of each way, and of plain groups with results and without."""
-    found: dict[str, float] = {}
-    for name, way in ways.items():
-        with counted(clients[name]) as count:
-            way.run(parts)
-            time.sleep(SETTLED_SECONDS)
-        found[name] = count[0] / parts
-    for name, part in (("group", number_step), ("group without results", lean_step)):
-        with counted(clients[PEER]) as count:
-            Way(ways[PEER].app, part).run_group(parts, clients[PEER])
-        found[name] = count[0] / parts
-    return found
-
-
-def measure(parts: int = PARTS) -> list[Figure]:
+def measure() -> list[Figure]:
     """Measure both backends on one server, in turns."""
     with own_server() as server, ExitStack() as running:
         port = server.connection_pool.connection_kwargs["port"]
-        urls = {PEER: f"redis://127.0.0.1:{port}/1", "donebit": f"redis://127.0.0.1:{port}/2"}
-        clients = {name: running.enter_context(Redis.from_url(url)) for name, url in urls.items()}
-        celery = running.enter_context(chord_worker(urls[PEER]))
-        donebit = running.enter_context(chord_worker(urls["donebit"], "donebit+"))
-        ways = {PEER: Way(celery, number_step), "donebit": Way(donebit, number_step)}
-        ways["lean"], clients["lean"] = Way(donebit, lean_step), clients["donebit"]
 
-        seconds, used, grown = rounds(ways, clients, parts)
-        figures = of_commands(commands(ways, clients, parts), parts)
-        for name in ("donebit", "lean"):
-            what = f"{name}, {parts:,} parts"
-            figures += [
-                compared(f"{what}: server time a part", used[name] / parts, PEER, used[PEER] / parts),
-                compared(f"{what}: call to callback", seconds[name], PEER, seconds[PEER]),
-                compared(f"{what}: bytes a part", grown[name] / parts, PEER, grown[PEER] / parts, write=size),
-            ]
-        return [*figures, of_progress(ways, parts)]
+        def on(database: int, scheme: str = "") -> tuple[Celery, Redis]:
+            url = f"redis://127.0.0.1:{port}/{database}"
+            client = running.enter_context(Redis.from_url(url))
+            return running.enter_context(chord_worker(url, scheme)), client
+
+        celery, donebit = on(1), on(2, "donebit+")
+        ways = {
+            PEER: Way(*celery, number_step),
+            DONEBIT: Way(*donebit, number_step),
+            LEAN: Way(*donebit, lean_step),
+        }
+        groups = {
+            "group": Way(*celery, number_step),
+            "group without results": Way(*celery, lean_step),
+        }
+        figures = [*of_time(ways), *of_commands(commands(ways, groups)), of_progress(ways[DONEBIT])]
+        # The last of all: each holds one of its worker's processes until that ends.
+        kept = {
+            name: way.kept_bytes()
+            for name, way in {**ways, LEAN_PEER: groups["group without results"]}.items()
+        }
+    return [*figures, *of_bytes(kept)]
 
 
-def rounds(
-    ways: dict[str, Way], clients: dict[str, Redis], parts: int
-) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Return the medians of seconds and of server time, and the most bytes at a peak, of each way."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+def of_time(ways: dict[str, Way]) -> list[Figure]:
+    """Return the medians of the server's time and of the time to the callback."""
     used: dict[str, list[float]] = {name: [] for name in ways}
-    grown: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(ROUNDS + 1):
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
         for name, way in ways.items():
-            clients[name].flushdb()
-            before = server_seconds(clients[name])
-            if number == ROUNDS:  # with the memory watched, which costs time
-                grown[name].append(watched(clients[name], partial(way.run, parts))[1])
-                continue
-            seconds[name].append(way.run(parts))
-            used[name].append(server_seconds(clients[name]) - before)
-    medians = [{name: statistics.median(all_[name]) for name in ways} for all_ in (seconds, used, grown)]
-    return medians[0], medians[1], medians[2]
+            way.client.flushdb()
+            before = server_seconds(way.client)
+            seconds[name].append(way.run())
+            used[name].append((server_seconds(way.client) - before) / PARTS)
+    rows = (
+        ("server time a part", used, {DONEBIT: 0.7, LEAN: 0.7}),
+        ("call to callback", seconds, {DONEBIT: 1.0, LEAN: 1 / 1.3}),
+    )
+    return [
+        compared(
+            f"{name}: {what}",
+            statistics.median(taken[name]),
+            PEER,
+            statistics.median(taken[PEER]),
+            at_most=at_most,
+        )
+        for what, taken, bounds in rows
+        for name, at_most in bounds.items()
+    ]
 
 
-def of_commands(found: dict[str, float], parts: int) -> list[Figure]:
+def commands(ways: dict[str, Way], groups: dict[str, Way]) -> dict[str, float]:
+    """Return the commands a part of each way, and of plain groups with results and without."""
+    found: dict[str, float] = {}
+    for name, way in ways.items():
+        with counted(way.client) as count:
+            way.run()
+            time.sleep(SETTLED_SECONDS)
+        found[name] = count[0] / PARTS
+    for name, way in groups.items():
+        with counted(way.client) as count:
+            way.run_group()
+        found[name] = count[0] / PARTS
+    return found
+
+
+def of_commands(found: dict[str, float]) -> list[Figure]:
     """Return how many commands clients send a part."""
     return [
         Figure(
-            f"{name}, {parts:,} parts: commands a part",
+            f"{name}: commands a part",
             f"{found[name]:.1f}",
             f"{found[PEER]:.1f} ({PEER}), {found[plain]:.1f} ({plain})",
             bound=f"{found[plain] + more:.1f}",
             holds=found[name] <= found[plain] + more,
         )
-        for name, plain, more in (("donebit", "group", 1), ("lean", "group without results", 2))
+        for name, plain, more in ((DONEBIT, "group", 1), (LEAN, "group without results", 2))
     ]
 
 
-def of_progress(ways: dict[str, Way], parts: int) -> Figure:
+def of_progress(way: Way) -> Figure:
     """Return the time of asking how far a chord is."""
-    app = ways["donebit"].app
-    result = chord([app.signature(number_step.name, (n,)) for n in range(parts)], app=app)(
-        app.signature(finish.name)
-    )
+    result = way.call()
     wait_until(lambda: progress(result).called, TIMEOUT_SECONDS)
     asked = [_timed(lambda: progress(result)) for _ in range(20)]
-    parent = result.parent
-    assert parent is not None
-    counted_by_celery = _timed(parent.completed_count)  # type: ignore[attr-defined]  # of a GroupResult
+    by_celery = _timed(cast(GroupResult, result.parent).completed_count)
     return compared(
-        f"progress of {parts:,} parts", statistics.median(asked), "completed_count", counted_by_celery
+        "how many parts are done", statistics.median(asked), "completed_count", by_celery, at_most=1 / 1000
     )
 
 
@@ -178,5 +202,17 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-if __name__ == "__main__":
-    print(table(measure(*map(int, sys.argv[1:]))))
+def of_bytes(kept: dict[str, int]) -> list[Figure]:
+    """Return what is kept a part until the body is called."""
+    rows = ((DONEBIT, PEER, 0.6), (LEAN, PEER, 0.2), (LEAN, LEAN_PEER, None))
+    return [
+        compared(
+            f"{name}: bytes kept a part",
+            kept[name] / PARTS,
+            peer,
+            kept[peer] / PARTS,
+            at_most=at_most,
+            write=size,
+        )
+        for name, peer, at_most in rows
+    ]
