@@ -10,7 +10,6 @@ from typing import Any
 
 from done_app.worker.steps.retry import read_until_answered
 from donebit.completion.items import ItemReader
-from donebit.errors import InvalidInput
 from donebit.jobs.item_type import ItemType
 
 
@@ -45,8 +44,9 @@ class TypedItems:
         """
         if self.first <= step < self.first + max(len(self.values), len(self.unfit)):
             return
-        self.first, text = read_until_answered(partial(self.reader.chunk_of, step))
+        first, text = read_until_answered(partial(self.reader.chunk_of, step))
         try:
-            self.values, self.unfit = self.kind.convert(text), ()
-        except InvalidInput:
-            self.values, self.unfit = (), json.loads(text)
+            values, unfit = self.kind.convert(text), list[Any]()
+        except Exception:  # a type's own validator may raise anything; each step is then told of its own item
+            values, unfit = [], json.loads(text)
+        self.first, self.values, self.unfit = first, values, unfit

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Annotated
 from uuid import UUID
 
 import pytest
+from pydantic import BeforeValidator
 
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import Runner
 from donebit import job
 from donebit.completion import failing, items, lifecycle, results
-from donebit.completion.items import ItemReader
+from donebit.completion.items import ITEMS_PER_CHUNK, ItemReader
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.errors import ConfigurationError, InvalidInput
@@ -23,12 +25,22 @@ from tests.completion.arranged import TTLS, now
 from tests.losing_way import LosingWay, losing_way_to
 from tests.servers import RunningServer
 
+KNOWN = {str(number): number for number in range(2 * ITEMS_PER_CHUNK)}
 RUNS = [UUID(int=number) for number in range(3)]
 
 
 @job("hex", keep_results=True, max_attempts=1)
 def as_hex(step: int, item: UUID, *, suffix: str = "") -> str:
     return f"{step}.{item.hex}{suffix}"
+
+
+def look_up(name: str) -> int:
+    return KNOWN[name]
+
+
+@job("looked-up", keep_results=True, max_attempts=1)
+def looked_up(step: int, item: Annotated[int, BeforeValidator(look_up)]) -> int:
+    return item - step
 
 
 @job("whatever")
@@ -44,7 +56,7 @@ def named(step: int, *, item: str) -> None:
 def start(store: Store, given: list[object]) -> Task:
     packed = items.pack(given)
     spec = TaskSpec(len(given), "hex", items=packed.digest)
-    return lifecycle.start(store, spec, ttls=TTLS, max_steps=9, items=packed).task
+    return lifecycle.start(store, spec, ttls=TTLS, max_steps=9999, items=packed).task
 
 
 def run(store: Store, task: Task) -> dict[int, str]:
@@ -71,6 +83,22 @@ def test_an_item_that_does_not_fit_this_worker_fails_its_step_alone(store: Store
     (failure,) = failing.list_failures(store, now(store, task), limit=9).failures
     assert (sorted(found), failure.step) == ([0, 2], 1)
     assert "job hex does not take items[1]: Input should be a valid UUID" in (failure.error or "")
+
+
+def test_a_validator_that_raises_fails_its_step_and_mixes_up_no_items(store: Store) -> None:
+    given: list[object] = [f"{step}" for step in range(2 * ITEMS_PER_CHUNK)]
+    given[ITEMS_PER_CHUNK] = "unknown"
+    task = start(store, given)
+
+    made = Job.from_function(looked_up)
+    assert made.item is not None
+    reporter = StoreStepReporter(store, task, made.retry_policy, max_result_bytes=10**6)
+    Runner(task, made, reporter, items=TypedItems(ItemReader(store, task), made.item)).run([(0, task.count)])
+
+    found = dict(results.iterate(store, now(store, task)))
+    (failure,) = failing.list_failures(store, now(store, task), limit=9).failures
+    assert (failure.step, failure.error) == (ITEMS_PER_CHUNK, "KeyError: 'unknown'")
+    assert (len(found), set(found.values())) == (len(given) - 1, {"0"})
 
 
 def run_over(store: Store, way: LosingWay, task: Task, limit: timedelta | None = None) -> dict[int, str]:
