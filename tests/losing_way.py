@@ -8,23 +8,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from redis import Redis
+
 from donebit.addresses import LOOPBACK
+from donebit.store.client import scripts_of
 
 
 @dataclass(slots=True)
 class LosingWay:
-    """Passes everything on. In place of an answer that is lost the connection ends.
+    """Passes everything on. In place of an answer that is lost the connection ends, or falls silent.
 
     Args:
         port: of the server.
         loses: a text of the command, in the bytes that the client sends; empty for none.
         times: how many answers are still to be lost.
+        is_silent: whether the connection stays open without an answer.
     """
 
     port: int
     entrance: socket.socket
     loses: bytes = b""
     times: int = 0
+    is_silent: bool = False
 
     @property
     def url(self) -> str:
@@ -52,15 +57,20 @@ class LosingWay:
                     losing.set()
                 server.sendall(sent)
 
-    @staticmethod
-    def pass_back(server: socket.socket, client: socket.socket, losing: threading.Event) -> None:
+    def pass_back(self, server: socket.socket, client: socket.socket, losing: threading.Event) -> None:
         with suppress(OSError):
             while answer := server.recv(65536):
-                if losing.is_set():
+                if not losing.is_set():
+                    client.sendall(answer)
+                elif not self.is_silent:
                     break
-                client.sendall(answer)
         with suppress(OSError):  # whoever waits on the other side waits no longer
             client.shutdown(socket.SHUT_RDWR)
+
+
+def known_script(client: Redis, name: str) -> str:
+    """The digest of a script that the server knows from now on: it runs, although its answer is lost."""
+    return str(client.script_load(scripts_of(client)[name].script))
 
 
 @contextmanager

@@ -18,12 +18,11 @@ from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, StoreUnavailable
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store, keys
-from donebit.store.client import scripts_of
 from donebit.store.leases import Holder, Renewal
 from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
-from tests.losing_way import losing_way_to
+from tests.losing_way import known_script, losing_way_to
 from tests.servers import RunningServer
 from tests.started import eventually
 
@@ -251,7 +250,7 @@ def test_a_lease_is_found_when_the_answer_to_taking_it_is_lost(
 ) -> None:
     task = started(real_store)
     with losing_way_to(valkey.port) as way:
-        way.lose(scripts_of(valkey.client)["take_lease"].sha)
+        way.lose(known_script(valkey.client, "take_lease"))
         with pytest.raises(StoreUnavailable):
             Store.at(way.url).leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE)
 

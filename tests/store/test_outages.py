@@ -22,10 +22,10 @@ from donebit.store import Store
 from donebit.store.client import connect
 from donebit.store.store import SERVICE_TIMEOUT, refuse_eviction
 from tests.completion.arranged import TTLS, now, start
+from tests.losing_way import losing_way_to
 from tests.servers import RunningServer
 from tests.started import eventually
 from tests.store.conftest import StoreOn
-from tests.store.lossy import lossy_way_to
 
 SHORT = timedelta(seconds=0.2)
 FAR_BEYOND_SECONDS = 4.0  # on a busy machine too; the client's own patience, left to itself, is 5 s
@@ -83,19 +83,36 @@ def test_a_service_waits_less_than_the_second_it_has_to_answer() -> None:
     assert timedelta(0) < SERVICE_TIMEOUT < timedelta(seconds=1)
 
 
-def test_a_script_whose_answer_is_lost_is_not_sent_again(valkey: RunningServer, real_store: Store) -> None:
+@pytest.mark.parametrize("is_silent", [False, True], ids=["closed", "silent"])
+def test_a_script_whose_answer_is_lost_is_not_sent_again(
+    valkey: RunningServer, real_store: Store, *, is_silent: bool
+) -> None:
     task = start(real_store)
     reporting.report(real_store, task.id, [1])  # the server knows the script: once sent, it runs
 
     with (
-        lossy_way_to(valkey.port) as way,
+        losing_way_to(valkey.port) as way,
         connect(way.url, connections=1, timeout=SHORT) as client,
-        pytest.raises(StoreUnavailable),
     ):
-        reporting.report(Store.on(client), task.id, [0])
+        way.is_silent = is_silent
+        way.lose("EVALSHA", times=2)
+        with pytest.raises(StoreUnavailable):
+            reporting.report(Store.on(client), task.id, [0])
 
-    assert len(way.scripts_sent) == 1
+    assert way.times == 1  # of two answers that would have been lost
     eventually(lambda: now(real_store, task).done_steps == 2, what="the script was not run at all")
+
+
+def test_no_other_command_is_sent_again_when_its_answer_is_lost(
+    valkey: RunningServer, real_client: Redis
+) -> None:
+    with losing_way_to(valkey.port) as way, connect(way.url, connections=1, timeout=SHORT) as client:
+        way.lose("INCR", times=2)
+        with pytest.raises(RedisError):
+            client.incr("counted")
+
+    eventually(lambda: real_client.exists("counted") == 1, what="the command was not run at all")
+    assert real_client.getdel("counted") == b"1"
 
 
 def test_a_repeated_report_with_the_same_token_gets_the_lost_answer(

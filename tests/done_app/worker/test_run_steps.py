@@ -22,9 +22,8 @@ from donebit.errors import StoreUnavailable
 from donebit.jobs.registry import Job, Jobs
 from donebit.queue import Publisher, make_celery
 from donebit.store import Store
-from donebit.store.client import scripts_of
 from tests.completion.arranged import now, start
-from tests.losing_way import losing_way_to
+from tests.losing_way import known_script, losing_way_to
 from tests.servers import RunningServer
 
 
@@ -82,7 +81,7 @@ def test_a_lost_answer_leaves_no_lease(
 ) -> None:
     with losing_way_to(valkey.port) as way:
         monkeypatch.setattr(celery_tasks, "store", lambda: Store.at(way.url))
-        way.lose(scripts_of(valkey.client)["take_lease"].sha)
+        way.lose(known_script(valkey.client, "take_lease"))
 
         with pytest.raises(Retry):
             celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
