@@ -44,6 +44,11 @@ EXTENSION = "donebit_access"
 ASKS = "send `Authorization: Bearer` with a token of this service"
 
 
+def route_name(method: str, rule: str) -> str:
+    """What a route is called in such a table; HEAD is its GET, which Flask answers it with."""
+    return f"{'GET' if method == 'HEAD' else method} {rule}"
+
+
 class AccessControl:
     """The access rules of one service in one process. Thread-safe."""
 
@@ -135,10 +140,8 @@ class AccessControl:
         """
         if route is None:
             return Role.READ  # what is nowhere is nobody's business but a caller's with a token
-        method, _, rule = route.partition(" ")
-        if method == "OPTIONS":
+        if route.startswith("OPTIONS "):
             return Role.READ
-        route = f"GET {rule}" if method == "HEAD" else route
         if (by_query := self._by_query.get(route)) and query:
             given = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
             for parameter, need in by_query:

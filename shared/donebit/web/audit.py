@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from donebit.access.audit import Deed, keep
 from donebit.store import Store
-from donebit.web.access import current_caller
+from donebit.web.access import current_caller, route_name
 from donebit.web.problems import MEDIA_TYPE
 
 EXTENSION = "donebit_audit"
@@ -116,7 +116,7 @@ class Audit:
         # A form's script gets a problem with the status 200.
         done = response.status_code < HTTPStatus.BAD_REQUEST and response.mimetype != MEDIA_TYPE
         if done and request.url_rule is not None:
-            route = f"{request.method} {request.url_rule.rule}"
+            route = route_name(request.method, request.url_rule.rule)
             if (declared := self.audits.get(self._with_query(route))) is not None:
                 self._record(declared, route)
         return response
