@@ -98,23 +98,17 @@ class AccessControl:
         need = self.need_of(route, query)
         if need is Open.ANYONE:
             return None
-        if of_task := self._report_tokens.read(authorization.partition(" ")[2].strip()):
+        given = authorization.partition(" ")[2].strip()
+        if of_task := self._report_tokens.read(given):
             return self._reporter(of_task, need, task_id)
         caller = self.identify(authorization, cookie)
         if need is Open.PAGE:
             return caller
         if caller is None:
-            given = authorization.partition(" ")[2].strip()
             if given:
                 raise Unauthorized("the token is unknown or revoked", reason="unknown_token")
             raise Unauthorized(ASKS, reason="token")
-        role = Role.REPORT if need is Narrow.TASK else Role(need)
-        if not caller.role.covers(role):
-            raise Forbidden(
-                f"{route} needs a token of the role `{role}`; {caller.name} has `{caller.role}`",
-                reason="role",
-                who=caller.name,
-            )
+        _refuse_lower(caller, Role.REPORT if need is Narrow.TASK else Role(need), f"{route}")
         return caller
 
     def _reporter(self, token: TokenOfTask, need: Need, task_id: str | None) -> Caller:
@@ -193,8 +187,12 @@ def refuse_below(role: Role, what: str) -> None:
     Raises:
         Forbidden: it is.
     """
-    caller = current_caller()
-    if caller is not None and not caller.role.covers(role):
+    if caller := current_caller():
+        _refuse_lower(caller, role, what)
+
+
+def _refuse_lower(caller: Caller, role: Role, what: str) -> None:
+    if not caller.role.covers(role):
         raise Forbidden(
             f"{what} needs a token of the role `{role}`; {caller.name} has `{caller.role}`",
             reason="role",
