@@ -107,6 +107,14 @@ def test_a_failure_is_shown_with_the_item_of_its_step(services: Services) -> Non
     assert "Item</th>" not in without
 
 
+def test_the_question_before_a_deletion_names_all_that_goes(services: Services) -> None:
+    task_id = services.start(1)
+
+    assert (
+        "bitmap, failures, items, results and record" in services.trigger.get(f"/tasks/{task_id}/delete").text
+    )
+
+
 def test_the_list_shows_an_open_task_that_waits_to_be_closed(services: Services) -> None:
     body_of(services.trigger.post("/tasks", json={"task_id": "crawl", "open": True}), 202)
 

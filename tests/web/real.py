@@ -6,7 +6,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -57,17 +57,20 @@ class RealServices:
 
     def healthy(self) -> bool:
         try:
-            return all(self.ask(name, "GET", "/health").status == 200 for name in NAMES)
+            return all(self.ask(name, "GET", "/health").status == 200 for name in self.ports)
         except OSError:
             return False
 
 
 @contextmanager
-def running_services(folder: Path, redis_url: str, **environment: str) -> Iterator[RealServices]:
-    ports = {name: free_server_port() for name in NAMES}
+def running_services(
+    folder: Path, redis_url: str, names: Sequence[str] = tuple(NAMES), **environment: str
+) -> Iterator[RealServices]:
+    """The services of these names, on ports of their own."""
+    ports = {name: free_server_port() for name in names}
     settings = {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
     settings |= {"REDIS_URL": redis_url, "BROKER_URL": "", "WEB_THREADS": "32", **environment}
-    started = [Started([sys.executable, "-m", f"{name}_app"], folder, **settings) for name in NAMES]
+    started = [Started([sys.executable, "-m", f"{name}_app"], folder, **settings) for name in names]
     try:
         services = RealServices(ports)
         eventually(services.healthy, 30, what="the services did not start")

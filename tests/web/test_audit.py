@@ -130,6 +130,33 @@ def test_of_activity_bulk_changes_are_listed_without_a_user(guarded: Services) -
     assert "424242" not in str(listed)
 
 
+def test_what_head_changes_is_recorded_as_what_get_changes(guarded: Services) -> None:
+    visits = ("API_TOKEN", "GET /distinct")
+    before = changes(guarded, "distinct").get(visits, 0)
+    for service, path in (
+        ("trigger", "/trigger/done?count=1"),
+        ("distinct", "/distinct?userId=7"),
+        ("distinct", "/distinct/reset"),
+    ):
+        assert guarded.of(service).head(path, headers=HEADERS).status_code in (200, 202)
+
+    assert [one[1] for one in entries(guarded)] == ["start", "delete"]
+    assert changes(guarded, "distinct")[visits] == before + 1
+
+
+def test_a_list_of_tasks_too_long_for_an_entry_ends_after_a_whole_id(guarded: Services) -> None:
+    ids = [f"task-{number:03}-of-many" for number in range(40)]
+    for task_id in ids:
+        start(guarded, task_id)
+    body_of(guarded.done.post("/tasks/actions", json={"action": "delete", "ids": ids}, headers=HEADERS))
+
+    (*_, (_, _, subject, detail)) = entries(guarded)
+    action, *named, more = detail.split()
+    assert (subject, action, more) == ("40 tasks", "delete:", "...")
+    assert named == ids[: len(named)]
+    assert 20 < len(named) < 40
+
+
 def test_tokens_and_sessions_are_listed(guarded: Services) -> None:
     made = guarded.trigger.post("/tokens", json={"name": "late", "role": "read"}, headers=HEADERS)
     token = body_of(made, 201)["token"]

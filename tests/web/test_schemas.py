@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +9,9 @@ import pytest
 
 from donebit.config import LARGEST_TASK
 from tests.servers import running, valkey_binary
+from tests.web.conformance import assert_conforms
 from tests.web.real import RealServices, running_services
 
-# An event stream goes on for as long as its task: its first message has to do.
-EVERYWHERE = """
-max-stream-events = 1
-request-timeout = 10
-"""
 # What no schema can say: the jobs that there are, the steps of a task, the hours that are kept, the kind of
 # users an event holds. There, and only there, a request that fits the schema may be refused.
 REFUSES = """
@@ -74,25 +68,6 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServices]
 def test_the_service_is_as_its_document_says(services: RealServices, service: str, tmp_path: Path) -> None:
     for task_id in ("known", "cancelled"):
         services.ask("trigger", "POST", "/tasks", {"count": 100, "task_id": task_id})
-    configuration = tmp_path / "schemathesis.toml"
-    configuration.write_text(EVERYWHERE + CONFIGURATIONS[service])
 
-    # A process of its own: its plugin would bring its warnings into every test of this run.
-    command = [
-        str(Path(sys.executable).with_name("schemathesis")),
-        "--config-file",
-        str(configuration),
-        "run",
-    ]
-    options = ["--seed", "1", "--max-examples", "6", "--warnings", "off"]
-    ran = subprocess.run(
-        [*command, services.url(service, "/openapi.json"), *options],
-        check=False,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-
-    assert ran.returncode == 0, ran.stdout
-    assert " passed" in ran.stdout
+    address = services.url(service, "/openapi.json")
+    assert_conforms(address, tmp_path, CONFIGURATIONS[service], "--max-examples", "6")

@@ -94,9 +94,8 @@ class Unindented(PackageLoader):
 
 _templates = Environment(loader=Unindented("trigger_app"), autoescape=True)
 _templates.filters |= FILTERS
-_templates.globals["form_field"] = lambda: (
-    ""
-)  # drawn for all who watch: the page's script adds the token of each
+# What is drawn is sent to all who watch: the page's script adds the token of each.
+_templates.globals["form_field"] = lambda: ""
 
 
 def fragment(name: str, **values: Any) -> Message:

@@ -44,6 +44,11 @@ EXTENSION = "donebit_access"
 ASKS = "send `Authorization: Bearer` with a token of this service"
 
 
+def route_name(method: str, rule: str) -> str:
+    """What a route is called in such a table; HEAD is its GET, which Flask answers it with."""
+    return f"{'GET' if method == 'HEAD' else method} {rule}"
+
+
 class AccessControl:
     """The access rules of one service in one process. Thread-safe."""
 
@@ -93,23 +98,17 @@ class AccessControl:
         need = self.need_of(route, query)
         if need is Open.ANYONE:
             return None
-        if of_task := self._report_tokens.read(authorization.partition(" ")[2].strip()):
+        given = authorization.partition(" ")[2].strip()
+        if of_task := self._report_tokens.read(given):
             return self._reporter(of_task, need, task_id)
         caller = self.identify(authorization, cookie)
         if need is Open.PAGE:
             return caller
         if caller is None:
-            given = authorization.partition(" ")[2].strip()
             if given:
                 raise Unauthorized("the token is unknown or revoked", reason="unknown_token")
             raise Unauthorized(ASKS, reason="token")
-        role = Role.REPORT if need is Narrow.TASK else Role(need)
-        if not caller.role.covers(role):
-            raise Forbidden(
-                f"{route} needs a token of the role `{role}`; {caller.name} has `{caller.role}`",
-                reason="role",
-                who=caller.name,
-            )
+        _refuse_lower(caller, Role.REPORT if need is Narrow.TASK else Role(need), f"{route}")
         return caller
 
     def _reporter(self, token: TokenOfTask, need: Need, task_id: str | None) -> Caller:
@@ -135,10 +134,8 @@ class AccessControl:
         """
         if route is None:
             return Role.READ  # what is nowhere is nobody's business but a caller's with a token
-        method, _, rule = route.partition(" ")
-        if method == "OPTIONS":
+        if route.startswith("OPTIONS "):
             return Role.READ
-        route = f"GET {rule}" if method == "HEAD" else route
         if (by_query := self._by_query.get(route)) and query:
             given = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
             for parameter, need in by_query:
@@ -190,8 +187,12 @@ def refuse_below(role: Role, what: str) -> None:
     Raises:
         Forbidden: it is.
     """
-    caller = current_caller()
-    if caller is not None and not caller.role.covers(role):
+    if caller := current_caller():
+        _refuse_lower(caller, role, what)
+
+
+def _refuse_lower(caller: Caller, role: Role, what: str) -> None:
+    if not caller.role.covers(role):
         raise Forbidden(
             f"{what} needs a token of the role `{role}`; {caller.name} has `{caller.role}`",
             reason="role",

@@ -7,6 +7,7 @@ what, or as counted, where single marks and visits would drown the rest.
 from __future__ import annotations
 
 import logging
+import textwrap
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from donebit.access.audit import Deed, keep
 from donebit.store import Store
-from donebit.web.access import current_caller
+from donebit.web.access import current_caller, route_name
 from donebit.web.problems import MEDIA_TYPE
 
 EXTENSION = "donebit_audit"
@@ -116,7 +117,7 @@ class Audit:
         # A form's script gets a problem with the status 200.
         done = response.status_code < HTTPStatus.BAD_REQUEST and response.mimetype != MEDIA_TYPE
         if done and request.url_rule is not None:
-            route = f"{request.method} {request.url_rule.rule}"
+            route = route_name(request.method, request.url_rule.rule)
             if (declared := self.audits.get(self._with_query(route))) is not None:
                 self._record(declared, route)
         return response
@@ -146,8 +147,10 @@ def deed_of(declared: Audited) -> Deed:
     caller = current_caller()
     subject = named.subject or (declared.subject or "").format_map(request.view_args or {})
     given = [f"{one}={request.args[one]}" for one in declared.query if one in request.args]
-    detail = ", ".join([named.detail, *given] if named.detail else given)[:LONGEST_DETAIL]
-    return Deed(named.who or (caller.name if caller else ANYONE), declared.action, subject, detail)
+    detail = ", ".join([named.detail, *given] if named.detail else given)
+    # Cut within a task's id, it would name another task.
+    shown = textwrap.shorten(detail, LONGEST_DETAIL, placeholder=" ...", break_on_hyphens=False)
+    return Deed(named.who or (caller.name if caller else ANYONE), declared.action, subject, shown)
 
 
 def register(app: Flask, store: Store, audits: Audits, most: int) -> Audit:

@@ -18,7 +18,7 @@ from flask import Flask, Request, g, request
 from donebit.access.roles import Caller
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, Forbidden, InvalidInput, StoreUnavailable
-from donebit.web.access import AccessControl
+from donebit.web.access import AccessControl, route_name
 from donebit.web.origin import HINT, refuse_foreign
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
@@ -104,7 +104,7 @@ def register(app: Flask, settings: Settings, access: AccessControl) -> None:
 
     @app.before_request
     def check() -> None:
-        route = f"{request.method} {request.url_rule.rule}" if request.url_rule else None
+        route = route_name(request.method, request.url_rule.rule) if request.url_rule else None
         view = app.view_functions.get(request.endpoint or "")
         g.caller = guard.check(request, route, view, (request.view_args or {}).get("task_id"))
 

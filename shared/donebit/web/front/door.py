@@ -20,6 +20,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
 from donebit.config import Settings
 from donebit.errors import DonebitError, StoreUnavailable
 from donebit.web import body_limits, guard
+from donebit.web.access import route_name
 from donebit.web.body_limits import BodyLimits
 from donebit.web.exchange import KEY, Exchange
 from donebit.web.front import event_stream
@@ -125,7 +126,7 @@ class FrontDoor:
         try:
             rule, parts = self._app.url_map.bind_to_environ(asked.environ).match(return_rule=True)
             view = self._app.view_functions.get(rule.endpoint)
-            self._guard.check(asked, f"{asked.method} {rule.rule}", view, parts.get("task_id"))
+            self._guard.check(asked, route_name(asked.method, rule.rule), view, parts.get("task_id"))
         except StoreUnavailable:
             return ServiceUnavailable(NOBODY_COULD_SAY)
         except (DonebitError, HTTPException):
