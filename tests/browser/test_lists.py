@@ -39,15 +39,14 @@ def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
 
 
 def test_a_running_task_tells_its_speed_and_what_it_waits_for(page: Page, stack: Stack) -> None:
-    task_id = stack.create(100_000, job="demo", params={"sleep_ms": 40})
+    task_id = stack.create(10_000, job="demo", params={"sleep_ms": 40})
     row = f"#running li[data-id='{task_id}']"
 
     eventually(lambda: "in progress" in page.text(f"{row} .condition"), DONE_SECONDS)
 
     eventually(lambda: "steps/s" in page.text(f"{row} .figures"), DONE_SECONDS, what="no speed")
-    figures = page.text(f"{row} .figures")
-    assert " left" in figures
-    assert "last progress" in figures
+    eventually(lambda: " left" in page.text(f"{row} .figures"), DONE_SECONDS, what="no time left")
+    assert "last progress" in page.text(f"{row} .figures")
 
 
 def test_an_ended_task_tells_how_long_it_took_and_how_fast_it_was(page: Page, stack: Stack) -> None:
@@ -59,7 +58,7 @@ def test_an_ended_task_tells_how_long_it_took_and_how_fast_it_was(page: Page, st
     speed, took, ended = page.text(f"#ended li[data-id='{task_id}'] .figures").split("\n")
     assert float(speed.removesuffix(" steps/s").replace(",", "")) > 0
     assert re.fullmatch(r"took [\d.]*[1-9][\d.]* (ms|s)", took)
-    assert ended.endswith(" UTC")
+    assert ended == "finished less than a minute ago"
 
 
 def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, stack: Stack) -> None:

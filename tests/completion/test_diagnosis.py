@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.completion import failing, fanout, handing_back, healing, reporting, resuming
+from donebit.completion import failing, fanout, handing_back, healing, lifecycle, reporting, resuming
 from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
 from donebit.completion.healing import ProbedState
 from donebit.completion.sweeping import Sweep
@@ -142,6 +142,37 @@ def test_the_speed_is_since_the_fan_out_then_of_the_last_two_samples(
     assert too_early is None
     assert (at_first.steps_per_second, at_first.time_left) == (2, timedelta(seconds=45))
     assert (later.steps_per_second, later.time_left) == (6, timedelta(seconds=20) / 6)
+
+
+def test_the_rest_is_not_estimated_before_a_hundredth_is_done(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store, 1000)
+    hand_moved_clock.forward(seconds=5)
+    reporting.report(store, task.id, ranges=[(0, 9)])
+    at_first = asked(store, task)
+    reporting.report(store, task.id, [9])
+    later = asked(store, task)
+
+    assert (at_first.steps_per_second, at_first.time_left) == (1.8, None)
+    assert (later.steps_per_second, later.time_left) == (2, timedelta(seconds=495))
+
+
+def test_of_a_resumed_task_only_what_it_did_since_is_evidence(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store, 1000)
+    reporting.report(store, task.id, ranges=[(0, 500)])
+    lifecycle.cancel(store, task.id)
+    resuming.resume(store, task.id, TTLS)
+    hand_moved_clock.forward(seconds=5)
+    sweep(store)
+    hand_moved_clock.forward(seconds=5)
+    reporting.report(store, task.id, ranges=[(500, 504)])
+    at_first = asked(store, task)
+    reporting.report(store, task.id, ranges=[(504, 510)])
+
+    assert (at_first.time_left, asked(store, task).time_left) == (None, timedelta(seconds=245))
 
 
 def test_many_sweeps_at_once_are_one_look(store: Store, hand_moved_clock: HandMovedClock) -> None:

@@ -41,6 +41,38 @@ def told(store: Store, task: Task) -> list[str]:
     return heard
 
 
+def test_a_run_takes_its_own_time_and_the_earlier_ones_are_kept(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = start(store, 5)
+    reporting.report(store, task.id, [0, 2])
+    hand_moved_clock.forward(seconds=60)
+    failing.fail(store, task.id, 1, "no")
+    for step in (3, 4):
+        failing.fail(store, task.id, step, "no")
+    hand_moved_clock.forward(seconds=3600)
+    resumed = resuming.resume(store, task.id, TTLS)
+    hand_moved_clock.forward(seconds=7)
+    reporting.report(store, task.id, [1, 3, 4])
+
+    ended = now(store, task)
+
+    (first,) = ended.earlier_runs
+    assert (resumed.took, ended.took, ended.done_in_run) == (None, timedelta(seconds=7), 3)
+    assert (first.run, first.state, first.done_steps, first.failed_steps) == (1, State.FAILED, 2, 3)
+    assert first.ended_at - first.started_at == timedelta(seconds=60)
+    assert ended.run_started_at - first.ended_at == timedelta(seconds=3600)
+
+
+def test_the_last_twenty_earlier_runs_are_kept(store: Store) -> None:
+    task = start(store, 2)
+    for _ in range(25):
+        lifecycle.cancel(store, task.id)
+        resuming.resume(store, task.id, TTLS)
+
+    assert [one.run for one in now(store, task).earlier_runs] == list(range(6, 26))
+
+
 def test_what_was_done_stays_done_and_what_gave_up_is_missing_again(store: Store, client: Redis) -> None:
     task = start_failed(store)
 

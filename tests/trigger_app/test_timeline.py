@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, reporting, resuming
 from donebit.store import Store
 from donebit.web.task_answer import DeliveryAnswer
-from tests.completion.arranged import start
+from tests.completion.arranged import TTLS, now, start
 from trigger_app.pages.timeline import delivery_title, timeline_of
 
 
@@ -35,3 +35,22 @@ def test_a_paused_task_says_since_when_and_until_when(store: Store) -> None:
 
     assert entry.at is not None
     assert (entry.more, entry.mark) == ("until it is resumed", "next")
+
+
+def test_every_run_of_a_task_is_in_its_timeline(store: Store) -> None:
+    task = start(store, 3)
+    reporting.report(store, task.id, [0])
+    for _ in range(2):
+        lifecycle.cancel(store, task.id)
+        resuming.resume(store, task.id, TTLS)
+    reporting.report(store, task.id, [1, 2])
+
+    entries = [(one.what, one.more) for one in timeline_of(now(store, task), []) if one.at]
+
+    assert entries[1:6] == [
+        ("Cancelled", "run 1: 1 of 3 steps done"),
+        ("Resumed", "run 2"),
+        ("Cancelled", "run 2: 1 of 3 steps done"),
+        ("Resumed", "run 3"),
+        ("Done", "3 of 3 steps done"),
+    ]

@@ -14,7 +14,7 @@ from donebit.store import Store
 from donebit.workers.presence import ProcessActivity
 from tests.web.services import ELSEWHERE, Services
 from tests.workers.arranged import a_worker, say, shows
-from trigger_app.pages.fragments import age, steps
+from trigger_app.pages.fragments import age, ago, steps
 from trigger_app.pages.workers import lately, spark
 
 
@@ -119,6 +119,14 @@ def test_control_characters_of_a_line_are_shown(services: Services, real_store: 
     say(real_store, "no \x1b[2J \r \u202e picture", task_id="a", level=logging.ERROR)
 
     assert r"no \x1b[2J \r \u202e picture" in unescape(shown(services, "?task=a"))
+
+
+def test_how_long_ago_is_written_in_minutes_at_the_finest() -> None:
+    said = {0: "less than a minute ago", 61: "1 min ago", 119: "1 min ago", 130: "2 min ago", 7300: "2 h ago"}
+
+    moments = {seconds: clock.iso(clock.now() - timedelta(seconds=seconds)) for seconds in said}
+
+    assert {seconds: ago(at) for seconds, at in moments.items()} == said
 
 
 def test_an_age_is_written_in_its_largest_unit() -> None:

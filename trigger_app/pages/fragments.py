@@ -51,6 +51,12 @@ def age(at: str) -> str:
     return f"{round(seconds / 3600)} h" if seconds < 172_800 else f"{round(seconds / 86_400)} days"
 
 
+def ago(at: str) -> str:
+    """Write how long ago a moment was, in minutes at the finest: an idle list changes once a minute."""
+    seconds = (clock.now() - datetime.fromisoformat(at)).total_seconds()
+    return "less than a minute ago" if seconds < 60 else f"{age(at) if seconds >= 120 else '1 min'} ago"
+
+
 def steps(process: Mapping[str, Any]) -> str:
     """Write which steps a process of a worker runs, such as `steps 0-4, 7 and 3 more`.
 
@@ -72,6 +78,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "duration": duration,
     "moment": moment,
     "age": age,
+    "ago": ago,
     "percent": percent,
     "steps": steps,
     "queue_name": lambda queue: queue.removeprefix("donebit."),

@@ -47,6 +47,7 @@ def steps(count: int) -> str:
 
 def happened(task: Task) -> Iterator[TimelineEntry]:
     """Yield everything that has a time."""
+    yield from earlier_runs(task)
     if task.dispatched_at:
         messages = f"{task.messages:,} message{'s' if task.messages != 1 else ''}"
         again = f", run {task.run}" if task.run > 1 else ""
@@ -63,6 +64,15 @@ def happened(task: Task) -> Iterator[TimelineEntry]:
         yield TimelineEntry(ENDS[task.state], clock.iso(task.ended_at), ended(task), mark)
     if task.announced_at:
         yield TimelineEntry("Notified", clock.iso(task.announced_at), task.end_name)
+
+
+def earlier_runs(task: Task) -> Iterator[TimelineEntry]:
+    """Yield the end of each earlier run that is kept, and the beginning of the one after it."""
+    begun = [run.started_at for run in task.earlier_runs[1:]] + [task.run_started_at]
+    for run, resumed_at in zip(task.earlier_runs, begun, strict=False):
+        done = f"run {run.run}: {run.done_steps:,} of {steps(task.count)} done"
+        yield TimelineEntry(ENDS[run.state], clock.iso(run.ended_at), done, "bad")
+        yield TimelineEntry("Resumed", clock.iso(resumed_at), f"run {run.run + 1}")
 
 
 def why_stalled(task: Task) -> str:

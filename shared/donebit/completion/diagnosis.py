@@ -15,6 +15,7 @@ from donebit.formatting import duration
 
 RECENT_PROGRESS = timedelta(seconds=2)  # more recent progress shows that a worker is running its steps
 MIN_SAMPLE_TIME = timedelta(seconds=0.5)  # a rate over less time is meaningless
+EVIDENCE = 100  # the part of a run that must be done before its rest is estimated: 1 / 100
 
 
 class Waiting(StrEnum):
@@ -130,7 +131,7 @@ def diagnose(task: Task, seen: Observations, now: datetime, running: Sequence[Ru
     return Diagnosis(
         waiting,
         rate,
-        timedelta(seconds=task.missing_steps / rate) if rate and not task.paused else None,
+        timedelta(seconds=task.missing_steps / rate) if rate and is_predictable(task) else None,
         next_probe_at(task),
         why_no_worker(task, seen, now) if waiting is Waiting.JOB else None,
         running,
@@ -194,6 +195,15 @@ def steps_per_second(task: Task, now: datetime) -> float | None:
     if not samples or now - samples[0].at < MIN_SAMPLE_TIME:
         return None
     return max(0, samples[0].missing_steps - task.missing_steps) / (now - samples[0].at).total_seconds()
+
+
+def is_predictable(task: Task) -> bool:
+    """Whether enough is done to say how long the rest will take: a hundredth of this run, and two steps.
+
+    The first steps say little: few processes run them at first, and imports and caches are cold.
+    """
+    done = task.done_in_run
+    return not task.paused and done >= 2 and done * EVIDENCE >= done + task.missing_steps
 
 
 def next_probe_at(task: Task) -> datetime | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +24,23 @@ class ProgressSample:
 
     at: datetime
     missing_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """A run of the task that ended, and was resumed."""
+
+    run: int
+    started_at: datetime
+    ended_at: datetime
+    state: State
+    done_steps: int  # by its end, those of the runs before it too
+    failed_steps: int
+
+    @classmethod
+    def from_list(cls, kept: Sequence[Any]) -> EarlierRun:
+        run, started_ms, ended_ms, state, done, failed = kept
+        return cls(run, moment_of_ms(started_ms), moment_of_ms(ended_ms), State(state), done, failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +116,8 @@ class Task:
     rerun_of: str | None = None  # the task that this one runs again
     paused_at: datetime | None = None
     pauses: int = 0  # how often it has been paused
+    resumed_at: datetime | None = None  # when this run began; None for the first one
+    earlier_runs: tuple[EarlierRun, ...] = ()  # the last 20, oldest first
     samples: tuple[ProgressSample, ...] = ()  # the sweep's last two in this run, older first
 
     @property
@@ -162,8 +182,19 @@ class Task:
         return f"msg_{hashlib.sha256(meant.encode()).hexdigest()[:32]}"
 
     @property
+    def run_started_at(self) -> datetime:
+        """When the present run, or the last one, began."""
+        return self.resumed_at or self.created_at
+
+    @property
     def took(self) -> timedelta | None:
-        return None if self.ended_at is None else self.ended_at - self.created_at
+        """How long the last run took; None while it runs."""
+        return None if self.ended_at is None else self.ended_at - self.run_started_at
+
+    @property
+    def done_in_run(self) -> int:
+        """How many steps were done in the present run, or the last one."""
+        return self.done_steps - (self.earlier_runs[-1].done_steps if self.earlier_runs else 0)
 
     @classmethod
     def from_record(cls, task_id: str, record: Mapping[str, str]) -> Task:
@@ -199,6 +230,8 @@ class Task:
             handed_back=HandedBack.from_record(record),
             probed_at=moment("probed_at"),
             **_control_fields(record),
+            resumed_at=moment("run_started_at"),
+            earlier_runs=tuple(map(EarlierRun.from_list, json.loads(record.get("runs", "[]")))),
             samples=_samples(record),
         )
 

@@ -12,7 +12,7 @@ from donebit import clock
 from donebit.completion import deliveries, diagnosis, leases, missing
 from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Diagnosis, Observations
-from donebit.completion.task import Task, TaskSnapshot
+from donebit.completion.task import EarlierRun, Task, TaskSnapshot
 from donebit.config import Settings
 from donebit.queue import SLICES, STEPS
 from donebit.store import Store
@@ -63,6 +63,28 @@ class SweepAnswer(BaseModel):
     stalled_at: str | None = Field(description="when it gave up: nothing came of all it sent again")
 
 
+class EarlierRunAnswer(BaseModel):
+    """A run that ended as failed or cancelled, and was resumed."""
+
+    run: int = Field(examples=[1])
+    started_at: str
+    ended_at: str
+    state: str = Field(description="failed or cancelled", examples=["failed"])
+    done_steps: int = Field(description="by its end, those of the runs before it too", examples=[8])
+    failed_steps: int = Field(examples=[2])
+
+    @classmethod
+    def of(cls, ended: EarlierRun) -> EarlierRunAnswer:
+        return cls(
+            run=ended.run,
+            started_at=clock.iso(ended.started_at),
+            ended_at=clock.iso(ended.ended_at),
+            state=ended.state,
+            done_steps=ended.done_steps,
+            failed_steps=ended.failed_steps,
+        )
+
+
 class TaskAnswer(TaskSummary):
     """One task, and why it is not done."""
 
@@ -86,13 +108,19 @@ class TaskAnswer(TaskSummary):
     )
     last_progress_age_seconds: float
     steps_per_second: float | None = Field(description="since the last look of the sweep but one")
-    seconds_left: float | None = Field(description="at that speed")
+    seconds_left: float | None = Field(
+        description="at that speed; null until a hundredth of the run is done, which says too little"
+    )
     dispatched_at: str | None = Field(description="when its steps were sent; null: not yet, or it has no job")
     messages_sent: int = Field(description="in this run, by the fan-out and by the sweep")
     failed_attempts: int = Field(description="in this run")
     heals: int = Field(description="how often its missing steps were sent again since the last progress")
     sweep: SweepAnswer
-    took_seconds: float | None = Field(description="from its creation to its end; null: it has not ended")
+    run_started_at: str = Field(description="when the present run, or the last one, began; UTC")
+    took_seconds: float | None = Field(
+        description="from the beginning of the last run to its end; null: it has not ended"
+    )
+    earlier_runs: list[EarlierRunAnswer] = Field(description="the last 20 of them, oldest first")
     deliveries: list[DeliveryAnswer] = Field(
         description="the receivers of its ends, with every attempt to deliver to them"
     )
@@ -120,7 +148,9 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
         failed_attempts=task.failed_attempts,
         heals=task.heals,
         sweep=_sweep(store, task, found),
+        run_started_at=clock.iso(task.run_started_at),
         took_seconds=task.took.total_seconds() if task.took is not None else None,
+        earlier_runs=[EarlierRunAnswer.of(one) for one in task.earlier_runs],
         deliveries=[_delivery(shown) for shown in deliveries.list_deliveries(store, task)],
     )
 

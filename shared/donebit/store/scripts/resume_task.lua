@@ -1,4 +1,5 @@
 -- resume_task: let a failed or cancelled task run again, or one that is paused or stalled, with what it has done.
+-- Earlier runs are kept in the record, the last 20 of them.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3..5] what its failures left
 -- KEYS[6] its results (hash)   KEYS[7] its items (stream)   KEYS[8] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token
@@ -6,7 +7,7 @@
 --               kept answer is one to another token
 -- Why a script: of two who resume at once only one may, and nothing of the end that was may remain.
 local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'run', 'ttl', 'stalled_at', 'last_progress_at', 'nonce',
-  'paused_at')
+  'paused_at', 'run_started_at', 'created_at', 'ended_at', 'failed', 'runs')
 if KEYS[8] then
   local kept = cjson.decode(redis.call('GET', KEYS[8]) or '[]')
   local token, nonce = table.remove(kept), table.remove(kept)
@@ -28,9 +29,13 @@ end
 if r[1] ~= 'failed' and r[1] ~= 'cancelled' then return {0, r[1]} end
 local left = tonumber(r[2])
 if left > 0 then left = left - redis.call('BITCOUNT', KEYS[1], 0, left - 1, 'BIT') end
+-- The run that ends here: its number, start, end and state, the steps done by then, and those that failed.
+local runs = cjson.decode(r[13] or '[]')
+runs[#runs + 1] = {tonumber(r[3]), tonumber(r[9] or r[10]), tonumber(r[11] or r[6]), r[1], tonumber(r[2]) - left, tonumber(r[12])}
+if #runs > 20 then table.remove(runs, 1) end
 redis.call('UNLINK', unpack(KEYS, 3, 5))
 redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', 0, 'run', r[3] + 1,
-  'last_progress_at', ARGV[1], 'renew_at', 0)
+  'last_progress_at', ARGV[1], 'renew_at', 0, 'run_started_at', ARGV[1], 'runs', cjson.encode(runs))
 redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatching_at', 'dispatched_at',
   'heals', 'probed_at', 'stalled_at', 'paused_at', 'quiet_until', 'messages', 'failed_attempts',
   'first_failure_at', 'first_failure_told',
