@@ -117,12 +117,7 @@ def trigger(
     body |= {"params": params_of(params)} if params else {}
     body |= {"callback": {"name": callback}} if callback else {}
     started = start(session, body)
-    if not as_json:
-        print_started(session, started)
-    if watched:
-        watch_to_end(session, started["task_id"], retry_for, as_json=as_json)
-    elif as_json:
-        session.terminal.as_json(started)
+    follow(session, started, retry_for, watched=watched, as_json=as_json)
 
 
 def start(session: Session, body: dict[str, Any]) -> dict[str, Any]:
@@ -166,12 +161,7 @@ def rerun(
     given = {"params": params_of(params), "label": label}
     body = {name: value for name, value in given.items() if value}
     started = session.trigger.ask("POST", f"/tasks/{segment(task_id)}/rerun", body, key=uuid.uuid4().hex)
-    if not as_json:
-        print_started(session, started)
-    if watched:
-        watch_to_end(session, started["task_id"], retry_for, as_json=as_json)
-    elif as_json:
-        session.terminal.as_json(started)
+    follow(session, started, retry_for, watched=watched, as_json=as_json)
 
 
 @click.command(
@@ -197,6 +187,18 @@ def params_of(given: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise UsageError(f"--param {twice}= is given {names.count(twice)} times; once is enough")
     return params
+
+
+def follow(
+    session: Session, started: dict[str, Any], retry_seconds: float, *, watched: bool, as_json: bool
+) -> None:
+    """Print which task was started, and show its progress until it ends if it is `watched`."""
+    if not as_json:
+        print_started(session, started)
+    if watched:
+        watch_to_end(session, started["task_id"], retry_seconds, as_json=as_json)
+    elif as_json:
+        session.terminal.as_json(started)
 
 
 def print_started(session: Session, started: dict[str, Any]) -> None:
