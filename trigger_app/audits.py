@@ -17,6 +17,7 @@ AUDITS: Final[Audits] = {
     "POST /tasks": STARTED,
     "POST /start": STARTED,
     "POST /simulate": STARTED,
+    "POST /act": Audited("act", None),
     "POST /tasks/<task_id>/rerun": Audited("rerun", None),
     "POST /tasks/<task_id>/again": Audited("rerun", None),
     "POST /tasks/<task_id>/close": Audited("close", "task {task_id}"),

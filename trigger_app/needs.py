@@ -25,6 +25,7 @@ NEEDS: Final[Needs] = {
     "POST /trigger/distinct": Role.TRIGGER,
     "POST /tasks": Role.TRIGGER,
     "POST /start": Role.TRIGGER,
+    "POST /act": Role.TRIGGER,
     "POST /simulate": Role.TRIGGER,
     "POST /tasks/<task_id>/rerun": Role.TRIGGER,
     "POST /tasks/<task_id>/again": Role.TRIGGER,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from selenium.webdriver.support.ui import Select
+
+from donebit.completion.state import State
 from tests.browser.page import Page
 from tests.browser.test_bitmap import report
 from tests.stack import DONE_SECONDS, Stack, ask
@@ -58,7 +61,7 @@ def test_an_ended_task_tells_how_long_it_took_and_how_fast_it_was(page: Page, st
     speed, took, ended = page.text(f"#ended li[data-id='{task_id}'] .figures").split("\n")
     assert float(speed.removesuffix(" steps/s").replace(",", "")) > 0
     assert re.fullmatch(r"took [\d.]*[1-9][\d.]* (ms|s)", took)
-    assert ended == "finished less than a minute ago"
+    assert ended == "finished just now"
 
 
 def test_a_filtered_list_takes_in_what_fits_and_leaves_out_the_rest(page: Page, stack: Stack) -> None:
@@ -129,3 +132,31 @@ def test_the_pages_of_a_worker_that_reports_from_elsewhere_say_how(page: Page, s
 
     assert answer.said["fresh"] is True
     eventually(lambda: page.text(".facts .steps") == "1 of 3", what="the page does not move")
+
+
+def test_selected_tasks_are_cancelled_after_a_question(page: Page, stack: Stack) -> None:
+    ids = [stack.create(2) for _ in range(3)]
+    page.open()
+    for task_id in ids[:2]:
+        page.find(f"#running [value='{task_id}']").click()
+    Select(page.find("#act select")).select_by_visible_text("Cancel")
+    page.find("#act button").click()
+    eventually(lambda: page.text("h1") == "Cancel 2 tasks?", what="it is not asked")
+    page.find("button.grave").click()
+
+    eventually(lambda: page.text("h1") == "2 tasks cancelled", what="it is not done")
+    states = [stack.task(one).state for one in ids]
+    assert states == [State.CANCELLED, State.CANCELLED, State.RUNNING]
+    assert page.complaints() == []
+
+
+def test_a_selection_stays_while_the_list_changes(page: Page, stack: Stack) -> None:
+    chosen = stack.create(10)
+    page.open()
+    page.find(f"#running [value='{chosen}']").click()
+    other = stack.create(2)
+
+    eventually(lambda: page.is_there(f"#running [value='{other}']"), what="the list does not change")
+    report(stack, chosen, (0, 3))
+    eventually(lambda: page.bar(chosen) == 3, what="the row does not change")
+    assert page.find(f"#running [value='{chosen}']").is_selected()

@@ -39,4 +39,4 @@ def test_a_finished_task_in_the_list_says_how_long_ago(page: Page, stack: Stack)
     page.open()
 
     row = f"#tasks li[data-id='{task_id}'] .when"
-    eventually(lambda: page.text(row) == "finished less than a minute ago", what="it is not said")
+    eventually(lambda: page.text(row) == "finished just now", what="it is not said")

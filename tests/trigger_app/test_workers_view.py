@@ -122,7 +122,7 @@ def test_control_characters_of_a_line_are_shown(services: Services, real_store: 
 
 
 def test_how_long_ago_is_written_in_minutes_at_the_finest() -> None:
-    said = {0: "less than a minute ago", 61: "1 min ago", 119: "1 min ago", 130: "2 min ago", 7300: "2 h ago"}
+    said = {0: "just now", 61: "1 min ago", 119: "1 min ago", 130: "2 min ago", 7300: "2 h ago"}
 
     moments = {seconds: clock.iso(clock.now() - timedelta(seconds=seconds)) for seconds in said}
 

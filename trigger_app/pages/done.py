@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -24,6 +25,7 @@ from donebit.web.task_answer import signs
 from donebit.web.task_summary import TaskSummary
 from trigger_app.models import TaskRequest
 from trigger_app.orders import spec_of
+from trigger_app.pages import acting
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.job_forms import JobForm, form_of, typed
 from trigger_app.pages.problems import wants_page
@@ -64,6 +66,8 @@ class FinishedFilter:
     """Which finished tasks the address asks for."""
 
     state: State | None
+    job: str | None
+    prefix: str | None  # of the id
     label: str | None
     cursor: str | None
 
@@ -72,13 +76,17 @@ class FinishedFilter:
         state = request.args.get("state", "")
         return cls(
             State(state) if state in {*ENDS} else None,
+            request.args.get("job", "").strip()[:100] or None,
+            request.args.get("prefix", "").strip()[:100] or None,
             request.args.get("label", "").strip()[:100] or None,
             request.args.get("cursor") or None,
         )
 
     @property
-    def newest(self) -> bool:
-        return self.cursor is None
+    def query(self) -> str:
+        """The filter as it stands in an address, without the cursor."""
+        given = {"state": self.state, "job": self.job, "prefix": self.prefix, "label": self.label}
+        return urlencode({name: value for name, value in given.items() if value})
 
 
 def add_routes(routes: Blueprint, context: PageContext) -> None:
@@ -97,12 +105,15 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             **now or {"rows": [], "ended": [], "next": None},
             choice=choice,
             ends=ENDS,
+            actions={action.value: title for action, (title, _) in acting.WORDS.items()},
             forms=forms,
             others=[job.name for job in context.jobs if not job.needs_only_count],
             chosen=chosen_form(forms),
             settings=context.settings,
             port=context.settings.trigger_port,
         )
+
+    acting.add_routes(routes, context)
 
     @routes.post("/start")
     def start() -> ResponseReturnValue:
@@ -134,7 +145,7 @@ def spec_asked(context: PageContext) -> TaskSpec:
 
 def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
     """Read the running tasks and one page of the finished ones."""
-    wanted = Filter(choice.state, choice.label, ended=True)
+    wanted = Filter(choice.state, choice.label, ended=True, job=choice.job, prefix=choice.prefix)
     found = listing.list_tasks(context.store, wanted, limit=SHOWN, cursor=choice.cursor)
     return {
         "rows": running(context),

@@ -54,7 +54,7 @@ def age(at: str) -> str:
 def ago(at: str) -> str:
     """Write how long ago a moment was, in minutes at the finest: an idle list changes once a minute."""
     seconds = (clock.now() - datetime.fromisoformat(at)).total_seconds()
-    return "less than a minute ago" if seconds < 60 else f"{age(at) if seconds >= 120 else '1 min'} ago"
+    return "just now" if seconds < 60 else f"{age(at) if seconds >= 120 else '1 min'} ago"
 
 
 def steps(process: Mapping[str, Any]) -> str:

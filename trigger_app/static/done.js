@@ -6,7 +6,6 @@ import { follow } from "./stream.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const form = $("#start form");
-const label = $("#ended").dataset.label;
 
 form.elements.job.addEventListener("change", ({ target }) => {
   const drawn = $(`template[data-job="${CSS.escape(target.value)}"]`);
@@ -21,15 +20,17 @@ form.addEventListener("submit", async (event) => {
 // A filtered list takes in new tasks that match; a page of older tasks stays as it is.
 function drawEnded(html) {
   const place = $("#ended");
-  const { state, older } = place.dataset;
+  const { older, state, label, job, prefix } = place.dataset;
   if (older !== undefined) return;
-  if (!state && !label) {
+  if (!state && !label && !job && !prefix) {
     lay(place, html);
     return;
   }
   const drawn = document.createElement("template");
   drawn.innerHTML = html;
-  const fits = (row) => (!state || row.dataset.state === state) && (!label || row.dataset.label === label);
+  const fits = ({ dataset: row }) =>
+    (!state || row.state === state) && (!label || row.label === label) && (!job || row.job === job) &&
+    row.id.startsWith(prefix);
   const fresh = [...drawn.content.querySelectorAll("li")].filter(fits);
   if (!fresh.length) return;
   const known = new Map([...place.querySelectorAll("li")].map((row) => [row.dataset.id, row]));

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from done_app.api import bulk
 from donebit.completion import failing
 from donebit.store import Store
+from donebit.web import acting
 from tests.web.services import Services, body_of, problem_of
 
 
@@ -87,7 +87,7 @@ def test_tasks_that_are_not_reached_in_time_are_named(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [services.start(1) for _ in range(2)]
-    monkeypatch.setattr(bulk, "WITHIN_SECONDS", 0.0)
+    monkeypatch.setattr(acting, "WITHIN_SECONDS", 0.0)
 
     said = act(services, "cancel", ids=ids)
 
