@@ -17,10 +17,19 @@ from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict
 from donebit.names import is_name
-from donebit.store.chords import ChordIndexes, ChordStatus, ChordStore, Part, PartReported, Taken, raw
+from donebit.store.chords import (
+    ChordIndexes,
+    ChordStatus,
+    ChordStore,
+    OwnResult,
+    Part,
+    PartReported,
+    Taken,
+    raw,
+)
 from donebit.utf8 import printable
 
-__all__ = ["ChordStatus", "ChordTasks", "Part", "Taken", "raw"]
+__all__ = ["ChordStatus", "ChordTasks", "OwnResult", "Part", "Taken", "raw"]
 
 CHORD = "celery_chord"  # the parameter that tells a chord's task from others
 FIRST_CHECK_AFTER = timedelta(seconds=60)
@@ -69,9 +78,12 @@ class ChordTasks:
         self.indexes.enter(task_id, int(now.timestamp() * 1e6), look_ms, ttl + INDEX_MARGIN)
         return self.store.start_chord(task_id, body_id, body, _fields(names, expected, now_ms, ttl), ttl)
 
-    def report(self, group_id: str, part: Part, token: str, lease: timedelta) -> PartReported:
-        """Record that a part has ended; its first report counts."""
-        return self.store.report_part(task_id_of(group_id), part, token, lease, now_ms=clock.now_ms())
+    def report(
+        self, group_id: str, part: Part, token: str, lease: timedelta, own: OwnResult | None = None
+    ) -> PartReported:
+        """Record that a part has ended, and store its own result; its first report counts."""
+        now_ms = clock.now_ms()
+        return self.store.report_part(task_id_of(group_id), part, token, lease, now_ms=now_ms, own=own)
 
     def seal(self, group_id: str, size: int) -> ChordStatus:
         """Set how many parts the header has; ENDED when all of them have reported before."""
