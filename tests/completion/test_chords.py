@@ -140,29 +140,6 @@ def test_indexes_beyond_the_size_count(chord: Chord, early: bool) -> None:
     assert chord.results() == ["B", "C"]
 
 
-def test_a_parts_own_result_is_stored_with_its_first_report(chord: Chord, client: Redis) -> None:
-    chord.start(3)
-    client.set("other", "stored before")
-    part = chords.part_of("a", 0, b"A")
-    reports = [
-        (part, chords.OwnResult("own", "first", 60)),
-        (part, chords.OwnResult("own", "second", 60)),
-        (chords.part_of("b", 1, b"B"), chords.OwnResult("other", "first", 60)),
-        (chords.part_of("c", 2, b"C"), chords.OwnResult("lasting", "first", 0)),
-    ]
-
-    with client.pubsub() as listening:  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        listening.subscribe("own")
-        answers = [chord.tasks.report(GROUP, one, "token", LONG, own) for one, own in reports]
-        heard = [listening.get_message(timeout=1) for _ in range(2)]
-
-    assert [answer.stored for answer in answers] == [True, False, False, True]
-    assert client.mget("own", "other", "lasting") == [b"first", b"stored before", b"first"]
-    assert (0 < client.ttl("own") <= 60, client.ttl("lasting")) == (True, -1)
-    assert [one and one["data"] for one in heard] == [1, b"first"]
-    client.unlink("own", "other", "lasting")
-
-
 def test_parts_without_an_index_count_and_come_last(chord: Chord) -> None:
     chord.start()
     chord.part("y", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from donebit.utf8 import printable
 
 __all__ = ["ChordStatus", "ChordTasks", "OwnResult", "Part", "Taken", "raw"]
 
+PLAIN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SUCCEEDED = b'[1, "%s", "SUCCESS", '  # so begins, in Celery's JSON, the result of a part that succeeded
 CHORD = "celery_chord"  # the parameter that tells a chord's task from others
 FIRST_CHECK_AFTER = timedelta(seconds=60)
 INDEX_MARGIN = timedelta(days=31)  # the indexes outlive what is in them
@@ -105,8 +108,7 @@ class ChordTasks:
 
     def indexed_results(self, group_id: str) -> list[tuple[float, bytes]]:
         """What the parts returned, with their indexes, as they were reported; infinity for no index."""
-        pairs = [one.split(b":", 1) for one in self.store.results(task_id_of(group_id))]
-        return [(float(index) if index else math.inf, encoded) for index, encoded in pairs]
+        return [_read(kept) for kept in self.store.results(task_id_of(group_id))]
 
     def hold(self, group_id: str, token: str, lease: timedelta) -> str | None:
         """Write down that the body is being called; the chord's nonce, or None when another may call it."""
@@ -165,9 +167,28 @@ def part_of(part_id: str, index: int | None, encoded: bytes, error: object | Non
     # Of both, since the parts at the end of one chain share an index, and a signature that a header has twice
     # has one id.
     whose = f"{part_id}:{index}".encode(errors="replace")
-    kept = b"%s:%s" % (b"" if index is None else b"%d" % index, encoded)
     owner = hashlib.blake2b(whose, digest_size=8).digest()
+    kept = _written(part_id, index, encoded)
     return Part(owner, index, kept, None if error is None else error_text(error))
+
+
+def _written(part_id: str, index: int | None, encoded: bytes) -> bytes:
+    """What is kept of a part: its index, and its result without what is the same for all of them."""
+    position = b"" if index is None else b"%d" % index
+    head = SUCCEEDED % part_id.encode(errors="replace")
+    if PLAIN_ID.fullmatch(part_id) and encoded.startswith(head) and encoded.endswith(b"]"):
+        return b"%s;%s%s" % (position, bytes.fromhex(part_id.replace("-", "")), encoded[len(head) : -1])
+    return b"%s:%s" % (position, encoded)
+
+
+def _read(kept: bytes) -> tuple[float, bytes]:
+    """The index of a part, infinity for none, and its result as Celery encodes it."""
+    digits = len(kept) - len(kept.lstrip(b"0123456789"))
+    index, sign, rest = kept[:digits], kept[digits : digits + 1], kept[digits + 1 :]
+    if sign == b";":
+        part_id = str(uuid.UUID(bytes=rest[:16])).encode()
+        rest = b"%s%s]" % (SUCCEEDED % part_id, rest[16:])
+    return float(index) if index else math.inf, rest
 
 
 def error_text(error: object) -> str:
