@@ -123,9 +123,38 @@ def test_the_body_of_a_cancelled_chord_fails(
     assert progress(applied).called
 
 
+@pytest.mark.parametrize("ended", [False, True])
 def test_a_deleted_chord_leaves_nothing_of_its_own(
-    applied: AsyncResult[object], lasting_store: tuple[object, Store], valkey: RunningServer
+    project: ModuleType,
+    applied: AsyncResult[object],
+    lasting_store: tuple[object, Store],
+    valkey: RunningServer,
+    ended: bool,
 ) -> None:
-    lifecycle.delete(lasting_store[1], progress(applied).task_id)
+    store, group_id = lasting_store[1], progress(applied).task_id
+    if ended:
+        lifecycle.cancel(store, group_id)
+        announcing.announce(store, group_id)
+
+    lifecycle.delete(store, group_id)
 
     assert not list(valkey.client.scan_iter("donebit:done:*"))
+    assert sweep_chords(project.app) == 0
+
+
+def test_a_deletion_that_is_repeated_leaves_a_chord_applied_since(
+    project: ModuleType,
+    applied: AsyncResult[object],
+    lasting_store: tuple[object, Store],
+    valkey: RunningServer,
+) -> None:
+    store, group_id = lasting_store[1], progress(applied).task_id
+    lifecycle.delete(store, group_id, reply_key="once")
+    header = cast(GroupResult, applied.parent).results
+    project.app.backend.apply_chord((group_id, header), project.same.s().set(task_id="another"))
+    before = set(valkey.client.scan_iter("donebit:done:*"))
+
+    lifecycle.delete(store, group_id, reply_key="once")
+
+    assert store.keys.chord_body(group_id).encode() in before
+    assert set(valkey.client.scan_iter("donebit:done:*")) == before

@@ -274,7 +274,6 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
         raise key_reused(reply_key)
     if status is DeleteStatus.UNKNOWN:
         raise unknown_task(task_id)
-    store.chords.drop(task_id)
 
 
 def get_task(store: Store, task_id: str) -> TaskSnapshot:

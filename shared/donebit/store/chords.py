@@ -212,7 +212,6 @@ class ChordStore:
             pipe.pexpire(self._keys.CHORDS, milliseconds(ttl))
             pipe.execute()
 
-    @outages_named
     def drop(self, task_id: str) -> None:
         """Drop what is kept of a chord; nothing of a task that is none."""
         with self._client.pipeline(transaction=False) as pipe:

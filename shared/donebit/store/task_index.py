@@ -58,6 +58,7 @@ class TaskIndexStore:
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zrem(self._keys.OPEN_TASKS, task_id)
             pipe.zrem(self._keys.ALL_TASKS, task_id)
+            pipe.zrem(self._keys.CHORDS, task_id)  # which it is in if it counts one
             pipe.execute()
 
     @outages_named

@@ -171,7 +171,7 @@ class TaskStore:
         """Drop a task and its place in the indexes."""
         replies = self._keys.replies(task_id, reply_key)
         names = [*self._keys.of_task(task_id), self._keys.deliveries(task_id)]
-        names += replies
+        names += [*self._keys.of_chord(task_id), *replies]
         # Asked before the indexes change: after a kept answer the id may be another task's.
         if replies and (status := self._kept_deletion(task_id, replies[0], token)):
             return status
