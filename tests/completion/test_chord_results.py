@@ -10,6 +10,7 @@ from redis import Redis
 from donebit.completion import chords
 from donebit.completion.chords import ChordTasks
 from donebit.store import Store
+from tests.servers import RunningServer
 
 GROUP = "3f0c9a4e-0b6e-4f0a-9a52-7d0f3c8c1a11"
 PART_ID = "0b9d4b8e-6a39-4c8a-9d4e-3a5b6c7d8e9f"
@@ -82,3 +83,18 @@ def test_results_that_an_earlier_version_kept_are_read(
     client.expire(key, 60)
 
     assert tasks.results(GROUP, by_index=True) == [b"A", b"B", b"C;:C"]
+
+
+@pytest.mark.usefixtures("real_client")
+def test_results_are_read_by_a_client_that_decodes_what_it_reads(
+    valkey: RunningServer, real_store: Store
+) -> None:
+    with Redis.from_url(valkey.url, decode_responses=True) as client:
+        decoding = ChordTasks.over(client, real_store.keys.prefix)
+        names: chords.ChordNames = {"group": GROUP, "body": "proj.total"}
+        decoding.start(names, "body", b"the body", expected=1, ttl=LONG)
+        encoded = f'[1, "{PART_ID}", "SUCCESS", "\u00e9"]'.encode()
+
+        decoding.report(GROUP, chords.part_of(PART_ID, 0, encoded), "token", LONG)
+
+        assert decoding.results(GROUP, by_index=True) == [encoded]

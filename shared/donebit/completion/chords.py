@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
@@ -33,6 +34,7 @@ from donebit.utf8 import printable
 __all__ = ["ChordStatus", "ChordTasks", "OwnResult", "Part", "Taken", "raw"]
 
 PLAIN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SHORT_ID = 22  # characters: 16 bytes as base64, without its padding
 SUCCEEDED = b'[1, "%s", "SUCCESS", '  # so begins, in Celery's JSON, the result of a part that succeeded
 CHORD = "celery_chord"  # the parameter that tells a chord's task from others
 FIRST_CHECK_AFTER = timedelta(seconds=60)
@@ -177,7 +179,7 @@ def _written(part_id: str, index: int | None, encoded: bytes) -> bytes:
     position = b"" if index is None else b"%d" % index
     head = SUCCEEDED % part_id.encode(errors="replace")
     if PLAIN_ID.fullmatch(part_id) and encoded.startswith(head) and encoded.endswith(b"]"):
-        return b"%s;%s%s" % (position, bytes.fromhex(part_id.replace("-", "")), encoded[len(head) : -1])
+        return b"%s;%s%s" % (position, _short(part_id), encoded[len(head) : -1])
     return b"%s:%s" % (position, encoded)
 
 
@@ -186,9 +188,14 @@ def _read(kept: bytes) -> tuple[float, bytes]:
     digits = len(kept) - len(kept.lstrip(b"0123456789"))
     index, sign, rest = kept[:digits], kept[digits : digits + 1], kept[digits + 1 :]
     if sign == b";":
-        part_id = str(uuid.UUID(bytes=rest[:16])).encode()
-        rest = b"%s%s]" % (SUCCEEDED % part_id, rest[16:])
+        part_id = str(uuid.UUID(bytes=base64.b64decode(rest[:SHORT_ID] + b"==")))
+        rest = b"%s%s]" % (SUCCEEDED % part_id.encode(), rest[SHORT_ID:])
     return float(index) if index else math.inf, rest
+
+
+def _short(part_id: str) -> bytes:
+    """A part's id in letters, for an application's client may decode all that it reads."""
+    return base64.b64encode(bytes.fromhex(part_id.replace("-", "")))[:SHORT_ID]
 
 
 def error_text(error: object) -> str:
