@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import ModuleType
 from typing import cast
 
@@ -14,6 +15,7 @@ from celery.result import AsyncResult, GroupResult
 from donebit.celery import progress, sweep_chords
 from donebit.completion import announcing, lifecycle
 from donebit.store import Store
+from tests.backup.arranged import held, restore, take
 from tests.servers import RunningServer
 from tests.web.services import Services, body_of
 
@@ -117,9 +119,59 @@ def test_the_body_of_a_cancelled_chord_fails(
     assert progress(applied).called
 
 
+@pytest.mark.parametrize("ended", [False, True])
 def test_a_deleted_chord_leaves_nothing_of_its_own(
-    applied: AsyncResult[object], lasting_store: tuple[object, Store], valkey: RunningServer
+    project: ModuleType,
+    applied: AsyncResult[object],
+    lasting_store: tuple[object, Store],
+    valkey: RunningServer,
+    ended: bool,
 ) -> None:
-    lifecycle.delete(lasting_store[1], progress(applied).task_id)
+    store, group_id = lasting_store[1], progress(applied).task_id
+    if ended:
+        lifecycle.cancel(store, group_id)
+        announcing.announce(store, group_id)
+
+    lifecycle.delete(store, group_id)
 
     assert not list(valkey.client.scan_iter("donebit:done:*"))
+    assert sweep_chords(project.app) == 0
+
+
+def test_a_deletion_that_is_repeated_leaves_a_chord_applied_since(
+    project: ModuleType,
+    applied: AsyncResult[object],
+    lasting_store: tuple[object, Store],
+    valkey: RunningServer,
+) -> None:
+    store, group_id = lasting_store[1], progress(applied).task_id
+    lifecycle.delete(store, group_id, reply_key="once")
+    header = cast(GroupResult, applied.parent).results
+    project.app.backend.apply_chord((group_id, header), project.same.s().set(task_id="another"))
+    before = set(valkey.client.scan_iter("donebit:done:*"))
+
+    lifecycle.delete(store, group_id, reply_key="once")
+
+    assert store.keys.chord_body(group_id).encode() in before
+    assert set(valkey.client.scan_iter("donebit:done:*")) == before
+
+
+@pytest.mark.usefixtures("lasting_store")
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+def test_a_chord_in_a_backup_goes_on_where_it_is_restored(
+    project: ModuleType, applied: AsyncResult[object], valkey: RunningServer, tmp_path: Path
+) -> None:
+    backend, group_id = project.app.backend, progress(applied).task_id
+    backend.add_to_chord(group_id, applied)
+    backend.on_chord_part_return(_request(project, "added", applied, 0), states.SUCCESS, 8)
+    before = held(valkey.client)
+    folder = take(valkey, tmp_path / "backup").folder
+    valkey.client.flushall()
+
+    restore(valkey, folder)
+
+    assert held(valkey.client) == before
+    for part_id, index in [("added", 0), ("third", 2)]:
+        backend.on_chord_part_return(_request(project, part_id, applied, index), states.SUCCESS, 9)
+    seen = progress(applied)
+    assert (seen.count, seen.done, seen.failed, seen.called) == (4, 3, 1, True)

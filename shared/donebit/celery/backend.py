@@ -20,7 +20,7 @@ from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its 
 
 from donebit.celery import calling, signatures
 from donebit.completion import chords
-from donebit.completion.chords import ChordStatus, ChordTasks, Part, raw
+from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, raw
 from donebit.names import DEFAULT_KEY_PREFIX
 
 PREFIX_OPTION = "donebit_key_prefix"  # in result_backend_transport_options; as KEY_PREFIX of the services
@@ -35,6 +35,7 @@ class CountedPart(NamedTuple):
 
     status: ChordStatus
     completed: bool
+    stored: bool
     token: str
 
 
@@ -45,6 +46,7 @@ class DonebitBackend(RedisBackend):
     expires: int | None
     _chord_zset: bool
     _unpack_chord_result: Callable[..., Any]
+    _get_result_meta: Callable[..., dict[str, Any]]
 
     @cached_property
     def chords(self) -> ChordTasks:
@@ -100,13 +102,16 @@ class DonebitBackend(RedisBackend):
         store_result: bool = True,  # noqa: FBT001, FBT002  # as Celery has it
         state: str = states.SUCCESS,
     ) -> None:
-        """Count a part before its own result is stored.
+        """Count a part and store its own result in one script.
 
-        Celery takes a task whose result is stored for done: killed after that, it would never be counted.
-        Killed before, it runs again.
+        Celery stores it first, and takes a task whose result is stored for done: killed after that, it would
+        never be counted. Killed before, it runs again.
         """
         if request and request.chord:
-            request.donebit_counted = self._count(request, state, result)
+            keeps = store_result and not request.ignore_result and state == states.SUCCESS
+            own = self._own_result(task_id, result, state, request) if keeps else None
+            counted = request.donebit_counted = self._count(request, state, result, own)
+            store_result = store_result and not (counted and counted.stored)
         super().mark_as_done(task_id, result, request=request, store_result=store_result, state=state)
 
     def on_chord_part_return(
@@ -123,14 +128,23 @@ class DonebitBackend(RedisBackend):
             body = cast(Signature[Any], maybe_signature(request.chord, app=self.app))
             calling.call_body(self, str(request.group), body, counted.token)
 
-    def _count(self, request: Any, state: str, result: Any) -> CountedPart | None:
+    def _count(
+        self, request: Any, state: str, result: Any, own: OwnResult | None = None
+    ) -> CountedPart | None:
         """What counting a part came to; None for a request that is part of no group."""
         if not request.group or not request.id:
             return None
         token = chords.new_token()
         part = self._part(request.id, request.group_index, state, result)
-        report = self._insist(self.chords.report, str(request.group), part, token, self.claim)
-        return CountedPart(report.status, report.completed, token)
+        report = self._insist(self.chords.report, str(request.group), part, token, self.claim, own)
+        return CountedPart(report.status, report.completed, report.stored, token)
+
+    def _own_result(self, task_id: str, result: Any, state: str, request: Any) -> OwnResult:
+        """What Celery stores under the part's id."""
+        returned = self.encode_result(result, state)
+        meta = self._get_result_meta(result=returned, state=state, traceback=None, request=request)
+        value = self.encode({**meta, "task_id": task_id})
+        return OwnResult(self.get_key_for_task(task_id), value, int(self.expires or 0))
 
     def gathered(self, group_id: str) -> list[Any]:
         """The results of an ended chord, in their order and as nested as its header.

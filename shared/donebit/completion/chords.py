@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,11 +18,23 @@ from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.errors import Conflict
 from donebit.names import is_name
-from donebit.store.chords import ChordIndexes, ChordStatus, ChordStore, Part, PartReported, Taken, raw
+from donebit.store.chords import (
+    ChordIndexes,
+    ChordStatus,
+    ChordStore,
+    OwnResult,
+    Part,
+    PartReported,
+    Taken,
+    raw,
+)
 from donebit.utf8 import printable
 
-__all__ = ["ChordStatus", "ChordTasks", "Part", "Taken", "raw"]
+__all__ = ["ChordStatus", "ChordTasks", "OwnResult", "Part", "Taken", "raw"]
 
+PLAIN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SHORT_ID = 22  # characters: 16 bytes as base64, without its padding
+SUCCEEDED = b'[1, "%s", "SUCCESS", '  # so begins, in Celery's JSON, the result of a part that succeeded
 CHORD = "celery_chord"  # the parameter that tells a chord's task from others
 FIRST_CHECK_AFTER = timedelta(seconds=60)
 INDEX_MARGIN = timedelta(days=31)  # the indexes outlive what is in them
@@ -68,9 +82,12 @@ class ChordTasks:
         self.indexes.enter(task_id, int(now.timestamp() * 1e6), look_ms, ttl + INDEX_MARGIN)
         return self.store.start_chord(task_id, body_id, body, _fields(names, expected, now_ms, ttl), ttl)
 
-    def report(self, group_id: str, part: Part, token: str, lease: timedelta) -> PartReported:
-        """Record that a part has ended; its first report counts."""
-        return self.store.report_part(task_id_of(group_id), part, token, lease, now_ms=clock.now_ms())
+    def report(
+        self, group_id: str, part: Part, token: str, lease: timedelta, own: OwnResult | None = None
+    ) -> PartReported:
+        """Record that a part has ended, and store its own result; its first report counts."""
+        now_ms = clock.now_ms()
+        return self.store.report_part(task_id_of(group_id), part, token, lease, now_ms=now_ms, own=own)
 
     def seal(self, group_id: str, size: int) -> ChordStatus:
         """Set how many parts the header has; ENDED when all of them have reported before."""
@@ -92,8 +109,7 @@ class ChordTasks:
 
     def indexed_results(self, group_id: str) -> list[tuple[float, bytes]]:
         """What the parts returned, with their indexes, as they were reported; infinity for no index."""
-        pairs = [one.split(b":", 1) for one in self.store.results(task_id_of(group_id))]
-        return [(float(index) if index else math.inf, encoded) for index, encoded in pairs]
+        return [_read(kept) for kept in self.store.results(task_id_of(group_id))]
 
     def hold(self, group_id: str, token: str, lease: timedelta) -> str | None:
         """Write down that the body is being called; the chord's nonce, or None when another may call it."""
@@ -152,9 +168,33 @@ def part_of(part_id: str, index: int | None, encoded: bytes, error: object | Non
     # Of both, since the parts at the end of one chain share an index, and a signature that a header has twice
     # has one id.
     whose = f"{part_id}:{index}".encode(errors="replace")
-    kept = b"%s:%s" % (b"" if index is None else b"%d" % index, encoded)
     owner = hashlib.blake2b(whose, digest_size=8).digest()
+    kept = _written(part_id, index, encoded)
     return Part(owner, index, kept, None if error is None else error_text(error))
+
+
+def _written(part_id: str, index: int | None, encoded: bytes) -> bytes:
+    """What is kept of a part: its index, and its result without what is the same for all of them."""
+    position = b"" if index is None else b"%d" % index
+    head = SUCCEEDED % part_id.encode(errors="replace")
+    if PLAIN_ID.fullmatch(part_id) and encoded.startswith(head) and encoded.endswith(b"]"):
+        return b"%s;%s%s" % (position, _short(part_id), encoded[len(head) : -1])
+    return b"%s:%s" % (position, encoded)
+
+
+def _read(kept: bytes) -> tuple[float, bytes]:
+    """The index of a part, infinity for none, and its result as Celery encodes it."""
+    digits = len(kept) - len(kept.lstrip(b"0123456789"))
+    index, sign, rest = kept[:digits], kept[digits : digits + 1], kept[digits + 1 :]
+    if sign == b";":
+        part_id = str(uuid.UUID(bytes=base64.b64decode(rest[:SHORT_ID] + b"==")))
+        rest = b"%s%s]" % (SUCCEEDED % part_id.encode(), rest[SHORT_ID:])
+    return float(index) if index else math.inf, rest
+
+
+def _short(part_id: str) -> bytes:
+    """A part's id in letters, for an application's client may decode all that it reads."""
+    return base64.b64encode(bytes.fromhex(part_id.replace("-", "")))[:SHORT_ID]
 
 
 def error_text(error: object) -> str:

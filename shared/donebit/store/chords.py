@@ -54,11 +54,31 @@ class Part(NamedTuple):
     error: str | None = None
 
 
+class OwnResult(NamedTuple):
+    """A part's result as Celery stores it under the part's id.
+
+    Attributes:
+        key: which is Celery's, and the channel that it is announced on
+        value: as Celery encodes it
+        ttl_s: seconds; 0 for ever
+    """
+
+    key: str | bytes
+    value: str | bytes
+    ttl_s: int
+
+
 class PartReported(NamedTuple):
-    """What a report came to, and whether the caller is to call the body."""
+    """What a report came to.
+
+    Attributes:
+        completed: the caller is to call the body
+        stored: the part's own result is stored, and announced
+    """
 
     status: ChordStatus
     completed: bool
+    stored: bool
 
 
 class Taken(StrEnum):
@@ -97,12 +117,20 @@ class ChordStore:
         return ChordStatus(text(self._scripts["start_chord"](keys=names, args=args)))
 
     def report_part(
-        self, task_id: str, part: Part, token: str, lease: timedelta, *, now_ms: int
+        self,
+        task_id: str,
+        part: Part,
+        token: str,
+        lease: timedelta,
+        *,
+        now_ms: int,
+        own: OwnResult | None = None,
     ) -> PartReported:
         """Set a part's bit and keep its result.
 
         Args:
             lease: how long the caller may take to call the body, if this was the last part
+            own: stored with the bit, unless something is stored there already
         """
         body, results, owners, extras = self._keys.of_chord(task_id)
         names = [self._keys.bitmap(task_id), self._keys.record(task_id), self._keys.failed(task_id)]
@@ -110,8 +138,11 @@ class ChordStore:
         index = "" if part.position is None else part.position
         args = [task_id, token, part.owner, index, int(part.error is not None), part.result]
         args += [part.error or "", ERRORS_KEPT, milliseconds(lease), MAX_OPEN_INDEX, now_ms]
-        status, completed = cast(list[object], self._scripts["report_part"](keys=names, args=args))
-        return PartReported(ChordStatus(text(status)), bool(completed))
+        if own:
+            names, args = [*names, cast(str, own.key)], [*args, own.value, own.ttl_s]
+        answer = cast(list[object], self._scripts["report_part"](keys=names, args=args))
+        status, completed, stored = answer
+        return PartReported(ChordStatus(text(status)), bool(completed), bool(stored))
 
     def seal_chord(self, task_id: str, size: int, token: str) -> ChordStatus:
         """Set how many parts the header has; ENDED when all of them have reported before."""
@@ -181,7 +212,6 @@ class ChordStore:
             pipe.pexpire(self._keys.CHORDS, milliseconds(ttl))
             pipe.execute()
 
-    @outages_named
     def drop(self, task_id: str) -> None:
         """Drop what is kept of a chord; nothing of a task that is none."""
         with self._client.pipeline(transaction=False) as pipe:
