@@ -47,7 +47,7 @@ class MarkStepsResult(NamedTuple):
 
     @classmethod
     def of_one_step(cls, answer: bytes) -> MarkStepsResult:
-        """The text that mark_steps.lua answers to one step, where the task goes on: fresh, left before, count."""
+        """The text of mark_steps.lua for one step of a task that goes on: fresh, left before it, count."""
         fresh, left, count = map(int, answer.split())
         return cls(ReportStatus.OK, fresh, 0, left - fresh, count, 0, "running")
 
