@@ -61,11 +61,49 @@ def test_what_celery_reports_of_its_settings_has_no_password() -> None:
 
 
 def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task, real_client: Redis) -> None:
-    publisher.run_slice(task, Slice(3, 4))
-    publisher.run_slice(task, Slice(4, 9))
+    publisher.run_slices(task, [Slice(3, 4)])
+    publisher.run_slices(task, [Slice(4, 9)])
 
     assert waiting(real_client, STEPS) == [(queue.RUN_STEPS, [task.id, task.nonce, [[3, 4]], False])]
     assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[4, 9]], False])]
+
+
+def test_slices_are_sent_in_one_write_and_in_order(
+    publisher: Publisher, task: Task, real_client: Redis
+) -> None:
+    publisher.run_slices(task, [Slice(8, 9)])  # connects, and names the queue
+    real_client.delete(keys.of_broker(STEPS))
+    before = int(real_client.info("stats")["total_reads_processed"])
+
+    publisher.run_slices(task, [Slice(step, step + 1) for step in range(9)] * 10, careful=True)
+
+    reads = int(real_client.info("stats")["total_reads_processed"]) - before
+    sent = [args[2] for _, args in reversed(waiting(real_client, STEPS))]
+    assert sent == [[[step, step + 1]] for step in range(9)] * 10
+    assert {args[3] for _, args in waiting(real_client, STEPS)} == {True}
+    assert reads < 10  # two of them are for the figure itself; some tens of kilobytes take more than one
+
+
+def test_slices_are_sent_again_when_the_answer_to_them_is_lost(
+    valkey: RunningServer, task: Task, real_client: Redis
+) -> None:
+    with losing_way_to(valkey.port) as way:
+        publisher = Publisher(make_celery(Settings(redis_url=way.url)))
+        publisher.run_slices(task, [Slice(8, 9)])
+        way.lose("LPUSH")
+
+        publisher.run_slices(task, [Slice(0, 1), Slice(1, 2)])
+
+        assert way.times == 0
+    sent = [args[2] for _, args in reversed(waiting(real_client, STEPS))]
+    assert sent[-2:] == [[[0, 1]], [[1, 2]]]
+
+
+def test_slices_that_no_broker_takes_are_refused_soon(task: Task) -> None:
+    away = Publisher(make_celery(Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")))
+
+    with pytest.raises(BrokerUnavailable):
+        away.run_slices(task, [Slice(0, 1), Slice(1, 2)])
 
 
 @pytest.mark.own_keys("shop:*")
@@ -126,7 +164,7 @@ def test_a_message_is_sent_when_the_answer_that_names_its_queue_is_lost(
         publisher.announce(task.id)  # connects
         way.lose("SADD")  # by which each process names a queue before its first message to it
 
-        publisher.run_slice(task, Slice(0, 9))
+        publisher.run_slices(task, [Slice(0, 9)])
 
         assert way.times == 0
     assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[0, 9]], False])]

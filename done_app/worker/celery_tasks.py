@@ -102,7 +102,7 @@ def dispatch(task_id: str, nonce: str, first: int) -> None:
         return
     if first or fanout.claim_fan_out(store(), task):
         with monitor.emitter.working_on(task_id):
-            sent = fanout.fan_out(store(), task, publisher.run_slice, first)
+            sent = fanout.fan_out(store(), task, publisher.run_slices, first)
             log.info("task %s is fanned out: %d steps in %d messages", task_id, task.missing_steps, sent)
 
 
@@ -277,7 +277,7 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
         publisher.probe(task, then)
         return
     with monitor.emitter.working_on(task_id):
-        if sent := healing.heal(store(), task, seen, publisher.run_carefully):
+        if sent := healing.heal(store(), task, seen, publisher.run_slices_carefully):
             log.warning(
                 "task %s made no progress: resending %d missing steps in %d messages",
                 task_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -47,7 +48,7 @@ def test_only_the_new_steps_are_sent(store: Store) -> None:
     extended, before = extend(store, task, 13)
     sent: list[Slice] = []
 
-    fanout.fan_out(store, extended, lambda _, part: sent.append(part), before)
+    fanout.fan_out(store, extended, lambda _, parts: sent.extend(parts), before)
 
     assert sent == [Slice(10, 11), Slice(11, 12), Slice(12, 13)]
 
@@ -60,7 +61,7 @@ def test_steps_added_before_the_first_fan_out_are_sent_by_it_alone(
     due = [fanout.is_due(extended, first), fanout.is_due(extended, 0)]
     sent: list[Slice] = []
 
-    fanout.fan_out(store, extended, lambda _, part: sent.append(part))
+    fanout.fan_out(store, extended, lambda _, parts: sent.extend(parts))
 
     assert due == [False, True]
     assert sent == [Slice(step, step + 1) for step in range(13)]
@@ -71,9 +72,9 @@ def test_what_a_task_was_extended_by_while_it_is_fanned_out_is_sent_too(store: S
     task = start(store, 3, job="demo")
     sent: list[Slice] = []
 
-    def send(_: Task, part: Slice) -> None:
-        sent.append(part)
-        if part.start == 1:
+    def send(_: Task, parts: Sequence[Slice]) -> None:
+        sent.extend(parts)
+        if parts[0].start == 0:
             extended, first = extend(store, task, 5)
             assert not fanout.is_due(extended, first)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -26,8 +27,8 @@ STALL_AFTER = timedelta(seconds=10)
 class Messages(list[Slice]):
     """What was sent, as the slices asked for."""
 
-    def send(self, _: Task, part: Slice) -> None:
-        self.append(part)
+    def send(self, _: Task, parts: Sequence[Slice]) -> None:
+        self.extend(parts)
 
     @property
     def steps(self) -> list[int]:
@@ -72,8 +73,20 @@ def test_a_start_sends_every_step_once_in_few_messages(
     assert max(part.stop - part.start for part in sent) == largest
 
 
+@pytest.mark.parametrize(
+    ("parts", "written"), [(0, []), (1, [1]), (8, [8]), (9, [8, 1]), (600, [8, 16, 32, 64, 128, 256, 96])]
+)
+def test_slices_go_out_together_few_of_them_first(parts: int, written: list[int]) -> None:
+    slices = [Slice(step, step + 1) for step in range(parts)]
+
+    together = list(fanout.writes(iter(slices)))
+
+    assert [len(write) for write in together] == written
+    assert [part for write in together for part in write] == slices
+
+
 def test_a_fan_out_is_noted_when_all_of_it_is_sent(store: Store, hand_moved_clock: HandMovedClock) -> None:
-    task = start(store, 2, job="demo")
+    task = start(store, fanout.FIRST_WRITE + 1, job="demo")
     noted: list[object] = []
 
     fanout.fan_out(store, task, lambda *_: noted.append(now(store, task).dispatched_at))

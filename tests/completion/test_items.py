@@ -111,7 +111,7 @@ def test_nothing_runs_before_an_open_task_of_items_is_closed(
 
     before = [fanout.is_due(extended, 0), request_fan_out(None, extended)]  # type: ignore[arg-type]  # nobody is asked
     closed, ended = resuming.close(store, task.id)
-    fanout.fan_out(store, closed, lambda _, part: sent.append(part))
+    fanout.fan_out(store, closed, lambda _, parts: sent.extend(parts))
 
     assert (publisher.dispatched, publisher.probed, before) == ([], [], [False, None])
     assert (ended, fanout.is_due(closed, 0), now(store, task).stalled) == (False, True, False)

@@ -377,7 +377,7 @@ def test_lost_steps_beside_a_running_one_are_sent_and_it_is_not(
         store.leases.renew_leases(task.id, [Renewal(FIRST, 1, GONE)], LEASE, ending=False)
         Sweep(store, publisher, TTLS).run()
         seen = now(store, task)
-        healing.heal(store, seen, ProbedState.of(seen), lambda _, part: sent.append(part))
+        healing.heal(store, seen, ProbedState.of(seen), lambda _, parts: sent.extend(parts))
 
     assert {part.start for part in sent} == {0, 2}
     assert publisher.probed

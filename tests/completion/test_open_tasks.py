@@ -160,7 +160,7 @@ def test_the_first_steps_of_an_open_task_are_sent_when_they_are_added(store: Sto
 
     assert request_fan_out(None, task) is None  # type: ignore[arg-type]  # nothing to send, so nobody is asked
     assert fanout.is_due(extended, first)
-    fanout.fan_out(store, extended, lambda _, part: sent.append(part), first)
+    fanout.fan_out(store, extended, lambda _, parts: sent.extend(parts), first)
 
     assert sent == [Slice(0, 1), Slice(1, 2)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -156,11 +156,11 @@ def test_steps_are_fanned_out_by_the_resume_where_the_pause_came_first(store: St
     assert (fanout.is_due(resumed, 0), fanout.claim_fan_out(store, resumed)) == (True, True)
 
 
-def after(sent: list[Slice], number: int, act: Callable[[], object]) -> Callable[[Task, Slice], None]:
+def after(sent: list[Slice], number: int, act: Callable[[], object]) -> fanout.Send:
     """Send by noting the parts, and act once after so many."""
 
-    def send(_: Task, part: Slice) -> None:
-        sent.append(part)
+    def send(_: Task, parts: Sequence[Slice]) -> None:
+        sent.extend(parts)
         if len(sent) == number:
             act()
 
@@ -177,12 +177,12 @@ def test_a_fan_out_that_a_pause_overtakes_ends_and_the_resume_sends_all(
         resuming.resume(store, task.id, TTLS)
         hand_moved_clock.forward(seconds=fanout.LEASE.total_seconds())
 
-    fanout.fan_out(store, task, after(sent, 3, pause_and_resume))
+    fanout.fan_out(store, task, after(sent, fanout.FIRST_WRITE, pause_and_resume))
     resumed = now(store, task)
     again = fanout.fan_out(store, resumed, after(sent, 99, lambda: None))
 
     assert (resumed.dispatched_at, fanout.is_due(resumed, 0)) == (None, True)
-    assert (again, sent[3:]) == (9, [Slice(step, step + 1) for step in range(9)])
+    assert (again, sent[fanout.FIRST_WRITE :]) == (9, [Slice(step, step + 1) for step in range(9)])
 
 
 def test_a_probe_that_was_under_way_heals_nothing_of_a_paused_task(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -26,7 +27,7 @@ LIVES = TaskTtls(open=timedelta(days=5), ended=timedelta(hours=6))
 ALL_AT_ONCE = CHECK_EVERY.total_seconds()
 
 
-def nowhere(_: Task, __: Slice) -> None:
+def nowhere(_: Task, __: Sequence[Slice]) -> None:
     """Where messages go that nobody takes."""
 
 

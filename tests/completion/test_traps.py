@@ -58,6 +58,60 @@ def test_a_task_without_its_bitmap_is_unknown_and_not_done(
     assert client.hget(keys.record(task.id), "state") == b"running"
 
 
+@pytest.mark.parametrize("nonce_given", [False, True], ids=["any_nonce", "its_nonce"])
+@pytest.mark.parametrize(
+    ("steps", "ranges"),
+    [([0], []), ([7], []), ([19], []), ([3, 4], []), ([], [(8, 16)])],
+    ids=["first", "middle", "last", "two", "range"],
+)
+def test_a_report_to_a_record_without_its_bitmap_leaves_no_key_and_no_bit(
+    store: Store, client: Redis, steps: list[int], ranges: list[tuple[int, int]], *, nonce_given: bool
+) -> None:
+    task = start(store, 20)
+    client.delete(keys.bitmap(task.id))
+    before, record = set(client.keys()), client.hgetall(keys.record(task.id))
+
+    with pytest.raises(NotFound):
+        reporting.report(store, task.id, steps, ranges, nonce=task.nonce if nonce_given else "")
+
+    assert set(client.keys()) == before
+    assert client.hgetall(keys.record(task.id)) == record
+
+
+def test_a_step_leaves_no_bit_in_a_bitmap_without_its_end_marker(store: Store, client: Redis) -> None:
+    task = start(store, 20)
+    client.delete(keys.bitmap(task.id))
+    client.setbit(keys.bitmap(task.id), 4, 1)
+
+    with pytest.raises(NotFound):
+        reporting.report(store, task.id, [5])
+
+    assert client.bitcount(keys.bitmap(task.id)) == 1
+    client.delete(keys.bitmap(task.id))
+
+
+def test_a_step_of_an_earlier_task_under_the_id_leaves_no_bit(store: Store, client: Redis) -> None:
+    task = start(store, 20)
+
+    with pytest.raises(NotFound):
+        reporting.report(store, task.id, [5], nonce="of-another")
+
+    assert client.bitcount(keys.bitmap(task.id)) == 1
+
+
+@pytest.mark.parametrize("count", [2, 9, 10, 11, 99, 100, 101, 1000])
+def test_steps_at_the_borders_of_a_count_are_told_apart_by_their_value(store: Store, count: int) -> None:
+    task = start(store, count)
+
+    for step in (-1, count, 10 * count):
+        with pytest.raises(InvalidInput, match=f"step {step} is not a step of task"):
+            reporting.report(store, task.id, [step])
+    reports = [reporting.report(store, task.id, [step]) for step in range(count)]
+
+    assert [report.missing_steps for report in reports] == list(range(count - 1, -1, -1))
+    assert [report.completed_task for report in reports] == [False] * (count - 1) + [True]
+
+
 @pytest.mark.parametrize("steps", [{"steps": [0]}, {"ranges": [(0, 3)]}])
 def test_a_late_step_of_an_expired_task_creates_no_key(
     store: Store, client: Redis, steps: dict[str, list[int]]

@@ -211,7 +211,7 @@ def test_messages_of_an_earlier_task_under_the_same_id_run_nothing(stack: Stack,
     new = start_note(stack, "again", tmp_path)
 
     stack.publisher.dispatch(old)
-    stack.publisher.run_slice(old, Slice(0, 10))
+    stack.publisher.run_slices(old, [Slice(0, 10)])
     stack.await_quiet()
 
     assert old.spec == new.spec
@@ -221,11 +221,11 @@ def test_messages_of_an_earlier_task_under_the_same_id_run_nothing(stack: Stack,
 
 def test_messages_delivered_twice_change_nothing(stack: Stack, tmp_path: Path) -> None:
     task = start_note(stack, "twice", tmp_path)
-    stack.publisher.run_slice(task, Slice(0, 9))
+    stack.publisher.run_slices(task, [Slice(0, 9)])
     stack.await_progress("twice", 9)
 
-    stack.publisher.run_slice(task, Slice(0, 9))
-    stack.publisher.run_slice(task, Slice(5, 10))
+    stack.publisher.run_slices(task, [Slice(0, 9)])
+    stack.publisher.run_slices(task, [Slice(5, 10)])
     stack.await_told("twice")
     for _ in range(3):
         stack.publisher.announce("twice")

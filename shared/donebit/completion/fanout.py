@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from donebit import clock
 from donebit.completion import lifecycle, missing
@@ -16,6 +17,10 @@ from donebit.store import Store
 
 MAX_MESSAGES = 250  # a message costs about 0.8 ms to publish and consume
 LARGEST_FANOUT = 100_000  # with a batch of the caller's own
+FIRST_WRITE, LARGEST_WRITE = (
+    8,
+    256,
+)  # messages: workers begin with the first, and each write costs what two do
 LEASE = timedelta(seconds=5)  # a process that dies during a fan-out is replaced by another after this
 RENEWALS_PER_LEASE = 5  # of a lease
 
@@ -28,7 +33,7 @@ class Slice:
     stop: int
 
 
-Send = Callable[[Task, Slice], None]
+Send = Callable[[Task, Sequence[Slice]], None]  # in one write
 
 
 def batch_size(count: int, batch: int | None) -> int:
@@ -96,13 +101,21 @@ def send_missing(store: Store, task: Task, send: Send, first: int, *, held: Sequ
     size = batch_size(task.count, task.spec.batch)
     sent = 0
     parts = slices(without(missing.iterate(store, task, first, task.count), held), size)
-    for part in _leased(store, task, parts):
-        send(task, part)
-        sent += 1
+    for together in _leased(store, task, writes(parts)):
+        send(task, together)
+        sent += len(together)
     return sent
 
 
-def _leased(store: Store, task: Task, parts: Iterator[Slice]) -> Iterator[Slice]:
+def writes(parts: Iterator[Slice]) -> Iterator[list[Slice]]:
+    """Slices as they are sent together: few at first, so that workers begin soon, then ever more."""
+    size = FIRST_WRITE
+    while together := list(islice(parts, size)):
+        yield together
+        size = min(2 * size, LARGEST_WRITE)
+
+
+def _leased(store: Store, task: Task, parts: Iterator[list[Slice]]) -> Iterator[list[Slice]]:
     """The parts; the lease on the fan-out is renewed while they are sent.
 
     They end early when the task was paused meanwhile: its resume sends what is missing.

@@ -45,6 +45,12 @@ class MarkStepsResult(NamedTuple):
         fresh, completed, left, count, failed, state = rest
         return cls(ReportStatus(status.decode()), int(fresh), completed, left, count, failed, state.decode())
 
+    @classmethod
+    def of_one_step(cls, answer: bytes) -> MarkStepsResult:
+        """The text of mark_steps.lua for one step of a task that goes on: fresh, left before it, count."""
+        fresh, left, count = map(int, answer.split())
+        return cls(ReportStatus.OK, fresh, 0, left - fresh, count, 0, "running")
+
 
 class CancelResult(NamedTuple):
     """Whether this call cancelled the task, and its state then; `reused` if the key was another's."""

@@ -96,12 +96,18 @@ class TaskStore:
         of_failures = [self._keys.failed(task_id), self._keys.failed_scratch(task_id)]
         if reply_key is not None:
             names += [*of_failures, self._keys.reply(task_id, reply_key)]
+        elif len(steps) == 1 and steps[0] < 0:
+            names += of_failures  # so that the script looks at what the step is
         ends = [end for pair in ranges for end in pair]
         args: list[str | int] = [now_ms, token, nonce, len(steps), *steps, *ends]
-        answer = cast(list[Any], self._run("mark_steps", names, args))
-        if answer[0] == b"keys":  # most tasks never need them, and every key costs every call
-            answer = cast(list[Any], self._run("mark_steps", [*names, *of_failures], args))
-        return MarkStepsResult.of(*answer)
+        answer = self._run("mark_steps", names, args)
+        if isinstance(answer, bytes):
+            return MarkStepsResult.of_one_step(answer)
+        if (
+            cast(list[Any], answer)[0] == b"keys"
+        ):  # most tasks never need them, and every key costs every call
+            answer = self._run("mark_steps", [*names, *of_failures], args)
+        return MarkStepsResult.of(*cast(list[Any], answer))
 
     @outages_named
     def recount_task(

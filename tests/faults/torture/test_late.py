@@ -27,7 +27,7 @@ def send_all_again(ground: Ground, victim: Victim, chance: Random) -> None:
     """Every kind of message that the task ever had, in any order, as the broker would deliver it late."""
     task, publisher = victim.task, ground.publisher
     sends: list[Callable[[], None]] = [
-        *(partial(publisher.run_slice, task, Slice(step, step + 1)) for step in range(task.count)),
+        *(partial(publisher.run_slices, task, [Slice(step, step + 1)]) for step in range(task.count)),
         lambda: publisher.run_ranges(task, [(0, task.count)], careful=True),
         lambda: publisher.dispatch(task),
         lambda: publisher.probe(task),
