@@ -60,6 +60,7 @@ LAYERS = (
     ),
     ("donebit.store",),
     ("donebit.access", "donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
+    ("donebit.schedules",),
     ("donebit.migration",),
     ("donebit.backup",),
     ("donebit.broker",),
@@ -119,7 +120,7 @@ def offenders(folder: str, packages: tuple[str, ...]) -> dict[str, set[str]]:
     return {place(file): names for file in files if (names := taken(file, packages))}
 
 
-DOMAINS = ("access", "completion", "activity", "workers", "migration", "backup")
+DOMAINS = ("access", "completion", "schedules", "activity", "workers", "migration", "backup")
 
 
 @pytest.mark.parametrize("domain", [f"shared/donebit/{one}" for one in DOMAINS])

@@ -114,14 +114,14 @@ def _start_new(
         now_ms = clock.ms_since_epoch(now)
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
-        fields = _record(spec, now_ms, ttls) | (parent.as_fields() if parent else {})
+        fields = new_record(spec, now_ms, ttls) | (parent.as_fields() if parent else {})
         fields |= {} if rerun_of is None else {"rerun_of": rerun_of}
         if items is not None:
             fields["items_bytes"] = items.size
         marker = None if is_done_at_once(spec) else spec.count
         chunks = items.chunks if items is not None else ()
         if store.tasks.start_task(task_id, marker, fields, ttls.open, chunks) is None:
-            return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
+            return Started(Task.from_record(task_id, as_texts(fields)), fresh=True)
         if (existing := _find_task(store, task_id)) is not None:
             return _existing_if_same(existing, spec)
     raise Conflict(f"task {task_id} is being started and deleted by others repeatedly", field="task_id")
@@ -132,7 +132,8 @@ def is_done_at_once(spec: TaskSpec) -> bool:
     return not spec.count and not spec.open
 
 
-def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
+def new_record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
+    """The fields of the record that a task has when it starts; of one of no steps, when it is done."""
     end: dict[str, str | int] = {"state": State.DONE, "ended_at": now_ms} if is_done_at_once(spec) else {}
     if spec.open:
         end["open"] = 1
@@ -155,7 +156,7 @@ def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]
     }
 
 
-def _as_texts(fields: dict[str, str | int]) -> dict[str, str]:
+def as_texts(fields: dict[str, str | int]) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items()}
 
 

@@ -36,6 +36,7 @@ from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
 from donebit.store.quotas import QuotaStore
 from donebit.store.results import ResultStore
+from donebit.store.schedules import ScheduleStore
 from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_changes import TaskChangeStore
@@ -63,6 +64,7 @@ class Store:
     results: ResultStore
     items: ItemStore
     chords: ChordStore
+    schedules: ScheduleStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -101,6 +103,7 @@ class Store:
             ResultStore(client, scripts, keys),
             ItemStore(client, scripts, keys),
             ChordStore(client, scripts, keys),
+            ScheduleStore(client, scripts, keys),
             LeaseStore(client, scripts, keys),
             DeliveryStore(client, scripts, keys),
             BitmapStore(client, scripts, keys),
