@@ -67,7 +67,7 @@ LAYERS = (
     ("donebit.queue",),
     ("donebit.publishing",),
     ("donebit.transport",),
-    ("donebit.task_requests",),
+    ("donebit.task_requests", "donebit.schedule_requests"),
     ("donebit.web", "donebit.client", "donebit.celery"),
     ("donebit",),
     ("donebit.command_line",),

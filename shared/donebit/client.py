@@ -15,6 +15,7 @@ from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
 from donebit.results import Results, StoredResults
+from donebit.schedule_requests import ScheduleRequests
 from donebit.step_numbers import natural, ranges_of
 from donebit.task_requests import Report, Task, TaskRequests
 from donebit.transport import DONE_APP, TRIGGER_APP, Transport
@@ -24,7 +25,7 @@ RESULTS_PER_PAGE = 10_000
 LONGEST_ERROR = 500  # characters that Donebit keeps of an error
 
 
-class Donebit(TaskRequests):
+class Donebit(TaskRequests, ScheduleRequests):
     """A client of trigger_app and done_app.
 
     Threads may share one. A process forked after its first use opens connections of its own. Use it as a

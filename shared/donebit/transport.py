@@ -8,6 +8,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from math import inf
 from typing import Any
 
@@ -176,6 +177,8 @@ def reason_of(error: exceptions.HTTPError) -> str:
 
 def _content(answer: urllib3.BaseHTTPResponse) -> Any:
     """Return the answer's JSON. Raises ApiError for an error status, and for a body that is no JSON."""
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return None
     try:
         content = json.loads(answer.data)
     except ValueError:  # the page of a proxy, or of another service
