@@ -12,7 +12,7 @@ PER_PAGE = 1000
 OF_SCHEDULE = {"missed", "overlap", "grace", "time_param"}  # the other fields are the task's
 
 
-class Schedule(TypedDict):
+class ScheduleState(TypedDict):
     """A schedule as `GET /schedules/{name}` answers it; the answer may have more fields than these."""
 
     name: str
@@ -47,7 +47,7 @@ class ScheduleRequests:
         params: Mapping[str, Any] | None = None,
         zone: str | None = None,
         **more: object,
-    ) -> Schedule:
+    ) -> ScheduleState:
         """Make a schedule, or change the one of this name: a program may call it at each of its starts.
 
         Args:
@@ -73,15 +73,15 @@ class ScheduleRequests:
         body: dict[str, object] = {"cron": cron, "zone": zone}
         body |= {field: value for field, value in more.items() if field in OF_SCHEDULE}
         body["task"] = {field: value for field, value in of_task.items() if value is not None}
-        return cast(Schedule, self._ask("PUT", name, body=body))
+        return cast(ScheduleState, self._ask("PUT", name, body=body))
 
-    def get_schedule(self, name: str) -> Schedule:
+    def get_schedule(self, name: str) -> ScheduleState:
         """Return a schedule. Raises ApiError with 404 for one that is unknown, and as `schedule`."""
-        return cast(Schedule, self._ask("GET", name))
+        return cast(ScheduleState, self._ask("GET", name))
 
-    def schedules(self) -> list[Schedule]:
+    def schedules(self) -> list[ScheduleState]:
         """Return all schedules by name. Raises as `schedule`."""
-        found: list[Schedule] = []
+        found: list[ScheduleState] = []
         after = ""
         while True:
             path = f"/schedules?limit={PER_PAGE}{after}"
@@ -91,13 +91,13 @@ class ScheduleRequests:
                 return found
             after = f"&after={page['next']}"
 
-    def pause_schedule(self, name: str) -> Schedule:
+    def pause_schedule(self, name: str) -> ScheduleState:
         """Pause a schedule: nothing fires until it is resumed. Raises as `get_schedule`."""
-        return cast(Schedule, self._ask("POST", name, "/pause"))
+        return cast(ScheduleState, self._ask("POST", name, "/pause"))
 
-    def resume_schedule(self, name: str) -> Schedule:
+    def resume_schedule(self, name: str) -> ScheduleState:
         """Resume a paused schedule; what was due meanwhile is not made up for. Raises as `get_schedule`."""
-        return cast(Schedule, self._ask("POST", name, "/resume"))
+        return cast(ScheduleState, self._ask("POST", name, "/resume"))
 
     def run_schedule(self, name: str) -> str:
         """Start a schedule's task now, out of turn. Raises as `get_schedule`.

@@ -78,7 +78,7 @@ class Firer:
     ttls: TaskTtls
 
     def run(self, now: datetime | None = None) -> int:
-        """Look at every schedule that is due, and return how many there were."""
+        """Check every schedule that is due, and return how many there were."""
         now = now or clock.now()
         due = self.store.schedules.due(clock.ms_since_epoch(now), MOST_SCHEDULES_PER_LOOK)
         for one, fields in zip(due, self.store.schedules.read(one.name for one in due), strict=True):
@@ -86,13 +86,13 @@ class Firer:
         return len(due)
 
     def look_safely(self, due: DueSchedule, fields: dict[str, str], now: datetime) -> None:
-        """Look at a schedule; log one that cannot be read, so that the others are still looked at."""
+        """Check a schedule; log one that cannot be read, so that the others are still checked."""
         try:
             self.look(due, fields, now)
         except (StoreUnavailable, BrokerUnavailable):  # it would be the same for every other
             raise
         except Exception:
-            log.exception("schedule %s cannot be looked at", due.name)
+            log.exception("schedule %s cannot be checked", due.name)
             self.look_again(due, now + LOOK_AT_LEAST_EVERY)
 
     def look(self, due: DueSchedule, fields: dict[str, str], now: datetime) -> None:

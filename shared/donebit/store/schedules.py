@@ -131,7 +131,7 @@ class ScheduleStore:
 
     @outages_named
     def unindex(self, due: DueSchedule) -> None:
-        """Look no more at a schedule that is gone, unless it has been made again meanwhile."""
+        """Remove the entry of a schedule that is gone, unless it has been made again meanwhile."""
         self._scripts["remove_if_score"](keys=[self._keys.SCHEDULES], args=[due.name, due.score])
 
     @outages_named

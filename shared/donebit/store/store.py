@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from redis import Redis, exceptions
+from redis.commands.core import Script
 
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
@@ -96,16 +97,7 @@ class Store:
         keys, scripts = Keys(prefix), scripts_of(client)
         return cls(
             keys,
-            TaskStore(client, scripts, keys),
-            TaskChangeStore(client, scripts, keys),
-            TaskIndexStore(client, scripts, keys),
-            FailureStore(client, scripts, keys),
-            ResultStore(client, scripts, keys),
-            ItemStore(client, scripts, keys),
-            ChordStore(client, scripts, keys),
-            ScheduleStore(client, scripts, keys),
-            LeaseStore(client, scripts, keys),
-            DeliveryStore(client, scripts, keys),
+            *_task_stores(client, scripts, keys),
             BitmapStore(client, scripts, keys),
             MatrixStore(client, scripts, keys),
             ActivityLayoutStore(client, keys),
@@ -147,6 +139,35 @@ class Store:
             timeout: how long each call waits for the server
         """
         return cls.on(connect(url, connections=connections, timeout=timeout), prefix)
+
+
+def _task_stores(
+    client: Redis, scripts: Mapping[str, Script], keys: Keys
+) -> tuple[
+    TaskStore,
+    TaskChangeStore,
+    TaskIndexStore,
+    FailureStore,
+    ResultStore,
+    ItemStore,
+    ChordStore,
+    ScheduleStore,
+    LeaseStore,
+    DeliveryStore,
+]:
+    """The parts of a store that are about tasks and schedules."""
+    return (
+        TaskStore(client, scripts, keys),
+        TaskChangeStore(client, scripts, keys),
+        TaskIndexStore(client, scripts, keys),
+        FailureStore(client, scripts, keys),
+        ResultStore(client, scripts, keys),
+        ItemStore(client, scripts, keys),
+        ChordStore(client, scripts, keys),
+        ScheduleStore(client, scripts, keys),
+        LeaseStore(client, scripts, keys),
+        DeliveryStore(client, scripts, keys),
+    )
 
 
 def refuse_eviction(store: Store) -> None:
