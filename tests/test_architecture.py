@@ -62,6 +62,7 @@ LAYERS = (
     ),
     ("donebit.store",),
     ("donebit.access", "donebit.activity", "donebit.completion", "donebit.workers", "donebit.jobs"),
+    ("donebit.schedules",),
     ("donebit.migration",),
     ("donebit.backup",),
     ("donebit.broker",),
@@ -69,7 +70,9 @@ LAYERS = (
     ("donebit.publishing",),
     ("donebit.transport",),
     ("donebit.calls",),
-    ("donebit.task_requests", "donebit.async_transport"),
+    ("donebit.schedule_calls", "donebit.async_transport"),
+    ("donebit.call_running",),
+    ("donebit.task_requests", "donebit.schedule_requests", "donebit.async_schedules"),
     ("donebit.web", "donebit.client", "donebit.async_client", "donebit.celery"),
     ("donebit",),
     ("donebit.command_line",),
@@ -122,7 +125,7 @@ def offenders(folder: str, packages: tuple[str, ...]) -> dict[str, set[str]]:
     return {place(file): names for file in files if (names := taken(file, packages))}
 
 
-DOMAINS = ("access", "completion", "activity", "workers", "migration", "backup")
+DOMAINS = ("access", "completion", "schedules", "activity", "workers", "migration", "backup")
 
 
 @pytest.mark.parametrize("domain", [f"shared/donebit/{one}" for one in DOMAINS])

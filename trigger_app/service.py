@@ -18,6 +18,8 @@ from trigger_app.audits import AUDITS
 from trigger_app.needs import NEEDS
 from trigger_app.orders import Checker
 from trigger_app.pages.view import PageContext
+from trigger_app.schedules import views as schedules
+from trigger_app.schedules.scheduler import Scheduler
 from trigger_app.starting import Starter
 
 
@@ -37,6 +39,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     summary = "Start tasks, simulate visits, and watch both on the dashboard."
     app = make_service("trigger_app", summary, settings, store, NEEDS, AUDITS, feed.__len__)
     app.register_api(views.blueprint(starter))
+    app.register_api(schedules.blueprint(Scheduler(starter)))
     app.register_api(tokens.blueprint(store))
     app.register_api(audit.blueprint(store))
     app.register_blueprint(pages.blueprint(context, feed))

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from billiard.exceptions import WorkerLostError
@@ -42,7 +42,9 @@ from donebit.errors import (
     stop_program,
 )
 from donebit.jobs.registry import Jobs, load_jobs
+from donebit.publishing import publish_start
 from donebit.queue import Publisher
+from donebit.schedules.firing import Firer
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
 from donebit.workers import presence
@@ -289,11 +291,12 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
 
 @app.task(name=queue.SWEEP)
 def sweep() -> None:
-    """Check every open task. What an outage prevents, the next sweep does."""
+    """Fire due schedules, and check every open task. What an outage prevents, the next sweep does."""
     ttls = TaskTtls.from_settings(settings)
     try:
         if not store().heartbeats.take_sweep(SWEEPS_APART):
             return
+        Firer(store(), partial(publish_start, publisher), ttls).run()
         Sweep(store(), publisher, ttls).run()
         presence.record_heartbeat(store(), "sweep")
     except DonebitError as error:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar, cast
 
 from donebit import calls
 from donebit.async_results import AsyncResults
+from donebit.async_schedules import AsyncScheduleRequests
 from donebit.calls import Call, Pause, ResultPart
 from donebit.errors import ConfigurationError
 from donebit.names import checked_name
@@ -18,7 +19,7 @@ from donebit.transport import ServiceRequest
 Value = TypeVar("Value")
 
 
-class AsyncDonebit:
+class AsyncDonebit(AsyncScheduleRequests):
     """`Donebit` with methods to await: the same names, parameters, answers and errors.
 
     Tasks of one event loop may share one. An event loop or a forked process that uses it later opens

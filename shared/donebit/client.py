@@ -10,12 +10,13 @@ from donebit import calls
 from donebit.calls import ResultPart
 from donebit.names import checked_name
 from donebit.results import Results, StoredResults
+from donebit.schedule_requests import ScheduleRequests
 from donebit.task_requests import TaskRequests
 from donebit.task_types import Report, Task
 from donebit.transport import Transport
 
 
-class Donebit(TaskRequests):
+class Donebit(TaskRequests, ScheduleRequests):
     """A client of trigger_app and done_app.
 
     Threads may share one. A process forked after its first use opens connections of its own. Use it as a

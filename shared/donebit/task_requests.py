@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from donebit import calls
-from donebit.calls import Call, Pause, go_through
+from donebit.call_running import CallRunner
 from donebit.task_types import Task
-from donebit.transport import ServiceRequest, Transport
-
-Value = TypeVar("Value")
 
 
-class TaskRequests:
+class TaskRequests(CallRunner):
     """Reads and changes tasks that were started."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
 
     def get(self, task_id: str) -> Task:
         """Return the task's present state.
@@ -115,13 +108,3 @@ class TaskRequests:
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may be closed.
         """
         return self._run(calls.close_task(task_id, expected))
-
-    def _run(self, call: Call[Value]) -> Value:
-        """Make the requests and pauses of a call, and return what it comes to."""
-        return go_through(call, self._do)
-
-    def _do(self, wanted: ServiceRequest | Pause) -> Any:
-        if isinstance(wanted, ServiceRequest):
-            return self._transport.request(wanted)
-        time.sleep(wanted.seconds)
-        return None

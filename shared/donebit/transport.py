@@ -8,6 +8,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from math import inf
 from typing import Any, NamedTuple
 
@@ -222,6 +223,8 @@ def reason_of(error: exceptions.HTTPError) -> str:
 
 def content_of(status: int, data: bytes) -> Any:
     """Return an answer's JSON. Raises ApiError for an error status, and for a body that is no JSON."""
+    if status == HTTPStatus.NO_CONTENT:
+        return None
     try:
         content = json.loads(data)
     except ValueError:  # the page of a proxy, or of another service

@@ -120,3 +120,19 @@ def test_the_token_is_taken_from_the_environment(
     monkeypatch.setenv("API_TOKEN", TOKEN)
 
     assert make_client(*addresses[:2]).start(1)
+
+
+def test_schedules_are_made_changed_read_run_and_deleted(donebit: Donebit) -> None:
+    made = donebit.schedule("of-client", "@daily", count=3, job="demo", zone="Europe/Berlin", overlap="queue")
+    changed = donebit.schedule("of-client", "@hourly", count=4, label="own")
+    paused, resumed = donebit.pause_schedule("of-client"), donebit.resume_schedule("of-client")
+    task_id = donebit.run_schedule("of-client")
+
+    assert (made["zone"], made["overlap"], made["task"]["job"]) == ("Europe/Berlin", "queue", "demo")
+    assert (changed["cron"], changed["task"]["count"], changed["overlap"]) == ("@hourly", 4, "skip")
+    assert (paused["next_at"], resumed["paused"]) == (None, False)
+    assert donebit.get(task_id)["count"] == 4
+    assert [one["name"] for one in donebit.schedules()] == ["of-client"]
+    donebit.delete_schedule("of-client")
+    with pytest.raises(ApiError, match="no schedule is named of-client"):
+        donebit.get_schedule("of-client")

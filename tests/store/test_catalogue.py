@@ -28,6 +28,8 @@ NAMES = [
     keys.ALL_TASKS,
     *map(keys.pending, ("webhook", "callback", "then")),
     *keys.of_segment(7, "login", "all"),
+    keys.schedule("nightly"),
+    keys.SCHEDULES,
     keys.segment(7, "login", "2026-W48"),
     keys.segment(7, "login", "2026-11-28T09"),
     *(keys.segment(7, "login", period + APART) for period in ("all", "2026-W48")),

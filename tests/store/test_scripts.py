@@ -19,6 +19,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.results import ResultStore
+from donebit.store.schedules import ScheduleStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_changes import TaskChangeStore
 from donebit.store.tasks import TaskStore
@@ -31,6 +32,7 @@ OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
     TakeBackStore,
     TaskStore,
+    ScheduleStore,
     TaskChangeStore,
     FailureStore,
     ResultStore,

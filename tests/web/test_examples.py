@@ -71,6 +71,9 @@ def arrange_done(services: Services, store: Store, operation: Operation, _: str)
 def arrange_trigger(_: Services, store: Store, operation: Operation, __: str) -> None:
     if operation.name == "DELETE /tokens/{name}":
         tokens.create(store, "reporter", Role.READ)
+    if "/schedules/" in operation.path and operation.method != "PUT":
+        body = {"name": "nightly", "cron": "@daily", "task": {"count": 3}}
+        body_of(Services(store).trigger.post("/schedules", json=body), 201)
     if operation.path.endswith("/rerun"):
         Services(store).start(3, task_id=TASK_ID, job="demo")
 

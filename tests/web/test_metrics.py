@@ -109,3 +109,12 @@ def test_health_of_a_user_who_may_not_write_is_503(server: RunningServer, servic
 
     assert body_of(services.of(service).get("/health"), 503)["status"] == "unavailable"
     assert figures(services)["donebit_store_writable"] == 0
+
+
+def test_schedules_are_counted_and_the_first_of_them_by_name(services: Services) -> None:
+    for name in ("a", "b", "c"):
+        body = {"name": name, "cron": "@daily", "task": {"count": 1}, "paused": name == "c"}
+        body_of(services.trigger.post("/schedules", json=body), 201)
+
+    assert labelled(services, "donebit_schedules") == [2, 1]
+    assert labelled(services, "donebit_schedule_firings_total") == [0] * 9

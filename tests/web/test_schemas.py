@@ -12,8 +12,9 @@ from tests.servers import running, valkey_binary
 from tests.web.conformance import assert_conforms
 from tests.web.real import RealServices, running_services
 
-# What no schema can say: the jobs that there are, the steps of a task, the hours that are kept, the kind of
-# users an event holds. There, and only there, a request that fits the schema may be refused.
+# What no schema can say: the jobs that there are, what a cron expression is, the steps of a task, the hours
+# that are kept, the kind of users an event holds. There, and only there, a request that fits the schema may
+# be refused.
 REFUSES = """
 [[operations]]
 include-path-regex = "{paths}"
@@ -38,7 +39,7 @@ include-path-regex = "{paths}"
 checks.allow_header_conformance.enabled = false
 """
 CONFIGURATIONS = {
-    "trigger": REFUSES.format(paths="^/tasks$|/rerun$|^/tokens"),
+    "trigger": REFUSES.format(paths="^/tasks$|/rerun$|^/tokens|^/schedules"),
     "done": REFUSES.format(
         paths="^/done$|^/tasks$|/steps|/items|/(missing|failures|extend|close|resume|cancel|pause)$|^/tasks/[^/]+$"
     )

@@ -27,6 +27,7 @@ COUNTED: Final[Mapping[str, tuple[str, bool]]] = {
     "tasks": ("done:{<task>}:task", True),
     "open tasks": ("done:open", False),
     "pending deliveries": ("done:pending:<delivery>", False),
+    "schedules": ("schedule:next", False),
     "events": ("event:names", False),
     "users of all events, added up": ("seen:{<segment>}:<event>:all", False),
     "users with text or mapped ids": (NUMBERS, False),

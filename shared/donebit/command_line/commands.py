@@ -20,6 +20,7 @@ from donebit.command_line.migrate import migrate
 from donebit.command_line.reports import fail, report
 from donebit.command_line.results import results
 from donebit.command_line.retention import retention
+from donebit.command_line.schedules import schedules
 from donebit.command_line.session import Session
 from donebit.command_line.sets import query
 from donebit.command_line.status import errors, health, why, workers
@@ -82,6 +83,7 @@ def donebit(context: click.Context) -> None:
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, why, errors, results, report, fail],
     "Changes to tasks": [pause, resume, rerun, cancel, extend, close, delete, act],
+    "Schedules": [schedules],
     "Workers and services": [workers, logs, health],
     "Distinct users": [visit, load, take_back, count, query, retention],
     "Access": [tokens, audit],

@@ -8,6 +8,7 @@ import json
 import math
 import re
 import secrets
+import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypedDict

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from donebit import clock
 from donebit.completion import chords, parents
 from donebit.completion.progress import Reading
-from donebit.completion.record import new_record
+from donebit.completion.record import as_texts, is_done_at_once, started_record
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Parent, Task, TaskSnapshot
@@ -116,37 +116,17 @@ def _start_new(
         now_ms = clock.ms_since_epoch(now)
         check_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         store.task_index.index_task(task_id, int(now.timestamp() * 1e6), check_ms, ttls.index)
-        fields = _record(spec, now_ms, ttls) | (parent.as_fields() if parent else {})
+        fields = started_record(spec, now_ms, ttls) | (parent.as_fields() if parent else {})
         fields |= {} if rerun_of is None else {"rerun_of": rerun_of}
         if items is not None:
             fields["items_bytes"] = items.size
         marker = None if is_done_at_once(spec) else spec.count
         chunks = items.chunks if items is not None else ()
         if store.tasks.start_task(task_id, marker, fields, ttls.open, chunks) is None:
-            return Started(Task.from_record(task_id, _as_texts(fields)), fresh=True)
+            return Started(Task.from_record(task_id, as_texts(fields)), fresh=True)
         if (existing := _find_task(store, task_id)) is not None:
             return _existing_if_same(existing, spec)
     raise Conflict(f"task {task_id} is being started and deleted by others repeatedly", field="task_id")
-
-
-def is_done_at_once(spec: TaskSpec) -> bool:
-    """Whether a task ends as it starts: all of no steps are done, unless it is open for more."""
-    return not spec.count and not spec.open
-
-
-def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
-    end: dict[str, str | int] = {"state": State.DONE, "ended_at": now_ms} if is_done_at_once(spec) else {}
-    if spec.open:
-        end["open"] = 1
-    return {
-        **new_record(spec, now_ms, ttls.open, spec.ended_ttl or ttls.ended),
-        **({"fail_fast": 1} if spec.fail_fast else {}),
-        **end,
-    }
-
-
-def _as_texts(fields: dict[str, str | int]) -> dict[str, str]:
-    return {name: str(value) for name, value in fields.items()}
 
 
 def _existing_if_same(existing: Task, spec: TaskSpec) -> Started:

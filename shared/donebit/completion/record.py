@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
+from donebit.completion.ttls import TaskTtls
 
 
 def new_record(
@@ -36,3 +38,25 @@ def new_record(
         "ttl": ttl_ms,
         "ended_ttl": ended_ttl // timedelta(milliseconds=1),
     }
+
+
+def is_done_at_once(spec: TaskSpec) -> bool:
+    """Whether a task ends as it starts: all of no steps are done, unless it is open for more."""
+    return not spec.count and not spec.open
+
+
+def started_record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]:
+    """The fields of the record that a task has when it starts; of one of no steps, when it is done."""
+    end: dict[str, str | int] = {"state": State.DONE, "ended_at": now_ms} if is_done_at_once(spec) else {}
+    if spec.open:
+        end["open"] = 1
+    return {
+        **new_record(spec, now_ms, ttls.open, spec.ended_ttl or ttls.ended),
+        **({"fail_fast": 1} if spec.fail_fast else {}),
+        **end,
+    }
+
+
+def as_texts(fields: Mapping[str, str | int]) -> dict[str, str]:
+    """The fields of a record as they are read again."""
+    return {name: str(value) for name, value in fields.items()}

@@ -13,6 +13,7 @@ NAMES_CACHED = 5000
 NAME = "[A-Za-z0-9._-]{1,100}"
 PLACEHOLDERS: Final = {
     "<task>": NAME,
+    "<schedule>": "[A-Za-z0-9._-]{1,70}",
     "<event>": NAME,
     "<flag>": NAME,
     "<kind>": NAME,

@@ -116,6 +116,16 @@ TASKS = (
         "<task>:<run>:<end>:<kind> not yet delivered, by the next attempt (ms)",
     ),
 )
+SCHEDULES = (
+    KeyRow(
+        "schedule:{<schedule>}",
+        "hash",
+        PERMANENT,
+        "what the schedule starts and when (JSON), its last task, and its mark: the last "
+        "firing that it has dealt with (ms)",
+    ),
+    KeyRow("schedule:next", "zset", PERMANENT, "every schedule, by when the sweep looks at it next (ms)"),
+)
 EVENTS = (
     KeyRow(
         "seen:{<segment>}:<event>:all",
@@ -284,6 +294,7 @@ BROKER = (
 )
 SECTIONS: Final = {
     "Tasks": TASKS,
+    "Schedules": SCHEDULES,
     "Events": EVENTS,
     "Flags and permissions": FLAGS,
     "Workers": WORKERS,

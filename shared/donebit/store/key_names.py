@@ -42,6 +42,7 @@ class Keys:
         self.ALL_TASKS = f"{prefix}done:tasks"
         self.LEASES = f"{prefix}done:leases"
         self.CHORDS = f"{prefix}done:chords"
+        self.SCHEDULES = f"{prefix}schedule:next"
         self.LAYOUT = f"{prefix}layout"
         self.ZONE_RULES = f"{prefix}zone_rules"
         self.EVENTS = f"{prefix}event:names"
@@ -134,6 +135,10 @@ class Keys:
         others = [*self.of_failures(task_id), self.leases(task_id)]
         others += [self.results(task_id), self.items(task_id)]
         return [self.record(task_id), self.bitmap(task_id), *others]
+
+    def schedule(self, name: str) -> str:
+        """What is known about a schedule."""
+        return f"{self.prefix}schedule:{{{name}}}"
 
     def reclaiming(self, task_id: str, message_id: str) -> str:
         """Set while one process sends the steps of a lease again that has run out."""

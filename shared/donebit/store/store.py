@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from redis import Redis, exceptions
+from redis.commands.core import Script
 
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
@@ -36,6 +37,7 @@ from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
 from donebit.store.quotas import QuotaStore
 from donebit.store.results import ResultStore
+from donebit.store.schedules import ScheduleStore
 from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_changes import TaskChangeStore
@@ -63,6 +65,7 @@ class Store:
     results: ResultStore
     items: ItemStore
     chords: ChordStore
+    schedules: ScheduleStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -94,15 +97,7 @@ class Store:
         keys, scripts = Keys(prefix), scripts_of(client)
         return cls(
             keys,
-            TaskStore(client, scripts, keys),
-            TaskChangeStore(client, scripts, keys),
-            TaskIndexStore(client, scripts, keys),
-            FailureStore(client, scripts, keys),
-            ResultStore(client, scripts, keys),
-            ItemStore(client, scripts, keys),
-            ChordStore(client, scripts, keys),
-            LeaseStore(client, scripts, keys),
-            DeliveryStore(client, scripts, keys),
+            *_task_stores(client, scripts, keys),
             BitmapStore(client, scripts, keys),
             MatrixStore(client, scripts, keys),
             ActivityLayoutStore(client, keys),
@@ -144,6 +139,35 @@ class Store:
             timeout: how long each call waits for the server
         """
         return cls.on(connect(url, connections=connections, timeout=timeout), prefix)
+
+
+def _task_stores(
+    client: Redis, scripts: Mapping[str, Script], keys: Keys
+) -> tuple[
+    TaskStore,
+    TaskChangeStore,
+    TaskIndexStore,
+    FailureStore,
+    ResultStore,
+    ItemStore,
+    ChordStore,
+    ScheduleStore,
+    LeaseStore,
+    DeliveryStore,
+]:
+    """The parts of a store that are about tasks and schedules."""
+    return (
+        TaskStore(client, scripts, keys),
+        TaskChangeStore(client, scripts, keys),
+        TaskIndexStore(client, scripts, keys),
+        FailureStore(client, scripts, keys),
+        ResultStore(client, scripts, keys),
+        ItemStore(client, scripts, keys),
+        ChordStore(client, scripts, keys),
+        ScheduleStore(client, scripts, keys),
+        LeaseStore(client, scripts, keys),
+        DeliveryStore(client, scripts, keys),
+    )
 
 
 def refuse_eviction(store: Store) -> None:

@@ -57,19 +57,8 @@ class TaskStore:
             count: where its end marker is set; None for a task that is done at once, and has none
             items: of its steps, where they have some
         """
-        ttl_ms = milliseconds(ttl)
-        pairs = [item for pair in fields.items() for item in pair]
-        names = [
-            self._keys.bitmap(task_id),
-            self._keys.record(task_id),
-            self._keys.items(task_id),
-            *self._keys.of_failures(task_id),
-            self._keys.deliveries(task_id),
-            self._keys.leases(task_id),
-            self._keys.results(task_id),
-        ]
-        args = ["" if count is None else count, ttl_ms, len(pairs), *pairs, *_with_first_steps(items)]
-        found = self._scripts["start_task"](keys=names, args=args)
+        args = [*start_arguments(count, fields, ttl), *_with_first_steps(items)]
+        found = self._scripts["start_task"](keys=start_names(self._keys, task_id), args=args)
         return None if found is None else cast(bytes, found).decode()
 
     @outages_named
@@ -217,6 +206,25 @@ class TaskStore:
             return answer_to(self._client, "EVALSHA", script.sha, len(names), *names, *args)
         except NoScriptError:
             return script(keys=names, args=args)  # which loads it
+
+
+def start_names(keys: Keys, task_id: str) -> list[str]:
+    """The keys that a start is given: those that it makes, and what an expired task may have left."""
+    return [
+        keys.bitmap(task_id),
+        keys.record(task_id),
+        keys.items(task_id),
+        *keys.of_failures(task_id),
+        keys.deliveries(task_id),
+        keys.leases(task_id),
+        keys.results(task_id),
+    ]
+
+
+def start_arguments(count: int | None, fields: Fields, ttl: timedelta) -> list[str | int]:
+    """What a start is given beside keys and items: where the end marker is set, the TTL, and the record."""
+    pairs = [item for pair in fields.items() for item in pair]
+    return ["" if count is None else count, milliseconds(ttl), len(pairs), *pairs]
 
 
 def _with_first_steps(chunks: Sequence[ItemChunk]) -> list[int | bytes]:

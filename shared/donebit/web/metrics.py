@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from donebit.errors import StoreUnavailable
 from donebit.queue import QUEUES
+from donebit.schedules import figures as schedule_figures
+from donebit.schedules.figures import ScheduleFigures
 from donebit.store import Store
 from donebit.workers.figures import Figures, read_figures
 from donebit.workers.write_probe import WriteProbe
@@ -32,6 +34,7 @@ class StoreCollector(Collector):
         yield _gauge("up", "Whether Redis can be reached", 1)
         yield from _gauges(figures)
         yield from _server_gauges(figures)
+        yield from _schedules(schedule_figures.read_figures(self._store))
 
     def _is_writable(self) -> bool:
         try:
@@ -72,6 +75,19 @@ def _server_gauges(figures: Figures) -> Iterator[Metric]:
     seconds = {one.address: one.silent_seconds for one in state.replicas}
     yield _labelled("store_replica_lag_bytes", "Bytes it has not acknowledged", "replica", bytes_behind)
     yield _labelled("store_replica_lag_seconds", "Seconds since it acknowledged", "replica", seconds)
+
+
+def _schedules(figures: ScheduleFigures) -> Iterator[Metric]:
+    """What schedules did; the firings of the first of them by name, so that labels are bounded."""
+    counts = {"active": figures.active, "paused": figures.paused}
+    yield _labelled("schedules", "Schedules", "state", counts)
+    firings = CounterMetricFamily(
+        "donebit_schedule_firings", "What became of a schedule's firings", labels=["schedule", "result"]
+    )
+    for one in figures.listed:
+        for result, count in (("started", one.started), ("skipped", one.skipped), ("missed", one.missed)):
+            firings.add_metric([one.name, result], count)
+    yield firings
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

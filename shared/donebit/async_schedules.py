@@ -1,0 +1,60 @@
+"""The requests of the asynchronous client about schedules."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from donebit import schedule_calls
+from donebit.calls import Call
+from donebit.schedule_calls import ScheduleState
+
+Value = TypeVar("Value")
+
+
+class AsyncScheduleRequests(ABC):
+    """Reads and changes schedules, as `Donebit` does."""
+
+    @abstractmethod
+    async def _run(self, call: Call[Value]) -> Value:
+        """Make the requests and pauses of a call, and return what it comes to."""
+
+    async def schedule(
+        self,
+        name: str,
+        cron: str,
+        *,
+        count: int | None = None,
+        job: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        zone: str | None = None,
+        **more: object,
+    ) -> ScheduleState:
+        """Make a schedule, or change the one of this name, as `Donebit.schedule` does."""
+        task = {"count": count, "job": job, "params": dict(params) if params else None}
+        return await self._run(schedule_calls.schedule(name, cron, zone, task, more))
+
+    async def get_schedule(self, name: str) -> ScheduleState:
+        """Return a schedule, as `Donebit.get_schedule` does."""
+        return await self._run(schedule_calls.get(name))
+
+    async def schedules(self) -> list[ScheduleState]:
+        """Return all schedules by name, as `Donebit.schedules` does."""
+        return await self._run(schedule_calls.list_all())
+
+    async def pause_schedule(self, name: str) -> ScheduleState:
+        """Pause a schedule, as `Donebit.pause_schedule` does."""
+        return await self._run(schedule_calls.change(name, "pause"))
+
+    async def resume_schedule(self, name: str) -> ScheduleState:
+        """Resume a paused schedule, as `Donebit.resume_schedule` does."""
+        return await self._run(schedule_calls.change(name, "resume"))
+
+    async def run_schedule(self, name: str) -> str:
+        """Start a schedule's task now and return the task's id, as `Donebit.run_schedule` does."""
+        return await self._run(schedule_calls.run(name))
+
+    async def delete_schedule(self, name: str) -> None:
+        """Delete a schedule, as `Donebit.delete_schedule` does."""
+        await self._run(schedule_calls.delete(name))

@@ -1,0 +1,203 @@
+"""`schedules`: lists, makes, changes, pauses, resumes, runs and deletes schedules."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
+from donebit.command_line.service import segment
+from donebit.command_line.session import Session
+from donebit.command_line.tasks import ago, name
+from donebit.command_line.terminal import Terminal, count_of
+from donebit.command_line.trigger import JsonObject, Param, params_of, print_started
+from donebit.utf8 import one_line
+
+PER_PAGE = 500
+OF_SCHEDULE = ("cron", "zone", "missed", "overlap", "grace", "time_param")  # the others are the task's
+
+
+@click.group(
+    short_help="Start tasks by the clock.",
+    epilog=examples(
+        "donebit schedules set nightly '30 2 * * *' --zone Europe/Berlin --count 500 --job resize",
+        "donebit schedules list",
+        "donebit schedules pause nightly",
+        "donebit schedules run nightly            once, now",
+    ),
+)
+def schedules() -> None:
+    """Start tasks by the clock: list, set, pause, resume, run and delete schedules."""
+
+
+@schedules.command("list")
+@as_json
+@in_session
+def list_schedules(session: Session, *, as_json: bool) -> None:
+    """List all schedules by name. With --json: one schedule per line."""
+    found = all_schedules(session)
+    if as_json:
+        for one in found:
+            session.terminal.as_json(one)
+    elif found:
+        session.terminal.say(table(session.terminal, found))
+    else:
+        session.terminal.say("no schedules: donebit schedules set NAME CRON --count N --job JOB makes one")
+
+
+def all_schedules(session: Session) -> list[dict[str, Any]]:
+    """Ask for every page."""
+    found: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page = session.trigger.get("/schedules", limit=PER_PAGE, after=after)
+        found += page["schedules"]
+        if (after := page["next"]) is None:
+            return found
+
+
+@schedules.command()
+@click.argument("schedule", metavar="NAME")
+@as_json
+@in_session
+def show(session: Session, *, schedule: str, as_json: bool) -> None:
+    """Show one schedule and its next firings."""
+    found = session.trigger.get(f"/schedules/{segment(schedule)}")
+    session.terminal.answer(found, describe, as_json=as_json)
+
+
+@schedules.command(
+    "set",
+    epilog=examples(
+        "donebit schedules set nightly '30 2 * * *' --zone Europe/Berlin --count 500 --job resize",
+        "donebit schedules set hourly @hourly --count 1 --job sync --time-param until --missed all",
+    ),
+)
+@click.argument("schedule", metavar="NAME")
+@click.argument("cron")
+@click.option(
+    "--zone", help="Whose wall clock is meant, such as Europe/Berlin.  [default: the services' ZONE]"
+)
+@click.option("--count", type=int, help="The steps of each task.")
+@click.option("--job", help="The job that runs the steps. Without one, you report the steps via the API.")
+@click.option(
+    "--param", "params", type=Param(), multiple=True, help="A parameter of the job; may be repeated."
+)
+@click.option("--label", help="A label of its tasks.  [default: NAME]")
+@click.option("--webhook", metavar="URL", help="Called when a task ends.")
+@click.option("--then", type=JsonObject(), metavar="JSON", help="The task to start when one is done.")
+@click.option(
+    "--missed",
+    type=click.Choice(["none", "latest", "all"]),
+    default="latest",
+    show_default=True,
+    help="Which firings are made up for that nobody could start in time.",
+)
+@click.option(
+    "--overlap",
+    type=click.Choice(["skip", "queue", "allow"]),
+    default="skip",
+    show_default=True,
+    help="What a firing does while the last task still runs.",
+)
+@click.option(
+    "--grace", type=float, metavar="SECONDS", help="After so long a firing is missed.  [default: 60]"
+)
+@click.option("--time-param", help="A parameter of the job that is given the time of the firing.")
+@as_json
+@in_session
+def set_schedule(
+    session: Session, /, *, schedule: str, params: tuple[tuple[str, Any], ...], as_json: bool, **asked: Any
+) -> None:
+    """Make the schedule NAME, or change it: CRON is minute, hour, day, month and weekday, or @daily."""
+    given = {option: value for option, value in asked.items() if value is not None}
+    body = {option: value for option, value in given.items() if option in OF_SCHEDULE}
+    task = {option: value for option, value in given.items() if option not in OF_SCHEDULE}
+    body["task"] = task | ({"params": params_of(params)} if params else {})
+    made = session.trigger.ask("PUT", f"/schedules/{segment(schedule)}", body)
+    session.terminal.answer(made, describe, as_json=as_json)
+
+
+def change(session: Session, schedule: str, action: str, *, as_json: bool) -> None:
+    changed = session.trigger.ask("POST", f"/schedules/{segment(schedule)}/{action}")
+    session.terminal.answer(changed, describe, as_json=as_json)
+
+
+@schedules.command()
+@click.argument("schedule", metavar="NAME")
+@as_json
+@in_session
+def pause(session: Session, *, schedule: str, as_json: bool) -> None:
+    """Pause a schedule: nothing fires until it is resumed."""
+    change(session, schedule, "pause", as_json=as_json)
+
+
+@schedules.command()
+@click.argument("schedule", metavar="NAME")
+@as_json
+@in_session
+def resume(session: Session, *, schedule: str, as_json: bool) -> None:
+    """Resume a paused schedule. What was due meanwhile is not made up for."""
+    change(session, schedule, "resume", as_json=as_json)
+
+
+@schedules.command()
+@click.argument("schedule", metavar="NAME")
+@as_json
+@in_session
+def run(session: Session, *, schedule: str, as_json: bool) -> None:
+    """Start a schedule's task now, out of turn."""
+    path = f"/schedules/{segment(schedule)}/run"
+    started = session.trigger.ask("POST", path, key=uuid.uuid4().hex)
+    if as_json:
+        session.terminal.as_json(started)
+    else:
+        print_started(session, started)
+
+
+@schedules.command()
+@click.argument("schedule", metavar="NAME")
+@yes
+@as_json
+@in_session
+def delete(session: Session, *, schedule: str, yes: bool, as_json: bool) -> None:
+    """Delete a schedule. The tasks that it has started stay."""
+    if not confirmed(session, f"Delete schedule {one_line(schedule)}?", sure=yes):
+        return
+    session.trigger.ask("DELETE", f"/schedules/{segment(schedule)}")
+    deleted = {"name": schedule, "deleted": True}
+    session.terminal.answer(deleted, lambda it: f"schedule {it['name']} is deleted", as_json=as_json)
+
+
+def describe(schedule: dict[str, Any]) -> str:
+    """Return a schedule in a few lines."""
+    task = schedule["task"]
+    by = f"of {task['job']}" if "job" in task else "to report via the API"
+    firings = "paused" if schedule["paused"] else ", ".join(schedule["upcoming"][:2])
+    lines = [
+        f"schedule {schedule['name']}: {schedule['cron']} ({schedule['zone']}), "
+        f"{count_of(task['count'], 'step')} {by}",
+        f"next: {firings}",
+        f"started {schedule['started']}, skipped {schedule['skipped']}, missed {schedule['left_out']}, "
+        f"waiting {schedule['waiting']}",
+    ]
+    if schedule["last_task_id"]:
+        lines.append(f"last task: {schedule['last_task_id']}")
+    return one_line("\n".join(lines), keep="\n")
+
+
+def table(terminal: Terminal, found: list[dict[str, Any]]) -> Table:
+    """Return a table with a row per schedule."""
+    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
+    for head in ("schedule", "cron", "zone", "next", "last", "last task"):
+        made.add_column(head)
+    for one in found:
+        last = ago(one["last_firing_at"]) if one["last_firing_at"] else ""
+        following = "paused" if one["paused"] else one["next_at"] or ""
+        texts = (one["name"], one["cron"], one["zone"], following, last, one["last_task_id"] or "")
+        made.add_row(*(name(text) for text in texts))
+    return made

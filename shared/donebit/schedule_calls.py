@@ -1,0 +1,91 @@
+"""The calls of both clients about schedules, which start tasks by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict, cast
+
+from donebit.calls import Call
+from donebit.names import checked_name
+from donebit.transport import TRIGGER_APP, ServiceRequest
+
+PER_PAGE = 1000
+OF_SCHEDULE = {"missed", "overlap", "grace", "time_param"}  # the other fields are the task's
+
+
+class ScheduleState(TypedDict):
+    """A schedule as `GET /schedules/{name}` answers it; the answer may have more fields than these."""
+
+    name: str
+    cron: str
+    zone: str
+    task: dict[str, Any]  # what each firing starts
+    missed: str  # none, latest or all
+    overlap: str  # skip, queue or allow
+    paused: bool
+    next_at: str | None  # its next firing, ISO 8601, UTC; None while it is paused
+    last_firing_at: str | None
+    last_task_id: str | None
+    waiting: int  # firings that wait for the last task to end
+    started: int  # firings that started a task
+    skipped: int  # firings left out as the last task still ran
+    left_out: int  # missed firings that were not made up for
+
+
+def schedule(
+    name: str,
+    cron: str,
+    zone: str | None,
+    task: Mapping[str, Any],
+    more: Mapping[str, object],
+) -> Call[ScheduleState]:
+    """Make a schedule, or change the one of this name.
+
+    Args:
+        task: Fields of the task; those that are None are left out.
+        more: Further fields, of the schedule or of the task.
+    """
+    of_task = {**task, **{field: value for field, value in more.items() if field not in OF_SCHEDULE}}
+    body: dict[str, object] = {"cron": cron, "zone": zone}
+    body |= {field: value for field, value in more.items() if field in OF_SCHEDULE}
+    body["task"] = {field: value for field, value in of_task.items() if value is not None}
+    return cast(ScheduleState, (yield _request("PUT", name, body=body)))
+
+
+def get(name: str) -> Call[ScheduleState]:
+    """Return a schedule."""
+    return cast(ScheduleState, (yield _request("GET", name)))
+
+
+def list_all() -> Call[list[ScheduleState]]:
+    """Return all schedules by name."""
+    found: list[ScheduleState] = []
+    after = ""
+    while True:
+        page = yield ServiceRequest(TRIGGER_APP, "GET", f"/schedules?limit={PER_PAGE}{after}")
+        found += page["schedules"]
+        if page["next"] is None:
+            return found
+        after = f"&after={page['next']}"
+
+
+def change(name: str, action: str) -> Call[ScheduleState]:
+    """Pause or resume a schedule."""
+    return cast(ScheduleState, (yield _request("POST", name, f"/{action}")))
+
+
+def run(name: str) -> Call[str]:
+    """Start a schedule's task now, and return the task's id."""
+    answer = yield _request("POST", name, "/run")
+    return str(answer["task_id"])
+
+
+def delete(name: str) -> Call[None]:
+    """Delete a schedule."""
+    yield _request("DELETE", name)
+
+
+def _request(
+    method: str, name: str, change: str = "", body: Mapping[str, object] | None = None
+) -> ServiceRequest:
+    return ServiceRequest(TRIGGER_APP, method, f"/schedules/{checked_name(name, 'name')}{change}", body)

@@ -1,0 +1,76 @@
+"""The client's requests about schedules, which start tasks by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from donebit import schedule_calls
+from donebit.call_running import CallRunner
+from donebit.schedule_calls import ScheduleState
+
+
+class ScheduleRequests(CallRunner):
+    """Reads and changes schedules."""
+
+    def schedule(
+        self,
+        name: str,
+        cron: str,
+        *,
+        count: int | None = None,
+        job: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        zone: str | None = None,
+        **more: object,
+    ) -> ScheduleState:
+        """Make a schedule, or change the one of this name: a program may call it at each of its starts.
+
+        Args:
+            name: At most 70 characters; the ids of its tasks begin with it.
+            cron: Minute, hour, day of the month, month and day of the week, or a name such as @daily.
+            count: The number of steps of each task.
+            job: The name of the job that runs the steps. None: your program runs and reports them.
+            params: The keyword parameters of the job's function.
+            zone: Whose wall clock is meant, an IANA name. None: that of the services.
+            more: Any other field of `PUT /schedules/{name}`: missed (none, latest or all), overlap (skip,
+                queue or allow), grace, time_param; or of `POST /tasks`: label, webhook, callback, then.
+
+        Returns:
+            The schedule as it is now.
+
+        Raises:
+            InvalidInput: The name is not valid. Nothing was sent.
+            ApiError: 422 for an invalid field.
+            ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
+        """
+        task = {"count": count, "job": job, "params": dict(params) if params else None}
+        return self._run(schedule_calls.schedule(name, cron, zone, task, more))
+
+    def get_schedule(self, name: str) -> ScheduleState:
+        """Return a schedule. Raises ApiError with 404 for one that is unknown, and as `schedule`."""
+        return self._run(schedule_calls.get(name))
+
+    def schedules(self) -> list[ScheduleState]:
+        """Return all schedules by name. Raises as `schedule`."""
+        return self._run(schedule_calls.list_all())
+
+    def pause_schedule(self, name: str) -> ScheduleState:
+        """Pause a schedule: nothing fires until it is resumed. Raises as `get_schedule`."""
+        return self._run(schedule_calls.change(name, "pause"))
+
+    def resume_schedule(self, name: str) -> ScheduleState:
+        """Resume a paused schedule; what was due meanwhile is not made up for. Raises as `get_schedule`."""
+        return self._run(schedule_calls.change(name, "resume"))
+
+    def run_schedule(self, name: str) -> str:
+        """Start a schedule's task now, out of turn. Raises as `get_schedule`.
+
+        Returns:
+            The task's id.
+        """
+        return self._run(schedule_calls.run(name))
+
+    def delete_schedule(self, name: str) -> None:
+        """Delete a schedule; the tasks that it has started stay. Raises as `get_schedule`."""
+        self._run(schedule_calls.delete(name))

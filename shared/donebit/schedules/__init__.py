@@ -1,0 +1,1 @@
+"""Schedules: tasks that are started by the clock."""

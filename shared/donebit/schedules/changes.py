@@ -1,0 +1,153 @@
+"""Schedules as a whole: make, change, pause, resume, delete, list."""
+
+from __future__ import annotations
+
+import secrets
+from typing import NamedTuple
+
+from donebit import clock
+from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.names import checked_name
+from donebit.schedules.schedule import LONGEST_NAME, Schedule, ScheduleSpec
+from donebit.store import Store
+
+MOST_SCHEDULES = 10_000
+
+
+class Saved(NamedTuple):
+    """A schedule that was asked for, and whether this call made it."""
+
+    schedule: Schedule
+    fresh: bool
+
+
+def create(store: Store, name: str, spec: ScheduleSpec, *, paused: bool = False) -> Saved:
+    """Make a schedule, or find the one that has this name and the same spec.
+
+    Its first firing is the first one after now.
+
+    Raises:
+        InvalidInput: the name is not valid.
+        Conflict: there is another of this name, or there are as many as can be.
+    """
+    checked_schedule_name(name)
+    if store.schedules.count() >= MOST_SCHEDULES and not store.schedules.read([name])[0]:
+        raise Conflict(f"there are {MOST_SCHEDULES} schedules, which is the most; delete one first")
+    fields = _first_fields(spec, paused=paused)
+    fresh = store.schedules.write_schedule(name, "absent", fields, least_mark_ms=clock.now_ms())
+    schedule = get(store, name)
+    if schedule.spec != spec:
+        raise Conflict(f"schedule {name} exists, and is another; PUT changes it", field="name")
+    return Saved(schedule, fresh)
+
+
+def replace(store: Store, name: str, spec: ScheduleSpec) -> Saved:
+    """Change a schedule, or make it. A paused one stays paused.
+
+    Where its times change, its next firing is the first one after now: a time that was none before is not
+    missed.
+
+    Raises:
+        InvalidInput: the name is not valid.
+        Conflict: there are as many as can be.
+    """
+    checked_schedule_name(name)
+    before = store.schedules.read([name])[0]
+    if not before:
+        try:
+            return create(store, name, spec)
+        except Conflict:
+            if not (before := store.schedules.read([name])[0]):
+                raise
+    moved = Schedule.from_fields(name, before).spec.timing != spec.timing
+    now_ms = clock.now_ms()
+    store.schedules.write_schedule(
+        name,
+        "present",
+        {"spec": spec.as_text(), "version": secrets.token_hex(8), "changed_at": now_ms},
+        least_mark_ms=now_ms if moved else None,
+        remove=["queued"] if moved else [],
+    )
+    return Saved(get(store, name), fresh=False)
+
+
+def _first_fields(spec: ScheduleSpec, *, paused: bool) -> dict[str, str | int]:
+    now_ms = clock.now_ms()
+    fields: dict[str, str | int] = {"created_at": now_ms, "changed_at": now_ms}
+    if paused:
+        fields["paused_at"] = now_ms
+    return {"spec": spec.as_text(), "version": secrets.token_hex(8), **fields}
+
+
+def pause(store: Store, name: str) -> Schedule:
+    """Pause a schedule: nothing fires until it is resumed. One that is paused stays so.
+
+    Raises:
+        NotFound: no such schedule.
+    """
+    store.schedules.write_schedule(name, "running", {"paused_at": clock.now_ms()})
+    return get(store, name)
+
+
+def resume(store: Store, name: str) -> Schedule:
+    """Resume a paused schedule. What was due meanwhile is not made up for. One that runs stays as it is.
+
+    Raises:
+        NotFound: no such schedule.
+    """
+    now_ms = clock.now_ms()
+    fields: dict[str, str | int] = {"version": secrets.token_hex(8)}
+    gone = ["paused_at", "queued"]
+    store.schedules.write_schedule(name, "paused", fields, least_mark_ms=now_ms, remove=gone)
+    return get(store, name)
+
+
+def delete(store: Store, name: str) -> None:
+    """Delete a schedule. The tasks that it has started stay.
+
+    Raises:
+        NotFound: no such schedule.
+    """
+    if not store.schedules.delete(name):
+        raise unknown_schedule(name)
+
+
+def get(store: Store, name: str) -> Schedule:
+    """Read a schedule.
+
+    Raises:
+        NotFound: no such schedule.
+    """
+    if fields := store.schedules.read([name])[0]:
+        return Schedule.from_fields(name, fields)
+    raise unknown_schedule(name)
+
+
+def list_schedules(store: Store, *, after: str = "", limit: int | None = None) -> list[Schedule]:
+    """Schedules by their names.
+
+    Args:
+        after: only those whose names follow this one.
+        limit: how many at most; None for all.
+    """
+    names = [name for name in store.schedules.names() if name > after][:limit]
+    found = zip(names, store.schedules.read(names), strict=True)
+    return [Schedule.from_fields(name, fields) for name, fields in found if fields]
+
+
+def checked_schedule_name(name: str) -> None:
+    """Refuse a name that is none, or too long for the time to follow it in the id of a task.
+
+    Raises:
+        InvalidInput: it is so.
+    """
+    checked_name(name, "name")
+    if len(name) > LONGEST_NAME:
+        raise InvalidInput(
+            f"name is {len(name)} characters long; at most {LONGEST_NAME}, as task ids add the time to it",
+            field="name",
+        )
+
+
+def unknown_schedule(name: str) -> NotFound:
+    return NotFound(f"no schedule is named {name}", field="name")

@@ -1,0 +1,175 @@
+"""Schedules in Redis: what each starts, up to when it has fired, and when it is looked at next."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import NamedTuple, cast
+
+from redis import Redis
+from redis.commands.core import Script
+
+from donebit.store.client import outages_named
+from donebit.store.key_names import Keys
+from donebit.store.tasks import Fields, decoded, start_arguments, start_names
+
+LONG_AGO_MS = 10**9
+
+
+class FiringResult(StrEnum):
+    """What became of a firing."""
+
+    STARTED = "started"
+    EXISTS = "exists"  # another task has its id
+    SKIPPED = "skipped"  # the last task still runs
+    QUEUED = "queued"  # the same, and it waits for that
+    CHANGED = "changed"  # another look was faster, or the schedule is gone, paused or changed
+
+
+class NewTask(NamedTuple):
+    """The task that a firing starts.
+
+    Attributes:
+        id: with the slot of the schedule
+        steps: where its end marker is set; None for a task that is done at once
+        fields: of its record
+        ttl: of its keys
+    """
+
+    id: str
+    steps: int | None
+    fields: Fields
+    ttl: timedelta
+
+
+class DueSchedule(NamedTuple):
+    """A schedule that is to be looked at, and its score in the index when that was read."""
+
+    name: str
+    score: int
+
+
+class ScheduleStore:
+    """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._scripts = scripts
+
+    @outages_named
+    def write_schedule(
+        self,
+        name: str,
+        must_be: str,
+        fields: Fields,
+        *,
+        least_mark_ms: int | None = None,
+        remove: Sequence[str] = (),
+    ) -> bool:
+        """Write fields of a schedule; whether it was as it must be: absent, present, running, paused or any.
+
+        It is entered among those that are looked at before and after: one that nobody looks at never fires.
+        """
+        self.look_at(name)
+        pairs = [item for pair in fields.items() for item in pair]
+        args: list[str | int] = [must_be, "" if least_mark_ms is None else least_mark_ms, len(remove)]
+        args += [*remove, *pairs]
+        written = bool(self._scripts["write_schedule"](keys=[self._keys.schedule(name)], args=args))
+        if written:
+            self.look_at(name)
+        return written
+
+    @outages_named
+    def look_at(self, name: str) -> None:
+        """Have a schedule looked at by the next sweep; an entry without a schedule is removed by it."""
+        # Long ago, and each time another score, by which a look notices that it was entered again meanwhile.
+        self._client.zadd(self._keys.SCHEDULES, {name: secrets.randbelow(LONG_AGO_MS)})
+
+    @outages_named
+    def delete(self, name: str) -> bool:
+        """Delete a schedule; whether there was one. The sweep removes its entry, as it may be made again."""
+        found = bool(self._client.unlink(self._keys.schedule(name)))
+        if found:
+            self.look_at(name)
+        return found
+
+    @outages_named
+    def read(self, names: Iterable[str]) -> list[dict[str, str]]:
+        """The fields of each schedule, none where there is none, in the order asked."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hgetall(self._keys.schedule(name))
+            return [decoded(fields) for fields in pipe.execute()]
+
+    @outages_named
+    def names(self) -> list[str]:
+        """The names of all schedules, in order, and perhaps of one that is being made or was deleted."""
+        found = cast(list[bytes], self._client.zrange(self._keys.SCHEDULES, 0, -1))
+        return sorted(name.decode() for name in found)
+
+    @outages_named
+    def count(self) -> int:
+        return self._client.zcard(self._keys.SCHEDULES)
+
+    @outages_named
+    def due(self, now_ms: int, limit: int) -> list[DueSchedule]:
+        """Schedules that are to be looked at, the longest due first."""
+        found = self._client.zrangebyscore(
+            self._keys.SCHEDULES, 0, now_ms, start=0, num=limit, withscores=True
+        )
+        return [
+            DueSchedule(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)
+        ]
+
+    @outages_named
+    def move_if_score(self, due: DueSchedule, at_ms: int) -> None:
+        """Set the next look, unless the schedule was changed during this one."""
+        self._scripts["move_if_score"](keys=[self._keys.SCHEDULES], args=[due.name, due.score, at_ms])
+
+    @outages_named
+    def unindex(self, due: DueSchedule) -> None:
+        """Remove the entry of a schedule that is gone, unless it has been made again meanwhile."""
+        self._scripts["remove_if_score"](keys=[self._keys.SCHEDULES], args=[due.name, due.score])
+
+    @outages_named
+    def fire_schedule(
+        self,
+        name: str,
+        read: Mapping[str, str],
+        task: NewTask,
+        *,
+        firing_ms: int,
+        overlap: str,
+        queued_ms: int,
+        left_out: int,
+    ) -> FiringResult:
+        """Start the task of a firing, unless the last one still runs and the schedule does not allow that.
+
+        Args:
+            read: the schedule's fields as they were read
+            overlap: allow, skip or queue
+            queued_ms: up to which firing they are queued where they are
+            left_out: how many firings before this one are left out
+        """
+        last = read.get("last", task.id)
+        names = [self._keys.schedule(name), self._keys.bitmap(last), self._keys.record(last)]
+        args: list[str | int | bytes] = [
+            read["version"],
+            read["mark"],
+            firing_ms,
+            overlap,
+            queued_ms,
+            left_out,
+        ]
+        args += [task.id, *start_arguments(task.steps, task.fields, task.ttl)]
+        answer = self._scripts["fire_schedule"](keys=names + start_names(self._keys, task.id), args=args)
+        return FiringResult(cast(bytes, answer).decode())
+
+    @outages_named
+    def pass_firings(self, name: str, read: Mapping[str, str], *, until_ms: int, left_out: int) -> bool:
+        """Move a schedule's mark past firings that are left out, unless it has changed since it was read."""
+        args: list[str | int] = [read["version"], read["mark"], until_ms, left_out]
+        return bool(self._scripts["pass_firings"](keys=[self._keys.schedule(name)], args=args))

@@ -1,0 +1,52 @@
+"""`donebit schedules` against real services."""
+
+from __future__ import annotations
+
+from tests.command_line.command import Donebit
+
+
+def test_a_schedule_is_made_shown_and_listed(donebit: Donebit, name: str) -> None:
+    asked = ("--zone", "Europe/Berlin", "--count", 3, "--job", "demo", "--param", "sleep_ms=7")
+
+    made = donebit("schedules", "set", name, "30 2 * * *", *asked, "--overlap", "queue")
+    shown = donebit("schedules", "show", name)
+    listed = donebit("schedules", "list")
+    line = next(one for one in donebit("schedules", "list", "--json").lines if one["name"] == name)
+
+    assert (made.code, made.out) == (0, shown.out)
+    assert f"schedule {name}: 30 2 * * * (Europe/Berlin), 3 steps of demo\nnext: 20" in made.out
+    assert name in listed.out
+    assert (line["overlap"], line["task"]["params"]) == ("queue", {"sleep_ms": 7})
+
+
+def test_setting_it_again_changes_it(donebit: Donebit, name: str) -> None:
+    donebit("schedules", "set", name, "@daily", "--count", 3)
+
+    changed = donebit("schedules", "set", name, "@hourly", "--count", 4, "--missed", "all", "--json")
+
+    assert (changed.json["cron"], changed.json["task"]["count"], changed.json["missed"]) == (
+        "@hourly",
+        4,
+        "all",
+    )
+
+
+def test_it_is_paused_resumed_run_and_deleted(donebit: Donebit, name: str) -> None:
+    donebit("schedules", "set", name, "@daily", "--count", 3)
+
+    paused, resumed = donebit("schedules", "pause", name), donebit("schedules", "resume", name)
+    ran = donebit("schedules", "run", name, "--json")
+    deleted = donebit("schedules", "delete", name)
+
+    assert "next: paused" in paused.out
+    assert "next: 20" in resumed.out
+    assert donebit("show", ran.json["task_id"], "--json").json["label"] == name
+    assert (deleted.code, deleted.out) == (0, f"schedule {name} is deleted\n")
+    assert donebit("schedules", "show", name).code == 3
+
+
+def test_what_cannot_be_is_refused_in_a_sentence(donebit: Donebit, name: str) -> None:
+    refused = donebit("schedules", "set", name, "61 * * * *", "--count", 3)
+
+    assert "cron is '61 * * * *'; it cannot be read" in refused.err
+    assert donebit("schedules", "show", name).code == 3

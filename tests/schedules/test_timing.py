@@ -1,0 +1,121 @@
+"""When a cron expression fires, over the changes of the clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from donebit.errors import InvalidInput
+from donebit.schedules.timing import Timing, checked
+
+BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ZONES = [BERLIN, NEW_YORK, "UTC", "Australia/Lord_Howe", "America/Santiago", "America/Havana"]
+
+
+def on_day(cron: str, zone: str, day: str) -> list[str]:
+    """The firings of a local day, as its clock shows them, with their offsets."""
+    begin = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
+    end = begin + timedelta(days=1) - timedelta(microseconds=1)
+    found = Timing(cron, zone).between(begin.astimezone(UTC) - timedelta(microseconds=1), end.astimezone(UTC))
+    return [one.astimezone(ZoneInfo(zone)).strftime("%H:%M%z") for one in found]
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "day", "expected"),
+    [
+        ("30 2 * * *", BERLIN, "2026-03-29", ["03:00+0200"]),
+        ("30 2 * * *", BERLIN, "2026-10-25", ["02:30+0200"]),
+        ("30 2 * * *", NEW_YORK, "2026-03-08", ["03:00-0400"]),
+        ("30 1 * * *", NEW_YORK, "2026-11-01", ["01:30-0400"]),
+        ("0,30 2 * * *", BERLIN, "2026-03-29", ["03:00+0200"]),
+        ("0 2,3 * * *", BERLIN, "2026-03-29", ["03:00+0200"]),
+        ("0 1-3 * * *", BERLIN, "2026-10-25", ["01:00+0200", "02:00+0200", "03:00+0100"]),
+        ("15 2 * * *", "Australia/Lord_Howe", "2026-10-04", ["02:30+1100"]),
+        ("30 0 * * *", "America/Havana", "2026-11-01", ["00:30-0400"]),
+        ("0 0 * * *", "America/Santiago", "2026-09-06", ["01:00-0300"]),
+    ],
+)
+def test_a_fixed_time_fires_once_on_a_day_of_a_change(
+    cron: str, zone: str, day: str, expected: list[str]
+) -> None:
+    assert on_day(cron, zone, day) == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        (BERLIN, "2026-03-29", 23),
+        (BERLIN, "2026-10-25", 25),
+        (NEW_YORK, "2026-03-08", 23),
+        (NEW_YORK, "2026-11-01", 25),
+    ],
+)
+def test_every_five_minutes_fires_in_both_repeated_hours(zone: str, day: str, hours: int) -> None:
+    found = on_day("*/5 * * * *", zone, day)
+
+    assert len(found) == hours * 12
+    assert len(set(found)) == len(found)
+
+
+def test_a_fixed_time_fires_no_more_in_the_repeated_hour() -> None:
+    in_second_hour = datetime(2026, 10, 25, 1, 5, tzinfo=UTC)  # 02:05 for the second time
+
+    following = Timing("30 2 * * *", BERLIN).after(in_second_hour)
+
+    assert following == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+
+
+CRONS = ["30 2 * * *", "*/5 * * * *", "0 * * * *", "17 1-3 * * *", "@daily", "0 0 29 2 *", "*/20 2 * * SUN"]
+
+
+@given(
+    st.sampled_from(CRONS),
+    st.sampled_from(ZONES),
+    st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)),
+)
+@settings(deadline=None)
+def test_from_any_moment_the_same_firings_follow(cron: str, zone: str, moment: datetime) -> None:
+    timing = Timing(cron, zone)
+
+    first, second, third = islice(timing.all_after(moment), 3)
+
+    assert moment < first < second < third
+    assert timing.after(first - timedelta(microseconds=1)) == first
+    assert timing.after(first) == second
+    assert timing.after(second - timedelta(seconds=1)) == second
+    assert timing.last(moment, second) == second
+    assert timing.last(moment, third - timedelta(microseconds=1)) == second
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "field"),
+    [
+        ("* * * *", "UTC", "cron"),
+        ("0 * * * * *", "UTC", "cron"),
+        ("60 * * * *", "UTC", "cron"),
+        ("0 0 31 4 *", "UTC", "cron"),
+        ("", "UTC", "cron"),
+        ("@often", "UTC", "cron"),
+        ("0 0 * * *" + " " * 200, "UTC", "cron"),
+        ("0 0 * * *", "Europe/Atlantis", "zone"),
+        ("0 0 * * *", "localtime", "zone"),
+        ("0 0 * * *", "../../etc/passwd", "zone"),
+    ],
+)
+def test_what_never_fires_or_cannot_be_read_is_refused(cron: str, zone: str, field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        checked(cron, zone, NOW)
+
+    assert refused.value.field == field
+
+
+def test_names_stand_for_five_fields() -> None:
+    timing = checked("@daily", BERLIN, NOW)
+
+    assert timing.after(NOW) == datetime(2026, 1, 1, 23, tzinfo=UTC)

@@ -1,0 +1,100 @@
+"""The page of schedules, without a browser: forms by plain POST, refusals for people and for scripts."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.test import TestResponse
+
+from donebit.schedules import changes
+from donebit.store import Store
+from tests.trigger_app.test_pages import PEOPLE, SCRIPTS
+from tests.web.services import Services, body_of, problem_of
+from trigger_app.pages import schedules
+
+FORM = {"name": "nightly", "cron": "30 2 * * *", "zone": "Europe/Berlin", "count": "3", "job": "demo"}
+
+
+@pytest.fixture
+def services(real_store: Store) -> Services:
+    return Services(real_store)
+
+
+def post(services: Services, path: str, accept: dict[str, str], **form: str) -> TestResponse:
+    return services.trigger.post(f"/schedule{path}", data=form, headers=accept)
+
+
+def page(services: Services, query: str = "") -> str:
+    return services.trigger.get(f"/schedule{query}", headers=PEOPLE).text
+
+
+def test_the_form_makes_a_schedule_and_leads_back_to_the_page(services: Services, real_store: Store) -> None:
+    answer = post(services, "", PEOPLE, **FORM, params='{"sleep_ms": 7}', missed="all", overlap="queue")
+
+    made = changes.get(real_store, "nightly").spec
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/schedule")
+    assert (made.timing.zone, made.task.params, made.missed, made.overlap) == (
+        "Europe/Berlin",
+        {"sleep_ms": 7},
+        "all",
+        "queue",
+    )
+    assert "30 2 * * *" in page(services)
+
+
+def test_a_script_hears_of_the_schedule_that_the_form_made(services: Services) -> None:
+    assert body_of(post(services, "", SCRIPTS, **FORM))["name"] == "nightly"
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"cron": ""}, "cron"), ({"name": ""}, "name"), ({"count": "x"}, "count"), ({"params": "{"}, "params")],
+)
+def test_what_is_no_schedule_is_refused(services: Services, given: dict[str, str], field: str) -> None:
+    problem = problem_of(post(services, "", SCRIPTS, **FORM | given), 422)
+
+    assert field in str(problem)
+
+
+def test_each_button_does_what_it_says(services: Services, real_store: Store) -> None:
+    post(services, "", SCRIPTS, **FORM)
+
+    paused = body_of(post(services, "/nightly/pause", SCRIPTS))
+    shown = page(services)
+    resumed = body_of(post(services, "/nightly/resume", SCRIPTS))
+    ran = body_of(post(services, "/nightly/run", SCRIPTS), 202)
+    deleted = body_of(post(services, "/nightly/delete", SCRIPTS))
+
+    assert paused["detail"] == "Schedule nightly is paused."
+    assert 'data-paused="true"' in shown
+    assert resumed["detail"] == "Schedule nightly fires again."
+    assert ran["task_id"].startswith("nightly.")
+    assert deleted["detail"] == "Schedule nightly is deleted."
+    assert "No schedules yet" in page(services)
+    assert changes.list_schedules(real_store) == []
+
+
+def test_a_button_without_script_leads_on(services: Services) -> None:
+    post(services, "", SCRIPTS, **FORM)
+
+    paused = post(services, "/nightly/pause", PEOPLE)
+    ran = post(services, "/nightly/run", PEOPLE)
+
+    assert (paused.status_code, paused.headers["Location"]) == (303, "/schedule")
+    assert ran.headers["Location"].startswith("/tasks/nightly.")
+
+
+def test_the_page_is_paged(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "SHOWN", 2)
+    for name in ("c", "a", "b"):
+        post(services, "", SCRIPTS, **FORM | {"name": name})
+
+    assert 'data-name="b"' in page(services)
+    assert 'href="/schedule?after=b"' in page(services)
+    assert 'data-name="c"' in page(services, "?after=b")
+    assert 'data-name="a"' not in page(services, "?after=b")
+
+
+def test_a_browser_at_the_address_of_the_api_is_led_to_the_page(services: Services) -> None:
+    led = services.trigger.get("/schedules", headers=PEOPLE)
+
+    assert (led.status_code, led.headers["Location"]) == (302, "/schedule")

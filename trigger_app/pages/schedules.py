@@ -1,0 +1,145 @@
+"""The page of schedules: when each fires next, what it started last, and the buttons that change it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from donebit import clock
+from donebit.errors import InvalidInput
+from donebit.json_reading import read_json
+from donebit.schedules import changes
+from donebit.schedules.schedule import LONGEST_NAME, Missed, Overlap
+from donebit.web.answers import answer
+from donebit.web.listener import Table
+from trigger_app.pages.fragments import fragment
+from trigger_app.pages.problems import wants_page
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
+from trigger_app.schedules.models import NewScheduleBody, ScheduleAnswer, ScheduleDetail
+from trigger_app.schedules.scheduler import Scheduler
+
+HOME = "/schedule"  # /schedules is the API's
+SHOWN = 100  # on a page
+READ_EVERY = timedelta(seconds=2)  # while anyone watches: their next times are computed each time
+FIRST_JOB = "demo"
+
+
+@dataclass(slots=True)
+class LastRead:
+    """When the schedules were last read for those who watch."""
+
+    at: float = 0.0
+
+    def is_recent(self) -> bool:
+        """Whether that was just now; else it is now."""
+        recent = time.monotonic() - self.at < READ_EVERY.total_seconds()
+        self.at = self.at if recent else time.monotonic()
+        return recent
+
+
+last_read = LastRead()
+
+
+def add_routes(routes: Blueprint, context: PageContext) -> None:
+    """Add the page and the addresses that its forms are sent to."""
+
+    @routes.get(HOME)
+    @page_route(context.settings)
+    def schedules() -> ResponseReturnValue:
+        after = request.args.get("after", "")
+        now, away = attempt(lambda: overview(context, after))
+        return render_template(
+            "schedules.html",
+            here=HOME,
+            away=away,
+            after=after,
+            **now or {"schedules": [], "next": None},
+            jobs=[job.name for job in context.jobs if job.item is None],
+            chosen=FIRST_JOB,
+            missed=list(Missed),
+            overlaps=list(Overlap),
+            longest=LONGEST_NAME,
+            zone=context.settings.zone,
+            settings=context.settings,
+        )
+
+    @routes.post(HOME)
+    def create_schedule() -> ResponseReturnValue:
+        saved = Scheduler(context.starter).create(body_asked(context))
+        return redirect_to(HOME) if wants_page() else answer(ScheduleDetail.of(saved.schedule, clock.now()))
+
+    add_buttons(routes, context)
+
+
+def add_buttons(routes: Blueprint, context: PageContext) -> None:
+    """Add the addresses of the buttons that each schedule has."""
+
+    def said(name: str, what: str) -> ResponseReturnValue:
+        return redirect_to(HOME) if wants_page() else {"detail": f"Schedule {name} {what}."}
+
+    @routes.post(f"{HOME}/<name>/pause")
+    def pause_schedule(name: str) -> ResponseReturnValue:
+        changes.pause(context.store, name)
+        return said(name, "is paused")
+
+    @routes.post(f"{HOME}/<name>/resume")
+    def resume_schedule(name: str) -> ResponseReturnValue:
+        changes.resume(context.store, name)
+        return said(name, "fires again")
+
+    @routes.post(f"{HOME}/<name>/run")
+    def run_schedule(name: str) -> ResponseReturnValue:
+        started = Scheduler(context.starter).run(name, None)
+        return redirect_to(f"/tasks/{started.task.task_id}") if wants_page() else started.reply()
+
+    @routes.post(f"{HOME}/<name>/delete")
+    def delete_schedule(name: str) -> ResponseReturnValue:
+        changes.delete(context.store, name)
+        return said(name, "is deleted")
+
+
+def body_asked(context: PageContext) -> NewScheduleBody:
+    """Read a schedule from the form.
+
+    Raises:
+        InvalidInput: the number of steps is none, or the parameters are no JSON object.
+    """
+    sent = {name: text.strip() for name, text in request.form.items()}
+    task: dict[str, Any] = {"count": count_asked(context.settings.max_steps), "job": sent.get("job") or None}
+    if sent.get("params"):
+        task["params"] = params_of(sent["params"])
+    asked = {field: sent[field] for field in ("name", "cron", "zone", "missed", "overlap") if sent.get(field)}
+    return NewScheduleBody.model_validate({"name": "", "cron": "", **asked, "task": task})
+
+
+def params_of(text: str) -> object:
+    try:
+        return read_json(text)
+    except (InvalidInput, ValueError):
+        raise InvalidInput(f"params is {text[:100]!r}; it must be a JSON object", field="params") from None
+
+
+def overview(context: PageContext, after: str) -> dict[str, Any]:
+    """Read the schedules that follow a name, as many as a page shows."""
+    found = changes.list_schedules(context.store, after=after, limit=SHOWN + 1)
+    now, shown = clock.now(), found[:SHOWN]
+    return {
+        "schedules": [ScheduleAnswer.of(one, now) for one in shown],
+        "next": shown[-1].name if len(found) > SHOWN else None,
+    }
+
+
+def read_schedules(context: PageContext, about: str, before: Table) -> Table:
+    """Read the first page of schedules, drawn as HTML, every other second at most."""
+    if before and last_read.is_recent():
+        return before
+    found = overview(context, about)["schedules"]
+    return {"schedules": fragment("schedules", root=context.settings.trigger_prefix, schedules=found)}
+
+
+VIEW = View("schedules", HOME, "Schedules", add_routes, read_schedules)
