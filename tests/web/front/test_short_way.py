@@ -241,7 +241,7 @@ def arrange_tasks(store: Store) -> None:
 
 
 @OWN_KEYS
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=st.lists(st.one_of(VALID, VALID, REQUESTS), max_size=12))
 def test_every_answer_is_byte_for_byte_that_of_flask(pair: Pair, asked: list[Asked]) -> None:
     pair.client.flushall()
