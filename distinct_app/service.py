@@ -7,6 +7,7 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from distinct_app.audits import AUDITS
 from distinct_app.needs import NEEDS
+from distinct_app.short_visit import ShortVisit
 from distinct_app.views import blueprint, retention
 from donebit import config
 from donebit.activity.site import Site
@@ -15,6 +16,7 @@ from donebit.store import Store
 from donebit.web.quotas import quotas_of
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
+from donebit.web.short_route import add_short_route
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
@@ -30,6 +32,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         AUDITS,
     )
     text_room = quotas_of(app).text_room if settings.max_text_ids else None
-    app.register_api(blueprint(Site.of(store, settings, text_room)))
+    site = Site.of(store, settings, text_room)
+    app.register_api(blueprint(site))
+    add_short_route(app, ShortVisit(site, quotas_of(app)))
     app.register_error_handler(MethodNotAllowed, retention.method_not_allowed)
     return app

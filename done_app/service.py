@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from done_app.api import workers
+from done_app.api.short_report import ShortReport
 from done_app.api.tasks import blueprint
 from done_app.audits import AUDITS
 from done_app.needs import NEEDS
@@ -15,6 +16,7 @@ from donebit.store import Store
 from donebit.web.live import Feed
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
+from donebit.web.short_route import add_short_route
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
@@ -38,5 +40,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     )
     publisher = Publisher(queue.make_celery(settings, sends_only=True))
     app.register_api(blueprint(store, publisher, settings, feed))
+    add_short_route(app, ShortReport(store, publisher))
     app.register_api(workers.blueprint(store, settings, feed))
     return app

@@ -17,6 +17,7 @@ from distinct_app.models.visits import (
 from donebit import clock
 from donebit.activity.analytics import counts
 from donebit.activity.events import deletion, single_visit
+from donebit.activity.events.single_visit import Visited
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.names import EXAMPLE_EVENT
@@ -31,9 +32,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     """Add the example project's routes, also by GET, as its curl commands use them."""
 
     def visit(user: int) -> Reply:
-        visited = single_visit.visit(site, EXAMPLE_EVENT, user, clock.now())
-        log.info("%d distinct users", visited.users)
-        return answer(Visit(distinct=visited.users, fresh=visited.fresh))
+        return answer(visit_answer(single_visit.visit(site, EXAMPLE_EVENT, user, clock.now())))
 
     add_reset(routes, site)
 
@@ -49,6 +48,12 @@ def add(routes: APIBlueprint, site: Site) -> None:
         if query.userId is not None:
             return visit(query.userId)
         return answer(Distinct(distinct=distinct_users(site)))
+
+
+def visit_answer(visited: Visited) -> Visit:
+    """The answer to a visit, which is logged too."""
+    log.info("%d distinct users", visited.users)
+    return Visit(distinct=visited.users, fresh=visited.fresh)
 
 
 def add_reset(routes: APIBlueprint, site: Site) -> None:

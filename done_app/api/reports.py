@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask_openapi3 import APIBlueprint
 
 from done_app.api.answer_models import StepAnswer, StepsAnswer
-from done_app.api.answers import GONE, report_fields
+from done_app.api.answers import GONE, report_fields, step_answer
 from done_app.api.models import ExampleQuery, ReportHeader, StepPath, TaskPath
 from done_app.api.report_models import FailureBody, StepsBody
 from done_app.api.results import RESULT_BODY, sent_result, sent_results
@@ -68,7 +68,7 @@ def add_reports(routes: APIBlueprint, reports: Reports) -> None:
         found = [] if result is None else [(path.n, result)]
         steps, key = [] if found else [path.n], header.idempotency_key
         outcome = reports.record(path.task_id, steps, key=key, found=found)
-        return answer(StepAnswer(fresh=bool(outcome.fresh), **report_fields(path.task_id, outcome)))
+        return answer(step_answer(path.task_id, outcome))
 
     @routes.post("/tasks/<task_id>/steps", responses={200: StepsAnswer, **GONE})
     def mark_steps(path: TaskPath, body: StepsBody, header: ReportHeader) -> Reply:
@@ -85,7 +85,7 @@ def add_reports(routes: APIBlueprint, reports: Reports) -> None:
     def mark_example_step(query: ExampleQuery) -> Reply:
         """Mark a step done, with task and step in the query."""
         outcome = reports.record(query.taskId, [query.stepNumber])
-        return answer(StepAnswer(fresh=bool(outcome.fresh), **report_fields(query.taskId, outcome)))
+        return answer(step_answer(query.taskId, outcome))
 
 
 def add_failures(routes: APIBlueprint, store: Store, publisher: Publisher) -> None:

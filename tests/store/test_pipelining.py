@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from redis import ConnectionError as ConnectionLost
 from redis import Redis, ResponseError
 
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import union
 from donebit.store import Store, keys
 from donebit.store.bitmaps import Bitmap
-from donebit.store.pipelining import AHEAD, answers_in_turn
+from donebit.store.client import connect
+from donebit.store.pipelining import AHEAD, answers_in_turn, each_answer_to
 from tests.activity.arranged import record
+from tests.servers import RunningServer
 
 MANY = 3 * AHEAD + 1
 
@@ -58,3 +63,37 @@ def test_whoever_breaks_off_leaves_no_answer_for_whoever_asks_next(real_client: 
     del answers
 
     assert real_client.echo("next") == b"next"
+
+
+def test_a_refused_command_is_answered_by_itself(real_client: Redis) -> None:
+    script = real_client.register_script("return ARGV[1]")
+    commands = [("EVALSHA", script.sha, 0, number) for number in range(MANY)]
+    commands[AHEAD] = ("NO_SUCH_COMMAND", "", 0, 0)
+    real_client.script_flush()  # so that each of the others is refused too, at first
+
+    answers = each_answer_to(real_client, commands, script)
+
+    assert isinstance(answers.pop(AHEAD), ResponseError)
+    assert answers == [b"%d" % number for number in range(MANY) if number != AHEAD]
+    assert real_client.echo("next") == b"next"
+
+
+def test_commands_that_were_run_are_not_sent_again_with_those_that_were_not(real_client: Redis) -> None:
+    script = real_client.register_script("return redis.call('INCR', KEYS[1])")
+    known = real_client.script_load(script.script)
+    calls = [("EVALSHA", known, 1, f"donebit:limits:{place}") for place in range(3)]
+    commands = [calls[0], ("SCRIPT", "FLUSH"), calls[1], calls[2], calls[0]]
+
+    try:
+        assert each_answer_to(real_client, commands, script) == [1, b"OK", 1, 1, 2]
+    finally:
+        real_client.flushall()
+
+
+def test_those_answered_before_the_connection_is_lost_keep_their_answers(valkey: RunningServer) -> None:
+    with connect(valkey.url, connections=2, timeout=timedelta(seconds=5)) as client:
+        commands = [("ECHO", "first"), ("QUIT",), ("ECHO", "never"), ("ECHO", "never")]
+        first, quitted, *lost = each_answer_to(client, commands, client.register_script("return 1"))
+
+    assert (first, quitted) == (b"first", b"OK")
+    assert [type(answer) for answer in lost] == [ConnectionLost, ConnectionLost]

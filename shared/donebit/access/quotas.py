@@ -63,6 +63,13 @@ class Quotas:
         if new > room:
             raise self._exceeded("events", "events exist", new)
 
+    def admits_event_at_once(self) -> bool:
+        """Whether any event may begin, where that is known without asking Redis."""
+        if not self._limits.events:
+            return True
+        is_known = time.monotonic() - self._read_at < READ_AGAIN_SECONDS
+        return is_known and self._amounts.events < self._limits.events
+
     def admit_flag(self, flag: str) -> None:
         """Admit users of a flag. Raises QuotaExceeded if it is new and there are as many as may be."""
         if self._room("flags") < 1 and not self._store.quotas.has_flag(flag):

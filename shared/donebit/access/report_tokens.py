@@ -56,16 +56,18 @@ class Nonces:
         self._known: dict[str, tuple[str, float]] = {}
         self._failed_at, self._failure = float("-inf"), StoreUnavailable("")
 
+    def is_known(self, token: TokenOfTask) -> bool:
+        """Whether it is known, without asking Redis, that the token is of the present task."""
+        nonce, read_at = self._known.get(token.task_id, ("", float("-inf")))
+        return nonce == token.nonce and time.monotonic() - read_at <= KNOWN_SECONDS
+
     def is_current(self, token: TokenOfTask) -> bool:
         """Whether the token is not of an earlier task under the same id; True where there is no task at all.
 
         Raises:
             StoreUnavailable: Redis cannot be asked.
         """
-        nonce, read_at = self._known.get(token.task_id, ("", float("-inf")))
-        if nonce != token.nonce or time.monotonic() - read_at > KNOWN_SECONDS:
-            nonce = self._read(token.task_id)
-        return nonce in ("", token.nonce)
+        return self.is_known(token) or self._read(token.task_id) in ("", token.nonce)
 
     def _read(self, task_id: str) -> str:
         if time.monotonic() - self._failed_at < RETRY_SECONDS:

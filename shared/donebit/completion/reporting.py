@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
 from donebit import clock
 from donebit.completion import announcing, lifecycle
@@ -14,11 +15,12 @@ from donebit.completion.results import check_report, full
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
-from donebit.errors import Conflict, InvalidInput
+from donebit.errors import Conflict, DonebitError, InvalidInput
 from donebit.names import stored_name
 from donebit.store import Store
 from donebit.store.answers import MarkStepsResult, ReportStatus
 from donebit.store.results import ResultRun
+from donebit.store.tasks import StepMark
 
 MAX_STEPS_PER_REPORT = 10_000  # single steps and ranges in one call: about 5 ms of the server
 MAX_PREPARATIONS = 5  # when others resume the task each time, and it fails again
@@ -70,6 +72,51 @@ def report(
     token = token or lifecycle.call_token(reply_key, list(steps), list(map(tuple, ranges)))
     mark = partial(store.tasks.mark_steps, task_id, steps, ranges, token=token, reply_key=reply_key)
     return _mark_prepared(store, task_id, nonce, reply_key, mark)
+
+
+class StepReport(NamedTuple):
+    """A report of one step, as `report` takes it."""
+
+    task_id: str
+    step: int
+    reply_key: str | None = None
+
+
+def report_each(store: Store, reports: Sequence[StepReport]) -> list[Report | Exception | None]:
+    """Mark steps of reports that know nothing of each other, each as `report` does, in one round trip.
+
+    Returns:
+        What each of them changed. None where the task has failed and must be prepared for another end, and
+        nothing was marked: `report` does that. In place of one that failed, the error that `report` raises.
+
+    Raises:
+        InvalidInput: a task's id can be none; nothing was marked.
+        StoreUnavailable: any of them may be recorded; reporting again is safe.
+    """
+    now_ms = clock.now_ms()
+    marks = [
+        StepMark(
+            stored_name(task_id, "task_id"),
+            [step],
+            (),
+            now_ms,
+            lifecycle.call_token(key, [step], []),
+            reply_key=key,
+        )
+        for task_id, step, key in reports
+    ]
+    return [_each_report(*pair) for pair in zip(reports, store.tasks.mark_each(marks), strict=True)]
+
+
+def _each_report(asked: StepReport, marked: MarkStepsResult | Exception) -> Report | Exception | None:
+    if isinstance(marked, Exception):
+        return marked
+    if marked.status is ReportStatus.FAILED:
+        return None
+    try:
+        return _report(asked.task_id, marked, asked.reply_key)
+    except DonebitError as error:
+        return error
 
 
 def report_results(

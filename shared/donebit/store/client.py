@@ -156,20 +156,26 @@ def outages_named(operation: Callable[Given, Answer]) -> Callable[Given, Answer]
     def named(*args: Given.args, **kwargs: Given.kwargs) -> Answer:
         try:
             return operation(*args, **kwargs)
-        except exceptions.AuthenticationError as error:
-            raise StoreUnavailable("Redis refuses the credentials in REDIS_URL") from error
-        except OUTAGES as error:
-            raise StoreUnavailable("Redis cannot be reached") from error
-        except exceptions.NoScriptError as error:
-            # SCRIPT FLUSH, or another server, while a pipeline was under way: the rest of it did not run.
-            # What may run twice is sent again by itself; anything else only by a caller who knows it may.
-            raise StoreUnavailable("Redis lost its scripts while they were in use: send it again") from error
         except exceptions.RedisError as error:
-            if why := _refusal(error):
-                raise StoreUnavailable(f"Redis cannot serve now: {why}") from error
+            if outage := as_outage(error):
+                raise outage from error
             raise
 
     return named
+
+
+def as_outage(error: exceptions.RedisError) -> StoreUnavailable | None:
+    """What an error is to those who asked; None if it is a mistake of ours."""
+    if isinstance(error, exceptions.AuthenticationError):
+        return StoreUnavailable("Redis refuses the credentials in REDIS_URL")
+    if isinstance(error, OUTAGES):
+        return StoreUnavailable("Redis cannot be reached")
+    if isinstance(error, exceptions.NoScriptError):
+        # SCRIPT FLUSH, or another server, while a pipeline was under way: the rest of it did not run.
+        # What may run twice is sent again by itself; anything else only by a caller who knows it may.
+        return StoreUnavailable("Redis lost its scripts while they were in use: send it again")
+    why = _refusal(error)
+    return StoreUnavailable(f"Redis cannot serve now: {why}") if why else None
 
 
 def _refusal(error: exceptions.RedisError) -> str | None:

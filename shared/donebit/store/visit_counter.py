@@ -7,11 +7,12 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 from redis.commands.core import Script
+from redis.exceptions import RedisError
 
 from donebit.store.bitmaps import segments_in
-from donebit.store.client import outages_named
+from donebit.store.client import as_outage, outages_named
 from donebit.store.key_names import Keys
-from donebit.store.pipelining import Command, answers_to
+from donebit.store.pipelining import Command, each_answer_to
 
 
 class VisitCount(NamedTuple):
@@ -21,14 +22,27 @@ class VisitCount(NamedTuple):
     users: int | None  # None where a segment's count is not there: the bits have to be counted
 
 
-class Others(NamedTuple):
-    """Where an event's users in other segments are counted: a registry as last seen, and where it leads."""
-
-    registry: bytes
-    counters: tuple[str, ...]
+Place = tuple[int, int]  # of a user: the segment, and the bit in it
+Counts = dict[int, bytes | None] | RedisError  # of users, by segment; or why they are not known
 
 
-NONE = Others(b"", ())
+class Registry(NamedTuple):
+    """Where an event's users are counted: its registry as last seen, and the segments that it names."""
+
+    content: bytes | None
+    segments: tuple[int, ...]
+
+    @classmethod
+    def read(cls, content: bytes | None) -> Registry:
+        """The registry that has this content; None for one that is not there."""
+        return cls(content, tuple(segments_in(content)))
+
+    def others(self, own: set[int]) -> tuple[int, ...]:
+        """The segments whose counts are needed beside what marks in `own` answer: none where there is one."""
+        return self.segments if len(own.union(self.segments)) > 1 else ()
+
+
+NONE = Registry(None, ())
 
 
 class VisitCounterStore:
@@ -41,52 +55,84 @@ class VisitCounterStore:
         self._client = client
         self._keys = keys
         self._scripts = scripts
-        self._others: dict[tuple[str, str, int], Others] = {}
+        self._registries: dict[tuple[str, str], Registry] = {}
 
-    @outages_named
     def visit(
         self, event: str, kind: str, periods: Sequence[str], segment: int, bit: int
     ) -> VisitCount | None:
-        """Mark one user in each of the periods, all-time last; None where nothing was marked.
+        """Mark one user in each of the periods, all-time last; None where nothing was marked."""
+        (counted,) = self.visit_each(event, kind, periods, [(segment, bit)])
+        if isinstance(counted, Exception):
+            raise counted
+        return counted
 
-        That is where a bitmap is missing: the registries have to be entered first. What is remembered of
-        the event's registry only saves a round trip: it is read again after every mark.
+    @outages_named
+    def visit_each(
+        self, event: str, kind: str, periods: Sequence[str], places: Sequence[Place]
+    ) -> list[VisitCount | Exception | None]:
+        """Mark users, of requests that know nothing of each other, in each of the periods, all-time last.
+
+        What is remembered of the event's registry only saves a round trip: it is read again after the marks.
+
+        Returns:
+            What became of each. None where nothing was marked, as a bitmap is missing: the registries have to
+            be entered first. In place of one that failed, perhaps after it was marked, the error.
         """
-        names = [self._keys.segment(segment, event, period) for period in periods]
-        names.append(self._keys.user_count(segment, event, kind))
-        others = self._others.get((event, kind, segment), NONE)
-        marked, registry, *counts = self._answers(
-            names, bit, self._keys.segments(event, periods[-1]), others.counters
-        )
-        if not marked:
-            return None
-        if registry != others.registry:
-            others = self._remember(event, kind, segment, registry)
-            counts = [self._client.mget(others.counters)] if others.counters else []
-        return counted(marked, counts)
-
-    def _remember(self, event: str, kind: str, segment: int, registry: bytes) -> Others:
-        numbers = (number for number in segments_in(registry) if number != segment)
-        others = Others(registry, tuple(self._keys.user_count(number, event, kind) for number in numbers))
-        self._others[event, kind, segment] = others
-        return others
-
-    def _answers(self, names: Sequence[str], bit: int, registry: str, counters: Sequence[str]) -> list[Any]:
-        script = self._scripts["visit"]
+        script, known = self._scripts["visit"], self._registries.get((event, kind), NONE)
         commands: list[Command] = [
-            ("EVALSHA", script.sha, len(names), *names, bit),
-            ("GET", registry),
+            ("EVALSHA", script.sha, len(periods) + 1, *self._names(event, kind, periods, segment), bit)
+            for segment, bit in places
         ]
-        if counters:
+        own = {segment for segment, _ in places}
+        commands.append(("GET", self._keys.segments(event, periods[-1])))
+        if counters := self._counters(event, kind, known.others(own)):
             commands.append(("MGET", *counters))
-        return answers_to(self._client, commands, script)
+        answers = each_answer_to(self._client, commands, script)
+        marked, (content, *counts) = answers[: len(places)], answers[len(places) :]
+        if not any(isinstance(one, list) and one for one in marked):
+            return [counted(one, 0, {}) for one in marked]
+        if content != known.content and not isinstance(content, RedisError):
+            known = self._registries[event, kind] = Registry.read(content)
+            counts = (
+                [self._client.mget(names)]
+                if (names := self._counters(event, kind, known.others(own)))
+                else []
+            )
+        of_segments = counts_of(known.others(own), content, *counts)
+        return [counted(one, place[0], of_segments) for one, place in zip(marked, places, strict=True)]
+
+    def _names(self, event: str, kind: str, periods: Sequence[str], segment: int) -> list[str]:
+        names = [self._keys.segment(segment, event, period) for period in periods]
+        return [*names, self._keys.user_count(segment, event, kind)]
+
+    def _counters(self, event: str, kind: str, segments: Sequence[int]) -> list[str]:
+        return [self._keys.user_count(segment, event, kind) for segment in segments]
 
 
-def counted(marked: list[int], counts: list[list[bytes | None]]) -> VisitCount:
-    """The counts of the visit's own segment and of all others, added up."""
+def counts_of(segments: Sequence[int], registry: object, counts: Any = ()) -> Counts:
+    """How many users each segment counts; where one of the answers is an error, that error.
+
+    Args:
+        segments: that were asked about
+        registry: the answer that names them
+        counts: what they count; left out where none was asked about
+    """
+    for answer in (registry, counts):
+        if isinstance(answer, RedisError):
+            return answer
+    return dict(zip(segments, counts, strict=True))
+
+
+def counted(marked: list[int] | RedisError, segment: int, counts: Counts) -> VisitCount | Exception | None:
+    """The counts of the visit's own segment, as its mark left it, and of all others, added up."""
+    if isinstance(marked, RedisError):
+        return as_outage(marked) or marked
+    if not marked:
+        return None
+    if isinstance(counts, RedisError):
+        return as_outage(counts) or counts
     fresh, users = marked
-    for others in counts:
-        if None in others:
-            return VisitCount(bool(fresh), None)
-        users += sum(map(int, cast(list[bytes], others)))
-    return VisitCount(bool(fresh), users)
+    others = [count for number, count in counts.items() if number != segment]
+    if None in others:
+        return VisitCount(bool(fresh), None)
+    return VisitCount(bool(fresh), users + sum(map(int, cast(list[bytes], others))))

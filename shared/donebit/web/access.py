@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from flask import Flask, g
@@ -47,6 +48,12 @@ ASKS = "send `Authorization: Bearer` with a token of this service"
 def route_name(method: str, rule: str) -> str:
     """What a route is called in such a table; HEAD is its GET, which Flask answers it with."""
     return f"{'GET' if method == 'HEAD' else method} {rule}"
+
+
+class Admitted(NamedTuple):
+    """A request that is let in, and who sent it; None where no token is asked for."""
+
+    caller: Caller | None
 
 
 class AccessControl:
@@ -108,8 +115,28 @@ class AccessControl:
             if given:
                 raise Unauthorized("the token is unknown or revoked", reason="unknown_token")
             raise Unauthorized(ASKS, reason="token")
-        _refuse_lower(caller, Role.REPORT if need is Narrow.TASK else Role(need), f"{route}")
+        _refuse_lower(caller, role_of(need), f"{route}")
         return caller
+
+    def admit_at_once(self, route: str, authorization: str, task_id: str | None = None) -> Admitted | None:
+        """Admit a request that `authorize` would admit, without asking Redis; None for any other.
+
+        Args:
+            route: such as "POST /distinct"; it needs a role
+            authorization: the header of that name; empty for none
+            task_id: the task in the request's path; None for none
+        """
+        if not self.enabled:
+            return Admitted(None)
+        need = self.needs.get(route, Open.ANYONE)
+        scheme, _, given = authorization.partition(" ")
+        if of_task := self._report_tokens.read(given.strip()):
+            is_good = need is Narrow.TASK and task_id == of_task.task_id and self._nonces.is_known(of_task)
+            return Admitted(reporter_of(of_task)) if is_good else None
+        caller = self.tokens.find_at_once(given.strip()) if scheme.lower() == "bearer" else None
+        if caller is None or isinstance(need, Open) or not caller.role.covers(role_of(need)):
+            return None
+        return Admitted(caller)
 
     def _reporter(self, token: TokenOfTask, need: Need, task_id: str | None) -> Caller:
         """Who reports with a task's own token."""
@@ -124,7 +151,7 @@ class AccessControl:
             raise Unauthorized(
                 f"the token is of an earlier task {token.task_id}, which was deleted", reason="unknown_token"
             )
-        return Caller(f"task {token.task_id}", Role.REPORT, "", task_id=token.task_id)
+        return reporter_of(token)
 
     def need_of(self, route: str | None, query: str = "") -> Need:
         """What a route asks of its caller.
@@ -173,6 +200,16 @@ class AccessControl:
         if session is None or session.is_idle(clock.now_ms(), self.idle):
             return None
         return self.tokens.find_session(session)
+
+
+def reporter_of(token: TokenOfTask) -> Caller:
+    """Who reports with a task's own token."""
+    return Caller(f"task {token.task_id}", Role.REPORT, "", task_id=token.task_id)
+
+
+def role_of(need: Role | Narrow) -> Role:
+    """The role that a caller with a token of many uses must have."""
+    return Role.REPORT if need is Narrow.TASK else Role(need)
 
 
 def access_of(app: Flask) -> AccessControl:

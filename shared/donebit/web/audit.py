@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from donebit.access.audit import Deed, keep
+from donebit.access.roles import Caller
 from donebit.store import Store
 from donebit.web.access import current_caller, route_name
 from donebit.web.problems import MEDIA_TYPE
@@ -128,11 +129,14 @@ class Audit:
 
     def _record(self, declared: Audited | Counted, route: str) -> None:
         if isinstance(declared, Counted):
-            caller = current_caller()
-            who = caller.name if caller else ANYONE
-            self.counted.note(OF_TASKS if caller and caller.task_id else who, route)
+            self.count(current_caller(), route)
         elif declared.subject is not None or "audit_named" in g:
             self._keep(deed_of(declared))
+
+    def count(self, caller: Caller | None, route: str) -> None:
+        """Count a successful request of a route that is counted, such as "POST /distinct"."""
+        who = caller.name if caller else ANYONE
+        self.counted.note(OF_TASKS if caller and caller.task_id else who, route)
 
     def _keep(self, deed: Deed) -> None:
         try:
@@ -151,6 +155,12 @@ def deed_of(declared: Audited) -> Deed:
     # Cut within a task's id, it would name another task.
     shown = textwrap.shorten(detail, LONGEST_DETAIL, placeholder=" ...", break_on_hyphens=False)
     return Deed(named.who or (caller.name if caller else ANYONE), declared.action, subject, shown)
+
+
+def audit_of(app: Flask) -> Audit:
+    """The audit of a service."""
+    audit: Audit = app.extensions[EXTENSION]
+    return audit
 
 
 def register(app: Flask, store: Store, audits: Audits, most: int) -> Audit:

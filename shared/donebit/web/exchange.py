@@ -23,12 +23,14 @@ class Exchange:
         refusal: why the body is not to be used: raised by whatever reads it
         listener: whose events are the answer; set by a view
         sign_of_life: what it sends when there are none for a while
+        is_counted: it has been held against the limits of requests a second
     """
 
     body: BytesIO = field(default_factory=BytesIO)
     refusal: HTTPException | None = None
     listener: Listener | None = None
     sign_of_life: str = ""
+    is_counted: bool = False
 
 
 def exchange_of(environ: Mapping[str, Any]) -> Exchange | None:

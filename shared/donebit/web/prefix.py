@@ -36,6 +36,11 @@ def within_prefix(app: Flask, environ: WSGIEnvironment) -> WSGIEnvironment:
     return app.wsgi_app.within(environ) if isinstance(app.wsgi_app, UnderPrefix) else environ
 
 
+def path_below(prefix: str, path: str) -> str:
+    """A path without the prefix, if it begins with one."""
+    return path[len(prefix) :] if path == prefix or path.startswith(f"{prefix}/") else path
+
+
 def refuse_own_path(app: Flask, prefix: str) -> None:
     """Refuse a prefix that is a path of the service itself, or the beginning of one.
 
@@ -76,7 +81,7 @@ class UnderPrefix:
 
     def within(self, environ: WSGIEnvironment) -> WSGIEnvironment:
         """The environ with the path below the prefix."""
-        path = environ.get("PATH_INFO", "")
-        if path == self._prefix or path.startswith(f"{self._prefix}/"):
-            path = path[len(self._prefix) :]
-        return environ | {"SCRIPT_NAME": self._prefix, "PATH_INFO": path or "/"}
+        return environ | {
+            "SCRIPT_NAME": self._prefix,
+            "PATH_INFO": path_below(self._prefix, environ.get("PATH_INFO", "")) or "/",
+        }

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from donebit.access.quotas import Quota, Quotas
 from donebit.access.rates import Rates
+from donebit.access.roles import Caller
 from donebit.access.tokens import OPERATOR
 from donebit.config import Settings
 from donebit.errors import QuotaExceeded, StoreUnavailable
 from donebit.store import Store
 from donebit.web.access import access_of, current_caller
 from donebit.web.audit import ANYONE, OF_TASKS
+from donebit.web.exchange import exchange_of
 
-EXTENSION = "donebit_quotas"
+EXTENSION, RATES = "donebit_quotas", "donebit_rates"
 
 
 class QuotaCollector(Collector):
@@ -45,9 +47,11 @@ class QuotaCollector(Collector):
 def register(app: Flask, store: Store, settings: Settings) -> Collector:
     """Hold a service to the limits; register it after what finds out who a caller is."""
     quotas = app.extensions[EXTENSION] = Quotas(store, settings)
-    rates = Rates(store, settings.requests_per_second_of_token, settings.requests_per_second)
+    rates = app.extensions[RATES] = Rates(
+        store, settings.requests_per_second_of_token, settings.requests_per_second
+    )
     if rates.is_limited:
-        app.before_request(lambda: refuse_fast(rates))
+        app.before_request(refuse_fast)
     return QuotaCollector(quotas)
 
 
@@ -62,16 +66,31 @@ def current_quotas() -> Quotas:
     return quotas_of(current_app)
 
 
-def refuse_fast(rates: Rates) -> None:
+def refuse_fast() -> None:
     """Refuse the current request if there are too many in this second.
-
-    What is open to anyone has limits of its own, and API_TOKEN must work when all the others do not.
 
     Raises:
         QuotaExceeded: there are.
     """
-    caller = current_caller()
-    if caller is None and access_of(current_app).enabled:
+    exchange = exchange_of(request.environ)
+    if exchange is None or not exchange.is_counted:
+        count_request(current_app, current_caller())
+
+
+def count_request(app: Flask, caller: Caller | None) -> None:
+    """Hold a request against the limits of requests a second.
+
+    What is open to anyone has limits of its own, and API_TOKEN must work when all the others do not.
+
+    Args:
+        app: the service
+        caller: who sent it; None where no token is asked for
+
+    Raises:
+        QuotaExceeded: there are too many in this second.
+    """
+    rates: Rates = app.extensions[RATES]
+    if not rates.is_limited or (caller is None and access_of(app).enabled):
         return
     who = ANYONE if caller is None else OF_TASKS if caller.task_id else caller.name
     if setting := rates.exceeded(who, exempt=who == OPERATOR):

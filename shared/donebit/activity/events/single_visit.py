@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from donebit.activity.events import ingest
@@ -13,6 +14,7 @@ from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
 from donebit.clock import EPOCH
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.store.visit_counter import VisitCount
 
 QUARTER = timedelta(minutes=15)
 
@@ -31,13 +33,34 @@ def visit(site: Site, event: str, user: int, now: datetime) -> Visited:
         InvalidInput: the event holds texts, or its ids would span too many segments.
         StoreUnavailable: the visit may be recorded; it counts once however often it is sent.
     """
+    (visited,) = visit_each(site, event, [user], now)
+    if isinstance(visited, Exception):
+        raise visited
+    return visited or first_visit(site, event, user, now)
+
+
+def visit_each(
+    site: Site, event: str, users: Sequence[int], now: datetime
+) -> list[Visited | Exception | None]:
+    """Record visits of requests that know nothing of each other to one event, in one round trip.
+
+    Returns:
+        What each of them changed. None where nothing was recorded, because a bitmap does not exist yet:
+        `visit` records that one. In place of one that failed, perhaps after it was recorded, the error.
+
+    Raises:
+        ConfigurationError: the store's days begin elsewhere.
+        StoreUnavailable: any of them may be recorded.
+    """
+    site.store.activity_layout.refuse_other(site.zone)
     periods = names_of_periods(site.calendar, now - (now - EPOCH) % QUARTER)
-    segment, bit = divmod(user, SEGMENT_BITS)
-    counted = site.store.visit_counter.visit(event, UserKind.INTEGERS, periods, segment, bit)
-    if counted is None:
-        return first_visit(site, event, user, now)
-    users = users_ever_seen(site, event) if counted.users is None else counted.users
-    return Visited(counted.fresh, users)
+    places = [divmod(user, SEGMENT_BITS) for user in users]
+    counted = site.store.visit_counter.visit_each(event, UserKind.INTEGERS, periods, places)
+    ever = cache(lambda: users_ever_seen(site, event))
+    return [
+        Visited(one.fresh, ever() if one.users is None else one.users) if isinstance(one, VisitCount) else one
+        for one in counted
+    ]
 
 
 @lru_cache(maxsize=8)

@@ -1,5 +1,7 @@
 """The ASGI application of a service: it takes requests in and has Flask answer them, in threads.
 
+The plain requests of the busiest routes it answers by itself: short_way.py.
+
 A thread is taken only by a request that is here: who sends its body slowly, or says nothing, or listens to
 events, holds none. And the body of a caller who may not send one is not read at all.
 """
@@ -29,9 +31,11 @@ from donebit.web.front.body import Receive, read_body
 from donebit.web.front.environ import environ_of
 from donebit.web.front.pool import CHECKS, Pool
 from donebit.web.front.proxies import TrustedProxies
+from donebit.web.front.short_way import Done, send_done, short_ways
 from donebit.web.front.turns import TooManyWaiting, Turns
 from donebit.web.guard import Guard
-from donebit.web.prefix import within_prefix
+from donebit.web.plain_request import read_plain
+from donebit.web.prefix import prefix_of, within_prefix
 from donebit.web.problems import problem_body
 
 if TYPE_CHECKING:
@@ -61,13 +65,34 @@ class FrontDoor:
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._body_timeout: timedelta = settings.body_timeout
         self._pool, self._checks = Pool(settings.web_threads), Pool(CHECKS)
+        self._prefix = prefix_of(app.name, settings)
+        self._short_ways = short_ways(app, self._pool)
         self._turns, self._cheap_turns = Turns(STRANGERS, STRANGERS_OF_ONE), Turns(CHEAP, CHEAP)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
+        exchange = Exchange()
+        if way := self._short_ways.get(scope["method"]):
+            plain = read_plain(scope, self._prefix)
+            found = await way.answer(plain, exchange) if plain else None
+            if isinstance(found, Done):
+                await send_done(found, send)
+                return
+            if found:
+                answer, first = await self._pool.run(begin, found, self._environ(scope, exchange), exchange)
+                await self._send(answer, first, exchange, receive, send)
+                return
+        await self._have_flask_answer(self._environ(scope, exchange), exchange, receive, send)
+
+    def _environ(self, scope: Mapping[str, Any], exchange: Exchange) -> WSGIEnvironment:
         environ = environ_of(scope)
         environ["REMOTE_ADDR"] = self._proxies.client(environ)
-        exchange = environ[KEY] = Exchange()
+        environ[KEY], environ["wsgi.input"] = exchange, exchange.body
+        return environ
+
+    async def _have_flask_answer(
+        self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive, send: Send
+    ) -> None:
         known, in_thread = await self._is_known(environ)
         if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
             most = self._most_bytes
