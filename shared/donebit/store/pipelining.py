@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
@@ -10,7 +12,11 @@ from hiredis import pack_command
 from redis import Redis, exceptions
 from redis.commands.core import Script
 
+from donebit.store.routing import NOTHING_DONE, Router, Way
+from donebit.store.server_client import router_of
+
 AHEAD = 12  # commands that are sent together; two such parts are under way
+AHEAD_OF_NODES = 3 * AHEAD  # the same on a cluster, for its nodes together
 
 Command = Sequence[str | int | bytes]
 
@@ -35,6 +41,11 @@ def answers_to(client: Redis, commands: Sequence[Command], script: Script | None
 
 def answers_in_turn(client: Redis, commands: Iterable[Command]) -> Iterator[Any]:
     """As `answers_to`, each as it comes: commands are made, and answers used, while the server works."""
+    router = router_of(client)
+    return _from_server(client, commands) if router is None else _from_nodes(router, commands)
+
+
+def _from_server(client: Redis, commands: Iterable[Command]) -> Iterator[Any]:
     commands, connection = iter(commands), client.connection_pool.get_connection()
     unread = 0
     try:
@@ -52,3 +63,92 @@ def answers_in_turn(client: Redis, commands: Iterable[Command]) -> Iterator[Any]
         raise
     finally:
         client.connection_pool.release(connection)
+
+
+def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
+    commands = iter(commands)
+    with ExitStack() as lent:
+        flight = _Flight(router, lent)
+        try:
+            while part := list(islice(commands, AHEAD_OF_NODES)):
+                flight.send(part)
+                if flight.parts > 1:
+                    yield from flight.receive()
+            while flight.parts:
+                yield from flight.receive()
+        except BaseException:
+            flight.give_up()
+            raise
+
+
+class _Part:
+    """Commands that are sent together, and their answers once they are read."""
+
+    def __init__(self, commands: Sequence[Command], ways: Sequence[Way]) -> None:
+        self.commands, self.ways = commands, ways
+        self.answers: list[Any] = []
+
+
+class _Flight:
+    """Parts that are on their way to the nodes of a cluster, and back."""
+
+    def __init__(self, router: Router, lent: ExitStack) -> None:
+        self._router, self._lent = router, lent
+        self._connections: dict[Any, Any] = {}
+        self._under_way: deque[_Part] = deque()
+
+    @property
+    def parts(self) -> int:
+        return len(self._under_way)
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Send each command to its node."""
+        ways = [Way(self._router.address_of(command)) for command in commands]
+        packed: dict[Any, list[bytes]] = {}
+        for command, way in zip(commands, ways, strict=True):
+            packed.setdefault(way.address, []).append(pack_command(tuple(command)))  # type: ignore[arg-type]  # takes any number
+        for address, of_node in packed.items():
+            if address not in self._connections:
+                self._connections[address] = self._lent.enter_context(self._router.connection_to(address))
+            with self._router.noting(address):
+                self._connections[address].send_packed_command([b"".join(of_node)])
+        self._under_way.append(_Part(commands, ways))
+
+    def receive(self) -> list[Any]:
+        """The answers to the part that was sent first."""
+        part = self._under_way[0]
+        if not part.answers:
+            self._read(part)
+            if any(isinstance(answer, NOTHING_DONE) for answer in part.answers):
+                self._send_again()
+        self._under_way.popleft()
+        for answer in part.answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return part.answers
+
+    def _read(self, part: _Part) -> None:
+        part.answers = [self._router.read(self._connections[way.address], way) for way in part.ways]
+
+    def _send_again(self) -> None:
+        """Send what a node has refused, in order, before anything else: what follows may build on it."""
+        for part in self._under_way:
+            if not part.answers:
+                self._read(part)
+        refused = [
+            (part, place)
+            for part in self._under_way
+            for place, answer in enumerate(part.answers)
+            if isinstance(answer, NOTHING_DONE)
+        ]
+        answers = self._router.answers(
+            [part.commands[place] for part, place in refused],
+            [(part.ways[place], part.answers[place]) for part, place in refused],
+        )
+        for (part, place), answer in zip(refused, answers, strict=True):
+            part.answers[place] = answer
+
+    def give_up(self) -> None:
+        """Close the connections: answers that nobody reads must not be the next one's."""
+        for connection in self._connections.values():
+            connection.disconnect()

@@ -12,6 +12,7 @@ from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, answers_to
+from donebit.store.server_client import router_of
 
 
 class VisitCount(NamedTuple):
@@ -73,13 +74,14 @@ class VisitCounterStore:
 
     def _answers(self, names: Sequence[str], bit: int, registry: str, counters: Sequence[str]) -> list[Any]:
         script = self._scripts["visit"]
-        commands: list[Command] = [
-            ("EVALSHA", script.sha, len(names), *names, bit),
-            ("GET", registry),
-        ]
-        if counters:
-            commands.append(("MGET", *counters))
-        return answers_to(self._client, commands, script)
+        mark: Command = ("EVALSHA", script.sha, len(names), *names, bit)
+        if router_of(self._client) is None:
+            reads: list[Command] = [("GET", registry), *([("MGET", *counters)] if counters else [])]
+            return answers_to(self._client, [mark, *reads], script)
+        # On a cluster the registry is read once the mark is answered: nodes have no order in common.
+        (marked,) = answers_to(self._client, [mark], script)
+        found, *counts = answers_to(self._client, [("GET", name) for name in (registry, *counters)])
+        return [marked, found, *([counts] if counters else [])]
 
 
 def counted(marked: list[int], counts: list[list[bytes | None]]) -> VisitCount:

@@ -1,0 +1,46 @@
+"""Which of a cluster's 16384 slots a command is for: each slot is served by one primary."""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from collections.abc import Sequence
+from typing import Any, Final
+
+SLOTS: Final = 16384
+
+SCRIPTS_CALLED: Final = ("EVALSHA", "EVAL")
+# Of these the first word decides; whatever else the store sends begins with a key.
+KEYLESS: Final = frozenset(
+    {"ACL", "ASKING", "CLIENT", "CLUSTER", "CONFIG", "DBSIZE", "FLUSHALL", "FLUSHDB", "INFO", "PING"}
+    | {"SCAN", "SCRIPT", "TIME", "WAIT"}
+)
+# What one primary does for itself alone, and is meant for all of them.
+FOR_EVERY_PRIMARY: Final = ("SCRIPT LOAD", "SCRIPT FLUSH", "FLUSHALL", "FLUSHDB", "CONFIG SET")
+
+Key = str | bytes
+
+
+def slot_of(key: Key) -> int:
+    """The slot of a key: that of what stands between its first braces, if anything does."""
+    name = key.encode(errors="surrogateescape") if isinstance(key, str) else key
+    start = name.find(b"{")
+    if start >= 0:
+        stop = name.find(b"}", start + 1)
+        if stop > start + 1:
+            name = name[start + 1 : stop]
+    return crc_hqx(name, 0) % SLOTS
+
+
+def first_key(command: Sequence[Any]) -> Key | None:
+    """The key that decides where a command goes; None for one that has none.
+
+    All keys of a command are in one slot; those of an MGET may not be, which is then taken apart.
+    """
+    name = command[0]
+    if name in SCRIPTS_CALLED:
+        return command[3] if int(command[2]) else None
+    if name == "BITOP":
+        return command[2]  # type: ignore[no-any-return]  # commands are untyped
+    if name.partition(" ")[0] in KEYLESS or len(command) == 1:
+        return None
+    return command[1]  # type: ignore[no-any-return]  # commands are untyped
