@@ -176,7 +176,7 @@ def fault(name: str, redis_type: str, ttl_ms: int) -> str | None:
         return f"is a {redis_type} and should be a {row.redis_type}"
     if row.ttl is Ttl.SCRATCH:
         return "should have gone with its script"
-    if (ttl_ms == -1) != (row.ttl is Ttl.PERMANENT):
+    if row.ttl is not Ttl.REPLACED and (ttl_ms == -1) != (row.ttl is Ttl.PERMANENT):
         return f"has the TTL {ttl_ms} ms and should be: {row.ttl}"
     return None
 

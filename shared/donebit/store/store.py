@@ -111,7 +111,7 @@ class Store:
             VisitCounterStore(client, scripts, keys),
             TakeBackStore(client, scripts, keys),
             FlagStore(client, scripts, keys),
-            FlagSwapStore(client, keys),
+            FlagSwapStore(client, scripts, keys),
             PermissionStore(client, scripts, keys),
             TextDirectory(client, scripts, keys),
             IntegerDirectory(client, scripts, keys),

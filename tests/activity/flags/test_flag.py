@@ -151,7 +151,7 @@ def test_a_flag_of_mapped_integers_takes_clears_and_names_them(store: Store) -> 
     assert flags.set_users(site, "cohort", [far, 7, 8]) == 1
     assert [flags.has(site, "cohort", user) for user in (far, 8, 9)] == [True, True, False]
     assert flags.clear_users(site, "cohort", [7, 9]) == 1
-    page = page_of(site, UserKind.MAPPED, Bitmap("cohort"), limit=9)
+    page = page_of(site, UserKind.MAPPED, flags.get(site, "cohort").bitmap, limit=9)
     assert sorted(page.users, key=str) == [far, 8]
     with pytest.raises(InvalidInput, match="mapped integers, which have no ranges"):
         flags.set_users(site, "cohort", [], [(1, 3)])
