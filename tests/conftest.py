@@ -17,10 +17,11 @@ from donebit.store.catalogue import Catalogue
 from donebit.store.catalogue_rows import Ttl
 from donebit.store.client import connect
 from donebit.store.store import WORKER_TIMEOUT
+from tests.clusters import CLUSTER
 from tests.forked import forks
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
-pytest_plugins = ["tests.machine", "tests.scheduling", "tests.stack", "tests.torture"]
+pytest_plugins = ["tests.clustered", "tests.machine", "tests.scheduling", "tests.stack", "tests.torture"]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -88,10 +89,11 @@ def lasting_redis(redis_8: RunningServer) -> Iterator[tuple[Redis, Store]]:
         yield client, Store.on(client)
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture
 def either(request: pytest.FixtureRequest) -> Iterator[tuple[Redis, Store]]:
     """An empty server of each kind, as its raw client and as a store."""
-    lasting: tuple[Redis, Store] = request.getfixturevalue(SERVERS[request.param])
+    of_one = {**SERVERS, CLUSTER: "lasting_cluster"}
+    lasting: tuple[Redis, Store] = request.getfixturevalue(of_one[request.param])
     lasting[0].flushall()
     yield lasting
     lasting[0].flushall()  # a layout of another zone would keep the next test from starting services
@@ -104,17 +106,27 @@ def client(either: tuple[Redis, Store]) -> Redis:
 
 
 @pytest.fixture
-def real_client(valkey: RunningServer, lasting_store: tuple[Redis, Store]) -> Iterator[Redis]:
+def real_client(request: pytest.FixtureRequest) -> Iterator[Redis]:
     """An empty real server: for what threads, processes or many commands are about."""
-    valkey.client.flushall()
-    yield lasting_store[0]
-    valkey.client.flushall()
+    name = "lasting_cluster" if request.config.getoption("--cluster") else "lasting_store"
+    client: Redis = request.getfixturevalue(name)[0]
+    client.flushall()
+    yield client
+    client.flushall()
 
 
 @pytest.fixture
 def store(client: Redis) -> Store:
     """A store that has seen nothing yet."""
     return Store.on(client)
+
+
+@pytest.fixture
+def real_url(request: pytest.FixtureRequest) -> str:
+    """The address of that server, for processes of a test's own."""
+    name = CLUSTER if request.config.getoption("--cluster") else "valkey"
+    url: str = request.getfixturevalue(name).url
+    return url
 
 
 @pytest.fixture
@@ -164,7 +176,7 @@ def fault(name: str, redis_type: str, ttl_ms: int) -> str | None:
         return f"is a {redis_type} and should be a {row.redis_type}"
     if row.ttl is Ttl.SCRATCH:
         return "should have gone with its script"
-    if (ttl_ms == -1) != (row.ttl is Ttl.PERMANENT):
+    if row.ttl is not Ttl.REPLACED and (ttl_ms == -1) != (row.ttl is Ttl.PERMANENT):
         return f"has the TTL {ttl_ms} ms and should be: {row.ttl}"
     return None
 

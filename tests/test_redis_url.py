@@ -41,6 +41,12 @@ CA = str(Path(__file__).parent / "store/certificates/ca.pem")
         ("rediss://h?ssl_cert_reqs=CERT_NONE", RedisUrl("h", tls=Tls(ssl.CERT_NONE))),
         ("rediss://h?ssl_check_hostname=False", RedisUrl("h", tls=Tls(check_hostname=False))),
         (f"rediss://h?ssl_ca_certs={CA}", RedisUrl("h", tls=Tls(ca_file=CA))),
+        ("redis://h:7,i:8/0", RedisUrl("h", 7, others=(("i", 8),))),
+        ("redis://h,i", RedisUrl("h", others=(("i", 6379),))),
+        ("redis://:a,b@h,[::1]:7,j?db=0", RedisUrl("h", password="a,b", others=(("::1", 7), ("j", 6379)))),
+        ("redis://h:7,redis://i:8", RedisUrl("h", 7, others=(("i", 8),))),
+        ("rediss://:p@h:7/0,rediss://:p@i:8/0", RedisUrl("h", 7, "", 0, "", "p", Tls(), (("i", 8),))),
+        ("redis://:a,b@h", RedisUrl("h", password="a,b")),
     ],
 )
 def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) -> None:
@@ -51,6 +57,10 @@ def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) 
     ("url", "why"),
     [
         ("redis://h/abc", "it names database 'abc'"),
+        ("redis://h,i:99999", "it cannot be read: the port must be 1 to 65535"),
+        ("redis://:p@h,redis://i", "the addresses in it differ in more than host and port"),
+        ("redis://h/0,redis://i/1", "the addresses in it differ in more than host and port"),
+        ("redis://h,rediss://i", "the addresses in it differ in more than host and port"),
         ("redis://h/-1", "it names database '-1'"),
         ("redis://h/1/2", "it names database '1/2'"),
         ("redis://h/1234567890123456789", "it names database '1234567890123456789'"),
@@ -119,3 +129,8 @@ def test_celery_shows_no_password() -> None:
     app = queue.make_celery(Settings(redis_url="redis://me:hush@h:7/3"))
 
     assert "hush" not in app.connection_for_write().as_uri(include_password=True)
+
+
+def test_a_broker_is_one_server() -> None:
+    with pytest.raises(ValueError, match="it names several servers; Celery's broker is one"):
+        Settings(broker_url="redis://h,i/0")

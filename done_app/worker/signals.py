@@ -87,7 +87,7 @@ def check_jobs_and_server(**_: Any) -> None:
     """Check before the first message that the jobs load and that the server does not evict keys."""
     try:
         jobs()
-        refuse_unfit(store())
+        refuse_unfit(store(), settings.broker_url)
     except StoreUnavailable as error:
         log.warning("%s; the worker waits for it", error.in_full)
     except DonebitError as error:

@@ -190,8 +190,8 @@ class Settings(Addresses):
     @field_validator("broker_url")
     @classmethod
     def is_a_broker_url(cls, value: str) -> str:
-        if redis_url.is_redis(value):
-            redis_url.read(value)
+        if redis_url.is_redis(value) and redis_url.read(value).others:
+            raise ValueError("it names several servers; Celery's broker is one")
         return value
 
     @field_validator("key_prefix")

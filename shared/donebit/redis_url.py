@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -36,6 +36,10 @@ TLS_OPTIONS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
 DATABASE_OPTIONS = ("db", "virtual_host")
 OPTIONS = (*DATABASE_OPTIONS, *TLS_OPTIONS)
 
+WHOLE_ADDRESSES: Final = re.compile(r",(?=rediss?://)")
+# Several hosts, and what stands before and after them.
+HOSTS: Final = re.compile(r"(?P<before>rediss?://([^/?#]*@)?)(?P<hosts>[^/?#@]*,[^/?#@]*)(?P<after>[/?#].*)?")
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -59,6 +63,12 @@ class RedisUrl:
     username: str = ""
     password: str = field(default="", repr=False)  # `celery report` shows the broker's options
     tls: Tls | None = None
+    others: tuple[tuple[str, int], ...] = ()  # hosts and ports of more nodes of the same cluster
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each server that it names."""
+        return (self.host, self.port), *self.others
 
     def is_beside(self, other: RedisUrl) -> bool:
         """Whether both are one database of one server, with any user, over TLS or not."""
@@ -75,11 +85,30 @@ def is_redis(url: str) -> bool:
 
 
 def read(url: str) -> RedisUrl:
-    """Read the address of a Redis server.
+    """Read the address of a Redis server, or of several nodes of a cluster with commas between them.
+
+    Either the hosts are listed, `redis://:password@host:port,host:port`, or whole addresses.
 
     Raises:
         ValueError: it is none, in one sentence that does not repeat a password.
     """
+    first, *others = [_read_one(one) for address in WHOLE_ADDRESSES.split(url) for one in _each_host(address)]
+    if any(replace(one, host=first.host, port=first.port) != first for one in others):
+        raise ValueError("the addresses in it differ in more than host and port")
+    return replace(first, others=tuple((one.host, one.port) for one in others))
+
+
+def _each_host(url: str) -> Iterator[str]:
+    """The address with each of its hosts alone; a password may have commas of its own."""
+    found = HOSTS.fullmatch(url)
+    if found is None:
+        yield url
+        return
+    for host in found["hosts"].split(","):
+        yield found["before"] + host + (found["after"] or "")
+
+
+def _read_one(url: str) -> RedisUrl:
     parts, port = _split(url)
     options = _options(parts)
     is_socket = parts.scheme in SOCKETS

@@ -15,7 +15,6 @@ from donebit.store import Store
 from tests.completion.arranged import now, start
 from tests.completion.reporter import Pile, Report, report_and_fail_all, share
 from tests.conftest import keys_without_ttl
-from tests.servers import RunningServer
 
 PROCESSES, TASKS, STEPS = 8, 100, 16
 FAILING = range(4)  # of the tasks that have failures
@@ -33,7 +32,7 @@ def reports_of(task: Task, kind: int, chance: random.Random) -> list[Report]:
 
 
 def test_each_of_100_tasks_ends_once_and_rightly_under_8_processes(
-    real_store: Store, real_client: Redis, valkey: RunningServer
+    real_store: Store, real_client: Redis, real_url: str
 ) -> None:
     chance = random.Random(3)
     tasks = [start(real_store, STEPS) for _ in range(TASKS)]
@@ -42,7 +41,7 @@ def test_each_of_100_tasks_ends_once_and_rightly_under_8_processes(
     pile = Pile.of(reports, context, PROCESSES)
 
     with ProcessPoolExecutor(PROCESSES, context, share, (pile,)) as pool:
-        told = list(pool.map(report_and_fail_all, [valkey.url] * PROCESSES))
+        told = list(pool.map(report_and_fail_all, [real_url] * PROCESSES))
 
     ended = Counter(task_id for by_one_process in told for task_id in by_one_process)
     # A task that failed ends once more when the rest of its steps are done after all.

@@ -22,6 +22,7 @@ from donebit.store.tasks import TaskStore
 from tests.completion.arranged import expire, life_left, now, set_by_other_hands, start, start_done
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
+from tests.key_by_key import move
 
 LIVES = TaskTtls(open=timedelta(days=5), ended=timedelta(hours=6))
 ALL_AT_ONCE = CHECK_EVERY.total_seconds()
@@ -235,7 +236,8 @@ def test_a_name_that_is_refused_today_stops_no_sweep(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock, name: str
 ) -> None:
     old, ended = start_done(store, task_id="old"), start_done(store, task_id="ended")
-    client.rename(keys.record(old.id), keys.record(name))
+    move(client, keys.record(old.id), keys.record(name))
+    client.pexpire(keys.record(name), LIVES.index)
     store.task_index.unindex_task(old.id)
     store.task_index.index_task(name, 0, 0, LIVES.index)
 

@@ -15,7 +15,6 @@ from donebit.store import Store
 from tests.completion.arranged import now, start
 from tests.completion.reporter import Pile, Report, report_all, share
 from tests.conftest import keys_without_ttl
-from tests.servers import RunningServer
 
 PROCESSES, TASKS, STEPS = 8, 300, 32
 
@@ -34,7 +33,7 @@ def reports_of(tasks: list[Task], chance: random.Random) -> list[Report]:
 
 
 def test_each_of_300_tasks_is_completed_once_under_8_processes(
-    real_store: Store, real_client: Redis, valkey: RunningServer
+    real_store: Store, real_client: Redis, real_url: str
 ) -> None:
     tasks = [start(real_store, STEPS) for _ in range(TASKS)]
     reports = reports_of(tasks, random.Random(2))
@@ -42,7 +41,7 @@ def test_each_of_300_tasks_is_completed_once_under_8_processes(
     pile = Pile.of(reports, context, PROCESSES)
 
     with ProcessPoolExecutor(PROCESSES, context, share, (pile,)) as pool:
-        told = list(pool.map(report_all, [valkey.url] * PROCESSES))
+        told = list(pool.map(report_all, [real_url] * PROCESSES))
 
     completed = Counter(task_id for by_one_process in told for task_id in by_one_process)
     assert len(reports) == TASKS * (STEPS + STEPS // 4)

@@ -114,6 +114,8 @@ def refuse_then_answer(server: socket.socket, refusal: str) -> int:
     first, _ = server.accept()
     with first:
         first.recv(65536)
+        first.sendall(b"-ERR unknown command 'HELLO'\r\n")
+        first.recv(65536)
         first.sendall(f"-{refusal}\r\n".encode())
         server.settimeout(5)
         second, _ = server.accept()

@@ -13,6 +13,7 @@ from donebit.store.client import SCRIPTS
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import DirectoryStore
 from donebit.store.failures import FailureStore
+from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.items import ItemStore
 from donebit.store.leases import LeaseStore
@@ -46,6 +47,7 @@ STORES = (
     MatrixStore,
     VisitCounterStore,
     FlagStore,
+    FlagSwapStore,
     PermissionStore,
 )
 by_name = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -85,4 +85,10 @@ def converted(settings: Settings, copy: ServerCopy, folder: Path) -> OpenedBacku
 
 
 def opened(url: str, settings: Settings) -> Store:
-    return Store.at(url, prefix=settings.key_prefix, connections=4, timeout=TIMEOUT)
+    store = Store.at(url, prefix=settings.key_prefix, connections=4, timeout=TIMEOUT)
+    if store.server.is_cluster():
+        raise Conflict(
+            "REDIS_URL names a cluster, which has no one moment to back up: keep the files of each primary "
+            "(docs/cluster.md)"
+        )
+    return store

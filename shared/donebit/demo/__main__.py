@@ -55,7 +55,8 @@ def run(settings: Settings, parent: int | None) -> None:
     """
     ports.check_free(settings.host, programs.ports_by_variable(settings))
     lock = data_folder.lock(DATA_FOLDER)
-    backend = server.choose(own_server(settings), DATA_FOLDER, ports.free_server_port(), settings.key_prefix)
+    port = ports.free_server_port()
+    backend = server.choose(own_server(settings), DATA_FOLDER, port, settings.key_prefix, settings.broker_url)
     print(backend.warning, end="", file=sys.stderr)
     environment = {**os.environ, "REDIS_URL": backend.url, "REDIS_URL_FILE": "", "PYTHONUNBUFFERED": "1"}
     lines = Lines(

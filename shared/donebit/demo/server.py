@@ -43,7 +43,9 @@ class Server:
     warning: str = ""
 
 
-def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT_KEY_PREFIX) -> Server:
+def choose(
+    redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT_KEY_PREFIX, broker_url: str = ""
+) -> Server:
     """Return the first server that is available.
 
     Args:
@@ -51,6 +53,7 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
         folder: The data folder of an embedded server.
         port: The port of an embedded server.
         prefix: What every key begins with.
+        broker_url: The user's own broker, if any.
 
     Raises:
         CannotStart: The user's own server cannot be reached, or refuses the password; or the data folder
@@ -58,7 +61,7 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
         ConfigurationError: Its address is none, or it would evict keys.
     """
     if redis_url is not None:
-        check_reachable(redis_url, prefix)
+        check_reachable(redis_url, prefix, broker_url)
         return Server(
             redis_url, "the server that REDIS_URL names"
         )  # without the URL, which may hold a password
@@ -73,7 +76,7 @@ def choose(redis_url: str | None, folder: Path, port: int, prefix: str = DEFAULT
     return Server(url, description, _arguments(binary, folder, port), port)
 
 
-def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX) -> None:
+def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX, broker_url: str = "") -> None:
     """Check the user's server, before five processes report at once that it is unusable.
 
     Raises:
@@ -87,7 +90,7 @@ def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX) -> None:
         except OSError as error:
             raise CannotStart(f"REDIS_URL: cannot connect to {server.host}:{server.port} ({error})") from None
     try:
-        refuse_unfit(Store.at(redis_url, prefix=prefix, connections=1))
+        refuse_unfit(Store.at(redis_url, prefix=prefix, connections=1), broker_url)
     except StoreUnavailable as error:  # a wrong password, say
         raise CannotStart(error.detail) from None
 

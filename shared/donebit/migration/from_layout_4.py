@@ -112,8 +112,8 @@ class Merging:
                 self._store.bitmaps.clear_user(segment, bit, [bitmaps])
         for flag, kind in self._store.flags.flags().items():
             if kind == TEXTS and self._store.bitmaps.present_in_any([Bitmap(flag)], segment, bit):
-                self._store.flags.open_flag(flag, TEXTS, [to_segment], NO_LIMIT)
-                self._store.flags.mark_flag(flag, [Marks(to_segment, [to_bit])], 1)
+                self._store.flags.open_flag(Bitmap(flag), TEXTS, [to_segment], NO_LIMIT)
+                self._store.flags.mark_flag(Bitmap(flag), [Marks(to_segment, [to_bit])], 1)
                 self._store.bitmaps.clear_user(segment, bit, [[Bitmap(flag)]])
 
     def _periods(self) -> dict[str, list[PeriodExpiry]]:

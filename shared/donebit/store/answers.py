@@ -168,6 +168,7 @@ class OpenStatus(StrEnum):
     OK = "ok"
     KIND = "kind"  # it holds users of another kind
     SEGMENTS = "segments"  # it would span too many
+    REPLACED = "replaced"  # a flag is in another generation
 
 
 class OpenResult(NamedTuple):

@@ -28,15 +28,16 @@ BITMAPS_A_READ = 16  # whole segments of 128 kB in one answer: 0.5 ms of the ser
 
 
 class Bitmap(NamedTuple):
-    """One bitmap over users: an event's in a period, or a flag's, which has none."""
+    """One bitmap over users: an event's in a period, or a flag's in a generation, which has no period."""
 
     name: str
     period: str | None = None
+    generation: str = ""
 
     def segment(self, keys: Keys, number: int) -> str:
         """The key of a segment."""
         if self.period is None:
-            return keys.flag_segment(number, self.name)
+            return keys.flag_segment(number, self.name, self.generation)
         return keys.segment(number, self.name, self.period)
 
     def user_counts(self, keys: Keys, number: int) -> list[str]:
@@ -45,7 +46,9 @@ class Bitmap(NamedTuple):
 
     def registry(self, keys: Keys) -> str:
         """The key of the registry of its segments."""
-        return keys.flag_segments(self.name) if self.period is None else keys.segments(self.name, self.period)
+        if self.period is None:
+            return keys.flag_segments(self.name, self.generation)
+        return keys.segments(self.name, self.period)
 
 
 class Scratch(NamedTuple):

@@ -24,6 +24,7 @@ PLACEHOLDERS: Final = {
     "<second>": r"\d+",
     "<level>": r"\d+",
     "<token>": "[A-Za-z0-9-]+",
+    "<generation>": "[0-9a-f]+",
     "<message>": ".+",
     "<period>": r"\d{4}-[0-9TW-]+",
     "<users>": "(?:integers|texts|mapped)",

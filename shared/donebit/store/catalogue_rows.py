@@ -16,6 +16,7 @@ class Ttl(StrEnum):
     PERMANENT = "permanent"
     EXPIRES = "expires"
     SCRATCH = "scratch"  # of a script, gone before it ends
+    REPLACED = "once replaced"  # a minute later, for those who read it
 
 
 class KeyRow(NamedTuple):
@@ -40,7 +41,7 @@ class KeyRow(NamedTuple):
         return found[1] if found else ""
 
 
-PERMANENT, EXPIRES, SCRATCH = Ttl.PERMANENT, Ttl.EXPIRES, Ttl.SCRATCH
+PERMANENT, EXPIRES, SCRATCH, REPLACED = Ttl.PERMANENT, Ttl.EXPIRES, Ttl.SCRATCH, Ttl.REPLACED
 
 TASKS = (
     KeyRow(
@@ -196,7 +197,13 @@ EVENTS = (
     KeyRow("zone_rules", "string", PERMANENT, "a fingerprint of the zone's rules that days were cut by"),
 )
 FLAGS = (
-    KeyRow("flag:{<segment>}:bits:<flag>", "string", PERMANENT, "bit n: the segment's n-th user has it"),
+    KeyRow("flag:{<segment>}:bits:<flag>", "string", REPLACED, "bit n: the segment's n-th user has it"),
+    KeyRow(
+        "flag:{<segment>}:bits:<flag>@<generation>",
+        "string",
+        REPLACED,
+        "the same of a flag that was replaced as a whole, each time under another generation",
+    ),
     KeyRow("flag:{<segment>}:batch:<token>", "string", SCRATCH, "a batch before it is merged"),
     KeyRow(
         "flag:{<segment>}:staged:<token>",
@@ -204,10 +211,17 @@ FLAGS = (
         EXPIRES,
         "a question's answer before it becomes a flag, ten minutes at most, or what replaces one, a minute",
     ),
-    KeyRow("flag:{<flag>}:segments", "string", PERMANENT, "bit s: the flag has a segment s"),
-    KeyRow("flag:{<flag>}:meta", "hash", PERMANENT, "the kind of users it holds"),
+    KeyRow("flag:{<flag>}:segments", "string", REPLACED, "bit s: the flag has a segment s"),
+    KeyRow("flag:{<flag>}:segments@<generation>", "string", REPLACED, "the same in a generation"),
+    KeyRow(
+        "flag:{<flag>}:meta",
+        "hash",
+        PERMANENT,
+        "the kind of users it holds, its generation, how often it was marked and users were erased since it "
+        "began, and old:<generation> and new:<generation> for bitmaps that are to go or are being made",
+    ),
     KeyRow("flag:names", "hash", PERMANENT, "every flag -> the kind of users it holds"),
-    KeyRow("flag:erasures", "string", PERMANENT, "how often a user was cleared of flags, being erased"),
+    KeyRow("flag:erasures", "string", PERMANENT, "of an earlier version, and not read any more"),
     KeyRow("may:{<kind>}:names", "list", PERMANENT, "what the bits of this kind of objects permit, in order"),
     KeyRow(
         "may:{<kind>:<object>}",

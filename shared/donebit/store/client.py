@@ -20,7 +20,10 @@ from redis.retry import Retry
 
 from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.redis_url import RedisUrl
 from donebit.store.connections import Term, options_of, store_class
+from donebit.store.nodes import Address
+from donebit.store.server_client import ServerClient, router_of
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -32,10 +35,10 @@ NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
 OUTAGES = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
-    exceptions.ClusterDownError,
     exceptions.MasterDownError,
 )
 NO_SUCH_DATABASE = ("DB index is out of range", "invalid DB index", "value is out of range")
+ONE_DATABASE = "SELECT is not allowed in cluster mode"
 # How the answer of a server begins that refuses, and why, in words that name no command and no key.
 REFUSALS = {
     "OOM ": "its memory is full",
@@ -45,16 +48,28 @@ REFUSALS = {
     "NOREPLICAS": "it has too few replicas",
     "BUSY ": "a script holds it up",
     "MASTERDOWN": "it has lost its primary",
+    "CLUSTERDOWN": "the cluster does not serve all of its slots",
+    "ASK": "a slot of the cluster is being moved",
 }
 # Those that redis-py has a class for, whose text lacks the beginning.
-REFUSING_CLASSES = {exceptions.OutOfMemoryError: "OOM ", exceptions.ReadOnlyError: "READONLY"}
+REFUSING_CLASSES = {
+    exceptions.OutOfMemoryError: "OOM ",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.ClusterDownError: "CLUSTERDOWN",
+    # For longer than is waited for: key by key, or by nodes that do not agree.
+    exceptions.AskError: "ASK",
+    exceptions.TryAgainError: "ASK",
+}
 # Before the answer to a command of a pipeline redis-py puts "Command # 1 (GET k) of pipeline caused error: ".
 IN_A_PIPELINE = " of pipeline caused error: "
 KILLED = "Script killed by user"  # an operator's SCRIPT KILL, which only ends a script that wrote nothing
 
 
-def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
+def connect(url: str, *, connections: int, timeout: timedelta) -> ServerClient:
     """A client that waits `timeout` at most for an answer, and never sends a command twice.
+
+    Of one server, or of a cluster: which, the first command finds out. Of a cluster it holds `connections` to
+    each node at most, and sends a command again only where a node says that it did nothing.
 
     A mark that may have run must not be sent again without the caller's knowledge: the second answer would
     say "not fresh" where the first said "completed". Connections gone stale are noticed when they are
@@ -68,8 +83,21 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
         server = redis_url.read(url)
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
-    pool = BlockingConnectionPool(  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        **options_of(server),
+
+    def pool_at(address: Address) -> BlockingConnectionPool:
+        return _pool_to(server, address, connections, timeout)
+
+    seeds = [Address(host, port) for host, port in server.addresses]
+    return ServerClient(seeds, pool_at, timeout.total_seconds())
+
+
+def _pool_to(
+    server: RedisUrl, address: Address, connections: int, timeout: timedelta
+) -> BlockingConnectionPool:
+    """Connections as the URL has them, to this address; over a socket file, to that."""
+    place = {} if server.socket_path else address._asdict()
+    return BlockingConnectionPool(  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        **options_of(server) | place,
         connection_class=store_class(server),
         protocol=2,
         max_connections=connections,
@@ -79,7 +107,6 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> Redis:
         retry=Retry(NoBackoff(), 0),
         term=Term(),
     )
-    return Redis.from_pool(pool)
 
 
 def refuse_database(client: Redis) -> None:
@@ -91,9 +118,11 @@ def refuse_database(client: Redis) -> None:
     try:
         client.ping()
     except exceptions.ResponseError as error:
+        named = client.connection_pool.connection_kwargs["db"]
+        if str(error).startswith(ONE_DATABASE):
+            raise ConfigurationError(f"REDIS_URL names database {named}; a cluster has only 0") from None
         if not str(error).startswith(NO_SUCH_DATABASE):
             raise
-        named = client.connection_pool.connection_kwargs["db"]
         raise ConfigurationError(f"REDIS_URL names database {named}; {_databases(client)}") from None
 
 
@@ -138,6 +167,9 @@ def answer_to(client: Redis, *command: str | int) -> object:
     As client.execute_command does, less its retries, which connect() forbids, and its telemetry, which
     nobody collects: 4 of 31 us. A connection whose command failed half way is closed by itself.
     """
+    router = router_of(client)
+    if router is not None:
+        return router.answer(command)
     connection = client.connection_pool.get_connection()
     try:
         connection.send_command(*command)  # type: ignore[no-untyped-call]  # the library leaves it untyped

@@ -12,6 +12,7 @@ from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named, refuse_database
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+from donebit.store.server_client import primaries_of
 
 log = logging.getLogger(__name__)
 
@@ -65,22 +66,14 @@ class HeartbeatStore:
     def eviction_policy(self) -> str:
         """What the server drops when its memory is full; empty where it does not answer that.
 
+        Of a cluster the policy of the first primary that drops something.
+
         Raises:
             ConfigurationError: the server has no database of the number asked for, or is a Sentinel.
         """
         refuse_database(self._client)
-        try:
-            told = self._client.info("everything")
-        except exceptions.NoPermissionError:
-            log.warning("the user in REDIS_URL may not run INFO, so maxmemory-policy is not checked")
-            return ""
-        except exceptions.ResponseError as error:
-            if "unknown command" not in str(error):
-                raise
-            return ""  # fakeredis has no INFO
-        if told.get("redis_mode") == "sentinel":
-            raise ConfigurationError("REDIS_URL names a Sentinel; it must name the Redis server itself")
-        return str(told.get("maxmemory_policy", ""))
+        policies = [_eviction_policy(primary) for primary in primaries_of(self._client)]
+        return next((policy for policy in policies if policy not in ("noeviction", "")), policies[0])
 
     @outages_named
     def queue_lengths(self, queues: tuple[str, ...]) -> list[int]:
@@ -89,3 +82,18 @@ class HeartbeatStore:
             for queue in queues:
                 pipe.llen(self._keys.of_broker(queue))
             return cast(list[int], pipe.execute())
+
+
+def _eviction_policy(primary: Redis) -> str:
+    try:
+        told = primary.info("everything")
+    except exceptions.NoPermissionError:
+        log.warning("the user in REDIS_URL may not run INFO, so maxmemory-policy is not checked")
+        return ""
+    except exceptions.ResponseError as error:
+        if "unknown command" not in str(error):
+            raise
+        return ""  # fakeredis has no INFO
+    if told.get("redis_mode") == "sentinel":
+        raise ConfigurationError("REDIS_URL names a Sentinel; it must name the Redis server itself")
+    return str(told.get("maxmemory_policy", ""))

@@ -47,7 +47,6 @@ class Keys:
         self.ZONE_RULES = f"{prefix}zone_rules"
         self.EVENTS = f"{prefix}event:names"
         self.FLAGS = f"{prefix}flag:names"
-        self.FLAG_ERASURES = f"{prefix}flag:erasures"
         self.WORKERS = f"{prefix}heartbeat:workers"
         self.SKEWS = f"{prefix}heartbeat:skews"
         self.SWEEPING = f"{prefix}heartbeat:sweeping"
@@ -188,9 +187,9 @@ class Keys:
         """The periods that an event was seen in."""
         return f"{self._event}{event}}}:periods"
 
-    def flag_segment(self, number: int, flag: str) -> str:
-        """A segment of a flag's bitmap."""
-        return f"{self._flag}{number}}}:bits:{flag}"
+    def flag_segment(self, number: int, flag: str, generation: str = "") -> str:
+        """A segment of a flag's bitmap, of the generation that readers are led to."""
+        return f"{self._flag}{number}}}:bits:{flag}{_of(generation)}"
 
     def flag_staged(self, number: int, token: str) -> str:
         """Where a question's answer waits to become a flag's."""
@@ -200,9 +199,9 @@ class Keys:
         """Where a flag's batch is laid before it is merged; gone before the script that fills it ends."""
         return f"{self._flag}{number}}}:batch:{token}"
 
-    def flag_segments(self, flag: str) -> str:
-        """The registry of the segments that a flag has."""
-        return f"{self._flag}{flag}}}:segments"
+    def flag_segments(self, flag: str, generation: str = "") -> str:
+        """The registry of the segments that a flag has in a generation."""
+        return f"{self._flag}{flag}}}:segments{_of(generation)}"
 
     def flag_meta(self, flag: str) -> str:
         """What is known about a flag."""
@@ -251,3 +250,8 @@ class Keys:
     def of_broker(self, name: str) -> str:
         """A key of Celery's broker, where it is this server: a queue's, or that of messages in progress."""
         return self.prefix + name
+
+
+def _of(generation: str) -> str:
+    """What says the generation in a name: nothing of a flag that was never replaced as a whole."""
+    return f"@{generation}" if generation else ""

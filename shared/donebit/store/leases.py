@@ -13,7 +13,8 @@ from donebit import clock
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
-from donebit.store.pipelining import Command, answers_to
+from donebit.store.pipelining import Command
+from donebit.store.rounds import answers_in_rounds
 from donebit.store.tasks import decoded
 
 LAPSED_AT_ONCE = 100
@@ -109,19 +110,20 @@ class LeaseStore:
     ) -> TakenLease | None:
         """Hold the steps of a message that no living process holds; None when it is gone, ended or paused.
 
-        In the same round trip it is indexed first, so that it is found even if the answer is lost.
+        It is indexed first, on one server in the same round trip, so that it is found even if the answer
+        is lost.
         """
         names = [self._keys.record(task_id), self._keys.leases(task_id), self._keys.bitmap(task_id)]
         ends = [end for pair in ranges for end in pair]
         args: list[str | int] = [nonce, *holder, milliseconds(lease), *ends]
         script = self._scripts["take_lease"]
         until_ms = clock.now_ms() + milliseconds(lease)
-        commands: list[Command] = [
+        enter: list[Command] = [
             ("ZADD", self._keys.LEASES, until_ms, f"{task_id}:{holder.message_id}"),
             ("PEXPIRE", self._keys.LEASES, milliseconds(INDEX_TTL)),
-            ("EVALSHA", script.sha, len(names), *names, *args),
         ]
-        answer = cast(list[Any] | None, answers_to(self._client, commands, script)[-1])
+        take: list[Command] = [("EVALSHA", script.sha, len(names), *names, *args)]
+        answer = cast(list[Any] | None, answers_in_rounds(self._client, [enter, take], script)[-1])
         if answer is None:
             self.unindex([(task_id, holder.message_id)])
             return None
@@ -134,11 +136,9 @@ class LeaseStore:
     def release_lease(self, task_id: str, holder: Holder) -> bool:
         """Give a lease up; whether the worker has sent its steps that were not begun to others."""
         script = self._scripts["release_lease"]
-        commands: list[Command] = [
-            ("EVALSHA", script.sha, 1, self._keys.leases(task_id), *holder),
-            ("ZREM", self._keys.LEASES, f"{task_id}:{holder.message_id}"),
-        ]
-        return bool(answers_to(self._client, commands, script)[0])
+        release: list[Command] = [("EVALSHA", script.sha, 1, self._keys.leases(task_id), *holder)]
+        leave: list[Command] = [("ZREM", self._keys.LEASES, f"{task_id}:{holder.message_id}")]
+        return bool(answers_in_rounds(self._client, [release, leave], script)[0])
 
     @outages_named
     def renew_leases(

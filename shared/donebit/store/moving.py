@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum, auto
+from itertools import islice
 from typing import Any, cast
 
 from redis import Redis, exceptions
@@ -12,6 +13,7 @@ from redis.exceptions import ResponseError
 
 from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named
+from donebit.store.server_client import primaries_of
 
 KEYS_A_PAGE = 1000
 PAGES_LOOKED_AT = 20  # in a service's start, of a server that may hold much else
@@ -48,28 +50,33 @@ class KeyMover:
 
     def pages(self) -> Iterator[list[str]]:
         """The names of all keys, a page at a time; one that is renamed meanwhile may come again."""
+        for primary in self._primaries():
+            yield from self._pages_of(primary)
+
+    def _pages_of(self, primary: Redis, match: str | None = None) -> Iterator[list[str]]:
         cursor = 0
         while True:
-            cursor, names = self._page(cursor)
+            cursor, names = self._page(primary, cursor, match)
             yield names
             if cursor == 0:
                 return
 
     @outages_named
-    def _page(self, cursor: int, match: str | None = None) -> tuple[int, list[str]]:
-        cursor, names = cast(
-            tuple[int, list[bytes]], self._client.scan(cursor, match=match, count=KEYS_A_PAGE)
-        )
+    def _primaries(self) -> list[Redis]:
+        return primaries_of(self._client)
+
+    @outages_named
+    def _page(self, primary: Redis, cursor: int, match: str | None) -> tuple[int, list[str]]:
+        cursor, names = cast(tuple[int, list[bytes]], primary.scan(cursor, match=match, count=KEYS_A_PAGE))
         return int(cursor), [name.decode(errors="surrogateescape") for name in names]
 
     def may_have(self, match: str) -> bool:
         """Whether a key matches, as far as a start of a service may take to look."""
-        cursor = 0
-        for _ in range(PAGES_LOOKED_AT):
-            cursor, names = self._page(cursor, match)
-            if names or cursor == 0:
-                return bool(names)
-        return False
+        return any(
+            names
+            for primary in self._primaries()
+            for names in islice(self._pages_of(primary, match), PAGES_LOOKED_AT)
+        )
 
     @outages_named
     def rename(self, pairs: Sequence[tuple[str, str]]) -> list[Renamed]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
@@ -11,7 +13,11 @@ from redis import Redis, exceptions
 from redis.commands.core import Script
 from redis.connection import AbstractConnection
 
+from donebit.store.routing import NOTHING_DONE, Router, Way
+from donebit.store.server_client import router_of
+
 AHEAD = 12  # commands that are sent together; two such parts are under way
+AHEAD_OF_NODES = 3 * AHEAD  # the same on a cluster, for its nodes together
 
 Command = Sequence[str | int | bytes]
 
@@ -42,12 +48,15 @@ def answers_to(client: Redis, commands: Sequence[Command], script: Script | None
 def each_answer_to(client: Redis, commands: Sequence[Command], script: Script) -> list[Any]:
     """What each command answers, of callers who have nothing to do with each other.
 
-    What one is refused with concerns no other, and when the connection is lost those keep their answers that
-    have one. Those that the server did not run, as it does not know the script, are sent again.
+    What one is refused with concerns no other, and when a connection is lost those keep their answers that
+    have one; on a cluster the commands of one node share that fate. Those that the server did not run, as it
+    does not know the script, are sent again.
 
     Returns:
         The answers; in place of each that there is none of, the RedisError that says why.
     """
+    if (router := router_of(client)) is not None:
+        return _each_from_nodes(router, commands)
     answers = _answers_so_far(client, commands)
     unknown = [place for place, one in enumerate(answers) if isinstance(one, exceptions.NoScriptError)]
     if unknown:
@@ -58,11 +67,27 @@ def each_answer_to(client: Redis, commands: Sequence[Command], script: Script) -
     return answers
 
 
+def _each_from_nodes(router: Router, commands: Sequence[Command]) -> list[Any]:
+    """As `each_answer_to`, node by node; the router sends a script that a node does not know."""
+    of_nodes: dict[Any, list[int]] = {}
+    for place, command in enumerate(commands):
+        of_nodes.setdefault(router.address_of(command), []).append(place)
+    answers: list[Any] = [None] * len(commands)
+    for places in of_nodes.values():
+        try:
+            found = router.answers([commands[place] for place in places])
+        except exceptions.RedisError as error:
+            found = [error] * len(places)
+        for place, answer in zip(places, found, strict=True):
+            answers[place] = answer
+    return answers
+
+
 def _answers_so_far(client: Redis, commands: Sequence[Command]) -> list[Any]:
     """Each answer or refusal; for those that did not come, what the connection was lost by."""
     answers: list[Any] = []
     try:
-        answers.extend(answers_in_turn(client, commands, _answer_or_refusal))
+        answers.extend(_from_server(client, commands, _answer_or_refusal))
     except exceptions.RedisError as error:
         answers.extend([error] * (len(commands) - len(answers)))
     return answers
@@ -75,10 +100,16 @@ def _answer_or_refusal(connection: AbstractConnection) -> Any:
         return refusal
 
 
-def answers_in_turn(
+def answers_in_turn(client: Redis, commands: Iterable[Command]) -> Iterator[Any]:
+    """As `answers_to`, each as it comes: commands are made, and answers used, while the server works."""
+    router = router_of(client)
+    return _from_server(client, commands) if router is None else _from_nodes(router, commands)
+
+
+def _from_server(
     client: Redis, commands: Iterable[Command], read: Callable[[AbstractConnection], Any] = read_answer
 ) -> Iterator[Any]:
-    """As `answers_to`, each as it comes: commands are made, and answers used, while the server works.
+    """As `answers_in_turn`, from one server.
 
     Args:
         read: how an answer is read from the connection
@@ -100,3 +131,92 @@ def answers_in_turn(
         raise
     finally:
         client.connection_pool.release(connection)
+
+
+def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
+    commands = iter(commands)
+    with ExitStack() as lent:
+        flight = _Flight(router, lent)
+        try:
+            while part := list(islice(commands, AHEAD_OF_NODES)):
+                flight.send(part)
+                if flight.parts > 1:
+                    yield from flight.receive()
+            while flight.parts:
+                yield from flight.receive()
+        except BaseException:
+            flight.give_up()
+            raise
+
+
+class _Part:
+    """Commands that are sent together, and their answers once they are read."""
+
+    def __init__(self, commands: Sequence[Command], ways: Sequence[Way]) -> None:
+        self.commands, self.ways = commands, ways
+        self.answers: list[Any] = []
+
+
+class _Flight:
+    """Parts that are on their way to the nodes of a cluster, and back."""
+
+    def __init__(self, router: Router, lent: ExitStack) -> None:
+        self._router, self._lent = router, lent
+        self._connections: dict[Any, Any] = {}
+        self._under_way: deque[_Part] = deque()
+
+    @property
+    def parts(self) -> int:
+        return len(self._under_way)
+
+    def send(self, commands: Sequence[Command]) -> None:
+        """Send each command to its node."""
+        ways = [Way(self._router.address_of(command)) for command in commands]
+        packed: dict[Any, list[bytes]] = {}
+        for command, way in zip(commands, ways, strict=True):
+            packed.setdefault(way.address, []).append(pack_command(tuple(command)))  # type: ignore[arg-type]  # takes any number
+        for address, of_node in packed.items():
+            if address not in self._connections:
+                self._connections[address] = self._lent.enter_context(self._router.connection_to(address))
+            with self._router.noting(address):
+                self._connections[address].send_packed_command([b"".join(of_node)])
+        self._under_way.append(_Part(commands, ways))
+
+    def receive(self) -> list[Any]:
+        """The answers to the part that was sent first."""
+        part = self._under_way[0]
+        if not part.answers:
+            self._read(part)
+            if any(isinstance(answer, NOTHING_DONE) for answer in part.answers):
+                self._send_again()
+        self._under_way.popleft()
+        for answer in part.answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return part.answers
+
+    def _read(self, part: _Part) -> None:
+        part.answers = [self._router.read(self._connections[way.address], way) for way in part.ways]
+
+    def _send_again(self) -> None:
+        """Send what a node has refused, in order, before anything else: what follows may build on it."""
+        for part in self._under_way:
+            if not part.answers:
+                self._read(part)
+        refused = [
+            (part, place)
+            for part in self._under_way
+            for place, answer in enumerate(part.answers)
+            if isinstance(answer, NOTHING_DONE)
+        ]
+        answers = self._router.answers(
+            [part.commands[place] for part, place in refused],
+            [(part.ways[place], part.answers[place]) for part, place in refused],
+        )
+        for (part, place), answer in zip(refused, answers, strict=True):
+            part.answers[place] = answer
+
+    def give_up(self) -> None:
+        """Close the connections: answers that nobody reads must not be the next one's."""
+        for connection in self._connections.values():
+            connection.disconnect()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis, exceptions
 
@@ -11,6 +11,9 @@ from donebit.errors import StoreUnavailable
 from donebit.store.client import outages_named
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.key_names import Keys
+from donebit.store.server_client import ServerClient, primaries_of, router_of
+
+Figure = TypeVar("Figure", int, bool)
 
 SECTIONS = ("memory", "persistence", "replication")
 
@@ -71,16 +74,52 @@ class ServerStateStore:
             raise StoreUnavailable("the user in REDIS_URL lacks a right") from error
 
     @outages_named
+    def is_cluster(self) -> bool:
+        """Whether the address leads to a cluster."""
+        return router_of(self._client) is not None
+
+    @property
+    def addresses(self) -> int:
+        """How many servers the address names."""
+        return len(self._client.seeds) if isinstance(self._client, ServerClient) else 1
+
+    @outages_named
     def read(self) -> ServerState | None:
-        """How the server says it is; None where its user may not ask (INFO), or it cannot answer."""
+        """How the server says it is, or the primaries of a cluster together.
+
+        None where its user may not ask (INFO), or it cannot answer.
+        """
         try:
-            return ServerState.from_info(self._client.info(*SECTIONS))
+            return together(
+                [ServerState.from_info(one.info(*SECTIONS)) for one in primaries_of(self._client)]
+            )
         except exceptions.NoPermissionError:
             return None
         except exceptions.ResponseError as error:
             if "unknown command" not in str(error):
                 raise
             return None  # renamed by an operator, and fakeredis has none
+
+
+def together(states: Sequence[ServerState]) -> ServerState:
+    """The states of several servers as one: sums, the oldest snapshot, and whether all is well with all."""
+    if len(states) == 1:
+        return states[0]
+    limits = _known(one.memory_limit_bytes for one in states)
+    return ServerState(
+        memory_bytes=sum(_known(one.memory_bytes for one in states)),
+        memory_limit_bytes=sum(limits) if all(limits) else 0,
+        last_save_at=min(_known(one.last_save_at for one in states), default=None),
+        changes_since_save=sum(_known(one.changes_since_save for one in states)),
+        last_save_ok=all(_known(one.last_save_ok for one in states)),
+        append_only=all(_known(one.append_only for one in states)),
+        append_only_ok=all(_known(one.append_only_ok for one in states)),
+        replicas=tuple(replica for one in states for replica in one.replicas),
+    )
+
+
+def _known(values: Iterable[Figure | None]) -> list[Figure]:
+    return [value for value in values if value is not None]
 
 
 def _flag(info: Mapping[str, Any], name: str) -> bool | None:

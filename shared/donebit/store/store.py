@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from redis import Redis, exceptions
 from redis.commands.core import Script
 
+from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.access import AccessStore
@@ -105,7 +106,7 @@ class Store:
             VisitCounterStore(client, scripts, keys),
             TakeBackStore(client, scripts, keys),
             FlagStore(client, scripts, keys),
-            FlagSwapStore(client, keys),
+            FlagSwapStore(client, scripts, keys),
             PermissionStore(client, scripts, keys),
             TextDirectory(client, scripts, keys),
             IntegerDirectory(client, scripts, keys),
@@ -217,13 +218,46 @@ def tls_fault(error: BaseException | None) -> ssl.SSLError | None:
 
 
 @refusals_as_configuration()
-def refuse_unfit(store: Store) -> None:
+def refuse_unfit(store: Store, broker_url: str | None = None) -> None:
     """Refuse a server that would lose marks, and a store that has to be moved to the present layout first.
+
+    Args:
+        broker_url: as it is set, empty where it is not; None where nobody sends messages
 
     Raises:
         ConfigurationError: its policy is another than noeviction, the layout is an older one, it is a
-            Sentinel, or it refuses what Donebit needs.
+            Sentinel, or a cluster without a broker beside it, or it refuses what Donebit needs.
         StoreUnavailable: the server cannot be reached.
     """
     refuse_eviction(store)
+    if store.server.is_cluster():
+        if broker_url is not None:
+            refuse_broker_on_cluster(broker_url)
+    elif store.server.addresses > 1:
+        raise ConfigurationError(
+            "REDIS_URL names several servers, and the first that answers is no cluster's"
+        )
     refuse_older_layout(store.mover, store.keys)
+
+
+def refuse_broker_on_cluster(broker_url: str) -> None:
+    """Refuse a cluster as the broker, which Celery cannot have its messages on.
+
+    Raises:
+        ConfigurationError: none is set beside a cluster, or it is a cluster itself.
+    """
+    how = "to RabbitMQ or to one Redis server (docs/cluster.md)"
+    if not broker_url:
+        raise ConfigurationError(
+            f"REDIS_URL names a cluster, which cannot be Celery's broker: set BROKER_URL {how}"
+        )
+    if not redis_url.is_redis(broker_url):
+        return
+    with (
+        suppress(exceptions.RedisError),
+        connect(broker_url, connections=1, timeout=SERVICE_TIMEOUT) as client,
+    ):
+        if client.router is not None:
+            raise ConfigurationError(
+                f"BROKER_URL names a cluster, which cannot be Celery's broker: set it {how}"
+            )

@@ -13,6 +13,7 @@ from donebit.store.bitmaps import segments_in
 from donebit.store.client import as_outage, outages_named
 from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, each_answer_to
+from donebit.store.server_client import router_of
 
 
 class VisitCount(NamedTuple):
@@ -78,28 +79,48 @@ class VisitCounterStore:
             What became of each. None where nothing was marked, as a bitmap is missing: the registries have to
             be entered first. In place of one that failed, perhaps after it was marked, the error.
         """
-        script, known = self._scripts["visit"], self._registries.get((event, kind), NONE)
-        commands: list[Command] = [
-            ("EVALSHA", script.sha, len(periods) + 1, *self._names(event, kind, periods, segment), bit)
-            for segment, bit in places
-        ]
+        known = self._registries.get((event, kind), NONE)
         own = {segment for segment, _ in places}
-        commands.append(("GET", self._keys.segments(event, periods[-1])))
-        if counters := self._counters(event, kind, known.others(own)):
-            commands.append(("MGET", *counters))
-        answers = each_answer_to(self._client, commands, script)
-        marked, (content, *counts) = answers[: len(places)], answers[len(places) :]
+        registry, counters = (
+            self._keys.segments(event, periods[-1]),
+            self._counters(event, kind, known.others(own)),
+        )
+        marked, content, *counts = self._answers(event, kind, periods, places, registry, counters)
         if not any(isinstance(one, list) and one for one in marked):
             return [counted(one, 0, {}) for one in marked]
         if content != known.content and not isinstance(content, RedisError):
             known = self._registries[event, kind] = Registry.read(content)
-            counts = (
-                [self._client.mget(names)]
-                if (names := self._counters(event, kind, known.others(own)))
-                else []
-            )
+            names = self._counters(event, kind, known.others(own))
+            counts = [self._client.mget(names)] if names else []
         of_segments = counts_of(known.others(own), content, *counts)
         return [counted(one, place[0], of_segments) for one, place in zip(marked, places, strict=True)]
+
+    def _answers(
+        self,
+        event: str,
+        kind: str,
+        periods: Sequence[str],
+        places: Sequence[Place],
+        registry: str,
+        counters: Sequence[str],
+    ) -> list[Any]:
+        """What the marks of the places answer, then the registry, then the counters where there are any."""
+        script = self._scripts["visit"]
+        marks: list[Command] = [
+            ("EVALSHA", script.sha, len(periods) + 1, *self._names(event, kind, periods, segment), bit)
+            for segment, bit in places
+        ]
+        if router_of(self._client) is None:
+            reads: list[Command] = [("GET", registry), *([("MGET", *counters)] if counters else [])]
+            answers = each_answer_to(self._client, [*marks, *reads], script)
+            return [answers[: len(marks)], *answers[len(marks) :]]
+        # On a cluster the registry is read once the marks are answered: nodes have no order in common.
+        marked = each_answer_to(self._client, marks, script)
+        content, *counts = each_answer_to(
+            self._client, [("GET", name) for name in (registry, *counters)], script
+        )
+        lost = next((one for one in counts if isinstance(one, RedisError)), None)
+        return [marked, content, *([lost or counts] if counters else [])]
 
     def _names(self, event: str, kind: str, periods: Sequence[str], segment: int) -> list[str]:
         names = [self._keys.segment(segment, event, period) for period in periods]

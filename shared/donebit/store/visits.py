@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple, cast
 
-from redis import Redis, WatchError
+from redis import Redis
 from redis.commands.core import Script
 
 from donebit.store.answers import MarkUsersResult, OpenResult
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import APART, IMPORTED_FIELD, RETENTION_FIELDS, Keys
+from donebit.store.rounds import answers_by_round
 
 KEYS_A_PIPELINE = 1000
 # The oldest day of an event with users of all time alone, who are kept apart: visits are yet to come.
@@ -136,16 +137,20 @@ class VisitStore:
         clock is missing rightly. The list of all events is read too: the process that began the event
         again may not have entered it yet, and may die before it does.
         """
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.hset(self._keys.EVENTS, event, kind)
+
+        def mark(pipe: Redis) -> None:
             for batch in batches:
                 self._mark_batch(pipe, event, kind, lives, batch)
+
+        def read(pipe: Redis) -> None:
             for life in lives:
                 pipe.get(self._keys.segments(event, life.period))
             pipe.hexists(self._keys.EVENTS, event)
             pipe.time()
-            _, *answers, entered, (now_s, _) = pipe.execute()
-        fresh, registries = answers[: len(batches)], answers[len(batches) :]
+
+        _, fresh, (*registries, entered, (now_s, _)) = answers_by_round(
+            self._client, lambda pipe: pipe.hset(self._keys.EVENTS, event, kind), mark, read
+        )
         found = zip(lives, map(segments_in, registries), strict=True)
         known = set.intersection(*(set(numbers) for life, numbers in found if life.lasts_beyond(now_s)))
         lost = [batch.segment for batch in batches if not entered or batch.segment not in known]
@@ -232,25 +237,16 @@ class VisitStore:
     def drop_event(self, event: str, periods: Sequence[str]) -> bool:
         """Drop what is known about an event, and its bitmaps; False when it got another period meanwhile.
 
-        The registries are read in the transaction that drops them: a visit may have entered a segment since
-        they were last read, and without them its bits would stay, to be counted again one day.
+        The event is taken out of the list of all afterwards. A process that begins it again meanwhile may
+        have entered it before: it is entered again.
         """
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.watch(self._keys.periods(event))  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            known = {
-                name.decode() for name in cast(list[bytes], pipe.zrange(self._keys.periods(event), 0, -1))
-            }
-            if not known <= set(periods):
-                return False
-            pipe.multi()
-            registries = [self._keys.segments(event, period) for period in periods]
-            for registry in registries:
-                pipe.get(registry)
-            pipe.unlink(self._keys.event_meta(event), self._keys.periods(event), *registries)
-            pipe.hdel(self._keys.EVENTS, event)
-            try:
-                *last, _, _ = pipe.execute()
-            except WatchError:
-                return False
+        registries = [self._keys.segments(event, period) for period in periods]
+        names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
+        dropped, *last = cast(list[Any], self._scripts["drop_event"](keys=names, args=list(periods)))
+        if not dropped:
+            return False
         self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
+        self._client.hdel(self._keys.EVENTS, event)
+        if kind := self.about(event).get("kind"):
+            self._client.hset(self._keys.EVENTS, event, kind)
         return True

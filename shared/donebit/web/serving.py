@@ -51,7 +51,8 @@ def serve(
         port = getattr(settings, port_setting)
         check_port(settings.host, port, port_setting.upper())
         check_prefix(factory, settings)
-        check_server(Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1), settings.zone)
+        own = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1)
+        check_server(own, settings.zone, settings.broker_url)
     except DonebitError as error:
         stop_program(error.detail)
     listen(factory, port, settings)
@@ -127,11 +128,15 @@ def check_prefix(factory: str, settings: Settings) -> None:
         refuse_own_path(getattr(import_module(module), function)(settings), prefix)
 
 
-def check_server(store: Store, zone: str) -> None:
-    """Refuse a server that would lose marks, or whose days begin elsewhere; wait for one that is away."""
+def check_server(store: Store, zone: str, broker_url: str) -> None:
+    """Refuse a server that would lose marks, or whose days begin elsewhere; wait for one that is away.
+
+    Args:
+        broker_url: as it is set, empty where it is not
+    """
     try:
         with refusals_as_configuration():
-            refuse_unfit(store)
+            refuse_unfit(store, broker_url)
             store.activity_layout.refuse_other(zone)
             store.activity_layout.keep_zone_rules(zone)
             if warning := store.activity_layout.zone_warning():

@@ -16,6 +16,7 @@ from donebit.activity.site import Site
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import FAR, site_on
+from tests.key_by_key import drop
 
 ZONES = ["UTC", "Europe/Berlin", "America/Santiago", "Pacific/Auckland"]  # in Santiago midnight may not exist
 # Leap days, borders of years and of ISO years, and days on which clocks are changed.
@@ -141,4 +142,4 @@ def expire(client: Redis, event: str, model: Model) -> None:
             period = model.site.calendar.period_at(granularity, at)
             if not model.keeps(period):
                 client.delete(keys.segments(event, period.name))
-                client.delete(*(keys.segment(number, event, period.name) for number in range(3)))
+                drop(client, *(keys.segment(number, event, period.name) for number in range(3)))

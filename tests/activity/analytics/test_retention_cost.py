@@ -20,6 +20,7 @@ from donebit.store import Store, keys
 from tests.activity.analytics.cohort_model import ALL_KEPT, keep
 from tests.activity.arranged import NOW, UTC_CALENDAR, site_on
 from tests.conftest import everything
+from tests.key_by_key import drop
 
 DAYS = 100
 
@@ -94,7 +95,7 @@ def test_a_user_of_the_period_before_is_not_new_after_its_month_expired(client: 
     keep(client, "read", ALL_KEPT)
     for at in (first_of_month - timedelta(days=1), first_of_month):
         ingest.record(site, "read", [1, 2], at=at, now=NOW)
-    client.delete(keys.segments("read", "2026-10"), keys.segment(0, "read", "2026-10"))
+    drop(client, keys.segments("read", "2026-10"), keys.segment(0, "read", "2026-10"))
     asked = retention.question(site, "read", None, Cohort.FIRST, NOW)
 
     (stage,) = lifecycle.lifecycle(

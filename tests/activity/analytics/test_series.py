@@ -20,6 +20,7 @@ from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
+from tests.key_by_key import drop
 
 USERS = st.sets(
     st.sampled_from([0, 1, 7, 8, 9, SEGMENT_BITS - 1, SEGMENT_BITS, 3 * SEGMENT_BITS]), max_size=5
@@ -96,7 +97,7 @@ def test_a_window_over_bitmaps_that_are_gone_has_those_that_are_there(
     now = real_now()
     arrange(real_store, {0: {1}, 1: {2}, 2: {3}}, now)
     yesterday = Bitmap("e", f"{now - DAY:%Y-%m-%d}")
-    real_client.delete(yesterday.registry(keys), yesterday.segment(keys, 0))
+    drop(real_client, yesterday.registry(keys), yesterday.segment(keys, 0))
 
     assert columns(real_store, start=now, rolling=3)[-1].rolling == 2
 

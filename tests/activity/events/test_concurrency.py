@@ -29,7 +29,7 @@ from donebit.store.store import WORKER_TIMEOUT
 from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
 from tests.activity.events.visitor import BATCHES, EVENTS, batch_of, user_of
-from tests.servers import RunningServer, running, valkey_binary
+from tests.servers import running, valkey_binary
 from tests.started import REPOSITORY
 
 PROCESSES = 8
@@ -47,9 +47,9 @@ def users_of(seed: int) -> dict[str, set[int]]:
 
 @pytest.mark.usefixtures("real_client")
 def test_eight_processes_lose_no_visit_and_each_user_is_new_to_one_of_them(
-    valkey: RunningServer, real_store: Store
+    real_url: str, real_store: Store
 ) -> None:
-    command = [sys.executable, "-m", "tests.activity.events.visitor", str(valkey.port)]
+    command = [sys.executable, "-m", "tests.activity.events.visitor", real_url]
 
     visitors = [
         subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)

@@ -17,6 +17,7 @@ from donebit.activity.periods.expiry import DEFAULT, ExpiredBefore, ExpiryPolicy
 from donebit.errors import InvalidInput
 from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, count, real_now, record, site_on
+from tests.key_by_key import existing
 
 SHORT = ExpiryPolicy(
     hour=timedelta(days=1), day=timedelta(days=3), week=timedelta(days=9), month=timedelta(days=9)
@@ -69,7 +70,7 @@ def test_a_shorter_expiry_drops_old_periods_but_not_all_time(store: Store, clien
 
     set_expiry.apply(site_on(store), "seen", SHORT)
 
-    assert not client.exists(*keys_of(UTC_CALENDAR.period_at(Granularity.DAY, old)))
+    assert existing(client, *keys_of(UTC_CALENDAR.period_at(Granularity.DAY, old))) == []
     assert count(store) == 1
     with pytest.raises(InvalidInput, match="no longer kept: at must not be further back than 3 days"):
         record(store, [2], at=old)

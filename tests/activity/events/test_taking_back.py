@@ -30,6 +30,7 @@ from tests.activity.analytics.visited import NOW
 from tests.activity.arranged import FAR, count, real_now, record, site_on
 from tests.activity.periods.test_imported import ENDING, ZONES, Fact, within
 from tests.conftest import everything
+from tests.key_by_key import drop
 
 USER = st.sampled_from([0, 7, 8, SEGMENT_BITS, SEGMENT_BITS + 9])
 AGO = st.integers(3 * 24, 70 * 24)  # hours
@@ -127,7 +128,7 @@ def expire(client: Redis, site: Site) -> None:
         day = site.calendar.period_at(Granularity.DAY, NOW - ago * DAY)
         if not OLDER.keeps(day, NOW):
             client.delete(keys.segments("e", day.name))
-            client.delete(*(keys.segment(number, "e", day.name) for number in range(3)))
+            drop(client, *(keys.segment(number, "e", day.name) for number in range(3)))
 
 
 def today_of(site: Site) -> tuple[datetime, datetime]:

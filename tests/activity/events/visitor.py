@@ -1,4 +1,4 @@
-"""One of many processes that record the same visits: `python -m tests.activity.events.visitor PORT SEED`.
+"""One of many processes that record the same visits: `python -m tests.activity.events.visitor URL SEED`.
 
 Prints how many users it was told were new, by event.
 """
@@ -10,12 +10,12 @@ import random
 import sys
 from collections import Counter
 
-from redis import Redis
-
 from donebit.activity.events import ingest
 from donebit.activity.events.batching import Arrival
 from donebit.activity.users.ids import User, UserKind
 from donebit.store import Store
+from donebit.store.client import connect
+from donebit.store.store import WORKER_TIMEOUT
 from tests.activity.arranged import real_now, record, record_packed, site_on
 
 USERS, BATCHES, BATCH = 3000, 20, 900
@@ -41,9 +41,9 @@ def visit(store: Store, dice: random.Random) -> Counter[str]:
     return Counter({event: one.fresh_ever for (event, _), one in made.items()})
 
 
-def main(port: str, seed: str) -> None:
+def main(url: str, seed: str) -> None:
     dice, fresh = random.Random(int(seed)), Counter[str]()
-    with Redis(port=int(port)) as client:
+    with connect(url, connections=4, timeout=WORKER_TIMEOUT) as client:
         store = Store.on(client)
         for number in range(BATCHES):
             users = batch_of(dice, number)

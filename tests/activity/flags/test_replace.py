@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -12,8 +13,10 @@ from donebit.activity.query import run, text
 from donebit.activity.query.run import ATTEMPTS, Saving
 from donebit.activity.sets import algebra
 from donebit.errors import Conflict, InvalidInput, StoreUnavailable
-from donebit.store import Store
-from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
+from donebit.store import Store, flag_swap, keys
+from donebit.store.bitmaps import SEGMENT_BITS
+from donebit.store.flag_swap import FlagSwapStore
+from donebit.store.flags import READ_WITHIN_SECONDS, FlagStore
 from tests.activity.arranged import real_now, record, site_on
 from tests.conftest import everything
 
@@ -30,6 +33,11 @@ def members(store: Store, flag: str) -> list[int]:
 
 def keys_of(client: Redis, pattern: str) -> list[bytes]:
     return sorted(client.scan_iter(pattern))
+
+
+def lasting(client: Redis, pattern: str) -> list[bytes]:
+    """The keys that stay, without their generation."""
+    return sorted(name.partition(b"@")[0] for name in keys_of(client, pattern) if client.ttl(name) == -1)
 
 
 def test_a_saved_set_is_a_flag_like_any_other(store: Store, client: Redis) -> None:
@@ -55,7 +63,7 @@ def test_what_is_saved_replaces_all_that_was(store: Store, client: Redis) -> Non
     save(store, "f", "a")
 
     assert members(store, "f") == [7, SEGMENT_BITS + 1]
-    assert keys_of(client, "donebit:flag:{[0-9]*}*") == [
+    assert lasting(client, "donebit:flag:{[0-9]*}*") == [
         b"donebit:flag:{0}:bits:f",
         b"donebit:flag:{1}:bits:f",
     ]
@@ -171,7 +179,7 @@ def test_a_flag_dropped_meanwhile_is_saved_all_the_same(
     save(real_store, "f", "a")
 
     assert members(real_store, "f") == [1, SEGMENT_BITS]
-    assert keys_of(real_client, "donebit:flag:{[0-9]*}*") == [
+    assert lasting(real_client, "donebit:flag:{[0-9]*}*") == [
         b"donebit:flag:{0}:bits:f",
         b"donebit:flag:{1}:bits:f",
     ]
@@ -201,7 +209,7 @@ def test_a_flag_begun_with_the_other_kind_meanwhile_is_refused(
     with pytest.raises(InvalidInput, match="flag f has texts"):
         save(real_store, "f", "a")
 
-    assert algebra.count(real_store, Bitmap("f")) == 1
+    assert flags.count(site_on(real_store), "f") == 1
     assert keys_of(real_client, "donebit:flag:*:staged:*") == []
 
 
@@ -244,7 +252,7 @@ def test_a_set_over_more_bitmaps_than_a_script_reads_is_saved(real_store: Store,
     saved = save(real_store, "f", " | ".join(f"e{number}" for number in range(150)))
 
     assert (saved, members(real_store, "f")) == (151, list(range(100)))
-    assert {key for key in everything(real_client) if key not in before} == {
+    assert {key.partition(b"@")[0] for key in everything(real_client) if key not in before} == {
         *(
             b"donebit:flag:{0}:bits:f",
             b"donebit:flag:{f}:meta",
@@ -252,3 +260,79 @@ def test_a_set_over_more_bitmaps_than_a_script_reads_is_saved(real_store: Store,
             b"donebit:flag:names",
         )
     }
+
+
+def test_who_reads_a_flag_while_it_is_replaced_reads_all_of_the_old_users(
+    store: Store, client: Redis
+) -> None:
+    site = site_on(store)
+    flags.set_users(site, "f", [1, SEGMENT_BITS])
+    record(store, [7, 2 * SEGMENT_BITS], "a")
+    read = flags.get(site, "f").bitmap
+
+    save(store, "f", "a")
+
+    assert algebra.members(store, read, limit=9).tolist() == [1, SEGMENT_BITS]
+    assert members(store, "f") == [7, 2 * SEGMENT_BITS]
+    of_read = [read.registry(keys), read.segment(keys, 0), read.segment(keys, 1)]
+    assert all(0 < client.ttl(name) <= READ_WITHIN_SECONDS for name in of_read)
+
+
+def test_a_flag_begun_again_has_nothing_of_what_was_replaced(store: Store, client: Redis) -> None:
+    site = site_on(store)
+    flags.set_users(site, "f", [1])
+    record(store, [7], "a")
+    save(store, "f", "a")
+    flags.drop(site, "f")
+
+    flags.set_users(site, "f", [2])
+
+    assert members(store, "f") == [2]
+    assert [client.ttl(name) for name in keys_of(client, "donebit:flag:{*")] == [-1, -1, -1]
+
+
+def test_a_user_set_while_the_flag_is_replaced_is_in_what_replaces_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, mark_flag, replacements = site_on(store), FlagStore.mark_flag, [None]
+    flags.set_users(site, "f", [1, 2, 3])
+    record(store, [7], "a")
+
+    def replace_first(*args: Any) -> object:
+        if replacements:
+            replacements.pop()
+            save(store, "f", "a")
+        return mark_flag(*args)
+
+    monkeypatch.setattr(FlagStore, "mark_flag", replace_first)
+    flags.set_users(site, "f", [4])
+    replacements.append(None)
+    flags.clear_users(site, "f", [7])
+
+    assert members(store, "f") == []
+    replacements.append(None)
+    flags.set_users(site, "f", [3])
+    assert members(store, "f") == [3, 7]
+
+
+def test_what_a_dead_process_was_making_is_dropped_by_the_next(
+    store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(store, [1, SEGMENT_BITS], "a")
+
+    def die(*_: object, **__: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as dying:
+        dying.setattr(FlagSwapStore, "exchange_flag", die)
+        dying.setattr(FlagSwapStore, "_tidy", die)  # nothing more is done by who is dead
+        with pytest.raises(RuntimeError, match="killed"):
+            save(store, "f", "a")
+    assert len(keys_of(client, "donebit:flag:*bits:f@*")) == 2
+
+    monkeypatch.setattr(flag_swap, "FORGOTTEN_AFTER_MS", -1)
+    save(store, "f", "a")
+
+    assert members(store, "f") == [1, SEGMENT_BITS]
+    assert len(keys_of(client, "donebit:flag:*bits:f@*")) == 2
+    assert client.hkeys(keys.flag_meta("f")) == [b"kind", b"generation"]

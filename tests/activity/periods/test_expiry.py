@@ -13,6 +13,7 @@ from donebit.activity.periods.expiry import DEFAULT
 from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, real_now, record
 from tests.conftest import keys_without_ttl
+from tests.key_by_key import existing
 
 ENDING = [one for one in Granularity if one is not Granularity.ALL]
 FEW, MANY = [5], list(range(MOST_SINGLE_BITS + 1))
@@ -76,7 +77,7 @@ def test_a_late_visit_makes_no_key_of_a_period_that_is_over(store: Store, client
     record(store, FEW, at=late)
 
     hour = UTC_CALENDAR.period_at(Granularity.HOUR, late).name
-    assert not client.exists(keys.segment(0, "seen", hour), keys.segments("seen", hour))
+    assert existing(client, keys.segment(0, "seen", hour), keys.segments("seen", hour)) == []
     assert client.exists(keys.segment(0, "seen", UTC_CALENDAR.period_at(Granularity.DAY, late).name))
 
 

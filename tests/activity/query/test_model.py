@@ -27,6 +27,7 @@ from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from tests.activity.arranged import real_now, site_on
 from tests.conftest import everything
+from tests.key_by_key import drop
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"]
 EVENTS, FLAGS = ["a", "b-c", "and"], ["f", "g"]
@@ -145,9 +146,7 @@ def expire_days(client: Redis, site: Site, now: datetime) -> None:
             if period.stop is not None and period.stop + KEPT_DAYS * DAY <= now:
                 bitmap = Bitmap(event, period.name)
                 for (segment,) in [site.store.bitmaps.segments([bitmap])]:
-                    client.delete(
-                        bitmap.registry(keys), *(bitmap.segment(keys, number) for number in segment)
-                    )
+                    drop(client, bitmap.registry(keys), *(bitmap.segment(keys, number) for number in segment))
 
 
 def check(client: Redis, site: Site, model: Model, expressions: list[Expression]) -> None:

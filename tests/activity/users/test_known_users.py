@@ -50,8 +50,9 @@ def test_an_event_deleted_after_its_entry_is_entered_again(
     def begin_anew_first(self: VisitStore, pipe: Any, event: str, kind: str, lives: Any, batch: Any) -> None:
         if interruptions:
             interruptions.pop()
-            pipe.execute()
-            pipe.time()  # in place of the answer that is taken off
+            if len(pipe):  # on a cluster the entry is a round of its own
+                pipe.execute()
+                pipe.time()  # in place of the answer that is taken off
             forget(site_on(store), event)
             self.open_event(event, UserKind.INTEGERS, lives, [batch.segment], 9)
         mark_batch(self, pipe, event, kind, lives, batch)

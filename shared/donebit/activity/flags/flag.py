@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -33,22 +33,28 @@ class Flag:
 
     name: str
     kind: UserKind | None = None  # None for one never set
+    generation: str = ""  # of its bitmaps: another one each time that it is replaced as a whole
 
     @property
     def bitmap(self) -> Bitmap:
         """The users who have the flag, for use in expressions."""
-        return Bitmap(self.name)
+        return Bitmap(self.name, None, self.generation)
 
 
 def get(site: Site, name: str) -> Flag:
     """The flag of that name. Raises InvalidInput for a name that no flag can have."""
-    fields = site.store.flags.about(checked_name(name, "flag"))
-    return Flag(name, UserKind(fields["kind"]) if "kind" in fields else None)
+    record = site.store.flags.about(checked_name(name, "flag"))
+    return Flag(name, UserKind(record.kind) if record.kind else None, record.generation)
 
 
 def all_flags(site: Site) -> list[Flag]:
     """All flags, sorted by name."""
-    return [Flag(name, UserKind(kind)) for name, kind in sorted(site.store.flags.flags().items())]
+    kinds = sorted(site.store.flags.flags().items())
+    records = site.store.flags.about_each([name for name, _ in kinds])
+    return [
+        Flag(name, UserKind(kind), record.generation)
+        for (name, kind), record in zip(kinds, records, strict=True)
+    ]
 
 
 def list_flags(site: Site, *, after: str = "", limit: int) -> tuple[list[tuple[Flag, int]], bool]:
@@ -107,8 +113,17 @@ def clear_users(site: Site, name: str, chosen: Chosen, spans: Spans = ()) -> int
         return 0
     refuse_other_kind(flag, selection.kind)
     parts = id_ranges.parts_of(selection.known_numbers(site), selection.spans)
-    (segments,) = site.store.bitmaps.segments([flag.bitmap])
-    return mark(site, flag, {segment: parts[segment] for segment in segments if segment in parts}, CLEAR)
+    changed = 0
+    for _ in range(ATTEMPTS):
+        (segments,) = site.store.bitmaps.segments([flag.bitmap])
+        cleared = mark(site, flag, {number: parts[number] for number in segments if number in parts}, CLEAR)
+        changed += cleared
+        if site.store.flags.look_at_flag(flag.bitmap, changed=cleared > 0) is not None:
+            return changed
+        flag = get(site, name)
+        if flag.kind is not selection.kind:  # dropped, perhaps begun again with others
+            return changed
+    raise Conflict(f"flag {name} is being replaced; send it again")
 
 
 def has(site: Site, name: str, user: User) -> bool:
@@ -131,66 +146,67 @@ def has(site: Site, name: str, user: User) -> bool:
 
 def count(site: Site, name: str, *, ids: range | None = None) -> int:
     """How many users have the flag, with `ids` only those in that range; 0 for a flag never set."""
-    return algebra.count(site.store, Bitmap(checked_name(name, "flag")), ids=ids)
+    return algebra.count(site.store, get(site, name).bitmap, ids=ids)
 
 
 def members(site: Site, name: str, *, after: int = -1, limit: int) -> npt.NDArray[np.int64]:
     """The first `limit` users after the bit `after` who have the flag, as their bits, ascending."""
-    return algebra.members(site.store, Bitmap(checked_name(name, "flag")), after=after, limit=limit)
+    return algebra.members(site.store, get(site, name).bitmap, after=after, limit=limit)
 
 
 def drop(site: Site, name: str) -> bool:
     """Delete a flag. Returns whether it existed."""
-    known = "kind" in site.store.flags.about(stored_name(name, "flag"))
+    known = site.store.flags.about(stored_name(name, "flag")).kind is not None
     site.store.flags.drop_flag(name)
     return known
 
 
 def set_parts(site: Site, flag: Flag, kind: UserKind, parts: dict[int, SegmentRanges]) -> int:
-    """Write the registry, then the bits. Returns how many users are new."""
+    """Write the registry, then the bits; what was dropped or replaced in between is repeated.
 
-    def write(numbers: Sequence[int]) -> int:
-        return mark(site, flag, {number: parts[number] for number in numbers}, SET)
-
-    return write_segments(site, flag, kind, list(parts), write, limit=site.max_segments)
-
-
-def write_segments(
-    site: Site,
-    flag: Flag,
-    kind: UserKind,
-    segments: list[int],
-    write: Callable[[Sequence[int]], int],
-    *,
-    limit: int,
-) -> int:
-    """Write segments after registering them; those whose registry was dropped in between are repeated.
-
-    Args:
-        write: writes segments of these numbers and returns how many users are new.
+    Returns:
+        How many users are new.
 
     Raises:
-        InvalidInput: the flag holds the other kind, or would span more than `limit` segments.
-        Conflict: the flag was dropped at every attempt.
+        InvalidInput: the flag holds the other kind, or would span too many segments.
+        Conflict: the flag was dropped or replaced at every attempt.
     """
-    changed = 0
+
+    limit, changed = site.max_segments, 0
     for _ in range(ATTEMPTS):
-        open_segments(site, flag, kind, segments, limit=limit)
-        changed += write(segments)
-        segments = site.store.flags.unregistered(flag.name, segments)
-        if not segments:
+        flag = open_segments(site, flag, kind, list(parts), limit=limit)
+        fresh = mark(site, flag, parts, SET)
+        changed += fresh
+        found = site.store.flags.look_at_flag(flag.bitmap, changed=fresh > 0)
+        if found is None:  # what is written to a generation that is replaced must go with it
+            site.store.flags.retire_segments(flag.bitmap, list(parts))
+        parts = {number: part for number, part in parts.items() if number not in (found or ())}
+        if not parts:
             return changed
     raise Conflict(f"flag {flag.name} is being dropped; send it again")
 
 
-def open_segments(site: Site, flag: Flag, kind: UserKind, segments: Sequence[int], *, limit: int) -> None:
-    """Add segments to the flag's registry, and the flag to the list of flags."""
-    opened = site.store.flags.open_flag(flag.name, kind, segments, limit)
-    if opened.status is OpenStatus.KIND:
-        refuse_other_kind(Flag(flag.name, UserKind(opened.held)), kind)
-    if opened.status is OpenStatus.SEGMENTS:
-        refuse_span(site, flag.name, opened.span)
-    site.store.flags.enter(flag.name, kind)
+def open_segments(site: Site, flag: Flag, kind: UserKind, segments: Sequence[int], *, limit: int) -> Flag:
+    """Add segments to the flag's registry, and the flag to the list of flags.
+
+    Returns:
+        The flag as it is now: it may have been replaced.
+
+    Raises:
+        InvalidInput: the flag holds the other kind, or would span more than `limit` segments.
+        Conflict: the flag was replaced at every attempt.
+    """
+    for _ in range(ATTEMPTS):
+        opened = site.store.flags.open_flag(flag.bitmap, kind, segments, limit)
+        if opened.status is OpenStatus.KIND:
+            refuse_other_kind(Flag(flag.name, UserKind(opened.held)), kind)
+        if opened.status is OpenStatus.SEGMENTS:
+            refuse_span(site, flag.name, opened.span)
+        if opened.status is not OpenStatus.REPLACED:
+            site.store.flags.enter(flag.name, kind)
+            return flag
+        flag = get(site, flag.name)
+    raise Conflict(f"flag {flag.name} is being replaced; send it again")
 
 
 def mark(site: Site, flag: Flag, parts: dict[int, SegmentRanges], value: int) -> int:
@@ -198,7 +214,7 @@ def mark(site: Site, flag: Flag, parts: dict[int, SegmentRanges], value: int) ->
     segments, changed = iter(parts.items()), 0
     while batch := list(islice(segments, SEGMENTS_A_CALL)):
         marks = [part.marks(segment) for segment, part in batch]
-        changed += sum(site.store.flags.mark_flag(flag.name, marks, value))
+        changed += sum(site.store.flags.mark_flag(flag.bitmap, marks, value))
     return changed
 
 

@@ -97,14 +97,25 @@ def clear_flags(site: Site, kind: UserKind, number: int, erased: Erased) -> None
     segment, bit = divmod(number, SEGMENT_BITS)
     must_note = erased.bitmaps > 0
     for _ in range(ATTEMPTS):
-        flags = [Bitmap(flag) for flag, holds in site.store.flags.flags().items() if holds == kind]
-        parts = site.store.bitmaps.clear_user(segment, bit, in_calls(flags))
+        parts = site.store.bitmaps.clear_user(segment, bit, in_calls(bitmaps_of_flags(site, kind)))
         cleared = [bitmap for part in parts for bitmap in part]
         erased.add(cleared)
         if not cleared and not must_note:
             return
-        site.store.flags.note_erasure()
+        site.store.flags.note_erasure(flags_of(site, kind))
         must_note = False
+
+
+def flags_of(site: Site, kind: UserKind) -> list[str]:
+    """The flags that hold this kind, or are about to."""
+    return [flag for flag, holds in site.store.flags.flags().items() if holds == kind]
+
+
+def bitmaps_of_flags(site: Site, kind: UserKind) -> list[Bitmap]:
+    """The bitmaps of all flags of this kind, those that are being laid or are to go included."""
+    flags = flags_of(site, kind)
+    records = site.store.flags.about_each(flags)
+    return [bitmap for flag, record in zip(flags, records, strict=True) for bitmap in record.bitmaps(flag)]
 
 
 def groups_of(events: Sequence[str], periods: Sequence[Sequence[str]]) -> list[Sequence[Bitmap]]:

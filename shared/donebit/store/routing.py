@@ -1,0 +1,209 @@
+"""Commands on their way to the nodes of a cluster, and once more where a node says that it did nothing.
+
+MOVED, ASK, TRYAGAIN and NOSCRIPT are such answers. What is lost with a connection may have been done, and
+is not sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+from redis import exceptions
+
+from donebit.store.connections import ELSEWHERE
+from donebit.store.nodes import Address, Nodes
+from donebit.store.slots import first_key, slot_of
+
+Command = Sequence[Any]
+
+NOTHING_DONE: Final = (exceptions.AskError, exceptions.TryAgainError, exceptions.NoScriptError)  # and MOVED
+TROUBLES: Final = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.ClusterDownError,
+    *ELSEWHERE,
+)
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.005, 0.1
+
+
+class Way(NamedTuple):
+    """Where a command goes; `asks` when that node is still getting the slot."""
+
+    address: Address
+    asks: bool = False
+
+
+class Router:
+    """Sends commands to the nodes of a cluster.
+
+    Args:
+        sources: of scripts, by their digests
+        patience_seconds: for how long it is sent again what was not done
+    """
+
+    def __init__(self, nodes: Nodes, sources: Mapping[str, str], patience_seconds: float) -> None:
+        self.nodes = nodes
+        self._sources = sources
+        self._patience_seconds = patience_seconds
+
+    def address_of(self, command: Command) -> Address:
+        """The node that a command is for; the first primary for one without a key."""
+        key = first_key(command)
+        return self.nodes.primaries()[0] if key is None else self.nodes.primary_of(slot_of(key))
+
+    def answer(self, command: Command) -> Any:
+        """Send one command, and return its answer."""
+        address = self.address_of(command)
+        pool = self.nodes.pool(address)
+        try:
+            connection = pool.get_connection()
+            try:
+                connection.send_command(*command)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+                return connection.read_response()
+            finally:
+                pool.release(connection)
+        except NOTHING_DONE as error:
+            return self.answer_again(command, Way(address), error)
+        except TROUBLES:
+            self.nodes.note_trouble(address)
+            raise
+
+    def answer_again(self, command: Command, way: Way, error: exceptions.RedisError) -> Any:
+        """Send a command that a node has refused, having done nothing, until one does it."""
+        (answer,) = self.answers([command], [(way, error)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def answers(
+        self,
+        commands: Sequence[Command],
+        refusals: Sequence[tuple[Way, exceptions.RedisError]] = (),
+    ) -> list[Any]:
+        """What each command is answered, an error of the server's as a value.
+
+        Args:
+            refusals: how each was refused already, if it was
+        """
+        answers: list[Any] = [None] * len(commands)
+        ways = [Way(self.address_of(command)) for command in commands] if not refusals else []
+        for place, (way, error) in enumerate(refusals):
+            answers[place] = error
+            ways.append(way)
+        pending = list(range(len(commands)))
+        deadline = time.monotonic() + self._patience_seconds
+        for attempt in count(1 if refusals else 0):
+            if attempt:
+                pending = [place for place in pending if isinstance(answers[place], NOTHING_DONE)]
+                if not pending or time.monotonic() > deadline:
+                    return answers
+                pause_before(attempt)
+                for place in pending:
+                    ways[place] = self._follow(commands[place], ways[place], answers[place])
+            sent = [(commands[place], ways[place]) for place in pending]
+            for place, answer in zip(pending, self._sent(sent), strict=True):
+                answers[place] = answer
+        raise AssertionError("attempts do not end")
+
+    def _follow(self, command: Command, way: Way, error: exceptions.RedisError) -> Way:
+        """Where a command goes next that was refused."""
+        if isinstance(error, exceptions.NoScriptError):
+            self._load(command[1], way.address)
+            return way
+        if isinstance(error, exceptions.MovedError):
+            address = Address(error.host or way.address.host, error.port)
+            self.nodes.moved(error.slot_id, address)
+            return Way(address)
+        if isinstance(error, exceptions.AskError):
+            return Way(Address(error.host or way.address.host, error.port), asks=True)
+        return way  # TRYAGAIN
+
+    def _load(self, sha: str, address: Address) -> None:
+        """Give a node a script that it does not know."""
+        with self.connection_to(address) as connection:
+            connection.send_command("SCRIPT LOAD", self._sources[sha])
+            connection.read_response()
+
+    def _sent(self, commands: Sequence[tuple[Command, Way]]) -> list[Any]:
+        """Send each command to its node, all before the first answer is read."""
+        addresses = sorted({way.address for _, way in commands})  # in an order: no two wait for each other
+        with ExitStack() as stack:
+            connections = {one: stack.enter_context(self.connection_to(one)) for one in addresses}
+            for address, connection in connections.items():
+                of_node = [(command, way.asks) for command, way in commands if way.address == address]
+                with self.noting(address):
+                    connection.send_packed_command(connection.pack_commands(_asking(of_node)))
+            return [self.read(connections[way.address], way) for _, way in commands]
+
+    def read(self, connection: Any, way: Way) -> Any:
+        """The next answer on a connection, an error of the server's as a value."""
+        with self.noting(way.address):
+            try:
+                if way.asks:
+                    connection.read_response()
+                return connection.read_response()
+            except exceptions.ConnectionError:  # LOADING is one, and so is what a closed connection raises
+                raise
+            except exceptions.ResponseError as error:
+                if isinstance(error, TROUBLES):
+                    self.nodes.note_trouble(way.address)
+                return error
+
+    @contextmanager
+    def connection_to(self, address: Address) -> Iterator[Any]:
+        """Lend a connection, which is closed where answers may be left on it."""
+        pool = self.nodes.pool(address)
+        with self.noting(address):
+            connection = pool.get_connection()
+        try:
+            yield connection
+        except exceptions.ResponseError:
+            raise
+        except BaseException:
+            connection.disconnect()  # type: ignore[no-untyped-call]  # as above
+            raise
+        finally:
+            pool.release(connection)
+
+    @contextmanager
+    def noting(self, address: Address) -> Iterator[None]:
+        """Note that a node is in trouble, where what is done with it says so."""
+        try:
+            yield
+        except TROUBLES:
+            self.nodes.note_trouble(address)
+            raise
+
+    def repeated(self, slot: int, attempt_at: Callable[[Address], Any]) -> Any:
+        """What comes of a transaction of one slot, tried again where its node has not begun it."""
+        address, deadline = self.nodes.primary_of(slot), time.monotonic() + self._patience_seconds
+        for attempt in count(1):
+            try:
+                return attempt_at(address)
+            except exceptions.MovedError as error:
+                if time.monotonic() > deadline:
+                    raise
+                address = Address(error.host or address.host, error.port)
+                self.nodes.moved(error.slot_id, address)
+            except (exceptions.AskError, exceptions.TryAgainError):
+                if time.monotonic() > deadline:
+                    raise
+            except TROUBLES:
+                self.nodes.note_trouble(address)
+                raise
+            pause_before(attempt)
+        raise AssertionError("attempts do not end")
+
+
+def pause_before(attempt: int) -> None:
+    """Wait before a further attempt, but not before the first."""
+    if attempt > 1:
+        time.sleep(min(FIRST_PAUSE_SECONDS * 2**attempt, LONGEST_PAUSE_SECONDS))
+
+
+def _asking(commands: Iterable[tuple[Command, bool]]) -> list[Command]:
+    return [part for command, asks in commands for part in ([("ASKING",), command] if asks else [command])]
