@@ -13,6 +13,7 @@ from benchmarks import (
     asked_meanwhile,
     chord,
     chord_backend,
+    demo_memory,
     directory,
     expressions,
     fan_out,
@@ -47,6 +48,7 @@ MODULES = (
     page_load,
     frames,
     dashboards,
+    demo_memory,
 )
 BENCHMARKS: dict[str, ModuleType] = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from datetime import timedelta
@@ -53,6 +54,18 @@ def check_pool(sender: Any, **_: Any) -> None:
 def start_monitor(sender: Any, **_: Any) -> None:
     """Start the monitor before logging is set up and the pool is forked: both use its pipe."""
     monitor.start(sorted(sender.app.amqp.queues.consume_from))
+
+
+@signals.worker_before_create_process.connect
+def share_memory(**_: Any) -> None:
+    """Have the pool's processes share what is there before the first is forked.
+
+    A collection would write to all of it, in whichever process, and so copy it. Once only: to freeze again,
+    for a process that replaces a lost one, writes to it too.
+    """
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 @signals.worker_process_init.connect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import resource
 import socket
@@ -60,6 +61,7 @@ def serve(
 
 def listen(factory: str, port: int, settings: Settings) -> None:
     """Take requests on a port until the process is stopped."""
+    share_memory(factory)
     log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
     Granian(
         factory,
@@ -78,6 +80,16 @@ def listen(factory: str, port: int, settings: Settings) -> None:
         backpressure=connections_at_once(settings),
         websockets=False,
     ).serve(target_loader=make_door)
+
+
+def share_memory(factory: str) -> None:
+    """Have the process that is forked to serve share with this one what both hold.
+
+    A collection would write to all of it, and so copy it.
+    """
+    import_module(factory.partition(":")[0])
+    gc.collect()
+    gc.freeze()
 
 
 def make_door(factory: str) -> FrontDoor:
