@@ -60,22 +60,29 @@ def ask(method: str, url: str, body: object = None, *, within_seconds: float = 5
 
 
 class Stack:
-    """Everything that `make demo` runs, each process in a folder of its own, on ports of its own."""
+    """Everything that `make demo` runs, each process in a folder of its own, on ports of its own.
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    Args:
+        store_url: of a store that is elsewhere; the stack's own server is the broker alone then
+        environment: more of it for every process
+    """
+
+    def __init__(self, folder: Path, store_url: str = "", **environment: str) -> None:
         self._folder = folder
         self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
         self._running: dict[str, Started] = {}
         self.server = RunningServer(valkey_binary(), self.folder("server"))
-        self.store = Store.at(self.server.url, timeout=WORKER_TIMEOUT)
+        self.store = Store.at(store_url or self.server.url, timeout=WORKER_TIMEOUT)
+        self._broker = Store.at(self.server.url, timeout=WORKER_TIMEOUT)
         self._celery = queue.make_celery(Settings(redis_url=self.server.url))
         self.publisher = Publisher(self._celery)
         self._environment = {
             # Empty is as good as unset: nothing of the shell that runs the tests shall reach the stack.
             **dict.fromkeys(("BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS", "DISTINCT_URL"), ""),
             **{name: str(port) for name, port in self.ports.items()},
-            "REDIS_URL": self.server.url,
+            "REDIS_URL": store_url or self.server.url,
+            **({"BROKER_URL": self.server.url} if store_url else {}),
             "JOBS": OWN_JOBS,
             "WEBHOOK_HOSTS": "127.0.0.1",
             "WEBHOOK_SECRET": SECRET,
@@ -208,7 +215,7 @@ class Stack:
         eventually(stays_quiet, DONE_SECONDS, what="messages are still there")
 
     def _is_all_taken(self) -> bool:
-        return not sum(self.store.heartbeats.queue_lengths(queue.QUEUES))
+        return not sum(self._broker.heartbeats.queue_lengths(queue.QUEUES))
 
     def _is_quiet(self) -> bool:
         return self._is_all_taken() and not self.server.client.hlen(keys.of_broker("unacked"))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from redis import exceptions
 
@@ -28,6 +28,10 @@ TROUBLES: Final = (
     *ELSEWHERE,
 )
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.005, 0.1
+
+
+class NothingSent(Exception):
+    """A node could not be connected to, before any command was sent to any; its cause is why."""
 
 
 class Way(NamedTuple):
@@ -60,7 +64,11 @@ class Router:
         address = self.address_of(command)
         pool = self.nodes.pool(address)
         try:
-            connection = pool.get_connection()
+            try:
+                connection = pool.get_connection()
+            except exceptions.ConnectionError as error:
+                self.nodes.note_trouble(address)
+                return self._answer_elsewhere(command, address, error)
             try:
                 connection.send_command(*command)  # type: ignore[no-untyped-call]  # the library leaves it untyped
                 return connection.read_response()
@@ -71,6 +79,15 @@ class Router:
         except TROUBLES:
             self.nodes.note_trouble(address)
             raise
+
+    def _answer_elsewhere(self, command: Command, away: Address, error: exceptions.ConnectionError) -> Any:
+        """Send a command that could not be sent to a node that is away, if another has its slots by now."""
+        if self.address_of(command) == away:
+            raise error
+        (answer,) = self.answers([command])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def answer_again(self, command: Command, way: Way, error: exceptions.RedisError) -> Any:
         """Send a command that a node has refused, having done nothing, until one does it."""
@@ -104,10 +121,23 @@ class Router:
                 pause_before(attempt)
                 for place in pending:
                     ways[place] = self._follow(commands[place], ways[place], answers[place])
-            sent = [(commands[place], ways[place]) for place in pending]
-            for place, answer in zip(pending, self._sent(sent), strict=True):
+            for place, answer in zip(pending, self._sent_or_elsewhere(commands, ways, pending), strict=True):
                 answers[place] = answer
         raise AssertionError("attempts do not end")
+
+    def _sent_or_elsewhere(
+        self, commands: Sequence[Command], ways: list[Way], pending: Sequence[int]
+    ) -> list[Any]:
+        """Send the commands of these places; where a node is away whose slots another has by now, to that."""
+        while True:
+            tried = [ways[place] for place in pending]
+            try:
+                return self._sent(list(zip((commands[place] for place in pending), tried, strict=True)))
+            except NothingSent as error:
+                for place in pending:
+                    ways[place] = Way(self.address_of(commands[place]))
+                if [ways[place] for place in pending] == tried:
+                    raise cast(exceptions.ConnectionError, error.__cause__) from None
 
     def _follow(self, command: Command, way: Way, error: exceptions.RedisError) -> Way:
         """Where a command goes next that was refused."""
@@ -132,7 +162,10 @@ class Router:
         """Send each command to its node, all before the first answer is read."""
         addresses = sorted({way.address for _, way in commands})  # in an order: no two wait for each other
         with ExitStack() as stack:
-            connections = {one: stack.enter_context(self.connection_to(one)) for one in addresses}
+            try:
+                connections = {one: stack.enter_context(self.connection_to(one)) for one in addresses}
+            except exceptions.ConnectionError as error:
+                raise NothingSent from error
             for address, connection in connections.items():
                 of_node = [(command, way.asks) for command, way in commands if way.address == address]
                 with self.noting(address):
@@ -178,10 +211,22 @@ class Router:
             self.nodes.note_trouble(address)
             raise
 
+    def _reachable(self, slot: int, address: Address) -> Address:
+        """The node, if it can be connected to, else the one that has the slot by now."""
+        try:
+            with self.connection_to(address):
+                return address
+        except exceptions.ConnectionError:
+            other = self.nodes.primary_of(slot)
+            if other == address:
+                raise
+            return other
+
     def repeated(self, slot: int, attempt_at: Callable[[Address], Any]) -> Any:
         """What comes of a transaction of one slot, tried again where its node has not begun it."""
         address, deadline = self.nodes.primary_of(slot), time.monotonic() + self._patience_seconds
         for attempt in count(1):
+            address = self._reachable(slot, address)
             try:
                 return attempt_at(address)
             except exceptions.MovedError as error:
