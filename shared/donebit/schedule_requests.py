@@ -31,6 +31,19 @@ class ScheduleState(TypedDict):
     left_out: int  # missed firings that were not made up for
 
 
+class ExpectationState(TypedDict):
+    """An expectation as `GET /expectations/{name}` answers it; the answer may have more fields."""
+
+    name: str
+    cron: str
+    zone: str
+    expected: str  # done or started
+    met: bool
+    missed_at: str | None  # the deadline since which it is missed, ISO 8601, UTC
+    next_deadline: str | None
+    missed: int  # how many deadlines were missed
+
+
 class ScheduleRequests:
     """Reads and changes schedules."""
 
@@ -110,6 +123,36 @@ class ScheduleRequests:
     def delete_schedule(self, name: str) -> None:
         """Delete a schedule; the tasks that it has started stay. Raises as `get_schedule`."""
         self._ask("DELETE", name)
+
+    def expect(self, name: str, cron: str, **more: object) -> ExpectationState:
+        """Expect a task to be done before each deadline: a miss is announced once, as is its recovery.
+
+        Args:
+            name: At most 70 characters. One of this name is changed.
+            cron: The deadlines, as of `schedule`.
+            more: Any other field of `PUT /expectations/{name}`: label, job or prefix of the tasks that are
+                meant (at least one), expected (done or started), zone, within, webhook, callback.
+
+        Returns:
+            The expectation as it is now.
+
+        Raises:
+            InvalidInput: The name is not valid. Nothing was sent.
+            ApiError: 422 for an invalid field.
+            ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
+        """
+        path = f"/expectations/{checked_name(name, 'name')}"
+        found = self._transport.request(TRIGGER_APP, "PUT", path, {"cron": cron, **more})
+        return cast(ExpectationState, found)
+
+    def expectations(self) -> list[ExpectationState]:
+        """Return all expectations by name. Raises as `expect`."""
+        found = self._transport.request(TRIGGER_APP, "GET", "/expectations")["expectations"]
+        return cast(list[ExpectationState], found)
+
+    def delete_expectation(self, name: str) -> None:
+        """Delete an expectation. Raises ApiError with 404 for one that is unknown."""
+        self._transport.request(TRIGGER_APP, "DELETE", f"/expectations/{checked_name(name, 'name')}")
 
     def _ask(self, method: str, name: str, change: str = "", body: Mapping[str, object] | None = None) -> Any:
         path = f"/schedules/{checked_name(name, 'name')}{change}"
