@@ -37,6 +37,8 @@ AUDITS: Final[Audits] = {
     "POST /schedules/<name>/pause": Audited("pause schedule", "schedule {name}"),
     "POST /schedules/<name>/resume": Audited("resume schedule", "schedule {name}"),
     "POST /schedules/<name>/run": STARTED,
+    "PUT /expectations/<name>": Audited("change expectation", "expectation {name}"),
+    "DELETE /expectations/<name>": Audited("delete expectation", "expectation {name}"),
     "POST /tokens": Audited("make token", None),
     "DELETE /tokens/<name>": Audited("revoke token", "token {name}"),
     "POST /sign-in": Audited("sign in", None),

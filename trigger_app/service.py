@@ -15,6 +15,7 @@ from donebit.web.service import make_service
 from donebit.web.serving import service_store
 from trigger_app import audit, pages, tokens, views
 from trigger_app.audits import AUDITS
+from trigger_app.expectations import views as expectations
 from trigger_app.needs import NEEDS
 from trigger_app.orders import Checker
 from trigger_app.pages.view import PageContext
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     app = make_service("trigger_app", summary, settings, store, NEEDS, AUDITS, feed.__len__)
     app.register_api(views.blueprint(starter))
     app.register_api(schedules.blueprint(Scheduler(starter)))
+    app.register_api(expectations.blueprint(starter))
     app.register_api(tokens.blueprint(store))
     app.register_api(audit.blueprint(store))
     app.register_blueprint(pages.blueprint(context, feed))

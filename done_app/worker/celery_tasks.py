@@ -45,6 +45,7 @@ from donebit.jobs.registry import Jobs, load_jobs
 from donebit.publishing import publish_start
 from donebit.queue import Publisher
 from donebit.schedules.firing import Firer
+from donebit.schedules.judging import Judge, Witness
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
 from donebit.workers import presence
@@ -79,6 +80,7 @@ except ConfigurationError as error:  # one sentence, from the worker and from be
 app = queue.make_celery(settings)
 publisher = Publisher(app)
 monitor = Monitor(identity.name)
+witness = Witness()  # of each process its own
 line_clock = LineClock()  # made before the pool is forked, as its processes share it
 
 # Containers and CI run as root; the step functions are the operator's own code either way.
@@ -260,7 +262,13 @@ def send_remaining(task: Task, outcome: RunOutcome, *, careful: bool, handed_ove
 def announce(task_id: str) -> None:
     """Announce the end of a task."""
     with logs.task_context(task_id):
-        announcing.announce(store(), task_id)
+        announcing.announce(store(), task_id, tell_end)
+
+
+def tell_end(task: Task) -> None:
+    """Log the end of a task, and note it for the expectations that it meets."""
+    announcing.log_end(task)
+    witness.note(store(), task)
 
 
 @app.task(name=queue.PROBE, **RETRY_OPTIONS)
@@ -297,7 +305,8 @@ def sweep() -> None:
         if not store().heartbeats.take_sweep(SWEEPS_APART):
             return
         Firer(store(), partial(publish_start, publisher), ttls).run()
-        Sweep(store(), publisher, ttls).run()
+        Judge(store(), partial(publish_start, publisher), ttls).run()
+        Sweep(store(), publisher, ttls, partial(witness.note, store())).run()
         presence.record_heartbeat(store(), "sweep")
     except DonebitError as error:
         log.warning("the sweep is postponed: %s", error.in_full)

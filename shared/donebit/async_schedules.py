@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from donebit import schedule_calls
 from donebit.calls import Call
-from donebit.schedule_calls import ScheduleState
+from donebit.schedule_calls import ExpectationState, ScheduleState
 
 Value = TypeVar("Value")
 
@@ -58,3 +58,15 @@ class AsyncScheduleRequests(ABC):
     async def delete_schedule(self, name: str) -> None:
         """Delete a schedule, as `Donebit.delete_schedule` does."""
         await self._run(schedule_calls.delete(name))
+
+    async def expect(self, name: str, cron: str, **more: object) -> ExpectationState:
+        """Expect a task to be done before each deadline, as `Donebit.expect` does."""
+        return await self._run(schedule_calls.expect(name, cron, more))
+
+    async def expectations(self) -> list[ExpectationState]:
+        """Return all expectations by name, as `Donebit.expectations` does."""
+        return await self._run(schedule_calls.list_expectations())
+
+    async def delete_expectation(self, name: str) -> None:
+        """Delete an expectation, as `Donebit.delete_expectation` does."""
+        await self._run(schedule_calls.delete_expectation(name))

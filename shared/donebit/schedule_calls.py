@@ -32,6 +32,19 @@ class ScheduleState(TypedDict):
     left_out: int  # missed firings that were not made up for
 
 
+class ExpectationState(TypedDict):
+    """An expectation as `GET /expectations/{name}` answers it; the answer may have more fields."""
+
+    name: str
+    cron: str
+    zone: str
+    expected: str  # done or started
+    met: bool
+    missed_at: str | None  # the deadline since which it is missed, ISO 8601, UTC
+    next_deadline: str | None
+    missed: int  # how many deadlines were missed
+
+
 def schedule(
     name: str,
     cron: str,
@@ -83,6 +96,27 @@ def run(name: str) -> Call[str]:
 def delete(name: str) -> Call[None]:
     """Delete a schedule."""
     yield _request("DELETE", name)
+
+
+def expect(name: str, cron: str, more: Mapping[str, object]) -> Call[ExpectationState]:
+    """Expect a task to be done, or started, before each deadline."""
+    wanted = ServiceRequest(TRIGGER_APP, "PUT", _expectation(name), {"cron": cron, **more})
+    return cast(ExpectationState, (yield wanted))
+
+
+def list_expectations() -> Call[list[ExpectationState]]:
+    """Return all expectations by name."""
+    answer = yield ServiceRequest(TRIGGER_APP, "GET", "/expectations")
+    return cast(list[ExpectationState], answer["expectations"])
+
+
+def delete_expectation(name: str) -> Call[None]:
+    """Delete an expectation."""
+    yield ServiceRequest(TRIGGER_APP, "DELETE", _expectation(name))
+
+
+def _expectation(name: str) -> str:
+    return f"/expectations/{checked_name(name, 'name')}"
 
 
 def _request(

@@ -7,7 +7,7 @@ from typing import Any
 
 from donebit import schedule_calls
 from donebit.call_running import CallRunner
-from donebit.schedule_calls import ScheduleState
+from donebit.schedule_calls import ExpectationState, ScheduleState
 
 
 class ScheduleRequests(CallRunner):
@@ -74,3 +74,30 @@ class ScheduleRequests(CallRunner):
     def delete_schedule(self, name: str) -> None:
         """Delete a schedule; the tasks that it has started stay. Raises as `get_schedule`."""
         self._run(schedule_calls.delete(name))
+
+    def expect(self, name: str, cron: str, **more: object) -> ExpectationState:
+        """Expect a task to be done before each deadline: a miss is announced once, as is its recovery.
+
+        Args:
+            name: At most 70 characters. One of this name is changed.
+            cron: The deadlines, as of `schedule`.
+            more: Any other field of `PUT /expectations/{name}`: label, job or prefix of the tasks that are
+                meant (at least one), expected (done or started), zone, within, webhook, callback.
+
+        Returns:
+            The expectation as it is now.
+
+        Raises:
+            InvalidInput: The name is not valid. Nothing was sent.
+            ApiError: 422 for an invalid field.
+            ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
+        """
+        return self._run(schedule_calls.expect(name, cron, more))
+
+    def expectations(self) -> list[ExpectationState]:
+        """Return all expectations by name. Raises as `expect`."""
+        return self._run(schedule_calls.list_expectations())
+
+    def delete_expectation(self, name: str) -> None:
+        """Delete an expectation. Raises ApiError with 404 for one that is unknown."""
+        self._run(schedule_calls.delete_expectation(name))

@@ -136,3 +136,12 @@ def test_schedules_are_made_changed_read_run_and_deleted(donebit: Donebit) -> No
     donebit.delete_schedule("of-client")
     with pytest.raises(ApiError, match="no schedule is named of-client"):
         donebit.get_schedule("of-client")
+
+
+def test_expectations_are_made_read_and_deleted(donebit: Donebit) -> None:
+    made = donebit.expect("by-three", "0 3 * * *", label="backup", zone="Europe/Berlin")
+
+    assert (made["met"], made["expected"]) == (True, "done")
+    assert [one["name"] for one in donebit.expectations()] == ["by-three"]
+    donebit.delete_expectation("by-three")
+    assert donebit.expectations() == []

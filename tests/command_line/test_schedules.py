@@ -50,3 +50,15 @@ def test_what_cannot_be_is_refused_in_a_sentence(donebit: Donebit, name: str) ->
 
     assert "cron is '61 * * * *'; it cannot be read" in refused.err
     assert donebit("schedules", "show", name).code == 3
+
+
+def test_an_expectation_is_made_listed_and_deleted(donebit: Donebit, name: str) -> None:
+    made = donebit("expectations", "set", name, "0 3 * * *", "--label", name, "--zone", "Europe/Berlin")
+    listed = donebit("expectations", "list")
+    line = next(one for one in donebit("expectations", "list", "--json").lines if one["name"] == name)
+    deleted = donebit("expectations", "delete", name)
+
+    begin = f"expectation {name}: a task done (label {name}) by 0 3 * * * (Europe/Berlin)\nmet,"
+    assert made.out.startswith(begin)
+    assert (name in listed.out, line["met"]) == (True, True)
+    assert (deleted.code, deleted.out) == (0, f"expectation {name} is deleted\n")

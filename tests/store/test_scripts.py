@@ -12,6 +12,7 @@ from donebit.store.chords import ChordStore
 from donebit.store.client import SCRIPTS
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import DirectoryStore
+from donebit.store.expectations import ExpectationStore
 from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
@@ -20,7 +21,6 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.results import ResultStore
-from donebit.store.schedules import ScheduleStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_changes import TaskChangeStore
 from donebit.store.tasks import TaskStore
@@ -33,7 +33,7 @@ OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
     TakeBackStore,
     TaskStore,
-    ScheduleStore,
+    ExpectationStore,
     TaskChangeStore,
     FailureStore,
     ResultStore,

@@ -74,6 +74,9 @@ def arrange_trigger(_: Services, store: Store, operation: Operation, __: str) ->
     if "/schedules/" in operation.path and operation.method != "PUT":
         body = {"name": "nightly", "cron": "@daily", "task": {"count": 3}}
         body_of(Services(store).trigger.post("/schedules", json=body), 201)
+    if "/expectations/" in operation.path and operation.method != "PUT":
+        expected = {"cron": "@daily", "label": "backup"}
+        body_of(Services(store).trigger.put("/expectations/backup-by-three", json=expected), 201)
     if operation.path.endswith("/rerun"):
         Services(store).start(3, task_id=TASK_ID, job="demo")
 

@@ -39,7 +39,7 @@ include-path-regex = "{paths}"
 checks.allow_header_conformance.enabled = false
 """
 CONFIGURATIONS = {
-    "trigger": REFUSES.format(paths="^/tasks$|/rerun$|^/tokens|^/schedules"),
+    "trigger": REFUSES.format(paths="^/tasks$|/rerun$|^/tokens|^/schedules|^/expectations"),
     "done": REFUSES.format(
         paths="^/done$|^/tasks$|/steps|/items|/(missing|failures|extend|close|resume|cancel|pause)$|^/tasks/[^/]+$"
     )

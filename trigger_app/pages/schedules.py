@@ -13,10 +13,11 @@ from flask.typing import ResponseReturnValue
 from donebit import clock
 from donebit.errors import InvalidInput
 from donebit.json_reading import read_json
-from donebit.schedules import changes
+from donebit.schedules import changes, expecting
 from donebit.schedules.schedule import LONGEST_NAME, Missed, Overlap
 from donebit.web.answers import answer
 from donebit.web.listener import Table
+from trigger_app.expectations.models import ExpectationAnswer
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.problems import wants_page
 from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
@@ -58,7 +59,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             here=HOME,
             away=away,
             after=after,
-            **now or {"schedules": [], "next": None},
+            **now or {"schedules": [], "expectations": [], "next": None},
             jobs=[job.name for job in context.jobs if job.item is None],
             chosen=FIRST_JOB,
             missed=list(Missed),
@@ -131,6 +132,9 @@ def overview(context: PageContext, after: str) -> dict[str, Any]:
     return {
         "schedules": [ScheduleAnswer.of(one, now) for one in shown],
         "next": shown[-1].name if len(found) > SHOWN else None,
+        "expectations": [
+            ExpectationAnswer.of(one, now) for one in expecting.list_expectations(context.store)
+        ],
     }
 
 
@@ -138,8 +142,9 @@ def read_schedules(context: PageContext, about: str, before: Table) -> Table:
     """Read the first page of schedules, drawn as HTML, every other second at most."""
     if before and last_read.is_recent():
         return before
-    found = overview(context, about)["schedules"]
-    return {"schedules": fragment("schedules", root=context.settings.trigger_prefix, schedules=found)}
+    found = overview(context, about)
+    root = context.settings.trigger_prefix
+    return {name: fragment(name, root=root, **found) for name in ("schedules", "expectations")}
 
 
 VIEW = View("schedules", HOME, "Schedules", add_routes, read_schedules)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from donebit import clock
 from donebit.completion import lifecycle
-from donebit.errors import InvalidInput
+from donebit.errors import InvalidInput, NotFound
 from donebit.schedules import changes
 from donebit.schedules.changes import Saved
 from donebit.schedules.schedule import ScheduleSpec
@@ -68,9 +68,14 @@ class Scheduler:
 
         Raises:
             NotFound: no such schedule.
-            InvalidInput: no worker could run it any more, or the key was used for another task.
+            InvalidInput: no worker could run it any more.
+            Conflict: two requests with one key at once, and the schedule was changed in between.
         """
         schedule = changes.get(self.starter.store, name)
         token = lifecycle.call_token(reply_key, "run", name)
         task_id = f"{name}.{hashlib.sha256(token.encode()).hexdigest()[:ID_DIGITS]}"
-        return self.starter.start(schedule.spec.task_at(clock.now()), task_id)
+        try:  # by this key before: with the time of then, and as the schedule was then
+            spec = lifecycle.get_task(self.starter.store, task_id).task.spec
+        except NotFound:
+            spec = schedule.spec.task_at(clock.now())
+        return self.starter.start(spec, task_id)

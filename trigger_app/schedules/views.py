@@ -103,7 +103,9 @@ def add_switches(routes: APIBlueprint, scheduler: Scheduler) -> None:
         """Resume a paused schedule. What was due meanwhile is not made up for."""
         return reply(changes.resume(store, path.name))
 
-    @routes.post("/schedules/<name>/run", responses={200: TaskStarted, 202: TaskStarted, **UNKNOWN})
+    @routes.post(
+        "/schedules/<name>/run", responses={200: TaskStarted, 202: TaskStarted, **UNKNOWN, **CONFLICT}
+    )
     def run_schedule(path: SchedulePath, header: RerunHeader) -> Reply:
         """Start a schedule's task now, out of turn; its firings stay as they are."""
         return scheduler.run(path.name, header.idempotency_key).reply()

@@ -22,6 +22,6 @@ document.addEventListener("submit", async (event) => {
 });
 
 follow(`${ROOT}/events/schedules`, (message) => {
-  const place = $("#schedules");
+  const place = document.getElementById(message.fragment);
   if (place.dataset.older === undefined) lay(place, message.html);
 });

@@ -103,8 +103,9 @@ def announcement_event(task: Task, occasion: Occasion) -> dict[str, Any]:
     """
     early = task.first_failure_at if isinstance(occasion, Early) else None
     at = early or task.ended_at or clock.now()
+    notice = task.notice or {"type": f"task.{occasion}", "data": {}}
     return {
-        "type": f"task.{occasion}",
+        "type": notice["type"],
         "timestamp": clock.iso(at),
         "data": {
             "announcement_id": task.announcement_id_of(occasion),
@@ -120,6 +121,7 @@ def announcement_event(task: Task, occasion: Occasion) -> dict[str, Any]:
             "results_path": f"/tasks/{task.id}/results" if task.results else None,
             "created_at": clock.iso(task.created_at),
             "ended_at": None if early else clock.iso(at),
+            **notice["data"],
         },
     }
 

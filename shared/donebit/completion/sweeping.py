@@ -6,6 +6,7 @@ Any number of sweeps may run at once: each action is done by only one of them, o
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -54,6 +55,7 @@ class Sweep:
     store: Store
     publisher: SweepPublisher
     ttls: TaskTtls
+    note: Callable[[Task], object] | None = None  # called with each task that runs
 
     def run(self) -> int:
         """Check every task that is due, and return how many there were."""
@@ -93,6 +95,8 @@ class Sweep:
         self.store.task_index.look_again(task_id, clock.ms_since_epoch(now + CHECK_EVERY))
 
     def check_running(self, task: Task, now: datetime) -> None:
+        if self.note:
+            self.note(task)
         parents.renew_parent(self.store, task)
         limit = MAX_HEALS if task.spec.job else 0  # steps without a job can only be waited for
         action = self.store.tasks.take_probe(

@@ -113,6 +113,7 @@ class Task:
     probed_at: datetime | None = None  # when the sweep last sent a probe
     first_failure_at: datetime | None = None  # when the first step of this run gave up
     first_failure_told: bool = False  # its deliveries are stored
+    notice: Mapping[str, Any] | None = None  # what its end tells: the type and data of another event
     rerun_of: str | None = None  # the task that this one runs again
     paused_at: datetime | None = None
     pauses: int = 0  # how often it has been paused
@@ -256,6 +257,7 @@ def _control_fields(record: Mapping[str, str]) -> dict[str, Any]:
     return {
         **moments,
         "first_failure_told": "first_failure_told" in record,
+        "notice": json.loads(record["notice"]) if "notice" in record else None,
         "rerun_of": record.get("rerun_of"),
         "pauses": int(record.get("pauses", 0)),
     }

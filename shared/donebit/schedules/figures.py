@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from donebit.schedules import expecting
+from donebit.schedules.expectation import Expectation
 from donebit.schedules.schedule import Schedule
 from donebit.store import Store
 
@@ -11,19 +13,21 @@ MOST_LISTED = 200  # schedules by name, so that figures stay few
 
 
 class ScheduleFigures(NamedTuple):
-    """How many schedules are active and paused, and those that are listed one by one."""
+    """How many schedules are active and paused, and what is listed one by one."""
 
     active: int
     paused: int
     listed: list[Schedule]
+    expectations: list[Expectation]
 
 
 def read_figures(store: Store) -> ScheduleFigures:
-    """Read them; the first 200 schedules by name are listed."""
+    """Read them; the first 200 schedules and expectations by name are listed."""
     names = store.schedules.names()
     found = [
         (name, fields) for name, fields in zip(names, store.schedules.read(names), strict=True) if fields
     ]
     paused = sum("paused_at" in fields for _, fields in found)
     listed = [Schedule.from_fields(name, fields) for name, fields in found[:MOST_LISTED]]
-    return ScheduleFigures(len(found) - paused, paused, listed)
+    expectations = expecting.list_expectations(store)[:MOST_LISTED]
+    return ScheduleFigures(len(found) - paused, paused, listed, expectations)

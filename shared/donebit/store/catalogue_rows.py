@@ -127,6 +127,23 @@ SCHEDULES = (
     ),
     KeyRow("schedule:next", "zset", PERMANENT, "every schedule, by when the sweep looks at it next (ms)"),
 )
+EXPECTATIONS = (
+    KeyRow(
+        "expectation:{<schedule>}",
+        "hash",
+        PERMANENT,
+        "what must happen by when (JSON), the last judged deadline, and since when it is missed (ms)",
+    ),
+    KeyRow(
+        "expectation:{<schedule>}:seen",
+        "zset",
+        EXPIRES,
+        "the last 2000 minutes in which something met it (ms); 63 days after the last",
+    ),
+    KeyRow(
+        "expectation:next", "zset", PERMANENT, "every expectation, by when the sweep looks at it next (ms)"
+    ),
+)
 EVENTS = (
     KeyRow(
         "seen:{<segment>}:<event>:all",
@@ -309,6 +326,7 @@ BROKER = (
 SECTIONS: Final = {
     "Tasks": TASKS,
     "Schedules": SCHEDULES,
+    "Expectations": EXPECTATIONS,
     "Events": EVENTS,
     "Flags and permissions": FLAGS,
     "Workers": WORKERS,

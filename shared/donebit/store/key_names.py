@@ -43,6 +43,7 @@ class Keys:
         self.LEASES = f"{prefix}done:leases"
         self.CHORDS = f"{prefix}done:chords"
         self.SCHEDULES = f"{prefix}schedule:next"
+        self.EXPECTATIONS = f"{prefix}expectation:next"
         self.LAYOUT = f"{prefix}layout"
         self.ZONE_RULES = f"{prefix}zone_rules"
         self.EVENTS = f"{prefix}event:names"
@@ -138,6 +139,14 @@ class Keys:
     def schedule(self, name: str) -> str:
         """What is known about a schedule."""
         return f"{self.prefix}schedule:{{{name}}}"
+
+    def expectation(self, name: str) -> str:
+        """What is known about an expectation."""
+        return f"{self.prefix}expectation:{{{name}}}"
+
+    def seen_by(self, name: str) -> str:
+        """When something met an expectation."""
+        return f"{self.prefix}expectation:{{{name}}}:seen"
 
     def reclaiming(self, task_id: str, message_id: str) -> str:
         """Set while one process sends the steps of a lease again that has run out."""

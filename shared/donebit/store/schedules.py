@@ -58,6 +58,7 @@ class ScheduleStore:
         self._client = client
         self._keys = keys
         self._scripts = scripts
+        self._index, self._key = keys.SCHEDULES, keys.schedule
 
     @outages_named
     def write_schedule(
@@ -77,7 +78,7 @@ class ScheduleStore:
         pairs = [item for pair in fields.items() for item in pair]
         args: list[str | int] = [must_be, "" if least_mark_ms is None else least_mark_ms, len(remove)]
         args += [*remove, *pairs]
-        written = bool(self._scripts["write_schedule"](keys=[self._keys.schedule(name)], args=args))
+        written = bool(self._scripts["write_schedule"](keys=[self._key(name)], args=args))
         if written:
             self.look_at(name)
         return written
@@ -86,12 +87,12 @@ class ScheduleStore:
     def look_at(self, name: str) -> None:
         """Have a schedule looked at by the next sweep; an entry without a schedule is removed by it."""
         # Long ago, and each time another score, by which a look notices that it was entered again meanwhile.
-        self._client.zadd(self._keys.SCHEDULES, {name: secrets.randbelow(LONG_AGO_MS)})
+        self._client.zadd(self._index, {name: secrets.randbelow(LONG_AGO_MS)})
 
     @outages_named
     def delete(self, name: str) -> bool:
         """Delete a schedule; whether there was one. The sweep removes its entry, as it may be made again."""
-        found = bool(self._client.unlink(self._keys.schedule(name)))
+        found = bool(self._client.unlink(self._key(name)))
         if found:
             self.look_at(name)
         return found
@@ -101,25 +102,23 @@ class ScheduleStore:
         """The fields of each schedule, none where there is none, in the order asked."""
         with self._client.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.hgetall(self._keys.schedule(name))
+                pipe.hgetall(self._key(name))
             return [decoded(fields) for fields in pipe.execute()]
 
     @outages_named
     def names(self) -> list[str]:
         """The names of all schedules, in order, and perhaps of one that is being made or was deleted."""
-        found = cast(list[bytes], self._client.zrange(self._keys.SCHEDULES, 0, -1))
+        found = cast(list[bytes], self._client.zrange(self._index, 0, -1))
         return sorted(name.decode() for name in found)
 
     @outages_named
     def count(self) -> int:
-        return self._client.zcard(self._keys.SCHEDULES)
+        return self._client.zcard(self._index)
 
     @outages_named
     def due(self, now_ms: int, limit: int) -> list[DueSchedule]:
         """Schedules that are to be looked at, the longest due first."""
-        found = self._client.zrangebyscore(
-            self._keys.SCHEDULES, 0, now_ms, start=0, num=limit, withscores=True
-        )
+        found = self._client.zrangebyscore(self._index, 0, now_ms, start=0, num=limit, withscores=True)
         return [
             DueSchedule(name.decode(), int(score)) for name, score in cast(list[tuple[bytes, float]], found)
         ]
@@ -127,12 +126,12 @@ class ScheduleStore:
     @outages_named
     def move_if_score(self, due: DueSchedule, at_ms: int) -> None:
         """Set the next look, unless the schedule was changed during this one."""
-        self._scripts["move_if_score"](keys=[self._keys.SCHEDULES], args=[due.name, due.score, at_ms])
+        self._scripts["move_if_score"](keys=[self._index], args=[due.name, due.score, at_ms])
 
     @outages_named
     def unindex(self, due: DueSchedule) -> None:
         """Remove the entry of a schedule that is gone, unless it has been made again meanwhile."""
-        self._scripts["remove_if_score"](keys=[self._keys.SCHEDULES], args=[due.name, due.score])
+        self._scripts["remove_if_score"](keys=[self._index], args=[due.name, due.score])
 
     @outages_named
     def fire_schedule(
@@ -155,7 +154,7 @@ class ScheduleStore:
             left_out: how many firings before this one are left out
         """
         last = read.get("last", task.id)
-        names = [self._keys.schedule(name), self._keys.bitmap(last), self._keys.record(last)]
+        names = [self._key(name), self._keys.bitmap(last), self._keys.record(last)]
         args: list[str | int | bytes] = [
             read["version"],
             read["mark"],
@@ -172,4 +171,4 @@ class ScheduleStore:
     def pass_firings(self, name: str, read: Mapping[str, str], *, until_ms: int, left_out: int) -> bool:
         """Move a schedule's mark past firings that are left out, unless it has changed since it was read."""
         args: list[str | int] = [read["version"], read["mark"], until_ms, left_out]
-        return bool(self._scripts["pass_firings"](keys=[self._keys.schedule(name)], args=args))
+        return bool(self._scripts["pass_firings"](keys=[self._key(name)], args=args))

@@ -23,6 +23,7 @@ from donebit.store.chords import ChordStore
 from donebit.store.client import connect, scripts_of
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
+from donebit.store.expectations import ExpectationStore
 from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
@@ -67,6 +68,7 @@ class Store:
     items: ItemStore
     chords: ChordStore
     schedules: ScheduleStore
+    expectations: ExpectationStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -153,6 +155,7 @@ def _task_stores(
     ItemStore,
     ChordStore,
     ScheduleStore,
+    ExpectationStore,
     LeaseStore,
     DeliveryStore,
 ]:
@@ -166,6 +169,7 @@ def _task_stores(
         ItemStore(client, scripts, keys),
         ChordStore(client, scripts, keys),
         ScheduleStore(client, scripts, keys),
+        ExpectationStore(client, scripts, keys),
         LeaseStore(client, scripts, keys),
         DeliveryStore(client, scripts, keys),
     )

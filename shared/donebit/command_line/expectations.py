@@ -1,0 +1,111 @@
+"""`expectations`: lists, makes, changes and deletes expectations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
+from donebit.command_line.service import segment
+from donebit.command_line.session import Session
+from donebit.command_line.tasks import name
+from donebit.command_line.terminal import Terminal
+from donebit.utf8 import one_line
+
+
+@click.group(
+    short_help="Be told when a task is not done in time.",
+    epilog=examples(
+        "donebit expectations set backup '0 3 * * *' --zone Europe/Berlin --label backup",
+        "donebit expectations list",
+        "donebit expectations delete backup",
+    ),
+)
+def expectations() -> None:
+    """Be told when no task was done, or started, before a deadline: list, set and delete expectations."""
+
+
+@expectations.command("list")
+@as_json
+@in_session
+def list_expectations(session: Session, *, as_json: bool) -> None:
+    """List all expectations by name. With --json: one expectation per line."""
+    found = session.trigger.get("/expectations")["expectations"]
+    if as_json:
+        for one in found:
+            session.terminal.as_json(one)
+    elif found:
+        session.terminal.say(table(session.terminal, found))
+    else:
+        session.terminal.say("no expectations: donebit expectations set NAME CRON --label LABEL makes one")
+
+
+@expectations.command("set")
+@click.argument("expectation", metavar="NAME")
+@click.argument("cron")
+@click.option(
+    "--zone", help="Whose wall clock is meant, such as Europe/Berlin.  [default: the services' ZONE]"
+)
+@click.option(
+    "--expected",
+    type=click.Choice(["done", "started"]),
+    default="done",
+    show_default=True,
+    help="What must have happened to a task before a deadline.",
+)
+@click.option("--label", help="Of the tasks that are meant.")
+@click.option("--job", help="Of the tasks that are meant; they must match all that is given.")
+@click.option("--prefix", help="That the IDs of the tasks begin with.")
+@click.option("--within", type=int, metavar="SECONDS", help="Before a deadline.  [default: a day]")
+@click.option("--webhook", metavar="URL", help="Told of a miss and of a recovery.")
+@click.option("--callback", metavar="NAME", help="A Celery task to call with them.")
+@as_json
+@in_session
+def set_expectation(session: Session, /, *, expectation: str, as_json: bool, **asked: Any) -> None:
+    """Make the expectation NAME, or change it: CRON says its deadlines, as of a schedule."""
+    body = {option: value for option, value in asked.items() if value is not None}
+    made = session.trigger.ask("PUT", f"/expectations/{segment(expectation)}", body)
+    session.terminal.answer(made, describe, as_json=as_json)
+
+
+@expectations.command()
+@click.argument("expectation", metavar="NAME")
+@yes
+@as_json
+@in_session
+def delete(session: Session, *, expectation: str, yes: bool, as_json: bool) -> None:
+    """Delete an expectation."""
+    if not confirmed(session, f"Delete expectation {one_line(expectation)}?", sure=yes):
+        return
+    session.trigger.ask("DELETE", f"/expectations/{segment(expectation)}")
+    deleted = {"name": expectation, "deleted": True}
+    session.terminal.answer(deleted, lambda it: f"expectation {it['name']} is deleted", as_json=as_json)
+
+
+def describe(one: dict[str, Any]) -> str:
+    """Return an expectation in two lines."""
+    meant = ", ".join(f"{field} {one[field]}" for field in ("label", "job", "prefix") if one[field])
+    return one_line(
+        f"expectation {one['name']}: a task {one['expected']} ({meant}) by {one['cron']} ({one['zone']})\n"
+        f"{state(one)}, next deadline: {one['next_deadline']}",
+        keep="\n",
+    )
+
+
+def state(one: dict[str, Any]) -> str:
+    return "met" if one["met"] else f"missed since {one['missed_at']}"
+
+
+def table(terminal: Terminal, found: list[dict[str, Any]]) -> Table:
+    """Return a table with a row per expectation."""
+    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
+    for head in ("expectation", "state", "deadlines", "zone", "next", "missed"):
+        made.add_column(head)
+    for one in found:
+        following = one["next_deadline"] or ""
+        texts = (one["name"], state(one), one["cron"], one["zone"], following, str(one["missed"]))
+        made.add_row(*(name(text) for text in texts))
+    return made

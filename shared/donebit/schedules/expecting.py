@@ -1,0 +1,118 @@
+"""Expectations as a whole: make, change, delete, list."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import NamedTuple
+
+from donebit import clock
+from donebit.completion import listing
+from donebit.errors import Conflict, InvalidInput, NotFound
+from donebit.schedules.changes import checked_schedule_name
+from donebit.schedules.expectation import (
+    LONGEST_WITHIN,
+    SHORTEST_WITHIN,
+    Expectation,
+    ExpectationSpec,
+)
+from donebit.store import Store
+
+MOST_EXPECTATIONS = 1000  # each is compared with each task that ends
+MOST_LISTED = 100  # tasks that are looked for among those that are listed
+
+
+class SavedExpectation(NamedTuple):
+    """An expectation that was asked for, and whether this call made it."""
+
+    expectation: Expectation
+    fresh: bool
+
+
+def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
+    """Make an expectation, or change the one of this name, which is then met until its next deadline.
+
+    Raises:
+        InvalidInput: the name is not valid, it means no tasks, or its time is out of bounds.
+        Conflict: there are as many as can be.
+    """
+    check(name, spec)
+    before = store.expectations.read([name])[0]
+    if before and Expectation.from_fields(name, before).spec == spec:
+        return SavedExpectation(Expectation.from_fields(name, before), fresh=False)
+    if not before and store.expectations.count() >= MOST_EXPECTATIONS:
+        raise Conflict(f"there are {MOST_EXPECTATIONS} expectations, which is the most; delete one first")
+    now = clock.now()
+    now_ms = clock.ms_since_epoch(now)
+    fields: dict[str, str | int] = {
+        "spec": spec.as_text(),
+        "version": secrets.token_hex(8),
+        "created_at": now_ms,
+    }
+    store.expectations.forget_seen(name)  # it may mean other tasks now
+    note_listed(store, name, spec, now - spec.within)
+    store.expectations.write_schedule(
+        name, "any", fields, least_mark_ms=now_ms, remove=["missed_at", "missed"]
+    )
+    return SavedExpectation(get(store, name), not before)
+
+
+def check(name: str, spec: ExpectationSpec) -> None:
+    """Refuse what means no tasks or looks back too far.
+
+    Raises:
+        InvalidInput: it does.
+    """
+    checked_schedule_name(name)
+    if not (spec.label or spec.job or spec.prefix):
+        raise InvalidInput("label, job or prefix must say which tasks are meant", field="label")
+    if not SHORTEST_WITHIN <= spec.within <= LONGEST_WITHIN or spec.within % SHORTEST_WITHIN:
+        raise InvalidInput(
+            f"within is {spec.within.total_seconds():g}; it must be 60 to {LONGEST_WITHIN.total_seconds():g} "
+            "seconds, in whole minutes",
+            field="within",
+        )
+
+
+def note_listed(store: Store, name: str, spec: ExpectationSpec, since: datetime) -> None:
+    """Note when tasks met an expectation that are listed, as far as they can be found.
+
+    They are those that ended before it was made, or whose end is not announced yet.
+    """
+    found = listing.list_tasks(store, spec.task_filter, limit=MOST_LISTED).tasks
+    moments = [at for task in found if (at := spec.moment_of(task)) and at >= since]
+    if moments:
+        store.expectations.note_seen(name, *map(clock.ms_since_epoch, moments))
+
+
+def delete(store: Store, name: str) -> None:
+    """Delete an expectation.
+
+    Raises:
+        NotFound: no such expectation.
+    """
+    if not store.expectations.delete(name):
+        raise unknown_expectation(name)
+    store.expectations.forget_seen(name)
+
+
+def get(store: Store, name: str) -> Expectation:
+    """Read an expectation.
+
+    Raises:
+        NotFound: no such expectation.
+    """
+    if fields := store.expectations.read([name])[0]:
+        return Expectation.from_fields(name, fields)
+    raise unknown_expectation(name)
+
+
+def list_expectations(store: Store) -> list[Expectation]:
+    """All expectations by name."""
+    names = store.expectations.names()
+    found = zip(names, store.expectations.read(names), strict=True)
+    return [Expectation.from_fields(name, fields) for name, fields in found if fields]
+
+
+def unknown_expectation(name: str) -> NotFound:
+    return NotFound(f"no expectation is named {name}", field="name")

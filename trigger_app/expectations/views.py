@@ -1,0 +1,87 @@
+"""The HTTP routes of expectations."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from flask_openapi3 import APIBlueprint, Tag
+
+from donebit import clock
+from donebit.completion.spec import Callback, Webhook
+from donebit.completion.state import State
+from donebit.schedules import expecting
+from donebit.schedules.expectation import ExpectationSpec
+from donebit.schedules.timing import checked
+from donebit.web.answers import Reply, answer
+from donebit.web.problems import EVERYWHERE, documented
+from trigger_app.expectations.models import (
+    ExpectationAnswer,
+    ExpectationBody,
+    ExpectationPath,
+    ExpectationsAnswer,
+)
+from trigger_app.starting import Starter
+
+TAG = Tag(name="expectations", description="Be told when a task is not done in time")
+UNKNOWN = documented(HTTPStatus.NOT_FOUND)
+CONFLICT = documented(HTTPStatus.CONFLICT)
+
+
+def blueprint(starter: Starter) -> APIBlueprint:
+    """Make the routes over the store of this starter, which checks receivers."""
+    routes = APIBlueprint("expectations", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
+    store = starter.store
+
+    @routes.get("/expectations", responses={200: ExpectationsAnswer})
+    def list_expectations() -> Reply:
+        """List all expectations by name, each with whether it is met."""
+        now = clock.now()
+        found = [ExpectationAnswer.of(one, now) for one in expecting.list_expectations(store)]
+        return answer(ExpectationsAnswer(expectations=found))
+
+    @routes.get("/expectations/<name>", responses={200: ExpectationAnswer, **UNKNOWN})
+    def get_expectation(path: ExpectationPath) -> Reply:
+        """Read an expectation."""
+        return answer(ExpectationAnswer.of(expecting.get(store, path.name), clock.now()))
+
+    @routes.put(
+        "/expectations/<name>", responses={200: ExpectationAnswer, 201: ExpectationAnswer, **CONFLICT}
+    )
+    def put_expectation(path: ExpectationPath, body: ExpectationBody) -> Reply:
+        """Make an expectation, or change it: it is met then until its next deadline.
+
+        A miss is announced once, to the log and to its receivers, and once more when it is met again.
+        """
+        saved = expecting.put(store, path.name, spec_of(starter, body))
+        status = HTTPStatus.CREATED if saved.fresh else HTTPStatus.OK
+        return answer(ExpectationAnswer.of(saved.expectation, clock.now()), status)
+
+    @routes.delete("/expectations/<name>", responses={204: None, **UNKNOWN})
+    def delete_expectation(path: ExpectationPath) -> Reply:
+        """Delete an expectation."""
+        expecting.delete(store, path.name)
+        return "", HTTPStatus.NO_CONTENT
+
+    return routes
+
+
+def spec_of(starter: Starter, body: ExpectationBody) -> ExpectationSpec:
+    """Turn a body into a specification, checked.
+
+    Raises:
+        InvalidInput: its deadlines cannot be read, or a receiver is not allowed.
+    """
+    spec = ExpectationSpec(
+        checked(body.cron, body.zone or starter.settings.zone, clock.now()),
+        body.expected,
+        body.label,
+        body.job,
+        body.prefix,
+        timedelta(seconds=body.within),
+        # The task that announces has no steps, and is always done.
+        Webhook(body.webhook, (State.DONE,)) if body.webhook else None,
+        Callback(body.callback, (State.DONE,)) if body.callback else None,
+    )
+    starter.checker.check_receivers(spec.announcing())
+    return spec
