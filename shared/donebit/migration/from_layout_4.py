@@ -128,7 +128,7 @@ class Merging:
         held: list[PeriodExpiry] = []
         for start in range(0, len(expiries), BITMAPS_A_CALL):
             part = expiries[start : start + BITMAPS_A_CALL]
-            bitmaps = [Bitmap(event, one.period) for one in part]
-            there = self._store.bitmaps.timeline(bitmaps, segment, bit)
+            periods = (one.period for one in part)
+            there = self._store.bitmaps.timeline(event, periods, segment, bit)
             held += [one for one, is_there in zip(part, there, strict=True) if is_there]
         return held

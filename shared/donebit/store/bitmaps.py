@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -13,7 +13,7 @@ from redis.commands.core import Script
 
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.pipelining import Command, answers_to
+from donebit.store.pipelining import Command, answers_in_turn, answers_to
 
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.
@@ -23,7 +23,6 @@ FULL_BYTES = SEGMENT_BITS // 8
 SMALL_BYTES = 4096 - 16
 
 GROUPS_A_PIPELINE = 64  # of bitmaps that a user is cleared in
-KEYS_A_SLICE = 64  # of 16 kB each: about half a millisecond in which nobody else is served
 BITMAPS_A_READ = 16  # whole segments of 128 kB in one answer: 0.5 ms of the server
 
 
@@ -169,22 +168,27 @@ class BitmapStore:
         return cleared
 
     @outages_named
-    def timeline(self, bitmaps: Sequence[Bitmap], segment: int, bit: int) -> list[bool]:
-        """Whether one bit is set, in each of many bitmaps of one segment."""
-        names = [bitmap.segment(self._keys, segment) for bitmap in bitmaps]
-        return [found == ord("1") for found in self._scripts["timeline"](keys=names, args=[bit])]
+    def timeline(self, event: str, periods: Iterable[str], segment: int, bit: int) -> list[bool]:
+        """Whether one bit of a segment is set, in each of many periods of an event."""
+        names = self._keys.segment_in_each(segment, event, periods)
+        script = self._scripts["timeline"]
+        (found,) = answers_to(self._client, [("EVALSHA", script.sha, len(names), *names, bit)], script)
+        return [one == ord("1") for one in found]
 
     @outages_named
-    def read_slices(
-        self, bitmaps: Sequence[Bitmap], segment: int, start: int, length: int
-    ) -> list[npt.NDArray[np.uint8]]:
-        """Bytes [start, start + length) of each bitmap's segment, fewer where it ends before."""
-        names = [bitmap.segment(self._keys, segment) for bitmap in bitmaps]
-        args = [start, start + length - 1]
-        with self._client.pipeline(transaction=False) as pipe:
-            for first in range(0, len(names), KEYS_A_SLICE):
-                self._scripts["read_slices"](keys=names[first : first + KEYS_A_SLICE], args=args, client=pipe)
-            return [np.frombuffer(found, np.uint8) for part in pipe.execute() for found in part]
+    def read_segments(
+        self, segment: int, bitmaps: Sequence[Bitmap], into: Sequence[npt.NDArray[np.uint8]]
+    ) -> None:
+        """Lay the bytes of each bitmap's segment in an array as long as a segment, zeros after them.
+
+        A command each, sent ahead of the answers, which are read one by one: parts of them by a script would
+        be copied five times, and many answers at once would take fresh memory.
+        """
+        commands = (("GET", bitmap.segment(self._keys, segment)) for bitmap in bitmaps)
+        for row, found in zip(into, answers_in_turn(self._client, commands), strict=True):
+            packed = np.frombuffer(found or b"", np.uint8)
+            row[: len(packed)] = packed
+            row[len(packed) :] = 0
 
     def contents(self, segment: int, bitmaps: Sequence[Bitmap]) -> Iterator[bytes]:
         """The bytes of each bitmap's segment, in their order; a few at a time, for they are large."""

@@ -14,7 +14,7 @@ from redis import Redis
 
 from donebit.activity.analytics import period_ranges, streaks
 from donebit.activity.analytics.period_ranges import PeriodRange
-from donebit.activity.analytics.streaks import MOST_BITMAPS, Rows, StreakDistribution, lengths
+from donebit.activity.analytics.streaks import MOST_BITMAPS, Lengths, Rows, StreakDistribution
 from donebit.activity.events import event as events
 from donebit.activity.events import ingest
 from donebit.activity.periods.calendar import Granularity
@@ -52,6 +52,11 @@ def counted(rows: Rows, *, running: bool) -> list[tuple[int, int]]:
     return [visited.streaks(here, running=running) for here in users.tolist()]
 
 
+def lengths_of(rows: Rows, *, running: bool) -> tuple[Lengths, Lengths]:
+    places = streaks.parts(range(len(rows)), running=running)
+    return streaks.lengths((rows[part[0] : part[-1] + 1] for part in places), running=running)
+
+
 @settings(max_examples=24, deadline=None)
 @given(st.integers(1, 600), st.integers(1, 3), DENSITIES, st.integers(0, 999), st.booleans())
 def test_streaks_computed_side_by_side_are_those_counted_one_by_one(
@@ -59,23 +64,23 @@ def test_streaks_computed_side_by_side_are_those_counted_one_by_one(
 ) -> None:
     rows = rows_of(periods, packed, density, seed)
 
-    longest, current = lengths(rows, running=running)
+    longest, current = lengths_of(rows, running=running)
 
     assert list(zip(longest.tolist(), current.tolist(), strict=True)) == counted(rows, running=running)
 
 
-@pytest.mark.parametrize("length", [1, 2, 254, 255, 256, 257, 509, 510, 511, 512, 765, 1100])
-@pytest.mark.parametrize("before", [0, 1, 254, 255, 256])
-@pytest.mark.parametrize("after", [0, 1, 255])
+@pytest.mark.parametrize("length", [1, 2, 3, 127, 128, 129, 130, 255, 256, 257, 383, 384, 385, 1100])
+@pytest.mark.parametrize("before", [0, 1, 126, 127, 128])
+@pytest.mark.parametrize("after", [0, 1, 128])
 @pytest.mark.parametrize("running", [False, True])
 def test_a_streak_is_as_long_as_it_is_wherever_it_begins(
     length: int, before: int, after: int, running: bool
 ) -> None:
-    """255 periods are computed at once, for so many fit a byte."""
+    """128 periods are computed at once, for a byte counts no more than 255."""
     rows = np.zeros((before + length + after, 1), np.uint8)
     rows[before : before + length] = 0b0100_0000
 
-    longest, current = lengths(rows, running=running)
+    longest, current = lengths_of(rows, running=running)
 
     waits = after == 0 or (after == 1 and running)
     assert longest.tolist() == [0, length, 0, 0, 0, 0, 0, 0]
@@ -85,7 +90,7 @@ def test_a_streak_is_as_long_as_it_is_wherever_it_begins(
 def test_a_user_who_is_always_here_has_the_longest_streak_there_can_be() -> None:
     rows = np.full((period_ranges.MOST_PERIODS, 1), 0xFF, np.uint8)
 
-    longest, current = lengths(rows, running=True)
+    longest, current = lengths_of(rows, running=True)
 
     assert set(longest.tolist()) == set(current.tolist()) == {1100}
 
@@ -209,20 +214,35 @@ def test_more_bitmaps_than_can_be_read_in_seconds_are_refused(store: Store, clie
         distribution(site, span)
 
 
-def shapes(site: Site) -> list[tuple[int, ...]]:
+def shapes(site: Site) -> list[list[tuple[int, ...]]]:
     event = events.get(site, "seen")
-    return [rows.shape for rows in streaks.user_slices(site, event, asked(site))]
+    return [[rows.shape for rows in parts] for parts in streaks.segment_parts(site, event, asked(site))]
 
 
-def test_a_full_segment_is_in_memory_an_eighth_at_a_time(real_store: Store) -> None:
+def test_of_a_segment_some_periods_at_a_time_are_in_memory(real_store: Store) -> None:
     site = site_on(real_store)
     ingest.record_ids(site, "seen", np.arange(SEGMENT_BITS, dtype=np.uint32), at=NOW, now=NOW)
 
-    assert shapes(site) == [(401, 131_056 // 8)] * 8
+    assert shapes(site) == [[(128, 131_056)] * 3 + [(16, 131_056), (1, 131_056)]]
 
 
-def test_where_nobody_ever_was_nothing_is_computed(real_store: Store) -> None:
+def test_a_period_without_a_segment_keeps_nothing_of_the_one_before(real_store: Store) -> None:
     site = site_on(real_store)
-    visit(site, {(user, NOW - DAY) for user in (0, 1, 8, SEGMENT_BITS)} | {(0, NOW)})
+    visit(site, {(user, NOW - day * DAY) for user in (0, SEGMENT_BITS) for day in (130, 300)} | {(0, NOW)})
 
-    assert shapes(site) == [(401, 2), *[(401, 0)] * 7, (401, 1), *[(401, 0)] * 7]
+    found = distribution(site, asked(site))
+
+    assert told(found.longest) == {1: 2}
+    assert told(found.current) == {0: 1, 1: 1}
+
+
+@pytest.mark.parametrize("seen", [[], [0], [3], [0, 3], [0, 1, 2], [0, 1, 2, 3]])
+def test_bytes_in_which_nobody_was_seen_end_every_streak(seen: list[int]) -> None:
+    rows = np.zeros((3, 4), np.uint8)
+    rows[:, seen] = 0b1000_0001
+    longest, current = np.full(32, 7, np.uint16), np.full(32, 2, np.uint16)
+
+    found = streaks.extended_where_seen(longest, current, rows)
+
+    wanted = streaks.extended(longest, current, rows)
+    assert [one.tolist() for one in found] == [one.tolist() for one in wanted]

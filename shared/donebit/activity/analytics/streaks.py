@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +14,18 @@ from donebit.activity.events.event import Event
 from donebit.activity.sets import algebra
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
-from donebit.store.bitmaps import FULL_BYTES, Bitmap
+from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, Bitmap
 
 # A year of a hundred million users: some ten seconds, 0.3 ms each.
 MOST_BITMAPS = 40_000
 
-# An eighth of a segment at a time: 1100 periods of it are 18 MB, and the working arrays fit a cache.
-SLICE_BYTES = FULL_BYTES // 8
+Item = TypeVar("Item")
 
-MOST_IN_A_BYTE = 255
+# Of a segment, 16 MB: the bitmaps of all 1100 periods would be 144 MB.
+PERIODS_AT_ONCE = 128
+
+# Eighths of a segment: the working arrays of one fit a cache.
+SLICE_BYTES = FULL_BYTES // 8
 
 Rows = npt.NDArray[np.uint8]  # (periods, bytes): eight users a byte
 Lengths = npt.NDArray[np.uint16]  # one for each user
@@ -53,30 +57,52 @@ def distribution(site: Site, event: Event, span: PeriodRange) -> StreakDistribut
     """
     size = len(span.periods) + 1
     longest, current = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    for rows in user_slices(site, event, span):
-        of_longest, of_current = lengths(rows, running=span.running)
-        longest += np.bincount(of_longest, minlength=size)
-        current += np.bincount(of_current, minlength=size)
+    for parts in segment_parts(site, event, span):
+        of_longest, of_current = lengths(parts, running=span.running)
+        for start in range(0, SEGMENT_BITS, SLICE_BYTES * 8):
+            longest += np.bincount(of_longest[start : start + SLICE_BYTES * 8], minlength=size)
+            current += np.bincount(of_current[start : start + SLICE_BYTES * 8], minlength=size)
     longest[0] = 0  # these bits belong to no user
     current[0] = longest.sum() - current[1:].sum()
     return StreakDistribution(longest, current)
 
 
-def user_slices(site: Site, event: Event, span: PeriodRange) -> Iterator[Rows]:
-    """All users seen in the span, a slice of them at a time; each slice has a row for each period."""
+def segment_parts(site: Site, event: Event, span: PeriodRange) -> Iterator[Iterator[Rows]]:
+    """The rows of each segment, one for each period, in parts as `lengths` takes them.
+
+    A part is gone when the next one is asked for.
+    """
     bitmaps = [Bitmap(event.name, period.name) for period in span.periods]
     segments = algebra.segments_of(site.store, bitmaps)
     refuse_many(event, sum(map(len, segments.values())))
+    memory = np.zeros((min(PERIODS_AT_ONCE, len(bitmaps)), FULL_BYTES), np.uint8)
     for segment in sorted(frozenset().union(*segments.values())):
-        places = [place for place, bitmap in enumerate(bitmaps) if segment in segments[bitmap]]
-        for start in range(0, FULL_BYTES, SLICE_BYTES):
-            packed_rows = site.store.bitmaps.read_slices(
-                [bitmaps[place] for place in places], segment, start, SLICE_BYTES
-            )
-            rows = np.zeros((len(bitmaps), SLICE_BYTES), np.uint8)
-            for place, row in zip(places, packed_rows, strict=True):
-                rows[place, : len(row)] = row
-            yield without_empty_bytes(rows)
+        yield (
+            read(site, segment, part, memory, [segment in segments[bitmap] for bitmap in part])
+            for part in parts(bitmaps, running=span.running)
+        )
+
+
+def parts(items: Sequence[Item], *, running: bool) -> Iterator[Sequence[Item]]:
+    """Some items of successive periods at a time; that of a running one, the last, alone."""
+    ended = items[:-1] if running else items
+    for start in range(0, len(ended), PERIODS_AT_ONCE):
+        yield ended[start : start + PERIODS_AT_ONCE]
+    if running:
+        yield items[-1:]
+
+
+def read(site: Site, segment: int, bitmaps: Sequence[Bitmap], memory: Rows, there: Sequence[bool]) -> Rows:
+    """The rows of a segment in some bitmaps, laid in a memory; zeros where a bitmap has not the segment."""
+    rows = memory[: len(bitmaps)]
+    for row, is_there in zip(rows, there, strict=True):
+        if not is_there:
+            row.fill(0)
+    places = [place for place, is_there in enumerate(there) if is_there]
+    site.store.bitmaps.read_segments(
+        segment, [bitmaps[place] for place in places], [rows[place] for place in places]
+    )
+    return rows
 
 
 def refuse_many(event: Event, bitmaps: int) -> None:
@@ -89,27 +115,43 @@ def refuse_many(event: Event, bitmaps: int) -> None:
         )
 
 
-def without_empty_bytes(rows: Rows) -> Rows:
-    """The columns in which any row has a bit; with sparse ids these are few."""
-    used = rows.any(axis=0)
-    return rows if used.all() else rows[:, used]
-
-
-def lengths(rows: Rows, *, running: bool) -> tuple[Lengths, Lengths]:
+def lengths(parts: Iterable[Rows], *, running: bool) -> tuple[Lengths, Lengths]:
     """The longest and the current streak of each user.
 
     Args:
+        parts: rows in the order of their periods, at most 255 at a time; that of a running period alone.
         running: whether the last period has not ended; a user not seen in it yet keeps the current streak.
     """
-    users = rows.shape[1] * 8
-    longest = current = np.zeros(users, np.uint16)
-    ended = rows[:-1] if running else rows
-    for start in range(0, len(ended), MOST_IN_A_BYTE):
-        longest, current = extended(longest, current, ended[start : start + MOST_IN_A_BYTE])
-    if not running:
-        return longest, current
-    longest, reaching = extended(longest, current, rows[-1:])
-    return longest, np.maximum(current, reaching)
+    longest = current = before = np.zeros(0, np.uint16)
+    for rows in parts:
+        if not len(longest):
+            longest = current = np.zeros(rows.shape[1] * 8, np.uint16)
+        before = current
+        longest, current = extended_in_slices(longest, current, rows)
+    return longest, np.maximum(before, current) if running else current
+
+
+def extended_in_slices(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, Lengths]:
+    """As `extended`, with arrays that fit a cache."""
+    after = np.empty_like(longest), np.empty_like(current)
+    for start in range(0, rows.shape[1], SLICE_BYTES):
+        users = slice(start * 8, (start + SLICE_BYTES) * 8)
+        found = extended_where_seen(longest[users], current[users], rows[:, start : start + SLICE_BYTES])
+        after[0][users], after[1][users] = found
+    return after
+
+
+def extended_where_seen(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, Lengths]:
+    """As `extended`; only for bytes in which anybody was seen where these are few, as with sparse ids."""
+    places = np.flatnonzero(np.bitwise_or.reduce(rows, axis=0))
+    if len(places) * 2 > rows.shape[1]:
+        return extended(longest, current, rows)
+    after = longest.copy(), np.zeros_like(current)  # who was not seen has no streak any more
+    if len(places):
+        before, reaching = (of_all.reshape(-1, 8)[places].ravel() for of_all in (longest, current))
+        for of_all, found in zip(after, extended(before, reaching, rows[:, places]), strict=True):
+            of_all.reshape(-1, 8)[places] = found.reshape(-1, 8)
+    return after
 
 
 def extended(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, Lengths]:
@@ -118,10 +160,14 @@ def extended(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, L
     Counting in 16 bits throughout would take nearly three times as long.
     """
     inside, reaching = np.zeros(len(longest), np.uint8), np.zeros(len(longest), np.uint8)
-    for row in rows:
-        reaching += 1
-        reaching *= np.unpackbits(row)
-        np.maximum(inside, reaching, out=inside)
+    for place, row in enumerate(rows, start=1):
+        here = np.unpackbits(row)
+        reaching += here
+        # Before what a gap ends is cleared: the streak before this row, and one more where it goes on. So
+        # every second row is enough.
+        if place % 2 == 0 or place == len(rows):
+            np.maximum(inside, reaching, out=inside)
+        reaching *= here
     leading = unbroken(rows) if current.any() else np.zeros_like(inside)
     carried = current + leading
     longest = np.maximum(longest, np.maximum(carried, inside))

@@ -78,4 +78,6 @@ def _expiry_from(fields: dict[str, str]) -> ExpiryPolicy:
         for name in names
         if f"gone_{name}" in fields
     }
+    if not durations and not dropped:
+        return DEFAULT
     return replace(DEFAULT, **durations, expired_before=ExpiredBefore(**dropped))

@@ -4,6 +4,6 @@
 -- returns a text of n characters, '1' where the bit is set and '0' where it is not
 -- Why a script: 400 periods are one short answer, where a pipeline of GETBITs is 400 to write and to read; and
 --               they are all of one moment.
-local found = {}
-for i = 1, #KEYS do found[i] = redis.call('GETBIT', KEYS[i], ARGV[1]) end
+local found, call, keys, bit = {}, redis.call, KEYS, ARGV[1]
+for i = 1, #keys do found[i] = call('GETBIT', keys[i], bit) end
 return table.concat(found)
