@@ -3,7 +3,7 @@
 This build and that of REV (by default the one of before.txt) serve side by side, each in one process over the
 same server, and are loaded in turns; which goes first alternates. It prints, for 16 and 64 connections, the
 medians of the answers a second, and the ratio of the two builds with a 95 % interval; then the latency that
-99 of 100 answers keep at 0.7 of the earlier build's best rate, the same for both. webdis, where it is installed,
+99 of 100 answers keep at 0.7 of the earlier build's best rate. webdis, where it is installed,
 stands beside them: one bare SETBIT by HTTP.
 """
 

@@ -62,6 +62,19 @@ def test_a_list_with_anything_else_is_left_to_the_usual_way(one: str, place: int
     assert split(text_of(",".join(listed)), "users", 1_000_000) is None
 
 
+@pytest.mark.parametrize("size", range(30, 62))
+def test_a_list_may_be_cut_into_slices_anywhere(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integer_lists, "SLICE", size)
+    ids = [LARGEST_ID, 0, 9, 10, 99, 100, 12_345] * 800
+
+    for text in (json.dumps({"users": ids}).encode(), json.dumps({"users": ids}, indent=2).encode()):
+        found = split(text, "users", len(ids))
+        assert found is not None
+        assert found.integers.tolist() == ids
+        assert split(text.replace(b"12345", b"012345", 1), "users", len(ids)) is None
+        assert split(text[: text.rindex(b"]")] + b",]}", "users", len(ids) + 1) is None
+
+
 @pytest.mark.parametrize(
     "text",
     [

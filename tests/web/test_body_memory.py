@@ -117,6 +117,17 @@ def test_an_accepted_body_takes_at_most_three_times_its_size(
     assert memory.grown() <= 3 * len(body) + 20 * MIB
 
 
+def test_a_million_users_in_a_list_take_little_more_than_the_list(service: tuple[int, Started]) -> None:
+    port, started = service
+    (child,) = started.family() - {started.process.pid}
+    memory, body = Memory(child), b'{"users": [%s]}' % b", ".join(b"%d" % one for one in range(10**6))
+
+    for event in ("a", "b"):
+        memory.forget_peak()
+        assert send(port, "POST", f"/events/{event}", "application/json", body) == 200
+        assert memory.grown() <= 2 * len(body) + 2 * MIB
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from donebit.web.prefix import path_below
 
-# Any of these makes a request one for Flask: what a browser says of the page that sends it, and what goes with
-# a body. Not a cookie: it is looked at only where there is no token, and then there is no short way.
+# Any of these makes a request one for Flask: what a browser says of the page that sends it, and what goes
+# with a body. Not a cookie: it is looked at only where there is no token, and then there is no short way.
 NOT_PLAIN = {
     b"origin",
     b"referer",

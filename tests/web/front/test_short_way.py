@@ -418,3 +418,32 @@ def test_a_caller_who_goes_away_loses_nobodys_report(pair: Pair) -> None:
 
     assert [answer.status for answer in answers] == [200] * 100
     assert lifecycle.get_task(side.store, "many").task.done_steps >= 100
+
+
+def test_an_outage_is_answered_as_flask_answers_it() -> None:
+    away = Store.at(ELSEWHERE)
+    whole = Settings(redis_url=ELSEWHERE, broker_url="memory://")
+    with asyncio.Runner() as runner:
+        for create, asked in [
+            (done_app.service.create_app, Asked("PUT", b"/tasks/running/steps/1")),
+            (distinct_app.service.create_app, Asked("POST", b"/distinct", b"userId=1")),
+        ]:
+            short, flask = (
+                runner.run(Door(create(whole, away), whole, short=short).ask_all([asked] * 5))
+                for short in (True, False)
+            )
+            assert short == flask
+            assert [answer.status for answer in short] == [503] * 5
+            assert (b"retry-after", b"1") in short[0].headers
+
+
+def test_what_goes_wrong_unexpectedly_is_answered_and_logged(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("donebit.store.tasks.each_answer_to", None)  # a mistake of ours
+
+    (answer,) = ask_all(pair, pair.sides[0].done, [Asked("PUT", b"/tasks/running/steps/1", b"", OPERATORS)])
+
+    assert answer.status == 500
+    assert (b"content-type", b"application/problem+json") in answer.headers
+    assert "PUT /tasks/running/steps/1 failed" in caplog.text

@@ -123,4 +123,6 @@ def merge_users(parts: Sequence[Arrival]) -> Sequence[User] | Ids:
     """The users of all parts, which are of one kind."""
     if isinstance(parts[0].users[0], str):
         return [user for part in parts for user in part.users]
+    if len(parts) == 1:
+        return np.asarray(parts[0].users, np.uint32)
     return np.concatenate([np.asarray(part.users, np.uint32) for part in parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from donebit.activity.events.batching import Arrival, Visits, grouped, other_kin
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.activity.users.id_mapping import as_ids, directory_of, refuse_more
-from donebit.activity.users.ids import Ids, User, UserKind, segments_of
+from donebit.activity.users.ids import LARGEST_ID, Ids, User, UserKind, distinct_of, parts_of
 from donebit.activity.users.numbered_writes import with_numbers
 from donebit.errors import Conflict, InvalidInput
 from donebit.store.answers import OpenStatus
@@ -22,6 +22,7 @@ from donebit.store.directory import UNKNOWN
 from donebit.store.visits import Batch
 
 MOST_SINGLE_BITS = 512  # above that one packed merge costs less than a SETBIT for each
+SLICE = 32 * 1024  # ids that are looked at together
 SEGMENTS_A_CALL = 64  # packed, 8 MB a round trip
 ATTEMPTS = 5  # an event forgotten again and again while it is being written
 
@@ -136,7 +137,20 @@ def expected_of_kind(
 
 def touched(ids: Ids) -> list[int]:
     """The segments of these ids, ascending."""
-    return [int(number) for number in np.flatnonzero(np.bincount(ids // SEGMENT_BITS))] if len(ids) else []
+    if not len(ids):
+        return []
+    first, last = (int(bound) // SEGMENT_BITS for bound in (ids.min(), ids.max()))
+    if first == last:
+        return [first]
+    seen = np.zeros(LARGEST_ID // SEGMENT_BITS + 1, np.bool_)
+    for part in slices_of(ids):
+        seen[part // SEGMENT_BITS] = True
+    return [int(number) for number in np.flatnonzero(seen)]
+
+
+def slices_of(ids: Ids) -> Iterator[Ids]:
+    """The ids, some at a time: numpy makes an index of 8 bytes of each that it is given at once."""
+    return (ids[start : start + SLICE] for start in range(0, len(ids), SLICE))
 
 
 def refuse_wide(site: Site, groups: Sequence[Visits], spans: Sequence[Sequence[int]]) -> None:
@@ -169,7 +183,7 @@ def write_ids(site: Site, visits: Visits, ids: Ids, opened: Collection[int]) -> 
 
     For a segment that is written twice the larger count is used, that of the time when the bits were new.
     """
-    remaining = dict(segments_of(ids))
+    remaining = parts_of(ids)
     fresh: dict[int, tuple[int, int]] = {}
     unopened = set(remaining) - set(opened)
     for _ in range(ATTEMPTS):
@@ -233,9 +247,22 @@ def too_wide(site: Site, event: str, span: int) -> InvalidInput:
 
 
 def batch_of(segment: int, bits: npt.NDArray[np.uint32]) -> Batch:
-    """The bits of a segment as the store takes them: few one by one, many as packed bytes."""
+    """The bits of a segment as the store takes them: few one by one, many as packed bytes.
+
+    Args:
+        segment: its number
+        bits: at least one, in any order
+    """
     if len(bits) <= MOST_SINGLE_BITS:
-        return Batch(segment, bits=bits[::-1].tolist())  # the last first, so a new string is allocated once
+        return single_bits(segment, distinct_of(bits))
     flags = np.zeros(8 * FULL_BYTES, np.uint8)
-    flags[bits] = 1
-    return Batch(segment, packed=np.packbits(flags[: 8 * room_for(int(bits[-1]) // 8 + 1)]).tobytes())
+    for part in slices_of(bits):
+        flags[part] = 1
+    if np.count_nonzero(flags) <= MOST_SINGLE_BITS:
+        return single_bits(segment, np.flatnonzero(flags))
+    return Batch(segment, packed=np.packbits(flags[: 8 * room_for(int(bits.max()) // 8 + 1)]).tobytes())
+
+
+def single_bits(segment: int, bits: npt.NDArray[np.uint32] | npt.NDArray[np.int64]) -> Batch:
+    """Ascending bits, one by one; the last first, so that a new string is allocated once."""
+    return Batch(segment, bits=bits[::-1].tolist())

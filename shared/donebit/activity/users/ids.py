@@ -17,6 +17,7 @@ Ids = npt.NDArray[np.uint32]
 
 LARGEST_ID = 2**32 - 1
 LONGEST_TEXT = 200
+LARGE_BATCH = 4096  # ids; to sort as many takes as long as to record them
 
 
 class UserKind(StrEnum):
@@ -113,6 +114,29 @@ def segments_of(ids: Ids) -> list[tuple[int, npt.NDArray[np.uint32]]]:
     parts = np.split(distinct, np.searchsorted(distinct, begins[1:].astype(np.uint32)))
     segments = zip(range(first, last + 1), begins.astype(np.uint32), parts, strict=True)
     return [(number, bits - begin) for number, begin, bits in segments if len(bits)]
+
+
+def parts_of(ids: Ids) -> dict[int, Ids]:
+    """The ids by the segments that they are in, without the work of ordering a large batch.
+
+    Args:
+        ids: at least one id.
+
+    Returns:
+        The bits within each segment, segments ascending; in any order, and some perhaps several times.
+    """
+    if len(ids) < LARGE_BATCH:
+        return dict(segments_of(ids))
+    first, last = (int(bound) // SEGMENT_BITS for bound in (ids.min(), ids.max()))
+    if first == last:
+        return {first: ids - np.uint32(first * SEGMENT_BITS) if first else ids}
+    numbers = (ids // SEGMENT_BITS).astype(np.uint16)
+    ordered = ids[np.argsort(numbers, kind="stable")]  # a radix sort, as the numbers are short
+    counts = np.bincount(numbers, minlength=last + 1)
+    parts = np.split(ordered, np.cumsum(counts)[:-1])
+    return {
+        number: parts[number] - np.uint32(number * SEGMENT_BITS) for number in np.flatnonzero(counts).tolist()
+    }
 
 
 def distinct_of(ids: Ids) -> Ids:
