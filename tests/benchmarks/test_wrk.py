@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.wrk import Load, read_report
+from benchmarks.wrk import read_report
 
 PRINTED = """Running 2s test @ http://127.0.0.1:8097
   1 threads and 16 connections
@@ -22,7 +22,9 @@ Transfer/sec:      2.05MB
 
 @pytest.mark.parametrize(("p99", "seconds"), [("950.00us", 0.00095), ("35.26ms", 0.03526), ("1.02s", 1.02)])
 def test_the_rate_and_the_slowest_of_a_hundred_are_read(p99: str, seconds: float) -> None:
-    assert read_report(PRINTED.format(p99=p99, more="")) == Load(6883.57, pytest.approx(seconds))
+    load = read_report(PRINTED.format(p99=p99, more=""))
+
+    assert (load.rate, load.p99_seconds) == (6883.57, pytest.approx(seconds))
 
 
 @pytest.mark.parametrize(

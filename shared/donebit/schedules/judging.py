@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from donebit import clock
-from donebit.completion.lifecycle import FIRST_CHECK_AFTER, as_texts, new_record
+from donebit.completion.lifecycle import FIRST_CHECK_AFTER
+from donebit.completion.record import as_texts, started_record
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import BrokerUnavailable, StoreUnavailable
@@ -155,7 +156,7 @@ class Judge:
         now = clock.now()
         now_ms, mark_ms = clock.ms_since_epoch(now), clock.ms_since_epoch(mark)
         spec = one.spec.announcing(one.name)
-        record = new_record(spec, now_ms, self.ttls) | {"notice": json.dumps(notice)}
+        record = started_record(spec, now_ms, self.ttls) | {"notice": json.dumps(notice)}
         look_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
         self.store.task_index.index_task(task_id, int(now.timestamp() * 1e6), look_ms, self.ttls.index)
         turned = self.store.expectations.turn_expectation(
