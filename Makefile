@@ -14,7 +14,7 @@ MEASURED := tests/completion tests/activity tests/store
 RUN := --extra server --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test test-compose test-celery coverage torture check bench screenshots lock wheel release clean
+.PHONY: help demo clear test test-cluster test-compose test-celery coverage torture check bench screenshots lock wheel release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -38,6 +38,10 @@ coverage: ## how much of completion, activity and store their own tests run, wit
 	@$(COVERED)/completion/*' --fail-under 95
 	@$(COVERED)/activity/*' --fail-under 96
 	@$(COVERED)/store/*' --fail-under 91
+
+test-cluster: ## the tests of completion and activity on a real cluster of three primaries: some 15 minutes
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(TEST) -n 2 --cluster tests/completion tests/activity $(PYTEST_ARGS)
 
 test-compose: ## build and run docker-compose.yml in containers, where podman and debootstrap are and root runs it
 	@$(PYTHON) shared/donebit/demo/install.py dev

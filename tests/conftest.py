@@ -76,9 +76,13 @@ def lasting_fake() -> Iterator[tuple[Redis, Store]]:
 
 
 @pytest.fixture(scope="session")
-def lasting_store(valkey: RunningServer) -> Iterator[tuple[Redis, Store]]:
-    """One of all tests on a real server, so that what is made over it serves them all."""
-    with connect(valkey.url, connections=64, timeout=WORKER_TIMEOUT) as client:
+def lasting_store(request: pytest.FixtureRequest) -> Iterator[tuple[Redis, Store]]:
+    """One of all tests on a real server, so that what is made over it serves them all.
+
+    With --cluster a cluster is in its place.
+    """
+    url = request.getfixturevalue(CLUSTER if request.config.getoption("--cluster") else "valkey").url
+    with connect(url, connections=64, timeout=WORKER_TIMEOUT) as client:
         yield client, Store.on(client)
 
 
@@ -106,10 +110,9 @@ def client(either: tuple[Redis, Store]) -> Redis:
 
 
 @pytest.fixture
-def real_client(request: pytest.FixtureRequest) -> Iterator[Redis]:
+def real_client(lasting_store: tuple[Redis, Store]) -> Iterator[Redis]:
     """An empty real server: for what threads, processes or many commands are about."""
-    name = "lasting_cluster" if request.config.getoption("--cluster") else "lasting_store"
-    client: Redis = request.getfixturevalue(name)[0]
+    client = lasting_store[0]
     client.flushall()
     yield client
     client.flushall()

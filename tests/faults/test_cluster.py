@@ -83,7 +83,7 @@ def use(stack: Stack) -> None:
         *((stack.done, f"/tasks/{first}{part}") for part in ("", "/missing", "/failures", "/bitmap")),
         *((stack.done, path) for path in ("/tasks?state=done", "/workers", "/workers/log")),
         *((base, path) for base in stack.services().values() for path in ("/metrics", "/health")),
-        *((stack.trigger, page) for page in ("/", "/users", "/workers")),
+        *((stack.trigger, page) for page in ("/", "/events/distinct", "/workers")),
         (stack.distinct, "/distinct"),
         (stack.distinct, "/flags"),
     ]
