@@ -108,6 +108,10 @@ class TaskRequest(Request):
         Number | None,
         Field(ge=1, le=LONGEST_SECONDS, description="seconds for which the task is kept after its end"),
     ] = None
+    max_concurrency: Annotated[
+        Integer | None,
+        Field(ge=1, le=10_000, description="how many of its steps may run at once on all workers together"),
+    ] = None
     fail_fast: Annotated[
         bool,
         Field(

@@ -43,6 +43,7 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
         Callback(body.callback.name, _ends(body.callback.on)) if body.callback else None,
         _next(body.then, default_stall_after) if body.then else None,
         fail_fast=body.fail_fast,
+        max_concurrency=body.max_concurrency,
         open=body.open,
     )
 
@@ -144,6 +145,10 @@ class Checker:
                 raise items_missing(spec.job)
         elif spec.params:
             raise InvalidInput("params are given, but no job that takes them", field="params")
+        elif spec.max_concurrency is not None:
+            raise InvalidInput(
+                "max_concurrency is given, but no job whose steps workers run", field="max_concurrency"
+            )
         if spec.batch and spec.count / spec.batch > fanout.LARGEST_FANOUT:
             raise InvalidInput(
                 f"batch is {spec.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "

@@ -15,7 +15,7 @@ from celery import Task as CeleryTask
 from celery.exceptions import Reject, SecurityWarning
 from celery.worker.request import Request
 
-from done_app.worker import identity
+from done_app.worker import identity, permits
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.steps import fitness
@@ -27,9 +27,11 @@ from done_app.worker.steps.retry import read_until_answered
 from done_app.worker.steps.runner import Runner
 from donebit import config, logs, queue
 from donebit.completion import announcing, fanout, handing_back, healing, leases, reading
+from donebit.completion import permits as completion_permits
 from donebit.completion.healing import ProbedState
 from donebit.completion.items import ItemReader
 from donebit.completion.leases import HeldSteps, Holder
+from donebit.completion.permits import Limit
 from donebit.completion.sweeping import SWEEPS_APART, Sweep
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -122,7 +124,8 @@ class StepsRequest(Request):
 
     def bury_lease(self) -> None:
         holder = Holder(self.id, identity.name, int(self.worker_pid or 0))  # 0: it died before it had said so
-        ending = worker_leases.board.is_ending
+        # Killed, since it had lost its permit, is no fault of the steps either.
+        ending = worker_leases.board.is_ending or int(self.worker_pid or 0) in permits.killed
         try:
             leases.bury(store(), self.args[0], holder, ending=ending)
         except StoreUnavailable as error:
@@ -173,11 +176,30 @@ def run_message(task_id: str, nonce: str, holder: Holder, parts: queue.Ranges, *
     if hand_back_unfit(task, held.ranges, careful=careful or held.died):
         leases.release(store(), task_id, holder)
         return
+    limits = limits_of(task)
+    with permits.held(store(), limits, holder) as may_run:
+        if may_run:
+            run_leased(held, holder, careful=careful)
+            return
+    pause = completion_permits.wait(store(), task)
+    publisher.run_ranges(task, held.ranges, careful=careful or held.died, pause=pause)
+    leases.release(store(), task_id, holder)
+
+
+def limits_of(task: Task) -> list[Limit]:
+    """How many steps may run at once, of a task and of its job as this worker has it."""
+    name = task.spec.job or ""
+    return completion_permits.limits_of(task, jobs().find(name).max_concurrency if name in jobs() else None)
+
+
+def run_leased(held: HeldSteps, holder: Holder, *, careful: bool) -> None:
+    """Run the steps that this process holds and is permitted to run, and send what is left to do."""
+    task = held.task
     with (
-        monitor.emitter.working_on(task_id, held.ranges) as work,
+        monitor.emitter.working_on(task.id, held.ranges) as work,
         suppress(NotFound),
     ):  # deleted while it runs
-        outcome = run_held(held, held.task.spec.job, holder.message_id, careful=careful)
+        outcome = run_held(held, task.spec.job or "", holder.message_id, careful=careful)
         work.finished = len(outcome.done)
         finish_message(task, holder, outcome, careful=careful)
 

@@ -11,11 +11,12 @@ from typing import Any
 from celery import signals
 
 from done_app.worker import children, identity, pool
-from done_app.worker.celery_tasks import app, jobs, monitor, publisher, settings, store
+from done_app.worker.celery_tasks import app, jobs, limits_of, monitor, publisher, settings, store
 from done_app.worker.clock_watch import ClockWatch
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
 from done_app.worker.leases import LeaseKeeper
+from done_app.worker.permits import PermitKeeper
 from done_app.worker.reconnect import ConsumerWatchdog
 from donebit import logs, queue
 from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, stop_program
@@ -25,12 +26,16 @@ from donebit.workers import presence
 
 HEARTBEAT_EVERY_SECONDS = 5.0
 COURIER_CONNECTIONS = 32
+PERMIT_TIMEOUT = timedelta(seconds=0.5)  # who has lost a permit is ended within a second
 KEEPER_TIMEOUT = timedelta(seconds=1)  # a lease must be renewed again soon
 
 log = logging.getLogger(__name__)
 # Its connections are made when its thread first needs them, after the fork.
 keeper = LeaseKeeper(
     Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=KEEPER_TIMEOUT), publisher
+)
+permit_keeper = PermitKeeper(
+    Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, timeout=PERMIT_TIMEOUT), limits_of
 )
 app.steps["consumer"].add(ConsumerWatchdog)
 
@@ -119,6 +124,7 @@ def start_threads(sender: Any, **_: Any) -> None:
         [one.name for one in jobs()],
     )
     threading.Thread(target=keeper.run_forever, name="leases", daemon=True).start()
+    threading.Thread(target=permit_keeper.run_forever, name="permits", daemon=True).start()
     own = Store.at(
         settings.redis_url,
         prefix=settings.key_prefix,

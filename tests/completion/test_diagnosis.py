@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.completion import failing, fanout, handing_back, healing, lifecycle, reporting, resuming
+from donebit.completion import failing, fanout, handing_back, healing, lifecycle, permits, reporting, resuming
 from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
 from donebit.completion.healing import ProbedState
 from donebit.completion.sweeping import Sweep
@@ -262,3 +262,16 @@ def test_a_resumed_and_an_extended_task_are_looked_at_anew(
 
     assert extended.samples == ()
     assert (resumed.samples, resumed.messages, resumed.failed_attempts) == ((), 0, 0)
+
+
+def test_a_task_whose_steps_find_no_permit_waits_for_its_limit(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store)
+    hand_moved_clock.forward(seconds=30)
+
+    permits.wait(store, now(store, task))
+
+    found = asked(store, task)
+    assert found.waiting_for is Waiting.LIMIT
+    assert "max_concurrency" in found.sentence(now(store, task), clock.now())

@@ -154,3 +154,26 @@ def locked(step: int, *, folder: str, seconds: float) -> None:
     """Note the begin of each run, and hold the interpreter lock for a while."""
     long(step, folder=folder, seconds=0)
     ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+
+
+@job("timed", max_attempts=3, backoff=timedelta(milliseconds=50))
+def timed(step: int, *, folder: str, seconds: float = 0.0) -> None:
+    """Note when a run of the step begins and ends, in the order in which that happens."""
+    with (Path(folder) / "log").open("a") as file:
+        file.write(f"begin {step} {os.getpid()}\n")
+    if not (Path(folder) / "quick").exists():
+        time.sleep(seconds)
+    with (Path(folder) / "log").open("a") as file:
+        file.write(f"end {step} {os.getpid()}\n")
+
+
+@job("scarce", max_concurrency=2)
+def scarce(step: int, *, folder: str, seconds: float = 0.0) -> None:
+    """Note it as `timed` does; at most two at once."""
+    timed(step, folder=folder, seconds=seconds)
+
+
+@job("scarce_locked", max_concurrency=1)
+def scarce_locked(step: int, *, folder: str, seconds: float) -> None:
+    """Note it as `timed` does, and hold the interpreter lock in between; one at a time."""
+    locked(step, folder=folder, seconds=seconds)

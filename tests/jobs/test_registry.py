@@ -231,3 +231,13 @@ def test_the_old_import_of_job_names_the_new_one(tmp_path: Path, monkeypatch: py
         ConfigurationError, match=r"`from shared.jobs import job` is `from donebit import job`"
     ):
         load_jobs(Settings(jobs=("old_jobs",)))
+
+
+def test_a_job_may_say_how_many_of_its_steps_run_at_once() -> None:
+    @job("limited", max_concurrency=4)
+    def limited(step: int) -> None:
+        """Do nothing."""
+
+    assert Job.from_function(limited).max_concurrency == 4
+    with pytest.raises(ConfigurationError, match="max_concurrency is 0; it must be 1 or more"):
+        job("none", max_concurrency=0)

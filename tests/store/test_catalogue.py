@@ -30,6 +30,8 @@ NAMES = [
     *keys.of_segment(7, "login", "all"),
     keys.schedule("nightly"),
     keys.SCHEDULES,
+    keys.task_permits("a"),
+    keys.job_permits("resize"),
     keys.expectation("backup"),
     keys.seen_by("backup"),
     keys.EXPECTATIONS,

@@ -20,6 +20,7 @@ from donebit.store.items import ItemStore
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.permissions import PermissionStore
+from donebit.store.permits import PermitStore
 from donebit.store.results import ResultStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_changes import TaskChangeStore
@@ -34,6 +35,7 @@ STORES = (
     TakeBackStore,
     TaskStore,
     ExpectationStore,
+    PermitStore,
     TaskChangeStore,
     FailureStore,
     ResultStore,

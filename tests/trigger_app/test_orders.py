@@ -364,3 +364,23 @@ def test_the_same_items_under_an_id_are_the_same_task(real_store: Store) -> None
 
     assert [one.status_code for one in (*started, with_count, other)] == [202, 200, 200, 409]
     assert body_of(started[1])["count"] == 2
+
+
+def test_a_limit_of_steps_at_once_can_be_asked_for(services: Services) -> None:
+    body = {"count": 3, "job": "demo", "max_concurrency": 2}
+
+    started = body_of(services.trigger.post("/tasks", json=body | {"task_id": "limited"}), 202)
+    same = services.trigger.post("/tasks", json=body | {"task_id": "limited"})
+    other = services.trigger.post("/tasks", json=body | {"task_id": "limited", "max_concurrency": 3})
+
+    assert (started["count"], same.status_code) == (3, 200)
+    problem_of(other, 409)
+
+
+@pytest.mark.parametrize("given", [{"max_concurrency": 0}, {"max_concurrency": "2"}, {"job": None}])
+def test_a_limit_that_nobody_could_keep_is_refused(services: Services, given: dict[str, object]) -> None:
+    body = {"count": 3, "job": "demo", "max_concurrency": 2}
+
+    refused = problem_of(services.trigger.post("/tasks", json=body | given), 422)
+
+    assert refused["errors"][0]["field"] == "max_concurrency"

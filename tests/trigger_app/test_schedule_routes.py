@@ -229,7 +229,7 @@ def test_a_schedule_runs_out_of_turn_once_a_key(services: Services, real_store: 
     first = body_of(services.trigger.post("/schedules/nightly/run", headers={"Idempotency-Key": "a"}), 202)
     again = body_of(services.trigger.post("/schedules/nightly/run", headers={"Idempotency-Key": "a"}))
     other = body_of(services.trigger.post("/schedules/nightly/run"), 202)
-    changed = {"cron": "@daily", "task": {"count": 8}}
+    changed = {"cron": NIGHTLY["cron"], "zone": NIGHTLY["zone"], "task": {"count": 8}}
     body_of(services.trigger.put("/schedules/nightly", json=changed))
     later = body_of(services.trigger.post("/schedules/nightly/run", headers={"Idempotency-Key": "a"}))
 

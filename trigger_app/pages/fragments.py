@@ -25,6 +25,7 @@ WAITS = {
     Waiting.JOB: "no worker can run it",
     Waiting.RETRY: "retrying soon",
     Waiting.RUNNING: "in progress",
+    Waiting.LIMIT: "limited by max_concurrency",
     Waiting.QUEUE: "queued",
     Waiting.LOST: "lost, will be resent",
 }

@@ -182,6 +182,7 @@ def request_of(spec: TaskSpec) -> dict[str, Any]:
         "batch": spec.batch,
         "stall_after": spec.stall_after.total_seconds(),
         "ended_ttl": spec.ended_ttl.total_seconds() if spec.ended_ttl else None,
+        "max_concurrency": spec.max_concurrency,
         "fail_fast": spec.fail_fast or None,
         "open": spec.open or None,
     }

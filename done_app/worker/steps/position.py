@@ -16,7 +16,7 @@ SLOTS = 1024  # processes of one worker
 NO_STEP = -1
 # By then a process that had begun a step before it could know that its worker ends has also written it down.
 SETTLED_AFTER = timedelta(seconds=1.5)
-WORDS_PER_SLOT, WORD_BYTES = 2, 8
+WORDS_PER_SLOT, WORD_BYTES = 3, 8
 
 
 class PositionBoard:
@@ -55,8 +55,27 @@ class PositionBoard:
         self._memory[first], self._memory[first + 1] = NO_STEP, os.getpid()
         return self._memory[first : first + 1]  # type: ignore[return-value]  # a view of one item is one
 
+    def permit_slot(self, index: int) -> MutableSequence[int]:
+        """Where a process of the pool writes since when it has a permit (monotonic ns); 0 for none.
+
+        Args:
+            index: as of slot().
+        """
+        if not 0 <= index < SLOTS:
+            return [0]
+        at = (1 + index) * WORDS_PER_SLOT + 2
+        return self._memory[at : at + 1]  # type: ignore[return-value]  # a view of one item is one
+
+    def permits_by_pid(self) -> dict[int, int]:
+        """Since when each process has a permit; those without are left out."""
+        words = self._memory.tolist()
+        first = WORDS_PER_SLOT + 1
+        pairs = zip(words[first::WORDS_PER_SLOT], words[first + 1 :: WORDS_PER_SLOT], strict=True)
+        return {pid: since for pid, since in pairs if pid and since}
+
     def steps_by_pid(self) -> dict[int, int]:
         """The step that each process is at; those between two messages are left out."""
         words = self._memory.tolist()
-        pairs = zip(words[WORDS_PER_SLOT::2], words[WORDS_PER_SLOT + 1 :: 2], strict=True)
+        first = WORDS_PER_SLOT
+        pairs = zip(words[first::WORDS_PER_SLOT], words[first + 1 :: WORDS_PER_SLOT], strict=True)
         return {pid: step for step, pid in pairs if pid and step != NO_STEP}

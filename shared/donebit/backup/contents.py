@@ -17,7 +17,8 @@ from donebit.store.key_values import NEVER, KeyHead, count_elements
 LOG: Final = "log:worker"
 QUESTION = "seen:{<segment>}:query:<token>:<level>"  # what one computes with now
 REQUESTS = "access:requests:<second>"  # of the last seconds
-LEFT_OUT: Final = {row.pattern for row in (*BROKER, *WORKERS)} - {LOG} | {QUESTION, REQUESTS}
+PERMITS: Final = {"done:{<task>}:permits", "job:{<job>}:permits"}  # of processes that run now
+LEFT_OUT: Final = {row.pattern for row in (*BROKER, *WORKERS)} - {LOG} | {QUESTION, REQUESTS} | PERMITS
 ANSWER: Final = "done:{<task>}:reply:<key>"  # under an Idempotency-Key
 NUMBERS: Final = "seen:{<directory>}:numbers"  # made from the lists of ids, since it may be large and busy
 IDS: Final = "seen:{<directory>}:ids:<bucket>"

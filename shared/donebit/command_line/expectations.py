@@ -25,7 +25,7 @@ from donebit.utf8 import one_line
     ),
 )
 def expectations() -> None:
-    """Be told when no task was done, or started, before a deadline: list, set and delete expectations."""
+    """Announce when no task was done, or started, before a deadline: list, set and delete expectations."""
 
 
 @expectations.command("list")

@@ -29,6 +29,7 @@ class Waiting(StrEnum):
     JOB = "job"  # for a worker that has its job and can read its params
     RETRY = "retry"  # a failed step's pause before its next attempt
     RUNNING = "running"  # a worker runs its steps
+    LIMIT = "limit"  # as many steps as its max_concurrency allows, or its job's, run now
     QUEUE = "queue"  # its messages wait in the queue
     LOST = "lost"  # no message waits, and no process runs its steps
 
@@ -113,6 +114,7 @@ REASONS = {
     Waiting.JOB: "no live worker has its job",
     Waiting.RETRY: "a failed step is retried soon",
     Waiting.RUNNING: "in progress; if a worker dies, missing steps are resent automatically",
+    Waiting.LIMIT: "max_concurrency lets no more steps run at once",
     Waiting.QUEUE: "queued",
     Waiting.LOST: "lost, will be resent",
 }
@@ -160,13 +162,19 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
         (task.handed_back is not None and task.handed_back.holds(task, now), Waiting.JOB),
         (_waits_for_retry(task, now), Waiting.RETRY),
         (now - moved < RECENT_PROGRESS, Waiting.RUNNING),
+        (_waits_for_permit(task, now), Waiting.LIMIT),
     )
     return next((waiting for holds, waiting in conditions if holds), _waiting_by_queue(seen))
 
 
 def _waits_for_retry(task: Task, now: datetime) -> bool:
     failed = task.handed_back is None or task.failed_attempts > 0  # or steps were handed back, a while ago
-    return failed and task.quiet_until is not None and task.quiet_until > now
+    is_quiet = task.quiet_until is not None and task.quiet_until > now
+    return failed and is_quiet and not _waits_for_permit(task, now)
+
+
+def _waits_for_permit(task: Task, now: datetime) -> bool:
+    return task.limited_until is not None and task.limited_until > now
 
 
 def has_its_job(task: Task, seen: Observations) -> bool:

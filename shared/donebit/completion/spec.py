@@ -53,6 +53,7 @@ class TaskSpec:
     callback: Callback | None = None
     then: NextTask | None = None
     fail_fast: bool = False  # the first step that gives up ends it
+    max_concurrency: int | None = None  # steps of it that run at once, on all workers; None: any number
     items: str | None = None  # SHA-256 of the items it was started with; None: its steps have none
     open: bool = False  # more steps may be added until it is closed, and it cannot end before
 
@@ -85,16 +86,13 @@ class TaskSpec:
         }
         if self.ended_ttl is not None:
             fields["ended_ttl_s"] = self.ended_ttl.total_seconds()
-        if self.fail_fast:
-            fields["fail_fast"] = True
+        # What is as usual is left out, so that the text of a task is as an older version wrote it.
+        unusual = ("max_concurrency", "fail_fast", "open", "items")
+        fields |= {name: value for name in unusual if (value := getattr(self, name))}
         if self.webhook:
             fields["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
         if self.callback:
             fields["callback"] = {"name": self.callback.name, "on": self.callback.on}
-        if self.open:
-            fields["open"] = True
-        if self.items is not None:
-            fields["items"] = self.items
         if self.then:
             fields["then"] = {**self.then.spec._as_fields(), "on": self.then.on}
         return fields

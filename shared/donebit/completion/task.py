@@ -110,6 +110,7 @@ class Task:
     failed_attempts: int = 0  # in this run
     quiet_until: datetime | None = None  # a failed step waits for its next attempt, or one handed back
     handed_back: HandedBack | None = None
+    limited_until: datetime | None = None  # steps of it have waited for a permit, and are tried again by then
     probed_at: datetime | None = None  # when the sweep last sent a probe
     first_failure_at: datetime | None = None  # when the first step of this run gave up
     first_failure_told: bool = False  # its deliveries are stored
@@ -252,7 +253,9 @@ def _number(record: Mapping[str, str], name: str) -> int:
 def _control_fields(record: Mapping[str, str]) -> dict[str, Any]:
     """The fields that say how the run of the task was influenced."""
     moments = {
-        name: moment_of_ms(int(record[name])) for name in ("first_failure_at", "paused_at") if name in record
+        name: moment_of_ms(int(record[name]))
+        for name in ("first_failure_at", "paused_at", "limited_until")
+        if name in record
     }
     return {
         **moments,

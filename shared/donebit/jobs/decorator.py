@@ -24,6 +24,7 @@ class JobOptions:
     retry_policy: RetryPolicy
     step_timeout: timedelta | None
     keep_results: bool
+    max_concurrency: int | None
 
 
 def job(
@@ -33,6 +34,7 @@ def job(
     backoff: timedelta = timedelta(seconds=1),
     step_timeout: timedelta | None = None,
     keep_results: bool = False,
+    max_concurrency: int | None = None,
 ) -> Callable[[StepFunction], StepFunction]:
     """Make a function `(step, **params)` the job of this name.
 
@@ -47,6 +49,7 @@ def job(
         backoff: the pause before the second attempt; doubled before each further one, at most 10 minutes.
         step_timeout: how long one step may take; None for no limit.
         keep_results: whether to keep what the function returns, which must then be a JSON value.
+        max_concurrency: how many of its steps run at once, of all tasks on all workers; None for any number.
 
     Returns:
         A decorator that marks the function and returns it unchanged. It raises ConfigurationError for a
@@ -56,31 +59,29 @@ def job(
         InvalidInput: the name is not allowed.
         ConfigurationError: attempts or a duration are out of range.
     """
-    options = _checked_options(name, max_attempts, backoff, step_timeout, keep_results=keep_results)
-
-    def mark(function: StepFunction) -> StepFunction:
-        _mark(function, options)
-        return function
-
-    return mark
+    policy = RetryPolicy(max_attempts, backoff)
+    options = _checked(JobOptions(name, policy, step_timeout, keep_results, max_concurrency))
+    return lambda function: _mark(function, options)
 
 
-def _mark(function: object, options: JobOptions) -> None:
+def _mark(function: StepFunction, options: JobOptions) -> StepFunction:
     refuse_asynchronous(options.name, function)
     try:
         setattr(function, MARK, options)
     except (AttributeError, TypeError) as error:  # a method of an object, or something built in
         raise ConfigurationError(f"job {options.name}: {function!r:.100} cannot be a job: {error}") from None
+    return function
 
 
-def _checked_options(
-    name: str, max_attempts: int, backoff: timedelta, step_timeout: timedelta | None, *, keep_results: bool
-) -> JobOptions:
-    checked_name(name, "job")
-    if not 1 <= max_attempts <= MOST_ATTEMPTS:
+def _checked(options: JobOptions) -> JobOptions:
+    name, policy = checked_name(options.name, "job"), options.retry_policy
+    if not 1 <= policy.max_attempts <= MOST_ATTEMPTS:
         raise ConfigurationError(
-            f"job {name}: max_attempts is {max_attempts}; it must be 1 to {MOST_ATTEMPTS}"
+            f"job {name}: max_attempts is {policy.max_attempts}; it must be 1 to {MOST_ATTEMPTS}"
         )
-    if backoff < timedelta(0) or (step_timeout is not None and step_timeout <= timedelta(0)):
+    timeout, most = options.step_timeout, options.max_concurrency
+    if policy.backoff < timedelta(0) or (timeout is not None and timeout <= timedelta(0)):
         raise ConfigurationError(f"job {name}: step_timeout must be above 0; backoff must not be negative")
-    return JobOptions(name, RetryPolicy(max_attempts, backoff), step_timeout, keep_results)
+    if most is not None and most < 1:
+        raise ConfigurationError(f"job {name}: max_concurrency is {most}; it must be 1 or more")
+    return options

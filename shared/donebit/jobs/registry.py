@@ -41,6 +41,7 @@ class Job:
     keep_results: bool = False
     results_name: str = ""  # the parameter that is given the results of the task before; empty for none
     item: ItemType | None = None  # of each step's own input; None for a function that takes none
+    max_concurrency: int | None = None  # steps of it that run at once, of all tasks on all workers
 
     @property
     def needs_only_count(self) -> bool:
@@ -67,6 +68,7 @@ class Job:
             options.keep_results,
             signature.results_name,
             signature.item,
+            options.max_concurrency,
         )
 
     def convert_params(self, params: Mapping[str, Any]) -> dict[str, Any]:

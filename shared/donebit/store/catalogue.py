@@ -14,6 +14,7 @@ NAME = "[A-Za-z0-9._-]{1,100}"
 PLACEHOLDERS: Final = {
     "<task>": NAME,
     "<schedule>": "[A-Za-z0-9._-]{1,70}",
+    "<job>": NAME,
     "<event>": NAME,
     "<flag>": NAME,
     "<kind>": NAME,

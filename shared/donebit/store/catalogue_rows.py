@@ -116,6 +116,16 @@ TASKS = (
         EXPIRES,
         "<task>:<run>:<end>:<kind> not yet delivered, by the next attempt (ms)",
     ),
+    KeyRow(
+        "done:{<task>}:permits",
+        "zset",
+        EXPIRES,
+        "of a task with max_concurrency: the processes that run steps of it, by when that runs out (ms); a "
+        "minute after the last",
+    ),
+    KeyRow(
+        "job:{<job>}:permits", "zset", EXPIRES, "the same of a job with max_concurrency, over all its tasks"
+    ),
 )
 SCHEDULES = (
     KeyRow(

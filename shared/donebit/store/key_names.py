@@ -149,6 +149,14 @@ class Keys:
         """When something met an expectation."""
         return f"{self.prefix}expectation:{{{name}}}:seen"
 
+    def task_permits(self, task_id: str) -> str:
+        """Which processes may run steps of a task that limits them."""
+        return f"{self._done}{task_id}}}:permits"
+
+    def job_permits(self, job: str) -> str:
+        """Which processes may run steps of a job that limits them."""
+        return f"{self.prefix}job:{{{job}}}:permits"
+
     def reclaiming(self, task_id: str, message_id: str) -> str:
         """Set while one process sends the steps of a lease again that has run out."""
         return f"{self._done}{task_id}}}:reclaiming:{message_id}"

@@ -37,6 +37,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
+from donebit.store.permits import PermitStore
 from donebit.store.quotas import QuotaStore
 from donebit.store.results import ResultStore
 from donebit.store.schedules import ScheduleStore
@@ -69,6 +70,7 @@ class Store:
     chords: ChordStore
     schedules: ScheduleStore
     expectations: ExpectationStore
+    permits: PermitStore
     leases: LeaseStore
     deliveries: DeliveryStore
     bitmaps: BitmapStore
@@ -156,6 +158,7 @@ def _task_stores(
     ChordStore,
     ScheduleStore,
     ExpectationStore,
+    PermitStore,
     LeaseStore,
     DeliveryStore,
 ]:
@@ -170,6 +173,7 @@ def _task_stores(
         ChordStore(client, scripts, keys),
         ScheduleStore(client, scripts, keys),
         ExpectationStore(client, scripts, keys),
+        PermitStore(client, scripts, keys),
         LeaseStore(client, scripts, keys),
         DeliveryStore(client, scripts, keys),
     )

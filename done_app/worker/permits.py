@@ -1,0 +1,142 @@
+"""The permits of a worker: its processes take them, its main process renews them and ends who has lost one.
+
+A step may hold Python's interpreter lock, so the process that runs it can neither renew its permit nor stop
+itself: the main process does both.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from billiard.process import current_process
+
+from done_app.worker.leases import Message, board, messages_in_progress
+from donebit.completion import leases, permits
+from donebit.completion.leases import LEASE, RENEW_EVERY, Holder
+from donebit.completion.permits import Limit
+from donebit.completion.task import Task
+from donebit.errors import StoreUnavailable
+from donebit.store import Store
+
+LOOK_EVERY_SECONDS = 0.2  # a process that lost its permit ends within a second
+NONE = 0
+
+log = logging.getLogger(__name__)
+
+killed: set[int] = set()  # processes that were ended by this worker, in its main process
+
+
+@contextmanager
+def held(store: Store, limits: Sequence[Limit], holder: Holder) -> Iterator[bool]:
+    """Hold a permit of each limit while steps run; gives whether there was room."""
+    if not limits:
+        yield True
+        return
+    slot = board.permit_slot(getattr(current_process(), "index", -1))
+    slot[0] = time.monotonic_ns()  # before it is taken: from then on it is renewed, and missed
+    watch_parent()
+    try:
+        if not permits.take(store, limits, holder):
+            slot[0] = NONE
+            yield False
+            return
+        yield True
+    finally:
+        slot[0] = NONE  # first: one that is given up is none that was lost
+        with suppress(StoreUnavailable):  # then it runs out
+            permits.release(store, limits, holder)
+
+
+_watches: list[threading.Thread] = []
+
+
+def watch_parent() -> None:
+    """End this process when its main process is gone, which would renew its permit no more."""
+    if _watches and _watches[0].is_alive():
+        return
+    _watches[:] = [threading.Thread(target=_watch, args=(os.getppid(),), name="parent", daemon=True)]
+    _watches[0].start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY_SECONDS)
+    slot = board.permit_slot(getattr(current_process(), "index", -1))
+    if slot[0] != NONE:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class PermitKeeper:
+    """Renews the permits of this worker's processes, and kills a process that has lost one."""
+
+    store: Store
+    limits_of: Callable[[Task], list[Limit]]
+    limits: dict[tuple[str, str], list[Limit]] = field(default_factory=dict)  # by task and nonce
+    renewed: dict[tuple[int, int], float] = field(default_factory=dict)  # by process and since when it has it
+
+    def run_forever(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:
+                log.exception("the permits of running steps cannot be renewed")
+            time.sleep(LOOK_EVERY_SECONDS)
+
+    def look(self) -> None:
+        """Renew each permit once a second, and end each process whose permit is lost."""
+        since = board.permits_by_pid()
+        if not since:
+            self.renewed.clear()
+            return
+        messages = {one.holder.pid: one for one in messages_in_progress()}
+        self.renewed = {
+            (pid, at): self.renewed.get((pid, at), at / 1e9) for pid, at in since.items() if pid in messages
+        }
+        for (pid, at), renewed_at in list(self.renewed.items()):
+            now = time.monotonic()
+            is_lost = now - renewed_at > LEASE.total_seconds()
+            if not is_lost and now - renewed_at > RENEW_EVERY.total_seconds():
+                is_lost = not self.renew(messages[pid], pid, at)
+            if is_lost and board.permits_by_pid().get(pid) == at:  # it has not given it up meanwhile
+                self.end(pid, messages[pid])
+
+    def renew(self, message: Message, pid: int, at: int) -> bool:
+        """Renew the permits of a message; False when one is lost."""
+        asked_at = time.monotonic()
+        try:
+            known = self.find_limits(message)
+            if known and not permits.renew(self.store, known, message.holder):
+                return False
+        except StoreUnavailable as error:
+            log.warning("renewing permits failed, retrying: %s", error.in_full)
+            return True  # for as long as it is known to last
+        self.renewed[pid, at] = asked_at
+        return True
+
+    def find_limits(self, message: Message) -> list[Limit]:
+        name = (message.task_id, message.nonce)
+        if name not in self.limits:
+            if len(self.limits) > 1000:
+                self.limits.clear()
+            task = leases.find_task(self.store, *name)
+            if task is None:  # it has ended, and its steps are over soon
+                return []
+            self.limits[name] = self.limits_of(task)
+        return self.limits[name]
+
+    def end(self, pid: int, message: Message) -> None:
+        """Kill a process whose permit is lost: another may run in its place. Its message comes again."""
+        log.warning(
+            "process %d has lost its permit to run steps of task %s: it is ended", pid, message.task_id
+        )
+        killed.add(pid)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

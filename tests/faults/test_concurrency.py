@@ -1,0 +1,118 @@
+"""max_concurrency of a task and of a job is kept on all workers together, whatever dies or stands still."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from donebit.completion.leases import LEASE
+from tests.faults.test_leases import runs
+from tests.stack import DONE_SECONDS, Stack, ask
+from tests.started import eventually
+
+LONG = LEASE.total_seconds() + 3
+
+
+def lines(folder: Path) -> list[tuple[str, int, int]]:
+    """What the steps noted: begin or end, the step, and the process."""
+    log = folder / "log"
+    found = (line.split() for line in log.read_text().splitlines()) if log.exists() else ()
+    return [(what, int(step), int(pid)) for what, step, pid in found]
+
+
+def greatest_overlap(folder: Path) -> int:
+    running, most = 0, 0
+    for what, _, _ in lines(folder):
+        running += 1 if what == "begin" else -1
+        most = max(most, running)
+    return most
+
+
+def begun(folder: Path) -> int:
+    return sum(what == "begin" for what, _, _ in lines(folder))
+
+
+def test_forty_steps_with_a_limit_of_two_overlap_by_two(stack: Stack, tmp_path: Path) -> None:
+    task_id = stack.create(
+        40, job="timed", params={"folder": str(tmp_path), "seconds": 0.02}, max_concurrency=2, stall_after=60
+    )
+
+    eventually(lambda: stack.told(task_id), DONE_SECONDS, what="its end was not announced")
+
+    answer = stack.answer(task_id)
+    assert (answer["state"], answer["done_steps"], answer["heals"]) == ("done", 40, 0)
+    assert greatest_overlap(tmp_path) == 2
+    assert begun(tmp_path) == 40
+
+
+def test_a_limit_of_a_job_holds_over_all_its_tasks(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "seconds": 0.02}
+    tasks = [stack.create(12, job="scarce", params=params, stall_after=60) for _ in range(3)]
+
+    for task_id in tasks:
+        stack.await_told(task_id)
+
+    assert [stack.answer(task_id)["state"] for task_id in tasks] == ["done"] * 3
+    assert greatest_overlap(tmp_path) == 2
+    assert begun(tmp_path) == 36
+
+
+def test_a_step_that_holds_the_interpreter_lock_keeps_its_permit(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "seconds": LONG}
+    task_id = stack.create(1, job="scarce_locked", params=params, stall_after=60)
+
+    eventually(lambda: stack.told(task_id), DONE_SECONDS, what="its end was not announced")
+
+    assert runs(tmp_path) == {0: 1}
+    assert stack.answer(task_id)["failed_attempts"] == 0
+
+
+def test_the_permit_of_a_killed_process_is_free_again(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "seconds": 3600}
+    task_id = stack.create(6, job="timed", params=params, max_concurrency=1, stall_after=60)
+    eventually(lambda: begun(tmp_path) == 1, DONE_SECONDS, what="no step is begun")
+    ((_, _, pid),) = lines(tmp_path)
+
+    (tmp_path / "quick").touch()
+    os.kill(pid, signal.SIGKILL)
+
+    eventually(lambda: stack.told(task_id), DONE_SECONDS, what="its end was not announced")
+    assert stack.answer(task_id)["state"] == "done"
+    ends = [what for what, _, other in lines(tmp_path) if other != pid]
+    assert ends == ["begin", "end"] * 6  # never two at once after it
+
+
+def test_a_process_that_lost_its_permit_ends_its_step(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "seconds": 3600}
+    task_id = stack.create(1, job="timed", params=params, max_concurrency=1, stall_after=60)
+    eventually(lambda: begun(tmp_path) == 1, DONE_SECONDS, what="the step is not begun")
+    ((_, _, pid),) = lines(tmp_path)
+    (tmp_path / "quick").touch()
+
+    os.killpg(stack.worker.process.pid, signal.SIGSTOP)  # the whole worker stands still
+    time.sleep(LEASE.total_seconds() + 0.5)
+    os.killpg(stack.worker.process.pid, signal.SIGCONT)
+
+    eventually(lambda: not Path(f"/proc/{pid}/cwd").exists(), DONE_SECONDS, what="the process still runs")
+    eventually(lambda: stack.told(task_id), DONE_SECONDS, what="its end was not announced")
+    answer = stack.answer(task_id)
+    assert (answer["state"], answer["failed_attempts"]) == ("done", 0)
+    assert ("end", 0, pid) not in lines(tmp_path)
+
+
+def test_a_process_whose_worker_is_gone_ends_its_step(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "seconds": 3600}
+    task_id = stack.create(1, job="timed", params=params, max_concurrency=1, stall_after=60)
+    eventually(lambda: begun(tmp_path) == 1, DONE_SECONDS, what="the step is not begun")
+    ((_, _, pid),) = lines(tmp_path)
+
+    os.kill(stack.worker.process.pid, signal.SIGKILL)  # its main process alone
+    stack.worker.process.wait()
+
+    eventually(lambda: not Path(f"/proc/{pid}/cwd").exists(), DONE_SECONDS, what="the process still runs")
+    ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
+    with suppress(ProcessLookupError):  # its other processes
+        os.killpg(stack.worker.process.pid, signal.SIGKILL)
