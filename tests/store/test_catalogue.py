@@ -59,6 +59,7 @@ NAMES = [
     keys.SKEWS,
     keys.SWEEPING,
     keys.steps_in_minute(3),
+    keys.METRICS,
     keys.WORKER_LOG,
     keys.TOKENS,
     keys.SIGN_OUTS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
 
@@ -44,6 +44,14 @@ class MarkStepsResult(NamedTuple):
             return cls(ReportStatus(status.decode()))
         fresh, completed, left, count, failed, state = rest
         return cls(ReportStatus(status.decode()), int(fresh), completed, left, count, failed, state.decode())
+
+
+class Noted(IntEnum):
+    """Whether it could be noted that an end is announced."""
+
+    GONE = 0  # the task is gone or in another run
+    FIRST = 1
+    AGAIN = 2  # it was noted before
 
 
 class CancelResult(NamedTuple):

@@ -238,6 +238,13 @@ WORKERS = (
         EXPIRES,
         "<task>:<ms>:<steps sent again> by that time (ms); a day, 1000 at most",
     ),
+    KeyRow(
+        "metrics",
+        "hash",
+        EXPIRES,
+        "<figure>/<job> -> how often, or how many microseconds, since its first count, for /metrics; 30 days "
+        "after the last",
+    ),
     KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
 )
 ACCESS = (

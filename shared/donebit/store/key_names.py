@@ -51,6 +51,7 @@ class Keys:
         self.SKEWS = f"{prefix}heartbeat:skews"
         self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
+        self.METRICS = f"{prefix}metrics"
         self.WORKER_LOG = f"{prefix}log:worker"
         self.TOKENS = f"{prefix}access:tokens"
         self.SIGN_OUTS = f"{prefix}access:sign_outs"

@@ -32,6 +32,7 @@ from donebit.store.key_writing import KeyWriter
 from donebit.store.layout import refuse_older_layout
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
+from donebit.store.metrics import MetricStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
 from donebit.store.quotas import QuotaStore
@@ -87,6 +88,7 @@ class Store:
     access: AccessStore
     audit: AuditStore
     quotas: QuotaStore
+    metrics: MetricStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
@@ -125,6 +127,7 @@ class Store:
             AccessStore(client, keys),
             AuditStore(client, keys),
             QuotaStore(client, keys),
+            MetricStore(client, scripts, keys),
         )
 
     @classmethod
