@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from inspect import signature
+from typing import Any, get_type_hints
 
 from redis import Redis, exceptions
 
@@ -93,42 +96,9 @@ class Store:
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
         """The store that a client reaches, of the installation whose keys begin with the prefix."""
-        keys, scripts = Keys(prefix), scripts_of(client)
-        return cls(
-            keys,
-            TaskStore(client, scripts, keys),
-            TaskChangeStore(client, scripts, keys),
-            TaskIndexStore(client, scripts, keys),
-            FailureStore(client, scripts, keys),
-            ResultStore(client, scripts, keys),
-            ItemStore(client, scripts, keys),
-            ChordStore(client, scripts, keys),
-            LeaseStore(client, scripts, keys),
-            DeliveryStore(client, scripts, keys),
-            BitmapStore(client, scripts, keys),
-            MatrixStore(client, scripts, keys),
-            ActivityLayoutStore(client, keys),
-            VisitStore(client, scripts, keys),
-            VisitCounterStore(client, scripts, keys),
-            TakeBackStore(client, scripts, keys),
-            FlagStore(client, scripts, keys),
-            FlagSwapStore(client, keys),
-            PermissionStore(client, scripts, keys),
-            TextDirectory(client, scripts, keys),
-            IntegerDirectory(client, scripts, keys),
-            HeartbeatStore(client, keys),
-            ServerStateStore(client, keys),
-            WorkerStore(client, keys),
-            WorkerLogStore(client, keys),
-            KeyMover(client),
-            KeyReader(client, keys),
-            KeyWriter(client, keys),
-            ChangeTracker(client, keys),
-            AccessStore(client, keys),
-            AuditStore(client, keys),
-            QuotaStore(client, keys),
-            MetricStore(client, scripts, keys),
-        )
+        given: dict[str, Any] = {"client": client, "scripts": scripts_of(client), "keys": Keys(prefix)}
+        parts = {name: kind(*(given[need] for need in needs)) for name, kind, needs in _parts()}
+        return cls(given["keys"], **parts)
 
     @classmethod
     def at(
@@ -147,6 +117,14 @@ class Store:
             timeout: how long each call waits for the server
         """
         return cls.on(connect(url, connections=connections, timeout=timeout), prefix)
+
+
+@cache
+def _parts() -> list[tuple[str, Callable[..., Any], tuple[str, ...]]]:
+    """Every part of the store but the keys: its name, its class, and what that is made with."""
+    kinds = get_type_hints(Store)
+    del kinds["keys"]
+    return [(name, kind, tuple(signature(kind).parameters)) for name, kind in kinds.items()]
 
 
 def refuse_eviction(store: Store) -> None:
