@@ -14,11 +14,11 @@ from done_app.worker.monitor.pipe import COUNTS, LINE, MAX_MESSAGE_BYTES, WORK, 
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
 from donebit.completion.measures import Tally
+from donebit.utf8 import shortened
 
 MAX_LINE_LENGTH = 3000  # of a line, traceback included
 MAX_RANGES = 3  # of a message's steps that are shown
 COUNTS_A_MESSAGE = 20  # of at most 160 bytes each
-OMISSION = "\n[...]\n"
 
 Range = tuple[int, int]
 
@@ -76,14 +76,6 @@ def encode_line(level: int, text: str, at_seconds: float, worker: str, task_id: 
         most //= 2
         fields["text"] = shortened(text, most)
     return written
-
-
-def shortened(text: str, most: int) -> str:
-    """Shorten a text to `most` characters by cutting out its middle, the least useful part of a traceback."""
-    if len(text) <= most:
-        return text
-    head = most // 3
-    return text[:head] + OMISSION + text[-(most - head - len(OMISSION)) :]
 
 
 @dataclass(slots=True)

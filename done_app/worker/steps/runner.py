@@ -13,7 +13,7 @@ from typing import Any
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
 from done_app.worker.steps.position import PositionBoard
-from done_app.worker.steps.raised import describe_error, raise_if_ending
+from done_app.worker.steps.raised import describe_error, describe_traceback, raise_if_ending
 from done_app.worker.steps.step_ranges import Range, StepRanges
 from done_app.worker.steps.step_times import QUICK_SECONDS
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
@@ -282,7 +282,9 @@ class Runner:
     ) -> None:
         """Record a failed attempt. Its traceback is logged once, when the step gives up."""
         del self.values[len(self.finished) :]  # it may have been interrupted when its result was kept
-        failure = self.reporter.failed(step, error, count_attempt=not counted, last=last)
+        failure = self.reporter.failed(
+            step, error, count_attempt=not counted, last=last, traceback=describe_traceback(raised)
+        )
         self.outcome.ended |= failure.completed_task
         if failure.gave_up:
             self.outcome.gave_up += 1

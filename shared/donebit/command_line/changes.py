@@ -13,6 +13,7 @@ from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.formatting import number
+from donebit.step_numbers import step_range
 
 IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 
@@ -58,6 +59,40 @@ def resume_failed(session: Session, label: str | None) -> list[str]:
         cursor = page["next"]
         if cursor is None:
             return resumed
+
+
+@click.command(
+    short_help="Try some failed steps of a task again.",
+    epilog=examples(
+        "donebit errors 9f2c41d07a3b --groups",
+        "donebit retry 9f2c41d07a3b --group 1c7de33b",
+        "donebit retry 9f2c41d07a3b --steps 3,7-9",
+    ),
+)
+@click.argument("task_id", metavar="ID")
+@click.option("--group", metavar="GROUP", help="All steps of a group, as `donebit errors --groups` names it.")
+@click.option("--steps", metavar="STEPS", help="Steps and ranges that include their ends: 3,7-9.")
+@as_json
+@in_session
+def retry(session: Session, *, task_id: str, group: str | None, steps: str | None, as_json: bool) -> None:
+    """Try some failed steps of a failed or running task again. `donebit resume` tries all of them."""
+    if (group is None) is (steps is None):
+        raise UsageError("retry takes either --group or --steps")
+    body: Answer = {"group": group} if steps is None else {"ranges": ranges_of(steps)}
+    answer = session.done.ask("POST", f"/tasks/{segment(task_id)}/retry", body, key=uuid.uuid4().hex)
+    if as_json:
+        session.terminal.as_json(answer)
+        return
+    stay = f", {number(answer['failed_steps'])} stay failed" if answer["failed_steps"] else ""
+    session.terminal.say(f"task {task_id}: {count_of(answer['retried'], 'step')} tried again{stay}")
+
+
+def ranges_of(steps: str) -> list[list[int]]:
+    """Parse `3,7-9` into half-open ranges."""
+    try:
+        return [list(step_range(part)) for part in steps.split(",")]
+    except ValueError:
+        raise UsageError(f"--steps is {steps!r}; it must be steps and ranges such as 3,7-9") from None
 
 
 @click.command(epilog=examples("donebit pause 9f2c41d07a3b", "donebit pause 9f2c41d07a3b b2ee6881a154"))

@@ -56,6 +56,19 @@ TASKS = (
     KeyRow("done:{<task>}:attempts", "string", EXPIRES, "four bits a step: its failed attempts"),
     KeyRow("done:{<task>}:errors", "hash", EXPIRES, "step -> its last error, a thousand steps at most"),
     KeyRow(
+        "done:{<task>}:reasons",
+        "string",
+        EXPIRES,
+        "four bits a step: the group of its last error; 0 none, 15 one beyond the fourteenth",
+    ),
+    KeyRow(
+        "done:{<task>}:groups",
+        "hash",
+        EXPIRES,
+        "=<error without numbers and ids> -> the group's number n; n:first, n:last (ms), n:attempts, and "
+        "n:step, n:error and n:traceback of the last attempt",
+    ),
+    KeyRow(
         "done:{<task>}:leases",
         "hash",
         EXPIRES,

@@ -8,11 +8,12 @@ import os
 
 import pytest
 
-from done_app.worker.monitor.emitter import Emitter, LineHandler, encode_line, shortened
+from done_app.worker.monitor.emitter import Emitter, LineHandler, encode_line
 from done_app.worker.monitor.pipe import COUNTS, LINE, MAX_MESSAGE_BYTES, Pipe
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
 from donebit.completion.measures import STEPS
+from donebit.utf8 import shortened
 from tests.done_app.worker.monitor.pipe_messages import fill, lines_of, record
 from tests.workers.arranged import WORKER, texts
 
