@@ -224,6 +224,13 @@ class LogQuery(Request):
         Name | None,
         Field(description="only lines about this task", json_schema_extra={"example": EXAMPLE_ID}),
     ] = None
+    level: Annotated[
+        Literal["warning"] | None,
+        Field(
+            description="only warnings and errors; not of a stream, and `after` is of such an answer",
+            json_schema_extra={"example": "warning"},
+        ),
+    ] = None
     limit: Annotated[
         int,
         Field(

@@ -60,6 +60,7 @@ NAMES = [
     keys.SWEEPING,
     keys.steps_in_minute(3),
     keys.METRICS,
+    keys.TROUBLE_LOG,
     keys.WORKER_LOG,
     keys.TOKENS,
     keys.SIGN_OUTS,

@@ -150,7 +150,10 @@ def group_line(group: Answer) -> Text:
     last = f", last {group['last_at']}" if group["last_at"] else ""
     where = f"step{'' if group['steps'] == 1 else 's'} {ranges}{more}{last}"
     return Text.assemble(
-        (group["group"], "bold"), f" {count_of(group['steps'], 'step')}: ", one_line(group["error"]), f" ({where})"
+        (group["group"], "bold"),
+        f" {count_of(group['steps'], 'step')}: ",
+        one_line(group["error"]),
+        f" ({where})",
     )
 
 

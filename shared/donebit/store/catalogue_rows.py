@@ -258,6 +258,12 @@ WORKERS = (
         "<figure>/<job> -> how often, or how many microseconds, since its first count, for /metrics; 30 days "
         "after the last",
     ),
+    KeyRow(
+        "log:trouble",
+        "stream",
+        EXPIRES,
+        "the same of the last 10,000 warnings and errors or so alone; a week",
+    ),
     KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
 )
 ACCESS = (

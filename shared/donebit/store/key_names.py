@@ -52,6 +52,7 @@ class Keys:
         self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
         self.METRICS = f"{prefix}metrics"
+        self.TROUBLE_LOG = f"{prefix}log:trouble"
         self.WORKER_LOG = f"{prefix}log:worker"
         self.TOKENS = f"{prefix}access:tokens"
         self.SIGN_OUTS = f"{prefix}access:sign_outs"
