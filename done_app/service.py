@@ -17,6 +17,7 @@ from donebit.web.live import Feed
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
 from donebit.web.short_route import add_short_route
+from donebit.web.task_metrics import TaskMetrics
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         NEEDS,
         AUDITS,
         feed.__len__,
+        [TaskMetrics(store)],
     )
     publisher = Publisher(queue.make_celery(settings, sends_only=True))
     app.register_api(blueprint(store, publisher, settings, feed))

@@ -40,6 +40,12 @@ def needs() -> tuple[Need, ...]:
             "no nginx and caddy on the PATH: apt-get install nginx-light caddy",
         ),
         Need(
+            "Prometheus",
+            frozenset({"prometheus", "promtool"}),
+            bool(shutil.which("prometheus") and shutil.which("promtool")),
+            "no prometheus with promtool on the PATH: apt-get install prometheus",
+        ),
+        Need(
             "process",
             frozenset({"start", "demo", "stack", "ground"}),
             (PROCESSES / "self" / "cwd").exists(),

@@ -12,7 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # All of Donebit is started for them, once a process of pytest-xdist, and mended after each.
-ON_A_STACK = {"integration": "stack", "faults": "stack", "browser": "browser"}
+ON_A_STACK = {"integration": "stack", "faults": "stack", "deploy": "stack", "browser": "browser"}
 # The longest, longest first: whatever begins last is what one process waits for.
 FIRST = [
     "stack",

@@ -23,6 +23,7 @@ AUDITS: Final[Audits] = {
     "POST /tasks/<task_id>/close": Audited("close", "task {task_id}"),
     "POST /tasks/<task_id>/pause": Audited("pause", "task {task_id}"),
     "POST /tasks/<task_id>/resume": Audited("resume", "task {task_id}"),
+    "POST /tasks/<task_id>/retry": Audited("retry", "task {task_id}"),
     "POST /tasks/<task_id>/cancel": Audited("cancel", "task {task_id}"),
     "POST /tasks/<task_id>/extend": Audited("extend", "task {task_id}"),
     "POST /tasks/<task_id>/delete": Audited("delete", "task {task_id}"),

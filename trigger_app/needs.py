@@ -33,6 +33,7 @@ NEEDS: Final[Needs] = {
     "POST /tasks/<task_id>/close": Role.TRIGGER,
     "POST /tasks/<task_id>/pause": Role.TRIGGER,
     "POST /tasks/<task_id>/resume": Role.TRIGGER,
+    "POST /tasks/<task_id>/retry": Role.TRIGGER,
     "POST /tasks/<task_id>/cancel": Role.TRIGGER,
     "POST /tasks/<task_id>/extend": Role.TRIGGER,
     "POST /tasks/<task_id>/delete": Role.ADMIN,

@@ -9,7 +9,9 @@ from flask_openapi3 import MediaType
 from pydantic import BaseModel, Field
 
 from done_app.api.models import EXAMPLE_ID
+from donebit.clock import iso
 from donebit.completion.failing import GivenUp
+from donebit.completion.failure_groups import Example, FailureGroup
 from donebit.web.task_answer import Range
 from donebit.web.task_summary import TaskSummary
 from donebit.web.workers_summary import LineSummary
@@ -99,6 +101,64 @@ class FailuresAnswer(BaseModel):
     failed_steps: int = Field(json_schema_extra={"example": 1})
     failures: list[StepFailure]
     next: int | None = Field(description="`after` of the next page; null on the last")
+
+
+class ExampleAttempt(BaseModel):
+    """A failed attempt with its traceback."""
+
+    step: int = Field(json_schema_extra={"example": 17})
+    error: str = Field(json_schema_extra={"example": "ValueError: picture 17 is empty"})
+    traceback: str = Field(description="without its middle if it is longer than 4000 characters")
+
+    @classmethod
+    def of(cls, example: Example) -> ExampleAttempt:
+        return cls(step=example.step, error=example.error, traceback=example.traceback)
+
+
+class GroupAnswer(BaseModel):
+    """The steps that gave up for one reason."""
+
+    group: str = Field(json_schema_extra={"example": "1c7de33b"}, description="the same in every task")
+    error: str = Field(
+        json_schema_extra={"example": "ValueError: picture <n> is empty"},
+        description="the first line of the error, without numbers and ids",
+    )
+    steps: int = Field(json_schema_extra={"example": 37})
+    ranges: Sequence[Range] = Field(description="the first ten ranges of these steps, half open")
+    attempts: int | None = Field(
+        json_schema_extra={"example": 111},
+        description="attempts in this run that failed so, of other steps too; null if not counted",
+    )
+    first_at: str | None = Field(description="when the first attempt failed so; null if not kept")
+    last_at: str | None = Field(description="when the last one did; null if not kept")
+    example: ExampleAttempt | None = Field(
+        description="the last attempt that failed so; null if its traceback was not kept"
+    )
+
+    @classmethod
+    def of(cls, group: FailureGroup) -> GroupAnswer:
+        return cls(
+            group=group.id,
+            error=group.error,
+            steps=group.steps,
+            ranges=group.ranges,
+            attempts=group.attempts,
+            first_at=None if group.first_at is None else iso(group.first_at),
+            last_at=None if group.last_at is None else iso(group.last_at),
+            example=ExampleAttempt.of(group.example) if group.example else None,
+        )
+
+
+class GroupsAnswer(BaseModel):
+    failed_steps: int = Field(json_schema_extra={"example": 37})
+    groups: list[GroupAnswer] = Field(description="the largest first")
+
+
+class RetryAnswer(BaseModel):
+    task_id: str
+    retried: int = Field(description="how many steps are tried again", json_schema_extra={"example": 37})
+    state: str
+    failed_steps: int = Field(description="steps that stay given up", json_schema_extra={"example": 1})
 
 
 class Resumed(BaseModel):

@@ -34,6 +34,12 @@ Cursor = Annotated[
 ]
 
 
+GROUP = r"^[0-9a-f]{8}$"
+GroupId = Annotated[
+    str,
+    matching(GROUP, "the id of a group of failures"),
+    Field(json_schema_extra={"pattern": GROUP}),
+]
 LabelFilter = Annotated[
     Name | None, Field(description="only tasks with this label", json_schema_extra={"example": "nightly"})
 ]
@@ -218,6 +224,13 @@ class LogQuery(Request):
         Name | None,
         Field(description="only lines about this task", json_schema_extra={"example": EXAMPLE_ID}),
     ] = None
+    level: Annotated[
+        Literal["warning"] | None,
+        Field(
+            description="only warnings and errors; not of a stream, and `after` is of such an answer",
+            json_schema_extra={"example": "warning"},
+        ),
+    ] = None
     limit: Annotated[
         int,
         Field(
@@ -247,3 +260,13 @@ class MissingQuery(Request):
         Field(ge=1, le=10_000, description="how many entries at most", json_schema_extra={"example": 100}),
         WRITTEN,
     ] = 1000
+
+
+class FailuresQuery(MissingQuery):
+    group: Annotated[
+        GroupId | None,
+        Field(
+            description="only steps of this group, as /failures/groups lists them",
+            json_schema_extra={"example": "1c7de33b"},
+        ),
+    ] = None

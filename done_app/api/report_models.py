@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from done_app.api.models import LARGEST_STEP, Step, WrittenStep
+from done_app.api.models import LARGEST_STEP, GroupId, Step, WrittenStep
+from donebit.completion.failing import ChosenSteps
 from donebit.completion.reporting import MAX_STEPS_PER_REPORT
 from donebit.web.models import WRITTEN, WRITTEN_BOOLEAN, Integer, Request, matching
 
@@ -34,6 +35,35 @@ class StepResult(Request):
             description="any JSON value of at most MAX_STEP_RESULT_BYTES", json_schema_extra={"example": 5}
         ),
     ]
+
+
+class RetryBody(Request):
+    """Which of the steps that gave up are to be tried again: a group of errors, or steps and ranges."""
+
+    steps: Annotated[
+        list[Step],
+        Field(
+            default_factory=list,
+            max_length=MAX_STEPS_PER_REPORT,
+            description="single steps",
+            json_schema_extra={"example": [17]},
+        ),
+    ]
+    ranges: Annotated[
+        list[tuple[Step, Annotated[Integer, Field(ge=1, le=LARGEST_STEP)]]],
+        Field(
+            default_factory=list,
+            max_length=MAX_STEPS_PER_REPORT,
+            description="half-open ranges; those of their steps that did not give up are left as they are",
+            json_schema_extra={"example": [[100, 200]]},
+        ),
+    ]
+    group: Annotated[
+        GroupId | None, Field(description="all steps of this group, in place of steps and ranges")
+    ] = None
+
+    def as_chosen(self) -> ChosenSteps:
+        return ChosenSteps(self.steps, self.ranges, self.group)
 
 
 class StepsBody(Request):

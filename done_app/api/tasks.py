@@ -9,9 +9,10 @@ from flask import Response
 from flask_openapi3 import APIBlueprint, Tag
 
 from done_app.api.actions import add_actions
-from done_app.api.answer_models import FailuresAnswer, MissingAnswer, StepFailure, TaskList
+from done_app.api.answer_models import MissingAnswer, TaskList
 from done_app.api.answers import GONE
 from done_app.api.bulk import add_bulk
+from done_app.api.failures import add_failure_reads, add_retry
 from done_app.api.items import Filler, add_items
 from done_app.api.models import ListQuery, MissingQuery, TaskPath
 from done_app.api.redelivery import add_redelivery
@@ -19,7 +20,7 @@ from done_app.api.reports import Reports, add_failures, add_reports
 from done_app.api.results import add_results
 from done_app.api.streams import add_streams
 from donebit.activity.periods.calendar import Calendar
-from donebit.completion import bitmap, failing, items, lifecycle, listing, missing
+from donebit.completion import bitmap, lifecycle, listing, missing
 from donebit.config import Settings
 from donebit.jobs.registry import load_jobs
 from donebit.queue import Publisher
@@ -38,6 +39,8 @@ def blueprint(store: Store, publisher: Publisher, settings: Settings, feed: Feed
     """All task routes, reading and writing this store and publishing the ends of tasks."""
     routes = APIBlueprint("tasks", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     add_task_reads(routes, store, settings)
+    add_failure_reads(routes, store)
+    add_retry(routes, store, publisher, settings)
     add_bitmap(routes, store)
     add_streams(routes, store, feed)
     add_results(routes, store)
@@ -73,16 +76,6 @@ def add_task_reads(routes: APIBlueprint, store: Store, settings: Settings) -> No
         task = lifecycle.get_task(store, path.task_id).task
         page = missing.list_missing(store, task, after=query.after, limit=query.limit)
         return answer(MissingAnswer(missing_steps=task.missing_steps, ranges=page.ranges, next=page.next))
-
-    @routes.get("/tasks/<task_id>/failures", responses={200: FailuresAnswer, **GONE})
-    def show_failures(path: TaskPath, query: MissingQuery) -> Reply:
-        """List the failed steps of a task with their attempts and last errors."""
-        task = lifecycle.get_task(store, path.task_id).task
-        page = failing.list_failures(store, task, after=query.after, limit=query.limit)
-        shown = items.shown_items(store, task, [one.step for one in page.failures])
-        failures = [StepFailure.from_step(one, shown) for one in page.failures]
-        found = FailuresAnswer(failed_steps=task.failed_steps, failures=failures, next=page.next)
-        return answer(found, exclude_unset=True)
 
 
 def add_bitmap(routes: APIBlueprint, store: Store) -> None:

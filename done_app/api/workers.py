@@ -12,6 +12,7 @@ from done_app.api.models import LogQuery
 from done_app.api.streams import TaskWatch
 from donebit import clock
 from donebit.config import Settings
+from donebit.errors import InvalidInput
 from donebit.queue import QUEUES
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
@@ -43,12 +44,14 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
         """Get the workers' last log lines, oldest first, or follow them as an event stream.
 
         With `Accept: text/event-stream` each later line follows as an event. About 10,000 lines are kept,
-        for a day after the last one, and a worker drops lines that it cannot save in time: for a complete
+        for a day after the last one, and as many warnings and errors apart from them, for a week, which
+        `level=warning` asks for. A worker drops lines that it cannot save in time: for a complete
         log, collect its standard output.
         """
         if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
             return stream(store, feed, query)
-        page = log.list_lines(store, task_id=query.task, limit=query.limit, after=query.after)
+        loud = query.level is not None
+        page = log.list_lines(store, task_id=query.task, limit=query.limit, after=query.after, loud=loud)
         return answer(LogAnswer(lines=[LineSummary.of(line) for line in page.lines], next=page.next))
 
     return routes
@@ -56,6 +59,10 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
 
 def stream(store: Store, feed: Feed, query: LogQuery) -> Reply:
     """Stream the last lines, or all after the one that the query names, and then each new one."""
+    if query.level is not None:
+        raise InvalidInput(
+            "level is for lines that are kept; of a stream choose them by `level`", field="level"
+        )
     limit = query.limit if query.after is None else 2 * log.MAX_LINES
     page = log.list_lines(store, task_id=query.task, limit=limit, after=query.after)
     first = {line.id: LineSummary.of(line).model_dump() for line in page.lines}

@@ -31,6 +31,7 @@ from donebit.completion import permits as completion_permits
 from donebit.completion.healing import ProbedState
 from donebit.completion.items import ItemReader
 from donebit.completion.leases import HeldSteps, Holder
+from donebit.completion.measures import QUEUE_TIMES
 from donebit.completion.permits import Limit
 from donebit.completion.sweeping import SWEEPS_APART, Sweep
 from donebit.completion.task import Task
@@ -146,8 +147,10 @@ def run_steps(message: Any, task_id: str, nonce: str, ranges: list[tuple[int, in
     the first has worked at it for an hour.
     """
     holder = worker_leases.own_holder(message.request.id)
+    waited = queue.waited_seconds(message.request.headers)
     with released_on_error(task_id, holder):
-        run_message(task_id, nonce, holder, [(start, stop) for start, stop in ranges], careful=careful)
+        parts = [(start, stop) for start, stop in ranges]
+        run_message(task_id, nonce, holder, parts, careful=careful, waited=waited)
 
 
 @contextmanager
@@ -167,8 +170,14 @@ def released_on_error(task_id: str, holder: Holder) -> Iterator[None]:
         raise
 
 
-def run_message(task_id: str, nonce: str, holder: Holder, parts: queue.Ranges, *, careful: bool) -> None:
-    """Take the lease on a message's steps, run those that are missing, and send what is left to do."""
+def run_message(
+    task_id: str, nonce: str, holder: Holder, parts: queue.Ranges, *, careful: bool, waited: float | None
+) -> None:
+    """Take the lease on a message's steps, run those that are missing, and send what is left to do.
+
+    Args:
+        waited: how long the message waited in its queue, in seconds; None where that is not known.
+    """
     held = leases.take(store(), task_id, nonce, holder, parts)
     if held is None or held.task.spec.job is None or not held.ranges:
         return
@@ -179,7 +188,7 @@ def run_message(task_id: str, nonce: str, holder: Holder, parts: queue.Ranges, *
     limits = limits_of(task)
     with permits.held(store(), limits, holder) as may_run:
         if may_run:
-            run_leased(held, holder, careful=careful)
+            run_leased(held, holder, careful=careful, waited=waited)
             return
     pause = completion_permits.wait(store(), task)
     publisher.run_ranges(task, held.ranges, careful=careful or held.died, pause=pause)
@@ -192,15 +201,22 @@ def limits_of(task: Task) -> list[Limit]:
     return completion_permits.limits_of(task, jobs().find(name).max_concurrency if name in jobs() else None)
 
 
-def run_leased(held: HeldSteps, holder: Holder, *, careful: bool) -> None:
-    """Run the steps that this process holds and is permitted to run, and send what is left to do."""
+def run_leased(held: HeldSteps, holder: Holder, *, careful: bool, waited: float | None) -> None:
+    """Run the steps that this process holds and is permitted to run, and send what is left to do.
+
+    Args:
+        waited: as of `run_message`.
+    """
     task = held.task
     with (
         monitor.emitter.working_on(task.id, held.ranges) as work,
         suppress(NotFound),
     ):  # deleted while it runs
+        if waited is not None:
+            work.tally.observe(QUEUE_TIMES, task.spec.job, waited)
         outcome = run_held(held, task.spec.job or "", holder.message_id, careful=careful)
         work.finished = len(outcome.done)
+        outcome.write_counts(work.tally, task.spec.job)
         finish_message(task, holder, outcome, careful=careful)
 
 

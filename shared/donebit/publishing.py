@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from donebit.completion import resuming
+from donebit.completion import fanout, resuming
+from donebit.completion.failing import ChosenSteps
+from donebit.completion.leases import MAX_RANGES_SENT
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import BrokerUnavailable
@@ -83,3 +85,40 @@ def resume(
         InvalidInput: the reply key was used for another request.
     """
     publish_start(publisher, resuming.resume(store, task_id, ttls, reply_key=reply_key))
+
+
+def retry(
+    store: Store,
+    publisher: Publisher,
+    task_id: str,
+    chosen: ChosenSteps,
+    ttls: TaskTtls,
+    *,
+    reply_key: str | None = None,
+) -> int:
+    """Try chosen steps again that gave up, and return how many they are.
+
+    Of a running task just these are sent now; of one that had failed all that are missing.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+        Conflict: it is done or cancelled, or none of the steps gave up.
+        InvalidInput: as for resuming.retry.
+    """
+    retried = resuming.retry(store, task_id, chosen, ttls, reply_key=reply_key)
+    if retried.began_again:
+        request_fan_out(publisher, retried.task)
+    elif retried.task.spec.job is not None and not retried.task.paused:
+        _send_steps(publisher, retried.task, retried.ranges)
+    return retried.steps
+
+
+def _send_steps(publisher: Publisher, task: Task, ranges: list[tuple[int, int]]) -> None:
+    """Send steps of a running task, some of them or many in each message."""
+    size = fanout.batch_size(task.count, task.spec.batch)
+    parts = [(one.start, one.stop) for one in fanout.slices(ranges, size)]
+    try:
+        for first in range(0, len(parts), MAX_RANGES_SENT):
+            publisher.run_ranges(task, parts[first : first + MAX_RANGES_SENT])
+    except BrokerUnavailable as error:
+        log.warning("steps of task %s are sent later: %s", task.id, error.in_full)

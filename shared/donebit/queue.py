@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from celery import Celery
 from kombu import Queue
 from kombu.exceptions import KombuError, OperationalError
 
-from donebit import redis_url
+from donebit import clock, redis_url
 from donebit.broker import SERVER_OPTION, TRANSPORT, shown_url
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
@@ -32,6 +32,8 @@ RUN_STEPS = "donebit.run_steps"
 ANNOUNCE = "donebit.announce"
 PROBE = "donebit.probe"
 SWEEP = "donebit.sweep"
+
+DUE = "donebit_due_ms"  # the header that says from when on a message waits for a worker
 
 SWEEP_EVERY = timedelta(seconds=5)
 SWEEP_SCHEDULE = {
@@ -182,10 +184,24 @@ class Publisher:
 
     def _send(self, name: str, queue: str, *args: object, pause: timedelta | None = None) -> None:
         countdown = pause.total_seconds() if pause else None
+        headers = {DUE: clock.now_ms() + int((countdown or 0) * 1000)}
         try:
-            self._app.send_task(name, args=args, queue=queue, countdown=countdown)
+            self._app.send_task(name, args=args, queue=queue, countdown=countdown, headers=headers)
         except OperationalError as error:
             raise BrokerUnavailable("the broker does not take messages") from error
+
+
+def waited_seconds(headers: Mapping[str, Any] | None) -> float | None:
+    """How long a message that a worker has just received waited for it, after its pause.
+
+    Args:
+        headers: of the message.
+
+    Returns:
+        None for one that a process of an earlier version sent.
+    """
+    due_ms = (headers or {}).get(DUE)
+    return max(0, clock.now_ms() - due_ms) / 1000 if isinstance(due_ms, int) else None
 
 
 def queue_of(ranges: Ranges) -> str:

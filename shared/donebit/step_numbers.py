@@ -39,3 +39,23 @@ def natural(value: object, name: str) -> int:
     if number is None or number < 0:
         raise InvalidInput(f"{name} is {value!r}; it must be an integer from 0", field=name)
     return number
+
+
+def step_range(text: str) -> tuple[int, int]:
+    """Parse a step, or a range that includes its end, as a half-open range: `7-9` is (7, 10).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    first, dash, last = text.strip().partition("-")
+    start, stop = (_step(part) for part in (first, last if dash else first))
+    if start > stop:
+        raise ValueError(f"{text!r} runs backwards")
+    return start, stop + 1
+
+
+def _step(text: str) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10):
+        raise ValueError(f"{digits!r} is no step")
+    return int(digits)

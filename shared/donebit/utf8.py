@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+OMISSION = "\n[...]\n"  # in place of what is cut out
 # Kept although not printable: spaces of other scripts, and what joins or separates letters and emoji.
 HARMLESS = "\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 
@@ -35,3 +36,11 @@ def one_line(text: str, keep: str = "") -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
+
+
+def shortened(text: str, most: int) -> str:
+    """Shorten a text to `most` characters by cutting out its middle, the least useful part of a traceback."""
+    if len(text) <= most:
+        return text
+    head = most // 3
+    return text[:head] + OMISSION + text[-(most - head - len(OMISSION)) :]

@@ -46,6 +46,29 @@ def test_a_failed_step_is_told_by_errors_and_why(donebit: Donebit, name: str) ->
     assert donebit("why", name, "--json").json["waiting_for"] == "reports"
 
 
+def test_failed_steps_are_grouped_and_one_group_retried(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 9, "--task-id", name)
+    none = donebit("errors", name, "--groups")
+    for step in (1, 2, 5):
+        donebit("fail", name, step, f"picture {step} is empty" if step < 5 else "disk full")
+
+    shown = donebit("errors", name, "--groups")
+    first, second = donebit("errors", name, "--groups", "--json").lines
+    again = donebit("retry", name, "--group", first["group"])
+    last = donebit("retry", name, "5:7", "--json").json
+
+    assert none.out == "no step has failed\n"
+    assert f"{first['group']} 2 steps: picture <n> is empty (steps 1-2, last " in shown.out
+    assert (first["steps"], second["error"]) == (2, "disk full")
+    assert again.out == f"task {name} is running: 2 steps tried again; 1 other step stays failed\n"
+    assert (last["retried"], last["failed_steps"]) == (1, 0)
+
+
+@pytest.mark.parametrize("wrong", [[], ["--group", "1c7de33b", "3"], ["3-4"], ["4:3"]])
+def test_a_retry_of_nothing_clear_is_wrong_usage(donebit: Donebit, name: str, wrong: list[str]) -> None:
+    assert donebit("retry", name, *wrong).code == 2
+
+
 def test_without_workers_the_command_says_so(donebit: Donebit) -> None:
     said = donebit("workers")
 

@@ -10,6 +10,7 @@ from redis import Redis
 
 from donebit.completion import failing, items, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
+from donebit.completion.failing import ChosenSteps
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.sweeping import CHECK_EVERY, Sweep
@@ -62,6 +63,20 @@ def test_a_run_takes_its_own_time_and_the_earlier_ones_are_kept(
     assert (first.run, first.state, first.done_steps, first.failed_steps) == (1, State.FAILED, 2, 3)
     assert first.ended_at - first.started_at == timedelta(seconds=60)
     assert ended.run_started_at - first.ended_at == timedelta(seconds=3600)
+
+
+def test_a_run_that_is_retried_in_part_is_kept_too(store: Store, hand_moved_clock: HandMovedClock) -> None:
+    task = start_failed(store)
+    hand_moved_clock.forward(seconds=30)
+
+    resuming.retry(store, task.id, ChosenSteps([1]), TTLS)
+    hand_moved_clock.forward(seconds=5)
+    reporting.report(store, task.id, [1])
+
+    ended = now(store, task)
+    (first,) = ended.earlier_runs
+    assert (first.run, first.state, first.done_steps, first.failed_steps) == (1, State.FAILED, 3, 2)
+    assert (ended.run, ended.state, ended.took) == (2, State.FAILED, timedelta(seconds=5))
 
 
 def test_the_last_twenty_earlier_runs_are_kept(store: Store) -> None:

@@ -73,6 +73,22 @@ def test_what_a_users_step_logs_is_about_its_task(stack: Stack) -> None:
     assert own() == [f"hello at step {step}" for step in range(3)]
 
 
+def test_a_failing_jobs_traceback_is_with_its_group(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "block-1").touch()
+    task_id = stack.create(2, job="blocked", params={"folder": str(tmp_path)})
+
+    stack.await_told(task_id)
+
+    (group,) = ask("GET", f"{stack.done}/tasks/{task_id}/failures/groups").said["groups"]
+    assert (group["error"], group["steps"], group["attempts"]) == ("ValueError: step <n> is blocked", 1, 2)
+    assert group["example"]["step"] == 1
+    assert group["example"]["traceback"].startswith("Traceback (most recent call last)")
+    assert 'raise ValueError(f"step {step} is blocked")' in group["example"]["traceback"]
+    (tmp_path / "block-1").unlink()
+    assert ask("POST", f"{stack.done}/tasks/{task_id}/retry", {"group": group["group"]}).status == 200
+    eventually(lambda: stack.task(task_id).state == "done", DONE_SECONDS, what="it was not retried")
+
+
 def test_a_failing_steps_traceback_is_told(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "block-1").touch()
     task_id = stack.create(2, job="blocked", params={"folder": str(tmp_path)})

@@ -68,6 +68,8 @@ NAMES = [
     keys.SKEWS,
     keys.SWEEPING,
     keys.steps_in_minute(3),
+    keys.METRICS,
+    keys.TROUBLE_LOG,
     keys.WORKER_LOG,
     keys.TOKENS,
     keys.SIGN_OUTS,

@@ -19,6 +19,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.items import ItemStore
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
+from donebit.store.metrics import MetricStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.permits import PermitStore
 from donebit.store.results import ResultStore
@@ -46,6 +47,7 @@ STORES = (
     VisitStore,
     DirectoryStore,
     BitmapStore,
+    MetricStore,
     MatrixStore,
     VisitCounterStore,
     FlagStore,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 import pytest
@@ -10,7 +11,9 @@ from werkzeug.test import TestResponse
 from donebit.completion import failing, lifecycle, reporting
 from donebit.completion.diagnosis import Waiting
 from donebit.store import Store
+from donebit.store.failures import FailedAttempt
 from tests.web.services import Services, body_of, problem_of
+from tests.workers.arranged import say
 from trigger_app.pages.fragments import WAITS, moment, percent
 from trigger_app.pages.sign_in import own_path
 
@@ -283,3 +286,65 @@ def test_a_wrong_method_keeps_its_headers_on_a_page(services: Services) -> None:
 def test_every_page_links_to_the_api_reference(services: Services, path: str) -> None:
     assert '<a href="/docs/">' in services.trigger.get(path, headers=PEOPLE).text
     assert services.trigger.get("/docs/", follow_redirects=True).status_code == 200
+
+
+def failing_task(services: Services) -> str:
+    task_id = services.start(9)
+    for step, error in enumerate(["disk 1 is full", "no <such> file", "disk 2 is full"]):
+        services.done.post(f"/tasks/{task_id}/failures", json={"step": step, "error": error})
+    return task_id
+
+
+def test_the_page_groups_failures_by_error_and_retries_one(services: Services, real_store: Store) -> None:
+    task_id = failing_task(services)
+    page = services.trigger.get(f"/tasks/{task_id}").text
+
+    (group, _) = re.findall(r'name="group" value="([0-9a-f]{8})"', page)
+    answer = post(services, f"/tasks/{task_id}/retry", PEOPLE, group=group)
+
+    assert "disk &lt;n&gt; is full" in page
+    assert "Retry these 2" in page
+    assert "Retry this step" in page
+    assert answer.headers["Location"] == f"/tasks/{task_id}"
+    assert lifecycle.get_task(real_store, task_id).task.failed_steps == 1
+
+
+def test_the_page_of_a_group_lists_and_marks_its_steps_alone(services: Services) -> None:
+    task_id = failing_task(services)
+    page = services.trigger.get(f"/tasks/{task_id}").text
+    (group, _) = re.findall(r'name="group" value="([0-9a-f]{8})"', page)
+
+    of_group = services.trigger.get(f"/tasks/{task_id}?group={group}").text
+    of_none = services.trigger.get(f"/tasks/{task_id}?group=nosuch").text
+
+    assert 'data-marked="[[0, 1], [2, 3]]"' in of_group
+    assert re.findall(r'<th scope="row">(\d)', of_group) == ["0", "2"]
+    assert "data-marked" not in of_none
+    assert re.findall(r'<th scope="row">(\d)', of_none) == ["0", "1", "2"]
+
+
+def test_steps_listed_by_hand_are_retried(services: Services, real_store: Store) -> None:
+    task_id = failing_task(services)
+
+    refused = post(services, f"/tasks/{task_id}/retry", PEOPLE, steps="1-")
+    answer = post(services, f"/tasks/{task_id}/retry", PEOPLE, steps="0, 2-7")
+
+    assert refused.status_code == 422
+    assert "3, 7-9" in refused.text
+    assert answer.status_code == 303
+    assert lifecycle.get_task(real_store, task_id).task.failed_steps == 1
+
+
+def test_a_traceback_and_the_last_warnings_are_on_the_page(services: Services, real_store: Store) -> None:
+    task_id = failing_task(services)
+    attempt = FailedAttempt(traceback="Traceback <of> step 5")
+    failing.fail(real_store, task_id, 5, "ValueError: bad", attempt=attempt)
+    say(real_store, "step 5 failed for good", task_id=task_id, level=logging.ERROR)
+    say(real_store, "another task's", task_id="other", level=logging.ERROR)
+
+    page = services.trigger.get(f"/tasks/{task_id}").text
+
+    assert "Traceback &lt;of&gt; step 5" in page
+    assert "step 5 failed for good" in page
+    assert "another task" not in page
+    assert "Warnings and errors" not in services.trigger.get(f"/tasks/{services.start(1)}").text

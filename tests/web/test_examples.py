@@ -63,6 +63,8 @@ def arrange_done(services: Services, store: Store, operation: Operation, _: str)
     if operation.path.endswith("{task_id}/resume"):
         services.done.post(f"/tasks/{TASK_ID}/steps", json={"ranges": [[0, 199]]})
         failing.fail(store, TASK_ID, 199, "boom")
+    if operation.path.endswith("/retry"):
+        failing.fail(store, TASK_ID, 17, "boom")
     if operation.path.endswith("/redeliver"):
         services.done.post(f"/tasks/{TASK_ID}/steps", json={"ranges": [[0, 200]]})
         announce(store, TASK_ID)

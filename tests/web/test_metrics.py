@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from donebit.completion import announcing, counting, reporting
+from donebit.completion.measures import STEP_TIMES, Tally
 from donebit.store import Store
+from tests.completion.arranged import start
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
 from tests.web.services import NAMES, Services, body_of
+from tests.workers.arranged import a_worker, shows
 
 WITHOUT_INFO = "ACL SETUSER donebit on >p resetkeys ~* resetchannels &* -@all +@all -info"
 READER = "ACL SETUSER donebit on >p resetkeys ~* resetchannels &* -@all +@all -@write"
@@ -118,3 +123,51 @@ def test_schedules_are_counted_and_the_first_of_them_by_name(services: Services)
 
     assert labelled(services, "donebit_schedules") == [2, 1]
     assert labelled(services, "donebit_schedule_firings_total") == [0] * 9
+
+
+def sample(services: Services, name: str, **labels: str) -> list[float]:
+    text = services.done.get("/metrics").text
+    families = text_string_to_metric_families(text)
+    found = [one for family in families for one in family.samples if one.name == f"donebit_{name}"]
+    return [one.value for one in found if labels.items() <= one.labels.items()]
+
+
+def test_the_end_of_a_task_shows_with_its_job(real_store: Store) -> None:
+    task = start(real_store, 1, job="thumbnail")
+    reporting.report(real_store, task.id, [0])
+    announcing.announce(real_store, task.id)
+
+    services = Services(real_store)
+
+    assert sample(services, "tasks_ended_total", job_name="thumbnail", end="done") == [1]
+    assert sample(services, "tasks_ended_total", job_name="thumbnail", end="failed") == [0]
+    assert sample(services, "task_duration_seconds_count", job_name="thumbnail") == [1]
+
+
+def test_buckets_add_up_to_those_of_longer_durations(real_store: Store) -> None:
+    tally = Tally()
+    for seconds in (0.0005, 0.003, 0.004, 7200.0):
+        tally.observe(STEP_TIMES, "thumbnail", seconds)
+    counting.add(real_store, tally)
+
+    services = Services(real_store)
+
+    upto = {
+        bound: sample(services, "step_duration_seconds_bucket", job_name="thumbnail", le=bound)
+        for bound in ("0.001", "0.005", "1800.0", "+Inf")
+    }
+    assert upto == {"0.001": [1], "0.005": [3], "1800.0": [3], "+Inf": [4]}
+    assert sample(services, "step_duration_seconds_sum") == [pytest.approx(7200.0075)]
+
+
+def test_a_job_of_a_live_worker_is_nought_before_its_first_task(real_store: Store) -> None:
+    shows(real_store, replace(a_worker(), jobs=["fresh"]))
+
+    assert sample(Services(real_store), "stalls_total", job_name="fresh") == [0]
+
+
+def test_only_done_app_shows_what_all_processes_count(real_store: Store) -> None:
+    services = Services(real_store)
+
+    assert "donebit_steps_total" in services.done.get("/metrics").text
+    assert "donebit_steps_total" not in services.trigger.get("/metrics").text

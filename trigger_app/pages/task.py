@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from donebit import publishing
-from donebit.completion import failing, items, lifecycle, resuming
+from donebit.completion import items, lifecycle, resuming
 from donebit.completion.resuming import Extension
 from donebit.completion.task import Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import InvalidInput, NotFound
 from donebit.web.listener import Table
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
-from trigger_app.pages import cells
+from trigger_app.pages import cells, failures
+from trigger_app.pages.changes import changed
 from trigger_app.pages.fragments import fragment
-from trigger_app.pages.problems import wants_page
 from trigger_app.pages.timeline import timeline_of
 from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
 
-FAILURES = 20  # on a page
 LARGE = 200_000  # steps; the map of more than these takes all of the width, so that each has a pixel
 PARTS = ("facts", "rule", "steps", "timeline")
 
@@ -39,9 +37,7 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
     @routes.get("/tasks/<task_id>")
     @page_route(context.settings)
     def task(task_id: str) -> ResponseReturnValue:
-        now, away = attempt(
-            lambda: page_parts(context, lifecycle.get_task(context.store, task_id), failures_after())
-        )
+        now, away = attempt(lambda: opened(context, lifecycle.get_task(context.store, task_id)))
         return render_template(
             "task.html",
             here="/",
@@ -49,7 +45,7 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
             task_id=task_id,
             **now or {"task": None},
             max_steps=context.settings.max_steps,
-            paged=failures_after() > 0,
+            paged=failures_after() > 0 or failures.group_asked() is not None,
             large=LARGE,
         )
 
@@ -98,6 +94,7 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
 
     add_button_again(routes, context)
     add_button_close(routes, context)
+    failures.add_button(routes, context)
 
     @routes.post("/tasks/<task_id>/delete")
     def delete(task_id: str) -> ResponseReturnValue:
@@ -129,25 +126,27 @@ def failures_after() -> int:
     return int(first) if first.isascii() and first.isdigit() and len(first) < 12 else 0
 
 
-def changed(task_id: str) -> ResponseReturnValue:
-    """Redirect a browser to the page; answer 204 to a script, which gets the change by the stream."""
-    if not wants_page():
-        return "", HTTPStatus.NO_CONTENT
-    return redirect_to(f"/tasks/{task_id}" if task_id else "/")
+def opened(context: PageContext, snapshot: TaskSnapshot) -> dict[str, Any]:
+    """Return the variables of a page that is opened."""
+    group = failures.group_asked()
+    parts = page_parts(context, snapshot, failures_after(), group)
+    return parts | failures.group_parts(context.store, snapshot.task, group)
 
 
-def page_parts(context: PageContext, snapshot: TaskSnapshot, after: int = 0) -> dict[str, Any]:
+def page_parts(
+    context: PageContext, snapshot: TaskSnapshot, after: int = 0, group: str | None = None
+) -> dict[str, Any]:
     """Return the variables from which the parts of the page are drawn."""
     task = task_answer(context.store, context.settings, snapshot)
-    failures = failing.list_failures(context.store, snapshot.task, after=after, limit=FAILURES)
-    failed = [one.step for one in failures.failures]
+    page = failures.listed(context.store, snapshot.task, after, group)
+    failed = [one.step for one in page.failures]
     return {
         "task": task,
         "age_seconds": int(task.last_progress_age_seconds),
         "why": task.why[0].upper() + task.why[1:],
         "unnamed": unnamed(snapshot.task, task.missing),
         "key": context.store.keys.bitmap(task.task_id),
-        "failures": failures,
+        "failures": page,
         "failed_items": items.shown_items(context.store, snapshot.task, failed),
         "timeline": timeline_of(snapshot.task, task.deliveries),
         "done_port": context.settings.done_port,
@@ -169,6 +168,7 @@ def read_parts(context: PageContext, about: str, before: Table) -> Table:
     except (NotFound, InvalidInput):
         return {"gone": {"gone": True}}
     parts = {part: fragment(part, root=context.settings.trigger_prefix, **now) for part in PARTS}
+    parts["groups"] = failures.groups_message(context, snapshot.task, before, **now)
     return {**parts, **cells.changed_cells(context.store, snapshot, before)}
 
 

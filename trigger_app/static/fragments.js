@@ -43,7 +43,8 @@ function renew(known, drawn) {
     if (known.nodeValue !== drawn.nodeValue) known.nodeValue = drawn.nodeValue;
     return;
   }
-  for (const name of known.getAttributeNames()) if (!drawn.hasAttribute(name)) known.removeAttribute(name);
+  // What a reader has opened stays open.
+  for (const name of known.getAttributeNames()) if (name !== "open" && !drawn.hasAttribute(name)) known.removeAttribute(name);
   for (const { name, value } of drawn.attributes) {
     if (known.getAttribute(name) !== value) known.setAttribute(name, value);
   }

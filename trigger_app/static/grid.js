@@ -1,5 +1,6 @@
 // The cells of a bitmap on a canvas. Few are drawn as shapes; of many, each is one pixel or some.
 import { layout } from "./layout.js";
+import { markedCells } from "./marked.js";
 import { drawCell, mixed, palette } from "./paint.js";
 
 const numbers = new Intl.NumberFormat("en");
@@ -191,6 +192,7 @@ export class Grid {
       ring(this.last, this.colours.end, 2);
       for (const cell of this.failedCells()) ring(cell, this.colours.failed, 1.5);
     }
+    for (const cell of markedCells(this)) ring(cell, this.colours.text, 2);
     if (this.pointed || document.activeElement === this.place) ring(this.at, this.colours.text, 2);
   }
 

@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from done_app.worker.monitor.emitter import encode_line
-from done_app.worker.monitor.pipe import LINE, Pipe
+from done_app.worker.monitor.pipe import COUNTS, LINE, Pipe
 from donebit import clock
+from donebit.completion import counting
+from donebit.completion.measures import Count, Tally
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.workers import presence
@@ -21,6 +23,7 @@ from donebit.workers.presence import HEARTBEAT_EVERY, ProcessActivity, Range, Wo
 
 PAUSE_SECONDS = 0.25  # as often as the pages that show it are updated
 OUTAGE_PAUSE_SECONDS = 1.0
+COUNTS_APART_SECONDS = 1.0
 MAX_WAITING_LINES = 2000  # lines, during an outage of Redis; at most 8 MB
 LINES_AT_ONCE = 500
 COUNTED_SECONDS = presence.THROUGHPUT_SECONDS
@@ -43,6 +46,8 @@ class Collector:
     dropped: int = 0
     activities: dict[int, ProcessActivity] = field(default_factory=dict)
     steps: Counter[int] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
+    counts_due_at: float = 0.0
     saved: Worker | None = None
     save_due_at: float = 0.0
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -87,8 +92,15 @@ class Collector:
                 self.lines.popleft()
                 self.dropped += 1
             return
+        if message.startswith(COUNTS):
+            self._receive_counts(message[1:])
+            return
         with suppress(TypeError, ValueError):
             self._receive_activity(*json.loads(message[1:]))
+
+    def _receive_counts(self, message: bytes) -> None:
+        with suppress(TypeError, ValueError):
+            self.tally.add(Count(*one) for one in json.loads(message))
 
     def _receive_activity(
         self,
@@ -119,9 +131,20 @@ class Collector:
         changed = due or self.saved is None or now.activities != self.saved.activities
         self._send(now.to_json() if changed else None)
         self.saved = now
+        self._add_counts()
         if due:
             self.save_due_at = time.monotonic() + HEARTBEAT_EVERY.total_seconds()
             presence.forget_stale(self.store, clock.now())
+
+    def _add_counts(self) -> None:
+        """Add what was counted to the figures of all processes, once a second, and at the end.
+
+        An outage loses what it may have added, rather than counting it twice.
+        """
+        if self.tally and (self._stopping.is_set() or time.monotonic() >= self.counts_due_at):
+            tally, self.tally = self.tally, Tally()
+            self.counts_due_at = time.monotonic() + COUNTS_APART_SECONDS
+            counting.add(self.store, tally)
 
     def _send(self, state: str | None) -> None:
         while state is not None or self.steps or self.lines:

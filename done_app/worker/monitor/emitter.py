@@ -8,15 +8,17 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from done_app.worker.monitor.pipe import LINE, MAX_MESSAGE_BYTES, WORK, Pipe
+from done_app.worker.monitor.pipe import COUNTS, LINE, MAX_MESSAGE_BYTES, WORK, Pipe
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
+from donebit.completion.measures import Tally
+from donebit.utf8 import shortened
 
 MAX_LINE_LENGTH = 3000  # of a line, traceback included
 MAX_RANGES = 3  # of a message's steps that are shown
-OMISSION = "\n[...]\n"
+COUNTS_A_MESSAGE = 20  # of at most 160 bytes each
 
 Range = tuple[int, int]
 
@@ -76,25 +78,21 @@ def encode_line(level: int, text: str, at_seconds: float, worker: str, task_id: 
     return written
 
 
-def shortened(text: str, most: int) -> str:
-    """Shorten a text to `most` characters by cutting out its middle, the least useful part of a traceback."""
-    if len(text) <= most:
-        return text
-    head = most // 3
-    return text[:head] + OMISSION + text[-(most - head - len(OMISSION)) :]
-
-
 @dataclass(slots=True)
 class WorkResult:
     """The result of a message, filled in by the code that processes it."""
 
     finished: int = 0  # steps
+    tally: Tally = field(default_factory=Tally)  # what is to be counted for /metrics
 
 
 class Emitter:
     """Sends what a process of the worker runs. Does nothing until it is given a pipe."""
 
     pipe: Pipe | None = None
+
+    def __init__(self) -> None:
+        self._unsent = Tally()  # counts for which the pipe had no room yet
 
     @contextmanager
     def working_on(self, task_id: str, ranges: Sequence[Range] = ()) -> Iterator[WorkResult]:
@@ -109,10 +107,23 @@ class Emitter:
                 yield work
             finally:
                 self._send(None, (), None, work.finished)
+                self._send_counts(work.tally)
 
     def idle(self) -> None:
         """Report that this process is idle."""
         self._send(None, (), None, 0)
+
+    def _send_counts(self, tally: Tally) -> None:
+        """Send counts, together with those that found no room before."""
+        self._unsent.add(tally)
+        if self.pipe is None or not self._unsent:
+            return
+        counts, unsent = list(self._unsent), Tally()
+        for first in range(0, len(counts), COUNTS_A_MESSAGE):
+            part = counts[first : first + COUNTS_A_MESSAGE]
+            if not self.pipe.put(COUNTS, encode(part).encode()):
+                unsent.add(part)
+        self._unsent = unsent
 
     def _send(
         self, task_id: str | None, ranges: Sequence[Range], since_ms: int | None, finished: int

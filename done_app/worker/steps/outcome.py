@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Protocol
 
 from done_app.worker.steps.step_ranges import Range, StepRanges
+from done_app.worker.steps.step_times import StepTimes
 from donebit.completion.failing import Failure
+from donebit.completion.measures import FAILURES, RETRIES, STEPS, Tally
 from donebit.completion.reporting import Report
 
 
@@ -18,7 +20,9 @@ class StepReporter(Protocol):
     def missing(self, start: int, stop: int) -> list[Range]: ...
     def is_paused(self) -> bool: ...
     def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report: ...
-    def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure: ...
+    def failed(
+        self, step: int, error: str, *, count_attempt: bool, last: bool, traceback: str = ""
+    ) -> Failure: ...
     def attempt(self, step: int) -> int: ...
 
 
@@ -31,7 +35,16 @@ class RunOutcome:
     remaining: list[Range] = field(default_factory=list)  # not reached in this run's time
     to_retry: StepRanges = field(default_factory=StepRanges)  # failed, to be tried again after the pause
     retry_pause: timedelta = timedelta(0)
+    gave_up: int = 0  # how many steps failed for good
+    times: StepTimes = field(default_factory=StepTimes)  # of those that were done
     ended: bool = False  # this run's last failure, or its last report, ended the task
+
+    def write_counts(self, tally: Tally, job: str | None) -> None:
+        """Add what came of the run to what is counted for /metrics."""
+        tally.count(STEPS, job, amount=len(self.done))
+        tally.count(RETRIES, job, amount=len(self.to_retry))
+        tally.count(FAILURES, job, amount=self.gave_up)
+        self.times.write(tally, job)
 
 
 def ranges_after(step: int, ranges: list[Range]) -> list[Range]:

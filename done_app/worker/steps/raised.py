@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
 
 from donebit.completion.reading import ResultsGone
@@ -28,3 +30,13 @@ def describe_error(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return f"{type(error).__name__}, whose text cannot be read"
+
+
+def describe_traceback(error: BaseException | None) -> str:
+    """Where an exception came from, as Python prints it; empty for none, or if that cannot be printed."""
+    if error is None:
+        return ""
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:
+        return ""

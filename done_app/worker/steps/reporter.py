@@ -54,7 +54,9 @@ class StoreStepReporter:
             )
         )
 
-    def failed(self, step: int, error: str, *, count_attempt: bool, last: bool) -> Failure:
+    def failed(
+        self, step: int, error: str, *, count_attempt: bool, last: bool, traceback: str = ""
+    ) -> Failure:
         policy = GIVE_UP_NOW if last else self.policy
         attempt = COUNTED_AHEAD
         if count_attempt:
@@ -68,7 +70,7 @@ class StoreStepReporter:
                 policy,
                 token=token,
                 nonce=self.task.nonce,
-                attempt=attempt,
+                attempt=attempt._replace(traceback=traceback),
             )
         )
 

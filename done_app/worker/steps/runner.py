@@ -13,8 +13,9 @@ from typing import Any
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
 from done_app.worker.steps.position import PositionBoard
-from done_app.worker.steps.raised import describe_error, raise_if_ending
+from done_app.worker.steps.raised import describe_error, describe_traceback, raise_if_ending
 from done_app.worker.steps.step_ranges import Range, StepRanges
+from done_app.worker.steps.step_times import QUICK_SECONDS
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
 from donebit.completion.failing import Failure
 from donebit.completion.results import ResultsFull, encode
@@ -183,20 +184,35 @@ class Runner:
         """
         function, name, params = self.job.function, self.job.name, self.params
         now, until, position = time.monotonic, self.next_interrupt_at(), self.position
-        for step in range(start, stop):
-            position[0] = step
-            if (returned := function(step, **params)) is not None:
-                refuse_unawaited(name, returned)
-            if now() >= until:
-                break
+        first, began = start, (at := now())
+        pause_at = min(until, at + QUICK_SECONDS)
+        try:
+            for step in range(start, stop):
+                position[0] = step
+                before = at
+                if (returned := function(step, **params)) is not None:
+                    refuse_unawaited(name, returned)
+                if (at := now()) >= pause_at:  # all steps before this one were quick
+                    self.outcome.times.add_quick(step - first, before - began)
+                    self.outcome.times.add(at - before)
+                    first, began, pause_at = step + 1, at, min(until, at + QUICK_SECONDS)
+                    if at >= until:
+                        break
+        except BaseException:
+            self.outcome.times.add_quick(position[0] - first, at - began)
+            raise
+        self.outcome.times.add_quick(position[0] + 1 - first, at - began)
 
     def call_each(self, start: int, stop: int) -> None:
         """Call the function of a job that takes items or keeps results."""
-        until = self.next_interrupt_at()
+        until, at = self.next_interrupt_at(), time.monotonic()
         for step in range(start, stop):
             self.position[0] = step
+            before = at
             self.call(step)
-            if time.monotonic() >= until or self.value_bytes >= MAX_VALUE_BYTES_PER_REPORT:
+            at = time.monotonic()
+            self.outcome.times.add(at - before)
+            if at >= until or self.value_bytes >= MAX_VALUE_BYTES_PER_REPORT:
                 break
 
     def call(self, step: int) -> None:
@@ -217,6 +233,7 @@ class Runner:
         try:
             if self.items is not None:
                 self.items.load(step)  # which may wait for Redis, for longer than the step may take
+            began = time.monotonic()
             with time_limit(self.job.step_timeout):
                 self.call(step)
         except StepTimedOut as error:
@@ -225,6 +242,7 @@ class Runner:
             raise_if_ending(error)
             self.record_raised(step, error)
         else:
+            self.outcome.times.add(time.monotonic() - began)
             self.finished.add(step, step + 1)
 
     def begin_attempt(self, step: int) -> bool:
@@ -264,9 +282,12 @@ class Runner:
     ) -> None:
         """Record a failed attempt. Its traceback is logged once, when the step gives up."""
         del self.values[len(self.finished) :]  # it may have been interrupted when its result was kept
-        failure = self.reporter.failed(step, error, count_attempt=not counted, last=last)
+        failure = self.reporter.failed(
+            step, error, count_attempt=not counted, last=last, traceback=describe_traceback(raised)
+        )
         self.outcome.ended |= failure.completed_task
         if failure.gave_up:
+            self.outcome.gave_up += 1
             log.error(
                 "step %d of task %s failed for good after %d attempts: %s",
                 step,

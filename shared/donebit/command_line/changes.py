@@ -6,13 +6,16 @@ import uuid
 from collections.abc import Iterable
 
 import click
+from rich.text import Text
 
 from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
+from donebit.command_line.reports import Steps
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 from donebit.formatting import number
+from donebit.utf8 import one_line
 
 IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)
 
@@ -58,6 +61,40 @@ def resume_failed(session: Session, label: str | None) -> list[str]:
         cursor = page["next"]
         if cursor is None:
             return resumed
+
+
+@click.command(
+    short_help="Try some failed steps of a task again.",
+    epilog=examples(
+        "donebit errors 9f2c41d07a3b --groups",
+        "donebit retry 9f2c41d07a3b --group 1c7de33b",
+        "donebit retry 9f2c41d07a3b 3 7:10          the steps 3, 7, 8 and 9",
+    ),
+)
+@click.argument("task_id", metavar="ID")
+@click.argument("steps", metavar="[STEP]...", type=Steps(), nargs=-1)
+@click.option("--group", metavar="GROUP", help="All steps of a group, as `donebit errors --groups` names it.")
+@as_json
+@in_session
+def retry(
+    session: Session, *, task_id: str, steps: tuple[tuple[int, int], ...], group: str | None, as_json: bool
+) -> None:
+    """Try some failed steps of a failed or running task again; `donebit resume` tries all of them.
+
+    A STEP is a number from 0, or START:STOP, half open.
+    """
+    if (group is None) is (not steps):
+        raise UsageError("retry takes either STEPs or --group")
+    body: Answer = {"group": group} if group else {"ranges": [list(one) for one in steps]}
+    answer = session.done.ask("POST", f"/tasks/{segment(task_id)}/retry", body, key=uuid.uuid4().hex)
+    session.terminal.answer(answer, retried, as_json=as_json)
+
+
+def retried(answer: Answer) -> Text:
+    failed = answer["failed_steps"]
+    stay = f"; {count_of(failed, 'other step')} stay{'s' if failed == 1 else ''} failed" if failed else ""
+    again = f"{count_of(answer['retried'], 'step')} tried again{stay}"
+    return Text(f"task {one_line(answer['task_id'])} is {answer['state']}: {again}")
 
 
 @click.command(epilog=examples("donebit pause 9f2c41d07a3b", "donebit pause 9f2c41d07a3b b2ee6881a154"))

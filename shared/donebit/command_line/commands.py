@@ -12,7 +12,7 @@ from donebit.command_line.acting import act
 from donebit.command_line.activity import count, visit
 from donebit.command_line.audit import audit
 from donebit.command_line.backup import backup, restore
-from donebit.command_line.changes import cancel, close, delete, extend, pause, resume
+from donebit.command_line.changes import cancel, close, delete, extend, pause, resume, retry
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.expectations import expectations
 from donebit.command_line.load.command import load
@@ -83,7 +83,7 @@ def donebit(context: click.Context) -> None:
 
 SECTIONS: dict[str, list[click.Command]] = {
     "Tasks": [trigger, watch, tasks, show, why, errors, results, report, fail],
-    "Changes to tasks": [pause, resume, rerun, cancel, extend, close, delete, act],
+    "Changes to tasks": [pause, resume, retry, rerun, cancel, extend, close, delete, act],
     "Schedules": [schedules, expectations],
     "Workers and services": [workers, logs, health],
     "Distinct users": [visit, load, take_back, count, query, retention],

@@ -14,6 +14,7 @@ from donebit.utf8 import one_line
 
 PATH = "/workers/log"
 MOST_LINES = 1000
+LOUD = ("warning", "error", "critical")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 STYLES = {"warning": "yellow", "error": "red", "critical": "bold red", "debug": "dim"}
 
@@ -54,10 +55,13 @@ def logs(
     """Show the workers' last log lines, oldest first. With --json: one object per line.
 
     Donebit keeps about 10,000 lines, until a day after the last one. Keep the workers' own output if you need
-    more. --level looks through the last 1,000 lines.
+    more. Of warnings and errors another 10,000 are kept, for a week; --level looks through the last 1,000 of
+    them, or with --follow of all lines.
     """
     levels = LEVELS[LEVELS.index(level or LEVELS[0]) :]
-    last = session.done.get(PATH, task=task, limit=MOST_LINES if level else lines)
+    # Warnings and errors are kept apart; what is followed has the ids of the whole log.
+    apart = "warning" if level in LOUD and not followed else None
+    last = session.done.get(PATH, task=task, limit=MOST_LINES if level else lines, level=apart)
     matching = [line for line in last["lines"] if line["level"] in levels]
     for line in matching[-lines:]:
         session.terminal.answer(line, formatted, as_json=as_json)

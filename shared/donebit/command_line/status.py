@@ -87,13 +87,24 @@ def why(session: Session, *, task_id: str, as_json: bool) -> None:
 
 @click.command(
     short_help="List the failed steps of a task with their errors.",
-    epilog=examples("donebit errors 9f2c41d07a3b", "donebit errors 9f2c41d07a3b --json | jq .error"),
+    epilog=examples(
+        "donebit errors 9f2c41d07a3b",
+        "donebit errors 9f2c41d07a3b --groups          one line per kind of error",
+        "donebit errors 9f2c41d07a3b --json | jq .error",
+    ),
 )
 @click.argument("task_id", metavar="ID")
+@click.option("--groups", is_flag=True, help="Group the steps by their error, without its numbers and ids.")
 @as_json
 @in_session
-def errors(session: Session, *, task_id: str, as_json: bool) -> None:
-    """List the failed steps of a task with their attempts and last errors. With --json: one step per line."""
+def errors(session: Session, *, task_id: str, groups: bool, as_json: bool) -> None:
+    """List the failed steps of a task with their attempts and last errors.
+
+    With --json: one step, or one group, per line.
+    """
+    if groups:
+        show_groups(session, task_id, as_json=as_json)
+        return
     found = 0
     for failure in failures(session, task_id):
         session.terminal.answer(failure, failure_line, as_json=as_json)
@@ -115,3 +126,37 @@ def failure_line(failure: Answer) -> Text:
     error = "its error was not kept" if failure["error"] is None else failure["error"]
     what = f"step {failure['step']} after {count_of(failure['attempts'], 'attempt')}: {error}"
     return Text(one_line(what))
+
+
+def show_groups(session: Session, task_id: str, *, as_json: bool) -> None:
+    """Show each kind of error with its traceback, and how its steps are tried again."""
+    listed = session.done.get(f"/tasks/{segment(task_id)}/failures/groups")["groups"]
+    for group in listed:
+        session.terminal.answer(group, group_line, as_json=as_json)
+        if group["example"] and not as_json:
+            session.terminal.say(traceback_of(group["example"]))
+    if as_json:
+        return
+    if not listed:
+        session.terminal.say("no step has failed")
+    else:
+        session.terminal.note(f"try one again: donebit retry {task_id} --group {listed[0]['group']}")
+
+
+def group_line(group: Answer) -> Text:
+    ranges = ", ".join(str(a) if b == a + 1 else f"{a}-{b - 1}" for a, b in group["ranges"])
+    named = sum(stop - start for start, stop in group["ranges"])
+    more = " and more" if group["steps"] > named else ""
+    last = f", last {group['last_at']}" if group["last_at"] else ""
+    where = f"step{'' if group['steps'] == 1 else 's'} {ranges}{more}{last}"
+    return Text.assemble(
+        (group["group"], "bold"),
+        f" {count_of(group['steps'], 'step')}: ",
+        one_line(group["error"]),
+        f" ({where})",
+    )
+
+
+def traceback_of(example: Answer) -> Text:
+    lines = (f"    {one_line(line)}" for line in example["traceback"].rstrip().split("\n"))
+    return Text("\n".join(lines), style="dim")

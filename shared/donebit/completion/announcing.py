@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import chords, deliveries, parents
+from donebit.completion import chords, counting, deliveries, parents
+from donebit.completion.measures import ENDS, TASK_TIMES, Tally
 from donebit.completion.state import AGAIN, Early
 from donebit.completion.task import Task
 from donebit.store import Store
+from donebit.store.answers import Noted
 
 ANNOUNCE_LEASE = timedelta(seconds=30)  # an announcer that dies is replaced by another after this
+
+FIRST_RUN = 1
 
 log = logging.getLogger(__name__)
 
@@ -55,17 +59,24 @@ def announce(
     deliver(task)
     noted = _note(store, task, has_deliveries=has_deliveries)
     parents.release_parent(store, task)
+    if noted is Noted.FIRST:
+        count_end(store, task)
     if noted and next_look_ms:
         store.task_index.close_task(task_id, next_look_ms)
     return True
 
 
-def _note(store: Store, task: Task, *, has_deliveries: bool) -> bool:
-    """Note that an end is announced. From then on the task is kept until all deliveries are settled.
+def count_end(store: Store, task: Task) -> None:
+    """Count the end of a task for /metrics, and how long it took unless it was resumed in between."""
+    tally = Tally()
+    tally.count(ENDS, task.spec.job, task.state)
+    if task.run == FIRST_RUN and task.took is not None:
+        tally.observe(TASK_TIMES, task.spec.job, task.took.total_seconds())
+    counting.add_if_possible(store, tally)
 
-    Returns:
-        False when the task is gone or in another run.
-    """
+
+def _note(store: Store, task: Task, *, has_deliveries: bool) -> Noted:
+    """Note that an end is announced. From then on the task is kept until all deliveries are settled."""
     has_early = bool(task.first_failure_at and deliveries.receivers_of(task, Early.FIRST_FAILURE))
     keep = deliveries.KEEP_FOR if has_deliveries or has_early else timedelta(0)
     noted = store.tasks.note_announced(task.id, task.nonce, task.run, now_ms=clock.now_ms(), least_life=keep)

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from donebit import clock
+from donebit.completion import counting
 from donebit.completion.delivery import RETRY_FOR, Delivery, DeliveryOutcome, DeliveryRefused
+from donebit.completion.measures import DELIVERIES, Tally
 from donebit.completion.spec import Callback, NextTask, Receiver, TaskSpec, Webhook
 from donebit.completion.state import Early, Occasion
 from donebit.completion.task import Task
@@ -25,6 +27,12 @@ MARGIN = timedelta(hours=1)
 KEEP_FOR = RETRY_FOR + MARGIN
 
 
+# What becomes of an attempt, in /metrics.
+OUTCOMES = {
+    DeliveryOutcome.PENDING: "failed",
+    DeliveryOutcome.DELIVERED: "delivered",
+    DeliveryOutcome.GIVEN_UP: "given_up",
+}
 # A delivery's key: the end (task id, run, state) and the kind of receiver.
 DeliveryName = Name
 
@@ -163,8 +171,16 @@ def _end(store: Store, claimed: ClaimedDelivery, result: str, outcome: DeliveryO
     name, tried = claimed.name, claimed.delivery.with_attempt(clock.now_ms(), result, outcome)
     if not store.deliveries.note_delivery(name, tried.nonce, tried.as_text(), ttl=KEEP_FOR):
         return
+    _count(store, name.kind, outcome)
     store.deliveries.remove_if_score(name, claimed.lease_ends_ms)
     store.tasks.release_task(name.task_id, tried.nonce)
+
+
+def _count(store: Store, kind: str, outcome: DeliveryOutcome) -> None:
+    """Count an attempt for /metrics; one that leaves the delivery pending has failed."""
+    tally = Tally()
+    tally.count(DELIVERIES, None, kind, OUTCOMES[outcome])
+    counting.add_if_possible(store, tally)
 
 
 def record_failed_attempt(
@@ -187,6 +203,7 @@ def record_failed_attempt(
         return None
     if store.deliveries.note_delivery(claimed.name, tried.nonce, tried.as_text(), ttl=KEEP_FOR):
         store.deliveries.try_again(claimed.name, at_ms)
+        _count(store, claimed.name.kind, DeliveryOutcome.PENDING)
     return clock.moment_of_ms(at_ms)
 
 

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain, islice
 
 import numpy as np
 
 from donebit import clock
 from donebit.completion import announcing, lifecycle
+from donebit.completion.failure_groups import Range, ranges_in, ranges_of, text_of
 from donebit.completion.state import State
 from donebit.completion.task import Task
-from donebit.errors import NotFound, StoreUnavailable
+from donebit.errors import InvalidInput, NotFound, StoreUnavailable
 from donebit.names import stored_name
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from donebit.store.answers import ReportStatus
-from donebit.store.failures import AttemptLimits, FailedAttempt, FailStepResult
-from donebit.utf8 import printable
+from donebit.store.failures import AttemptLimits, FailedAttempt, FailStepResult, FailureReason
+from donebit.utf8 import printable, shortened
 
 MAX_ERROR_LENGTH = 500  # characters that are kept of an error
+MAX_TRACEBACK_LENGTH = 4000  # and of a traceback, without its middle
 LONGEST_PAUSE = timedelta(minutes=10)  # between two attempts: well within the broker's visibility timeout
+MAX_RANGES = 10_000  # of steps to be tried again, in one request
 CHUNK_BYTES = 64 * 1024
 
 
@@ -86,7 +90,7 @@ def fail(
     A step that is done or has given up, or whose task has ended, stays so. See reporting.report for the rest.
 
     Args:
-        attempt: how it is counted.
+        attempt: how it is counted, and where the error came from.
 
     Raises:
         NotFound: no such task, or it has expired.
@@ -97,7 +101,7 @@ def fail(
     result = store.failures.fail_step(
         task_id,
         step,
-        _error_text(error),
+        _reason(error, attempt.traceback),
         now_ms=clock.now_ms(),
         token=token or lifecycle.call_token(reply_key, step, error),
         nonce=nonce,
@@ -146,8 +150,11 @@ def begin_attempt(
     )
 
 
-def _error_text(error: str) -> str:
-    return json.dumps(printable(error[:MAX_ERROR_LENGTH]))
+def _reason(error: str, traceback: str) -> FailureReason:
+    kept = json.dumps(printable(error[:MAX_ERROR_LENGTH]))
+    return FailureReason(
+        kept, text_of(printable(error)), printable(shortened(traceback, MAX_TRACEBACK_LENGTH))
+    )
 
 
 def _failure(task_id: str, step: int, result: FailStepResult, reply_key: str | None) -> Failure:
@@ -169,10 +176,19 @@ def _failure(task_id: str, step: int, result: FailStepResult, reply_key: str | N
     )
 
 
-def list_failures(store: Store, task: Task, *, after: int = 0, limit: int) -> FailuresPage:
-    """Up to `limit` steps that gave up, from step `after` on, with attempts and errors."""
+def list_failures(
+    store: Store, task: Task, *, after: int = 0, limit: int, group: str | None = None
+) -> FailuresPage:
+    """Up to `limit` steps that gave up, from step `after` on, with attempts and errors.
+
+    Args:
+        group: only steps of this group of errors.
+    """
     found: list[int] = []
-    for step in iterate_given_up(store, task, after):
+    steps = iterate_given_up(store, task, after)
+    if group is not None:
+        steps = chain.from_iterable(range(*one) for one in ranges_in(store, task, group, after=after))
+    for step in steps:
         if len(found) == limit:
             return FailuresPage(_with_errors(store, task, found), step)
         found.append(step)
@@ -190,6 +206,66 @@ def iterate_given_up(store: Store, task: Task, after: int = 0) -> Iterator[int]:
         for bit in np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8))):
             if (step := first * 8 + int(bit)) >= after:
                 yield step
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSteps:
+    """Steps of a task that somebody names: single ones, half-open ranges, or those of a group of errors."""
+
+    steps: Sequence[int] = ()
+    ranges: Sequence[Range] = ()
+    group: str | None = None
+
+    def check(self) -> None:
+        """Refuse to choose in no way or in two, and ranges that are none.
+
+        Raises:
+            InvalidInput: it is so.
+        """
+        if bool(self.steps or self.ranges) is (self.group is not None):
+            raise InvalidInput("name either a group, or steps and ranges", field="steps")
+        for first, after in self.ranges:
+            if not 0 <= first < after:
+                raise InvalidInput(f"range [{first}, {after}) is empty, or runs backwards", field="ranges")
+
+
+def failed_ranges(store: Store, task: Task, chosen: ChosenSteps) -> list[Range]:
+    """Those of the chosen steps that gave up, as half-open ranges.
+
+    Raises:
+        InvalidInput: they are more ranges than one request takes, or steps that the task does not have.
+    """
+    if chosen.group is not None:
+        found = ranges_in(store, task, chosen.group)
+    else:
+        if outside := next((step for step in _named(chosen) if not 0 <= step < task.count), None):
+            raise lifecycle.no_such_step(task.id, outside, task.count)
+        found = _failed_of(store, task, chosen)
+    listed = list(islice(found, MAX_RANGES + 1))
+    if len(listed) > MAX_RANGES:
+        raise InvalidInput(
+            f"these steps are more than {MAX_RANGES} ranges; choose fewer, or resume the task for all",
+            field="steps",
+        )
+    return listed
+
+
+def _named(chosen: ChosenSteps) -> Iterator[int]:
+    yield from chosen.steps
+    yield from (after - 1 for _, after in chosen.ranges)
+
+
+def _failed_of(store: Store, task: Task, chosen: ChosenSteps) -> Iterator[Range]:
+    """The steps that gave up among those named, read in chunks."""
+    for first in range(0, task.count if task.failed_steps else 0, CHUNK_BYTES * 8):
+        after = min(first + CHUNK_BYTES * 8, task.count)
+        wanted = np.zeros(after - first, bool)
+        for start, stop in (*((step, step + 1) for step in chosen.steps), *chosen.ranges):
+            wanted[max(0, start - first) : max(0, stop - first)] = True
+        if wanted.any():
+            bits = store.failures.failed_bytes(task.id, first // 8, after // 8 + 1)
+            failed = np.unpackbits(np.frombuffer(bits, np.uint8), count=after - first).astype(bool)
+            yield from ranges_of(first + np.flatnonzero(failed & wanted))
 
 
 def _with_errors(store: Store, task: Task, steps: list[int]) -> list[GivenUp]:

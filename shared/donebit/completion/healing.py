@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from donebit import clock
-from donebit.completion import leases, missing
+from donebit.completion import counting, leases, missing
 from donebit.completion.fanout import Send, fan_out
+from donebit.completion.measures import NO_PROGRESS, RESENDS, Tally
 from donebit.completion.task import Task
 from donebit.store import Store
 
@@ -38,4 +39,8 @@ def heal(store: Store, task: Task, seen: ProbedState, send: Send) -> int:
     if not any(True for _ in leases.without(missing.iterate(store, task, 0, task.count), held)):
         return 0
     store.tasks.update_record(task.id, task.nonce, task.run, {"heals": seen.heals + 1})
-    return fan_out(store, task, send, held=held)
+    sent = fan_out(store, task, send, held=held)
+    tally = Tally()
+    tally.count(RESENDS, task.spec.job, NO_PROGRESS)
+    counting.add_if_possible(store, tally)
+    return sent

@@ -13,7 +13,8 @@ from datetime import timedelta
 from itertools import islice
 
 from donebit import clock
-from donebit.completion import lifecycle, missing
+from donebit.completion import counting, lifecycle, missing
+from donebit.completion.measures import LOST_WORKER, RESENDS, Tally
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, NotFound, StoreUnavailable
 from donebit.store import Store
@@ -283,7 +284,12 @@ def _reclaim(store: Store, task_id: str, message_id: str, send: SendAgain) -> Ta
         # A worker that was not told to end may have died of a step.
         send(task, left, lease.counted or lease.state == "running")
     store.leases.drop_reclaimed(task_id, message_id)  # only now: whoever dies before is followed by another
-    return task if left and not task.ended else None
+    if not left or task.ended:
+        return None
+    tally = Tally()
+    tally.count(RESENDS, task.spec.job, LOST_WORKER)
+    counting.add_if_possible(store, tally)
+    return task
 
 
 def look_again(store: Store, task_id: str, message_id: str, pause: timedelta) -> None:

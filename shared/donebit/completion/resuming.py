@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import announcing, chords, lifecycle, parents, reporting
-from donebit.completion.state import AGAIN
+from donebit.completion import announcing, chords, failing, lifecycle, parents, reporting
+from donebit.completion.failing import ChosenSteps
+from donebit.completion.failure_groups import Range
+from donebit.completion.state import AGAIN, State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, DonebitError, InvalidInput
@@ -47,6 +49,52 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
             f"task {task_id} is {answer.state}; only a failed, cancelled, stalled or paused one is resumed"
         )
     return _begun_again(store, lifecycle.get_task(store, task_id).task)
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of a wish to try steps again."""
+
+    task: Task
+    steps: int  # how many are missing again
+    ranges: list[Range]  # those, half open; none for a repeat of the request
+    began_again: bool  # the task had failed, and runs again
+
+
+def retry(
+    store: Store, task_id: str, chosen: ChosenSteps, ttls: TaskTtls, *, reply_key: str | None = None
+) -> Retried:
+    """Let chosen steps that gave up be missing again. Of a failed task the others stay given up.
+
+    The steps are not sent; publishing.retry does that too.
+
+    Args:
+        ttls: how long the index that the task returns to must stay.
+        reply_key: an Idempotency-Key; a repeat with the same key within an hour changes nothing more.
+
+    Raises:
+        NotFound: no such task, or it has expired.
+        Conflict: it is done or cancelled, none of the steps gave up, or it counts a Celery chord.
+        InvalidInput: nothing is chosen, steps that it does not have, or too many ranges; or the reply key was
+            used for another request.
+    """
+    stored_name(task_id, "task_id")
+    chosen.check()
+    task = lifecycle.get_task(store, task_id).task
+    chords.refuse_change(task, "retried")
+    ranges = failing.failed_ranges(store, task, chosen)
+    if ranges:
+        _prepare(store, task, ttls)
+    token = lifecycle.call_token(reply_key, "retry", list(chosen.steps), list(chosen.ranges), chosen.group)
+    answer = store.failures.retry_steps(
+        task_id, ranges, now_ms=clock.now_ms(), token=token, reply_key=reply_key
+    )
+    answer = lifecycle.known(answer, task_id, reply_key)
+    if not answer.retried:
+        raise Conflict(f"none of these steps of task {task_id}, which is {answer.state}, has given up")
+    parents.renew_parent(store, task)
+    now = lifecycle.get_task(store, task_id).task
+    return Retried(now, answer.steps, ranges, began_again=answer.state == State.FAILED)
 
 
 def _begun_again(store: Store, task: Task) -> Task:

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from donebit import clock, logs
-from donebit.completion import announcing, fanout, leases, lifecycle, parents, reporting
+from donebit.completion import announcing, counting, fanout, leases, lifecycle, parents, reporting
+from donebit.completion.measures import STALLS, Tally
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -46,6 +47,13 @@ def needs_fan_out(task: Task, now: datetime) -> bool:
     if fanout.is_being_fanned_out(task, now):
         return False
     return now - task.created_at >= CHECK_EVERY
+
+
+def count_stall(store: Store, task: Task) -> None:
+    """Count for /metrics that the sweep has given a task up."""
+    tally = Tally()
+    tally.count(STALLS, task.spec.job)
+    counting.add_if_possible(store, tally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,7 @@ class Sweep:
             held=leases.describe_held(self.store, task) if task.spec.job else "",
         )
         if action == "stalled":
+            count_stall(self.store, task)
             log.error(
                 "task %s is stalled: %d of %d steps are missing, last progress at %s",
                 task.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
 
@@ -50,6 +50,14 @@ class MarkStepsResult(NamedTuple):
         """The text of mark_steps.lua for one step of a task that goes on: fresh, left before it, count."""
         fresh, left, count = map(int, answer.split())
         return cls(ReportStatus.OK, fresh, 0, left - fresh, count, 0, "running")
+
+
+class Noted(IntEnum):
+    """Whether it could be noted that an end is announced."""
+
+    GONE = 0  # the task is gone or in another run
+    FIRST = 1
+    AGAIN = 2  # it was noted before
 
 
 class CancelResult(NamedTuple):

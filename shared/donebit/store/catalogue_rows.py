@@ -57,6 +57,19 @@ TASKS = (
     KeyRow("done:{<task>}:attempts", "string", EXPIRES, "four bits a step: its failed attempts"),
     KeyRow("done:{<task>}:errors", "hash", EXPIRES, "step -> its last error, a thousand steps at most"),
     KeyRow(
+        "done:{<task>}:reasons",
+        "string",
+        EXPIRES,
+        "four bits a step: the group of its last error; 0 none, 15 one beyond the fourteenth",
+    ),
+    KeyRow(
+        "done:{<task>}:groups",
+        "hash",
+        EXPIRES,
+        "=<error without numbers and ids> -> the group's number n; n:first, n:last (ms), n:attempts, and "
+        "n:step, n:error and n:traceback of the last attempt",
+    ),
+    KeyRow(
         "done:{<task>}:leases",
         "hash",
         EXPIRES,
@@ -288,6 +301,19 @@ WORKERS = (
         "zset",
         EXPIRES,
         "<task>:<ms>:<steps sent again> by that time (ms); a day, 1000 at most",
+    ),
+    KeyRow(
+        "metrics",
+        "hash",
+        EXPIRES,
+        "<figure>/<job> -> how often, or how many microseconds, since its first count, for /metrics; 30 days "
+        "after the last",
+    ),
+    KeyRow(
+        "log:trouble",
+        "stream",
+        EXPIRES,
+        "the same of the last 10,000 warnings and errors or so alone; a week",
     ),
     KeyRow("log:worker", "stream", EXPIRES, "the workers' last 10,000 log lines or so; a day after the last"),
 )

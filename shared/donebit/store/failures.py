@@ -31,6 +31,24 @@ class FailedAttempt(NamedTuple):
     to_count: bool = True
     # At the step, if known: then a repeat of the same call counts none more.
     counted_before: int | None = None
+    traceback: str = ""  # of the error; the last one of each group is kept
+
+
+class FailureReason(NamedTuple):
+    """Why a step failed: the error as JSON, the text of its group, and the traceback, empty for none."""
+
+    error: str
+    text: str
+    traceback: str
+
+
+class RetryResult(NamedTuple):
+    """Whether steps that gave up are missing again, the state the task was in, and how many they are."""
+
+    retried: bool
+    state: str
+    steps: int = 0
+    reused: bool = False  # the reply key was used for another request
 
 
 class FailStepResult(NamedTuple):
@@ -60,7 +78,7 @@ class FailureStore:
         self,
         task_id: str,
         step: int,
-        error: str,
+        reason: FailureReason,
         *,
         now_ms: int,
         token: str,
@@ -79,9 +97,9 @@ class FailureStore:
         if reply_key is not None:
             names.append(self._keys.reply(task_id, reply_key))
         pauses = (milliseconds(limits.pause), milliseconds(limits.longest_pause))
-        asked = (step, limits.max_attempts, int(attempt.to_count), error, ERRORS_KEPT)
+        asked = (step, limits.max_attempts, int(attempt.to_count), reason.error, ERRORS_KEPT)
         before = "" if attempt.counted_before is None else attempt.counted_before
-        args: list[str | int] = [now_ms, token, nonce, *asked, *pauses, before]
+        args: list[str | int] = [now_ms, token, nonce, *asked, *pauses, before, reason.text, reason.traceback]
         return _failed(cast(list[Any], self._scripts["fail_step"](keys=names, args=args)))
 
     @outages_named
@@ -114,6 +132,44 @@ class FailureStore:
         if answer[0] == b"reused":
             return ResumeResult(resumed=False, state="", reused=True)
         return ResumeResult(bool(answer[0]), answer[1].decode())
+
+    @outages_named
+    def retry_steps(
+        self,
+        task_id: str,
+        ranges: Sequence[tuple[int, int]],
+        *,
+        now_ms: int,
+        token: str,
+        reply_key: str | None = None,
+    ) -> RetryResult | None:
+        """Let steps that gave up be missing again, of a running or failed task; None for an unknown one.
+
+        Args:
+            ranges: half open, of steps that all gave up
+        """
+        failed, attempts, *_ = self._keys.of_failures(task_id)
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id), failed, attempts]
+        names += [self._keys.results(task_id), self._keys.items(task_id)]
+        names += self._keys.replies(task_id, reply_key)
+        ends = [end for pair in ranges for end in pair]
+        answer = self._scripts["retry_steps"](keys=names, args=[now_ms, token, *ends])
+        if answer is None:
+            return None
+        if answer[0] == b"reused":
+            return RetryResult(retried=False, state="", reused=True)
+        return RetryResult(bool(answer[0]), answer[1].decode(), answer[2])
+
+    @outages_named
+    def reason_bytes(self, task_id: str, start: int, stop: int) -> bytes:
+        """Bytes `start` to `stop` (half open) of the groups of the steps' errors, shorter where they end."""
+        return cast(bytes, self._client.getrange(self._keys.reasons(task_id), start, stop - 1))
+
+    @outages_named
+    def group_fields(self, task_id: str) -> dict[str, str]:
+        """What is kept of the groups of a task's errors."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.error_groups(task_id)))
+        return {name.decode(): value.decode(errors="replace") for name, value in found.items()}
 
     @outages_named
     def failed_bytes(self, task_id: str, start: int, stop: int) -> bytes:

@@ -53,6 +53,8 @@ class Keys:
         self.SKEWS = f"{prefix}heartbeat:skews"
         self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
+        self.METRICS = f"{prefix}metrics"
+        self.TROUBLE_LOG = f"{prefix}log:trouble"
         self.WORKER_LOG = f"{prefix}log:worker"
         self.TOKENS = f"{prefix}access:tokens"
         self.SIGN_OUTS = f"{prefix}access:sign_outs"
@@ -77,6 +79,14 @@ class Keys:
     def errors(self, task_id: str) -> str:
         """The last error of each step of a task that failed."""
         return f"{self._done}{task_id}}}:errors"
+
+    def reasons(self, task_id: str) -> str:
+        """Why each step of a task failed last: four bits a step, the number of a group of errors."""
+        return f"{self._done}{task_id}}}:reasons"
+
+    def error_groups(self, task_id: str) -> str:
+        """The groups of a task's errors."""
+        return f"{self._done}{task_id}}}:groups"
 
     def leases(self, task_id: str) -> str:
         """Which processes run steps of a task."""
@@ -129,7 +139,8 @@ class Keys:
 
     def of_failures(self, task_id: str) -> list[str]:
         """What the failures of a task leave."""
-        return [self.failed(task_id), self.attempts(task_id), self.errors(task_id)]
+        of_groups = [self.reasons(task_id), self.error_groups(task_id)]
+        return [self.failed(task_id), self.attempts(task_id), self.errors(task_id), *of_groups]
 
     def of_task(self, task_id: str) -> list[str]:
         """The keys of a task that live as long as it does, the record first."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from inspect import signature
+from typing import Any, get_type_hints
 
 from redis import Redis, exceptions
-from redis.commands.core import Script
 
 from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
@@ -35,6 +37,7 @@ from donebit.store.key_writing import KeyWriter
 from donebit.store.layout import refuse_older_layout
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
+from donebit.store.metrics import MetricStore
 from donebit.store.moving import KeyMover
 from donebit.store.permissions import PermissionStore
 from donebit.store.permits import PermitStore
@@ -95,37 +98,14 @@ class Store:
     access: AccessStore
     audit: AuditStore
     quotas: QuotaStore
+    metrics: MetricStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
         """The store that a client reaches, of the installation whose keys begin with the prefix."""
-        keys, scripts = Keys(prefix), scripts_of(client)
-        return cls(
-            keys,
-            *_task_stores(client, scripts, keys),
-            BitmapStore(client, scripts, keys),
-            MatrixStore(client, scripts, keys),
-            ActivityLayoutStore(client, keys),
-            VisitStore(client, scripts, keys),
-            VisitCounterStore(client, scripts, keys),
-            TakeBackStore(client, scripts, keys),
-            FlagStore(client, scripts, keys),
-            FlagSwapStore(client, scripts, keys),
-            PermissionStore(client, scripts, keys),
-            TextDirectory(client, scripts, keys),
-            IntegerDirectory(client, scripts, keys),
-            HeartbeatStore(client, keys),
-            ServerStateStore(client, keys),
-            WorkerStore(client, keys),
-            WorkerLogStore(client, keys),
-            KeyMover(client),
-            KeyReader(client, keys),
-            KeyWriter(client, keys),
-            ChangeTracker(client, keys),
-            AccessStore(client, keys),
-            AuditStore(client, keys),
-            QuotaStore(client, keys),
-        )
+        given: dict[str, Any] = {"client": client, "scripts": scripts_of(client), "keys": Keys(prefix)}
+        parts = {name: kind(*(given[need] for need in needs)) for name, kind, needs in _parts()}
+        return cls(given["keys"], **parts)
 
     @classmethod
     def at(
@@ -146,37 +126,12 @@ class Store:
         return cls.on(connect(url, connections=connections, timeout=timeout), prefix)
 
 
-def _task_stores(
-    client: Redis, scripts: Mapping[str, Script], keys: Keys
-) -> tuple[
-    TaskStore,
-    TaskChangeStore,
-    TaskIndexStore,
-    FailureStore,
-    ResultStore,
-    ItemStore,
-    ChordStore,
-    ScheduleStore,
-    ExpectationStore,
-    PermitStore,
-    LeaseStore,
-    DeliveryStore,
-]:
-    """The parts of a store that are about tasks and schedules."""
-    return (
-        TaskStore(client, scripts, keys),
-        TaskChangeStore(client, scripts, keys),
-        TaskIndexStore(client, scripts, keys),
-        FailureStore(client, scripts, keys),
-        ResultStore(client, scripts, keys),
-        ItemStore(client, scripts, keys),
-        ChordStore(client, scripts, keys),
-        ScheduleStore(client, scripts, keys),
-        ExpectationStore(client, scripts, keys),
-        PermitStore(client, scripts, keys),
-        LeaseStore(client, scripts, keys),
-        DeliveryStore(client, scripts, keys),
-    )
+@cache
+def _parts() -> list[tuple[str, Callable[..., Any], tuple[str, ...]]]:
+    """Every part of the store but the keys: its name, its class, and what that is made with."""
+    kinds = get_type_hints(Store)
+    del kinds["keys"]
+    return [(name, kind, tuple(signature(kind).parameters)) for name, kind in kinds.items()]
 
 
 def refuse_eviction(store: Store) -> None:

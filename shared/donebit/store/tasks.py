@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError, RedisError
 from donebit import clock
 from donebit.store.answers import (
     MarkStepsResult,
+    Noted,
     ProbeDecision,
 )
 from donebit.store.client import answer_to, as_outage, outages_named
@@ -190,10 +191,10 @@ class TaskStore:
     @outages_named
     def note_announced(
         self, task_id: str, nonce: str, run: int, *, now_ms: int, least_life: timedelta
-    ) -> bool:
-        """Write down that its end is announced; False when that task is gone or in another run."""
+    ) -> Noted:
+        """Write down that its end is announced."""
         args: list[str | int] = [nonce, run, now_ms, milliseconds(least_life)]
-        return bool(self._scripts["note_announced"](keys=self._keys.of_task(task_id), args=args))
+        return Noted(self._scripts["note_announced"](keys=self._keys.of_task(task_id), args=args))
 
     @outages_named
     def release_task(self, task_id: str, nonce: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
 from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3 import Info, OpenAPI
+from prometheus_client.registry import Collector
 
 from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
@@ -20,6 +21,7 @@ from donebit.web import (
     ending_streams,
     guard,
     health,
+    http_times,
     operations,
     origin,
     problems,
@@ -89,6 +91,7 @@ def make_service(
     needs: Needs,
     audits: Audits,
     streams: Callable[[], int] = lambda: 0,
+    counters: Iterable[Collector] = (),
 ) -> OpenAPI:
     """Make a service with error answers, access checks, health, metrics and API docs, for routes to join.
 
@@ -100,17 +103,20 @@ def make_service(
         needs: what each route asks of its caller
         audits: which of them are audited, and which counted
         streams: returns how many event streams are open
+        counters: what its /metrics has beside what every service has
     """
     app = make_app(name, summary, settings)
     put_under(app, prefix_of(name, settings))
     app.url_map.strict_slashes = False
     app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    times = http_times.register(app)
     app.extensions[EXTENSION] = AccessControl(needs, settings, store)
     add_checks(app, settings)
     counted = audit.register(app, store, audits, settings.audit_entries).counted
     limited = quotas.register(app, store, settings)
-    app.register_api(health.blueprint(store, streams, [access_of(app).refusals, counted, limited]))
+    shown = [access_of(app).refusals, counted, limited, times, *counters]
+    app.register_api(health.blueprint(store, streams, shown))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app

@@ -55,21 +55,32 @@ class LogPage:
     next: str
 
 
-def list_lines(store: Store, *, task_id: str | None = None, limit: int, after: str | None = None) -> LogPage:
+def list_lines(
+    store: Store,
+    *,
+    task_id: str | None = None,
+    limit: int,
+    after: str | None = None,
+    loud: bool = False,
+) -> LogPage:
     """The last `limit` lines, or the first `limit` of those after an id.
 
     Args:
+        loud: warnings and errors alone, which are kept apart, so that other lines do not push them out; they
+            have ids of their own there.
         task_id: only lines about this task; at most the 10,000 lines that are kept are searched.
         after: the id of a line.
     """
-    return _last(store, task_id, limit) if after is None else _following(store, task_id, limit, after)
+    if after is None:
+        return _last(store, task_id, limit, loud=loud)
+    return _following(store, task_id, limit, after, loud=loud)
 
 
-def _last(store: Store, task_id: str | None, limit: int) -> LogPage:
+def _last(store: Store, task_id: str | None, limit: int, *, loud: bool) -> LogPage:
     found: list[LogLine] = []
     newest = oldest = None
     while len(found) < limit:
-        entries = store.worker_log.newest(READ_AT_ONCE if task_id else limit, oldest)
+        entries = store.worker_log.newest(READ_AT_ONCE if task_id else limit, oldest, loud=loud)
         if not entries:
             break
         newest, oldest = newest or entries[0].id, entries[-1].id
@@ -77,10 +88,10 @@ def _last(store: Store, task_id: str | None, limit: int) -> LogPage:
     return LogPage(found[:limit][::-1], newest or FIRST_ID)
 
 
-def _following(store: Store, task_id: str | None, limit: int, after: str) -> LogPage:
+def _following(store: Store, task_id: str | None, limit: int, after: str, *, loud: bool) -> LogPage:
     found: list[LogLine] = []
     while len(found) < limit:
-        entries = store.worker_log.after(after, READ_AT_ONCE)
+        entries = store.worker_log.after(after, READ_AT_ONCE, loud=loud)
         if not entries:
             break
         after = entries[-1].id

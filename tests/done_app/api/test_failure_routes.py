@@ -131,3 +131,61 @@ def test_a_resume_sent_twice_under_one_key_is_one_resume(services: Services) -> 
     answers = [body_of(services.done.post(f"/tasks/{task_id}/resume", headers=key)) for _ in range(2)]
 
     assert [(answer["state"], answer["run"]) for answer in answers] == [("running", 2)] * 2
+
+
+def test_failures_are_grouped_listed_and_retried_by_group(services: Services) -> None:
+    task_id = services.start(9)
+    for step, error in enumerate(["disk 1 is full", "no such file", "disk 2 is full"]):
+        services.done.post(f"/tasks/{task_id}/failures", json={"step": step, "error": error})
+
+    groups = body_of(services.done.get(f"/tasks/{task_id}/failures/groups"))
+    first = groups["groups"][0]
+    listed = body_of(services.done.get(f"/tasks/{task_id}/failures?group={first['group']}"))
+    retried = body_of(services.done.post(f"/tasks/{task_id}/retry", json={"group": first["group"]}))
+
+    assert groups["failed_steps"] == 3
+    assert [(one["error"], one["steps"]) for one in groups["groups"]] == [
+        ("disk <n> is full", 2),
+        ("no such file", 1),
+    ]
+    assert (first["ranges"], first["attempts"], first["example"]) == ([[0, 1], [2, 3]], 2, None)
+    assert first["first_at"] <= first["last_at"]
+    assert [one["step"] for one in listed["failures"]] == [0, 2]
+    assert retried == {"task_id": task_id, "retried": 2, "state": "running", "failed_steps": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        ({}, 422, "either a group, or steps and ranges"),
+        ({"group": "1c7de33b", "steps": [1]}, 422, "either a group, or steps and ranges"),
+        ({"group": "nosuch"}, 422, "the id of a group of failures"),
+        ({"group": "1c7de33b"}, 409, "has given up"),
+        ({"steps": [0]}, 409, "has given up"),
+        ({"steps": [3]}, 422, "step 3 is not a step of"),
+        ({"ranges": [[2, 1]]}, 422, "runs backwards"),
+    ],
+)
+def test_a_retry_that_is_refused_changes_nothing(
+    services: Services, client: Redis, body: object, status: int, why: str
+) -> None:
+    task_id = services.start(3)
+    services.done.post(f"/tasks/{task_id}/failures", json={"step": 1})
+    before = everything(client)
+
+    refused = problem_of(services.done.post(f"/tasks/{task_id}/retry", json=body), status)
+
+    assert why in refused["detail"]
+    assert everything(client) == before
+
+
+def test_a_retry_of_a_failed_task_runs_it_again(services: Services) -> None:
+    task_id = services.start(2)
+    for step in range(2):
+        services.done.post(f"/tasks/{task_id}/failures", json={"step": step})
+
+    retried = body_of(services.done.post(f"/tasks/{task_id}/retry", json={"steps": [1]}))
+
+    assert (retried["state"], retried["failed_steps"]) == ("running", 1)
+    assert body_of(services.done.get(f"/tasks/{task_id}"))["run"] == 2
+    assert body_of(services.done.get(f"/tasks/{task_id}/missing"))["ranges"] == [[1, 2]]

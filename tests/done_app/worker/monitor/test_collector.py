@@ -15,8 +15,10 @@ from redis import Redis
 from done_app.worker.monitor import collector as keeping
 from done_app.worker.monitor.collector import Collector
 from done_app.worker.monitor.emitter import Emitter, LineHandler
-from done_app.worker.monitor.pipe import WORK, Pipe
+from done_app.worker.monitor.pipe import COUNTS, WORK, Pipe
 from donebit import clock
+from donebit.completion import counting
+from donebit.completion.measures import STEPS
 from donebit.store import Store, keys
 from donebit.workers import log, presence
 from tests.done_app.worker.monitor.pipe_messages import record
@@ -155,3 +157,62 @@ def test_a_key_of_somebody_elses_keeps_the_rest_from_nothing(
 
     assert keeper.collect()
     assert kept(real_store) == ["hello"]
+
+
+def steps_counted(store: Store) -> dict[str, int]:
+    series = next(series for measure, series in counting.read(store) if measure is STEPS)
+    return {one.labels[0]: one.amount for one in series if one.amount}
+
+
+def count_steps(voice: Emitter, steps: int) -> None:
+    with voice.working_on("a") as work:
+        work.tally.count(STEPS, "thumbnail", amount=steps)
+
+
+def test_what_processes_count_is_added_up(
+    store: Store, pipe: Pipe, voice: Emitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "COUNTS_APART_SECONDS", 0.0)
+    for worker in ("here:7", "there:8"):
+        keeper = Collector(store, pipe, a_worker(worker))
+        for _ in range(2):
+            count_steps(voice, 5)
+            keeper.collect()
+
+    assert steps_counted(store) == {"thumbnail": 20}
+
+
+def test_counts_of_less_than_a_second_are_added_as_the_worker_stops(
+    store: Store, pipe: Pipe, voice: Emitter
+) -> None:
+    keeper = Collector(store, pipe, a_worker())
+    for _ in range(3):
+        count_steps(voice, 5)
+        keeper.collect()
+    before = steps_counted(store)
+
+    keeper.stop()
+
+    assert before == {"thumbnail": 5}
+    assert steps_counted(store) == {"thumbnail": 15}
+
+
+def test_counts_wait_while_redis_is_away(own_server: RunningServer, pipe: Pipe, voice: Emitter) -> None:
+    keeper = Collector(Store.at(own_server.url), pipe, a_worker())
+    own_server.end()
+    for _ in range(3):
+        count_steps(voice, 5)
+        assert not keeper.collect()
+    own_server.start()
+
+    assert keeper.collect()
+    assert steps_counted(Store.at(own_server.url)) == {"thumbnail": 15}
+
+
+def test_nonsense_among_the_counts_is_passed_over(store: Store, pipe: Pipe, voice: Emitter) -> None:
+    for nonsense in (b"{", b"[[1]]", b"7", b"null"):
+        pipe.put(COUNTS, nonsense)
+    count_steps(voice, 5)
+
+    assert Collector(store, pipe, a_worker()).collect()
+    assert steps_counted(store) == {"thumbnail": 5}

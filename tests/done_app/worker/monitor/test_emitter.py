@@ -8,10 +8,12 @@ import os
 
 import pytest
 
-from done_app.worker.monitor.emitter import Emitter, LineHandler, encode_line, shortened
-from done_app.worker.monitor.pipe import MAX_MESSAGE_BYTES, Pipe
+from done_app.worker.monitor.emitter import Emitter, LineHandler, encode_line
+from done_app.worker.monitor.pipe import COUNTS, LINE, MAX_MESSAGE_BYTES, Pipe
 from done_app.worker.steps.time_limit import StepTimedOut
 from donebit import clock, logs
+from donebit.completion.measures import STEPS
+from donebit.utf8 import shortened
 from tests.done_app.worker.monitor.pipe_messages import fill, lines_of, record
 from tests.workers.arranged import WORKER, texts
 
@@ -119,3 +121,42 @@ def test_a_voice_without_a_worker_is_silent() -> None:
         assert logs.current_task.get() == "a"
 
     voice.idle()
+
+
+def counted(pipe: Pipe) -> list[list[object]]:
+    """The counts of each message on the pipe."""
+    return [json.loads(message[1:]) for message in pipe.take() if message.startswith(COUNTS)]
+
+
+def test_what_is_counted_is_sent_with_the_end_of_the_work(voice: Emitter, pipe: Pipe) -> None:
+    with voice.working_on("a") as work:
+        work.tally.count(STEPS, "thumbnail", amount=4)
+
+    assert counted(pipe) == [[["steps", "thumbnail", 4]]]
+    with voice.working_on("a"):
+        pass
+    assert counted(pipe) == []
+
+
+def test_counts_that_find_no_room_are_sent_with_the_next(voice: Emitter, pipe: Pipe) -> None:
+    with voice.working_on("a") as work:
+        work.tally.count(STEPS, "thumbnail", amount=4)
+        fill(pipe)
+        while pipe.put(LINE, b""):
+            pass
+    pipe.take()
+
+    with voice.working_on("a") as work:
+        work.tally.count(STEPS, "thumbnail", amount=3)
+
+    assert counted(pipe) == [[["steps", "thumbnail", 7]]]
+
+
+def test_counts_of_many_jobs_with_long_names_fit_the_pipe(voice: Emitter, pipe: Pipe) -> None:
+    with voice.working_on("a") as work:
+        for number in range(100):
+            work.tally.count(STEPS, f"{number:>0100}")
+
+    messages = counted(pipe)
+    assert sum(map(len, messages)) == 100
+    assert len(messages) > 1

@@ -1,0 +1,62 @@
+-- retry_steps: let steps that gave up be missing again; a task that has failed runs again with them.
+-- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] the bitmap of steps that gave up
+-- KEYS[4] the attempts, four bits a step   KEYS[5] its results (hash)   KEYS[6] its items (stream)
+-- KEYS[7] optional: where to keep the answer
+-- ARGV[1] now in ms   ARGV[2] the caller's token
+-- ARGV[3..] ranges of steps that gave up, as pairs: first step, step after the last
+-- returns false for an unknown task, else {whether any is missing again, the state the task was in, how many};
+--               {'reused'} when the kept answer is one to another token
+-- Why a script: the bits, the counters and the run change together, and a failed task whose end another has resumed
+--               meanwhile must not get a second run.
+local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'run', 'ttl', 'failed', 'nonce',
+  'run_started_at', 'created_at', 'ended_at', 'runs')
+if KEYS[7] then
+  local kept = cjson.decode(redis.call('GET', KEYS[7]) or '[]')
+  local token, nonce = table.remove(kept), table.remove(kept)
+  -- An answer kept for an earlier task under this id says nothing about this one.
+  if nonce and (nonce == r[6] or not r[6]) then return token == ARGV[2] and kept or {'reused'} end
+end
+if not r[1] or (r[1] ~= 'done' and redis.call('EXISTS', KEYS[1]) == 0) then return false end
+if r[1] ~= 'running' and r[1] ~= 'failed' then return {0, r[1], 0} end
+local chosen, zeros = 0, string.rep('\0', 4096)
+-- Clears `bits` bits of each step from first to last: at the edges one by one, between them by whole bytes.
+local function clear(key, first, after, bits)
+  local a_byte = 8 / bits
+  local function one(step) redis.call('BITFIELD', key, 'SET', 'u' .. bits, '#' .. string.format('%.0f', step), 0) end
+  while first < after and first % a_byte ~= 0 do one(first); first = first + 1 end
+  while first < after and after % a_byte ~= 0 do after = after - 1; one(after) end
+  while first < after do
+    local piece = zeros:sub(1, (after - first) / a_byte)
+    redis.call('SETRANGE', key, first / a_byte, piece)
+    first = first + a_byte * #piece
+  end
+end
+for i = 3, #ARGV, 2 do
+  local first, after = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  local failed = redis.call('BITCOUNT', KEYS[3], first, after - 1, 'BIT')
+  if failed > 0 then
+    chosen = chosen + failed
+    clear(KEYS[3], first, after, 1)
+    clear(KEYS[4], first, after, 4)
+  end
+end
+if chosen == 0 then return {0, r[1], 0} end
+local failed = redis.call('BITCOUNT', KEYS[3])
+local done = redis.call('BITCOUNT', KEYS[1], 0, r[2] - 1, 'BIT')
+local left = r[2] - failed - done
+redis.call('HSET', KEYS[2], 'left', left, 'failed', failed, 'last_progress_at', ARGV[1], 'renew_at', 0)
+redis.call('HDEL', KEYS[2], 'heals', 'probed_at', 'stalled_at', 'quiet_until', 'seen_at', 'seen_left', 'before_at', 'before_left')
+if r[1] == 'failed' then
+  -- The run that ends here, as resume_task keeps it.
+  local runs = cjson.decode(r[10] or '[]')
+  runs[#runs + 1] = {tonumber(r[3]), tonumber(r[7] or r[8]), tonumber(r[9] or ARGV[1]), r[1], done, tonumber(r[5])}
+  if #runs > 20 then table.remove(runs, 1) end
+  redis.call('HSET', KEYS[2], 'state', 'running', 'run', r[3] + 1, 'run_started_at', ARGV[1], 'runs', cjson.encode(runs))
+  redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatching_at', 'dispatched_at',
+    'paused_at', 'messages', 'failed_attempts', 'first_failure_at', 'first_failure_told')
+end
+for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], r[4]) end
+if KEYS[7] then
+  redis.call('SET', KEYS[7], cjson.encode({1, r[1], chosen, r[6], ARGV[2]}), 'EX', 3600)
+end
+return {1, r[1], chosen}

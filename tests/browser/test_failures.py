@@ -1,0 +1,46 @@
+"""The failures of a task on its page: by error, marked on the bitmap, retried without a reload."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.bitmap import BitMap
+from tests.browser.page import Page
+from tests.browser.test_bitmap import give_up
+from tests.stack import Stack
+from tests.started import eventually
+
+
+def test_a_group_appears_and_its_steps_are_retried_by_a_button(page: Page, stack: Stack) -> None:
+    task_id = stack.create(20)
+    BitMap(page, task_id)
+    page.mark()
+    for step in (3, 4, 9):
+        give_up(stack, task_id, step, f"picture {step} is empty" if step < 9 else "disk full")
+
+    eventually(lambda: "2 steps" in page.text(".groups li"), what="the group is not shown")
+    page.find(".groups li button").click()
+
+    eventually(lambda: "1 step" in page.text(".groups li"), what="it was not retried")
+    assert stack.task(task_id).failed_steps == 1
+    assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("count", [100, 100_000])
+def test_the_steps_of_a_group_are_marked_on_the_bitmap(page: Page, stack: Stack, count: int) -> None:
+    task_id = stack.create(count)
+    give_up(stack, task_id, 3, "picture 3 is empty")
+    give_up(stack, task_id, 9, "disk full")
+    BitMap(page, task_id)
+    eventually(lambda: page.is_there(".groups .more a"), what="no group is shown")
+    pixels = "return document.querySelector('#cells .marks').toDataURL()"
+    page.drawn()
+    before = page.browser.execute_script(pixels)
+
+    page.find(".groups .more a").click()
+
+    eventually(lambda: page.is_there("#cells[data-marked][data-columns]"), what="no step is marked")
+    eventually(lambda: page.browser.execute_script(pixels) != before, what="no mark is drawn")
+    assert len(page.browser.find_elements("css selector", "#steps tbody tr")) == 1
+    assert page.complaints() == []
