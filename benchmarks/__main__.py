@@ -24,6 +24,7 @@ from benchmarks import (
     retention,
     scattered,
     streaks,
+    warehouse,
     whole_product,
 )
 from benchmarks.dashboard import dashboards, frames, page_load
@@ -44,6 +45,7 @@ MODULES = (
     directory,
     streaks,
     retention,
+    warehouse,
     page_load,
     frames,
     dashboards,
