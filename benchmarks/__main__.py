@@ -25,6 +25,7 @@ from benchmarks import (
     retention,
     scattered,
     streaks,
+    warehouse,
     whole_product,
 )
 from benchmarks.dashboard import dashboards, frames, page_load
@@ -45,6 +46,7 @@ MODULES = (
     directory,
     streaks,
     retention,
+    warehouse,
     page_load,
     frames,
     dashboards,

@@ -138,11 +138,13 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
     monkeypatch.setattr(directory, "NEW_A_CALL", BUCKET)
     calls, interruptions = directory.TextDirectory._calls, [None]
 
-    def others_first(self: directory.TextDirectory, fields: list[str], free: int) -> object:
+    def others_first(
+        self: directory.TextDirectory, ids: list[str], free: int, asked: list[directory.Asked]
+    ) -> object:
         if interruptions:
             interruptions.pop()
             store.directory.number_users([f"other {number}" for number in range(BUCKET + 9)])
-        return calls(self, fields, free)
+        return calls(self, ids, free, asked)
 
     monkeypatch.setattr(directory.TextDirectory, "_calls", others_first)
     texts = [f"user {number}" for number in range(2 * BUCKET)]
@@ -151,6 +153,34 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
 
     assert numbers == list(range(BUCKET + 9, 3 * BUCKET + 9))
     assert store.directory.texts_of(numbers) == texts
+
+
+@pytest.mark.parametrize("known", [0, 1, 3, 6])
+def test_new_and_known_ids_and_repeated_ones_are_numbered_in_one_call(store: Store, known: int) -> None:
+    low, high = str(uuid.UUID(int=0xABCDEF << 100)), str(uuid.UUID(int=0xABCDEF << 100)).upper()
+    texts = ["new", "b", low, "a", "b", high, "new", "last", "x" * 36, "ü" * 36]
+    before = dict(zip(texts, store.directory.number_users(texts[:known]) if known else [], strict=False))
+
+    numbers = store.directory.number_users(texts)
+
+    assert numbers == [numbers[texts.index(low if text == high else text)] for text in texts]
+    assert sorted(set(numbers)) == list(range(7))
+    assert {text: numbers[texts.index(text)] for text in before} == before
+    assert store.directory.texts_of(numbers) == [low if text == high else text for text in texts]
+
+
+def test_a_batch_over_many_calls_numbers_them_in_the_order_of_its_ids(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory, "NEW_A_CALL", 7)
+    monkeypatch.setattr(directory, "NEW_A_PIPELINE", 3)
+    store.directory.number_users(["user 30", "user 5"])
+    texts = [f"user {number % 60}" for number in range(100)]
+
+    numbers = store.directory.number_users(texts)
+
+    wanted = dict(zip(dict.fromkeys(["user 30", "user 5", *texts]), range(60), strict=True))
+    assert numbers == [wanted[text] for text in texts]
 
 
 @pytest.mark.own_keys("nothing")

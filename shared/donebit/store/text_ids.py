@@ -28,7 +28,7 @@ def packed(texts: Sequence[str]) -> list[str | bytes]:
     """
     lengths = set(map(len, texts))
     if lengths == {UUID_CHARACTERS}:
-        return all_uuids(texts) or uuids_in(texts)
+        return all_alike(texts) or uuids_in(texts)
     fields = [escaped(text) for text in texts]
     if UUID_CHARACTERS in lengths:
         places = [place for place, text in enumerate(texts) if len(text) == UUID_CHARACTERS]
@@ -44,13 +44,19 @@ def escaped(text: str) -> str | bytes:
     return ESCAPE + field if len(field) == UUID_BYTES else field
 
 
-def all_uuids(texts: Sequence[str]) -> list[str | bytes] | None:
-    """The 16 bytes of each, where they are seen at once to be UUIDs all: three times as quick."""
+def all_alike(texts: Sequence[str]) -> list[str | bytes] | None:
+    """The 16 bytes of each, where they are seen at once to be UUIDs all: three times as quick.
+
+    The texts themselves where it is seen at once that none is; None where neither is.
+    """
     try:
         characters = "".join(texts).encode("ascii")
         rows = np.frombuffer(characters, np.uint8).reshape(-1, UUID_CHARACTERS)
+        dashes = rows[:, DASHES] == ord("-")
+        if not dashes[:, 0].any():
+            return list(texts)
         # With all dashes where they belong: what is left is 32 digits each, or no digits.
-        if (rows[:, DASHES] == ord("-")).all():
+        if dashes.all():
             joined = binascii.unhexlify(characters.replace(b"-", b""))
             fields: list[str | bytes] = np.frombuffer(joined, f"V{UUID_BYTES}").tolist()
             return fields if len(fields) == len(texts) else None
