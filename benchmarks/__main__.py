@@ -22,6 +22,7 @@ from benchmarks import (
     page,
     retention,
     scattered,
+    server_time,
     streaks,
     whole_product,
 )
@@ -30,6 +31,7 @@ from benchmarks.figures import Figure
 
 MODULES = (
     one_completion,
+    server_time,
     flatness,
     scattered,
     fan_out,
