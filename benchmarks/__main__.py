@@ -24,6 +24,7 @@ from benchmarks import (
     page,
     retention,
     scattered,
+    server_time,
     streaks,
     warehouse,
     whole_product,
@@ -33,6 +34,7 @@ from benchmarks.figures import Figure
 
 MODULES = (
     one_completion,
+    server_time,
     flatness,
     scattered,
     fan_out,

@@ -66,4 +66,5 @@ class Visits:
         return int(users)
 
     def _asked(self, question: str) -> list[tuple[Any, ...]]:
-        return self._database.execute(question.format(last=self._last)).fetchall()
+        rows: list[tuple[Any, ...]] = self._database.execute(question.format(last=self._last)).fetchall()
+        return rows

@@ -81,7 +81,7 @@ class Stack:
 
 def announced_at(done: KeepAlive, task: str) -> datetime:
     """Return when a task's end was announced; polled rarely, since requests take time from the workers."""
-    wait_until(lambda: done.ask("GET", task)["announced_at"], every_seconds=0.1)
+    wait_until(lambda: done.ask("GET", task)["announced_at"], every_seconds=0.1, within_seconds=300)
     return datetime.fromisoformat(done.ask("GET", task)["announced_at"])
 
 
