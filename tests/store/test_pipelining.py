@@ -78,7 +78,7 @@ def test_a_refused_command_is_answered_by_itself(real_client: Redis) -> None:
     assert real_client.echo("next") == b"next"
 
 
-def test_commands_that_were_run_are_not_sent_again_with_those_that_were_not(real_client: Redis) -> None:
+def test_commands_that_ran_are_not_sent_again_with_those_that_did_not(real_client: Redis) -> None:
     script = real_client.register_script("return redis.call('INCR', KEYS[1])")
     known = real_client.script_load(script.script)
     calls = [("EVALSHA", known, 1, f"donebit:limits:{place}") for place in range(3)]
