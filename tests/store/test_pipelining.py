@@ -78,7 +78,7 @@ def test_a_refused_command_is_answered_by_itself(real_client: Redis) -> None:
     assert real_client.echo("next") == b"next"
 
 
-def test_commands_that_were_run_are_not_sent_again_with_the_others(real_client: Redis) -> None:
+def test_commands_that_ran_are_not_sent_again_with_those_that_did_not(real_client: Redis) -> None:
     script = real_client.register_script("return redis.call('INCR', KEYS[1])")
     known = real_client.script_load(script.script)
     calls = [("EVALSHA", known, 1, f"donebit:limits:{place}") for place in range(3)]
@@ -93,7 +93,7 @@ def test_commands_that_were_run_are_not_sent_again_with_the_others(real_client: 
 def test_those_answered_before_the_connection_is_lost_keep_their_answers(valkey: RunningServer) -> None:
     with connect(valkey.url, connections=2, timeout=timedelta(seconds=5)) as client:
         commands = [("ECHO", "first"), ("QUIT",), ("ECHO", "never"), ("ECHO", "never")]
-        first, left, *lost = each_answer_to(client, commands, client.register_script("return 1"))
+        first, second, *lost = each_answer_to(client, commands, client.register_script("return 1"))
 
-    assert (first, left) == (b"first", b"OK")
+    assert (first, second) == (b"first", b"OK")
     assert [type(answer) for answer in lost] == [ConnectionLost, ConnectionLost]

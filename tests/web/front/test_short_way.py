@@ -128,7 +128,19 @@ def pair(lasting_pair: Pair, real_client: Redis) -> Pair:
 
 
 # What a request may be made of: the plain, and all that must not pass for it.
-TASKS = ["running", "one", "done", "failed", "cancelled", "gone", "..", "a" * 101, "run%6eing", "%FF"]
+TASKS = [
+    "mixed",
+    "running",
+    "one",
+    "done",
+    "failed",
+    "cancelled",
+    "gone",
+    "..",
+    "a" * 101,
+    "run%6eing",
+    "%FF",
+]
 STEPS = [
     "0",
     "1",
@@ -217,7 +229,7 @@ REQUESTS = st.builds(
 VALID = st.one_of(
     st.builds(
         lambda task, step, headers: Asked("PUT", f"/tasks/{task}/steps/{step}".encode(), b"", headers),
-        st.sampled_from(TASKS[:6]),
+        st.sampled_from(TASKS[:7]),
         st.sampled_from(STEPS[:5]),
         HEADERS,
     ),
@@ -231,12 +243,20 @@ VALID = st.one_of(
 
 def arrange_tasks(store: Store) -> None:
     """Tasks in every state that a report can find one in."""
-    for task_id, count in [("running", 5), ("one", 1), ("done", 2), ("failed", 3), ("cancelled", 3)]:
+    for task_id, count in [
+        ("mixed", 4),
+        ("running", 5),
+        ("one", 1),
+        ("done", 2),
+        ("failed", 3),
+        ("cancelled", 3),
+    ]:
         start(store, count, task_id=task_id)
     reporting.report(store, "done", [0, 1])
     reporting.report(store, "failed", [0])
     for step in (1, 2):
         failing.fail(store, "failed", step, "no")
+    failing.fail(store, "mixed", 1, "no")
     lifecycle.cancel(store, "cancelled")
 
 

@@ -34,7 +34,7 @@ class Done(NamedTuple):
     body: bytes
 
 
-class Failure(NamedTuple):
+class ErrorAnswer(NamedTuple):
     """An error that a request is to be answered with, as Flask answers it."""
 
     error: Exception
@@ -65,7 +65,7 @@ class ShortWay:
         self._audit = audit.audit_of(app)
         self._batches = Batches[Any, Any](route.do_each)
 
-    async def answer(self, asked: PlainRequest, exchange: Exchange) -> Done | Failure | None:
+    async def answer(self, asked: PlainRequest, exchange: Exchange) -> Done | ErrorAnswer | None:
         """Answer a request of the route's method; None if Flask is to answer it, and nothing was changed."""
         item = self._route.read(asked)
         if item is None:
@@ -83,7 +83,7 @@ class ShortWay:
                 await self._pool.run(rest)
             body = body_of(self._route.describe(item, result)).encode()
         except Exception as error:  # answered, whatever it is
-            return Failure(error, admitted.caller, self._app)
+            return ErrorAnswer(error, admitted.caller, self._app)
         self._audit.count(admitted.caller, self._route.route)
         return Done(body)
 
