@@ -16,6 +16,7 @@ from donebit.completion import lifecycle, reporting
 from donebit.config import Settings
 from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
 from donebit.store import Store
+from donebit.store.chords import ChordStore
 from donebit.store.client import connect
 from donebit.store.pipelining import answers_to
 from donebit.store.server_client import ServerClient
@@ -229,6 +230,11 @@ def test_the_figures_of_all_primaries_are_added_up(cluster: Cluster) -> None:
     memory = sum(int(node.client.info("memory")["used_memory"]) for node in cluster.primaries)
     assert 0.5 < (state.memory_bytes or 0) / memory < 2
     assert state.append_only is True
+
+
+def test_chords_of_celery_are_refused_on_a_cluster(cluster: Cluster) -> None:
+    with pytest.raises(ConfigurationError, match="result_backend names a node of a cluster"):
+        ChordStore.over(cluster.primaries[0].client, "donebit:")
 
 
 def test_a_backup_of_a_cluster_is_refused(cluster: Cluster, tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from typing import NamedTuple, cast
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named, scripts_of
 from donebit.store.failures import ERRORS_KEPT
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+from donebit.store.server_client import CLUSTER, mode_of
 
 MAX_OPEN_INDEX = 10_000_000  # a part with a larger index takes its step when the size is known
 
@@ -102,8 +104,17 @@ class ChordStore:
 
     @classmethod
     def over(cls, client: object, prefix: str) -> ChordStore:
-        """The chords that any client of redis-py reaches."""
+        """The chords that any client of redis-py reaches.
+
+        Raises:
+            ConfigurationError: it reaches a node of a cluster.
+        """
         reached = cast(Redis, client)
+        if mode_of(reached.connection_pool) == CLUSTER:
+            raise ConfigurationError(
+                "result_backend names a node of a cluster, where Celery can keep neither results nor chords: "
+                "name one Redis server"
+            )
         return cls(reached, scripts_of(reached), Keys(prefix))
 
     def start_chord(

@@ -18,7 +18,7 @@ from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.redis_url import RedisUrl
 from donebit.store.connections import Pool, Term, options_of, store_class
-from donebit.store.nodes import Address
+from donebit.store.nodes import NodeAddress
 from donebit.store.server_client import ServerClient, router_of
 
 Given = ParamSpec("Given")
@@ -80,14 +80,14 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> ServerClient:
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
 
-    def pool_at(address: Address) -> Pool:
+    def pool_at(address: NodeAddress) -> Pool:
         return _pool_to(server, address, connections, timeout)
 
-    seeds = [Address(host, port) for host, port in server.addresses]
+    seeds = [NodeAddress(host, port) for host, port in server.addresses]
     return ServerClient(seeds, pool_at, timeout.total_seconds())
 
 
-def _pool_to(server: RedisUrl, address: Address, connections: int, timeout: timedelta) -> Pool:
+def _pool_to(server: RedisUrl, address: NodeAddress, connections: int, timeout: timedelta) -> Pool:
     """Connections as the URL has them, to this address; over a socket file, to that."""
     place = {} if server.socket_path else address._asdict()
     return Pool(  # type: ignore[no-untyped-call]  # the library leaves it untyped

@@ -21,7 +21,7 @@ NOT_SERVED = "Hash slot not served"
 log = logging.getLogger(__name__)
 
 
-class Address(NamedTuple):
+class NodeAddress(NamedTuple):
     """Where a node listens."""
 
     host: str
@@ -33,7 +33,7 @@ class SlotRange(NamedTuple):
 
     first: int
     last: int
-    nodes: tuple[Address, ...]
+    nodes: tuple[NodeAddress, ...]
 
 
 class Nodes:
@@ -44,24 +44,27 @@ class Nodes:
         pool_at: makes the pool of a node
     """
 
-    def __init__(self, seeds: Iterable[Address], pool_at: Callable[[Address], ConnectionPool]) -> None:
+    def __init__(
+        self, seeds: Iterable[NodeAddress], pool_at: Callable[[NodeAddress], ConnectionPool]
+    ) -> None:
         self._seeds = tuple(seeds)
         self._pool_at = pool_at
-        self._pools: dict[Address, ConnectionPool] = {}
-        self._primaries: list[Address | None] = [None] * SLOTS
-        self._known: tuple[Address, ...] = ()  # of all nodes, the primaries first
-        self._troubles: dict[Address, float] = {}  # when a node last failed
+        self._pools: dict[NodeAddress, ConnectionPool] = {}
+        self._primaries: list[NodeAddress | None] = [None] * SLOTS
+        self._serving: list[NodeAddress] = []  # those of them, once each; empty when that is to be seen again
+        self._known: tuple[NodeAddress, ...] = ()  # of all nodes, the primaries first
+        self._troubles: dict[NodeAddress, float] = {}  # when a node last failed
         self._is_stale, self._asked_at = True, 0.0
         self._asking, self._pid = Lock(), os.getpid()
 
-    def pool(self, address: Address) -> ConnectionPool:
+    def pool(self, address: NodeAddress) -> ConnectionPool:
         """The connections to a node."""
         found = self._pools.get(address)
         if found is None:
             found = self._pools.setdefault(address, self._pool_at(address))
         return found
 
-    def primary_of(self, slot: int) -> Address:
+    def primary_of(self, slot: int) -> NodeAddress:
         """Who serves a slot.
 
         Raises:
@@ -75,22 +78,23 @@ class Nodes:
             raise exceptions.ClusterDownError(NOT_SERVED)
         return address
 
-    def primaries(self) -> list[Address]:
+    def primaries(self) -> list[NodeAddress]:
         """Everyone who serves slots, in an order that all processes have in common."""
         if self._is_stale:
             self.refresh()
-        found = list(dict.fromkeys(address for address in self._primaries if address))
-        if not found:
+        if not self._serving:
+            self._serving = list(dict.fromkeys(address for address in self._primaries if address))
+        if not self._serving:
             self._is_stale = True
             raise exceptions.ClusterDownError(NOT_SERVED)
-        return found
+        return self._serving
 
-    def moved(self, slot: int, address: Address) -> None:
+    def moved(self, slot: int, address: NodeAddress) -> None:
         """Note that a slot is served elsewhere; what else has moved is asked for before the next command."""
         self._primaries[slot] = address
-        self._is_stale = True
+        self._serving, self._is_stale = [], True
 
-    def note_trouble(self, address: Address) -> None:
+    def note_trouble(self, address: NodeAddress) -> None:
         """Note that a node does not answer, or takes no writes: another may serve its slots soon."""
         self._troubles[address] = time.monotonic()
         self._is_stale = True
@@ -121,7 +125,7 @@ class Nodes:
             else:
                 return
 
-    def _slots_from(self, address: Address) -> list[SlotRange]:
+    def _slots_from(self, address: NodeAddress) -> list[SlotRange]:
         """What a node says, over a connection of its own: those of its pool may all be waiting."""
         pool = self.pool(address)
         options = pool.connection_kwargs | {
@@ -137,11 +141,11 @@ class Nodes:
             connection.disconnect()
 
     def _take(self, ranges: list[SlotRange]) -> None:
-        primaries: list[Address | None] = [None] * SLOTS
+        primaries: list[NodeAddress | None] = [None] * SLOTS
         for first, last, nodes in ranges:
             primaries[first : last + 1] = [nodes[0]] * (last + 1 - first)
         self._is_stale = False
-        self._primaries = primaries
+        self._primaries, self._serving = primaries, []
         first_ones = [nodes[0] for *_, nodes in ranges]
         self._known = tuple(dict.fromkeys([*first_ones, *(one for *_, nodes in ranges for one in nodes)]))
         for gone in set(self._pools) - {*self._known, *self._seeds}:
@@ -153,9 +157,11 @@ class Nodes:
             pool.disconnect()
 
 
-def _slot_range(entry: list[Any], asked: Address) -> SlotRange:
+def _slot_range(entry: list[Any], asked: NodeAddress) -> SlotRange:
     """One line of CLUSTER SLOTS; a node that does not know its own name leaves it empty."""
     first, last, *nodes = entry
     return SlotRange(
-        first, last, tuple(Address((host or b"").decode() or asked.host, port) for host, port, *_ in nodes)
+        first,
+        last,
+        tuple(NodeAddress((host or b"").decode() or asked.host, port) for host, port, *_ in nodes),
     )

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 from redis import exceptions
 
 from donebit.store.connections import ELSEWHERE
-from donebit.store.nodes import Address, Nodes
+from donebit.store.nodes import NodeAddress, Nodes
 from donebit.store.slots import first_key, slot_of
 
 Command = Sequence[Any]
@@ -37,7 +37,7 @@ class NothingSent(Exception):
 class Way(NamedTuple):
     """Where a command goes; `asks` when that node is still getting the slot."""
 
-    address: Address
+    address: NodeAddress
     asks: bool = False
 
 
@@ -54,7 +54,7 @@ class Router:
         self._sources = sources
         self._patience_seconds = patience_seconds
 
-    def address_of(self, command: Command) -> Address:
+    def address_of(self, command: Command) -> NodeAddress:
         """The node that a command is for; the first primary for one without a key."""
         key = first_key(command)
         return self.nodes.primaries()[0] if key is None else self.nodes.primary_of(slot_of(key))
@@ -80,7 +80,9 @@ class Router:
             self.nodes.note_trouble(address)
             raise
 
-    def _answer_elsewhere(self, command: Command, away: Address, error: exceptions.ConnectionError) -> Any:
+    def _answer_elsewhere(
+        self, command: Command, away: NodeAddress, error: exceptions.ConnectionError
+    ) -> Any:
         """Send a command that could not be sent to a node that is away, if another has its slots by now."""
         if self.address_of(command) == away:
             raise error
@@ -145,14 +147,14 @@ class Router:
             self._load(command[1], way.address)
             return way
         if isinstance(error, exceptions.MovedError):
-            address = Address(error.host or way.address.host, error.port)
+            address = NodeAddress(error.host or way.address.host, error.port)
             self.nodes.moved(error.slot_id, address)
             return Way(address)
         if isinstance(error, exceptions.AskError):
-            return Way(Address(error.host or way.address.host, error.port), asks=True)
+            return Way(NodeAddress(error.host or way.address.host, error.port), asks=True)
         return way  # TRYAGAIN
 
-    def _load(self, sha: str, address: Address) -> None:
+    def _load(self, sha: str, address: NodeAddress) -> None:
         """Give a node a script that it does not know."""
         with self.connection_to(address) as connection:
             connection.send_command("SCRIPT LOAD", self._sources[sha])
@@ -187,7 +189,7 @@ class Router:
                 return error
 
     @contextmanager
-    def connection_to(self, address: Address) -> Iterator[Any]:
+    def connection_to(self, address: NodeAddress) -> Iterator[Any]:
         """Lend a connection, which is closed where answers may be left on it."""
         pool = self.nodes.pool(address)
         with self.noting(address):
@@ -203,7 +205,7 @@ class Router:
             pool.release(connection)
 
     @contextmanager
-    def noting(self, address: Address) -> Iterator[None]:
+    def noting(self, address: NodeAddress) -> Iterator[None]:
         """Note that a node is in trouble, where what is done with it says so."""
         try:
             yield
@@ -211,7 +213,7 @@ class Router:
             self.nodes.note_trouble(address)
             raise
 
-    def _reachable(self, slot: int, address: Address) -> Address:
+    def _reachable(self, slot: int, address: NodeAddress) -> NodeAddress:
         """The node, if it can be connected to, else the one that has the slot by now."""
         try:
             with self.connection_to(address):
@@ -222,7 +224,7 @@ class Router:
                 raise
             return other
 
-    def repeated(self, slot: int, attempt_at: Callable[[Address], Any]) -> Any:
+    def repeated(self, slot: int, attempt_at: Callable[[NodeAddress], Any]) -> Any:
         """What comes of a transaction of one slot, tried again where its node has not begun it."""
         address, deadline = self.nodes.primary_of(slot), time.monotonic() + self._patience_seconds
         for attempt in count(1):
@@ -232,7 +234,7 @@ class Router:
             except exceptions.MovedError as error:
                 if time.monotonic() > deadline:
                     raise
-                address = Address(error.host or address.host, error.port)
+                address = NodeAddress(error.host or address.host, error.port)
                 self.nodes.moved(error.slot_id, address)
             except (exceptions.AskError, exceptions.TryAgainError):
                 if time.monotonic() > deadline:

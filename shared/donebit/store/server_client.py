@@ -10,7 +10,7 @@ from redis import ConnectionPool, Redis, exceptions
 from redis.client import Pipeline
 from redis.commands.core import Script
 
-from donebit.store.nodes import Address, Nodes
+from donebit.store.nodes import NodeAddress, Nodes
 from donebit.store.routing import Router
 from donebit.store.slots import FOR_EVERY_PRIMARY, first_key, slot_of
 
@@ -30,8 +30,8 @@ class ServerClient(Redis):
 
     def __init__(
         self,
-        seeds: Sequence[Address],
-        pool_at: Callable[[Address], ConnectionPool],
+        seeds: Sequence[NodeAddress],
+        pool_at: Callable[[NodeAddress], ConnectionPool],
         patience_seconds: float,
     ) -> None:
         super().__init__(connection_pool=pool_at(seeds[0]))
@@ -50,7 +50,7 @@ class ServerClient(Redis):
         return self._router
 
     @property
-    def seeds(self) -> tuple[Address, ...]:
+    def seeds(self) -> tuple[NodeAddress, ...]:
         """What the address names."""
         return self._seeds
 
@@ -171,7 +171,7 @@ class RoutedPipeline(Pipeline):
         keys = (first_key(args) for args, _ in stack)
         slot = next(slot_of(key) for key in keys if key is not None)
 
-        def attempt_at(address: Address) -> list[Any]:
+        def attempt_at(address: NodeAddress) -> list[Any]:
             pool = self._router.nodes.pool(address)
             with Pipeline(pool, self.response_callbacks, True, None) as pipe:  # noqa: FBT003 - as above
                 pipe.command_stack, pipe.scripts = list(stack), set(self.scripts)
@@ -184,7 +184,8 @@ def mode_of(pool: ConnectionPool) -> str:
     """What a server says of itself in HELLO, which every user may ask: standalone, cluster or sentinel."""
     connection = pool.get_connection()
     try:
-        connection.send_command("HELLO")  # type: ignore[no-untyped-call]  # as above
+        # In the protocol that it speaks: an imitation of a server takes a bare HELLO for a wish to change it.
+        connection.send_command("HELLO", getattr(connection, "protocol", 2))  # type: ignore[no-untyped-call]  # as above
         answer = connection.read_response()
     except exceptions.AuthenticationError:
         raise
@@ -192,8 +193,10 @@ def mode_of(pool: ConnectionPool) -> str:
         return ""  # a proxy that does not know it
     finally:
         pool.release(connection)
-    fields = dict(zip(answer[::2], answer[1::2], strict=True))
-    return cast(bytes, fields.get(b"mode", b"")).decode()
+    # Celery's clients may speak RESP3, and decode by themselves.
+    fields = answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+    mode = fields.get(b"mode") or fields.get("mode") or ""
+    return mode.decode() if isinstance(mode, bytes) else str(mode)
 
 
 def router_of(client: Redis) -> Router | None:
