@@ -1,7 +1,8 @@
 """The permits of a worker: its processes take them, its main process renews them and ends who has lost one.
 
 A step may hold Python's interpreter lock, so the process that runs it can neither renew its permit nor stop
-itself: the main process does both.
+itself: the main process does both. When that dies, the kernel kills its processes (Celery asks it to, by
+PR_SET_PDEATHSIG).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -41,7 +41,6 @@ def held(store: Store, limits: Sequence[Limit], holder: Holder) -> Iterator[bool
         return
     slot = board.permit_slot(getattr(current_process(), "index", -1))
     slot[0] = time.monotonic_ns()  # before it is taken: from then on it is renewed, and missed
-    watch_parent()
     try:
         if not permits.take(store, limits, holder):
             slot[0] = NONE
@@ -52,25 +51,6 @@ def held(store: Store, limits: Sequence[Limit], holder: Holder) -> Iterator[bool
         slot[0] = NONE  # first: one that is given up is none that was lost
         with suppress(StoreUnavailable):  # then it runs out
             permits.release(store, limits, holder)
-
-
-_watches: list[threading.Thread] = []
-
-
-def watch_parent() -> None:
-    """End this process when its main process is gone, which would renew its permit no more."""
-    if _watches and _watches[0].is_alive():
-        return
-    _watches[:] = [threading.Thread(target=_watch, args=(os.getppid(),), name="parent", daemon=True)]
-    _watches[0].start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(LOOK_EVERY_SECONDS)
-    slot = board.permit_slot(getattr(current_process(), "index", -1))
-    if slot[0] != NONE:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(slots=True)

@@ -116,3 +116,39 @@ def test_a_process_whose_worker_is_gone_ends_its_step(stack: Stack, tmp_path: Pa
     ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
     with suppress(ProcessLookupError):  # its other processes
         os.killpg(stack.worker.process.pid, signal.SIGKILL)
+
+
+def test_a_limit_holds_while_processes_are_killed(stack: Stack, tmp_path: Path) -> None:
+    params = {"folder": str(tmp_path), "seconds": 0.15}
+    task_id = stack.create(60, job="timed", params=params, max_concurrency=2, stall_after=60)
+
+    for ended in (3, 9, 15):
+        await_begun(tmp_path, ended)
+        kill_one(tmp_path)
+
+    stack.await_told(task_id)
+    assert stack.answer(task_id)["state"] == "done"
+    assert greatest_overlap(tmp_path) == 2
+
+
+def await_begun(folder: Path, least: int) -> None:
+    eventually(lambda: begun(folder) >= least, DONE_SECONDS, what=f"fewer than {least} steps are begun")
+
+
+def kill_one(folder: Path) -> None:
+    """Kill a process that is at a step, and note that its step is over."""
+
+    def kills() -> bool:
+        found = lines(folder)
+        at_work = {pid for what, _, pid in found if what == "begin"}
+        running = [pid for pid in at_work if [one[0] for one in found if one[2] == pid][-1] == "begin"]
+        if not running:
+            return False
+        os.kill(running[0], signal.SIGKILL)
+        eventually(lambda: not Path(f"/proc/{running[0]}/cwd").exists())
+        if [one[0] for one in lines(folder) if one[2] == running[0]][-1] == "begin":
+            with (folder / "log").open("a") as file:
+                file.write(f"end -1 {running[0]}\n")
+        return True
+
+    eventually(kills, DONE_SECONDS, what="no step runs")
