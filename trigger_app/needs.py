@@ -35,6 +35,8 @@ NEEDS: Final[Needs] = {
     "POST /tasks/<task_id>/cancel": Role.TRIGGER,
     "POST /tasks/<task_id>/extend": Role.TRIGGER,
     "POST /tasks/<task_id>/delete": Role.ADMIN,
+    "GET /jobs": Role.READ,
+    "GET /jobs/<name>": Role.READ,
     "GET /tokens": Role.ADMIN,
     "POST /tokens": Role.ADMIN,
     "DELETE /tokens/<name>": Role.ADMIN,

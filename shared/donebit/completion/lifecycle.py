@@ -17,7 +17,7 @@ from donebit.completion.record import new_record
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Parent, Task, TaskSnapshot
-from donebit.completion.ttls import TaskTtls
+from donebit.completion.ttls import HISTORY_TTL, TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
 from donebit.store import Store
@@ -141,6 +141,7 @@ def _record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str | int]
     return {
         **new_record(spec, now_ms, ttls.open, spec.ended_ttl or ttls.ended),
         **({"fail_fast": 1} if spec.fail_fast else {}),
+        **({} if ttls.history == HISTORY_TTL else {"history_ttl": ttls.history // timedelta(milliseconds=1)}),
         **end,
     }
 

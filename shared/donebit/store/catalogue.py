@@ -14,6 +14,7 @@ NAME = "[A-Za-z0-9._-]{1,100}"
 PLACEHOLDERS: Final = {
     "<task>": NAME,
     "<event>": NAME,
+    "<job>": NAME,
     "<flag>": NAME,
     "<kind>": NAME,
     "<object>": NAME,
