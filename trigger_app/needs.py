@@ -54,6 +54,8 @@ NEEDS: Final[Needs] = {
     "GET /expectations/<name>": Role.READ,
     "PUT /expectations/<name>": Role.TRIGGER,
     "DELETE /expectations/<name>": Role.ADMIN,
+    "GET /jobs": Role.READ,
+    "GET /jobs/<name>": Role.READ,
     "GET /tokens": Role.ADMIN,
     "POST /tokens": Role.ADMIN,
     "DELETE /tokens/<name>": Role.ADMIN,

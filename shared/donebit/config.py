@@ -159,6 +159,7 @@ class Settings(Addresses):
 
     task_ttl: Duration = timedelta(days=7)
     ended_ttl: Duration = timedelta(days=1)
+    history_ttl: Duration = timedelta(days=30)  # of the past runs of each job
     stall_after: Duration = timedelta(seconds=60)
 
     sample: bool = True  # whether `make demo` shows made-up tasks and visitors

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from selenium.webdriver import Keys
 
-from tests.browser.page import Page
+from tests.browser.page import OVERFLOW, Page
 from tests.browser.test_bitmap import give_up, report
-from tests.stack import Stack, ask
+from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
 
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -173,3 +173,17 @@ def test_the_skip_link_is_the_first_stop_and_covers_nothing(page: Page) -> None:
     assert page.focused() == "Skip to content"
     skip, brand = page.find(".skip").rect, page.find(".brand").rect
     assert 0 <= skip["y"] <= skip["y"] + skip["height"] <= brand["y"]
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/demo"])
+def test_the_pages_of_jobs_have_no_barrier_in_either_scheme(tab: Page, stack: Stack, path: str) -> None:
+    task_id = stack.create(3, job="demo", params={"sleep_ms": 0, "fail_percent": 100})
+    eventually(lambda: stack.task(task_id).announced_at, DONE_SECONDS, what="it was not announced")
+
+    tab.open(path)
+
+    assert tab.is_there(".strip .f")
+    assert barriers(tab) == {"light": [], "dark": []}
+    tab.look(360, dark=False)
+    assert tab.browser.execute_script(OVERFLOW) <= 0
+    assert tab.complaints() == []

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.completion import announcing, failing, failure_groups, missing, reporting, resuming
+from donebit.completion import announcing, deliveries, failing, failure_groups, missing, reporting, resuming
 from donebit.completion.failing import ChosenSteps
 from donebit.completion.failure_groups import NOT_KEPT, OTHERS, id_of, list_groups, ranges_in, text_of
+from donebit.completion.spec import Webhook
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import Conflict, InvalidInput
@@ -152,14 +153,38 @@ def test_a_retried_task_ends_failed_while_others_have_given_up(store: Store) -> 
 
 
 def test_a_failed_end_is_announced_before_steps_are_retried(store: Store) -> None:
-    task = start(store, 1)
+    task = start(store, 1, webhook=Webhook("http://example.org/"))
     give_up(store, task, 0)
-    assert not now(store, task).announced_at
+    assert deliveries.list_due(store, "webhook", 9) == []
 
     resuming.retry(store, task.id, ChosenSteps([0]), TTLS)
 
-    assert not announcing.announce(store, task.id)
+    assert [one.end for one in deliveries.list_due(store, "webhook", 9)] == ["failed"]
+
+
+def test_the_sweep_looks_after_a_retried_task_again(store: Store) -> None:
+    task = start(store, 1)
+    give_up(store, task, 0)
+    announcing.announce(store, task.id)
+    assert not store.task_index.next_look(task.id)
+
+    resuming.retry(store, task.id, ChosenSteps([0]), TTLS)
+
     assert store.task_index.next_look(task.id)
+
+
+@pytest.mark.parametrize("first", [0, 1, 6, 7, 8, 9, 15, 16])
+@pytest.mark.parametrize("after", [17, 23, 24, 25, 39, 40])
+def test_a_range_is_retried_whole_at_every_border_of_bytes(store: Store, first: int, after: int) -> None:
+    task = start(store, 41)
+    for step in range(40):
+        give_up(store, task, step)
+
+    resuming.retry(store, task.id, ChosenSteps(ranges=[(first, after)]), TTLS)
+
+    left = set(range(40)) - set(range(first, after))
+    assert set(failing.iterate_given_up(store, now(store, task))) == left
+    assert {step for step, n in enumerate(store.failures.attempts(task.id, range(41))) if n} == left
 
 
 def test_a_retry_sent_twice_under_one_key_is_one_retry(store: Store) -> None:
@@ -260,10 +285,10 @@ def test_a_resume_forgets_the_groups_of_the_run_before(store: Store) -> None:
     give_up(store, task, 1)
     resuming.resume(store, task.id, TTLS)
 
-    give_up(store, task, 0, EMPTY)
+    give_up(store, task, 0)
 
     (group,) = list_groups(store, now(store, task))
-    assert (group.error, group.attempts) == (text_of(EMPTY), 1)
+    assert (group.steps, group.attempts) == (1, 1)
 
 
 def test_failures_are_listed_by_group(store: Store) -> None:

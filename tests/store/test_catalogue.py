@@ -69,6 +69,8 @@ NAMES = [
     keys.SWEEPING,
     keys.steps_in_minute(3),
     keys.METRICS,
+    keys.JOBS,
+    keys.runs("a"),
     keys.TROUBLE_LOG,
     keys.WORKER_LOG,
     keys.TOKENS,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import chords, counting, deliveries, parents
+from donebit.completion import chords, counting, deliveries, history, parents
 from donebit.completion.measures import ENDS, TASK_TIMES, Tally
 from donebit.completion.state import AGAIN, Early
 from donebit.completion.task import Task
@@ -61,6 +61,7 @@ def announce(
     parents.release_parent(store, task)
     if noted is Noted.FIRST:
         count_end(store, task)
+        history.record_end(store, task)
     if noted and next_look_ms:
         store.task_index.close_task(task_id, next_look_ms)
     return True

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
-from donebit.completion.ttls import TaskTtls
+from donebit.completion.ttls import HISTORY_TTL, TaskTtls
 
 
 def new_record(
@@ -53,6 +53,7 @@ def started_record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str
     return {
         **new_record(spec, now_ms, ttls.open, spec.ended_ttl or ttls.ended),
         **({"fail_fast": 1} if spec.fail_fast else {}),
+        **({} if ttls.history == HISTORY_TTL else {"history_ttl": ttls.history // timedelta(milliseconds=1)}),
         **end,
     }
 

@@ -14,6 +14,7 @@ from donebit.clock import moment_of_ms
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import Occasion, State
+from donebit.completion.ttls import HISTORY_TTL
 
 HANDED_BACK_HOLDS = timedelta(minutes=1)  # steps that no worker can run go back every 15 s
 
@@ -99,6 +100,7 @@ class Task:
     results: int  # how many of its steps have one
     open_ttl: timedelta  # how long it stays without progress while it is open
     ended_ttl: timedelta  # how long it stays after its end
+    history_ttl: timedelta = HISTORY_TTL  # how long its runs are kept among those of its job
     parent: Parent | None = None
     ended_at: datetime | None = None
     announced_at: datetime | None = None
@@ -219,6 +221,7 @@ class Task:
             results=number("results"),
             open_ttl=timedelta(milliseconds=int(record["ttl"])),
             ended_ttl=timedelta(milliseconds=int(record["ended_ttl"])),
+            history_ttl=_duration(record, "history_ttl", HISTORY_TTL),
             parent=Parent.from_record(record),
             ended_at=moment("ended_at"),
             announced_at=moment("announced_at"),
@@ -248,6 +251,10 @@ def _samples(record: Mapping[str, str]) -> tuple[ProgressSample, ...]:
 
 def _number(record: Mapping[str, str], name: str) -> int:
     return int(record.get(name, 0))
+
+
+def _duration(record: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    return timedelta(milliseconds=int(record[name])) if name in record else default
 
 
 def _control_fields(record: Mapping[str, str]) -> dict[str, Any]:

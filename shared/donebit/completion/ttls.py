@@ -8,6 +8,7 @@ from datetime import timedelta
 from donebit.config import Settings
 
 LONGEST_ENDED_TTL = timedelta(days=30)  # that a task may ask for
+HISTORY_TTL = timedelta(days=30)  # unless it is set
 INDEX_MARGIN = timedelta(days=1)  # the indexes outlive the last task in them
 
 
@@ -17,11 +18,12 @@ class TaskTtls:
 
     open: timedelta
     ended: timedelta
+    history: timedelta = HISTORY_TTL  # of its runs, among those of its job
 
     @classmethod
     def from_settings(cls, settings: Settings) -> TaskTtls:
-        """The TTLs that TASK_TTL and ENDED_TTL set: the only place that reads these two settings."""
-        return cls(settings.task_ttl, settings.ended_ttl)
+        """The TTLs that TASK_TTL, ENDED_TTL and HISTORY_TTL set: the only place that reads these settings."""
+        return cls(settings.task_ttl, settings.ended_ttl, settings.history_ttl)
 
     @property
     def index(self) -> timedelta:

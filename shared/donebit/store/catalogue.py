@@ -16,6 +16,7 @@ PLACEHOLDERS: Final = {
     "<schedule>": "[A-Za-z0-9._-]{1,70}",
     "<job>": NAME,
     "<event>": NAME,
+    "<job>": NAME,
     "<flag>": NAME,
     "<kind>": NAME,
     "<object>": NAME,

@@ -114,6 +114,15 @@ TASKS = (
         EXPIRES,
         "of a chord: parts whose step is not their index -> their step, or d or f before the size is known",
     ),
+    KeyRow(
+        "job:{<job>}:runs",
+        "stream",
+        EXPIRES,
+        "a job's past runs, some 100 bytes each; HISTORY_TTL after the last",
+    ),
+    KeyRow(
+        "job:names", "zset", EXPIRES, "jobs that have run, by their last end (ms); HISTORY_TTL after the last"
+    ),
     KeyRow("done:chords", "zset", EXPIRES, "ended chords whose body is to be called, by the next look (ms)"),
     KeyRow("done:open", "zset", EXPIRES, "tasks not yet announced, by when the sweep looks next (ms)"),
     KeyRow("done:tasks", "zset", EXPIRES, "tasks by creation (us), for listing"),

@@ -53,6 +53,7 @@ class Keys:
         self.SKEWS = f"{prefix}heartbeat:skews"
         self.SWEEPING = f"{prefix}heartbeat:sweeping"
         self.HEALS = f"{prefix}heartbeat:heals"
+        self.JOBS = f"{prefix}job:names"
         self.METRICS = f"{prefix}metrics"
         self.TROUBLE_LOG = f"{prefix}log:trouble"
         self.WORKER_LOG = f"{prefix}log:worker"
@@ -79,6 +80,10 @@ class Keys:
     def errors(self, task_id: str) -> str:
         """The last error of each step of a task that failed."""
         return f"{self._done}{task_id}}}:errors"
+
+    def runs(self, job: str) -> str:
+        """The past runs of a job."""
+        return f"{self.prefix}job:{{{job}}}:runs"
 
     def reasons(self, task_id: str) -> str:
         """Why each step of a task failed last: four bits a step, the number of a group of errors."""

@@ -30,6 +30,7 @@ from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
+from donebit.store.history import HistoryStore
 from donebit.store.items import ItemStore
 from donebit.store.key_names import Keys
 from donebit.store.key_reading import KeyReader
@@ -99,6 +100,7 @@ class Store:
     audit: AuditStore
     quotas: QuotaStore
     metrics: MetricStore
+    history: HistoryStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:

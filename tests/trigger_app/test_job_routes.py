@@ -1,0 +1,107 @@
+"""Jobs and their past runs, over HTTP and as pages."""
+
+from __future__ import annotations
+
+import pytest
+
+from donebit.completion import announcing, failing, lifecycle
+from donebit.store import Store
+from tests.web.services import Services, body_of, problem_of
+
+PEOPLE = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def services(real_store: Store) -> Services:
+    return Services(real_store)
+
+
+def ended(services: Services, store: Store, *failed: int, count: int = 4) -> str:
+    task_id = services.start(count, job="demo", params={"sleep_ms": 7})
+    for step in failed:
+        failing.fail(store, task_id, step, "no")
+    done = [step for step in range(count) if step not in failed]
+    body_of(services.done.post(f"/tasks/{task_id}/steps", json={"steps": done}))
+    announcing.announce(store, task_id)
+    return task_id
+
+
+def test_jobs_are_listed_with_what_they_do_and_their_last_run(services: Services, real_store: Store) -> None:
+    task_id = ended(services, real_store, 1)
+
+    jobs = {one["name"]: one for one in body_of(services.trigger.get("/jobs"))["jobs"]}
+
+    assert {"demo", "visit"} <= set(jobs)
+    assert jobs["demo"]["description"].startswith("Sleep")
+    assert jobs["demo"]["params"]["properties"]["sleep_ms"]["default"] == 100
+    assert (jobs["demo"]["registered"], jobs["demo"]["runs"]) == (True, 1)
+    last = jobs["demo"]["last_run"]
+    assert (last["task_id"], last["end"], last["strip"]) == (task_id, "failed", "dfdd")
+    assert (last["done_steps"], last["failed_steps"], last["order_kept"]) == (3, 1, True)
+    assert jobs["visit"]["last_run"] is None
+
+
+def test_the_runs_of_a_job_come_in_pages(services: Services, real_store: Store) -> None:
+    tasks = [ended(services, real_store) for _ in range(3)]
+
+    first = body_of(services.trigger.get("/jobs/demo?limit=2"))
+    rest = body_of(services.trigger.get(f"/jobs/demo?limit=2&before={first['next']}"))
+
+    assert [one["task_id"] for one in first["runs"] + rest["runs"]] == tasks[::-1]
+    assert rest["next"] is None
+    assert first["job"]["name"] == "demo"
+
+
+def test_a_run_outlives_its_task_and_says_that_the_order_is_gone(
+    services: Services, real_store: Store
+) -> None:
+    task_id = ended(services, real_store)
+    lifecycle.delete(real_store, task_id)
+
+    (run,) = body_of(services.trigger.get("/jobs/demo"))["runs"]
+    page = services.trigger.get("/jobs/demo", headers=PEOPLE).text
+
+    assert (run["task_id"], run["order_kept"]) == (task_id, False)
+    assert "Its order is gone" in page
+    assert "Run again" not in page
+
+
+def test_a_run_is_run_again_from_the_page_of_its_job(services: Services, real_store: Store) -> None:
+    task_id = ended(services, real_store, 1)
+
+    shown = services.trigger.get("/jobs/demo", headers=PEOPLE)
+    listed = services.trigger.get("/jobs", headers=PEOPLE).text
+    again = services.trigger.post(f"/tasks/{task_id}/again", headers=PEOPLE)
+
+    assert f'action="/tasks/{task_id}/again"' in shown.text
+    assert shown.text.count('<i class="f">') == 1
+    assert "Accept" in shown.headers["Vary"]
+    assert 'href="/jobs/demo"' in listed
+    assert again.status_code == 303
+
+
+def test_a_job_that_is_not_registered_any_more_has_its_runs(services: Services, real_store: Store) -> None:
+    task_id = ended(services, real_store)
+    entry = real_store.history.runs("demo", 1)[0]
+    real_store.history.append_run(
+        "gone", entry.text, now_ms=1, ttl=lifecycle.get_task(real_store, task_id).task.history_ttl
+    )
+
+    found = body_of(services.trigger.get("/jobs/gone"))
+
+    assert (found["job"]["registered"], found["job"]["max_attempts"]) == (False, None)
+    assert [one["task_id"] for one in found["runs"]] == [task_id]
+    assert "Not registered any more" in services.trigger.get("/jobs/gone", headers=PEOPLE).text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "why"),
+    [
+        ("/jobs/nosuch", 404, "no job nosuch is known"),
+        ("/jobs/demo?limit=0", 422, "limit"),
+        ("/jobs/demo?before=x", 422, "the id of a run"),
+        ("/jobs?limit=1", 422, "unknown query parameter: limit"),
+    ],
+)
+def test_what_cannot_be_answered_is_a_problem(services: Services, path: str, status: int, why: str) -> None:
+    assert why in problem_of(services.trigger.get(path), status)["detail"]
