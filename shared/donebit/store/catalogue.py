@@ -16,7 +16,6 @@ PLACEHOLDERS: Final = {
     "<schedule>": "[A-Za-z0-9._-]{1,70}",
     "<job>": NAME,
     "<event>": NAME,
-    "<job>": NAME,
     "<flag>": NAME,
     "<kind>": NAME,
     "<object>": NAME,
