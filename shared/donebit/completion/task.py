@@ -235,10 +235,18 @@ class Task:
             handed_back=HandedBack.from_record(record),
             probed_at=moment("probed_at"),
             **_control_fields(record),
-            resumed_at=moment("run_started_at"),
-            earlier_runs=tuple(map(EarlierRun.from_list, json.loads(record.get("runs", "[]")))),
+            **_run_fields(record),
             samples=_samples(record),
         )
+
+
+def _run_fields(record: Mapping[str, str]) -> dict[str, Any]:
+    """The fields about the task's runs."""
+    resumed = (
+        {"resumed_at": moment_of_ms(int(record["run_started_at"]))} if "run_started_at" in record else {}
+    )
+    earlier = json.loads(record.get("runs", "[]"))
+    return {**resumed, "earlier_runs": tuple(map(EarlierRun.from_list, earlier))}
 
 
 def _samples(record: Mapping[str, str]) -> tuple[ProgressSample, ...]:
