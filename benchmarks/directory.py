@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from redis import Redis
 
-from benchmarks.figures import Figure, compared, rate, size
+from benchmarks.figures import Figure, compared, size
 from benchmarks.own_server import own_server
 from donebit.store import Store
 
 COUNT = 10**6
 RUNS = 3
+PLAIN, PIPELINE = 50_000, 1000
 
 
 def measure() -> list[Figure]:
@@ -33,12 +34,34 @@ def figures(what: str, text: Callable[[int], str], *, at_most: float) -> list[Fi
         known = min(seconds(lambda: store.directory.known(texts)) for _ in range(RUNS))
         named = min(seconds(lambda: store.directory.texts_of(range(COUNT))) for _ in range(RUNS))
         held = used(client) / COUNT
+        plain_new, plain_known = plain(client, texts[:PLAIN])
     return [
-        rate(f"{what}, new", COUNT / new, at_least=0.25e6),
-        rate(f"{what}, known", COUNT / known, at_least=1.5e6),
+        compared(f"{what}, new, an id", new / COUNT, "HSET and RPUSH, pipelined", plain_new, at_most=0.5),
+        compared(f"{what}, known, an id", known / COUNT, "HGET, pipelined", plain_known, at_most=0.25),
         Figure(f"{what}, named back", f"{COUNT / named / 1e6:.3g} M/s"),
         compared(f"{what}, an id both ways", held, "the bound", at_most, at_most=1.0, write=size),
     ]
+
+
+def plain(client: Redis, texts: list[str]) -> tuple[float, float]:
+    """Seconds an id, as one would write it: to number it, counted by the caller, and to look it up."""
+
+    def number() -> None:
+        for start in range(0, len(texts), PIPELINE):
+            with client.pipeline(transaction=False) as pipe:
+                for place, text in enumerate(texts[start : start + PIPELINE], start):
+                    pipe.hset("plain-numbers", text, place)
+                    pipe.rpush("plain-texts", text)
+                pipe.execute()
+
+    def look_up() -> None:
+        for start in range(0, len(texts), PIPELINE):
+            with client.pipeline(transaction=False) as pipe:
+                for text in texts[start : start + PIPELINE]:
+                    pipe.hget("plain-numbers", text)
+                pipe.execute()
+
+    return seconds(number) / len(texts), min(seconds(look_up) for _ in range(RUNS)) / len(texts)
 
 
 def seconds(run: Callable[[], object]) -> float:

@@ -58,7 +58,7 @@ TIMES = st.lists(st.tuples(JOBS, st.floats(0, 1e5)), max_size=20)
 
 def amounts(store: Store, measure: Measure) -> dict[tuple[str, ...], int]:
     """Every figure of a measure that is not 0."""
-    series = next(series for one, series in counting.read(store) if one is measure)
+    series = next(series for one, series in counting.read_figures(store) if one is measure)
     return {one.labels: one.amount for one in series if one.amount}
 
 
@@ -84,7 +84,7 @@ def test_figures_are_what_was_counted(
 
     assert amounts(real_store, STEPS) == expected[STEPS.name]
     assert amounts(real_store, FAILURES) == expected[FAILURES.name]
-    series = next(series for one, series in counting.read(real_store) if one is STEP_TIMES)
+    series = next(series for one, series in counting.read_figures(real_store) if one is STEP_TIMES)
     for one in series:
         own = [seconds for job, seconds in times if (job or NO_JOB) == one.labels[0]]
         upto = {
@@ -132,7 +132,7 @@ def test_figures_go_a_month_after_the_last_count(store: Store, client: Redis) ->
 def test_what_was_never_counted_of_a_job_is_nought(store: Store) -> None:
     found = {
         one.labels: one.amount
-        for measure, series in counting.read(store, ["fresh"])
+        for measure, series in counting.read_figures(store, ["fresh"])
         if measure is ENDS
         for one in series
     }
@@ -142,7 +142,7 @@ def test_what_was_never_counted_of_a_job_is_nought(store: Store) -> None:
 
 def test_jobs_beyond_the_limit_have_no_noughts(store: Store) -> None:
     series = next(
-        series for one, series in counting.read(store, map(str, range(MOST_JOBS + 1))) if one is STEPS
+        series for one, series in counting.read_figures(store, map(str, range(MOST_JOBS + 1))) if one is STEPS
     )
 
     assert series == []
@@ -153,7 +153,11 @@ def test_a_figure_of_another_version_is_passed_over(store: Store, client: Redis)
     client.expire(keys.METRICS, 100)
 
     assert [
-        one for measure, series in counting.read(store) if measure is ENDS for one in series if one.amount
+        one
+        for measure, series in counting.read_figures(store)
+        if measure is ENDS
+        for one in series
+        if one.amount
     ] == []
 
 

@@ -7,13 +7,15 @@ import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from hiredis import pack_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
 from donebit.errors import Conflict
-from donebit.store import Store, directory, keys
+from donebit.store import Store, directory, keys, pipelining, text_ids
 from donebit.store.directory import BUCKET, UNKNOWN
 from donebit.store.text_ids import packed, unpacked
 
@@ -153,6 +155,45 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
 
     assert numbers == list(range(BUCKET + 9, 3 * BUCKET + 9))
     assert store.directory.texts_of(numbers) == texts
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 99, 1000])
+@pytest.mark.parametrize("width", [1, 9, 10, 16, 36])
+def test_a_command_with_rows_is_sent_like_one_with_as_many_arguments(count: int, width: int) -> None:
+    rows = np.random.default_rng(1).integers(0, 256, (count, width), np.uint8)
+
+    sent = pipelining.with_rows(("HMGET", "key", 7), rows)
+
+    assert sent == pack_command(("HMGET", "key", 7, *(row.tobytes() for row in rows)))
+
+
+ALIKE = st.sampled_from(["uuid", "UUID", "no uuid", "a dash", "no digit", "not ASCII"])
+
+
+def of_kind(kind: str, number: int) -> str:
+    """A text of 36 characters."""
+    as_uuid = str(uuid.UUID(int=0xABCDEF << 100 | number))
+    return {
+        "uuid": as_uuid,
+        "UUID": as_uuid.upper(),
+        "no uuid": f"{number:036}",
+        "a dash": f"{number:08}-{number:027}",
+        "no digit": as_uuid[:-1] + "g",
+        "not ASCII": f"{number:035}ü",
+    }[kind]
+
+
+@given(st.lists(st.tuples(ALIKE, st.integers(0, 2000)), min_size=1, max_size=6))
+def test_rows_of_texts_are_the_fields_that_the_directory_keeps(drawn: list[tuple[str, int]]) -> None:
+    texts = [of_kind(kind, number) for kind, number in drawn]
+
+    rows = text_ids.rows_of(texts)
+
+    kept = [text_ids.uuids_in([text])[0] for text in texts]
+    fields = [field.encode() if isinstance(field, str) else field for field in kept]
+    if {kind.lower() for kind, _ in drawn} in ({"uuid"}, {"no uuid"}):
+        assert rows is not None
+    assert rows is None or [row.tobytes() for row in rows] == fields
 
 
 @pytest.mark.parametrize("known", [0, 1, 3, 6])

@@ -46,7 +46,7 @@ def add_if_possible(store: Store, tally: Tally) -> None:
 Found = dict[str, dict[tuple[str, ...], Counter[str]]]
 
 
-def read(store: Store, jobs: Iterable[str] = ()) -> list[tuple[Measure, list[Series]]]:
+def read_figures(store: Store, jobs: Iterable[str] = ()) -> list[tuple[Measure, list[Series]]]:
     """Read every figure, sorted by its labels.
 
     Args:

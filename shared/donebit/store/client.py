@@ -17,7 +17,7 @@ from redis.retry import Retry
 from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.redis_url import RedisUrl
-from donebit.store.connections import Pool, Term, options_of, store_class
+from donebit.store.connections import LendingPool, Term, options_of, store_class
 from donebit.store.nodes import NodeAddress
 from donebit.store.server_client import ServerClient, router_of
 
@@ -80,17 +80,17 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> ServerClient:
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
 
-    def pool_at(address: NodeAddress) -> Pool:
+    def pool_at(address: NodeAddress) -> LendingPool:
         return _pool_to(server, address, connections, timeout)
 
     seeds = [NodeAddress(host, port) for host, port in server.addresses]
     return ServerClient(seeds, pool_at, timeout.total_seconds())
 
 
-def _pool_to(server: RedisUrl, address: NodeAddress, connections: int, timeout: timedelta) -> Pool:
+def _pool_to(server: RedisUrl, address: NodeAddress, connections: int, timeout: timedelta) -> LendingPool:
     """Connections as the URL has them, to this address; over a socket file, to that."""
     place = {} if server.socket_path else address._asdict()
-    return Pool(  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    return LendingPool(  # type: ignore[no-untyped-call]  # the library leaves it untyped
         **options_of(server) | place,
         connection_class=store_class(server),
         protocol=2,
@@ -165,7 +165,7 @@ def answer_to(client: Redis, *command: str | int) -> object:
     if router is not None:
         return router.answer(command)
     pool: Any = client.connection_pool
-    quick = isinstance(pool, Pool)  # unlike that of a test's own client
+    quick = isinstance(pool, LendingPool)  # unlike that of a test's own client
     connection = pool.lend() if quick else pool.get_connection()
     try:
         connection.send_command(*command)

@@ -163,7 +163,7 @@ class SocketConnection(CheckedConnection, UnixDomainSocketConnection):
     """A connection of the store over a socket file."""
 
 
-class Pool(BlockingConnectionPool):
+class LendingPool(BlockingConnectionPool):
     """The connections of a store, which also lends one without counting it.
 
     redis-py counts for telemetry what is lent, what is idle and how long each waited, though nobody collects

@@ -16,7 +16,8 @@ from donebit.errors import Conflict
 from donebit.store import text_ids
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.pipelining import Command, answers_in_turn
+from donebit.store.pipelining import Command, answers_in_turn, with_rows
+from donebit.store.server_client import router_of
 
 Id = TypeVar("Id")
 Item = TypeVar("Item")
@@ -70,6 +71,7 @@ class DirectoryStore(Generic[Id]):
         name: of the directory in keys
         packed: ids as they are kept
         unpacked: an id from how it is kept
+        rows: as `packed`, a row of bytes each where all have as many; None where they have not
     """
 
     def __init__(
@@ -80,12 +82,13 @@ class DirectoryStore(Generic[Id]):
         name: str,
         packed: Callable[[Sequence[Id]], Sequence[Field]],
         unpacked: Callable[[bytes], Id],
+        rows: Callable[[Sequence[Id]], npt.NDArray[np.uint8] | None],
     ) -> None:
         self._client = client
         self._keys = keys
         self._scripts = scripts
         self._name = name
-        self._packed, self._unpacked = packed, unpacked
+        self._packed, self._unpacked, self._rows = packed, unpacked, rows
 
     @outages_named
     def known(self, ids: Sequence[Id]) -> KnownIds:
@@ -166,11 +169,16 @@ class DirectoryStore(Generic[Id]):
 
     def _known(self, ids: Sequence[Id]) -> Numbers:
         name = self._keys.numbers(self._name)
-        calls = (("HMGET", name, *self._packed(part)) for part in parts(ids, IDS_A_CALL))
+        calls = (self._asking(name, part) for part in parts(ids, IDS_A_CALL))
         numbers = np.empty(len(ids), np.uint32)
         for call, found in enumerate(answers_in_turn(self._client, calls)):
             numbers[call * IDS_A_CALL : call * IDS_A_CALL + len(found)] = unpack_numbers(found)
         return numbers
+
+    def _asking(self, name: str, ids: Sequence[Id]) -> Command:
+        """The question for the numbers of some ids."""
+        rows = self._rows(ids) if router_of(self._client) is None else None
+        return ("HMGET", name, *self._packed(ids)) if rows is None else with_rows(("HMGET", name), rows)
 
     def _likely_known(self, ids: Sequence[Id]) -> Numbers:
         """As `_known`; where of the first thousand nobody is known, all are taken for new.
@@ -252,7 +260,8 @@ class TextDirectory(DirectoryStore[str]):
     """The numbers of texts; a UUID is kept as its 16 bytes."""
 
     def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
-        super().__init__(client, scripts, keys, keys.TEXT_USERS, text_ids.packed, text_ids.unpacked)
+        of_texts = text_ids.packed, text_ids.unpacked, text_ids.rows_of
+        super().__init__(client, scripts, keys, keys.TEXT_USERS, *of_texts)
 
     def texts_of(self, numbers: Sequence[int]) -> list[str | None]:
         """The text of each number; None where there is none, or no longer."""
@@ -264,7 +273,13 @@ class IntegerDirectory(DirectoryStore[int]):
 
     def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         super().__init__(
-            client, scripts, keys, keys.MAPPED_USERS, lambda ids: [b"%d" % one for one in ids], int
+            client,
+            scripts,
+            keys,
+            keys.MAPPED_USERS,
+            lambda ids: [b"%d" % one for one in ids],
+            int,
+            lambda _: None,
         )
 
 

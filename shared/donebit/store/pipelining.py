@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from hiredis import pack_command
 from redis import Redis, exceptions
 from redis.commands.core import Script
@@ -19,7 +21,21 @@ from donebit.store.server_client import router_of
 AHEAD = 12  # commands that are sent together; two such parts are under way
 AHEAD_OF_NODES = 3 * AHEAD  # the same on a cluster, for its nodes together
 
-Command = Sequence[str | int | bytes]
+Command = Sequence[str | int | bytes] | bytes  # bytes: as it is sent
+
+
+def with_rows(command: Sequence[str | int | bytes], rows: npt.NDArray[np.uint8]) -> bytes:
+    """A command as it is sent, with an argument more for each row: a third of the time of one by one.
+
+    For one server: on a cluster a command is sent by its key, which can no longer be seen.
+    """
+    begun: bytes = pack_command(tuple(command))  # type: ignore[arg-type]  # takes any number
+    before, after = b"$%d\r\n" % rows.shape[1], b"\r\n"
+    each = np.empty((len(rows), len(before) + rows.shape[1] + len(after)), np.uint8)
+    each[:, : len(before)] = np.frombuffer(before, np.uint8)
+    each[:, len(before) : -len(after)] = rows
+    each[:, -len(after) :] = np.frombuffer(after, np.uint8)
+    return b"*%d\r\n" % (len(command) + len(rows)) + begun.partition(b"\r\n")[2] + each.tobytes()
 
 
 def read_answer(connection: AbstractConnection) -> Any:
@@ -118,7 +134,7 @@ def _from_server(
     unread = 0
     try:
         while part := list(islice(commands, AHEAD)):
-            packed = b"".join([pack_command(tuple(command)) for command in part])  # type: ignore[arg-type]  # takes any number
+            packed = b"".join(map(_packed, part))
             connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # the library leaves it untyped
             for _ in range(unread):
                 yield read(connection)
@@ -174,7 +190,7 @@ class _Flight:
         ways = [Way(self._router.address_of(command)) for command in commands]
         packed: dict[Any, list[bytes]] = {}
         for command, way in zip(commands, ways, strict=True):
-            packed.setdefault(way.address, []).append(pack_command(tuple(command)))  # type: ignore[arg-type]  # takes any number
+            packed.setdefault(way.address, []).append(_packed(command))
         for address, of_node in packed.items():
             if address not in self._connections:
                 self._connections[address] = self._lent.enter_context(self._router.connection_to(address))
@@ -220,3 +236,10 @@ class _Flight:
         """Close the connections: answers that nobody reads must not be the next one's."""
         for connection in self._connections.values():
             connection.disconnect()
+
+
+def _packed(command: Command) -> bytes:
+    if isinstance(command, bytes):
+        return command
+    packed: bytes = pack_command(tuple(command))  # type: ignore[arg-type]  # takes any number
+    return packed

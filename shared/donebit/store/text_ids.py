@@ -6,6 +6,7 @@ import binascii
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 UUID_CHARACTERS = 36
 UUID_BYTES = 16
@@ -28,7 +29,10 @@ def packed(texts: Sequence[str]) -> list[str | bytes]:
     """
     lengths = set(map(len, texts))
     if lengths == {UUID_CHARACTERS}:
-        return all_alike(texts) or uuids_in(texts)
+        rows = rows_of(texts)
+        if rows is None:
+            return uuids_in(texts)
+        return list(texts) if rows.shape[1] == UUID_CHARACTERS else as_fields(rows)
     fields = [escaped(text) for text in texts]
     if UUID_CHARACTERS in lengths:
         places = [place for place, text in enumerate(texts) if len(text) == UUID_CHARACTERS]
@@ -44,25 +48,26 @@ def escaped(text: str) -> str | bytes:
     return ESCAPE + field if len(field) == UUID_BYTES else field
 
 
-def all_alike(texts: Sequence[str]) -> list[str | bytes] | None:
-    """The 16 bytes of each, where they are seen at once to be UUIDs all: three times as quick.
+def rows_of(texts: Sequence[str]) -> npt.NDArray[np.uint8] | None:
+    """As `packed`, a row of bytes each, where all or none are seen at once to be UUIDs: three times as quick.
 
-    The texts themselves where it is seen at once that none is; None where neither is.
+    Returns:
+        (texts, 16) for UUIDs; (texts, 36) for texts of as many characters that are none; None for others.
     """
+    if set(map(len, texts)) != {UUID_CHARACTERS}:
+        return None
     try:
         characters = "".join(texts).encode("ascii")
         rows = np.frombuffer(characters, np.uint8).reshape(-1, UUID_CHARACTERS)
         dashes = rows[:, DASHES] == ord("-")
         if not dashes[:, 0].any():
-            return list(texts)
+            return rows
         # With all dashes where they belong: what is left is 32 digits each, or no digits.
-        if dashes.all():
-            joined = binascii.unhexlify(characters.replace(b"-", b""))
-            fields: list[str | bytes] = np.frombuffer(joined, f"V{UUID_BYTES}").tolist()
-            return fields if len(fields) == len(texts) else None
+        joined = binascii.unhexlify(characters.replace(b"-", b"")) if dashes.all() else b""
     except ValueError:
-        pass
-    return None
+        return None
+    whole = len(joined) == UUID_BYTES * len(texts)
+    return np.frombuffer(joined, np.uint8).reshape(-1, UUID_BYTES) if whole else None
 
 
 def uuids_in(texts: Sequence[str]) -> list[str | bytes]:
@@ -73,9 +78,15 @@ def uuids_in(texts: Sequence[str]) -> list[str | bytes]:
     values = VALUES[rows[:, DIGITS]]
     good = (rows[:, DASHES] == ord("-")).all(axis=1) & (values.max(axis=1) != NO_DIGIT)
     joined = np.ascontiguousarray((values[:, ::2] << 4) | values[:, 1::2])
-    fields: list[str | bytes] = joined.view(f"V{UUID_BYTES}").ravel().tolist()
+    fields = as_fields(joined)
     for place in np.flatnonzero(~good).tolist():
         fields[place] = texts[place]
+    return fields
+
+
+def as_fields(rows: npt.NDArray[np.uint8]) -> list[str | bytes]:
+    """Rows of a UUID's bytes, contiguous, as bytes each."""
+    fields: list[str | bytes] = rows.view(f"V{UUID_BYTES}").ravel().tolist()
     return fields
 
 

@@ -78,7 +78,7 @@ def segment_parts(site: Site, event: Event, span: PeriodRange) -> Iterator[Itera
     memory = np.zeros((min(PERIODS_AT_ONCE, len(bitmaps)), FULL_BYTES), np.uint8)
     for segment in sorted(frozenset().union(*segments.values())):
         yield (
-            read(site, segment, part, memory, [segment in segments[bitmap] for bitmap in part])
+            read_rows(site, segment, part, memory, [segment in segments[bitmap] for bitmap in part])
             for part in parts(bitmaps, running=span.running)
         )
 
@@ -92,7 +92,9 @@ def parts(items: Sequence[Item], *, running: bool) -> Iterator[Sequence[Item]]:
         yield items[-1:]
 
 
-def read(site: Site, segment: int, bitmaps: Sequence[Bitmap], memory: Rows, there: Sequence[bool]) -> Rows:
+def read_rows(
+    site: Site, segment: int, bitmaps: Sequence[Bitmap], memory: Rows, there: Sequence[bool]
+) -> Rows:
     """The rows of a segment in some bitmaps, laid in a memory; zeros where a bitmap has not the segment."""
     rows = memory[: len(bitmaps)]
     for row, is_there in zip(rows, there, strict=True):
