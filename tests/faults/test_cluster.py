@@ -22,9 +22,6 @@ import pytest
 
 from donebit.completion import lifecycle, reporting
 from donebit.completion.state import State
-from donebit.config import Settings
-from donebit.demo.sample.filling import fill
-from donebit.demo.sample.services import services as sample_clients
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from tests.clusters import Cluster, Node, cluster_of
@@ -75,10 +72,15 @@ def use(stack: Stack) -> None:
     stack.await_told(stack.trigger_done(5, 0), swept=True)
     assert ask("POST", f"{stack.trigger}/trigger/distinct?count=20").status == 202
     eventually(lambda: delivered(stack.store), DONE_SECONDS, what="an end is not delivered")
-    trigger, done, distinct = stack.ports.values()
-    settings = Settings(trigger_port=trigger, done_port=done, distinct_port=distinct)
-    with sample_clients(settings) as clients:
-        fill(*clients)
+    changes: list[tuple[str, str, object]] = [
+        ("POST", "/events/seen", {"users": [1, 2, 3_000_000, 4_000_000_000]}),
+        ("POST", "/events/texts", {"users": ["a", "b"]}),
+        ("PUT", "/flags/letter/users", {"users": [1, 9], "ranges": [[100, 2_000_000]]}),
+        ("PUT", "/flags/both", {"text": "seen & flag:letter | seen"}),
+        ("DELETE", "/users/2", None),
+    ]
+    kept = {path: ask(method, stack.distinct + path, body).status for method, path, body in changes}
+    assert set(kept.values()) == {200}, kept
     paths = [
         *((stack.done, f"/tasks/{first}{part}") for part in ("", "/missing", "/failures", "/bitmap")),
         *((stack.done, path) for path in ("/tasks?state=done", "/workers", "/workers/log")),
@@ -86,6 +88,9 @@ def use(stack: Stack) -> None:
         *((stack.trigger, page) for page in ("/", "/events/distinct", "/workers")),
         (stack.distinct, "/distinct"),
         (stack.distinct, "/flags"),
+        (stack.distinct, "/flags/both/users"),
+        (stack.distinct, "/events/seen/retention"),
+        (stack.distinct, "/query?text=seen%20%7C%20flag:both"),
     ]
     answers = {path: ask("GET", f"{base}{path}", within_seconds=20).status for base, path in paths}
     assert set(answers.values()) == {200}, answers

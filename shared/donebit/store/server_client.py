@@ -55,7 +55,11 @@ class ServerClient(Redis):
         return self._seeds
 
     def _find_out(self) -> None:
-        if self._mode_of_any() == CLUSTER:
+        try:
+            mode = self._mode_of_any()
+        except exceptions.AuthenticationError:
+            return  # so will be what the command itself is answered
+        if mode == CLUSTER:
             nodes = Nodes(self._seeds, self._pool_at)
             self._router = Router(nodes, self._sources, self._patience_seconds)
         self._is_known = True
