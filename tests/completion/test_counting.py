@@ -58,7 +58,7 @@ TIMES = st.lists(st.tuples(JOBS, st.floats(0, 1e5)), max_size=20)
 
 def amounts(store: Store, measure: Measure) -> dict[tuple[str, ...], int]:
     """Every figure of a measure that is not 0."""
-    series = next(series for one, series in counting.read_figures(store) if one is measure)
+    series = next(series for one, series in counting.read_series(store) if one is measure)
     return {one.labels: one.amount for one in series if one.amount}
 
 
@@ -75,16 +75,16 @@ def test_figures_are_what_was_counted(
     for measure, job, amount in events:
         tally = Tally()
         tally.count(measure, job, amount=amount)
-        counting.add(real_store, tally)
+        counting.add_tally(real_store, tally)
         expected[measure.name][job or NO_JOB,] += amount
     together = Tally()
     for job, seconds in times:
         together.observe(STEP_TIMES, job, seconds)
-    counting.add(real_store, together)
+    counting.add_tally(real_store, together)
 
     assert amounts(real_store, STEPS) == expected[STEPS.name]
     assert amounts(real_store, FAILURES) == expected[FAILURES.name]
-    series = next(series for one, series in counting.read_figures(real_store) if one is STEP_TIMES)
+    series = next(series for one, series in counting.read_series(real_store) if one is STEP_TIMES)
     for one in series:
         own = [seconds for job, seconds in times if (job or NO_JOB) == one.labels[0]]
         upto = {
@@ -101,7 +101,7 @@ def test_the_hundred_and_first_job_is_counted_with_the_others(store: Store) -> N
         tally = Tally()
         tally.count(STEPS, f"job-{number}", amount=2)
         tally.count(STEPS, None)
-        counting.add(store, tally)
+        counting.add_tally(store, tally)
 
     found = amounts(store, STEPS)
     assert len(found) == MOST_JOBS + 2
@@ -115,7 +115,7 @@ def test_a_job_that_has_a_name_keeps_it_among_too_many(store: Store) -> None:
         for number in range(MOST_JOBS + 5):
             tally = Tally()
             tally.count(STEPS, f"job-{number}")
-            counting.add(store, tally)
+            counting.add_tally(store, tally)
 
     assert amounts(store, STEPS)["job-3",] == 2
 
@@ -124,7 +124,7 @@ def test_figures_go_a_month_after_the_last_count(store: Store, client: Redis) ->
     tally = Tally()
     tally.count(STEPS, "a")
 
-    counting.add(store, tally)
+    counting.add_tally(store, tally)
 
     assert 29 < timedelta(seconds=client.ttl(keys.METRICS)) / timedelta(days=1) <= 30
 
@@ -132,7 +132,7 @@ def test_figures_go_a_month_after_the_last_count(store: Store, client: Redis) ->
 def test_what_was_never_counted_of_a_job_is_nought(store: Store) -> None:
     found = {
         one.labels: one.amount
-        for measure, series in counting.read_figures(store, ["fresh"])
+        for measure, series in counting.read_series(store, ["fresh"])
         if measure is ENDS
         for one in series
     }
@@ -142,7 +142,7 @@ def test_what_was_never_counted_of_a_job_is_nought(store: Store) -> None:
 
 def test_jobs_beyond_the_limit_have_no_noughts(store: Store) -> None:
     series = next(
-        series for one, series in counting.read_figures(store, map(str, range(MOST_JOBS + 1))) if one is STEPS
+        series for one, series in counting.read_series(store, map(str, range(MOST_JOBS + 1))) if one is STEPS
     )
 
     assert series == []
@@ -154,7 +154,7 @@ def test_a_figure_of_another_version_is_passed_over(store: Store, client: Redis)
 
     assert [
         one
-        for measure, series in counting.read_figures(store)
+        for measure, series in counting.read_series(store)
         if measure is ENDS
         for one in series
         if one.amount

@@ -148,7 +148,7 @@ def test_buckets_add_up_to_those_of_longer_durations(real_store: Store) -> None:
     tally = Tally()
     for seconds in (0.0005, 0.003, 0.004, 7200.0):
         tally.observe(STEP_TIMES, "thumbnail", seconds)
-    counting.add(real_store, tally)
+    counting.add_tally(real_store, tally)
 
     services = Services(real_store)
 

@@ -144,7 +144,7 @@ class Collector:
         if self.tally and (self._stopping.is_set() or time.monotonic() >= self.counts_due_at):
             tally, self.tally = self.tally, Tally()
             self.counts_due_at = time.monotonic() + COUNTS_APART_SECONDS
-            counting.add(self.store, tally)
+            counting.add_tally(self.store, tally)
 
     def _send(self, state: str | None) -> None:
         while state is not None or self.steps or self.lines:

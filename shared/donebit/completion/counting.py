@@ -27,7 +27,7 @@ class Series(NamedTuple):
     sum_seconds: float
 
 
-def add(store: Store, tally: Tally) -> None:
+def add_tally(store: Store, tally: Tally) -> None:
     """Add counts to those of all processes.
 
     Raises:
@@ -40,13 +40,13 @@ def add(store: Store, tally: Tally) -> None:
 def add_if_possible(store: Store, tally: Tally) -> None:
     """Add counts, or lose them: what is counted is done, and must not fail for it."""
     with suppress(StoreUnavailable):
-        add(store, tally)
+        add_tally(store, tally)
 
 
 Found = dict[str, dict[tuple[str, ...], Counter[str]]]
 
 
-def read_figures(store: Store, jobs: Iterable[str] = ()) -> list[tuple[Measure, list[Series]]]:
+def read_series(store: Store, jobs: Iterable[str] = ()) -> list[tuple[Measure, list[Series]]]:
     """Read every figure, sorted by its labels.
 
     Args:

@@ -30,7 +30,7 @@ class TaskMetrics(Collector):
         """The counters and histograms; none while Redis is away, which `donebit_up` says."""
         try:
             jobs = presence.jobs_of_live_workers(self._store, clock.now()) or ()
-            found = counting.read_figures(self._store, jobs)
+            found = counting.read_series(self._store, jobs)
         except StoreUnavailable:
             return
         for measure, series in found:

@@ -160,7 +160,7 @@ def test_a_key_of_somebody_elses_keeps_the_rest_from_nothing(
 
 
 def steps_counted(store: Store) -> dict[str, int]:
-    series = next(series for measure, series in counting.read_figures(store) if measure is STEPS)
+    series = next(series for measure, series in counting.read_series(store) if measure is STEPS)
     return {one.labels[0]: one.amount for one in series if one.amount}
 
 
