@@ -85,7 +85,7 @@ def use(stack: Stack) -> None:
         *((stack.done, f"/tasks/{first}{part}") for part in ("", "/missing", "/failures", "/bitmap")),
         *((stack.done, path) for path in ("/tasks?state=done", "/workers", "/workers/log")),
         *((base, path) for base in stack.services().values() for path in ("/metrics", "/health")),
-        *((stack.trigger, page) for page in ("/", "/events/distinct", "/workers")),
+        *((stack.trigger, page) for page in ("/", "/workers")),
         (stack.distinct, "/distinct"),
         (stack.distinct, "/flags"),
         (stack.distinct, "/flags/both/users"),
