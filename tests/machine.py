@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.rabbit import rabbitmq_program
 from tests.started import PROCESSES
 
 
@@ -40,8 +41,14 @@ def needs() -> tuple[Need, ...]:
             "no nginx and caddy on the PATH: apt-get install nginx-light caddy",
         ),
         Need(
+            "RabbitMQ",
+            frozenset({"running_rabbit"}),
+            rabbitmq_program() is not None,
+            "no rabbitmq-server: apt-get install rabbitmq-server",
+        ),
+        Need(
             "process",
-            frozenset({"start", "demo", "stack", "ground"}),
+            frozenset({"start", "demo", "stack", "ground", "running_rabbit"}),
             (PROCESSES / "self" / "cwd").exists(),
             "who is left of what was started is looked up in /proc, which this system does not have",
         ),

@@ -18,6 +18,7 @@ from celery.worker.request import Request
 from done_app.worker import identity
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
+from done_app.worker.reconnect import CONSUMER
 from done_app.worker.steps import fitness
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome
@@ -53,6 +54,7 @@ class RetriedTask(CeleryTask):  # type: ignore[type-arg]  # its stubs alone take
 
     def retry(self, *args: Any, **options: Any) -> Any:
         """Send the message again, later; give it back to its queue if it cannot be sent."""
+        options.setdefault("queue", queue.queue_came_through(app, self.request.delivery_info or {}))
         try:
             return super().retry(*args, **options)
         except Reject as error:  # with which Celery would acknowledge it
@@ -75,6 +77,7 @@ try:
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
     stop_program(error.detail)
 app = queue.make_celery(settings)
+app.conf.worker_consumer = CONSUMER
 publisher = Publisher(app)
 monitor = Monitor(identity.name)
 line_clock = LineClock()  # made before the pool is forked, as its processes share it

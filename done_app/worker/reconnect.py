@@ -1,19 +1,40 @@
-"""Reconnects a worker that an outage of the broker has left without credit.
+"""Reconnects a worker soon after an outage of the broker, also one that is left without credit.
 
 Each message that a worker processes takes one of its credits, which the acknowledgement returns. Messages
 that finish during an outage cannot be acknowledged: their credits are lost. Without any credit Celery
-neither asks for messages nor notices that its connection is gone, and would wait for ever.
+neither asks for messages nor notices that its connection is gone, and would wait for ever. That is so where
+Celery counts the credit: RabbitMQ counts it itself, anew for each connection.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
 from celery.worker import state
+from celery.worker.consumer import Consumer
 
 CHECK_EVERY_SECONDS = 2.0
 MAX_CHECKS_WITHOUT_CREDIT = 2  # in a row: a message that has just finished is about to be acknowledged
+CONNECT_EVERY_SECONDS = 1.0  # while the broker is away; Celery's own pauses grow to half a minute
+
+
+class PromptConsumer(Consumer):
+    """Celery's consumer, which is back soon after the broker is."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, as often as need be."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection,
+            interval_start=CONNECT_EVERY_SECONDS,
+            interval_step=0,
+            interval_max=CONNECT_EVERY_SECONDS,
+        )
+        return super().ensure_connected(conn)
+
+
+CONSUMER = f"{__name__}:{PromptConsumer.__name__}"
 
 
 class ConsumerWatchdog(bootsteps.StartStopStep):
@@ -27,6 +48,8 @@ class ConsumerWatchdog(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:
         self._checks_without_credit = 0
+        if not hasattr(consumer.task_consumer.channel, "qos"):
+            return
         self._timer = consumer.timer.call_repeatedly(CHECK_EVERY_SECONDS, self.check_credit, (consumer,))
 
     def stop(self, _consumer: Any) -> None:

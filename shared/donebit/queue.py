@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from celery import Celery
 from kombu import Queue
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
-from donebit import redis_url
+from donebit import rabbitmq, redis_url
 from donebit.broker import SERVER_OPTION, TRANSPORT, shown_url
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
+from donebit.rabbitmq import RabbitCelery
 from donebit.redis_url import RedisUrl
 from donebit.store.connections import KEEPALIVE
 
@@ -59,14 +60,14 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
             under the plain names
     """
     server = redis_url.read(settings.broker) if redis_url.is_redis(settings.broker) else None
-    app = Celery("donebit", broker=shown_url(server) if server else settings.broker, set_as_current=False)
+    app = _application(settings, server, BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT)
     app.conf.update(
         broker_transport=TRANSPORT if server else None,
         task_ignore_result=True,
         task_store_eager_result=False,
         accept_content=["json"],
         task_serializer="json",
-        task_queues=[Queue(name) for name in QUEUES],
+        task_queues=_queues(settings, prefixed),
         task_default_queue=CONTROL,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -80,12 +81,28 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a worker that ends for an answer of the broker's helps nobody
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
+        broker_heartbeat=rabbitmq.HEARTBEAT.total_seconds(),
         broker_transport_options=_transport_options(settings, server, sends_only, prefixed),
         beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={"sweep": SWEEP_SCHEDULE},
         timezone="UTC",
     )
     return app
+
+
+def _application(settings: Settings, server: RedisUrl | None, answer_within: timedelta) -> Celery:
+    if not rabbitmq.is_rabbitmq(settings.broker):
+        address = shown_url(server) if server else settings.broker
+        return Celery("donebit", broker=address, set_as_current=False)
+    app = RabbitCelery("donebit", broker=settings.broker, set_as_current=False)
+    app.confirmed_within = answer_within
+    return app
+
+
+def _queues(settings: Settings, prefixed: bool) -> list[Queue]:  # noqa: FBT001 - as make_celery has it
+    if prefixed and rabbitmq.is_rabbitmq(settings.broker):
+        return rabbitmq.queues(settings.key_prefix, QUEUES)
+    return [Queue(name) for name in QUEUES]
 
 
 def _transport_options(
@@ -95,6 +112,9 @@ def _transport_options(
     prefixed: bool,  # noqa: FBT001 - as above
 ) -> dict[str, Any]:
     answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
+    if rabbitmq.is_rabbitmq(settings.broker):
+        seconds = answer_within.total_seconds()
+        return {"confirm_publish": True, "read_timeout": seconds, "write_timeout": seconds}
     options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
@@ -108,7 +128,7 @@ def _transport_options(
         options["health_check_interval"] = CONNECTION_CHECKED_EVERY.total_seconds()
     if server is not None:
         options[SERVER_OPTION] = server
-    if prefixed and of_redis:  # RabbitMQ has virtual hosts in place of it
+    if prefixed and of_redis:
         options["global_keyprefix"] = settings.key_prefix
     return options
 
@@ -165,8 +185,31 @@ class Publisher:
         countdown = pause.total_seconds() if pause else None
         try:
             self._app.send_task(name, args=args, queue=queue, countdown=countdown)
-        except OperationalError as error:
+        except (OperationalError, ChannelError) as error:
             raise BrokerUnavailable("the broker does not take messages") from error
+
+
+def queue_came_through(app: Celery, delivery_info: Mapping[str, Any]) -> str | None:
+    """The queue that a message came through where RabbitMQ has delayed it: its key then names another."""
+    if not isinstance(app, RabbitCelery):
+        return None
+    return app.queue_of_key(str(delivery_info.get("routing_key", "")))
+
+
+def send_to_another(app: Celery, name: str, args: list[Any], queue: str, message_id: str) -> None:
+    """Call a function of another Celery application.
+
+    Raises:
+        BrokerUnavailable: the broker cannot be reached, or it is RabbitMQ and has no such queue, which
+            only the other application knows how to declare.
+    """
+    to: Any = rabbitmq.queue_of_another(queue) if isinstance(app, RabbitCelery) else queue
+    try:
+        app.send_task(name, args=args, queue=to, task_id=message_id)
+    except OperationalError as error:
+        raise BrokerUnavailable(f"the broker does not take messages: {error}") from error
+    except ChannelError as error:
+        raise BrokerUnavailable(f"the broker has no queue {queue}: {error}") from error
 
 
 def queue_of(ranges: Ranges) -> str:

@@ -13,6 +13,7 @@ from flask_openapi3 import Info, OpenAPI
 from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
 from donebit.json_reading import read_json
+from donebit.queue_lengths import read_lengths
 from donebit.store import Store
 from donebit.web import (
     audit,
@@ -104,7 +105,14 @@ def make_service(
     add_checks(app, settings)
     counted = audit.register(app, store, audits, settings.audit_entries).counted
     limited = quotas.register(app, store, settings)
-    app.register_api(health.blueprint(store, streams, [access_of(app).refusals, counted, limited]))
+    app.register_api(
+        health.blueprint(
+            store,
+            streams,
+            [access_of(app).refusals, counted, limited],
+            lambda: read_lengths(store, settings),
+        )
+    )
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app
