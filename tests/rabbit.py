@@ -40,6 +40,14 @@ def rabbitmq_program(name: str = "rabbitmq-server") -> str | None:
     return str(own) if own.exists() else shutil.which(name)
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether every thread of a process is stopped."""
+    states = [
+        stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+    ]
+    return set(states) == {"T"}
+
+
 class RunningRabbit:
     """One node, with its own port mapper: nothing of it is left when it is closed."""
 
@@ -98,6 +106,14 @@ class RunningRabbit:
         os.killpg(self._node.process.pid, signal.SIGKILL)
         self._node.process.wait()
         eventually(self._node.is_gone)
+
+    def freeze(self) -> None:
+        """SIGSTOP, until `thaw`."""
+        os.killpg(self._node.process.pid, signal.SIGSTOP)
+        eventually(lambda: all(map(is_stopped, self._node.group(self._node.process.pid))))
+
+    def thaw(self) -> None:
+        os.killpg(self._node.process.pid, signal.SIGCONT)
 
     def cut_connections(self) -> None:
         self.control("close_all_connections", "cut by a test")

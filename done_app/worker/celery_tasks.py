@@ -18,7 +18,7 @@ from celery.worker.request import Request
 from done_app.worker import identity
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
-from done_app.worker.reconnect import CONSUMER
+from done_app.worker.reconnect import CONSUMER, SCHEDULER
 from done_app.worker.steps import fitness
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome
@@ -77,7 +77,8 @@ try:
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
     stop_program(error.detail)
 app = queue.make_celery(settings)
-app.conf.worker_consumer = CONSUMER
+# Beat's schedule is in memory: it is one line, and leaves no file.
+app.conf.update(worker_consumer=CONSUMER, beat_scheduler=SCHEDULER)
 publisher = Publisher(app)
 monitor = Monitor(identity.name)
 line_clock = LineClock()  # made before the pool is forked, as its processes share it

@@ -3,7 +3,7 @@
 Each message that a worker processes takes one of its credits, which the acknowledgement returns. Messages
 that finish during an outage cannot be acknowledged: their credits are lost. Without any credit Celery
 neither asks for messages nor notices that its connection is gone, and would wait for ever. That is so where
-Celery counts the credit: RabbitMQ counts it itself, anew for each connection.
+Celery counts the credit: RabbitMQ counts it itself, from the start with each connection.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from celery import bootsteps
+from celery.beat import Scheduler
 from celery.worker import state
 from celery.worker.consumer import Consumer
 
@@ -20,21 +21,34 @@ MAX_CHECKS_WITHOUT_CREDIT = 2  # in a row: a message that has just finished is a
 CONNECT_EVERY_SECONDS = 1.0  # while the broker is away; Celery's own pauses grow to half a minute
 
 
+def connect_promptly(connection: Any) -> None:
+    """Have a connection of Celery's be tried for again after a short pause, which does not grow."""
+    pause = CONNECT_EVERY_SECONDS
+    patient = type(connection).ensure_connection
+    connection.ensure_connection = partial(
+        patient, connection, interval_start=pause, interval_step=0, interval_max=pause
+    )
+
+
 class PromptConsumer(Consumer):
     """Celery's consumer, which is back soon after the broker is."""
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, as often as need be."""
-        conn.ensure_connection = partial(
-            conn.ensure_connection,
-            interval_start=CONNECT_EVERY_SECONDS,
-            interval_step=0,
-            interval_max=CONNECT_EVERY_SECONDS,
-        )
+        connect_promptly(conn)
         return super().ensure_connected(conn)
 
 
+class PromptScheduler(Scheduler):
+    """Beat's scheduler, with its schedule in memory, which is back soon after the broker is."""
+
+    def _ensure_connected(self) -> Any:
+        connect_promptly(self.connection)
+        return super()._ensure_connected()  # type: ignore[misc]  # its stubs lack it
+
+
 CONSUMER = f"{__name__}:{PromptConsumer.__name__}"
+SCHEDULER = f"{__name__}:{PromptScheduler.__name__}"
 
 
 class ConsumerWatchdog(bootsteps.StartStopStep):

@@ -10,7 +10,7 @@ from celery import Celery
 from kombu import Queue
 from kombu.exceptions import ChannelError, OperationalError
 
-from donebit import rabbitmq, redis_url
+from donebit import amqp_url, rabbitmq, redis_url
 from donebit.broker import SERVER_OPTION, TRANSPORT, shown_url
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
@@ -83,7 +83,6 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
         broker_heartbeat=rabbitmq.HEARTBEAT.total_seconds(),
         broker_transport_options=_transport_options(settings, server, sends_only, prefixed),
-        beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={"sweep": SWEEP_SCHEDULE},
         timezone="UTC",
     )
@@ -91,16 +90,14 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
 
 
 def _application(settings: Settings, server: RedisUrl | None, answer_within: timedelta) -> Celery:
-    if not rabbitmq.is_rabbitmq(settings.broker):
+    if not amqp_url.is_rabbitmq(settings.broker):
         address = shown_url(server) if server else settings.broker
         return Celery("donebit", broker=address, set_as_current=False)
-    app = RabbitCelery("donebit", broker=settings.broker, set_as_current=False)
-    app.confirmed_within = answer_within
-    return app
+    return RabbitCelery(amqp_url.read(settings.broker), answer_within)
 
 
 def _queues(settings: Settings, prefixed: bool) -> list[Queue]:  # noqa: FBT001 - as make_celery has it
-    if prefixed and rabbitmq.is_rabbitmq(settings.broker):
+    if prefixed and amqp_url.is_rabbitmq(settings.broker):
         return rabbitmq.queues(settings.key_prefix, QUEUES)
     return [Queue(name) for name in QUEUES]
 
@@ -112,7 +109,7 @@ def _transport_options(
     prefixed: bool,  # noqa: FBT001 - as above
 ) -> dict[str, Any]:
     answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
-    if rabbitmq.is_rabbitmq(settings.broker):
+    if amqp_url.is_rabbitmq(settings.broker):
         seconds = answer_within.total_seconds()
         return {"confirm_publish": True, "read_timeout": seconds, "write_timeout": seconds}
     options: dict[str, Any] = {

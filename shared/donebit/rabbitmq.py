@@ -6,10 +6,10 @@ Celery delays messages to such queues in RabbitMQ itself: a worker does not hold
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
-from urllib.parse import quote
 
 from celery import Celery
 from kombu import Exchange, Queue
@@ -19,26 +19,12 @@ from kombu.transport.native_delayed_delivery import (
     declare_native_delayed_delivery_exchanges_and_queues,
 )
 
-SCHEMES = ("amqp", "amqps", "pyamqp")
+from donebit.amqp_url import AmqpUrl, routing_key
+
 EXCHANGE = "messages"  # after the key prefix
-LONGEST_ROUTING_KEY = 255 - 2 * 28  # Celery puts the bits of a delay before it, with dots between
 NO_ROUTE, NOT_FOUND = 312, 404
 # A worker notices within twice this that its connection leads nowhere.
 HEARTBEAT = timedelta(seconds=10)
-
-
-def is_rabbitmq(url: str) -> bool:
-    """Whether an address is one of RabbitMQ, well formed or not."""
-    return url.partition("://")[0] in SCHEMES
-
-
-def routing_key(name: str) -> str:
-    """What a message to a queue is routed by: a single word, which has no dot.
-
-    Delayed messages of all installations on one virtual host pass one exchange, which compares the last words
-    of each key: without this, one prefix may end as another whole one is.
-    """
-    return quote(name, safe=":").replace(".", "%2E")
 
 
 def queues(prefix: str, names: Sequence[str]) -> list[Queue]:
@@ -56,6 +42,19 @@ def queues(prefix: str, names: Sequence[str]) -> list[Queue]:
     ]
 
 
+def _tls_options(server: AmqpUrl) -> dict[str, Any] | None:
+    if server.tls is None:
+        return None
+    checked = server.tls.check_hostname and server.tls.strictness is not ssl.CERT_NONE
+    return {
+        "cert_reqs": server.tls.strictness,
+        "server_hostname": server.host if checked else None,
+        "ca_certs": server.tls.ca_file or None,
+        "certfile": server.tls.certificate_file or None,
+        "keyfile": server.tls.key_file or None,
+    }
+
+
 def queue_of_another(name: str) -> Queue:
     """A queue of another application's, which alone knows how to declare it."""
     return Queue(name, Exchange("", type="direct"), routing_key=name, no_declare=True)
@@ -64,7 +63,10 @@ def queue_of_another(name: str) -> Queue:
 class RabbitCelery(Celery):
     """A Celery application whose messages RabbitMQ confirms: only then are they sent."""
 
-    confirmed_within: timedelta
+    def __init__(self, server: AmqpUrl, confirmed_within: timedelta) -> None:
+        super().__init__("donebit", broker=server.for_celery, set_as_current=False)
+        self._confirmed_within = confirmed_within
+        self.conf.broker_use_ssl = _tls_options(server)
 
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
         """Send a message, and return once it is in a queue.
@@ -77,7 +79,7 @@ class RabbitCelery(Celery):
         """
         if countdown := options.get("countdown"):  # RabbitMQ's delays are whole seconds
             options["countdown"] = max(1, math.ceil(countdown))
-        options |= {"mandatory": True, "confirm_timeout": self.confirmed_within.total_seconds()}
+        options |= {"mandatory": True, "confirm_timeout": self._confirmed_within.total_seconds()}
         try:
             return super().send_task(name, *args, **options)
         except ChannelError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -34,7 +34,6 @@ TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": Fals
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 TLS_OPTIONS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
 DATABASE_OPTIONS = ("db", "virtual_host")
-OPTIONS = (*DATABASE_OPTIONS, *TLS_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,8 @@ def read(url: str) -> RedisUrl:
     Raises:
         ValueError: it is none, in one sentence that does not repeat a password.
     """
-    parts, port = _split(url)
-    options = _options(parts)
+    parts, port = split_url(url, SCHEMES)
+    options = read_options(parts, has_tls=parts.scheme == TLS)
     is_socket = parts.scheme in SOCKETS
     if is_socket and not parts.path:
         raise ValueError("it names no socket file: unix:///path/of/the.sock")
@@ -92,13 +91,18 @@ def read(url: str) -> RedisUrl:
         database=_database("" if is_socket else unquote(parts.path).strip("/"), options),
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        tls=_tls(options) if parts.scheme == TLS else None,
+        tls=read_tls(options) if parts.scheme == TLS else None,
     )
 
 
-def _split(url: str) -> tuple[SplitResult, int | None]:
-    if not is_redis(url):
-        raise ValueError(f"it must begin with {', '.join(f'{scheme}://' for scheme in SCHEMES[:3])}")
+def split_url(url: str, schemes: Sequence[str]) -> tuple[SplitResult, int | None]:
+    """Split an address of one of these schemes into its parts, and its port.
+
+    Raises:
+        ValueError: it cannot be read, in one sentence that does not repeat a password.
+    """
+    if url.partition("://")[0] not in schemes:
+        raise ValueError(f"it must begin with {', '.join(f'{scheme}://' for scheme in schemes[:3])}")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -121,13 +125,26 @@ def _ends_early(parts: SplitResult) -> bool:
     return "@" in parts.query or ("@" in parts.path and not has_no_password)
 
 
-def _options(parts: SplitResult) -> dict[str, str]:
+def read_options(
+    parts: SplitResult, *, has_tls: bool, tls_scheme: str = TLS, others: Sequence[str] = DATABASE_OPTIONS
+) -> dict[str, str]:
+    """Return the options of an address, by name.
+
+    Args:
+        has_tls: its scheme stands for TLS.
+        tls_scheme: the one that does.
+        others: options that it may have besides those for TLS.
+
+    Raises:
+        ValueError: it has another one, or one twice.
+    """
+    known = (*others, *TLS_OPTIONS)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     for name, _ in pairs:
-        if name not in OPTIONS:
-            raise ValueError(f"it has an option {name!r}; known are {', '.join(OPTIONS)}")
-        if name in TLS_OPTIONS and parts.scheme != TLS:
-            raise ValueError(f"its option {name} is for TLS, which rediss:// stands for")
+        if name not in known:
+            raise ValueError(f"it has an option {name!r}; known are {', '.join(known)}")
+        if name in TLS_OPTIONS and not has_tls:
+            raise ValueError(f"its option {name} is for TLS, which {tls_scheme}:// stands for")
     if len(dict(pairs)) < len(pairs):
         raise ValueError("it has an option twice")
     return dict(pairs)
@@ -143,7 +160,12 @@ def _database(path: str, options: dict[str, str]) -> int:
     return int(text)
 
 
-def _tls(options: dict[str, str]) -> Tls:
+def read_tls(options: Mapping[str, str]) -> Tls:
+    """Return how the options of an address say that certificates are verified.
+
+    Raises:
+        ValueError: a value is unknown, or a file cannot be used.
+    """
     strictness = _one_of("ssl_cert_reqs", options.get("ssl_cert_reqs", "required"), STRICTNESS)
     checks_hostname = _one_of("ssl_check_hostname", options.get("ssl_check_hostname", "true").lower(), TRUTHS)
     for name in FILES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -105,14 +106,8 @@ def make_service(
     add_checks(app, settings)
     counted = audit.register(app, store, audits, settings.audit_entries).counted
     limited = quotas.register(app, store, settings)
-    app.register_api(
-        health.blueprint(
-            store,
-            streams,
-            [access_of(app).refusals, counted, limited],
-            lambda: read_lengths(store, settings),
-        )
-    )
+    counters, waiting = [access_of(app).refusals, counted, limited], partial(read_lengths, store, settings)
+    app.register_api(health.blueprint(store, streams, counters, waiting))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from donebit import clock, rabbitmq
+from donebit import amqp_url, clock
 from donebit.completion import deliveries, diagnosis, leases, missing
 from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Diagnosis, Observations
@@ -162,7 +162,7 @@ def signs(store: Store, settings: Settings) -> Observations:
     jobs = presence.jobs_of_live_workers(store, clock.now())
     lengths = read_lengths(store, settings, (STEPS, SLICES))
     queued = None if lengths is None else sum(lengths.values())
-    if queued == 0 and rabbitmq.is_rabbitmq(settings.broker):
+    if queued == 0 and amqp_url.is_rabbitmq(settings.broker):
         # It gives a worker messages that wait there for a process, and does not count them.
         queued = int(presence.has_full_worker(store, clock.now()))
     return Observations(worker is not None, queued, jobs)
