@@ -76,5 +76,8 @@ TRANSPORT = f"{__name__}:{Transport.__name__}"
 
 def shown_url(server: RedisUrl) -> str:
     """What Celery shows of the address in its log: no password, and nothing that kombu would read."""
+    if server.sentinels:  # which Celery would take for several brokers
+        host, port = server.sentinels[0]
+        return f"redis://{host}:{port}/{server.database}"
     host = f"[{server.host}]" if ":" in server.host else server.host or "localhost"
     return f"redis://{host}:{server.port}/{server.database}"

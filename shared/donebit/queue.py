@@ -116,7 +116,7 @@ def _transport_options(
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    of_redis = server is not None or settings.broker.startswith("sentinel://")
+    of_redis = server is not None
     if sends_only or of_redis:
         options["socket_timeout"] = answer_within.total_seconds()
     if of_redis:

@@ -17,8 +17,10 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 Value = TypeVar("Value")
 
 TCP, TLS, SOCKETS = "redis", "rediss", ("unix", "redis+socket")
-SCHEMES = (TCP, TLS, *SOCKETS)
-DEFAULT_PORT = 6379
+WITH_SENTINEL, WITH_SENTINEL_OVER_TLS = ("redis+sentinel", "sentinel"), "rediss+sentinel"
+SENTINELS = (*WITH_SENTINEL, WITH_SENTINEL_OVER_TLS)
+SCHEMES = (TCP, TLS, *SOCKETS, *SENTINELS)
+DEFAULT_PORT, SENTINEL_PORT = 6379, 26379
 HIGHEST_DATABASE = 2**32 - 1  # no server has more; 16 unless it is set otherwise
 
 # How strictly a certificate is verified, as redis-py and as Celery spell it.
@@ -34,6 +36,7 @@ TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": Fals
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 TLS_OPTIONS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
 DATABASE_OPTIONS = ("db", "virtual_host")
+SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,24 @@ class RedisUrl:
     username: str = ""
     password: str = field(default="", repr=False)  # `celery report` shows the broker's options
     tls: Tls | None = None
+    sentinels: tuple[tuple[str, int], ...] = ()  # hosts and ports of those that know where the server is
+    master: str = ""  # by which name they know it
+    sentinel_username: str = ""
+    sentinel_password: str = field(default="", repr=False)
 
     def is_beside(self, other: RedisUrl) -> bool:
         """Whether both are one database of one server, with any user, over TLS or not."""
         return self._place == other._place
 
     @property
-    def _place(self) -> tuple[str, int, str, int]:
+    def _place(self) -> tuple[object, ...]:
+        if self.sentinels:
+            return frozenset(self.sentinels), self.master, self.database
         return self.host, self.port, self.socket_path, self.database
 
 
 def is_redis(url: str) -> bool:
-    """Whether an address is one of a single Redis server, well formed or not."""
+    """Whether an address is one of a Redis server, well formed or not."""
     return url.partition("://")[0] in SCHEMES
 
 
@@ -79,6 +88,8 @@ def read(url: str) -> RedisUrl:
     Raises:
         ValueError: it is none, in one sentence that does not repeat a password.
     """
+    if url.partition("://")[0] in SENTINELS:
+        return _read_sentinels(url)
     parts, port = split_url(url, SCHEMES)
     options = read_options(parts, has_tls=parts.scheme == TLS)
     is_socket = parts.scheme in SOCKETS
@@ -92,6 +103,38 @@ def read(url: str) -> RedisUrl:
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         tls=read_tls(options) if parts.scheme == TLS else None,
+    )
+
+
+def _read_sentinels(url: str) -> RedisUrl:
+    """Read an address of which the Sentinels of a server are named, with commas, and its name among them."""
+    scheme, _, rest = url.partition("://")
+    netloc, slash, path = rest.partition("/")
+    access, at, listed = netloc.rpartition("@")
+    hosts = [split_url(f"{scheme}://{host}", SENTINELS) for host in listed.split(",")]
+    # Of a single host, with what surrounds them all: the same faults are found then.
+    parts, _ = split_url(f"{scheme}://{access}{at}{listed.split(',', maxsplit=1)[0]}{slash}{path}", SENTINELS)
+    master, _, database = unquote(parts.path).strip("/").partition("/")
+    if not master or re.fullmatch("[0-9]+", master) or not all(host.hostname for host, _ in hosts):
+        raise ValueError(
+            "it must name Sentinels and what they call the server: redis+sentinel://h1,h2,h3/name/0"
+        )
+    has_tls = scheme == WITH_SENTINEL_OVER_TLS
+    options = read_options(
+        parts,
+        has_tls=has_tls,
+        tls_scheme=WITH_SENTINEL_OVER_TLS,
+        others=(*DATABASE_OPTIONS, *SENTINEL_OPTIONS),
+    )
+    return RedisUrl(
+        database=_database(database, options),
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=read_tls(options) if has_tls else None,
+        sentinels=tuple((unquote(host.hostname or ""), port or SENTINEL_PORT) for host, port in hosts),
+        master=master,
+        sentinel_username=options.get("sentinel_username", ""),
+        sentinel_password=options.get("sentinel_password", ""),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,7 +12,7 @@ from donebit import queue
 from tests.faults.test_leases import await_begun, runs
 from tests.rabbit import CONSUMER_TIMEOUT, RunningRabbit
 from tests.stack import DONE_SECONDS, Stack, ask
-from tests.started import eventually
+from tests.started import eventually, say
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
 
@@ -28,11 +27,6 @@ def test_a_task_runs_once_and_failed_steps_are_tried_again(rabbit_stack: Stack, 
     assert {int(one.name): one.read_text() for one in tmp_path.iterdir()} == dict.fromkeys(
         range(40), "run\nrun\n"
     )
-
-
-def say(figure: str) -> None:
-    """What a run of the tests with -s shows."""
-    sys.stdout.write(f"\n{figure}\n")
 
 
 def await_served(stack: Stack) -> float:
