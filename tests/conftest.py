@@ -20,7 +20,14 @@ from donebit.store.store import WORKER_TIMEOUT
 from tests.forked import forks
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
-pytest_plugins = ["tests.stack", "tests.rabbit", "tests.machine", "tests.scheduling", "tests.torture"]
+pytest_plugins = [
+    "tests.stack",
+    "tests.tls",
+    "tests.rabbit",
+    "tests.machine",
+    "tests.scheduling",
+    "tests.torture",
+]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.rabbit import rabbitmq_program
 from tests.started import PROCESSES
+from tests.tls import tls_programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ def needs() -> tuple[Need, ...]:
             frozenset({"running_rabbit"}),
             rabbitmq_program() is not None,
             "no rabbitmq-server: apt-get install rabbitmq-server",
+        ),
+        Need(
+            "TLS",
+            frozenset({"certificates"}),
+            tls_programs(),
+            "no openssl and redis-server on the PATH: apt-get install openssl redis-server",
         ),
         Need(
             "process",

@@ -19,13 +19,20 @@ from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
 from tests.stack import Stack
 from tests.started import Started, eventually
+from tests.tls import Certificates
 
-DEBIANS = Path("/usr/lib/rabbitmq/bin")  # what it has on the PATH runs as one user, with fixed folders
+DEBIAN = Path("/usr/lib/rabbitmq/bin")  # what it has on the PATH runs as one user, with fixed folders
 START_SECONDS = 90.0  # a machine with other things to do; about 5 on an idle one
 CONSUMER_TIMEOUT = timedelta(seconds=6)  # half an hour unless an operator sets it
 SETTINGS = """\
 listeners.tcp.1 = {host}:{port}
 consumer_timeout = {timeout_ms}
+listeners.ssl.1 = {host}:{tls_port}
+ssl_options.cacertfile = {ca}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
 log.console = false
 vm_memory_high_watermark.absolute = 400MB
 disk_free_limit.absolute = 1MB
@@ -36,7 +43,7 @@ ONE_SCHEDULER = "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
 
 def rabbitmq_program(name: str = "rabbitmq-server") -> str | None:
     """Where RabbitMQ is installed; None where it is not."""
-    own = DEBIANS / name
+    own = DEBIAN / name
     return str(own) if own.exists() else shutil.which(name)
 
 
@@ -51,12 +58,21 @@ def is_stopped(pid: int) -> bool:
 class RunningRabbit:
     """One node, with its own port mapper: nothing of it is left when it is closed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificates: Certificates) -> None:
         self._folder = folder
-        self.port, mapper, distribution = (free_server_port() for _ in range(3))
+        self.port, self._tls_port, mapper, distribution = (free_server_port() for _ in range(4))
         self.url = f"amqp://guest:guest@{LOOPBACK}:{self.port}//"
         timeout_ms = CONSUMER_TIMEOUT // timedelta(milliseconds=1)
-        settings = SETTINGS.format(host=LOOPBACK, port=self.port, timeout_ms=timeout_ms)
+        certificate, key = certificates.server
+        settings = SETTINGS.format(
+            host=LOOPBACK,
+            port=self.port,
+            tls_port=self._tls_port,
+            ca=certificates.ca,
+            certificate=certificate,
+            key=key,
+            timeout_ms=timeout_ms,
+        )
         self._write("rabbitmq.conf", settings)
         self._write("advanced.config", OFTEN)
         self._write("plugins", "[].")
@@ -78,6 +94,9 @@ class RunningRabbit:
         command = ("epmd", "-port", str(mapper), "-address", LOOPBACK)
         self._mapper = Started(command, self._folder_of("mapper"), **self._environment)
         self.start()
+
+    def tls_url(self, host: str, options: str) -> str:
+        return f"amqps://guest:guest@{host}:{self._tls_port}//?{options}"
 
     def _write(self, name: str, text: str) -> None:
         (self._folder / name).write_text(text)
@@ -140,8 +159,10 @@ class RunningRabbit:
 
 
 @pytest.fixture(scope="session")
-def running_rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRabbit]:
-    rabbit = RunningRabbit(tmp_path_factory.mktemp("rabbit"))
+def running_rabbit(
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
+) -> Iterator[RunningRabbit]:
+    rabbit = RunningRabbit(tmp_path_factory.mktemp("rabbit"), certificates)
     yield rabbit
     rabbit.close()
 

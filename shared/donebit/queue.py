@@ -110,8 +110,7 @@ def _transport_options(
 ) -> dict[str, Any]:
     answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
     if amqp_url.is_rabbitmq(settings.broker):
-        seconds = answer_within.total_seconds()
-        return {"confirm_publish": True, "read_timeout": seconds, "write_timeout": seconds}
+        return rabbitmq.transport_options(amqp_url.read(settings.broker), answer_within)
     options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),

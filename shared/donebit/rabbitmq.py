@@ -20,6 +20,7 @@ from kombu.transport.native_delayed_delivery import (
 )
 
 from donebit.amqp_url import AmqpUrl, routing_key
+from donebit.redis_url import Tls
 
 EXCHANGE = "messages"  # after the key prefix
 NO_ROUTE, NOT_FOUND = 312, 404
@@ -42,16 +43,26 @@ def queues(prefix: str, names: Sequence[str]) -> list[Queue]:
     ]
 
 
-def _tls_options(server: AmqpUrl) -> dict[str, Any] | None:
-    if server.tls is None:
-        return None
-    checked = server.tls.check_hostname and server.tls.strictness is not ssl.CERT_NONE
+def transport_options(server: AmqpUrl, answer_within: timedelta) -> dict[str, Any]:
+    """Return what the library's connections are made with, besides the address.
+
+    Args:
+        answer_within: how long RabbitMQ has for each answer.
+    """
+    seconds = answer_within.total_seconds()
+    options = {"confirm_publish": True, "read_timeout": seconds, "write_timeout": seconds}
+    # Not as a setting of Celery's: kombu shares connections that differ in nothing else.
+    return options | ({"ssl": _tls_options(server, server.tls)} if server.tls else {})
+
+
+def _tls_options(server: AmqpUrl, tls: Tls) -> dict[str, Any]:
+    checked = tls.check_hostname and tls.strictness is not ssl.CERT_NONE
     return {
-        "cert_reqs": server.tls.strictness,
+        "cert_reqs": tls.strictness,
         "server_hostname": server.host if checked else None,
-        "ca_certs": server.tls.ca_file or None,
-        "certfile": server.tls.certificate_file or None,
-        "keyfile": server.tls.key_file or None,
+        "ca_certs": tls.ca_file or None,
+        "certfile": tls.certificate_file or None,
+        "keyfile": tls.key_file or None,
     }
 
 
@@ -66,7 +77,6 @@ class RabbitCelery(Celery):
     def __init__(self, server: AmqpUrl, confirmed_within: timedelta) -> None:
         super().__init__("donebit", broker=server.for_celery, set_as_current=False)
         self._confirmed_within = confirmed_within
-        self.conf.broker_use_ssl = _tls_options(server)
 
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
         """Send a message, and return once it is in a queue.
