@@ -205,7 +205,9 @@ def send_to_another(app: Celery, name: str, args: list[Any], queue: str, message
     except OperationalError as error:
         raise BrokerUnavailable(f"the broker does not take messages: {error}") from error
     except ChannelError as error:
-        raise BrokerUnavailable(f"the broker has no queue {queue}: {error}") from error
+        has_none = error.reply_code == rabbitmq.NO_ROUTE
+        what = f"has no queue {queue}" if has_none else f"does not take messages: {error}"
+        raise BrokerUnavailable(f"the broker {what}") from error
 
 
 def queue_of(ranges: Ranges) -> str:
