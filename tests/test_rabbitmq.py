@@ -191,7 +191,7 @@ def test_a_user_with_the_documented_permissions_is_enough(rabbit: RunningRabbit,
     settings = Settings(redis_url="redis://127.0.0.1:1/0", broker_url=url)
 
     with queue.make_celery(settings, prefixed=False) as others:
-        with pytest.raises(BrokerUnavailable, match="does not take messages: .*ACCESS_REFUSED"):
+        with pytest.raises(BrokerUnavailable, match=r"does not take messages: .*ACCESS_REFUSED"):
             queue.send_to_another(others, "reports.finished", [{}], "reports", "an-id")
         rabbit.control("set_permissions", "limited", pattern, f"{pattern}|^amq.default$", pattern)
         with pytest.raises(BrokerUnavailable, match="has no queue nowhere"):
