@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from donebit import queue, rabbitmq
+from donebit import clock, queue, rabbitmq
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
@@ -21,6 +21,9 @@ from donebit.errors import BrokerUnavailable
 from donebit.queue import CONTROL, QUEUES, SLICES, STEPS, Publisher
 from donebit.queue_lengths import read_lengths
 from donebit.store import Store
+from donebit.web.task_answer import signs
+from donebit.workers import presence
+from donebit.workers.presence import ProcessActivity, Worker
 from tests.completion.arranged import TTLS
 from tests.rabbit import RunningRabbit
 from tests.started import eventually
@@ -203,3 +206,19 @@ def test_a_user_with_the_documented_permissions_is_enough(rabbit: RunningRabbit,
         Publisher(app).run_ranges(task, [(1, 2)], pause=timedelta(milliseconds=100))
 
         assert await_received(app, STEPS).payload[0][2] == [[1, 2]]
+
+
+@pytest.mark.parametrize(("tasks", "queued"), [(["a", None], 0), (["a", "b"], 1)])
+@pytest.mark.usefixtures("app")
+def test_messages_may_wait_in_a_worker_without_an_idle_process(
+    rabbit: RunningRabbit, real_store: Store, tasks: list[str | None], queued: int
+) -> None:
+    settings, now = settings_of(rabbit), clock.now()
+    eventually(
+        lambda: not any((read_lengths(real_store, settings) or {"": 1}).values()), what="messages left"
+    )
+    activities = tuple(ProcessActivity(number, task_id) for number, task_id in enumerate(tasks))
+    worker = Worker("here:7", "here", 7, 2, (), now, now, activities)
+    presence.save(real_store, worker.name, state=worker.to_json(), steps={}, lines=[])
+
+    assert signs(real_store, settings).queued == queued
