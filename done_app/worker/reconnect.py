@@ -8,6 +8,7 @@ Celery counts the credit: RabbitMQ counts it itself, from the start with each co
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from celery import bootsteps
 from celery.beat import Scheduler
 from celery.worker import state
 from celery.worker.consumer import Consumer
+from kombu.exceptions import ChannelError
 
 CHECK_EVERY_SECONDS = 2.0
 MAX_CHECKS_WITHOUT_CREDIT = 2  # in a row: a message that has just finished is about to be acknowledged
@@ -36,7 +38,11 @@ class PromptConsumer(Consumer):
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, as often as need be."""
         connect_promptly(conn)
-        return super().ensure_connected(conn)
+        try:
+            return super().ensure_connected(conn)
+        except ChannelError:  # RabbitMQ refuses the password, say; Celery would ask five times a second
+            time.sleep(CONNECT_EVERY_SECONDS)
+            raise
 
 
 class PromptScheduler(Scheduler):
