@@ -21,7 +21,15 @@ from tests.clusters import CLUSTER
 from tests.forked import forks
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 
-pytest_plugins = ["tests.clustered", "tests.machine", "tests.scheduling", "tests.stack", "tests.torture"]
+pytest_plugins = [
+    "tests.clustered",
+    "tests.stack",
+    "tests.tls",
+    "tests.rabbit",
+    "tests.machine",
+    "tests.scheduling",
+    "tests.torture",
+]
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

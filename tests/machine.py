@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.rabbit import rabbitmq_program
 from tests.started import PROCESSES
+from tests.tls import tls_programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,20 @@ def needs() -> tuple[Need, ...]:
             "no prometheus with promtool on the PATH: apt-get install prometheus",
         ),
         Need(
+            "RabbitMQ",
+            frozenset({"running_rabbit"}),
+            rabbitmq_program() is not None,
+            "no rabbitmq-server: apt-get install rabbitmq-server",
+        ),
+        Need(
+            "TLS",
+            frozenset({"certificates"}),
+            tls_programs(),
+            "no openssl and redis-server on the PATH: apt-get install openssl redis-server",
+        ),
+        Need(
             "process",
-            frozenset({"start", "demo", "stack", "ground"}),
+            frozenset({"start", "demo", "stack", "ground", "running_rabbit"}),
             (PROCESSES / "self" / "cwd").exists(),
             "who is left of what was started is looked up in /proc, which this system does not have",
         ),

@@ -13,10 +13,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 # All of Donebit is started for them, once a process of pytest-xdist, and mended after each.
 ON_A_STACK = {"integration": "stack", "faults": "stack", "deploy": "stack", "browser": "browser"}
+# One RabbitMQ for all of its tests: it takes seconds to start, and 150 MB. A failover has a stack of its own.
+BY_NAME = {"test_rabbitmq.py": "rabbit", "test_tls.py": "rabbit", "test_sentinel.py": "sentinel"}
 # The longest, longest first: whatever begins last is what one process waits for.
 FIRST = [
     "stack",
+    "rabbit",
     "browser",
+    "sentinel",
     *(
         f"tests/faults/torture/test_{name}.py"
         for name in ("deaths", "messages", "redis", "late", "receivers")
@@ -30,6 +34,8 @@ FIRST = [
 def scope_of(test: str) -> str:
     """The tests of a file stay together, in their order; those on a stack do too."""
     file = PurePath(test.partition("::")[0])
+    if file.name in BY_NAME:
+        return BY_NAME[file.name]
     return str(file) if "torture" in file.parts else ON_A_STACK.get(file.parts[1], str(file))
 
 

@@ -26,6 +26,7 @@ from donebit.demo.ports import free_server_port
 from donebit.demo.process import Program
 from donebit.errors import Conflict, NotFound
 from donebit.queue import Publisher
+from donebit.queue_lengths import read_lengths
 from donebit.store import Store, keys
 from donebit.store.store import WORKER_TIMEOUT
 from tests.receiver import SECRET
@@ -75,7 +76,8 @@ class Stack:
         self.server = RunningServer(valkey_binary(), self.folder("server"))
         self.store = Store.at(store_url or self.server.url, timeout=WORKER_TIMEOUT)
         self._broker = Store.at(self.server.url, timeout=WORKER_TIMEOUT)
-        self._celery = queue.make_celery(Settings(redis_url=self.server.url))
+        self._settings = Settings(redis_url=self.server.url, broker_url=environment.get("BROKER_URL", ""))
+        self._celery = queue.make_celery(self._settings)
         self.publisher = Publisher(self._celery)
         self._environment = {
             # Empty is as good as unset: nothing of the shell that runs the tests shall reach the stack.
@@ -215,7 +217,8 @@ class Stack:
         eventually(stays_quiet, DONE_SECONDS, what="messages are still there")
 
     def _is_all_taken(self) -> bool:
-        return not sum(self._broker.heartbeats.queue_lengths(queue.QUEUES))
+        lengths = read_lengths(self._broker, self._settings)
+        return lengths is not None and not sum(lengths.values())
 
     def _is_quiet(self) -> bool:
         return self._is_all_taken() and not self.server.client.hlen(keys.of_broker("unacked"))

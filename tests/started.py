@@ -28,6 +28,11 @@ def eventually(holds: Callable[[], object], within_seconds: float = 10.0, *, wha
         time.sleep(0.02)
 
 
+def say(figure: str) -> None:
+    """Show what was measured, where tests are run with -s."""
+    sys.stdout.write(f"\n{figure}\n")
+
+
 class Started:
     """The process and its family: whoever works in its folder, in whatever session.
 

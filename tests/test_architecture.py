@@ -35,6 +35,7 @@ ENVIRONMENT_READERS = {"shared/donebit/demo/__main__.py", "shared/donebit/transp
 LAYERS = (
     (
         "donebit.addresses",
+        "donebit.amqp_url",
         "donebit.clock",
         "donebit.config",
         "donebit.errors",
@@ -65,8 +66,9 @@ LAYERS = (
     ("donebit.schedules",),
     ("donebit.migration",),
     ("donebit.backup",),
-    ("donebit.broker",),
+    ("donebit.broker", "donebit.rabbitmq"),
     ("donebit.queue",),
+    ("donebit.queue_lengths",),
     ("donebit.publishing",),
     ("donebit.transport",),
     ("donebit.calls",),

@@ -47,6 +47,24 @@ CA = str(Path(__file__).parent / "store/certificates/ca.pem")
         ("redis://h:7,redis://i:8", RedisUrl("h", 7, others=(("i", 8),))),
         ("rediss://:p@h:7/0,rediss://:p@i:8/0", RedisUrl("h", 7, "", 0, "", "p", Tls(), (("i", 8),))),
         ("redis://:a,b@h", RedisUrl("h", password="a,b")),
+        ("redis+sentinel://h/name", RedisUrl(sentinels=(("h", 26379),), master="name")),
+        ("sentinel://h:7/name/0", RedisUrl(sentinels=(("h", 7),), master="name")),
+        (
+            "redis+sentinel://me:p%2C%40@h:7,[::1]:8,i/name/3?sentinel_username=you&sentinel_password=hush",
+            RedisUrl(
+                database=3,
+                username="me",
+                password="p,@",
+                sentinels=(("h", 7), ("::1", 8), ("i", 26379)),
+                master="name",
+                sentinel_username="you",
+                sentinel_password="hush",
+            ),
+        ),
+        (
+            f"rediss+sentinel://h/name?ssl_ca_certs={CA}",
+            RedisUrl(sentinels=(("h", 26379),), master="name", tls=Tls(ca_file=CA)),
+        ),
     ],
 )
 def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) -> None:
@@ -84,6 +102,19 @@ def test_an_address_means_the_same_in_every_spelling(url: str, meant: RedisUrl) 
         ("unix://:12/secret@/run/redis.sock", "it cannot be read"),
         ("redis://[::1", "it cannot be read"),
         ("unix://", "it names no socket file"),
+        ("redis+sentinel://h:26379", "it must name Sentinels and what they call the server"),
+        ("redis+sentinel://h:26379/", "it must name Sentinels and what they call the server"),
+        ("redis+sentinel://h:26379/0?db=1", "it must name Sentinels and what they call the server"),
+        ("redis+sentinel://h,,i/name", "it must name Sentinels and what they call the server"),
+        ("redis+sentinel://h:port,i/name", "it cannot be read"),
+        ("redis+sentinel://h,i:0/name", "it cannot be read"),
+        ("redis+sentinel://:se/cret@h/name", "it cannot be read"),
+        ("redis+sentinel://h/name/x", "it names database 'x'"),
+        (
+            "redis+sentinel://h/name?ssl_ca_certs=x",
+            "its option ssl_ca_certs is for TLS, which rediss+sentinel://",
+        ),
+        ("redis://h?sentinel_password=cret", "it has an option 'sentinel_password'"),
         ("valkey://h", "it must begin with redis://, rediss://, unix://"),
     ],
 )
@@ -103,6 +134,7 @@ def test_what_is_no_address_is_one_sentence_for_store_and_broker(url: str, why: 
         ("redis://localhost?db=0", True),
         ("redis://celery:another@localhost/0", True),
         ("redis://localhost/1", False),
+        ("redis+sentinel://localhost:6379/name/0", False),
         ("redis://localhost:6380/0", False),
         ("unix:///run/redis.sock", False),
         ("amqp://localhost", False),

@@ -14,6 +14,7 @@ from donebit import clock
 from donebit.config import Settings
 from donebit.errors import InvalidInput
 from donebit.queue import QUEUES
+from donebit.queue_lengths import lengths_elsewhere
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.listener import Table, Topic
@@ -37,7 +38,9 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
     def show_workers() -> Reply:
         """List the workers, what they run, queue lengths, throughput and recent resends."""
         now = clock.now()
-        return answer(WorkersSummary.of(presence.read_presence(store, queues, now), now))
+        return answer(
+            WorkersSummary.of(presence.read_presence(store, queues, now, lengths_elsewhere(settings)), now)
+        )
 
     @routes.get("/workers/log", responses={200: LogAnswer})
     def show_log(query: LogQuery) -> Reply:

@@ -18,6 +18,7 @@ from celery.worker.request import Request
 from done_app.worker import identity, permits
 from done_app.worker import leases as worker_leases
 from done_app.worker.monitor.monitor import Monitor
+from done_app.worker.reconnect import CONSUMER, SCHEDULER
 from done_app.worker.steps import fitness
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome
@@ -59,6 +60,7 @@ class RetriedTask(CeleryTask):  # type: ignore[type-arg]  # its stubs alone take
 
     def retry(self, *args: Any, **options: Any) -> Any:
         """Send the message again, later; give it back to its queue if it cannot be sent."""
+        options.setdefault("queue", queue.queue_came_through(app, self.request.delivery_info or {}))
         try:
             return super().retry(*args, **options)
         except Reject as error:  # with which Celery would acknowledge it
@@ -81,6 +83,8 @@ try:
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
     stop_program(error.detail)
 app = queue.make_celery(settings)
+# Beat's schedule is in memory: it is one line, and leaves no file.
+app.conf.update(worker_consumer=CONSUMER, beat_scheduler=SCHEDULER)
 publisher = Publisher(app)
 monitor = Monitor(identity.name)
 witness = Witness()  # of each process its own

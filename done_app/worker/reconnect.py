@@ -1,19 +1,60 @@
-"""Reconnects a worker that an outage of the broker has left without credit.
+"""Reconnects a worker soon after an outage of the broker, also one that is left without credit.
 
 Each message that a worker processes takes one of its credits, which the acknowledgement returns. Messages
 that finish during an outage cannot be acknowledged: their credits are lost. Without any credit Celery
-neither asks for messages nor notices that its connection is gone, and would wait for ever.
+neither asks for messages nor notices that its connection is gone, and would wait for ever. That is so where
+Celery counts the credit: RabbitMQ counts it itself, from the start with each connection.
 """
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
+from celery.beat import Scheduler
 from celery.worker import state
+from celery.worker.consumer import Consumer
+from kombu.exceptions import ChannelError
 
 CHECK_EVERY_SECONDS = 2.0
 MAX_CHECKS_WITHOUT_CREDIT = 2  # in a row: a message that has just finished is about to be acknowledged
+CONNECT_EVERY_SECONDS = 1.0  # while the broker is away; Celery's own pauses grow to half a minute
+
+
+def connect_promptly(connection: Any) -> None:
+    """Have a connection of Celery's be tried for again after a short pause, which does not grow."""
+    pause = CONNECT_EVERY_SECONDS
+    patient = type(connection).ensure_connection
+    connection.ensure_connection = partial(
+        patient, connection, interval_start=pause, interval_step=0, interval_max=pause
+    )
+
+
+class PromptConsumer(Consumer):
+    """Celery's consumer, which is back soon after the broker is."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, as often as need be."""
+        connect_promptly(conn)
+        try:
+            return super().ensure_connected(conn)
+        except ChannelError:  # RabbitMQ refuses the password, say; Celery would ask five times a second
+            time.sleep(CONNECT_EVERY_SECONDS)
+            raise
+
+
+class PromptScheduler(Scheduler):
+    """Beat's scheduler, with its schedule in memory, which is back soon after the broker is."""
+
+    def _ensure_connected(self) -> Any:
+        connect_promptly(self.connection)
+        return super()._ensure_connected()  # type: ignore[misc]  # its stubs lack it
+
+
+CONSUMER = f"{__name__}:{PromptConsumer.__name__}"
+SCHEDULER = f"{__name__}:{PromptScheduler.__name__}"
 
 
 class ConsumerWatchdog(bootsteps.StartStopStep):
@@ -27,6 +68,8 @@ class ConsumerWatchdog(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:
         self._checks_without_credit = 0
+        if not hasattr(consumer.task_consumer.channel, "qos"):
+            return
         self._timer = consumer.timer.call_repeatedly(CHECK_EVERY_SECONDS, self.check_credit, (consumer,))
 
     def stop(self, _consumer: Any) -> None:

@@ -58,7 +58,8 @@ def check_pool(sender: Any, **_: Any) -> None:
 @signals.worker_init.connect
 def start_monitor(sender: Any, **_: Any) -> None:
     """Start the monitor before logging is set up and the pool is forked: both use its pipe."""
-    monitor.start(sorted(sender.app.amqp.queues.consume_from))
+    taken_from = sender.app.amqp.queues.consume_from.values()
+    monitor.start(sorted(one.alias or one.name for one in taken_from))
 
 
 @signals.worker_before_create_process.connect

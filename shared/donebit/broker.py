@@ -43,6 +43,11 @@ class Channel(kombu_redis.Channel):
 
     QoS = QoS
 
+    def _has_queue(self, queue: str, **_: Any) -> bool:
+        """Whether a queue is there: an empty list is none, and kombu's own asks without the key prefix."""
+        del queue
+        return True
+
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - kombu's own
         """What each connection is made with: kombu's timeouts, and all else as the store has it.
 
@@ -71,5 +76,8 @@ TRANSPORT = f"{__name__}:{Transport.__name__}"
 
 def shown_url(server: RedisUrl) -> str:
     """What Celery shows of the address in its log: no password, and nothing that kombu would read."""
+    if server.sentinels:  # which Celery would take for several brokers
+        host, port = server.sentinels[0]
+        return f"redis://{host}:{port}/{server.database}"
     host = f"[{server.host}]" if ":" in server.host else server.host or "localhost"
     return f"redis://{host}:{server.port}/{server.database}"

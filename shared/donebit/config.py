@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from donebit import redis_url
+from donebit import amqp_url, redis_url
 from donebit.addresses import address
 from donebit.errors import ConfigurationError
 from donebit.names import DEFAULT_KEY_PREFIX
@@ -193,6 +193,8 @@ class Settings(Addresses):
     def is_a_broker_url(cls, value: str) -> str:
         if redis_url.is_redis(value) and redis_url.read(value).others:
             raise ValueError("it names several servers; Celery's broker is one")
+        if amqp_url.is_rabbitmq(value):
+            amqp_url.read(value)
         return value
 
     @field_validator("key_prefix")
@@ -226,6 +228,12 @@ class Settings(Addresses):
             raise ValueError(
                 f"WEBHOOK_HOSTS is set, but nothing to sign webhooks with; WEBHOOK_SECRET {HOW_TO_SIGN}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def names_fit_the_broker(self) -> Self:
+        if amqp_url.is_rabbitmq(self.broker_url):
+            amqp_url.refuse_prefix(self.key_prefix)
         return self
 
     @property

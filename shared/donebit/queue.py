@@ -8,15 +8,16 @@ from typing import Any, cast
 
 from celery import Celery
 from kombu import Queue
-from kombu.exceptions import KombuError, OperationalError
+from kombu.exceptions import ChannelError, KombuError, OperationalError
 
-from donebit import clock, redis_url
+from donebit import amqp_url, clock, rabbitmq, redis_url
 from donebit.broker import SERVER_OPTION, TRANSPORT, shown_url
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
+from donebit.rabbitmq import RabbitCelery
 from donebit.redis_url import RedisUrl
 from donebit.store.connections import KEEPALIVE
 
@@ -61,14 +62,14 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
             under the plain names
     """
     server = redis_url.read(settings.broker) if redis_url.is_redis(settings.broker) else None
-    app = Celery("donebit", broker=shown_url(server) if server else settings.broker, set_as_current=False)
+    app = _application(settings, server, BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT)
     app.conf.update(
         broker_transport=TRANSPORT if server else None,
         task_ignore_result=True,
         task_store_eager_result=False,
         accept_content=["json"],
         task_serializer="json",
-        task_queues=[Queue(name) for name in QUEUES],
+        task_queues=_queues(settings, prefixed),
         task_default_queue=CONTROL,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -82,12 +83,25 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
         broker_connection_max_retries=None,
         broker_channel_error_retry=True,  # a worker that ends for an answer of the broker's helps nobody
         broker_connection_timeout=BROKER_TIMEOUT.total_seconds(),
+        broker_heartbeat=int(rabbitmq.HEARTBEAT.total_seconds()),
         broker_transport_options=_transport_options(settings, server, sends_only, prefixed),
-        beat_scheduler="celery.beat:Scheduler",  # in memory: the schedule is one line, and leaves no file
         beat_schedule={"sweep": SWEEP_SCHEDULE},
         timezone="UTC",
     )
     return app
+
+
+def _application(settings: Settings, server: RedisUrl | None, answer_within: timedelta) -> Celery:
+    if not amqp_url.is_rabbitmq(settings.broker):
+        address = shown_url(server) if server else settings.broker
+        return Celery("donebit", broker=address, set_as_current=False)
+    return RabbitCelery(amqp_url.read(settings.broker), answer_within)
+
+
+def _queues(settings: Settings, prefixed: bool) -> list[Queue]:  # noqa: FBT001 - as make_celery has it
+    if prefixed and amqp_url.is_rabbitmq(settings.broker):
+        return rabbitmq.queues(settings.key_prefix, QUEUES)
+    return [Queue(name) for name in QUEUES]
 
 
 def _transport_options(
@@ -97,11 +111,13 @@ def _transport_options(
     prefixed: bool,  # noqa: FBT001 - as above
 ) -> dict[str, Any]:
     answer_within = BROKER_TIMEOUT if sends_only else WORKER_BROKER_TIMEOUT
+    if amqp_url.is_rabbitmq(settings.broker):
+        return rabbitmq.transport_options(amqp_url.read(settings.broker), answer_within)
     options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "socket_connect_timeout": BROKER_TIMEOUT.total_seconds(),
     }
-    of_redis = server is not None or settings.broker.startswith("sentinel://")
+    of_redis = server is not None
     if sends_only or of_redis:
         options["socket_timeout"] = answer_within.total_seconds()
     if of_redis:
@@ -110,7 +126,7 @@ def _transport_options(
         options["health_check_interval"] = CONNECTION_CHECKED_EVERY.total_seconds()
     if server is not None:
         options[SERVER_OPTION] = server
-    if prefixed and of_redis:  # RabbitMQ has virtual hosts in place of it
+    if prefixed and of_redis:
         options["global_keyprefix"] = settings.key_prefix
     return options
 
@@ -187,7 +203,7 @@ class Publisher:
         headers = {DUE: clock.now_ms() + int((countdown or 0) * 1000)}
         try:
             self._app.send_task(name, args=args, queue=queue, countdown=countdown, headers=headers)
-        except OperationalError as error:
+        except (OperationalError, ChannelError) as error:
             raise BrokerUnavailable("the broker does not take messages") from error
 
 
@@ -202,6 +218,31 @@ def waited_seconds(headers: Mapping[str, Any] | None) -> float | None:
     """
     due_ms = (headers or {}).get(DUE)
     return max(0, clock.now_ms() - due_ms) / 1000 if isinstance(due_ms, int) else None
+
+
+def queue_came_through(app: Celery, delivery_info: Mapping[str, Any]) -> str | None:
+    """The queue that a message came through where RabbitMQ has delayed it: its key then names another."""
+    if not isinstance(app, RabbitCelery):
+        return None
+    return app.queue_of_key(str(delivery_info.get("routing_key", "")))
+
+
+def send_to_another(app: Celery, name: str, args: list[Any], queue: str, message_id: str) -> None:
+    """Call a function of another Celery application.
+
+    Raises:
+        BrokerUnavailable: the broker cannot be reached, or it is RabbitMQ and has no such queue, which
+            only the other application knows how to declare.
+    """
+    to: Any = rabbitmq.queue_of_another(queue) if isinstance(app, RabbitCelery) else queue
+    try:
+        app.send_task(name, args=args, queue=to, task_id=message_id)
+    except OperationalError as error:
+        raise BrokerUnavailable(f"the broker does not take messages: {error}") from error
+    except ChannelError as error:
+        has_none = error.reply_code == rabbitmq.NO_ROUTE
+        what = f"has no queue {queue}" if has_none else f"does not take messages: {error}"
+        raise BrokerUnavailable(f"the broker {what}") from error
 
 
 def queue_of(ranges: Ranges) -> str:

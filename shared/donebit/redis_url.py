@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -17,8 +17,10 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 Value = TypeVar("Value")
 
 TCP, TLS, SOCKETS = "redis", "rediss", ("unix", "redis+socket")
-SCHEMES = (TCP, TLS, *SOCKETS)
-DEFAULT_PORT = 6379
+WITH_SENTINEL, WITH_SENTINEL_OVER_TLS = ("redis+sentinel", "sentinel"), "rediss+sentinel"
+SENTINELS = (*WITH_SENTINEL, WITH_SENTINEL_OVER_TLS)
+SCHEMES = (TCP, TLS, *SOCKETS, *SENTINELS)
+DEFAULT_PORT, SENTINEL_PORT = 6379, 26379
 HIGHEST_DATABASE = 2**32 - 1  # no server has more; 16 unless it is set otherwise
 
 # How strictly a certificate is verified, as redis-py and as Celery spell it.
@@ -34,7 +36,7 @@ TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": Fals
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 TLS_OPTIONS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
 DATABASE_OPTIONS = ("db", "virtual_host")
-OPTIONS = (*DATABASE_OPTIONS, *TLS_OPTIONS)
+SENTINEL_OPTIONS = ("sentinel_username", "sentinel_password")
 
 WHOLE_ADDRESSES: Final = re.compile(r",(?=rediss?://)")
 # Several hosts, and what stands before and after them.
@@ -64,6 +66,10 @@ class RedisUrl:
     password: str = field(default="", repr=False)  # `celery report` shows the broker's options
     tls: Tls | None = None
     others: tuple[tuple[str, int], ...] = ()  # hosts and ports of more nodes of the same cluster
+    sentinels: tuple[tuple[str, int], ...] = ()  # hosts and ports of those that know where the server is
+    master: str = ""  # by which name they know it
+    sentinel_username: str = ""
+    sentinel_password: str = field(default="", repr=False)
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -75,12 +81,14 @@ class RedisUrl:
         return self._place == other._place
 
     @property
-    def _place(self) -> tuple[str, int, str, int]:
+    def _place(self) -> tuple[object, ...]:
+        if self.sentinels:
+            return frozenset(self.sentinels), self.master, self.database
         return self.host, self.port, self.socket_path, self.database
 
 
 def is_redis(url: str) -> bool:
-    """Whether an address is one of a single Redis server, well formed or not."""
+    """Whether an address is one of a Redis server, well formed or not."""
     return url.partition("://")[0] in SCHEMES
 
 
@@ -92,6 +100,8 @@ def read(url: str) -> RedisUrl:
     Raises:
         ValueError: it is none, in one sentence that does not repeat a password.
     """
+    if url.partition("://")[0] in SENTINELS:
+        return _read_sentinels(url)
     first, *others = [_read_one(one) for address in WHOLE_ADDRESSES.split(url) for one in _each_host(address)]
     if any(replace(one, host=first.host, port=first.port) != first for one in others):
         raise ValueError("the addresses in it differ in more than host and port")
@@ -109,8 +119,8 @@ def _each_host(url: str) -> Iterator[str]:
 
 
 def _read_one(url: str) -> RedisUrl:
-    parts, port = _split(url)
-    options = _options(parts)
+    parts, port = split_url(url, SCHEMES)
+    options = read_options(parts, has_tls=parts.scheme == TLS)
     is_socket = parts.scheme in SOCKETS
     if is_socket and not parts.path:
         raise ValueError("it names no socket file: unix:///path/of/the.sock")
@@ -121,13 +131,50 @@ def _read_one(url: str) -> RedisUrl:
         database=_database("" if is_socket else unquote(parts.path).strip("/"), options),
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
-        tls=_tls(options) if parts.scheme == TLS else None,
+        tls=read_tls(options) if parts.scheme == TLS else None,
     )
 
 
-def _split(url: str) -> tuple[SplitResult, int | None]:
-    if not is_redis(url):
-        raise ValueError(f"it must begin with {', '.join(f'{scheme}://' for scheme in SCHEMES[:3])}")
+def _read_sentinels(url: str) -> RedisUrl:
+    """Read an address of which the Sentinels of a server are named, with commas, and its name among them."""
+    scheme, _, rest = url.partition("://")
+    netloc, slash, path = rest.partition("/")
+    access, at, listed = netloc.rpartition("@")
+    hosts = [split_url(f"{scheme}://{host}", SENTINELS) for host in listed.split(",")]
+    # Of a single host, with what surrounds them all: the same faults are found then.
+    parts, _ = split_url(f"{scheme}://{access}{at}{listed.split(',', maxsplit=1)[0]}{slash}{path}", SENTINELS)
+    master, _, database = unquote(parts.path).strip("/").partition("/")
+    if not master or re.fullmatch("[0-9]+", master) or not all(host.hostname for host, _ in hosts):
+        raise ValueError(
+            "it must name Sentinels and what they call the server: redis+sentinel://h1,h2,h3/name/0"
+        )
+    has_tls = scheme == WITH_SENTINEL_OVER_TLS
+    options = read_options(
+        parts,
+        has_tls=has_tls,
+        tls_scheme=WITH_SENTINEL_OVER_TLS,
+        others=(*DATABASE_OPTIONS, *SENTINEL_OPTIONS),
+    )
+    return RedisUrl(
+        database=_database(database, options),
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=read_tls(options) if has_tls else None,
+        sentinels=tuple((unquote(host.hostname or ""), port or SENTINEL_PORT) for host, port in hosts),
+        master=master,
+        sentinel_username=options.get("sentinel_username", ""),
+        sentinel_password=options.get("sentinel_password", ""),
+    )
+
+
+def split_url(url: str, schemes: Sequence[str]) -> tuple[SplitResult, int | None]:
+    """Split an address of one of these schemes into its parts, and its port.
+
+    Raises:
+        ValueError: it cannot be read, in one sentence that does not repeat a password.
+    """
+    if url.partition("://")[0] not in schemes:
+        raise ValueError(f"it must begin with {', '.join(f'{scheme}://' for scheme in schemes[:3])}")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -150,13 +197,26 @@ def _ends_early(parts: SplitResult) -> bool:
     return "@" in parts.query or ("@" in parts.path and not has_no_password)
 
 
-def _options(parts: SplitResult) -> dict[str, str]:
+def read_options(
+    parts: SplitResult, *, has_tls: bool, tls_scheme: str = TLS, others: Sequence[str] = DATABASE_OPTIONS
+) -> dict[str, str]:
+    """Return the options of an address, by name.
+
+    Args:
+        has_tls: its scheme stands for TLS.
+        tls_scheme: the one that does.
+        others: options that it may have besides those for TLS.
+
+    Raises:
+        ValueError: it has another one, or one twice.
+    """
+    known = (*others, *TLS_OPTIONS)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     for name, _ in pairs:
-        if name not in OPTIONS:
-            raise ValueError(f"it has an option {name!r}; known are {', '.join(OPTIONS)}")
-        if name in TLS_OPTIONS and parts.scheme != TLS:
-            raise ValueError(f"its option {name} is for TLS, which rediss:// stands for")
+        if name not in known:
+            raise ValueError(f"it has an option {name!r}; known are {', '.join(known)}")
+        if name in TLS_OPTIONS and not has_tls:
+            raise ValueError(f"its option {name} is for TLS, which {tls_scheme}:// stands for")
     if len(dict(pairs)) < len(pairs):
         raise ValueError("it has an option twice")
     return dict(pairs)
@@ -172,7 +232,12 @@ def _database(path: str, options: dict[str, str]) -> int:
     return int(text)
 
 
-def _tls(options: dict[str, str]) -> Tls:
+def read_tls(options: Mapping[str, str]) -> Tls:
+    """Return how the options of an address say that certificates are verified.
+
+    Raises:
+        ValueError: a value is unknown, or a file cannot be used.
+    """
     strictness = _one_of("ssl_cert_reqs", options.get("ssl_cert_reqs", "required"), STRICTNESS)
     checks_hostname = _one_of("ssl_check_hostname", options.get("ssl_check_hostname", "true").lower(), TRUTHS)
     for name in FILES:

@@ -28,7 +28,7 @@ from tests.web.test_examples import NOW, Sender
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 LINES = re.findall(r"^ACL SETUSER .*$", OPERATIONS.read_text(), re.MULTILINE)
-USER, OF_LAYOUT_3, OF_OTHER_QUEUES = LINES
+USER, OF_LAYOUT_3, OF_OTHER_QUEUES, OF_SENTINEL_GROUP, OF_SENTINELS = LINES
 OLD_STORES = {"layout 3": WRITTEN, "layout 4": LAYOUT_4}
 
 

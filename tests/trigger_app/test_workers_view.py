@@ -88,10 +88,16 @@ def test_a_task_named_in_the_address_is_text_and_never_markup(services: Services
     assert "&lt;script&gt;alert(1)" in page
 
 
-def test_a_page_about_a_broker_elsewhere_says_that_it_is(real_store: Store) -> None:
-    page = shown(Services(real_store))
+def test_a_page_says_when_the_broker_does_not_say_what_waits(real_store: Store) -> None:
+    page = shown(Services(real_store, broker_url="redis://127.0.0.1:2/0"))
 
     assert "BROKER_URL" in text_of(page, "queues")
+
+
+def test_a_page_shows_what_waits_at_a_broker_elsewhere(real_store: Store) -> None:
+    page = shown(Services(real_store))
+
+    assert text_of(page, "queues") == "control 0 · steps 0 · slices 0"
 
 
 def test_the_line_of_throughput_stays_in_its_picture() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from donebit import clock
-from donebit.queue import QUEUES
-from donebit.store import Store
+from donebit.queue import CONTROL, QUEUES
+from donebit.store import Store, keys
 from donebit.workers.presence import ProcessActivity
+from tests.servers import RunningServer
 from tests.web.services import ELSEWHERE, Services, body_of, problem_of
 from tests.workers.arranged import a_worker, say, shows
 
@@ -70,10 +72,23 @@ def test_heals_and_throughput_are_told(services: Services, store: Store) -> None
     assert [(heal["task_id"], heal["steps"]) for heal in answer["sweep"]["last_heals"]] == [("a", 40)]
 
 
-def test_of_a_broker_elsewhere_no_lengths_are_told(store: Store) -> None:
-    answer = body_of(Services(store).done.get("/workers"))
+def test_of_a_broker_that_is_away_no_lengths_are_told(store: Store) -> None:
+    answer = body_of(Services(store, broker_url="redis://127.0.0.1:2/0").done.get("/workers"))
 
     assert (answer["queues"], answer["in_hand"]) == (None, None)
+
+
+def test_the_lengths_are_those_of_a_broker_elsewhere(store: Store, valkey: RunningServer) -> None:
+    waiting = keys.of_broker(CONTROL)
+    with Redis(port=valkey.port, db=9) as broker:
+        broker.rpush(waiting, "one", "two")
+        services = Services(store, broker_url=f"redis://127.0.0.1:{valkey.port}/9")
+
+        answer = body_of(services.done.get("/workers"))
+        broker.flushdb()
+
+    assert [one["messages"] for one in answer["queues"]] == [2, 0, 0]
+    assert answer["in_hand"] is None
 
 
 def test_the_log_is_told_from_its_end_and_goes_on(services: Services, store: Store) -> None:

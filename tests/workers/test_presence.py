@@ -111,6 +111,18 @@ def test_messages_that_wait_are_counted_by_queue(store: Store, client: Redis) ->
     assert seen.in_hand == 1
 
 
+def test_a_worker_is_full_while_none_of_its_processes_is_idle(store: Store) -> None:
+    now = clock.now()
+    assert not presence.has_full_worker(store, now)
+
+    for tasks, full in ((["a", None], False), (["a", "b"], True)):
+        activities = tuple(presence.ProcessActivity(n, task) for n, task in enumerate(tasks))
+        worker = presence.Worker("here:7", "here", 7, 2, (), now, now, activities)
+        presence.save(store, worker.name, state=worker.to_json(), steps={}, lines=[])
+
+        assert presence.has_full_worker(store, now) is full
+
+
 def test_of_a_broker_elsewhere_nothing_is_claimed(store: Store) -> None:
     seen = presence.read_presence(store, (), clock.now())
 

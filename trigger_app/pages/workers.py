@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from donebit import clock
 from donebit.queue import QUEUES
+from donebit.queue_lengths import lengths_elsewhere
 from donebit.web.listener import Message, Table
 from donebit.web.worker_lines import tail
 from donebit.web.workers_summary import WorkersSummary
@@ -61,7 +62,9 @@ def draw_line(line: Message) -> Message:
 def draw_workers(context: PageContext) -> Message:
     queues = QUEUES if context.settings.broker_is_the_store else ()
     moment = clock.now()
-    now = WorkersSummary.of(presence.read_presence(context.store, queues, moment), moment).model_dump()
+    elsewhere = lengths_elsewhere(context.settings)
+    found = presence.read_presence(context.store, queues, moment, elsewhere)
+    now = WorkersSummary.of(found, moment).model_dump()
     alive = [worker for worker in now["workers"] if worker["alive"]]
     processes = [process for worker in alive for process in worker["at"]]
     return fragment(

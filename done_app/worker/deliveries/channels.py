@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from done_app.worker.deliveries.courier import NotDelivered, Send
 from done_app.worker.deliveries.webhooks import WebhookSender
@@ -14,9 +13,9 @@ from donebit.completion import deliveries, lifecycle, parents
 from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
-from donebit.errors import Conflict, InvalidInput
+from donebit.errors import BrokerUnavailable, Conflict, InvalidInput
 from donebit.publishing import publish_start
-from donebit.queue import Publisher
+from donebit.queue import Publisher, send_to_another
 from donebit.store import Store
 
 
@@ -45,11 +44,9 @@ class Channels:
         if queue is None:
             raise DeliveryRefused(f"{delivery.to} is not in the worker's CALLBACKS")
         try:
-            self.app.send_task(
-                delivery.to, args=[dict(delivery.event)], queue=queue, task_id=delivery.announcement_id
-            )
-        except OperationalError as error:
-            raise NotDelivered(f"the broker does not take messages: {error}") from error
+            send_to_another(self.app, delivery.to, [dict(delivery.event)], queue, delivery.announcement_id)
+        except BrokerUnavailable as error:
+            raise NotDelivered(error.detail) from error
         return f"sent to the queue {queue}"
 
     def then(self, delivery: Delivery) -> str:

@@ -32,7 +32,7 @@ def workers(session: Session, *, as_json: bool) -> None:
     if not answer["workers"]:
         session.terminal.say("no workers")
     queues = ", ".join(f"{one['queue']} {number(one['messages'])}" for one in answer["queues"] or ())
-    session.terminal.say(f"queues: {queues or 'unknown, as the broker is not REDIS_URL'}")
+    session.terminal.say(f"queues: {queues or 'unknown, as the broker does not say'}")
     session.terminal.say(f"{number(answer['steps_per_second'])} steps/s over the last minute")
 
 

@@ -36,7 +36,7 @@ class Waiting(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What is known of workers and queues; None for what is unknown, as the broker is another server."""
+    """What is known of workers and queues; None for what is unknown, as the broker does not say."""
 
     worker_seen: bool
     queued: int | None  # messages that wait for a worker, of all tasks

@@ -84,7 +84,7 @@ def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX, broker_url
         ConfigurationError: Its address or its settings are unfit.
     """
     server = read(redis_url)
-    if not server.socket_path:
+    if not server.socket_path and not server.sentinels:
         try:
             socket.create_connection((server.host, server.port), timeout=3).close()
         except OSError as error:

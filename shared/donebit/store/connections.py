@@ -19,6 +19,7 @@ from redis import BlockingConnectionPool, Connection, SSLConnection, UnixDomainS
 from redis.connection import AbstractConnection
 
 from donebit.redis_url import RedisUrl, Tls
+from donebit.store.sentinels import Sentinels, refuse_replica
 
 # What a server answers that takes no writes, and what those get who waited on one that became such a server.
 ELSEWHERE = (exceptions.ReadOnlyError, exceptions.MasterDownError, exceptions.BusyLoadingError)
@@ -61,7 +62,10 @@ def options_of(server: RedisUrl) -> Made:
         return options | {"path": server.socket_path}
     options |= {"host": server.host, "port": server.port}
     options |= {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
-    return options | (_tls_options(server.tls) if server.tls else {})
+    tls_options = _tls_options(server.tls) if server.tls else {}
+    if server.sentinels:
+        options["sentinels"] = Sentinels(server, tls_options)
+    return options | tls_options
 
 
 def _tls_options(tls: Tls) -> Made:
@@ -89,21 +93,43 @@ def leads_elsewhere(error: BaseException) -> bool:
 class CheckedConnection(AbstractConnection):
     """A connection of a pool; those of one pool share a term."""
 
-    def __init__(self, *args: Any, term: Term | None = None, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, term: Term | None = None, sentinels: Sentinels | None = None, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
+        self._sentinels = sentinels
         self._shared_term = term or Term()
         self._own_term = self._shared_term.number
         self._heard_at = 0.0
 
     def _connect(self) -> Any:
         self._own_term, self._heard_at = self._shared_term.number, monotonic()
-        return super()._connect()  # type: ignore[no-untyped-call, safe-super]  # each kind has one
+        if self._sentinels is not None:
+            self.host, self.port = self._sentinels.find_master()
+        try:
+            return super()._connect()  # type: ignore[no-untyped-call, safe-super]  # each kind has one
+        except (exceptions.RedisError, OSError):
+            if self._sentinels is not None:  # they do not all learn of a failover at once
+                self._sentinels.ask_another_first()
+            raise
 
     def connect(self) -> None:
         """Connect if need be; called by a pool each time that it lends the connection."""
         if self.is_connected and not self._is_usable():
             self.disconnect()  # type: ignore[no-untyped-call]  # the library leaves it untyped
         super().connect()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002 - as redis-py has it
+        """Make sure that a server which a Sentinel has named is the master."""
+        super().on_connect_check_health(check_health=check_health)
+        if self._sentinels is None:
+            return
+        self.send_command("ROLE", check_health=False)  # type: ignore[no-untyped-call]  # as above
+        try:
+            refuse_replica(self.read_response(), f"{self.host}:{self.port}")
+        except exceptions.ConnectionError:
+            self._sentinels.ask_another_first()
+            raise
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Read an answer; one that leads elsewhere ends the connection when it is given back to its pool.

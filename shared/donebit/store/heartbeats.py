@@ -95,5 +95,8 @@ def _eviction_policy(primary: Redis) -> str:
             raise
         return ""  # fakeredis has no INFO
     if told.get("redis_mode") == "sentinel":
-        raise ConfigurationError("REDIS_URL names a Sentinel; it must name the Redis server itself")
+        raise ConfigurationError(
+            "REDIS_URL names a Sentinel; write redis+sentinel://host:port/name/0, where name is what it "
+            "calls the Redis server, or name that server itself"
+        )
     return str(told.get("maxmemory_policy", ""))

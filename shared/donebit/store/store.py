@@ -169,7 +169,8 @@ def refusals_as_configuration() -> Iterator[None]:
         if fault is None:
             raise
         raise ConfigurationError(
-            f"REDIS_URL: no TLS connection: {fault}; ?ssl_ca_certs=/path names the file of a CA of your own"
+            f"REDIS_URL: no TLS connection: {fault}; ?ssl_ca_certs=/path names the file of a CA of your own, "
+            "ssl_certfile and ssl_keyfile a certificate for the server to ask for"
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 
 from flask import Response, current_app
@@ -58,12 +58,21 @@ class Live(BaseModel):
     service: str = Field(description="which service answers, such as done_app")
 
 
-def blueprint(store: Store, streams: Callable[[], int], counters: Iterable[Collector]) -> APIBlueprint:
-    """The routes over this store, of a process that has so many event streams open and counts this."""
+def blueprint(
+    store: Store,
+    streams: Callable[[], int],
+    counters: Iterable[Collector],
+    waiting: Callable[[], Mapping[str, int] | None],
+) -> APIBlueprint:
+    """The routes over this store, of a process that has so many event streams open and counts this.
+
+    Args:
+        waiting: returns how many messages wait in each queue
+    """
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
     probe = WriteProbe(store)
     registry = CollectorRegistry()
-    registry.register(StoreCollector(store, probe))
+    registry.register(StoreCollector(store, probe, waiting))
     for counter in counters:
         registry.register(counter)
     Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)

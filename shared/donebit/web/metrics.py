@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from donebit.errors import StoreUnavailable
-from donebit.queue import QUEUES
 from donebit.schedules import figures as schedule_figures
 from donebit.schedules.figures import ScheduleFigures
 from donebit.store import Store
@@ -19,15 +18,18 @@ from donebit.workers.write_probe import WriteProbe
 class StoreCollector(Collector):
     """Reads the figures from Redis when they are asked for, so it needs no counting in many processes."""
 
-    def __init__(self, store: Store, probe: WriteProbe) -> None:
+    def __init__(
+        self, store: Store, probe: WriteProbe, waiting: Callable[[], Mapping[str, int] | None]
+    ) -> None:
         self._store = store
         self._probe = probe
+        self._waiting = waiting  # reads how many messages each queue has
 
     def collect(self) -> Iterable[Metric]:
         """The gauges; only the first two while Redis is away."""
         yield _gauge("store_writable", "Whether the store takes writes", self._is_writable())
         try:
-            figures = read_figures(self._store, QUEUES)
+            figures = read_figures(self._store, self._waiting() or {})
         except StoreUnavailable:
             yield _gauge("up", "Whether Redis can be reached", 0)
             return

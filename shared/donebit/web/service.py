@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +15,7 @@ from prometheus_client.registry import Collector
 from donebit.access.roles import Narrow, Open, Role
 from donebit.config import Settings
 from donebit.json_reading import read_json
+from donebit.queue_lengths import read_lengths
 from donebit.store import Store
 from donebit.web import (
     audit,
@@ -116,7 +118,7 @@ def make_service(
     counted = audit.register(app, store, audits, settings.audit_entries).counted
     limited = quotas.register(app, store, settings)
     shown = [access_of(app).refusals, counted, limited, times, *counters]
-    app.register_api(health.blueprint(store, streams, shown))
+    app.register_api(health.blueprint(store, streams, shown, partial(read_lengths, store, settings)))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
     app.after_request(protect)
     return app

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from donebit import clock
+from donebit import amqp_url, clock
 from donebit.completion import deliveries, diagnosis, leases, missing
 from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Diagnosis, Observations
 from donebit.completion.task import EarlierRun, Task, TaskSnapshot
 from donebit.config import Settings
 from donebit.queue import SLICES, STEPS
+from donebit.queue_lengths import read_lengths
 from donebit.store import Store
 from donebit.web.task_summary import TaskSummary
 from donebit.workers import presence
@@ -156,12 +157,14 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
 
 
 def signs(store: Store, settings: Settings) -> Observations:
-    """What can be seen of the queue, where the broker is this Redis, and of the workers."""
+    """What can be seen of the queues, where the broker says how many messages wait, and of the workers."""
     (worker,) = store.heartbeats.last_seen_ms("worker")
     jobs = presence.jobs_of_live_workers(store, clock.now())
-    if not settings.broker_is_the_store:
-        return Observations(worker is not None, None, jobs)
-    queued = sum(store.heartbeats.queue_lengths((STEPS, SLICES)))
+    lengths = read_lengths(store, settings, (STEPS, SLICES))
+    queued = None if lengths is None else sum(lengths.values())
+    if queued == 0 and amqp_url.is_rabbitmq(settings.broker):
+        # It gives a worker messages that wait there for a process, and does not count them.
+        queued = int(presence.has_full_worker(store, clock.now()))
     return Observations(worker is not None, queued, jobs)
 
 

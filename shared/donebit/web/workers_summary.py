@@ -101,7 +101,7 @@ class WorkersSummary(BaseModel):
     """The workers at one moment."""
 
     workers: Sequence[WorkerSummary]
-    queues: Sequence[QueueLength] | None = Field(description="null: the broker is not REDIS_URL")
+    queues: Sequence[QueueLength] | None = Field(description="null: the broker does not say")
     in_hand: int | None = Field(
         examples=[8],
         description="messages that workers have taken and not finished; null: the broker is not REDIS_URL",

@@ -15,7 +15,7 @@ class Figures(NamedTuple):
 
     open_tasks: int  # whose end is not announced
     listed_tasks: int
-    queues: Mapping[str, int]  # messages that wait, where the broker is the store's server
+    queues: Mapping[str, int]  # messages that wait; none where the broker does not say
     pending_deliveries: Mapping[str, int]  # by kind
     last_seen_seconds: Mapping[
         str, float
@@ -23,8 +23,11 @@ class Figures(NamedTuple):
     server: ServerState | None  # None where its user may not ask
 
 
-def read_figures(store: Store, queues: tuple[str, ...]) -> Figures:
+def read_figures(store: Store, queues: Mapping[str, int]) -> Figures:
     """Read them.
+
+    Args:
+        queues: how many messages wait in each, as far as that is known.
 
     Raises:
         StoreUnavailable: the server cannot be reached.
@@ -36,7 +39,7 @@ def read_figures(store: Store, queues: tuple[str, ...]) -> Figures:
     return Figures(
         open_tasks,
         listed,
-        dict(zip(queues, store.heartbeats.queue_lengths(queues), strict=True)),
+        queues,
         store.deliveries.pending_counts(),
         {name: max(0, now_ms - at_ms) / 1000 for name, at_ms in seen if at_ms is not None},
         store.server.read(),

@@ -116,18 +116,21 @@ class Presence:
         return sum(self.steps_by_second) / THROUGHPUT_SECONDS
 
 
-def read_presence(store: Store, queues: Sequence[str], now: datetime) -> Presence:
+def read_presence(
+    store: Store, queues: Sequence[str], now: datetime, elsewhere: Mapping[str, int] | None = None
+) -> Presence:
     """Read the state of all workers.
 
     Args:
         queues: whose lengths to read; empty when the broker is another server.
+        elsewhere: the lengths of the queues then; None when that broker does not say.
     """
     found = store.workers.read_reports(queues, clock.ms_since_epoch(now), LAST_HEALS)
     this_second = int(now.timestamp())
     seconds = range(this_second - THROUGHPUT_SECONDS, this_second)
     return Presence(
         workers=sorted(recent_workers(found.workers, now), key=lambda one: (one.since, one.name)),
-        queues=dict(zip(queues, found.queues, strict=True)),
+        queues=dict(zip(queues, found.queues, strict=True)) or elsewhere or {},
         in_hand=found.in_hand if queues else None,
         steps_by_second=[found.steps.get(second, 0) for second in seconds],
         last_sweep=None if found.sweep_ms is None else clock.moment_of_ms(found.sweep_ms),
@@ -158,6 +161,12 @@ def jobs_of_live_workers(store: Store, now: datetime) -> frozenset[str] | None:
     if not live or None in live:
         return None
     return frozenset(name for jobs in live for name in jobs or ())
+
+
+def has_full_worker(store: Store, now: datetime) -> bool:
+    """Whether some live worker has no idle process, so that messages may wait in it."""
+    live = (worker for worker in recent_workers(store.workers.shown(), now) if worker.alive(now))
+    return any(all(one.task_id is not None for one in worker.activities) for worker in live)
 
 
 def forget_stale(store: Store, now: datetime) -> None:

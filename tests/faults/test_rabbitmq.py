@@ -1,0 +1,115 @@
+"""RabbitMQ as the broker: killed, cut off and impatient with long steps. Nothing is lost or counted twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from donebit import queue
+from tests.faults.test_leases import await_begun, runs
+from tests.rabbit import CONSUMER_TIMEOUT, RunningRabbit
+from tests.stack import DONE_SECONDS, Stack, ask
+from tests.started import eventually, say
+
+NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
+
+
+def test_a_task_runs_once_and_failed_steps_are_tried_again(rabbit_stack: Stack, tmp_path: Path) -> None:
+    task_id = rabbit_stack.create(40, job="hesitant", params={"folder": str(tmp_path)}, stall_after=NEVER)
+
+    rabbit_stack.await_told(task_id)
+
+    answer = rabbit_stack.answer(task_id)
+    assert (answer["state"], answer["heals"]) == ("done", 0)
+    assert {int(one.name): one.read_text() for one in tmp_path.iterdir()} == dict.fromkeys(
+        range(40), "run\nrun\n"
+    )
+
+
+def await_served(stack: Stack) -> float:
+    """How long it takes until a new task has run, in seconds."""
+    began = time.monotonic()
+    task_id = stack.create(1, job="demo", params={"sleep_ms": 0}, stall_after=NEVER)
+    stack.await_told(task_id)
+    return time.monotonic() - began
+
+
+def test_a_broker_killed_and_started_again_costs_no_step(
+    rabbit_stack: Stack, rabbit: RunningRabbit, tmp_path: Path
+) -> None:
+    params = {"folder": str(tmp_path), "pause_ms": 20}
+    task_id = rabbit_stack.create(600, job="note", params=params, batch=30, stall_after=2)
+    rabbit_stack.await_progress(task_id, 40)
+
+    rabbit.end()
+    during = ask("POST", f"{rabbit_stack.trigger}/tasks", {"count": 5, "job": "demo"})
+    rabbit.start()
+    outage = await_served(rabbit_stack)
+
+    say(f"RabbitMQ kill -9: the worker took messages {outage:.1f} s after the broker served again")
+    rabbit_stack.await_told(task_id)
+    rabbit_stack.await_told(str(during.said["task_id"]), swept=True)
+    assert (during.status, during.said["queued"]) == (202, False)
+    assert {int(one.name) for one in tmp_path.iterdir()} == set(range(600))
+    answer = rabbit_stack.answer(task_id)
+    assert (answer["state"], answer["failed_attempts"]) == ("done", 0)
+    assert set(rabbit_stack.told(task_id)) == {f"{task_id}.1.done"}
+
+
+def test_a_step_whose_connection_is_cut_runs_once_and_is_no_failure(
+    rabbit_stack: Stack, rabbit: RunningRabbit, tmp_path: Path
+) -> None:
+    task_id = rabbit_stack.create(
+        1, job="long", params={"folder": str(tmp_path), "seconds": 8}, stall_after=NEVER
+    )
+    await_begun(tmp_path, 0)
+
+    rabbit.cut_connections()
+    outage = await_served(rabbit_stack)
+
+    say(f"RabbitMQ connections cut: the worker took messages after {outage:.1f} s")
+    rabbit_stack.await_told(task_id)
+    answer = rabbit_stack.answer(task_id)
+    assert (answer["state"], answer["failed_attempts"], answer["heals"]) == ("done", 0, 0)
+    assert runs(tmp_path) == {0: 1}
+    assert rabbit_stack.told(task_id) == [f"{task_id}.1.done"]
+
+
+def test_a_step_beyond_the_consumer_timeout_runs_once(rabbit_stack: Stack, tmp_path: Path) -> None:
+    seconds = (CONSUMER_TIMEOUT + timedelta(seconds=4)).total_seconds()
+    task_id = rabbit_stack.create(
+        1, job="long", params={"folder": str(tmp_path), "seconds": seconds}, stall_after=NEVER
+    )
+    await_begun(tmp_path, 0)
+    eventually(lambda: "PRECONDITION_FAILED" in rabbit_stack.log, DONE_SECONDS, what="no timeout")
+
+    assert await_served(rabbit_stack) < DONE_SECONDS
+    rabbit_stack.await_told(task_id)
+
+    answer = rabbit_stack.answer(task_id)
+    assert (answer["state"], answer["failed_attempts"], answer["heals"]) == ("done", 0, 0)
+    assert runs(tmp_path) == {0: 1}
+    assert rabbit_stack.worker.process.poll() is None
+
+
+def lengths(stack: Stack) -> Mapping[str, Any]:
+    found = ask("GET", f"{stack.done}/workers").said
+    return {one["queue"]: one["messages"] for one in found["queues"]}
+
+
+def test_waiting_messages_are_counted_and_named(rabbit_stack: Stack, rabbit: RunningRabbit) -> None:
+    rabbit_stack.kill_worker()
+    task_id = rabbit_stack.create(300, job="demo", batch=10)
+
+    eventually(lambda: lengths(rabbit_stack)[queue.CONTROL] >= 1, DONE_SECONDS, what="nothing waits")
+    metrics = [ask("GET", f"{base}/metrics") for base in rabbit_stack.services().values()]
+
+    assert {one.status for one in metrics} == {200}
+    names = set(rabbit.control("list_queues", "name").split()) - {"name"}
+    assert {f"donebit:{name}" for name in queue.QUEUES} <= names
+    rabbit_stack.start()
+    rabbit_stack.await_told(task_id, swept=True)
+    eventually(lambda: not sum(lengths(rabbit_stack).values()), DONE_SECONDS, what="messages are left")

@@ -1,0 +1,93 @@
+"""A master, its replica and three Sentinels that watch them: a real failover of the test's own."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from donebit.addresses import LOOPBACK
+from donebit.demo.ports import free_server_port
+from tests.servers import RunningServer, running, valkey_binary
+from tests.started import eventually
+
+MASTER = "mymaster"
+DOWN_AFTER = timedelta(seconds=1)  # of silence, after which a Sentinel takes the master for gone
+SETTINGS = """\
+port {port}
+bind {host}
+dir {folder}
+sentinel monitor {name} {host} {master_port} 2
+sentinel down-after-milliseconds {name} {down_ms}
+sentinel failover-timeout {name} 5000
+"""
+
+
+class SentinelGroup:
+    """The servers of one group, and its Sentinels."""
+
+    def __init__(self, master: RunningServer, replica: RunningServer, ports: list[int]) -> None:
+        self.first, self.second, self._ports = master, replica, ports
+
+    def url(self, scheme: str = "redis+sentinel", access: str = "") -> str:
+        hosts = ",".join(f"{LOOPBACK}:{port}" for port in self._ports)
+        return f"{scheme}://{access}{hosts}/{MASTER}/0"
+
+    def sentinels(self) -> list[Redis]:
+        return [Redis(port=port) for port in self._ports]
+
+    def master_port(self) -> int:
+        """As the first Sentinel that answers has it."""
+        for port in self._ports:
+            with suppress(RedisError), Redis(port=port) as sentinel:
+                return int(sentinel.sentinel_get_master_addr_by_name(MASTER)[1])
+        raise AssertionError("no Sentinel answers")
+
+    def is_ready(self) -> bool:
+        """Whether each Sentinel knows the replica and the other Sentinels."""
+        return all(self._is_aware(port) for port in self._ports)
+
+    def _is_aware(self, port: int) -> bool:
+        with suppress(RedisError), Redis(port=port) as sentinel:
+            state = sentinel.sentinel_master(MASTER)
+            return (state["num-slaves"], state["num-other-sentinels"]) == (1, 2)
+        return False
+
+
+@contextmanager
+def sentinel_group(master: RunningServer, folder: Path) -> Iterator[SentinelGroup]:
+    """Give a server a replica and three Sentinels."""
+    ports = [free_server_port() for _ in range(3)]
+    with ExitStack() as ending:
+        own = folder / "replica"
+        own.mkdir()
+        replica = ending.enter_context(running(valkey_binary(), own))
+        replica.client.replicaof(LOOPBACK, str(master.port))
+        for port in ports:
+            ending.enter_context(sentinel(port, master.port, folder / str(port)))
+        group = SentinelGroup(master, replica, ports)
+        eventually(group.is_ready, 30, what="the Sentinels do not know each other")
+        yield group
+
+
+@contextmanager
+def sentinel(port: int, master_port: int, folder: Path) -> Iterator[None]:
+    folder.mkdir()
+    down_ms = DOWN_AFTER // timedelta(milliseconds=1)
+    settings = folder / "sentinel.conf"
+    settings.write_text(
+        SETTINGS.format(
+            port=port, host=LOOPBACK, folder=folder, name=MASTER, master_port=master_port, down_ms=down_ms
+        )
+    )
+    command = [str(valkey_binary()), str(settings), "--sentinel"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
