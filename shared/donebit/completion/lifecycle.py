@@ -16,8 +16,8 @@ from donebit.completion.progress import Reading
 from donebit.completion.record import new_record
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
-from donebit.completion.task import Parent, Task, TaskSnapshot
-from donebit.completion.ttls import HISTORY_TTL, TaskTtls
+from donebit.completion.task import HISTORY_TTL, Parent, Task, TaskSnapshot
+from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
 from donebit.store import Store
