@@ -144,6 +144,10 @@ class AsyncDonebit(AsyncScheduleRequests):
         """Resume a paused, failed, cancelled or stalled task, as `Donebit.resume` does."""
         return await self._run(calls.change(task_id, "resume"))
 
+    async def retry(self, task_id: str, steps: Iterable[int] = (), *, group: str | None = None) -> Task:
+        """Try some failed steps again, as `Donebit.retry` does."""
+        return await self._run(calls.retry(task_id, steps, group))
+
     async def rerun(self, task_id: str, params: Mapping[str, Any] | None = None) -> str:
         """Start a new task with the order of an old one, as `Donebit.rerun` does."""
         return await self._run(calls.rerun(task_id, params))

@@ -179,6 +179,15 @@ def change(task_id: str, action: str) -> Call[Task]:
     return cast(Task, (yield _post(task_id, action)))
 
 
+def retry(task_id: str, steps: Iterable[int], group: str | None) -> Call[Task]:
+    """Try some failed steps of a task again, and return its state then."""
+    ranges = ranges_of(steps)
+    if bool(ranges) is (group is not None):
+        raise InvalidInput("retry takes either steps or a group", field="steps")
+    yield _post(task_id, "retry", {"ranges": ranges} if ranges else {"group": group})
+    return (yield from get(task_id))
+
+
 def close_task(task_id: str, expected: int | None) -> Call[Task]:
     """Close an open task."""
     query = "" if expected is None else f"?count={natural(expected, 'expected')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from donebit import calls
@@ -75,6 +75,25 @@ class TaskRequests(CallRunner):
             ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may run again.
         """
         return self._run(calls.change(task_id, "resume"))
+
+    def retry(self, task_id: str, steps: Iterable[int] = (), *, group: str | None = None) -> Task:
+        """Try some failed steps of a failed or running task again; `resume` tries all of them.
+
+        Args:
+            task_id: The task's id.
+            steps: Failed steps; those of them that did not fail are left as they are.
+            group: In place of steps, the id of a group of `GET /tasks/{id}/failures/groups`.
+
+        Returns:
+            The task as it is then.
+
+        Raises:
+            InvalidInput: Neither steps nor a group is given, or both. Nothing was sent.
+            ApiError: 404 if the task is unknown or expired, 409 if none of the steps has failed, 422 if the
+                task does not have such a step.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`.
+        """
+        return self._run(calls.retry(task_id, steps, group))
 
     def rerun(self, task_id: str, params: Mapping[str, Any] | None = None) -> str:
         """Start a new task with the order of an old one, while the old one's record is kept.

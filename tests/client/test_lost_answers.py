@@ -178,3 +178,22 @@ def test_each_report_has_a_key_of_its_own(cut_off: Donebit, lossy: LossyWay) -> 
     cut_off.report(task_id, [0])
 
     assert len(set(lossy.keys_sent)) == 2
+
+
+def test_failed_steps_are_retried_once_though_the_answer_is_lost(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id = cut_off.start(4)
+    for step in range(4):
+        cut_off.fail(task_id, step, "disk full")
+    lossy.answers_to_lose = 1
+
+    task = cut_off.retry(task_id, [0, 2])
+    again = cut_off.retry(task_id, [1])
+
+    assert (task["state"], task["missing"], task["failed_steps"]) == ("running", [[0, 1], [2, 3]], 2)
+    assert again["failed_steps"] == 1
+    with pytest.raises(InvalidInput, match="either steps or a group"):
+        cut_off.retry(task_id)
+    with pytest.raises(InvalidInput, match="either steps or a group"):
+        cut_off.retry(task_id, [1], group="1c7de33b")
+    with pytest.raises(ApiError, match="has given up"):
+        cut_off.retry(task_id, group="1c7de33b")

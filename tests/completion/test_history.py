@@ -14,8 +14,7 @@ from redis import Redis
 from donebit.completion import announcing, failing, history, lifecycle, reporting, resuming
 from donebit.completion.history import PastRun, list_runs
 from donebit.completion.state import State
-from donebit.completion.task import Task
-from donebit.completion.ttls import HISTORY_TTL
+from donebit.completion.task import HISTORY_TTL, Task
 from donebit.store import Store, keys
 from donebit.store.client import scripts_of
 from tests.completion.arranged import BYTE_BORDERS, TTLS, now, start

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
-from donebit.completion.ttls import HISTORY_TTL, TaskTtls
+from donebit.completion.task import HISTORY_TTL
+from donebit.completion.ttls import TaskTtls
 
 
 def new_record(

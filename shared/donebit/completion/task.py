@@ -14,8 +14,8 @@ from donebit.clock import moment_of_ms
 from donebit.completion.progress import Reading
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import Occasion, State
-from donebit.completion.ttls import HISTORY_TTL
 
+HISTORY_TTL = timedelta(days=30)  # of its runs among those of its job, unless it is set
 HANDED_BACK_HOLDS = timedelta(minutes=1)  # steps that no worker can run go back every 15 s
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from donebit.completion.task import HISTORY_TTL
 from donebit.config import Settings
 
 LONGEST_ENDED_TTL = timedelta(days=30)  # that a task may ask for
-HISTORY_TTL = timedelta(days=30)  # unless it is set
 INDEX_MARGIN = timedelta(days=1)  # the indexes outlive the last task in them
 
 
