@@ -49,9 +49,18 @@ class HttpTimes(Collector):
         yield family
 
 
+EXTENSION = "donebit_http_times"
+
+
+def times_of(app: Flask) -> HttpTimes:
+    """What measures the requests of this service."""
+    times: HttpTimes = app.extensions[EXTENSION]
+    return times
+
+
 def register(app: Flask) -> HttpTimes:
     """Measure every request of a service; to be called before anything else looks at requests."""
-    times = HttpTimes()
+    times = app.extensions[EXTENSION] = HttpTimes()
 
     @app.before_request
     def begin() -> None:

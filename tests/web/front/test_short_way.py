@@ -27,6 +27,7 @@ from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from donebit.web.access import access_of
 from donebit.web.audit import audit_of
+from donebit.web.http_times import times_of
 from tests.activity.arranged import record
 from tests.completion.arranged import start
 from tests.web.front.asked import HOST, Answered, Asked, Door
@@ -89,10 +90,10 @@ def counts_of(side: Side) -> Counter[tuple[str, ...]]:
         {
             (sample.name, *sample.labels.values()): int(sample.value)
             for door in (side.done, side.distinct)
-            for source in (audit_of(door.app).counted, access_of(door.app).refusals)
+            for source in (audit_of(door.app).counted, access_of(door.app).refusals, times_of(door.app))
             for metric in source.collect()
             for sample in metric.samples
-            if not sample.name.endswith("_created")
+            if not sample.name.endswith(("_created", "_bucket", "_sum"))  # how long it took may differ
         }
     )
 
