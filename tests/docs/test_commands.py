@@ -38,6 +38,14 @@ RUN_ELSEWHERE = (
     "JOBS=checksums python -m donebit.demo",
     "export REDIS_URL=",
     "python -m ",
+    # A cluster of somebody's own; tests/faults/test_cluster.py runs everything on one.
+    "REDIS_URL=redis://10.",
+    "BROKER_URL=",
+    "for port in 7001 ",
+    "  mkdir -p node-",
+    "  valkey-server --port ",
+    "done",
+    "redis-cli --cluster create ",
     # tests/docs/test_web_frameworks.py serves these sites.
     "export WEBHOOK_SECRET=",
     # CONTRIBUTING.md's, for somebody who works on Donebit.
