@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from donebit.web.exchange import Exchange
 from donebit.web.front.batches import Batches
 from donebit.web.front.pool import Pool
 from donebit.web.guard import Guard
+from donebit.web.http_times import times_of
 from donebit.web.plain_request import PlainRequest
 from donebit.web.quotas import count_request
 from donebit.web.service import PROTECTION
@@ -40,12 +42,13 @@ class ErrorAnswer(NamedTuple):
     error: Exception
     caller: Caller | None
     app: Flask
+    began_at: float  # when the request came, by time.perf_counter()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application."""
         app = self.app
         with app.request_context(prefix.within_prefix(app, environ)):
-            g.caller = self.caller
+            g.caller, g.began_at = self.caller, self.began_at
             response = app.make_response(app.handle_user_exception(self.error))
             return app.process_response(response)(environ, start_response)
 
@@ -63,10 +66,12 @@ class ShortWay:
         self._app, self._route, self._pool = app, route, pool
         self._guard: Guard = app.extensions[guard.EXTENSION]
         self._audit = audit.audit_of(app)
+        self._times = times_of(app)
         self._batches = Batches[Any, Any](route.do_each)
 
     async def answer(self, asked: PlainRequest, exchange: Exchange) -> Done | ErrorAnswer | None:
         """Answer a request of the route's method; None if Flask is to answer it, and nothing was changed."""
+        began_at = time.perf_counter()
         item = self._route.read(asked)
         if item is None:
             return None
@@ -83,8 +88,9 @@ class ShortWay:
                 await self._pool.run(rest)
             body = body_of(self._route.describe(item, result)).encode()
         except Exception as error:  # answered, whatever it is
-            return ErrorAnswer(error, admitted.caller, self._app)
+            return ErrorAnswer(error, admitted.caller, self._app, began_at)
         self._audit.count(admitted.caller, self._route.route)
+        self._times.note(*self._route.route.split(" "), 200, time.perf_counter() - began_at)
         return Done(body)
 
 
