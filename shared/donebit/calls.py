@@ -11,10 +11,11 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from donebit.errors import InvalidInput
+from donebit.errors import ApiError, InvalidInput
 from donebit.item_pieces import Piece, pieces_of
 from donebit.names import checked_name
 from donebit.result_slices import slices_of
@@ -90,22 +91,24 @@ def start_for_items(
     if second is None:
         return (yield from begin({**more, "items": first.items}))
     started = yield from begin({**more, "items": [], "open": True})
+    added = 0
     try:
-        yield from _fill(started, chain([first, second], pieces))
-    except BaseException:
+        for piece in chain([first, second], pieces):
+            yield _post(started, f"items?from={added}", piece.lines)
+            added += len(piece.items)
+        yield from close_task(started, added)  # refused if the server has lost some of them meanwhile
+    except BaseException as error:
+        if not added and getattr(error, "status", None) == HTTPStatus.CONFLICT:
+            # Another call has filled this task, or is about to: it must not be cancelled.
+            raise ApiError(HTTPStatus.CONFLICT, has_items(started)) from error
         with suppress(Exception):  # the first error is the one to know
             yield from change(started, "cancel")
         raise
     return started
 
 
-def _fill(task_id: str, pieces: Iterable[Piece]) -> Call[None]:
-    """Add items to an open task and close it; refused if the server has lost some of them meanwhile."""
-    count = 0
-    for piece in pieces:
-        yield _post(task_id, f"items?from={count}", piece.lines)
-        count += len(piece.items)
-    yield from close_task(task_id, count)
+def has_items(task_id: str) -> str:
+    return f"task {task_id} has items already, and is left as it is: so many as these cannot be compared"
 
 
 def report(task_id: str, steps: Iterable[int], results: Mapping[int, object] | None) -> Call[Report]:

@@ -117,7 +117,8 @@ class Donebit(TaskRequests, ScheduleRequests):
             The task's id.
 
         Raises:
-            InvalidInput, ApiError, ServiceUnreachable: As `start`; also for an item that does not fit.
+            InvalidInput, ApiError, ServiceUnreachable: As `start`; also for an item that does not fit. 409
+                also if a task of this id has been given items that took several requests.
         """
         return self._run(calls.start_for_items(job, items, params, task_id, more))
 

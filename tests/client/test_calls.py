@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import urllib3
 
 from donebit import ApiError, Donebit
 from donebit.calls import RANGES_PER_REPORT
@@ -145,3 +146,31 @@ def test_expectations_are_made_read_and_deleted(donebit: Donebit) -> None:
     assert [one["name"] for one in donebit.expectations()] == ["by-three"]
     donebit.delete_expectation("by-three")
     assert donebit.expectations() == []
+
+
+MANY_ITEMS = ["x" * 100] * 30_000  # more than one request takes
+
+
+def test_items_of_a_task_that_has_items_leave_it_as_it_is(donebit: Donebit) -> None:
+    task_id = donebit.map("length", MANY_ITEMS)
+
+    with pytest.raises(ApiError, match="has items already") as refused:
+        donebit.map("length", MANY_ITEMS, task_id=task_id)
+
+    task = donebit.get(task_id)
+    assert (refused.value.status, task["state"], task["count"]) == (409, "running", 30_000)
+
+
+def test_items_for_a_task_that_others_fill_leave_it_open(donebit: Donebit, services: RealServices) -> None:
+    task_id = donebit.start(job="length", open=True, items=[])
+    path = f"{services.url('done')}/tasks/{task_id}/items"
+    sent = urllib3.request(
+        "POST", path, json={"items": ["a", "b"]}, headers={"Authorization": f"Bearer {TOKEN}"}
+    )
+    assert sent.status == 200
+
+    with pytest.raises(ApiError, match="has items already"):
+        donebit.map("length", MANY_ITEMS, task_id=task_id)
+
+    task = donebit.get(task_id)
+    assert (task["state"], task["count"], task["open"]) == ("running", 2, True)

@@ -56,6 +56,16 @@ def test_a_file_larger_than_a_request_is_sent_in_pieces(donebit: Donebit, name: 
     assert task["open"] is False
 
 
+def test_the_same_large_file_again_does_not_cancel_its_task(donebit: Donebit, name: str, file: Path) -> None:
+    file.write_text("".join(f"{number:0100}\n" for number in range(30_000)))
+    donebit("trigger", "--job", "length", "--lines", file, "--task-id", name)
+
+    again = donebit("trigger", "--job", "length", "--lines", file, "--task-id", name)
+
+    assert (again.code, "has items already" in again.err) == (3, True)
+    assert donebit("show", name, "--json").json["state"] == "running"
+
+
 @pytest.mark.parametrize(
     ("text", "option", "sentence"),
     [

@@ -66,7 +66,7 @@ def test_a_run_is_kept_as_it_ended(
     assert run.strip == "".join(cell(steps, failed, done) for steps in ranges)
     assert (run.task_id, run.run, run.end) == (task.id, 1, ended.state)
     assert (run.count, run.done_steps, run.failed_steps) == (count, len(done), len(failed))
-    assert (run.created_at, run.ended_at) == (ended.created_at, ended.ended_at)
+    assert (run.started_at, run.ended_at) == (ended.run_started_at, ended.ended_at)
 
 
 def test_each_end_of_a_task_is_a_run_of_its_job(store: Store) -> None:
@@ -77,6 +77,23 @@ def test_each_end_of_a_task_is_a_run_of_its_job(store: Store) -> None:
     end(store, task, set(), {0, 1})
 
     assert [(one.run, one.end) for one in runs(store)] == [(2, State.DONE), (1, State.CANCELLED)]
+
+
+def test_a_resumed_task_began_again_in_its_next_run(store: Store) -> None:
+    task = start(store, 2, job="a")
+    lifecycle.cancel(store, task.id)
+    announcing.announce(store, task.id)
+    first = now(store, task)
+    resuming.resume(store, task.id, TTLS)
+    end(store, task, set(), {0, 1})
+    second = now(store, task)
+
+    found = [(one.started_at, one.ended_at, one.took) for one in runs(store)]
+
+    assert found == [
+        (second.run_started_at, second.ended_at, second.took),
+        (first.created_at, first.ended_at, first.took),
+    ]
 
 
 def test_an_end_announced_twice_at_once_is_one_run(store: Store) -> None:

@@ -119,6 +119,12 @@ def test_what_could_not_run_is_refused_and_changes_nothing(
     assert body_of(services.trigger.get("/schedules"))["schedules"] == []
 
 
+def test_the_length_of_a_name_is_told_in_characters(services: Services) -> None:
+    refused = problem_of(services.trigger.post("/schedules", json=NIGHTLY | {"name": "x" * 71}), 422)
+
+    assert refused["detail"] == f"name is {'x' * 71!r}; it must have at most 70 characters"
+
+
 def test_a_schedule_without_a_zone_has_that_of_the_site(real_store: Store) -> None:
     services = Services(real_store, zone="America/New_York")
 

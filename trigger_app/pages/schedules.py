@@ -60,7 +60,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             away=away,
             after=after,
             **now or {"schedules": [], "expectations": [], "next": None},
-            jobs=[job.name for job in context.jobs if job.item is None],
+            jobs=[job.name for job in context.jobs if job.needs_only_count],
             chosen=FIRST_JOB,
             missed=list(Missed),
             overlaps=list(Overlap),

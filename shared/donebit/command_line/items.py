@@ -7,9 +7,9 @@ from typing import IO, Any
 
 from donebit import calls
 from donebit.calls import Pause
-from donebit.command_line.exit_codes import UsageError
+from donebit.command_line.exit_codes import RequestRefused, UsageError
 from donebit.command_line.session import Session
-from donebit.errors import InvalidInput
+from donebit.errors import ApiError, InvalidInput
 from donebit.json_reading import read_json
 from donebit.transport import TRIGGER_APP, ServiceRequest
 
@@ -28,6 +28,7 @@ def start_with_items(
 
     Raises:
         UsageError: A line is no JSON or no UTF-8, or there is no job. A task that took items is cancelled.
+        RequestRefused: The task that has this id was given its items by another call.
     """
     if "job" not in body:
         raise UsageError("--items and --lines need --job: a worker gives each item to the job's function")
@@ -48,6 +49,8 @@ def start_with_items(
         calls.go_through(call, ask)
     except InvalidInput as error:
         raise UsageError(error.detail) from None
+    except ApiError as error:
+        raise RequestRefused(error.detail, error.status) from None
     return started | {"count": counted.number}
 
 

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 BOUNDS_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LE = (*map(str, BOUNDS_SECONDS), "+Inf")
+EXTENSION = "donebit_http_times"
 NO_ROUTE = "(none)"  # of a path that is no route, or a method that the route does not take
 
 
@@ -74,4 +75,10 @@ def register(app: Flask) -> HttpTimes:
         times.note(method, route, response.status_code, time.perf_counter() - g.began_at)
         return response
 
+    return times
+
+
+def times_of(app: Flask) -> HttpTimes:
+    """The times of a service's requests, for what answers some of them without Flask."""
+    times: HttpTimes = app.extensions[EXTENSION]
     return times

@@ -51,7 +51,10 @@ def sentence(field: str, error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         return f"unknown field: {field}"
     value = quoted(error["input"])
-    if bound := BOUNDS.get(error["type"]):
+    kind = error["type"]
+    if kind == "too_long" and isinstance(error["input"], str):  # of a text that has a check of its own
+        kind = "string_too_long"
+    if bound := BOUNDS.get(kind):
         return f"{field} is {value}; it must {bound.format_map(error.get('ctx', {}))}"
     return f"{field} is {value}; {error['msg']}"
 
