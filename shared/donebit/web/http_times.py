@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 BOUNDS_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LE = (*map(str, BOUNDS_SECONDS), "+Inf")
+EXTENSION = "donebit_http_times"
 NO_ROUTE = "(none)"  # of a path that is no route, or a method that the route does not take
 
 
@@ -51,11 +52,11 @@ class HttpTimes(Collector):
 
 def register(app: Flask) -> HttpTimes:
     """Measure every request of a service; to be called before anything else looks at requests."""
-    times = HttpTimes()
+    times = app.extensions[EXTENSION] = HttpTimes()
 
     @app.before_request
     def begin() -> None:
-        g.began_at = time.perf_counter()
+        begin_at(time.perf_counter())
 
     @app.after_request
     def note(response: Response) -> Response:
@@ -66,3 +67,14 @@ def register(app: Flask) -> HttpTimes:
         return response
 
     return times
+
+
+def begin_at(moment: float) -> None:
+    """Have the present request measured from a moment (of time.perf_counter)."""
+    g.began_at = moment
+
+
+def times_of(app: Flask) -> HttpTimes:
+    """The durations of a service's requests."""
+    found: HttpTimes = app.extensions[EXTENSION]
+    return found

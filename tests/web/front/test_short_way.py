@@ -27,6 +27,7 @@ from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from donebit.web.access import access_of
 from donebit.web.audit import audit_of
+from donebit.web.http_times import times_of
 from tests.activity.arranged import record
 from tests.completion.arranged import start
 from tests.web.front.asked import HOST, Answered, Asked, Door
@@ -77,7 +78,7 @@ class Pair:
         return self
 
     def counted(self) -> Counter[tuple[str, ...]]:
-        """What /metrics counts of both ways since: changes and refusals."""
+        """What /metrics counts of both ways since: requests, changes and refusals."""
         before = self.before or (Counter(), Counter())
         short, flask = (counts_of(side) - earlier for side, earlier in zip(self.sides, before, strict=True))
         assert short == flask
@@ -89,10 +90,14 @@ def counts_of(side: Side) -> Counter[tuple[str, ...]]:
         {
             (sample.name, *sample.labels.values()): int(sample.value)
             for door in (side.done, side.distinct)
-            for source in (audit_of(door.app).counted, access_of(door.app).refusals)
+            for source in (
+                audit_of(door.app).counted,
+                access_of(door.app).refusals,
+                times_of(door.app),
+            )
             for metric in source.collect()
             for sample in metric.samples
-            if not sample.name.endswith("_created")
+            if not sample.name.endswith(("_created", "_sum", "_bucket"))
         }
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, g
 
 from donebit.access.roles import Caller
-from donebit.web import audit, guard, prefix
+from donebit.web import audit, guard, http_times, prefix
 from donebit.web.answers import JSON, body_of
 from donebit.web.exchange import Exchange
 from donebit.web.front.batches import Batches
@@ -40,12 +41,14 @@ class ErrorAnswer(NamedTuple):
     error: Exception
     caller: Caller | None
     app: Flask
+    began_at: float  # of time.perf_counter
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer as a WSGI application."""
         app = self.app
         with app.request_context(prefix.within_prefix(app, environ)):
             g.caller = self.caller
+            http_times.begin_at(self.began_at)
             response = app.make_response(app.handle_user_exception(self.error))
             return app.process_response(response)(environ, start_response)
 
@@ -63,10 +66,13 @@ class ShortWay:
         self._app, self._route, self._pool = app, route, pool
         self._guard: Guard = app.extensions[guard.EXTENSION]
         self._audit = audit.audit_of(app)
+        self._times = http_times.times_of(app)
+        self._method, _, self._rule = route.route.partition(" ")
         self._batches = Batches[Any, Any](route.do_each)
 
     async def answer(self, asked: PlainRequest, exchange: Exchange) -> Done | ErrorAnswer | None:
         """Answer a request of the route's method; None if Flask is to answer it, and nothing was changed."""
+        began_at = time.perf_counter()
         item = self._route.read(asked)
         if item is None:
             return None
@@ -83,8 +89,9 @@ class ShortWay:
                 await self._pool.run(rest)
             body = body_of(self._route.describe(item, result)).encode()
         except Exception as error:  # answered, whatever it is
-            return ErrorAnswer(error, admitted.caller, self._app)
+            return ErrorAnswer(error, admitted.caller, self._app, began_at)
         self._audit.count(admitted.caller, self._route.route)
+        self._times.note(self._method, self._rule, 200, time.perf_counter() - began_at)
         return Done(body)
 
 
