@@ -60,9 +60,9 @@ class RunAnswer(BaseModel):
     count: int = Field(json_schema_extra={"example": 200})
     done_steps: int = Field(json_schema_extra={"example": 200})
     failed_steps: int = Field(json_schema_extra={"example": 0})
-    created_at: str = Field(json_schema_extra={"example": "2026-11-21T03:04:05.678Z"})
+    started_at: str = Field(json_schema_extra={"example": "2026-11-21T03:04:05.678Z"})
     ended_at: str = Field(json_schema_extra={"example": "2026-11-21T03:04:07.678Z"})
-    took_seconds: float = Field(description="from the task's start to this end")
+    took_seconds: float = Field(description="of this run, without those before it")
     strip: str = Field(
         description="a letter for each step, or 64th of them: d done, f some failed, p partly done, m none",
         json_schema_extra={"example": "dddf"},
@@ -79,7 +79,7 @@ class RunAnswer(BaseModel):
             count=run.count,
             done_steps=run.done_steps,
             failed_steps=run.failed_steps,
-            created_at=iso(run.created_at),
+            started_at=iso(run.started_at),
             ended_at=iso(run.ended_at),
             took_seconds=run.took.total_seconds(),
             strip=run.strip,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -67,7 +68,7 @@ def test_a_run_is_kept_as_it_ended(
     assert run.strip == "".join(cell(steps, failed, done) for steps in ranges)
     assert (run.task_id, run.run, run.end) == (task.id, 1, ended.state)
     assert (run.count, run.done_steps, run.failed_steps) == (count, len(done), len(failed))
-    assert (run.created_at, run.ended_at) == (ended.created_at, ended.ended_at)
+    assert (run.started_at, run.ended_at) == (ended.created_at, ended.ended_at)
 
 
 def test_each_end_of_a_task_is_a_run_of_its_job(store: Store) -> None:
@@ -78,6 +79,22 @@ def test_each_end_of_a_task_is_a_run_of_its_job(store: Store) -> None:
     end(store, task, set(), {0, 1})
 
     assert [(one.run, one.end) for one in runs(store)] == [(2, State.DONE), (1, State.CANCELLED)]
+
+
+def test_each_run_has_the_times_that_the_task_gives_it(store: Store) -> None:
+    task = start(store, 2, job="a")
+    lifecycle.cancel(store, task.id)
+    announcing.announce(store, task.id)
+    time.sleep(0.05)  # it stands still
+    resuming.resume(store, task.id, TTLS)
+    end(store, task, set(), {0, 1})
+
+    second, first = runs(store)
+    ended = now(store, task)
+    (earlier,) = ended.earlier_runs
+    assert (first.started_at, first.ended_at) == (earlier.started_at, earlier.ended_at)
+    assert (second.started_at, second.ended_at) == (ended.run_started_at, ended.ended_at)
+    assert second.took == ended.took
 
 
 def test_an_end_announced_twice_at_once_is_one_run(store: Store) -> None:

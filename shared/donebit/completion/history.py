@@ -33,14 +33,14 @@ class PastRun:
     count: int
     done_steps: int
     failed_steps: int
-    created_at: datetime
+    started_at: datetime
     ended_at: datetime
     strip: str  # a letter of CELLS for each of at most 64 parts of its steps
 
     @property
     def took(self) -> timedelta:
-        """From the start of the task to this end, what it stood still in between included."""
-        return self.ended_at - self.created_at
+        """How long this run took, without those before it."""
+        return self.ended_at - self.started_at
 
     @classmethod
     def from_entry(cls, entry: StoredRun) -> PastRun:
@@ -51,8 +51,8 @@ class PastRun:
         """
         text, _, packed = entry.text.partition(b"|")
         task_id, end, *numbers = text.decode().split(" ")
-        run, count, done, failed, created_ms, took_ms = map(int, numbers)
-        created_at = moment_of_ms(created_ms)
+        run, count, done, failed, started_ms, took_ms = map(int, numbers)
+        started_at = moment_of_ms(started_ms)
         return cls(
             entry.id,
             task_id,
@@ -61,8 +61,8 @@ class PastRun:
             count,
             done,
             failed,
-            created_at,
-            created_at + timedelta(milliseconds=took_ms),
+            started_at,
+            started_at + timedelta(milliseconds=took_ms),
             _unpacked(packed, cells_of(count)),
         )
 
@@ -101,7 +101,7 @@ def as_entry(store: Store, task: Task) -> bytes:
         task.count,
         task.done_steps,
         task.failed_steps,
-        ms_since_epoch(task.created_at),
+        ms_since_epoch(task.run_started_at),
         took_ms,
     )
     text = " ".join([task.id, task.state.value[0], *map(str, numbers)]).encode()
