@@ -107,7 +107,7 @@ def retry(
     """
     retried = resuming.retry(store, task_id, chosen, ttls, reply_key=reply_key)
     if retried.began_again:
-        request_fan_out(publisher, retried.task)
+        publish_start(publisher, retried.task)
     elif retried.task.spec.job is not None and not retried.task.paused:
         _send_steps(publisher, retried.task, retried.ranges)
     return retried.steps

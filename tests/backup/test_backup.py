@@ -18,11 +18,13 @@ import pytest
 from redis import Redis
 
 from donebit.backup import taking
+from donebit.backup.contents import row_to_keep
 from donebit.errors import Conflict, StoreUnavailable
 from donebit.store import Store, key_reading
+from donebit.store.catalogue_rows import BROKER, ROWS, Ttl
 from donebit.store.key_reading import KeyReader
 from donebit.workers import presence
-from tests.backup.arranged import REPOSITORY, held, restore, run, store_of, take
+from tests.backup.arranged import REPOSITORY, example_of, held, restore, run, store_of, take
 from tests.conftest import everything
 from tests.servers import RunningServer
 from tests.started import eventually
@@ -301,3 +303,18 @@ def test_a_store_that_is_dropped_closes_no_connection_of_others(real_client: Red
     gc.collect()
 
     assert real_client.client_id() == before  # a new connection has another
+
+
+def test_nothing_but_what_is_of_the_moment_is_left_out() -> None:
+    left_out = {row.pattern for row in ROWS if not row_to_keep(example_of(row))}
+
+    assert left_out == {
+        *(row.pattern for row in BROKER),
+        *(row.pattern for row in ROWS if row.ttl is Ttl.SCRATCH),
+        *(row.pattern for row in ROWS if row.pattern.startswith("heartbeat:")),
+        "metrics",
+        "done:{<task>}:permits",
+        "job:{<job>}:permits",
+        "seen:{<segment>}:query:<token>:<level>",
+        "access:requests:<second>",
+    }

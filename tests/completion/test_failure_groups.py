@@ -20,7 +20,7 @@ from donebit.errors import Conflict, InvalidInput
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store, keys
 from donebit.store.failures import FailedAttempt
-from tests.completion.arranged import BYTE_BORDERS, TTLS, now, start
+from tests.completion.arranged import BYTE_BORDERS, TTLS, now, set_by_other_hands, start
 
 TWICE = RetryPolicy(2, timedelta(seconds=1))
 DISK, EMPTY = "OSError: disk full", "ValueError: picture {} is empty"
@@ -162,6 +162,16 @@ def test_a_failed_end_is_announced_before_steps_are_retried(store: Store) -> Non
     assert [one.end for one in deliveries.list_due(store, "webhook", 9)] == ["failed"]
 
 
+def test_a_retry_ends_a_task_whose_steps_were_done_after_all(store: Store, client: Redis) -> None:
+    task = start(store, 1)
+    give_up(store, task, 0)
+    set_by_other_hands(client, task, 0)
+
+    retried = resuming.retry(store, task.id, ChosenSteps([0]), TTLS)
+
+    assert (retried.task.state, retried.task.run) == (State.DONE, 2)
+
+
 def test_the_sweep_looks_after_a_retried_task_again(store: Store) -> None:
     task = start(store, 1)
     give_up(store, task, 0)
@@ -216,6 +226,13 @@ def test_what_is_chosen_and_has_not_given_up_is_refused(store: Store) -> None:
         with pytest.raises(InvalidInput):
             resuming.retry(store, task.id, chosen, TTLS)
     assert now(store, task).failed_steps == 1
+
+
+def test_a_task_without_steps_has_no_step_to_retry(store: Store) -> None:
+    task = start(store, 0, open=True)
+
+    with pytest.raises(InvalidInput, match="has no steps"):
+        resuming.retry(store, task.id, ChosenSteps([0]), TTLS)
 
 
 def test_too_many_ranges_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

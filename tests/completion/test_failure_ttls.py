@@ -8,7 +8,8 @@ import pytest
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import announcing, failing, lifecycle, reporting
+from donebit.completion import announcing, failing, lifecycle, reporting, resuming
+from donebit.completion.failing import ChosenSteps
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
@@ -54,6 +55,17 @@ def test_failures_that_end_the_task_live_as_long_as_its_tombstone(store: Store, 
     announcing.announce(store, task.id)
 
     assert all(timedelta(0) < life <= LIVES.ended for life in lives_left(client, task))
+
+
+def test_failures_that_a_retry_leaves_live_as_long_as_the_open_task(store: Store, client: Redis) -> None:
+    task = start_failing(store)
+    for step in (1, 2):
+        failing.fail(store, task.id, step, "boom")
+    announcing.announce(store, task.id)
+
+    resuming.retry(store, task.id, ChosenSteps([1]), LIVES)
+
+    assert all(timedelta(days=4) < life <= LIVES.open for life in lives_left(client, task))
 
 
 @pytest.mark.parametrize("state", [State.DONE, State.CANCELLED])

@@ -366,3 +366,15 @@ def test_ids_of_announcements_are_valid_and_differ() -> None:
     assert all(len(task_id) <= 100 for task_id in ids)
     assert all(early != late for early, late in pairwise(ids))
     assert UTC is BEGIN.tzinfo
+
+
+def test_an_unreadable_expectation_keeps_no_end_from_being_announced(judges: Judges, client: Redis) -> None:
+    for name in ("later", "readable"):
+        expecting.put(judges.store, name, spec())
+    client.hset(keys.expectation("later"), "spec", '{"cron":"0 * * * *","unknown":1}')
+
+    task = finish(judges.store)
+
+    assert lifecycle.get_task(judges.store, task.id).task.announced_at
+    assert client.exists(keys.seen_by("readable"))
+    assert [one.name for one in expecting.list_expectations(judges.store)] == ["readable"]

@@ -15,10 +15,11 @@ from donebit.store.key_values import NEVER, KeyHead, count_elements
 
 # A queue's messages name steps that the sweep sends again, and what runs now says so itself.
 LOG: Final = "log:worker"
+LOGS: Final = {LOG, "log:trouble"}
 QUESTION = "seen:{<segment>}:query:<token>:<level>"  # what one computes with now
 REQUESTS = "access:requests:<second>"  # of the last seconds
 PERMITS: Final = {"done:{<task>}:permits", "job:{<job>}:permits"}  # of processes that run now
-LEFT_OUT: Final = {row.pattern for row in (*BROKER, *WORKERS)} - {LOG} | {QUESTION, REQUESTS} | PERMITS
+LEFT_OUT: Final = {row.pattern for row in (*BROKER, *WORKERS)} - LOGS | {QUESTION, REQUESTS} | PERMITS
 ANSWER: Final = "done:{<task>}:reply:<key>"  # under an Idempotency-Key
 NUMBERS: Final = "seen:{<directory>}:numbers"  # made from the lists of ids, since it may be large and busy
 IDS: Final = "seen:{<directory>}:ids:<bucket>"

@@ -238,7 +238,8 @@ def failed_ranges(store: Store, task: Task, chosen: ChosenSteps) -> list[Range]:
     if chosen.group is not None:
         found = ranges_in(store, task, chosen.group)
     else:
-        if outside := next((step for step in _named(chosen) if not 0 <= step < task.count), None):
+        outside = next((step for step in _named(chosen) if not 0 <= step < task.count), None)
+        if outside is not None:
             raise lifecycle.no_such_step(task.id, outside, task.count)
         found = _failed_of(store, task, chosen)
     listed = list(islice(found, MAX_RANGES + 1))

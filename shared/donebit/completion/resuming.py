@@ -92,8 +92,7 @@ def retry(
     answer = lifecycle.known(answer, task_id, reply_key)
     if not answer.retried:
         raise Conflict(f"none of these steps of task {task_id}, which is {answer.state}, has given up")
-    parents.renew_parent(store, task)
-    now = lifecycle.get_task(store, task_id).task
+    now = _begun_again(store, lifecycle.get_task(store, task_id).task)
     return Retried(now, answer.steps, ranges, began_again=answer.state == State.FAILED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -108,10 +109,17 @@ def get(store: Store, name: str) -> Expectation:
 
 
 def list_expectations(store: Store) -> list[Expectation]:
-    """All expectations by name."""
+    """All expectations by name, but those that cannot be read: each look at one of these logs it.
+
+    They are read as every task ends, whose announcement must not depend on one that a later version wrote.
+    """
     names = store.expectations.names()
-    found = zip(names, store.expectations.read(names), strict=True)
-    return [Expectation.from_fields(name, fields) for name, fields in found if fields]
+    found: list[Expectation] = []
+    for name, fields in zip(names, store.expectations.read(names), strict=True):
+        if fields:
+            with suppress(ValueError, KeyError, TypeError):
+                found.append(Expectation.from_fields(name, fields))
+    return found
 
 
 def unknown_expectation(name: str) -> NotFound:

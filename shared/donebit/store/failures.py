@@ -148,8 +148,7 @@ class FailureStore:
         Args:
             ranges: half open, of steps that all gave up
         """
-        failed, attempts, *_ = self._keys.of_failures(task_id)
-        names = [self._keys.bitmap(task_id), self._keys.record(task_id), failed, attempts]
+        names = [self._keys.bitmap(task_id), self._keys.record(task_id), *self._keys.of_failures(task_id)]
         names += [self._keys.results(task_id), self._keys.items(task_id)]
         names += self._keys.replies(task_id, reply_key)
         ends = [end for pair in ranges for end in pair]

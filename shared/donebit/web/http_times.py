@@ -50,9 +50,6 @@ class HttpTimes(Collector):
         yield family
 
 
-EXTENSION = "donebit_http_times"
-
-
 def times_of(app: Flask) -> HttpTimes:
     """What measures the requests of this service."""
     times: HttpTimes = app.extensions[EXTENSION]
@@ -75,10 +72,4 @@ def register(app: Flask) -> HttpTimes:
         times.note(method, route, response.status_code, time.perf_counter() - g.began_at)
         return response
 
-    return times
-
-
-def times_of(app: Flask) -> HttpTimes:
-    """The times of a service's requests, for what answers some of them without Flask."""
-    times: HttpTimes = app.extensions[EXTENSION]
     return times

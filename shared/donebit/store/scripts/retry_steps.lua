@@ -1,7 +1,7 @@
 -- retry_steps: let steps that gave up be missing again; a task that has failed runs again with them.
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] the bitmap of steps that gave up
--- KEYS[4] the attempts, four bits a step   KEYS[5] its results (hash)   KEYS[6] its items (stream)
--- KEYS[7] optional: where to keep the answer
+-- KEYS[4] the attempts, four bits a step   KEYS[5..7] what else its failures left   KEYS[8] its results (hash)
+-- KEYS[9] its items (stream)   KEYS[10] optional: where to keep the answer
 -- ARGV[1] now in ms   ARGV[2] the caller's token
 -- ARGV[3..] ranges of steps that gave up, as pairs: first step, step after the last
 -- returns false for an unknown task, else {whether any is missing again, the state the task was in, how many};
@@ -10,8 +10,8 @@
 --               meanwhile must not get a second run.
 local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'run', 'ttl', 'failed', 'nonce',
   'run_started_at', 'created_at', 'ended_at', 'runs')
-if KEYS[7] then
-  local kept = cjson.decode(redis.call('GET', KEYS[7]) or '[]')
+if KEYS[10] then
+  local kept = cjson.decode(redis.call('GET', KEYS[10]) or '[]')
   local token, nonce = table.remove(kept), table.remove(kept)
   -- An answer kept for an earlier task under this id says nothing about this one.
   if nonce and (nonce == r[6] or not r[6]) then return token == ARGV[2] and kept or {'reused'} end
@@ -55,8 +55,8 @@ if r[1] == 'failed' then
   redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatching_at', 'dispatched_at',
     'paused_at', 'messages', 'failed_attempts', 'first_failure_at', 'first_failure_told')
 end
-for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], r[4]) end
-if KEYS[7] then
-  redis.call('SET', KEYS[7], cjson.encode({1, r[1], chosen, r[6], ARGV[2]}), 'EX', 3600)
+for i = 1, 9 do redis.call('PEXPIRE', KEYS[i], r[4]) end
+if KEYS[10] then
+  redis.call('SET', KEYS[10], cjson.encode({1, r[1], chosen, r[6], ARGV[2]}), 'EX', 3600)
 end
 return {1, r[1], chosen}
