@@ -39,8 +39,7 @@ def start_with_items(
         if isinstance(wanted, Pause):  # which this call does not have
             return None
         answer = session.ask(wanted)
-        if wanted.service == TRIGGER_APP:
-            started.update(answer)
+        started.update(answer if wanted.service == TRIGGER_APP else {})
         return answer
 
     more = {name: value for name, value in body.items() if name not in ("job", "params", "task_id")}

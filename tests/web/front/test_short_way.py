@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -15,8 +17,8 @@ from redis import Redis
 
 import distinct_app.service
 import done_app.service
-from donebit import clock
 from donebit.access import tokens
+from donebit.access.rates import Rates
 from donebit.access.report_tokens import ReportTokens
 from donebit.access.roles import Role
 from donebit.activity.sets import algebra
@@ -106,20 +108,21 @@ def side_of(client: Redis, prefix: str, *, short: bool, **given: object) -> Side
     return Side(store, whole, done, distinct)
 
 
-def pair_of(client: Redis, **given: object) -> Pair:
+@contextmanager
+def pair_of(client: Redis, **given: object) -> Iterator[Pair]:
     sides = (
         side_of(client, PREFIXES[0], short=True, **given),
         side_of(client, PREFIXES[1], short=False, **given),
     )
-    return Pair(client, asyncio.Runner(), sides)
+    with asyncio.Runner() as runner:
+        yield Pair(client, runner, sides)
 
 
 @pytest.fixture(scope="module", params=["no token", "tokens"])
 def lasting_pair(request: pytest.FixtureRequest, lasting_store: tuple[Redis, Store]) -> Iterator[Pair]:
     given = {"api_token": OPERATOR} if request.param == "tokens" else {}
-    pair = pair_of(lasting_store[0], **given)
-    yield pair
-    pair.runner.close()
+    with pair_of(lasting_store[0], **given) as pair:
+        yield pair
 
 
 @pytest.fixture
@@ -380,19 +383,18 @@ def test_named_tokens_do_the_same_by_both_ways(pair: Pair, role: Role) -> None:
 def test_a_revoked_token_is_refused_as_soon_as_it_is_read_again(
     real_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = pair_of(real_client, api_token=OPERATOR)
-    side = pair.sides[0]
-    start(side.store, 3, task_id="running")
-    token = tokens.create(side.store, "mine", Role.REPORT)[1]
-    headers = [*HOST, (b"authorization", f"Bearer {token}".encode())]
-    asked = [Asked("PUT", b"/tasks/running/steps/%d" % step, b"", headers) for step in range(3)]
-    assert ask_all(pair, side.done, asked[:2])[1].status == 200
+    with pair_of(real_client, api_token=OPERATOR) as pair:
+        side = pair.sides[0]
+        start(side.store, 3, task_id="running")
+        token = tokens.create(side.store, "mine", Role.REPORT)[1]
+        headers = [*HOST, (b"authorization", f"Bearer {token}".encode())]
+        asked = [Asked("PUT", b"/tasks/running/steps/%d" % step, b"", headers) for step in range(3)]
+        assert ask_all(pair, side.done, asked[:2])[1].status == 200
 
-    tokens.revoke(side.store, "mine")
-    monkeypatch.setattr("donebit.access.known_tokens.READ_AGAIN_SECONDS", 0.0)
+        tokens.revoke(side.store, "mine")
+        monkeypatch.setattr("donebit.access.known_tokens.READ_AGAIN_SECONDS", 0.0)
 
-    assert ask_all(pair, side.done, asked[2:])[0].status == 401
-    pair.runner.close()
+        assert ask_all(pair, side.done, asked[2:])[0].status == 401
 
 
 @OWN_KEYS
@@ -402,24 +404,24 @@ def test_a_revoked_token_is_refused_as_soon_as_it_is_read_again(
 def test_limits_hold_in_the_short_way(
     real_client: Redis, limits: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clock, "now_ms", lambda: 1_795_230_245_678)  # one and the same second
-    pair = pair_of(real_client, **limits)
-    pair.arrange(arrange_tasks)
-    if "max_events" in limits:
-        pair.arrange(lambda store: record(store, [1], "another"))
+    one_second = partial(Rates, now_ms=lambda: 1_795_230_245_678)
+    monkeypatch.setattr("donebit.web.quotas.Rates", one_second)
+    with pair_of(real_client, **limits) as pair:
+        pair.arrange(arrange_tasks)
+        if "max_events" in limits:
+            pair.arrange(lambda store: record(store, [1], "another"))
 
-    statuses = [
-        pair.ask(asked).status
-        for number in range(3)
-        for asked in (
-            Asked("PUT", b"/tasks/running/steps/%d" % number),
-            Asked("POST", b"/distinct", b"userId=%d" % number),
-        )
-    ]
+        statuses = [
+            pair.ask(asked).status
+            for number in range(3)
+            for asked in (
+                Asked("PUT", b"/tasks/running/steps/%d" % number),
+                Asked("POST", b"/distinct", b"userId=%d" % number),
+            )
+        ]
 
-    assert 429 in statuses
-    assert pair.counted()
-    pair.runner.close()
+        assert 429 in statuses
+        assert pair.counted()
 
 
 @OWN_KEYS
