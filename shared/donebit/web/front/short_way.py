@@ -67,6 +67,7 @@ class ShortWay:
         self._guard: Guard = app.extensions[guard.EXTENSION]
         self._audit = audit.audit_of(app)
         self._times = times_of(app)
+        self._method, _, self._rule = route.route.partition(" ")
         self._batches = Batches[Any, Any](route.do_each)
 
     async def answer(self, asked: PlainRequest, exchange: Exchange) -> Done | ErrorAnswer | None:
@@ -90,7 +91,7 @@ class ShortWay:
         except Exception as error:  # answered, whatever it is
             return ErrorAnswer(error, admitted.caller, self._app, began_at)
         self._audit.count(admitted.caller, self._route.route)
-        self._times.note(*self._route.route.split(" "), 200, time.perf_counter() - began_at)
+        self._times.note(self._method, self._rule, 200, time.perf_counter() - began_at)
         return Done(body)
 
 
