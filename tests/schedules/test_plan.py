@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from donebit.schedules.firing import MOST_FIRINGS_PER_LOOK, Plan, plan
-from donebit.schedules.schedule import Missed, Schedule
+from donebit.schedules.schedule import MOST_COUNTED, Missed, Overlap, Schedule
 from tests.schedules.arranged import BEGIN, every, spec
+from trigger_app.schedules.models import ScheduleAnswer
 
 
 def model(missed: Missed, due: list[datetime], queued: list[datetime], too_late: datetime) -> Plan:
@@ -81,3 +82,25 @@ def test_a_year_that_nobody_looked_at_is_planned_in_parts() -> None:
     found = plan(schedule, now)
 
     assert found.firings == every(1, BEGIN, BEGIN + timedelta(minutes=MOST_FIRINGS_PER_LOOK))
+
+
+def test_firings_that_wait_for_months_are_counted_to_a_bound() -> None:
+    until = BEGIN + timedelta(days=90)
+    schedule = Schedule(
+        "nightly",
+        spec("* * * * *", overlap=Overlap.QUEUE),
+        BEGIN,
+        BEGIN,
+        BEGIN,
+        None,
+        until,
+        None,
+        None,
+        0,
+        0,
+        0,
+    )
+
+    waiting = ScheduleAnswer.of(schedule, until).waiting
+
+    assert waiting == MOST_COUNTED == 1000

@@ -66,6 +66,18 @@ def test_a_run_outlives_its_task_and_says_that_the_order_is_gone(
     assert "Run again" not in page
 
 
+@pytest.mark.parametrize("path", ["/jobs/demo", "/audit"])
+@pytest.mark.parametrize("before", ["0-0", "00-000", "0-1", "9999999999999999999-9999999999999999999"])
+def test_a_page_may_begin_anywhere(services: Services, real_store: Store, path: str, before: str) -> None:
+    ended(services, real_store)
+
+    found = body_of(services.trigger.get(f"{path}?before={before}"))
+
+    listed = found["runs" if path == "/jobs/demo" else "entries"]
+    assert bool(listed) == before.startswith("9")
+    assert found["next"] is None
+
+
 def test_a_run_is_run_again_from_the_page_of_its_job(services: Services, real_store: Store) -> None:
     task_id = ended(services, real_store, 1)
 

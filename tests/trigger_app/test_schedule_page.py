@@ -44,7 +44,6 @@ def test_the_form_makes_a_schedule_and_leads_back_to_the_page(services: Services
 def test_the_form_offers_no_job_that_a_number_of_steps_cannot_start(real_store: Store) -> None:
     shown = page(Services(real_store, jobs=("tests.integration.own_jobs",)))
 
-    assert "<option" in shown
     assert "demo</option>" in shown
     assert not {job for job in ("length", "sum") if f">{job}</option>" in shown}
 

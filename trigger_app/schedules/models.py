@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from donebit import clock
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
-from donebit.schedules.schedule import LONGEST_NAME, Missed, Overlap, Schedule, ScheduleSpec
+from donebit.schedules.schedule import LONGEST_NAME, MOST_COUNTED, Missed, Overlap, Schedule, ScheduleSpec
 from donebit.web.models import WRITTEN, Name, Number, Request
 from trigger_app.models import TaskRequest
 
@@ -119,7 +119,7 @@ class ScheduleAnswer(BaseModel):
     next_at: str | None = Field(description="its next firing; null while it is paused")
     last_firing_at: str | None = Field(description="the last firing that started a task")
     last_task_id: str | None
-    waiting: int = Field(description="firings that wait for the last task to end")
+    waiting: int = Field(description=f"firings that wait for the last task to end, {MOST_COUNTED} at most")
     started: int = Field(description="firings that started a task")
     skipped: int = Field(description="firings left out as the last task still ran")
     left_out: int = Field(description="missed firings that were not made up for")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO, Any
 
 from donebit import calls
@@ -43,14 +44,21 @@ def start_with_items(
         return answer
 
     more = {name: value for name, value in body.items() if name not in ("job", "params", "task_id")}
-    try:
-        call = calls.start_for_items(body["job"], counted, body.get("params"), body.get("task_id"), more)
+    call = calls.start_for_items(body["job"], counted, body.get("params"), body.get("task_id"), more)
+    with _told():
         calls.go_through(call, ask)
+    return started | {"count": counted.number}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn the errors of a client's call into those of a command."""
+    try:
+        yield
     except InvalidInput as error:
         raise UsageError(error.detail) from None
     except ApiError as error:
         raise RequestRefused(error.detail, error.status) from None
-    return started | {"count": counted.number}
 
 
 class _Counted:

@@ -52,7 +52,7 @@ def plan(schedule: Schedule, now: datetime) -> Plan:
     others what its policy says.
     """
     timing = schedule.spec.timing
-    queued = list(islice(schedule.queued(), MOST_FIRINGS_PER_LOOK))
+    queued = schedule.queued(MOST_FIRINGS_PER_LOOK)
     if len(queued) == MOST_FIRINGS_PER_LOOK:
         return Plan(queued)
     base = max(schedule.mark, schedule.queued_until or schedule.mark)

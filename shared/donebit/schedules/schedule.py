@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from donebit import clock
@@ -14,6 +15,7 @@ from donebit.completion.spec import TaskSpec
 from donebit.schedules.timing import Timing
 from donebit.store.slots import suffix_into_slot
 
+MOST_COUNTED = 1000  # of the firings that wait: years of every minute's would take seconds to go through
 LONGEST_NAME = 70  # characters, so that there is room for the time in a task's id of at most 100
 
 
@@ -102,10 +104,10 @@ class Schedule:
         """The next time that it fires; None while it is paused."""
         return None if self.paused else self.spec.timing.after(max(self.mark, now))
 
-    def queued(self) -> list[datetime]:
-        """Firings that wait for the last task to end."""
+    def queued(self, most: int = MOST_COUNTED) -> list[datetime]:
+        """The first firings that wait for the last task to end."""
         until = self.queued_until
-        return [] if until is None else list(self.spec.timing.between(self.mark, until))
+        return [] if until is None else list(islice(self.spec.timing.between(self.mark, until), most))
 
     @classmethod
     def from_fields(cls, name: str, fields: Mapping[str, str]) -> Schedule:

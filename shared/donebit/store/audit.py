@@ -9,6 +9,7 @@ from redis import Redis
 
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.stream_ends import end_before
 
 
 class AuditRecord(NamedTuple):
@@ -42,7 +43,7 @@ class AuditStore:
     @outages_named
     def newest(self, count: int, before: str | None = None) -> list[AuditRecord]:
         """At most `count` entries, the newest first: of all, or of those before an id."""
-        top = "+" if before is None else f"({before}"
+        top = end_before(before)
         found = self._client.xrevrange(self._keys.AUDIT, max=top, min="-", count=count)
         pairs = cast(list[tuple[bytes, dict[bytes, bytes]]], found)
         return [

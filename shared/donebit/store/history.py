@@ -12,6 +12,7 @@ from redis import Redis
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
+from donebit.store.stream_ends import end_before
 
 RUN = b"r"
 
@@ -45,8 +46,8 @@ class HistoryStore:
     @outages_named
     def runs(self, job: str, limit: int, before: str | None = None) -> list[StoredRun]:
         """At most `limit` runs, the newest first: of all, or of those before an id."""
-        top = "+" if before is None else f"({before}"
-        return _runs(self._client.xrevrange(self._keys.runs(job), max=top, min="-", count=limit))
+        newest = self._client.xrevrange(self._keys.runs(job), max=end_before(before), min="-", count=limit)
+        return _runs(newest)
 
     @outages_named
     def jobs(self) -> list[str]:

@@ -10,6 +10,7 @@ from redis import Redis
 
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.stream_ends import end_before
 
 MOST_LINES = 10_000  # some more, for the server drops them by the hundred; 2 to 3 MB as they mostly are
 LIFE = timedelta(days=1)  # after the last line
@@ -43,7 +44,7 @@ class WorkerLogStore:
         Args:
             loud: of warnings and errors alone, whose ids are others
         """
-        top = "+" if before is None else f"({before}"
+        top = end_before(before)
         return _entries(self._client.xrevrange(self._name(loud=loud), max=top, min="-", count=count))
 
     @outages_named

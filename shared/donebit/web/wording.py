@@ -21,6 +21,7 @@ BOUNDS = {
     "greater_than_equal": "be at least {ge}",
     "less_than_equal": "be at most {le}",
     "finite_number": "be a finite number",
+    "bool_type": "be true or false",
     "int_type": "be an integer",
     "int_from_float": "be an integer",
     "float_type": "be a number",

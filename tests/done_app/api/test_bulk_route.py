@@ -104,7 +104,7 @@ def test_tasks_that_are_not_reached_in_time_are_named(
         ({"action": "delete", "ids": []}, "ids"),
         ({"action": "forget", "ids": ["a"]}, "action"),
         ({"action": "delete", "label": "b", "limit": 501}, "limit"),
-        ({"action": "delete", "label": "b", "dry_run": 1}, "dry_run"),
+        ({"action": "delete", "label": "b", "dry_run": 1}, "dry_run is 1; it must be true or false"),
         ({"action": "delete", "labels": "b"}, "labels"),
         ({"action": "delete", "from": "yesterday"}, "from"),
     ],
