@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from billiard.process import current_process
+from redis import Redis
 
 from done_app.worker import leases, permits
 from done_app.worker.steps.position import PositionBoard
-from donebit.store import Store
+from donebit.completion import lifecycle
+from donebit.completion import permits as completion_permits
+from donebit.completion.permits import Limit
+from donebit.store import Store, keys
+from tests.completion.arranged import start
 
 
 @pytest.fixture
@@ -26,3 +33,18 @@ def test_a_process_has_no_permit_of_the_killed_one_before_it(store: Store, board
     with permits.held(store, [], leases.own_holder("message")) as may_run, leases.at_step():
         assert may_run
         assert board.permits_by_pid() == {}
+
+
+def test_a_step_keeps_its_permit_though_its_task_is_cancelled(store: Store, client: Redis) -> None:
+    task = start(store, 2, job="demo")
+    limit, holder = Limit("job", "demo", 1), leases.own_holder("message")
+    keeper = permits.PermitKeeper(store, lambda _: [limit])
+    assert completion_permits.take(store, [limit], holder)
+    (before,) = client.zrange(keys.job_permits("demo"), 0, -1, withscores=True)
+    lifecycle.cancel(store, task.id)
+    time.sleep(0.05)
+
+    assert keeper.renew(leases.Message(task.id, task.nonce, careful=False, holder=holder), holder.pid, 1)
+
+    (after,) = client.zrange(keys.job_permits("demo"), 0, -1, withscores=True)
+    assert after[1] > before[1]
