@@ -368,9 +368,7 @@ def test_ids_of_announcements_are_valid_and_differ() -> None:
     assert UTC is BEGIN.tzinfo
 
 
-def test_an_unreadable_expectation_keeps_no_end_from_being_announced(
-    judges: Judges, client: Redis
-) -> None:
+def test_an_unreadable_expectation_keeps_no_end_from_being_announced(judges: Judges, client: Redis) -> None:
     for name in ("later", "readable"):
         expecting.put(judges.store, name, spec())
     client.hset(keys.expectation("later"), "spec", '{"cron":"0 * * * *","unknown":1}')
