@@ -102,6 +102,7 @@ class JobAnswer(BaseModel):
     keeps_results: bool
     max_attempts: int | None = Field(description="null: it is not registered")
     step_timeout_seconds: float | None = Field(description="null: none")
+    max_concurrency: int | None = Field(description="how many of its steps run at once; null: any number")
     runs: int = Field(description="how many past runs are kept, about", json_schema_extra={"example": 12})
     last_run: RunAnswer | None
 
@@ -187,6 +188,7 @@ def describe(name: str, job: Job | None, runs: int, last: RunAnswer | None) -> J
         keeps_results=bool(job and job.keep_results),
         max_attempts=job.retry_policy.max_attempts if job else None,
         step_timeout_seconds=timeout.total_seconds() if timeout else None,
+        max_concurrency=job.max_concurrency if job else None,
         runs=runs,
         last_run=last,
     )

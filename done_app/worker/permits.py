@@ -36,10 +36,11 @@ killed: set[int] = set()  # processes that were ended by this worker, in its mai
 @contextmanager
 def held(store: Store, limits: Sequence[Limit], holder: Holder) -> Iterator[bool]:
     """Hold a permit of each limit while steps run; gives whether there was room."""
+    slot = board.permit_slot(getattr(current_process(), "index", -1))
+    slot[0] = NONE  # what a killed process left there, whose place in the pool this one has
     if not limits:
         yield True
         return
-    slot = board.permit_slot(getattr(current_process(), "index", -1))
     slot[0] = time.monotonic_ns()  # before it is taken: from then on it is renewed, and missed
     try:
         if not permits.take(store, limits, holder):
@@ -106,8 +107,9 @@ class PermitKeeper:
         if name not in self.limits:
             if len(self.limits) > 1000:
                 self.limits.clear()
-            task = leases.find_task(self.store, *name)
-            if task is None:  # it has ended, and its steps are over soon
+            # A step may run for hours after its task was cancelled, and counts for as long.
+            task = leases.find_task(self.store, *name, may_have_ended=True)
+            if task is None:
                 return []
             self.limits[name] = self.limits_of(task)
         return self.limits[name]

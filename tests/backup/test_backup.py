@@ -17,6 +17,7 @@ from typing import cast
 import pytest
 from redis import Redis
 
+from donebit.activity.flags.replace import assign_users
 from donebit.backup import taking
 from donebit.backup.contents import row_to_keep
 from donebit.errors import Conflict, StoreUnavailable
@@ -24,6 +25,7 @@ from donebit.store import Store, key_reading
 from donebit.store.catalogue_rows import BROKER, ROWS, Ttl
 from donebit.store.key_reading import KeyReader
 from donebit.workers import presence
+from tests.activity.arranged import site_on
 from tests.backup.arranged import REPOSITORY, example_of, held, restore, run, store_of, take
 from tests.conftest import everything
 from tests.servers import RunningServer
@@ -303,6 +305,15 @@ def test_a_store_that_is_dropped_closes_no_connection_of_others(real_client: Red
     gc.collect()
 
     assert real_client.client_id() == before  # a new connection has another
+
+
+def test_the_users_of_a_replaced_flag_are_counted(empty: RunningServer, tmp_path: Path) -> None:
+    assign_users(site_on(store_of(empty)), "vip", [1, 2, 3])
+    assign_users(site_on(store_of(empty)), "beta", [4, 5])
+
+    taken = take(empty, tmp_path / "backup")
+
+    assert taken.manifest.counts["users of all flags, added up"] == 5
 
 
 def test_nothing_but_what_is_of_the_moment_is_left_out() -> None:

@@ -85,6 +85,26 @@ def test_the_permit_of_a_killed_process_is_free_again(stack: Stack, tmp_path: Pa
     assert ends == ["begin", "end"] * 6  # never two at once after it
 
 
+def test_who_follows_a_killed_process_is_not_taken_for_one_with_a_permit(
+    stack: Stack, tmp_path: Path
+) -> None:
+    limited, free = tmp_path / "limited", tmp_path / "free"
+    limited.mkdir()
+    free.mkdir()
+    params = {"folder": str(limited), "seconds": 3600}
+    task_id = stack.create(1, job="timed", params=params, max_concurrency=1, stall_after=60)
+    eventually(lambda: begun(limited) == 1, DONE_SECONDS, what="the step is not begun")
+    ask("POST", f"{stack.done}/tasks/{task_id}/cancel")  # so that nobody takes its permit again
+    os.kill(lines(limited)[0][2], signal.SIGKILL)
+    time.sleep(LEASE.total_seconds() + 0.5)
+
+    params = {"folder": str(free), "seconds": 1}
+    other_id = stack.create(16, job="timed", params=params, stall_after=60)
+
+    stack.await_told(other_id)
+    assert (stack.answer(other_id)["state"], begun(free)) == ("done", 16)
+
+
 def test_a_process_that_lost_its_permit_ends_its_step(stack: Stack, tmp_path: Path) -> None:
     params = {"folder": str(tmp_path), "seconds": 3600}
     task_id = stack.create(1, job="timed", params=params, max_concurrency=1, stall_after=60)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from donebit.completion import announcing, failing, lifecycle
 from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
+from trigger_app import job_history
 
 PEOPLE = {"Accept": "text/html"}
 
@@ -39,6 +42,22 @@ def test_jobs_are_listed_with_what_they_do_and_their_last_run(services: Services
     assert (last["task_id"], last["end"], last["strip"]) == (task_id, "failed", "dfdd")
     assert (last["done_steps"], last["failed_steps"], last["order_kept"]) == (3, 1, True)
     assert jobs["visit"]["last_run"] is None
+
+
+def test_a_job_says_how_many_of_its_steps_run_at_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = job_history.describe
+    monkeypatch.setattr(
+        job_history,
+        "describe",
+        lambda name, job, *more: found(name, job and replace(job, max_concurrency=2), *more),
+    )
+
+    (limited,) = {one["max_concurrency"] for one in body_of(services.trigger.get("/jobs"))["jobs"]}
+
+    assert limited == 2
+    assert "2 at once at most" in services.trigger.get("/jobs/demo", headers=PEOPLE).text
 
 
 def test_the_runs_of_a_job_come_in_pages(services: Services, real_store: Store) -> None:

@@ -105,3 +105,9 @@ def test_a_browser_at_the_address_of_the_api_is_led_to_the_page(services: Servic
     led = services.trigger.get("/schedules", headers=PEOPLE)
 
     assert (led.status_code, led.headers["Location"]) == (302, "/schedule")
+
+
+def test_who_watches_one_part_keeps_no_other_part_from_being_read() -> None:
+    reads = schedules.LastReads()
+
+    assert [reads.is_recent(after) for after in ("", "m", "", "m")] == [False, False, True, True]

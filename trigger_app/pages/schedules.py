@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -31,19 +31,19 @@ FIRST_JOB = "demo"
 
 
 @dataclass(slots=True)
-class LastRead:
-    """When the schedules were last read for those who watch."""
+class LastReads:
+    """When schedules were last read for those who watch, by the name that they follow."""
 
-    at: float = 0.0
+    at: dict[str, float] = field(default_factory=dict)
 
-    def is_recent(self) -> bool:
-        """Whether that was just now; else it is now."""
-        recent = time.monotonic() - self.at < READ_EVERY.total_seconds()
-        self.at = self.at if recent else time.monotonic()
-        return recent
+    def is_recent(self, after: str) -> bool:
+        """Whether those that follow a name were read just now; else they are now."""
+        now = time.monotonic()
+        self.at = {one: at for one, at in self.at.items() if now - at < READ_EVERY.total_seconds()}
+        return self.at.setdefault(after, now) != now
 
 
-last_read = LastRead()
+last_reads = LastReads()
 
 
 def add_routes(routes: Blueprint, context: PageContext) -> None:
@@ -139,8 +139,8 @@ def overview(context: PageContext, after: str) -> dict[str, Any]:
 
 
 def read_schedules(context: PageContext, about: str, before: Table) -> Table:
-    """Read the first page of schedules, drawn as HTML, every other second at most."""
-    if before and last_read.is_recent():
+    """Read the schedules that follow a name, drawn as HTML, every other second at most."""
+    if before and last_reads.is_recent(about):
         return before
     found = overview(context, about)
     root = context.settings.trigger_prefix

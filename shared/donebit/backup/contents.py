@@ -24,6 +24,7 @@ ANSWER: Final = "done:{<task>}:reply:<key>"  # under an Idempotency-Key
 NUMBERS: Final = "seen:{<directory>}:numbers"  # made from the lists of ids, since it may be large and busy
 IDS: Final = "seen:{<directory>}:ids:<bucket>"
 ROWS = Catalogue("")
+FLAGGED: Final = "flag:{<segment>}:bits:<flag>"
 # What people count: its pattern, and whether its keys are counted, or what they hold.
 COUNTED: Final[Mapping[str, tuple[str, bool]]] = {
     "tasks": ("done:{<task>}:task", True),
@@ -34,7 +35,7 @@ COUNTED: Final[Mapping[str, tuple[str, bool]]] = {
     "users of all events, added up": ("seen:{<segment>}:<event>:all", False),
     "users with text or mapped ids": (NUMBERS, False),
     "flags": ("flag:names", False),
-    "users of all flags, added up": ("flag:{<segment>}:bits:<flag>", False),
+    "users of all flags, added up": (FLAGGED, False),
     "objects with permissions": ("may:{<kind>:<object>}", True),
     "lines of the workers' log": (LOG, False),
 }
@@ -138,13 +139,16 @@ def count_kinds(entries: Iterable[KeyEntry]) -> dict[str, KindCount]:
 
 def summary(kinds: Mapping[str, KindCount]) -> dict[str, int]:
     """What people count."""
-    none = KindCount(0, 0)
     counts = {
-        what: found.keys if counts_keys else found.elements
+        what: sum(found.keys if counts_keys else found.elements for found in _kinds(kinds, pattern))
         for what, (pattern, counts_keys) in COUNTED.items()
-        for found in [kinds.get(pattern, none)]
     }
     return counts | {"keys": sum(found.keys for found in kinds.values())}
+
+
+def _kinds(kinds: Mapping[str, KindCount], pattern: str) -> list[KindCount]:
+    """Those of a pattern; of flags also those in the bitmaps of a generation."""
+    return [found for name, found in kinds.items() if name in (pattern, f"{pattern}@<generation>")]
 
 
 def entry_of(head: KeyHead, elements: int) -> KeyEntry | None:

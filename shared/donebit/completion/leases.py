@@ -212,8 +212,11 @@ def describe_held(store: Store, task: Task) -> str:
     return "some" if any(True for _ in without(missing_ranges, held)) else "all"
 
 
-def find_task(store: Store, task_id: str, nonce: str) -> Task | None:
+def find_task(store: Store, task_id: str, nonce: str, *, may_have_ended: bool = False) -> Task | None:
     """The running task of this nonce.
+
+    Args:
+        may_have_ended: the task, also if it has ended: a step of it may run on.
 
     Returns:
         None when it is gone or has ended, or is another one under the same id.
@@ -222,7 +225,7 @@ def find_task(store: Store, task_id: str, nonce: str) -> Task | None:
         task = lifecycle.get_task(store, task_id).task
     except NotFound:
         return None
-    return task if task.nonce == nonce and not task.ended else None
+    return task if task.nonce == nonce and (may_have_ended or not task.ended) else None
 
 
 def missing_of(
