@@ -130,6 +130,17 @@ def test_a_view_fits_every_window(tab: Page, stack: Stack, path: str) -> None:
     assert overflows(tab) == {}
 
 
+@pytest.mark.parametrize("path", ["/audit", "/jobs", "/jobs/demo", "/schedules"])
+def test_a_list_fits_every_window(tab: Page, stack: Stack, path: str) -> None:
+    stack.create(3, job="demo", label="a-label-of-many-characters-that-does-not-break")
+    tab.look(WIDTHS[0])
+
+    tab.open(path)
+
+    assert overflows(tab) == {}
+    assert violations(tab) == []
+
+
 def test_a_wall_screen_has_larger_type(page: Page) -> None:
     sizes = []
     for width in (1280, 1920, 2560, 3840):
