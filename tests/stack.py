@@ -75,7 +75,7 @@ class Stack:
         self._running: dict[str, Started] = {}
         self.server = RunningServer(valkey_binary(), self.folder("server"))
         self.store = Store.at(store_url or self.server.url, timeout=WORKER_TIMEOUT)
-        self._broker = Store.at(self.server.url, timeout=WORKER_TIMEOUT)
+        self._has_store_elsewhere = bool(store_url)
         self._settings = Settings(redis_url=self.server.url, broker_url=environment.get("BROKER_URL", ""))
         self._celery = queue.make_celery(self._settings)
         self.publisher = Publisher(self._celery)
@@ -217,7 +217,9 @@ class Stack:
         eventually(stays_quiet, DONE_SECONDS, what="messages are still there")
 
     def _is_all_taken(self) -> bool:
-        lengths = read_lengths(self._broker, self._settings)
+        # Of the store, as it may be another server by now, unless that is not the broker.
+        broker = Store.at(self.server.url) if self._has_store_elsewhere else self.store
+        lengths = read_lengths(broker, self._settings)
         return lengths is not None and not sum(lengths.values())
 
     def _is_quiet(self) -> bool:
