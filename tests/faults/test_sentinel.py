@@ -26,6 +26,8 @@ from tests.servers import running, valkey_binary
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually, say
 
+FAILOVER_SECONDS = 80.0  # a Sentinel that a busy machine held up for 2 s does nothing for 30 s (TILT)
+
 
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[SentinelGroup]:
@@ -61,6 +63,7 @@ def is_read(store: Store, task_id: str) -> bool:
     return False
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("outage", [kill, freeze])
 def test_a_failover_under_load_loses_no_step(
     watched: tuple[Stack, SentinelGroup], tmp_path: Path, outage: OutageOf
@@ -86,7 +89,7 @@ def test_a_failover_under_load_loses_no_step(
             acknowledged.append(step)
         return answer.status == 200
 
-    eventually(is_served, DONE_SECONDS, what="no failover")
+    eventually(is_served, FAILOVER_SECONDS, what="no failover")
     seconds = time.monotonic() - began
     eventually(lambda: is_read(stack.store, task_id), DONE_SECONDS, what="no failover for one process")
     thaw(stack.server)
