@@ -14,7 +14,12 @@ from donebit.store.store import WORKER_TIMEOUT
 from tests.clusters import CLUSTER, Cluster, cluster_of
 
 # Celery's results cannot be on a cluster, and what these tests do to a server they would do to one node.
-OF_ONE_SERVER = ("test_chords.py", "test_histories_with_faults.py", "answer_to_taking_it_is_lost")
+OF_ONE_SERVER = (
+    "test_chords.py",
+    "test_chord_results.py",
+    "test_histories_with_faults.py",
+    "answer_to_taking_it_is_lost",
+)
 SAMPLED = ("tests/completion/", "tests/activity/")
 ONE_IN = 4
 

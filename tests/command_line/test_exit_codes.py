@@ -22,6 +22,9 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("tokens", "list"),
         ("audit",),
         ("rerun", "some"),
+        ("jobs",),
+        ("schedules", "list"),
+        ("expectations", "list"),
         ("trigger", "--job", "a", "--lines", "visits.csv"),
     ],
     "done_app": [
@@ -42,6 +45,7 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("why", "some"),
         ("errors", "some"),
         ("results", "some"),
+        ("retry", "some", "0"),
         ("workers",),
     ],
     "distinct_app": [

@@ -20,7 +20,7 @@ from donebit.utf8 import one_line
     short_help="Be told when a task is not done in time.",
     epilog=examples(
         "donebit expectations set backup '0 3 * * *' --zone Europe/Berlin --label backup",
-        "donebit expectations list",
+        "donebit expectations list --json | jq .met",
         "donebit expectations delete backup",
     ),
 )

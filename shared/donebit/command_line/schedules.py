@@ -25,7 +25,7 @@ OF_SCHEDULE = ("cron", "zone", "missed", "overlap", "grace", "time_param")  # th
     short_help="Start tasks by the clock.",
     epilog=examples(
         "donebit schedules set nightly '30 2 * * *' --zone Europe/Berlin --count 500 --job resize",
-        "donebit schedules list",
+        "donebit schedules list --json | jq -r .next_at",
         "donebit schedules pause nightly",
         "donebit schedules run nightly            once, now",
     ),
