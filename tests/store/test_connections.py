@@ -17,7 +17,7 @@ from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.client import connect
 from donebit.store.connections import KEEPALIVE, TRUSTED_SECONDS
-from donebit.store.store import SERVICE_TIMEOUT
+from donebit.store.store import SERVICE_TIMEOUT, WORKER_TIMEOUT
 from donebit.workers.write_probe import WriteProbe
 from tests.completion.arranged import now, start
 from tests.redis_way import Way, way_to
@@ -100,7 +100,7 @@ def test_an_answer_that_leads_elsewhere_ends_its_connection(answer: str) -> None
         server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         accepted = stack.enter_context(ThreadPoolExecutor(1)).submit(refuse_then_answer, server, answer)
         url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
-        store = Store.on(stack.enter_context(connect(url, connections=1, timeout=SERVICE_TIMEOUT)))
+        store = Store.on(stack.enter_context(connect(url, connections=1, timeout=WORKER_TIMEOUT)))
 
         with suppress(Exception):  # how it is called is not what this test is about
             store.heartbeats.last_seen_ms("worker")
