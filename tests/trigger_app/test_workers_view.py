@@ -8,6 +8,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from kombu.transport.memory import Channel as MemoryChannel
 
 from donebit import clock
 from donebit.store import Store
@@ -95,6 +96,7 @@ def test_a_page_says_when_the_broker_does_not_say_what_waits(real_store: Store) 
 
 
 def test_a_page_shows_what_waits_at_a_broker_elsewhere(real_store: Store) -> None:
+    MemoryChannel.queues.clear()  # which all tests of a process have in common
     page = shown(Services(real_store))
 
     assert text_of(page, "queues") == "control 0 · steps 0 · slices 0"

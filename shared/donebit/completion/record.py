@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import HISTORY_TTL
-from donebit.completion.ttls import TaskTtls
+
+if TYPE_CHECKING:  # it needs the settings, which a program that counts chords has not
+    from donebit.completion.ttls import TaskTtls
 
 
 def new_record(
