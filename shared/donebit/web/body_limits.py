@@ -23,6 +23,7 @@ LARGER: Mapping[str, Limits] = {
     "trigger_app": {("POST", "/tasks"): BULK},
     "done_app": {
         ("POST", "/tasks/<task_id>/steps"): BULK,
+        ("POST", "/tasks/<task_id>/retry"): BULK,
         ("POST", "/tasks/<task_id>/items"): BULK,
         ("POST", "/tasks/<task_id>/extend"): BULK,
         ("PUT", "/tasks/<task_id>/steps/<n>"): RESULT,
