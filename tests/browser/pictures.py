@@ -46,7 +46,7 @@ CURVES = "#curves canvas"
 PICTURES = (
     Picture("done.png", "/", "#running .figures", "#tasks"),
     # One task's lines: those that failed would show which folder it all runs in.
-    Picture("workers.png", f"/workers?task={RUNNING}", "#log li:nth-child(20)", ".log"),
+    Picture("workers.png", f"/workers?task={RUNNING}", "#log li:nth-child(5)", ".log"),
     Picture("task.png", f"/tasks/{WATCHED}", MAP, ".bitmap", half_way=True),
     Picture("task-dark.png", f"/tasks/{WATCHED}", MAP, ".bitmap", half_way=True, dark=True),
     Picture("phone.png", f"/tasks/{WATCHED}", MAP, ".bitmap", half_way=True, width=360, ratio=2),
