@@ -19,6 +19,7 @@ from donebit import clock
 from donebit.completion import deliveries, lifecycle, reporting
 from donebit.completion.announcing import announce
 from donebit.completion.spec import Webhook
+from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.schedules import expecting
@@ -200,7 +201,7 @@ def test_a_task_that_has_expired_since_still_meets_it(
 def test_the_announcement_is_delivered_under_one_id(
     store: Store, judges: Judges, hand_moved_clock: HandMovedClock
 ) -> None:
-    expecting.put(store, "backup", spec(webhook=Webhook("https://hooks.example.org/x", ("done",))))  # type: ignore[arg-type]
+    expecting.put(store, "backup", spec(webhook=Webhook("https://hooks.example.org/x", (State.DONE,))))
     hand_moved_clock.forward(minutes=61)
     judges.look(hand_moved_clock.moment)
     (task,) = judges.announced

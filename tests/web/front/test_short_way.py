@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -100,9 +100,9 @@ def counts_of(side: Side) -> Counter[tuple[str, ...]]:
     )
 
 
-def side_of(client: Redis, prefix: str, *, short: bool, **given: object) -> Side:
+def side_of(client: Redis, prefix: str, *, short: bool, **given: Any) -> Side:
     store = Store.on(client, prefix)
-    whole = Settings(redis_url=ELSEWHERE, broker_url="memory://", key_prefix=prefix, **given)  # type: ignore[arg-type]
+    whole = Settings(redis_url=ELSEWHERE, broker_url="memory://", key_prefix=prefix, **given)
     done = Door(done_app.service.create_app(whole, store), whole, short=short)
     distinct = Door(distinct_app.service.create_app(whole, store), whole, short=short)
     return Side(store, whole, done, distinct)
