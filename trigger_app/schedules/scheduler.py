@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import lifecycle
+from donebit.completion import changing, lifecycle
 from donebit.errors import InvalidInput, NotFound
 from donebit.schedules import changes
 from donebit.schedules.changes import Saved
@@ -72,7 +72,7 @@ class Scheduler:
             Conflict: two requests with one key at once, and the schedule was changed in between.
         """
         schedule = changes.get(self.starter.store, name)
-        token = lifecycle.call_token(reply_key, "run", name)
+        token = changing.call_token(reply_key, "run", name)
         task_id = f"{name}.{hashlib.sha256(token.encode()).hexdigest()[:ID_DIGITS]}"
         try:  # by this key before: with the time of then, and as the schedule was then
             spec = lifecycle.get_task(self.starter.store, task_id).task.spec

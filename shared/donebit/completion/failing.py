@@ -12,7 +12,7 @@ from itertools import chain, islice
 import numpy as np
 
 from donebit import clock
-from donebit.completion import announcing, lifecycle
+from donebit.completion import announcing, changing, lifecycle
 from donebit.completion.failure_groups import Range, ranges_in, ranges_of, text_of
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -103,7 +103,7 @@ def fail(
         step,
         _reason(error, attempt.traceback),
         now_ms=clock.now_ms(),
-        token=token or lifecycle.call_token(reply_key, step, error),
+        token=token or changing.call_token(reply_key, step, error),
         nonce=nonce,
         attempt=attempt,
         limits=AttemptLimits(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
@@ -159,11 +159,11 @@ def _reason(error: str, traceback: str) -> FailureReason:
 
 def _failure(task_id: str, step: int, result: FailStepResult, reply_key: str | None) -> Failure:
     if result.status is ReportStatus.REUSED:
-        raise lifecycle.key_reused(reply_key)
+        raise changing.key_reused(reply_key)
     if result.status is ReportStatus.UNKNOWN:
-        raise lifecycle.unknown_task(task_id)
+        raise changing.unknown_task(task_id)
     if result.status is ReportStatus.RANGE:
-        raise lifecycle.no_such_step(task_id, step, result.steps)
+        raise changing.no_such_step(task_id, step, result.steps)
     return Failure(
         result.attempts,
         result.gave_up,
@@ -240,7 +240,7 @@ def failed_ranges(store: Store, task: Task, chosen: ChosenSteps) -> list[Range]:
     else:
         outside = next((step for step in _named(chosen) if not 0 <= step < task.count), None)
         if outside is not None:
-            raise lifecycle.no_such_step(task.id, outside, task.count)
+            raise changing.no_such_step(task.id, outside, task.count)
         found = _failed_of(store, task, chosen)
     listed = list(islice(found, MAX_RANGES + 1))
     if len(listed) > MAX_RANGES:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from donebit.completion import lifecycle
+from donebit.completion import changing, lifecycle
 from donebit.completion.lifecycle import PackedItems
 from donebit.completion.results import ENCODER
 from donebit.completion.task import Task
@@ -120,7 +120,7 @@ def append(
         InvalidInput: its steps have no items, or it would have too many.
     """
     stored_name(task_id, "task_id")
-    token = lifecycle.call_token(reply_key, "items", items.digest, expected, only_open)
+    token = changing.call_token(reply_key, "items", items.digest, expected, only_open)
     answer = store.items.append_items(
         task_id,
         items.chunks,
@@ -132,7 +132,7 @@ def append(
         token=token,
         reply_key=reply_key,
     )
-    answer = lifecycle.known(answer, task_id, reply_key)
+    answer = changing.known(answer, task_id, reply_key)
     if answer.status is not ExtendStatus.OK:
         raise refusal(task_id, answer, items, limits, expected)
     return lifecycle.get_task(store, task_id).task, answer.steps
@@ -145,7 +145,7 @@ def refusal(
     steps = answer.steps
     match answer.status:
         case ExtendStatus.STATE | ExtendStatus.FROM:
-            return lifecycle.not_extended(task_id, answer, expected)
+            return changing.not_extended(task_id, answer, expected)
         case ExtendStatus.CLOSED:
             return Conflict(f"task {task_id} is not open; `extend` adds items that start at once")
         case ExtendStatus.ITEMS:
@@ -214,7 +214,7 @@ def item_of(store: Store, task: Task, step: int) -> Any:
         NotFound: it has no items.
     """
     if not 0 <= step < task.count:
-        raise lifecycle.no_such_step(task.id, step, task.count)
+        raise changing.no_such_step(task.id, step, task.count)
     if task.spec.items is None:
         raise no_items(task.id)
     return ItemReader(store, task).item(step)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol, TypeVar
 
 from donebit import clock
-from donebit.completion import chords, parents
+from donebit.completion import changing, chords, parents
 from donebit.completion.progress import Reading
 from donebit.completion.record import as_texts, is_done_at_once, started_record
 from donebit.completion.spec import TaskSpec
@@ -21,7 +18,7 @@ from donebit.completion.ttls import TaskTtls
 from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.names import checked_name, stored_name
 from donebit.store import Store
-from donebit.store.answers import DeleteStatus, ExtendResult, ExtendStatus
+from donebit.store.answers import DeleteStatus
 from donebit.store.items import ItemChunk
 
 FIRST_CHECK_AFTER = timedelta(seconds=5)  # by then a task has normally been fanned out
@@ -139,66 +136,6 @@ def _existing_if_same(existing: Task, spec: TaskSpec) -> Started:
     return Started(existing, fresh=False)
 
 
-def call_token(reply_key: str | None, *content: object) -> str:
-    """A token for a call: random, or made of the reply key and the content if there is a key."""
-    if reply_key is None:
-        return secrets.token_hex(16)
-    return hashlib.sha256(repr((reply_key, *content)).encode()).hexdigest()[:32]
-
-
-def key_reused(reply_key: str | None) -> InvalidInput:
-    return InvalidInput(
-        f"Idempotency-Key is {reply_key!r}, which was used for another request",
-        field="Idempotency-Key",
-    )
-
-
-class ChangeAnswer(Protocol):
-    """What a script answered that changes a task."""
-
-    @property
-    def reused(self) -> bool: ...
-
-
-Answer = TypeVar("Answer", bound=ChangeAnswer)
-
-
-def known(answer: Answer | None, task_id: str, reply_key: str | None) -> Answer:
-    """The answer about a task that exists, to this very request.
-
-    Args:
-        answer: of the store; None for an unknown task.
-
-    Raises:
-        NotFound: no such task.
-        InvalidInput: the reply key was used for another request.
-    """
-    if answer is None:
-        raise unknown_task(task_id)
-    if answer.reused:
-        raise key_reused(reply_key)
-    return answer
-
-
-def unknown_task(task_id: str) -> NotFound:
-    return NotFound(f"no task {task_id} is known, or it has expired", field="task_id")
-
-
-def not_extended(task_id: str, answer: ExtendResult, expected: int | None) -> Conflict:
-    """The refusal of steps, with items or without, for the state of a task or for its count."""
-    if answer.status is ExtendStatus.STATE:
-        return Conflict(f"task {task_id} is {answer.state}; only a running task can be extended")
-    return Conflict(f"task {task_id} has {answer.steps} steps, not {expected} as `from` says")
-
-
-def no_such_step(task_id: str, step: int, count: int) -> InvalidInput:
-    if count == 0:
-        return InvalidInput(f"task {task_id} has no steps", field="step")
-    return InvalidInput(
-        f"step {step} is not a step of task {task_id}: its steps are 0 to {count - 1}", field="step"
-    )
-
-
 def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     """Cancel a running task. Steps that are reported later are recorded, but do not change its state.
 
@@ -212,9 +149,9 @@ def cancel(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     """
     stored_name(task_id, "task_id")
     answer = store.task_changes.cancel_task(
-        task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "cancel"), reply_key=reply_key
+        task_id, now_ms=clock.now_ms(), token=changing.call_token(reply_key, "cancel"), reply_key=reply_key
     )
-    answer = known(answer, task_id, reply_key)
+    answer = changing.known(answer, task_id, reply_key)
     if not answer.cancelled:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be cancelled")
     return get_task(store, task_id).task
@@ -236,9 +173,9 @@ def pause(store: Store, task_id: str, *, reply_key: str | None = None) -> Task:
     stored_name(task_id, "task_id")
     refuse_chord(store, task_id, "paused")
     answer = store.task_changes.pause_task(
-        task_id, now_ms=clock.now_ms(), token=call_token(reply_key, "pause"), reply_key=reply_key
+        task_id, now_ms=clock.now_ms(), token=changing.call_token(reply_key, "pause"), reply_key=reply_key
     )
-    answer = known(answer, task_id, reply_key)
+    answer = changing.known(answer, task_id, reply_key)
     if not answer.paused:
         raise Conflict(f"task {task_id} is {answer.state}; only a running task can be paused")
     return get_task(store, task_id).task
@@ -271,12 +208,12 @@ def delete(store: Store, task_id: str, *, reply_key: str | None = None) -> None:
     stored_name(task_id, "task_id")
     parent = Parent.from_record(*store.tasks.records([task_id]))  # of a task that cannot be read, too
     status = store.task_changes.delete_task(
-        task_id, token=call_token(reply_key, "delete"), reply_key=reply_key
+        task_id, token=changing.call_token(reply_key, "delete"), reply_key=reply_key
     )
     if status is DeleteStatus.REUSED:
-        raise key_reused(reply_key)
+        raise changing.key_reused(reply_key)
     if status is DeleteStatus.UNKNOWN:
-        raise unknown_task(task_id)
+        raise changing.unknown_task(task_id)
     # An answer that was kept deletes nothing: the task may be one that was made under this id since.
     if parent is not None and not any(store.tasks.records([task_id])):
         parents.drop_reader(store, parent, task_id)
@@ -291,10 +228,10 @@ def get_task(store: Store, task_id: str) -> TaskSnapshot:
     stored_name(task_id, "task_id")
     found = store.tasks.get(task_id)
     if found is None:
-        raise unknown_task(task_id)
+        raise changing.unknown_task(task_id)
     task = Task.from_record(task_id, found.record)
     if found.set_bits == 0 and task.state is not State.DONE:
-        raise unknown_task(task_id)  # a record without its bitmap, not done, is an expired task
+        raise changing.unknown_task(task_id)  # a record without its bitmap, not done, is an expired task
     if task.state is State.DONE:  # its bitmap is dropped; this is what it read at the end
         return TaskSnapshot(task, Reading(task.count + 1, task.count + 1))
     return TaskSnapshot(task, Reading(found.first_gap, found.set_bits))

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from donebit import clock
-from donebit.completion import announcing, lifecycle
+from donebit.completion import announcing, changing, lifecycle
 from donebit.completion.results import check_report, full
 from donebit.completion.state import State
 from donebit.completion.task import Task
@@ -69,7 +69,7 @@ def report(
     """
     stored_name(task_id, "task_id")
     _check_report(len(steps), ranges)
-    token = token or lifecycle.call_token(reply_key, list(steps), list(map(tuple, ranges)))
+    token = token or changing.call_token(reply_key, list(steps), list(map(tuple, ranges)))
     mark = partial(store.tasks.mark_steps, task_id, steps, ranges, token=token, reply_key=reply_key)
     return _mark_prepared(store, task_id, nonce, reply_key, mark)
 
@@ -100,7 +100,7 @@ def report_each(store: Store, reports: Sequence[StepReport]) -> list[Report | Ex
             [step],
             (),
             now_ms,
-            lifecycle.call_token(key, [step], []),
+            changing.call_token(key, [step], []),
             reply_key=key,
         )
         for task_id, step, key in reports
@@ -146,7 +146,7 @@ def report_results(
     check_report(results)
     _check_report(len(steps) + sum(len(run.values) for run in results), ranges)
     content = (list(steps), list(map(tuple, ranges)), results)
-    token = token or lifecycle.call_token(reply_key, *content)
+    token = token or changing.call_token(reply_key, *content)
     marking = partial(store.results.mark_results, task_id, results, steps, ranges, max_bytes=max_bytes)
     mark = partial(marking, token=token, reply_key=reply_key)
     return _mark_prepared(store, task_id, nonce, reply_key, mark, max_bytes)
@@ -176,7 +176,7 @@ def _prepare_run(store: Store, task_id: str, nonce: str) -> str:
     """Let a failed task end once more; what mark_steps is to be given as its nonce then."""
     failed = prepare_next_end(store, task_id)
     if nonce not in ("", failed.nonce):  # it is another task, under the same id since
-        raise lifecycle.unknown_task(task_id)
+        raise changing.unknown_task(task_id)
     return f"{failed.nonce}/{failed.run}"
 
 
@@ -238,11 +238,11 @@ def _check_report(steps: int, ranges: Sequence[tuple[int, int]]) -> None:
 
 def _report(task_id: str, marked: MarkStepsResult, reply_key: str | None = None) -> Report:
     if marked.status is ReportStatus.REUSED:
-        raise lifecycle.key_reused(reply_key)
+        raise changing.key_reused(reply_key)
     if marked.status is ReportStatus.UNKNOWN:
-        raise lifecycle.unknown_task(task_id)
+        raise changing.unknown_task(task_id)
     if marked.status is ReportStatus.RANGE:
-        raise lifecycle.no_such_step(task_id, marked.fresh, marked.steps)
+        raise changing.no_such_step(task_id, marked.fresh, marked.steps)
     return Report(
         marked.fresh,
         bool(marked.completed),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from donebit.completion import chords, items, lifecycle, parents
+from donebit.completion import changing, chords, items, lifecycle, parents
 from donebit.completion.lifecycle import Started
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
@@ -59,7 +59,7 @@ def next_id(task: Task, reply_key: str | None) -> str:
 
     A task that is itself run again keeps the id that the first one had as its beginning.
     """
-    token = lifecycle.call_token(reply_key, "rerun")
+    token = changing.call_token(reply_key, "rerun")
     digest = hashlib.sha256(f"{task.id} {task.nonce} {token}".encode()).hexdigest()[:SUFFIX_LENGTH]
     base = task.id.rpartition(".")[0] if task.rerun_of is not None else task.id
     return f"{base[:BASE_LENGTH]}.{digest}"
@@ -93,7 +93,7 @@ def rerun(
             items=found,
         )
     except Conflict:  # of one digest, so with one key, but for other parameters
-        raise lifecycle.key_reused(reply_key) from None
+        raise changing.key_reused(reply_key) from None
     if started.task.announced_at:  # before: it has read what it was to read
         parents.release_parent(store, started.task)
     return started

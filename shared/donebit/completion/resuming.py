@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from donebit import clock
-from donebit.completion import announcing, chords, failing, lifecycle, parents, reporting
+from donebit.completion import announcing, changing, chords, failing, lifecycle, parents, reporting
 from donebit.completion.failing import ChosenSteps
 from donebit.completion.failure_groups import Range
 from donebit.completion.state import AGAIN, State
@@ -41,9 +41,9 @@ def resume(store: Store, task_id: str, ttls: TaskTtls, *, reply_key: str | None 
     chords.refuse_change(task, "resumed")
     _prepare(store, task, ttls)
     answer = store.failures.resume_task(
-        task_id, now_ms=clock.now_ms(), token=lifecycle.call_token(reply_key, "resume"), reply_key=reply_key
+        task_id, now_ms=clock.now_ms(), token=changing.call_token(reply_key, "resume"), reply_key=reply_key
     )
-    answer = lifecycle.known(answer, task_id, reply_key)
+    answer = changing.known(answer, task_id, reply_key)
     if not answer.resumed:
         raise Conflict(
             f"task {task_id} is {answer.state}; only a failed, cancelled, stalled or paused one is resumed"
@@ -85,11 +85,11 @@ def retry(
     ranges = failing.failed_ranges(store, task, chosen)
     if ranges:
         _prepare(store, task, ttls)
-    token = lifecycle.call_token(reply_key, "retry", list(chosen.steps), list(chosen.ranges), chosen.group)
+    token = changing.call_token(reply_key, "retry", list(chosen.steps), list(chosen.ranges), chosen.group)
     answer = store.failures.retry_steps(
         task_id, ranges, now_ms=clock.now_ms(), token=token, reply_key=reply_key
     )
-    answer = lifecycle.known(answer, task_id, reply_key)
+    answer = changing.known(answer, task_id, reply_key)
     if not answer.retried:
         raise Conflict(f"none of these steps of task {task_id}, which is {answer.state}, has given up")
     now = _begun_again(store, lifecycle.get_task(store, task_id).task)
@@ -138,7 +138,7 @@ class Extension:
         steps = answer.steps
         match answer.status:
             case ExtendStatus.STATE | ExtendStatus.FROM:
-                return lifecycle.not_extended(task_id, answer, self.expected)
+                return changing.not_extended(task_id, answer, self.expected)
             case ExtendStatus.ITEMS:
                 why = f"the steps of task {task_id} have items: extend it by `items`"
                 return InvalidInput(why, field="items")
@@ -170,7 +170,7 @@ def extend(
     stored_name(task_id, "task_id")
     wanted.check(max_steps)
     lifecycle.refuse_chord(store, task_id, "extended")
-    token = lifecycle.call_token(reply_key, "extend", wanted.count, wanted.add, wanted.expected)
+    token = changing.call_token(reply_key, "extend", wanted.count, wanted.add, wanted.expected)
     answer = store.task_changes.extend_task(
         task_id,
         count=wanted.count,
@@ -180,7 +180,7 @@ def extend(
         token=token,
         reply_key=reply_key,
     )
-    answer = lifecycle.known(answer, task_id, reply_key)
+    answer = changing.known(answer, task_id, reply_key)
     if answer.status is not ExtendStatus.OK:
         raise wanted.refusal(task_id, answer, max_steps)
     return lifecycle.get_task(store, task_id).task, answer.steps
@@ -204,11 +204,11 @@ def close(
         InvalidInput: the reply key was used for another request.
     """
     stored_name(task_id, "task_id")
-    token = lifecycle.call_token(reply_key, "close", expected)
+    token = changing.call_token(reply_key, "close", expected)
     answer = store.task_changes.close_task(
         task_id, expected=expected, now_ms=clock.now_ms(), token=token, reply_key=reply_key
     )
-    answer = lifecycle.known(answer, task_id, reply_key)
+    answer = changing.known(answer, task_id, reply_key)
     match answer.status:
         case CloseStatus.STATE:
             raise Conflict(f"task {task_id} is {answer.state}; only a running task can be closed")
