@@ -16,7 +16,8 @@ from redis import Redis
 
 from donebit.errors import Conflict
 from donebit.store import Store, directory, keys, pipelining, text_ids
-from donebit.store.directory import BUCKET, UNKNOWN
+from donebit.store.directory import BUCKET
+from donebit.store.id_numbers import UNKNOWN, Asked
 from donebit.store.text_ids import packed, unpacked
 
 UUID = "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"
@@ -140,9 +141,7 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
     monkeypatch.setattr(directory, "NEW_A_CALL", BUCKET)
     calls, interruptions = directory.TextDirectory._calls, [None]
 
-    def others_first(
-        self: directory.TextDirectory, ids: list[str], free: int, asked: list[directory.Asked]
-    ) -> object:
+    def others_first(self: directory.TextDirectory, ids: list[str], free: int, asked: list[Asked]) -> object:
         if interruptions:
             interruptions.pop()
             store.directory.number_users([f"other {number}" for number in range(BUCKET + 9)])

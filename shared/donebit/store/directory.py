@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Generic, NamedTuple, TypeVar, cast, overload
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,12 @@ from redis.exceptions import NoScriptError
 from donebit.errors import Conflict
 from donebit.store import text_ids
 from donebit.store.client import outages_named
+from donebit.store.id_numbers import UNKNOWN, Asked, Field, Numbers, Places, in_order, parts, unpack_numbers
 from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, answers_in_turn, with_rows
 from donebit.store.server_client import router_of
 
 Id = TypeVar("Id")
-Item = TypeVar("Item")
-Field = str | bytes  # an id as it is kept
-Numbers = npt.NDArray[np.uint32]
-Places = npt.NDArray[np.intp]
 
 IDS_A_CALL = 1000
 NEW_A_CALL = 500  # which takes the server 2 ms
@@ -34,32 +31,12 @@ BUCKET = 64
 SPARE_BUCKETS = 32  # for the numbers that others take meanwhile
 ATTEMPTS = 1000
 
-ALL_NEW = 1  # as number_users.lua answers where the numbers are the next ones, in the order of the ids
-UNKNOWN = 2**32 - 1  # of an id never seen; no number ever given is as large
-MISSING = UNKNOWN.to_bytes(4, "little")
-
 
 class KnownIds(NamedTuple):
     """What a directory knows of some ids."""
 
     numbers: Numbers  # in the order of the ids; UNKNOWN for one never seen
     next_free: int
-
-
-class Asked(NamedTuple):
-    """The ids of one call of the script, and each of them once, as it takes them."""
-
-    fields: Sequence[Field]
-    once: tuple[Field, ...]
-
-    def numbers(self, free: int, given: Sequence[bytes | int]) -> Numbers:
-        """The numbers of the ids, of the script's answer and the next free number after it."""
-        if given == [ALL_NEW]:
-            numbers = np.arange(free - len(self.once), free, dtype=np.uint32)
-        else:
-            numbers = unpack_numbers(cast(Sequence[bytes], given))
-        # Two ids may be one as they are kept: a UUID in capitals and in lower case.
-        return numbers if len(self.once) == len(self.fields) else in_order(self.once, numbers, self.fields)
 
 
 class DirectoryStore(Generic[Id]):
@@ -281,24 +258,3 @@ class IntegerDirectory(DirectoryStore[int]):
             int,
             lambda _: None,
         )
-
-
-def in_order(once: Sequence[Item], numbers: Numbers, items: Sequence[Item]) -> Numbers:
-    """The numbers of some items, of those that each of them has once."""
-    places = {item: place for place, item in enumerate(once)}
-    return numbers[[places[item] for item in items]]
-
-
-def unpack_numbers(numbers: Sequence[bytes | None]) -> Numbers:
-    """Numbers as the directory keeps them, 4 bytes each."""
-    joined = b"".join([MISSING if one is None else one for one in numbers])
-    return np.frombuffer(joined, "<u4").astype(np.uint32)
-
-
-@overload
-def parts(items: Places, size: int) -> Iterator[Places]: ...
-@overload
-def parts(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]: ...
-def parts(items: Any, size: int) -> Iterator[Any]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -18,7 +18,7 @@ from donebit.activity.users.numbered_writes import with_numbers
 from donebit.errors import Conflict, InvalidInput
 from donebit.store.answers import OpenStatus
 from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, Bitmap, room_for
-from donebit.store.directory import UNKNOWN
+from donebit.store.id_numbers import UNKNOWN
 from donebit.store.visits import Batch
 
 MOST_SINGLE_BITS = 512  # above that one packed merge costs less than a SETBIT for each

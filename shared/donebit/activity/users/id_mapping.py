@@ -11,7 +11,8 @@ import numpy.typing as npt
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.errors import QuotaExceeded
-from donebit.store.directory import UNKNOWN, DirectoryStore
+from donebit.store.directory import DirectoryStore
+from donebit.store.id_numbers import UNKNOWN
 
 
 def directory_of(site: Site, kind: UserKind) -> DirectoryStore[Any] | None:

@@ -13,7 +13,7 @@ from donebit.activity.users.id_mapping import as_ids, directory_of, refuse_new
 from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.activity.users.numbered_writes import with_numbers
 from donebit.errors import InvalidInput
-from donebit.store.directory import UNKNOWN
+from donebit.store.id_numbers import UNKNOWN
 
 Chosen = Sequence[User] | Ids
 Spans = Sequence[Sequence[int]]  # half open
