@@ -39,6 +39,15 @@ class RunOutcome:
     times: StepTimes = field(default_factory=StepTimes)  # of those that were done
     ended: bool = False  # this run's last failure, or its last report, ended the task
 
+    def add_failure(self, step: int, failure: Failure) -> None:
+        """Add a failed attempt of a step, which is to be tried again or has given up."""
+        self.ended |= failure.completed_task
+        if failure.gave_up:
+            self.gave_up += 1
+        elif failure.attempts:
+            self.to_retry.add(step, step + 1)
+            self.retry_pause = max(self.retry_pause, failure.pause)
+
     def write_counts(self, tally: Tally, job: str | None) -> None:
         """Add what came of the run to what is counted for /metrics."""
         tally.count(STEPS, job, amount=len(self.done))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping, MutableSequence
 from dataclasses import dataclass, field
@@ -10,14 +9,14 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
+from done_app.worker.steps.failed_attempts import FailedAttempts, death_error
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
 from done_app.worker.steps.position import PositionBoard
-from done_app.worker.steps.raised import describe_error, describe_traceback, raise_if_ending
+from done_app.worker.steps.raised import describe_error, raise_if_ending
 from done_app.worker.steps.step_ranges import Range, StepRanges
 from done_app.worker.steps.step_times import QUICK_SECONDS
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
-from donebit.completion.failing import Failure
 from donebit.completion.results import ResultsFull, encode
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
@@ -29,8 +28,6 @@ MAX_VALUE_BYTES_PER_REPORT = 256 * 1024  # of results
 # After this the rest of a slice goes to the tail of its queue: tasks share the workers, a crash repeats
 # little, and 8 processes get through 250 slices of a large task in 10 seconds, not 30 as with a second each.
 MAX_RUN_TIME = timedelta(milliseconds=250)
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -55,10 +52,12 @@ class Runner:
     values: list[str] = field(default_factory=list)  # the results of the finished steps, in their order
     value_bytes: int = 0
     outcome: RunOutcome = field(default_factory=RunOutcome)
+    failures: FailedAttempts = field(init=False)
     started_at: float = 0.0
     reported_at: float = 0.0
 
     def __post_init__(self) -> None:
+        self.failures = FailedAttempts(self.task, self.job, self.reporter, self.outcome)
         self.params = self.job.convert_params(self.task.spec.params)
         if self.job.results_name:
             self.params = {**self.params, self.job.results_name: self.results}
@@ -256,17 +255,8 @@ class Runner:
         self.report_finished()
         if self.reporter.attempt(step) <= self.job.retry_policy.max_attempts:
             return True
-        self.record_failure(step, self.death_error(), counted=True, last=True)
+        self.record_failure(step, death_error(self.job), counted=True, last=True)
         return False
-
-    def death_error(self) -> str:
-        if self.job.step_timeout is None:
-            return "its process died at every attempt"
-        limit = self.job.step_timeout.total_seconds()
-        return (
-            f"its process died at every attempt, or was ended because the step ignored its step_timeout of "
-            f"{limit:g} s"
-        )
 
     def record_raised(self, step: int, error: BaseException) -> None:
         self.record_failure(step, describe_error(error), counted=self.careful, raised=error)
@@ -280,38 +270,6 @@ class Runner:
         last: bool = False,
         raised: BaseException | None = None,
     ) -> None:
-        """Record a failed attempt. Its traceback is logged once, when the step gives up."""
+        """Record a failed attempt."""
         del self.values[len(self.finished) :]  # it may have been interrupted when its result was kept
-        failure = self.reporter.failed(
-            step, error, count_attempt=not counted, last=last, traceback=describe_traceback(raised)
-        )
-        self.outcome.ended |= failure.completed_task
-        if failure.gave_up:
-            self.outcome.gave_up += 1
-            log.error(
-                "step %d of task %s failed for good after %d attempts: %s",
-                step,
-                self.task.id,
-                failure.attempts,
-                error,
-                exc_info=raised,
-            )
-        elif failure.attempts:
-            self.outcome.to_retry.add(step, step + 1)
-            self.outcome.retry_pause = max(self.outcome.retry_pause, failure.pause)
-            self.log_retry(step, error, failure)
-        else:
-            log.warning(
-                "step %d of task %s failed, but it has ended or its task has: %s", step, self.task.id, error
-            )
-
-    def log_retry(self, step: int, error: str, failure: Failure) -> None:
-        log.warning(
-            "step %d of task %s failed at attempt %d of %d, and is retried in %.3g s: %s",
-            step,
-            self.task.id,
-            failure.attempts,
-            self.job.retry_policy.max_attempts,
-            failure.pause.total_seconds(),
-            error.partition("\n")[0],
-        )
+        self.failures.record(step, error, counted=counted, last=last, raised=raised)
