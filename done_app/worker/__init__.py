@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Celery:
     """Make `app` when Celery asks for it: making it reads the settings and may exit the process."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from done_app.worker import celery_tasks, signals  # noqa: F401, PLC0415 - as above
+    from done_app.worker import celery_tasks, signals, worker_app  # noqa: F401, PLC0415 - as above
 
-    return celery_tasks.app
+    return worker_app.app

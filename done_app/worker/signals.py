@@ -11,13 +11,14 @@ from typing import Any
 from celery import signals
 
 from done_app.worker import children, identity, pool
-from done_app.worker.celery_tasks import app, jobs, limits_of, monitor, publisher, settings, store
 from done_app.worker.clock_watch import ClockWatch
 from done_app.worker.deliveries.channels import Channels
 from done_app.worker.deliveries.courier import Courier
 from done_app.worker.leases import LeaseKeeper
 from done_app.worker.permits import PermitKeeper
 from done_app.worker.reconnect import ConsumerWatchdog
+from done_app.worker.step_messages import limits_of
+from done_app.worker.worker_app import app, jobs, monitor, publisher, settings, store
 from donebit import logs, queue
 from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store

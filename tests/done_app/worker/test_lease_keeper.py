@@ -11,10 +11,10 @@ from redis import Redis
 
 from done_app.worker import identity
 from done_app.worker import leases as worker_leases
-from done_app.worker.celery_tasks import monitor
 from done_app.worker.leases import LeaseKeeper, Message
 from done_app.worker.steps import position
 from done_app.worker.steps.position import PositionBoard
+from done_app.worker.worker_app import monitor
 from donebit.completion import fanout, leases
 from donebit.completion.leases import Holder, Range
 from donebit.completion.task import Task

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from celery.exceptions import Reject, Retry
 
-from done_app.worker import celery_tasks
+from done_app.worker import celery_tasks, worker_app
 from done_app.worker import leases as worker_leases
 from done_app.worker.steps import position
 from done_app.worker.steps.position import PositionBoard
@@ -41,9 +41,9 @@ def task(real_store: Store) -> Task:
 @pytest.fixture(autouse=True)
 def worker(real_store: Store, valkey: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of a worker, with its store and its broker on the server."""
-    monkeypatch.setattr(celery_tasks, "store", lambda: real_store)
-    monkeypatch.setattr(celery_tasks, "jobs", lambda: Jobs([Job.from_function(pass_by)]))
-    monkeypatch.setattr(celery_tasks, "publisher", Publisher(make_celery(Settings(redis_url=valkey.url))))
+    monkeypatch.setattr(worker_app, "store", lambda: real_store)
+    monkeypatch.setattr(worker_app, "jobs", lambda: Jobs([Job.from_function(pass_by)]))
+    monkeypatch.setattr(worker_app, "publisher", Publisher(make_celery(Settings(redis_url=valkey.url))))
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +65,8 @@ def test_a_broker_that_takes_nothing_leaves_no_lease(
     real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")
-    monkeypatch.setattr(celery_tasks, "publisher", Publisher(make_celery(away, sends_only=True)))
-    monkeypatch.setattr(
-        celery_tasks, "jobs", lambda: Jobs([])
-    )  # so that the steps are sent to another worker
+    monkeypatch.setattr(worker_app, "publisher", Publisher(make_celery(away, sends_only=True)))
+    monkeypatch.setattr(worker_app, "jobs", lambda: Jobs([]))  # so that the steps are sent to another worker
 
     with pytest.raises(Retry):
         celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
@@ -80,7 +78,7 @@ def test_a_lost_answer_leaves_no_lease(
     real_store: Store, task: Task, monkeypatch: pytest.MonkeyPatch, valkey: RunningServer
 ) -> None:
     with losing_way_to(valkey.port) as way:
-        monkeypatch.setattr(celery_tasks, "store", lambda: Store.at(way.url))
+        monkeypatch.setattr(worker_app, "store", lambda: Store.at(way.url))
         way.lose(known_script(valkey.client, "take_lease"))
 
         with pytest.raises(Retry):
@@ -115,7 +113,7 @@ def test_steps_left_to_run_are_in_the_lease_until_they_are_sent(
         held = leases.take(real_store, task.id, task.nonce, Holder("message-3", "host:2-bb", 2), [(0, 8)])
         ranges.append(held.ranges if held else [])
 
-    monkeypatch.setattr(celery_tasks.publisher, "run_ranges", look)
+    monkeypatch.setattr(worker_app.publisher, "run_ranges", look)
     celery_tasks.run_steps.run(task.id, task.nonce, [(0, 8)], False)
 
     assert ranges == [[(0, 8)], [(0, 8)]]  # kept, and free to be taken
@@ -126,7 +124,7 @@ def test_a_message_that_the_broker_does_not_take_again_is_given_back() -> None:
     away = Settings(redis_url=f"redis://127.0.0.1:{free_server_port()}/0")
     app = make_celery(away, sends_only=True)
 
-    @app.task(name="interrupted", bind=True, **celery_tasks.RETRY_OPTIONS)
+    @app.task(name="interrupted", bind=True, **worker_app.RETRY_OPTIONS)
     def interrupted(_: object) -> None:
         raise StoreUnavailable("Redis cannot be reached")
 

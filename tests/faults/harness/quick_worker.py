@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from done_app.worker import celery_tasks, signals  # noqa: F401 - which connects its handlers
+from done_app.worker import celery_tasks, signals, worker_app  # noqa: F401 - which connects its handlers
 from done_app.worker.deliveries import webhooks
 from donebit import queue
 from donebit.completion import announcing, deliveries, delivery, fanout, lifecycle, sweeping
@@ -32,7 +32,7 @@ _right_ns = time.time_ns
 _ahead_ns = int(AHEAD.read_text()) * 1_000_000_000 if AHEAD.exists() else 0
 time.time_ns = lambda: _right_ns() + _ahead_ns  # what donebit.clock asks
 
-app = celery_tasks.app
+app = worker_app.app
 app.conf.beat_schedule["sweep"] = {
     "task": queue.SWEEP,
     "schedule": SWEEP_EVERY,
