@@ -87,7 +87,7 @@ REACH_PAST_THE_DOMAIN = {
     "distinct_app/views/__init__.py",
     "distinct_app/views/bitmaps.py",
     "distinct_app/views/events.py",
-    "done_app/worker/celery_tasks.py",
+    "done_app/worker/worker_app.py",
     "done_app/worker/signals.py",
     "shared/donebit/demo/server.py",
     "shared/donebit/web/health.py",

@@ -17,7 +17,7 @@ from donebit import logs, queue
 from donebit.completion import announcing, fanout, healing, leases
 from donebit.completion.healing import ProbedState
 from donebit.completion.leases import Holder
-from donebit.completion.sweeping import SWEEPS_APART, Sweep
+from donebit.completion.sweeping import Sweep, takes_turn
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import DonebitError, StoreUnavailable
@@ -131,7 +131,7 @@ def sweep() -> None:
     """Fire due schedules, and check every open task. What an outage prevents, the next sweep does."""
     ttls = TaskTtls.from_settings(worker_app.settings)
     try:
-        if not worker_app.store().heartbeats.take_sweep(SWEEPS_APART):
+        if not takes_turn(worker_app.store()):
             return
         Firer(worker_app.store(), partial(publish_start, worker_app.publisher), ttls).run()
         Judge(worker_app.store(), partial(publish_start, worker_app.publisher), ttls).run()

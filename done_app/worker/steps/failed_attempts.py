@@ -67,7 +67,7 @@ class FailedAttempts:
 
 
 def death_error(job: Job) -> str:
-    """What is said of a step that ended its process at every attempt."""
+    """The error of a step that ended its process at every attempt."""
     if job.step_timeout is None:
         return "its process died at every attempt"
     limit = job.step_timeout.total_seconds()

@@ -39,6 +39,11 @@ class SweepPublisher(Protocol):
     def probe(self, task: Task) -> None: ...
 
 
+def takes_turn(store: Store) -> bool:
+    """Whether the caller is to sweep now: nobody has begun to for SWEEPS_APART."""
+    return store.heartbeats.take_sweep(SWEEPS_APART)
+
+
 def needs_fan_out(task: Task, now: datetime) -> bool:
     """Whether its steps were not sent in time, and no process is sending them."""
     is_held = task.paused or task.is_filled

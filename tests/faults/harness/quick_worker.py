@@ -24,7 +24,7 @@ TWICE, LAST, AHEAD = Path("twice"), Path("last"), Path("ahead")
 
 announcing.ANNOUNCE_LEASE = fanout.LEASE = timedelta(seconds=1)
 lifecycle.FIRST_CHECK_AFTER = sweeping.CHECK_EVERY = timedelta(milliseconds=500)
-celery_tasks.SWEEPS_APART = timedelta(milliseconds=100)  # type: ignore[attr-defined]  # as it has it
+sweeping.SWEEPS_APART = timedelta(milliseconds=100)
 deliveries.LEASE, delivery.FIRST_PAUSE = timedelta(seconds=2), timedelta(milliseconds=200)
 webhooks.READ_TIMEOUT_SECONDS = 0.5
 
