@@ -49,8 +49,12 @@ class SentinelGroup:
         raise AssertionError("no Sentinel answers")
 
     def is_ready(self) -> bool:
-        """Whether each Sentinel knows the replica and the other Sentinels."""
-        return all(self._is_aware(port) for port in self._ports)
+        """Whether the replica has the data, and each Sentinel knows it and the other Sentinels.
+
+        A replica whose first copy is still under way when its master goes is promoted empty, or never.
+        """
+        is_copied = self.second.client.info("replication")["master_link_status"] == "up"
+        return is_copied and all(self._is_aware(port) for port in self._ports)
 
     def _is_aware(self, port: int) -> bool:
         with suppress(RedisError), Redis(port=port) as sentinel:
@@ -67,6 +71,7 @@ def sentinel_group(master: RunningServer, folder: Path) -> Iterator[SentinelGrou
         own = folder / "replica"
         own.mkdir()
         replica = ending.enter_context(running(valkey_binary(), own))
+        master.client.config_set("repl-diskless-sync-delay", 0)
         replica.client.replicaof(LOOPBACK, str(master.port))
         for port in ports:
             ending.enter_context(sentinel(port, master.port, folder / str(port)))
