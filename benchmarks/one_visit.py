@@ -21,14 +21,15 @@ from benchmarks.waiting import wait_until
 from donebit import clock
 from donebit.activity.events import ingest
 from donebit.activity.site import Site
-from donebit.addresses import LOOPBACK
+from donebit.addresses import LOOPBACK, address
 from donebit.config import Settings
-from donebit.demo.local_http import NoAnswer, ask
 from donebit.demo.ports import free_server_port
+from donebit.demo.probes import health_is_ok
 from donebit.names import EXAMPLE_EVENT
 from donebit.store import Store
 
 ROUNDS, SECONDS = 5, 2.0
+ROUTES = ("/bare/", "/distinct?userId=")  # before the user
 AT_LEAST = {10**6: 0.8, 10**8: 0.5}
 BATCH = 10**6
 SERVE = "from donebit.web.serving import serve; serve('benchmarks.bare_route:create_app', 'distinct_port')"
@@ -44,7 +45,7 @@ def at(users: int) -> list[Figure]:
         fill(Store.on(client), users)
         client.setbit("bare", users, 1)
         with served(client) as port:
-            pairs = [(rate(port, "/bare", users), rate(port, "/distinct", users)) for _ in range(ROUNDS)]
+            pairs = [tuple(rate(port, route, users) for route in ROUTES) for _ in range(ROUNDS)]
     ratio = median(visit / bare for bare, visit in pairs)
     bare, visit = (median(rates) for rates in zip(*pairs, strict=True))
     bound = AT_LEAST[users]
@@ -75,20 +76,13 @@ def served(client: Redis) -> Iterator[int]:
     environment = {**os.environ, "REDIS_URL": redis, "DISTINCT_PORT": str(port)}
     process = subprocess.Popen([sys.executable, "-c", SERVE], env=environment, stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: answers(port))
+        wait_until(health_is_ok(address(LOOPBACK, port), "distinct_app"))
         yield port
     finally:
         process.terminate()
         process.wait()
 
 
-def answers(port: int) -> bool:
-    try:
-        return ask("GET", f"http://{LOOPBACK}:{port}/health", 1.0).status == 200
-    except NoAnswer:
-        return False
-
-
 def rate(port: int, route: str, users: int) -> float:
     dice = random.Random(users)
-    return a_second(port, (f"{route}?userId={dice.randrange(users)}" for _ in itertools.count()), SECONDS)
+    return a_second(port, (f"{route}{dice.randrange(users)}" for _ in itertools.count()), SECONDS)

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from redis import Redis
 
 from benchmarks.waiting import wait_until
-from donebit.addresses import LOOPBACK
+from donebit.addresses import LOOPBACK, address
 from donebit.demo.ports import free_server_port
+from donebit.demo.probes import health_is_ok
 
 
 @contextmanager
@@ -25,17 +26,8 @@ def own_service(client: Redis) -> Iterator[http.client.HTTPConnection]:
         [sys.executable, "-m", "distinct_app"], env=os.environ | settings, stderr=subprocess.DEVNULL
     )
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
-
-    def answers() -> bool:
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().read() != b""
-        except OSError:
-            connection.close()
-            return False
-
     try:
-        wait_until(answers)
+        wait_until(health_is_ok(address(LOOPBACK, port), "distinct_app"))
         yield connection
     finally:
         connection.close()

@@ -21,13 +21,14 @@ from benchmarks.waiting import wait_until
 from donebit import clock
 from donebit.activity.events import ingest
 from donebit.activity.site import Site
-from donebit.addresses import LOOPBACK
+from donebit.addresses import LOOPBACK, address
 from donebit.completion import lifecycle
 from donebit.completion.spec import TaskSpec
 from donebit.completion.ttls import TaskTtls
 from donebit.config import Settings
 from donebit.demo.local_http import NoAnswer, ask
 from donebit.demo.ports import free_server_port
+from donebit.demo.probes import health_is_ok
 from donebit.names import EXAMPLE_EVENT
 from donebit.store import Store
 
@@ -84,8 +85,8 @@ def serving(client: Redis, folder: Path, prefix: str) -> Iterator[Build]:
         for name in ports
     ]
     try:
-        for port in ports.values():
-            wait_until(lambda: is_healthy(port))  # noqa: B023 - called at once
+        for name, port in ports.items():
+            wait_until(health_is_ok(address(LOOPBACK, port), f"{name}_app"))
         yield Build(
             loading("step.lua", ports["done"], started[0].pid, TASK, STEPS),
             loading("visit.lua", ports["distinct"], started[1].pid, USERS),
@@ -115,13 +116,6 @@ def fill(store: Store) -> None:
     lifecycle.start(store, TaskSpec(STEPS), task_id=TASK, ttls=ttls, max_steps=settings.max_steps)
     ids = np.arange(0, USERS, 2, dtype=np.uint32)
     ingest.record_ids(Site.of(store, settings), EXAMPLE_EVENT, ids, at=now, now=now)
-
-
-def is_healthy(port: int) -> bool:
-    try:
-        return ask("GET", f"http://{LOOPBACK}:{port}/health", 1.0).status == 200
-    except NoAnswer:
-        return False
 
 
 @contextmanager

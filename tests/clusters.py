@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import cast
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from donebit.addresses import LOOPBACK
 from donebit.store.slots import SLOTS
-from tests.servers import valkey_binary
+from tests.servers import RunningServer, valkey_binary
 from tests.started import eventually
 
 CLUSTER = "cluster"  # as a kind of server
 NODE_TIMEOUT_MS = 2000
+OF_A_NODE = (
+    *("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS)),
+    # A replica that was cut off for a while may still take over: which one does is the tests' choice.
+    *("--cluster-replica-validity-factor", "0"),
+)
 HIGHEST_PORT = 55_535  # a node also listens on a port that is higher by 10,000
 
 
-class Node:
+class Node(RunningServer):
     """A server of a cluster."""
 
     def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
-        self._folder, self._options = folder, options
         folder.mkdir(exist_ok=True)
-        self.port = free_node_port()
-        self.client = Redis(port=self.port)
-        self.start()
+        super().__init__(valkey_binary(), folder, free_node_port(), (*OF_A_NODE, *options))
 
     @property
     def address(self) -> str:
         return f"{LOOPBACK}:{self.port}"
-
-    def start(self) -> None:
-        network = ("--bind", LOOPBACK, "--port", str(self.port), "--save", "", "--dir", str(self._folder))
-        cluster = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-        # A replica that was cut off for a while may still take over: which one does is the tests' choice.
-        more = ("--cluster-replica-validity-factor", "0", "--appendonly", "yes", *self._options)
-        with (self._folder / "server.log").open("a") as log:
-            self.process = subprocess.Popen(
-                [valkey_binary(), *network, *cluster, *more], stdout=log, stderr=log
-            )
-        eventually(self.answers, what="the node did not start")
-
-    def answers(self) -> bool:
-        with suppress(RedisError):
-            return bool(self.client.ping())
-        return False
 
     def ask(self, *command: str | int) -> bytes:
         """Send a command about the cluster, and return its answer."""
@@ -68,14 +52,6 @@ class Node:
     @property
     def id(self) -> str:
         return self.ask("MYID").decode()
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
-
-    def close(self) -> None:
-        self.client.close()
-        self.end()
 
 
 class Cluster:

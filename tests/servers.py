@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
 from donebit.server_binary import wheel_binary
 from tests.started import eventually
+
+DURABLE = ("--appendfsync", "always")
 
 
 def redis_binary() -> Path | None:
@@ -28,18 +30,22 @@ def redis_binary() -> Path | None:
 class RunningServer:
     """A server process that can be killed, frozen and started again on its own data."""
 
-    def __init__(self, binary: Path, folder: Path) -> None:
-        self._binary, self._folder = binary, folder
-        self.port = free_server_port()
+    def __init__(
+        self, binary: Path, folder: Path, port: int | None = None, options: Sequence[str] = DURABLE
+    ) -> None:
+        self._binary, self._folder, self._options = binary, folder, options
+        self.port = port or free_server_port()
         self.url = f"redis://{LOOPBACK}:{self.port}/0"
         self.client = Redis(port=self.port)
         self.start()
 
     def start(self) -> None:
-        network = ("--bind", LOOPBACK, "--port", str(self.port), "--save", "")
-        durability = ("--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", "always")
+        network = ("--bind", LOOPBACK, "--port", str(self.port))
+        files = ("--dir", str(self._folder), "--save", "", "--appendonly", "yes")
         with (self._folder / "server.log").open("a") as log:
-            self.process = subprocess.Popen([self._binary, *network, *durability], stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [self._binary, *network, *files, *self._options], stdout=log, stderr=log
+            )
         eventually(self.answers, what="the server did not start")
 
     def answers(self) -> bool:

@@ -15,6 +15,7 @@ from donebit.demo.errors import CannotStart
 from donebit.demo.probes import redis_answers
 from donebit.demo.server import Server
 from donebit.server_binary import wheel_binary
+from tests.clusters import Cluster
 from tests.demo.conftest import Start
 from tests.servers import RunningServer
 from tests.started import Started, eventually
@@ -181,3 +182,20 @@ def test_the_users_own_server_must_be_there(tmp_path: Path, free_port: int) -> N
         server.choose(f"redis://:secret@127.0.0.1:{free_port}/0", tmp_path, 1)
 
     assert "secret" not in refusal.value.detail
+
+
+def test_one_node_of_the_users_own_cluster_is_enough(
+    tmp_path: Path, cluster: Cluster, valkey: RunningServer, free_port: int
+) -> None:
+    nodes = f"redis://127.0.0.1:{free_port},{cluster.primaries[1].address}/0"
+
+    assert server.choose(nodes, tmp_path, 1, broker_url=valkey.url).url == nodes
+
+
+def test_every_node_that_does_not_answer_is_named(tmp_path: Path, free_port: int) -> None:
+    nodes = [f"127.0.0.1:{free_port}", "127.0.0.1:1"]
+
+    with pytest.raises(CannotStart, match="cannot connect to") as refusal:
+        server.choose(f"redis://{','.join(nodes)}/0", tmp_path, 1)
+
+    assert all(node in refusal.value.detail for node in nodes)

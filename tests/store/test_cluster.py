@@ -120,6 +120,33 @@ def test_a_slot_that_has_moved_is_followed(
     assert read(on_cluster, LETTERS[0]) == b"here"
 
 
+@pytest.mark.parametrize("read", READS)
+def test_a_moved_slot_is_followed_with_a_single_connection(
+    on_cluster: ServerClient, cluster: Cluster, read: Callable[[ServerClient, str], object]
+) -> None:
+    on_cluster.set(LETTERS[0], "here")
+    with connect(cluster.url, connections=1, timeout=PATIENCE) as client:
+        assert read(client, LETTERS[0]) == b"here"
+        source, target = owner_of(cluster, LETTERS[0])
+        migrate(slot_of(LETTERS[0]), source, target)
+
+        assert [read(client, LETTERS[0]) for _ in range(2)] == [b"here", b"here"]
+
+
+def test_a_lost_script_is_sent_over_a_single_connection(on_cluster: ServerClient, cluster: Cluster) -> None:
+    for place, letter in enumerate(LETTERS):
+        on_cluster.set(letter, place)
+    for node in cluster.primaries:
+        node.client.script_flush()
+
+    with connect(cluster.url, connections=1, timeout=PATIENCE) as client:
+        script = client.register_script("return redis.call('GET', KEYS[1])")
+        commands = [("EVALSHA", script.sha, 1, letter) for letter in LETTERS * 10]
+        answers = answers_to(client, commands, script)
+
+    assert [int(answer) for answer in answers] == [*range(len(LETTERS))] * 10
+
+
 @pytest.mark.parametrize("read", [by_command, by_pipeline, in_turn])
 def test_a_key_that_went_ahead_of_its_slot_is_found(
     on_cluster: ServerClient, cluster: Cluster, read: Callable[[ServerClient, str], object]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,14 +86,28 @@ def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX, broker_url
     """
     server = read(redis_url)
     if not server.socket_path and not server.sentinels:
-        try:
-            socket.create_connection((server.host, server.port), timeout=3).close()
-        except OSError as error:
-            raise CannotStart(f"REDIS_URL: cannot connect to {server.host}:{server.port} ({error})") from None
+        refuse_unreachable(server.addresses)
     try:
         refuse_unfit(Store.at(redis_url, prefix=prefix, connections=1), broker_url)
     except StoreUnavailable as error:  # a wrong password, say
         raise CannotStart(error.detail) from None
+
+
+def refuse_unreachable(addresses: Sequence[tuple[str, int]]) -> None:
+    """Refuse addresses at none of which anything listens; of a cluster one node is enough.
+
+    Raises:
+        CannotStart: naming each, and why.
+    """
+    failures: list[str] = []
+    for host, port in addresses:
+        try:
+            socket.create_connection((host, port), timeout=3).close()
+        except OSError as error:
+            failures.append(f"{host}:{port} ({error})")
+        else:
+            return
+    raise CannotStart(f"REDIS_URL: cannot connect to {', '.join(failures)}")
 
 
 def _arguments(binary: Path, folder: Path, port: int) -> tuple[str, ...]:

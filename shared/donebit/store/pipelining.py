@@ -225,6 +225,9 @@ class _Flight:
             for place, answer in enumerate(part.answers)
             if isinstance(answer, NOTHING_DONE)
         ]
+        # Every answer is read. The router lends for itself, and a pool may have no more than one connection.
+        self._lent.close()
+        self._connections.clear()
         answers = self._router.answers(
             [part.commands[place] for part, place in refused],
             [(part.ways[place], part.answers[place]) for part, place in refused],

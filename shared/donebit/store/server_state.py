@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis, exceptions
@@ -105,21 +105,26 @@ def together(states: Sequence[ServerState]) -> ServerState:
     """The states of several servers as one: sums, the oldest snapshot, and whether all is well with all."""
     if len(states) == 1:
         return states[0]
-    limits = _known(one.memory_limit_bytes for one in states)
     return ServerState(
-        memory_bytes=sum(_known(one.memory_bytes for one in states)),
-        memory_limit_bytes=sum(limits) if all(limits) else 0,
-        last_save_at=min(_known(one.last_save_at for one in states), default=None),
-        changes_since_save=sum(_known(one.changes_since_save for one in states)),
-        last_save_ok=all(_known(one.last_save_ok for one in states)),
-        append_only=all(_known(one.append_only for one in states)),
-        append_only_ok=all(_known(one.append_only_ok for one in states)),
+        memory_bytes=_combined(sum, (one.memory_bytes for one in states)),
+        memory_limit_bytes=_combined(_sum_of_limits, (one.memory_limit_bytes for one in states)),
+        last_save_at=_combined(min, (one.last_save_at for one in states)),
+        changes_since_save=_combined(sum, (one.changes_since_save for one in states)),
+        last_save_ok=_combined(all, (one.last_save_ok for one in states)),
+        append_only=_combined(all, (one.append_only for one in states)),
+        append_only_ok=_combined(all, (one.append_only_ok for one in states)),
         replicas=tuple(replica for one in states for replica in one.replicas),
     )
 
 
-def _known(values: Iterable[Figure | None]) -> list[Figure]:
-    return [value for value in values if value is not None]
+def _combined(combine: Callable[[list[Figure]], Figure], values: Iterable[Figure | None]) -> Figure | None:
+    """The figures that are known as one; None where no server says it."""
+    known = [value for value in values if value is not None]
+    return combine(known) if known else None
+
+
+def _sum_of_limits(limits: list[int]) -> int:
+    return sum(limits) if all(limits) else 0  # one without a limit makes all of them together unlimited
 
 
 def _flag(info: Mapping[str, Any], name: str) -> bool | None:
