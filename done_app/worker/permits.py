@@ -27,10 +27,14 @@ from donebit.store import Store
 
 LOOK_EVERY_SECONDS = 0.2  # a process that lost its permit ends within a second
 NONE = 0
+# Celery says within 10 s what became of its message; later another process may have its number.
+KILLED_FOR_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
-killed: set[int] = set()  # processes that were ended by this worker, in its main process
+killed: dict[
+    int, float
+] = {}  # in the main process: the processes that it has ended, and when (of time.monotonic)
 
 
 @contextmanager
@@ -73,6 +77,7 @@ class PermitKeeper:
 
     def look(self) -> None:
         """Renew each permit once a second, and end each process whose permit is lost."""
+        forget_killed()
         since = board.permits_by_pid()
         if not since:
             self.renewed.clear()
@@ -119,6 +124,13 @@ class PermitKeeper:
         log.warning(
             "process %d has lost its permit to run steps of task %s: it is ended", pid, message.task_id
         )
-        killed.add(pid)
+        killed[pid] = time.monotonic()
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def forget_killed() -> None:
+    """Forget processes that were ended a while ago: a later one of the same number may die of its step."""
+    for pid, at in list(killed.items()):
+        if time.monotonic() - at > KILLED_FOR_SECONDS:
+            del killed[pid]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from redis import Redis
@@ -12,11 +13,12 @@ from donebit.completion import failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import announce
 from donebit.completion.spec import NextTask, TaskSpec
 from donebit.completion.state import State
-from donebit.completion.task import Task
+from donebit.completion.task import EarlierRun, Task
 from donebit.errors import NotFound
 from donebit.store import Store, keys
 from donebit.store.task_index import TaskIndexStore
 from tests.completion.arranged import BYTE_BORDERS, TTLS, now, set_by_other_hands, start
+from tests.completion.conftest import HandMovedClock
 from tests.conftest import keys_without_ttl
 
 
@@ -65,6 +67,26 @@ def test_the_new_end_is_announced_under_the_next_run(store: Store) -> None:
 
     assert (first, told(store, task)) == ([f"{task.id}.1.failed"], [f"{task.id}.2.done"])
     assert told(store, task) == []
+
+
+@pytest.mark.parametrize("by_other_hands", [False, True])
+def test_the_run_that_failed_is_kept_as_before_a_resume(
+    store: Store, client: Redis, hand_moved_clock: HandMovedClock, by_other_hands: bool
+) -> None:
+    task = start_failed(store, 3)
+    failed = now(store, task)
+    hand_moved_clock.forward(seconds=7)
+
+    if by_other_hands:
+        set_by_other_hands(client, task, 2)
+        reporting.recount(store, failed)
+    else:
+        reporting.report(store, task.id, [2])
+
+    done = now(store, task)
+    assert done.earlier_runs == (EarlierRun(1, task.created_at, failed.ended_at, State.FAILED, 2, 1),)
+    assert (done.run, done.run_started_at, done.took) == (2, failed.ended_at, timedelta(seconds=7))
+    assert (done.done_in_run, done.failed_attempts, done.first_failure_at) == (1, 0, None)
 
 
 def test_a_failed_end_not_yet_announced_is_announced_first(

@@ -11,6 +11,7 @@ from donebit.completion import deliveries, diagnosis, failing, redelivery, repor
 from donebit.completion.announcing import announce
 from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Observations
+from donebit.completion.failing import ChosenSteps
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
 from donebit.completion.state import Early, State
 from donebit.completion.sweeping import Sweep
@@ -167,6 +168,18 @@ def test_the_next_run_has_a_first_failure_of_its_own(store: Store) -> None:
 
     assert types(store, task) == ["task.first_failure"] * 2
     assert len({one.delivery.announcement_id for one in listed(store, task)}) == 2
+
+
+def test_a_run_of_retried_steps_has_a_first_failure_beside_those_left_failed(store: Store) -> None:
+    task = start(store, 3, webhook=EARLY)
+    for step in range(3):
+        failing.fail(store, task.id, step, "no")
+    resuming.retry(store, task.id, ChosenSteps([0, 1]), TTLS)
+
+    failing.fail(store, task.id, 0, "no")
+
+    assert now(store, task).state is State.RUNNING
+    assert types(store, task) == ["task.first_failure"] * 2
 
 
 def test_redelivery_means_the_end_where_a_run_has_both(store: Store) -> None:

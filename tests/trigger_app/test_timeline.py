@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from donebit.completion import lifecycle, reporting, resuming
+from donebit.completion import failing, lifecycle, reporting, resuming
 from donebit.store import Store
 from donebit.web.task_answer import DeliveryAnswer
 from tests.completion.arranged import TTLS, now, start
+from tests.completion.conftest import HandMovedClock, hand_moved_clock
 from trigger_app.pages.timeline import delivery_title, timeline_of
+
+__all__ = ["hand_moved_clock"]
 
 
 @pytest.mark.parametrize(
@@ -37,11 +40,12 @@ def test_a_paused_task_says_since_when_and_until_when(store: Store) -> None:
     assert (entry.more, entry.mark) == ("until it is resumed", "next")
 
 
-def test_every_run_of_a_task_is_in_its_timeline(store: Store) -> None:
+def test_every_run_of_a_task_is_in_its_timeline(store: Store, hand_moved_clock: HandMovedClock) -> None:
     task = start(store, 3)
     reporting.report(store, task.id, [0])
     for _ in range(2):
         lifecycle.cancel(store, task.id)
+        hand_moved_clock.forward(seconds=1)
         resuming.resume(store, task.id, TTLS)
     reporting.report(store, task.id, [1, 2])
 
@@ -54,3 +58,13 @@ def test_every_run_of_a_task_is_in_its_timeline(store: Store) -> None:
         ("Resumed", "run 3"),
         ("Done", "3 of 3 steps done"),
     ]
+
+
+def test_a_task_done_after_it_failed_was_not_resumed(store: Store) -> None:
+    task = start(store, 1)
+    failing.fail(store, task.id, 0, "no")
+    reporting.report(store, task.id, [0])
+
+    entries = [(one.what, one.more) for one in timeline_of(now(store, task), []) if one.at]
+
+    assert entries[1:] == [("Failed", "run 1: 0 of 1 step done"), ("Done", "1 of 1 steps done")]

@@ -115,7 +115,7 @@ def test_a_worker_is_full_while_none_of_its_processes_is_idle(store: Store) -> N
     now = clock.now()
     assert not presence.has_full_worker(store, now)
 
-    for tasks, full in ((["a", None], False), (["a", "b"], True)):
+    for tasks, full in (([], False), (["a", None], False), (["a", "b"], True)):
         activities = tuple(presence.ProcessActivity(n, task) for n, task in enumerate(tasks))
         worker = presence.Worker("here:7", "here", 7, 2, (), now, now, activities)
         presence.save(store, worker.name, state=worker.to_json(), steps={}, lines=[])

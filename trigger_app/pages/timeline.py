@@ -72,7 +72,8 @@ def earlier_runs(task: Task) -> Iterator[TimelineEntry]:
     for run, resumed_at in zip(task.earlier_runs, begun, strict=False):
         done = f"run {run.run}: {run.done_steps:,} of {steps(task.count)} done"
         yield TimelineEntry(ENDS[run.state], clock.iso(run.ended_at), done, "bad")
-        yield TimelineEntry("Resumed", clock.iso(resumed_at), f"run {run.run + 1}")
+        if resumed_at > run.ended_at:  # else its steps were reported after it had failed, without a resume
+            yield TimelineEntry("Resumed", clock.iso(resumed_at), f"run {run.run + 1}")
 
 
 def why_stalled(task: Task) -> str:

@@ -109,12 +109,8 @@ def fail(
         limits=AttemptLimits(policy.max_attempts, policy.backoff, LONGEST_PAUSE),
         reply_key=reply_key,
     )
-    return _announced(store, task_id, _failure(task_id, step, result, reply_key))
-
-
-def _announced(store: Store, task_id: str, failure: Failure) -> Failure:
-    """The failure, once it is announced where it is the first of a run and somebody asked for it."""
-    if failure.gave_up and failure.failed_steps == 1:
+    failure = _failure(task_id, step, result, reply_key)
+    if result.first_of_run:
         with suppress(NotFound, StoreUnavailable):  # deleted since, or left to the sweep
             announcing.announce_first_failure(store, lifecycle.get_task(store, task_id).task)
     return failure

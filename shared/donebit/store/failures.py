@@ -57,6 +57,7 @@ class FailStepResult(NamedTuple):
     status: ReportStatus
     attempts: int = 0
     gave_up: bool = False
+    first_of_run: bool = False  # no other step has given up before in this run
     completed: bool = False
     left: int = 0
     steps: int = 0  # in all
@@ -206,6 +207,7 @@ def _failed(answer: list[Any]) -> FailStepResult:
         ReportStatus(status.decode()),
         int(attempts),
         bool(gave_up),
+        gave_up == 2,
         bool(completed),
         left,
         steps,

@@ -166,7 +166,9 @@ def jobs_of_live_workers(store: Store, now: datetime) -> frozenset[str] | None:
 def has_full_worker(store: Store, now: datetime) -> bool:
     """Whether some live worker has no idle process, so that messages may wait in it."""
     live = (worker for worker in recent_workers(store.workers.shown(), now) if worker.alive(now))
-    return any(all(one.task_id is not None for one in worker.activities) for worker in live)
+    # None of a worker's processes has said yet what it runs where it has just begun.
+    known = (worker.activities for worker in live if worker.activities)
+    return any(all(one.task_id is not None for one in activities) for activities in known)
 
 
 def forget_stale(store: Store, now: datetime) -> None:

@@ -36,6 +36,18 @@ def test_a_process_has_no_permit_of_the_killed_one_before_it(store: Store, board
         assert board.permits_by_pid() == {}
 
 
+def test_a_killed_process_is_forgotten_before_its_number_is_anothers(
+    store: Store, board: PositionBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(permits, "killed", {7: now - permits.KILLED_FOR_SECONDS - 1, 8: now})
+    assert board.permits_by_pid() == {}
+
+    permits.PermitKeeper(store, lambda _: []).look()
+
+    assert list(permits.killed) == [8]
+
+
 def runs_out(client: Redis, holder: Holder) -> float:
     """When a permit of the job runs out (ms)."""
     at_ms = client.zscore(keys.job_permits("demo"), f"{holder.worker} {holder.pid} {holder.message_id}")

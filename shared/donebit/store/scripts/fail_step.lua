@@ -10,7 +10,8 @@
 -- ARGV[11] attempts that were counted before this one, '' when the caller does not know: the same call after a lost
 --               answer counts none
 -- ARGV[12] the text of the error's group   ARGV[13] the traceback, '' for none
--- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it
+-- returns {status, attempts, gave up, completed, left, count, failed, state, pause}; status as mark_steps has it, and
+--               gave up 2 for the first step of this run that did
 -- Why a script: the bit, the counters and the end that it may lead to change together, as for a step that is done.
 local bitmap, record, step = KEYS[1], KEYS[2], tonumber(ARGV[4])
 local r = redis.call('HMGET', record, 'count', 'left', 'failed', 'state', 'nonce', 'claim', 'ttl', 'fail_fast')
@@ -68,10 +69,9 @@ if not repeated then
   redis.call('BITFIELD', KEYS[6], 'SET', 'u4', '#' .. ARGV[4], group)
 end
 if tried >= tonumber(ARGV[5]) then
-  gave_up, left, failed = 1, left - 1, failed + 1
+  gave_up, left, failed = 1 + redis.call('HSETNX', record, 'first_failure_at', ARGV[1]), left - 1, failed + 1
   redis.call('SETBIT', KEYS[3], ARGV[4], 1)
   redis.call('HSET', record, 'left', left, 'failed', failed)
-  redis.call('HSETNX', record, 'first_failure_at', ARGV[1])
   if left <= 0 then
     -- A step that gave up may have been done elsewhere: it is done, and counted once.
     redis.call('BITOP', 'AND', KEYS[8], bitmap, KEYS[3])

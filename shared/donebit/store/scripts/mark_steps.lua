@@ -1,4 +1,5 @@
 -- mark_steps: set the bits of finished steps; say whether this call finished the task.
+-- needs: begin_run
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
 -- KEYS[3] the bitmap of steps that gave up   KEYS[4] scratch: both needed only for a task that has some
 -- KEYS[5] optional: where to keep the answer
@@ -120,9 +121,8 @@ if state ~= 'done' then
   -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
   local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
   if left == 0 and not open and (state == 'running' and (done or failed > 0) or state == 'failed' and done) then
-    if state == 'failed' then -- another end, under the next run
-      redis.call('HINCRBY', record, 'run', 1)
-      redis.call('HDEL', record, 'announced_at', 'announcing_at')
+    if state == 'failed' then -- another end, of the run that has gone on since the one before
+      begin_run({record}, {redis.call('HGET', record, 'ended_at')})
     end
     state, completed = done and 'done' or 'failed', 1
     redis.call('HSET', record, 'left', 0, 'failed', failed, 'state', state,

@@ -1,4 +1,5 @@
 -- recount_task: count what is left of a task from its bitmap, clear what is beyond it, and end it if it is due.
+-- needs: begin_run
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)
 -- KEYS[3] the bitmap of steps that gave up   KEYS[4] scratch, gone before the script ends
 -- ARGV[1] now in ms   ARGV[2] the caller's token   ARGV[3] the record's nonce, '' for any
@@ -34,15 +35,16 @@ end
 -- The rule has the last word. No end is given to BITPOS: with one, an all-ones bitmap reads -1.
 local done = left == 0 and failed == 0 and redis.call('BITPOS', bitmap, 0) == redis.call('BITCOUNT', bitmap)
 if left == 0 and not r[9] and (state == 'running' and (done or failed > 0) or state == 'failed' and done and r[8] == ARGV[4]) then
-  if state == 'failed' then -- another end, under the next run
-    redis.call('HINCRBY', record, 'run', 1)
-    redis.call('HDEL', record, 'announced_at', 'announcing_at')
+  if state == 'failed' then -- another end, of the run that has gone on since the one before
+    begin_run({record}, {redis.call('HGET', record, 'ended_at')})
   end
   state, completed = done and 'done' or 'failed', 1
   redis.call('HSET', record, 'left', 0, 'failed', failed, 'state', state,
     'ended_at', now, 'last_progress_at', now, 'claim', ARGV[2])
   if done then redis.call('UNLINK', bitmap) else redis.call('PEXPIRE', bitmap, r[7]) end
   redis.call('PEXPIRE', record, r[7]) -- as of an open task, until it is announced
+elseif state == 'failed' and done then
+  -- It stays as its end was told until this is called again for the next one.
 elseif failed ~= tonumber(r[3]) then
   redis.call('HSET', record, 'left', left, 'failed', failed, 'last_progress_at', now)
 elseif left ~= tonumber(r[2]) then

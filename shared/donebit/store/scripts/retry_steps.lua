@@ -1,4 +1,5 @@
 -- retry_steps: let steps that gave up be missing again; a task that has failed runs again with them.
+-- needs: begin_run
 -- KEYS[1] the task's bitmap   KEYS[2] the task's record (hash)   KEYS[3] the bitmap of steps that gave up
 -- KEYS[4] the attempts, four bits a step   KEYS[5..7] what else its failures left   KEYS[8] its results (hash)
 -- KEYS[9] its items (stream)   KEYS[10] optional: where to keep the answer
@@ -8,13 +9,12 @@
 --               {'reused'} when the kept answer is one to another token
 -- Why a script: the bits, the counters and the run change together, and a failed task whose end another has resumed
 --               meanwhile must not get a second run.
-local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'run', 'ttl', 'failed', 'nonce',
-  'run_started_at', 'created_at', 'ended_at', 'runs')
+local r = redis.call('HMGET', KEYS[2], 'state', 'count', 'ttl', 'nonce')
 if KEYS[10] then
   local kept = cjson.decode(redis.call('GET', KEYS[10]) or '[]')
   local token, nonce = table.remove(kept), table.remove(kept)
   -- An answer kept for an earlier task under this id says nothing about this one.
-  if nonce and (nonce == r[6] or not r[6]) then return token == ARGV[2] and kept or {'reused'} end
+  if nonce and (nonce == r[4] or not r[4]) then return token == ARGV[2] and kept or {'reused'} end
 end
 if not r[1] or (r[1] ~= 'done' and redis.call('EXISTS', KEYS[1]) == 0) then return false end
 if r[1] ~= 'running' and r[1] ~= 'failed' then return {0, r[1], 0} end
@@ -42,21 +42,16 @@ for i = 3, #ARGV, 2 do
 end
 if chosen == 0 then return {0, r[1], 0} end
 local failed = redis.call('BITCOUNT', KEYS[3])
-local done = redis.call('BITCOUNT', KEYS[1], 0, r[2] - 1, 'BIT')
-local left = r[2] - failed - done
-redis.call('HSET', KEYS[2], 'left', left, 'failed', failed, 'last_progress_at', ARGV[1], 'renew_at', 0)
-redis.call('HDEL', KEYS[2], 'heals', 'probed_at', 'stalled_at', 'quiet_until', 'seen_at', 'seen_left', 'before_at', 'before_left')
+local left = r[2] - failed - redis.call('BITCOUNT', KEYS[1], 0, r[2] - 1, 'BIT')
 if r[1] == 'failed' then
-  -- The run that ends here, as resume_task keeps it.
-  local runs = cjson.decode(r[10] or '[]')
-  runs[#runs + 1] = {tonumber(r[3]), tonumber(r[7] or r[8]), tonumber(r[9] or ARGV[1]), r[1], done, tonumber(r[5])}
-  if #runs > 20 then table.remove(runs, 1) end
-  redis.call('HSET', KEYS[2], 'state', 'running', 'run', r[3] + 1, 'run_started_at', ARGV[1], 'runs', cjson.encode(runs))
-  redis.call('HDEL', KEYS[2], 'ended_at', 'claim', 'announced_at', 'announcing_at', 'dispatching_at', 'dispatched_at',
-    'paused_at', 'messages', 'failed_attempts', 'first_failure_at', 'first_failure_told')
+  begin_run({KEYS[2]}, ARGV)
+else
+  redis.call('HDEL', KEYS[2], 'heals', 'probed_at', 'stalled_at', 'quiet_until', 'seen_at', 'seen_left', 'before_at',
+    'before_left')
 end
-for i = 1, 9 do redis.call('PEXPIRE', KEYS[i], r[4]) end
+redis.call('HSET', KEYS[2], 'state', 'running', 'left', left, 'failed', failed, 'last_progress_at', ARGV[1], 'renew_at', 0)
+for i = 1, 9 do redis.call('PEXPIRE', KEYS[i], r[3]) end
 if KEYS[10] then
-  redis.call('SET', KEYS[10], cjson.encode({1, r[1], chosen, r[6], ARGV[2]}), 'EX', 3600)
+  redis.call('SET', KEYS[10], cjson.encode({1, r[1], chosen, r[4], ARGV[2]}), 'EX', 3600)
 end
 return {1, r[1], chosen}
