@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from flask import Response, render_template
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 
 from donebit import clock
 from donebit.access.audit import AuditEntry, list_entries
 from donebit.store import Store
-from donebit.web.answers import Reply, answer
-from donebit.web.models import WRITTEN, Request, matching
+from donebit.web.answers import Reply
+from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Request, of_entry
 from donebit.web.problems import EVERYWHERE
-from trigger_app.pages.problems import wants_page
+from trigger_app.pages.either import either
 
 TAG = Tag(name="audit", description="Who did what")
-ENTRY_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
-EXAMPLE_ID = "1795230245678-0"
 
 
 class AuditQuery(Request):
@@ -31,10 +28,10 @@ class AuditQuery(Request):
         WRITTEN,
     ] = 100
     before: Annotated[
-        Annotated[str, matching(ENTRY_ID, f"the id of an entry, such as {EXAMPLE_ID}")] | None,
+        Annotated[str, of_entry("an entry")] | None,
         Field(
             description="only entries older than this one: `next` of the previous answer",
-            json_schema_extra={"example": EXAMPLE_ID, "pattern": ENTRY_ID},
+            json_schema_extra=ENTRY,
         ),
     ] = None
 
@@ -42,7 +39,7 @@ class AuditQuery(Request):
 class EntryAnswer(BaseModel):
     """Something that was done."""
 
-    id: str = Field(json_schema_extra={"example": EXAMPLE_ID})
+    id: str = Field(json_schema_extra={"example": EXAMPLE_ENTRY})
     at: str = Field(json_schema_extra={"example": "2026-11-21T03:04:05.678Z"})
     who: str = Field(
         description="the token's name; `(no token)` where none is asked for",
@@ -76,11 +73,6 @@ def blueprint(store: Store) -> APIBlueprint:
         """
         found = list_entries(store, query.limit, query.before)
         page = AuditAnswer(entries=[EntryAnswer.of(one) for one in found.entries], next=found.next)
-        if not wants_page():
-            return answer(page)
-        shown = render_template("audit.html", here="/audit", page=page, before=query.before)
-        reply = Response(shown, content_type="text/html; charset=utf-8")
-        reply.vary.add("Accept")
-        return reply
+        return either(page, "audit.html", here="/audit", before=query.before)
 
     return routes

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any
 
-from flask import Response, render_template
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel, Field
 from pydantic.errors import PydanticInvalidForJsonSchema
@@ -18,15 +17,14 @@ from donebit.completion.history import PastRun
 from donebit.errors import NotFound
 from donebit.jobs.registry import Job, Jobs
 from donebit.store import Store
-from donebit.web.answers import Reply, answer
-from donebit.web.models import WRITTEN, Name, Request, matching
+from donebit.web.answers import Reply
+from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Name, Request, of_entry
 from donebit.web.problems import EVERYWHERE
-from trigger_app.pages.problems import wants_page
+from trigger_app.pages.either import either
 from trigger_app.views import GONE
 
 TAG = Tag(name="jobs", description="Jobs and their past runs")
-ENTRY_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
-EXAMPLE_ID = "1795230245678-0"
+HOME = "/jobs"
 
 
 class JobPath(Request):
@@ -42,10 +40,10 @@ class RunsQuery(Request):
         WRITTEN,
     ] = 50
     before: Annotated[
-        Annotated[str, matching(ENTRY_ID, f"the id of a run, such as {EXAMPLE_ID}")] | None,
+        Annotated[str, of_entry("a run")] | None,
         Field(
             description="only runs that ended before this one: `next` of the previous answer",
-            json_schema_extra={"example": EXAMPLE_ID, "pattern": ENTRY_ID},
+            json_schema_extra=ENTRY,
         ),
     ] = None
 
@@ -53,7 +51,7 @@ class RunsQuery(Request):
 class RunAnswer(BaseModel):
     """A run of a task of this job that ended; a resumed task has several."""
 
-    id: str = Field(json_schema_extra={"example": EXAMPLE_ID})
+    id: str = Field(json_schema_extra={"example": EXAMPLE_ENTRY})
     task_id: str = Field(json_schema_extra={"example": "9f2c41d07a3b"})
     run: int = Field(json_schema_extra={"example": 1})
     end: str = Field(json_schema_extra={"example": "done"})
@@ -124,10 +122,7 @@ def blueprint(store: Store, jobs: Jobs) -> APIBlueprint:
     @routes.get("/jobs", responses={200: JobsAnswer})
     def list_jobs() -> Reply:
         """List the jobs that there are or that have run, each with its last run. A browser gets a page."""
-        found = described(store, jobs, None)
-        if not wants_page():
-            return answer(JobsAnswer(jobs=found))
-        return page("jobs.html", jobs=found)
+        return either(JobsAnswer(jobs=described(store, jobs, None)), "jobs.html", here=HOME)
 
     @routes.get("/jobs/<name>", responses={200: JobRunsAnswer, **GONE})
     def show_job(path: JobPath, query: RunsQuery) -> Reply:
@@ -138,18 +133,10 @@ def blueprint(store: Store, jobs: Jobs) -> APIBlueprint:
         (job,) = described(store, jobs, path.name)
         found = history.list_runs(store, path.name, limit=query.limit, before=query.before)
         runs = as_answers(store, found.runs)
-        if not wants_page():
-            return answer(JobRunsAnswer(job=job, runs=runs, next=found.next))
-        return page("job.html", job=job, runs=runs, next=found.next, before=query.before)
+        made = JobRunsAnswer(job=job, runs=runs, next=found.next)
+        return either(made, "job.html", here=HOME, before=query.before)
 
     return routes
-
-
-def page(template: str, **values: Any) -> Response:
-    shown = render_template(template, here="/jobs", **values)
-    reply = Response(shown, content_type="text/html; charset=utf-8")
-    reply.vary.add("Accept")
-    return reply
 
 
 def described(store: Store, jobs: Jobs, name: str | None) -> list[JobAnswer]:

@@ -12,7 +12,7 @@ from done_app.api.models import ReportHeader, ResumeQuery
 from donebit.access.roles import Role
 from donebit.activity.periods.calendar import Calendar
 from donebit.completion import bulk
-from donebit.completion.bulk import Action, TasksMeant
+from donebit.completion.bulk import Action
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.config import Settings
@@ -23,7 +23,7 @@ from donebit.web.acting import Acted, Actor
 from donebit.web.answers import Reply, answer
 
 
-def as_answer(action: Action, done: Acted, found: TasksMeant, *, dry_run: bool) -> ActionAnswer:
+def as_answer(action: Action, done: Acted, *, dry_run: bool) -> ActionAnswer:
     """Answer what was done, or would be."""
     return ActionAnswer(
         action=action,
@@ -32,7 +32,7 @@ def as_answer(action: Action, done: Acted, found: TasksMeant, *, dry_run: bool) 
         tasks=done.changed,
         started=done.started,
         skipped=[SkippedAnswer(task_id=one.task_id, detail=one.why) for one in done.skipped],
-        next=found.next,
+        next=done.next,
     )
 
 
@@ -59,10 +59,10 @@ def add_bulk(routes: APIBlueprint, store: Store, publisher: Publisher, settings:
                 store, body.action, body.as_filter(calendar), limit=body.limit, cursor=body.cursor
             )
         if body.dry_run:
-            would = Acted([task.id for task in found.tasks], [], found.skipped)
-            return answer(as_answer(body.action, would, found, dry_run=True))
+            would = Acted([task.id for task in found.tasks], [], found.skipped, found.next)
+            return answer(as_answer(body.action, would, dry_run=True))
         done = actor.act_on_all(body.action, found, header.idempotency_key)
-        return answer(as_answer(body.action, done, found, dry_run=False))
+        return answer(as_answer(body.action, done, dry_run=False))
 
 
 def add_bulk_resume(routes: APIBlueprint, actor: Actor) -> None:
@@ -79,4 +79,4 @@ def add_bulk_resume(routes: APIBlueprint, actor: Actor) -> None:
             actor.store, Action.RESUME, wanted, limit=query.limit, cursor=query.cursor
         )
         done = actor.act_on_all(Action.RESUME, found, None)
-        return answer(Resumed(resumed=done.changed, next=found.next))
+        return answer(Resumed(resumed=done.changed, next=done.next))

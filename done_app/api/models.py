@@ -10,6 +10,7 @@ from donebit.activity.periods.calendar import Calendar
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.web.models import (
+    ENTRY,
     WRITTEN,
     IdempotencyKey,
     Integer,
@@ -18,6 +19,7 @@ from donebit.web.models import (
     Request,
     StoredName,
     matching,
+    of_entry,
 )
 
 LARGEST_STEP = 2**32 - 1
@@ -209,14 +211,6 @@ class EventsQuery(Request):
     label: LabelFilter = None
 
 
-LINE_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
-LineId = Annotated[
-    str,
-    matching(LINE_ID, "the id of a line, such as 1795230245678-0"),
-    Field(json_schema_extra={"pattern": LINE_ID}),
-]
-
-
 class LogQuery(Request):
     """Which of the workers' log lines to answer."""
 
@@ -242,10 +236,9 @@ class LogQuery(Request):
         WRITTEN,
     ] = 100
     after: Annotated[
-        LineId | None,
+        Annotated[str, of_entry("a line")] | None,
         Field(
-            description="only lines after this one: `next` of the previous answer",
-            json_schema_extra={"example": "1795230245678-0"},
+            description="only lines after this one: `next` of the previous answer", json_schema_extra=ENTRY
         ),
     ] = None
 

@@ -101,6 +101,12 @@ class Page:
         """Wait until the page is drawn as its window is now."""
         self.browser.execute_async_script(DRAWN)
 
+    def is_in_sight(self, selector: str) -> bool:
+        """Whether it is shown within the window, wholly."""
+        script = "const box = arguments[0].getBoundingClientRect(); return [box.top, box.bottom, innerHeight]"
+        top, bottom, height = self.browser.execute_script(script, self.find(selector))
+        return bool(0 <= top < bottom <= height + 1)
+
     def press(self, *keys: str) -> None:
         """Type, wherever the focus is."""
         ActionChains(self.browser).send_keys(*keys).perform()

@@ -27,6 +27,21 @@ def test_a_group_appears_and_its_steps_are_retried_by_a_button(page: Page, stack
     assert page.complaints() == []
 
 
+def test_a_refusal_is_shown_below_the_failures(page: Page, stack: Stack) -> None:
+    task_id = stack.create(20)
+    give_up(stack, task_id, 3, "picture 3 is empty")
+    BitMap(page, task_id)
+    page.look(1200, 500)
+    page.find(".by-hand input").send_keys("7")
+
+    page.find(".by-hand button").click()
+
+    eventually(lambda: page.text("#failures .said"), what="nothing is said there")
+    assert "none of these steps" in page.text("#failures .said")
+    assert page.text("#said") == ""
+    assert page.is_in_sight("#failures .said")
+
+
 @pytest.mark.parametrize("count", [100, 100_000])
 def test_the_steps_of_a_group_are_marked_on_the_bitmap(page: Page, stack: Stack, count: int) -> None:
     task_id = stack.create(count)

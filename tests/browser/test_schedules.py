@@ -80,6 +80,20 @@ def test_each_button_changes_the_row_at_once(page: Page, stack: Stack, store: St
     assert changes.list_schedules(store) == []
 
 
+def test_what_a_button_far_down_did_is_shown_in_sight(page: Page, stack: Stack, store: Store) -> None:
+    names = [f"mine-{number:02}" for number in range(12)]
+    for name in names:
+        make(stack, name)
+    open_live(page, names[-1])
+    page.look(1200, 500)
+
+    page.find(row(names[-1], "form[action$=run] button")).click()
+
+    eventually(lambda: page.text("#said").startswith("Started task mine-11."), what="it did not run")
+    assert page.is_in_sight("#said")
+    assert len(changes.list_schedules(store)) == len(names)
+
+
 def test_the_buttons_work_without_a_script(page: Page, stack: Stack, store: Store) -> None:
     make(stack, "mine")
     with page.without_script():

@@ -97,6 +97,14 @@ def test_a_page_may_begin_anywhere(services: Services, real_store: Store, path: 
     assert found["next"] is None
 
 
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/demo", "/audit"])
+def test_a_cache_keeps_the_page_and_the_json_of_an_address_apart(services: Services, path: str) -> None:
+    answers = [services.trigger.get(path, headers=headers) for headers in ({}, PEOPLE)]
+
+    assert [one.mimetype for one in answers] == ["application/json", "text/html"]
+    assert ["Accept" in one.headers.get("Vary", "") for one in answers] == [True, True]
+
+
 def test_a_run_is_run_again_from_the_page_of_its_job(services: Services, real_store: Store) -> None:
     task_id = ended(services, real_store, 1)
 
@@ -106,7 +114,6 @@ def test_a_run_is_run_again_from_the_page_of_its_job(services: Services, real_st
 
     assert f'action="/tasks/{task_id}/again"' in shown.text
     assert shown.text.count('<i class="f">') == 1
-    assert "Accept" in shown.headers["Vary"]
     assert 'href="/jobs/demo"' in listed
     assert again.status_code == 303
 

@@ -335,6 +335,16 @@ def test_steps_listed_by_hand_are_retried(services: Services, real_store: Store)
     assert lifecycle.get_task(real_store, task_id).task.failed_steps == 1
 
 
+def test_a_list_of_steps_that_is_too_long_is_refused_not_cut(services: Services, real_store: Store) -> None:
+    task_id = failing_task(services)
+
+    refused = post(services, f"/tasks/{task_id}/retry", PEOPLE, steps="0," + " " * 9_997 + "1-5")
+
+    assert refused.status_code == 422
+    assert "steps has 10002 characters; at most 10000" in refused.text
+    assert lifecycle.get_task(real_store, task_id).task.failed_steps == 3
+
+
 def test_a_traceback_and_the_last_warnings_are_on_the_page(services: Services, real_store: Store) -> None:
     task_id = failing_task(services)
     attempt = FailedAttempt(traceback="Traceback <of> step 5")

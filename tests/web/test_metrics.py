@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from donebit.completion import announcing, counting, reporting
 from donebit.completion.measures import STEP_TIMES, Tally
 from donebit.store import Store
+from donebit.store.schedules import ScheduleStore
 from tests.completion.arranged import start
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import eventually
@@ -123,6 +124,23 @@ def test_schedules_are_counted_and_the_first_of_them_by_name(services: Services)
 
     assert labelled(services, "donebit_schedules") == [2, 1]
     assert labelled(services, "donebit_schedule_firings_total") == [0] * 9
+
+
+def test_redis_that_goes_away_while_it_is_read_is_down(
+    server: RunningServer, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ScheduleStore.names
+
+    def stop_first(schedules: ScheduleStore) -> list[str]:
+        server.client.shutdown(nosave=True)
+        return names(schedules)
+
+    monkeypatch.setattr(ScheduleStore, "names", stop_first)
+
+    found = figures(services)
+
+    assert found["donebit_up"] == 0
+    assert "donebit_open_tasks" not in found
 
 
 def sample(services: Services, name: str, **labels: str) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import urllib.request
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from flask.testing import FlaskClient
@@ -18,6 +19,7 @@ from donebit.store import Store
 from donebit.web.access import access_of
 from tests.servers import RunningServer
 from tests.started import eventually
+from tests.trigger_app.test_pages import PEOPLE
 from tests.web.real import running_services
 from tests.web.services import Services, problem_of
 from tests.web.test_guard import form_token
@@ -58,6 +60,26 @@ def cookie_of(browser: FlaskClient) -> str:
     cookie = browser.get_cookie(COOKIE)
     assert cookie is not None
     return cookie.value
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs", "/jobs/demo?limit=3", "/schedule", "/schedules", "/audit"])
+def test_every_page_leads_a_browser_to_the_sign_in_and_back(guarded: Services, path: str) -> None:
+    browser = guarded.trigger.application.test_client()
+
+    led = browser.get(path, headers=PEOPLE)
+
+    assert led.status_code == 302
+    sign_in = browser.get(led.headers["Location"])
+    to = re.search(r'name="to" value="([^"]*)"', sign_in.text)
+    assert to
+    assert unescape(to[1]) == path
+
+
+def test_who_sends_a_wrong_token_is_told_so(guarded: Services) -> None:
+    answer = guarded.trigger.get("/jobs", headers=PEOPLE | bearer("unknown"))
+
+    assert (answer.status_code, answer.mimetype) == (401, "text/html")
+    assert "The token is unknown" in answer.text
 
 
 def test_signing_out_ends_this_session_even_where_its_cookie_is_kept(guarded: Services) -> None:

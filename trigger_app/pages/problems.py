@@ -6,10 +6,12 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, render_template, request
 from pydantic import ValidationError
+from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
 from donebit.errors import DonebitError
 from donebit.web import problems
+from trigger_app.pages.view import redirect_to_sign_in
 
 FORM = "Donebit-Form"  # the header by which a form's script asks
 
@@ -27,12 +29,16 @@ def register(routes: Blueprint) -> None:
     routes.app_errorhandler(HTTPException)(lambda error: either_way(problems.of_http_error(error)))
 
 
-def either_way(answer: Response) -> Response:
+def either_way(answer: Response) -> AnyResponse:
     """Turn a problem into a page for a browser, with the same status and headers.
 
-    The script of a form gets it with status 200.
+    A browser that nobody has signed in with is led to the sign-in and back. The script of a form gets the
+    problem with status 200.
     """
     if wants_page() and answer.mimetype == problems.MEDIA_TYPE:
+        is_stranger = answer.status_code == HTTPStatus.UNAUTHORIZED and "Authorization" not in request.headers
+        if is_stranger and request.method == "GET":
+            return redirect_to_sign_in()
         answer.set_data(render_template("problem.html", here="/", problem=answer.get_json()))
         answer.content_type = "text/html; charset=utf-8"
     elif FORM in request.headers:

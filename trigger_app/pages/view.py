@@ -66,8 +66,7 @@ def page_route(settings: Settings) -> Callable[[Page], Page]:
         @wraps(view)
         def shown(**path: Any) -> ResponseReturnValue:
             if settings.api_token and current_caller() is None:
-                asked = request.full_path.rstrip("?")
-                return redirect(url_for("pages.sign_in", to=None if asked == "/" else asked))
+                return redirect_to_sign_in()
             return view(**path)
 
         return shown
@@ -78,6 +77,12 @@ def page_route(settings: Settings) -> Callable[[Page], Page]:
 def redirect_to(path: str) -> Response:
     """Send a browser to a page of this service with GET, also where a proxy has the service under a path."""
     return redirect(f"{request.script_root}{path}", HTTPStatus.SEE_OTHER)
+
+
+def redirect_to_sign_in() -> Response:
+    """Send a browser to the sign-in, which leads it back to what it asks for now."""
+    asked = request.full_path.rstrip("?")
+    return redirect(url_for("pages.sign_in", to=None if asked == "/" else asked))
 
 
 def count_asked(most: int) -> int:

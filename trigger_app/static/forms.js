@@ -19,16 +19,22 @@ export async function send(url, options = {}) {
   }
 }
 
+/** Say what came of a form, in sight of who has sent it: a list may be longer than the window. */
+export function say(place, ...words) {
+  place.replaceChildren(...words);
+  if (place.textContent) place.scrollIntoView({ block: "nearest" });
+}
+
 /** Link to the task that was started, or say why there is none. */
 export function showStarted(place, { accepted, detail, body }) {
   if (!accepted) {
-    place.textContent = detail;
+    say(place, detail);
     return;
   }
   const link = document.createElement("a");
   link.href = `${ROOT}/tasks/${body.task_id}`;
   link.textContent = body.task_id;
-  place.replaceChildren("Started task ", link, ".");
+  say(place, "Started task ", link, ".");
 }
 
 for (const form of document.querySelectorAll("form[data-post]")) {

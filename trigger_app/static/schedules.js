@@ -1,5 +1,5 @@
 // The page of schedules: the form that creates one, the buttons of each, and the live list.
-import { send, showStarted } from "./forms.js";
+import { say, send, showStarted } from "./forms.js";
 import { lay } from "./fragments.js";
 import { ROOT } from "./root.js";
 import { follow } from "./stream.js";
@@ -18,7 +18,7 @@ document.addEventListener("submit", async (event) => {
     return;
   }
   if (creates && result.accepted) form.reset();
-  place.textContent = creates && result.accepted ? `Created schedule ${result.body.name}.` : result.detail;
+  say(place, creates && result.accepted ? `Created schedule ${result.body.name}.` : result.detail);
 });
 
 follow(`${ROOT}/events/schedules`, (message) => {

@@ -1,7 +1,7 @@
 // The page of one task: live parts, the bitmap, and buttons that ask before something is lost.
 import { Bits } from "./bits.js";
 import { Grid } from "./grid.js";
-import { send } from "./forms.js";
+import { say, send } from "./forms.js";
 import { lay } from "./fragments.js";
 import { ROOT } from "./root.js";
 import { follow, leave, notice } from "./stream.js";
@@ -56,9 +56,10 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.change === undefined) return;
   event.preventDefault();
   const dialog = form.closest("dialog");
+  const place = $(".said", form.closest("dialog, #failures") ?? document);
   if (form.dataset.then) leave(); // what is deleted here is no news here
   const { accepted, detail } = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
-  (dialog ? $(".said", dialog) : $("#said")).textContent = detail;
+  say(place, detail);
   if (!accepted) {
     if (form.dataset.then) follow(events, draw); // it is still there
     return;

@@ -48,11 +48,19 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class TasksMeant:
-    """The tasks that an action is done to, those that were named in vain, and the cursor of the next page."""
+    """The tasks that an action is done to.
+
+    Attributes:
+        tasks: the tasks
+        skipped: those that were named in vain
+        next: the cursor of the selection that follows; None if no more tasks match
+        cursors: those of the selections that would begin after each of the tasks; empty if they were named
+    """
 
     tasks: list[Task]
     skipped: list[Skipped]
     next: str | None = None
+    cursors: Sequence[str] = ()
 
 
 def select_by_ids(store: Store, action: Action, ids: Sequence[str]) -> TasksMeant:
@@ -82,7 +90,7 @@ def select_by_filter(
     """
     applying = replace(wanted, also=lambda task: why_not(action, task) is None)
     page: TaskPage = listing.list_tasks(store, applying, limit=limit, cursor=cursor)
-    return TasksMeant(page.tasks, [], page.next)
+    return TasksMeant(page.tasks, [], page.next, page.cursors)
 
 
 def why_not(action: Action, task: Task) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from donebit import clock
@@ -61,10 +61,17 @@ def _microseconds(moment: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class TaskPage:
-    """Some tasks, newest first, and the cursor of the next page, if there may be more."""
+    """Some tasks, newest first.
+
+    Attributes:
+        tasks: the tasks
+        next: the cursor of the next page; None if there are no more
+        cursors: those of the pages that would begin after each of these tasks
+    """
 
     tasks: list[Task]
     next: str | None
+    cursors: list[str] = field(default_factory=list)
 
 
 def list_tasks(store: Store, task_filter: Filter, *, limit: int, cursor: str | None = None) -> TaskPage:
@@ -78,26 +85,28 @@ def list_tasks(store: Store, task_filter: Filter, *, limit: int, cursor: str | N
     """
     at, entries_read = _earlier(_position(cursor), task_filter.start), 0
     found: list[Task] = []
+    cursors: list[str] = []
     size = min(2 * limit + 20, MAX_PAGE_ENTRIES)  # usually enough, and pages are read often
     while entries_read < MAX_ENTRIES_READ:
         read = store.task_index.newest(at[0] if at else None, size, since_us=task_filter.first_us)
         entries = [entry for entry in read if at is None or (entry[1], entry[0]) < at]
         if not entries:
-            return TaskPage(found, None)
+            return TaskPage(found, None, cursors)
         matching = _matching(store, task_filter, entries)
         for task_id, created_us in entries:
             if task := matching.get(task_id):
                 if len(found) == limit:  # one more matches, so the next page is not empty
-                    return TaskPage(found, _cursor(at) if at else None)
+                    return TaskPage(found, _cursor(at) if at else None, cursors)
                 found.append(task)
+                cursors.append(_cursor((created_us, task_id)))
             at = (created_us, task_id)
             entries_read += 1
         if len(read) < size:
-            return TaskPage(found, None)
+            return TaskPage(found, None, cursors)
         if len(found) == limit:
             break
         size = MAX_PAGE_ENTRIES
-    return TaskPage(found, _cursor(at) if at else None)
+    return TaskPage(found, _cursor(at) if at else None, cursors)
 
 
 def _matching(store: Store, task_filter: Filter, entries: Sequence[ListedTask]) -> dict[str, Task]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from donebit.completion import lifecycle, rerunning
 from donebit.completion.bulk import Action, Skipped, TasksMeant
@@ -23,11 +23,19 @@ NOT_REACHED = f"not reached within {WITHIN_SECONDS:g} s; send the request again"
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """What was done: the tasks that it was done to, those that it started, and those that it left alone."""
+    """What was done.
+
+    Attributes:
+        changed: the tasks that it was done to
+        started: those that it started
+        skipped: those that it left alone
+        next: the cursor of the selection that follows; None if no more tasks match
+    """
 
     changed: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +80,16 @@ class Actor:
     def act_on_all(self, action: Action, found: TasksMeant, reply_key: str | None) -> Acted:
         """Do an action to all that were selected; those that have changed meanwhile are skipped.
 
-        So are those that would start one task more than may be open, and those that it does not come to in
-        time: without a broker each takes most of a second. The audit lists what was done, if anything was.
+        So are those that would start one task more than may be open. Those that it does not come to in time
+        are left to the next request: without a broker each takes most of a second. The audit lists what was
+        done, if anything was.
         """
         until = time.monotonic() + WITHIN_SECONDS
-        done = Acted(skipped=[*found.skipped])
-        for task in found.tasks:
-            if time.monotonic() >= until:
-                done.skipped.append(Skipped(task.id, NOT_REACHED))
-                continue
+        done = Acted(skipped=[*found.skipped], next=found.next)
+        for number, task in enumerate(found.tasks):
+            if number and time.monotonic() >= until:
+                done = self._leave_from(number, found, done)
+                break
             try:
                 new = self.act(action, task, reply_key)
             except (Conflict, NotFound, InvalidInput, QuotaExceeded) as error:
@@ -91,3 +100,11 @@ class Actor:
         if done.changed:
             audit.name(f"{len(done.changed)} tasks", f"{action}: {' '.join(done.changed)}")
         return done
+
+    @staticmethod
+    def _leave_from(number: int, found: TasksMeant, done: Acted) -> Acted:
+        """Name the tasks that were not reached; those of a filter are where the next selection begins."""
+        if found.cursors:
+            return replace(done, next=found.cursors[number - 1])
+        left = [Skipped(task.id, NOT_REACHED) for task in found.tasks[number:]]
+        return replace(done, skipped=done.skipped + left)

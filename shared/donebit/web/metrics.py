@@ -30,13 +30,14 @@ class StoreCollector(Collector):
         yield _gauge("store_writable", "Whether the store takes writes", self._is_writable())
         try:
             figures = read_figures(self._store, self._waiting() or {})
+            of_schedules = schedule_figures.read_figures(self._store)
         except StoreUnavailable:
             yield _gauge("up", "Whether Redis can be reached", 0)
             return
         yield _gauge("up", "Whether Redis can be reached", 1)
         yield from _gauges(figures)
         yield from _server_gauges(figures)
-        yield from _schedules(schedule_figures.read_figures(self._store))
+        yield from _schedules(of_schedules)
 
     def _is_writable(self) -> bool:
         try:

@@ -90,6 +90,16 @@ def checked_moment(text: str) -> str:
 Moment = Annotated[str, Field(json_schema_extra={"pattern": moments.PATTERN}), AfterValidator(checked_moment)]
 
 
+ENTRY_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
+EXAMPLE_ENTRY = "1795230245678-0"
+ENTRY: dict[str, Any] = {"example": EXAMPLE_ENTRY, "pattern": ENTRY_ID}  # of its field in the document
+
+
+def of_entry(what: str) -> AfterValidator:
+    """Make a validator of the id that Redis gives an entry of a stream, such as `a line` of the log."""
+    return matching(ENTRY_ID, f"the id of {what}, such as {EXAMPLE_ENTRY}")
+
+
 class Request(BaseModel):
     """A part of a request; unknown fields are refused, not ignored."""
 

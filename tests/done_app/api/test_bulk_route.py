@@ -86,14 +86,31 @@ def test_pages_of_an_action_hold_at_most_the_limit(services: Services) -> None:
 def test_tasks_that_are_not_reached_in_time_are_named(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = [services.start(1) for _ in range(2)]
+    ids = [services.start(1) for _ in range(3)]
     monkeypatch.setattr(acting, "WITHIN_SECONDS", 0.0)
 
     said = act(services, "cancel", ids=ids)
 
-    assert (said["changed"], [one["task_id"] for one in said["skipped"]]) == (0, ids)
+    assert (said["tasks"], [one["task_id"] for one in said["skipped"]]) == (ids[:1], ids[1:])
     assert "send the request again" in said["skipped"][0]["detail"]
-    assert states(services, *ids) == ["running"] * 2
+    assert states(services, *ids) == ["cancelled", "running", "running"]
+
+
+@pytest.mark.parametrize("action", ["cancel", "rerun"])
+def test_tasks_of_a_filter_that_are_not_reached_come_next(
+    services: Services, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    ids = [services.start(1, label="many") for _ in range(3)]
+    if action == "rerun":
+        act(services, "cancel", ids=ids)
+    monkeypatch.setattr(acting, "WITHIN_SECONDS", 0.0)
+
+    said = [act(services, action, label="many")]
+    while cursor := said[-1]["next"]:
+        said.append(act(services, action, label="many", cursor=cursor))
+
+    assert [one["tasks"] for one in said] == [[task_id] for task_id in ids[::-1]]
+    assert [one["skipped"] for one in said] == [[], [], []]
 
 
 @pytest.mark.parametrize(
