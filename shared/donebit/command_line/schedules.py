@@ -6,19 +6,19 @@ import uuid
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
+from rich.text import Text
 
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
-from donebit.command_line.service import segment
+from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.tasks import ago, name
-from donebit.command_line.terminal import Terminal, count_of
+from donebit.command_line.terminal import count_of
 from donebit.command_line.trigger import JsonObject, Param, params_of, print_started
 from donebit.utf8 import one_line
 
 PER_PAGE = 500
 OF_SCHEDULE = ("cron", "zone", "missed", "overlap", "grace", "time_param")  # the others are the task's
+COLUMNS = ("schedule", "cron", "zone", "next", "last", "last task")
 
 
 @click.group(
@@ -40,13 +40,8 @@ def schedules() -> None:
 def list_schedules(session: Session, *, as_json: bool) -> None:
     """List all schedules by name. With --json: one schedule per line."""
     found = all_schedules(session)
-    if as_json:
-        for one in found:
-            session.terminal.as_json(one)
-    elif found:
-        session.terminal.say(table(session.terminal, found))
-    else:
-        session.terminal.say("no schedules: donebit schedules set NAME CRON --count N --job JOB makes one")
+    nothing = "no schedules: donebit schedules set NAME CRON --count N --job JOB makes one"
+    session.terminal.answers(found, COLUMNS, row, nothing=nothing, as_json=as_json)
 
 
 def all_schedules(session: Session) -> list[dict[str, Any]]:
@@ -173,7 +168,7 @@ def delete(session: Session, *, schedule: str, yes: bool, as_json: bool) -> None
     session.terminal.answer(deleted, lambda it: f"schedule {it['name']} is deleted", as_json=as_json)
 
 
-def describe(schedule: dict[str, Any]) -> str:
+def describe(schedule: Answer) -> str:
     """Return a schedule in a few lines."""
     task = schedule["task"]
     by = f"of {task['job']}" if "job" in task else "to report via the API"
@@ -190,14 +185,8 @@ def describe(schedule: dict[str, Any]) -> str:
     return one_line("\n".join(lines), keep="\n")
 
 
-def table(terminal: Terminal, found: list[dict[str, Any]]) -> Table:
-    """Return a table with a row per schedule."""
-    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    for head in ("schedule", "cron", "zone", "next", "last", "last task"):
-        made.add_column(head)
-    for one in found:
-        last = ago(one["last_firing_at"]) if one["last_firing_at"] else ""
-        following = "paused" if one["paused"] else one["next_at"] or ""
-        texts = (one["name"], one["cron"], one["zone"], following, last, one["last_task_id"] or "")
-        made.add_row(*(name(text) for text in texts))
-    return made
+def row(one: Answer) -> list[Text]:
+    last = ago(one["last_firing_at"]) if one["last_firing_at"] else ""
+    following = "paused" if one["paused"] else one["next_at"] or ""
+    texts = (one["name"], one["cron"], one["zone"], following, last, one["last_task_id"] or "")
+    return [name(text) for text in texts]
