@@ -13,7 +13,7 @@ from donebit.command_line.session import Session
 from donebit.command_line.tasks import name
 from donebit.utf8 import one_line
 
-COLUMNS = ("expectation", "state", "deadlines", "zone", "next", "missed")
+COLUMNS = ("expectation", "expected", "state", "deadlines", "zone", "next", "missed")
 
 
 @click.group(
@@ -82,12 +82,17 @@ def delete(session: Session, *, expectation: str, yes: bool, as_json: bool) -> N
 
 def describe(one: Answer) -> str:
     """Return an expectation in two lines."""
-    meant = ", ".join(f"{field} {one[field]}" for field in ("label", "job", "prefix") if one[field])
     return one_line(
-        f"expectation {one['name']}: a task {one['expected']} ({meant}) by {one['cron']} ({one['zone']})\n"
+        f"expectation {one['name']}: {expected(one)} by {one['cron']} ({one['zone']})\n"
         f"{state(one)}, next deadline: {one['next_deadline']}",
         keep="\n",
     )
+
+
+def expected(one: Answer) -> str:
+    """Say what must have happened, and to which tasks."""
+    meant = ", ".join(f"{field} {one[field]}" for field in ("label", "job", "prefix") if one[field])
+    return f"a task {one['expected']} ({meant})"
 
 
 def state(one: Answer) -> str:
@@ -95,6 +100,5 @@ def state(one: Answer) -> str:
 
 
 def row(one: Answer) -> list[Text]:
-    following = one["next_deadline"] or ""
-    texts = (one["name"], state(one), one["cron"], one["zone"], following, str(one["missed"]))
-    return [name(text) for text in texts]
+    of_deadlines = (one["cron"], one["zone"], one["next_deadline"] or "", str(one["missed"]))
+    return [name(text) for text in (one["name"], expected(one), state(one), *of_deadlines)]
