@@ -32,8 +32,8 @@ class AsyncScheduleRequests(ABC):
         **more: object,
     ) -> ScheduleState:
         """Make a schedule, or change the one of this name, as `Donebit.schedule` does."""
-        task = {"count": count, "job": job, "params": dict(params) if params else None}
-        return await self._run(schedule_calls.schedule(name, cron, zone, task, more))
+        fields = {"count": count, "job": job, "zone": zone, **more}
+        return await self._run(schedule_calls.schedule(name, cron, params, fields))
 
     async def get_schedule(self, name: str) -> ScheduleState:
         """Return a schedule, as `Donebit.get_schedule` does."""

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from donebit import schedule_calls
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
@@ -16,8 +17,6 @@ from donebit.command_line.terminal import count_of
 from donebit.command_line.trigger import JsonObject, Param, params_of, print_started
 from donebit.utf8 import one_line
 
-PER_PAGE = 500
-OF_SCHEDULE = ("cron", "zone", "missed", "overlap", "grace", "time_param")  # the others are the task's
 COLUMNS = ("schedule", "cron", "zone", "next", "last", "last task")
 
 
@@ -39,20 +38,9 @@ def schedules() -> None:
 @in_session
 def list_schedules(session: Session, *, as_json: bool) -> None:
     """List all schedules by name. With --json: one schedule per line."""
-    found = all_schedules(session)
+    found = session.run(schedule_calls.list_all())
     nothing = "no schedules: donebit schedules set NAME CRON --count N --job JOB makes one"
     session.terminal.answers(found, COLUMNS, row, nothing=nothing, as_json=as_json)
-
-
-def all_schedules(session: Session) -> list[dict[str, Any]]:
-    """Ask for every page."""
-    found: list[dict[str, Any]] = []
-    after = None
-    while True:
-        page = session.trigger.get("/schedules", limit=PER_PAGE, after=after)
-        found += page["schedules"]
-        if (after := page["next"]) is None:
-            return found
 
 
 @schedules.command()
@@ -106,14 +94,17 @@ def show(session: Session, *, schedule: str, as_json: bool) -> None:
 @as_json
 @in_session
 def set_schedule(
-    session: Session, /, *, schedule: str, params: tuple[tuple[str, Any], ...], as_json: bool, **asked: Any
+    session: Session,
+    /,
+    *,
+    schedule: str,
+    cron: str,
+    params: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Make the schedule NAME, or change it: CRON is minute, hour, day, month and weekday, or @daily."""
-    given = {option: value for option, value in asked.items() if value is not None}
-    body = {option: value for option, value in given.items() if option in OF_SCHEDULE}
-    task = {option: value for option, value in given.items() if option not in OF_SCHEDULE}
-    body["task"] = task | ({"params": params_of(params)} if params else {})
-    made = session.trigger.ask("PUT", f"/schedules/{segment(schedule)}", body)
+    made = session.run(schedule_calls.schedule(schedule, cron, params_of(params), asked))
     session.terminal.answer(made, describe, as_json=as_json)
 
 
