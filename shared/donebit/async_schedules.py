@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from donebit import schedule_calls
-from donebit.calls import Call
+from donebit.call_running import AsyncCallRunner
 from donebit.schedule_calls import ExpectationState, ScheduleState
 
-Value = TypeVar("Value")
 
-
-class AsyncScheduleRequests(ABC):
+class AsyncScheduleRequests(AsyncCallRunner):
     """Reads and changes schedules, as `Donebit` does."""
-
-    @abstractmethod
-    async def _run(self, call: Call[Value]) -> Value:
-        """Make the requests and pauses of a call, and return what it comes to."""
 
     async def schedule(
         self,
