@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self
 
 from donebit import calls
 from donebit.async_results import AsyncResults
 from donebit.async_schedules import AsyncScheduleRequests
-from donebit.calls import Call, Pause, ResultPart
+from donebit.calls import ResultPart
 from donebit.errors import ConfigurationError
 from donebit.names import checked_name
 from donebit.task_types import Report, Task
-from donebit.transport import ServiceRequest
-
-Value = TypeVar("Value")
 
 
 class AsyncDonebit(AsyncScheduleRequests):
@@ -47,7 +43,7 @@ class AsyncDonebit(AsyncScheduleRequests):
                 f"AsyncDonebit needs the extra `async` ({error.name} is not installed): "
                 "pip install 'donebit[async]'"
             ) from None
-        self._transport = AsyncTransport(trigger_url, done_url, token, timeout_seconds)
+        super().__init__(AsyncTransport(trigger_url, done_url, token, timeout_seconds))
 
     async def __aenter__(self) -> Self:
         return self
@@ -151,22 +147,3 @@ class AsyncDonebit(AsyncScheduleRequests):
     async def rerun(self, task_id: str, params: Mapping[str, Any] | None = None) -> str:
         """Start a new task with the order of an old one, as `Donebit.rerun` does."""
         return await self._run(calls.rerun(task_id, params))
-
-    async def _run(self, call: Call[Value]) -> Value:
-        """Make the requests and pauses of a call, and return what it comes to."""
-        resume: Callable[[], ServiceRequest | Pause] = partial(next, call)
-        while True:
-            try:
-                wanted = resume()
-            except StopIteration as end:
-                return cast(Value, end.value)
-            try:
-                resume = partial(call.send, await self._do(wanted))
-            except BaseException as error:
-                resume = partial(call.throw, error)
-
-    async def _do(self, wanted: ServiceRequest | Pause) -> Any:
-        if isinstance(wanted, ServiceRequest):
-            return await self._transport.request(wanted)
-        await self._transport.pause(wanted.seconds)
-        return None

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from donebit import schedule_calls
-from donebit.calls import Call
+from donebit.call_running import AsyncCallRunner
 from donebit.schedule_calls import ExpectationState, ScheduleState
 
-Value = TypeVar("Value")
 
-
-class AsyncScheduleRequests(ABC):
+class AsyncScheduleRequests(AsyncCallRunner):
     """Reads and changes schedules, as `Donebit` does."""
-
-    @abstractmethod
-    async def _run(self, call: Call[Value]) -> Value:
-        """Make the requests and pauses of a call, and return what it comes to."""
 
     async def schedule(
         self,
@@ -32,8 +25,8 @@ class AsyncScheduleRequests(ABC):
         **more: object,
     ) -> ScheduleState:
         """Make a schedule, or change the one of this name, as `Donebit.schedule` does."""
-        task = {"count": count, "job": job, "params": dict(params) if params else None}
-        return await self._run(schedule_calls.schedule(name, cron, zone, task, more))
+        fields = {"count": count, "job": job, "zone": zone, **more}
+        return await self._run(schedule_calls.schedule(name, cron, params, fields))
 
     async def get_schedule(self, name: str) -> ScheduleState:
         """Return a schedule, as `Donebit.get_schedule` does."""

@@ -10,7 +10,7 @@ from donebit.names import checked_name
 from donebit.transport import TRIGGER_APP, ServiceRequest
 
 PER_PAGE = 1000
-OF_SCHEDULE = {"missed", "overlap", "grace", "time_param"}  # the other fields are the task's
+OF_SCHEDULE = {"zone", "missed", "overlap", "grace", "time_param"}  # the other fields are the task's
 
 
 class ScheduleState(TypedDict):
@@ -46,22 +46,19 @@ class ExpectationState(TypedDict):
 
 
 def schedule(
-    name: str,
-    cron: str,
-    zone: str | None,
-    task: Mapping[str, Any],
-    more: Mapping[str, object],
+    name: str, cron: str, params: Mapping[str, Any] | None, fields: Mapping[str, object]
 ) -> Call[ScheduleState]:
     """Make a schedule, or change the one of this name.
 
     Args:
-        task: Fields of the task; those that are None are left out.
-        more: Further fields, of the schedule or of the task.
+        params: The parameters of the job's function.
+        fields: Further fields, of the schedule or of its task; those that are None are left out.
     """
-    of_task = {**task, **{field: value for field, value in more.items() if field not in OF_SCHEDULE}}
-    body: dict[str, object] = {"cron": cron, "zone": zone}
-    body |= {field: value for field, value in more.items() if field in OF_SCHEDULE}
-    body["task"] = {field: value for field, value in of_task.items() if value is not None}
+    given = {field: value for field, value in fields.items() if value is not None}
+    given |= {"params": dict(params)} if params else {}
+    body: dict[str, object] = {"cron": cron}
+    body |= {field: value for field, value in given.items() if field in OF_SCHEDULE}
+    body["task"] = {field: value for field, value in given.items() if field not in OF_SCHEDULE}
     return cast(ScheduleState, (yield _request("PUT", name, body=body)))
 
 

@@ -44,8 +44,8 @@ class ScheduleRequests(CallRunner):
             ApiError: 422 for an invalid field.
             ServiceUnreachable: trigger_app did not answer within `timeout_seconds`.
         """
-        task = {"count": count, "job": job, "params": dict(params) if params else None}
-        return self._run(schedule_calls.schedule(name, cron, zone, task, more))
+        fields = {"count": count, "job": job, "zone": zone, **more}
+        return self._run(schedule_calls.schedule(name, cron, params, fields))
 
     def get_schedule(self, name: str) -> ScheduleState:
         """Return a schedule. Raises ApiError with 404 for one that is unknown, and as `schedule`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import urllib3
 
-from donebit import ApiError, Donebit
+from donebit import ApiError, Donebit, schedule_calls
 from donebit.calls import RANGES_PER_REPORT
 from tests.client.conftest import TOKEN, MakeClient
 from tests.web.real import RealServices
@@ -137,6 +137,19 @@ def test_schedules_are_made_changed_read_run_and_deleted(donebit: Donebit) -> No
     donebit.delete_schedule("of-client")
     with pytest.raises(ApiError, match="no schedule is named of-client"):
         donebit.get_schedule("of-client")
+
+
+def test_schedules_of_several_pages_are_all_read(donebit: Donebit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule_calls, "PER_PAGE", 2)
+    names = [f"paged-{number}" for number in range(5)]
+    for name in names:
+        donebit.schedule(name, "@daily", count=1)
+
+    listed = [one["name"] for one in donebit.schedules() if one["name"] in names]
+
+    for name in names:
+        donebit.delete_schedule(name)
+    assert listed == names
 
 
 def test_expectations_are_made_read_and_deleted(donebit: Donebit) -> None:

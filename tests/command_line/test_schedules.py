@@ -60,5 +60,5 @@ def test_an_expectation_is_made_listed_and_deleted(donebit: Donebit, name: str) 
 
     begin = f"expectation {name}: a task done (label {name}) by 0 3 * * * (Europe/Berlin)\nmet,"
     assert made.out.startswith(begin)
-    assert (name in listed.out, line["met"]) == (True, True)
+    assert (f"{name}  a task done (label {name})  met" in listed.out, line["met"]) == (True, True)
     assert (deleted.code, deleted.out) == (0, f"expectation {name} is deleted\n")

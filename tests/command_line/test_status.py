@@ -101,6 +101,19 @@ def test_an_action_lists_its_tasks_before_it_changes_them(donebit: Donebit, name
     assert again.out == "0 tasks cancelled\n"
 
 
+def test_a_look_at_what_would_be_resumed_reads_as_a_sentence(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 4, "--task-id", name, "--label", name)
+    donebit("cancel", name)
+
+    dry, done = (
+        donebit("act", "resume", "--label", name, "--dry-run"),
+        donebit("act", "resume", "--label", name),
+    )
+
+    assert dry.out == f"task {name} would be resumed\n1 task would be resumed\n"
+    assert done.out == f"task {name} is resumed\n1 task resumed\n"
+
+
 def test_an_action_without_a_filter_is_wrong_usage(donebit: Donebit) -> None:
     refused = donebit("act", "delete", "--yes")
 

@@ -255,6 +255,17 @@ def test_schedules_are_listed_by_name_in_pages(services: Services) -> None:
     assert ([one["name"] for one in second["schedules"]], second["next"]) == (["c"], None)
 
 
+def test_a_schedule_that_is_gone_does_not_end_the_list(services: Services) -> None:
+    for name in ("a", "b", "c", "d"):
+        create(services, name=name)
+    for name in ("a", "b", "c"):
+        services.trigger.delete(f"/schedules/{name}")
+
+    listed = body_of(services.trigger.get("/schedules?limit=1"))
+
+    assert ([one["name"] for one in listed["schedules"]], listed["next"]) == (["d"], None)
+
+
 def test_only_so_many_schedules_are_kept(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_SCHEDULES", 1)
     create(services)

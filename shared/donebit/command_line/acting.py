@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, task_filter, yes
+from donebit.command_line.service import Answer
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import count_of
 
@@ -17,7 +19,7 @@ DONE = {
     "cancel": "cancelled",
     "delete": "deleted",
     "pause": "paused",
-    "resume": "running again",
+    "resume": "resumed",
     "rerun": "run again",
 }
 
@@ -56,7 +58,7 @@ def act(session: Session, /, *, action: str, dry_run: bool, yes: bool, as_json: 
         session.terminal.say(f"{count_of(changed, 'task')} {would}{DONE[action]}")
 
 
-def pages(session: Session, body: dict[str, Any]) -> Any:
+def pages(session: Session, body: dict[str, Any]) -> Iterator[Answer]:
     """Yield the answer to each request, until no more tasks match."""
     while True:
         page = session.done.ask("POST", "/tasks/actions", body, key=uuid.uuid4().hex)
@@ -66,7 +68,7 @@ def pages(session: Session, body: dict[str, Any]) -> Any:
         body = {**body, "cursor": page["next"]}
 
 
-def show(session: Session, action: str, page: Any, *, as_json: bool) -> None:
+def show(session: Session, action: str, page: Answer, *, as_json: bool) -> None:
     if as_json:
         session.terminal.as_json(page)
         return

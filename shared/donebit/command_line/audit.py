@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-from rich import box
-from rich.table import Table
 
 from donebit.command_line.options import as_json, examples, in_session
+from donebit.command_line.service import Answer
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import Terminal
 from donebit.utf8 import one_line
 
 MOST_ENTRIES = 1000
@@ -40,22 +36,11 @@ def audit(session: Session, *, entries: int, before: str | None, as_json: bool) 
     Single steps, visits and flags are only counted, in /metrics. With --json: one entry per line.
     """
     found = session.trigger.get("/audit", limit=entries, before=before)
-    if as_json:
-        for one in found["entries"]:
-            session.terminal.as_json(one)
-    elif found["entries"]:
-        session.terminal.say(table(session.terminal, found["entries"]))
-    else:
-        session.terminal.say("no entries")
+    heads = ("time (UTC)", *COLUMNS[1:])
+    session.terminal.answers(found["entries"], heads, row, nothing="no entries", as_json=as_json)
     if found["next"] and not as_json:
         session.terminal.note(f"older ones: donebit audit --before {found['next']}")
 
 
-def table(terminal: Terminal, found: list[dict[str, Any]]) -> Table:
-    """Return a table with a row per entry."""
-    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    for head in ("time (UTC)", *COLUMNS[1:]):
-        made.add_column(head)
-    for one in found:
-        made.add_row(*(one_line(one[column]) for column in COLUMNS))
-    return made
+def row(entry: Answer) -> list[str]:
+    return [one_line(entry[column]) for column in COLUMNS]

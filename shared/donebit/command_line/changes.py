@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 from rich.text import Text
 
+from donebit.command_line.acting import pages
 from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.reports import Steps
@@ -51,16 +52,8 @@ def resume(
 
 def resume_failed(session: Session, label: str | None) -> list[str]:
     """Resume every failed task and return their ids."""
-    resumed: list[str] = []
-    cursor: str | None = None
     wanted = {"action": "resume", "state": "failed", **({"label": label} if label else {})}
-    while True:
-        body = wanted | ({"cursor": cursor} if cursor else {})
-        page = session.done.ask("POST", "/tasks/actions", body, key=uuid.uuid4().hex)
-        resumed += page["tasks"]
-        cursor = page["next"]
-        if cursor is None:
-            return resumed
+    return [task_id for page in pages(session, wanted) for task_id in page["tasks"]]
 
 
 @click.command(

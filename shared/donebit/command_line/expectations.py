@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
+from rich.text import Text
 
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
-from donebit.command_line.service import segment
+from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.tasks import name
-from donebit.command_line.terminal import Terminal
 from donebit.utf8 import one_line
+
+COLUMNS = ("expectation", "expected", "state", "deadlines", "zone", "next", "missed")
 
 
 @click.group(
@@ -34,13 +34,8 @@ def expectations() -> None:
 def list_expectations(session: Session, *, as_json: bool) -> None:
     """List all expectations by name. With --json: one expectation per line."""
     found = session.trigger.get("/expectations")["expectations"]
-    if as_json:
-        for one in found:
-            session.terminal.as_json(one)
-    elif found:
-        session.terminal.say(table(session.terminal, found))
-    else:
-        session.terminal.say("no expectations: donebit expectations set NAME CRON --label LABEL makes one")
+    nothing = "no expectations: donebit expectations set NAME CRON --label LABEL makes one"
+    session.terminal.answers(found, COLUMNS, row, nothing=nothing, as_json=as_json)
 
 
 @expectations.command("set")
@@ -85,27 +80,25 @@ def delete(session: Session, *, expectation: str, yes: bool, as_json: bool) -> N
     session.terminal.answer(deleted, lambda it: f"expectation {it['name']} is deleted", as_json=as_json)
 
 
-def describe(one: dict[str, Any]) -> str:
+def describe(one: Answer) -> str:
     """Return an expectation in two lines."""
-    meant = ", ".join(f"{field} {one[field]}" for field in ("label", "job", "prefix") if one[field])
     return one_line(
-        f"expectation {one['name']}: a task {one['expected']} ({meant}) by {one['cron']} ({one['zone']})\n"
+        f"expectation {one['name']}: {expected(one)} by {one['cron']} ({one['zone']})\n"
         f"{state(one)}, next deadline: {one['next_deadline']}",
         keep="\n",
     )
 
 
-def state(one: dict[str, Any]) -> str:
+def expected(one: Answer) -> str:
+    """Say what must have happened, and to which tasks."""
+    meant = ", ".join(f"{field} {one[field]}" for field in ("label", "job", "prefix") if one[field])
+    return f"a task {one['expected']} ({meant})"
+
+
+def state(one: Answer) -> str:
     return "met" if one["met"] else f"missed since {one['missed_at']}"
 
 
-def table(terminal: Terminal, found: list[dict[str, Any]]) -> Table:
-    """Return a table with a row per expectation."""
-    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    for head in ("expectation", "state", "deadlines", "zone", "next", "missed"):
-        made.add_column(head)
-    for one in found:
-        following = one["next_deadline"] or ""
-        texts = (one["name"], state(one), one["cron"], one["zone"], following, str(one["missed"]))
-        made.add_row(*(name(text) for text in texts))
-    return made
+def row(one: Answer) -> list[Text]:
+    of_deadlines = (one["cron"], one["zone"], one["next_deadline"] or "", str(one["missed"]))
+    return [name(text) for text in (one["name"], expected(one), state(one), *of_deadlines)]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import IO, Any
 
 from donebit import calls
-from donebit.calls import Pause
-from donebit.command_line.exit_codes import RequestRefused, UsageError
+from donebit.calls import Wanted
+from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.session import Session
-from donebit.errors import ApiError, InvalidInput
+from donebit.errors import InvalidInput
 from donebit.json_reading import read_json
 from donebit.transport import TRIGGER_APP, ServiceRequest
 
@@ -36,29 +35,16 @@ def start_with_items(
     started: dict[str, Any] = {}
     counted = _Counted(_texts(file) if as_texts else _values(file))
 
-    def ask(wanted: ServiceRequest | Pause) -> Any:
-        if isinstance(wanted, Pause):  # which this call does not have
-            return None
+    def ask(wanted: Wanted) -> Any:
         answer = session.ask(wanted)
-        started.update(answer if wanted.service == TRIGGER_APP else {})
+        if isinstance(wanted, ServiceRequest) and wanted.service == TRIGGER_APP:
+            started.update(answer)
         return answer
 
     more = {name: value for name, value in body.items() if name not in ("job", "params", "task_id")}
     call = calls.start_for_items(body["job"], counted, body.get("params"), body.get("task_id"), more)
-    with _told():
-        calls.go_through(call, ask)
+    session.run(call, ask)
     return started | {"count": counted.number}
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn the errors of a client's call into those of a command."""
-    try:
-        yield
-    except InvalidInput as error:
-        raise UsageError(error.detail) from None
-    except ApiError as error:
-        raise RequestRefused(error.detail, error.status) from None
 
 
 class _Counted:

@@ -6,19 +6,18 @@ import uuid
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
+from rich.text import Text
 
+from donebit import schedule_calls
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
-from donebit.command_line.service import segment
+from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.tasks import ago, name
-from donebit.command_line.terminal import Terminal, count_of
+from donebit.command_line.terminal import count_of
 from donebit.command_line.trigger import JsonObject, Param, params_of, print_started
 from donebit.utf8 import one_line
 
-PER_PAGE = 500
-OF_SCHEDULE = ("cron", "zone", "missed", "overlap", "grace", "time_param")  # the others are the task's
+COLUMNS = ("schedule", "cron", "zone", "next", "last", "last task")
 
 
 @click.group(
@@ -39,25 +38,9 @@ def schedules() -> None:
 @in_session
 def list_schedules(session: Session, *, as_json: bool) -> None:
     """List all schedules by name. With --json: one schedule per line."""
-    found = all_schedules(session)
-    if as_json:
-        for one in found:
-            session.terminal.as_json(one)
-    elif found:
-        session.terminal.say(table(session.terminal, found))
-    else:
-        session.terminal.say("no schedules: donebit schedules set NAME CRON --count N --job JOB makes one")
-
-
-def all_schedules(session: Session) -> list[dict[str, Any]]:
-    """Ask for every page."""
-    found: list[dict[str, Any]] = []
-    after = None
-    while True:
-        page = session.trigger.get("/schedules", limit=PER_PAGE, after=after)
-        found += page["schedules"]
-        if (after := page["next"]) is None:
-            return found
+    found = session.run(schedule_calls.list_all())
+    nothing = "no schedules: donebit schedules set NAME CRON --count N --job JOB makes one"
+    session.terminal.answers(found, COLUMNS, row, nothing=nothing, as_json=as_json)
 
 
 @schedules.command()
@@ -111,14 +94,17 @@ def show(session: Session, *, schedule: str, as_json: bool) -> None:
 @as_json
 @in_session
 def set_schedule(
-    session: Session, /, *, schedule: str, params: tuple[tuple[str, Any], ...], as_json: bool, **asked: Any
+    session: Session,
+    /,
+    *,
+    schedule: str,
+    cron: str,
+    params: tuple[tuple[str, Any], ...],
+    as_json: bool,
+    **asked: Any,
 ) -> None:
     """Make the schedule NAME, or change it: CRON is minute, hour, day, month and weekday, or @daily."""
-    given = {option: value for option, value in asked.items() if value is not None}
-    body = {option: value for option, value in given.items() if option in OF_SCHEDULE}
-    task = {option: value for option, value in given.items() if option not in OF_SCHEDULE}
-    body["task"] = task | ({"params": params_of(params)} if params else {})
-    made = session.trigger.ask("PUT", f"/schedules/{segment(schedule)}", body)
+    made = session.run(schedule_calls.schedule(schedule, cron, params_of(params), asked))
     session.terminal.answer(made, describe, as_json=as_json)
 
 
@@ -173,7 +159,7 @@ def delete(session: Session, *, schedule: str, yes: bool, as_json: bool) -> None
     session.terminal.answer(deleted, lambda it: f"schedule {it['name']} is deleted", as_json=as_json)
 
 
-def describe(schedule: dict[str, Any]) -> str:
+def describe(schedule: Answer) -> str:
     """Return a schedule in a few lines."""
     task = schedule["task"]
     by = f"of {task['job']}" if "job" in task else "to report via the API"
@@ -190,14 +176,8 @@ def describe(schedule: dict[str, Any]) -> str:
     return one_line("\n".join(lines), keep="\n")
 
 
-def table(terminal: Terminal, found: list[dict[str, Any]]) -> Table:
-    """Return a table with a row per schedule."""
-    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    for head in ("schedule", "cron", "zone", "next", "last", "last task"):
-        made.add_column(head)
-    for one in found:
-        last = ago(one["last_firing_at"]) if one["last_firing_at"] else ""
-        following = "paused" if one["paused"] else one["next_at"] or ""
-        texts = (one["name"], one["cron"], one["zone"], following, last, one["last_task_id"] or "")
-        made.add_row(*(name(text) for text in texts))
-    return made
+def row(one: Answer) -> list[Text]:
+    last = ago(one["last_firing_at"]) if one["last_firing_at"] else ""
+    following = "paused" if one["paused"] else one["next_at"] or ""
+    texts = (one["name"], one["cron"], one["zone"], following, last, one["last_task_id"] or "")
+    return [name(text) for text in texts]

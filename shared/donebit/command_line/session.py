@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import urllib3
 
-from donebit import config
+from donebit import calls, config
 from donebit.addresses import checked_url
-from donebit.command_line.exit_codes import UsageError
+from donebit.calls import Call, Pause, Value, Wanted
+from donebit.command_line.exit_codes import RequestRefused, UsageError
 from donebit.command_line.service import NO_RETRIES, ServiceClient
 from donebit.command_line.terminal import Terminal
 from donebit.config import Addresses
-from donebit.errors import ConfigurationError, InvalidInput
-from donebit.transport import TRIGGER_APP, ServiceRequest
+from donebit.errors import ApiError, ConfigurationError, InvalidInput
+from donebit.transport import TRIGGER_APP
 
 
 class Session:
@@ -43,10 +46,32 @@ class Session:
     def distinct(self) -> ServiceClient:
         return self.retrying_distinct(NO_RETRIES)
 
-    def ask(self, request: ServiceRequest) -> Any:
+    def run(self, call: Call[Value], ask: Callable[[Wanted], Any] | None = None) -> Value:
+        """Make the requests of a client's call, and return what it comes to.
+
+        Args:
+            call: Which it is.
+            ask: What makes each of them. None: `ask` of this session.
+
+        Raises:
+            UsageError: What was given is not valid.
+            RequestRefused: A service, or the call itself, refused it.
+            ServiceUnavailable: A service does not answer.
+        """
+        try:
+            return calls.go_through(call, ask or self.ask)
+        except InvalidInput as error:
+            raise UsageError(error.detail) from None
+        except ApiError as error:
+            raise RequestRefused(error.detail, error.status) from None
+
+    def ask(self, wanted: Wanted) -> Any:
         """Send a request of a call; if its answer is lost it is sent again, and done once."""
-        service = self.trigger if request.service == TRIGGER_APP else self.done
-        return service.ask(request.method, request.path, request.body, key=uuid.uuid4().hex)
+        if isinstance(wanted, Pause):
+            time.sleep(wanted.seconds)
+            return None
+        service = self.trigger if wanted.service == TRIGGER_APP else self.done
+        return service.ask(wanted.method, wanted.path, wanted.body, key=uuid.uuid4().hex)
 
     def retrying_distinct(self, retries: urllib3.Retry) -> ServiceClient:
         """Return a client of distinct_app that retries."""

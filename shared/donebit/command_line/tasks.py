@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich import box
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from donebit.command_line.drawing import draw
 from donebit.command_line.options import as_json, examples, in_session, task_filter
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import Terminal, count_of, percent, state_text
+from donebit.command_line.terminal import count_of, percent, state_text
 from donebit.formatting import duration, number
 from donebit.utf8 import one_line
 
@@ -58,16 +57,10 @@ def tasks(session: Session, /, *, every: bool, as_json: bool, **options: Any) ->
     for page in listed:
         found += page["tasks"]
         cursor = page["next"]
-    if as_json:
-        for task in found:
-            terminal.as_json(task)
-    elif found:
-        terminal.say(table(terminal, found))
-    else:
-        terminal.say(
-            "no tasks"
-            + ("" if any(asked[name] for name in FILTERS) else ": donebit trigger 10 --job demo starts one")
-        )
+    hint = "" if any(asked[name] for name in FILTERS) else ": donebit trigger 10 --job demo starts one"
+    heads = columns(terminal.out.width)
+    shown = len(heads)
+    terminal.answers(found, heads, lambda task: row(task)[:shown], nothing=f"no tasks{hint}", as_json=as_json)
     if cursor:
         terminal.note(f"more tasks: --cursor {cursor}")
 
@@ -80,17 +73,14 @@ def pages(session: Session, asked: Mapping[str, Any]) -> Iterator[Answer]:
         yield page
 
 
-def table(terminal: Terminal, found: list[Answer]) -> Table:
-    """Return a table with a row per task; a narrow terminal gets fewer columns."""
-    width = terminal.out.width
-    shown = next((columns for limit, columns in NARROW if width < limit), len(COLUMNS))
-    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    for head in COLUMNS[:shown]:
-        # Names may be long, and are cut; numbers and states are not.
-        made.add_column(head, no_wrap=head not in NAMES, justify="right" if head in NUMBERS else "left")
-    for task in found:
-        made.add_row(*row(task)[:shown])
-    return made
+def columns(width: int) -> list[Column]:
+    """Return the columns that a terminal of this width has room for."""
+    shown = next((most for limit, most in NARROW if width < limit), len(COLUMNS))
+    # Names may be long, and are cut; numbers and states are not.
+    return [
+        Column(head, no_wrap=head not in NAMES, justify="right" if head in NUMBERS else "left")
+        for head in COLUMNS[:shown]
+    ]
 
 
 def row(task: Answer) -> list[Text]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
+from rich import box
 from rich.console import Console, RenderableType
+from rich.table import Column, Table
 from rich.text import Text
 
 from donebit.command_line.exit_codes import BrokenPipe
@@ -47,6 +49,28 @@ class Terminal:
             self.as_json(answer)
         else:
             self.say(describe(answer))
+
+    def answers(
+        self,
+        found: Sequence[Any],
+        heads: Iterable[str | Column],
+        row: Callable[[Any], Iterable[str | Text]],
+        *,
+        nothing: str,
+        as_json: bool,
+    ) -> None:
+        """Print a list: as JSON, one entry a line, or as a table; `nothing` is said of an empty one."""
+        if as_json:
+            for one in found:
+                self.as_json(one)
+        elif found:
+            frame = box.SIMPLE_HEAD if self.out.is_terminal else None
+            table = Table(*heads, box=frame, pad_edge=False, show_edge=False)
+            for one in found:
+                table.add_row(*row(one))
+            self.say(table)
+        else:
+            self.say(nothing)
 
     def note(self, text: str) -> None:
         """Print a note to stderr, on one line."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-from rich import box
-from rich.table import Table
 
 from donebit.command_line.options import as_json, examples, in_session
-from donebit.command_line.service import segment
+from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.tasks import ago
-from donebit.command_line.terminal import Terminal
 from donebit.utf8 import one_line
 
+COLUMNS = ("token", "role", "created")
 ROLES = ("read", "report", "trigger", "admin")
 ROLE_HELP = """\b
 read      ask for everything
@@ -55,13 +51,8 @@ def create(session: Session, *, name: str, role: str, as_json: bool) -> None:
 def list_tokens(session: Session, *, as_json: bool) -> None:
     """List the names and roles of all tokens but API_TOKEN's. With --json: one token per line."""
     found = session.trigger.get("/tokens")["tokens"]
-    if as_json:
-        for one in found:
-            session.terminal.as_json(one)
-    elif found:
-        session.terminal.say(table(session.terminal, found))
-    else:
-        session.terminal.say("no tokens: donebit tokens create NAME --role read makes one")
+    nothing = "no tokens: donebit tokens create NAME --role read makes one"
+    session.terminal.answers(found, COLUMNS, row, nothing=nothing, as_json=as_json)
 
 
 @tokens.command()
@@ -75,11 +66,5 @@ def revoke(session: Session, *, name: str, as_json: bool) -> None:
     session.terminal.answer(revoked, lambda it: f"token {it['name']} is revoked", as_json=as_json)
 
 
-def table(terminal: Terminal, found: list[dict[str, Any]]) -> Table:
-    """Return a table with a row per token."""
-    made = Table(box=box.SIMPLE_HEAD if terminal.out.is_terminal else None, pad_edge=False, show_edge=False)
-    for head in ("token", "role", "created"):
-        made.add_column(head)
-    for one in found:
-        made.add_row(one_line(one["name"]), one_line(one["role"]), ago(one["created_at"]))
-    return made
+def row(token: Answer) -> list[str]:
+    return [one_line(token["name"]), one_line(token["role"]), ago(token["created_at"])]

@@ -123,16 +123,21 @@ def get(store: Store, name: str) -> Schedule:
     raise unknown_schedule(name)
 
 
-def list_schedules(store: Store, *, after: str = "", limit: int | None = None) -> list[Schedule]:
+def list_schedules(store: Store, *, after: str = "", limit: int = MOST_SCHEDULES) -> list[Schedule]:
     """Schedules by their names.
 
     Args:
         after: only those whose names follow this one.
-        limit: how many at most; None for all.
+        limit: how many at most, 1 or more.
     """
-    names = [name for name in store.schedules.names() if name > after][:limit]
-    found = zip(names, store.schedules.read(names), strict=True)
-    return [Schedule.from_fields(name, fields) for name, fields in found if fields]
+    names = [name for name in store.schedules.names() if name > after]
+    found: list[Schedule] = []
+    # Of a name that was deleted nothing is read: the list must not end there, as if there were no more.
+    while names and len(found) < limit:
+        part, names = names[:limit], names[limit:]
+        read = zip(part, store.schedules.read(part), strict=True)
+        found += [Schedule.from_fields(name, fields) for name, fields in read if fields]
+    return found[:limit]
 
 
 def checked_schedule_name(name: str) -> None:
