@@ -75,6 +75,7 @@ def test_the_run_that_failed_is_kept_as_before_a_resume(
 ) -> None:
     task = start_failed(store, 3)
     failed = now(store, task)
+    assert failed.ended_at is not None
     hand_moved_clock.forward(seconds=7)
 
     if by_other_hands:

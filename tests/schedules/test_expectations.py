@@ -317,7 +317,7 @@ def test_many_that_judge_at_once_announce_a_miss_once(
     (fields,) = real_store.expectations.read(["e"])
 
     for _ in range(3):  # each has read it before any of them wrote
-        Judge(real_store, judges.announced.append, arranged.TTLS).check(due, fields, now)
+        Judge(real_store, judges.announced.append, arranged.TTLS).look(due, fields, now)
 
     assert judges.told() == [("missed", at("13:00"))]
 

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from donebit import clock
-from donebit.completion.lifecycle import FIRST_CHECK_AFTER
-from donebit.completion.record import as_texts, is_done_at_once, started_record
-from donebit.completion.task import Task
-from donebit.completion.ttls import TaskTtls
-from donebit.errors import BrokerUnavailable, StoreUnavailable
+from donebit.schedules.looking import LOOK_AT_LEAST_EVERY, TICK, Looker
 from donebit.schedules.schedule import Missed, Schedule, task_id_of
-from donebit.store import Store
-from donebit.store.schedules import DueSchedule, FiringResult, NewTask
+from donebit.store.schedules import FiringResult, ScheduleStore
 
-MOST_SCHEDULES_PER_LOOK = 1000
 MOST_FIRINGS_PER_LOOK = 20  # of one schedule; the others follow with the next look
 MOST_COUNTED = 1000  # of the firings that are left out at once
-# A schedule is looked at this often, also when it is not due: no lost entry keeps it from firing for longer.
-LOOK_AT_LEAST_EVERY = timedelta(minutes=5)
-TICK = timedelta(milliseconds=1)
 
 log = logging.getLogger(__name__)
-
-Publish = Callable[[Task], object]  # sends the steps of a task that was started
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,48 +59,25 @@ def plan(schedule: Schedule, now: datetime) -> Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Firer:
+class Firer(Looker):
     """Starts the tasks of schedules that are due."""
 
-    store: Store
-    publish: Publish
-    ttls: TaskTtls
+    KIND = "schedule"
 
-    def run(self, now: datetime | None = None) -> int:
-        """Check every schedule that is due, and return how many there were."""
-        now = now or clock.now()
-        due = self.store.schedules.due(clock.ms_since_epoch(now), MOST_SCHEDULES_PER_LOOK)
-        for one, fields in zip(due, self.store.schedules.read(one.name for one in due), strict=True):
-            self.look_safely(one, fields, now)
-        return len(due)
+    @property
+    def entries(self) -> ScheduleStore:
+        """The schedules."""
+        return self.store.schedules
 
-    def look_safely(self, due: DueSchedule, fields: dict[str, str], now: datetime) -> None:
-        """Check a schedule; log one that cannot be read, so that the others are still checked."""
-        try:
-            self.look(due, fields, now)
-        except (StoreUnavailable, BrokerUnavailable):  # it would be the same for every other
-            raise
-        except Exception:
-            log.exception("schedule %s cannot be checked", due.name)
-            self.look_again(due, now + LOOK_AT_LEAST_EVERY)
-
-    def look(self, due: DueSchedule, fields: dict[str, str], now: datetime) -> None:
-        """Start what is due of a schedule, and set its next look."""
-        if not fields:
-            self.store.schedules.unindex(due)
-            return
-        schedule = Schedule.from_fields(due.name, fields)
+    def check(self, name: str, fields: dict[str, str], now: datetime) -> datetime:
+        """Start what is due of a schedule, and return when to look at it next."""
+        schedule = Schedule.from_fields(name, fields)
         latest = now + LOOK_AT_LEAST_EVERY
         if schedule.paused:
-            self.look_again(due, latest)
-        elif self.fire_all(schedule, fields, plan(schedule, now)):
-            following = schedule.spec.timing.after(now)
-            self.look_again(due, min(following or latest, latest))
-        else:
-            self.look_again(due, now + TICK)  # with the next sweep
-
-    def look_again(self, due: DueSchedule, at: datetime) -> None:
-        self.store.schedules.move_if_score(due, clock.ms_since_epoch(at))
+            return latest
+        if not self.fire_all(schedule, fields, plan(schedule, now)):
+            return now + TICK  # with the next sweep
+        return min(schedule.spec.timing.after(now) or latest, latest)
 
     def fire_all(self, schedule: Schedule, fields: dict[str, str], planned: Plan) -> bool:
         """Start the planned firings; whether all that is due is dealt with."""
@@ -144,25 +109,19 @@ class Firer:
         left_out: int,
     ) -> FiringResult:
         """Start the task of one firing, and send its steps."""
-        spec, task_id = schedule.spec.task_at(firing), task_id_of(schedule.name, firing)
-        now = clock.now()
-        now_ms = clock.ms_since_epoch(now)
-        record = started_record(spec, now_ms, self.ttls)
-        # Before the task is made: a stale entry is harmless, a missing one is not.
-        look_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
-        self.store.task_index.index_task(task_id, int(now.timestamp() * 1e6), look_ms, self.ttls.index)
+        task = self.enter_task(task_id_of(schedule.name, firing), schedule.spec.task_at(firing))
         result = self.store.schedules.fire_schedule(
             schedule.name,
             fields,
-            NewTask(task_id, None if is_done_at_once(spec) else spec.count, record, self.ttls.open),
+            task,
             firing_ms=clock.ms_since_epoch(firing),
             overlap=schedule.spec.overlap,
             queued_ms=clock.ms_since_epoch(queued_until),
             left_out=left_out,
         )
-        self.log_result(result, schedule, task_id)
+        self.log_result(result, schedule, task.id)
         if result is FiringResult.STARTED:
-            self.publish(Task.from_record(task_id, as_texts(record)))
+            self.publish_started(task)
         return result
 
     def log_result(self, result: FiringResult, schedule: Schedule, task_id: str) -> None:

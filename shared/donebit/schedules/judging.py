@@ -5,31 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
 from donebit import clock
-from donebit.completion.lifecycle import FIRST_CHECK_AFTER
-from donebit.completion.record import as_texts, started_record
 from donebit.completion.task import Task
-from donebit.completion.ttls import TaskTtls
-from donebit.errors import BrokerUnavailable, StoreUnavailable
 from donebit.schedules import expecting
 from donebit.schedules.expectation import Expectation
+from donebit.schedules.looking import LOOK_AT_LEAST_EVERY, TICK, Looker
 from donebit.store import Store
-from donebit.store.schedules import DueSchedule, NewTask
+from donebit.store.schedules import ScheduleStore
 
 SETTLE = timedelta(seconds=30)  # after a deadline: ends before it are announced by then
-MOST_PER_LOOK = 1000  # expectations, and deadlines of one
-LOOK_AT_LEAST_EVERY = timedelta(minutes=5)
-TICK = timedelta(milliseconds=1)
+MOST_DEADLINES_PER_LOOK = 1000  # of one expectation
 KNOWN_FOR_SECONDS = 5.0  # expectations, in a process that notes ends
 
 log = logging.getLogger(__name__)
-
-Publish = Callable[[Task], object]
 
 
 @dataclass(slots=True)
@@ -53,45 +45,24 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(Looker):
     """Judges the expectations whose deadlines have passed."""
 
-    store: Store
-    publish: Publish  # has the end of a task announced
-    ttls: TaskTtls
+    KIND = "expectation"
 
-    def run(self, now: datetime | None = None) -> int:
-        """Check every expectation that is due, and return how many there were."""
-        now = now or clock.now()
-        due = self.store.expectations.due(clock.ms_since_epoch(now), MOST_PER_LOOK)
-        for one, fields in zip(due, self.store.expectations.read(one.name for one in due), strict=True):
-            self.check_safely(one, fields, now)
-        return len(due)
+    @property
+    def entries(self) -> ScheduleStore:
+        """The expectations."""
+        return self.store.expectations
 
-    def check_safely(self, due: DueSchedule, fields: dict[str, str], now: datetime) -> None:
-        """Check an expectation; log one that cannot be read, so that the others are still checked."""
-        try:
-            self.check(due, fields, now)
-        except (StoreUnavailable, BrokerUnavailable):  # it would be the same for every other
-            raise
-        except Exception:
-            log.exception("expectation %s cannot be checked", due.name)
-            self.look_again(due, now + LOOK_AT_LEAST_EVERY)
-
-    def check(self, due: DueSchedule, fields: dict[str, str], now: datetime) -> None:
-        """Judge the deadlines of an expectation that have passed, and set its next look."""
-        if not fields:
-            self.store.expectations.unindex(due)
-            return
-        one = Expectation.from_fields(due.name, fields)
-        missed = self.judge(one, fields, now)
-        following = one.spec.timing.after(now - SETTLE)
+    def check(self, name: str, fields: dict[str, str], now: datetime) -> datetime:
+        """Judge the deadlines of an expectation that have passed, and return when to look at it next."""
+        one = Expectation.from_fields(name, fields)
         latest = now + LOOK_AT_LEAST_EVERY
-        # One that is missed is looked at with each sweep, to notice when it is met again.
-        self.look_again(due, now + TICK if missed else min((following or latest) + SETTLE, latest))
-
-    def look_again(self, due: DueSchedule, at: datetime) -> None:
-        self.store.expectations.move_if_score(due, clock.ms_since_epoch(at))
+        if self.judge(one, fields, now):
+            return now + TICK  # with each sweep, to notice when it is met again
+        following = one.spec.timing.after(now - SETTLE)
+        return min((following or latest) + SETTLE, latest)
 
     def judge(self, one: Expectation, fields: dict[str, str], now: datetime) -> bool:
         """Judge the deadlines that have passed, and whether one that was missed is met again.
@@ -99,7 +70,7 @@ class Judge:
         Returns:
             Whether it is missed now.
         """
-        passed = list(islice(one.spec.timing.between(one.mark, now - SETTLE), MOST_PER_LOOK))
+        passed = list(islice(one.spec.timing.between(one.mark, now - SETTLE), MOST_DEADLINES_PER_LOOK))
         if not passed and one.missed_at is None:
             return False
         since = (one.missed_at or passed[0]) - one.spec.within
@@ -153,16 +124,12 @@ class Judge:
     ) -> dict[str, str]:
         """Announce a miss or a recovery; the fields then, none if another look was faster."""
         task_id, notice = one.announcement(what, deadline)
-        now = clock.now()
-        now_ms, mark_ms = clock.ms_since_epoch(now), clock.ms_since_epoch(mark)
-        spec = one.spec.announcing(one.name)
-        record = started_record(spec, now_ms, self.ttls) | {"notice": json.dumps(notice)}
-        look_ms = now_ms + FIRST_CHECK_AFTER // timedelta(milliseconds=1)
-        self.store.task_index.index_task(task_id, int(now.timestamp() * 1e6), look_ms, self.ttls.index)
+        task = self.enter_task(task_id, one.spec.announcing(one.name), {"notice": json.dumps(notice)})
+        mark_ms = clock.ms_since_epoch(mark)
         turned = self.store.expectations.turn_expectation(
             one.name,
             fields,
-            NewTask(task_id, None, record, self.ttls.open),
+            task,
             mark_ms=mark_ms,
             missed_ms=clock.ms_since_epoch(deadline) if what == "missed" else None,
         )
@@ -170,5 +137,5 @@ class Judge:
             return {}
         level = logging.ERROR if what == "missed" else logging.INFO
         log.log(level, "expectation %s is %s: deadline %s", one.name, what, clock.iso(deadline))
-        self.publish(Task.from_record(task_id, as_texts(record)))
+        self.publish_started(task)
         return {**fields, "mark": str(mark_ms)}
