@@ -170,7 +170,7 @@ def test_the_next_run_has_a_first_failure_of_its_own(store: Store) -> None:
     assert len({one.delivery.announcement_id for one in listed(store, task)}) == 2
 
 
-def test_a_run_of_retried_steps_has_a_first_failure_beside_those_left_failed(store: Store) -> None:
+def test_a_run_of_retried_steps_has_a_first_failure_of_its_own(store: Store) -> None:
     task = start(store, 3, webhook=EARLY)
     for step in range(3):
         failing.fail(store, task.id, step, "no")

@@ -89,9 +89,6 @@ def fail(
 
     A step that is done or has given up, or whose task has ended, stays so. See reporting.report for the rest.
 
-    Args:
-        attempt: how it is counted, and where the error came from.
-
     Raises:
         NotFound: no such task, or it has expired.
         InvalidInput: the task has no such step, or the reply key was used for another request.
@@ -111,9 +108,13 @@ def fail(
     )
     failure = _failure(task_id, step, result, reply_key)
     if result.first_of_run:
-        with suppress(NotFound, StoreUnavailable):  # deleted since, or left to the sweep
-            announcing.announce_first_failure(store, lifecycle.get_task(store, task_id).task)
+        _announce_first_failure(store, task_id)
     return failure
+
+
+def _announce_first_failure(store: Store, task_id: str) -> None:
+    with suppress(NotFound, StoreUnavailable):  # deleted since, or left to the sweep
+        announcing.announce_first_failure(store, lifecycle.get_task(store, task_id).task)
 
 
 def begin_attempt(
