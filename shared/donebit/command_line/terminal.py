@@ -59,7 +59,7 @@ class Terminal:
         nothing: str,
         as_json: bool,
     ) -> None:
-        """Print a list: as JSON, one entry a line, or as a table; `nothing` is said of an empty one."""
+        """Print a list: as JSON, one entry a line, or as a table; `nothing` where there are none."""
         if as_json:
             for one in found:
                 self.as_json(one)
