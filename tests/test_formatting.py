@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from donebit.formatting import duration, number
+from donebit.formatting import count_of, duration, number
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_a_duration_has_two_units_at_most(seconds: float, text: str) -> None:
 )
 def test_a_number_has_a_decimal_below_ten_alone(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"), [(0, "0 steps"), (1, "1 step"), (2, "2 steps"), (12345, "12,345 steps")]
+)
+def test_an_amount_has_its_noun(amount: int, words: str) -> None:
+    assert count_of(amount, "step") == words

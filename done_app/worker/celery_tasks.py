@@ -21,6 +21,7 @@ from donebit.completion.sweeping import Sweep, takes_turn
 from donebit.completion.task import Task
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import DonebitError, StoreUnavailable
+from donebit.formatting import plural
 from donebit.publishing import publish_start
 from donebit.schedules.firing import Firer
 from donebit.schedules.judging import Judge, Witness
@@ -43,7 +44,13 @@ def dispatch(task_id: str, nonce: str, first: int) -> None:
     if first or fanout.claim_fan_out(worker_app.store(), task):
         with worker_app.monitor.emitter.working_on(task_id):
             sent = fanout.fan_out(worker_app.store(), task, worker_app.publisher.run_slices, first)
-            log.info("task %s is fanned out: %d steps in %d messages", task_id, task.missing_steps, sent)
+            log.info("task %s is fanned out: %s", task_id, sent_in_words(task, sent))
+
+
+def sent_in_words(task: Task, messages: int, thing: str = "step") -> str:
+    """Say how many steps were sent, for the log."""
+    steps = task.missing_steps
+    return f"{steps} {plural(steps, thing)} in {messages} {plural(messages, 'message')}"
 
 
 class StepsRequest(Request):
@@ -118,10 +125,7 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
     with worker_app.monitor.emitter.working_on(task_id):
         if sent := healing.heal(worker_app.store(), task, seen, worker_app.publisher.run_slices_carefully):
             log.warning(
-                "task %s made no progress: resending %d missing steps in %d messages",
-                task_id,
-                task.missing_steps,
-                sent,
+                "task %s made no progress: resending %s", task_id, sent_in_words(task, sent, "missing step")
             )
             presence.record_heal(worker_app.store(), task_id, task.missing_steps)
 

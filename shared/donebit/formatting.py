@@ -10,6 +10,16 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if 0 < value < 10 and value != int(value) else f"{value:,.0f}"
 
 
+def count_of(amount: int, thing: str) -> str:
+    """Return an amount with its noun: 1 step, 2,000 steps."""
+    return f"{number(amount)} {plural(amount, thing)}"
+
+
+def plural(amount: int, thing: str) -> str:
+    """Return the noun as it stands after an amount: step after 1, steps after 0 and 2."""
+    return thing if amount == 1 else f"{thing}s"
+
+
 def duration(seconds: float) -> str:
     """A duration in at most two units: 26 ms, 0.4 s, 12 s, 3 min 5 s, 2 h 10 min, 3 d 4 h. Negative: 0 s."""
     if 0 < seconds < 0.1:

@@ -92,7 +92,7 @@ def test_starting_the_same_task_twice_is_one_task(donebit: Donebit) -> None:
     ("asked", "status", "detail"),
     [
         ("unknown", 404, "no task never-started is known, or it has expired"),
-        ("otherwise", 409, "exists with the spec"),
+        ("otherwise", 409, "exists with another spec: its count is 2, not 3"),
         ("beyond", 422, "step 2 is not a step of task"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -81,3 +82,21 @@ def test_an_order_kept_before_ends_could_be_told_is_read_as_it_was() -> None:
 
     assert order == TaskSpec(3, "demo")
     assert order.as_text() == text
+
+
+@settings(deadline=None)
+@given(followed(2), st.data())
+def test_only_what_differs_is_named(order: TaskSpec, data: st.DataObject) -> None:
+    other = data.draw(st.just(order) | followed(2) | st.builds(replace, st.just(order), label=TEXTS))
+
+    assert (order.differences(other) == "") == (order == other)
+
+
+def test_a_difference_gives_both_values_and_cuts_long_ones() -> None:
+    order = TaskSpec(3, "demo", {"text": "a" * 200})
+
+    assert (
+        order.differences(TaskSpec(4, params={"text": "a" * 200}))
+        == "count is 3, not 4; job is demo, not null"
+    )
+    assert order.differences(TaskSpec(3, "demo")) == f'params is {{"text": "{"a" * 90}..., not {{}}'

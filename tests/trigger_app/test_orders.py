@@ -220,7 +220,7 @@ def test_who_else_is_told_makes_it_another_task(
 
     problem = problem_of(services.trigger.post("/tasks", json={**ASKED, **asked}), 409)
 
-    assert "task nightly exists with the spec" in problem["detail"]
+    assert "task nightly exists with another spec: its" in problem["detail"]
     assert everything(real_client) == before
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from donebit import clock
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.formatting import count_of
 from donebit.web.task_answer import DeliveryAnswer
 
 ENDS = {State.DONE: "Done", State.FAILED: "Failed", State.CANCELLED: "Cancelled"}
@@ -38,18 +39,14 @@ def timeline_of(task: Task, deliveries: Sequence[DeliveryAnswer]) -> list[Timeli
 
 def started(task: Task) -> str:
     job = f"of job {task.spec.job}" if task.spec.job else "reported via API"
-    return f"{steps(task.count)} {job}, end marker at bit {task.count:,}"
-
-
-def steps(count: int) -> str:
-    return f"{count:,} step{'s' if count != 1 else ''}"
+    return f"{count_of(task.count, 'step')} {job}, end marker at bit {task.count:,}"
 
 
 def happened(task: Task) -> Iterator[TimelineEntry]:
     """Yield everything that has a time."""
     yield from earlier_runs(task)
     if task.dispatched_at:
-        messages = f"{task.messages:,} message{'s' if task.messages != 1 else ''}"
+        messages = count_of(task.messages, "message")
         again = f", run {task.run}" if task.run > 1 else ""
         yield TimelineEntry("Steps sent", clock.iso(task.dispatched_at), messages + again)
     if task.probed_at and task.heals:
@@ -70,7 +67,7 @@ def earlier_runs(task: Task) -> Iterator[TimelineEntry]:
     """Yield the end of each earlier run that is kept, and the beginning of the one after it."""
     begun = [run.started_at for run in task.earlier_runs[1:]] + [task.run_started_at]
     for run, resumed_at in zip(task.earlier_runs, begun, strict=False):
-        done = f"run {run.run}: {run.done_steps:,} of {steps(task.count)} done"
+        done = f"run {run.run}: {run.done_steps:,} of {count_of(task.count, 'step')} done"
         yield TimelineEntry(ENDS[run.state], clock.iso(run.ended_at), done, "bad")
         if resumed_at > run.ended_at:  # else its steps were reported after it had failed, without a resume
             yield TimelineEntry("Resumed", clock.iso(resumed_at), f"run {run.run + 1}")
@@ -81,7 +78,7 @@ def why_stalled(task: Task) -> str:
 
 
 def ended(task: Task) -> str:
-    failed = f", {steps(task.failed_steps)} failed" if task.failed_steps else ""
+    failed = f", {count_of(task.failed_steps, 'step')} failed" if task.failed_steps else ""
     return f"{task.done_steps:,} of {task.count:,} steps done{failed}"
 
 
@@ -93,9 +90,8 @@ def pending(task: Task) -> Iterator[TimelineEntry]:
         return
     if task.spec.job and not task.dispatched_at:
         yield TimelineEntry("Steps sent", None, "by the next free worker", "next")
-    yield TimelineEntry(
-        "Failed" if task.failed_steps else "Done", None, f"{steps(task.missing_steps)} to go", "next"
-    )
+    left = f"{count_of(task.missing_steps, 'step')} to go"
+    yield TimelineEntry("Failed" if task.failed_steps else "Done", None, left, "next")
 
 
 def notified_entries(deliveries: Sequence[DeliveryAnswer]) -> Iterator[TimelineEntry]:

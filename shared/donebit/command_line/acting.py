@@ -12,7 +12,7 @@ from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, task_filter, yes
 from donebit.command_line.service import Answer
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
+from donebit.formatting import count_of
 
 PAGE = 500
 DONE = {

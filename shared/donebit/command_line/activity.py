@@ -11,7 +11,7 @@ from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.options import as_json, at, examples, ids, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
+from donebit.formatting import count_of
 
 DIGITS = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 MOST_DIGITS = 100  # Python reads 4300, and slowly; what is above 2^32-1, the service refuses

@@ -14,8 +14,7 @@ from donebit.command_line.options import as_json, confirmed, examples, in_sessio
 from donebit.command_line.reports import Steps
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
-from donebit.formatting import number
+from donebit.formatting import count_of, number
 from donebit.utf8 import one_line
 
 IDS = click.argument("task_ids", metavar="ID...", nargs=-1, required=True)

@@ -9,8 +9,8 @@ from donebit.command_line.options import as_json, examples, in_session
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.tasks import ago
-from donebit.command_line.terminal import count_of, state_text
-from donebit.formatting import duration, number
+from donebit.command_line.terminal import state_text
+from donebit.formatting import count_of, duration, number
 from donebit.utf8 import one_line
 
 MOST_RUNS = 500

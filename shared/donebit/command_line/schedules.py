@@ -13,8 +13,8 @@ from donebit.command_line.options import as_json, confirmed, examples, in_sessio
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.tasks import ago, name
-from donebit.command_line.terminal import count_of
 from donebit.command_line.trigger import JsonObject, Param, params_of, print_started
+from donebit.formatting import count_of
 from donebit.utf8 import one_line
 
 COLUMNS = ("schedule", "cron", "zone", "next", "last", "last task")

@@ -13,7 +13,7 @@ from donebit.command_line.exit_codes import RequestRefused, UsageError
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
+from donebit.formatting import count_of
 from donebit.utf8 import one_line
 
 LARGEST_PAGE = 10_000

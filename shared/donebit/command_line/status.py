@@ -11,8 +11,8 @@ from donebit.command_line.exit_codes import ServiceUnavailable
 from donebit.command_line.options import as_json, examples, in_session
 from donebit.command_line.service import Answer, ServiceClient, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of, state_text
-from donebit.formatting import number
+from donebit.command_line.terminal import state_text
+from donebit.formatting import count_of, number
 from donebit.utf8 import one_line
 
 FAILURES_PER_PAGE = 500

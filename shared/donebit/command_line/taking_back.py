@@ -7,8 +7,7 @@ import click
 from donebit.command_line.options import as_json, confirmed, examples, in_session, yes
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
-from donebit.formatting import number
+from donebit.formatting import count_of, number
 
 
 @click.command(

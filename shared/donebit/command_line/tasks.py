@@ -15,8 +15,8 @@ from donebit.command_line.drawing import draw
 from donebit.command_line.options import as_json, examples, in_session, task_filter
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of, percent, state_text
-from donebit.formatting import duration, number
+from donebit.command_line.terminal import percent, state_text
+from donebit.formatting import count_of, duration, number
 from donebit.utf8 import one_line
 
 LARGEST_PAGE = 500

@@ -14,7 +14,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from donebit.command_line.exit_codes import BrokenPipe
-from donebit.formatting import number
 from donebit.utf8 import one_line
 
 WIDTH_OF_PIPES = 200  # wide enough that no line is broken
@@ -126,8 +125,3 @@ def percent(part: int, whole: int) -> str:
     if not whole:
         return "-"
     return f"{min(99, max(1, part * 100 // whole)) if 0 < part < whole else part * 100 // whole}%"
-
-
-def count_of(amount: int, thing: str) -> str:
-    """Return an amount with its noun: 1 step, 2 steps."""
-    return f"{number(amount)} {thing}" + ("" if amount == 1 else "s")

@@ -12,10 +12,9 @@ from donebit.command_line.items import start_with_items
 from donebit.command_line.options import as_json, examples, in_session, retry_for
 from donebit.command_line.service import segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
 from donebit.command_line.watching import watch_task
 from donebit.errors import InvalidInput
-from donebit.formatting import duration, number
+from donebit.formatting import count_of, duration, number
 from donebit.json_reading import read_json
 
 

@@ -11,6 +11,7 @@ from donebit.completion import chords, counting, deliveries, history, parents
 from donebit.completion.measures import ENDS, TASK_TIMES, Tally
 from donebit.completion.state import AGAIN, Early
 from donebit.completion.task import Task
+from donebit.formatting import plural
 from donebit.store import Store
 from donebit.store.answers import Noted
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 def log_end(task: Task) -> None:
     """Log the end of a task in one line."""
     seconds = task.took.total_seconds() if task.took else 0.0
-    steps = f"{task.count} step{'s' if task.count != 1 else ''}"
+    steps = f"{task.count} {plural(task.count, 'step')}"
     if task.done_steps < task.count:
         steps = f"{task.done_steps} of {steps}"
     log.info("task %s is %s: %s in %.1f s [%s]", task.id, task.state, steps, seconds, task.end_name)

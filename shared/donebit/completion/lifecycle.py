@@ -129,8 +129,7 @@ def _start_new(
 def _existing_if_same(existing: Task, spec: TaskSpec) -> Started:
     if existing.spec != spec:
         raise Conflict(
-            f"task {existing.id} exists with the spec {existing.spec.as_text()}; this request has "
-            f"{spec.as_text()}",
+            f"task {existing.id} exists with another spec: its {existing.spec.differences(spec)}",
             field="task_id",
         )
     return Started(existing, fresh=False)

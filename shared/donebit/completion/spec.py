@@ -10,6 +10,8 @@ from typing import Any
 
 from donebit.completion.state import ANY_END, Occasion, State, occasion_of
 
+LONGEST_SHOWN = 100  # characters of a value that differs
+
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
@@ -75,6 +77,16 @@ class TaskSpec:
         """The spec as canonical JSON: equal specs give equal texts."""
         return json.dumps(self._as_fields(), sort_keys=True, separators=(",", ":"))
 
+    def differences(self, other: TaskSpec) -> str:
+        """Name what differs in words: count is 3, not 4; job is demo, not null. Empty for an equal spec."""
+        own, others = self._as_fields(), other._as_fields()
+        names = sorted(own | others)
+        return "; ".join(
+            f"{name} is {_as_word(own.get(name))}, not {_as_word(others.get(name))}"
+            for name in names
+            if own.get(name) != others.get(name)
+        )
+
     def _as_fields(self) -> dict[str, Any]:
         fields = {
             "count": self.count,
@@ -114,6 +126,11 @@ class TaskSpec:
             ends = _ends(then.pop("on"))
             converted["then"] = NextTask(cls._from_fields(then), ends)
         return cls(**fields, **converted)
+
+
+def _as_word(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _ends(names: list[str]) -> tuple[Occasion, ...]:

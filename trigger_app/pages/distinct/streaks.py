@@ -9,6 +9,7 @@ from donebit.activity.analytics.streaks import Counts, distribution
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.sets.algebra import segments_of
 from donebit.errors import InvalidInput
+from donebit.formatting import count_of
 from donebit.store.bitmaps import Bitmap
 from trigger_app.pages.distinct.choice import Chosen
 
@@ -69,5 +70,5 @@ def within(counts: Counts, start: int, stop: int) -> int:
 def words(start: int, stop: int) -> str:
     """1 day, 2 days, 8 to 14 days, 31+ days."""
     if stop == start + 1:
-        return f"{start} day{'' if start == 1 else 's'}"
+        return count_of(start, "day")
     return f"{start}+ days" if stop > DAYS else f"{start}\u2013{stop - 1} days"

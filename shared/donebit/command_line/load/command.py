@@ -14,9 +14,8 @@ from donebit.command_line.load.running import LoadOptions, LoadOutcome, run
 from donebit.command_line.load.state import SUFFIX
 from donebit.command_line.options import as_json, examples, ids, in_session
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
 from donebit.errors import InvalidInput
-from donebit.formatting import number
+from donebit.formatting import count_of, number
 from donebit.moments import TimeUnit
 from donebit.names import checked_name
 

@@ -12,7 +12,7 @@ from donebit.command_line.load.sending import BatchSender, Sending, arrived
 from donebit.command_line.load.source import DamagedFile
 from donebit.command_line.load.state import LoadState, Progress
 from donebit.command_line.load.users import BadValue
-from donebit.command_line.terminal import count_of
+from donebit.formatting import count_of
 
 LARGEST_BATCH_BYTES = 32 << 20  # of a batch; this one and the one being sent are in memory
 CHECK_EVERY_ROWS = 1000  # rows

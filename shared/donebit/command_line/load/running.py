@@ -34,9 +34,8 @@ from donebit.command_line.load.users import BadValue, KindOfUsers
 from donebit.command_line.progress_bars import bar
 from donebit.command_line.service import ServiceClient, segment
 from donebit.command_line.session import Session
-from donebit.command_line.terminal import count_of
 from donebit.errors import InvalidInput
-from donebit.formatting import number
+from donebit.formatting import count_of, number
 from donebit.moments import TimeUnit
 from donebit.names import checked_name
 
