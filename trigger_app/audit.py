@@ -12,7 +12,7 @@ from donebit import clock
 from donebit.access.audit import AuditEntry, list_entries
 from donebit.store import Store
 from donebit.web.answers import Reply
-from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Request, of_entry
+from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Request, at_most, of_entry
 from donebit.web.problems import EVERYWHERE
 from trigger_app.pages.either import either
 
@@ -22,11 +22,7 @@ TAG = Tag(name="audit", description="Who did what")
 class AuditQuery(Request):
     """Which entries to list."""
 
-    limit: Annotated[
-        int,
-        Field(ge=1, le=1000, description="how many at most", json_schema_extra={"example": 50}),
-        WRITTEN,
-    ] = 100
+    limit: Annotated[int, at_most(1000), WRITTEN] = 100
     before: Annotated[
         Annotated[str, of_entry("an entry")] | None,
         Field(

@@ -18,7 +18,7 @@ from donebit.errors import NotFound
 from donebit.jobs.registry import Job, Jobs
 from donebit.store import Store
 from donebit.web.answers import Reply
-from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Name, Request, of_entry
+from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Name, Request, at_most, of_entry
 from donebit.web.problems import EVERYWHERE
 from trigger_app.pages.either import either
 from trigger_app.views import GONE
@@ -34,11 +34,7 @@ class JobPath(Request):
 class RunsQuery(Request):
     """Which past runs to list."""
 
-    limit: Annotated[
-        int,
-        Field(ge=1, le=500, description="how many at most", json_schema_extra={"example": 20}),
-        WRITTEN,
-    ] = 50
+    limit: Annotated[int, at_most(500, example=20), WRITTEN] = 50
     before: Annotated[
         Annotated[str, of_entry("a run")] | None,
         Field(

@@ -18,6 +18,7 @@ from donebit.web.models import (
     Name,
     Request,
     StoredName,
+    at_most,
     matching,
     of_entry,
 )
@@ -126,11 +127,7 @@ class CloseQuery(Request):
 
 class ResumeQuery(Request):
     label: LabelFilter = None
-    limit: Annotated[
-        int,
-        Field(ge=1, le=500, description="how many tasks at most", json_schema_extra={"example": 50}),
-        WRITTEN,
-    ] = 100
+    limit: Annotated[int, at_most(500, "how many tasks"), WRITTEN] = 100
     cursor: Annotated[
         Cursor | None,
         Field(
@@ -193,11 +190,7 @@ class TaskFilter(Request):
 
 
 class ListQuery(TaskFilter):
-    limit: Annotated[
-        int,
-        Field(ge=1, le=500, description="how many tasks at most", json_schema_extra={"example": 20}),
-        WRITTEN,
-    ] = 50
+    limit: Annotated[int, at_most(500, "how many tasks", example=20), WRITTEN] = 50
     cursor: Annotated[
         Cursor | None,
         Field(
@@ -248,11 +241,7 @@ class MissingQuery(Request):
         WrittenStep,
         Field(description="the first step: `next` of the previous page", json_schema_extra={"example": 0}),
     ] = 0
-    limit: Annotated[
-        int,
-        Field(ge=1, le=10_000, description="how many entries at most", json_schema_extra={"example": 100}),
-        WRITTEN,
-    ] = 1000
+    limit: Annotated[int, at_most(10_000, "how many entries", example=100), WRITTEN] = 1000
 
 
 class FailuresQuery(MissingQuery):

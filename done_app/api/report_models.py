@@ -37,8 +37,8 @@ class StepResult(Request):
     ]
 
 
-class RetryBody(Request):
-    """Which of the steps that gave up are to be tried again: a group of errors, or steps and ranges."""
+class StepsAndRanges(Request):
+    """Steps of a task."""
 
     steps: Annotated[
         list[Step],
@@ -54,10 +54,18 @@ class RetryBody(Request):
         Field(
             default_factory=list,
             max_length=MAX_STEPS_PER_REPORT,
-            description="half-open ranges; those of their steps that did not give up are left as they are",
+            description="half-open ranges",
             json_schema_extra={"example": [[100, 200]]},
         ),
     ]
+
+
+class RetryBody(StepsAndRanges):
+    """Which of the steps that gave up are to be tried again: a group of errors, or steps and ranges.
+
+    The others of a range are left as they are.
+    """
+
     group: Annotated[
         GroupId | None, Field(description="all steps of this group, in place of steps and ranges")
     ] = None
@@ -66,27 +74,9 @@ class RetryBody(Request):
         return ChosenSteps(self.steps, self.ranges, self.group)
 
 
-class StepsBody(Request):
+class StepsBody(StepsAndRanges):
     """Steps that are done, single or as half-open ranges, or with what they returned."""
 
-    steps: Annotated[
-        list[Step],
-        Field(
-            default_factory=list,
-            max_length=MAX_STEPS_PER_REPORT,
-            description="single steps",
-            json_schema_extra={"example": [1, 5, 7]},
-        ),
-    ]
-    ranges: Annotated[
-        list[tuple[Step, Annotated[Integer, Field(ge=1, le=LARGEST_STEP)]]],
-        Field(
-            default_factory=list,
-            max_length=MAX_STEPS_PER_REPORT,
-            description="half-open ranges",
-            json_schema_extra={"example": [[100, 200]]},
-        ),
-    ]
     results: Annotated[
         list[StepResult],
         Field(

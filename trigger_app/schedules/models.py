@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from donebit import clock
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
 from donebit.schedules.schedule import LONGEST_NAME, MOST_COUNTED, Missed, Overlap, Schedule, ScheduleSpec
-from donebit.web.models import WRITTEN, Name, Number, Request
+from donebit.web.models import WRITTEN, Name, Number, Request, at_most
 from trigger_app.models import TaskRequest
 
 EXAMPLE_NAME = "nightly"
@@ -88,11 +88,7 @@ class SchedulePath(Request):
 class SchedulesQuery(Request):
     """Which schedules to list."""
 
-    limit: Annotated[
-        int,
-        Field(ge=1, le=1000, description="how many at most", json_schema_extra={"example": 50}),
-        WRITTEN,
-    ] = 100
+    limit: Annotated[int, at_most(1000), WRITTEN] = 100
     after: Annotated[
         Name | None,
         Field(

@@ -56,6 +56,13 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 # in words of its own, which no JSON Schema knows.
 WRITTEN = BeforeValidator(_digits)
 WRITTEN_BOOLEAN = BeforeValidator(_truth)  # the same for a switch
+
+
+def at_most(most: int, what: str = "how many", example: int = 50) -> Any:
+    """Make the field of a page's size: 1 to `most` of what it lists."""
+    return Field(ge=1, le=most, description=f"{what} at most", json_schema_extra={"example": example})
+
+
 Name = Annotated[str, matching(NAME_PATTERN, NAME_RULE), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 
 
