@@ -2,8 +2,10 @@
 
 ARG PYTHON_IMAGE=python:3.13-slim
 FROM ${PYTHON_IMAGE} AS build
-COPY locks/run.txt /run.txt
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r /run.txt
+# `otel` in place of `run` for traces.
+ARG LOCK=run
+COPY locks/${LOCK}.txt /lock.txt
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r /lock.txt
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY shared shared

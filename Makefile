@@ -12,6 +12,7 @@ TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 COVERED := $(BIN)/coverage report --include 'shared/donebit
 MEASURED := tests/completion tests/activity tests/store
 RUN := --extra server --group build
+DEV := $(RUN) --extra demo --extra async --extra otel --group dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo clear test test-cluster test-compose test-celery coverage torture check bench screenshots lock wheel release clean
@@ -78,10 +79,12 @@ screenshots: ## take the pictures of the README and the docs again, of a demo of
 lock: ## resolve pyproject.toml again into locks/
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(LOCK) $(RUN) --output-file locks/run.txt
+	@cp locks/run.txt locks/otel.txt
+	@$(LOCK) $(RUN) --extra otel --output-file locks/otel.txt
 	@$(LOCK) $(RUN) --extra demo --output-file locks/demo.txt
-	@$(LOCK) $(RUN) --extra demo --extra async --group dev --output-file locks/dev.txt
+	@$(LOCK) $(DEV) --output-file locks/dev.txt
 	@cp locks/dev.txt locks/bench.txt # its versions are kept: what serves the benchmarks serves the tests
-	@$(LOCK) $(RUN) --extra demo --extra async --group dev --group bench --output-file locks/bench.txt
+	@$(LOCK) $(DEV) --group bench --output-file locks/bench.txt
 
 wheel: ## the package as it is published, into dist/
 	@$(PYTHON) shared/donebit/demo/install.py dev

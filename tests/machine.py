@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import pytest
 
@@ -46,6 +47,12 @@ def needs() -> tuple[Need, ...]:
             frozenset({"prometheus", "promtool"}),
             bool(shutil.which("prometheus") and shutil.which("promtool")),
             "no prometheus with promtool on the PATH: apt-get install prometheus",
+        ),
+        Need(
+            "Helm",
+            frozenset({"helm"}),
+            find_spec("helm_python") is not None,
+            "no helm-python-sdk, which has wheels for Linux on x86_64 alone",
         ),
         Need(
             "RabbitMQ",

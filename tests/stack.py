@@ -51,9 +51,16 @@ class Answer:
     said: Mapping[str, Any]
 
 
-def ask(method: str, url: str, body: object = None, *, within_seconds: float = 5.0) -> Answer:
+def ask(
+    method: str,
+    url: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    within_seconds: float = 5.0,
+) -> Answer:
     try:
-        answer = _http.request(method, url, json=body, timeout=within_seconds)
+        answer = _http.request(method, url, json=body, headers=headers, timeout=within_seconds)
     except urllib3.exceptions.HTTPError:
         return Answer(0, {})
     with suppress(ValueError):

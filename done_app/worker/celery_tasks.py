@@ -41,6 +41,7 @@ def dispatch(task_id: str, nonce: str, first: int) -> None:
     task = leases.find_task(worker_app.store(), task_id, nonce)
     if task is None or not fanout.is_due(task, first):
         return
+    worker_app.describe(task)
     if first or fanout.claim_fan_out(worker_app.store(), task):
         with worker_app.monitor.emitter.working_on(task_id):
             sent = fanout.fan_out(worker_app.store(), task, worker_app.publisher.run_slices, first)
@@ -103,6 +104,7 @@ def announce(task_id: str) -> None:
 
 def tell_end(task: Task) -> None:
     """Log the end of a task, and note it for the expectations that it meets."""
+    worker_app.describe(task, **{"donebit.state": task.state})
     announcing.log_end(task)
     witness.note(worker_app.store(), task)
 
@@ -119,6 +121,7 @@ def probe(task_id: str, nonce: str, progress_ms: int, heals: int, then: Sequence
     task, seen = leases.find_task(worker_app.store(), task_id, nonce), ProbedState(progress_ms, heals)
     if task is None or ProbedState.of(task) != seen:
         return
+    worker_app.describe(task)
     if then:
         worker_app.publisher.probe(task, then)
         return

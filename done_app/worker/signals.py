@@ -23,6 +23,7 @@ from donebit import logs, queue
 from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
+from donebit.traces import traces
 from donebit.workers import presence
 
 HEARTBEAT_EVERY_SECONDS = 5.0
@@ -89,6 +90,12 @@ def allow_children_of_steps(**_: Any) -> None:
 @signals.worker_process_shutdown.connect
 def end_children_of_steps(**_: Any) -> None:
     children.end_children()
+
+
+@signals.worker_process_shutdown.connect
+@signals.worker_shutdown.connect
+def send_last_spans(**_: Any) -> None:
+    traces.end()
 
 
 @signals.worker_shutting_down.connect

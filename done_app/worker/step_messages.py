@@ -87,6 +87,7 @@ def run_leased(held: HeldSteps, holder: Holder, *, careful: bool, waited: float 
         waited: as of `run_message`.
     """
     task = held.task
+    worker_app.describe(task)
     with (
         worker_app.monitor.emitter.working_on(task.id, held.ranges) as work,
         suppress(NotFound),

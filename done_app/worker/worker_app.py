@@ -13,15 +13,23 @@ from done_app.worker import identity
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.reconnect import CONSUMER, SCHEDULER
 from donebit import config, queue
+from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, ConfigurationError, StoreUnavailable, stop_program
 from donebit.jobs.registry import Jobs, load_jobs
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.store.store import WORKER_TIMEOUT
+from donebit.traces import traces
 
 
 class RetriedTask(CeleryTask):  # type: ignore[type-arg]  # its stubs alone take arguments
     """A worker function whose message is not dropped when the broker does not take it again."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the function, in a span that continues the one that its message was sent in."""
+        about = {"donebit.task_id": args[0]}
+        with traces.span(self.name, about, kind="CONSUMER", came_with=self.request.headers or {}):
+            return super().__call__(*args, **options)
 
     def retry(self, *args: Any, **options: Any) -> Any:
         """Send the message again, later; give it back to its queue if it cannot be sent."""
@@ -44,6 +52,7 @@ RETRY_OPTIONS: dict[str, Any] = {
 
 try:
     settings = config.load()
+    traces.set_up(settings, "worker")
 except ConfigurationError as error:  # one sentence, from the worker and from beat as from the services
     stop_program(error.detail)
 app = queue.make_celery(settings)
@@ -65,3 +74,10 @@ def store() -> Store:
 @cache
 def jobs() -> Jobs:
     return load_jobs(settings)
+
+
+def describe(task: Task, **attributes: str | int) -> None:
+    """Say in the present span which task it is of, with a link to the request that started the task."""
+    traces.describe(
+        {"donebit.job": task.spec.job or "", "donebit.run": task.run, **attributes}, task.traceparent
+    )

@@ -162,6 +162,14 @@ class Settings(Addresses):
     history_ttl: Duration = timedelta(days=30)  # of the past runs of each job
     stall_after: Duration = timedelta(seconds=60)
 
+    # Some of OpenTelemetry's own variables; its library reads the others.
+    otel_exporter_otlp_endpoint: str = ""
+    otel_exporter_otlp_traces_endpoint: str = ""
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
+    otel_exporter_otlp_traces_protocol: Literal["http/protobuf"] = "http/protobuf"
+    otel_traces_exporter: Literal["otlp", "none"] = "otlp"
+    otel_sdk_disabled: bool = False
+
     sample: bool = True  # whether `make demo` shows made-up tasks and visitors
 
     log_format: Literal["text", "json"] = "text"
@@ -252,6 +260,12 @@ class Settings(Addresses):
         """Which queue each of the Celery functions is called through."""
         pairs = (listed.partition("@") for listed in self.callbacks)
         return {name: queue or CELERYS_QUEUE for name, _, queue in pairs}
+
+    @property
+    def traces_wanted(self) -> bool:
+        """Whether it is set where OpenTelemetry's spans are sent, and not that none are."""
+        endpoint = self.otel_exporter_otlp_traces_endpoint or self.otel_exporter_otlp_endpoint
+        return bool(endpoint) and self.otel_traces_exporter == "otlp" and not self.otel_sdk_disabled
 
     @cached_property
     def broker(self) -> str:

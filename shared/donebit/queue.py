@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from celery import Celery
+from celery import Celery, signals
 from kombu import Queue
 from kombu.exceptions import ChannelError, KombuError, OperationalError
 
@@ -20,6 +20,7 @@ from donebit.errors import BrokerUnavailable
 from donebit.rabbitmq import RabbitCelery
 from donebit.redis_url import RedisUrl
 from donebit.store.connections import KEEPALIVE
+from donebit.traces import traces
 
 # The worker consumes its queues in turn, so that neither control messages nor a task of a few steps wait
 # for the hundreds of slices of a large one.
@@ -91,7 +92,14 @@ def make_celery(settings: Settings, *, sends_only: bool = False, prefixed: bool 
     return app
 
 
+def carry_trace(sender: str, headers: dict[str, Any], **_: Any) -> None:
+    """Put into each message which span it continues."""
+    traces.carry(sender, headers)
+
+
 def _application(settings: Settings, server: RedisUrl | None, answer_within: timedelta) -> Celery:
+    if traces.are_on:
+        signals.before_task_publish.connect(carry_trace)
     if not amqp_url.is_rabbitmq(settings.broker):
         address = shown_url(server) if server else settings.broker
         return Celery("donebit", broker=address, set_as_current=False)

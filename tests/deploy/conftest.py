@@ -1,12 +1,14 @@
-"""Prometheus itself, as Debian has it, that scrapes a stack which has done a bit of everything."""
+"""Prometheus itself, as Debian has it, that scrapes a stack, and Helm as its library for Python has it."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tests.stack import Stack
 from tests.started import REPOSITORY, Started, eventually
 
 DEPLOY = REPOSITORY / "deploy"
+CHART = DEPLOY / "helm" / "donebit"
 
 
 class Prometheus:
@@ -44,6 +47,53 @@ class Prometheus:
             return bool(self.ask("/api/v1/status/buildinfo"))
         except OSError:
             return False
+
+
+# What the chart cannot know.
+VALUES: dict[str, Any] = {
+    "image": {"repository": "registry.example.org/donebit"},
+    "secret": {"name": "donebit", "keys": ["REDIS_URL", "API_TOKEN"]},
+    "settings": {"JOBS": "shop.jobs"},
+    "allowedHosts": ["done.example.org"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """The chart with some values."""
+
+    values: Mapping[str, Any] = field(default_factory=VALUES.copy)
+
+    def with_values(self, **values: Any) -> Helm:
+        return Helm({**self.values, **values})
+
+    @property
+    def _library(self) -> Any:
+        return importlib.import_module("helm_python")
+
+    def lint(self) -> dict[str, Any]:
+        report: dict[str, Any] = self._library.lint(str(CHART), self.values, strict=True)
+        return report
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """What is installed as `shop` into the namespace `prod`, if the values fit the schema."""
+        with self._library.Chart.load(CHART) as chart:
+            chart.validate_schema(self.values)
+            files: dict[str, str] = chart.render(self.values, name="shop", namespace="prod")
+        texts = [text for name, text in files.items() if name.endswith(".yaml")]
+        return [manifest for text in texts for manifest in yaml.safe_load_all(text) if manifest]
+
+    def found(self, kind: str, name: str) -> dict[str, Any]:
+        (manifest,) = [
+            one for one in self.manifests() if (one["kind"], one["metadata"]["name"]) == (kind, name)
+        ]
+        return manifest
+
+
+@pytest.fixture
+def helm() -> Helm:
+    """The chart with the values that it must be given."""
+    return Helm()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.conftest import DEPLOY, Prometheus
+from tests.deploy.conftest import DEPLOY, Helm, Prometheus
 from tests.receiver import receiving
 from tests.stack import DONE_SECONDS, Stack
 from tests.started import REPOSITORY, eventually
@@ -81,13 +81,21 @@ def test_a_real_prometheus_scrapes_what_happened(busy: Prometheus) -> None:
     assert busy.value('max(donebit_tasks_ended_total{job_name="blocked",end="cancelled"})') == 0
     for name in ("task_duration", "step_duration", "queue_wait"):
         assert busy.value(by_job(f"{name}_seconds_count")) >= 1, name
-    assert busy.value('sum(donebit_http_request_duration_seconds_count{route="/tasks",status="202"})') >= 2
+    requests = 'sum(donebit_http_request_duration_seconds_count{route="/tasks",status="202"})'
+    eventually(lambda: busy.value(requests) >= 2, DONE_SECONDS, what="trigger_app was not scraped")
 
 
 def test_every_expression_names_metrics_that_exist(busy: Prometheus) -> None:
     scraped = set(busy.ask("/api/v1/label/__name__/values"))
 
     assert named_metrics() - scraped == NOT_HERE
+
+
+def test_prometheus_counts_what_waits_for_the_charts_workers(busy: Prometheus, helm: Helm) -> None:
+    scaled = helm.with_values(autoscaling={"enabled": True}).found("ScaledObject", "shop-worker")
+    (trigger,) = scaled["spec"]["triggers"]
+
+    assert busy.value(trigger["metadata"]["query"]) >= 0
 
 
 def test_prometheus_evaluates_every_panel_and_every_rule(busy: Prometheus) -> None:

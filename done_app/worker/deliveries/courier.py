@@ -17,6 +17,7 @@ from donebit.completion.deliveries import ClaimedDelivery, DeliveryName
 from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
+from donebit.traces import traces
 
 MAX_THREADS = 8  # for each channel: a fast receiver must not wait for a slow one
 CHECK_EVERY_SECONDS = 0.2
@@ -93,8 +94,10 @@ class Courier:
     def deliver(self, claimed: ClaimedDelivery) -> None:
         """Attempt a delivery once and record the result."""
         delivery = claimed.delivery
+        about = {"donebit.task_id": delivery.task_id}  # not to whom: an address may hold a secret
         try:
-            result = self.send(delivery)
+            with traces.span(f"donebit.{self.kind}", about, kind="CLIENT", came_with=delivery.trace):
+                result = self.send(delivery)
         except DeliveryRefused as error:
             deliveries.give_up(self.store, claimed, str(error))
             log.error("%s to %s is given up [%s]: %s", self.kind, delivery.to, delivery.end_name, error)

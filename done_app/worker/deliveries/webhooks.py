@@ -24,6 +24,7 @@ from done_app.worker.deliveries.retry_after import retry_after
 from donebit import clock
 from donebit.completion.delivery import Delivery, DeliveryRefused
 from donebit.errors import InvalidInput
+from donebit.traces import traces
 from donebit.webhook_policy import checked_url, host_of, may_be_reached
 
 CONNECT_TIMEOUT_SECONDS = 10.0  # for all addresses of a host together
@@ -97,6 +98,7 @@ class WebhookSender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
             "Idempotency-Key": delivery.announcement_id,
+            **traces.headers,
         }
 
 

@@ -10,6 +10,7 @@ from done_app.worker.steps.raised import describe_traceback
 from donebit.completion.failing import Failure
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
+from donebit.traces import traces
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,10 @@ class FailedAttempts:
             last: the step gives up, however many attempts it has left.
             raised: what it raised; None if it raised nothing.
         """
-        failure = self.reporter.failed(
-            step, error, count_attempt=not counted, last=last, traceback=describe_traceback(raised)
-        )
+        traceback = describe_traceback(raised)
+        failure = self.reporter.failed(step, error, count_attempt=not counted, last=last, traceback=traceback)
         self.outcome.add_failure(step, failure)
+        self._trace(step, error, failure, raised, traceback)
         if failure.gave_up:
             log.error(
                 "step %d of task %s failed for good after %d attempts: %s",
@@ -53,6 +54,21 @@ class FailedAttempts:
             log.warning(
                 "step %d of task %s failed, but it has ended or its task has: %s", step, self.task.id, error
             )
+
+    def _trace(
+        self, step: int, error: str, failure: Failure, raised: BaseException | None, traceback: str
+    ) -> None:
+        traces.record_exception(
+            {
+                "exception.type": type(raised).__name__ if raised else "StepFailed",
+                "exception.message": error,
+                "exception.stacktrace": traceback,
+                "donebit.step": step,
+                "donebit.attempts": failure.attempts,
+            }
+        )
+        if failure.gave_up:
+            traces.fail(error)
 
     def _log_retry(self, step: int, error: str, failure: Failure) -> None:
         log.warning(

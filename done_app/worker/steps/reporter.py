@@ -14,6 +14,7 @@ from donebit.completion.task import Task
 from donebit.errors import StoreUnavailable
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
+from donebit.traces import traces
 
 Range = tuple[int, int]
 
@@ -40,6 +41,10 @@ class StoreStepReporter:
 
     def finished(self, ranges: list[Range], values: Sequence[str] = ()) -> Report:
         """Report steps as done, with the results of all of them in their order, or with none."""
+        with traces.span("donebit.report", {"donebit.steps": sum(stop - start for start, stop in ranges)}):
+            return self._finished(ranges, values)
+
+    def _finished(self, ranges: list[Range], values: Sequence[str]) -> Report:
         task = self.task
         if not values:
             # A step by itself is marked the quicker way, which a range does not take.

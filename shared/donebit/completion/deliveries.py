@@ -20,6 +20,7 @@ from donebit.completion.state import Early, Occasion
 from donebit.completion.task import Task
 from donebit.store import Store
 from donebit.store.deliveries import Name
+from donebit.traces import traces
 
 LEASE = timedelta(seconds=60)  # a courier that dies is replaced by another after this
 MARGIN = timedelta(hours=1)
@@ -74,7 +75,8 @@ def enqueue(store: Store, task: Task, occasion: Occasion | None = None) -> bool:
     for kind, receiver in receivers.items():
         now_ms = clock.now_ms()
         to, order = _address(task, receiver, occasion)
-        delivery = Delivery(task.nonce, to, announcement_event(task, occasion), now_ms, order)
+        event = announcement_event(task, occasion)
+        delivery = Delivery(task.nonce, to, event, now_ms, order, trace=traces.headers)
         store.deliveries.enqueue_delivery(
             Name(task.id, task.run, occasion, kind),
             task.nonce,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -53,6 +53,7 @@ class Delivery:
     spec_text: str | None = None  # of the next task, as TaskSpec.as_text gives it
     attempts: tuple[Attempt, ...] = ()
     outcome: DeliveryOutcome = DeliveryOutcome.PENDING
+    trace: Mapping[str, str] = field(default_factory=dict)  # headers that name the span of its announcement
 
     def as_text(self) -> str:
         """As JSON, whose field names are those that stored deliveries have."""
@@ -64,6 +65,7 @@ class Delivery:
             "order": self.spec_text,
             "attempts": [{"at_ms": one.at_ms, "said": one.result} for one in self.attempts],
             "outcome": self.outcome,
+            **({"trace": dict(self.trace)} if self.trace else {}),
         }
         return json.dumps(fields, separators=(",", ":"))
 
@@ -78,6 +80,7 @@ class Delivery:
             spec_text=fields["order"],
             attempts=tuple(Attempt(one["at_ms"], one["said"]) for one in fields["attempts"]),
             outcome=DeliveryOutcome(fields["outcome"]),
+            trace=fields.get("trace", {}),
         )
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import HISTORY_TTL
+from donebit.traces import traces
 
 if TYPE_CHECKING:  # it needs the settings, which a program that counts chords has not
     from donebit.completion.ttls import TaskTtls
@@ -58,6 +59,7 @@ def started_record(spec: TaskSpec, now_ms: int, ttls: TaskTtls) -> dict[str, str
         **new_record(spec, now_ms, ttls.open, spec.ended_ttl or ttls.ended),
         **({"fail_fast": 1} if spec.fail_fast else {}),
         **({} if ttls.history == HISTORY_TTL else {"history_ttl": ttls.history // timedelta(milliseconds=1)}),
+        **traces.traceparent,
         **end,
     }
 

@@ -118,6 +118,7 @@ class Task:
     first_failure_told: bool = False  # its deliveries are stored
     notice: Mapping[str, Any] | None = None  # what its end tells: the type and data of another event
     rerun_of: str | None = None  # the task that this one runs again
+    traceparent: str | None = None  # names the span in which it was started
     paused_at: datetime | None = None
     pauses: int = 0  # how often it has been paused
     resumed_at: datetime | None = None  # when this run began; None for the first one
@@ -277,6 +278,7 @@ def _control_fields(record: Mapping[str, str]) -> dict[str, Any]:
         "first_failure_told": "first_failure_told" in record,
         "notice": json.loads(record["notice"]) if "notice" in record else None,
         "rerun_of": record.get("rerun_of"),
+        "traceparent": record.get("traceparent"),
         "pauses": int(record.get("pauses", 0)),
     }
 

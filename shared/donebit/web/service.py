@@ -28,6 +28,7 @@ from donebit.web import (
     origin,
     problems,
     quotas,
+    request_spans,
     whole_body,
 )
 from donebit.web.access import EXTENSION, AccessControl, Needs, access_of
@@ -145,6 +146,7 @@ def add_checks(app: OpenAPI, settings: Settings) -> None:
     whole_body.register(app)
     origin.register(app, access_of(app))
     problems.register(app)
+    request_spans.register(app)
     ending_streams.register(app, access_of(app))
 
 

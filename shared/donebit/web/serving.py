@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
+from multiprocessing.util import Finalize
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -20,6 +21,7 @@ from donebit.config import Settings
 from donebit.errors import ConfigurationError, DonebitError, StoreUnavailable, stop_program
 from donebit.store import Store
 from donebit.store.store import refusals_as_configuration, refuse_unfit
+from donebit.traces import traces
 from donebit.web.front.door import FrontDoor
 from donebit.web.front.pool import CHECKS
 from donebit.web.guard import refuse_open_address
@@ -47,6 +49,7 @@ def serve(
     try:
         settings = config.load()
         logs.set_up(settings)
+        traces.set_up(settings, program_of(factory))
         refuse_open_address(settings)
         check(settings)
         port = getattr(settings, port_setting)
@@ -95,8 +98,15 @@ def share_memory(factory: str) -> None:
 def make_door(factory: str) -> FrontDoor:
     """Make the application in the process that serves it."""
     settings = config.load()
+    traces.set_up(settings, program_of(factory))
+    Finalize(None, traces.end, exitpriority=0)
     module, _, function = factory.partition(":")
     return FrontDoor(getattr(import_module(module), function)(settings), settings)
+
+
+def program_of(factory: str) -> str:
+    """The program whose application `factory` makes, such as `done_app`."""
+    return factory.partition(".")[0]
 
 
 def connections_at_once(settings: Settings) -> int:
@@ -136,7 +146,7 @@ def check_port(host: str, port: int, setting: str) -> None:
 def check_prefix(factory: str, settings: Settings) -> None:
     """Refuse a prefix that is a path of the service itself; the service is made here only if it has one."""
     module, _, function = factory.partition(":")
-    if prefix := prefix_of(module.partition(".")[0], settings):
+    if prefix := prefix_of(program_of(factory), settings):
         refuse_own_path(getattr(import_module(module), function)(settings), prefix)
 
 
