@@ -116,7 +116,7 @@ class TaskRequest(Request):
     priority: Annotated[
         Priority | None,
         Field(
-            description="high: its steps do not wait behind those of normal tasks; when left out, as the job "
+            description="high: its steps do not wait for those of normal tasks; when left out, as the job "
             "has it, or normal",
             examples=["high"],
         ),

@@ -99,7 +99,7 @@ TRIGGER_EXAMPLES = examples(
 @click.option(
     "--priority",
     type=click.Choice(["normal", "high"]),
-    help="Steps of a high priority do not wait behind normal ones.  [default: as the job has it]",
+    help="Steps of a high priority do not wait for normal ones.  [default: as the job has it]",
 )
 @click.option("--max-concurrency", type=int, help="How many of its steps run at once, on all workers.")
 @click.option(

@@ -53,7 +53,7 @@ def job(
         step_timeout: how long one step may take; None for no limit.
         keep_results: whether to keep what the function returns, which must then be a JSON value.
         max_concurrency: how many of its steps run at once, of all tasks on all workers; None for any number.
-        priority: of its tasks that are started without one; steps of "high" do not wait behind normal ones.
+        priority: of its tasks that are started without one; steps of "high" do not wait for normal ones.
 
     Returns:
         A decorator that marks the function and returns it unchanged. It raises ConfigurationError for a
