@@ -23,7 +23,7 @@ FIRST = [
     "sentinel",
     *(
         f"tests/faults/torture/test_{name}.py"
-        for name in ("deaths", "messages", "redis", "late", "receivers")
+        for name in ("deaths", "messages", "redis", "late", "receivers", "schedules")
     ),
     "tests/demo/test_make_demo.py",
     "tests/docs/test_commands.py",

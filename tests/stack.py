@@ -199,6 +199,10 @@ class Stack:
     def await_progress(self, task_id: str, steps: int = 1) -> None:
         eventually(lambda: self.task(task_id).done_steps >= steps, DONE_SECONDS, what=f"no {steps} steps")
 
+    def await_dispatched(self, task_id: str) -> None:
+        """Wait until its steps are sent."""
+        eventually(lambda: self.task(task_id).dispatched_at, DONE_SECONDS, what="its steps are not sent")
+
     def await_told(self, task_id: str, *, swept: bool = False, times: int = 1) -> None:
         """Wait until its end is told; `swept` to have the sweep look now and not after its usual pause."""
 

@@ -17,8 +17,19 @@ from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port
 from donebit.errors import BrokerUnavailable
-from donebit.queue import CONTROL, SLICES, STEPS, Publisher, make_celery
+from donebit.priority import Priority
+from donebit.queue import (
+    CONTROL,
+    HIGH_SLICES,
+    HIGH_STEPS,
+    QUEUES,
+    SLICES,
+    STEPS,
+    Publisher,
+    make_celery,
+)
 from donebit.store import Store, keys
+from donebit.web.task_answer import signs
 from tests.completion.arranged import TTLS
 from tests.losing_way import losing_way_to
 from tests.servers import RunningServer
@@ -127,6 +138,31 @@ def test_a_probe_waits_where_the_steps_do(publisher: Publisher, task: Task, real
     progress_ms = round(task.last_progress_at.timestamp() * 1000)
     assert waiting(real_client, STEPS) == [(queue.PROBE, [task.id, task.nonce, progress_ms, 0, [SLICES]])]
     assert waiting(real_client, SLICES) == [(queue.PROBE, [task.id, task.nonce, progress_ms, 0, []])]
+
+
+def test_steps_of_a_high_priority_have_queues_of_their_own(
+    publisher: Publisher, real_store: Store, real_client: Redis
+) -> None:
+    task = lifecycle.start(real_store, TaskSpec(9, "demo", priority="high"), ttls=TTLS, max_steps=9).task
+
+    publisher.run_slices(task, [Slice(3, 4), Slice(4, 9)])
+    publisher.run_ranges(task, [(0, 1)], careful=True)
+    publisher.probe(task)
+
+    lengths = dict(zip(QUEUES, real_store.heartbeats.queue_lengths(QUEUES), strict=True))
+    assert lengths == {CONTROL: 0, STEPS: 0, SLICES: 0, HIGH_STEPS: 3, HIGH_SLICES: 1}
+    probe, *_ = waiting(real_client, HIGH_STEPS)
+    assert (probe[0], probe[1][-1]) == (queue.PROBE, [HIGH_SLICES])
+
+
+@pytest.mark.parametrize(("priority", "queued"), [("high", 1), ("normal", 0)])
+def test_a_task_waits_for_the_messages_of_its_own_priority(
+    publisher: Publisher, real_store: Store, valkey: RunningServer, priority: Priority, queued: int
+) -> None:
+    task = lifecycle.start(real_store, TaskSpec(9, "demo", priority="high"), ttls=TTLS, max_steps=9).task
+    publisher.run_ranges(task, [(0, 1)])
+
+    assert signs(real_store, Settings(redis_url=valkey.url), priority).queued == queued
 
 
 def test_a_broker_that_is_away_is_told_soon(task: Task) -> None:

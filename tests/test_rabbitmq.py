@@ -20,7 +20,8 @@ from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo.ports import free_server_port
 from donebit.errors import BrokerUnavailable
-from donebit.queue import CONTROL, QUEUES, SLICES, STEPS, Publisher
+from donebit.priority import NORMAL
+from donebit.queue import CONTROL, QUEUES, STEPS, Publisher
 from donebit.queue_lengths import read_lengths
 from donebit.store import Store
 from donebit.web.task_answer import signs
@@ -91,7 +92,8 @@ def test_each_message_waits_in_its_queue_and_is_counted(
 
     settings = settings_of(rabbit)
     eventually(
-        lambda: read_lengths(real_store, settings) == {CONTROL: 1, STEPS: 1, SLICES: 2}, what="other lengths"
+        lambda: read_lengths(real_store, settings) == dict(zip(QUEUES, (1, 0, 0, 1, 2), strict=True)),
+        what="other lengths",
     )
     assert received(app, CONTROL).headers["task"] == queue.ANNOUNCE
 
@@ -224,4 +226,4 @@ def test_messages_may_wait_in_a_worker_without_an_idle_process(
     worker = Worker("here:7", "here", 7, 2, (), now, now, activities)
     presence.save(real_store, worker.name, state=worker.to_json(), steps={}, lines=[])
 
-    assert signs(real_store, settings).queued == queued
+    assert signs(real_store, settings, NORMAL).queued == queued

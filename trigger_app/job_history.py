@@ -16,6 +16,7 @@ from donebit.completion import history
 from donebit.completion.history import PastRun
 from donebit.errors import NotFound
 from donebit.jobs.registry import Job, Jobs
+from donebit.priority import NORMAL, Priority
 from donebit.store import Store
 from donebit.web.answers import Reply
 from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Name, Request, at_most, of_entry
@@ -97,6 +98,7 @@ class JobAnswer(BaseModel):
     max_attempts: int | None = Field(description="null: it is not registered")
     step_timeout_seconds: float | None = Field(description="null: none")
     max_concurrency: int | None = Field(description="how many of its steps run at once; null: any number")
+    priority: Priority = Field(description="of its tasks that are started without one")
     runs: int = Field(description="how many past runs are kept, about", json_schema_extra={"example": 12})
     last_run: RunAnswer | None
 
@@ -172,6 +174,7 @@ def describe(name: str, job: Job | None, runs: int, last: RunAnswer | None) -> J
         max_attempts=job.retry_policy.max_attempts if job else None,
         step_timeout_seconds=timeout.total_seconds() if timeout else None,
         max_concurrency=job.max_concurrency if job else None,
+        priority=job.priority if job else NORMAL,
         runs=runs,
         last_run=last,
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from donebit.completion.ttls import LONGEST_ENDED_TTL
 from donebit.config import LARGEST_TASK
+from donebit.priority import Priority
 from donebit.web.models import WRITTEN, IdempotencyKey, Integer, Name, Number, Request
 from donebit.webhook_policy import MAX_URL_LENGTH
 
@@ -111,6 +112,14 @@ class TaskRequest(Request):
     max_concurrency: Annotated[
         Integer | None,
         Field(ge=1, le=10_000, description="how many of its steps may run at once on all workers together"),
+    ] = None
+    priority: Annotated[
+        Priority | None,
+        Field(
+            description="high: its steps do not wait for those of normal tasks; when left out, as the job "
+            "has it, or normal",
+            examples=["high"],
+        ),
     ] = None
     fail_fast: Annotated[
         bool,

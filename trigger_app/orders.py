@@ -14,6 +14,7 @@ from donebit.completion.state import Occasion, occasion_of
 from donebit.config import Settings
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Job, Jobs
+from donebit.priority import NORMAL, Priority
 from donebit.webhook_policy import checked_url
 from trigger_app.models import NextBody, TaskBody, TaskRequest
 
@@ -21,11 +22,12 @@ LONGEST_CHAIN = 10  # tasks that follow one another in one request
 LARGEST_SPEC = 64 * 1024  # characters; it is read whenever the task is looked at
 
 
-def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
+def spec_of(body: TaskRequest, jobs: Jobs, default_stall_after: timedelta) -> TaskSpec:
     """Turn a request body into a task specification, with those of the tasks that follow.
 
     Args:
         body: the body
+        jobs: those whose priority applies where the body leaves it out
         default_stall_after: applies where the body leaves `stall_after` out
 
     Raises:
@@ -41,7 +43,8 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
         _seconds(body.ended_ttl),
         Webhook(body.webhook.url, _ends(body.webhook.on)) if body.webhook else None,
         Callback(body.callback.name, _ends(body.callback.on)) if body.callback else None,
-        _next(body.then, default_stall_after) if body.then else None,
+        _next(body.then, jobs, default_stall_after) if body.then else None,
+        priority=body.priority or _priority_of(body.job, jobs),
         fail_fast=body.fail_fast,
         max_concurrency=body.max_concurrency,
         open=body.open,
@@ -50,6 +53,10 @@ def spec_of(body: TaskRequest, default_stall_after: timedelta) -> TaskSpec:
 
 def items_missing(job: str | None) -> InvalidInput:
     return InvalidInput(f"job {job} takes an item for each step, and there are no items", field="items")
+
+
+def _without_job(field: str) -> InvalidInput:
+    return InvalidInput(f"{field} is given, but no job whose steps workers run", field=field)
 
 
 def pack_items(body: TaskBody, job: Job | None) -> PackedItems | None:
@@ -87,8 +94,13 @@ def _count(body: TaskRequest) -> int:
     raise InvalidInput("count is missing; only an open task may leave it out", field="count")
 
 
-def _next(body: NextBody, default_stall_after: timedelta) -> NextTask:
-    return NextTask(spec_of(body, default_stall_after), _ends(body.on))
+def _next(body: NextBody, jobs: Jobs, default_stall_after: timedelta) -> NextTask:
+    return NextTask(spec_of(body, jobs, default_stall_after), _ends(body.on))
+
+
+def _priority_of(job: str | None, jobs: Jobs) -> Priority:
+    """The priority of a job's tasks; an unknown job is refused later."""
+    return jobs.find(job).priority if job is not None and job in jobs else NORMAL
 
 
 def _seconds(given: float | None) -> timedelta | None:
@@ -146,9 +158,9 @@ class Checker:
         elif spec.params:
             raise InvalidInput("params are given, but no job that takes them", field="params")
         elif spec.max_concurrency is not None:
-            raise InvalidInput(
-                "max_concurrency is given, but no job whose steps workers run", field="max_concurrency"
-            )
+            raise _without_job("max_concurrency")
+        elif spec.priority != NORMAL:
+            raise _without_job("priority")
         if spec.batch and spec.count / spec.batch > fanout.LARGEST_FANOUT:
             raise InvalidInput(
                 f"batch is {spec.batch}, which makes more than {fanout.LARGEST_FANOUT} messages "

@@ -49,7 +49,7 @@ class Starter:
 
     def start_body(self, body: TaskBody) -> StartedTask:
         """Start the task that a request body asks for, with its items. Raises as `start`."""
-        spec = spec_of(body, self.settings.stall_after)
+        spec = spec_of(body, self.checker.jobs, self.settings.stall_after)
         check_count(spec.count, self.settings.max_steps)
         jobs = self.checker.jobs  # an unknown one is refused below, after what weighs more
         items = pack_items(body, jobs.find(body.job) if body.job and body.job in jobs else None)

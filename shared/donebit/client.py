@@ -79,7 +79,7 @@ class Donebit(TaskRequests, ScheduleRequests):
             params: The keyword parameters of the job's function, as JSON can hold them.
             task_id: The task's id; generated when left out. The same id again is the same task.
             more: Any other field of `POST /tasks`: label, batch, stall_after, ended_ttl, webhook,
-                callback, then, open.
+                callback, then, open, priority (normal or high), max_concurrency, fail_fast.
 
         Returns:
             The task's id.

@@ -17,6 +17,7 @@ from donebit.completion.healing import ProbedState
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import BrokerUnavailable
+from donebit.priority import HIGH, Priority
 from donebit.rabbitmq import RabbitCelery
 from donebit.redis_url import RedisUrl
 from donebit.store.connections import KEEPALIVE
@@ -25,7 +26,10 @@ from donebit.traces import traces
 # The worker consumes its queues in turn, so that neither control messages nor a task of a few steps wait
 # for the hundreds of slices of a large one.
 CONTROL, STEPS, SLICES = "donebit.control", "donebit.steps", "donebit.slices"
-QUEUES = (CONTROL, STEPS, SLICES)
+# Of tasks of a high priority. Priorities among the messages of one queue are in RabbitMQ's quorum queues only
+# since 4.0.
+HIGH_STEPS, HIGH_SLICES = "donebit.high_steps", "donebit.high_slices"
+QUEUES = (CONTROL, HIGH_STEPS, HIGH_SLICES, STEPS, SLICES)
 
 Ranges = list[tuple[int, int]]  # half open
 
@@ -172,7 +176,7 @@ class Publisher:
                     self._app.send_task(
                         RUN_STEPS,
                         args=(task.id, task.nonce, ranges, careful),
-                        queue=queue_of(ranges),
+                        queue=queue_of(task, ranges),
                         producer=producer,
                         retry=False,
                     )
@@ -195,15 +199,18 @@ class Publisher:
             careful: count each attempt before it is made.
             pause: how long to wait first.
         """
-        self._send(RUN_STEPS, queue_of(ranges), task.id, task.nonce, ranges, careful, pause=pause)
+        self._send(RUN_STEPS, queue_of(task, ranges), task.id, task.nonce, ranges, careful, pause=pause)
 
-    def probe(self, task: Task, queues: Sequence[str] = (STEPS, SLICES)) -> None:
+    def probe(self, task: Task, queues: Sequence[str] = ()) -> None:
         """Send a probe through the queues that a task's steps wait in, one after the other.
 
         When it has come through, the steps are not waiting there.
+
+        Args:
+            queues: those that it has still to pass; all of them when left out.
         """
         seen = ProbedState.of(task)
-        first, *then = queues
+        first, *then = queues or queues_of_steps(task.spec.priority)
         self._send(PROBE, first, task.id, task.nonce, seen.progress_ms, seen.heals, then)
 
     def _send(self, name: str, queue: str, *args: object, pause: timedelta | None = None) -> None:
@@ -253,8 +260,14 @@ def send_to_another(app: Celery, name: str, args: list[Any], queue: str, message
         raise BrokerUnavailable(f"the broker {what}") from error
 
 
-def queue_of(ranges: Ranges) -> str:
-    return STEPS if is_single(ranges) else SLICES
+def queues_of_steps(priority: Priority) -> tuple[str, str]:
+    """The queues that the steps of tasks of a priority wait in: single ones, and ranges."""
+    return (HIGH_STEPS, HIGH_SLICES) if priority == HIGH else (STEPS, SLICES)
+
+
+def queue_of(task: Task, ranges: Ranges) -> str:
+    single, slices = queues_of_steps(task.spec.priority)
+    return single if is_single(ranges) else slices
 
 
 def is_single(ranges: Ranges) -> bool:

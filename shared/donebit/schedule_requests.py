@@ -34,7 +34,8 @@ class ScheduleRequests(CallRunner):
             params: The keyword parameters of the job's function.
             zone: Whose wall clock is meant, an IANA name. None: that of the services.
             more: Any other field of `PUT /schedules/{name}`: missed (none, latest or all), overlap (skip,
-                queue or allow), grace, time_param; or of `POST /tasks`: label, webhook, callback, then.
+                queue or allow), grace, time_param; or of `POST /tasks`: label, priority, webhook, callback,
+                then.
 
         Returns:
             The schedule as it is now.

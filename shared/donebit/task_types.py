@@ -23,6 +23,7 @@ class Task(TypedDict):
     missing: list[list[int]]  # the first missing steps, as half-open ranges
     results: int  # how many of its steps have one
     open: bool  # it takes more steps, and cannot end, until it is closed
+    priority: str  # normal or high: of its steps among all that wait for workers
     messages_sent: int  # for its steps, in this run
 
 

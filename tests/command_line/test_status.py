@@ -139,10 +139,12 @@ def test_a_task_is_started_with_the_next_one_and_fail_fast(donebit: Donebit, nam
     then = '{"count": 1, "job": "demo"}'
 
     started = donebit("trigger", 3, "--task-id", name, "--then", then, "--fail-fast")
+    urgent = donebit("trigger", 0, "--job", "demo", "--priority", "high", "--json").lines[0]["task_id"]
     ended = donebit("fail", name, 0, "boom")
     refused = donebit("trigger", 3, "--then", "[1]")
 
     assert started.code == 0
+    assert donebit("show", urgent, "--json").lines[0]["priority"] == "high"
     assert "is failed: 0 of 3" in ended.out
     assert refused.code == 2
     assert "is no JSON object" in refused.err

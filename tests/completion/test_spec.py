@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
 from donebit.completion.state import State
+from donebit.priority import PRIORITIES
 from trigger_app.orders import LONGEST_CHAIN
 
 TEXTS = st.text(max_size=20)
@@ -38,6 +39,7 @@ def orders(then: st.SearchStrategy[NextTask | None]) -> st.SearchStrategy[TaskSp
         st.none() | st.builds(Webhook, TEXTS, ENDS),
         st.none() | st.builds(Callback, TEXTS, ENDS),
         then,
+        priority=st.sampled_from(PRIORITIES),
     )
 
 

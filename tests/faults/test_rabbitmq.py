@@ -10,6 +10,7 @@ from typing import Any
 
 from donebit import queue
 from tests.faults.test_leases import await_begun, runs
+from tests.integration.priorities import NORMAL_TASKS, STEPS_EACH, normal_steps_done_before_high
 from tests.rabbit import CONSUMER_TIMEOUT, RunningRabbit
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually, say
@@ -93,6 +94,13 @@ def test_a_step_beyond_the_consumer_timeout_runs_once(rabbit_stack: Stack, tmp_p
     assert (answer["state"], answer["failed_attempts"], answer["heals"]) == ("done", 0, 0)
     assert runs(tmp_path) == {0: 1}
     assert rabbit_stack.worker.process.poll() is None
+
+
+def test_a_high_task_does_not_wait_behind_a_thousand_normal_steps(rabbit_stack: Stack) -> None:
+    done = normal_steps_done_before_high(rabbit_stack)
+
+    say(f"RabbitMQ: {done} normal steps were done before all of a high priority")
+    assert done < NORMAL_TASKS * STEPS_EACH / 4
 
 
 def lengths(stack: Stack) -> Mapping[str, Any]:

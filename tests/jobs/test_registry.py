@@ -233,6 +233,16 @@ def test_the_old_import_of_job_names_the_new_one(tmp_path: Path, monkeypatch: py
         load_jobs(Settings(jobs=("old_jobs",)))
 
 
+def test_a_job_may_say_the_priority_of_its_tasks() -> None:
+    @job("urgent", priority="high")
+    def urgent(step: int) -> None:
+        """Do nothing."""
+
+    assert Job.from_function(urgent).priority == "high"
+    with pytest.raises(ConfigurationError, match="priority is 'low'; it must be normal or high"):
+        job("none", priority="low")  # type: ignore[arg-type]  # as a program without types may
+
+
 def test_a_job_may_say_how_many_of_its_steps_run_at_once() -> None:
     @job("limited", max_concurrency=4)
     def limited(step: int) -> None:

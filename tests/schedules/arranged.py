@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -97,6 +98,28 @@ def every(minutes: int, begin: datetime, end: datetime) -> list[datetime]:
     first = begin.replace(second=0, microsecond=0)
     moments = (first + timedelta(minutes=n) for n in range(int((end - first) / timedelta(minutes=1)) + 1))
     return [one for one in moments if one > begin and one.minute % minutes == 0]
+
+
+def announcements(
+    deadlines: Iterable[datetime], seen: Sequence[datetime], within: timedelta
+) -> list[tuple[str, str]]:
+    """What is announced of an expectation, and of which deadline, if somebody looks at every moment.
+
+    Args:
+        seen: when tasks met it
+    """
+    told: list[tuple[str, str]] = []
+    missed: datetime | None = None
+    for deadline in deadlines:
+        if missed and any(missed - within <= one < deadline for one in seen):
+            told.append(("recovered", clock.iso(missed)))
+            missed = None
+        if not missed and not any(deadline - within <= one < deadline for one in seen):
+            missed = deadline
+            told.append(("missed", clock.iso(deadline)))
+    if missed and any(one >= missed - within for one in seen):
+        told.append(("recovered", clock.iso(missed)))
+    return told
 
 
 def coin(seed: int) -> random.Random:

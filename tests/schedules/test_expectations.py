@@ -29,7 +29,7 @@ from donebit.schedules.timing import Timing
 from donebit.store import Store, keys
 from tests.completion import arranged
 from tests.completion.conftest import HandMovedClock
-from tests.schedules.arranged import BEGIN, Calls, Killed, coin
+from tests.schedules.arranged import BEGIN, Calls, Killed, announcements, coin
 
 HOURLY = Timing("0 * * * *", "UTC")
 HOUR = timedelta(hours=1)
@@ -230,22 +230,6 @@ def test_an_announcement_meets_no_expectation(
     assert judges.told() == [("missed", at("13:00"))]
 
 
-def model(begin: datetime, seen: list[datetime], until: datetime, within: timedelta) -> list[tuple[str, str]]:
-    """What is announced if somebody looks at every moment."""
-    told: list[tuple[str, str]] = []
-    missed: datetime | None = None
-    for deadline in HOURLY.between(begin, until):
-        if missed and any(missed - within <= one < deadline for one in seen):
-            told.append(("recovered", clock.iso(missed)))
-            missed = None
-        if not missed and not any(deadline - within <= one < deadline for one in seen):
-            missed = deadline
-            told.append(("missed", clock.iso(deadline)))
-    if missed and any(one >= missed - within for one in seen):
-        told.append(("recovered", clock.iso(missed)))
-    return told
-
-
 @given(st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_announcements_are_as_a_plain_model_has_them(
@@ -278,7 +262,8 @@ def test_announcements_are_as_a_plain_model_has_them(
         for deadline in (clock.iso(one) for one in HOURLY.between(BEGIN, moved.moment))
         if _task(store, kind, deadline)
     ]
-    assert Counter(announced) == Counter(model(BEGIN, seen, moved.moment - SETTLE, within))
+    deadlines = HOURLY.between(BEGIN, moved.moment - SETTLE)
+    assert Counter(announced) == Counter(announcements(deadlines, seen, within))
     client.flushall()
 
 

@@ -44,20 +44,21 @@ def test_jobs_are_listed_with_what_they_do_and_their_last_run(services: Services
     assert jobs["visit"]["last_run"] is None
 
 
-def test_a_job_says_how_many_of_its_steps_run_at_once(
+def test_a_job_says_how_and_how_many_of_its_steps_run(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = job_history.describe
     monkeypatch.setattr(
         job_history,
         "describe",
-        lambda name, job, *more: found(name, job and replace(job, max_concurrency=2), *more),
+        lambda name, job, *more: found(name, job and replace(job, max_concurrency=2, priority="high"), *more),
     )
 
-    (limited,) = {one["max_concurrency"] for one in body_of(services.trigger.get("/jobs"))["jobs"]}
+    jobs = body_of(services.trigger.get("/jobs"))["jobs"]
 
-    assert limited == 2
-    assert "2 at once at most" in services.trigger.get("/jobs/demo", headers=PEOPLE).text
+    assert {(one["max_concurrency"], one["priority"]) for one in jobs} == {(2, "high")}
+    page = services.trigger.get("/jobs/demo", headers=PEOPLE).text
+    assert "2 at once at most, high priority" in page
 
 
 def test_the_runs_of_a_job_come_in_pages(services: Services, real_store: Store) -> None:

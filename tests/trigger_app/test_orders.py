@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from donebit import job
 from donebit.completion import announcing, failing, lifecycle, reporting, resuming
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Parent
+from donebit.jobs.registry import Job, Jobs
 from donebit.store import Store, keys
 from tests.completion.arranged import TTLS, life_left
 from tests.conftest import everything
 from tests.receiver import SECRET
 from tests.web.services import Services, body_of, problem_of
-from trigger_app.orders import LARGEST_SPEC, LONGEST_CHAIN
+from trigger_app.models import TaskRequest
+from trigger_app.orders import LARGEST_SPEC, LONGEST_CHAIN, spec_of
 
 HOOK = "https://hooks.example.org/told"
 STEP: dict[str, Any] = {"count": 1, "job": "demo"}
@@ -375,6 +378,50 @@ def test_a_limit_of_steps_at_once_can_be_asked_for(services: Services) -> None:
 
     assert (started["count"], same.status_code) == (3, 200)
     problem_of(other, 409)
+
+
+def test_a_high_priority_is_asked_for_and_kept_by_a_rerun(services: Services) -> None:
+    body = {"task_id": "urgent", "count": 3, "job": "demo", "priority": "high", "then": {"job": "demo"}}
+
+    started = services.trigger.post("/tasks", json=body)
+    again = services.trigger.post("/tasks", json=body)
+    other = services.trigger.post("/tasks", json=body | {"priority": "normal"})
+    rerun = body_of(services.trigger.post("/tasks/urgent/rerun"), 202)
+
+    assert [one.status_code for one in (started, again, other)] == [202, 200, 409]
+    for task_id in ("urgent", rerun["task_id"]):
+        assert body_of(services.done.get(f"/tasks/{task_id}"))["priority"] == "high"
+        assert "<dt>Priority</dt><dd>high</dd>" in services.trigger.get(f"/tasks/{task_id}").text
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ["high", "high"]),
+        ({"priority": "normal"}, ["normal", "high"]),
+        ({"job": None}, ["normal", "high"]),
+    ],
+)
+def test_tasks_have_the_priority_of_their_job_unless_they_name_another(
+    given: dict[str, object], expected: list[str]
+) -> None:
+    @job("urgent", priority="high")
+    def urgent(step: int) -> None: ...
+
+    body = {"count": 3, "job": "urgent", "then": {"job": "urgent"}} | given
+    spec = spec_of(TaskRequest.model_validate(body), Jobs([Job.from_function(urgent)]), timedelta(minutes=1))
+
+    assert [one.priority for one in spec.chain] == expected
+    assert [TaskSpec.from_text(one.as_text()).priority for one in spec.chain] == expected
+
+
+@pytest.mark.parametrize("given", [{"priority": "urgent"}, {"priority": 9}, {"job": None}])
+def test_a_priority_that_means_nothing_is_refused(services: Services, given: dict[str, object]) -> None:
+    body = {"count": 3, "job": "demo", "priority": "high"}
+
+    refused = problem_of(services.trigger.post("/tasks", json=body | given), 422)
+
+    assert refused["errors"][0]["field"] == "priority"
 
 
 @pytest.mark.parametrize("given", [{"max_concurrency": 0}, {"max_concurrency": "2"}, {"job": None}])

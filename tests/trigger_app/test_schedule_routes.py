@@ -78,6 +78,15 @@ def test_what_is_shown_of_the_task_can_be_sent_again(real_store: Store) -> None:
     assert again["task"] == task
 
 
+def test_a_schedule_keeps_the_priority_of_its_tasks(services: Services) -> None:
+    for number, given in enumerate(({"priority": "high"}, {"priority": "normal"})):
+        create(services, name=f"s{number}", task={"count": 1, "job": "demo", **given})
+
+    shown = [body_of(services.trigger.get(f"/schedules/s{number}"))["task"] for number in range(2)]
+
+    assert [task.get("priority") for task in shown] == ["high", None]
+
+
 def test_the_same_again_is_the_same_and_another_is_refused(services: Services) -> None:
     create(services)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from donebit.queue import QUEUES
 from donebit.store import Store
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.workers.write_probe import WriteProbe
@@ -50,7 +51,7 @@ def test_the_figures_are_such_as_prometheus_reads(real_services: Services, servi
 
     found = {family.name: family.samples for family in text_string_to_metric_families(text)}
     assert found["donebit_up"][0].value == 1
-    assert len(found["donebit_queue_messages"]) == 3
+    assert len(found["donebit_queue_messages"]) == len(QUEUES)
 
 
 @pytest.mark.parametrize("service", NAMES)

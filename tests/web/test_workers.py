@@ -87,7 +87,7 @@ def test_the_lengths_are_those_of_a_broker_elsewhere(store: Store, valkey: Runni
         answer = body_of(services.done.get("/workers"))
         broker.flushdb()
 
-    assert [one["messages"] for one in answer["queues"]] == [2, 0, 0]
+    assert [one["messages"] for one in answer["queues"]] == [2, 0, 0, 0, 0]
     assert answer["in_hand"] is None
 
 

@@ -140,7 +140,7 @@ def spec_asked(context: PageContext) -> TaskSpec:
     params = typed(form_of(context.jobs.find(job)), sent) if job else {}
     label = sent.get("label", "").strip() or None
     asked = TaskRequest.model_validate({"count": count, "job": job, "label": label, "params": params})
-    return spec_of(asked, context.settings.stall_after)
+    return spec_of(asked, context.jobs, context.settings.stall_after)
 
 
 def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
@@ -158,9 +158,11 @@ def running(context: PageContext) -> list[RunningRow]:
     tasks = listing.list_running(context.store)
     if not tasks:
         return []  # and nothing of the queue is read for them
-    seen, now = signs(context.store, context.settings), clock.now()
+    priorities = {task.spec.priority for task in tasks}
+    seen = {one: signs(context.store, context.settings, one) for one in priorities}
+    now = clock.now()
     held = leases.running_steps_by_task(context.store, [task.id for task in tasks])
-    return [row_of(task, seen, now, held[task.id]) for task in tasks]
+    return [row_of(task, seen[task.spec.priority], now, held[task.id]) for task in tasks]
 
 
 def row_of(task: Task, seen: Observations, now: datetime, held: Sequence[RunningStep]) -> RunningRow:

@@ -49,7 +49,7 @@ class Scheduler:
         settings = self.starter.settings
         now = clock.now()
         timing = checked(body.cron, body.zone or settings.zone, now)
-        task = spec_of(body.task, settings.stall_after)
+        task = spec_of(body.task, self.starter.checker.jobs, settings.stall_after)
         task = replace(task, label=task.label or name)
         grace = timedelta(seconds=body.grace)
         spec = ScheduleSpec(timing, task, body.missed, body.overlap, grace, body.time_param)

@@ -71,6 +71,7 @@ def show(session: Session, *, schedule: str, as_json: bool) -> None:
     "--param", "params", type=Param(), multiple=True, help="A parameter of the job; may be repeated."
 )
 @click.option("--label", help="A label of its tasks.  [default: NAME]")
+@click.option("--priority", type=click.Choice(["normal", "high"]), help="The priority of its tasks' steps.")
 @click.option("--webhook", metavar="URL", help="Called when a task ends.")
 @click.option("--then", type=JsonObject(), metavar="JSON", help="The task to start when one is done.")
 @click.option(

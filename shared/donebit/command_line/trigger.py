@@ -95,6 +95,11 @@ TRIGGER_EXAMPLES = examples(
     metavar="JSON",
     help="The task to start when this one is done, as a body of POST /tasks.",
 )
+@click.option(
+    "--priority",
+    type=click.Choice(["normal", "high"]),
+    help="Steps of a high priority do not wait for normal ones.  [default: as the job has it]",
+)
 @click.option("--max-concurrency", type=int, help="How many of its steps run at once, on all workers.")
 @click.option(
     "--fail-fast", is_flag=True, default=None, help="The first step that fails for good cancels the others."

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from donebit.completion.state import ANY_END, Occasion, State, occasion_of
+from donebit.priority import NORMAL, Priority
 
 LONGEST_SHOWN = 100  # characters of a value that differs
 
@@ -54,6 +55,7 @@ class TaskSpec:
     webhook: Webhook | None = None
     callback: Callback | None = None
     then: NextTask | None = None
+    priority: Priority = NORMAL  # of its steps among all that wait for workers
     fail_fast: bool = False  # the first step that gives up ends it
     max_concurrency: int | None = None  # steps of it that run at once, on all workers; None: any number
     items: str | None = None  # SHA-256 of the items it was started with; None: its steps have none
@@ -101,6 +103,8 @@ class TaskSpec:
         # What is as usual is left out, so that the text of a task is as an older version wrote it.
         unusual = ("max_concurrency", "fail_fast", "open", "items")
         fields |= {name: value for name in unusual if (value := getattr(self, name))}
+        if self.priority != NORMAL:
+            fields["priority"] = self.priority
         if self.webhook:
             fields["webhook"] = {"url": self.webhook.url, "on": self.webhook.on}
         if self.callback:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from donebit.errors import ConfigurationError
 from donebit.jobs.unawaited import refuse_asynchronous
 from donebit.names import checked_name
+from donebit.priority import NORMAL, PRIORITIES, Priority
 from donebit.retry_policy import MOST_ATTEMPTS, RetryPolicy
 
 StepFunction = TypeVar("StepFunction", bound=Callable[..., object])
@@ -25,6 +26,7 @@ class JobOptions:
     step_timeout: timedelta | None
     keep_results: bool
     max_concurrency: int | None
+    priority: Priority
 
 
 def job(
@@ -35,6 +37,7 @@ def job(
     step_timeout: timedelta | None = None,
     keep_results: bool = False,
     max_concurrency: int | None = None,
+    priority: Priority = NORMAL,
 ) -> Callable[[StepFunction], StepFunction]:
     """Make a function `(step, **params)` the job of this name.
 
@@ -50,6 +53,7 @@ def job(
         step_timeout: how long one step may take; None for no limit.
         keep_results: whether to keep what the function returns, which must then be a JSON value.
         max_concurrency: how many of its steps run at once, of all tasks on all workers; None for any number.
+        priority: of its tasks that are started without one; steps of "high" do not wait for normal ones.
 
     Returns:
         A decorator that marks the function and returns it unchanged. It raises ConfigurationError for a
@@ -57,10 +61,10 @@ def job(
 
     Raises:
         InvalidInput: the name is not allowed.
-        ConfigurationError: attempts or a duration are out of range.
+        ConfigurationError: attempts or a duration are out of range, or there is no such priority.
     """
     policy = RetryPolicy(max_attempts, backoff)
-    options = _checked(JobOptions(name, policy, step_timeout, keep_results, max_concurrency))
+    options = _checked(JobOptions(name, policy, step_timeout, keep_results, max_concurrency, priority))
     return lambda function: _mark(function, options)
 
 
@@ -84,4 +88,7 @@ def _checked(options: JobOptions) -> JobOptions:
         raise ConfigurationError(f"job {name}: step_timeout must be above 0; backoff must not be negative")
     if most is not None and most < 1:
         raise ConfigurationError(f"job {name}: max_concurrency is {most}; it must be 1 or more")
+    if options.priority not in PRIORITIES:
+        known = " or ".join(PRIORITIES)
+        raise ConfigurationError(f"job {name}: priority is {options.priority!r}; it must be {known}")
     return options

@@ -19,6 +19,7 @@ from donebit.errors import ConfigurationError, InvalidInput
 from donebit.jobs.decorator import MARK, JobOptions
 from donebit.jobs.item_type import ItemType
 from donebit.jobs.unawaited import refuse_asynchronous
+from donebit.priority import NORMAL, Priority
 from donebit.results import Results
 from donebit.retry_policy import RetryPolicy
 
@@ -42,6 +43,7 @@ class Job:
     results_name: str = ""  # the parameter that is given the results of the task before; empty for none
     item: ItemType | None = None  # of each step's own input; None for a function that takes none
     max_concurrency: int | None = None  # steps of it that run at once, of all tasks on all workers
+    priority: Priority = NORMAL  # of its tasks that are started without one
 
     @property
     def needs_only_count(self) -> bool:
@@ -69,6 +71,7 @@ class Job:
             signature.results_name,
             signature.item,
             options.max_concurrency,
+            options.priority,
         )
 
     def convert_params(self, params: Mapping[str, Any]) -> dict[str, Any]:

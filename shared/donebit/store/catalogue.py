@@ -33,7 +33,7 @@ PLACEHOLDERS: Final = {
     "<delivery>": "(?:webhook|callback|then)",
     "<process>": "(?:worker|sweep|health)",
     "<key>": ".+",
-    "<queue>": r"donebit\.(?:control|steps|slices)(?:\x06\x16\d)?",
+    "<queue>": r"donebit\.(?:control|(?:high_)?(?:steps|slices))(?:\x06\x16\d)?",
     "<exchange>": NAME,
 }
 

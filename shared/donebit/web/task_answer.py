@@ -14,7 +14,8 @@ from donebit.completion.deliveries import DeliveryView
 from donebit.completion.diagnosis import Diagnosis, Observations
 from donebit.completion.task import EarlierRun, Task, TaskSnapshot
 from donebit.config import Settings
-from donebit.queue import SLICES, STEPS
+from donebit.priority import Priority
+from donebit.queue import queues_of_steps
 from donebit.queue_lengths import read_lengths
 from donebit.store import Store
 from donebit.web.task_summary import TaskSummary
@@ -129,7 +130,8 @@ class TaskAnswer(TaskSummary):
 
 def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAnswer:
     task, now = sight.task, clock.now()
-    found = diagnosis.diagnose(task, signs(store, settings), now, leases.running_steps(store, task.id))
+    seen = signs(store, settings, task.spec.priority)
+    found = diagnosis.diagnose(task, seen, now, leases.running_steps(store, task.id))
     return TaskAnswer(
         **TaskSummary.of(task).model_dump(),
         params=dict(task.spec.params),
@@ -156,11 +158,14 @@ def task_answer(store: Store, settings: Settings, sight: TaskSnapshot) -> TaskAn
     )
 
 
-def signs(store: Store, settings: Settings) -> Observations:
-    """What can be seen of the queues, where the broker says how many messages wait, and of the workers."""
+def signs(store: Store, settings: Settings, priority: Priority) -> Observations:
+    """What can be seen of the workers, and of the queues that steps of a priority wait in.
+
+    Of these only where the broker says how many messages wait.
+    """
     (worker,) = store.heartbeats.last_seen_ms("worker")
     jobs = presence.jobs_of_live_workers(store, clock.now())
-    lengths = read_lengths(store, settings, (STEPS, SLICES))
+    lengths = read_lengths(store, settings, queues_of_steps(priority))
     queued = None if lengths is None else sum(lengths.values())
     if queued == 0 and amqp_url.is_rabbitmq(settings.broker):
         # It gives a worker messages that wait there for a process, and does not count them.

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from donebit import clock
 from donebit.completion.task import Task
+from donebit.priority import Priority
 
 
 class TaskSummary(BaseModel):
@@ -29,6 +30,7 @@ class TaskSummary(BaseModel):
     ended_at: str | None = Field(description="when it became done, failed or cancelled; null: it runs")
     last_progress_at: str = Field(description="when a step was last reported, or the task was started")
     announced_at: str | None = Field(description="when the deliveries of its end were stored; null: not yet")
+    priority: Priority = Field(description="of its steps among all that wait for workers")
     open: bool = Field(description="it takes more steps, and cannot end, until it is closed")
 
     @classmethod
@@ -48,5 +50,6 @@ class TaskSummary(BaseModel):
             ended_at=clock.iso(task.ended_at) if task.ended_at else None,
             last_progress_at=clock.iso(task.last_progress_at),
             announced_at=clock.iso(task.announced_at) if task.announced_at else None,
+            priority=task.spec.priority,
             open=task.open,
         )

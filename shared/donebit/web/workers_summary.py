@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from donebit import clock
+from donebit.queue import QUEUES
 from donebit.workers.log import LogLine
 from donebit.workers.presence import Heal, Presence, ProcessActivity, Worker
 
@@ -41,7 +42,7 @@ class WorkerSummary(BaseModel):
     pid: int = Field(examples=[4242])
     processes: int = Field(examples=[8], description="processes that run steps")
     queues: Sequence[str] = Field(
-        examples=[["donebit.control", "donebit.steps", "donebit.slices"]],
+        examples=[list(QUEUES)],
         description="queues it takes messages from",
     )
     alive: bool = Field(
