@@ -54,6 +54,7 @@ NEEDS: Final[Needs] = {
     "GET /expectations/<name>": Role.READ,
     "PUT /expectations/<name>": Role.TRIGGER,
     "DELETE /expectations/<name>": Role.ADMIN,
+    "GET /history": Role.READ,
     "GET /jobs": Role.READ,
     "GET /jobs/<name>": Role.READ,
     "GET /tokens": Role.ADMIN,

@@ -175,7 +175,7 @@ def test_the_navigation_leads_to_each_view_and_says_where_one_is(page: Page) -> 
         current = page.browser.find_elements("css selector", "[aria-current=page]")
         assert [one.text for one in current] == [title]
         assert page.complaints() == []
-    assert set(links) == {"Tasks", "Jobs", "Schedules", "Users", "Workers"}
+    assert set(links) == {"Tasks", "Jobs", "Schedules", "Users", "Workers", "History"}
 
 
 def test_the_skip_link_is_the_first_stop_and_covers_nothing(page: Page) -> None:
