@@ -13,7 +13,7 @@ from donebit.store import Store
 from donebit.web.live import Feed
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
-from trigger_app import audit, job_history, pages, tokens, views
+from trigger_app import audit, job_history, pages, throughput, tokens, views
 from trigger_app.audits import AUDITS
 from trigger_app.expectations import views as expectations
 from trigger_app.needs import NEEDS
@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     app.register_api(schedules.blueprint(Scheduler(starter)))
     app.register_api(expectations.blueprint(starter))
     app.register_api(job_history.blueprint(store, known))
+    app.register_api(throughput.blueprint(store))
     app.register_api(tokens.blueprint(store))
     app.register_api(audit.blueprint(store))
     app.register_blueprint(pages.blueprint(context, feed))

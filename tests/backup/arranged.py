@@ -27,7 +27,7 @@ from tests.servers import RunningServer
 DONEBIT = (sys.executable, "-m", "donebit.command_line")
 REPOSITORY = Path(__file__).parents[2]
 IN_ANGLES = {"period": "2026-11", "users": "texts", "delivery": "webhook", "segment": "0", "level": "1"}
-IN_ANGLES |= {"second": "1", "directory": "mapped", "bucket": "0", "generation": "0a"}
+IN_ANGLES |= {"second": "1", "seconds": "600", "directory": "mapped", "bucket": "0", "generation": "0a"}
 
 
 def store_of(server: RunningServer, prefix: str = "donebit:") -> Store:

@@ -71,6 +71,7 @@ NAMES = [
     keys.METRICS,
     keys.JOBS,
     keys.runs("a"),
+    keys.throughput(600, 1795230000),
     keys.TROUBLE_LOG,
     keys.WORKER_LOG,
     keys.TOKENS,

@@ -17,9 +17,9 @@ from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.web.listener import Table
 from tests.activity.arranged import real_now, record
 from tests.web.services import Services, body_of, problem_of
+from trigger_app.pages.axis import AXIS_HEIGHT, ticks
 from trigger_app.pages.distinct.expression import Refusal, Result, result
 from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read_figures
-from trigger_app.pages.distinct.lifecycle import AXIS_HEIGHT, ticks
 from trigger_app.pages.distinct.retention import Cell
 from trigger_app.pages.distinct.streaks import MOST_BITMAPS
 from trigger_app.pages.view import PageContext
@@ -204,7 +204,7 @@ def test_a_cell_with_somebody_is_shaded_and_one_with_nobody_is_not() -> None:
 def test_the_lifecycle_axis_has_round_marks(highest: int, lowest: int, marks: list[int]) -> None:
     found = ticks(highest, lowest)
 
-    assert [tick.users for tick in found] == marks
+    assert [tick.value for tick in found] == marks
     assert all(0 <= tick.y <= AXIS_HEIGHT for tick in found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from werkzeug.test import TestResponse
 
@@ -10,6 +12,7 @@ from donebit.store import Store
 from tests.trigger_app.test_pages import PEOPLE, SCRIPTS
 from tests.web.services import Services, body_of, problem_of
 from trigger_app.pages import schedules
+from trigger_app.pages.last_reads import LastReads
 
 FORM = {"name": "nightly", "cron": "30 2 * * *", "zone": "Europe/Berlin", "count": "3", "job": "demo"}
 
@@ -108,6 +111,6 @@ def test_a_browser_at_the_address_of_the_api_is_led_to_the_page(services: Servic
 
 
 def test_who_watches_one_part_keeps_no_other_part_from_being_read() -> None:
-    reads = schedules.LastReads()
+    reads = LastReads(timedelta(minutes=1))
 
     assert [reads.is_recent(after) for after in ("", "m", "", "m")] == [False, False, True, True]

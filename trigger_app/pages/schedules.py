@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +16,9 @@ from donebit.schedules.schedule import LONGEST_NAME, Missed, Overlap
 from donebit.web.answers import answer
 from donebit.web.listener import Table
 from trigger_app.expectations.models import ExpectationAnswer
+from trigger_app.pages import expectations
 from trigger_app.pages.fragments import fragment
+from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.problems import wants_page
 from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
 from trigger_app.schedules.models import NewScheduleBody, ScheduleAnswer, ScheduleDetail
@@ -26,24 +26,10 @@ from trigger_app.schedules.scheduler import Scheduler
 
 HOME = "/schedule"  # /schedules is the API's
 SHOWN = 100  # on a page
-READ_EVERY = timedelta(seconds=2)  # while anyone watches: their next times are computed each time
 FIRST_JOB = "demo"
 
 
-@dataclass(slots=True)
-class LastReads:
-    """When schedules were last read for those who watch, by the name that they follow."""
-
-    at: dict[str, float] = field(default_factory=dict)
-
-    def is_recent(self, after: str) -> bool:
-        """Whether those that follow a name were read just now; else they are now."""
-        now = time.monotonic()
-        self.at = {one: at for one, at in self.at.items() if now - at < READ_EVERY.total_seconds()}
-        return self.at.setdefault(after, now) != now
-
-
-last_reads = LastReads()
+last_reads = LastReads(timedelta(seconds=2))  # their next times are computed each time
 
 
 def add_routes(routes: Blueprint, context: PageContext) -> None:
@@ -75,6 +61,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
         return redirect_to(HOME) if wants_page() else answer(ScheduleDetail.of(saved.schedule, clock.now()))
 
     add_buttons(routes, context)
+    expectations.add_routes(routes, context)
 
 
 def add_buttons(routes: Blueprint, context: PageContext) -> None:

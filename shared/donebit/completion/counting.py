@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import product
 from typing import Final, NamedTuple
 
+from donebit.completion import throughput
 from donebit.completion.measures import MEASURES, NO_JOB, SUM, Measure, Tally
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
@@ -28,13 +29,14 @@ class Series(NamedTuple):
 
 
 def add_tally(store: Store, tally: Tally) -> None:
-    """Add counts to those of all processes.
+    """Add counts to those of all processes, and to those of the present time.
 
     Raises:
         StoreUnavailable: perhaps added; they must not be added again.
     """
     if tally:
         store.metrics.add_counts(list(tally), ttl=KEPT_FOR, most_jobs=MOST_JOBS)
+        throughput.add_tally(store, tally)
 
 
 def add_if_possible(store: Store, tally: Tally) -> None:

@@ -23,6 +23,7 @@ PLACEHOLDERS: Final = {
     "<bucket>": r"\d+",
     "<minute>": r"\d+",
     "<second>": r"\d+",
+    "<seconds>": r"\d+",
     "<level>": r"\d+",
     "<token>": "[A-Za-z0-9-]+",
     "<generation>": "[0-9a-f]+",

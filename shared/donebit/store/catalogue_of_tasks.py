@@ -84,6 +84,13 @@ TASKS = (
     KeyRow(
         "job:names", "zset", EXPIRES, "jobs that have run, by their last end (ms); HISTORY_TTL after the last"
     ),
+    KeyRow(
+        "throughput:<seconds>:<second>",
+        "hash",
+        EXPIRES,
+        "how many steps and tasks were done and failed in the so many seconds that begin at a second since "
+        "the epoch; of ten minutes for a day, of six hours for 30 days",
+    ),
     KeyRow("done:chords", "zset", EXPIRES, "ended chords whose body is to be called, by the next look (ms)"),
     KeyRow("done:open", "zset", EXPIRES, "tasks not yet announced, by when the sweep looks next (ms)"),
     KeyRow("done:tasks", "zset", EXPIRES, "tasks by creation (us), for listing"),
@@ -127,7 +134,8 @@ EXPECTATIONS = (
         "expectation:{<schedule>}",
         "hash",
         PERMANENT,
-        "what must happen by when (JSON), the last judged deadline, and since when it is missed (ms)",
+        "what must happen by when (JSON), the last judged deadline, and since when it is missed or "
+        "paused (ms)",
     ),
     KeyRow(
         "expectation:{<schedule>}:seen",

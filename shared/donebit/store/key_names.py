@@ -282,6 +282,10 @@ class Keys:
         """What workers finished in a minute, counted from the epoch."""
         return f"{self.prefix}heartbeat:steps:{minute}"
 
+    def throughput(self, seconds: int, start: int) -> str:
+        """What was done and failed in so many seconds, from one since the epoch on."""
+        return f"{self.prefix}throughput:{seconds}:{start}"
+
     def requests_in_second(self, second: int) -> str:
         """How many requests each token sent in a second, counted from the epoch."""
         return f"{self.prefix}access:requests:{second}"

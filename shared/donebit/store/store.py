@@ -50,6 +50,7 @@ from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_changes import TaskChangeStore
 from donebit.store.task_index import TaskIndexStore
 from donebit.store.tasks import TaskStore
+from donebit.store.throughput import ThroughputStore
 from donebit.store.visit_counter import VisitCounterStore
 from donebit.store.visits import VisitStore
 from donebit.store.worker_log import WorkerLogStore
@@ -101,6 +102,7 @@ class Store:
     quotas: QuotaStore
     metrics: MetricStore
     history: HistoryStore
+    throughput: ThroughputStore
 
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count, dropwhile
+from itertools import dropwhile
 from typing import NamedTuple
 
 from donebit.activity.analytics import lifecycle as stages
@@ -11,12 +10,11 @@ from donebit.activity.analytics import retention
 from donebit.activity.analytics.lifecycle import Stage, UserState
 from donebit.activity.analytics.retention import Cohort
 from donebit.activity.periods.calendar import Granularity, bounds
+from trigger_app.pages.axis import Tick, ticks
 from trigger_app.pages.distinct.choice import Chosen
 
 PERIODS = {Granularity.WEEK: 12, Granularity.DAY: 30}
 UPWARDS = (UserState.RETURNING, UserState.RESURRECTING, UserState.NEW)  # from the zero line up
-MOST_STEPS = 6  # between the marks of the y axis
-AXIS_HEIGHT = 240  # of its drawing, in units of its own
 
 
 class BarPart(NamedTuple):
@@ -37,13 +35,6 @@ class LifecycleBar(NamedTuple):
         return next(part.users for part in self.parts if part.state == state)
 
 
-class Tick(NamedTuple):
-    """A mark of the y axis; `y` is counted from the top of a drawing AXIS_HEIGHT high."""
-
-    users: int
-    y: float
-
-
 class Bars(NamedTuple):
     bars: list[LifecycleBar]
     highest: int  # users of the tallest bar above the zero line
@@ -62,25 +53,6 @@ def bars(chosen: Chosen) -> Bars:
     lowest = max((stage.dormant for stage in found), default=0)
     drawn = [bar_of(chosen, stage, highest) for stage in found]
     return Bars(drawn, highest, highest + lowest, ticks(highest, lowest))
-
-
-def ticks(highest: int, lowest: int) -> list[Tick]:
-    """Mark the y axis at multiples of 1, 2 or 5 times a power of ten.
-
-    Args:
-        highest: users above the zero line
-        lowest: users below it, as a positive number; their marks are positive too
-    """
-    height = highest + lowest or 1
-    step = next(size for size in round_numbers() if height <= MOST_STEPS * size)
-    values = range(-(lowest // step) * step, highest + 1, step)
-    return [Tick(abs(users), round(AXIS_HEIGHT * (highest - users) / height, 1)) for users in values]
-
-
-def round_numbers() -> Iterator[int]:
-    """Yield 1, 2, 5, 10, 20, 50 and so on."""
-    for power in count():
-        yield from (10**power, 2 * 10**power, 5 * 10**power)
 
 
 def bar_of(chosen: Chosen, stage: Stage, line: int) -> LifecycleBar:
