@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.rabbit import rabbitmq_program
+from donebit.demo.rabbitmq import rabbitmq_program
 from tests.started import PROCESSES
 from tests.tls import tls_programs
 

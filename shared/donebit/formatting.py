@@ -1,4 +1,4 @@
-"""Numbers and durations for people, in the dashboard and at a terminal."""
+"""Numbers, durations and sizes for people, in the dashboard and at a terminal."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def duration(seconds: float) -> str:
     units = ((whole.days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
     first = next(index for index, (amount, _) in enumerate(units) if amount)
     return " ".join(f"{amount} {unit}" for amount, unit in units[first : first + 2] if amount)
+
+
+def size(byte_count: int) -> str:
+    """A number of bytes in its largest unit, three digits at most: 17 B, 4.2 kB, 512 MB, 1.5 GB."""
+    value, units = float(byte_count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 999.5 and unit != "TB":
+        value, unit = value / 1000, next(units)
+    return f"{value:.1f} {unit}" if value < 9.95 and unit != "B" else f"{value:.0f} {unit}"
