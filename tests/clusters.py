@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -31,8 +32,8 @@ class Node(RunningServer):
 
     def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         folder.mkdir(exist_ok=True)
-        port, bus_port = free_server_ports(2)
-        ports = ("--cluster-port", str(bus_port))
+        port, self.bus_port = free_server_ports(2)
+        ports = ("--cluster-port", str(self.bus_port))
         super().__init__(valkey_binary(), folder, port, (*OF_A_NODE, *ports, *options))
 
     @property
@@ -57,10 +58,14 @@ class Node(RunningServer):
 
 
 class Cluster:
-    """Primaries that share the slots evenly, and replicas of them."""
+    """Primaries that share the slots evenly, and replicas of them.
 
-    def __init__(self, primaries: Sequence[Node], replicas: Sequence[Node]) -> None:
-        self.primaries, self.replicas = primaries, replicas
+    Args:
+        make: starts a further node
+    """
+
+    def __init__(self, primaries: Sequence[Node], replicas: Sequence[Node], make: Callable[[], Node]) -> None:
+        self.primaries, self.replicas, self._make = primaries, replicas, make
         self.url = f"redis://{primaries[0].address}/0"
         self._meet()
 
@@ -74,6 +79,15 @@ class Cluster:
         eventually(forming.advance, FORMING_SECONDS, what="the nodes did not become a cluster")
         forming.close()
 
+    def add(self) -> Node:
+        """A further node, which has no slots yet; all know it."""
+        added = self._make()
+        self.primaries[0].ask("MEET", LOOPBACK, added.port, added.bus_port)
+        together = [*self.nodes, added]
+        for node in together:
+            eventually(partial(node.serves, len(together)), what="the new node is not known by all")
+        return added
+
     def flush(self) -> None:
         for node in self.primaries:
             node.client.flushall()
@@ -83,9 +97,15 @@ class Cluster:
 def cluster_of(folder: Path, primaries: int, replicas: int = 0, *options: str) -> Iterator[Cluster]:
     """A cluster with these many nodes, ended afterwards."""
     nodes: list[Node] = []
+
+    def make() -> Node:
+        nodes.append(Node(folder / str(len(nodes)), options))
+        return nodes[-1]
+
     try:
-        nodes.extend(Node(folder / str(number), options) for number in range(primaries + replicas))
-        yield Cluster(nodes[:primaries], nodes[primaries:])
+        for _ in range(primaries + replicas):
+            make()
+        yield Cluster(nodes[:primaries], nodes[primaries:], make)
     finally:
         for node in nodes:
             node.close()
