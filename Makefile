@@ -15,7 +15,7 @@ RUN := --extra server --group build
 DEV := $(RUN) --extra demo --extra async --extra otel --group dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clear test test-cluster test-compose test-celery coverage torture check bench screenshots lock wheel release clean
+.PHONY: help demo demo-cluster clear test test-cluster test-compose test-celery coverage torture check bench screenshots lock wheel release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -23,6 +23,10 @@ help: ## this list
 demo: ## set everything up and run it; Ctrl-C ends it
 	@$(PYTHON) shared/donebit/demo/install.py demo
 	@exec $(BIN)/python -m donebit.demo --end-with-parent
+
+demo-cluster: ## the same on a cluster of six nodes, with RabbitMQ where it is installed; Ctrl-C ends it
+	@$(PYTHON) shared/donebit/demo/install.py demo
+	@exec $(BIN)/python -m donebit.demo --cluster --end-with-parent
 
 clear: ## remove the made-up tasks and visitors from a demo that runs
 	@$(BIN)/python -m donebit.demo.sample

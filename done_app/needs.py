@@ -21,6 +21,7 @@ NEEDS: Final[Needs] = {
     "GET /events": Role.READ,
     "GET /workers": Role.READ,
     "GET /workers/log": Role.READ,
+    "GET /nodes": Role.READ,
     "PUT /tasks/<task_id>/steps/<n>": Narrow.TASK,
     "POST /tasks/<task_id>/steps": Narrow.TASK,
     "POST /tasks/<task_id>/failures": Narrow.TASK,

@@ -14,12 +14,8 @@ from donebit.store.store import WORKER_TIMEOUT
 from tests.clusters import CLUSTER, Cluster, cluster_of
 
 # Celery's results cannot be on a cluster, and what these tests do to a server they would do to one node.
-OF_ONE_SERVER = (
-    "test_chords.py",
-    "test_chord_results.py",
-    "test_histories_with_faults.py",
-    "answer_to_taking_it_is_lost",
-)
+OF_ONE_SERVER = ("test_chords.py", "test_chord_results.py", "test_histories_with_faults.py")
+THE_SERVER = "valkey"  # a fixture: whoever takes it does something to that one
 SAMPLED = ("tests/completion/", "tests/activity/")
 ONE_IN = 4
 
@@ -44,7 +40,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is about one server, where only a cluster is asked for."""
     if config.getoption("--cluster"):
-        items[:] = [item for item in items if not any(part in item.nodeid for part in OF_ONE_SERVER)]
+        items[:] = [item for item in items if not is_of_one_server(item)]
+
+
+def is_of_one_server(item: pytest.Item) -> bool:
+    """Whether a test can mean one server only."""
+    takes = getattr(item, "fixturenames", ())
+    return THE_SERVER in takes or any(part in item.nodeid for part in OF_ONE_SERVER)
 
 
 def is_sampled(test: str) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import cast
 from redis.exceptions import RedisError
 
 from donebit.addresses import LOOPBACK
-from donebit.store.slots import SLOTS
+from donebit.demo.ports import free_server_ports
+from donebit.store.forming import Formation
+from donebit.store.nodes import NodeAddress
 from tests.servers import RunningServer, valkey_binary
 from tests.started import eventually
 
@@ -23,7 +24,7 @@ OF_A_NODE = (
     # A replica that was cut off for a while may still take over: which one does is the tests' choice.
     *("--cluster-replica-validity-factor", "0"),
 )
-HIGHEST_PORT = 55_535  # a node also listens on a port that is higher by 10,000
+FORMING_SECONDS = 20.0  # on a machine with other things to do; 2 on an idle one
 
 
 class Node(RunningServer):
@@ -31,7 +32,9 @@ class Node(RunningServer):
 
     def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         folder.mkdir(exist_ok=True)
-        super().__init__(valkey_binary(), folder, free_node_port(), (*OF_A_NODE, *options))
+        port, self.bus_port = free_server_ports(2)
+        ports = ("--cluster-port", str(self.bus_port))
+        super().__init__(valkey_binary(), folder, port, (*OF_A_NODE, *ports, *options))
 
     @property
     def address(self) -> str:
@@ -55,10 +58,14 @@ class Node(RunningServer):
 
 
 class Cluster:
-    """Primaries that share the slots evenly, and replicas of them."""
+    """Primaries that share the slots evenly, and replicas of them.
 
-    def __init__(self, primaries: Sequence[Node], replicas: Sequence[Node]) -> None:
-        self.primaries, self.replicas = primaries, replicas
+    Args:
+        make: starts a further node
+    """
+
+    def __init__(self, primaries: Sequence[Node], replicas: Sequence[Node], make: Callable[[], Node]) -> None:
+        self.primaries, self.replicas, self._make = primaries, replicas, make
         self.url = f"redis://{primaries[0].address}/0"
         self._meet()
 
@@ -67,59 +74,38 @@ class Cluster:
         return [*self.primaries, *self.replicas]
 
     def _meet(self) -> None:
-        share = SLOTS / len(self.primaries)
-        for number, node in enumerate(self.primaries):
-            first, stop = round(number * share), round((number + 1) * share)
-            node.ask("ADDSLOTSRANGE", first, stop - 1)
-            node.ask("SET-CONFIG-EPOCH", number + 1)
-        for node in self.nodes[1:]:
-            node.ask("MEET", LOOPBACK, self.primaries[0].port)
-        for node in self.nodes:
-            eventually(partial(node.serves, len(self.nodes)), what="the nodes did not find each other")
-        for number, replica in enumerate(self.replicas):
-            replicate(replica, self.primaries[number % len(self.primaries)])
+        addresses = [NodeAddress(LOOPBACK, node.port) for node in self.nodes]
+        forming = Formation(addresses[: len(self.primaries)], addresses[len(self.primaries) :])
+        eventually(forming.advance, FORMING_SECONDS, what="the nodes did not become a cluster")
+        forming.close()
+
+    def add(self) -> Node:
+        """A further node, which has no slots yet; all know it."""
+        added = self._make()
+        self.primaries[0].ask("MEET", LOOPBACK, added.port, added.bus_port)
+        together = [*self.nodes, added]
+        for node in together:
+            eventually(partial(node.serves, len(together)), what="the new node is not known by all")
+        return added
 
     def flush(self) -> None:
         for node in self.primaries:
             node.client.flushall()
 
 
-def replicate(replica: Node, primary: Node) -> None:
-    """Let a node be a replica of a primary, and wait until it has its data."""
-
-    def accepts() -> bool:
-        with suppress(RedisError):
-            return bool(replica.ask("REPLICATE", primary.id))
-        return False
-
-    eventually(accepts, what="the replica does not know its primary")
-    eventually(
-        lambda: replica.client.info("replication").get("master_link_status") == "up",
-        what="the replica did not get its primary's data",
-    )
-
-
-def free_node_port() -> int:
-    """A port that is free, as is the one that is higher by 10,000, where the nodes speak to each other."""
-    for _ in range(1000):
-        with socket.create_server((LOOPBACK, 0)) as one:
-            port: int = one.getsockname()[1]
-        if port > HIGHEST_PORT:
-            port -= 10_000
-        with suppress(OSError):
-            socket.create_server((LOOPBACK, port)).close()
-            socket.create_server((LOOPBACK, port + 10_000)).close()
-            return port
-    raise AssertionError("there are no two free ports")
-
-
 @contextmanager
 def cluster_of(folder: Path, primaries: int, replicas: int = 0, *options: str) -> Iterator[Cluster]:
     """A cluster with these many nodes, ended afterwards."""
     nodes: list[Node] = []
+
+    def make() -> Node:
+        nodes.append(Node(folder / str(len(nodes)), options))
+        return nodes[-1]
+
     try:
-        nodes.extend(Node(folder / str(number), options) for number in range(primaries + replicas))
-        yield Cluster(nodes[:primaries], nodes[primaries:])
+        for _ in range(primaries + replicas):
+            make()
+        yield Cluster(nodes[:primaries], nodes[primaries:], make)
     finally:
         for node in nodes:
             node.close()

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.rabbit import rabbitmq_program
+from donebit.demo.rabbitmq import rabbitmq_program
 from tests.started import PROCESSES
 from tests.tls import tls_programs
 

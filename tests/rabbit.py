@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,16 +15,15 @@ import pytest
 from kombu import Connection
 
 from donebit.addresses import LOOPBACK
-from donebit.demo.ports import free_server_port
+from donebit.demo.ports import free_server_ports
+from donebit.demo.rabbitmq import OwnRabbit, rabbitmq_program
 from tests.stack import Stack
 from tests.started import Started, eventually
 from tests.tls import Certificates
 
-DEBIAN = Path("/usr/lib/rabbitmq/bin")  # what it has on the PATH runs as one user, with fixed folders
 START_SECONDS = 90.0  # a machine with other things to do; about 5 on an idle one
 CONSUMER_TIMEOUT = timedelta(seconds=6)  # half an hour unless an operator sets it
-SETTINGS = """\
-listeners.tcp.1 = {host}:{port}
+MORE_SETTINGS = """\
 consumer_timeout = {timeout_ms}
 listeners.ssl.1 = {host}:{tls_port}
 ssl_options.cacertfile = {ca}
@@ -33,18 +31,8 @@ ssl_options.certfile = {certificate}
 ssl_options.keyfile = {key}
 ssl_options.verify = verify_peer
 ssl_options.fail_if_no_peer_cert = true
-log.console = false
-vm_memory_high_watermark.absolute = 400MB
-disk_free_limit.absolute = 1MB
 """
 OFTEN = "[{rabbit, [{channel_tick_interval, 500}]}]."  # how often it looks for such timeouts
-ONE_SCHEDULER = "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
-
-
-def rabbitmq_program(name: str = "rabbitmq-server") -> str | None:
-    """Where RabbitMQ is installed; None where it is not."""
-    own = DEBIAN / name
-    return str(own) if own.exists() else shutil.which(name)
 
 
 def is_stopped(pid: int) -> bool:
@@ -60,46 +48,24 @@ class RunningRabbit:
 
     def __init__(self, folder: Path, certificates: Certificates) -> None:
         self._folder = folder
-        self.port, self._tls_port, mapper, distribution = (free_server_port() for _ in range(4))
-        self.url = f"amqp://guest:guest@{LOOPBACK}:{self.port}//"
-        timeout_ms = CONSUMER_TIMEOUT // timedelta(milliseconds=1)
+        self.port, self._tls_port, mapper, distribution = free_server_ports(4)
+        own = OwnRabbit(folder, f"test{self.port}", self.port, mapper, distribution)
         certificate, key = certificates.server
-        settings = SETTINGS.format(
+        settings = MORE_SETTINGS.format(
             host=LOOPBACK,
-            port=self.port,
             tls_port=self._tls_port,
             ca=certificates.ca,
             certificate=certificate,
             key=key,
-            timeout_ms=timeout_ms,
+            timeout_ms=CONSUMER_TIMEOUT // timedelta(milliseconds=1),
         )
-        self._write("rabbitmq.conf", settings)
-        self._write("advanced.config", OFTEN)
-        self._write("plugins", "[].")
-        self._environment = {
-            "HOME": str(folder),  # where the cookie is
-            "ERL_EPMD_PORT": str(mapper),
-            "RABBITMQ_NODENAME": f"test{self.port}@localhost",
-            "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_DIST_PORT": str(distribution),
-            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-            "RABBITMQ_LOG_BASE": str(folder / "log"),
-            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-            "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ONE_SCHEDULER,
-        }
-        command = ("epmd", "-port", str(mapper), "-address", LOOPBACK)
-        self._mapper = Started(command, self._folder_of("mapper"), **self._environment)
+        own.write_files(settings, OFTEN)
+        self.url, self._environment = own.url, own.environment
+        self._mapper = Started(own.mapper_command, self._folder_of("mapper"), **self._environment)
         self.start()
 
     def tls_url(self, host: str, options: str) -> str:
         return f"amqps://guest:guest@{host}:{self._tls_port}//?{options}"
-
-    def _write(self, name: str, text: str) -> None:
-        (self._folder / name).write_text(text)
 
     def _folder_of(self, name: str) -> Path:
         folder = self._folder / name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from donebit.formatting import count_of, duration, number
+from donebit.formatting import count_of, duration, number, size
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,10 @@ def test_a_number_has_a_decimal_below_ten_alone(value: float, text: str) -> None
 )
 def test_an_amount_has_its_noun(amount: int, words: str) -> None:
     assert count_of(amount, "step") == words
+
+
+def test_a_size_has_its_largest_unit_and_never_four_digits() -> None:
+    sizes = {0: "0 B", 999: "999 B", 1000: "1.0 kB", 9960: "10 kB", 999_499: "999 kB", 999_500: "1.0 MB"}
+    sizes |= {1_500_000_000: "1.5 GB", 123_000_000_000_000: "123 TB", 4 * 10**15: "4000 TB"}
+
+    assert {count: size(count) for count in sizes} == sizes

@@ -47,6 +47,11 @@ def seeds(config: pytest.Config) -> range:
     return range(first, first + config.option.torture)
 
 
+def is_long(config: pytest.Config) -> bool:
+    """Whether more than one round was asked for: a long run, which may take its time."""
+    return bool(config.option.torture > 1)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "chance" in metafunc.fixturenames:
         rounds = seeds(metafunc.config)

@@ -1,4 +1,4 @@
-"""The routes about the workers: which are alive, what they run, and their last log lines."""
+"""The routes about what tasks run on: the workers, their last log lines, and the nodes of the store."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.listener import Table, Topic
 from donebit.web.live import Feed
+from donebit.web.nodes_summary import NodesSummary
 from donebit.web.problems import EVERYWHERE
 from donebit.web.worker_lines import Later, tail
 from donebit.web.workers_summary import LineSummary, WorkersSummary
 from donebit.workers import log, presence
+from donebit.workers.nodes import read_nodes
 
 TAG = Tag(name="workers", description="The workers that run steps, and their log lines")
 LOG = "*log"  # the topic of the workers' lines; no task can be named so
@@ -41,6 +43,11 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
         return answer(
             WorkersSummary.of(presence.read_presence(store, queues, now, lengths_elsewhere(settings)), now)
         )
+
+    @routes.get("/nodes", responses={200: NodesSummary})
+    def show_nodes() -> Reply:
+        """List the nodes of a cluster: the slots of each primary, and how far its replicas are behind."""
+        return answer(NodesSummary.of(read_nodes(store)))
 
     @routes.get("/workers/log", responses={200: LogAnswer})
     def show_log(query: LogQuery) -> Reply:

@@ -1,4 +1,4 @@
-"""Numbers, durations and expectations for people, in the dashboard and at a terminal."""
+"""Numbers, durations, sizes and expectations for people, in the dashboard and at a terminal."""
 
 from __future__ import annotations
 
@@ -43,3 +43,12 @@ def expected_task(what: str, label: str | None, job: str | None, prefix: str | N
     """
     meant = {"label": label, "job": job, "prefix": prefix}
     return f"a task {what} ({', '.join(f'{field} {value}' for field, value in meant.items() if value)})"
+
+
+def size(byte_count: int) -> str:
+    """A number of bytes in its largest unit, three digits at most: 17 B, 4.2 kB, 512 MB, 1.5 GB."""
+    value, units = float(byte_count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while value >= 999.5 and unit != "TB":
+        value, unit = value / 1000, next(units)
+    return f"{value:.1f} {unit}" if value < 9.95 and unit != "B" else f"{value:.0f} {unit}"

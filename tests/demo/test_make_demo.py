@@ -36,12 +36,12 @@ class Demo:
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
         self.last_task = ""
 
-    def start(self, **environment: str) -> Started:
+    def start(self, *options: str, **environment: str) -> Started:
         ports = {name: str(port) for name, port in self.ports.items()}
         # Empty is as good as unset: nothing of the shell that runs the tests shall reach the demo.
         clean = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "ALLOWED_HOSTS"), "")
         own = {"ZONE": ZONE, "SAMPLE": "0"} | environment
-        return Started((sys.executable, "-m", "donebit.demo"), self._folder, **clean | ports | own)
+        return Started((sys.executable, "-m", "donebit.demo", *options), self._folder, **clean | ports | own)
 
     def ready(self) -> Iterator[Started]:
         """Start it and wait until it is ready; at last, end what is left of it."""

@@ -8,10 +8,8 @@ from donebit.config import Settings
 from donebit.demo import programs, server
 
 
-def test_it_runs_six_programs_under_their_names(tmp_path: Path) -> None:
-    backend = server.choose(None, tmp_path, 1)
-
-    run = [programs.embedded(backend, 0), *programs.donebit_programs(Settings())]
+def test_it_runs_the_programs_of_donebit_under_their_names() -> None:
+    run = programs.donebit_programs(Settings())
 
     assert tuple(program.name for program in run) == programs.NAMES
     assert [program.name for program in run if not program.awaited] == ["beat"]

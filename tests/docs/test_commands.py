@@ -31,6 +31,7 @@ RUN_ELSEWHERE = (
     "make check",
     "make bench",
     "make lock",
+    "make demo-cluster",  # tests/demo/test_demo_on_cluster.py
     "docker compose ",
     "apt install ",
     "pip install ",

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from donebit import clock
 from donebit.completion.diagnosis import Waiting
-from donebit.formatting import duration, expected_task, number
+from donebit.formatting import duration, expected_task, number, size
 from donebit.utf8 import one_line
 from donebit.web.listener import Message
 
@@ -79,6 +79,7 @@ def steps(process: Mapping[str, Any]) -> str:
 CELL: Mapping[str, Markup] = {cell: Markup(f'<i class="{cell}"></i>') for cell in "dfpm"}  # noqa: S704 - four letters of ours
 FILTERS: Mapping[str, Callable[[Any], str]] = {
     "number": number,
+    "size": size,
     "duration": duration,
     "moment": moment,
     "age": age,

@@ -1,8 +1,8 @@
-"""The workers' page: which workers are alive, what they do, what waits, and the tail of their log."""
+"""The workers' page: which are alive, what they do, what waits, the store's nodes, and the workers' log."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -11,13 +11,16 @@ from donebit import clock
 from donebit.queue import QUEUES
 from donebit.queue_lengths import lengths_elsewhere
 from donebit.web.listener import Message, Table
+from donebit.web.nodes_summary import NodesSummary
 from donebit.web.worker_lines import tail
 from donebit.web.workers_summary import WorkersSummary
 from donebit.workers import presence
+from donebit.workers.nodes import read_nodes
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.view import PageContext, View, attempt, page_route
 
-NOW = "now"  # the key of the message with everything but the log lines
+NOW = "now"  # the key of the message about the workers
+NODES = "nodes"  # of that about the nodes of a cluster
 LINES = 300  # of the log, that a page begins with
 SPARK_WIDTH, SPARK_HEIGHT = 118, 32  # of the drawing of throughput, two apart from second to second
 LATELY_SECONDS = 5  # over which the one figure of throughput is taken
@@ -29,11 +32,14 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     def workers() -> ResponseReturnValue:
         task_id = request.args.get("task", "").strip()
         table, away = attempt(lambda: read_workers(context, task_id, {}))
+        if table is None:  # the other nodes of a cluster know who is away
+            table, _ = attempt(lambda: draw_nodes(context))
         lines = dict(table or {})
         return render_template(
             "workers.html",
             here="/workers",
             now=lines.pop(NOW, None),
+            nodes=lines.pop(NODES, None),
             lines=list(lines.values()),
             task_id=task_id,
             away=away,
@@ -50,9 +56,16 @@ def read_workers(context: PageContext, about: str, before: Table) -> Table:
     """
     after = before[NOW]["next"] if before else None
     new, following = tail(context.store, {}, after, task_id=about or None, window=LINES)
-    lines = {line_id: line for line_id, line in before.items() if line_id != NOW}
+    lines = {line_id: line for line_id, line in before.items() if line_id not in (NOW, NODES)}
     lines |= {line_id: draw_line(line) for line_id, line in new.items()}
-    return {NOW: draw_workers(context) | {"next": following}, **dict(list(lines.items())[-LINES:])}
+    now = draw_workers(context) | {"next": following}
+    return {NOW: now, **draw_nodes(context), **dict(list(lines.items())[-LINES:])}
+
+
+def draw_nodes(context: PageContext) -> Mapping[str, Message]:
+    """Draw the nodes of a cluster; nothing where the store is one server."""
+    found = NodesSummary.of(read_nodes(context.store)).model_dump()
+    return {NODES: fragment("nodes", **found)} if found["nodes"] else {}
 
 
 def draw_line(line: Message) -> Message:

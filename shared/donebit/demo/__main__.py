@@ -1,6 +1,7 @@
 """`python -m donebit.demo`: a server, three services, a worker and beat, until Ctrl-C.
 
-The embedded server keeps its data in `.data/` of the current folder.
+With `--cluster` a cluster of six nodes and a broker are in the server's place. Embedded servers keep their
+data in `.data/` of the current folder.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from pathlib import Path
 from donebit import config
 from donebit.addresses import address
 from donebit.config import Settings
-from donebit.demo import data_folder, ports, programs, server
+from donebit.demo import ports, programs
+from donebit.demo.cluster import on_cluster
 from donebit.demo.errors import CannotStart, StopRequested
 from donebit.demo.greeting import greet
 from donebit.demo.lines import Lines, is_coloured
 from donebit.demo.processes import SUPERVISOR, Processes
 from donebit.demo.sample.filling import SampleFailed, fill
 from donebit.demo.sample.services import services
+from donebit.demo.servers import Servers, on_one_server
 from donebit.errors import EXIT_BY_SETTING, ConfigurationError
 from donebit.utf8 import one_line
 
@@ -28,13 +31,14 @@ DATA_FOLDER = Path(".data")
 
 # Passed by `make demo`: if make is killed by -9, its demo must end too.
 END_WITH_PARENT = "--end-with-parent"
+ON_CLUSTER = "--cluster"
 
 
 def main(arguments: list[str]) -> int:
     """Run until stopped, and return the exit code."""
     parent = os.getppid() if END_WITH_PARENT in arguments else None
     try:
-        run(config.load(), parent)
+        run(config.load(), parent, clustered=ON_CLUSTER in arguments)
     except (ConfigurationError, CannotStart) as error:
         print(one_line(error.detail), file=sys.stderr)
         return EXIT_BY_SETTING if isinstance(error, ConfigurationError) else 1
@@ -43,40 +47,39 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def run(settings: Settings, parent: int | None) -> None:
+def run(settings: Settings, parent: int | None, *, clustered: bool) -> None:
     """Start everything, and keep it running until asked to stop.
 
     Args:
         settings: The settings of the services.
         parent: End when this process is no longer the parent; None: do not watch it.
+        clustered: Make a cluster and a broker for it, whatever the settings name.
 
     Raises:
         CannotStart: A port is taken, the data is in use, or a process did not start.
     """
     ports.check_free(settings.host, programs.ports_by_variable(settings))
-    lock = data_folder.lock(DATA_FOLDER)
-    port = ports.free_server_port()
-    backend = server.choose(own_server(settings), DATA_FOLDER, port, settings.key_prefix, settings.broker_url)
-    print(backend.warning, end="", file=sys.stderr)
-    environment = {**os.environ, "REDIS_URL": backend.url, "REDIS_URL_FILE": "", "PYTHONUNBUFFERED": "1"}
+    servers = on_cluster(DATA_FOLDER / "cluster") if clustered else on_one_server(settings, DATA_FOLDER)
+    print(servers.warning, end="", file=sys.stderr)
+    environment = {**os.environ, **servers.addresses, "PYTHONUNBUFFERED": "1"}
     lines = Lines(
         sys.stdout,
-        (SUPERVISOR, *programs.NAMES),
+        (SUPERVISOR, *servers.names, *programs.NAMES),
         coloured=is_coloured(sys.stdout, environment),
         objects_bare=settings.log_format == "json",
     )
     with suppress(StopRequested), Processes(lines, environment, parent=parent) as processes:
-        processes.say(f"redis is {backend.description}")
-        if backend.argv:
-            processes.start(programs.embedded(backend, lock))
-        processes.start(*programs.donebit_programs(settings))
+        start(servers, settings, processes)
         welcome(settings, lines, processes)
         processes.keep_running()
 
 
-def own_server(settings: Settings) -> str | None:
-    """Return what the user set as REDIS_URL; None if it is the default."""
-    return settings.redis_url if "redis_url" in settings.model_fields_set else None
+def start(servers: Servers, settings: Settings, processes: Processes) -> None:
+    for description in servers.descriptions:
+        processes.say(description)
+    for stage in servers.stages:
+        processes.start(*stage)
+    processes.start(*programs.donebit_programs(settings))
 
 
 def welcome(settings: Settings, lines: Lines, processes: Processes) -> None:

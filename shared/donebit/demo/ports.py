@@ -1,4 +1,4 @@
-"""Checks that the services' ports are free, and finds one for the embedded server."""
+"""Checks that the services' ports are free, and finds others for the embedded servers."""
 
 from __future__ import annotations
 
@@ -33,13 +33,22 @@ def check_free(host: str, ports: Mapping[str, int]) -> None:
 
 def free_server_port() -> int:
     """Return a free loopback port."""
-    while True:
-        port = secrets.choice(SERVER_PORTS)
-        try:
-            bound(LOOPBACK, port).close()
-        except OSError:
-            continue
-        return port
+    (port,) = free_server_ports(1)
+    return port
+
+
+def free_server_ports(count: int) -> list[int]:
+    """Return so many free loopback ports, each another one."""
+    found: list[int] = []
+    with ExitStack() as held:
+        while len(found) < count:
+            port = secrets.choice(SERVER_PORTS)
+            try:
+                held.enter_context(closing(bound(LOOPBACK, port)))
+            except OSError:
+                continue
+            found.append(port)
+    return found
 
 
 def _listen(host: str, port: int, variable: str) -> socket.socket:

@@ -30,6 +30,19 @@ def redis_answers(host: str, port: int) -> Probe:
     return probe
 
 
+def is_listened_on(host: str, port: int) -> Probe:
+    """Return a probe for a program that listens only once it is ready."""
+
+    def probe() -> bool:
+        try:
+            socket.create_connection((host, port), TIMEOUT_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+    return probe
+
+
 def health_is_ok(address: str, service: str) -> Probe:
     """Return a probe for a service whose `GET /health` is 200 and names it: another may have its port."""
     return lambda: _health(address, service) is not None

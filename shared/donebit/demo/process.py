@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from donebit.demo.errors import CannotStart
@@ -33,6 +33,7 @@ class Program:
     timeout_seconds: float = 60.0  # until it is ready; long, since a first start compiles every module
     inherits: tuple[int, ...] = ()  # file descriptors
     unshown: tuple[str, ...] = ()  # lines that contain one of these are not shown
+    environment: Mapping[str, str] = field(default_factory=dict)  # beyond that of every process
     refusal: Callable[[], str | None] = lambda: None  # why it cannot be started again now, asked before
 
 
@@ -148,7 +149,7 @@ class Process:
     def _spawn(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             self.program.argv,
-            env=self._environment,
+            env={**self._environment, **self.program.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""The six programs of the demo, each with its command and its probe."""
+"""The programs of the demo, each with its command and its probe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from donebit.demo.process import Program
 from donebit.demo.server import Server
 from donebit.listening import refusal
 
-NAMES = ("redis", "trigger", "done", "distinct", "worker", "beat")
+NAMES = ("trigger", "done", "distinct", "worker", "beat")  # but for the servers
 
 # A warning of the server about a system setting that matters to large servers only.
 UNSHOWN_LINES = ("Memory overcommit must be enabled",)

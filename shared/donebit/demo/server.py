@@ -16,12 +16,15 @@ from pathlib import Path
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.errors import CannotStart
+from donebit.demo.probes import Probe
 from donebit.demo.snapshot import adopt_snapshot
 from donebit.errors import StoreUnavailable
 from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.redis_url import read
 from donebit.server_binary import installed_binary, version_of, wheel_binary
 from donebit.store import Store
+from donebit.store.forming import Formation
+from donebit.store.nodes import NodeAddress
 from donebit.store.store import refuse_unfit
 
 WARNING = """
@@ -74,7 +77,7 @@ def choose(
     adopt_snapshot(folder)
     version = ".".join(map(str, version_of(binary) or ()))
     description = f"{binary.name} {version} at {LOOPBACK}:{port}, its data in {folder}/"
-    return Server(url, description, _arguments(binary, folder, port), port)
+    return Server(url, description, command(binary, folder, port), port)
 
 
 def check_reachable(redis_url: str, prefix: str = DEFAULT_KEY_PREFIX, broker_url: str = "") -> None:
@@ -110,7 +113,14 @@ def refuse_unreachable(addresses: Sequence[tuple[str, int]]) -> None:
     raise CannotStart(f"REDIS_URL: cannot connect to {', '.join(failures)}")
 
 
-def _arguments(binary: Path, folder: Path, port: int) -> tuple[str, ...]:
+def joining(primaries: Sequence[int], replicas: Sequence[int]) -> Probe:
+    """Return a probe that makes one cluster of nodes at these ports, as far as that can be done by now."""
+    places = ([NodeAddress(LOOPBACK, port) for port in ports] for ports in (primaries, replicas))
+    return Formation(*places).advance
+
+
+def command(binary: Path, folder: Path, port: int) -> tuple[str, ...]:
+    """Return what starts a server for this machine alone that keeps its data in the folder."""
     network = ("--bind", LOOPBACK, "--port", str(port))
     durability = ("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
     return (str(binary), *network, *durability, "--maxmemory-policy", "noeviction", "--loglevel", "warning")

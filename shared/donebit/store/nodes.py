@@ -53,6 +53,7 @@ class Nodes:
         self._primaries: list[NodeAddress | None] = [None] * SLOTS
         self._serving: list[NodeAddress] = []  # those of them, once each; empty when that is to be seen again
         self._known: tuple[NodeAddress, ...] = ()  # of all nodes, the primaries first
+        self.ranges: tuple[SlotRange, ...] = ()  # as a node has said them last
         self._troubles: dict[NodeAddress, float] = {}  # when a node last failed
         self._is_stale, self._asked_at = True, 0.0
         self._asking, self._pid = Lock(), os.getpid()
@@ -145,7 +146,7 @@ class Nodes:
         for first, last, nodes in ranges:
             primaries[first : last + 1] = [nodes[0]] * (last + 1 - first)
         self._is_stale = False
-        self._primaries, self._serving = primaries, []
+        self._primaries, self._serving, self.ranges = primaries, [], tuple(ranges)
         first_ones = [nodes[0] for *_, nodes in ranges]
         self._known = tuple(dict.fromkeys([*first_ones, *(one for *_, nodes in ranges for one in nodes)]))
         for gone in set(self._pools) - {*self._known, *self._seeds}:

@@ -40,6 +40,7 @@ from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.metrics import MetricStore
 from donebit.store.moving import KeyMover
+from donebit.store.nodes_state import NodesStateStore
 from donebit.store.permissions import PermissionStore
 from donebit.store.permits import PermitStore
 from donebit.store.quotas import QuotaStore
@@ -91,6 +92,7 @@ class Store:
     mapped: IntegerDirectory
     heartbeats: HeartbeatStore
     server: ServerStateStore
+    nodes: NodesStateStore
     workers: WorkerStore
     worker_log: WorkerLogStore
     mover: KeyMover

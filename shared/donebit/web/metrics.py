@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -12,6 +12,7 @@ from donebit.schedules import figures as schedule_figures
 from donebit.schedules.figures import ScheduleFigures
 from donebit.store import Store
 from donebit.workers.figures import Figures, read_figures
+from donebit.workers.nodes import Node, read_nodes
 from donebit.workers.write_probe import WriteProbe
 
 
@@ -26,8 +27,9 @@ class StoreCollector(Collector):
         self._waiting = waiting  # reads how many messages each queue has
 
     def collect(self) -> Iterable[Metric]:
-        """The gauges; only the first two while Redis is away."""
+        """The gauges; only the first two while Redis is away, and of a cluster those of its nodes."""
         yield _gauge("store_writable", "Whether the store takes writes", self._is_writable())
+        yield from _node_gauges(self._nodes())
         try:
             figures = read_figures(self._store, self._waiting() or {})
             of_schedules = schedule_figures.read_figures(self._store)
@@ -38,6 +40,12 @@ class StoreCollector(Collector):
         yield from _gauges(figures)
         yield from _server_gauges(figures)
         yield from _schedules(of_schedules)
+
+    def _nodes(self) -> list[Node]:
+        try:
+            return read_nodes(self._store)
+        except StoreUnavailable:
+            return []
 
     def _is_writable(self) -> bool:
         try:
@@ -78,6 +86,19 @@ def _server_gauges(figures: Figures) -> Iterator[Metric]:
     seconds = {one.address: one.silent_seconds for one in state.replicas}
     yield _labelled("store_replica_lag_bytes", "Bytes it has not acknowledged", "replica", bytes_behind)
     yield _labelled("store_replica_lag_seconds", "Seconds since it acknowledged", "replica", seconds)
+
+
+def _node_gauges(nodes: Sequence[Node]) -> Iterator[Metric]:
+    """How the nodes of a cluster are, each by itself."""
+    if not nodes:
+        return
+    well = {one.address: one.is_well for one in nodes}
+    primaries = [one for one in nodes if one.follows is None]
+    slots = {one.address: one.slots for one in primaries}
+    memory = {one.address: one.memory_bytes for one in primaries if one.memory_bytes is not None}
+    yield _labelled("store_node_up", "Whether it answers, a replica its primary", "node", well)
+    yield _labelled("store_node_slots", "Slots that it serves", "node", slots)
+    yield _labelled("store_node_memory_bytes", "Memory that it takes", "node", memory)
 
 
 def _schedules(figures: ScheduleFigures) -> Iterator[Metric]:
