@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 from fakeredis import FakeRedis
+from hypothesis import settings
 from redis import Redis
 
 from donebit.store import Store, keys
@@ -33,6 +34,10 @@ pytest_plugins = [
 
 # A shell's background job has SIGINT ignored, and so would have everything that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes is the machine's business.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 # What is collected stays: looking through it for garbage again and again took a third of the time.
 gc.disable()
