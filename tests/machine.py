@@ -61,7 +61,7 @@ def needs() -> tuple[Need, ...]:
         ),
         Need(
             "process",
-            frozenset({"start", "demo", "stack", "ground", "running_rabbit"}),
+            frozenset({"start", "demo", "stack", "ground", "activity_ground", "running_rabbit"}),
             (PROCESSES / "self" / "cwd").exists(),
             "who is left of what was started is looked up in /proc, which this system does not have",
         ),

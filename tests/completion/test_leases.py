@@ -160,7 +160,7 @@ def test_only_one_worker_sends_the_steps_of_a_lease(store: Store) -> None:
     assert others == []
 
 
-def test_a_lease_that_another_reclaims_is_looked_at_when_that_one_may_have_died(store: Store) -> None:
+def test_a_lease_that_another_reclaims_is_left_to_it_for_a_while(store: Store) -> None:
     task = started(store)
     taken(store, task, FIRST, (0, 4))
     lapse(store, task, FIRST)
