@@ -57,7 +57,7 @@ test-celery: ## Celery's own tests of chords, and chords whose processes are kil
 	@$(BIN)/python -m tests.celery.upstream
 	@$(BIN)/python -m pytest -s tests/celery/kills.py $(PYTEST_ARGS)
 
-torture: ## the faults that tasks survive, ROUNDS times each with random timing
+torture: ## the faults that tasks and activity survive, ROUNDS times each with random timing
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m pytest -n 2 tests/faults/torture --torture $(ROUNDS) $(PYTEST_ARGS)
 

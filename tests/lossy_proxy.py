@@ -53,7 +53,7 @@ def handler_on(way: LossyWay) -> type[BaseHTTPRequestHandler]:
             if not way.loses(self.command):
                 self.say(answer.status, answer.data)
 
-        do_GET = do_POST = do_DELETE = handle_one  # noqa: N815 - the library's names
+        do_GET = do_POST = do_PUT = do_DELETE = handle_one  # noqa: N815 - the library's names
 
         def say(self, status: int, body: bytes) -> None:
             self.send_response(status)

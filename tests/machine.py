@@ -68,7 +68,7 @@ def needs() -> tuple[Need, ...]:
         ),
         Need(
             "process",
-            frozenset({"start", "demo", "stack", "ground", "fleet", "running_rabbit"}),
+            frozenset({"start", "demo", "stack", "ground", "activity_ground", "fleet", "running_rabbit"}),
             (PROCESSES / "self" / "cwd").exists(),
             "who is left of what was started is looked up in /proc, which this system does not have",
         ),

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from donebit.completion import failing, fanout, healing, leases, lifecycle, reporting
+from donebit.completion import failing, fanout, healing, leases, lifecycle, reporting, resuming
 from donebit.completion.fanout import Slice
 from donebit.completion.healing import ProbedState
 from donebit.completion.leases import LEASE, Range, without
@@ -18,7 +18,7 @@ from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, StoreUnavailable
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store, keys
-from donebit.store.leases import Holder, Renewal
+from donebit.store.leases import RECLAIM_WITHIN, Holder, Renewal
 from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
@@ -160,6 +160,18 @@ def test_only_one_worker_sends_the_steps_of_a_lease(store: Store) -> None:
     assert others == []
 
 
+def test_a_lease_that_another_reclaims_is_left_to_it_for_a_while(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+
+    ours, theirs = (store.leases.reclaim_lease(task.id, FIRST.message_id) for _ in range(2))
+
+    assert ours is not None
+    assert theirs is not None
+    assert (ours.left, theirs.left > RECLAIM_WITHIN / 2) == (GONE, True)
+
+
 def test_steps_that_the_broker_did_not_take_are_reclaimed_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +230,18 @@ def test_a_task_that_cannot_be_read_does_not_keep_others_from_being_sent(store: 
     assert client.zscore(keys.LEASES, f"{newer.id}:{FIRST.message_id}")
 
 
+def test_a_lease_on_a_task_that_has_ended_is_dropped_at_once(store: Store, client: Redis) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (0, 4))
+    lapse(store, task, FIRST)
+    lifecycle.cancel(store, task.id)
+
+    assert store.leases.reclaim_lease(task.id, FIRST.message_id) is None
+
+    assert store.leases.of_task(task.id) == []
+    assert not client.exists(keys.reclaiming(task.id, FIRST.message_id))
+
+
 def test_a_lease_that_was_never_renewed_is_sent_again(store: Store) -> None:
     task = started(store)
     assert store.leases.take_lease(task.id, task.nonce, FIRST, [(0, 4)], GONE) is not None
@@ -268,6 +292,36 @@ def test_an_attempt_that_a_shutdown_cut_short_is_taken_back(store: Store) -> Non
     assert store.failures.attempts(task.id, [3]) == [0]
 
 
+def test_an_attempt_is_taken_back_once_when_its_steps_are_reclaimed_twice(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("donebit.store.leases.RECLAIM_WITHIN", timedelta(milliseconds=1))
+    task, policy = started(store), RetryPolicy(3, timedelta(0))
+    failing.begin_attempt(store, task, 3, policy)  # which failed
+    taken(store, task, FIRST, (3, 4))
+    assert failing.begin_attempt(store, task, 3, policy, message_id=FIRST.message_id) == 2
+    lapse(store, task, FIRST, ending=True)
+
+    with pytest.raises(BrokerUnavailable):  # and so the one who reclaims it cannot send them
+        leases.reclaim_lapsed(store, refuse)
+    eventually(lambda: reclaimed(store), what="they are lost")
+
+    assert store.failures.attempts(task.id, [3]) == [1]
+
+
+def test_an_attempt_that_a_resume_has_forgotten_is_not_taken_back(store: Store) -> None:
+    task, policy = started(store, 1), RetryPolicy(1, timedelta(0))
+    taken(store, task, FIRST, (0, 1))
+    failing.begin_attempt(store, task, 0, policy, message_id=FIRST.message_id)
+    lapse(store, task, FIRST, ending=True)
+    failing.fail(store, task.id, 0, "reported by other hands", policy, attempt=failing.COUNTED_AHEAD)
+    resuming.resume(store, task.id, TTLS)
+
+    reclaimed(store)
+
+    assert store.failures.attempts(task.id, [0]) == [0]
+
+
 def test_an_attempt_that_a_crash_cut_short_stays_counted(store: Store) -> None:
     task, policy = started(store), RetryPolicy(1, timedelta(0))
     taken(store, task, FIRST, (3, 4))
@@ -290,6 +344,19 @@ def test_a_death_is_told_to_the_next_process_unless_its_worker_ends(store: Store
     assert held is not None
     assert (held.ranges, held.died) == ([(3, 4)], not ending)
     assert reclaimed(store) == []
+
+
+def test_steps_at_which_a_process_died_are_left_to_their_message(store: Store) -> None:
+    task = started(store)
+    taken(store, task, FIRST, (3, 4))
+    store.leases.bury_lease(task.id, FIRST, ending=False)
+    store.leases.index(task.id, {FIRST.message_id: 0})  # as it was entered, once that has run out
+
+    assert reclaimed(store) == []
+
+    held = leases.take(store, task.id, task.nonce, FIRST, [(3, 4)])
+    assert held is not None
+    assert held.died
 
 
 def test_steps_not_begun_are_handed_over_once(store: Store) -> None:
@@ -351,6 +418,19 @@ def test_steps_that_a_dead_worker_could_not_hand_over_are_sent(store: Store) -> 
     lapse(store, task, FIRST, ending=True)
 
     assert reclaimed(store) == [([(0, 8)], False)]
+
+
+def test_an_attempt_cut_short_while_the_other_steps_are_sent_is_taken_back(store: Store) -> None:
+    task, policy = started(store), RetryPolicy(1, timedelta(0))
+    taken(store, task, FIRST, (0, 8))
+    failing.begin_attempt(store, task, 3, policy, message_id=FIRST.message_id)
+    with pytest.raises(BrokerUnavailable):
+        leases.hand_over(store, task.id, task.nonce, FIRST, 3, refuse)
+
+    lapse(store, task, FIRST, ending=True)
+
+    assert reclaimed(store) == [([(0, 8)], True)]
+    assert store.failures.attempts(task.id, [3]) == [0]
 
 
 def test_what_runs_is_neither_probed_nor_stalled_however_long(

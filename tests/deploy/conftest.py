@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from donebit.demo.ports import free_server_port
-from tests.stack import Stack
+from tests.stack import DONE_SECONDS, Stack
 from tests.started import REPOSITORY, Started, eventually
 
 DEPLOY = REPOSITORY / "deploy"
@@ -41,6 +41,14 @@ class Prometheus:
         """The only value, or their sum; -1 for none."""
         found = self.query(expression)
         return sum(float(one["value"][1]) for one in found) if found else -1
+
+    def await_value(self, expression: str, at_least: float) -> None:
+        """Wait for a value: each service is scraped at a moment of its own, and a late scrape is none."""
+
+        def is_scraped() -> bool:
+            return self.value(expression) >= at_least
+
+        eventually(is_scraped, DONE_SECONDS, what=f"{expression} is not {at_least} or more")
 
     def answers(self) -> bool:
         try:

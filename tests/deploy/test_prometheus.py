@@ -53,11 +53,7 @@ def busy(prometheus: Prometheus, stack: Stack, tmp_path: Path) -> Prometheus:
         stack.await_told(stack.create(2, job="blocked", params={"folder": str(tmp_path)}))
         stack.await_told(stack.create(3, job="demo", params={"sleep_ms": 0}, webhook=receiver.url))
         eventually(lambda: receiver.requests, DONE_SECONDS, what="no webhook came")
-    eventually(
-        lambda: prometheus.value('max(donebit_deliveries_total{outcome="delivered"})') >= 1,
-        DONE_SECONDS,
-        what="the delivery was not scraped",
-    )
+    prometheus.await_value('max(donebit_deliveries_total{outcome="delivered"})', 1)
     return prometheus
 
 
@@ -74,21 +70,21 @@ def test_rules_pass_promtools_checks_and_their_own_tests(promtool: str) -> None:
 def test_a_real_prometheus_scrapes_what_happened(busy: Prometheus) -> None:
     by_job = 'max(donebit_{}{{job_name="blocked"}})'.format
 
-    assert busy.value(by_job("steps_total")) >= 1
-    assert busy.value(by_job("step_retries_total")) >= 1
-    assert busy.value(by_job("step_failures_total")) >= 1
-    assert busy.value('max(donebit_tasks_ended_total{job_name="blocked",end="failed"})') >= 1
-    assert busy.value('max(donebit_tasks_ended_total{job_name="blocked",end="cancelled"})') == 0
+    for name in ("steps_total", "step_retries_total", "step_failures_total"):
+        busy.await_value(by_job(name), 1)
+    busy.await_value('max(donebit_tasks_ended_total{job_name="blocked",end="failed"})', 1)
+    busy.await_value('0 - max(donebit_tasks_ended_total{job_name="blocked",end="cancelled"})', 0)  # no more
     for name in ("task_duration", "step_duration", "queue_wait"):
-        assert busy.value(by_job(f"{name}_seconds_count")) >= 1, name
-    requests = 'sum(donebit_http_request_duration_seconds_count{route="/tasks",status="202"})'
-    eventually(lambda: busy.value(requests) >= 2, DONE_SECONDS, what="trigger_app was not scraped")
+        busy.await_value(by_job(f"{name}_seconds_count"), 1)
+    busy.await_value('sum(donebit_http_request_duration_seconds_count{route="/tasks",status="202"})', 2)
 
 
 def test_every_expression_names_metrics_that_exist(busy: Prometheus) -> None:
-    scraped = set(busy.ask("/api/v1/label/__name__/values"))
+    def not_scraped() -> set[str]:
+        return named_metrics() - set(busy.ask("/api/v1/label/__name__/values"))
 
-    assert named_metrics() - scraped == NOT_HERE
+    eventually(lambda: not_scraped() <= NOT_HERE, DONE_SECONDS, what="metrics were not scraped")
+    assert not_scraped() == NOT_HERE
 
 
 def test_prometheus_counts_what_waits_for_the_charts_workers(busy: Prometheus, helm: Helm) -> None:

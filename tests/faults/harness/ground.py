@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -231,13 +231,17 @@ class Ground:
             self.keep_worker()
             return bool(self.told(victim)) and not self.is_open(victim)
 
-        try:
-            eventually(is_left_alone, HEAL_SECONDS)
-        except AssertionError:
-            raise AssertionError(
-                f"task {victim.id} is not told, or still open: {self.state(victim)}"
-            ) from None
+        self.eventually(victim, is_left_alone, what="is not told, or still open")
         return time.monotonic() - began
+
+    def eventually(self, victim: Victim, holds: Callable[[], object], *, what: str) -> None:
+        """Wait until it holds, for as long as steps of the task are done: a machine may have more to do."""
+        left, deadline = victim.task.count + 1, 0.0
+        while not holds():
+            if (missing := self.now(victim).missing_steps) < left:
+                left, deadline = missing, time.monotonic() + HEAL_SECONDS
+            assert time.monotonic() < deadline, f"task {victim.id} {what}: {self.state(victim)}"
+            time.sleep(0.02)
 
     def state(self, victim: Victim) -> str:
         """For whoever wonders why it has not healed."""

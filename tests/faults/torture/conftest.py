@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.harness.activity_ground import ActivityGround
 from tests.faults.harness.ground import Ground
 
 
@@ -22,3 +23,18 @@ def whole_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 def ground(whole_ground: Ground) -> Iterator[Ground]:
     yield whole_ground
     whole_ground.restore()
+
+
+@pytest.fixture(scope="session")
+def whole_activity_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActivityGround]:
+    ground = ActivityGround(tmp_path_factory.mktemp("activity"))
+    try:
+        yield ground
+    finally:
+        ground.close()
+
+
+@pytest.fixture
+def activity_ground(whole_activity_ground: ActivityGround) -> ActivityGround:
+    whole_activity_ground.begin()
+    return whole_activity_ground

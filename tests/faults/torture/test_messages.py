@@ -9,8 +9,7 @@ import pytest
 from donebit import queue
 from donebit.store import keys
 from tests.faults.harness.aftermath import assert_whole
-from tests.faults.harness.ground import HEAL_SECONDS, NEVER, SOON, Ground, pass_by
-from tests.started import eventually
+from tests.faults.harness.ground import NEVER, SOON, Ground, pass_by
 from tests.torture import Healed
 
 # Turns a queue round in one act; returns how many messages were in it.
@@ -59,7 +58,7 @@ def test_messages_delivered_in_reverse(ground: Ground, chance: Random, healed: H
         most = max(most, *(int(ground.server.client.eval(REVERSE, 1, name)) for name in names))
         return ground.now(victim).ended
 
-    eventually(turned_round_until_the_end, HEAL_SECONDS, what="it does not end")
+    ground.eventually(victim, turned_round_until_the_end, what="does not end")
 
     healed(ground.await_end(victim))
     assert most > 10
