@@ -31,8 +31,8 @@ def a_second(port: int, paths: Iterator[str], seconds: float) -> float:
         return answers / taken
 
 
-def send(connection: socket.socket, path: str) -> None:
-    request = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
+def send(connection: socket.socket, path: str, method: str = "POST") -> None:
+    request = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"
     connection.sendall(request.encode())
 
 

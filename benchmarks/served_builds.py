@@ -60,9 +60,29 @@ class Build(NamedTuple):
     visit: Loading
 
 
+class Served(NamedTuple):
+    """The two services as they run."""
+
+    done_port: int
+    distinct_port: int
+    done_process: int
+    distinct_process: int
+
+
 @contextmanager
 def serving(client: Redis, folder: Path, prefix: str) -> Iterator[Build]:
     """done_app and distinct_app of a folder, each in one process, with a task and users."""
+    fill(Store.on(client, prefix))
+    with services(client, folder, prefix) as served:
+        yield Build(
+            loading("step.lua", served.done_port, served.done_process, TASK, STEPS),
+            loading("visit.lua", served.distinct_port, served.distinct_process, USERS),
+        )
+
+
+@contextmanager
+def services(client: Redis, folder: Path, prefix: str) -> Iterator[Served]:
+    """done_app and distinct_app of a folder, each in one process."""
     server = f"redis://{LOOPBACK}:{client.connection_pool.connection_kwargs['port']}/0"
     ports = {"done": free_server_port(), "distinct": free_server_port()}
     settings = {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
@@ -73,7 +93,6 @@ def serving(client: Redis, folder: Path, prefix: str) -> Iterator[Build]:
         "KEY_PREFIX": prefix,
         "PYTHONPATH": os.pathsep.join(map(str, (folder, folder / "shared"))),
     }
-    fill(Store.on(client, prefix))
     started = [
         subprocess.Popen(
             [sys.executable, "-m", f"{name}_app"],
@@ -87,10 +106,7 @@ def serving(client: Redis, folder: Path, prefix: str) -> Iterator[Build]:
     try:
         for name, port in ports.items():
             wait_until(health_is_ok(address(LOOPBACK, port), f"{name}_app"))
-        yield Build(
-            loading("step.lua", ports["done"], started[0].pid, TASK, STEPS),
-            loading("visit.lua", ports["distinct"], started[1].pid, USERS),
-        )
+        yield Served(*ports.values(), *(process.pid for process in started))
     finally:
         for process in started:
             process.terminate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.exceptions import MethodNotAllowed
 
+from distinct_app import question_time
 from distinct_app.audits import AUDITS
 from distinct_app.needs import NEEDS
 from distinct_app.short_visit import ShortVisit
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     )
     text_room = quotas_of(app).text_room if settings.max_text_ids else None
     site = Site.of(store, settings, text_room)
+    question_time.register(app, settings.question_timeout)
     app.register_api(blueprint(site))
     add_short_route(app, ShortVisit(site, quotas_of(app)))
     app.register_error_handler(MethodNotAllowed, retention.method_not_allowed)

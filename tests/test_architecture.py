@@ -38,6 +38,7 @@ LAYERS = (
         "donebit.amqp_url",
         "donebit.clock",
         "donebit.config",
+        "donebit.deadline",
         "donebit.errors",
         "donebit.formatting",
         "donebit.item_pieces",

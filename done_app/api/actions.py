@@ -56,6 +56,7 @@ def add_actions(
 
         Steps that gave up run again too, unless the task was paused or stalled.
         """
+        current_quotas().admit_again(path.task_id)
         resume(store, publisher, path.task_id, ttls, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 

@@ -140,8 +140,9 @@ def sweep() -> None:
     try:
         if not takes_turn(worker_app.store()):
             return
-        Firer(worker_app.store(), partial(publish_start, worker_app.publisher), ttls).run()
-        Judge(worker_app.store(), partial(publish_start, worker_app.publisher), ttls).run()
+        publish = partial(publish_start, worker_app.publisher)
+        Firer(worker_app.store(), publish, ttls, worker_app.quotas().has_task_room).run()
+        Judge(worker_app.store(), publish, ttls).run()
         Sweep(worker_app.store(), worker_app.publisher, ttls, partial(witness.note, worker_app.store())).run()
         presence.record_heartbeat(worker_app.store(), "sweep")
     except DonebitError as error:

@@ -13,6 +13,7 @@ from done_app.worker import identity
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.reconnect import CONSUMER, SCHEDULER
 from donebit import config, queue
+from donebit.access.quotas import Quotas
 from donebit.completion.task import Task
 from donebit.errors import BrokerUnavailable, ConfigurationError, StoreUnavailable, stop_program
 from donebit.jobs.registry import Jobs, load_jobs
@@ -69,6 +70,11 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 def store() -> Store:
     """This process's own connection: a pool made before the fork must not be shared."""
     return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=4, timeout=WORKER_TIMEOUT)
+
+
+def quotas() -> Quotas:
+    """The limits, against figures as they are: a sweep may start many tasks within a second."""
+    return Quotas(store(), settings, read_again_seconds=0)
 
 
 @cache

@@ -124,6 +124,7 @@ class Settings(Addresses):
     max_connections: PositiveInt = 8192  # of a service, silent ones included
     header_timeout: Duration = timedelta(seconds=10)  # for a request's head, and of a connection's silence
     body_timeout: Duration = timedelta(seconds=30)  # and a second for each 64 KiB
+    question_timeout: Duration = timedelta(seconds=30)  # for a question about activity
     trusted_proxies: Networks = ()  # whose X-Forwarded-For is believed
 
     # What sessions and tasks' report tokens are derived from; API_TOKEN when it is left out.

@@ -101,6 +101,12 @@ class StoreUnavailable(DonebitError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class TookTooLong(DonebitError):
+    """A question was given up, as it takes longer than one may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class BrokerUnavailable(DonebitError):
     """A message could not be handed to the broker."""
 

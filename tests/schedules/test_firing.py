@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from donebit import clock
-from donebit.completion import lifecycle
+from donebit.completion import lifecycle, listing
+from donebit.completion.listing import Filter
 from donebit.schedules import changes
 from donebit.schedules.firing import Firer
 from donebit.schedules.schedule import Missed, Overlap, task_id_of
@@ -197,6 +199,36 @@ def test_what_nobody_could_start_in_time_is_made_up_for_as_asked(
 
     assert beats.started() == [BEGIN + timedelta(minutes=one) for one in minutes]
     assert changes.get(store, "nightly").missed == left_out
+
+
+@pytest.mark.parametrize(
+    ("missed", "started"),
+    [(Missed.ALL, [5, 10, 15]), (Missed.LATEST, [15]), (Missed.NONE, [])],
+)
+def test_what_is_due_waits_until_one_more_task_may_be_open(
+    store: Store, hand_moved_clock: HandMovedClock, missed: Missed, started: list[int]
+) -> None:
+    hand_moved_clock.moment = BEGIN
+    create(store, missed=missed, overlap=Overlap.ALLOW)
+    room: list[int] = []
+    beats = Beats(store)
+    firer = replace(beats.firer, has_room=lambda: bool(room))
+
+    for _ in range(3):
+        hand_moved_clock.forward(minutes=5)
+        firer.run(hand_moved_clock.moment)
+    assert beats.started() == []
+    assert task_ids(store) == []
+
+    room.append(1)
+    hand_moved_clock.forward(minutes=2)
+    firer.run(hand_moved_clock.moment)
+
+    assert beats.started() == [BEGIN + timedelta(minutes=after) for after in started]
+
+
+def task_ids(store: Store) -> list[str]:
+    return [task.id for task in listing.list_tasks(store, Filter(), limit=9).tasks]
 
 
 def test_a_task_that_someone_else_made_under_the_id_is_left_alone(

@@ -13,7 +13,15 @@ from donebit.activity.sets.algebra import union
 from donebit.store import Store, keys
 from donebit.store.bitmaps import Bitmap
 from donebit.store.client import connect
-from donebit.store.pipelining import AHEAD, answers_in_turn, each_answer_to
+from donebit.store.pipelining import (
+    AHEAD,
+    BITMAPS_AHEAD,
+    OF_A_GET,
+    Command,
+    answers_in_turn,
+    each_answer_to,
+    next_part,
+)
 from tests.activity.arranged import record
 from tests.servers import RunningServer
 
@@ -63,6 +71,16 @@ def test_whoever_breaks_off_leaves_no_answer_for_whoever_asks_next(real_client: 
     del answers
 
     assert real_client.echo("next") == b"next"
+
+
+def test_of_heavy_scripts_few_are_sent_at_once() -> None:
+    light: Command = ("EVALSHA", "digest", 1, "key")
+    heavy: Command = ("EVALSHA", "digest", 64, *["key"] * 64)
+    read: Command = ("GET", "key")
+
+    sizes = [len(next_part(iter([one] * MANY), AHEAD)) for one in (light, heavy, read)]
+
+    assert sizes == [AHEAD, 1, BITMAPS_AHEAD // OF_A_GET]
 
 
 def test_a_refused_command_is_answered_by_itself(real_client: Redis) -> None:

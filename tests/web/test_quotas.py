@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from donebit.access import quotas, tokens
 from donebit.access.rates import Rates, share_of
 from donebit.access.roles import Role
+from donebit.completion import announcing
 from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
 from tests.web.test_roles import ADMIN, bearer
@@ -62,6 +63,41 @@ def test_only_so_many_tasks_are_open(real_store: Store, real_client: Redis) -> N
     body_of(services.trigger.post("/tasks", json={"count": 1, "task_id": "a"}))  # which is there already
     services.done.delete("/tasks/a")
     services.start(1, task_id="c")
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "body"),
+    [
+        ("done", "/tasks/a/resume", {}),
+        ("done", "/tasks/a/retry", {"json": {"steps": [0]}}),
+        ("trigger", "/tasks/a/resume", {}),
+        ("trigger", "/tasks/a/retry", {"data": {"steps": "0"}}),
+    ],
+)
+def test_an_ended_task_runs_on_only_where_there_is_room(
+    real_store: Store, real_client: Redis, service: str, path: str, body: dict[str, Any]
+) -> None:
+    services = limited(real_store, max_open_tasks=1)
+    services.start(1, task_id="a")
+    body_of(services.done.post("/tasks/a/failures", json={"step": 0, "error": "no"}))
+    announcing.announce(real_store, "a", lambda _: None)
+    services.start(1, task_id="b")
+    before = keys(real_client)
+
+    refused(ask(services, service, "POST", path, **body), "MAX_OPEN_TASKS")
+
+    assert keys(real_client) == before
+    services.done.delete("/tasks/b")
+    assert ask(services, service, "POST", path, **body).status_code in {200, 204}
+
+
+def test_a_paused_task_is_resumed_whatever_the_limit(real_store: Store) -> None:
+    services = limited(real_store, max_open_tasks=1)
+    services.start(1, task_id="a")
+    body_of(services.done.post("/tasks/a/pause"))
+
+    assert body_of(services.done.post("/tasks/a/resume"))["paused"] is False
+    assert problem_of(services.done.post("/tasks/none/resume"), 404)["title"] == "Not Found"
 
 
 def test_many_tasks_are_run_again_as_far_as_there_is_room(real_store: Store) -> None:

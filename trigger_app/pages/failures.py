@@ -17,6 +17,7 @@ from donebit.errors import InvalidInput
 from donebit.step_numbers import step_range
 from donebit.store import Store
 from donebit.web.listener import Message, Table
+from donebit.web.quotas import current_quotas
 from donebit.workers import log
 from trigger_app.pages.changes import changed
 from trigger_app.pages.fragments import fragment
@@ -35,6 +36,7 @@ def add_button(routes: Blueprint, context: PageContext) -> None:
     @routes.post("/tasks/<task_id>/retry")
     def retry(task_id: str) -> ResponseReturnValue:
         ttls = TaskTtls.from_settings(context.settings)
+        current_quotas().admit_again(task_id)
         publishing.retry(context.store, context.publisher, task_id, steps_asked(), ttls)
         return changed(task_id)
 

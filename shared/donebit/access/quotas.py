@@ -31,8 +31,14 @@ class Quota(NamedTuple):
 class Quotas:
     """The limits of one process. Thread-safe."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self._store = store
+    def __init__(self, store: Store, settings: Settings, read_again_seconds: float | None = None) -> None:
+        """
+        Args:
+            store: that has the figures
+            settings: that have the limits
+            read_again_seconds: how old figures may be; READ_AGAIN_SECONDS if None
+        """
+        self._store, self._read_again_seconds = store, read_again_seconds
         self._limits = Amounts(
             settings.max_open_tasks, settings.max_events, settings.max_flags, settings.max_text_ids
         )
@@ -52,6 +58,19 @@ class Quotas:
         if self._room("open_tasks") < 1 and not (task_id and self._store.quotas.has_task(task_id)):
             raise self._exceeded("open_tasks", "tasks have not ended")
 
+    def admit_again(self, task_id: str) -> None:
+        """Admit that a task runs on: one that has failed or was cancelled is open again then.
+
+        Raises:
+            QuotaExceeded: as many have not ended as may be.
+        """
+        if self._room("open_tasks") < 1 and self._store.quotas.may_run_again(task_id):
+            raise self._exceeded("open_tasks", "tasks have not ended")
+
+    def has_task_room(self) -> bool:
+        """Whether one more task may be open."""
+        return self._room("open_tasks") >= 1
+
     def admit_events(self, events: Collection[str]) -> None:
         """Admit visits to events.
 
@@ -67,8 +86,7 @@ class Quotas:
         """Whether any event may begin, where that is known without asking Redis."""
         if not self._limits.events:
             return True
-        is_known = time.monotonic() - self._read_at < READ_AGAIN_SECONDS
-        return is_known and self._amounts.events < self._limits.events
+        return self._is_recent() and self._amounts.events < self._limits.events
 
     def admit_flag(self, flag: str) -> None:
         """Admit users of a flag. Raises QuotaExceeded if it is new and there are as many as may be."""
@@ -97,11 +115,15 @@ class Quotas:
             beyond = f"{used} {what}, and the request begins {new}; {limit} is the most"
         return QuotaExceeded(f"{beyond} ({setting}); nothing was changed", setting)
 
+    def _is_recent(self) -> bool:
+        most = READ_AGAIN_SECONDS if self._read_again_seconds is None else self._read_again_seconds
+        return time.monotonic() - self._read_at < most
+
     def _current(self) -> Amounts:
-        if time.monotonic() - self._read_at < READ_AGAIN_SECONDS:
+        if self._is_recent():
             return self._amounts
         with self._lock:
-            if time.monotonic() - self._read_at >= READ_AGAIN_SECONDS:
+            if not self._is_recent():
                 self._amounts = self._store.quotas.amounts()
                 self._read_at = time.monotonic()
         return self._amounts

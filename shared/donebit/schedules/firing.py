@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from donebit import clock
 from donebit.schedules.looking import LOOK_AT_LEAST_EVERY, TICK, Looker
 from donebit.schedules.schedule import Missed, Schedule, task_id_of
 from donebit.store.schedules import FiringResult, ScheduleStore
+from donebit.throttled_log import ThrottledLog
 
 MOST_FIRINGS_PER_LOOK = 20  # of one schedule; the others follow with the next look
 MOST_COUNTED = 1000  # of the firings that are left out at once
 
 log = logging.getLogger(__name__)
+waiting = ThrottledLog(log, timedelta(minutes=1))
+
+
+def always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Firer(Looker):
 
     KIND = "schedule"
 
+    has_room: Callable[[], bool] = always  # whether one more task may be open; else what is due waits
+
     @property
     def entries(self) -> ScheduleStore:
         """The schedules."""
@@ -91,6 +100,9 @@ class Firer(Looker):
                 schedule.name, fields, until_ms=until_ms, left_out=left_out
             )
         for firing in planned.firings:
+            if not self.has_room():
+                waiting.info("schedule %s waits to fire: MAX_OPEN_TASKS tasks have not ended", schedule.name)
+                return False
             result = self.fire(schedule, fields, firing, planned.firings[-1], left_out)
             if result in {FiringResult.CHANGED, FiringResult.QUEUED}:
                 return False

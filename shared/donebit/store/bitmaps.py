@@ -11,6 +11,7 @@ import numpy.typing as npt
 from redis import Redis
 from redis.commands.core import Script
 
+from donebit import deadline
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.pipelining import Command, answers_in_turn, answers_to
@@ -141,6 +142,7 @@ class BitmapStore:
     @outages_named
     def memory(self, bitmap: Bitmap, segments: Sequence[int]) -> int:
         """Bytes that the bitmap and its registry take on the server, with all that goes with a key."""
+        deadline.refuse_late()
         with self._client.pipeline(transaction=False) as pipe:
             for number in segments:
                 pipe.memory_usage(bitmap.segment(self._keys, number))
@@ -193,6 +195,7 @@ class BitmapStore:
     def contents(self, segment: int, bitmaps: Sequence[Bitmap]) -> Iterator[bytes]:
         """The bytes of each bitmap's segment, in their order; a few at a time, for they are large."""
         for start in range(0, len(bitmaps), BITMAPS_A_READ):
+            deadline.refuse_late()
             yield from self._contents(segment, bitmaps[start : start + BITMAPS_A_READ])
 
     @outages_named

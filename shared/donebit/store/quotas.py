@@ -50,6 +50,11 @@ class QuotaStore:
         return bool(self._client.exists(self._keys.record(task_id)))
 
     @outages_named
+    def may_run_again(self, task_id: str) -> bool:
+        """Whether a task has ended, and may run on after that end."""
+        return self._client.hget(self._keys.record(task_id), "state") in (b"failed", b"cancelled")
+
+    @outages_named
     def count_new_events(self, events: Collection[str]) -> int:
         """How many of these events there are not; there must be one at least."""
         return cast(list[object], self._client.hmget(self._keys.EVENTS, list(events))).count(None)

@@ -57,6 +57,7 @@ class Actor:
             case Action.PAUSE:
                 lifecycle.pause(self.store, task.id, reply_key=reply_key)
             case Action.RESUME:
+                current_quotas().admit_again(task.id)
                 ttls = TaskTtls.from_settings(self.settings)
                 resume(self.store, self.publisher, task.id, ttls, reply_key=reply_key)
             case Action.RERUN:

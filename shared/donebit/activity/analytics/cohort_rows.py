@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from donebit.activity.sets.algebra import segments_of
+from donebit.activity.sets.algebra import refuse_heavy, segments_of
 from donebit.errors import InvalidInput
 from donebit.store import Store
 from donebit.store.bitmaps import Bitmap
 from donebit.store.matrices import CohortRows
 
-# A full bitmap that is combined and counted costs the server about 9 us, one that is read with others 6:
-# a script of this many takes 0.8 ms on an idle core, and the server serves no other client meanwhile.
-BITMAPS_A_SCRIPT = 96
+# A full bitmap that is combined and counted costs the server about 9 us, one that is read with others 6. It
+# serves no other client meanwhile: a script has this many, 0.4 ms on an idle core. Where it has to read again
+# who was seen before, it has twice as many as that takes, or most of its time would go there.
+BITMAPS_A_SCRIPT = 48
+MOST_IN_A_SCRIPT = 96
 MOST_BEFORE = 128  # read in the same script: 0.8 ms more
 OF_A_COHORT = 3  # bitmaps that are read to find the first-time users of a row
 
@@ -54,9 +56,10 @@ def count_rows(store: Store, rows: Sequence[CohortRow]) -> list[RowCounts]:
             these only `imported`.
 
     Raises:
-        InvalidInput: too many bitmaps would be read to find the first-time users.
+        InvalidInput: too many bitmaps would be read, in all or to find the first-time users.
     """
     segments = segments_of(store, {bitmap for row in rows for bitmap in _bitmaps(row)})
+    refuse_heavy(sum(len(segments[row.users]) * (len(row.columns) + 1) for row in rows), "rows")
     parts = [
         (slices, segment, _compiled(rows, slices, segment, segments))
         for slices in _scripts(rows)
@@ -84,16 +87,21 @@ def _bitmaps(row: CohortRow) -> Iterator[Bitmap]:
 def _scripts(rows: Sequence[CohortRow]) -> Iterator[list[ColumnSlice]]:
     """The slices that each script counts: those of neighbouring rows, as many as one script may read."""
     script: list[ColumnSlice] = []
-    cost = 0
+    cost, most = 0, _most_in_a_script(rows)
     for one in _slices(rows):
         added = len(one.columns) + (1 if rows[one.row].before is None else OF_A_COHORT)
-        if script and (cost + added > BITMAPS_A_SCRIPT or _needs_own_script(rows, one.row)):
+        if script and (cost + added > most or _needs_own_script(rows, one.row)):
             yield script
             script, cost = [], 0
         script.append(one)
         cost += added
     if script:
         yield script
+
+
+def _most_in_a_script(rows: Sequence[CohortRow]) -> int:
+    again = max((len(row.before or ()) for row in rows), default=0)
+    return min(MOST_IN_A_SCRIPT, max(BITMAPS_A_SCRIPT, 2 * again))
 
 
 def _needs_own_script(rows: Sequence[CohortRow], row: int) -> bool:
@@ -103,7 +111,7 @@ def _needs_own_script(rows: Sequence[CohortRow], row: int) -> bool:
 
 def _slices(rows: Sequence[CohortRow]) -> Iterator[ColumnSlice]:
     """One slice for each row, or several if the row alone is too long for a script."""
-    most = BITMAPS_A_SCRIPT - OF_A_COHORT
+    most = _most_in_a_script(rows) - OF_A_COHORT
     for place, row in enumerate(rows):
         for first in range(0, max(1, len(row.columns)), most):
             yield ColumnSlice(place, first, row.columns[first : first + most])

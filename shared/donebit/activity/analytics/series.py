@@ -112,8 +112,15 @@ def periods_before(site: Site, event: Event, first: Period, number: int, now: da
 
 
 def rolling_counts(store: Store, bitmaps: Sequence[Bitmap], width: int) -> list[int]:
-    """How many distinct users each window of `width` successive bitmaps has."""
+    """How many distinct users each window of `width` successive bitmaps has.
+
+    Raises:
+        InvalidInput: too many bitmaps would be read.
+    """
     segments = algebra.segments_of(store, set(bitmaps))
+    scripts_of_a_segment = -(-(len(bitmaps) - width + 1) // min(WINDOWS_A_SCRIPT, width))
+    every = len(frozenset().union(*segments.values()))
+    algebra.refuse_heavy(every * (len(bitmaps) + scripts_of_a_segment * width), "rolling")
     counts = [0] * (len(bitmaps) - width + 1)
     scripts = list(_windows(bitmaps, width, segments))
     answers = store.matrices.rolling_counts([windows for _, windows in scripts])

@@ -15,9 +15,10 @@ from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
 from donebit.errors import InvalidInput
 from donebit.store import Store
-from donebit.store.bitmaps import SEGMENT_BITS, Bitmap, Combination, Scratch, bits_of
+from donebit.store.bitmaps import FULL_BYTES, SEGMENT_BITS, Bitmap, Combination, Scratch, bits_of
 
 MOST_BITMAPS = 256
+MOST_IN_ALL = 1_000_000  # some ten seconds of the server
 # The server serves no other client while a script runs. One script reads this many bitmaps of an operation;
 # more are merged before, by scripts of their own.
 MOST_AT_ONCE = 64
@@ -89,6 +90,8 @@ def count(store: Store, users: Set, *, ids: range | None = None) -> int:
 
 def counts(store: Store, sets: Sequence[Set]) -> list[int]:
     """How many users each of many sets has, in few round trips. Raises as `count` does."""
+    for users in sets:
+        refuse_wide(users)
     segments = segments_of(store, {bitmap for users in sets for bitmap in bitmaps_in(users)})
     programs = [
         (place, program) for place, users in enumerate(sets) for program in in_segments(users, segments)
@@ -121,6 +124,7 @@ def members(store: Store, users: Set, *, after: int = -1, limit: int) -> npt.NDA
 
 def combinations(store: Store, users: Set, *, ids: range | None = None) -> Iterator[Combination]:
     """The program of each segment in which the set may have users, ascending by segment."""
+    refuse_wide(users)
     return in_segments(users, segments_of(store, set(bitmaps_in(users))), ids)
 
 
@@ -158,9 +162,8 @@ def in_segments(
         ids: only bits in this range.
 
     Raises:
-        InvalidInput: the expression reads more bitmaps than a question may.
+        InvalidInput: the expression has more operands than a script may.
     """
-    refuse_wide(users)
     bitmaps = list(set(bitmaps_in(users)))
     programs: dict[frozenset[Bitmap], Combination | None] = {}  # most segments have the same bitmaps
     for segment in sorted(frozenset().union(*(segments[bitmap] for bitmap in bitmaps))):
@@ -172,6 +175,16 @@ def in_segments(
         if program := programs[present]:
             whole = ids is None or bits == (0, SEGMENT_BITS - 1)
             yield program._replace(segment=segment, bits=None if whole else bits)
+
+
+def refuse_heavy(bitmaps: int, field: str) -> None:
+    """Raise InvalidInput for a question that reads too many bitmaps of segments, each as often as it does."""
+    if bitmaps > MOST_IN_ALL:
+        raise InvalidInput(
+            f"the question would read {bitmaps:,} bitmaps of {FULL_BYTES} bytes; at most {MOST_IN_ALL:,}: "
+            "ask for fewer periods",
+            field=field,
+        )
 
 
 def refuse_wide(users: Set) -> None:
