@@ -27,6 +27,7 @@ from benchmarks import (
     scattered,
     server_time,
     streaks,
+    users_page,
     warehouse,
     whole_product,
 )
@@ -51,6 +52,7 @@ MODULES = (
     streaks,
     retention,
     warehouse,
+    users_page,
     page_load,
     frames,
     dashboards,

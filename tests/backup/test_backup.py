@@ -328,5 +328,6 @@ def test_nothing_but_what_is_of_the_moment_is_left_out() -> None:
         "done:{<task>}:permits",
         "job:{<job>}:permits",
         "seen:{<segment>}:query:<token>:<level>",
+        "seen:{<segment>}:<event>:windows",
         "access:requests:<second>",
     }

@@ -17,9 +17,12 @@ from donebit.store.key_values import NEVER, KeyHead, count_elements
 LOG: Final = "log:worker"
 LOGS: Final = {LOG, "log:trouble"}
 QUESTION = "seen:{<segment>}:query:<token>:<level>"  # what one computes with now
+WINDOWS = "seen:{<segment>}:<event>:windows"  # counted again where it is not there
 REQUESTS = "access:requests:<second>"  # of the last seconds
 PERMITS: Final = {"done:{<task>}:permits", "job:{<job>}:permits"}  # of processes that run now
-LEFT_OUT: Final = {row.pattern for row in (*BROKER, *WORKERS)} - LOGS | {QUESTION, REQUESTS} | PERMITS
+LEFT_OUT: Final = (
+    {row.pattern for row in (*BROKER, *WORKERS)} - LOGS | {QUESTION, WINDOWS, REQUESTS} | PERMITS
+)
 ANSWER: Final = "done:{<task>}:reply:<key>"  # under an Idempotency-Key
 NUMBERS: Final = "seen:{<directory>}:numbers"  # made from the lists of ids, since it may be large and busy
 IDS: Final = "seen:{<directory>}:ids:<bucket>"

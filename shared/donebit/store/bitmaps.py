@@ -40,9 +40,9 @@ class Bitmap(NamedTuple):
             return keys.flag_segment(number, self.name, self.generation)
         return keys.segment(number, self.name, self.period)
 
-    def user_counts(self, keys: Keys, number: int) -> list[str]:
-        """The keys that say how many users a segment has; none for a period that ends."""
-        return [] if self.period is None else keys.user_counts(number, self.name, self.period)
+    def counts(self, keys: Keys, number: int) -> list[str]:
+        """The keys of counts that are dropped when bits of a segment are cleared; none for a flag."""
+        return [] if self.period is None else keys.of_segment(number, self.name, self.period)[1:]
 
     def registry(self, keys: Keys) -> str:
         """The key of the registry of its segments."""
@@ -162,7 +162,7 @@ class BitmapStore:
             with self._client.pipeline(transaction=False) as pipe:
                 for group in part:
                     names = [bitmap.segment(self._keys, segment) for bitmap in group]
-                    counts = [name for bitmap in group for name in bitmap.user_counts(self._keys, segment)]
+                    counts = {name for bitmap in group for name in bitmap.counts(self._keys, segment)}
                     args = [bit, len(names)]
                     self._scripts["clear_user"](keys=[*names, *counts], args=args, client=pipe)
                 for group, places in zip(part, pipe.execute(), strict=True):

@@ -25,6 +25,13 @@ EVENTS = (
         "with it, and without it the bits are counted",
     ),
     KeyRow(
+        "seen:{<segment>}:<event>:windows",
+        "string",
+        EXPIRES,
+        "how many users windows of days have there, and the sum of their days' users: while that is the same "
+        "they hold; dropped atomically where bits are cleared, and two days after it was last changed",
+    ),
+    KeyRow(
         "seen:{<segment>}:<event>:all:imported",
         "string",
         PERMANENT,

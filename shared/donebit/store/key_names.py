@@ -200,11 +200,16 @@ class Keys:
 
     def of_segment(self, number: int, event: str, period: str) -> list[str]:
         """What is dropped with a bitmap, atomically: a count without its bits would be added to."""
-        return [self.segment(number, event, period), *self.user_counts(number, event, period)]
+        kept = [*self.user_counts(number, event, period), self.kept_windows(number, event)]
+        return [self.segment(number, event, period), *kept]
 
     def user_counts(self, number: int, event: str, period: str) -> list[str]:
         """Where the users of all time are counted, one name for each kind; none for a period that ends."""
         return [self.user_count(number, event, kind) for kind in USER_KINDS] if period == "all" else []
+
+    def kept_windows(self, number: int, event: str) -> str:
+        """How many users windows of an event's days have in a segment."""
+        return f"{self._seen}{number}}}:{event}:windows"
 
     def batch_scratch(self, number: int, token: str) -> str:
         """Where a batch is laid before it is merged; gone before the script that fills it ends."""

@@ -32,6 +32,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.history import HistoryStore
 from donebit.store.items import ItemStore
+from donebit.store.kept_windows import KeptWindowStore
 from donebit.store.key_names import Keys
 from donebit.store.key_reading import KeyReader
 from donebit.store.key_writing import KeyWriter
@@ -81,6 +82,7 @@ class Store:
     deliveries: DeliveryStore
     bitmaps: BitmapStore
     matrices: MatrixStore
+    kept_windows: KeptWindowStore
     activity_layout: ActivityLayoutStore
     visits: VisitStore
     visit_counter: VisitCounterStore

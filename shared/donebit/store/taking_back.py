@@ -81,6 +81,7 @@ class TakeBackStore:
             names.append(self._keys.user_count(number, asked.event, asked.kind))
             token = uuid.uuid4().hex
             names += [self._keys.query_scratch(number, token, level) for level in range(3)]
+            names.append(self._keys.kept_windows(number, asked.event))
             commands.append(("EVALSHA", script.sha, len(names), *names, *args))
         return [_taken(answer) for answer in answers_to(self._client, commands, script)]
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import dropwhile
 from typing import NamedTuple
 
-from donebit.activity.analytics.series import rolling_counts
+from donebit.activity.analytics.day_windows import Window, count_windows
 from donebit.activity.periods.calendar import Granularity
-from donebit.activity.sets import algebra
 from donebit.store.bitmaps import Bitmap
 from trigger_app.pages.distinct.choice import Chosen
 
@@ -28,17 +26,14 @@ class CurvePoint(NamedTuple):
 def curves(chosen: Chosen) -> list[CurvePoint]:
     """Return the last days, ascending, beginning with the first that has any user; empty if none has."""
     kept = chosen.last(DAYS + MONTH - 1, Granularity.DAY)
+    drawn = range(max(len(kept) - DAYS, 0), len(kept))
+    windows = [Window(day, width) for day in drawn for width in (WEEK, MONTH) if width <= day + 1]
     bitmaps = [Bitmap(chosen.event.name, day.name) for day in kept]
-    store = chosen.site.store
-    counts = algebra.counts(store, bitmaps)
-    rolling = [
-        padded(rolling_counts(store, bitmaps, width) if len(bitmaps) >= width else [], len(bitmaps))
-        for width in (WEEK, MONTH)
+    users, rolling = count_windows(chosen.site.store, bitmaps, windows)
+    days = [
+        CurvePoint(
+            kept[day].name, users[day], rolling.get(Window(day, WEEK)), rolling.get(Window(day, MONTH))
+        )
+        for day in drawn
     ]
-    days = [CurvePoint(day.name, *row) for day, *row in zip(kept, counts, *rolling, strict=True)][-DAYS:]
     return list(dropwhile(lambda day: not (day.users or day.rolling_30), days))
-
-
-def padded(windows: Sequence[int], days: int) -> list[int | None]:
-    """Return one value for each day, None for the first ones, which have no whole window."""
-    return [*[None] * (days - len(windows)), *windows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -122,12 +122,31 @@ def rolling_counts(store: Store, bitmaps: Sequence[Bitmap], width: int) -> list[
     every = len(frozenset().union(*segments.values()))
     algebra.refuse_heavy(every * (len(bitmaps) + scripts_of_a_segment * width), "rolling")
     counts = [0] * (len(bitmaps) - width + 1)
-    scripts = list(_windows(bitmaps, width, segments))
+    scripts = [
+        script
+        for number in sorted(frozenset().union(*segments.values()))
+        for script in window_scripts(number, bitmaps, [number in segments[one] for one in bitmaps], width)
+    ]
     answers = store.matrices.rolling_counts([windows for _, windows in scripts])
     for (first, _), answer in zip(scripts, answers, strict=True):
         for place, count in enumerate(answer, first):
             counts[place] += count
     return counts
+
+
+def window_scripts(
+    segment: int, bitmaps: Sequence[Bitmap], there: Sequence[bool], width: int
+) -> Iterator[tuple[int, Windows]]:
+    """(place of its first bitmap, some windows), for all windows of a segment that it has anything of.
+
+    Args:
+        there: which of the bitmaps the segment has.
+    """
+    at_once, last = min(WINDOWS_A_SCRIPT, width), len(bitmaps) - width
+    for first in range(0, last + 1, at_once):
+        part = slice(first, min(first + at_once - 1, last) + width)
+        if any(there[part]):
+            yield first, Windows(segment, tuple(bitmaps[part]), tuple(there[part]), width)
 
 
 def windows_with_imports(
@@ -140,14 +159,3 @@ def windows_with_imports(
         if more := imports.within(bounds(window[0])[0], bounds(window[-1])[1], window):
             found[place] = union([Bitmap(event.name, period.name) for period in (*window, *more)])
     return found
-
-
-def _windows(
-    bitmaps: Sequence[Bitmap], width: int, segments: Mapping[Bitmap, frozenset[int]]
-) -> Iterator[tuple[int, Windows]]:
-    """(index of the first window, some windows of one segment), for all windows and segments."""
-    at_once, last = min(WINDOWS_A_SCRIPT, width), len(bitmaps) - width
-    for first in range(0, last + 1, at_once):
-        part = tuple(bitmaps[first : min(first + at_once - 1, last) + width])
-        for segment in sorted(frozenset().union(*(segments[bitmap] for bitmap in part))):
-            yield first, Windows(segment, part, tuple(segment in segments[bitmap] for bitmap in part), width)

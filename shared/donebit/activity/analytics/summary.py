@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from donebit.activity.events.event import Event
+from donebit.activity.periods import spans
 from donebit.activity.periods.calendar import ALL_TIME, Granularity, Period, bounds
 from donebit.activity.periods.expiry import EARLIEST
+from donebit.activity.periods.history import RetainedPeriods
 from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import Set, union, without
 from donebit.activity.site import Site
@@ -78,11 +80,18 @@ class EventSnapshot:
         }
 
     def window(self, days: int) -> Set | None:
-        """The users of the last `days` days; None if one of them has expired."""
+        """The users of the last `days` days; None if one of them has expired.
+
+        Their weeks and months stand for them where they can: a third of the bitmaps.
+        """
         covered = self.last_days(days)
+        if not all(map(self.keeps, covered)):
+            return None
         start, stop = bounds(covered[0])[0], bounds(covered[-1])[1]
-        imported = self.event.imports(self.site.calendar, self.now).within(start, stop, covered)
-        return self.union([*covered, *imported])
+        calendar, expiry, imported = self.site.calendar, self.event.expiry, self.event.imported
+        return self.bitmaps(
+            spans.between(calendar, expiry, start, stop, now=self.now, imported=imported).periods
+        )
 
     def history(self) -> list[Period]:
         """The retained periods before today, and imported ones that these do not contain."""
@@ -102,19 +111,10 @@ class EventSnapshot:
         return days[::-1]
 
     def before_today(self) -> list[Period]:
-        """The retained periods before today: this month's days and weeks, and the months before."""
-        month, today = bounds(self.running(Granularity.MONTH))[0], bounds(self.running(Granularity.DAY))[0]
-        starts = {
-            Granularity.DAY: month,
-            Granularity.WEEK: month,
-            Granularity.MONTH: today - MONTHS_BACK,
-        }
-        periods = (
-            period
-            for granularity, start in starts.items()
-            for period in self.site.calendar.between(granularity, start, today)
-        )
-        return [period for period in periods if bounds(period)[1] <= today and self.keeps(period)]
+        """The fewest retained periods that hold all retained visits before today."""
+        today = bounds(self.running(Granularity.DAY))[0]
+        retained = RetainedPeriods(self.site.calendar, self.event.expiry, (), self.now)
+        return retained.covering_from(today - MONTHS_BACK, today)
 
     def known_since(self) -> datetime:
         """The start of the time before today that retained periods cover without a gap."""

@@ -1,5 +1,5 @@
 -- clear_user: clear one user's bit in many bitmaps of a segment.
--- KEYS[1..n] the bitmaps   KEYS[n+1..] how many users those of all time hold
+-- KEYS[1..n] the bitmaps   KEYS[n+1..] how many users those of all time hold, and windows of days
 -- ARGV[1] the bit   ARGV[2] n
 -- returns the places in KEYS of those where it was set
 -- Why a script: all periods of an event change at once, so that a visit beside it is in all of its periods
@@ -12,6 +12,6 @@ for place = 1, bitmaps do
     cleared[#cleared + 1] = place
   end
 end
--- They are counted again with the next visit: which of the bitmaps each is of is not known here.
+-- They are counted again when they are needed: which of the bitmaps each is of is not known here.
 if #cleared > 0 and #KEYS > bitmaps then redis.call('UNLINK', unpack(KEYS, bitmaps + 1)) end
 return cleared

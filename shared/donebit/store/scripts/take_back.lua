@@ -1,6 +1,6 @@
 -- take_back: take the visits of some days back, out of all periods that the days lie in, in one segment.
 -- KEYS[1..n] bitmaps, the days that are taken back first, then their hours   KEYS[n+1] how many users the all-time bitmap holds
--- KEYS[n+2..n+4] scratch, gone before the script ends
+-- KEYS[n+2..n+4] scratch, gone before the script ends   KEYS[n+5] what is kept of windows of the event's days
 -- ARGV[1] 'apply', or 'check' to change nothing   ARGV[2] n   ARGV[3] how many days   ARGV[4] how many hours
 -- ARGV[5] how many periods
 -- ARGV[6..] of each period its place in KEYS; how many bitmaps prove that a user stays in it, and their
@@ -100,6 +100,6 @@ if ARGV[1] == 'apply' then
       end
     end
   end
-  call('UNLINK', unpack(KEYS, 1, days + ARGV[4]))
+  call('UNLINK', KEYS[n + 5], unpack(KEYS, 1, days + ARGV[4]))
 end
 return finish(answer)
