@@ -1,4 +1,4 @@
-"""distinct_app in a granian process for one benchmark, stopped afterwards."""
+"""One of the services in a granian process for one benchmark, stopped afterwards."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ from donebit.demo.probes import health_is_ok
 
 
 @contextmanager
-def own_service(client: Redis) -> Iterator[http.client.HTTPConnection]:
+def own_service(client: Redis, program: str = "distinct_app") -> Iterator[http.client.HTTPConnection]:
     """Start it on the client's server, and give a connection to it."""
     port, server = free_server_port(), client.connection_pool.connection_kwargs["port"]
-    settings = {"DISTINCT_PORT": str(port), "REDIS_URL": f"redis://{LOOPBACK}:{server}/0"}
+    port_setting = f"{program.removesuffix('_app').upper()}_PORT"
+    settings = {port_setting: str(port), "REDIS_URL": f"redis://{LOOPBACK}:{server}/0"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "distinct_app"], env=os.environ | settings, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", program],
+        env=os.environ | settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
     try:
-        wait_until(health_is_ok(address(LOOPBACK, port), "distinct_app"))
+        wait_until(health_is_ok(address(LOOPBACK, port), program))
         yield connection
     finally:
         connection.close()

@@ -341,7 +341,7 @@ def test_a_list_of_steps_that_is_too_long_is_refused_not_cut(services: Services,
     refused = post(services, f"/tasks/{task_id}/retry", PEOPLE, steps="0," + " " * 9_997 + "1-5")
 
     assert refused.status_code == 422
-    assert "steps has 10002 characters; at most 10000" in refused.text
+    assert "Steps has 10002 characters; at most 10000." in refused.text
     assert lifecycle.get_task(real_store, task_id).task.failed_steps == 3
 
 

@@ -17,6 +17,7 @@ from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.terminal import percent, state_text
 from donebit.formatting import count_of, duration, number
+from donebit.priority import NORMAL
 from donebit.utf8 import one_line
 
 LARGEST_PAGE = 500
@@ -153,6 +154,7 @@ def described(task: Answer, failures: list[Answer]) -> Iterator[Text]:
         if task["job"]
         else "none",
         "label": task["label"],
+        "priority": task["priority"] if task["priority"] != NORMAL else None,
         "steps": f"{number(task['done_steps'])} of {number(task['count'])} done ({done(task)})",
         "why": task["why"],
         "missing": missing(task),
