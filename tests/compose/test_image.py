@@ -9,6 +9,7 @@ from tests.started import REPOSITORY
 
 LINES = (REPOSITORY / "Dockerfile").read_text().splitlines()
 INSTRUCTIONS = [line.split() for line in LINES if line and not line.startswith("#")]
+LOCKS = ("run", "otel")
 IGNORED = [
     line for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line and line[0] != "#"
 ]
@@ -19,8 +20,9 @@ def of(kind: str) -> list[list[str]]:
 
 
 def copied() -> set[str]:
-    """What comes from the repository."""
-    return {source for *sources, _ in of("COPY") for source in sources if not of_a_stage(sources)}
+    """What comes from the repository, with either of its locks."""
+    sources = {source for *sources, _ in of("COPY") for source in sources if not of_a_stage(sources)}
+    return {source.replace("${LOCK}", lock) for source in sources for lock in LOCKS}
 
 
 def of_a_stage(words: list[str]) -> bool:
@@ -62,8 +64,9 @@ def test_the_image_runs_as_nobody_of_importance() -> None:
 def test_what_is_installed_is_what_the_lock_says() -> None:
     install = next(" ".join(words) for words in of("RUN") if "pip" in " ".join(words))
 
-    assert "--require-hashes -r /run.txt" in install
-    assert ["locks/run.txt", "/run.txt"] in of("COPY")
+    assert "--require-hashes -r /lock.txt" in install
+    assert ["locks/${LOCK}.txt", "/lock.txt"] in of("COPY")
+    assert ["LOCK=run"] in of("ARG")
 
 
 def test_nothing_but_what_is_copied_reaches_the_image() -> None:

@@ -25,6 +25,7 @@ from donebit.errors import NotFound
 from donebit.queue import Publisher
 from donebit.store import Store, keys
 from donebit.store.store import WORKER_TIMEOUT
+from donebit.workers import presence
 from tests.completion.arranged import TTLS
 from tests.faults.harness.witness import Witness, let_pass
 from tests.receiver import SECRET
@@ -103,6 +104,17 @@ class Ground:
             return (seen_ms or 0) >= began_ms
 
         eventually(is_ready, START_SECONDS, what="the worker did not start")
+
+    def start_another_worker(self) -> Started:
+        """Start a worker beside that one, and wait until it is seen; whoever starts it has to end it."""
+        present = self.names_of_workers()
+        another = self._started("worker", WORKER)
+        eventually(lambda: self.names_of_workers() - present, START_SECONDS, what=another.err)
+        return another
+
+    def names_of_workers(self) -> set[str]:
+        """Those seen in the last minutes."""
+        return {worker.name for worker in presence.recent_workers(self.store.workers.shown(), clock.now())}
 
     def keep_worker(self) -> None:
         """Start a worker that has ended, as `make demo` and whoever else supervises one does.
