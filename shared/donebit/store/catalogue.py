@@ -24,6 +24,7 @@ PLACEHOLDERS: Final = {
     "<minute>": r"\d+",
     "<second>": r"\d+",
     "<level>": r"\d+",
+    "<suffix>": "[0-9A-Za-z]{3}",
     "<token>": "[A-Za-z0-9-]+",
     "<generation>": "[0-9a-f]+",
     "<message>": ".+",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 
 from flask import Response, current_app
@@ -17,7 +17,7 @@ from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.metrics import StoreCollector
 from donebit.web.problems import EVERYWHERE
-from donebit.workers import presence
+from donebit.workers import presence, replicas
 from donebit.workers.write_probe import WriteProbe
 
 TAG = Tag(name="service", description="Health and metrics")
@@ -105,10 +105,9 @@ def add_health(routes: APIBlueprint, store: Store, probe: WriteProbe) -> None:
             probe.check()
             presence.follow_clock(store)
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
-            skews, warning = skewed_clocks(store), store.activity_layout.zone_warning()
+            skews, warnings = skewed_clocks(store), [*warnings_of(store)]
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
-        warnings = [] if warning is None else [warning]
         return answer(
             Health(
                 status="ok",
@@ -127,6 +126,14 @@ def skewed_clocks(store: Store) -> list[Skew]:
     if abs(clock.skew()) > clock.SKEW_THAT_MATTERS:
         found["service"] = clock.skew()
     return [Skew(of=of, ahead_seconds=skew.total_seconds()) for of, skew in found.items()]
+
+
+def warnings_of(store: Store) -> Iterator[str]:
+    """What works, but should be looked at."""
+    if warning := store.activity_layout.zone_warning():
+        yield warning
+    if warning := replicas.warning(store):
+        yield warning
 
 
 def _seen(at_ms: int | None) -> LastSeen:

@@ -11,7 +11,9 @@ from donebit.errors import StoreUnavailable
 from donebit.schedules import figures as schedule_figures
 from donebit.schedules.figures import ScheduleFigures
 from donebit.store import Store
+from donebit.workers import replicas
 from donebit.workers.figures import Figures, read_figures
+from donebit.workers.replicas import ReplicaFigures
 from donebit.workers.write_probe import WriteProbe
 
 
@@ -31,6 +33,7 @@ class StoreCollector(Collector):
         try:
             figures = read_figures(self._store, self._waiting() or {})
             of_schedules = schedule_figures.read_figures(self._store)
+            of_replicas = replicas.read_figures(self._store)
         except StoreUnavailable:
             yield _gauge("up", "Whether Redis can be reached", 0)
             return
@@ -38,6 +41,8 @@ class StoreCollector(Collector):
         yield from _gauges(figures)
         yield from _server_gauges(figures)
         yield from _schedules(of_schedules)
+        if of_replicas:
+            yield from _replicas(of_replicas)
 
     def _is_writable(self) -> bool:
         try:
@@ -93,6 +98,13 @@ def _schedules(figures: ScheduleFigures) -> Iterator[Metric]:
     yield firings
     met = {one.name: one.missed_at is None for one in figures.expectations}
     yield _labelled("expectation_met", "Whether an expectation is met", "expectation", met)
+
+
+def _replicas(figures: ReplicaFigures) -> Iterator[Metric]:
+    """What WAIT_REPLICAS asks of replicas, and what they did not do."""
+    yield _gauge("store_short_of_replicas", "Primaries without enough replicas that keep up", figures.short)
+    text = "Changes here that too few replicas confirmed in time"
+    yield CounterMetricFamily("donebit_unconfirmed_changes", text, figures.missed)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -20,6 +20,7 @@ from donebit.store import Store
 from donebit.web import (
     audit,
     body_limits,
+    confirmed,
     ending_streams,
     guard,
     health,
@@ -116,11 +117,11 @@ def make_service(
     app.extensions[EXTENSION] = AccessControl(needs, settings, store)
     add_checks(app, settings)
     counted = audit.register(app, store, audits, settings.audit_entries).counted
+    confirmed.register(app, store)
     limited = quotas.register(app, store, settings)
     shown = [access_of(app).refusals, counted, limited, times, *counters]
     app.register_api(health.blueprint(store, streams, shown, partial(read_lengths, store, settings)))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    app.after_request(protect)
     return app
 
 
@@ -138,7 +139,8 @@ def make_app(name: str, summary: str, settings: Settings) -> Service:
 
 
 def add_checks(app: OpenAPI, settings: Settings) -> None:
-    """Add what runs before every view, in its order, and the answers to errors."""
+    """Add what runs before every view, in its order, the answers to errors, and what all answers have."""
+    app.after_request(protect)  # the first to be added runs last: an answer may be exchanged before
     guard.register(app, settings, access_of(app))
     operations.register(app)
     body_limits.register(app, settings)

@@ -161,4 +161,9 @@ def service_store(settings: Settings) -> Store:
     """The store of a service process: a connection for every thread, so that none waits for another."""
     # The one that reads for all event streams, and the one that sends reports which arrive together.
     threads = settings.web_threads + CHECKS + 2
-    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=threads)
+    return Store.at(
+        settings.redis_url,
+        prefix=settings.key_prefix,
+        connections=threads,
+        replicas=settings.wait_replicas,
+    )
