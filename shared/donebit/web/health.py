@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from flask import Response, current_app
 from flask_openapi3 import APIBlueprint, Tag
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 
@@ -60,13 +60,13 @@ class Live(BaseModel):
 
 def blueprint(
     store: Store,
-    streams: Callable[[], int],
     counters: Iterable[Collector],
     waiting: Callable[[], Mapping[str, int] | None],
 ) -> APIBlueprint:
-    """The routes over this store, of a process that has so many event streams open and counts this.
+    """The routes over this store.
 
     Args:
+        counters: what else is counted
         waiting: returns how many messages wait in each queue
     """
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
@@ -75,7 +75,6 @@ def blueprint(
     registry.register(StoreCollector(store, probe, waiting))
     for counter in counters:
         registry.register(counter)
-    Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
     add_health(routes, store, probe)
 

@@ -13,7 +13,6 @@ from donebit.schedules.figures import ScheduleFigures
 from donebit.store import Store
 from donebit.workers import replicas
 from donebit.workers.figures import Figures, read_figures
-from donebit.workers.replicas import ReplicaFigures
 from donebit.workers.write_probe import WriteProbe
 
 
@@ -33,7 +32,7 @@ class StoreCollector(Collector):
         try:
             figures = read_figures(self._store, self._waiting() or {})
             of_schedules = schedule_figures.read_figures(self._store)
-            of_replicas = replicas.read_figures(self._store)
+            short = replicas.short(self._store)
         except StoreUnavailable:
             yield _gauge("up", "Whether Redis can be reached", 0)
             return
@@ -41,8 +40,9 @@ class StoreCollector(Collector):
         yield from _gauges(figures)
         yield from _server_gauges(figures)
         yield from _schedules(of_schedules)
-        if of_replicas:
-            yield from _replicas(of_replicas)
+        if short is not None:
+            text = "Primaries without enough replicas that keep up"
+            yield _gauge("store_short_of_replicas", text, short)
 
     def _is_writable(self) -> bool:
         try:
@@ -50,6 +50,30 @@ class StoreCollector(Collector):
         except StoreUnavailable:
             return False
         return True
+
+
+class OpenStreams(Collector):
+    """How many event streams a process has open."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauge."""
+        yield _gauge("event_streams", "Event streams open here", self._count())
+
+
+class UnconfirmedChanges(Collector):
+    """How many changes of a process were answered 503, as too few replicas confirmed them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        """The counter; nothing without WAIT_REPLICAS."""
+        if (missed := replicas.missed(self._store)) is not None:
+            text = "Changes here that too few replicas confirmed in time"
+            yield CounterMetricFamily("donebit_unconfirmed_changes", text, missed)
 
 
 def _gauges(figures: Figures) -> Iterator[Metric]:
@@ -98,13 +122,6 @@ def _schedules(figures: ScheduleFigures) -> Iterator[Metric]:
     yield firings
     met = {one.name: one.missed_at is None for one in figures.expectations}
     yield _labelled("expectation_met", "Whether an expectation is met", "expectation", met)
-
-
-def _replicas(figures: ReplicaFigures) -> Iterator[Metric]:
-    """What WAIT_REPLICAS asks of replicas, and what they did not do."""
-    yield _gauge("store_short_of_replicas", "Primaries without enough replicas that keep up", figures.short)
-    text = "Changes here that too few replicas confirmed in time"
-    yield CounterMetricFamily("donebit_unconfirmed_changes", text, figures.missed)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -8,8 +8,12 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -24,6 +28,7 @@ from donebit.web.front.door import FrontDoor
 from donebit.web.front.pool import CHECKS
 from donebit.web.guard import refuse_open_address
 from donebit.web.prefix import prefix_of, refuse_own_path
+from donebit.web.process_figures import share_figures
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
 MOST_HEAD_BYTES = 64 * 1024  # of a request's head; also what is held of a connection that nobody reads
@@ -63,11 +68,27 @@ def listen(factory: str, port: int, settings: Settings) -> None:
     """Take requests on a port until the process is stopped."""
     share_memory(factory)
     log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
+    several = settings.web_processes > 1
+    with TemporaryDirectory(prefix="donebit-") if several else nullcontext() as folder:
+        serve_requests(factory, port, settings, partial(make_door, figures=folder))
+
+
+def serve_requests(factory: str, port: int, settings: Settings, loader: Callable[[str], FrontDoor]) -> None:
+    """Run the processes of a service until this one is stopped.
+
+    Args:
+        factory: makes the application
+        port: that they share
+        settings: of the service
+        loader: is called with the factory, in each process
+    """
     Granian(
         factory,
         address=settings.host,
         port=port,
         interface=Interfaces.ASGINL,
+        workers=settings.web_processes,
+        respawn_failed_workers=settings.web_processes > 1,  # a single one ends the service, as it ever did
         loop=Loops.asyncio,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
@@ -79,7 +100,7 @@ def listen(factory: str, port: int, settings: Settings) -> None:
         backlog=BACKLOG,
         backpressure=connections_at_once(settings),
         websockets=False,
-    ).serve(target_loader=make_door)
+    ).serve(target_loader=loader)
 
 
 def share_memory(factory: str) -> None:
@@ -92,11 +113,19 @@ def share_memory(factory: str) -> None:
     gc.freeze()
 
 
-def make_door(factory: str) -> FrontDoor:
-    """Make the application in the process that serves it."""
+def make_door(factory: str, figures: str | None = None) -> FrontDoor:
+    """Make the application in the process that serves it.
+
+    Args:
+        factory: makes it, as "module:function"
+        figures: the folder in which the processes of a service lay theirs; None where there is one process
+    """
     settings = config.load()
     module, _, function = factory.partition(":")
-    return FrontDoor(getattr(import_module(module), function)(settings), settings)
+    app = getattr(import_module(module), function)(settings)
+    if figures is not None:
+        share_figures(app, Path(figures))
+    return FrontDoor(app, settings)
 
 
 def connections_at_once(settings: Settings) -> int:

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from donebit.store import Store
-
-
-class ReplicaFigures(NamedTuple):
-    """How the replicas are."""
-
-    short: int  # primaries without enough replicas that keep up
-    missed: int  # changes of this process that too few confirmed in time
 
 
 def are_awaited(store: Store) -> bool:
@@ -34,20 +25,27 @@ def confirm_on_cluster(store: Store) -> None:
         store.server.confirm()
 
 
-def read_figures(store: Store) -> ReplicaFigures | None:
-    """The figures; None without WAIT_REPLICAS. Raises StoreUnavailable when the server cannot be reached."""
+def missed(store: Store) -> int | None:
+    """How many changes of this process too few confirmed in time; None without WAIT_REPLICAS."""
     confirmation = store.server.confirmation
-    if confirmation is None:
-        return None
-    return ReplicaFigures(store.server.short_of_replicas(), confirmation.missed)
+    return None if confirmation is None else confirmation.missed
+
+
+def short(store: Store) -> int | None:
+    """How many primaries lack replicas that keep up; None without WAIT_REPLICAS.
+
+    Raises:
+        StoreUnavailable: the server cannot be reached.
+    """
+    return store.server.short_of_replicas() if are_awaited(store) else None
 
 
 def warning(store: Store) -> str | None:
     """What is to be said of the replicas; None where all is well, or none are awaited."""
-    figures = read_figures(store)
-    if figures is None or not figures.short:
+    lacking = short(store)
+    if not lacking:
         return None
     return (
-        f"{figures.short} primaries of the store lack replicas that keep up (WAIT_REPLICAS): changes there "
+        f"{lacking} primaries of the store lack replicas that keep up (WAIT_REPLICAS): changes there "
         "are 503, and workers go on without"
     )
