@@ -18,6 +18,7 @@ from donebit.activity.users.ids import LARGEST_ID
 from donebit.names import EXAMPLE_EVENT
 from donebit.web.plain_request import PlainRequest
 from donebit.web.short_route import ShortRoute
+from donebit.workers import replicas
 
 QUERY: Final = re.compile(r"userId=([0-9]{1,10})")
 
@@ -39,8 +40,14 @@ class ShortVisit(ShortRoute[int, Visited]):
         return user if user <= LARGEST_ID else None
 
     def do_each(self, items: Sequence[int]) -> Sequence[Visited | Exception | None]:
-        """Record the visits."""
-        return single_visit.visit_each(self._site, EXAMPLE_EVENT, items, clock.now())
+        """Record the visits.
+
+        On a cluster only their marks are confirmed with them: what names the event and its segments is on
+        other nodes.
+        """
+        visited = single_visit.visit_each(self._site, EXAMPLE_EVENT, items, clock.now())
+        replicas.confirm_on_cluster(self._site.store)
+        return visited
 
     def describe(self, item: int, result: Visited) -> BaseModel:
         """The answer to the visit."""

@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
-from tests.servers import RunningServer, running, valkey_binary
+from tests.replicas import is_copied, replica_of
+from tests.servers import RunningServer, valkey_binary
 from tests.started import eventually
 
 MASTER = "mymaster"
@@ -53,8 +54,7 @@ class SentinelGroup:
 
         A replica whose first copy is still under way when its master goes is promoted empty, or never.
         """
-        is_copied = self.second.client.info("replication")["master_link_status"] == "up"
-        return is_copied and all(self._is_aware(port) for port in self._ports)
+        return is_copied(self.second) and all(self._is_aware(port) for port in self._ports)
 
     def _is_aware(self, port: int) -> bool:
         with suppress(RedisError), Redis(port=port) as sentinel:
@@ -68,11 +68,7 @@ def sentinel_group(master: RunningServer, folder: Path) -> Iterator[SentinelGrou
     """Give a server a replica and three Sentinels."""
     ports = [free_server_port() for _ in range(3)]
     with ExitStack() as ending:
-        own = folder / "replica"
-        own.mkdir()
-        replica = ending.enter_context(running(valkey_binary(), own))
-        master.client.config_set("repl-diskless-sync-delay", 0)
-        replica.client.replicaof(LOOPBACK, str(master.port))
+        replica = ending.enter_context(replica_of(master, folder / "replica"))
         for port in ports:
             ending.enter_context(sentinel(port, master.port, folder / str(port)))
         group = SentinelGroup(master, replica, ports)

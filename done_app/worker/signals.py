@@ -139,6 +139,8 @@ def start_threads(sender: Any, **_: Any) -> None:
         prefix=settings.key_prefix,
         connections=COURIER_CONNECTIONS,
         timeout=WORKER_TIMEOUT,
+        replicas=settings.wait_replicas,
+        goes_on=True,
     )
     others = queue.make_celery(settings, prefixed=False)  # callbacks are functions of other applications
     for kind, send in Channels(own, others, publisher, settings).by_kind.items():

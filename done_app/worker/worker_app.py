@@ -69,7 +69,14 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 @cache
 def store() -> Store:
     """This process's own connection: a pool made before the fork must not be shared."""
-    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=4, timeout=WORKER_TIMEOUT)
+    return Store.at(
+        settings.redis_url,
+        prefix=settings.key_prefix,
+        connections=4,
+        timeout=WORKER_TIMEOUT,
+        replicas=settings.wait_replicas,
+        goes_on=True,
+    )
 
 
 def quotas() -> Quotas:

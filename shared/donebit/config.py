@@ -34,6 +34,8 @@ from donebit.zone_rules import NO_ZONES
 LARGEST_TASK = 100_000_000
 
 
+MOST_PROCESSES = 128
+MOST_REPLICAS = 10  # a replica more makes each change wait for the slowest of more
 SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
 SHORTEST_KEY = 20  # characters
 HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
@@ -110,6 +112,7 @@ class Settings(Addresses):
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     broker_url: str = ""  # Celery's broker; the same server when empty
+    wait_replicas: Annotated[int, Field(ge=0, le=MOST_REPLICAS)] = 0  # that must have each change
     # What every key on both begins with: two installations on one server take two.
     key_prefix: str = DEFAULT_KEY_PREFIX
 
@@ -119,6 +122,7 @@ class Settings(Addresses):
     distinct_prefix: PathPrefix = ""
 
     zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
+    web_processes: Annotated[int, Field(ge=1, le=MOST_PROCESSES)] = 1  # of a service, on one port
     web_threads: PositiveInt = 256  # of a service, for requests that are wholly here
     max_streams: PositiveInt = 1000  # event streams of a service; they hold no thread
     max_connections: PositiveInt = 8192  # of a service, silent ones included

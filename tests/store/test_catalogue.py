@@ -67,6 +67,7 @@ NAMES = [
     keys.HEALS,
     keys.SKEWS,
     keys.SWEEPING,
+    keys.confirmation(5),
     keys.steps_in_minute(3),
     keys.METRICS,
     keys.JOBS,

@@ -106,7 +106,7 @@ def test_metrics_of_a_user_without_info_lack_only_what_it_says(server: RunningSe
 
     assert (found["donebit_up"], found["donebit_store_writable"]) == (1, 1)
     assert found["donebit_open_tasks"] == 0
-    assert not [name for name in found if "memory" in name or "append" in name]
+    assert not [name for name in found if "store_memory" in name or "append" in name]
 
 
 @pytest.mark.parametrize("service", NAMES)

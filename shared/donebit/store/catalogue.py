@@ -25,6 +25,7 @@ PLACEHOLDERS: Final = {
     "<second>": r"\d+",
     "<seconds>": r"\d+",
     "<level>": r"\d+",
+    "<suffix>": "[0-9A-Za-z]{3}",
     "<token>": "[A-Za-z0-9-]+",
     "<generation>": "[0-9a-f]+",
     "<message>": ".+",

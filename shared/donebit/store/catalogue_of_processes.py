@@ -23,6 +23,12 @@ WORKERS = (
         EXPIRES,
         "<worker> -> by how much its clock is ahead of the server's, seen when (ms); a minute",
     ),
+    KeyRow(
+        "confirmed:<suffix>",
+        "string",
+        EXPIRES,
+        "with WAIT_REPLICAS, written after each change, for replicas to confirm it; empty; a minute",
+    ),
     KeyRow("heartbeat:sweeping", "string", EXPIRES, "no further sweep begins while it is there; a second"),
     KeyRow(
         "heartbeat:steps:<minute>",

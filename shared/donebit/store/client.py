@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,7 +18,8 @@ from redis.retry import Retry
 from donebit import redis_url
 from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.redis_url import RedisUrl
-from donebit.store.connections import LendingPool, Term, options_of, store_class
+from donebit.store.confirming import Confirmation, ConfirmingConnection, Unconfirmed
+from donebit.store.connections import CheckedConnection, LendingPool, Term, options_of, store_class
 from donebit.store.nodes import NodeAddress
 from donebit.store.server_client import ServerClient, router_of
 
@@ -26,6 +28,7 @@ Answer = TypeVar("Answer")
 
 SCRIPTS = Path(__file__).parent / "scripts"
 NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
+CHANGES_NOTHING = re.compile(r"^-- changes nothing$", re.MULTILINE)  # but scratch, which nobody else sees
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
 OUTAGES = (
@@ -61,7 +64,9 @@ IN_A_PIPELINE = " of pipeline caused error: "
 KILLED = "Script killed by user"  # an operator's SCRIPT KILL, which only ends a script that wrote nothing
 
 
-def connect(url: str, *, connections: int, timeout: timedelta) -> ServerClient:
+def connect(
+    url: str, *, connections: int, timeout: timedelta, confirmation: Confirmation | None = None
+) -> ServerClient:
     """A client that waits `timeout` at most for an answer, and never sends a command twice.
 
     Of one server, or of a cluster: which, the first command finds out. Of a cluster it holds `connections` to
@@ -72,6 +77,12 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> ServerClient:
     taken from the pool, before anything is sent, so neither a restarted server nor a firewall that drops idle
     connections costs anybody an error.
 
+    Args:
+        url: as REDIS_URL is
+        connections: to each server, at most
+        timeout: for how long an answer is waited for
+        confirmation: what replicas have to do with each change; None for nothing
+
     Raises:
         ConfigurationError: the address is not one of a Redis server.
     """
@@ -81,18 +92,27 @@ def connect(url: str, *, connections: int, timeout: timedelta) -> ServerClient:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
 
     def pool_at(address: NodeAddress) -> LendingPool:
-        return _pool_to(server, address, connections, timeout)
+        return _pool_to(server, address, connections, timeout, confirmation)
 
     seeds = [NodeAddress(host, port) for host, port in server.addresses]
-    return ServerClient(seeds, pool_at, timeout.total_seconds())
+    return ServerClient(seeds, pool_at, timeout.total_seconds(), confirmation)
 
 
-def _pool_to(server: RedisUrl, address: NodeAddress, connections: int, timeout: timedelta) -> LendingPool:
+def _pool_to(
+    server: RedisUrl,
+    address: NodeAddress,
+    connections: int,
+    timeout: timedelta,
+    confirmation: Confirmation | None,
+) -> LendingPool:
     """Connections as the URL has them, to this address; over a socket file, to that."""
     place = {} if server.socket_path else address._asdict()
+    kind, confirming = store_class(server), dict[str, Any]()
+    if confirmation is not None:
+        kind, confirming = confirming_class(kind), {"confirmation": confirmation}
     return LendingPool(  # type: ignore[no-untyped-call]  # the library leaves it untyped
-        **options_of(server) | place,
-        connection_class=store_class(server),
+        **options_of(server) | place | confirming,
+        connection_class=kind,
         protocol=2,
         max_connections=connections,
         timeout=timeout.total_seconds(),
@@ -101,6 +121,11 @@ def _pool_to(server: RedisUrl, address: NodeAddress, connections: int, timeout: 
         retry=Retry(NoBackoff(), 0),
         term=Term(),
     )
+
+
+def confirming_class(kind: type[CheckedConnection]) -> type[CheckedConnection]:
+    """The class of connections of a kind that have replicas confirm what changes."""
+    return type(f"Confirming{kind.__name__}", (ConfirmingConnection, kind), {})
 
 
 def refuse_database(client: Redis) -> None:
@@ -140,6 +165,16 @@ def scripts_of(client: Redis) -> dict[str, Script]:
 @cache
 def _sources() -> dict[str, str]:
     return {file.stem: source_of(file) for file in SCRIPTS.glob("*.lua")}
+
+
+@cache
+def reading_scripts() -> frozenset[str]:
+    """The digests of the scripts that change nothing."""
+    return frozenset(
+        hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+        for source in _sources().values()
+        if CHANGES_NOTHING.search(source)
+    )
 
 
 def source_of(file: Path) -> str:
@@ -202,6 +237,10 @@ def as_outage(error: exceptions.RedisError) -> StoreUnavailable | None:
         # SCRIPT FLUSH, or another server, while a pipeline was under way: the rest of it did not run.
         # What may run twice is sent again by itself; anything else only by a caller who knows it may.
         return StoreUnavailable("Redis lost its scripts while they were in use: send it again")
+    if isinstance(error, Unconfirmed):
+        return StoreUnavailable(
+            "too few replicas have confirmed the change, which may be kept or lost: send it again"
+        )
     why = _refusal(error)
     return StoreUnavailable(f"Redis cannot serve now: {why}") if why else None
 

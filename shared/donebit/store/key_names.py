@@ -5,10 +5,12 @@ Where two things share a `{hash tag}`, they share a slot on a cluster, so one sc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from donebit.names import DEFAULT_KEY_PREFIX
+from donebit.store.slots import suffix_for
 
 KINDS = ("webhook", "callback", "then")  # of deliveries; one must not wait for a slow other
 USER_KINDS = ("integers", "texts", "mapped")
@@ -21,6 +23,10 @@ RETENTION_FIELDS = tuple(
 APART = ":imported"  # after a period's name: those of its users who were imported for it as a whole
 OLDEST_FIELD = "oldest"  # the first day that an event may have visits in, once its month
 IMPORTED_FIELD = "imported:"  # and a period's name: its users were imported as a whole
+
+# What nobody is promised: signs of life, figures, logs; and what a question computes with.
+PASSING = ("heartbeat:", "metrics", "log:", "access:requests:")
+QUERY_SCRATCH = re.compile(r"\}:query:[0-9a-f]{32}:")
 
 
 class Keys:
@@ -39,6 +45,7 @@ class Keys:
         self._done, self._seen = f"{prefix}done:{{", f"{prefix}seen:{{"
         self._event, self._flag = f"{prefix}event:{{", f"{prefix}flag:{{"
         self._may = f"{prefix}may:{{"
+        self._passing = tuple(prefix + name for name in PASSING)
         self.OPEN_TASKS = f"{prefix}done:open"
         self.ALL_TASKS = f"{prefix}done:tasks"
         self.LEASES = f"{prefix}done:leases"
@@ -282,6 +289,15 @@ class Keys:
     def heartbeat(self, of: str) -> str:
         """When a kind of process was last seen."""
         return f"{self.prefix}heartbeat:{of}"
+
+    def confirmation(self, slot: int) -> str:
+        """What is written for replicas to confirm all before it, on the node of a slot."""
+        name = f"{self.prefix}confirmed:"
+        return name + suffix_for(name, slot)
+
+    def is_passing(self, name: str) -> bool:
+        """Whether a key holds what nobody is promised."""
+        return name.startswith(self._passing) or QUERY_SCRATCH.search(name) is not None
 
     def steps_in_minute(self, minute: int) -> str:
         """What workers finished in a minute, counted from the epoch."""

@@ -15,6 +15,8 @@ from redis.commands.core import Script
 from redis.connection import AbstractConnection
 
 from donebit import deadline
+from donebit.store.confirming import ConfirmingConnection, LateQuestion, Unconfirmed
+from donebit.store.nodes import NodeAddress
 from donebit.store.routing import NOTHING_DONE, Router, Way
 from donebit.store.server_client import router_of
 
@@ -92,7 +94,7 @@ def each_answer_to(client: Redis, commands: Sequence[Command], script: Script) -
 
     What one is refused with concerns no other, and when a connection is lost those keep their answers that
     have one; on a cluster the commands of one node share that fate. Those that the server did not run, as it
-    does not know the script, are sent again.
+    does not know the script, are sent again. What replicas do not confirm is an error of each.
 
     Returns:
         The answers; in place of each that there is none of, the RedisError that says why.
@@ -130,6 +132,8 @@ def _answers_so_far(client: Redis, commands: Sequence[Command]) -> list[Any]:
     answers: list[Any] = []
     try:
         answers.extend(_from_server(client, commands, _answer_or_refusal))
+    except Unconfirmed as error:
+        return [error] * len(commands)
     except exceptions.RedisError as error:
         answers.extend([error] * (len(commands) - len(answers)))
     return answers
@@ -157,16 +161,22 @@ def _from_server(
         read: how an answer is read from the connection
     """
     commands, connection = iter(commands), client.connection_pool.get_connection()
-    unread = 0
+    unread, question = 0, _late_question(connection)
     try:
         while part := next_part(commands, AHEAD):
+            if question:
+                question.note(part)
             packed = b"".join(map(_packed, part))
             connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # the library leaves it untyped
             for _ in range(unread):
                 yield read(connection)
             unread = len(part)
+        if question:
+            question.send()
         for _ in range(unread):
             yield read(connection)
+        if question:
+            question.read()
     except BaseException:
         # Answers that nobody reads must not be the next one's.
         connection.disconnect()  # type: ignore[no-untyped-call]  # the library leaves it untyped
@@ -186,6 +196,7 @@ def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
                     yield from flight.receive()
             while flight.parts:
                 yield from flight.receive()
+            flight.confirm()
         except BaseException:
             flight.give_up()
             raise
@@ -205,6 +216,7 @@ class _Flight:
     def __init__(self, router: Router, lent: ExitStack) -> None:
         self._router, self._lent = router, lent
         self._connections: dict[Any, Any] = {}
+        self._questions: dict[Any, LateQuestion | None] = {}
         self._under_way: deque[_Part] = deque()
 
     @property
@@ -214,15 +226,30 @@ class _Flight:
     def send(self, commands: Sequence[Command]) -> None:
         """Send each command to its node."""
         ways = [Way(self._router.address_of(command)) for command in commands]
-        packed: dict[Any, list[bytes]] = {}
+        of_nodes: dict[Any, list[Command]] = {}
         for command, way in zip(commands, ways, strict=True):
-            packed.setdefault(way.address, []).append(_packed(command))
-        for address, of_node in packed.items():
-            if address not in self._connections:
-                self._connections[address] = self._lent.enter_context(self._router.connection_to(address))
+            of_nodes.setdefault(way.address, []).append(command)
+        for address, of_node in of_nodes.items():
+            connection = self._connection_to(address)
+            if question := self._questions[address]:
+                question.note(of_node)
             with self._router.noting(address):
-                self._connections[address].send_packed_command([b"".join(of_node)])
+                connection.send_packed_command([b"".join(map(_packed, of_node))])
         self._under_way.append(_Part(commands, ways))
+
+    def _connection_to(self, address: NodeAddress) -> Any:
+        if address not in self._connections:
+            connection = self._lent.enter_context(self._router.connection_to(address))
+            self._connections[address], self._questions[address] = connection, _late_question(connection)
+        return self._connections[address]
+
+    def confirm(self) -> None:
+        """Ask the replicas of each node, once every answer is read."""
+        questions = [one for one in self._questions.values() if one]
+        for question in questions:
+            question.send()
+        for question in questions:
+            question.read()
 
     def receive(self) -> list[Any]:
         """The answers to the part that was sent first."""
@@ -252,8 +279,10 @@ class _Flight:
             if isinstance(answer, NOTHING_DONE)
         ]
         # Every answer is read. The router lends for itself, and a pool may have no more than one connection.
+        self.confirm()
         self._lent.close()
         self._connections.clear()
+        self._questions.clear()
         answers = self._router.answers(
             [part.commands[place] for part, place in refused],
             [(part.ways[place], part.answers[place]) for part, place in refused],
@@ -265,6 +294,10 @@ class _Flight:
         """Close the connections: answers that nobody reads must not be the next one's."""
         for connection in self._connections.values():
             connection.disconnect()
+
+
+def _late_question(connection: AbstractConnection) -> LateQuestion | None:
+    return LateQuestion(connection, _packed) if isinstance(connection, ConfirmingConnection) else None
 
 
 def _packed(command: Command) -> bytes:

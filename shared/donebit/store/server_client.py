@@ -10,6 +10,7 @@ from redis import ConnectionPool, Redis, exceptions
 from redis.client import Pipeline
 from redis.commands.core import Script
 
+from donebit.store.confirming import Confirmation
 from donebit.store.nodes import NodeAddress, Nodes
 from donebit.store.routing import Router
 from donebit.store.slots import FOR_EVERY_PRIMARY, first_key, slot_of
@@ -26,6 +27,7 @@ class ServerClient(Redis):
         seeds: the server, or nodes of a cluster
         pool_at: makes the pool of connections to a server
         patience_seconds: for how long a command is sent again that a node has refused, having done nothing
+        confirmation: what the pools' connections have replicas confirm; None for nothing
     """
 
     def __init__(
@@ -33,8 +35,10 @@ class ServerClient(Redis):
         seeds: Sequence[NodeAddress],
         pool_at: Callable[[NodeAddress], ConnectionPool],
         patience_seconds: float,
+        confirmation: Confirmation | None = None,
     ) -> None:
         super().__init__(connection_pool=pool_at(seeds[0]))
+        self.confirmation = confirmation
         self.auto_close_connection_pool = True
         self._seeds, self._pool_at = tuple(seeds), pool_at
         self._patience_seconds = patience_seconds
@@ -122,6 +126,10 @@ class ServerClient(Redis):
             return [self]
         # Not by from_pool, which would close the connections of all with this object.
         return [Redis(connection_pool=router.nodes.pool(one)) for one in router.nodes.primaries()]
+
+    def slot_of_each_primary(self) -> list[int]:
+        """One of the slots of each primary; of one server any."""
+        return [0] if self.router is None else self.router.nodes.slot_of_each_primary()
 
     def scan_iter(self, *args: Any, **options: Any) -> Iterator[Any]:
         """Go through the keys, of every primary."""

@@ -9,6 +9,7 @@ from redis import Redis, exceptions
 
 from donebit.errors import StoreUnavailable
 from donebit.store.client import outages_named
+from donebit.store.confirming import KEPT_SECONDS, Confirmation
 from donebit.store.heartbeats import HeartbeatStore
 from donebit.store.key_names import Keys
 from donebit.store.server_client import ServerClient, primaries_of, router_of
@@ -16,6 +17,7 @@ from donebit.store.server_client import ServerClient, primaries_of, router_of
 Figure = TypeVar("Figure", int, bool)
 
 SECTIONS = ("memory", "persistence", "replication")
+KEEPS_UP_SECONDS = 2  # within which a replica that is well has acknowledged something: it does so each second
 
 
 class Replica(NamedTuple):
@@ -59,7 +61,7 @@ class ServerStateStore:
     """Asks the server how it is. Every method raises StoreUnavailable when it cannot be reached."""
 
     def __init__(self, client: Redis, keys: Keys) -> None:
-        self._client = client
+        self._client, self._keys = client, keys
         self._heartbeats = HeartbeatStore(client, keys)
 
     def write(self, now_ms: int) -> None:
@@ -83,16 +85,52 @@ class ServerStateStore:
         """How many servers the address names."""
         return len(self._client.seeds) if isinstance(self._client, ServerClient) else 1
 
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """What replicas have to do with each change of this process; None for nothing."""
+        return self._client.confirmation if isinstance(self._client, ServerClient) else None
+
+    @outages_named
+    def confirm(self) -> None:
+        """Have replicas confirm all that every primary has done so far; nothing without WAIT_REPLICAS.
+
+        What a request changes is confirmed with the change. This is for what it has found as it was to be,
+        changed by a request before it that was not confirmed.
+
+        Raises:
+            StoreUnavailable: they do not.
+        """
+        if not isinstance(self._client, ServerClient) or self._client.confirmation is None:
+            return
+        with self._client.pipeline(transaction=False) as pipe:
+            for slot in self._client.slot_of_each_primary():
+                pipe.set(self._keys.confirmation(slot), "", ex=KEPT_SECONDS)
+            pipe.execute()
+
+    @outages_named
+    def short_of_replicas(self) -> int:
+        """How many primaries have fewer replicas that keep up than are to confirm each change."""
+        if self.confirmation is None:
+            return 0
+        wanted = self.confirmation.replicas
+        keeping_up = [
+            [one for one in state.replicas if one.silent_seconds <= KEEPS_UP_SECONDS]
+            for state in self._read_each() or ()
+        ]
+        return sum(len(replicas) < wanted for replicas in keeping_up)
+
     @outages_named
     def read(self) -> ServerState | None:
         """How the server says it is, or the primaries of a cluster together.
 
         None where its user may not ask (INFO), or it cannot answer.
         """
+        states = self._read_each()
+        return None if states is None else together(states)
+
+    def _read_each(self) -> list[ServerState] | None:
         try:
-            return together(
-                [ServerState.from_info(one.info(*SECTIONS)) for one in primaries_of(self._client)]
-            )
+            return [ServerState.from_info(one.info(*SECTIONS)) for one in primaries_of(self._client)]
         except exceptions.NoPermissionError:
             return None
         except exceptions.ResponseError as error:

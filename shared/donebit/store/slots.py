@@ -53,8 +53,13 @@ def first_key(command: Sequence[Any]) -> Key | None:
 
 def suffix_into_slot(name: str, tag: str) -> str:
     """The three characters after which a name has the slot of a tag: always the same ones."""
+    return suffix_for(name, slot_of(tag))
+
+
+def suffix_for(name: str, slot: int) -> str:
+    """The three characters after which a name has this slot: always the same ones."""
     extended = crc_hqx(bytes(SUFFIX_LENGTH), crc_hqx(name.encode(), 0)) & LAST_SLOT
-    return _suffixes()[extended ^ slot_of(tag)]
+    return _suffixes()[extended ^ slot]
 
 
 @cache

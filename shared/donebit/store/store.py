@@ -22,7 +22,8 @@ from donebit.store.audit import AuditStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.change_tracking import ChangeTracker
 from donebit.store.chords import ChordStore
-from donebit.store.client import connect, scripts_of
+from donebit.store.client import connect, reading_scripts, scripts_of
+from donebit.store.confirming import Confirmation
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
 from donebit.store.expectations import ExpectationStore
@@ -123,6 +124,8 @@ class Store:
         prefix: str = DEFAULT_KEY_PREFIX,
         connections: int = 16,
         timeout: timedelta = SERVICE_TIMEOUT,
+        replicas: int = 0,
+        goes_on: bool = False,
     ) -> Store:
         """The store at an address.
 
@@ -130,8 +133,14 @@ class Store:
             prefix: what its keys begin with
             connections: how many it holds at most
             timeout: how long each call waits for the server
+            replicas: how many are to confirm each change
+            goes_on: whether a change that they do not confirm in time counts all the same
         """
-        return cls.on(connect(url, connections=connections, timeout=timeout), prefix)
+        confirmation = None
+        if replicas:
+            confirmation = Confirmation(Keys(prefix), replicas, reading_scripts(), goes_on=goes_on)
+        client = connect(url, connections=connections, timeout=timeout, confirmation=confirmation)
+        return cls.on(client, prefix)
 
 
 @cache

@@ -117,11 +117,15 @@ class Audit:
         """Record the current request, if it has changed something."""
         # A form's script gets a problem with the status 200.
         done = response.status_code < HTTPStatus.BAD_REQUEST and response.mimetype != MEDIA_TYPE
-        if done and request.url_rule is not None:
-            route = route_name(request.method, request.url_rule.rule)
-            if (declared := self.audits.get(self._with_query(route))) is not None:
-                self._record(declared, route)
+        if done and (declared := self.declared()) is not None and request.url_rule is not None:
+            self._record(declared, route_name(request.method, request.url_rule.rule))
         return response
+
+    def declared(self) -> Audited | Counted | None:
+        """What the route of the current request is declared as; None for one that changes nothing."""
+        if request.url_rule is None:
+            return None
+        return self.audits.get(self._with_query(route_name(request.method, request.url_rule.rule)))
 
     def _with_query(self, route: str) -> str:
         longer = self._by_query.get(route)

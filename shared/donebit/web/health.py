@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 
 from flask import Response, current_app
 from flask_openapi3 import APIBlueprint, Tag
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 
@@ -17,7 +17,7 @@ from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.metrics import StoreCollector
 from donebit.web.problems import EVERYWHERE
-from donebit.workers import presence
+from donebit.workers import presence, replicas
 from donebit.workers.write_probe import WriteProbe
 
 TAG = Tag(name="service", description="Health and metrics")
@@ -60,13 +60,13 @@ class Live(BaseModel):
 
 def blueprint(
     store: Store,
-    streams: Callable[[], int],
     counters: Iterable[Collector],
     waiting: Callable[[], Mapping[str, int] | None],
 ) -> APIBlueprint:
-    """The routes over this store, of a process that has so many event streams open and counts this.
+    """The routes over this store.
 
     Args:
+        counters: what else is counted
         waiting: returns how many messages wait in each queue
     """
     routes = APIBlueprint("health", __name__, abp_tags=[TAG], abp_responses=EVERYWHERE)
@@ -75,7 +75,6 @@ def blueprint(
     registry.register(StoreCollector(store, probe, waiting))
     for counter in counters:
         registry.register(counter)
-    Gauge("donebit_event_streams", "Event streams open here", registry=registry).set_function(streams)
 
     add_health(routes, store, probe)
 
@@ -105,10 +104,9 @@ def add_health(routes: APIBlueprint, store: Store, probe: WriteProbe) -> None:
             probe.check()
             presence.follow_clock(store)
             worker, sweep = store.heartbeats.last_seen_ms("worker", "sweep")
-            skews, warning = skewed_clocks(store), store.activity_layout.zone_warning()
+            skews, warnings = skewed_clocks(store), [*warnings_of(store)]
         except StoreUnavailable as error:
             return answer(Unavailable(detail=error.detail), HTTPStatus.SERVICE_UNAVAILABLE)
-        warnings = [] if warning is None else [warning]
         return answer(
             Health(
                 status="ok",
@@ -127,6 +125,14 @@ def skewed_clocks(store: Store) -> list[Skew]:
     if abs(clock.skew()) > clock.SKEW_THAT_MATTERS:
         found["service"] = clock.skew()
     return [Skew(of=of, ahead_seconds=skew.total_seconds()) for of, skew in found.items()]
+
+
+def warnings_of(store: Store) -> Iterator[str]:
+    """What works, but should be looked at."""
+    if warning := store.activity_layout.zone_warning():
+        yield warning
+    if warning := replicas.warning(store):
+        yield warning
 
 
 def _seen(at_ms: int | None) -> LastSeen:

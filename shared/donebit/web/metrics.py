@@ -11,6 +11,7 @@ from donebit.errors import StoreUnavailable
 from donebit.schedules import figures as schedule_figures
 from donebit.schedules.figures import ScheduleFigures
 from donebit.store import Store
+from donebit.workers import replicas
 from donebit.workers.figures import Figures, read_figures
 from donebit.workers.nodes import Node, read_nodes
 from donebit.workers.write_probe import WriteProbe
@@ -33,6 +34,7 @@ class StoreCollector(Collector):
         try:
             figures = read_figures(self._store, self._waiting() or {})
             of_schedules = schedule_figures.read_figures(self._store)
+            short = replicas.short(self._store)
         except StoreUnavailable:
             yield _gauge("up", "Whether Redis can be reached", 0)
             return
@@ -40,6 +42,9 @@ class StoreCollector(Collector):
         yield from _gauges(figures)
         yield from _server_gauges(figures)
         yield from _schedules(of_schedules)
+        if short is not None:
+            text = "Primaries without enough replicas that keep up"
+            yield _gauge("store_short_of_replicas", text, short)
 
     def _nodes(self) -> list[Node]:
         try:
@@ -53,6 +58,30 @@ class StoreCollector(Collector):
         except StoreUnavailable:
             return False
         return True
+
+
+class OpenStreams(Collector):
+    """How many event streams a process has open."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauge."""
+        yield _gauge("event_streams", "Event streams open here", self._count())
+
+
+class UnconfirmedChanges(Collector):
+    """How many changes of a process were answered 503, as too few replicas confirmed them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        """The counter; nothing without WAIT_REPLICAS."""
+        if (missed := replicas.missed(self._store)) is not None:
+            text = "Changes here that too few replicas confirmed in time"
+            yield CounterMetricFamily("donebit_unconfirmed_changes", text, missed)
 
 
 def _gauges(figures: Figures) -> Iterator[Metric]:

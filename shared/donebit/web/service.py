@@ -20,6 +20,7 @@ from donebit.store import Store
 from donebit.web import (
     audit,
     body_limits,
+    confirmed,
     ending_streams,
     guard,
     health,
@@ -27,6 +28,7 @@ from donebit.web import (
     operations,
     origin,
     problems,
+    process_figures,
     quotas,
     request_spans,
     whole_body,
@@ -34,6 +36,7 @@ from donebit.web import (
 from donebit.web.access import EXTENSION, AccessControl, Needs, access_of
 from donebit.web.audit import Audits
 from donebit.web.json_size import refuse_large
+from donebit.web.metrics import OpenStreams, UnconfirmedChanges
 from donebit.web.prefix import prefix_of, put_under, servers_at
 
 VERSION = version("donebit")
@@ -111,23 +114,23 @@ def make_service(
     app = make_app(name, summary, settings)
     put_under(app, prefix_of(name, settings))
     app.url_map.strict_slashes = False
-    app.json = Json(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     times = http_times.register(app)
     app.extensions[EXTENSION] = AccessControl(needs, settings, store)
     add_checks(app, settings)
     counted = audit.register(app, store, audits, settings.audit_entries).counted
+    confirmed.register(app, store)
     limited = quotas.register(app, store, settings)
-    shown = [access_of(app).refusals, counted, limited, times, *counters]
-    app.register_api(health.blueprint(store, streams, shown, partial(read_lengths, store, settings)))
+    own = [access_of(app).refusals, counted, times, OpenStreams(streams), UnconfirmedChanges(store)]
+    shown = process_figures.register(app, own), limited, *counters
+    app.register_api(health.blueprint(store, shown, partial(read_lengths, store, settings)))
     app.add_url_rule("/openapi.json", "openapi_json", lambda: app.api_doc)
-    app.after_request(protect)
     return app
 
 
 def make_app(name: str, summary: str, settings: Settings) -> Service:
     """Make the application with its API docs and without any route."""
-    return Service(
+    app = Service(
         name,
         info=Info(title=name, version=VERSION, description=summary),
         security_schemes={"token": {"type": "http", "scheme": "bearer"}} if settings.api_token else {},
@@ -136,10 +139,13 @@ def make_app(name: str, summary: str, settings: Settings) -> Service:
         doc_prefix=DOCS,
         servers=servers_at(prefix_of(name, settings)),
     )
+    app.json = Json(app)
+    return app
 
 
 def add_checks(app: OpenAPI, settings: Settings) -> None:
-    """Add what runs before every view, in its order, and the answers to errors."""
+    """Add what runs before every view, in its order, the answers to errors, and what all answers have."""
+    app.after_request(protect)  # the first to be added runs last: an answer may be exchanged before
     guard.register(app, settings, access_of(app))
     operations.register(app)
     body_limits.register(app, settings)

@@ -9,9 +9,13 @@ import resource
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from multiprocessing.util import Finalize
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -27,6 +31,7 @@ from donebit.web.front.door import FrontDoor
 from donebit.web.front.pool import CHECKS
 from donebit.web.guard import refuse_open_address
 from donebit.web.prefix import prefix_of, refuse_own_path
+from donebit.web.process_figures import share_figures
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
 # A thread that computes an answer keeps Python from the others for so long. With the 5 ms of the default a
@@ -70,11 +75,27 @@ def listen(factory: str, port: int, settings: Settings) -> None:
     """Take requests on a port until the process is stopped."""
     share_memory(factory)
     log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
+    several = settings.web_processes > 1
+    with TemporaryDirectory(prefix="donebit-") if several else nullcontext() as folder:
+        serve_requests(factory, port, settings, partial(make_door, figures=folder))
+
+
+def serve_requests(factory: str, port: int, settings: Settings, loader: Callable[[str], FrontDoor]) -> None:
+    """Run the processes of a service until this one is stopped.
+
+    Args:
+        factory: makes the application
+        port: that they share
+        settings: of the service
+        loader: is called with the factory, in each process
+    """
     Granian(
         factory,
         address=settings.host,
         port=port,
         interface=Interfaces.ASGINL,
+        workers=settings.web_processes,
+        respawn_failed_workers=settings.web_processes > 1,  # a single one ends the service, as it ever did
         loop=Loops.asyncio,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
@@ -86,7 +107,7 @@ def listen(factory: str, port: int, settings: Settings) -> None:
         backlog=BACKLOG,
         backpressure=connections_at_once(settings),
         websockets=False,
-    ).serve(target_loader=make_door)
+    ).serve(target_loader=loader)
 
 
 def share_memory(factory: str) -> None:
@@ -99,14 +120,22 @@ def share_memory(factory: str) -> None:
     gc.freeze()
 
 
-def make_door(factory: str) -> FrontDoor:
-    """Make the application in the process that serves it."""
+def make_door(factory: str, figures: str | None = None) -> FrontDoor:
+    """Make the application in the process that serves it.
+
+    Args:
+        factory: makes it, as "module:function"
+        figures: the folder in which the processes of a service lay theirs; None where there is one process
+    """
     settings = config.load()
     traces.set_up(settings, program_of(factory))
     Finalize(None, traces.end, exitpriority=0)
     sys.setswitchinterval(SWITCH_SECONDS)
     module, _, function = factory.partition(":")
-    return FrontDoor(getattr(import_module(module), function)(settings), settings)
+    app = getattr(import_module(module), function)(settings)
+    if figures is not None:
+        share_figures(app, Path(figures))
+    return FrontDoor(app, settings)
 
 
 def program_of(factory: str) -> str:
@@ -176,4 +205,9 @@ def service_store(settings: Settings) -> Store:
     """The store of a service process: a connection for every thread, so that none waits for another."""
     # The one that reads for all event streams, and the one that sends reports which arrive together.
     threads = settings.web_threads + CHECKS + 2
-    return Store.at(settings.redis_url, prefix=settings.key_prefix, connections=threads)
+    return Store.at(
+        settings.redis_url,
+        prefix=settings.key_prefix,
+        connections=threads,
+        replicas=settings.wait_replicas,
+    )

@@ -3,6 +3,7 @@
 -- ARGV[1] how many at most
 -- returns for each its name and its score
 -- Why a script: no other clock counts, and one round trip is made each second.
+-- changes nothing
 local time = redis.call('TIME')
 return redis.call('ZRANGEBYSCORE', KEYS[1], 0, time[1] * 1000 + math.floor(time[2] / 1000),
   'WITHSCORES', 'LIMIT', 0, ARGV[1])

@@ -1,0 +1,25 @@
+"""A replica of a test's own server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from donebit.addresses import LOOPBACK
+from tests.servers import RunningServer, running, valkey_binary
+
+
+@contextmanager
+def replica_of(primary: RunningServer, folder: Path) -> Iterator[RunningServer]:
+    """Give a server a replica, which has to get its data first."""
+    folder.mkdir()
+    with running(valkey_binary(), folder) as replica:
+        primary.client.config_set("repl-diskless-sync-delay", 0)
+        replica.client.replicaof(LOOPBACK, str(primary.port))
+        yield replica
+
+
+def is_copied(replica: RunningServer) -> bool:
+    """Whether it has its primary's data: one that is promoted before is empty."""
+    return bool(replica.client.info("replication")["master_link_status"] == "up")

@@ -1,0 +1,100 @@
+"""WEB_PROCESSES: several processes are one service, on one port and in one set of figures."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from donebit import config
+from donebit.demo.ports import free_server_port
+from donebit.errors import ConfigurationError
+from donebit.web.process_figures import GONE_AFTER_SECONDS, WRITTEN_EVERY_SECONDS
+from tests.servers import RunningServer
+from tests.started import Started, eventually
+from tests.web.real import RealServices
+
+PROCESSES = 3
+VISITS = 60  # each over a connection of its own, which any of the processes may take
+LOOKS = 10  # at the figures, of which each is taken by any of them
+COUNTED = r"donebit_changes_total\{.*POST /events/<event>.*\} ([\d.]+)"
+TIMED = r'donebit_http_request_duration_seconds_count\{.*route="/events/<event>",status="200"\} ([\d.]+)'
+RUNNING = r"donebit_service_processes ([\d.]+)"
+
+
+@pytest.fixture
+def started(valkey: RunningServer, tmp_path: Path) -> Iterator[tuple[Started, RealServices]]:
+    port = free_server_port()
+    settings = {"WEB_PROCESSES": str(PROCESSES), "DISTINCT_PORT": str(port), "REDIS_URL": valkey.url}
+    service = Started([sys.executable, "-m", "distinct_app"], tmp_path, **settings, WEB_THREADS="4")
+    services = RealServices({"distinct": port})
+    try:
+        eventually(services.healthy, 30, what="the service did not start")
+        yield service, services
+    finally:
+        service.end()
+
+
+def figure(services: RealServices, pattern: str) -> float:
+    """A figure, as any of the processes says it; -1 for none."""
+    found = re.search(pattern, services.ask("distinct", "GET", "/metrics").body.decode())
+    return float(found[1]) if found else -1
+
+
+def all_say(services: RealServices, pattern: str, value: float) -> bool:
+    return {figure(services, pattern) for _ in range(LOOKS)} == {value}
+
+
+def serving(service: Started) -> set[int]:
+    return service.family() - {service.process.pid}
+
+
+def test_processes_are_one_service_and_a_killed_one_is_replaced(
+    started: tuple[Started, RealServices],
+) -> None:
+    service, services = started
+    first = serving(service)
+    for user in range(VISITS):
+        assert services.ask("distinct", "POST", "/events/e", {"users": [user]}).status == 200
+    for pattern in (COUNTED, TIMED):
+        found = partial(all_say, services, pattern, VISITS)
+        eventually(found, 20, what="the figures are not those of all")
+    assert all_say(services, RUNNING, PROCESSES)
+    assert figure(services, r"donebit_service_memory_bytes ([\d.e+]+)") > PROCESSES * 1e6
+
+    os.kill(min(first), signal.SIGKILL)
+    forgotten_at = time.monotonic() + GONE_AFTER_SECONDS + 2 * WRITTEN_EVERY_SECONDS
+    eventually(lambda: len(serving(service) - {min(first)}) == PROCESSES, 20, what="it is not replaced")
+    eventually(lambda: time.monotonic() > forgotten_at, 10)
+    found = partial(all_say, services, RUNNING, PROCESSES)
+    eventually(found, 20, what="the new one does not serve, or the old one still counts")
+
+    assert len(first) == PROCESSES
+    assert all_say(services, COUNTED, VISITS)
+    assert services.ask("distinct", "POST", "/events/e", {"users": [1]}).json["fresh"] == 0
+
+
+def test_all_processes_end_with_the_service(started: tuple[Started, RealServices]) -> None:
+    service, _ = started
+
+    service.send(signal.SIGTERM)
+
+    assert service.exit_code(20) == 0
+    eventually(service.is_gone, what="a process is left")
+
+
+@pytest.mark.parametrize("nonsense", ["0", "129", "many"])
+def test_a_number_of_processes_that_is_nonsense_is_refused(
+    nonsense: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_PROCESSES", nonsense)
+
+    with pytest.raises(ConfigurationError, match=r"WEB_PROCESSES: Input should be"):
+        config.load()
