@@ -13,6 +13,7 @@ import pytest
 from donebit import logs
 from donebit.config import Settings
 from donebit.logs import JsonFormatter, PlainFormatter
+from tests.done_app.worker.steps.test_runner import Nameless
 
 
 def record(level: int, text: str, *arguments: object) -> logging.LogRecord:
@@ -24,6 +25,14 @@ def failed() -> logging.LogRecord:
         raise ValueError("bad step")
     except ValueError:
         return logging.LogRecord("x", logging.ERROR, __file__, 1, "it raised", (), sys.exc_info())
+
+
+@pytest.mark.parametrize("formatter", [PlainFormatter(), JsonFormatter()])
+def test_a_line_is_written_whose_traceback_cannot_be(formatter: logging.Formatter) -> None:
+    error = Nameless()
+    written = logging.LogRecord("x", logging.ERROR, __file__, 1, "it raised", (), (type(error), error, None))
+
+    assert "it raised" in formatter.format(written)
 
 
 @pytest.fixture

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import util
 from multiprocessing.process import AuthenticationString  # type: ignore[attr-defined]  # no stub has it
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS = 0.5
 END_AFTER_SECONDS = 2.0  # for a process that does not heed SIGTERM; less than a deploy waits for its worker
@@ -66,6 +71,21 @@ def allow_children() -> OrphanWatch:
     config["authkey"] = AuthenticationString(config["authkey"])
     os.register_at_fork(before=_hold_sigterm, after_in_parent=_release_sigterm, after_in_child=_heed_sigterm)
     return OrphanWatch()
+
+
+@contextmanager
+def forks_ended() -> Iterator[None]:
+    """End a process here that the block has forked and that comes out of it, too, by a return or an error.
+
+    It would report steps and take messages as this process does, and the worker knows nothing of it.
+    """
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != process:
+            log.warning("a step has forked process %d and let it return, which is ended", os.getpid())
+            os._exit(1)
 
 
 def end_children() -> None:

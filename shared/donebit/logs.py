@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
 from donebit.config import Settings
-from donebit.utf8 import one_line
+from donebit.utf8 import one_line, shortened
 
 current_task: ContextVar[str] = ContextVar("about_task", default="")
+MAX_TRACEBACK_LENGTH = 20_000  # some hundred frames, and what the exception says
 QUIET_LOGGERS = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
 
 
@@ -28,7 +30,17 @@ def task_context(task_id: str) -> Iterator[None]:
         current_task.reset(token)
 
 
-class PlainFormatter(logging.Formatter):
+class Formatter(logging.Formatter):
+    """Cuts the middle out of a long traceback, and does without one that cannot be printed."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        try:
+            return shortened(super().formatException(ei), MAX_TRACEBACK_LENGTH)
+        except Exception:  # an exception's class may be written in any way
+            return "whose traceback cannot be printed"
+
+
+class PlainFormatter(Formatter):
     """The message alone, with the level before it from WARNING on; the demo adds the process's name.
 
     An event is one line, its traceback included: a text from outside, such as a path with an encoded newline,
@@ -55,7 +67,7 @@ def coloured(line: str, level: int) -> str:
     return f"\x1b[{31 if level >= logging.ERROR else 33}m{line}\x1b[0m"
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(Formatter):
     """One JSON object per line: time, level, logger, message, and task id and traceback if there are any."""
 
     def format(self, record: logging.LogRecord) -> str:

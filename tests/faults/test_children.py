@@ -66,3 +66,19 @@ def test_what_a_step_leaves_running_ends_when_the_worker_is_stopped(
 
     assert was_alive
     eventually(lambda: not is_alive(left), what="it runs on")
+
+
+@pytest.mark.parametrize("batch", [1, 2], ids=["alone", "in a range"])
+@pytest.mark.parametrize("way", ["return", "raise"])
+def test_a_process_that_a_step_forked_and_let_return_is_ended(
+    stack: Stack, tmp_path: Path, way: str, batch: int
+) -> None:
+    task_id = stack.create(2, job="forking", params={"folder": str(tmp_path), "way": way}, batch=batch)
+
+    stack.await_told(task_id)
+
+    assert (stack.answer(task_id)["state"], stack.task(task_id).failed_attempts) == ("done", 0)
+    forked = [int(file.name.partition("-")[2]) for file in tmp_path.iterdir()]
+    assert len(forked) >= 2
+    eventually(lambda: not any(map(is_alive, forked)), what="they run on")
+    assert all(f"forked process {pid} and let it return" in stack.log for pid in forked)

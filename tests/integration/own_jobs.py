@@ -128,6 +128,15 @@ def brooding(step: int, *, folder: str, way: Literal["fork", "spawn"], deadly: b
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@job("forking", max_attempts=1)
+def forking(step: int, *, folder: str, way: Literal["return", "raise"]) -> None:
+    """Fork a process that comes out of the step as this one does, or with an error."""
+    if pid := os.fork():
+        (Path(folder) / f"{step}-{pid}").touch()
+    elif way == "raise":
+        raise ValueError("the step's error in another process")
+
+
 def leave(file: str) -> None:
     """Leave a line with the process that ran this."""
     with Path(file).open("a") as open_file:

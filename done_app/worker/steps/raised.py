@@ -6,9 +6,11 @@ import traceback
 
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]  # its stubs are older
 
+from donebit.completion.failing import MAX_TRACEBACK_LENGTH
 from donebit.completion.reading import ResultsGone
 from donebit.completion.results import ResultRefused
 from donebit.jobs.unawaited import NothingRan
+from donebit.utf8 import shortened
 
 
 def raise_if_ending(error: BaseException) -> None:
@@ -23,13 +25,20 @@ def raise_if_ending(error: BaseException) -> None:
 
 
 def describe_error(error: BaseException) -> str:
-    """An exception's type and text; the text of some cannot be read."""
+    """An exception's type and text, without the middle of a long one; the text of some cannot be read."""
     if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
         return str(error)
     try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return f"{type(error).__name__}, whose text cannot be read"
+        text = str(error)
+    except BaseException as unreadable:  # it may be of any kind, and is no more the end of the process
+        raise_if_ending(unreadable)
+        return f"{name_of(type(error))}, whose text cannot be read"
+    return f"{name_of(type(error))}: {shortened(text, MAX_TRACEBACK_LENGTH)}"
+
+
+def name_of(kind: type[BaseException]) -> str:
+    """The name of a class; its own `__name__` may be something else, or raise."""
+    return str(type.__dict__["__name__"].__get__(kind))
 
 
 def describe_traceback(error: BaseException | None) -> str:

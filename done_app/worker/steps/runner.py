@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
+from done_app.worker.children import forks_ended
 from done_app.worker.steps.failed_attempts import FailedAttempts, death_error
 from done_app.worker.steps.items import TypedItems
 from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
@@ -164,10 +165,11 @@ class Runner:
         """Run steps until it is time to report or one raises, and return the step to continue from."""
         self.position[0] = start
         try:
-            if self.job.keep_results or self.items is not None:
-                self.call_each(start, stop)
-            else:
-                self.call_bare(start, stop)
+            with forks_ended():
+                if self.job.keep_results or self.items is not None:
+                    self.call_each(start, stop)
+                else:
+                    self.call_bare(start, stop)
         except BaseException as error:
             raise_if_ending(error)
             self.finished.add(start, self.position[0])
@@ -233,7 +235,7 @@ class Runner:
             if self.items is not None:
                 self.items.load(step)  # which may wait for Redis, for longer than the step may take
             began = time.monotonic()
-            with time_limit(self.job.step_timeout):
+            with forks_ended(), time_limit(self.job.step_timeout):
                 self.call(step)
         except StepTimedOut as error:
             self.record_failure(step, str(error), counted=self.careful)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from asyncio import CancelledError
@@ -28,6 +29,7 @@ from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
+from donebit.logs import JsonFormatter
 from donebit.retry_policy import RetryPolicy
 from donebit.store import Store
 from tests.completion.arranged import TTLS
@@ -201,6 +203,19 @@ def test_a_slice_out_of_time_leaves_nothing_when_its_task_has_ended(
     assert outcome.remaining == []
 
 
+def test_an_error_of_any_length_is_a_few_lines_in_the_log(
+    bench: MakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def function(_: int) -> None:
+        raise ValueError("long" * 1_000_000)
+
+    bench(1, function).run(0, 1, max_attempts=1)
+
+    (line,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert len(line.getMessage()) < 5000
+    assert len(JsonFormatter().format(line)) < 30_000
+
+
 @pytest.mark.parametrize(
     "terms",
     [{}, {"step_timeout": timedelta(minutes=1)}, {"careful": True}],
@@ -294,6 +309,21 @@ class Unspeakable(Exception):
         raise RuntimeError
 
 
+class Leaving(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+class OfNoName(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]  # as a type's own is not
+        raise RuntimeError
+
+
+class Nameless(Exception, metaclass=OfNoName):
+    pass
+
+
 @pytest.mark.parametrize(
     ("raised", "said"),
     [
@@ -305,6 +335,8 @@ class Unspeakable(Exception):
         (SystemExit("no such file"), "SystemExit: no such file"),
         (KeyboardInterrupt(), "KeyboardInterrupt: "),
         (Unspeakable(), "Unspeakable, whose text cannot be read"),
+        (Leaving(), "Leaving, whose text cannot be read"),
+        (Nameless("of no name"), "Nameless: of no name"),
     ],
 )
 @pytest.mark.parametrize("careful", [False, True])
