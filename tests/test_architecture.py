@@ -47,6 +47,7 @@ LAYERS = (
         "donebit.logs",
         "donebit.moments",
         "donebit.names",
+        "donebit.priority",
         "donebit.async_results",
         "donebit.results",
         "donebit.result_slices",

@@ -99,7 +99,7 @@ def test_a_page_shows_what_waits_at_a_broker_elsewhere(real_store: Store) -> Non
     MemoryChannel.queues.clear()  # which all tests of a process have in common
     page = shown(Services(real_store))
 
-    assert text_of(page, "queues") == "control 0 · steps 0 · slices 0"
+    assert text_of(page, "queues") == "control 0 · high steps 0 · high slices 0 · steps 0 · slices 0"
 
 
 def test_the_line_of_throughput_stays_in_its_picture() -> None:

@@ -86,7 +86,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "ago": ago,
     "percent": percent,
     "steps": steps,
-    "queue_name": lambda queue: queue.removeprefix("donebit."),
+    "queue_name": lambda queue: queue.removeprefix("donebit.").replace("_", " "),
     "shown": lambda text: one_line(str(text), keep="\n\t"),
     "cells": lambda strip: Markup("").join(CELL[cell] for cell in strip),
     "expected": lambda one: expected_task(one.expected, one.label, one.job, one.prefix),
