@@ -175,6 +175,7 @@ class Publisher:
                         queue=queue_of(ranges),
                         producer=producer,
                         retry=False,
+                        headers={DUE: clock.now_ms()},
                     )
         except KombuError:
             # Whether the broker has taken them nobody knows. One by one they are sent on a new connection if
