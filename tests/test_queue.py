@@ -79,6 +79,17 @@ def test_single_steps_do_not_wait_behind_slices(publisher: Publisher, task: Task
     assert waiting(real_client, SLICES) == [(queue.RUN_STEPS, [task.id, task.nonce, [[4, 9]], False])]
 
 
+def test_every_message_with_steps_says_since_when_it_waits(
+    publisher: Publisher, task: Task, real_client: Redis
+) -> None:
+    publisher.run_slices(task, [Slice(3, 4)])
+    publisher.run_ranges(task, [(4, 5)])
+
+    messages = [json.loads(text) for text in real_client.lrange(keys.of_broker(STEPS), 0, -1)]
+    waited = [queue.waited_seconds(one["headers"]) for one in messages]
+    assert len([one for one in waited if one is not None and one < 60]) == 2
+
+
 def test_slices_are_sent_in_one_write_and_in_order(
     publisher: Publisher, task: Task, real_client: Redis
 ) -> None:

@@ -179,6 +179,7 @@ class Publisher:
                         queue=queue_of(task, ranges),
                         producer=producer,
                         retry=False,
+                        headers={DUE: clock.now_ms()},
                     )
         except KombuError:
             # Whether the broker has taken them nobody knows. One by one they are sent on a new connection if

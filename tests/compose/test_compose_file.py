@@ -135,7 +135,7 @@ def test_images_can_be_pinned_by_their_digests() -> None:
     parts = services({**GIVEN, **named})
 
     assert parts["redis"]["image"] == named["REDIS_IMAGE"]
-    assert parts["done"]["build"]["args"] == {"PYTHON_IMAGE": named["PYTHON_IMAGE"]}
+    assert parts["done"]["build"]["args"] == {"PYTHON_IMAGE": named["PYTHON_IMAGE"], "LOCK": "run"}
 
 
 def test_every_part_waits_for_the_server(parts: dict[str, Any]) -> None:

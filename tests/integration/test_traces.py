@@ -136,6 +136,19 @@ def test_a_process_that_replaces_a_killed_one_sends_its_spans(
         assert len(spans_of(collector, task_id)[SLICE]) == 1
 
 
+def test_refused_requests_and_probes_have_no_span(traced_stack: Stack, collector: Collector) -> None:
+    url = traced_stack.done
+    refused = ask("GET", f"{url}/tasks/refused", headers={"Host": "elsewhere.example.org"})
+    probed = ask("GET", f"{url}/health")
+    ask("GET", f"{url}/tasks/known")
+
+    collector.await_spans(lambda seen: seen.attributes.get("donebit.task_id") == "known")
+
+    assert (refused.status, probed.status) == (403, 200)
+    assert "refused" not in [seen.attributes.get("donebit.task_id") for seen in collector.spans()]
+    assert "GET /health" not in [seen.name for seen in collector.spans()]
+
+
 def late(stack: Stack, program: str, **environment: str) -> Started:
     """Another process of a program, which sends its spans an hour later, or as it ends."""
     (found,) = [one for one in stack.programs() if one.name == program]
