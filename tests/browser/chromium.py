@@ -25,13 +25,16 @@ SHELL = "chromium-headless-shell"
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Chrome]:
+def chromium(profile: Path, *, whole: bool = False) -> Iterator[Chrome]:
     """A browser with a profile of its own: Chromium's headless shell where there is one, else Chromium.
 
     The paths of browser and driver are given, or selenium would ask the network for them.
+
+    Args:
+        whole: Chromium itself, for what the shell has not, such as notifications
     """
     options = ChromeOptions()
-    options.binary_location = str(_shell(profile) or shutil.which("chromium"))
+    options.binary_location = str((not whole and _shell(profile)) or shutil.which("chromium"))
     for flag in (*FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

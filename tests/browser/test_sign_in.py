@@ -277,3 +277,16 @@ def test_without_the_token_nothing_but_the_sign_in_is_answered(guarded: str) -> 
     ]
 
     assert asked == [401, 401, 401]
+
+
+def test_a_page_over_plain_http_says_why_it_cannot_notify(page: Page, guarded: str, stack: Stack) -> None:
+    page.address = guarded.replace("127.0.0.1", OTHER_NAME)
+    task_id = stack.create(3)
+    page.open(f"/tasks/{task_id}")
+    sign_in(page, TOKEN)
+    eventually(lambda: page.is_there("#notify:not([hidden])"), what="there is no button")
+
+    page.find("#notify button").click()
+
+    eventually(lambda: "notifications only of pages over HTTPS" in page.text("#notify .said"), what="it does not say why")
+    assert page.complaints() == []

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from donebit.web.access import current_caller
 from donebit.web.listener import Table, Topic
 from donebit.web.live import ALIVE, Feed, ReadTopics
-from trigger_app.pages import distinct, done, history, jobs, problems, schedules, sign_in, task, workers
+from trigger_app.pages import distinct, done, ends, history, jobs, problems, schedules, sign_in, task, workers
 from trigger_app.pages.form_token import form_field, form_token, roles
 from trigger_app.pages.fragments import FILTERS
 from trigger_app.pages.view import PageContext, View
@@ -25,6 +25,7 @@ VIEWS: tuple[View, ...] = (
     distinct.VIEW,
     workers.VIEW,
     history.VIEW,
+    ends.VIEW,
 )
 
 

@@ -1,11 +1,9 @@
 // The one event stream of a page: its messages are drawn, and while it is lost the page says so.
+import { EventStream } from "./event_stream.js";
 
-const RETRY_MS = 5000;
-const SILENT_MS = 25000; // the server gives a sign of life within 10 s: a stream that is silent so long is cut or stuck
 const LOST = "Connection lost. Showing the last known values. Reconnecting…";
 
 let stream = null;
-let heard = 0; // when anything came from it
 let path = "";
 let draw = () => {};
 
@@ -36,21 +34,11 @@ export function notice(text) {
 }
 
 function listen() {
-  stream?.close();
-  if (!path) return;
-  const opened = (stream = new EventSource(path));
-  heard = Date.now();
-  opened.addEventListener("alive", () => (heard = Date.now()));
-  opened.addEventListener("message", (event) => hear(JSON.parse(event.data)));
-  opened.addEventListener("error", () => {
-    notice(LOST);
-    // After an answer that is no stream, such as 503, the browser itself does not.
-    if (opened.readyState === EventSource.CLOSED) setTimeout(() => opened === stream && listen(), RETRY_MS);
-  });
+  rest();
+  if (path) stream = new EventStream(path, { hear, lost: () => notice(LOST) });
 }
 
 function hear(message) {
-  heard = Date.now();
   if (message.unavailable) {
     notice(`${message.unavailable}. Showing the last known values.`);
     return;
@@ -58,13 +46,6 @@ function hear(message) {
   notice("");
   draw(message);
 }
-
-// A service that hangs, or a network that vanished, raises no error event.
-setInterval(() => {
-  if (!stream || Date.now() - heard < SILENT_MS) return;
-  notice(LOST);
-  listen();
-}, 1000);
 
 function rest() {
   stream?.close();

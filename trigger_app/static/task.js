@@ -3,6 +3,7 @@ import { Bits } from "./bits.js";
 import { Grid } from "./grid.js";
 import { say, send } from "./forms.js";
 import { lay } from "./fragments.js";
+import { notifyOf, offer } from "./notify.js";
 import { ROOT } from "./root.js";
 import { follow, leave, notice } from "./stream.js";
 
@@ -16,6 +17,7 @@ function draw(message) {
   if (message.fragment) {
     const place = document.getElementById(message.fragment);
     if (place.dataset.older === undefined) lay(place, message.html);
+    if (message.fragment === "facts") offer(taskId, isRunning());
   } else if (message.shape) {
     // A map of many bits takes all of the width, so that each has a pixel.
     const split = $(".split");
@@ -28,6 +30,11 @@ function draw(message) {
     leave();
     notice("This task no longer exists: it was deleted or has expired.");
   }
+}
+
+/** Whether the task can still end, as the page shows it. */
+function isRunning() {
+  return ["running", "paused", "stalled"].includes($(".facts")?.dataset.state);
 }
 
 function ask(name) {
@@ -68,4 +75,5 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.then) location.replace(form.dataset.then); // the way back leads to no task that is gone
 });
 
+notifyOf(taskId, isRunning());
 follow(events, draw);

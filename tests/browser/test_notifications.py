@@ -1,0 +1,148 @@
+"""Notifications of a task's end: asked for by a button, shown while any page of the site is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver import Chrome
+
+from tests.browser.chromium import chromium
+from tests.browser.page import Page
+from tests.browser.test_accessibility import violations
+from tests.browser.test_bitmap import report
+from tests.stack import Stack, ask
+from tests.started import eventually
+
+BUTTON = "#notify button"
+# Lists what is shown; it is shown all the same.
+RECORDER = """
+window.shown = [];
+window.Notification = class extends Notification {
+  constructor(title, options) {
+    super(title, options);
+    window.shown.push([title, options.body]);
+  }
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chromium(tmp_path_factory.mktemp("profile"), whole=True) as chrome:
+        yield chrome
+
+
+def begin(page: Page, setting: str) -> None:
+    """Have the browser answer so when a page asks for permission, and list what it shows."""
+    permission = {"permission": {"name": "notifications"}, "setting": setting, "origin": page.address}
+    page.browser.execute_cdp_cmd("Browser.setPermission", permission)
+    page.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": RECORDER})
+
+
+def shown(page: Page) -> list[list[str]]:
+    found: list[list[str]] = page.browser.execute_script("return window.shown")
+    return found
+
+
+def wait_for_end(page: Page, stack: Stack, count: int = 3, **body: object) -> str:
+    """Start a task, and click the button on its page."""
+    task_id = stack.create(count, **body)
+    page.open(f"/tasks/{task_id}")
+    eventually(lambda: page.is_there("#notify:not([hidden])"), what="there is no button")
+    page.find(BUTTON).click()
+    return task_id
+
+
+def locks(page: Page) -> int:
+    """How many pages listen for ends, or wait to."""
+    script = "navigator.locks.query().then(({held, pending}) => arguments[0](held.length + pending.length))"
+    return int(page.browser.execute_async_script(script))
+
+
+def is_pressed(page: Page) -> bool:
+    return page.find(BUTTON).get_attribute("aria-pressed") == "true"
+
+
+def test_the_end_is_shown_and_the_button_goes(tab: Page, stack: Stack) -> None:
+    begin(tab, "granted")
+    task_id = wait_for_end(tab, stack, label="nightly")
+    eventually(lambda: is_pressed(tab), what="it is not waited for")
+    assert violations(tab) == []
+
+    report(stack, task_id, (0, 3))
+
+    eventually(lambda: shown(tab), what="nothing is shown")
+    ((title, text),) = shown(tab)
+    assert title == "Task nightly: done"
+    assert text.startswith("3 of 3 steps done in ")
+    eventually(lambda: not tab.is_there("#notify:not([hidden])"), what="the button stays")
+    assert tab.complaints() == []
+
+
+def test_any_page_shows_it_once_while_none_is_in_sight(tab: Page, stack: Stack) -> None:
+    begin(tab, "granted")
+    task_id = wait_for_end(tab, stack)
+    eventually(lambda: is_pressed(tab), what="it is not waited for")
+    first = tab.browser.current_window_handle
+    tab.open("/jobs")
+    tab.browser.switch_to.new_window("tab")
+    second = tab.browser.current_window_handle
+    begin(tab, "granted")
+    tab.open("/schedule")
+    tab.browser.switch_to.new_window("tab")  # nothing of the site is in sight
+
+    ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
+
+    def all_shown() -> list[list[str]]:
+        found = []
+        for handle in (first, second):
+            tab.browser.switch_to.window(handle)
+            found += shown(tab)
+        return found
+
+    eventually(all_shown, what="nothing is shown")
+    assert [title for title, _ in all_shown()] == [f"Task {task_id}: cancelled"]
+    eventually(lambda: locks(tab) == 0, what="a page goes on to listen")
+
+
+def test_a_page_that_is_opened_later_shows_it(tab: Page, stack: Stack) -> None:
+    begin(tab, "granted")
+    task_id = wait_for_end(tab, stack)
+    eventually(lambda: is_pressed(tab), what="it is not waited for")
+    tab.browser.get("about:blank")
+    report(stack, task_id, (0, 3))
+
+    tab.open("/history")
+
+    eventually(lambda: shown(tab), what="nothing is shown")
+
+
+def test_a_second_click_takes_it_back(tab: Page, stack: Stack) -> None:
+    begin(tab, "granted")
+    task_id = wait_for_end(tab, stack)
+    eventually(lambda: is_pressed(tab), what="it is not waited for")
+
+    tab.find(BUTTON).click()
+
+    eventually(lambda: not is_pressed(tab), what="it is still waited for")
+    report(stack, task_id, (0, 3))
+    eventually(lambda: tab.text(".facts .state") == "done", what="the page does not move")
+    assert shown(tab) == []
+
+
+def test_the_button_says_why_it_cannot(tab: Page, stack: Stack) -> None:
+    begin(tab, "denied")
+
+    wait_for_end(tab, stack)
+
+    eventually(lambda: "are blocked in this browser" in tab.text("#notify .said"), what="it does not say why")
+    assert not is_pressed(tab)
+
+
+def test_there_is_no_button_without_a_script(tab: Page, stack: Stack) -> None:
+    task_id = stack.create(3)
+    with tab.without_script():
+        tab.open(f"/tasks/{task_id}")
+
+        assert not tab.find(BUTTON).is_displayed()
