@@ -60,6 +60,14 @@ class AsyncScheduleRequests(AsyncCallRunner):
         """Return all expectations by name, as `Donebit.expectations` does."""
         return await self._run(schedule_calls.list_expectations())
 
+    async def pause_expectation(self, name: str) -> ExpectationState:
+        """Pause an expectation, as `Donebit.pause_expectation` does."""
+        return await self._run(schedule_calls.change_expectation(name, "pause"))
+
+    async def resume_expectation(self, name: str) -> ExpectationState:
+        """Resume a paused expectation, as `Donebit.resume_expectation` does."""
+        return await self._run(schedule_calls.change_expectation(name, "resume"))
+
     async def delete_expectation(self, name: str) -> None:
         """Delete an expectation, as `Donebit.delete_expectation` does."""
         await self._run(schedule_calls.delete_expectation(name))

@@ -1,4 +1,4 @@
-"""Numbers and durations for people, in the dashboard and at a terminal."""
+"""Numbers, durations and expectations for people, in the dashboard and at a terminal."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def duration(seconds: float) -> str:
     units = ((whole.days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
     first = next(index for index, (amount, _) in enumerate(units) if amount)
     return " ".join(f"{amount} {unit}" for amount, unit in units[first : first + 2] if amount)
+
+
+def expected_task(what: str, label: str | None, job: str | None, prefix: str | None) -> str:
+    """What an expectation expects: a task done (label backup, job copy).
+
+    Args:
+        what: done or started
+        label: of the tasks that are meant, as are their job and the beginning of their ids
+    """
+    meant = {"label": label, "job": job, "prefix": prefix}
+    return f"a task {what} ({', '.join(f'{field} {value}' for field, value in meant.items() if value)})"

@@ -41,6 +41,7 @@ class ExpectationState(TypedDict):
     expected: str  # done or started
     met: bool
     missed_at: str | None  # the deadline since which it is missed, ISO 8601, UTC
+    paused: bool
     next_deadline: str | None
     missed: int  # how many deadlines were missed
 
@@ -105,6 +106,12 @@ def list_expectations() -> Call[list[ExpectationState]]:
     """Return all expectations by name."""
     answer = yield ServiceRequest(TRIGGER_APP, "GET", "/expectations")
     return cast(list[ExpectationState], answer["expectations"])
+
+
+def change_expectation(name: str, action: str) -> Call[ExpectationState]:
+    """Pause or resume an expectation."""
+    wanted = ServiceRequest(TRIGGER_APP, "POST", f"{_expectation(name)}/{action}")
+    return cast(ExpectationState, (yield wanted))
 
 
 def delete_expectation(name: str) -> Call[None]:

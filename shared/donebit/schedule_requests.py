@@ -98,6 +98,14 @@ class ScheduleRequests(CallRunner):
         """Return all expectations by name. Raises as `expect`."""
         return self._run(schedule_calls.list_expectations())
 
+    def pause_expectation(self, name: str) -> ExpectationState:
+        """Pause an expectation: no deadline is judged. Raises ApiError with 404 for one that is unknown."""
+        return self._run(schedule_calls.change_expectation(name, "pause"))
+
+    def resume_expectation(self, name: str) -> ExpectationState:
+        """Resume a paused expectation from its next deadline on. Raises as `pause_expectation`."""
+        return self._run(schedule_calls.change_expectation(name, "resume"))
+
     def delete_expectation(self, name: str) -> None:
         """Delete an expectation. Raises ApiError with 404 for one that is unknown."""
         self._run(schedule_calls.delete_expectation(name))

@@ -288,5 +288,8 @@ def test_a_page_over_plain_http_says_why_it_cannot_notify(page: Page, guarded: s
 
     page.find("#notify button").click()
 
-    eventually(lambda: "notifications only of pages over HTTPS" in page.text("#notify .said"), what="it does not say why")
+    eventually(
+        lambda: "notifications only of pages over HTTPS" in page.text("#notify .said"),
+        what="it does not say why",
+    )
     assert page.complaints() == []

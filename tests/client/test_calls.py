@@ -157,6 +157,8 @@ def test_expectations_are_made_read_and_deleted(donebit: Donebit) -> None:
 
     assert (made["met"], made["expected"]) == (True, "done")
     assert [one["name"] for one in donebit.expectations()] == ["by-three"]
+    assert donebit.pause_expectation("by-three")["paused"]
+    assert not donebit.resume_expectation("by-three")["paused"]
     donebit.delete_expectation("by-three")
     assert donebit.expectations() == []
 

@@ -56,8 +56,10 @@ def test_an_expectation_is_made_listed_and_deleted(donebit: Donebit, name: str) 
     made = donebit("expectations", "set", name, "0 3 * * *", "--label", name, "--zone", "Europe/Berlin")
     listed = donebit("expectations", "list")
     line = next(one for one in donebit("expectations", "list", "--json").lines if one["name"] == name)
+    paused, resumed = donebit("expectations", "pause", name), donebit("expectations", "resume", name)
     deleted = donebit("expectations", "delete", name)
 
+    assert [one.out.splitlines()[1].partition(",")[0] for one in (paused, resumed)] == ["paused", "met"]
     begin = f"expectation {name}: a task done (label {name}) by 0 3 * * * (Europe/Berlin)\nmet,"
     assert made.out.startswith(begin)
     assert (f"{name}  a task done (label {name})  met" in listed.out, line["met"]) == (True, True)

@@ -101,6 +101,59 @@ def test_a_miss_is_announced_once_and_its_recovery_once(
     assert expecting.get(store, "backup").missed_at is None
 
 
+def test_no_deadline_is_judged_while_it_is_paused(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "backup", spec())
+    expecting.pause(store, "backup")
+    for _ in range(3):
+        hand_moved_clock.forward(minutes=45)
+        judges.look(hand_moved_clock.moment)
+    paused = expecting.get(store, "backup")
+
+    resumed = expecting.resume(store, "backup")
+    judges.look(hand_moved_clock.moment)
+    early = judges.told()
+    hand_moved_clock.forward(hours=1)
+    judges.look(hand_moved_clock.moment)
+
+    assert (paused.paused, paused.next_deadline(hand_moved_clock.moment), paused.missed) == (True, None, 0)
+    assert (resumed.paused, early) == (False, [])
+    assert judges.told() == [("missed", at("15:00"))]
+
+
+def test_a_look_under_way_announces_nothing_of_a_paused_one(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "backup", spec())
+    read = store.expectations.read(["backup"])[0]
+    hand_moved_clock.forward(minutes=61)
+    expecting.pause(store, "backup")
+
+    Judge(store, judges.announced.append, arranged.TTLS).check("backup", read, hand_moved_clock.moment)
+
+    assert judges.told() == []
+
+
+def test_what_was_missed_before_a_pause_is_recovered_after_it(
+    store: Store, judges: Judges, hand_moved_clock: HandMovedClock
+) -> None:
+    expecting.put(store, "backup", spec())
+    hand_moved_clock.forward(minutes=61)
+    judges.look(hand_moved_clock.moment)
+    expecting.pause(store, "backup")
+    expecting.put(store, "backup", spec())  # the same again: it stays as it is
+    finish(store)
+    judges.look(hand_moved_clock.moment)
+    before = judges.told()
+
+    expecting.resume(store, "backup")
+    judges.look(hand_moved_clock.moment)
+
+    assert before == [("missed", at("13:00"))]
+    assert judges.told() == [*before, ("recovered", at("13:00"))]
+
+
 def test_a_task_in_time_meets_it(store: Store, judges: Judges, hand_moved_clock: HandMovedClock) -> None:
     expecting.put(store, "backup", spec())
     for _ in range(3):
@@ -356,7 +409,7 @@ def test_a_changed_expectation_begins_anew(
 
 def test_ids_of_announcements_are_valid_and_differ() -> None:
     name = "x" * 70
-    one = Expectation(name, spec(), BEGIN, BEGIN, None, 0)
+    one = Expectation(name, spec(), BEGIN, BEGIN, None, 0, paused=False)
 
     ids = [
         one.announcement(what, moment)[0]

@@ -45,6 +45,18 @@ def test_an_expectation_is_shown_as_it_was_asked_for(services: Services) -> None
     assert body_of(services.trigger.get("/expectations"))["expectations"] == [shown]
 
 
+def test_it_is_paused_and_resumed(services: Services) -> None:
+    put(services)
+
+    paused = body_of(services.trigger.post("/expectations/backup/pause"))
+    changed = put(services, 200, cron="0 4 * * *")
+    resumed = body_of(services.trigger.post("/expectations/backup/resume"))
+
+    assert [one["paused"] for one in (paused, changed, resumed)] == [True, True, False]
+    assert [one["next_deadline"] is None for one in (paused, changed, resumed)] == [True, True, False]
+    problem_of(services.trigger.post("/expectations/nosuch/pause"), 404)
+
+
 def test_it_is_changed_and_deleted(services: Services, real_store: Store) -> None:
     put(services)
 

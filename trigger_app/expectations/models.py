@@ -72,14 +72,15 @@ class ExpectationAnswer(BaseModel):
     created_at: str
     met: bool = Field(description="false since a deadline that was missed, until it is met again")
     missed_at: str | None = Field(description="that deadline")
-    next_deadline: str | None
+    paused: bool
+    next_deadline: str | None = Field(description="null: it is paused")
     missed: int = Field(description="how many deadlines were missed")
 
     @classmethod
     def of(cls, one: Expectation, now: datetime) -> ExpectationAnswer:
         """Make the answer about an expectation as it is at a moment."""
         spec = one.spec
-        following = spec.timing.after(now)
+        following = one.next_deadline(now)
         return cls(
             name=one.name,
             cron=spec.timing.cron,
@@ -94,6 +95,7 @@ class ExpectationAnswer(BaseModel):
             created_at=clock.iso(one.created_at),
             met=one.missed_at is None,
             missed_at=clock.iso(one.missed_at) if one.missed_at else None,
+            paused=one.paused,
             next_deadline=clock.iso(following) if following else None,
             missed=one.missed,
         )

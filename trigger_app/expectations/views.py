@@ -13,6 +13,7 @@ from donebit.completion.state import State
 from donebit.schedules import expecting
 from donebit.schedules.expectation import ExpectationSpec
 from donebit.schedules.timing import checked
+from donebit.store import Store
 from donebit.web.answers import Reply, answer
 from donebit.web.problems import EVERYWHERE, documented
 from trigger_app.expectations.models import (
@@ -51,19 +52,35 @@ def blueprint(starter: Starter) -> APIBlueprint:
     def put_expectation(path: ExpectationPath, body: ExpectationBody) -> Reply:
         """Make an expectation, or change it: it is met then until its next deadline.
 
-        A miss is announced once, to the log and to its receivers, and once more when it is met again.
+        A paused one stays paused. A miss is announced once, to the log and to its receivers, and once more
+        when it is met again.
         """
         saved = expecting.put(store, path.name, spec_of(starter, body))
         status = HTTPStatus.CREATED if saved.fresh else HTTPStatus.OK
         return answer(ExpectationAnswer.of(saved.expectation, clock.now()), status)
+
+    add_changes(routes, store)
+    return routes
+
+
+def add_changes(routes: APIBlueprint, store: Store) -> None:
+    """Add the routes that pause, resume and delete an expectation."""
+
+    @routes.post("/expectations/<name>/pause", responses={200: ExpectationAnswer, **UNKNOWN})
+    def pause_expectation(path: ExpectationPath) -> Reply:
+        """Pause an expectation: no deadline is judged until it is resumed."""
+        return answer(ExpectationAnswer.of(expecting.pause(store, path.name), clock.now()))
+
+    @routes.post("/expectations/<name>/resume", responses={200: ExpectationAnswer, **UNKNOWN})
+    def resume_expectation(path: ExpectationPath) -> Reply:
+        """Resume a paused expectation. Deadlines that have passed meanwhile are not judged."""
+        return answer(ExpectationAnswer.of(expecting.resume(store, path.name), clock.now()))
 
     @routes.delete("/expectations/<name>", responses={204: None, **UNKNOWN})
     def delete_expectation(path: ExpectationPath) -> Reply:
         """Delete an expectation."""
         expecting.delete(store, path.name)
         return "", HTTPStatus.NO_CONTENT
-
-    return routes
 
 
 def spec_of(starter: Starter, body: ExpectationBody) -> ExpectationSpec:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from donebit import clock
 from donebit.completion.diagnosis import Waiting
-from donebit.formatting import duration, number
+from donebit.formatting import duration, expected_task, number
 from donebit.utf8 import one_line
 from donebit.web.listener import Message
 
@@ -88,6 +88,7 @@ FILTERS: Mapping[str, Callable[[Any], str]] = {
     "queue_name": lambda queue: queue.removeprefix("donebit."),
     "shown": lambda text: one_line(str(text), keep="\n\t"),
     "cells": lambda strip: Markup("").join(CELL[cell] for cell in strip),
+    "expected": lambda one: expected_task(one.expected, one.label, one.job, one.prefix),
     "waits": lambda waiting: WAITS[Waiting(waiting)],
 }
 

@@ -16,6 +16,7 @@ from donebit.schedules.schedule import LONGEST_NAME, Missed, Overlap
 from donebit.web.answers import answer
 from donebit.web.listener import Table
 from trigger_app.expectations.models import ExpectationAnswer
+from trigger_app.pages import expectations
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.problems import wants_page
@@ -60,6 +61,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
         return redirect_to(HOME) if wants_page() else answer(ScheduleDetail.of(saved.schedule, clock.now()))
 
     add_buttons(routes, context)
+    expectations.add_routes(routes, context)
 
 
 def add_buttons(routes: Blueprint, context: PageContext) -> None:

@@ -1,4 +1,4 @@
-// The page of schedules: the form that creates one, the buttons of each, and the live list.
+// The page of schedules and expectations: the forms that create one, the buttons of each, and the live lists.
 import { say, send, showStarted } from "./forms.js";
 import { lay } from "./fragments.js";
 import { ROOT } from "./root.js";
@@ -8,17 +8,17 @@ const $ = (selector, within = document) => within.querySelector(selector);
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  const creates = form.id === "create";
+  const creates = form.matches("#create, #expect");
   if (!creates && form.dataset.change === undefined) return;
   event.preventDefault();
-  const place = creates ? $("article .said") : $("#said");
+  const place = creates ? $(".said", form.closest("article")) : $(":scope > .said", form.closest("section"));
   const result = await send(form.getAttribute("action"), { body: new URLSearchParams(new FormData(form)) });
   if (result.body.task_id) {
     showStarted(place, result);
     return;
   }
   if (creates && result.accepted) form.reset();
-  say(place, creates && result.accepted ? `Created schedule ${result.body.name}.` : result.detail);
+  say(place, result.detail || `Created schedule ${result.body.name}.`);
 });
 
 follow(`${ROOT}/events/schedules`, (message) => {

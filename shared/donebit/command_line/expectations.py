@@ -11,6 +11,7 @@ from donebit.command_line.options import as_json, confirmed, examples, in_sessio
 from donebit.command_line.service import Answer, segment
 from donebit.command_line.session import Session
 from donebit.command_line.tasks import name
+from donebit.formatting import expected_task
 from donebit.utf8 import one_line
 
 COLUMNS = ("expectation", "expected", "state", "deadlines", "zone", "next", "missed")
@@ -66,6 +67,29 @@ def set_expectation(session: Session, /, *, expectation: str, as_json: bool, **a
     session.terminal.answer(made, describe, as_json=as_json)
 
 
+def change(session: Session, expectation: str, action: str, *, as_json: bool) -> None:
+    changed = session.trigger.ask("POST", f"/expectations/{segment(expectation)}/{action}")
+    session.terminal.answer(changed, describe, as_json=as_json)
+
+
+@expectations.command()
+@click.argument("expectation", metavar="NAME")
+@as_json
+@in_session
+def pause(session: Session, *, expectation: str, as_json: bool) -> None:
+    """Pause an expectation: no deadline is judged until it is resumed."""
+    change(session, expectation, "pause", as_json=as_json)
+
+
+@expectations.command()
+@click.argument("expectation", metavar="NAME")
+@as_json
+@in_session
+def resume(session: Session, *, expectation: str, as_json: bool) -> None:
+    """Resume a paused expectation. Deadlines that have passed meanwhile are not judged."""
+    change(session, expectation, "resume", as_json=as_json)
+
+
 @expectations.command()
 @click.argument("expectation", metavar="NAME")
 @yes
@@ -84,18 +108,19 @@ def describe(one: Answer) -> str:
     """Return an expectation in two lines."""
     return one_line(
         f"expectation {one['name']}: {expected(one)} by {one['cron']} ({one['zone']})\n"
-        f"{state(one)}, next deadline: {one['next_deadline']}",
+        f"{state(one)}{'' if one['paused'] else ', next deadline: ' + (one['next_deadline'] or 'none')}",
         keep="\n",
     )
 
 
 def expected(one: Answer) -> str:
     """Say what must have happened, and to which tasks."""
-    meant = ", ".join(f"{field} {one[field]}" for field in ("label", "job", "prefix") if one[field])
-    return f"a task {one['expected']} ({meant})"
+    return expected_task(one["expected"], one["label"], one["job"], one["prefix"])
 
 
 def state(one: Answer) -> str:
+    if one["paused"]:
+        return "paused"
     return "met" if one["met"] else f"missed since {one['missed_at']}"
 
 

@@ -99,6 +99,7 @@ class Expectation:
     created_at: datetime
     missed_at: datetime | None  # the first deadline since which it is missed
     missed: int  # deadlines that were missed
+    paused: bool  # no deadline is judged until it is resumed
 
     @classmethod
     def from_fields(cls, name: str, fields: Mapping[str, str]) -> Expectation:
@@ -109,7 +110,12 @@ class Expectation:
             clock.moment_of_ms(int(fields["created_at"])),
             clock.moment_of_ms(int(fields["missed_at"])) if "missed_at" in fields else None,
             int(fields.get("missed", 0)),
+            "paused_at" in fields,
         )
+
+    def next_deadline(self, now: datetime) -> datetime | None:
+        """The next deadline that is judged; None while it is paused."""
+        return None if self.paused else self.spec.timing.after(now)
 
     def announcement(self, what: str, deadline: datetime) -> tuple[str, dict[str, Any]]:
         """The id of the task that announces a miss or a recovery, and what receivers are sent with it.

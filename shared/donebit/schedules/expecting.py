@@ -33,6 +33,8 @@ class SavedExpectation(NamedTuple):
 def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
     """Make an expectation, or change the one of this name, which is then met until its next deadline.
 
+    A paused one stays paused.
+
     Raises:
         InvalidInput: the name is not valid, it means no tasks, or its time is out of bounds.
         Conflict: there are as many as can be.
@@ -45,11 +47,7 @@ def put(store: Store, name: str, spec: ExpectationSpec) -> SavedExpectation:
         raise Conflict(f"there are {MOST_EXPECTATIONS} expectations, which is the most; delete one first")
     now = clock.now()
     now_ms = clock.ms_since_epoch(now)
-    fields: dict[str, str | int] = {
-        "spec": spec.as_text(),
-        "version": secrets.token_hex(8),
-        "created_at": now_ms,
-    }
+    fields = {"spec": spec.as_text(), "created_at": now_ms, **new_version()}
     store.expectations.forget_seen(name)  # it may mean other tasks now
     note_listed(store, name, spec, now - spec.within)
     store.expectations.write_schedule(
@@ -84,6 +82,34 @@ def note_listed(store: Store, name: str, spec: ExpectationSpec, since: datetime)
     moments = [at for task in found if (at := spec.moment_of(task)) and at >= since]
     if moments:
         store.expectations.note_seen(name, *map(clock.ms_since_epoch, moments))
+
+
+def pause(store: Store, name: str) -> Expectation:
+    """Pause an expectation: no deadline is judged until it is resumed. One that is paused stays so.
+
+    Raises:
+        NotFound: no such expectation.
+    """
+    store.expectations.write_schedule(name, "running", {"paused_at": clock.now_ms(), **new_version()})
+    return get(store, name)
+
+
+def resume(store: Store, name: str) -> Expectation:
+    """Resume a paused expectation. Deadlines that have passed meanwhile are not judged.
+
+    Raises:
+        NotFound: no such expectation.
+    """
+    now_ms = clock.now_ms()
+    store.expectations.write_schedule(
+        name, "paused", new_version(), least_mark_ms=now_ms, remove=["paused_at"]
+    )
+    return get(store, name)
+
+
+def new_version() -> dict[str, str | int]:
+    """A field by which a look that is under way sees that the expectation has changed."""
+    return {"version": secrets.token_hex(8)}
 
 
 def delete(store: Store, name: str) -> None:

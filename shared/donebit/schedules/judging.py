@@ -59,6 +59,8 @@ class Judge(Looker):
         """Judge the deadlines of an expectation that have passed, and return when to look at it next."""
         one = Expectation.from_fields(name, fields)
         latest = now + LOOK_AT_LEAST_EVERY
+        if one.paused:
+            return latest
         if self.judge(one, fields, now):
             return now + TICK  # with each sweep, to notice when it is met again
         following = one.spec.timing.after(now - SETTLE)

@@ -134,7 +134,8 @@ EXPECTATIONS = (
         "expectation:{<schedule>}",
         "hash",
         PERMANENT,
-        "what must happen by when (JSON), the last judged deadline, and since when it is missed (ms)",
+        "what must happen by when (JSON), the last judged deadline, and since when it is missed or "
+        "paused (ms)",
     ),
     KeyRow(
         "expectation:{<schedule>}:seen",

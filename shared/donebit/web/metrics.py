@@ -91,8 +91,8 @@ def _schedules(figures: ScheduleFigures) -> Iterator[Metric]:
         for result, count in (("started", one.started), ("skipped", one.skipped), ("missed", one.missed)):
             firings.add_metric([one.name, result], count)
     yield firings
-    met = {one.name: one.missed_at is None for one in figures.expectations}
-    yield _labelled("expectation_met", "Whether an expectation is met", "expectation", met)
+    met = {one.name: one.paused or one.missed_at is None for one in figures.expectations}
+    yield _labelled("expectation_met", "Whether an expectation is met or paused", "expectation", met)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
