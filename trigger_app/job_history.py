@@ -20,6 +20,7 @@ from donebit.store import Store
 from donebit.web.answers import Reply
 from donebit.web.models import ENTRY, EXAMPLE_ENTRY, WRITTEN, Name, Request, of_entry
 from donebit.web.problems import EVERYWHERE
+from trigger_app.pages import jobs as pages
 from trigger_app.pages.either import either
 from trigger_app.views import GONE
 
@@ -134,7 +135,7 @@ def blueprint(store: Store, jobs: Jobs) -> APIBlueprint:
         found = history.list_runs(store, path.name, limit=query.limit, before=query.before)
         runs = as_answers(store, found.runs)
         made = JobRunsAnswer(job=job, runs=runs, next=found.next)
-        return either(made, "job.html", here=HOME, before=query.before)
+        return either(made, "job.html", here=HOME, before=query.before, charts=pages.drawn(found.runs))
 
     return routes
 

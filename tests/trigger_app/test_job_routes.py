@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from donebit import clock
 from donebit.completion import announcing, failing, lifecycle
+from donebit.completion.history import PastRun
+from donebit.completion.state import State
 from donebit.store import Store
 from tests.web.services import Services, body_of, problem_of
 from trigger_app import job_history
+from trigger_app.pages import jobs
 
 PEOPLE = {"Accept": "text/html"}
 
@@ -116,6 +121,45 @@ def test_a_run_is_run_again_from_the_page_of_its_job(services: Services, real_st
     assert shown.text.count('<i class="f">') == 1
     assert 'href="/jobs/demo"' in listed
     assert again.status_code == 303
+
+
+def test_the_page_draws_the_runs_from_the_oldest_on(services: Services, real_store: Store) -> None:
+    ended(services, real_store)
+    one_run = services.trigger.get("/jobs/demo", headers=PEOPLE).text
+    second = ended(services, real_store, 1, 2)
+
+    page = services.trigger.get("/jobs/demo", headers=PEOPLE).text
+
+    assert 'class="chart"' not in one_run
+    assert 'aria-label="2 failed steps of 2 runs."' in page
+    assert f"<title>{second}, " in page
+    assert [page.count(f'<rect class="{end}" x="50.0%"') for end in ("done", "failed")] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("ms", "unit", "marks"),
+    [
+        ((1, 1500), "milliseconds", [0, 500, 1000, 1500]),
+        ((2000, 7000), "seconds", [0, 2, 4, 6]),
+        ((1, 150_000), "minutes", [0, 1, 2]),
+        ((0, 0), "milliseconds", [0, 1]),
+        ((1, 7 * 86_400_000), "days", [0, 2, 4, 6]),
+    ],
+)
+def test_durations_have_round_marks_in_a_fitting_unit(
+    ms: tuple[int, int], unit: str, marks: list[int]
+) -> None:
+    runs = [past_run(one) for one in ms]
+
+    drawn = jobs.durations(runs)
+
+    assert drawn.title == f"Duration in {unit}"
+    assert [tick.value for tick in drawn.ticks] == marks
+
+
+def past_run(took_ms: int) -> PastRun:
+    began = clock.now()
+    return PastRun("1-0", "x", 1, State.DONE, 1, 1, 0, began, began + timedelta(milliseconds=took_ms), "d")
 
 
 def test_a_job_that_is_not_registered_any_more_has_its_runs(services: Services, real_store: Store) -> None:

@@ -17,7 +17,7 @@ class Tick(NamedTuple):
     y: float
 
 
-def ticks(highest: int, lowest: int = 0) -> list[Tick]:
+def ticks(highest: float, lowest: int = 0) -> list[Tick]:
     """Mark the y axis at multiples of 1, 2 or 5 times a power of ten.
 
     Args:
@@ -26,7 +26,7 @@ def ticks(highest: int, lowest: int = 0) -> list[Tick]:
     """
     height = highest + lowest or 1
     step = next(size for size in round_numbers() if height <= MOST_STEPS * size)
-    values = range(-(lowest // step) * step, highest + 1, step)
+    values = range(-(lowest // step) * step, int(highest) + 1, step)
     return [Tick(abs(value), round(AXIS_HEIGHT * (highest - value) / height, 1)) for value in values]
 
 

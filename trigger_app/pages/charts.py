@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -34,55 +34,51 @@ class Mark(NamedTuple):
     text: str
 
 
+class BarFigures(NamedTuple):
+    """What a bar is drawn from: its mark on the x axis, if any, what it is in words, and its figures."""
+
+    mark: str
+    text: str
+    figures: Sequence[float]  # one for each kind
+
+
 class Chart(NamedTuple):
     """A drawing of bars, each stacked of the same kinds."""
 
     title: str
+    figure: str  # what stands beside the title
+    about: str  # the drawing in words
     kinds: Sequence[str]
-    total: int
-    highest: int  # of its bars
     bars: list[Bar]
     width: float  # of a bar
     ticks: list[Tick]
     marks: list[Mark]
 
 
-class BarFigures(NamedTuple):
-    """What a bar is drawn from: the name under it, if any, its name in words, and a figure for each kind."""
-
-    mark: str
-    name: str
-    figures: Sequence[int]
-
-
-def chart(title: str, kinds: Sequence[str], columns: Sequence[BarFigures]) -> Chart:
-    """Draw columns as bars, stacked from the first kind up."""
-    sums = [sum(column.figures) for column in columns]
-    highest, width = max(sums, default=0), 100 / max(len(columns), 1)
+def chart(title: str, figure: str, about: str, kinds: Sequence[str], drawn: Sequence[BarFigures]) -> Chart:
+    """Draw figures as bars, stacked from the first kind up."""
+    highest, width = highest_of(drawn), 100 / max(len(drawn), 1)
     return Chart(
         title,
+        figure,
+        about,
         kinds,
-        sum(sums),
-        highest,
-        [bar(width * at, kinds, column, highest) for at, column in enumerate(columns) if sums[at]],
+        [bar(width * at, kinds, one, highest) for at, one in enumerate(drawn) if any(one.figures)],
         round(width, 3),
         ticks(highest or 1),
-        [Mark(round(width * at, 2), column.mark) for at, column in enumerate(columns) if column.mark],
+        [Mark(round(width * at, 2), one.mark) for at, one in enumerate(drawn) if one.mark],
     )
 
 
-def bar(x: float, kinds: Sequence[str], column: BarFigures, highest: int) -> Bar:
-    heights = [max(LEAST_HEIGHT, 100 * figure / highest) if figure else 0 for figure in column.figures]
-    tops = accumulate(heights)
+def highest_of(drawn: Sequence[BarFigures]) -> float:
+    return max((sum(one.figures) for one in drawn), default=0)
+
+
+def bar(x: float, kinds: Sequence[str], drawn: BarFigures, highest: float) -> Bar:
+    heights = [max(LEAST_HEIGHT, 100 * figure / highest) if figure else 0 for figure in drawn.figures]
     pieces = [
         BarPiece(kind, round(100 - top, 2), round(height, 2))
-        for kind, height, top in zip(kinds, heights, tops, strict=True)
+        for kind, height, top in zip(kinds, heights, accumulate(heights), strict=True)
         if height
     ]
-    return Bar(round(x, 3), f"{column.name}: {', '.join(words(kinds, column.figures))}", pieces)
-
-
-def words(kinds: Sequence[str], figures: Sequence[int]) -> Iterator[str]:
-    for kind, figure in zip(kinds, figures, strict=True):
-        if figure:
-            yield f"{figure:,} {kind}"
+    return Bar(round(x, 3), drawn.text, pieces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +10,9 @@ from flask import Blueprint
 
 from donebit import clock
 from donebit.completion.throughput import RANGES, Range, Throughput, read_throughput
+from donebit.formatting import number
 from donebit.web.listener import Table
-from trigger_app.pages.charts import BarFigures, chart
+from trigger_app.pages.charts import BarFigures, Chart, chart, highest_of
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.view import PageContext, View
@@ -37,10 +38,7 @@ def add_routes(_: Blueprint, __: PageContext) -> None:
 def drawn(of: Range, found: Sequence[Throughput]) -> dict[str, Any]:
     """Return the variables from which the page is drawn."""
     return {
-        "charts": [
-            chart(title, list(kinds), [bar_figures(of, one, kinds.values()) for one in found])
-            for title, kinds in CHARTS
-        ],
+        "charts": [drawn_chart(of, title, kinds, found) for title, kinds in CHARTS],
         "rows": [one for one in reversed(found) if one != Throughput(one.start)],
         "lasts": WORDS[of.name],
         "words": WORDS,
@@ -48,9 +46,20 @@ def drawn(of: Range, found: Sequence[Throughput]) -> dict[str, Any]:
     }
 
 
-def bar_figures(of: Range, one: Throughput, fields: Iterable[str]) -> BarFigures:
-    figures = [getattr(one, field) for field in fields]
-    return BarFigures(mark(of, one.start), f"{one.start:%Y-%m-%d %H:%M} UTC", figures)
+def drawn_chart(of: Range, title: str, kinds: Mapping[str, str], found: Sequence[Throughput]) -> Chart:
+    bars = [bar_figures(of, kinds, one) for one in found]
+    total = number(sum(sum(one.figures) for one in bars))
+    about = (
+        f"{title} in the last {WORDS[of.name]}: {total}, at most {number(highest_of(bars))} at a time. "
+        "The table below has the numbers."
+    )
+    return chart(title, total, about, list(kinds), bars)
+
+
+def bar_figures(of: Range, kinds: Mapping[str, str], one: Throughput) -> BarFigures:
+    figures = {kind: getattr(one, field) for kind, field in kinds.items()}
+    words = ", ".join(f"{number(figure)} {kind}" for kind, figure in figures.items() if figure)
+    return BarFigures(mark(of, one.start), f"{one.start:%Y-%m-%d %H:%M} UTC: {words}", list(figures.values()))
 
 
 def mark(of: Range, start: datetime) -> str:
