@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from tests.browser.bitmap import BitMap
@@ -9,6 +11,7 @@ from tests.browser.page import Page
 from tests.browser.test_bitmap import give_up
 from tests.stack import Stack
 from tests.started import eventually
+from tests.workers.arranged import say
 
 
 def test_a_group_appears_and_its_steps_are_retried_by_a_button(page: Page, stack: Stack) -> None:
@@ -24,6 +27,19 @@ def test_a_group_appears_and_its_steps_are_retried_by_a_button(page: Page, stack
     eventually(lambda: "1 step" in page.text(".groups li"), what="it was not retried")
     assert stack.task(task_id).failed_steps == 1
     assert not page.was_reloaded()
+    assert page.complaints() == []
+
+
+def test_log_lines_of_a_failure_appear_beside_it(page: Page, stack: Stack) -> None:
+    task_id = stack.create(20)
+    BitMap(page, task_id)
+    give_up(stack, task_id, 3, "disk full")
+    say(stack.store, f"step 3 of task {task_id} failed for good", task_id=task_id, level=logging.ERROR)
+
+    eventually(lambda: "step 3 of task" in page.text("#trouble li"), what="the line is not shown")
+
+    say(stack.store, "disk full again", task_id=task_id, level=logging.WARNING)
+    eventually(lambda: "disk full again" in page.text("#trouble li + li"), what="the next is not shown")
     assert page.complaints() == []
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, request
@@ -18,8 +20,10 @@ from donebit.step_numbers import step_range
 from donebit.store import Store
 from donebit.web.listener import Message, Table
 from donebit.workers import log
+from donebit.workers.log import LogLine
 from trigger_app.pages.changes import changed
 from trigger_app.pages.fragments import fragment
+from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.view import PageContext
 
 FAILURES = 20  # on a page
@@ -27,6 +31,8 @@ LINES = 20  # warnings and errors of a task
 MARKED = 400  # ranges that are shown on the bitmap
 GROUP = re.compile(r"[0-9a-f]{8}")
 LONGEST_LIST = 10_000  # characters
+
+last_reads = LastReads(timedelta(seconds=2))
 
 
 def add_button(routes: Blueprint, context: PageContext) -> None:
@@ -64,11 +70,25 @@ def group_asked() -> str | None:
 
 
 def group_parts(store: Store, task: Task, group: str | None) -> dict[str, Any]:
-    """Return the variables of what only a page that is opened shows: its group on the bitmap, and its log."""
+    """Return the variables of what the page shows of failures when it is opened."""
     marked = list(failure_groups.ranges_in(store, task, group))[:MARKED] if group else []
-    failed = task.failed_steps or task.failed_attempts
-    lines = log.list_lines(store, task_id=task.id, limit=LINES, loud=True).lines if failed else []
+    lines = trouble_lines(store, task)
     return {"group": group, "marked": marked, "trouble": lines, "groups": grouped(store, task)}
+
+
+def trouble_lines(store: Store, task: Task) -> Sequence[LogLine]:
+    """The last warnings and errors about a task, oldest first; none of one of which nothing failed."""
+    if not (task.failed_steps or task.failed_attempts):
+        return ()
+    return log.list_lines(store, task_id=task.id, limit=LINES, loud=True).lines
+
+
+def trouble_message(context: PageContext, now: Task, before: Table) -> Message:
+    """Draw the last warnings and errors, or return what was drawn just now: it takes a search of the log."""
+    if (known := before.get("trouble")) and last_reads.is_recent(now.id):
+        return known
+    root = context.settings.trigger_prefix
+    return fragment("trouble", root=root, task_id=now.id, trouble=trouble_lines(context.store, now))
 
 
 def grouped(store: Store, task: Task) -> list[failure_groups.FailureGroup]:

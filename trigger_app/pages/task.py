@@ -169,6 +169,7 @@ def read_parts(context: PageContext, about: str, before: Table) -> Table:
         return {"gone": {"gone": True}}
     parts = {part: fragment(part, root=context.settings.trigger_prefix, **now) for part in PARTS}
     parts["groups"] = failures.groups_message(context, snapshot.task, before, **now)
+    parts["trouble"] = failures.trouble_message(context, snapshot.task, before)
     return {**parts, **cells.changed_cells(context.store, snapshot, before)}
 
 
