@@ -102,7 +102,7 @@ def test_a_page_may_begin_anywhere(services: Services, real_store: Store, path: 
     assert found["next"] is None
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/jobs/demo", "/audit"])
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/demo", "/audit", "/history"])
 def test_a_cache_keeps_the_page_and_the_json_of_an_address_apart(services: Services, path: str) -> None:
     answers = [services.trigger.get(path, headers=headers) for headers in ({}, PEOPLE)]
 
