@@ -11,10 +11,10 @@ from tests.started import eventually
 
 
 def fill(stack: Stack) -> None:
-    """Count something of each kind in every bucket of both ranges."""
+    """Count something of each kind in every sixth bucket of both ranges."""
     now = clock.now()
     for of in RANGES.values():
-        for ago in range(of.buckets):
+        for ago in range(0, of.buckets, 6):
             counts = {"steps_done": 50_000 * ago, "steps_failed": ago % 7, "tasks_done": 3, "tasks_failed": 1}
             stack.store.throughput.add(counts, [of.current(now - of.bucket * ago)])
 
@@ -44,7 +44,7 @@ def test_it_is_read_without_a_script(page: Page, stack: Stack) -> None:
         page.find("summary").click()
 
         assert page.text("nav.pages [aria-current]") == "Last 30 days"
-        assert len(page.browser.find_elements("css selector", "tbody tr")) == RANGES["30d"].buckets
+        assert len(page.browser.find_elements("css selector", "tbody tr")) == RANGES["30d"].buckets // 6
 
 
 def test_it_has_no_barrier_and_fits_every_window(page: Page, stack: Stack) -> None:

@@ -23,6 +23,7 @@ EACH: dict[str, list[tuple[str, ...]]] = {
         ("audit",),
         ("rerun", "some"),
         ("jobs",),
+        ("history",),
         ("schedules", "list"),
         ("expectations", "list"),
         ("trigger", "--job", "a", "--lines", "visits.csv"),

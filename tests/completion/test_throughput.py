@@ -116,9 +116,9 @@ def test_a_month_of_it_takes_less_than_100_kb(
     real_store: Store, real_client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     amounts = dict.fromkeys(throughput.FIELDS.values(), 10**9)
-    begin = hand_moved_clock.moment - timedelta(days=31)
-    for number in range(31 * 144 + 1):
-        now = begin + DAY.bucket * number
+    every_hour, every_bucket = range(31 * 24 * 60, 25 * 60, -60), range(25 * 60, -1, -10)
+    for minutes_ago in (*every_hour, *every_bucket):
+        now = hand_moved_clock.moment - timedelta(minutes=minutes_ago)
         real_store.throughput.add(amounts, [of.current(now) for of in RANGES.values()])
 
     names = list(real_client.scan_iter("donebit:throughput:*"))

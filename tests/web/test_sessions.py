@@ -62,7 +62,9 @@ def cookie_of(browser: FlaskClient) -> str:
     return cookie.value
 
 
-@pytest.mark.parametrize("path", ["/", "/history?range=30d", "/jobs", "/jobs/demo?limit=3", "/schedule", "/schedules", "/audit"])
+@pytest.mark.parametrize(
+    "path", ["/", "/history?range=30d", "/jobs", "/jobs/demo?limit=3", "/schedule", "/schedules", "/audit"]
+)
 def test_every_page_leads_a_browser_to_the_sign_in_and_back(guarded: Services, path: str) -> None:
     browser = guarded.trigger.application.test_client()
 

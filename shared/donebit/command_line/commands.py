@@ -15,6 +15,7 @@ from donebit.command_line.backup import backup, restore
 from donebit.command_line.changes import cancel, close, delete, extend, pause, resume, retry
 from donebit.command_line.exit_codes import MEANINGS, BrokenPipe, CommandError, Exit
 from donebit.command_line.expectations import expectations
+from donebit.command_line.history import history
 from donebit.command_line.jobs import jobs
 from donebit.command_line.load.command import load
 from donebit.command_line.logs import logs
@@ -83,7 +84,7 @@ def donebit(context: click.Context) -> None:
 
 
 SECTIONS: dict[str, list[click.Command]] = {
-    "Tasks": [trigger, watch, jobs, tasks, show, why, errors, results, report, fail],
+    "Tasks": [trigger, watch, jobs, history, tasks, show, why, errors, results, report, fail],
     "Changes to tasks": [pause, resume, retry, rerun, cancel, extend, close, delete, act],
     "Schedules": [schedules, expectations],
     "Workers and services": [workers, logs, health],
