@@ -54,6 +54,12 @@ def wait_for_end(page: Page, stack: Stack, count: int = 3, **body: object) -> st
     return task_id
 
 
+def locks(page: Page) -> int:
+    """How many pages listen for ends, or wait to."""
+    script = "navigator.locks.query().then(({held, pending}) => arguments[0](held.length + pending.length))"
+    return int(page.browser.execute_async_script(script))
+
+
 def is_pressed(page: Page) -> bool:
     return page.find(BUTTON).get_attribute("aria-pressed") == "true"
 
@@ -97,6 +103,7 @@ def test_any_page_shows_it_once_while_none_is_in_sight(tab: Page, stack: Stack) 
 
     eventually(all_shown, what="nothing is shown")
     assert [title for title, _ in all_shown()] == [f"Task {task_id}: cancelled"]
+    eventually(lambda: locks(tab) == 0, what="a page goes on to listen")
 
 
 def test_a_page_that_is_opened_later_shows_it(tab: Page, stack: Stack) -> None:

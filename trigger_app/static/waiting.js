@@ -34,11 +34,21 @@ function listen() {
   else if (stream) follow(ids);
   else if (!asked && navigator.locks) {
     asked = true;
-    navigator.locks.request(KEY, () => {
-      follow(waitedFor());
-      return new Promise((resolve) => (retire = resolve)).then(rest);
-    });
+    navigator.locks.request(KEY, lead);
   }
+}
+
+/** Listen until nothing is waited for; by now all may have ended. */
+async function lead() {
+  const ids = waitedFor();
+  if (ids.length) {
+    follow(ids);
+    await new Promise((resolve) => (retire = resolve));
+    stream.close();
+    stream = null;
+  }
+  asked = false;
+  listen(); // for what has come meanwhile
 }
 
 function follow(ids) {
@@ -46,12 +56,6 @@ function follow(ids) {
   if (stream?.path === path) return;
   stream?.close();
   stream = new EventStream(path, { hear });
-}
-
-function rest() {
-  stream?.close();
-  stream = null;
-  asked = false;
 }
 
 function hear({ task_id: id, title, text }) {
@@ -66,4 +70,5 @@ function hear({ task_id: id, title, text }) {
 }
 
 addEventListener("storage", (event) => event.key === KEY && listen());
+addEventListener("pageshow", (event) => event.persisted && listen());
 listen();
