@@ -22,7 +22,8 @@ DASHBOARD = json.loads((DEPLOY / "grafana" / "donebit.json").read_text())
 NAME = re.compile(r"\bdonebit_\w+")
 # Grafana fills these in.
 VARIABLES = {"$__rate_interval": "1m", "$job_name": ".*"}
-NOT_HERE = {"donebit_store_replica_lag_bytes"}  # without a replica
+# Without a replica, and without WAIT_REPLICAS.
+NOT_HERE = {"donebit_store_replica_lag_bytes", "donebit_store_short_of_replicas"}
 
 
 def alerts() -> list[dict[str, Any]]:
