@@ -9,13 +9,14 @@ import pytest
 from redis import Redis
 
 from donebit.activity.flags import flag as flags
+from donebit.activity.flags import replace
 from donebit.activity.query import run, text
 from donebit.activity.query.run import ATTEMPTS, Saving
 from donebit.activity.sets import algebra
 from donebit.errors import Conflict, InvalidInput, StoreUnavailable
 from donebit.store import Store, flag_swap, keys
 from donebit.store.bitmaps import SEGMENT_BITS
-from donebit.store.flag_swap import FlagSwapStore
+from donebit.store.flag_swap import FlagSwapStore, Staging
 from donebit.store.flags import READ_WITHIN_SECONDS, FlagStore
 from tests.activity.arranged import real_now, record, site_on
 from tests.conftest import everything
@@ -166,6 +167,47 @@ def test_a_user_flagged_while_the_flag_is_computed_from_itself_is_not_lost(
 
     assert save(real_store, "f", "flag:f | a") == 3
     assert members(real_store, "f") == [1, 5, 6]
+
+
+def replace_once(store: Store, users: list[int]) -> Callable[[], object]:
+    """Replace the flag `f` by these users when it is called for the first time."""
+    remaining = [users]
+
+    def act() -> None:
+        if remaining:
+            replace.assign_users(site_on(store), "f", remaining.pop())
+
+    return act
+
+
+def test_a_flag_replaced_before_it_is_read_is_computed_from_its_new_users(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags.set_users(site_on(real_store), "f", [7, 8])
+    flags.set_users(site_on(real_store), "g", [9])
+    act, swap_flag = replace_once(real_store, [1, 2]), FlagSwapStore.swap_flag
+
+    def once_replaced(self: FlagSwapStore, flag: str, kind: str, staging: Staging) -> bool:
+        if staging.reads_itself:
+            act()
+        return swap_flag(self, flag, kind, staging)
+
+    monkeypatch.setattr(FlagSwapStore, "swap_flag", once_replaced)
+    save(real_store, "f", "flag:f | flag:g")
+
+    assert members(real_store, "f") == [1, 2, 9]
+
+
+def test_a_flag_replaced_while_it_is_computed_from_itself_is_computed_again(
+    real_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags.set_users(site_on(real_store), "f", [7, 8])
+    flags.set_users(site_on(real_store), "g", [9])
+
+    interrupted(monkeypatch, replace_once(real_store, [1, 2]))
+    save(real_store, "f", "flag:f | flag:g")
+
+    assert members(real_store, "f") == [1, 2, 9]
 
 
 def test_a_flag_dropped_meanwhile_is_saved_all_the_same(

@@ -127,6 +127,7 @@ class Act:
 
     Attributes:
         flag: that it replaces as a whole, so that nobody sees a part of that
+        reads: flags from which it does so
         alone: nothing else is done at the same time
     """
 
@@ -136,6 +137,7 @@ class Act:
     body: bytes | None = None
     kind: str = "application/json"
     flag: str | None = None
+    reads: tuple[str, ...] = ()
     alone: bool = False
 
     def __str__(self) -> str:
@@ -275,6 +277,7 @@ def save_flag(chance: Random) -> Act:
         lambda activity: activity.save(flag, left, right),
         as_json({"text": f"flag:{left} | flag:{right}"}),
         flag=flag,
+        reads=(left, right),
     )
 
 

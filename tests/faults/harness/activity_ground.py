@@ -214,11 +214,12 @@ def differences(sight: Sight, sets: Sight) -> str:
     )
 
 
-def can_be_at_once(activity: Activity, *acts: Act) -> bool:
-    """Whether what comes of them is known in either order.
+def can_be_at_once(activity: Activity, one: Act, other: Act) -> bool:
+    """Whether what comes of them is as if the one had been done before the other.
 
     A request that is sent again may be refused after an expiry was shortened meanwhile, or after days that
-    would prove it were taken back.
+    would prove it were taken back. And of two flags each may be replaced by what the other was.
     """
-    events = {act.event for act in acts}
-    return not any(act.alone for act in acts) and not events & activity.shortened
+    if one.alone or other.alone or {one.event, other.event} & activity.shortened:
+        return False
+    return not (one.flag in other.reads and other.flag in one.reads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 from donebit.activity.flags import flag as flags
@@ -67,7 +68,7 @@ def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tup
     site.store.activity_layout.check(site.zone)
     itself = any(isinstance(leaf, FlagUsers) and leaf.flag == flag for leaf in leaves_of(expression))
     for _ in range(ATTEMPTS):
-        saving = Saving(site, current, kind, resolved)
+        saving = Saving(site, current, kind, expression, now)
         if site.store.swaps.swap_flag(flag, kind, saving.staging(reads_itself=itself)):
             return saving.users, resolved
     raise Conflict(f"flag {flag} is being changed at the same time; save it again")
@@ -76,8 +77,8 @@ def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tup
 class Saving:
     """One attempt to save a set as a flag: what is staged, and how many users that is."""
 
-    def __init__(self, site: Site, flag: Flag, kind: UserKind, resolved: Resolved) -> None:
-        self.site, self.flag, self.kind, self.resolved = site, flag, kind, resolved
+    def __init__(self, site: Site, flag: Flag, kind: UserKind, expression: Expression, now: datetime) -> None:
+        self.site, self.flag, self.kind, self.expression, self.now = site, flag, kind, expression, now
         self.token, self.users = uuid.uuid4().hex, 0
 
     def staging(self, *, reads_itself: bool) -> Staging:
@@ -85,8 +86,17 @@ class Saving:
         return Staging(self.token, self.stage, self.check, reads_itself)
 
     def stage(self) -> dict[int, int]:
-        """Compute the set into staged keys. Returns the number of users of each segment."""
-        programs = list(algebra.combinations(self.site.store, self.resolved.users))
+        """Compute the set into staged keys, from the flags as they are now.
+
+        A flag may have been replaced since the set was resolved, the one that is saved too.
+
+        Returns:
+            The number of users of each segment.
+        """
+        resolved = resolve(self.site, self.expression, self.now)
+        if resolved.kind is not None:
+            flags.refuse_other_kind(replace(self.flag, kind=self.kind), resolved.kind, "flag")
+        programs = list(algebra.combinations(self.site.store, resolved.users))
         counts = self.site.store.bitmaps.stage(programs, self.token)
         self.users = sum(counts)
         return {program.segment: count for program, count in zip(programs, counts, strict=True)}
