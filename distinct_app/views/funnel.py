@@ -34,7 +34,7 @@ def step_of(site: Site, body: StepBody, place: int) -> Step:
         return funnel.flagged(site, body.flag)
     now, field, event = clock.now(), f"steps.{place}", str(body.event)
     if body.from_ is None:
-        period = site.calendar.named(body.period or ALL_TIME.name, f"{field}.period")
+        period = site.calendar.named(ALL_TIME.name if body.period is None else body.period, f"{field}.period")
         return funnel.in_period(site, event, period, now, f"{field}.period")
     start = site.calendar.moment(body.from_, f"{field}.from")
     stop = site.calendar.moment(body.to, f"{field}.to") if body.to else None

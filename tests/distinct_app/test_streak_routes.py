@@ -205,6 +205,12 @@ RULE = "must be an event, with a period or with from .and to., or a flag alone"
         (
             "POST",
             "/funnel",
+            {"steps": [STEP, STEP | {"period": ""}]},
+            r"steps.1.period is ''; it",
+        ),
+        (
+            "POST",
+            "/funnel",
             {"steps": [STEP, STEP | {"period": "2020-01-01"}]},
             "2020-01-01 is no longer kept",
         ),

@@ -74,11 +74,14 @@ def test_it_is_changed_and_deleted(services: Services, real_store: Store) -> Non
     [
         ({"cron": "61 * * * *"}, "cron"),
         ({"zone": "Nowhere"}, "zone"),
+        ({"zone": ""}, "zone"),
         ({"label": None}, "label"),
         ({"within": 90}, "within"),
         ({"within": 59}, "within"),
         ({"webhook": "https://elsewhere.example.org/"}, "webhook"),
+        ({"webhook": ""}, "webhook"),
         ({"callback": "nosuch"}, "callback"),
+        ({"callback": ""}, "callback"),
         ({"nosuch": 1}, "nosuch"),
     ],
 )

@@ -104,6 +104,7 @@ def test_the_same_again_is_the_same_and_another_is_refused(services: Services) -
         ({"cron": "61 * * * *"}, "cron"),
         ({"cron": "0 0 30 2 *"}, "cron"),
         ({"zone": "Europe/Atlantis"}, "zone"),
+        ({"zone": ""}, "zone"),
         ({"task": {"count": 3, "job": "nosuch"}}, "job"),
         ({"task": {"count": 3, "job": "demo", "params": {"nosuch": 1}}}, "params"),
         ({"task": {"job": "demo"}}, "count"),

@@ -14,6 +14,7 @@ import pytest
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
+from donebit.web.body_limits import OF_A_GET
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import Started, eventually
 from tests.web.held import MIB, Memory, answer_to, held, read_all, served_in
@@ -144,6 +145,16 @@ def test_a_caller_without_a_token_is_answered_before_its_body(
     answer = answer_to(service.port, post(path, b"", size, kind))
 
     assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/sign-in", "/static/shell.css"])
+def test_what_is_open_to_anyone_holds_no_body_of_a_get(service: Service, path: str) -> None:
+    sent = post(path, b" " * 1000, OF_A_GET + 1, b"").replace(b"POST", b"GET")
+
+    answer = answer_to(service.port, sent)
+
+    assert answer.startswith(b"HTTP/1.1 4")
     assert b"\r\nconnection: close\r\n" in answer.lower()
 
 

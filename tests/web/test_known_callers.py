@@ -193,3 +193,15 @@ def took(port: int, sent: bytes) -> tuple[bytes, float]:
     with held(port, sent, 1) as (connection,):
         status = connection.recv(65536)[9:12]
     return status, time.monotonic() - began
+
+
+@pytest.mark.parametrize("service", ["trigger", "done", "distinct"])
+def test_a_cookie_that_is_no_utf_8_neither_fails_nor_hides_a_session(callers: Callers, service: str) -> None:
+    session = callers.heads["a session"].removeprefix(b"Cookie: ")
+    ask = b"GET /openapi.json HTTP/1.1\r\n" + HOST + CLOSED + b"Cookie: "
+
+    of_nobody = answer_to(callers.port(service), ask + b"donebit_session=\xe9\r\n\r\n")
+    of_another_program = answer_to(callers.port(service), ask + b"name=Andr\xe9; " + session + b"\r\n")
+
+    assert of_nobody.startswith(b"HTTP/1.1 401 ")
+    assert of_another_program.startswith(b"HTTP/1.1 200 ")

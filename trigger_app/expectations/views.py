@@ -89,16 +89,17 @@ def spec_of(starter: Starter, body: ExpectationBody) -> ExpectationSpec:
     Raises:
         InvalidInput: its deadlines cannot be read, or a receiver is not allowed.
     """
+    zone = starter.settings.zone if body.zone is None else body.zone
     spec = ExpectationSpec(
-        checked(body.cron, body.zone or starter.settings.zone, clock.now()),
+        checked(body.cron, zone, clock.now()),
         body.expected,
         body.label,
         body.job,
         body.prefix,
         timedelta(seconds=body.within),
         # The task that announces has no steps, and is always done.
-        Webhook(body.webhook, (State.DONE,)) if body.webhook else None,
-        Callback(body.callback, (State.DONE,)) if body.callback else None,
+        Webhook(body.webhook, (State.DONE,)) if body.webhook is not None else None,
+        Callback(body.callback, (State.DONE,)) if body.callback is not None else None,
     )
     starter.checker.check_receivers(spec.announcing())
     return spec

@@ -48,7 +48,7 @@ class Scheduler:
         """
         settings = self.starter.settings
         now = clock.now()
-        timing = checked(body.cron, body.zone or settings.zone, now)
+        timing = checked(body.cron, settings.zone if body.zone is None else body.zone, now)
         task = spec_of(body.task, self.starter.checker.jobs, settings.stall_after)
         task = replace(task, label=task.label or name)
         grace = timedelta(seconds=body.grace)

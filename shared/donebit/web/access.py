@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from flask import Flask, g
-from werkzeug.http import parse_cookie
+from werkzeug.sansio.http import parse_cookie
 
 from donebit import clock
 from donebit.access.known_tokens import KnownTokens
@@ -177,6 +177,7 @@ class AccessControl:
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() == "bearer":  # and no other: a proxy's password leaves the cookie to be looked at
             return self.tokens.find(given.strip())
+        # As it came: another program of the host may have set cookies that are no UTF-8.
         return self.signed_in(parse_cookie(cookie).get(COOKIE, "")) if COOKIE in cookie else None
 
     def is_operator(self, authorization: str) -> bool:

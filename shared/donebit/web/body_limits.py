@@ -11,6 +11,9 @@ from donebit.config import Settings
 
 EXTENSION = "donebit_body_limits"
 SMALL = 64 * 1024  # of every route that is not named below
+# All that is held of a caller without a token: a sign-in, with the address of the page that led to it; and
+# what comes with a GET, which takes no body.
+SIGN_IN, OF_A_GET = 16 * 1024, 4 * 1024
 EXPRESSION = 256 * 1024  # 256 events and flags as JSON, each with its dates
 BULK = "MAX_BODY_BYTES"  # the setting says how many
 RESULT = "MAX_STEP_RESULT_BYTES"  # and what a report has beside its result
@@ -19,8 +22,8 @@ BESIDE_RESULT = 4 * 1024
 Limits = Mapping[tuple[str, str], int | str]
 
 # By method and rule, as Flask has it; a number of bytes, or the setting that has it.
-LARGER: Mapping[str, Limits] = {
-    "trigger_app": {("POST", "/tasks"): BULK},
+OTHERS: Mapping[str, Limits] = {
+    "trigger_app": {("POST", "/tasks"): BULK, ("POST", "/sign-in"): SIGN_IN},
     "done_app": {
         ("POST", "/tasks/<task_id>/steps"): BULK,
         ("POST", "/tasks/<task_id>/retry"): BULK,
@@ -66,8 +69,8 @@ class BodyLimits:
         """
         self._bulk = BodyLimit(settings.max_body_bytes, BULK)
         self._result = BodyLimit(settings.max_step_result_bytes + BESIDE_RESULT, RESULT)
-        self._larger = {route: self._limit(limit) for route, limit in LARGER.get(service, {}).items()}
-        self._small = self._limit(SMALL)
+        self._others = {route: self._limit(limit) for route, limit in OTHERS.get(service, {}).items()}
+        self._small, self._least = self._limit(SMALL), self._limit(OF_A_GET)
 
     def _limit(self, limit: int | str) -> BodyLimit:
         """That of the table; the setting bounds all of them."""
@@ -76,7 +79,9 @@ class BodyLimits:
 
     def of_route(self, method: str, rule: str) -> BodyLimit:
         """Return the limit of a route, given by its method and its rule as Flask has it."""
-        return self._larger.get((method, rule), self._small)
+        if method in ("GET", "HEAD"):
+            return self._least
+        return self._others.get((method, rule), self._small)
 
     def of_request(self, asked: Request) -> BodyLimit:
         """Return the limit of a request whose address has been matched."""

@@ -18,6 +18,7 @@ from donebit.web.body_limits import limit_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
+INTERNAL_ERROR = "internal error of the service; its log has the details"
 AGAIN_LATER = {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
 
 log = logging.getLogger(__name__)
@@ -171,4 +172,4 @@ def of_http_error(error: HTTPException) -> Response:
 
 def unexpected(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error of the service; its log has the details")
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR)

@@ -36,7 +36,7 @@ from donebit.web.front.turns import TooManyWaiting, Turns
 from donebit.web.guard import Guard
 from donebit.web.plain_request import read_plain
 from donebit.web.prefix import prefix_of, within_prefix
-from donebit.web.problems import problem_body
+from donebit.web.problems import INTERNAL_ERROR, problem_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -50,6 +50,7 @@ STRANGERS, STRANGERS_OF_ONE = 8, 4
 CHEAP, CHEAP_PATHS = 2, ("/health/live", "/static/")
 NOT_READ = "the body was not read"
 NOBODY_COULD_SAY = f"{NOT_READ}, as nobody could say whose token this is; nothing was changed"
+TOO_MANY = "too many requests without a token from this address at once"
 CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
@@ -93,12 +94,12 @@ class FrontDoor:
     async def _have_flask_answer(
         self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive, send: Send
     ) -> None:
-        known, in_thread = await self._is_known(environ)
-        if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
-            most = self._most_bytes
-            allowed = await self._checks.run(most, environ) if in_thread else most(environ)
-            await self._take_body(environ, exchange, receive, allowed)
-        environ["wsgi.input"] = exchange.body
+        try:
+            known = await self._take_in(environ, exchange, receive)
+        except Exception:  # which nothing but the listener would answer, without a word in the log
+            log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            await send_problem(send, HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR)
+            return
         try:
             async with AsyncExitStack() as stack:
                 if not known:
@@ -109,11 +110,21 @@ class FrontDoor:
             self._guard.access.refusals.note(
                 "crowd", environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["REMOTE_ADDR"]
             )
-            await refuse_waiting(send)
+            await send_problem(send, HTTPStatus.TOO_MANY_REQUESTS, TOO_MANY)
             return
         if exchange.refusal or not known:
             answer.headers.append(CLOSE)
         await self._send(answer, first, exchange, receive, send)
+
+    async def _take_in(self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive) -> bool:
+        """Take in the body, if there is one that may be sent, and return whether the caller is known."""
+        known, in_thread = await self._is_known(environ)
+        if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+            most = self._most_bytes
+            allowed = await self._checks.run(most, environ) if in_thread else most(environ)
+            await self._take_body(environ, exchange, receive, allowed)
+        environ["wsgi.input"] = exchange.body
+        return known
 
     def _turns_of(self, path: str) -> Turns:
         live, static = CHEAP_PATHS  # wherever a proxy has the service
@@ -182,11 +193,9 @@ class FrontDoor:
             await send({"type": "http.response.body", "body": piece, "more_body": False})
 
 
-async def refuse_waiting(send: Send) -> None:
-    """Answer one request too many of callers without a token."""
-    body, headers = problem_body(
-        HTTPStatus.TOO_MANY_REQUESTS, "too many requests without a token from this address at once"
-    )
+async def send_problem(send: Send, status: HTTPStatus, detail: str) -> None:
+    """Answer without Flask, and close the connection."""
+    body, headers = problem_body(status, detail)
     head = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": 429, "headers": [*head, CLOSE]})
+    await send({"type": "http.response.start", "status": status.value, "headers": [*head, CLOSE]})
     await send({"type": "http.response.body", "body": body, "more_body": False})
