@@ -6,13 +6,16 @@ import http.client
 import json
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from donebit.store import keys
+from donebit.config import Settings
+from donebit.queue import CONTROL, Publisher, make_celery
+from donebit.store import Store, keys
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import eventually
 
@@ -179,3 +182,24 @@ def test_steps_that_were_lost_are_told_as_healed(stack: Stack) -> None:
         return sweep["heals"] > before and endless in [heal["task_id"] for heal in sweep["last_heals"]]
 
     eventually(healed, DONE_SECONDS, what="no heal is told")
+
+
+def test_a_worker_with_gossip_goes_on_taking_messages(stack: Stack) -> None:
+    prefix = "gossiping:"
+    command = (sys.executable, "-m", "celery", "--app", "done_app.worker", "worker")
+    store = Store.on(stack.server.client, prefix)
+    publisher = Publisher(make_celery(Settings(redis_url=stack.server.url, key_prefix=prefix)))
+    worker = stack.started("gossiping", command, KEY_PREFIX=prefix, WORKER_PROCESSES="1")
+    try:
+        with stack.server.client.pubsub() as gossip:  # type: ignore[no-untyped-call]  # the library leaves it so
+            gossip.psubscribe("*worker.heartbeat*")
+            for _ in range(6):  # two seconds each: its connections are checked meanwhile
+                eventually(lambda: is_message(gossip.get_message()), START_SECONDS, what="no heartbeat")
+        publisher.announce("nobody")
+        eventually(lambda: store.heartbeats.queue_lengths((CONTROL,)) == [0], what="it takes no messages")
+    finally:
+        worker.end()
+
+
+def is_message(heard: Mapping[str, object] | None) -> bool:
+    return heard is not None and heard["type"] == "pmessage"

@@ -14,7 +14,7 @@ import pytest
 
 from donebit.completion import reporting
 from donebit.errors import StoreUnavailable
-from donebit.store import Store
+from donebit.store import Store, connections
 from donebit.store.client import connect
 from donebit.store.connections import KEEPALIVE, TRUSTED_SECONDS
 from donebit.store.store import SERVICE_TIMEOUT, WORKER_TIMEOUT
@@ -22,6 +22,7 @@ from donebit.workers.write_probe import WriteProbe
 from tests.completion.arranged import now, start
 from tests.redis_way import Way, way_to
 from tests.servers import RunningServer, running, valkey_binary
+from tests.started import eventually
 
 CALLERS = 20
 FAR_BEYOND_SECONDS = 5.0  # on a busy machine too; the kernel's own limit is 16 minutes
@@ -90,6 +91,23 @@ def test_one_refused_write_moves_every_connection_to_the_new_primary(
 
     assert fresh == [1] * CALLERS
     assert now(store, task).ended
+
+
+def test_a_message_that_waits_is_left_to_its_subscriber(
+    valkey: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "TRUSTED_SECONDS", 0.0)
+    with connect(valkey.url, connections=2, timeout=WORKER_TIMEOUT) as client, client.pubsub() as subscriber:
+        subscriber.subscribe("news")
+        subscriber.parse_response()
+        client.publish("news", "first")
+        eventually(subscriber.connection.can_read)
+
+        subscriber.connection.connect()  # as redis-py does before each blocking read
+
+        message = subscriber.get_message(timeout=0)
+        assert message is not None
+        assert message["data"] == b"first"
 
 
 @pytest.mark.parametrize(
