@@ -105,11 +105,13 @@ class Confirmation:
                 log.info("replicas of %s confirm changes again", node)
             return
         self.missed += 1
-        self._note(node, f"{confirmed} of {self.replicas} replicas of {node} confirmed a change", refusal)
+        self._log_first(
+            node, f"{confirmed} of {self.replicas} replicas of {node} confirmed a change", refusal
+        )
         if not self._goes_on:
             raise Unconfirmed(str(refusal or f"{confirmed} of {self.replicas}"))
 
-    def _note(self, node: str, what: str, refusal: Exception | None) -> None:
+    def _log_first(self, node: str, what: str, refusal: Exception | None) -> None:
         if node not in self._missed_at:
             rest = "work goes on without" if self._goes_on else "changes are 503 until they do"
             why = f" ({refusal})" if refusal else ""
