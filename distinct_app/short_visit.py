@@ -45,6 +45,7 @@ class ShortVisit(ShortRoute[int, Visited]):
         On a cluster only their marks are confirmed with them: what names the event and its segments is on
         other nodes.
         """
+        replicas.begin(self._site.store)
         visited = single_visit.visit_each(self._site, EXAMPLE_EVENT, items, clock.now())
         replicas.confirm_on_cluster(self._site.store)
         return visited

@@ -18,6 +18,7 @@ from donebit.completion import lifecycle, missing
 from donebit.completion.reporting import report
 from donebit.errors import StoreUnavailable
 from donebit.store import Store
+from donebit.workers import replicas
 from tests.activity.arranged import count, record
 from tests.clusters import cluster_of
 from tests.completion.arranged import start
@@ -69,6 +70,17 @@ def is_there(store: Store, task_id: str) -> bool:
     with suppress(StoreUnavailable):
         return lifecycle.get_task(store, task_id).task.id == task_id
     return False
+
+
+def is_confirmed(store: Store, task_id: str) -> bool:
+    """Whether replicas have what this thread finds of a task."""
+    replicas.begin(store)
+    lifecycle.get_task(store, task_id)
+    try:
+        replicas.confirm(store)
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def done_steps(store: Store, task_id: str) -> set[int]:
@@ -137,6 +149,7 @@ def test_a_primary_of_a_cluster_whose_replica_was_behind_loses_nothing(tmp_path:
         primary, replica = own.primaries[1], own.replicas[1]
         cut_off(replica, primary)
         after = {task_id: acknowledged(store, task_id, [10]) for task_id in tasks}
+        confirmed = {task_id: is_confirmed(store, task_id) for task_id in tasks}
         primary.end()
         thaw(replica)
         for task_id in tasks:
@@ -146,6 +159,8 @@ def test_a_primary_of_a_cluster_whose_replica_was_behind_loses_nothing(tmp_path:
         kept = {task_id: done_steps(store, task_id) for task_id in tasks}
     assert {len(steps) for steps in before.values()} == {10}
     assert {len(steps) for steps in after.values()} == {0, 1}  # by which node a task is on
+    # What only reads, for a change that is found done, is confirmed by the nodes that it has asked.
+    assert confirmed == {task_id: bool(after[task_id]) for task_id in tasks}
     assert all(promised[task_id] <= kept[task_id] for task_id in tasks), (promised, kept)
 
 

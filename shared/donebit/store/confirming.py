@@ -8,6 +8,7 @@ for all that the node has done before.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
@@ -56,6 +57,20 @@ class Confirmation:
         self.missed = 0  # changes, since the process began
         self._keys, self._reading_scripts, self._goes_on = keys, reading_scripts, goes_on
         self._missed_at: dict[str, float] = {}  # by node; time.monotonic()
+        self._of_thread = threading.local()
+
+    def begin(self) -> None:
+        """Begin to note which nodes this thread asks for something."""
+        self._of_thread.nodes = set()
+
+    def note(self, node: str) -> None:
+        """Note that this thread asks a node for something."""
+        if (nodes := getattr(self._of_thread, "nodes", None)) is not None:
+            nodes.add(node)
+
+    def is_noted(self, node: str) -> bool:
+        """Whether this thread has asked a node for something since it began; true if it never began."""
+        return node in getattr(self._of_thread, "nodes", {node})
 
     def concerns(self, command: Command | bytes) -> bool:
         """Whether a command changes what somebody may count on."""
@@ -90,11 +105,13 @@ class Confirmation:
                 log.info("replicas of %s confirm changes again", node)
             return
         self.missed += 1
-        self._note(node, f"{confirmed} of {self.replicas} replicas of {node} confirmed a change", refusal)
+        self._log_first(
+            node, f"{confirmed} of {self.replicas} replicas of {node} confirmed a change", refusal
+        )
         if not self._goes_on:
             raise Unconfirmed(str(refusal or f"{confirmed} of {self.replicas}"))
 
-    def _note(self, node: str, what: str, refusal: Exception | None) -> None:
+    def _log_first(self, node: str, what: str, refusal: Exception | None) -> None:
         if node not in self._missed_at:
             rest = "work goes on without" if self._goes_on else "changes are 503 until they do"
             why = f" ({refusal})" if refusal else ""
@@ -118,9 +135,14 @@ class ConfirmingConnection(CheckedConnection):
     def send_command(self, *args: Any, **options: Any) -> None:
         """Send a command, and the question after one that changes something."""
         if self.confirmation.concerns(args):
-            self.send_packed_command(self.pack_commands([args]))  # type: ignore[no-untyped-call]  # as above
+            self.send_packed_command(self.pack_commands([args]))
         else:
             super().send_command(*args, **options)  # type: ignore[no-untyped-call]  # as above
+
+    def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """Send what is packed, and note where."""
+        self.confirmation.note(self.node)
+        super().send_packed_command(*args, **options)  # type: ignore[no-untyped-call]  # as above
 
     def pack_commands(self, commands: Iterable[Command]) -> Any:
         """Make of commands what is sent, with the question at the end if they change something."""
@@ -187,7 +209,7 @@ class LateQuestion:
         """Send the question, if something was changed."""
         if self._question:
             packed = b"".join(map(self._pack, self._question))
-            self._connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # as above
+            self._connection.send_packed_command([packed])
 
     def read(self) -> None:
         """Read its answers, once all others are read.

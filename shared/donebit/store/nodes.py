@@ -90,10 +90,9 @@ class Nodes:
             raise exceptions.ClusterDownError(NOT_SERVED)
         return self._serving
 
-    def slot_of_each_primary(self) -> list[int]:
+    def slot_of_each_primary(self) -> dict[NodeAddress, int]:
         """One of the slots of each primary."""
-        serving = self.primaries()
-        return [self._primaries.index(address) for address in serving]
+        return {address: self._primaries.index(address) for address in self.primaries()}
 
     def moved(self, slot: int, address: NodeAddress) -> None:
         """Note that a slot is served elsewhere; what else has moved is asked for before the next command."""

@@ -127,9 +127,13 @@ class ServerClient(Redis):
         # Not by from_pool, which would close the connections of all with this object.
         return [Redis(connection_pool=router.nodes.pool(one)) for one in router.nodes.primaries()]
 
-    def slot_of_each_primary(self) -> list[int]:
-        """One of the slots of each primary; of one server any."""
-        return [0] if self.router is None else self.router.nodes.slot_of_each_primary()
+    def slots_to_confirm(self) -> list[int]:
+        """One of the slots of each primary that this thread has asked for something; of one server any."""
+        if self.router is None or self.confirmation is None:
+            return [0]
+        by_address = self.router.nodes.slot_of_each_primary()
+        noted = self.confirmation.is_noted
+        return [slot for (host, port), slot in by_address.items() if noted(f"{host}:{port}")]
 
     def scan_iter(self, *args: Any, **options: Any) -> Iterator[Any]:
         """Go through the keys, of every primary."""

@@ -92,10 +92,10 @@ class ServerStateStore:
 
     @outages_named
     def confirm(self) -> None:
-        """Have replicas confirm all that every primary has done so far; nothing without WAIT_REPLICAS.
+        """Have replicas confirm all that the primaries which this thread has asked have done so far.
 
         What a request changes is confirmed with the change. This is for what it has found as it was to be,
-        changed by a request before it that was not confirmed.
+        changed by a request before it that was not confirmed. Nothing without WAIT_REPLICAS.
 
         Raises:
             StoreUnavailable: they do not.
@@ -103,7 +103,7 @@ class ServerStateStore:
         if not isinstance(self._client, ServerClient) or self._client.confirmation is None:
             return
         with self._client.pipeline(transaction=False) as pipe:
-            for slot in self._client.slot_of_each_primary():
+            for slot in self._client.slots_to_confirm():
                 pipe.set(self._keys.confirmation(slot), "", ex=KEPT_SECONDS)
             pipe.execute()
 

@@ -18,6 +18,10 @@ def register(app: Flask, store: Store) -> None:
         return
     audit = audit_of(app)
 
+    @app.before_request
+    def begin() -> None:
+        replicas.begin(store)
+
     @app.after_request
     def confirm(response: Response) -> Response:
         if response.status_code >= HTTPStatus.BAD_REQUEST or audit.declared() is None:

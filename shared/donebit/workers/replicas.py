@@ -10,8 +10,14 @@ def are_awaited(store: Store) -> bool:
     return store.server.confirmation is not None
 
 
+def begin(store: Store) -> None:
+    """Begin to note which primaries this thread asks for something."""
+    if (confirmation := store.server.confirmation) is not None:
+        confirmation.begin()
+
+
 def confirm(store: Store) -> None:
-    """Have replicas confirm all that every primary has done so far; nothing without WAIT_REPLICAS.
+    """Have replicas confirm all that those primaries have done so far; nothing without WAIT_REPLICAS.
 
     Raises:
         StoreUnavailable: too few do.
