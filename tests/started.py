@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from tests.forked import Forked, start_module
+from tests.forked import ForkedCommand, start_module
 
 REPOSITORY = Path(__file__).parents[1]
 PROCESSES = Path("/proc")
@@ -76,8 +76,8 @@ class Started:
         return {int(process.name) for process in processes if self._works_here(process)}
 
     def child(self, part_of_command: str) -> int:
-        """The one direct child whose command line has this in it."""
-        found = [pid for pid in self.family() if _parent(pid) == self.process.pid]
+        """The one process that it started whose command line has this in it."""
+        found = [pid for pid in self.family() if _group(pid) == pid != self.process.pid]
         (pid,) = [pid for pid in found if part_of_command in _read(PROCESSES / str(pid) / "cmdline")]
         return pid
 
@@ -105,7 +105,7 @@ class Started:
 
 def _start(
     command: tuple[str, ...], folder: Path, environment: Mapping[str, str], out: IO[str], err: IO[str]
-) -> subprocess.Popen[bytes] | Forked:
+) -> subprocess.Popen[bytes] | ForkedCommand:
     if command[:2] == (sys.executable, "-m") and command[2] in PRELOADED_PROGRAMS:
         descriptors = {"stdout": out.fileno(), "stderr": err.fileno()}
         return start_module(command[2], command[3:], folder, environment, **descriptors)

@@ -28,7 +28,11 @@ EDGE = (
 )
 # shared/donebit/demo starts processes and hands its own environment on to them; it decides nothing by it.
 # The client has no settings: pydantic is not installed beside it.
-ENVIRONMENT_READERS = {"shared/donebit/demo/__main__.py", "shared/donebit/transport.py"}
+ENVIRONMENT_READERS = {
+    "shared/donebit/demo/preloaded.py",
+    "shared/donebit/demo/supervisor.py",
+    "shared/donebit/transport.py",
+}
 
 # The folders of the layout, lowest first: none imports from one that stands after it, and of those on one
 # line none imports another, but for the single modules of the first line.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from donebit.demo.ports import free_server_port
-from tests.forked import Forked, start_module
+from tests.forked import ForkedCommand, start_module
 from tests.started import eventually
 
 MODULE = "donebit.command_line"
@@ -125,7 +125,7 @@ class Donebit:
         out, err = process.communicate(2 * IN_TIME)
         return Ended(process.wait(), out.decode(), err.decode())
 
-    def start(self, *arguments: object, **environment: str) -> Forked:
+    def start(self, *arguments: object, **environment: str) -> ForkedCommand:
         """Run it in a pipe, and have it at hand meanwhile."""
         return start_module(MODULE, [*map(str, arguments)], self.folder, self.environment | environment)
 

@@ -16,7 +16,7 @@ from donebit import clock
 from donebit.demo.ports import free_server_port
 from tests.command_line.command import IN_TIME, Donebit
 from tests.command_line.visits import Visit, counted, expected, fresh, some, write_csv
-from tests.forked import Forked
+from tests.forked import ForkedCommand
 from tests.servers import RunningServer
 from tests.started import Started, eventually
 from tests.web.real import RealServices
@@ -47,7 +47,7 @@ def received(file: Path) -> int:
         return 0
 
 
-def start_and_wait(donebit: Donebit, file: Path, event: str, visits: int) -> Forked:
+def start_and_wait(donebit: Donebit, file: Path, event: str, visits: int) -> ForkedCommand:
     """A load that has come so far."""
     loading = donebit.start("load", file, "--event", event, *SMALL)
     eventually(lambda: received(file) >= visits, IN_TIME, what="it does not get on")

@@ -12,13 +12,13 @@ import pytest
 from donebit.demo.ports import free_server_port
 from tests.command_line.command import IN_TIME, Donebit
 from tests.command_line.test_tasks import fail, report
-from tests.forked import Forked
+from tests.forked import ForkedCommand
 from tests.servers import RunningServer
 from tests.started import Started, eventually
 from tests.web.real import RealServices
 
 
-def ends(process: Forked) -> tuple[int, str, str]:
+def ends(process: ForkedCommand) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=IN_TIME)
     return process.wait(), out.decode(), err.decode()
 

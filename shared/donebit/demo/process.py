@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 from donebit.demo.errors import CannotStart
+from donebit.demo.forks import Forked, Forks
 from donebit.demo.probes import Probe
 from donebit.demo.watcher import Watcher
 
@@ -36,6 +39,11 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)  # beyond that of every process
     refusal: Callable[[], str | None] = lambda: None  # why it cannot be started again now, asked before
 
+    @property
+    def module(self) -> str | None:
+        """The module that it runs; None if it is no Python, or other code."""
+        return self.argv[2] if self.argv[:2] == (sys.executable, "-m") else None
+
 
 class Process:
     """A program in a session of its own, with all that it starts itself; it may be started again.
@@ -43,7 +51,9 @@ class Process:
     Because of its own session it does not get a terminal's Ctrl-C: the supervisor decides when it ends.
     """
 
-    def __init__(self, program: Program, environment: Mapping[str, str], watcher: Watcher) -> None:
+    def __init__(
+        self, program: Program, environment: Mapping[str, str], watcher: Watcher, forks: Forks | None = None
+    ) -> None:
         self.program = program
         self.running = False  # from start to kill; its main process may have ended already
         self.silent = False  # its output was closed by all that wrote to it
@@ -52,6 +62,7 @@ class Process:
         self._refused = False
         self._environment = environment
         self._watcher = watcher
+        self._forks = forks  # starts Python's modules, if given
         self._deaths = 0
         self._next_probe = 0.0
         self._unfinished = b""  # a line whose end is not read yet
@@ -146,10 +157,13 @@ class Process:
         assert self._popen.stdout is not None  # noqa: S101 - it was asked for as a pipe
         return self._popen.stdout  # type: ignore[return-value] # typeshed's IO[bytes] is this here
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes] | Forked:
+        environment = {**self._environment, **self.program.environment}
+        if self._forks is not None and self.program.module is not None:
+            return self._fork(self._forks, self.program.module, environment)
         return subprocess.Popen(
             self.program.argv,
-            env={**self._environment, **self.program.environment},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -157,6 +171,21 @@ class Process:
             pass_fds=self.program.inherits,
             preexec_fn=self._watcher.enrol,  # noqa: PLW1509 - safe: the supervisor has one thread
         )
+
+    def _fork(self, forks: Forks, module: str, environment: dict[str, str]) -> Forked:
+        reading, writing = os.pipe()
+        output = os.fdopen(reading, "rb", buffering=0)
+        with Path(os.devnull).open() as nothing, os.fdopen(writing, "wb") as written:
+            descriptors = (nothing.fileno(), written.fileno(), written.fileno())
+            pid, ending = forks.start(
+                module,
+                self.program.argv[3:],
+                Path.cwd(),
+                environment,
+                descriptors,
+                enrol=[self._watcher.enrolling],
+            )
+        return Forked(pid, ending, output)
 
 
 def _text(line: bytes) -> str:

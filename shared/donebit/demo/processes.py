@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from donebit.demo.errors import CannotStart, StopRequested
+from donebit.demo.forks import Forks
 from donebit.demo.lines import Lines
 from donebit.demo.process import Process, Program
 from donebit.demo.stop_signals import StopSignals
@@ -30,13 +31,21 @@ GRACE_SECONDS = 8.0  # what the worker may need to finish its running steps
 class Processes:
     """All processes, in stages: a stage needs the one before it from its start to its end."""
 
-    def __init__(self, lines: Lines, environment: Mapping[str, str], *, parent: int | None = None) -> None:
+    def __init__(
+        self,
+        lines: Lines,
+        environment: Mapping[str, str],
+        *,
+        parent: int | None = None,
+        forks: Forks | None = None,
+    ) -> None:
         """Prepare to start processes.
 
         Args:
             lines: Prints their lines, and the supervisor's own.
             environment: The environment of every process.
             parent: Stop when this process is no longer the parent; None: do not watch it.
+            forks: Start what is a module of Python, if given.
         """
         self._lines = lines
         self._environment = environment
@@ -44,6 +53,7 @@ class Processes:
         self._stages: list[list[Process]] = []
         self._selector = selectors.DefaultSelector()
         self._signals = StopSignals()
+        self._forks = forks
 
     def __enter__(self) -> Self:
         self._signals.listen()
@@ -66,7 +76,7 @@ class Processes:
             CannotStart: One ended, or was not ready in its time.
             StopRequested: The demo must stop before they are all ready.
         """
-        stage = [Process(program, self._environment, self._watcher) for program in programs]
+        stage = [Process(program, self._environment, self._watcher, self._forks) for program in programs]
         self._stages.append(stage)
         for process in stage:
             self._start(process)

@@ -46,6 +46,11 @@ class Watcher:
         """
         os.write(self._writing, b"+%d\n" % os.getpid())
 
+    @property
+    def enrolling(self) -> int:
+        """The descriptor of the pipe, for a child that another process starts and that enrols itself."""
+        return self._writing
+
     def remember(self, group: int) -> None:
         """Remember a group that its child has sent to the watcher, for the next watcher."""
         self._groups.add(group)

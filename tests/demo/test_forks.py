@@ -1,0 +1,111 @@
+"""Modules that are run by a fork are as if a Python of their own had been started for each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from donebit.demo.forks import Forked, Forks
+
+# With nothing imported: what is imported changes nothing of this.
+BARE = "import sys; from donebit.demo import preloaded; preloaded.begin(int(sys.argv[1]), ())()"
+SAYS_WHAT_IT_IS = """
+import os, sys
+print(os.getpid() == os.getsid(0), os.getcwd(), os.environ, sys.argv[1:], __name__)
+sys.exit(3)
+"""
+FOREVER = "import signal; signal.pause()"
+
+
+@pytest.fixture
+def forks() -> Iterator[Forks]:
+    forks = Forks((sys.executable, "-c", BARE))
+    yield forks
+    forks.close()
+
+
+def start(forks: Forks, folder: Path, code: str, *arguments: str, enrol: int | None = None) -> Forked:
+    """Run the code as a module, with what it writes to be read."""
+    module = f"module_{len(list(folder.glob('*.py')))}"
+    (folder / f"{module}.py").write_text(code)
+    reading, writing = os.pipe()
+    pid, ending = forks.start(
+        module,
+        arguments,
+        folder,
+        {"A": "b"},
+        (writing, writing, writing),
+        enrol=() if enrol is None else [enrol],
+    )
+    os.close(writing)
+    return Forked(pid, ending, os.fdopen(reading, "rb", buffering=0))
+
+
+def said(process: Forked) -> str:
+    """All that it writes until its end."""
+    assert process.stdout is not None
+    with process.stdout:
+        return process.stdout.read().decode()
+
+
+def test_it_has_folder_environment_and_arguments_of_its_own(forks: Forks, tmp_path: Path) -> None:
+    process = start(forks, tmp_path, SAYS_WHAT_IT_IS, "one", "two words")
+
+    assert said(process) == f"True {tmp_path} environ({{'A': 'b'}}) ['one', 'two words'] __main__\n"
+    assert process.wait(10) == 3
+
+
+def test_it_is_listed_by_its_command(forks: Forks, tmp_path: Path) -> None:
+    process = start(forks, tmp_path, FOREVER, "--quiet")
+
+    listed = Path(f"/proc/{process.pid}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    process.kill()
+
+    assert listed == [sys.executable.encode(), b"-m", b"module_0", b"--quiet"]
+    assert said(process) == ""
+
+
+def test_a_kill_is_its_exit_code(forks: Forks, tmp_path: Path) -> None:
+    process = start(forks, tmp_path, FOREVER)
+    assert process.poll() is None
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(10) == -signal.SIGTERM
+    assert said(process) == ""
+
+
+def test_it_enrols_before_anybody_knows_its_number(forks: Forks, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+
+    process = start(forks, tmp_path, "", enrol=writing)
+
+    assert os.read(reading, 64) == b"+%d\n" % process.pid
+    os.close(writing)
+    assert process.wait(10) == 0
+    assert os.read(reading, 64) == b""  # nobody holds the pipe any more
+    os.close(reading)
+    assert said(process) == ""
+
+
+def test_others_are_started_when_the_one_that_forks_was_killed(forks: Forks, tmp_path: Path) -> None:
+    first = start(forks, tmp_path, FOREVER)
+    os.kill(parent(first.pid), signal.SIGKILL)
+    assert first.wait(10) == -signal.SIGKILL  # it lives, but nobody would say how it ends
+
+    second = start(forks, tmp_path, "print('here')")
+
+    assert said(second) == "here\n"
+    with suppress(ProcessLookupError):
+        os.kill(first.pid, signal.SIGKILL)
+    assert said(first) == ""
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
