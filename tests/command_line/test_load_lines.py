@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
+from donebit.command_line.exit_codes import UsageError
 from donebit.command_line.load.batch import LoadContext, PendingBatch
 from donebit.command_line.load.reading import BadLine, Columns, CsvRows, NdjsonRows
 from donebit.command_line.load.source import Source
@@ -162,6 +163,25 @@ def test_a_line_that_is_no_visit_does_not_decide_the_kind(user: str) -> None:
     users, refused = taken(ndjson_rows("\n".join([first, *good]).encode()))
 
     assert (users, len(refused)) == (["ada", "joan"], 1)
+
+
+@pytest.mark.parametrize("user", ["-1", "-7.0", "1e3", "1.23457E+11", "NaN", " nan "])
+def test_a_number_that_is_no_id_does_not_make_texts_of_integers(user: str) -> None:
+    users, (refused,) = taken(csv_rows(f"user,at\n{user},{AT}\n7,{AT}\n8,{AT}\n".encode()))
+
+    assert users == [7, 8]
+    assert refused == f"user is {user!r}, not an integer; --ids texts reads all users as texts"
+
+
+@pytest.mark.parametrize("user", ["007", "+49151123456", "123.456", "-", "e3", "1e3f", "Nan", "0x10"])
+def test_a_text_of_digits_and_more_is_a_text(user: str) -> None:
+    assert taken(csv_rows(f"user,at\n{user},{AT}\n-1,{AT}\n".encode())) == ([user, "-1"], [])
+
+
+@pytest.mark.parametrize("header", ["user,user,at", "user,at,at", "user, user ,at"])
+def test_a_column_that_is_there_twice_is_refused(header: str) -> None:
+    with pytest.raises(UsageError, match=r"the first line has 2 columns '(user|at)'"):
+        csv_rows(f"{header}\n7,{AT},{AT}\n".encode())
 
 
 def test_what_an_event_holds_comes_before_the_first_line() -> None:

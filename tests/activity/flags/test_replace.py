@@ -198,7 +198,7 @@ def test_a_flag_replaced_before_it_is_read_is_computed_from_its_new_users(
     assert members(real_store, "f") == [1, 2, 9]
 
 
-def test_a_flag_replaced_while_it_is_computed_from_itself_is_computed_again(
+def test_a_flag_replaced_while_it_is_computed_from_itself_is_made_again(
     real_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags.set_users(site_on(real_store), "f", [7, 8])

@@ -127,7 +127,9 @@ class CsvRows:
         return [name.strip() for name in header]
 
     def _place(self, name: str, what: str) -> int:
-        if name in self._names:
+        if (times := self._names.count(name)) > 1:
+            raise UsageError(f"the first line has {times} columns {name!r}, of which only one could be used")
+        if times:
             return self._names.index(name)
         other = "" if what == "user" else f", or --{what} gives one for all lines"
         found = ", ".join(map(repr, self._names[:20])) or "nothing"
