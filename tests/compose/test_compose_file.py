@@ -15,6 +15,14 @@ from tests.faults.test_least_privilege import OF_OTHER_QUEUES, USER
 from tests.started import REPOSITORY
 
 SECRETS = ("REDIS_PASSWORD", "API_TOKEN")
+LIMITS = (
+    "MAX_OPEN_TASKS",
+    "MAX_EVENTS",
+    "MAX_FLAGS",
+    "MAX_TEXT_IDS",
+    "REQUESTS_PER_SECOND",
+    "REQUESTS_PER_SECOND_OF_TOKEN",
+)
 GIVEN = dict.fromkeys(SECRETS, "a-secret")
 EXAMPLE = {name: value or "" for name, value in dotenv_values(REPOSITORY / ".env.example").items()}
 
@@ -52,7 +60,7 @@ def test_a_secret_that_is_missing_is_named_with_what_to_do(missing: str) -> None
 
 
 def test_secrets_come_from_the_environment_alone() -> None:
-    written = re.findall(r"^ +\w*(?:PASSWORD|TOKEN): *(.*)", FILE.read_text(), re.MULTILINE)
+    written = re.findall(r"^ +(?!REQUESTS)\w*(?:PASSWORD|TOKEN): *(.*)", FILE.read_text(), re.MULTILINE)
 
     assert written
     assert all(re.match(r'"\$\{\w+:(\?|-\})', value) for value in written)
@@ -120,13 +128,26 @@ def test_the_server_has_the_documented_user_with_the_least_rights(parts: dict[st
 
 
 def test_what_a_proxy_needs_is_passed_on() -> None:
-    prefixes = {"TRIGGER_PREFIX": "/a", "DONE_PREFIX": "/b", "DISTINCT_PREFIX": "/c"}
-    parts = services({**GIVEN, "ALLOWED_HOSTS": "bits.example,x.example", **prefixes})
+    asked = {
+        "TRIGGER_PREFIX": "/a",
+        "DONE_PREFIX": "/b",
+        "DISTINCT_PREFIX": "/c",
+        "TRUSTED_PROXIES": "10.1.2.3",
+    }
+    parts = services({**GIVEN, "ALLOWED_HOSTS": "bits.example,x.example", **asked})
 
     for name in ("trigger", "done", "distinct", "worker", "beat"):
         given = parts[name]["environment"]
         assert given["ALLOWED_HOSTS"] == "trigger,done,distinct,bits.example,x.example"
-        assert {key: given[key] for key in prefixes} == prefixes
+        assert {key: given[key] for key in asked} == asked
+
+
+def test_limits_are_passed_on_to_whoever_holds_to_them() -> None:
+    asked = {**dict.fromkeys(LIMITS, "7"), "EXAMPLE_GETS": "0"}
+    parts = services({**GIVEN, **asked})
+
+    for name in ("trigger", "done", "distinct", "worker", "beat"):
+        assert {key: parts[name]["environment"][key] for key in asked} == asked
 
 
 def test_images_can_be_pinned_by_their_digests() -> None:

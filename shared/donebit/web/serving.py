@@ -35,8 +35,9 @@ from donebit.web.process_figures import share_figures
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
 # A thread that computes an answer keeps Python from the others for so long. With the 5 ms of the default a
-# mark that comes meanwhile would wait for 20, as it changes threads four times.
-SWITCH_SECONDS = 0.0002
+# mark that comes meanwhile would wait for 20, as it changes threads four times. With less than this, the many
+# threads of callers without a token would leave the event loop too little.
+SWITCH_SECONDS = 0.001
 MOST_HEAD_BYTES = 64 * 1024  # of a request's head; also what is held of a connection that nobody reads
 BACKLOG = 4096  # connections that the system holds until they are taken; it may bound them itself
 FILES_BESIDE = 128  # open files of a process that are neither a client's connection nor one to Redis
