@@ -48,7 +48,7 @@ test-cluster: ## the tests of completion and activity on a real cluster of three
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(TEST) -n 2 --cluster tests/completion tests/activity $(PYTEST_ARGS)
 
-test-compose: ## build and run docker-compose.yml in containers, where podman and debootstrap are and root runs it
+test-compose: ## build and run the compose files in containers, where podman and debootstrap are and root runs it
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m tests.compose.run_containers
 

@@ -46,7 +46,7 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
 
     @routes.get("/nodes", responses={200: NodesSummary})
     def show_nodes() -> Reply:
-        """List the nodes of a cluster: the slots of each primary, and how far its replicas are behind."""
+        """List the nodes of a cluster: the slots of each primary, and the lag of its replicas."""
         return answer(NodesSummary.of(read_nodes(store)))
 
     @routes.get("/workers/log", responses={200: LogAnswer})

@@ -1,4 +1,4 @@
-"""What is shown of a cluster's nodes: roles, slots, memory, how far they are behind, and who is lost."""
+"""What is shown of a cluster's nodes: roles, slots, memory and lag, and who is lost."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_each_node_is_shown_with_its_part(services: Services, replicated: Cluste
     assert (by_name[first.address]["replicas"], by_name[second.address]["replicas"]) == (1, 0)
     replica = by_name[replicated.replicas[0].address]
     assert (replica["follows"], replica["well"], replica["slots"]) == (first.address, True, 0)
-    assert replica["behind_bytes"] >= 0
+    assert replica["lag_bytes"] >= 0
     shown = rows(services)
     assert [row.split()[1] for row in shown] == ["primary", "replica", "primary,"]
     assert "no replica 8,192" in shown[2]

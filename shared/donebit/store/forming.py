@@ -71,7 +71,7 @@ class Formation:
             _ask(node, "SET-CONFIG-EPOCH", number + 1)  # so that they do not have to agree on one later
 
     def _introduce(self) -> None:
-        """Tell the first node of those that it does not know, or knows by another address."""
+        """Introduce to the first node those that it does not know, or knows by another address."""
         first, *others = zip(self._nodes, self._addresses, strict=True)
         known = {one.address for one in known_nodes(first[0])}
         for node, address in others:

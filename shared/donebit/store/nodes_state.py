@@ -1,4 +1,4 @@
-"""How each primary of a cluster is: its slots, its memory, and how far its replicas are behind."""
+"""How each primary of a cluster is: its slots, its memory, and the lag of its replicas."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ class NodeSummary(BaseModel):
     slot_ranges: Sequence[Range] = Field(examples=[[[0, 5461]]], description="which, half open")
     memory_bytes: int | None = Field(examples=[1_500_000], description="null: it is a replica, or away")
     replicas: int = Field(examples=[1], description="replicas that follow it")
-    behind_bytes: int | None = Field(
+    lag_bytes: int | None = Field(
         examples=[None], description="what it has not acknowledged; null: it is a primary, or does not follow"
     )
-    silent_seconds: int | None = Field(examples=[None], description="since it acknowledged anything")
+    lag_seconds: int | None = Field(examples=[None], description="since it acknowledged anything")
 
     @classmethod
     def of(cls, node: Node) -> NodeSummary:
@@ -37,8 +37,8 @@ class NodeSummary(BaseModel):
             slot_ranges=node.slot_ranges,
             memory_bytes=node.memory_bytes,
             replicas=node.replicas,
-            behind_bytes=node.behind_bytes,
-            silent_seconds=node.silent_seconds,
+            lag_bytes=node.lag_bytes,
+            lag_seconds=node.lag_seconds,
         )
 
 

@@ -1,4 +1,4 @@
-"""The nodes of the cluster that the store is on: their roles, slots, memory, and how far they are behind."""
+"""The nodes of the cluster that the store is on: their roles, slots, memory and lag."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Node(NamedTuple):
     slot_ranges: tuple[tuple[int, int], ...] = ()  # half open, of a primary
     memory_bytes: int | None = None  # of a primary that answers
     replicas: int = 0  # that follow it
-    behind_bytes: int | None = None  # of a replica that follows
-    silent_seconds: int | None = None  # since such a one last acknowledged anything
+    lag_bytes: int | None = None  # of a replica that follows
+    lag_seconds: int | None = None  # since such a one last acknowledged anything
 
     @property
     def slots(self) -> int:
@@ -48,8 +48,8 @@ def _nodes_of(state: PrimaryState) -> Iterator[Node]:
             one.address,
             state.address,
             is_well=True,
-            behind_bytes=one.behind_bytes,
-            silent_seconds=one.silent_seconds,
+            lag_bytes=one.behind_bytes,
+            lag_seconds=one.silent_seconds,
         )
     for address in state.not_following:
         yield Node(address, state.address, is_well=False)
