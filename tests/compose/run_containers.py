@@ -103,8 +103,8 @@ def outlives(composed: Running, service: str) -> None:
     eventually(
         lambda: asked(composed, "GET", "done", "/health").status == 200, START_SECONDS, what="not back"
     )
-    assert asked(composed, "GET", "done", f"/tasks/{task}").said["state"] == "done"
-    assert visitors(composed) == before
+    await_done(composed, task)
+    eventually(lambda: visitors(composed) == before, WORK_SECONDS, what="visitors are lost")
     run_task(composed, "/trigger/done?count=10&sleep_ms=0")
 
 
