@@ -1,16 +1,17 @@
-"""docker-compose.yml as Docker Compose would read it."""
+"""docker-compose.yml and compose.cluster.yml as Docker Compose would read them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.started import REPOSITORY
 
-FILE = REPOSITORY / "docker-compose.yml"
+FILE, CLUSTER_FILE = REPOSITORY / "docker-compose.yml", REPOSITORY / "compose.cluster.yml"
 VARIABLE = re.compile(
     r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<kind>:-|:\?)(?P<text>[^}]*))?\}|(?P<other>))"
 )
@@ -46,5 +47,10 @@ def resolved(node: Any, variables: Mapping[str, str]) -> Any:
     return interpolate(node, variables) if isinstance(node, str) else node
 
 
-def services(variables: Mapping[str, str]) -> dict[str, Any]:
-    return dict(resolved(yaml.safe_load(FILE.read_text())["services"], variables))
+def project(file: Path) -> str:
+    """The name that a file gives to all that is made of it."""
+    return str(yaml.safe_load(file.read_text())["name"])
+
+
+def services(variables: Mapping[str, str], file: Path = FILE) -> dict[str, Any]:
+    return dict(resolved(yaml.safe_load(file.read_text())["services"], variables))

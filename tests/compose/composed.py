@@ -1,4 +1,4 @@
-"""The parts of docker-compose.yml as processes of this machine: its commands, environments and checks.
+"""The parts of a compose file as processes of this machine: its commands, environments and checks.
 
 What differs from containers: names of hosts are 127.0.0.1, ports are free ones, the server's data is in
 the test's folder, and `valkey-cli`, which no wheel carries, is a few lines on the client library.
@@ -17,7 +17,7 @@ from redis import Redis
 
 from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_port
-from tests.compose.compose_file import services
+from tests.compose.compose_file import FILE, services
 from tests.servers import valkey_binary
 from tests.started import Started
 
@@ -33,13 +33,13 @@ print("PONG" if answer is True else answer)
 
 
 class Composed:
-    """The file, on this machine."""
+    """A file, on this machine."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, file: Path = FILE, **variables: str) -> None:
         self._folder = folder
         self._ports = {port: str(free_server_port()) for port in PORTS}
         secrets = {"REDIS_PASSWORD": PASSWORD, "API_TOKEN": TOKEN, "WORKER_PROCESSES": "2"}
-        self._parts = services(secrets | {"REDIS_ADMIN_PASSWORD": ADMIN} | variables)
+        self._parts = services(secrets | {"REDIS_ADMIN_PASSWORD": ADMIN} | variables, file)
         self.started: list[Started] = []
         self.homes: list[Path] = []
         self._path = f"{self._tools()}:{Path(sys.executable).parent}:{os.environ['PATH']}"

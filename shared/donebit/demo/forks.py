@@ -113,16 +113,19 @@ class Forks:
         }
         ours, theirs = socket.socketpair()
         with self._asking:
-            self._begin_again_if_killed()
             with theirs:
-                asked = [*descriptors, theirs.fileno(), *enrol]
-                socket.send_fds(self._requests, [json.dumps(request).encode()], asked)
+                self._ask(json.dumps(request).encode(), [*descriptors, theirs.fileno(), *enrol])
             said = ours.recv(64)
         if not said:
+            ours.close()
             raise OSError("the process that starts it has ended")
         return int(said), ours
 
-    def _begin_again_if_killed(self) -> None:
-        if self._process.poll() is not None:
+    def _ask(self, request: bytes, descriptors: Sequence[int]) -> None:
+        """Send a request; to another interpreter where this one was killed, which poll() may not see yet."""
+        try:
+            socket.send_fds(self._requests, [request], descriptors)
+        except BrokenPipeError:
             self.close()
             self._begin()
+            socket.send_fds(self._requests, [request], descriptors)

@@ -22,13 +22,12 @@ from tests.faults.harness.activity import (
     FLAGS,
     NOW,
     USERS,
-    Act,
     Activity,
     Sight,
     is_kept_for_certain,
-    iso,
     periods_of,
 )
+from tests.faults.harness.activity_acts import Act, iso
 from tests.lossy_proxy import lossy_way_to
 from tests.servers import RunningServer, valkey_binary
 from tests.started import Started, eventually

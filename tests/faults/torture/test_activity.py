@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.faults.harness.activity import ACTS, Act
+from tests.faults.harness.activity_acts import ACTS, Act
 from tests.faults.harness.activity_ground import ActivityGround, can_be_at_once
 
 REQUESTS = 60
