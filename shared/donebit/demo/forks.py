@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -111,21 +112,24 @@ class Forks:
             "folder": str(folder),
             "environment": dict(environment),
         }
-        ours, theirs = socket.socketpair()
         with self._asking:
-            with theirs:
-                self._ask(json.dumps(request).encode(), [*descriptors, theirs.fileno(), *enrol])
-            said = ours.recv(64)
+            # Again by another interpreter, where this one was killed before it answered.
+            said, ours = self._ask(json.dumps(request).encode(), descriptors, enrol)
+            if not said:
+                ours.close()
+                self.close()
+                self._begin()
+                said, ours = self._ask(json.dumps(request).encode(), descriptors, enrol)
         if not said:
             ours.close()
             raise OSError("the process that starts it has ended")
         return int(said), ours
 
-    def _ask(self, request: bytes, descriptors: Sequence[int]) -> None:
-        """Send a request; to another interpreter where this one was killed, which poll() may not see yet."""
-        try:
-            socket.send_fds(self._requests, [request], descriptors)
-        except BrokenPipeError:
-            self.close()
-            self._begin()
-            socket.send_fds(self._requests, [request], descriptors)
+    def _ask(
+        self, request: bytes, descriptors: Sequence[int], enrol: Sequence[int]
+    ) -> tuple[bytes, socket.socket]:
+        """Send a request, and return the answer, empty if none came, and the socket that it came on."""
+        ours, theirs = socket.socketpair()
+        with theirs, suppress(BrokenPipeError):
+            socket.send_fds(self._requests, [request], [*descriptors, theirs.fileno(), *enrol])
+        return ours.recv(64), ours
