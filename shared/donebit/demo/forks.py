@@ -106,20 +106,16 @@ class Forks:
         Raises:
             OSError: the interpreter that forks has ended.
         """
-        request = {
-            "module": module,
-            "arguments": [module, *arguments],
-            "folder": str(folder),
-            "environment": dict(environment),
-        }
+        request: dict[str, object] = {"module": module, "arguments": [module, *arguments]}
+        request |= {"folder": str(folder), "environment": dict(environment)}
+        asked = json.dumps(request).encode(), [*descriptors], [*enrol]
         with self._asking:
-            # Again by another interpreter, where this one was killed before it answered.
-            said, ours = self._ask(json.dumps(request).encode(), descriptors, enrol)
-            if not said:
+            said, ours = self._ask(*asked)
+            if not said:  # it was killed before it answered
                 ours.close()
                 self.close()
                 self._begin()
-                said, ours = self._ask(json.dumps(request).encode(), descriptors, enrol)
+                said, ours = self._ask(*asked)
         if not said:
             ours.close()
             raise OSError("the process that starts it has ended")
