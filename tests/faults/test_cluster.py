@@ -62,7 +62,7 @@ def use(stack: Stack) -> None:
     assert set(kept.values()) == {200}, kept
     paths = [
         *((stack.done, f"/tasks/{first}{part}") for part in ("", "/missing", "/failures", "/bitmap")),
-        *((stack.done, path) for path in ("/tasks?state=done", "/workers", "/workers/log")),
+        *((stack.done, path) for path in ("/tasks?state=done", "/workers", "/workers/log", "/nodes")),
         *((base, path) for base in stack.services().values() for path in ("/metrics", "/health")),
         *((stack.trigger, page) for page in ("/", "/workers")),
         (stack.distinct, "/distinct"),
