@@ -73,4 +73,9 @@ def test_make_alone_lists_its_commands(start: Start) -> None:
     make = start("make", "-f", str(REPOSITORY / "Makefile"), "-C", str(REPOSITORY), "--no-print-directory")
 
     assert make.exit_code() == 0
-    assert [line.split()[1] for line in make.out.splitlines()][:3] == ["help", "demo", "demo-cluster"]
+    assert [line.split()[1] for line in make.out.splitlines()][:4] == [
+        "help",
+        "demo",
+        "demo-cluster",
+        "clear",
+    ]
