@@ -15,7 +15,7 @@ RUN := --extra server --group build
 DEV := $(RUN) --extra demo --extra async --extra otel --group dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster clear test test-cluster test-compose test-celery coverage torture check bench screenshots lock wheel release clean
+.PHONY: help demo demo-cluster clear test test-cluster test-compose test-compose-cluster test-celery coverage torture check bench screenshots lock wheel release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -48,9 +48,13 @@ test-cluster: ## the tests of completion and activity on a real cluster of three
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(TEST) -n 2 --cluster tests/completion tests/activity $(PYTEST_ARGS)
 
-test-compose: ## build and run the compose files in containers, where podman and debootstrap are and root runs it
+test-compose: ## build and run the compose file in containers, where podman and debootstrap are and root runs it
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m tests.compose.run_containers
+
+test-compose-cluster: ## the same of compose.cluster.yml
+	@$(PYTHON) shared/donebit/demo/install.py dev
+	@$(BIN)/python -m tests.compose.run_containers compose.cluster.yml
 
 test-celery: ## Celery's own tests of chords, and chords whose processes are killed: some 20 minutes
 	@$(PYTHON) shared/donebit/demo/install.py dev

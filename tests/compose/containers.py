@@ -1,8 +1,8 @@
 """`make test-compose`: the compose files and the image, built and run in containers of podman.
 
 Everything that podman keeps lies in a temporary folder, so nobody's images, volumes and networks are touched.
-No registry is asked: the base image is a Debian made by debootstrap, which has RabbitMQ, and the server is
-that of the wheel.
+No registry is asked: the base image is a Debian made by debootstrap, which has RabbitMQ where that is run,
+and the server is that of the wheel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from donebit.demo.ports import free_server_port
-from tests.compose.compose_file import project, services
+from tests.compose.compose_file import CLUSTER_FILE, project, services
 from tests.servers import valkey_binary
 from tests.started import REPOSITORY
 
@@ -28,7 +28,8 @@ TOOLS = {"podman": "podman", "runc": "runc", "debootstrap": "debootstrap", "cata
 SUITE = "trixie"  # the Debian that has Python 3.13
 BASE, STORE_IMAGE, BROKER_IMAGE = "localhost/base", "localhost/store", "localhost/broker"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,valkey-tools,rabbitmq-server"
+PACKAGES = "ca-certificates,python3,python3-venv,python3-pip,valkey-tools"
+BROKER = "rabbitmq-server"
 
 CONTAINERS = """
 [containers]
@@ -118,11 +119,13 @@ class Podman:
             self.run("podman", *what, check=False)
 
 
-def build(podman: Podman) -> None:
-    """Make the base image, the server's, and Donebit's by its Dockerfile."""
+def build(podman: Podman, file: Path) -> None:
+    """Make the base image, the servers' that a compose file needs, and Donebit's by its Dockerfile."""
+    has_broker = file == CLUSTER_FILE
     root = Path(os.environ.get("BASE_FOLDER") or podman.folder / "root")
     if not root.exists():
-        make = ("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root))
+        packages = f"{PACKAGES},{BROKER}" if has_broker else PACKAGES
+        make = ("debootstrap", "--variant=minbase", f"--include={packages}", SUITE, str(root))
         if not podman.succeeds(*make):
             raise CannotRunHere("debootstrap cannot make a Debian here: no mirror, or not allowed to")
     python = root / "usr/bin/python"
@@ -141,10 +144,11 @@ def build(podman: Podman) -> None:
     shutil.copy(valkey_binary(), store / "valkey-server")
     (store / "Dockerfile").write_text(STORE_FILE)
     podman.run(*BUILD, "-t", STORE_IMAGE, str(store))
-    broker = podman.folder / "broker"
-    broker.mkdir()
-    (broker / "Dockerfile").write_text(BROKER_FILE)
-    podman.run(*BUILD, "-t", BROKER_IMAGE, str(broker))
+    if has_broker:
+        broker = podman.folder / "broker"
+        broker.mkdir()
+        (broker / "Dockerfile").write_text(BROKER_FILE)
+        podman.run(*BUILD, "-t", BROKER_IMAGE, str(broker))
     podman.run(*BUILD, "--build-arg", f"PYTHON_IMAGE={BASE}", "-t", "donebit", ".")
 
 
@@ -191,12 +195,12 @@ class Running:
 
 
 @contextmanager
-def built() -> Iterator[Podman]:
-    """Build all images, and remove everything again."""
+def built(file: Path) -> Iterator[Podman]:
+    """Build the images of a compose file, and remove everything again."""
     with tempfile.TemporaryDirectory(prefix="donebit-compose-", ignore_cleanup_errors=True) as name:
         podman = Podman(Path(name))
         try:
-            build(podman)
+            build(podman, file)
             yield podman
         finally:
             podman.clear()

@@ -1,4 +1,4 @@
-"""`python -m tests.compose.run_containers`: what `make test-compose` asks of the containers."""
+"""`python -m tests.compose.run_containers [FILE]`: what `make test-compose` asks of the containers."""
 
 from __future__ import annotations
 
@@ -12,32 +12,30 @@ from pathlib import Path
 from donebit.demo.local_http import Answer, NoAnswer, ask
 from tests.compose.compose_file import CLUSTER_FILE, FILE
 from tests.compose.containers import CannotRunHere, Running, built, missing, running
-from tests.started import eventually
+from tests.started import REPOSITORY, eventually
 
 START_SECONDS, WORK_SECONDS = 180.0, 60.0
 WORKERS = 3
 SYNCED_SECONDS = 2.0  # `appendfsync everysec` promises no less
 
 
-def main() -> int:
-    """Check everything, or say what this machine lacks for it."""
+def main(file: Path) -> int:
+    """Check what a compose file starts, or say what this machine lacks for it."""
     if lacking := missing():
         return not_run(f"this machine lacks {', '.join(lacking)}")
     try:
-        with built() as podman:
-            for file, checks in CHECKS.items():
-                with running(podman, file) as composed:
-                    for check in checks:
-                        check(composed)
-                        sys.stdout.write(f"passed: {file.name}: {check.__doc__}\n")
-                        sys.stdout.flush()
+        with built(file) as podman, running(podman, file) as composed:
+            for check in CHECKS[file]:
+                check(composed)
+                sys.stdout.write(f"passed: {file.name}: {check.__doc__}\n")
+                sys.stdout.flush()
     except CannotRunHere as error:
         return not_run(str(error))
     return 0
 
 
 def not_run(why: str) -> int:
-    sys.stdout.write(f"the compose files are not run: {why}\n")
+    sys.stdout.write(f"the compose file is not run: {why}\n")
     return 0
 
 
@@ -177,4 +175,4 @@ CHECKS: Mapping[Path, Checks] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(REPOSITORY / (sys.argv[1:] or [FILE.name])[0]))

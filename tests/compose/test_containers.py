@@ -16,4 +16,4 @@ def test_a_machine_without_podman_is_told_so() -> None:
     )
 
     assert (said.returncode, said.stderr) == (0, "")
-    assert said.stdout.startswith("the compose files are not run: this machine lacks podman")
+    assert said.stdout.startswith("the compose file is not run: this machine lacks podman")
