@@ -325,6 +325,7 @@ def test_nothing_but_what_is_of_the_moment_is_left_out() -> None:
         *(row.pattern for row in ROWS if row.ttl is Ttl.SCRATCH),
         *(row.pattern for row in ROWS if row.pattern.startswith("heartbeat:")),
         "metrics",
+        "confirmed:<suffix>",
         "done:{<task>}:permits",
         "job:{<job>}:permits",
         "seen:{<segment>}:query:<token>:<level>",

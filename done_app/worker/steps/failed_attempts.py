@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from done_app.worker.steps.outcome import RunOutcome, StepReporter
-from done_app.worker.steps.raised import describe_traceback
+from done_app.worker.steps.raised import describe_traceback, name_of
 from donebit.completion.failing import Failure
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
@@ -60,7 +60,7 @@ class FailedAttempts:
     ) -> None:
         traces.record_exception(
             {
-                "exception.type": type(raised).__name__ if raised else "StepFailed",
+                "exception.type": name_of(type(raised)) if raised else "StepFailed",
                 "exception.message": error,
                 "exception.stacktrace": traceback,
                 "donebit.step": step,
