@@ -17,6 +17,7 @@ from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
 from donebit.store.flags import FlagStore
 from donebit.store.items import ItemStore
+from donebit.store.kept_windows import KeptWindowStore
 from donebit.store.leases import LeaseStore
 from donebit.store.matrices import MatrixStore
 from donebit.store.metrics import MetricStore
@@ -47,6 +48,7 @@ STORES = (
     VisitStore,
     DirectoryStore,
     BitmapStore,
+    KeptWindowStore,
     MetricStore,
     MatrixStore,
     VisitCounterStore,

@@ -72,7 +72,7 @@ class KeptWindowStore:
         ]
 
     @outages_named
-    def save(self, event: str, counted: Mapping[int, tuple[bytes, Counts]]) -> None:
+    def keep_windows(self, event: str, counted: Mapping[int, tuple[bytes, Counts]]) -> None:
         """Keep the windows of segments.
 
         Args:

@@ -165,7 +165,7 @@ def test_what_was_counted_before_bits_were_cleared_is_not_kept(store: Store, cli
     assert before.kept is not None
     erase(site_on(store), 7)
 
-    store.kept_windows.save("e", {0: (before.kept, {"a-window": (1, 1)})})
+    store.kept_windows.keep_windows("e", {0: (before.kept, {"a-window": (1, 1)})})
 
     assert not client.exists(keys.kept_windows(0, "e"))
 

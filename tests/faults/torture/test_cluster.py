@@ -89,6 +89,8 @@ def part_a_primary(cluster: Cluster) -> None:
     pass_by(PARTED_SECONDS)
     assert b"myself,master" in replica.ask("NODES")
     frozen.process.send_signal(signal.SIGCONT)
+    # Until it hears of the other it still takes itself for the primary, and answers as it was.
+    eventually(lambda: b"myself,slave" in frozen.ask("NODES"), what="it does not follow its replica")
 
 
 def reshard_key_by_key(cluster: Cluster) -> None:

@@ -170,7 +170,7 @@ def keep(
     store: Store, days: Sequence[Bitmap], segments: Sequence[SegmentCounts], names: Mapping[Window, str]
 ) -> None:
     """Keep what was counted of segments that have many users."""
-    store.kept_windows.save(
+    store.kept_windows.keep_windows(
         days[0].name,
         {
             segment.number: (
