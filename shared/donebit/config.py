@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal, Self, TypeVar
-from zoneinfo import available_timezones
 
-from pydantic import (
-    Field,
-    NonNegativeInt,
-    PositiveInt,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -26,35 +15,29 @@ from donebit import amqp_url, redis_url
 from donebit.addresses import address
 from donebit.errors import ConfigurationError
 from donebit.names import DEFAULT_KEY_PREFIX
-from donebit.secret_files import checked_token
-from donebit.setting_types import Duration, Names, Networks, PathPrefix, Port, SecretFiles
-from donebit.zone_rules import NO_ZONES
+from donebit.setting_types import (
+    HOW_TO_SIGN,
+    ApiToken,
+    BrokerUrl,
+    Duration,
+    KeyPrefix,
+    Names,
+    Networks,
+    PathPrefix,
+    Port,
+    SecretFiles,
+    SecretKey,
+    StoreUrl,
+    WebhookSecrets,
+    ZoneName,
+    listed_secrets,
+)
 
 # One bitmap is one Redis string of at most 512 MB, and SETBIT far out allocates all of it at once.
 LARGEST_TASK = 100_000_000
-
-
 MOST_PROCESSES = 128
 MOST_REPLICAS = 10  # a replica more makes each change wait for the slowest of more
-SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
-SHORTEST_KEY = 20  # characters
-HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
 CELERYS_QUEUE = "celery"
-KEY_PREFIX_CHARACTERS = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
-
-
-def _length(secret: str) -> int:
-    """How many bytes a webhook secret has; 0 for one that is no base64."""
-    try:
-        return len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
-    except ValueError:
-        return 0
-
-
-def _listed(secrets: SecretStr) -> tuple[str, ...]:
-    """The secrets of a list with commas or spaces between them."""
-    return tuple(secrets.get_secret_value().replace(",", " ").split())
-
 
 Read = TypeVar("Read", bound="Addresses")
 
@@ -72,7 +55,7 @@ class Addresses(BaseSettings):
     done_url: str = ""
     distinct_url: str = ""  # also where the job `visit` reports
 
-    api_token: SecretStr | None = None
+    api_token: ApiToken | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -86,13 +69,6 @@ class Addresses(BaseSettings):
         """Read the environment, and the files that it names."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, SecretFiles(settings_cls)
-
-    @field_validator("api_token")
-    @classmethod
-    def is_a_token(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            checked_token(value.get_secret_value())
-        return value
 
     @property
     def trigger_address(self) -> str:
@@ -110,18 +86,18 @@ class Addresses(BaseSettings):
 class Settings(Addresses):
     """The settings, each an environment variable of the same name in capitals; durations in seconds."""
 
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    broker_url: str = ""  # Celery's broker; the same server when empty
+    redis_url: StoreUrl = "redis://127.0.0.1:6379/0"
+    broker_url: BrokerUrl = ""  # Celery's broker; the same server when empty
     wait_replicas: Annotated[int, Field(ge=0, le=MOST_REPLICAS)] = 0  # that must have each change
     # What every key on both begins with: two installations on one server take two.
-    key_prefix: str = DEFAULT_KEY_PREFIX
+    key_prefix: KeyPrefix = DEFAULT_KEY_PREFIX
 
     # The path under which a proxy has a service: what all addresses that it gives out begin with.
     trigger_prefix: PathPrefix = ""
     done_prefix: PathPrefix = ""
     distinct_prefix: PathPrefix = ""
 
-    zone: str = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
+    zone: ZoneName = "UTC"  # where a day of activity begins, as IANA names it; fixed at the first visit
     web_processes: Annotated[int, Field(ge=1, le=MOST_PROCESSES)] = 1  # of a service, on one port
     web_threads: PositiveInt = 256  # of a service, for requests that are wholly here
     max_streams: PositiveInt = 1000  # event streams of a service; they hold no thread
@@ -132,7 +108,7 @@ class Settings(Addresses):
     trusted_proxies: Networks = ()  # whose X-Forwarded-For is believed
 
     # What sessions and tasks' report tokens are derived from; API_TOKEN when it is left out.
-    secret_key: SecretStr | None = None
+    secret_key: SecretKey | None = None
     session_idle: Duration = timedelta(hours=12)  # after which a browser signs in again
     cookie_secure: bool = False  # whether a session's cookie is sent over TLS alone in any case
     example_gets: bool = True  # whether GET may change what the example project changes by it
@@ -143,7 +119,7 @@ class Settings(Addresses):
     jobs: Names = ()  # modules with the user's own step functions
     webhook_hosts: Names = ()  # that a webhook may be sent to; a private address only if listed itself
     # That webhooks are signed with, as Standard Webhooks writes it: several, while one replaces another.
-    webhook_secret: SecretStr | None = None
+    webhook_secret: WebhookSecrets | None = None
     callbacks: Names = ()  # Celery functions that may be called at an end, as name or name@queue
     worker_processes: PositiveInt = 8
 
@@ -181,60 +157,6 @@ class Settings(Addresses):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     no_color: str = ""  # anything turns colours off, as no-color.org has it
 
-    @field_validator("allowed_hosts", "trusted_proxies", "jobs", "webhook_hosts", "callbacks", mode="before")
-    @classmethod
-    def split_at_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("zone")
-    @classmethod
-    def is_a_zone(cls, value: str) -> str:
-        if value not in available_timezones() - NO_ZONES:
-            raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def is_a_redis_url(cls, value: str) -> str:
-        redis_url.read(value)
-        return value
-
-    @field_validator("broker_url")
-    @classmethod
-    def is_a_broker_url(cls, value: str) -> str:
-        if redis_url.is_redis(value) and redis_url.read(value).others:
-            raise ValueError("it names several servers; Celery's broker is one")
-        if amqp_url.is_rabbitmq(value):
-            amqp_url.read(value)
-        return value
-
-    @field_validator("key_prefix")
-    @classmethod
-    def is_a_prefix(cls, value: str) -> str:
-        if not KEY_PREFIX_CHARACTERS.fullmatch(value):
-            raise ValueError(
-                f"must be 1 to 100 printable ASCII characters without spaces and braces; it is {value!r}"
-            )
-        return value
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not all(
-            SHORTEST_SECRET <= _length(one) <= LONGEST_SECRET for one in _listed(value) or [""]
-        ):
-            raise ValueError(HOW_TO_SIGN)
-        return value
-
-    @field_validator("secret_key")
-    @classmethod
-    def is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().strip()) < SHORTEST_KEY:
-            raise ValueError(f"must have {SHORTEST_KEY} characters or more: openssl rand -hex 32")
-        return value
-
     @model_validator(mode="after")
     def webhooks_are_signed(self) -> Self:
         if self.webhook_hosts and self.webhook_secret is None:
@@ -258,7 +180,7 @@ class Settings(Addresses):
     @cached_property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that a webhook is signed with, each of them; none when none is set."""
-        return () if self.webhook_secret is None else _listed(self.webhook_secret)
+        return () if self.webhook_secret is None else listed_secrets(self.webhook_secret)
 
     @cached_property
     def callback_queues(self) -> Mapping[str, str]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated
+from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import EnvSettingsSource, NoDecode
 
-from donebit.secret_files import read_secret, refuse_both
+from donebit import amqp_url, redis_url
+from donebit.secret_files import checked_token, read_secret, refuse_both
+from donebit.zone_rules import NO_ZONES
 
 PATH_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")  # so no //, which browsers read as another host
+KEY_PREFIX = re.compile(r"[!-z|~]{1,100}")  # printable ASCII without braces and spaces
+SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes, as Standard Webhooks asks for
+HOW_TO_SIGN = "must be 24 to 64 bytes in base64, after whsec_ if you like: openssl rand -base64 32"
+SHORTEST_KEY = 20  # characters
 SECRETS = ("api_token", "secret_key", "webhook_secret", "redis_url", "broker_url")
 
 
@@ -59,8 +67,78 @@ def _networks(listed: tuple[str, ...]) -> tuple[str, ...]:
     return listed
 
 
+def _split_at_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _key_prefix(value: str) -> str:
+    if not KEY_PREFIX.fullmatch(value):
+        raise ValueError(
+            f"must be 1 to 100 printable ASCII characters without spaces and braces; it is {value!r}"
+        )
+    return value
+
+
+def _zone(value: str) -> str:
+    if value not in available_timezones() - NO_ZONES:
+        raise ValueError(f"no time zone {value!r}; it must be one of IANA's, such as Europe/Berlin")
+    return value
+
+
+def _store_url(value: str) -> str:
+    redis_url.read(value)
+    return value
+
+
+def _broker_url(value: str) -> str:
+    if redis_url.is_redis(value) and redis_url.read(value).others:
+        raise ValueError("it names several servers; Celery's broker is one")
+    if amqp_url.is_rabbitmq(value):
+        amqp_url.read(value)
+    return value
+
+
+def _api_token(value: SecretStr) -> SecretStr:
+    checked_token(value.get_secret_value())
+    return value
+
+
+def _secret_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value().strip()) < SHORTEST_KEY:
+        raise ValueError(f"must have {SHORTEST_KEY} characters or more: openssl rand -hex 32")
+    return value
+
+
+def _webhook_secrets(value: SecretStr) -> SecretStr:
+    if not all(SHORTEST_SECRET <= _length(one) <= LONGEST_SECRET for one in listed_secrets(value) or [""]):
+        raise ValueError(HOW_TO_SIGN)
+    return value
+
+
+def listed_secrets(secrets: SecretStr) -> tuple[str, ...]:
+    """The secrets of a list with commas or spaces between them."""
+    return tuple(secrets.get_secret_value().replace(",", " ").split())
+
+
+def _length(secret: str) -> int:
+    """How many bytes a webhook secret has; 0 for one that is no base64."""
+    try:
+        return len(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        return 0
+
+
 PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
-Names = Annotated[tuple[str, ...], NoDecode]
-Networks = Annotated[tuple[str, ...], NoDecode, AfterValidator(_networks)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+Networks = Annotated[Names, AfterValidator(_networks)]
+KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+ApiToken = Annotated[SecretStr, AfterValidator(_api_token)]
+SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
+WebhookSecrets = Annotated[SecretStr, AfterValidator(_webhook_secrets)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(gt=timedelta(0))]
