@@ -11,7 +11,7 @@ from redis import Redis
 from donebit.store import Store, keys
 from donebit.store.catalogue import Catalogue, table
 from donebit.store.catalogue_rows import ROWS, Ttl
-from donebit.store.key_names import APART
+from donebit.store.key_names_of_activity import APART
 from tests.conftest import fault
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"

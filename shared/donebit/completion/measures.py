@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from donebit.completion.state import ANY_END
-from donebit.store.key_names import KINDS
+from donebit.store.key_names_of_tasks import KINDS
 
 NO_JOB: Final = "(none)"  # of tasks whose steps are reported from elsewhere; no job can have such a name
 SUM: Final = "us"  # the part of a histogram that holds the sum, in us

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from donebit.store.key_names import KINDS, Keys
+from donebit.store.key_names import Keys
+from donebit.store.key_names_of_tasks import KINDS
 from donebit.store.layout import OLD_KEYS, OLD_LAYOUT
 
 NAME = r"[A-Za-z0-9._-]{1,100}"

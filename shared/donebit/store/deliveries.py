@@ -10,7 +10,8 @@ from redis import Redis
 from redis.commands.core import Script
 
 from donebit.store.client import outages_named
-from donebit.store.key_names import KINDS, Keys
+from donebit.store.key_names import Keys
+from donebit.store.key_names_of_tasks import KINDS
 from donebit.store.milliseconds import milliseconds
 
 WRITTEN_WITHIN = timedelta(minutes=1)  # a wish to have a delivery made again, unless its writer dies

@@ -12,7 +12,8 @@ from redis.commands.core import Script
 from donebit import clock
 from donebit.store.answers import IndexSizes, ListedTask, OpenAndNew
 from donebit.store.client import outages_named
-from donebit.store.key_names import KINDS, Keys
+from donebit.store.key_names import Keys
+from donebit.store.key_names_of_tasks import KINDS
 from donebit.store.milliseconds import milliseconds
 
 

@@ -13,7 +13,8 @@ from redis.commands.core import Script
 from donebit.store.answers import MarkUsersResult, OpenResult
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
-from donebit.store.key_names import APART, IMPORTED_FIELD, RETENTION_FIELDS, Keys
+from donebit.store.key_names import Keys
+from donebit.store.key_names_of_activity import APART, IMPORTED_FIELD, RETENTION_FIELDS
 from donebit.store.rounds import answers_by_round
 
 KEYS_A_PIPELINE = 1000

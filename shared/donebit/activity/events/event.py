@@ -12,7 +12,7 @@ from donebit.activity.periods.imported import ImportedPeriods
 from donebit.activity.site import Site
 from donebit.activity.users.ids import UserKind
 from donebit.names import checked_name
-from donebit.store.key_names import IMPORTED_FIELD, OLDEST_FIELD
+from donebit.store.key_names_of_activity import IMPORTED_FIELD, OLDEST_FIELD
 
 
 @dataclass(frozen=True, slots=True)

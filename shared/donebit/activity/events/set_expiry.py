@@ -13,7 +13,7 @@ from donebit.activity.periods.expiry import DEFAULT, ExpiryPolicy
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.store.bitmaps import Bitmap
-from donebit.store.key_names import APART
+from donebit.store.key_names_of_activity import APART
 
 SHORTEST, LONGEST = timedelta(days=1), timedelta(days=36_500)
 PERIODS_A_CALL = 50  # a segment of each is a command: a thousand and more in a round trip

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from donebit.activity.periods.calendar import Calendar, Granularity, Period, bounds
 from donebit.activity.periods.expiry import AHEAD, ExpiryPolicy
-from donebit.store.key_names import APART
+from donebit.store.key_names_of_activity import APART
 
 LONGER = {
     Granularity.HOUR: (Granularity.DAY, Granularity.WEEK, Granularity.MONTH),
