@@ -13,11 +13,11 @@ from donebit.activity.sets.algebra import union
 from donebit.store import Store, keys
 from donebit.store.bitmaps import Bitmap
 from donebit.store.client import connect
+from donebit.store.packing import Command
 from donebit.store.pipelining import (
     AHEAD,
     BITMAPS_AHEAD,
     OF_A_GET,
-    Command,
     answers_in_turn,
     each_answer_to,
     next_part,

@@ -14,7 +14,8 @@ from redis.commands.core import Script
 from donebit import deadline
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.pipelining import Command, answers_in_turn, answers_to
+from donebit.store.packing import Command
+from donebit.store.pipelining import answers_in_turn, answers_to
 
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
 # with the string's header. A power of two would waste 1.3 to 1.7 times its size.

@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from redis import exceptions
+from redis.connection import AbstractConnection
 
 from donebit.store.connections import CheckedConnection
 from donebit.store.key_names import Keys
+from donebit.store.packing import packed
 from donebit.store.slots import SCRIPTS_CALLED, first_key, slot_of
 
 WITHIN_MS: Final = 500  # a service answers within a second
@@ -196,8 +198,8 @@ class ConfirmingConnection(CheckedConnection):
 class LateQuestion:
     """The question on a connection over which commands are sent in parts: once, after the last of them."""
 
-    def __init__(self, connection: ConfirmingConnection, pack: Callable[[Command], bytes]) -> None:
-        self._connection, self._pack = connection, pack
+    def __init__(self, connection: ConfirmingConnection) -> None:
+        self._connection = connection
         self._question: list[Command] = []
 
     def note(self, commands: Iterable[Command | bytes]) -> None:
@@ -208,8 +210,7 @@ class LateQuestion:
     def send(self) -> None:
         """Send the question, if something was changed."""
         if self._question:
-            packed = b"".join(map(self._pack, self._question))
-            self._connection.send_packed_command([packed])
+            self._connection.send_packed_command([b"".join(map(packed, self._question))])
 
     def read(self) -> None:
         """Read its answers, once all others are read.
@@ -219,3 +220,8 @@ class LateQuestion:
         """
         if self._question:
             self._connection.read_confirmation()
+
+
+def late_question(connection: AbstractConnection) -> LateQuestion | None:
+    """Return the question for a connection; None where replicas confirm nothing."""
+    return LateQuestion(connection) if isinstance(connection, ConfirmingConnection) else None

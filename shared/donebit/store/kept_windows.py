@@ -14,7 +14,8 @@ from redis.commands.core import Script
 
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.pipelining import Command, answers_to
+from donebit.store.packing import Command
+from donebit.store.pipelining import answers_to
 from donebit.store.rounds import answers_in_rounds
 
 KEPT_FOR = timedelta(days=2)  # since something in it changed, as it does each day where it is asked for

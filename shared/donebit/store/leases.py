@@ -13,7 +13,7 @@ from donebit import clock
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
-from donebit.store.pipelining import Command
+from donebit.store.packing import Command
 from donebit.store.rounds import answers_in_rounds
 from donebit.store.tasks import decoded
 

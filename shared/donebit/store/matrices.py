@@ -12,7 +12,8 @@ from redis.commands.core import Script
 from donebit.store.bitmaps import Bitmap
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.pipelining import Command, answers_to
+from donebit.store.packing import Command
+from donebit.store.pipelining import answers_to
 
 
 class Windows(NamedTuple):

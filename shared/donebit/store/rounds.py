@@ -14,7 +14,8 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.commands.core import Script
 
-from donebit.store.pipelining import Command, answers_to
+from donebit.store.packing import Command
+from donebit.store.pipelining import answers_to
 from donebit.store.server_client import router_of
 
 

@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 from donebit.store.bitmaps import segments_in
 from donebit.store.client import as_outage, outages_named
 from donebit.store.key_names import Keys
-from donebit.store.pipelining import Command, each_answer_to
+from donebit.store.packing import Command
+from donebit.store.pipelining import each_answer_to
 from donebit.store.server_client import router_of
 
 
