@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from donebit.errors import Conflict
-from donebit.store import Store, directory, keys, packing, text_ids
+from donebit.store import Store, directory, keys, packing_rows, text_ids
 from donebit.store.directory import BUCKET
 from donebit.store.id_numbers import UNKNOWN, Asked
 from donebit.store.text_ids import packed, unpacked
@@ -161,7 +161,7 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
 def test_a_command_with_rows_is_sent_like_one_with_as_many_arguments(count: int, width: int) -> None:
     rows = np.random.default_rng(1).integers(0, 256, (count, width), np.uint8)
 
-    sent = packing.with_rows(("HMGET", "key", 7), rows)
+    sent = packing_rows.with_rows(("HMGET", "key", 7), rows)
 
     assert sent == pack_command(("HMGET", "key", 7, *(row.tobytes() for row in rows)))
 

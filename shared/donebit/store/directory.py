@@ -17,7 +17,8 @@ from donebit.store import text_ids
 from donebit.store.client import outages_named
 from donebit.store.id_numbers import UNKNOWN, Asked, Field, Numbers, Places, in_order, parts, unpack_numbers
 from donebit.store.key_names import Keys
-from donebit.store.packing import Command, with_rows
+from donebit.store.packing import Command
+from donebit.store.packing_rows import with_rows
 from donebit.store.pipelining import answers_in_turn
 from donebit.store.server_client import router_of
 
