@@ -18,6 +18,7 @@ from billiard import common
 
 from done_app.worker.steps import runner
 from done_app.worker.steps.outcome import RunOutcome
+from done_app.worker.steps.raised import describe_error, describe_traceback
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import MAX_RUN_TIME, REPORT_EVERY, Runner
 from done_app.worker.steps.step_ranges import MAX_RANGES_PER_REPORT, StepRanges
@@ -214,6 +215,15 @@ def test_an_error_of_any_length_is_a_few_lines_in_the_log(
     (line,) = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert len(line.getMessage()) < 5000
     assert len(JsonFormatter().format(line)) < 30_000
+
+
+@pytest.mark.parametrize("describe", [describe_error, describe_traceback])
+def test_the_middle_of_a_long_error_is_cut_out(describe: Callable[[BaseException], str]) -> None:
+    said = describe(ValueError(f"begin {'x' * 1_000_000} end"))
+
+    assert len(said) <= failing.MAX_TRACEBACK_LENGTH
+    assert "begin x" in said
+    assert "x end" in said
 
 
 @pytest.mark.parametrize(
