@@ -227,6 +227,27 @@ def test_what_is_due_waits_until_one_more_task_may_be_open(
     assert beats.started() == [BEGIN + timedelta(minutes=after) for after in started]
 
 
+@pytest.mark.parametrize("overlap", Overlap)
+def test_a_firing_that_the_last_task_keeps_back_needs_no_room(
+    store: Store, hand_moved_clock: HandMovedClock, overlap: Overlap
+) -> None:
+    hand_moved_clock.moment = BEGIN
+    create(store, missed=Missed.NONE, overlap=overlap)
+    beats = Beats(store)
+    hand_moved_clock.forward(minutes=5)
+    beats.look(hand_moved_clock.moment)
+    full = replace(beats.firer, has_room=lambda: False)
+
+    for _ in range(3):
+        hand_moved_clock.forward(minutes=5)
+        full.run(hand_moved_clock.moment)
+
+    seen = changes.get(store, "nightly")
+    left = {Overlap.SKIP: (3, 0, 0), Overlap.QUEUE: (0, 3, 0), Overlap.ALLOW: (0, 0, 0)}
+    assert (seen.skipped, len(seen.queued()), seen.missed) == left[overlap]
+    assert beats.started() == [BEGIN + timedelta(minutes=5)]
+
+
 def task_ids(store: Store) -> list[str]:
     return [task.id for task in listing.list_tasks(store, Filter(), limit=9).tasks]
 
