@@ -16,13 +16,13 @@ from donebit.errors import NotFound
 from donebit.schedules.looking import LOOK_AT_LEAST_EVERY, TICK, Looker
 from donebit.schedules.schedule import Missed, Overlap, Schedule, task_id_of
 from donebit.store.schedules import FiringResult, ScheduleStore
-from donebit.throttled_log import ThrottledLog
+from donebit.throttled_log import Intervals
 
 MOST_FIRINGS_PER_LOOK = 20  # of one schedule; the others follow with the next look
 MOST_COUNTED = 1000  # of the firings that are left out at once
 
 log = logging.getLogger(__name__)
-waiting = ThrottledLog(log, timedelta(minutes=1))
+waiting = Intervals(timedelta(minutes=1))
 
 
 def always() -> bool:
@@ -105,7 +105,8 @@ class Firer(Looker):
             )
         for firing in planned.firings:
             if not (self.has_room() or self.gives_way(schedule, fields.get("last"))):
-                waiting.info("schedule %s waits to fire: MAX_OPEN_TASKS tasks have not ended", schedule.name)
+                if waiting.is_due(schedule.name):
+                    log.warning("schedule %s waits: MAX_OPEN_TASKS tasks have not ended", schedule.name)
                 return False
             result = self.fire(schedule, fields, firing, planned.firings[-1], left_out)
             if result in {FiringResult.CHANGED, FiringResult.QUEUED}:
