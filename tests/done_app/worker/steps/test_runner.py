@@ -325,9 +325,10 @@ class Leaving(Exception):
 
 
 class OfNoName(type):
-    @property
-    def __name__(cls) -> str:  # type: ignore[override]  # as a type's own is not
-        raise RuntimeError
+    def __getattribute__(cls, name: str) -> Any:
+        if name in ("__name__", "__qualname__"):
+            raise RuntimeError
+        return super().__getattribute__(name)
 
 
 class Nameless(Exception, metaclass=OfNoName):
