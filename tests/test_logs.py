@@ -32,7 +32,10 @@ def test_a_line_is_written_whose_traceback_cannot_be(formatter: logging.Formatte
     error = Nameless()
     written = logging.LogRecord("x", logging.ERROR, __file__, 1, "it raised", (), (type(error), error, None))
 
-    assert "it raised" in formatter.format(written)
+    line = formatter.format(written)
+
+    assert "it raised" in line
+    assert "whose traceback cannot be printed" in line
 
 
 @pytest.fixture

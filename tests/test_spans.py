@@ -12,7 +12,7 @@ import pytest
 from donebit.config import Settings
 from donebit.errors import ConfigurationError
 from donebit.traces import Traces
-from tests.collector import Collector
+from tests.collector import Collector, collecting
 from tests.receiver import receiving, status
 
 PROGRAMS = ["trigger_app.service", "done_app.service", "distinct_app.service"]
@@ -65,6 +65,46 @@ def test_a_forked_process_has_a_connection_of_its_own() -> None:
     assert [seen.name for seen in collector.spans()] == ["before", "child", "parent"]
     before, child, parent = ports
     assert before == parent != child
+
+
+UNENCODABLE = """
+from donebit import config
+from donebit.traces import traces
+
+traces.set_up(config.load(), "failing")
+with traces.span("step", {}):
+    traces.record_exception({"exception.message": "no file caf\\udce9", "donebit.step": 3})
+    traces.fail("no file caf\\udce9")
+with traces.span("beside it", {}):
+    pass
+traces.end()
+"""
+
+
+def test_an_error_that_utf_8_cannot_hold_costs_no_spans() -> None:
+    with collecting() as collector:
+        environment = os.environ | collector.environment
+        subprocess.run([sys.executable, "-c", UNENCODABLE], env=environment, check=True, timeout=60)
+        step, beside = collector.spans()
+
+    assert (step.failed, step.exceptions) == (
+        True,
+        [{"exception.message": "no file caf?", "donebit.step": 3}],
+    )
+    assert beside.name == "beside it"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("OTEL_BSP_SCHEDULE_DELAY", "0"), ("OTEL_SPAN_EVENT_COUNT_LIMIT", "many")]
+)
+def test_what_the_library_does_not_take_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    settings = Settings(otel_exporter_otlp_endpoint="http://collector:4318")
+
+    with pytest.raises(ConfigurationError, match="OpenTelemetry does not take its settings"):
+        Traces().set_up(settings, "done_app")
 
 
 @pytest.mark.parametrize(

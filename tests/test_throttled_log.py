@@ -1,13 +1,14 @@
-"""Of lines that come too often some are said, and the last always."""
+"""Of lines that come too often some are said."""
 
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 
 import pytest
 
-from donebit.throttled_log import ThrottledLog
+from donebit.throttled_log import Intervals, ThrottledLog
 from tests.started import eventually
 
 
@@ -33,3 +34,15 @@ def test_lines_further_apart_than_the_pause_are_all_said(caplog: pytest.LogCaptu
         eventually(lambda: not log.pausing, 10)
 
     assert caplog.messages == ["line 0", "line 1", "line 2"]
+
+
+def test_of_each_subject_a_line_is_due_once_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    intervals = Intervals(timedelta(seconds=60))
+
+    due = []
+    for now[0], subject in ((0, "a"), (30, "a"), (30, "b"), (61, "a"), (62, "b"), (90, "b"), (120, "a")):
+        due += [(now[0], subject)] if intervals.is_due(subject) else []
+
+    assert due == [(0, "a"), (30, "b"), (61, "a"), (90, "b")]

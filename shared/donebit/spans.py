@@ -19,6 +19,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from donebit.utf8 import printable
+
 VERSION = version("donebit")
 W3C = TraceContextTextMapPropagator()
 Attributes = Mapping[str, str | int]
@@ -40,6 +42,8 @@ class ExportOfProcess(SpanProcessor):
     """
 
     def __init__(self) -> None:
+        # What its settings do not allow is said as the program starts, not by each span that ends.
+        BatchSpanProcessor(OTLPSpanExporter()).shutdown()  # type: ignore[no-untyped-call]  # as the library has it
         self._forget()
         os.register_at_fork(after_in_child=self._forget)
 
@@ -99,10 +103,13 @@ class Spans:
             span.add_link(beginning)
 
     def record_exception(self, attributes: Attributes) -> None:
-        trace.get_current_span().add_event("exception", attributes)
+        encodable = {
+            name: printable(value) if isinstance(value, str) else value for name, value in attributes.items()
+        }
+        trace.get_current_span().add_event("exception", encodable)
 
     def fail(self, why: str) -> None:
-        trace.get_current_span().set_status(Status(StatusCode.ERROR, why))
+        trace.get_current_span().set_status(Status(StatusCode.ERROR, printable(why)))
 
     def carry(self, name: str, headers: dict[str, Any]) -> None:
         entered = contexts.get_value(ENTERED)

@@ -1,12 +1,28 @@
-"""A log that drops lines which come too fast to be read, but never the last one."""
+"""Logs that drop lines which come too fast to be read."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 
 PAUSE = timedelta(seconds=0.1)
+
+
+class Intervals:
+    """When a line about each of some subjects was last written, for what lasts: one in a while is enough."""
+
+    def __init__(self, least: timedelta) -> None:
+        self._least_seconds = least.total_seconds()
+        self._written_at: dict[str, float] = {}
+
+    def is_due(self, subject: str) -> bool:
+        """Whether it is time for a line about the subject; then it is taken as written."""
+        now = time.monotonic()
+        recent = {one: at for one, at in self._written_at.items() if now - at < self._least_seconds}
+        self._written_at = {subject: now} | recent
+        return subject not in recent
 
 
 class ThrottledLog:

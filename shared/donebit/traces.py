@@ -32,7 +32,7 @@ class Traces:
             program: what this process runs, such as `done_app`; spans are from `donebit.done_app`.
 
         Raises:
-            ConfigurationError: OpenTelemetry is not installed.
+            ConfigurationError: OpenTelemetry is not installed, or does not take one of its own settings.
         """
         if self._spans or not settings.traces_wanted:
             return
@@ -40,7 +40,12 @@ class Traces:
             from donebit.spans import Spans  # noqa: PLC0415 - half a second, and perhaps not installed
         except ModuleNotFoundError as error:
             raise ConfigurationError(NOT_INSTALLED) from error
-        self._spans = Spans(program)
+        try:
+            self._spans = Spans(program)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"OpenTelemetry does not take its settings (OTEL_...): {error}"
+            ) from error
 
     @property
     def are_on(self) -> bool:

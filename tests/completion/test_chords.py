@@ -194,6 +194,17 @@ def test_a_failed_part_counts_and_its_error_is_kept(chord: Chord, store: Store) 
     assert (given_up.step, given_up.error) == (0, "no such file")
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_part_whose_error_has_no_text_has_its_name() -> None:
+    part = chords.part_of("a", 0, b"A", Unspeakable())
+
+    assert part.error == '"Unspeakable, whose text cannot be read"'
+
+
 def test_a_repeat_after_a_lost_answer_still_is_to_call(chord: Chord) -> None:
     chord.start(1)
     chord.seal(1)

@@ -68,12 +68,12 @@ def test_what_a_step_leaves_running_ends_when_the_worker_is_stopped(
     eventually(lambda: not is_alive(left), what="it runs on")
 
 
-@pytest.mark.parametrize("batch", [1, 2], ids=["alone", "in a range"])
+@pytest.mark.parametrize(("job", "batch"), [("forking", 1), ("forking", 2), ("forking_in_time", 2)])
 @pytest.mark.parametrize("way", ["return", "raise"])
 def test_a_process_that_a_step_forked_and_let_return_is_ended(
-    stack: Stack, tmp_path: Path, way: str, batch: int
+    stack: Stack, tmp_path: Path, way: str, job: str, batch: int
 ) -> None:
-    task_id = stack.create(2, job="forking", params={"folder": str(tmp_path), "way": way}, batch=batch)
+    task_id = stack.create(2, job=job, params={"folder": str(tmp_path), "way": way}, batch=batch)
 
     stack.await_told(task_id)
 

@@ -137,6 +137,12 @@ def forking(step: int, *, folder: str, way: Literal["return", "raise"]) -> None:
         raise ValueError("the step's error in another process")
 
 
+@job("forking_in_time", max_attempts=1, step_timeout=timedelta(minutes=1))
+def forking_in_time(step: int, *, folder: str, way: Literal["return", "raise"]) -> None:
+    """The same, by itself."""
+    forking(step, folder=folder, way=way)
+
+
 def leave(file: str) -> None:
     """Leave a line with the process that ran this."""
     with Path(file).open("a") as open_file:

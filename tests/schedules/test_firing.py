@@ -15,12 +15,13 @@ from redis import Redis
 from donebit import clock
 from donebit.completion import lifecycle, listing
 from donebit.completion.listing import Filter
-from donebit.schedules import changes
+from donebit.schedules import changes, firing
 from donebit.schedules.firing import Firer
 from donebit.schedules.schedule import Missed, Overlap, task_id_of
 from donebit.store import Store, keys
 from donebit.store.schedules import FiringResult
 from donebit.store.slots import slot_of
+from donebit.throttled_log import Intervals
 from tests.completion import arranged
 from tests.completion.conftest import HandMovedClock
 from tests.schedules.arranged import BEGIN, Beats, coin, create, every
@@ -225,6 +226,49 @@ def test_what_is_due_waits_until_one_more_task_may_be_open(
     firer.run(hand_moved_clock.moment)
 
     assert beats.started() == [BEGIN + timedelta(minutes=after) for after in started]
+
+
+@pytest.mark.parametrize("overlap", Overlap)
+def test_a_firing_that_the_last_task_keeps_back_needs_no_room(
+    store: Store, hand_moved_clock: HandMovedClock, overlap: Overlap
+) -> None:
+    hand_moved_clock.moment = BEGIN
+    create(store, missed=Missed.NONE, overlap=overlap)
+    beats = Beats(store)
+    hand_moved_clock.forward(minutes=5)
+    beats.look(hand_moved_clock.moment)
+    full = replace(beats.firer, has_room=lambda: False)
+
+    for _ in range(3):
+        hand_moved_clock.forward(minutes=5)
+        full.run(hand_moved_clock.moment)
+
+    seen = changes.get(store, "nightly")
+    left = {Overlap.SKIP: (3, 0, 0), Overlap.QUEUE: (0, 3, 0), Overlap.ALLOW: (0, 0, 0)}
+    assert (seen.skipped, len(seen.queued()), seen.missed) == left[overlap]
+    assert beats.started() == [BEGIN + timedelta(minutes=5)]
+
+
+def test_each_schedule_that_waits_for_room_is_named_in_the_log(
+    store: Store,
+    hand_moved_clock: HandMovedClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(firing, "waiting", Intervals(timedelta(minutes=1)))
+    hand_moved_clock.moment = BEGIN
+    names = ["first", "second", "third"]
+    for name in names:
+        create(store, name)
+    hand_moved_clock.forward(minutes=5)
+    full = replace(Beats(store).firer, has_room=lambda: False)
+
+    for _ in range(3):
+        full.run(hand_moved_clock.moment)
+        hand_moved_clock.forward(seconds=5)
+
+    said = [f"schedule {name} waits: MAX_OPEN_TASKS tasks have not ended" for name in names]
+    assert sorted(caplog.messages) == said
 
 
 def task_ids(store: Store) -> list[str]:

@@ -44,7 +44,7 @@ def test_a_schedule_is_shown_as_it_was_asked_for(services: Services) -> None:
     assert {name: shown[name] for name in NIGHTLY if name != "task"} == {
         name: value for name, value in NIGHTLY.items() if name != "task"
     }
-    assert shown["task"] == {**TASK, "label": "nightly", "stall_after": 60.0}
+    assert shown["task"] == {**TASK, "label": "nightly", "stall_after": 60.0, "priority": "normal"}
     assert (shown["missed"], shown["overlap"], shown["grace"]) == ("latest", "skip", 60)
     assert shown["next_at"] == shown["upcoming"][0] == made["upcoming"][0]
     assert len(shown["upcoming"]) == 5
@@ -84,7 +84,7 @@ def test_a_schedule_keeps_the_priority_of_its_tasks(services: Services) -> None:
 
     shown = [body_of(services.trigger.get(f"/schedules/s{number}"))["task"] for number in range(2)]
 
-    assert [task.get("priority") for task in shown] == ["high", None]
+    assert [task.get("priority") for task in shown] == ["high", "normal"]
 
 
 def test_the_same_again_is_the_same_and_another_is_refused(services: Services) -> None:

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from donebit import clock
 from donebit.completion.spec import Callback, NextTask, TaskSpec, Webhook
-from donebit.priority import NORMAL
 from donebit.schedules.schedule import LONGEST_NAME, MOST_COUNTED, Missed, Overlap, Schedule, ScheduleSpec
 from donebit.web.models import WRITTEN, Name, Number, Request, at_most
 from trigger_app.models import TaskRequest
@@ -180,7 +179,7 @@ def request_of(spec: TaskSpec) -> dict[str, Any]:
         "stall_after": spec.stall_after.total_seconds(),
         "ended_ttl": spec.ended_ttl.total_seconds() if spec.ended_ttl else None,
         "max_concurrency": spec.max_concurrency,
-        "priority": spec.priority if spec.priority != NORMAL else None,
+        "priority": spec.priority if spec.job else None,  # a job may have another than the task was given
         "fail_fast": spec.fail_fast or None,
         "open": spec.open or None,
     }

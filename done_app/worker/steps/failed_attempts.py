@@ -6,9 +6,10 @@ import logging
 from dataclasses import dataclass
 
 from done_app.worker.steps.outcome import RunOutcome, StepReporter
-from done_app.worker.steps.raised import describe_traceback, name_of
+from done_app.worker.steps.raised import describe_traceback
 from donebit.completion.failing import Failure
 from donebit.completion.task import Task
+from donebit.exceptions import name_of
 from donebit.jobs.registry import Job
 from donebit.traces import traces
 

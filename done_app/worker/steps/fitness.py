@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import time
+from datetime import timedelta
 
 from done_app.worker.steps.raised import describe_error
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Jobs
-
-LOG_EVERY_SECONDS = 60.0  # about one task, by each process
+from donebit.throttled_log import Intervals
 
 log = logging.getLogger(__name__)
-_logged_at: dict[str, float] = {}
+logged = Intervals(timedelta(minutes=1))  # about one task, by each process
 
 
 def why_unfit(jobs: Jobs, task: Task, worker: str) -> str | None:
@@ -45,10 +44,5 @@ def why_unfit(jobs: Jobs, task: Task, worker: str) -> str | None:
 
 def log_unfit(task: Task, why: str) -> None:
     """Log that a task's steps go back, not for each of the messages that may circulate."""
-    now = time.monotonic()
-    if now - _logged_at.get(task.id, -LOG_EVERY_SECONDS) < LOG_EVERY_SECONDS:
-        return
-    for task_id in [one for one, at in _logged_at.items() if now - at >= LOG_EVERY_SECONDS]:
-        del _logged_at[task_id]
-    _logged_at[task.id] = now
-    log.warning("steps of task %s go back to the queue for another worker: %s", task.id, why)
+    if logged.is_due(task.id):
+        log.warning("steps of task %s go back to the queue for another worker: %s", task.id, why)

@@ -9,6 +9,7 @@ from billiard.common import terminate_handler_fired  # type: ignore[attr-defined
 from donebit.completion.failing import MAX_TRACEBACK_LENGTH
 from donebit.completion.reading import ResultsGone
 from donebit.completion.results import ResultRefused
+from donebit.exceptions import describe, without_text
 from donebit.jobs.unawaited import NothingRan
 from donebit.utf8 import shortened
 
@@ -29,23 +30,20 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, (NothingRan, ResultRefused, ResultsGone)):
         return str(error)
     try:
-        text = str(error)
+        return shortened(describe(error), MAX_TRACEBACK_LENGTH)
     except BaseException as unreadable:  # it may be of any kind, and is no more the end of the process
         raise_if_ending(unreadable)
-        return f"{name_of(type(error))}, whose text cannot be read"
-    return f"{name_of(type(error))}: {shortened(text, MAX_TRACEBACK_LENGTH)}"
-
-
-def name_of(kind: type[BaseException]) -> str:
-    """The name of a class; its own `__name__` may be something else, or raise."""
-    return str(type.__dict__["__name__"].__get__(kind))
+        return without_text(error)
 
 
 def describe_traceback(error: BaseException | None) -> str:
-    """Where an exception came from, as Python prints it; empty for none, or if that cannot be printed."""
+    """Where an exception came from, as Python prints it, without the middle of a long one.
+
+    Empty for none, or if it cannot be printed.
+    """
     if error is None:
         return ""
     try:
-        return "".join(traceback.format_exception(error))
+        return shortened("".join(traceback.format_exception(error)), MAX_TRACEBACK_LENGTH)
     except Exception:
         return ""

@@ -18,6 +18,7 @@ from donebit.completion.record import new_record
 from donebit.completion.spec import TaskSpec
 from donebit.completion.task import Task
 from donebit.errors import Conflict
+from donebit.exceptions import describe
 from donebit.names import is_name
 from donebit.store.chords import (
     ChordIndexes,
@@ -200,8 +201,8 @@ def _short(part_id: str) -> bytes:
 
 def error_text(error: object) -> str:
     """A part's error as JSON."""
-    kind = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
-    return json.dumps(printable(f"{kind}{error}"[:MAX_ERROR_LENGTH]))
+    text = describe(error) if isinstance(error, BaseException) else str(error)
+    return json.dumps(printable(text[:MAX_ERROR_LENGTH]))
 
 
 def new_token() -> str:

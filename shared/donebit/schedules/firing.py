@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
 from donebit import clock
+from donebit.completion import lifecycle
+from donebit.completion.state import State
+from donebit.errors import NotFound
 from donebit.schedules.looking import LOOK_AT_LEAST_EVERY, TICK, Looker
-from donebit.schedules.schedule import Missed, Schedule, task_id_of
+from donebit.schedules.schedule import Missed, Overlap, Schedule, task_id_of
 from donebit.store.schedules import FiringResult, ScheduleStore
-from donebit.throttled_log import ThrottledLog
+from donebit.throttled_log import Intervals
 
 MOST_FIRINGS_PER_LOOK = 20  # of one schedule; the others follow with the next look
 MOST_COUNTED = 1000  # of the firings that are left out at once
 
 log = logging.getLogger(__name__)
-waiting = ThrottledLog(log, timedelta(minutes=1))
+waiting = Intervals(timedelta(minutes=1))
 
 
 def always() -> bool:
@@ -100,8 +104,9 @@ class Firer(Looker):
                 schedule.name, fields, until_ms=until_ms, left_out=left_out
             )
         for firing in planned.firings:
-            if not self.has_room():
-                waiting.info("schedule %s waits to fire: MAX_OPEN_TASKS tasks have not ended", schedule.name)
+            if not (self.has_room() or self.gives_way(schedule, fields.get("last"))):
+                if waiting.is_due(schedule.name):
+                    log.warning("schedule %s waits: MAX_OPEN_TASKS tasks have not ended", schedule.name)
                 return False
             result = self.fire(schedule, fields, firing, planned.firings[-1], left_out)
             if result in {FiringResult.CHANGED, FiringResult.QUEUED}:
@@ -111,6 +116,14 @@ class Firer(Looker):
                 fields["last"] = task_id_of(schedule.name, firing)
             left_out = 0
         return len(planned.firings) < MOST_FIRINGS_PER_LOOK
+
+    def gives_way(self, schedule: Schedule, last: str | None) -> bool:
+        """Whether a firing starts nothing now, as the last task still runs: so it needs no room."""
+        if last is None or schedule.spec.overlap is Overlap.ALLOW:
+            return False
+        with suppress(NotFound):
+            return lifecycle.get_task(self.store, last).task.state is State.RUNNING
+        return False
 
     def fire(
         self,

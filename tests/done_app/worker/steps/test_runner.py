@@ -18,6 +18,7 @@ from billiard import common
 
 from done_app.worker.steps import runner
 from done_app.worker.steps.outcome import RunOutcome
+from done_app.worker.steps.raised import describe_error, describe_traceback
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import MAX_RUN_TIME, REPORT_EVERY, Runner
 from done_app.worker.steps.step_ranges import MAX_RANGES_PER_REPORT, StepRanges
@@ -216,6 +217,15 @@ def test_an_error_of_any_length_is_a_few_lines_in_the_log(
     assert len(JsonFormatter().format(line)) < 30_000
 
 
+@pytest.mark.parametrize("describe", [describe_error, describe_traceback])
+def test_the_middle_of_a_long_error_is_cut_out(describe: Callable[[BaseException], str]) -> None:
+    said = describe(ValueError(f"begin {'x' * 1_000_000} end"))
+
+    assert len(said) <= failing.MAX_TRACEBACK_LENGTH
+    assert "begin x" in said
+    assert "x end" in said
+
+
 @pytest.mark.parametrize(
     "terms",
     [{}, {"step_timeout": timedelta(minutes=1)}, {"careful": True}],
@@ -315,9 +325,10 @@ class Leaving(Exception):
 
 
 class OfNoName(type):
-    @property
-    def __name__(cls) -> str:  # type: ignore[override]  # as a type's own is not
-        raise RuntimeError
+    def __getattribute__(cls, name: str) -> Any:
+        if name in ("__name__", "__qualname__"):
+            raise RuntimeError
+        return super().__getattribute__(name)
 
 
 class Nameless(Exception, metaclass=OfNoName):
