@@ -27,7 +27,7 @@ from donebit.store.bitmaps import Bitmap
 from donebit.store.confirming import CHANGING
 from donebit.store.directory import NEW_A_CALL
 from donebit.store.slots import SCRIPTS_CALLED
-from donebit.workers import presence
+from donebit.workers import presence, replicas
 from tests.activity.arranged import UTC_CALENDAR, count, present, real_now, record, site_on
 from tests.completion.arranged import start
 from tests.faults.test_least_privilege import USER, allow, refused, url_of
@@ -177,6 +177,34 @@ def test_many_users_over_many_commands_are_confirmed_once_at_the_end(
     calls = {name: about["calls"] for name, about in primary.client.info("commandstats").items()}
     assert calls["cmdstat_evalsha"] >= 30_000 / NEW_A_CALL
     assert calls["cmdstat_wait"] < 5
+
+
+def waits(server: RunningServer) -> int:
+    """How often the server was asked to wait for its replicas, since its figures were reset."""
+    about = server.client.info("commandstats").get("cmdstat_wait", {"calls": 0})
+    return int(about["calls"])
+
+
+def test_what_was_confirmed_with_a_change_is_not_asked_again(strict: Store, primary: RunningServer) -> None:
+    start(strict, STEPS, task_id="once")
+    primary.client.config_resetstat()
+
+    replicas.begin(strict)
+    reporting.report(strict, "once", [1])
+    replicas.confirm(strict)
+    assert waits(primary) == 1
+    lifecycle.get_task(strict, "once")
+    replicas.confirm(strict)
+    assert waits(primary) == 2
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_change_that_was_not_confirmed_is_asked_again(strict: Store, primary: RunningServer) -> None:
+    start(store_at(primary, goes_on=True), STEPS, task_id="swallowed")
+
+    replicas.begin(strict)
+    assert is_refused(lambda one: reporting.report(one, "swallowed", [1]), strict)
+    assert is_refused(replicas.confirm, strict)
 
 
 def test_work_goes_on_without_replicas_and_says_so_once(
