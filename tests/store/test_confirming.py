@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from donebit import config
+from donebit.activity.analytics import day_windows
+from donebit.activity.analytics.day_windows import Window
 from donebit.activity.events import single_visit
 from donebit.activity.flags import flag, replace
+from donebit.activity.periods.calendar import DAY, Granularity
 from donebit.activity.query import run as queries
 from donebit.activity.query.text import parse
 from donebit.activity.sets import algebra
@@ -24,8 +27,8 @@ from donebit.store.bitmaps import Bitmap
 from donebit.store.confirming import CHANGING
 from donebit.store.directory import NEW_A_CALL
 from donebit.store.slots import SCRIPTS_CALLED
-from donebit.workers import presence
-from tests.activity.arranged import count, present, real_now, record, site_on
+from donebit.workers import presence, replicas
+from tests.activity.arranged import UTC_CALENDAR, count, present, real_now, record, site_on
 from tests.completion.arranged import start
 from tests.faults.test_least_privilege import USER, allow, refused, url_of
 from tests.faults.test_outage import freeze, thaw
@@ -37,6 +40,9 @@ SOURCES = Path(__file__).parents[2] / "shared" / "donebit" / "store"
 UNCONFIRMED = "too few replicas have confirmed the change"
 BACKUP = {"key_writing.py", "moving.py"}  # used offline, by commands that wait for nobody
 STEPS = 100
+DAYS = [
+    Bitmap("seen", UTC_CALENDAR.period_at(Granularity.DAY, real_now() - ago * DAY).name) for ago in (1, 0)
+]
 MANY = [Bitmap(f"e{number}", "all") for number in range(algebra.MOST_AT_ONCE + 1)]
 
 
@@ -96,6 +102,9 @@ READS: dict[str, Callable[[Store], object]] = {
     "a query": lambda store: queries.count(
         site_on(store), parse("seen & flag:beta | seen - flag:beta"), now=real_now()
     )[0],
+    "windows of days": lambda store: day_windows.count_windows(
+        store, DAYS, [Window(len(DAYS) - 1, len(DAYS))]
+    ),
     "a union too large for one script": lambda store: algebra.counts(store, [union(MANY)]),
     "signs of life": lambda store: presence.record_heartbeat(store, "worker"),
     "how the server is": lambda store: store.server.write(1),
@@ -168,6 +177,34 @@ def test_many_users_over_many_commands_are_confirmed_once_at_the_end(
     calls = {name: about["calls"] for name, about in primary.client.info("commandstats").items()}
     assert calls["cmdstat_evalsha"] >= 30_000 / NEW_A_CALL
     assert calls["cmdstat_wait"] < 5
+
+
+def waits(server: RunningServer) -> int:
+    """How often the server was asked to wait for its replicas, since its figures were reset."""
+    about = server.client.info("commandstats").get("cmdstat_wait", {"calls": 0})
+    return int(about["calls"])
+
+
+def test_what_was_confirmed_with_a_change_is_not_asked_again(strict: Store, primary: RunningServer) -> None:
+    start(strict, STEPS, task_id="once")
+    primary.client.config_resetstat()
+
+    replicas.begin(strict)
+    reporting.report(strict, "once", [1])
+    replicas.confirm(strict)
+    assert waits(primary) == 1
+    lifecycle.get_task(strict, "once")
+    replicas.confirm(strict)
+    assert waits(primary) == 2
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_change_that_was_not_confirmed_is_asked_again(strict: Store, primary: RunningServer) -> None:
+    start(store_at(primary, goes_on=True), STEPS, task_id="swallowed")
+
+    replicas.begin(strict)
+    assert is_refused(lambda one: reporting.report(one, "swallowed", [1]), strict)
+    assert is_refused(replicas.confirm, strict)
 
 
 def test_work_goes_on_without_replicas_and_says_so_once(

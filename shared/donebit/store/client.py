@@ -28,7 +28,8 @@ Answer = TypeVar("Answer")
 
 SCRIPTS = Path(__file__).parent / "scripts"
 NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
-CHANGES_NOTHING = re.compile(r"^-- changes nothing$", re.MULTILINE)  # but scratch, which nobody else sees
+# But scratch, which nobody else sees, and counts that are kept, which are counted again where they are lost.
+CHANGES_NOTHING = re.compile(r"^-- changes nothing$", re.MULTILINE)
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
 OUTAGES = (

@@ -67,12 +67,17 @@ class Confirmation:
 
     def note(self, node: str) -> None:
         """Note that this thread asks a node for something."""
-        if (nodes := getattr(self._of_thread, "nodes", None)) is not None:
+        if (nodes := self.noted()) is not None:
             nodes.add(node)
 
-    def is_noted(self, node: str) -> bool:
-        """Whether this thread has asked a node for something since it began; true if it never began."""
-        return node in getattr(self._of_thread, "nodes", {node})
+    def settle(self, node: str) -> None:
+        """Note that replicas have all that this thread has asked a node for."""
+        if (nodes := self.noted()) is not None:
+            nodes.discard(node)
+
+    def noted(self) -> set[str] | None:
+        """The nodes that this thread has asked for something since it began; None if it never began."""
+        return getattr(self._of_thread, "nodes", None)
 
     def concerns(self, command: Command | bytes) -> bool:
         """Whether a command changes what somebody may count on."""
@@ -170,6 +175,7 @@ class ConfirmingConnection(CheckedConnection):
             self._answers_to_question()
             raise
         self.read_confirmation()
+        self.confirmation.settle(self.node)  # nothing was sent in between
         return answer
 
     def read_confirmation(self) -> None:

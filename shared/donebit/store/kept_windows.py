@@ -56,8 +56,7 @@ class KeptWindowStore:
             segments: by number, the names of the days that have it.
         """
         names = [self._keys.kept_windows(number, event) for number in segments]
-        lives = int(KEPT_FOR.total_seconds())
-        begin: list[Command] = [("SET", name, as_stored({}), "NX", "EX", lives) for name in names]
+        begin = [self._replacement(name, b"", {}) for name in names]
         read: list[Command] = [("GET", name) for name in names]
         count: list[Command] = [
             ("BITCOUNT", self._keys.segment(number, event, day))
@@ -79,20 +78,16 @@ class KeptWindowStore:
         Args:
             counted: by number, what was kept before they were counted, and all that is kept from now on.
         """
-        script, lives = self._scripts["keep_windows"], int(KEPT_FOR.total_seconds())
-        commands: list[Command] = [
-            (
-                "EVALSHA",
-                script.sha,
-                1,
-                self._keys.kept_windows(number, event),
-                before,
-                as_stored(windows),
-                lives,
-            )
+        commands = [
+            self._replacement(self._keys.kept_windows(number, event), before, windows)
             for number, (before, windows) in counted.items()
         ]
-        answers_to(self._client, commands, script)
+        answers_to(self._client, commands, self._scripts["keep_windows"])
+
+    def _replacement(self, name: str, before: bytes, windows: Counts) -> Command:
+        """What keeps windows in place of what was kept before; of b"" where there was nothing."""
+        lives = int(KEPT_FOR.total_seconds())
+        return ("EVALSHA", self._scripts["keep_windows"].sha, 1, name, before, as_stored(windows), lives)
 
 
 def as_stored(windows: Counts) -> str:

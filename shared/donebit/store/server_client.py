@@ -128,12 +128,14 @@ class ServerClient(Redis):
         return [Redis(connection_pool=router.nodes.pool(one)) for one in router.nodes.primaries()]
 
     def slots_to_confirm(self) -> list[int]:
-        """One of the slots of each primary that this thread has asked for something; of one server any."""
-        if self.router is None or self.confirmation is None:
-            return [0]
+        """One of the slots of each primary that this thread has asked for something yet unconfirmed."""
+        noted = None if self.confirmation is None else self.confirmation.noted()
+        if self.router is None:
+            return [] if noted == set() else [0]
         by_address = self.router.nodes.slot_of_each_primary()
-        noted = self.confirmation.is_noted
-        return [slot for (host, port), slot in by_address.items() if noted(f"{host}:{port}")]
+        return [
+            slot for (host, port), slot in by_address.items() if noted is None or f"{host}:{port}" in noted
+        ]
 
     def scan_iter(self, *args: Any, **options: Any) -> Iterator[Any]:
         """Go through the keys, of every primary."""

@@ -94,8 +94,9 @@ class ServerStateStore:
     def confirm(self) -> None:
         """Have replicas confirm all that the primaries which this thread has asked have done so far.
 
-        What a request changes is confirmed with the change. This is for what it has found as it was to be,
-        changed by a request before it that was not confirmed. Nothing without WAIT_REPLICAS.
+        What a request changes is confirmed with the change, and all before it on that primary. This is for
+        what it has found as it was to be, changed by a request before it that was not confirmed. Nothing
+        without WAIT_REPLICAS.
 
         Raises:
             StoreUnavailable: they do not.
