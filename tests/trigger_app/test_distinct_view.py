@@ -227,6 +227,14 @@ def test_the_lifecycle_axis_has_round_marks(highest: int, lowest: int, marks: li
     assert all(0 <= tick.y <= AXIS_HEIGHT for tick in found)
 
 
+@pytest.mark.parametrize(
+    ("highest", "texts"),
+    [(600_000, ["0", "100,000"]), (2_500_000, ["0", "500,000", "1 M", "1.5 M"]), (10**10, ["0", "2,000 M"])],
+)
+def test_the_marks_of_an_axis_are_short(highest: int, texts: list[str]) -> None:
+    assert [tick.text for tick in ticks(highest)][: len(texts)] == texts
+
+
 def site(store: Store) -> Site:
     return Site.of(store, Settings(redis_url="redis://127.0.0.1:1/0"))
 
