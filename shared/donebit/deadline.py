@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import NamedTuple
@@ -28,6 +30,16 @@ def begin(limit: timedelta) -> None:
 def end() -> None:
     """Let this thread take any time again."""
     _deadline.set(None)
+
+
+@contextmanager
+def within(limit: timedelta) -> Iterator[None]:
+    """Give what this thread does in this context so much time."""
+    begin(limit)
+    try:
+        yield
+    finally:
+        end()
 
 
 def refuse_late() -> None:

@@ -74,6 +74,21 @@ def test_each_button_changes_the_row_at_once(page: Page, stack: Stack, store: St
     assert expecting.list_expectations(store) == []
 
 
+def test_the_row_after_a_deleted_one_does_not_ask_to_be_deleted(
+    page: Page, stack: Stack, store: Store
+) -> None:
+    for name in ("first", "second"):
+        make(stack, name)
+    open_live(page)
+    page.find(row("first", "summary")).click()
+    page.find(row("first", "form[action$=delete] button")).click()
+
+    eventually(lambda: not page.is_there(row("first")), what="it is still there")
+
+    assert not page.is_there(row("second", "details[open]"))
+    assert [one.name for one in expecting.list_expectations(store)] == ["second"]
+
+
 def test_it_works_without_a_script(page: Page, store: Store) -> None:
     with page.without_script():
         page.open("/schedule")

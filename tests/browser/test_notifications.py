@@ -131,6 +131,57 @@ def test_a_second_click_takes_it_back(tab: Page, stack: Stack) -> None:
     assert shown(tab) == []
 
 
+def test_the_button_of_another_page_of_the_task_follows(tab: Page, stack: Stack) -> None:
+    begin(tab, "granted")
+    task_id = stack.create(3)
+    tab.open(f"/tasks/{task_id}")
+    first = tab.browser.current_window_handle
+    tab.browser.switch_to.new_window("tab")
+    tab.open(f"/tasks/{task_id}")
+    eventually(lambda: tab.is_there("#notify:not([hidden])"), what="there is no button")
+
+    tab.find(BUTTON).click()
+    eventually(lambda: is_pressed(tab), what="it is not waited for")
+    second = tab.browser.current_window_handle
+    tab.browser.switch_to.window(first)
+    eventually(lambda: is_pressed(tab), what="the other button does not follow")
+    tab.find(BUTTON).click()
+    tab.browser.switch_to.window(second)
+
+    eventually(lambda: not is_pressed(tab), what="it is still waited for")
+    assert tab.text("#notify .said") == ""
+
+
+def test_a_task_that_ends_while_permission_is_asked_for_has_no_button(tab: Page, stack: Stack) -> None:
+    begin(tab, "granted")
+    ask_later = "Notification.requestPermission = () => new Promise((resolve) => (window.allow = resolve))"
+    task_id = stack.create(3)
+    tab.open(f"/tasks/{task_id}")
+    eventually(lambda: tab.is_there("#notify:not([hidden])"), what="there is no button")
+    tab.browser.execute_script(ask_later)
+    tab.find(BUTTON).click()
+    report(stack, task_id, (0, 3))
+    eventually(lambda: not tab.is_there("#notify:not([hidden])"), what="the button stays")
+
+    tab.browser.execute_script("window.allow('granted')")
+
+    eventually(lambda: shown(tab), what="nothing is shown")
+    assert not tab.is_there("#notify:not([hidden])")
+
+
+def test_a_page_moves_where_the_browser_keeps_no_data(tab: Page, stack: Stack) -> None:
+    begin(tab, "granted")
+    blocked = "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException(); } })"
+    tab.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": blocked})
+
+    task_id = wait_for_end(tab, stack)
+
+    eventually(lambda: "keeps no data of this site" in tab.text("#notify .said"), what="it does not say why")
+    report(stack, task_id, (0, 3))
+    eventually(lambda: tab.text(".facts .state") == "done", what="the page does not move")
+    assert tab.complaints() == []
+
+
 def test_the_button_says_why_it_cannot(tab: Page, stack: Stack) -> None:
     begin(tab, "denied")
 

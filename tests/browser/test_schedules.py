@@ -30,7 +30,7 @@ def make(stack: Stack, name: str, cron: str = "30 2 * * *", **more: object) -> N
 
 
 def row(name: str, within: str = "") -> str:
-    return f'li[data-name="{name}"] {within}'
+    return f'li[data-id="{name}"] {within}'
 
 
 def open_live(page: Page, name: str) -> None:
@@ -78,6 +78,21 @@ def test_each_button_changes_the_row_at_once(page: Page, stack: Stack, store: St
 
     eventually(lambda: not page.is_there(row("mine")), what="it is still there")
     assert changes.list_schedules(store) == []
+
+
+def test_the_row_after_a_deleted_one_does_not_ask_to_be_deleted(
+    page: Page, stack: Stack, store: Store
+) -> None:
+    for name in ("first", "second"):
+        make(stack, name)
+    open_live(page, "second")
+    page.find(row("first", "summary")).click()
+    page.find(row("first", "form[action$=delete] button")).click()
+
+    eventually(lambda: not page.is_there(row("first")), what="it is still there")
+
+    assert not page.is_there(row("second", "details[open]"))
+    assert [one.name for one in changes.list_schedules(store)] == ["second"]
 
 
 def test_what_a_button_far_down_did_is_shown_in_sight(page: Page, stack: Stack, store: Store) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from donebit import clock
+from donebit import clock, deadline
 from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.store import Store
@@ -21,6 +21,7 @@ from trigger_app.pages.axis import AXIS_HEIGHT, ticks
 from trigger_app.pages.distinct.expression import Refusal, Result, result
 from trigger_app.pages.distinct.figures import EVERY_SECONDS, Figures, read_figures
 from trigger_app.pages.distinct.retention import Cell
+from trigger_app.pages.distinct.routes import part
 from trigger_app.pages.distinct.streaks import MOST_BITMAPS
 from trigger_app.pages.view import PageContext
 
@@ -137,6 +138,24 @@ def test_one_chart_that_is_too_much_leaves_the_others_drawn(services: Services, 
     assert 'class="heat"' in page
 
 
+@pytest.mark.parametrize("path", ["/distinct?event=wide", "/distinct/users?text=wide"])
+def test_what_takes_too_long_is_given_up(real_store: Store, path: str) -> None:
+    record(real_store, [1, 2], "wide")
+    hurried = Services(real_store, question_timeout=timedelta(microseconds=1)).trigger
+
+    problem = problem_of(hurried.get(path), 503)
+
+    assert "QUESTION_TIMEOUT" in problem["detail"]
+    assert hurried.get("/history").status_code == 200
+
+
+def test_a_chart_that_takes_too_long_is_refused_alone() -> None:
+    with deadline.within(timedelta(0)):
+        assert "QUESTION_TIMEOUT" in str(part(deadline.refuse_late)["refused"])
+
+    assert part(deadline.refuse_late) == {"drawn": None}
+
+
 @pytest.mark.parametrize(
     ("asked", "character", "marked"),
     [
@@ -206,6 +225,14 @@ def test_the_lifecycle_axis_has_round_marks(highest: int, lowest: int, marks: li
 
     assert [tick.value for tick in found] == marks
     assert all(0 <= tick.y <= AXIS_HEIGHT for tick in found)
+
+
+@pytest.mark.parametrize(
+    ("highest", "texts"),
+    [(600_000, ["0", "100,000"]), (2_500_000, ["0", "500,000", "1 M", "1.5 M"]), (10**10, ["0", "2,000 M"])],
+)
+def test_the_marks_of_an_axis_are_short(highest: int, texts: list[str]) -> None:
+    assert [tick.text for tick in ticks(highest)][: len(texts)] == texts
 
 
 def site(store: Store) -> Site:

@@ -53,6 +53,15 @@ def test_a_range_that_there_is_not_is_refused(services: Services) -> None:
     assert "range" in problem_of(services.trigger.get("/history?range=7d"))["detail"]
 
 
+@pytest.mark.parametrize("path", ["/history?range=7d", "/jobs/demo?limit=0", "/audit?before=x"])
+def test_a_browser_gets_a_page_for_what_an_address_has_wrong(services: Services, path: str) -> None:
+    refused = services.trigger.get(path, headers=PEOPLE)
+
+    assert refused.status_code == 422
+    assert refused.mimetype == "text/html"
+    assert "<h1>Unprocessable Entity</h1>" in refused.text
+
+
 def test_the_page_has_the_figures_as_bars_and_as_a_table(services: Services, real_store: Store) -> None:
     before = services.trigger.get("/history", headers=PEOPLE).text
     count(real_store)

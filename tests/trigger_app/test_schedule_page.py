@@ -98,10 +98,10 @@ def test_the_page_is_paged(services: Services, monkeypatch: pytest.MonkeyPatch) 
     for name in ("c", "a", "b"):
         post(services, "", SCRIPTS, **FORM | {"name": name})
 
-    assert 'data-name="b"' in page(services)
+    assert 'data-id="b"' in page(services)
     assert 'href="/schedule?after=b"' in page(services)
-    assert 'data-name="c"' in page(services, "?after=b")
-    assert 'data-name="a"' not in page(services, "?after=b")
+    assert 'data-id="c"' in page(services, "?after=b")
+    assert 'data-id="a"' not in page(services, "?after=b")
 
 
 def test_a_browser_at_the_address_of_the_api_is_led_to_the_page(services: Services) -> None:

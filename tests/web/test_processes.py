@@ -7,7 +7,9 @@ import re
 import signal
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -31,10 +33,16 @@ RUNNING = r"donebit_service_processes ([\d.]+)"
 
 @pytest.fixture
 def started(valkey: RunningServer, tmp_path: Path) -> Iterator[tuple[Started, RealServices]]:
+    with running("distinct", valkey, tmp_path) as found:
+        yield found
+
+
+@contextmanager
+def running(name: str, valkey: RunningServer, folder: Path) -> Iterator[tuple[Started, RealServices]]:
     port = free_server_port()
-    settings = {"WEB_PROCESSES": str(PROCESSES), "DISTINCT_PORT": str(port), "REDIS_URL": valkey.url}
-    service = Started([sys.executable, "-m", "distinct_app"], tmp_path, **settings, WEB_THREADS="4")
-    services = RealServices({"distinct": port})
+    settings = {"WEB_PROCESSES": str(PROCESSES), f"{name.upper()}_PORT": str(port), "REDIS_URL": valkey.url}
+    service = Started([sys.executable, "-m", f"{name}_app"], folder, **settings, WEB_THREADS="4")
+    services = RealServices({name: port})
     try:
         eventually(services.healthy, 30, what="the service did not start")
         yield service, services
@@ -88,6 +96,17 @@ def test_all_processes_end_with_the_service(started: tuple[Started, RealServices
 
     assert service.exit_code(20) == 0
     eventually(service.is_gone, what="a process is left")
+
+
+def test_a_killed_main_process_leaves_none_that_holds_the_port(valkey: RunningServer, tmp_path: Path) -> None:
+    with running("done", valkey, tmp_path) as (service, services):
+        follower = urllib.request.urlopen(services.url("done", "/events"), timeout=10)
+        assert follower.status == 200  # a stream, which would hold a graceful stop up
+
+        service.send(signal.SIGKILL)
+
+        eventually(service.is_gone, 20, what="a process is left")
+        follower.close()
 
 
 @pytest.mark.parametrize("nonsense", ["0", "129", "many"])

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple
 
+from donebit.formatting import number
+
 MOST_STEPS = 6  # between the marks
 AXIS_HEIGHT = 100  # places are in percent of the drawing
+MILLION = 10**6
 
 
 class Tick(NamedTuple):
@@ -15,6 +18,11 @@ class Tick(NamedTuple):
 
     value: int
     y: float
+
+    @property
+    def text(self) -> str:
+        """The value, short enough for the margin: 500,000 or 1.5 M."""
+        return number(self.value) if self.value < MILLION else f"{self.value / MILLION:,g} M"
 
 
 def ticks(highest: float, lowest: int = 0) -> list[Tick]:

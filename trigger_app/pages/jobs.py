@@ -67,10 +67,11 @@ def named(run: PastRun) -> str:
 
 
 def marks(runs: Sequence[PastRun]) -> list[str]:
-    """Name some of the runs by their day, or by their time if they have one day."""
+    """Name some of the runs by their day, or by their time if they have one day; no two by the same."""
     form = "%H:%M" if runs[0].ended_at.date() == runs[-1].ended_at.date() else "%m-%d"
     apart = -(-len(runs) // MARKED_RUNS)
-    return ["" if at % apart else f"{run.ended_at:{form}}" for at, run in enumerate(runs)]
+    named = ["" if at % apart else f"{run.ended_at:{form}}" for at, run in enumerate(runs)]
+    return ["" if mark in named[:at] else mark for at, mark in enumerate(named)]
 
 
 VIEW = View("jobs", "/jobs", "Jobs", add_routes, read_nothing)

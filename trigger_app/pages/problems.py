@@ -25,8 +25,14 @@ def wants_page() -> bool:
 def register(routes: Blueprint) -> None:
     """Answer every error of the service in the form that the client asks for, unknown addresses included."""
     routes.app_errorhandler(DonebitError)(lambda error: either_way(problems.problem_of(error)))
-    routes.app_errorhandler(ValidationError)(lambda error: either_way(problems.of_validation(error)))
+    routes.app_errorhandler(ValidationError)(of_validation)
+    # The answer to what its own routes refuse passes no handler of errors.
+    routes.record_once(lambda state: setattr(state.app, "validation_error_callback", of_validation))
     routes.app_errorhandler(HTTPException)(lambda error: either_way(problems.of_http_error(error)))
+
+
+def of_validation(error: ValidationError) -> AnyResponse:
+    return either_way(problems.of_validation(error))
 
 
 def either_way(answer: Response) -> AnyResponse:

@@ -75,5 +75,5 @@ document.addEventListener("submit", async (event) => {
   if (form.dataset.then) location.replace(form.dataset.then); // the way back leads to no task that is gone
 });
 
-notifyOf(taskId, isRunning());
+notifyOf(taskId, isRunning);
 follow(events, draw);

@@ -5,13 +5,26 @@ import { ROOT } from "./root.js";
 const KEY = `donebit.waiting${ROOT}`;
 const MOST = 20;
 
+const kept = storage();
+
+/** Whether this browser can: it must keep data of the site, and have locks. */
+export const canWait = Boolean(kept && navigator.locks);
+
 let asked = false; // to be the page that listens
 let stream = null;
 let retire = () => {};
 
+function storage() {
+  try {
+    return localStorage;
+  } catch { // where site data is blocked
+    return null;
+  }
+}
+
 /** The ids of the tasks whose end is waited for. */
 export function waitedFor() {
-  return JSON.parse(localStorage.getItem(KEY) ?? "[]");
+  return JSON.parse(kept?.getItem(KEY) ?? "[]");
 }
 
 export function waitFor(id) {
@@ -23,7 +36,7 @@ export function forget(id) {
 }
 
 function change(ids) {
-  localStorage.setItem(KEY, JSON.stringify(ids));
+  kept.setItem(KEY, JSON.stringify(ids));
   listen();
 }
 
@@ -32,7 +45,7 @@ function listen() {
   const ids = waitedFor();
   if (!ids.length) retire();
   else if (stream) follow(ids);
-  else if (!asked && navigator.locks) {
+  else if (!asked && canWait) {
     asked = true;
     navigator.locks.request(KEY, lead);
   }

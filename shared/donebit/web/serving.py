@@ -30,6 +30,7 @@ from donebit.traces import traces
 from donebit.web.front.door import FrontDoor
 from donebit.web.front.pool import CHECKS
 from donebit.web.guard import refuse_open_address
+from donebit.web.main_process import end_after_main
 from donebit.web.prefix import prefix_of, refuse_own_path
 from donebit.web.process_figures import share_figures
 
@@ -128,6 +129,7 @@ def make_door(factory: str, figures: str | None = None) -> FrontDoor:
         factory: makes it, as "module:function"
         figures: the folder in which the processes of a service lay theirs; None where there is one process
     """
+    end_after_main(KILL_AFTER_SECONDS)
     settings = config.load()
     traces.set_up(settings, program_of(factory))
     Finalize(None, traces.end, exitpriority=0)

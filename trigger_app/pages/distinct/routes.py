@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from donebit import clock
+from donebit import clock, deadline
 from donebit.activity.analytics.lifecycle import UserState
 from donebit.activity.site import Site
-from donebit.errors import InvalidInput
+from donebit.errors import InvalidInput, TookTooLong
 from donebit.names import EXAMPLE_EVENT
 from trigger_app.pages.distinct import curves, lifecycle, retention, streaks
 from trigger_app.pages.distinct.choice import GRANULARITIES, LONGEST_EXPRESSION, Chosen, DistinctSelection
@@ -29,7 +29,8 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     @routes.get("/distinct")
     @page_route(context.settings)
     def distinct() -> ResponseReturnValue:
-        found, away = attempt(lambda: overview(context.site))
+        with deadline.within(context.settings.question_timeout):
+            found, away = attempt(lambda: overview(context.site))
         return render_template(
             "distinct.html",
             here="/distinct",
@@ -45,7 +46,8 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     @routes.get("/distinct/users")
     @page_route(context.settings)
     def distinct_users() -> ResponseReturnValue:
-        found, away = attempt(lambda: list_users(context.site))
+        with deadline.within(context.settings.question_timeout):
+            found, away = attempt(lambda: list_users(context.site))
         return render_template("distinct_users.html", here="/distinct", away=away, found=found)
 
     @routes.post("/simulate")
@@ -88,7 +90,7 @@ def part(draw: Callable[[], T]) -> dict[str, T | str]:
     """Compute one chart, or say why it is refused: the others are still drawn."""
     try:
         return {"drawn": draw()}
-    except InvalidInput as error:
+    except (InvalidInput, TookTooLong) as error:
         return {"refused": error.detail}
 
 
