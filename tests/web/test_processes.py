@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from donebit import config
 from donebit.demo.ports import free_server_port
-from donebit.errors import ConfigurationError
 from donebit.web.process_figures import GONE_AFTER_SECONDS, WRITTEN_EVERY_SECONDS
 from tests.servers import RunningServer
 from tests.started import Started, eventually
@@ -88,13 +86,3 @@ def test_all_processes_end_with_the_service(started: tuple[Started, RealServices
 
     assert service.exit_code(20) == 0
     eventually(service.is_gone, what="a process is left")
-
-
-@pytest.mark.parametrize("nonsense", ["0", "129", "many"])
-def test_a_number_of_processes_that_is_nonsense_is_refused(
-    nonsense: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WEB_PROCESSES", nonsense)
-
-    with pytest.raises(ConfigurationError, match=r"WEB_PROCESSES: Input should be"):
-        config.load()
