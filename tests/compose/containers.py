@@ -56,7 +56,12 @@ COPY valkey-server /usr/local/bin/valkey-server
 RUN (id valkey || useradd --system valkey) && mkdir -p /data && chown valkey /data
 VOLUME /data
 """
-BROKER_FILE = f"FROM {BASE}\nVOLUME /var/lib/rabbitmq\n"
+# RabbitMQ's official image has its folders so, and runc gives a tmpfs the rights of the folder below it.
+BROKER_FILE = f"""
+FROM {BASE}
+RUN chmod 1777 /var/lib/rabbitmq /var/log/rabbitmq
+VOLUME /var/lib/rabbitmq
+"""
 
 
 def missing() -> list[str]:

@@ -30,7 +30,9 @@ def forks() -> Iterator[Forks]:
     forks.close()
 
 
-def start(forks: Forks, folder: Path, code: str, *arguments: str, enrol: int | None = None) -> Forked:
+def start(
+    forks: Forks, folder: Path, code: str, *arguments: str, enrol: int | None = None, **environment: str
+) -> Forked:
     """Run the code as a module, with what it writes to be read."""
     module = f"module_{len(list(folder.glob('*.py')))}"
     (folder / f"{module}.py").write_text(code)
@@ -39,7 +41,7 @@ def start(forks: Forks, folder: Path, code: str, *arguments: str, enrol: int | N
         module,
         arguments,
         folder,
-        {"A": "b"},
+        {"A": "b"} | environment,
         (writing, writing, writing),
         enrol=() if enrol is None else [enrol],
     )
@@ -69,6 +71,31 @@ def test_it_is_listed_by_its_command(forks: Forks, tmp_path: Path) -> None:
 
     assert listed == [sys.executable.encode(), b"-m", b"module_0", b"--quiet"]
     assert said(process) == ""
+
+
+def test_it_has_an_environment_of_a_hundred_kilobytes(forks: Forks, tmp_path: Path) -> None:
+    process = start(forks, tmp_path, "import os; print(len(os.environ['LONG']))", LONG=100_000 * "x")
+
+    assert said(process) == "100000\n"
+    assert process.wait(10) == 0
+
+
+def test_what_it_writes_is_read_at_once_where_that_is_asked_for(forks: Forks, tmp_path: Path) -> None:
+    process = start(forks, tmp_path, f"print('here')\n{FOREVER}", PYTHONUNBUFFERED="1")
+    assert process.stdout is not None
+
+    assert process.stdout.readline() == b"here\n"
+    assert process.poll() is None
+
+    process.kill()
+    assert said(process) == ""
+
+
+def test_one_that_cannot_begin_is_an_error_and_others_can(forks: Forks, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="ended before it began"), Path(os.devnull).open("r+") as nothing:
+        forks.start("module", (), tmp_path / "missing", {}, 3 * [nothing.fileno()])
+
+    assert said(start(forks, tmp_path, "print('here')")) == "here\n"
 
 
 def test_a_kill_is_its_exit_code(forks: Forks, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from donebit import config
 from donebit.activity.analytics import day_windows
 from donebit.activity.analytics.day_windows import Window
 from donebit.activity.events import single_visit
@@ -21,7 +20,7 @@ from donebit.activity.sets import algebra
 from donebit.activity.sets.algebra import union
 from donebit.completion import lifecycle, missing, reporting
 from donebit.completion.reporting import StepReport
-from donebit.errors import ConfigurationError, StoreUnavailable
+from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.bitmaps import Bitmap
 from donebit.store.confirming import CHANGING
@@ -248,16 +247,6 @@ def test_the_documented_user_may_have_replicas_confirm(primary: RunningServer) -
         assert refused(primary.client) == []
     finally:
         primary.client.acl_deluser("donebit")
-
-
-@pytest.mark.parametrize("nonsense", ["-1", "11", "all"])
-def test_a_number_of_replicas_that_is_nonsense_is_refused(
-    nonsense: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WAIT_REPLICAS", nonsense)
-
-    with pytest.raises(ConfigurationError, match=r"WAIT_REPLICAS: Input should be"):
-        config.load()
 
 
 def test_every_command_that_writes_is_known_to_change_something(primary: RunningServer) -> None:

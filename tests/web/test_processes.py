@@ -15,9 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from donebit import config
 from donebit.demo.ports import free_server_port
-from donebit.errors import ConfigurationError
 from donebit.web.process_figures import GONE_AFTER_SECONDS, WRITTEN_EVERY_SECONDS
 from tests.servers import RunningServer
 from tests.started import Started, eventually
@@ -107,13 +105,3 @@ def test_a_killed_main_process_leaves_none_that_holds_the_port(valkey: RunningSe
 
         eventually(service.is_gone, 20, what="a process is left")
         follower.close()
-
-
-@pytest.mark.parametrize("nonsense", ["0", "129", "many"])
-def test_a_number_of_processes_that_is_nonsense_is_refused(
-    nonsense: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WEB_PROCESSES", nonsense)
-
-    with pytest.raises(ConfigurationError, match=r"WEB_PROCESSES: Input should be"):
-        config.load()

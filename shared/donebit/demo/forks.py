@@ -19,6 +19,11 @@ ROOM = " " * 300  # for the commands of the processes, where the system lists th
 DEMO = (sys.executable, "-m", "donebit.demo.preloaded")
 
 
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return two ends of which each receives what the other sends as it was sent: in one piece, and alone."""
+    return socket.socketpair(type=socket.SOCK_SEQPACKET)
+
+
 class Forked:
     """What `subprocess.Popen` is, of a process whose parent is another."""
 
@@ -74,7 +79,7 @@ class Forks:
         self._begin()
 
     def _begin(self) -> None:
-        self._requests, theirs = socket.socketpair()
+        self._requests, theirs = pair()
         command = (*self._command, str(theirs.fileno()), ROOM)
         with theirs:
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True)
@@ -104,10 +109,9 @@ class Forks:
             Its process number, and the socket on which its exit code will come.
 
         Raises:
-            OSError: the interpreter that forks has ended.
+            OSError: the interpreter that forks has ended, or the process before it had begun.
         """
-        request: dict[str, object] = {"module": module, "arguments": [module, *arguments]}
-        request |= {"folder": str(folder), "environment": dict(environment)}
+        request = {"arguments": [module, *arguments], "folder": str(folder), "environment": dict(environment)}
         asked = json.dumps(request).encode(), [*descriptors], [*enrol]
         with self._asking:
             said, ours = self._ask(*asked)
@@ -116,16 +120,16 @@ class Forks:
                 self.close()
                 self._begin()
                 said, ours = self._ask(*asked)
-        if not said:
+        if not said.startswith(b"+"):
             ours.close()
-            raise OSError("the process that starts it has ended")
+            raise OSError("it ended before it began" if said else "the process that starts it has ended")
         return int(said), ours
 
     def _ask(
         self, request: bytes, descriptors: Sequence[int], enrol: Sequence[int]
     ) -> tuple[bytes, socket.socket]:
         """Send a request, and return the answer, empty if none came, and the socket that it came on."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = pair()
         with theirs, suppress(BrokenPipeError):
             socket.send_fds(self._requests, [request], [*descriptors, theirs.fileno(), *enrol])
         return ours.recv(64), ours

@@ -78,8 +78,8 @@ class Forking:
         """The request in the child, None in the parent.
 
         Args:
-            descriptors: the standard ones, where to write the number and the exit code of the child, and
-                those that are written a line with its number before anything else
+            descriptors: the standard ones, where the child writes a line with its number and its exit code
+                is sent, and those that it writes the same line to before
         """
         pid = os.fork()
         if not pid:
@@ -87,9 +87,8 @@ class Forking:
             for number, descriptor in enumerate(descriptors[:STANDARD]):
                 os.dup2(descriptor, number)
             become(request)
-            for descriptor in descriptors[STANDARD + 1 :]:
+            for descriptor in reversed(descriptors[STANDARD:]):
                 os.write(descriptor, b"+%d\n" % os.getpid())
-            os.write(descriptors[STANDARD], str(os.getpid()).encode())
             for descriptor in descriptors:
                 os.close(descriptor)
             return request
@@ -134,20 +133,22 @@ def become(request: Request) -> None:
 def reopened(descriptor: int, mode: str, errors: str) -> TextIOWrapper:
     """A standard stream with the encoding and the buffers that Python gives it."""
     encoding, _, named = os.environ.get("PYTHONIOENCODING", "").partition(":")
-    lines = descriptor == 2 or os.isatty(descriptor)
+    unbuffered = mode == "w" and bool(os.environ.get("PYTHONUNBUFFERED"))
     return TextIOWrapper(
-        cast(BinaryIO, open(descriptor, f"{mode}b", closefd=False)),
+        cast(BinaryIO, open(descriptor, f"{mode}b", buffering=0 if unbuffered else -1, closefd=False)),
         encoding=encoding or "utf-8",
         errors=errors if descriptor == 2 else named or errors,
-        line_buffering=lines,
-        write_through=bool(os.environ.get("PYTHONUNBUFFERED")),
+        line_buffering=descriptor == 2 or os.isatty(descriptor),
+        write_through=unbuffered,
     )
 
 
 def show_command(command: Sequence[str]) -> None:
     """Have the system list this process by its command, as far as there is room for it.
 
-    Linux keeps the arguments that a process was started with in its memory, and reads them from there.
+    Linux keeps the arguments that a process was started with in its memory, and reads them from there. The
+    library `setproctitle` does this too, but where it is installed Granian and Celery give names of their own
+    to all services and workers.
     """
     with suppress(OSError):
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
@@ -173,8 +174,7 @@ def begin(descriptor: int, modules: Sequence[str]) -> Callable[[], object]:
     request = Forking(socket.socket(fileno=descriptor)).next_child()
     if request is None:
         return lambda: None
-    module = request["module"]
-    return lambda: runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return lambda: runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,11 +13,8 @@ from tests.faults.harness.ground import Ground
 
 @pytest.fixture(scope="session")
 def whole_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    ground = Ground(tmp_path_factory.mktemp("ground"))
-    try:
+    with closing(Ground(tmp_path_factory.mktemp("ground"))) as ground:
         yield ground
-    finally:
-        ground.close()
 
 
 @pytest.fixture
@@ -27,11 +25,8 @@ def ground(whole_ground: Ground) -> Iterator[Ground]:
 
 @pytest.fixture(scope="session")
 def whole_activity_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActivityGround]:
-    ground = ActivityGround(tmp_path_factory.mktemp("activity"))
-    try:
+    with closing(ActivityGround(tmp_path_factory.mktemp("activity"))) as ground:
         yield ground
-    finally:
-        ground.close()
 
 
 @pytest.fixture
