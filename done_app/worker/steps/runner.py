@@ -235,7 +235,8 @@ class Runner:
             if self.items is not None:
                 self.items.load(step)  # which may wait for Redis, for longer than the step may take
             began = time.monotonic()
-            with forks_ended(), time_limit(self.job.step_timeout):
+            # A process that the step forks ends first: it has not the thread that the limit would wait for.
+            with time_limit(self.job.step_timeout), forks_ended():
                 self.call(step)
         except StepTimedOut as error:
             self.record_failure(step, str(error), counted=self.careful)
