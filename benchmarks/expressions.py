@@ -106,13 +106,17 @@ def flat_union(client: Redis) -> int:
 def lay(client: Redis) -> None:
     """The same users both ways, a tenth of them a day: once in flat keys, once in segments."""
     random = np.random.default_rng(1)
-    width = SEGMENT_BITS // 8
-    segments = -(-USERS // SEGMENT_BITS)
-    registry = np.packbits(np.ones(segments, np.uint8)).tobytes()
     for bitmap, name in zip(DAY, FLAT, strict=True):
         packed = np.packbits(random.random(USERS, np.float32) < 0.1).tobytes()
         client.set(name, packed)
-        client.set(bitmap.registry(keys), registry)
-        for segment in range(segments):
-            part = packed[segment * width : (segment + 1) * width].ljust(width, b"\0")
-            client.set(bitmap.segment(keys, segment), part)
+        lay_segments(client, bitmap, packed)
+
+
+def lay_segments(client: Redis, bitmap: Bitmap, packed: bytes) -> None:
+    """Lay bits down as the segments that ingest makes of them."""
+    width = SEGMENT_BITS // 8
+    segments = -(-len(packed) // width)
+    client.set(bitmap.registry(keys), np.packbits(np.ones(segments, np.uint8)).tobytes())
+    for segment in range(segments):
+        part = packed[segment * width : (segment + 1) * width].ljust(width, b"\0")
+        client.set(bitmap.segment(keys, segment), part)

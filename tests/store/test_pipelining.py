@@ -78,9 +78,11 @@ def test_of_heavy_scripts_few_are_sent_at_once() -> None:
     heavy: Command = ("EVALSHA", "digest", 64, *["key"] * 64)
     read: Command = ("GET", "key")
 
-    sizes = [len(next_part(iter([one] * MANY), AHEAD)) for one in (light, heavy, read)]
+    sizes = [len(next_part(iter([one] * MANY))) for one in (light, heavy, read)]
+    for_nodes = [len(next_part(iter([one] * MANY), nodes=2)) for one in (light, heavy, read)]
 
     assert sizes == [AHEAD, 1, BITMAPS_AHEAD // OF_A_GET]
+    assert for_nodes == [2 * AHEAD, 1, 2 * BITMAPS_AHEAD // OF_A_GET]
 
 
 def test_a_refused_command_is_answered_by_itself(real_client: Redis) -> None:

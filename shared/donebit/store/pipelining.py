@@ -18,19 +18,23 @@ from donebit.store.routing import Router
 from donebit.store.server_client import router_of
 
 AHEAD = 12  # commands that are sent together; two such parts are under way
-AHEAD_OF_NODES = 3 * AHEAD  # the same on a cluster, for its nodes together
 # A server runs all that has come of one client before it turns to another. So of what reads bitmaps a part
 # has this many, or its last command's more: a full one that is combined takes the server about 9 us.
 BITMAPS_AHEAD = 32
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
+NODES = 3  # of a cluster, as a part is shared out to at least so many, each of which is to have work
 
 
-def next_part(commands: Iterator[Command], most: int) -> list[Command]:
+def next_part(commands: Iterator[Command], nodes: int = 1) -> list[Command]:
     """The next commands that are sent together: at most so many, and fewer where their scripts are heavy."""
     deadline.refuse_late()
     part: list[Command] = []
     bitmaps = 0
-    while len(part) < most and bitmaps < BITMAPS_AHEAD and (command := next(commands, None)) is not None:
+    while (
+        len(part) < AHEAD * nodes
+        and bitmaps < BITMAPS_AHEAD * nodes
+        and (command := next(commands, None)) is not None
+    ):
         part.append(command)
         bitmaps += weight_of(command)
     return part
@@ -144,7 +148,7 @@ def _from_server(
     commands, connection = iter(commands), client.connection_pool.get_connection()
     unread, question = 0, late_question(connection)
     try:
-        while part := next_part(commands, AHEAD):
+        while part := next_part(commands):
             if question:
                 question.note(part)
             connection.send_packed_command([b"".join(map(packed, part))])  # type: ignore[no-untyped-call]  # the library leaves it untyped
@@ -170,7 +174,7 @@ def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
     with ExitStack() as lent:
         flight = Flight(router, lent)
         try:
-            while part := next_part(commands, AHEAD_OF_NODES):
+            while part := next_part(commands, NODES):
                 flight.send(part)
                 if flight.parts > 1:
                     yield from flight.receive()

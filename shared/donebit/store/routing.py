@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Any, Final, NamedTuple, cast
 
-from redis import exceptions
+from redis import ConnectionPool, exceptions
 
 from donebit.store.connections import ELSEWHERE
 from donebit.store.nodes import NodeAddress, Nodes
@@ -191,18 +191,16 @@ class Router:
     @contextmanager
     def connection_to(self, address: NodeAddress) -> Iterator[Any]:
         """Lend a connection, which is closed where answers may be left on it."""
-        pool = self.nodes.pool(address)
-        with self.noting(address):
-            connection = pool.get_connection()
+        connection = self._connection_of(address)
         try:
             yield connection
         except exceptions.ResponseError:
             raise
         except BaseException:
-            connection.disconnect()  # type: ignore[no-untyped-call]  # as above
+            connection.disconnect()
             raise
         finally:
-            pool.release(connection)
+            self.nodes.pool(address).release(connection)
 
     @contextmanager
     def noting(self, address: NodeAddress) -> Iterator[None]:
@@ -213,24 +211,31 @@ class Router:
             self.nodes.note_trouble(address)
             raise
 
-    def _reachable(self, slot: int, address: NodeAddress) -> NodeAddress:
-        """The node, if it can be connected to, else the one that has the slot by now."""
+    def _connected(self, slot: int, address: NodeAddress) -> tuple[NodeAddress, Any]:
+        """A connection to the node, or, if there is none to be had, to the one that has the slot by now."""
         try:
-            with self.connection_to(address):
-                return address
+            return address, self._connection_of(address)
         except exceptions.ConnectionError:
             other = self.nodes.primary_of(slot)
             if other == address:
                 raise
-            return other
+            return other, self._connection_of(other)
 
-    def repeated(self, slot: int, attempt_at: Callable[[NodeAddress], Any]) -> Any:
-        """What comes of a transaction of one slot, tried again where its node has not begun it."""
+    def _connection_of(self, address: NodeAddress) -> Any:
+        with self.noting(address):
+            return self.nodes.pool(address).get_connection()
+
+    def repeated(self, slot: int, attempt_on: Callable[[ConnectionPool, Any], Any]) -> Any:
+        """What comes of a transaction of one slot, tried again where its node has not begun it.
+
+        Args:
+            attempt_on: makes it on a connection of this pool, and gives the connection back
+        """
         address, deadline = self.nodes.primary_of(slot), time.monotonic() + self._patience_seconds
         for attempt in count(1):
-            address = self._reachable(slot, address)
+            address, connection = self._connected(slot, address)
             try:
-                return attempt_at(address)
+                return attempt_on(self.nodes.pool(address), connection)
             except exceptions.MovedError as error:
                 if time.monotonic() > deadline:
                     raise

@@ -189,13 +189,13 @@ class RoutedPipeline(Pipeline):
         keys = (first_key(args) for args, _ in stack)
         slot = next(slot_of(key) for key in keys if key is not None)
 
-        def attempt_at(address: NodeAddress) -> list[Any]:
-            pool = self._router.nodes.pool(address)
+        def attempt_on(pool: ConnectionPool, connection: Any) -> list[Any]:
             with Pipeline(pool, self.response_callbacks, True, None) as pipe:  # noqa: FBT003 - as above
+                pipe.connection = connection  # which goes back to the pool at the end
                 pipe.command_stack, pipe.scripts = list(stack), set(self.scripts)
                 return pipe.execute()
 
-        return cast(list[Any], self._router.repeated(slot, attempt_at))
+        return cast(list[Any], self._router.repeated(slot, attempt_on))
 
 
 def mode_of(pool: ConnectionPool) -> str:
