@@ -30,10 +30,6 @@ class Flight:
         self._questions: dict[Any, LateQuestion | None] = {}
         self._under_way: deque[_Part] = deque()
 
-    @property
-    def parts(self) -> int:
-        return len(self._under_way)
-
     def send(self, commands: Sequence[Command]) -> None:
         """Send each command to its node."""
         ways = [Way(self._router.address_of(command)) for command in commands]
