@@ -57,6 +57,7 @@ LAYERS = (
         "donebit.result_slices",
         "donebit.redis_url",
         "donebit.retry_policy",
+        "donebit.networks",
         "donebit.server_binary",
         "donebit.spans",
         "donebit.secret_files",

@@ -56,6 +56,7 @@ REASONS = (
     "form",
     "host",
     "crowd",
+    "connections",
     "sign_in",
     "sign_in_pause",
     "quota",

@@ -42,6 +42,14 @@ def read_all(connection: socket.socket) -> bytes:
     return taken
 
 
+def is_ended(connection: socket.socket) -> bool:
+    """Whether the other side has closed it; it has sent nothing."""
+    connection.setblocking(False)
+    with suppress(BlockingIOError):
+        return connection.recv(1) == b""
+    return False
+
+
 def answer_to(port: int, sent: bytes, within_seconds: float = 10.0) -> bytes:
     """What a service answers on a connection of its own, until it closes it."""
     with socket.create_connection((LOOPBACK, port), timeout=within_seconds) as connection:

@@ -17,7 +17,7 @@ from donebit.demo.ports import free_server_port
 from donebit.web.body_limits import OF_A_GET
 from tests.servers import RunningServer, running, valkey_binary
 from tests.started import Started, eventually
-from tests.web.held import MIB, Memory, answer_to, held, read_all, served_in
+from tests.web.held import MIB, Memory, answer_to, held, is_ended, read_all, served_in
 
 TOKEN = "a token of twenty-nine letters"
 MANY = 2000
@@ -245,3 +245,21 @@ def test_a_taken_port_is_one_sentence_that_names_the_setting(service: Service, t
 
     assert code == 2
     assert sentence == f"port {service.port} is taken; TRIGGER_PORT can name another"
+
+
+def test_an_address_has_at_most_a_quarter_of_the_connections_without_a_token(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    service = start(server, tmp_path, MAX_CONNECTIONS="40", HEADER_TIMEOUT="60", WEB_THREADS="4")
+    try:
+        with held(service.port, WITH_TOKEN, 15) as known, held(service.port, b"", 25) as silent:
+            eventually(lambda: sum(map(is_ended, silent)) == 15, 10, what="too few are ended")
+            for one in known:
+                one.recv(65536)
+                one.sendall(WITH_TOKEN)
+                assert one.recv(65536)
+            metrics = answer_to(service.port, WITH_TOKEN.replace(BEARER, BEARER + b"Connection: close\r\n"))
+    finally:
+        service.started.end()
+
+    assert b'donebit_refusals_total{reason="connections"} 15.0' in metrics

@@ -14,8 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from donebit.access import tokens
 from donebit.access.roles import Role
-from donebit.access.sign_in_pauses import MOST_ADDRESSES, OF_ADDRESS, OF_ALL, SignInPauses, network_of
+from donebit.access.sign_in_pauses import MOST_ADDRESSES, OF_ADDRESS, OF_ALL, SignInPauses
 from donebit.errors import REASONS
+from donebit.networks import network_of
 from donebit.store import Store
 from donebit.web.refusals import MOST_LINES, Refusals
 from tests.servers import RunningServer
@@ -99,6 +100,7 @@ def test_right_sign_ins_hold_nobody_up(now: Clock) -> None:
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
         ("", ""),
         ("unix:", "unix:"),
     ],

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from donebit.networks import network_of
+
 MOST_ADDRESSES = 10_000
 EVERYBODY = ""
-IPV6_NETWORK = 64  # bits: whoever has one address has all of these
 
 
 class Growth(NamedTuple):
@@ -93,14 +93,3 @@ class SignInPauses:
         if record is None or now - record.at >= growth.forgotten_seconds:
             return Record(0, float("-inf"))
         return record
-
-
-def network_of(address: str) -> str:
-    """An address, or the network of one of IPv6; what is none as it is."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if found.version == 4:
-        return str(found)
-    return str(ipaddress.ip_network((found, IPV6_NETWORK), strict=False))

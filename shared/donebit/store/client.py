@@ -30,6 +30,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
 # But scratch, which nobody else sees, and counts that are kept, which are counted again where they are lost.
 CHANGES_NOTHING = re.compile(r"^-- changes nothing$", re.MULTILINE)
+READS_BITMAPS = re.compile(r"^-- reads bitmaps$", re.MULTILINE)  # each of its keys may be a whole one
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
 OUTAGES = (
@@ -171,10 +172,20 @@ def _sources() -> dict[str, str]:
 @cache
 def reading_scripts() -> frozenset[str]:
     """The digests of the scripts that change nothing."""
+    return _digests_with(CHANGES_NOTHING)
+
+
+@cache
+def bitmap_scripts() -> frozenset[str]:
+    """The digests of the scripts that take as long as they read bitmaps."""
+    return _digests_with(READS_BITMAPS)
+
+
+def _digests_with(mark: re.Pattern[str]) -> frozenset[str]:
     return frozenset(
         hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
         for source in _sources().values()
-        if CHANGES_NOTHING.search(source)
+        if mark.search(source)
     )
 
 

@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis, exceptions
 from redis.commands.core import Script
 from redis.connection import AbstractConnection
 
 from donebit import deadline
+from donebit.store.client import bitmap_scripts
 from donebit.store.confirming import Unconfirmed, late_question
 from donebit.store.flight import Flight
 from donebit.store.packing import Command, packed
 from donebit.store.routing import Router
 from donebit.store.server_client import router_of
 
-AHEAD = 12  # commands that are sent together; two such parts are under way
-# A server runs all that has come of one client before it turns to another. So of what reads bitmaps a part
-# has this many, or its last command's more: a full one that is combined takes the server about 9 us.
+AHEAD = 12  # commands that are sent together; at most two such parts are under way
+# A server runs all that has come of one client before it turns to another, and a full bitmap that is combined
+# takes it about 9 us. So no more of them are under way, or one command that reads more.
 BITMAPS_AHEAD = 32
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
-NODES = 3  # of a cluster, as a part is shared out to at least so many, each of which is to have work
+NODES = 3  # of a cluster, at least: so much more is under way to all of them, for each is to have work
 
 
-def next_part(commands: Iterator[Command], nodes: int = 1) -> list[Command]:
+class Part(NamedTuple):
+    """Commands that are sent together, and how many bitmaps they may read."""
+
+    commands: list[Command]
+    bitmaps: int
+
+
+def next_part(commands: Iterator[Command], most: int = AHEAD, most_bitmaps: int = BITMAPS_AHEAD // 2) -> Part:
     """The next commands that are sent together: at most so many, and fewer where their scripts are heavy."""
     deadline.refuse_late()
     part: list[Command] = []
     bitmaps = 0
-    while (
-        len(part) < AHEAD * nodes
-        and bitmaps < BITMAPS_AHEAD * nodes
-        and (command := next(commands, None)) is not None
-    ):
+    while len(part) < most and bitmaps < most_bitmaps and (command := next(commands, None)) is not None:
         part.append(command)
         bitmaps += weight_of(command)
-    return part
+    return Part(part, bitmaps)
 
 
 def weight_of(command: Command) -> int:
     """How many bitmaps a command may read."""
     match command[0]:
-        case "EVALSHA":
+        case "EVALSHA" if command[1] in bitmap_scripts():
             return int(command[2])
         case "GET":
             return OF_A_GET
         case _:
             return 0
+
+
+def must_wait(part: Part, under_way: Sequence[Part]) -> bool:
+    """Whether a part is sent only after the answers to one that is under way."""
+    bitmaps = part.bitmaps + sum(one.bitmaps for one in under_way)
+    return len(under_way) > 1 or (bool(under_way) and bitmaps > BITMAPS_AHEAD)
 
 
 def read_answer(connection: AbstractConnection) -> Any:
@@ -146,19 +157,20 @@ def _from_server(
         read: how an answer is read from the connection
     """
     commands, connection = iter(commands), client.connection_pool.get_connection()
-    unread, question = 0, late_question(connection)
+    under_way, question = deque[Part](), late_question(connection)
     try:
-        while part := next_part(commands):
+        while (part := next_part(commands)).commands:
+            request = b"".join(map(packed, part.commands))  # while the server works
+            while must_wait(part, under_way):
+                yield from (read(connection) for _ in under_way.popleft().commands)
             if question:
-                question.note(part)
-            connection.send_packed_command([b"".join(map(packed, part))])  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            for _ in range(unread):
-                yield read(connection)
-            unread = len(part)
+                question.note(part.commands)
+            connection.send_packed_command([request])  # type: ignore[no-untyped-call]  # the library leaves it untyped
+            under_way.append(part)
         if question:
             question.send()
-        for _ in range(unread):
-            yield read(connection)
+        for part in under_way:
+            yield from (read(connection) for _ in part.commands)
         if question:
             question.read()
     except BaseException:
@@ -174,7 +186,7 @@ def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
     with ExitStack() as lent:
         flight = Flight(router, lent)
         try:
-            while part := next_part(commands, NODES):
+            while part := next_part(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD).commands:
                 flight.send(part)
                 if flight.parts > 1:
                     yield from flight.receive()

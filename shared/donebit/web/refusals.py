@@ -47,6 +47,12 @@ class Refusals(Collector):
         asked = f"{method[:20]!r} {path[:LONGEST_PATH]!r}"  # as it came, so escaped: it must stay one line
         log.warning("refused (%s): %s from %s%s", reason, asked, address, f": {who}" if who else "")
 
+    def note_connections(self, address: str, number: int) -> None:
+        """Note connections that were ended, as that address has too many without a token."""
+        with self._lock:
+            self._counts["connections"] += number
+        log.warning("refused (connections): %d of %s, which have brought no token", number, address)
+
     def _begin_line(self) -> int | None:
         """How many lines of an earlier second were left out; None if this one is to be left out."""
         second, left_out = int(time.monotonic()), 0

@@ -41,6 +41,7 @@ KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for e
 SWITCH_SECONDS = 0.001
 MOST_HEAD_BYTES = 64 * 1024  # of a request's head; also what is held of a connection that nobody reads
 BACKLOG = 4096  # connections that the system holds until they are taken; it may bound them itself
+PARTS_OF_CONNECTIONS = 4  # of which one address may have one without a token
 FILES_BESIDE = 128  # open files of a process that are neither a client's connection nor one to Redis
 
 log = logging.getLogger(__name__)
@@ -77,17 +78,21 @@ def listen(factory: str, port: int, settings: Settings) -> None:
     """Take requests on a port until the process is stopped."""
     share_memory(factory)
     log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
-    several = settings.web_processes > 1
+    several, connections = settings.web_processes > 1, connections_at_once(settings)
     with TemporaryDirectory(prefix="donebit-") if several else nullcontext() as folder:
-        serve_requests(factory, port, settings, partial(make_door, figures=folder))
+        loader = partial(make_door, port=port, connections=connections, figures=folder)
+        serve_requests(factory, port, connections, settings, loader)
 
 
-def serve_requests(factory: str, port: int, settings: Settings, loader: Callable[[str], FrontDoor]) -> None:
+def serve_requests(
+    factory: str, port: int, connections: int, settings: Settings, loader: Callable[[str], FrontDoor]
+) -> None:
     """Run the processes of a service until this one is stopped.
 
     Args:
         factory: makes the application
         port: that they share
+        connections: that each takes at once
         settings: of the service
         loader: is called with the factory, in each process
     """
@@ -107,7 +112,7 @@ def serve_requests(factory: str, port: int, settings: Settings, loader: Callable
         workers_kill_timeout=KILL_AFTER_SECONDS,
         log_enabled=False,
         backlog=BACKLOG,
-        backpressure=connections_at_once(settings),
+        backpressure=connections,
         websockets=False,
     ).serve(target_loader=loader)
 
@@ -122,11 +127,13 @@ def share_memory(factory: str) -> None:
     gc.freeze()
 
 
-def make_door(factory: str, figures: str | None = None) -> FrontDoor:
+def make_door(factory: str, port: int, connections: int, figures: str | None = None) -> FrontDoor:
     """Make the application in the process that serves it.
 
     Args:
         factory: makes it, as "module:function"
+        port: that it listens on
+        connections: that it takes at once
         figures: the folder in which the processes of a service lay theirs; None where there is one process
     """
     end_after_main(KILL_AFTER_SECONDS)
@@ -138,7 +145,9 @@ def make_door(factory: str, figures: str | None = None) -> FrontDoor:
     app = getattr(import_module(module), function)(settings)
     if figures is not None:
         share_figures(app, Path(figures))
-    return FrontDoor(app, settings)
+    door = FrontDoor(app, settings)
+    door.bound_connections(port, max(1, connections // PARTS_OF_CONNECTIONS))
+    return door
 
 
 def program_of(factory: str) -> str:

@@ -78,5 +78,5 @@ def scope_of(asked: Asked) -> Mapping[str, Any]:
         "query_string": asked.query,
         "headers": list(asked.headers),
         "server": ("127.0.0.1", 8097),
-        "client": ("127.0.0.1", 50000),
+        "client": ("127.0.0.1", "50000"),
     }

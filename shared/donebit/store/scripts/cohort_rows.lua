@@ -11,6 +11,7 @@
 -- The three are not written to the append-only file or sent to replicas either, which would take a fifth of
 -- the time again. (fakeredis knows of neither.)
 -- changes nothing
+-- reads bitmaps
 if redis.set_repl then redis.set_repl(redis.REPL_NONE) end
 -- Looking up redis.call for each of some hundred calls would take 50 us more.
 local call, n, first = redis.call, tonumber(ARGV[1]), ARGV[2] == 'first'

@@ -11,6 +11,7 @@
 -- Scratch that does not outlive the script is not written to the append-only file or sent to replicas. What
 -- is kept or staged is, since a later script needs it. (fakeredis knows of neither.)
 -- changes nothing
+-- reads bitmaps
 if redis.set_repl and ARGV[1] ~= 'kept' and ARGV[1] ~= 'staged' then redis.set_repl(redis.REPL_NONE) end
 local n, stack = tonumber(ARGV[2]), {}
 

@@ -10,6 +10,7 @@
 -- Why a script: a visit that arrives meanwhile is wholly before it, and is taken back, or wholly after it, and
 --               stays in all of its periods. BITOP drops the TTL of what it writes, so it is set again.
 -- A check leaves nothing, so nothing of it goes to replicas or into the append-only file.
+-- reads bitmaps
 if redis.set_repl and ARGV[1] == 'check' then redis.set_repl(redis.REPL_NONE) end
 local call, at, n, days = redis.call, 5, tonumber(ARGV[2]), tonumber(ARGV[3])
 local taken, gone, between, counter = KEYS[n + 2], KEYS[n + 3], KEYS[n + 4], KEYS[n + 1]

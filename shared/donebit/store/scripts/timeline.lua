@@ -5,6 +5,7 @@
 -- Why a script: 400 periods are one short answer, where a pipeline of GETBITs is 400 to write and to read; and
 --               they are all of one moment.
 -- changes nothing
+-- reads bitmaps
 local found, call, keys, bit = {}, redis.call, KEYS, ARGV[1]
 for i = 1, #keys do found[i] = call('GETBIT', keys[i], bit) end
 return table.concat(found)

@@ -21,6 +21,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, ServiceUnavailable
 
 from donebit.config import Settings
 from donebit.errors import DonebitError, StoreUnavailable
+from donebit.networks import network_of
 from donebit.web import body_limits, guard
 from donebit.web.access import route_name
 from donebit.web.body_limits import BodyLimits
@@ -28,6 +29,7 @@ from donebit.web.exchange import KEY, Exchange
 from donebit.web.front import event_stream
 from donebit.web.front.answer import SEND_WITHIN_SECONDS, WsgiAnswer, begin
 from donebit.web.front.body import Receive, read_body
+from donebit.web.front.connections import Connections, Peer
 from donebit.web.front.environ import environ_of
 from donebit.web.front.pool import CHECKS, Pool
 from donebit.web.front.proxies import TrustedProxies
@@ -69,6 +71,12 @@ class FrontDoor:
         self._prefix = prefix_of(app.name, settings)
         self._short_ways = short_ways(app, self._pool)
         self._turns, self._cheap_turns = Turns(STRANGERS, STRANGERS_OF_ONE), Turns(CHEAP, CHEAP)
+        self._known_peers: set[Peer] = set()  # connections on which one with a token has asked something
+
+    def bound_connections(self, port: int, most_of_one: int) -> None:
+        """End connections without a token of which one address has more than so many, from now on."""
+        note = self._guard.access.refusals.note_connections
+        Connections(port, most_of_one, self._known_peers, self._proxies, note).watch()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says."""
@@ -76,6 +84,8 @@ class FrontDoor:
         if way := self._short_ways.get(scope["method"]):
             plain = read_plain(scope, self._prefix)
             found = await way.answer(plain, exchange) if plain else None
+            if found:
+                self._known_peers.add(scope["client"])
             if isinstance(found, Done):
                 await send_done(found, send)
                 return
@@ -83,7 +93,7 @@ class FrontDoor:
                 answer, first = await self._pool.run(begin, found, self._environ(scope, exchange), exchange)
                 await self._send(answer, first, exchange, receive, send)
                 return
-        await self._have_flask_answer(self._environ(scope, exchange), exchange, receive, send)
+        await self._have_flask_answer(scope, exchange, receive, send)
 
     def _environ(self, scope: Mapping[str, Any], exchange: Exchange) -> WSGIEnvironment:
         environ = environ_of(scope)
@@ -92,10 +102,14 @@ class FrontDoor:
         return environ
 
     async def _have_flask_answer(
-        self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive, send: Send
+        self, scope: Mapping[str, Any], exchange: Exchange, receive: Receive, send: Send
     ) -> None:
+        environ = self._environ(scope, exchange)
         try:
-            known = await self._take_in(environ, exchange, receive)
+            known, in_thread = await self._is_known(environ)
+            if known:
+                self._known_peers.add(scope["client"])
+            await self._take_in(environ, exchange, receive, in_thread=in_thread)
         except Exception:  # which nothing but the listener would answer, without a word in the log
             log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
             await send_problem(send, HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_ERROR)
@@ -104,7 +118,7 @@ class FrontDoor:
             async with AsyncExitStack() as stack:
                 if not known:
                     turns = self._turns_of(environ["PATH_INFO"])
-                    await stack.enter_async_context(turns.turn(environ["REMOTE_ADDR"]))
+                    await stack.enter_async_context(turns.turn(network_of(environ["REMOTE_ADDR"])))
                 answer, first = await self._pool.run(begin, self._app, environ, exchange)
         except TooManyWaiting:
             self._guard.access.refusals.note(
@@ -116,15 +130,15 @@ class FrontDoor:
             answer.headers.append(CLOSE)
         await self._send(answer, first, exchange, receive, send)
 
-    async def _take_in(self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive) -> bool:
-        """Take in the body, if there is one that may be sent, and return whether the caller is known."""
-        known, in_thread = await self._is_known(environ)
+    async def _take_in(
+        self, environ: WSGIEnvironment, exchange: Exchange, receive: Receive, *, in_thread: bool
+    ) -> None:
+        """Take in the body, if there is one that may be sent; what is asked about it may take a thread."""
         if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
             most = self._most_bytes
             allowed = await self._checks.run(most, environ) if in_thread else most(environ)
             await self._take_body(environ, exchange, receive, allowed)
         environ["wsgi.input"] = exchange.body
-        return known
 
     def _turns_of(self, path: str) -> Turns:
         live, static = CHEAP_PATHS  # wherever a proxy has the service

@@ -28,6 +28,10 @@ class TrustedProxies:
             address = str(found)
         return address
 
+    def has(self, address: str) -> bool:
+        """Whether an address is one of theirs."""
+        return bool(self._networks) and self._trusted(_read_address(address))
+
     def _trusted(self, address: IPv4Address | IPv6Address | None) -> bool:
         return address is not None and any(address in network for network in self._networks)
 
