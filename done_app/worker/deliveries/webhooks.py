@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse, parse_headers
 from typing import NamedTuple
 
 from standardwebhooks import Webhook
@@ -38,6 +38,20 @@ class Answered(NamedTuple):
 
     status: int
     headers: Mapping[str, str]
+
+
+class FinalResponse(HTTPResponse):
+    """An answer without the interim ones before it (RFC 9110, section 15.2), such as 103 Early Hints.
+
+    Of these the standard library passes over 100 alone, and takes any other for the answer.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # its stubs lack it
+            if found[1] // 100 != 1 or found[1] == HTTPStatus.SWITCHING_PROTOCOLS:
+                return found
+            parse_headers(self.fp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,7 @@ def post(url: Url, addresses: Sequence[Address], body: str, headers: dict[str, s
             connection.do_handshake()
         speaker = HTTPConnection(host_of(url), timeout=READ_TIMEOUT_SECONDS)
         speaker.sock = connection  # connected already, to an address that was checked
+        speaker.response_class = FinalResponse
         host = url.netloc or host_of(url)
         speaker.request(
             "POST", url.request_uri, body.encode(), {**headers, "Host": host}, preload_content=False
