@@ -161,6 +161,22 @@ def test_an_interim_answer_is_not_taken_for_the_answer(interim: bytes) -> None:
     assert len(receiver.requests) == 1
 
 
+ODD_HEADERS = {
+    "two lengths": b"Content-Length: 1\r\nContent-Length: 2\r\n",
+    "no length": b"Content-Length: none\r\n",
+    "chunks that are none": b"Transfer-Encoding: chunked\r\n",
+    "no header": b"no colon here\r\n",
+}
+
+
+@pytest.mark.parametrize("header", ODD_HEADERS.values(), ids=ODD_HEADERS)
+def test_2xx_takes_it_whatever_its_headers_say(header: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with receiving(written(b"HTTP/1.1 200 OK\r\n" + header + b"\r\nit")) as receiver:
+        assert send(receiver.url, HERE) == "answered 200"
+
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("code", [101, 304, 400, 401, 403, 404, 409, 429, 500, 502, 503, 599, 999])
 def test_whatever_else_is_answered_is_an_attempt_that_failed(code: int) -> None:
     with receiving(status(code)) as receiver, pytest.raises(NotDelivered, match=f"answered {code}"):
