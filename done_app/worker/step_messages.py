@@ -104,8 +104,7 @@ def finish_message(task: Task, holder: Holder, outcome: RunOutcome, *, careful: 
     """Send what a run left to do, and then give the lease up, so that it is found if this is cut short."""
     if outcome.remaining:
         time.sleep(worker_leases.board.settles_in())
-    left = bool(outcome.remaining or outcome.to_retry.ranges)
-    opened = left and leases.open_to_others(worker_app.store(), task.id, holder)
+    opened = outcome.leaves_steps and leases.open_to_others(worker_app.store(), task.id, holder)
     handed_over = not opened and leases.release(worker_app.store(), task.id, holder)
     send_remaining(task, outcome, careful=careful, handed_over=handed_over)
     if opened:
@@ -117,10 +116,19 @@ def hand_back_unfit(task: Task, ranges: queue.Ranges, *, careful: bool) -> bool:
     why = fitness.why_unfit(worker_app.jobs(), task, worker_app.monitor.worker_name)
     if why is None:
         return False
+    hand_back(task, ranges, why, careful=careful)
+    return True
+
+
+def hand_back(task: Task, ranges: queue.Ranges, why: str, *, careful: bool) -> None:
+    """Send steps back for another worker.
+
+    Args:
+        why: this one cannot run them.
+    """
     fitness.log_unfit(task, why)
     pause = handing_back.hand_back(worker_app.store(), task, why)
     worker_app.publisher.run_ranges(task, ranges, careful=careful, pause=pause)
-    return True
 
 
 def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> RunOutcome:
@@ -166,7 +174,7 @@ def send_remaining(task: Task, outcome: RunOutcome, *, careful: bool, handed_ove
     """Send messages for what a run left to do: announce the end, retry failed steps, run remaining ones.
 
     Args:
-        handed_over: the main process has sent the remaining ones, as the worker is ending.
+        handed_over: the main process has sent those that were not run, as the worker is ending.
     """
     if outcome.ended:
         worker_app.publisher.announce(task.id)
@@ -174,3 +182,6 @@ def send_remaining(task: Task, outcome: RunOutcome, *, careful: bool, handed_ove
         worker_app.publisher.run_ranges(task, outcome.to_retry.ranges, pause=outcome.retry_pause)
     if outcome.remaining and not handed_over:
         worker_app.publisher.run_ranges(task, outcome.remaining, careful=careful)
+    if outcome.unfit.ranges and not handed_over:
+        why = fitness.why_unfit_item(outcome.why_unfit, worker_app.monitor.worker_name)
+        hand_back(task, outcome.unfit.ranges, why, careful=careful)

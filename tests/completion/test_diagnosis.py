@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from donebit import clock
 from donebit.completion import failing, fanout, handing_back, healing, lifecycle, permits, reporting, resuming
 from donebit.completion.diagnosis import Diagnosis, Observations, Waiting, diagnose
 from donebit.completion.healing import ProbedState
+from donebit.completion.leases import RunningStep
 from donebit.completion.sweeping import Sweep
 from donebit.completion.task import Task
 from donebit.retry_policy import RetryPolicy
@@ -123,6 +125,23 @@ def test_a_worker_that_cannot_run_the_steps_is_named_until_steps_are_done(
     assert sentence.endswith("worker old:7 has no job demo; they wait for a worker that can run them")
     assert at_work.waiting_for is Waiting.RUNNING
     assert asked(store, task).waiting_for is Waiting.LOST
+
+
+def test_a_process_that_only_just_took_steps_may_be_about_to_send_them_back(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    task = fanned_out(store)
+    hand_moved_clock.forward(seconds=10)
+    begun = RunningStep("new:7", 3, timedelta(seconds=1), ((0, 9),))
+    just_taken = replace(begun, step=None)
+    elsewhere = replace(IDLE, jobs=frozenset({"visit"}))
+
+    def waits(signs: Observations, running: RunningStep) -> Waiting | None:
+        return diagnose(now(store, task), signs, clock.now(), [running]).waiting_for
+
+    assert [waits(IDLE, just_taken), waits(elsewhere, just_taken)] == [Waiting.RUNNING, Waiting.JOB]
+    handing_back.hand_back(store, now(store, task), "worker old:7 has no job demo")
+    assert [waits(IDLE, just_taken), waits(IDLE, begun)] == [Waiting.JOB, Waiting.RUNNING]
 
 
 def test_the_speed_is_since_the_fan_out_then_of_the_last_two_samples(

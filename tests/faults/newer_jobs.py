@@ -19,3 +19,9 @@ def note(step: int, *, folder: str, prefix: str) -> None:
     """Take a parameter that the older version of this job does not."""
     newer(step, folder=folder)
     (Path(folder) / f"{prefix}-{step}").touch()
+
+
+@job("length", max_attempts=1)
+def length(step: int, item: list[str], *, folder: str) -> None:  # noqa: ARG001 - its type is what matters
+    """Take an item of another type than the older version does."""
+    newer(step, folder=folder)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from donebit.completion import lifecycle
+from donebit.completion import items, lifecycle
 from donebit.completion.spec import TaskSpec
 from tests.completion.arranged import TTLS
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import Started, eventually
 
-PARAMS: dict[str, dict[str, Any]] = {"newer": {}, "note": {"prefix": "new"}}
+PARAMS: dict[str, dict[str, Any]] = {"newer": {}, "note": {"prefix": "new"}, "length": {}}
 
 
 @contextmanager
@@ -39,8 +39,10 @@ def jobs_of_workers(stack: Stack) -> list[list[str]]:
 
 def create(stack: Stack, job: str, folder: Path, count: int) -> str:
     """Create a task as a newer trigger_app would: the stack's own refuses it."""
-    spec = TaskSpec(count, job, params={"folder": str(folder), **PARAMS[job]})
-    task = lifecycle.start(stack.store, spec, ttls=TTLS, max_steps=count).task
+    packed = items.pack([["a"]] * count) if job == "length" else None
+    digest = packed.digest if packed else None
+    spec = TaskSpec(count, job, params={"folder": str(folder), **PARAMS[job]}, items=digest)
+    task = lifecycle.start(stack.store, spec, ttls=TTLS, max_steps=count, items=packed).task
     stack.publisher.dispatch(task)
     return task.id
 
@@ -63,6 +65,7 @@ def test_steps_go_to_the_worker_that_can_run_them(stack: Stack, tmp_path: Path, 
     [
         ("newer", "no live worker has the job newer; worker {} has no job newer; its JOBS must name"),
         ("note", "worker {} cannot read the params of job note: unknown parameter prefix"),
+        ("length", "worker {} cannot read an item: job length does not take items["),
     ],
 )
 def test_that_no_worker_can_run_it_is_said_and_a_later_one_does(
@@ -79,3 +82,4 @@ def test_that_no_worker_can_run_it_is_said_and_a_later_one_does(
 
     assert (said["waiting_for"], said["done_steps"], said["heals"]) == ("job", 0, 0)
     assert {file.name for file in tmp_path.glob("[0-9]*")} == {"0", "1", "2"}
+    assert (stack.task(task_id).failed_attempts, stack.task(task_id).failed_steps) == (0, 0)

@@ -191,6 +191,28 @@ def test_a_module_that_is_not_there_is_one_clear_sentence() -> None:
         load_jobs(Settings(jobs=("no_such_module",)))
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import os\nos.environ['DSN_OF_NOBODY']\n", "KeyError: 'DSN_OF_NOBODY' ({file}, line 2)"),
+        ("def draw(step:\n", "SyntaxError: '(' was never closed (broken_jobs.py, line 1)"),
+        ("import sys\nsys.exit(0)\n", "SystemExit: 0 ({file}, line 2)"),
+    ],
+    ids=["raises", "no Python", "exits"],
+)
+def test_a_module_that_breaks_says_how_and_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    (tmp_path / "broken_jobs.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(ConfigurationError) as refused:
+        load_jobs(Settings(jobs=("broken_jobs",)))
+
+    expected = said.format(file=tmp_path / "broken_jobs.py")
+    assert refused.value.detail == f"JOBS: module 'broken_jobs' cannot be imported: {expected}"
+
+
 def test_two_functions_of_one_name_are_refused_one_imported_twice_is_not() -> None:
     with pytest.raises(ConfigurationError, match=r"^JOBS: two functions are named 'resize'$"):
         Jobs([Job.from_function(job("resize")(resize)), Job.from_function(job("resize")(anything))])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
 
 from donebit import clock
@@ -12,7 +12,7 @@ from donebit import clock
 SECONDS = re.compile(r"[0-9]{1,9}")  # what is longer is bounded to less anyway
 
 
-def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+def retry_after(headers: Message) -> timedelta | None:
     """How long to wait, from seconds or from a date; None without the header, or when it is neither.
 
     A date is compared with the receiver's own `Date` where it sends one: its clock may not be ours.

@@ -6,16 +6,14 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, parse_headers
 from typing import NamedTuple
 
 from standardwebhooks import Webhook
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
 from urllib3.util import Url
 
 from done_app.worker.deliveries.connecting import Address, connect_first, resolve
@@ -30,6 +28,7 @@ from donebit.webhook_policy import checked_url, host_of, may_be_reached
 CONNECT_TIMEOUT_SECONDS = 10.0  # for all addresses of a host together
 READ_TIMEOUT_SECONDS = 20.0  # that a receiver has to answer
 TOTAL_TIMEOUT_SECONDS = 25.0  # in all, for an answer that trickles in; well within the lease of a delivery
+REDIRECTS = (301, 302, 303, 307, 308)
 CUT_EVERY_SECONDS = 0.1  # repeated, as an answer may still come between two of them
 
 
@@ -37,7 +36,21 @@ class Answered(NamedTuple):
     """What a receiver answered, without the body."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: HTTPMessage
+
+
+class FinalResponse(HTTPResponse):
+    """An answer without the interim ones before it (RFC 9110, section 15.2), such as 103 Early Hints.
+
+    Of these the standard library passes over 100 alone, and takes any other for the answer.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]  # its stubs lack it
+            if found[1] // 100 != 1 or found[1] == HTTPStatus.SWITCHING_PROTOCOLS:
+                return found
+            parse_headers(self.fp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ class WebhookSender:
         body = json.dumps(delivery.event, separators=(",", ":"))
         try:
             answered = post(url, self.addresses_of(url), body, self.headers(delivery, body))
-        except (HTTPError, HTTPException, OSError) as error:
+        except (HTTPException, OSError) as error:
             raise NotDelivered(f"{type(error).__name__}: {error}") from error
         return _check(answered)
 
@@ -108,7 +121,7 @@ def _check(answered: Answered) -> str:
         return f"answered {status}"
     if status == HTTPStatus.GONE:
         raise DeliveryRefused("answered 410 Gone")
-    redirected = " and redirects, which is not followed" if status // 100 == 3 else ""
+    redirected = " and redirects, which is not followed" if status in REDIRECTS else ""
     raise NotDelivered(f"answered {status}{redirected}", retry_after(answered.headers))
 
 
@@ -122,10 +135,9 @@ def post(url: Url, addresses: Sequence[Address], body: str, headers: dict[str, s
             connection.do_handshake()
         speaker = HTTPConnection(host_of(url), timeout=READ_TIMEOUT_SECONDS)
         speaker.sock = connection  # connected already, to an address that was checked
+        speaker.response_class = FinalResponse
         host = url.netloc or host_of(url)
-        speaker.request(
-            "POST", url.request_uri, body.encode(), {**headers, "Host": host}, preload_content=False
-        )
+        speaker.request("POST", url.request_uri, body.encode(), {**headers, "Host": host})
         with speaker.getresponse() as answer:
             return Answered(answer.status, answer.headers)
 

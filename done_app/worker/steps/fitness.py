@@ -8,7 +8,7 @@ from datetime import timedelta
 from done_app.worker.steps.raised import describe_error
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
-from donebit.jobs.registry import Jobs
+from donebit.jobs.registry import Job, Jobs
 from donebit.throttled_log import Intervals
 
 log = logging.getLogger(__name__)
@@ -28,18 +28,37 @@ def why_unfit(jobs: Jobs, task: Task, worker: str) -> str | None:
     name = task.spec.job or ""
     if name not in jobs:
         return f"worker {worker} has no job {name}; its JOBS must name the module of it"
-    takes_items, has_items = jobs.find(name).item is not None, task.spec.items is not None
+    job = jobs.find(name)
+    return _why_other_input(job, task, worker) or _why_other_params(job, task, worker)
+
+
+def _why_other_input(job: Job, task: Task, worker: str) -> str | None:
+    """Why a job takes other things than the task has to give to its steps."""
+    takes_items, has_items = job.item is not None, task.spec.items is not None
     if takes_items and not has_items:
-        return f"the job {name} of worker {worker} takes an item for each step, and the task has none"
+        return f"the job {job.name} of worker {worker} takes an item for each step, and the task has none"
     if has_items and not takes_items:
-        return f"the job {name} of worker {worker} takes no item, and the task has some"
+        return f"the job {job.name} of worker {worker} takes no item, and the task has some"
+    if job.results_name and task.parent is None:
+        return (
+            f"the job {job.name} of worker {worker} takes in the results of a task before, and there is none"
+        )
+    return None
+
+
+def _why_other_params(job: Job, task: Task, worker: str) -> str | None:
     try:
-        jobs.find(name).convert_params(task.spec.params)
+        job.convert_params(task.spec.params)
     except InvalidInput as error:
         return f"worker {worker} cannot read the {error.detail}"
     except Exception as error:  # of a type's own validator, which may raise anything
-        return f"worker {worker} cannot read the params of job {name}: {describe_error(error)}"
+        return f"worker {worker} cannot read the params of job {job.name}: {describe_error(error)}"
     return None
+
+
+def why_unfit_item(why: str, worker: str) -> str:
+    """Say that this worker cannot read the item of a step, and why."""
+    return f"worker {worker} cannot read an item: {why}"
 
 
 def log_unfit(task: Task, why: str) -> None:

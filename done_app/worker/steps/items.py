@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from done_app.worker.steps.raised import raise_if_ending
 from done_app.worker.steps.retry import read_until_answered
 from donebit.completion.items import ItemReader
+from donebit.errors import InvalidInput
 from donebit.jobs.item_type import ItemType
+
+
+class UnfitItem(Exception):
+    """An item does not fit this worker's job, which was another one where the task was started."""
 
 
 @dataclass(slots=True)
@@ -28,13 +34,26 @@ class TypedItems:
 
         Raises:
             NotFound: the task is gone.
-            InvalidInput: it does not fit this worker's job, which was another when the task was started.
+            UnfitItem: it does not fit this worker's job.
         """
         self.load(step)
-        if self.unfit:
+        if not self.unfit:
+            return self.values[step - self.first]
+        try:
             (found,) = self.kind.convert(json.dumps([self.unfit[step - self.first]]), step)
-            return found
-        return self.values[step - self.first]
+        except InvalidInput as error:
+            raise UnfitItem(error.detail) from None
+        return found
+
+    def why_unfit(self, step: int) -> str | None:
+        """Why the item of a step does not fit this worker's job; None if it does, or that is not known."""
+        try:
+            self.item(step)
+        except UnfitItem as error:
+            return str(error)
+        except BaseException as error:  # it is the failure of the step, once that is run
+            raise_if_ending(error)
+        return None
 
     def load(self, step: int) -> None:
         """Read the chunk of a step's item, unless it is the one read last; that outlasts an outage.

@@ -35,6 +35,8 @@ class RunOutcome:
     remaining: list[Range] = field(default_factory=list)  # not reached in this run's time
     to_retry: StepRanges = field(default_factory=StepRanges)  # failed, to be tried again after the pause
     retry_pause: timedelta = timedelta(0)
+    unfit: StepRanges = field(default_factory=StepRanges)  # whose items this worker cannot read
+    why_unfit: str = ""  # of the last of them
     gave_up: int = 0  # how many steps failed for good
     times: StepTimes = field(default_factory=StepTimes)  # of those that were done
     ended: bool = False  # this run's last failure, or its last report, ended the task
@@ -47,6 +49,16 @@ class RunOutcome:
         elif failure.attempts:
             self.to_retry.add(step, step + 1)
             self.retry_pause = max(self.retry_pause, failure.pause)
+
+    def add_unfit(self, step: int, why: str) -> None:
+        """Add a step whose item this worker cannot read: another one may."""
+        self.unfit.add(step, step + 1)
+        self.why_unfit = why
+
+    @property
+    def leaves_steps(self) -> bool:
+        """Whether there are steps to be sent in messages."""
+        return bool(self.remaining or self.to_retry.ranges or self.unfit.ranges)
 
     def write_counts(self, tally: Tally, job: str | None) -> None:
         """Add what came of the run to what is counted for /metrics."""

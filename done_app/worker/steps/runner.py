@@ -11,7 +11,7 @@ from typing import Any
 
 from done_app.worker.children import forks_ended
 from done_app.worker.steps.failed_attempts import FailedAttempts, death_error
-from done_app.worker.steps.items import TypedItems
+from done_app.worker.steps.items import TypedItems, UnfitItem
 from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.raised import describe_error, raise_if_ending
@@ -170,6 +170,9 @@ class Runner:
                     self.call_each(start, stop)
                 else:
                     self.call_bare(start, stop)
+        except UnfitItem as error:
+            self.finished.add(start, self.position[0])
+            self.outcome.add_unfit(self.position[0], str(error))
         except BaseException as error:
             raise_if_ending(error)
             self.finished.add(start, self.position[0])
@@ -228,12 +231,10 @@ class Runner:
 
     def run_step(self, step: int) -> None:
         """Run one step. Whatever it raises is recorded as its failure, and its neighbours still run."""
-        if self.careful and not self.begin_attempt(step):
+        if not self.has_fit_item(step) or (self.careful and not self.begin_attempt(step)):
             return
         self.position[0] = step
         try:
-            if self.items is not None:
-                self.items.load(step)  # which may wait for Redis, for longer than the step may take
             began = time.monotonic()
             # A process that the step forks ends first: it has not the thread that the limit would wait for.
             with time_limit(self.job.step_timeout), forks_ended():
@@ -246,6 +247,16 @@ class Runner:
         else:
             self.outcome.times.add(time.monotonic() - began)
             self.finished.add(step, step + 1)
+
+    def has_fit_item(self, step: int) -> bool:
+        """Whether a step has an item that this worker can read, or takes none.
+
+        It is read before the step's time begins, as Redis may be waited for.
+        """
+        why = None if self.items is None else self.items.why_unfit(step)
+        if why is not None:
+            self.outcome.add_unfit(step, why)
+        return why is None
 
     def begin_attempt(self, step: int) -> bool:
         """Count an attempt before it is made, and give up a step whose attempts are used up.

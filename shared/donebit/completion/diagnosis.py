@@ -129,7 +129,7 @@ def diagnose(task: Task, seen: Observations, now: datetime, running: Sequence[Ru
     if task.ended:
         return Diagnosis(None, None, None, None)
     rate = steps_per_second(task, now)
-    waiting = waiting_for(task, seen, now, running=bool(running))
+    waiting = waiting_for(task, seen, now, running=is_at_work(task, seen, now, running))
     return Diagnosis(
         waiting,
         rate,
@@ -138,6 +138,14 @@ def diagnose(task: Task, seen: Observations, now: datetime, running: Sequence[Ru
         why_no_worker(task, seen, now) if waiting is Waiting.JOB else None,
         running,
     )
+
+
+def is_at_work(task: Task, seen: Observations, now: datetime, running: Sequence[RunningStep]) -> bool:
+    """Whether living processes run steps of a task; one that has only just taken some may send them back."""
+    if any(one.step is not None for one in running):
+        return True
+    go_back = not has_its_job(task, seen) or _is_handed_back(task, now) or _waits_for_permit(task, now)
+    return bool(running) and not go_back
 
 
 def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool = False) -> Waiting:
@@ -159,12 +167,16 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
         (not seen.worker_seen, Waiting.WORKER),
         (not has_its_job(task, seen), Waiting.JOB),
         (task.dispatched_at is None, Waiting.FAN_OUT),
-        (task.handed_back is not None and task.handed_back.holds(task, now), Waiting.JOB),
+        (_is_handed_back(task, now), Waiting.JOB),
         (_waits_for_retry(task, now), Waiting.RETRY),
         (now - moved < RECENT_PROGRESS, Waiting.RUNNING),
         (_waits_for_permit(task, now), Waiting.LIMIT),
     )
     return next((waiting for holds, waiting in conditions if holds), _waiting_by_queue(seen))
+
+
+def _is_handed_back(task: Task, now: datetime) -> bool:
+    return task.handed_back is not None and task.handed_back.holds(task, now)
 
 
 def _waits_for_retry(task: Task, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, Validation
 from pydantic_core import ErrorDetails
 
 from donebit.config import Settings
-from donebit.errors import ConfigurationError, InvalidInput
+from donebit.errors import ConfigurationError, DonebitError, InvalidInput
+from donebit.exceptions import describe
 from donebit.jobs.decorator import MARK, JobOptions
 from donebit.jobs.item_type import ItemType
 from donebit.jobs.unawaited import refuse_asynchronous
@@ -232,11 +234,23 @@ def load_jobs(settings: Settings) -> Jobs:
 def _jobs_of(module: str) -> list[Job]:
     try:
         members = vars(importlib.import_module(module)).values()
+    except DonebitError:  # of @job, which says all there is to say
+        raise
     except ImportError as error:
         # In a clone, shared/jobs.py says so itself; beside an installed package there is no `shared`.
         moved = f"; {MOVED}" if error.name in ("shared", "shared.jobs") else ""
         raise ConfigurationError(f"JOBS: module {module!r} cannot be imported: {error}{moved}") from error
+    except (Exception, SystemExit) as error:  # of the module's own code
+        raise ConfigurationError(
+            f"JOBS: module {module!r} cannot be imported: {describe(error)}{_place_of(error)}"
+        ) from error
     return [Job.from_function(member) for member in list(members) if _is_job(member)]
+
+
+def _place_of(error: BaseException) -> str:
+    """Which line of a module led to an error; empty if none did, as for a SyntaxError, whose text has it."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((f" ({one.filename}, line {one.lineno})" for one in frames if one.name == "<module>"), "")
 
 
 def _is_job(member: object) -> bool:

@@ -50,6 +50,29 @@ def test_a_module_of_jobs_that_is_not_there_is_one_sentence(
     assert ended.stderr == "JOBS: module 'nosuch' cannot be imported: No module named 'nosuch'\n"
 
 
+def test_a_worker_does_not_start_with_jobs_that_raise_at_import(
+    valkey: RunningServer, tmp_path: Path
+) -> None:
+    (tmp_path / "broken_jobs.py").write_text("raise RuntimeError('no licence')\n")
+    command = [sys.executable, "-m", "celery", "--app", "done_app.worker", "--quiet", "worker"]
+
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"JOBS": "broken_jobs", "REDIS_URL": valkey.url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "JOBS: module 'broken_jobs' cannot be imported: RuntimeError: no licence "
+        f"({tmp_path}/broken_jobs.py, line 1)\n"
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [["trigger_app"], ["celery", "--app", "done_app.worker", "--quiet", "worker"], ["donebit.demo"]],

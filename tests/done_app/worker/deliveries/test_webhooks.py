@@ -146,7 +146,38 @@ def test_whatever_is_2xx_takes_it(code: int) -> None:
         assert send(receiver.url, HERE) == f"answered {code}"
 
 
-@pytest.mark.parametrize("code", [199, 304, 400, 401, 403, 404, 409, 429, 500, 502, 503, 599, 999])
+INTERIM = {
+    "early hints": b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n",
+    "several": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+    "of no name": b"HTTP/1.1 199\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("interim", INTERIM.values(), ids=INTERIM)
+def test_an_interim_answer_is_not_taken_for_the_answer(interim: bytes) -> None:
+    with receiving(written(interim + b"HTTP/1.1 204 No Content\r\n\r\n")) as receiver:
+        assert send(receiver.url, HERE) == "answered 204"
+
+    assert len(receiver.requests) == 1
+
+
+ODD_HEADERS = {
+    "two lengths": b"Content-Length: 1\r\nContent-Length: 2\r\n",
+    "no length": b"Content-Length: none\r\n",
+    "chunks that are none": b"Transfer-Encoding: chunked\r\n",
+    "no header": b"no colon here\r\n",
+}
+
+
+@pytest.mark.parametrize("header", ODD_HEADERS.values(), ids=ODD_HEADERS)
+def test_2xx_takes_it_whatever_its_headers_say(header: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with receiving(written(b"HTTP/1.1 200 OK\r\n" + header + b"\r\nit")) as receiver:
+        assert send(receiver.url, HERE) == "answered 200"
+
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("code", [101, 304, 400, 401, 403, 404, 409, 429, 500, 502, 503, 599, 999])
 def test_whatever_else_is_answered_is_an_attempt_that_failed(code: int) -> None:
     with receiving(status(code)) as receiver, pytest.raises(NotDelivered, match=f"answered {code}"):
         send(receiver.url, HERE)
@@ -181,6 +212,7 @@ NO_ANSWERS: dict[str, Answer] = {
     "a number of no status": written(b"HTTP/1.1 20\r\n\r\n"),
     "a line without end": written(b"HTTP/1.1 200 " + b"a" * 70_000),
     "a header without end": written(b"HTTP/1.1 200 OK\r\nA: " + b"a" * 70_000),
+    "an interim answer alone": written(b"HTTP/1.1 103 Early Hints\r\n\r\n"),
     "too many headers": written(b"HTTP/1.1 200 OK\r\n" + b"A: a\r\n" * 101 + b"\r\n"),
 }
 
@@ -216,6 +248,7 @@ DRIPS = {
     "the status": dripping(b"HTTP/1.1 ", b"2"),
     "interim answers": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "headers of interim answers": dripping(b"HTTP/1.1 100 Continue\r\n", b"A: a\r\n"),
+    "early hints": dripping(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
 }
 
 

@@ -9,10 +9,10 @@ import pytest
 from pydantic import AfterValidator
 
 from done_app.worker.steps.fitness import log_unfit, why_unfit
-from donebit import job
+from donebit import Results, job
 from donebit.completion import items, lifecycle
 from donebit.completion.spec import TaskSpec
-from donebit.completion.task import Task
+from donebit.completion.task import Parent, Task
 from donebit.jobs.registry import Job, Jobs
 from donebit.store import Store
 from tests.completion.arranged import TTLS, now, start
@@ -34,7 +34,11 @@ def price(step: int, *, amount: Annotated[int, AfterValidator(named_amount)]) ->
 def words(step: int, item: str) -> None: ...
 
 
-JOBS = Jobs([Job.from_function(words), Job.from_function(resize), Job.from_function(price)])
+@job("sum")
+def sum_up(step: int, *, results: Results[int]) -> None: ...
+
+
+JOBS = Jobs([Job.from_function(one) for one in (words, resize, price, sum_up)])
 
 
 def task_of(store: Store, name: str, **params: Any) -> Task:
@@ -73,6 +77,16 @@ def test_a_job_that_takes_items_is_run_only_where_there_are_some(store: Store) -
     )
     assert why_unfit(JOBS, of_items, "old:7") == (
         "the job resize of worker old:7 takes no item, and the task has some"
+    )
+
+
+def test_a_job_that_takes_results_in_is_run_only_after_a_task(store: Store) -> None:
+    spec = TaskSpec(1, "sum")
+    after = lifecycle.start(store, spec, ttls=TTLS, max_steps=9, parent=Parent("words", "nonce", 0)).task
+
+    assert why_unfit(JOBS, after, "new:7") is None
+    assert why_unfit(JOBS, task_of(store, "sum"), "new:7") == (
+        "the job sum of worker new:7 takes in the results of a task before, and there is none"
     )
 
 

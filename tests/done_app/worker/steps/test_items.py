@@ -59,11 +59,15 @@ def start(store: Store, given: list[object]) -> Task:
     return lifecycle.start(store, spec, ttls=TTLS, max_steps=9999, items=packed).task
 
 
-def run(store: Store, task: Task) -> dict[int, str]:
-    made = Job.from_function(as_hex)
+def runner_of(store: Store, task: Task, limit: timedelta | None = None, *, careful: bool = False) -> Runner:
+    made = replace(Job.from_function(as_hex), step_timeout=limit)
     assert made.item is not None
     reporter = StoreStepReporter(store, task, made.retry_policy, max_result_bytes=1000)
-    Runner(task, made, reporter, items=TypedItems(ItemReader(store, task), made.item)).run([(0, task.count)])
+    return Runner(task, made, reporter, careful, items=TypedItems(ItemReader(store, task), made.item))
+
+
+def run(store: Store, task: Task) -> dict[int, str]:
+    runner_of(store, task).run([(0, task.count)])
     return dict(results.iterate(store, now(store, task)))
 
 
@@ -75,14 +79,18 @@ def test_an_item_comes_as_what_the_signature_says(store: Store) -> None:
     assert found == {step: f'"{step}.{one.hex}"' for step, one in enumerate(RUNS)}
 
 
-def test_an_item_that_does_not_fit_this_worker_fails_its_step_alone(store: Store) -> None:
+@pytest.mark.parametrize(("limit", "careful"), [(None, False), (timedelta(minutes=1), False), (None, True)])
+def test_a_step_whose_item_this_worker_cannot_read_goes_back(
+    store: Store, limit: timedelta | None, careful: bool
+) -> None:
     task = start(store, [str(RUNS[0]), "no uuid", str(RUNS[2])])
 
-    found = run(store, task)
+    outcome = runner_of(store, task, limit, careful=careful).run([(0, task.count)])
 
-    (failure,) = failing.list_failures(store, now(store, task), limit=9).failures
-    assert (sorted(found), failure.step) == ([0, 2], 1)
-    assert "job hex does not take items[1]: Input should be a valid UUID" in (failure.error or "")
+    assert outcome.unfit.ranges == [(1, 2)]
+    assert outcome.why_unfit.startswith("job hex does not take items[1]: Input should be a valid UUID")
+    assert sorted(dict(results.iterate(store, now(store, task)))) == [0, 2]
+    assert (now(store, task).failed_attempts, store.failures.attempts(task.id, [1])) == (0, [0])
 
 
 def test_a_validator_that_raises_fails_its_step_and_mixes_up_no_items(store: Store) -> None:
