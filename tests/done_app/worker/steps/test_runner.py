@@ -352,7 +352,13 @@ RAISED: dict[str, Callable[[], BaseException]] = {
 
 @pytest.mark.parametrize("said", RAISED)
 @pytest.mark.parametrize("careful", [False, True])
-def test_whatever_a_step_raises_is_its_own_failure(bench: MakeBench, said: str, careful: bool) -> None:
+def test_whatever_a_step_raises_is_its_own_failure(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, said: str, careful: bool
+) -> None:
+    monkeypatch.setattr(
+        logging, "raiseExceptions", False
+    )  # of pytest's log, which cannot print one of no name
+
     def function(step: int) -> None:
         if step == 1:
             raise RAISED[said]()
