@@ -19,6 +19,7 @@ from donebit.completion.listing import Filter
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.priority import PRIORITIES
 from donebit.store import Store
 from donebit.web.listener import Table
 from donebit.web.task_answer import signs
@@ -114,6 +115,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
         )
 
     acting.add_routes(routes, context)
+            priorities=PRIORITIES,
 
     @routes.post("/start")
     def start() -> ResponseReturnValue:
@@ -138,9 +140,14 @@ def spec_asked(context: PageContext) -> TaskSpec:
     count = count_asked(context.settings.max_steps)
     job = sent.get("job") or None
     params = typed(form_of(context.jobs.find(job)), sent) if job else {}
-    label = sent.get("label", "").strip() or None
-    asked = TaskRequest.model_validate({"count": count, "job": job, "label": label, "params": params})
-    return spec_of(asked, context.jobs, context.settings.stall_after)
+    asked = {
+        "count": count,
+        "job": job,
+        "label": sent.get("label", "").strip() or None,
+        "params": params,
+        "priority": sent.get("priority") or None,
+    }
+    return spec_of(TaskRequest.model_validate(asked), context.jobs, context.settings.stall_after)
 
 
 def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
