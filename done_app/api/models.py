@@ -223,6 +223,14 @@ class LogQuery(Request):
         Field(
             ge=1,
             le=1000,
+    step: Annotated[
+        WrittenStep | None,
+        Field(
+            description="only lines about this step of `task`: what it logged, its failures, and its end "
+            "where each step has a line",
+            json_schema_extra={"example": 3},
+        ),
+    ] = None
             description="how many lines at most; a stream with `after` begins with all later ones",
             json_schema_extra={"example": 50},
         ),
