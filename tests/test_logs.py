@@ -107,6 +107,19 @@ def test_a_line_for_machines_names_the_task_that_it_is_about() -> None:
     assert "task_id" not in outside
 
 
+def test_a_line_for_machines_names_the_step_that_it_is_about() -> None:
+    position = [0]
+    with logs.step_context(position):
+        first = json.loads(JsonFormatter().format(record(logging.INFO, "halfway")))
+        position[0] = 7
+        later = json.loads(JsonFormatter().format(record(logging.INFO, "halfway")))
+
+    outside = json.loads(JsonFormatter().format(record(logging.INFO, "halfway")))
+
+    assert (first["step"], later["step"]) == (0, 7)
+    assert "step" not in outside
+
+
 @pytest.mark.parametrize(("log_format", "line"), [("text", "hello\n"), ("json", '"message": "hello"}\n')])
 def test_lines_go_to_standard_output_in_the_format_asked_for(
     root: logging.Logger, capsys: pytest.CaptureFixture[str], log_format: str, line: str

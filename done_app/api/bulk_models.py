@@ -11,7 +11,7 @@ from donebit.completion.bulk import MAX_AT_ONCE, Action
 from donebit.errors import InvalidInput
 from donebit.web.models import Integer, StoredName
 
-FILTERS = ("state", "label", "job", "prefix", "from_", "to")
+FILTERS = ("state", "label", "job", "prefix", "error", "from_", "to")
 
 
 class ActionBody(TaskFilter):
@@ -45,7 +45,8 @@ class ActionBody(TaskFilter):
         filtered = any(getattr(self, name) is not None for name in FILTERS)
         if filtered is (self.ids is not None):
             raise InvalidInput(
-                "an action takes either ids, or a filter: state, label, job, prefix, from or to", field="ids"
+                "an action takes either ids, or a filter: state, label, job, prefix, error, from or to",
+                field="ids",
             )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from donebit.activity.periods.calendar import Calendar
+from donebit.completion.failure_groups import LONGEST_TEXT
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
 from donebit.web.models import (
@@ -161,6 +162,16 @@ class TaskFilter(Request):
         Name | None,
         Field(description="only tasks whose id begins so", json_schema_extra={"example": "9f2c"}),
     ] = None
+    error: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=LONGEST_TEXT,
+            description="only tasks with failed steps and an error that has this text, in capitals or not; "
+            "numbers and ids in it stand for any",
+            json_schema_extra={"example": "ValueError: no such picture"},
+        ),
+    ] = None
     from_: Annotated[
         Moment | None,
         Field(
@@ -184,6 +195,7 @@ class TaskFilter(Request):
             self.label,
             job=self.job,
             prefix=self.prefix,
+            error=self.error,
             created_from=None if self.from_ is None else calendar.moment(self.from_, "from"),
             created_before=None if self.to is None else calendar.moment(self.to, "to"),
         )
@@ -210,6 +222,14 @@ class LogQuery(Request):
     task: Annotated[
         Name | None,
         Field(description="only lines about this task", json_schema_extra={"example": EXAMPLE_ID}),
+    ] = None
+    step: Annotated[
+        WrittenStep | None,
+        Field(
+            description="only lines about this step of `task`: what it logged, its failures, and its end "
+            "where each step has a line",
+            json_schema_extra={"example": 3},
+        ),
     ] = None
     level: Annotated[
         Literal["warning"] | None,

@@ -58,10 +58,18 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
         `level=warning` asks for. A worker drops lines that it cannot save in time: for a complete
         log, collect its standard output.
         """
+        if query.step is not None and query.task is None:
+            raise InvalidInput("step is given without the task that it is of", field="step")
         if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
             return stream(store, feed, query)
-        loud = query.level is not None
-        page = log.list_lines(store, task_id=query.task, limit=query.limit, after=query.after, loud=loud)
+        page = log.list_lines(
+            store,
+            task_id=query.task,
+            step=query.step,
+            limit=query.limit,
+            after=query.after,
+            loud=query.level is not None,
+        )
         return answer(LogAnswer(lines=[LineSummary.of(line) for line in page.lines], next=page.next))
 
     return routes
@@ -74,9 +82,9 @@ def stream(store: Store, feed: Feed, query: LogQuery) -> Reply:
             "level is for lines that are kept; of a stream choose them by `level`", field="level"
         )
     limit = query.limit if query.after is None else 2 * log.MAX_LINES
-    page = log.list_lines(store, task_id=query.task, limit=limit, after=query.after)
+    page = log.list_lines(store, task_id=query.task, step=query.step, limit=limit, after=query.after)
     first = {line.id: LineSummary.of(line).model_dump() for line in page.lines}
-    return feed.stream(LOG, wanted=Later(page.next, query.task), first=first)
+    return feed.stream(LOG, wanted=Later(page.next, query.task, query.step), first=first)
 
 
 def table_reader(store: Store) -> Callable[[Mapping[Topic, Table]], Mapping[Topic, Table]]:

@@ -16,7 +16,7 @@ from done_app.worker.steps.progress_lines import LineClock, lines_of
 from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.retry import read_until_answered
 from done_app.worker.steps.runner import Runner
-from donebit import queue
+from donebit import logs, queue
 from donebit.completion import handing_back, leases, reading
 from donebit.completion import permits as completion_permits
 from donebit.completion.items import ItemReader
@@ -165,8 +165,9 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
         )
         outcome = runner.run(held.ranges)
     if outcome.report is not None:
-        for line in lines_of(line_clock, outcome.done, outcome.report, task):
-            log.info("%s", line)
+        for text, step in lines_of(line_clock, outcome.done, outcome.report, task):
+            with logs.step_context(() if step is None else [step]):
+                log.info("%s", text)
     return outcome
 
 

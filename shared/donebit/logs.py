@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from donebit.config import Settings
 from donebit.utf8 import one_line, shortened
 
 current_task: ContextVar[str] = ContextVar("about_task", default="")
+_at_step: ContextVar[Sequence[int]] = ContextVar("about_step", default=())
 MAX_TRACEBACK_LENGTH = 20_000  # some hundred frames, and what the exception says
 QUIET_LOGGERS = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
 
@@ -28,6 +29,26 @@ def task_context(task_id: str) -> Iterator[None]:
         yield
     finally:
         current_task.reset(token)
+
+
+@contextmanager
+def step_context(at: Sequence[int]) -> Iterator[None]:
+    """Mark everything that is logged inside the block as being about a step of the task.
+
+    Args:
+        at: its first item is the step, and may be changed inside the block; empty for none.
+    """
+    token = _at_step.set(at)
+    try:
+        yield
+    finally:
+        _at_step.reset(token)
+
+
+def current_step() -> int | None:
+    """The step that what is logged now is about."""
+    at = _at_step.get()
+    return at[0] if at else None
 
 
 class Formatter(logging.Formatter):
@@ -68,10 +89,13 @@ def coloured(line: str, level: int) -> str:
 
 
 class JsonFormatter(Formatter):
-    """One JSON object per line: time, level, logger, message, and task id and traceback if there are any."""
+    """One JSON object per line: time, level, logger, message, and what else there is.
+
+    That is a task id, a step and a traceback.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, str | int] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -79,6 +103,8 @@ class JsonFormatter(Formatter):
         }
         if task_id := current_task.get():
             line["task_id"] = task_id
+        if (step := current_step()) is not None:
+            line["step"] = step
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line).replace("\x7f", "\\u007f")  # the one control character that JSON leaves

@@ -96,6 +96,16 @@ def test_the_last_lines_say_who_said_them_and_when(donebit: Donebit, log: Log) -
     assert log.asked == [{"limit": "2", "task": "nightly", "as": "json"}]
 
 
+def test_a_step_is_asked_for_at_first_and_as_its_lines_come(donebit: Donebit, log: Log) -> None:
+    following = donebit.start("logs", "-f", "--task", "nightly", "--step", "3")
+    eventually(lambda: len(log.asked) >= 2, IN_TIME)
+
+    following.send_signal(signal.SIGINT)
+    following.communicate(timeout=IN_TIME)
+
+    assert [(one["task"], one["step"]) for one in log.asked[:2]] == [("nightly", "3")] * 2
+
+
 def test_json_lines_are_those_of_the_service(donebit: Donebit, log: Log) -> None:
     assert donebit("logs", "--json").lines == log.lines
 

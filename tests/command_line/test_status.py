@@ -135,6 +135,17 @@ def test_tasks_are_listed_by_prefix_job_and_time(donebit: Donebit, name: str) ->
     assert donebit("tasks", "--prefix", f"{name}-nobody").out == "no tasks\n"
 
 
+def test_tasks_are_listed_and_acted_on_by_their_error(donebit: Donebit, name: str) -> None:
+    donebit("trigger", 1, "--task-id", name)
+    donebit("fail", name, 0, f"no picture of {name}")
+
+    listed = donebit("tasks", "--error", f"no picture of {name}", "--json").lines
+    would = donebit("act", "resume", "--error", f"no picture of {name}", "--dry-run")
+
+    assert [task["task_id"] for task in listed] == [name]
+    assert would.out == f"task {name} would be resumed\n1 task would be resumed\n"
+
+
 def test_a_task_is_started_with_the_next_one_and_fail_fast(donebit: Donebit, name: str) -> None:
     then = '{"count": 1, "job": "demo"}'
 

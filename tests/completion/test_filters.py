@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from donebit import clock
-from donebit.completion import bulk, lifecycle, listing, reporting
+from donebit.completion import bulk, failing, lifecycle, listing, reporting
 from donebit.completion.bulk import Action
 from donebit.completion.listing import Filter
 from donebit.completion.state import State
@@ -44,6 +44,23 @@ def test_tasks_are_found_by_their_job_and_the_beginning_of_their_ids(
     assert listed(store, Filter(prefix="b-", job="demo")) == ["b-11", "b-07", "b-05", "b-01"]
     assert listed(store, Filter(prefix="A-0")) == []
     assert listed(store, Filter(job="visit")) == []
+
+
+@pytest.mark.usefixtures("few_at_a_time")
+def test_tasks_are_found_by_the_error_of_a_failed_step(
+    store: Store, hand_moved_clock: HandMovedClock
+) -> None:
+    errors = ("ValueError: no picture 7", "OSError: disk is full", "ValueError: no picture 8 in 0x1f")
+    for n in range(9):
+        hand_moved_clock.forward(seconds=1)
+        task = start(store, 2, task_id=f"t-{n}")
+        if n % 2:
+            failing.fail(store, task.id, n % 4 // 2, errors[n % 3])
+
+    assert listed(store, Filter(error="no picture 12345")) == ["t-5", "t-3"]
+    assert listed(store, Filter(error="OSERROR: disk")) == ["t-7", "t-1"]
+    assert listed(store, Filter(error="valueerror", prefix="t-3")) == ["t-3"]
+    assert listed(store, Filter(error="no such error")) == []
 
 
 @pytest.mark.usefixtures("few_at_a_time")

@@ -149,6 +149,23 @@ def test_refused_requests_and_probes_have_no_span(traced_stack: Stack, collector
     assert "GET /health" not in [seen.name for seen in collector.spans()]
 
 
+def test_requests_that_have_a_short_way_without_traces_have_a_span(
+    traced_stack: Stack, collector: Collector
+) -> None:
+    task_id = traced_stack.create(1)
+    trace = secrets.token_hex(16)
+    headers = {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+
+    ask("PUT", f"{traced_stack.done}/tasks/{task_id}/steps/0", headers=headers)
+    ask("POST", f"{traced_stack.distinct}/distinct?userId=7", headers=headers)
+
+    found = spans_of(collector, task_id)
+    (report,), (announcement,) = found["PUT /tasks/<task_id>/steps/<n>"], found["donebit.announce"]
+    (visit,) = collector.await_spans(lambda seen: seen.name == "POST /distinct")
+    assert (report.trace, report.attributes["donebit.task_id"], visit.trace) == (trace, task_id, trace)
+    assert (announcement.parent, announcement.trace) == (report.id, trace)
+
+
 def late(stack: Stack, program: str, **environment: str) -> Started:
     """Another process of a program, which sends its spans an hour later, or as it ends."""
     (found,) = [one for one in stack.programs() if one.name == program]

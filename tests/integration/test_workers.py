@@ -74,6 +74,9 @@ def test_what_a_users_step_logs_is_about_its_task(stack: Stack) -> None:
 
     eventually(lambda: len(own()) == 3, DONE_SECONDS, what="its words are not about it")
     assert own() == [f"hello at step {step}" for step in range(3)]
+    of_step = [line["text"] for line in lines(stack, f"task={task_id}&step=1")]
+    assert (of_step[0], len(of_step)) == ("hello at step 1", 2)
+    assert of_step[1].startswith(f"step 1 of task {task_id} is done")
 
 
 def test_a_failing_jobs_traceback_is_with_its_group(stack: Stack, tmp_path: Path) -> None:
@@ -99,7 +102,7 @@ def test_a_failing_steps_traceback_is_told(stack: Stack, tmp_path: Path) -> None
     stack.await_told(task_id)
 
     def errors() -> list[str]:
-        return [line["text"] for line in lines(stack, f"task={task_id}") if line["level"] == "error"]
+        return [line["text"] for line in lines(stack, f"task={task_id}&step=1") if line["level"] == "error"]
 
     eventually(
         lambda: any("failed for good" in text for text in errors()), DONE_SECONDS, what="no error is told"

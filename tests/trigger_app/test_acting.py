@@ -7,7 +7,7 @@ import re
 import pytest
 from werkzeug.test import TestResponse
 
-from donebit.completion import lifecycle
+from donebit.completion import failing, lifecycle
 from donebit.completion.state import State
 from donebit.store import Store
 from tests.completion.arranged import start, start_done
@@ -107,3 +107,13 @@ def test_the_list_is_filtered_by_job_and_beginning_of_the_id(services: Services,
 
     assert set(re.findall(r'data-id="([\w-]+)"', page)) == {"night-1", "night-2"}
     assert "No tasks match" in none
+
+
+def test_the_list_is_filtered_by_error_and_keeps_to_it(services: Services, real_store: Store) -> None:
+    for name in ("a", "b"):
+        failing.fail(real_store, start(real_store, 1, task_id=name).id, 0, f"no picture of {name}")
+
+    page = services.trigger.get("/?error=picture+of+b", headers=PEOPLE).text
+
+    assert re.findall(r'<li data-id="(\w)"', page) == ["b"]
+    assert re.search(r'<div id="ended" data-older', page)  # the stream's rows do not say their errors

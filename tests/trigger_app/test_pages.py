@@ -30,6 +30,10 @@ def post(services: Services, path: str, accept: dict[str, str], **form: object) 
     return services.trigger.post(path, data=form, headers=accept)
 
 
+def home(services: Services) -> str:
+    return services.trigger.get("/", headers=PEOPLE).text
+
+
 def test_the_form_starts_a_task_and_leads_to_its_page(services: Services) -> None:
     form = {"count": 3, "job": "demo", "param.sleep_ms": "7", "label": "mine"}
 
@@ -41,10 +45,21 @@ def test_the_form_starts_a_task_and_leads_to_its_page(services: Services) -> Non
     assert services.trigger.get(answer.headers["Location"], headers=PEOPLE).status_code == 200
 
 
+@pytest.mark.parametrize("chosen", ["", "normal", "high"])
+def test_the_form_offers_the_priorities_that_it_takes(services: Services, chosen: str) -> None:
+    (offered,) = re.findall(r'<select name="priority">(.*?)</select>', home(services), re.DOTALL)
+
+    answer = post(services, "/start", PEOPLE, count=3, job="demo", priority=chosen)
+
+    task = body_of(services.done.get(answer.headers["Location"]))
+    assert re.findall(r"<option[^>]*>(\w+)</option>", offered) == ["default", "normal", "high"]
+    assert task["priority"] == (chosen or "normal")
+
+
 def test_jobs_that_take_items_or_results_are_not_in_the_form(real_store: Store) -> None:
     services = Services(real_store, jobs=("tests.integration.own_jobs",))
 
-    page = services.trigger.get("/", headers=PEOPLE).text
+    page = home(services)
 
     offered = set(re.findall(r"<option[^>]*>(\w+)</option>", page))
     assert {"demo", "note", "square"} <= offered
@@ -82,6 +97,7 @@ def test_a_count_that_is_none_is_refused_and_starts_nothing(services: Services, 
         ({"job": "nobody"}, "job is &#39;nobody&#39;"),
         ({"job": "demo", "param.sleep_ms": "soon"}, "Sleep_ms is &#39;soon&#39;; it must be an integer"),
         ({"job": "demo", "label": "a b"}, "Label is &#39;a b&#39;"),
+        ({"job": "demo", "priority": "urgent"}, "Priority is &#39;urgent&#39;"),
     ],
 )
 def test_people_are_told_of_a_refusal_on_a_page(services: Services, form: dict[str, str], words: str) -> None:
@@ -318,9 +334,9 @@ def test_the_page_of_a_group_lists_and_marks_its_steps_alone(services: Services)
     of_none = services.trigger.get(f"/tasks/{task_id}?group=nosuch").text
 
     assert 'data-marked="[[0, 1], [2, 3]]"' in of_group
-    assert re.findall(r'<th scope="row">(\d)', of_group) == ["0", "2"]
+    assert re.findall(r'<th scope="row"><a [^>]*>(\d)', of_group) == ["0", "2"]
     assert "data-marked" not in of_none
-    assert re.findall(r'<th scope="row">(\d)', of_none) == ["0", "1", "2"]
+    assert re.findall(r'<th scope="row"><a [^>]*>(\d)', of_none) == ["0", "1", "2"]
 
 
 def test_steps_listed_by_hand_are_retried(services: Services, real_store: Store) -> None:

@@ -31,16 +31,18 @@ def page(services: Services, query: str = "") -> str:
 
 
 def test_the_form_makes_a_schedule_and_leads_back_to_the_page(services: Services, real_store: Store) -> None:
-    answer = post(services, "", PEOPLE, **FORM, params='{"sleep_ms": 7}', missed="all", overlap="queue")
+    form = FORM | {"params": '{"sleep_ms": 7}', "priority": "high", "missed": "all", "overlap": "queue"}
+
+    answer = post(services, "", PEOPLE, **form)
 
     made = changes.get(real_store, "nightly").spec
     assert (answer.status_code, answer.headers["Location"]) == (303, "/schedule")
-    assert (made.timing.zone, made.task.params, made.missed, made.overlap) == (
+    assert (made.timing.zone, made.task.params, made.task.priority) == (
         "Europe/Berlin",
         {"sleep_ms": 7},
-        "all",
-        "queue",
+        "high",
     )
+    assert (made.missed, made.overlap) == ("all", "queue")
     assert "30 2 * * *" in page(services)
 
 

@@ -82,6 +82,18 @@ def test_the_log_of_one_task_is_drawn_alone(services: Services, real_store: Stor
     assert "No log lines for task c" in text_of(nobodys, "no-line")
 
 
+def test_the_log_of_one_step_is_drawn_alone(services: Services, real_store: Store) -> None:
+    say(real_store, "mine", task_id="a", step=3)
+    say(real_store, "theirs", task_id="a", step=4)
+
+    mine, nobodys, unknown = (shown(services, f"?task=a&step={step}") for step in ("3", "5", "x"))
+
+    assert "mine" in text_of(mine, "log")
+    assert "theirs" not in mine
+    assert "No log lines for task a, step 5" in text_of(nobodys, "no-line")
+    assert "No log lines for task a, step x" in text_of(unknown, "no-line")
+
+
 def test_a_task_named_in_the_address_is_text_and_never_markup(services: Services) -> None:
     page = shown(services, "?task=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")
 

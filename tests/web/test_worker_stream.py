@@ -87,6 +87,19 @@ def test_a_task_is_told_alone_from_before_and_from_now_on(services: RealServices
     assert (first, then) == (["mine"], ["mine again"])
 
 
+def test_a_step_is_told_alone_from_before_and_from_now_on(services: RealServices, log_store: Store) -> None:
+    say(log_store, "mine", task_id="steps", step=3)
+    say(log_store, "theirs", task_id="steps", step=4)
+
+    with following(services, "?task=steps&step=3") as told:
+        first = take(told, 1)
+        say(log_store, "theirs again", task_id="steps", step=4)
+        say(log_store, "mine again", task_id="steps", step=3)
+        then = take(told, 1)
+
+    assert (first, then) == (["mine"], ["mine again"])
+
+
 def test_each_line_is_told_once_however_many_come_and_listen(
     services: RealServices, log_store: Store
 ) -> None:

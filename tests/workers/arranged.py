@@ -15,10 +15,12 @@ from donebit.workers.presence import ProcessActivity, Worker
 WORKER = "here:7"
 
 
-def say(store: Store, *texts: str, task_id: str = "", level: int = logging.INFO) -> None:
+def say(
+    store: Store, *texts: str, task_id: str = "", step: int | None = None, level: int = logging.INFO
+) -> None:
     """Lines of one worker, at one time."""
     at = clock.now().timestamp()
-    keep(store, [encode_line(level, text, at, WORKER, task_id) for text in texts])
+    keep(store, [encode_line(level, text, at, WORKER, task_id, step) for text in texts])
 
 
 def keep(store: Store, lines: Sequence[bytes]) -> None:

@@ -82,6 +82,27 @@ def test_a_task_that_is_only_named_in_a_line_does_not_have_it(store: Store) -> N
     assert log.list_lines(store, task_id="a", limit=5).lines == []
 
 
+def test_the_lines_of_a_step_are_found_alone(store: Store) -> None:
+    say(store, "it begins", task_id="a")
+    for step in (0, 3, 30):
+        say(store, f"at step {step}", task_id="a", step=step)
+        say(store, "of another", task_id="b", step=step)
+
+    pages = [log.list_lines(store, task_id="a", step=step, limit=5) for step in (0, 3)]
+    pages.append(log.list_lines(store, task_id="a", step=30, limit=5, after=FIRST_ID))
+
+    assert [texts(page) for page in pages] == [["at step 0"], ["at step 3"], ["at step 30"]]
+    assert [line.step for line in log.list_lines(store, task_id="a", limit=5).lines] == [None, 0, 3, 30]
+
+
+def test_a_line_of_an_earlier_version_is_about_no_step(store: Store) -> None:
+    keep(store, [b'{"at":1,"level":"info","worker":"here:7","pid":8,"task":"a","text":"it begins"}'])
+
+    (line,) = log.list_lines(store, task_id="a", limit=5).lines
+
+    assert (line.text, line.step) == ("it begins", None)
+
+
 def test_what_others_have_put_into_the_stream_hides_nothing(store: Store) -> None:
     keep(store, [b"no JSON", b'{"at": 1}', b"[]", b"\xff", b'{"at": "x"}'])
     say(store, "readable")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from donebit.completion.listing import Filter
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.completion.task import Task
+from donebit.priority import PRIORITIES
 from donebit.store import Store
 from donebit.web.listener import Table
 from donebit.web.task_answer import signs
@@ -69,24 +70,29 @@ class FinishedFilter:
     job: str | None
     prefix: str | None  # of the id
     label: str | None
+    error: str | None  # a part of it
     cursor: str | None
 
     @classmethod
     def from_request(cls) -> FinishedFilter:
-        state = request.args.get("state", "")
+        def given(name: str) -> str | None:
+            return request.args.get(name, "").strip()[:100] or None
+
+        state = given("state")
         return cls(
             State(state) if state in {*ENDS} else None,
-            request.args.get("job", "").strip()[:100] or None,
-            request.args.get("prefix", "").strip()[:100] or None,
-            request.args.get("label", "").strip()[:100] or None,
+            given("job"),
+            given("prefix"),
+            given("label"),
+            given("error"),
             request.args.get("cursor") or None,
         )
 
     @property
     def query(self) -> str:
         """The filter as it stands in an address, without the cursor."""
-        given = {"state": self.state, "job": self.job, "prefix": self.prefix, "label": self.label}
-        return urlencode({name: value for name, value in given.items() if value})
+        given = {name: value for name, value in asdict(self).items() if value and name != "cursor"}
+        return urlencode(given)
 
 
 def add_routes(routes: Blueprint, context: PageContext) -> None:
@@ -109,6 +115,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             forms=forms,
             others=[job.name for job in context.jobs if not job.needs_only_count],
             chosen=chosen_form(forms),
+            priorities=PRIORITIES,
             settings=context.settings,
             port=context.settings.trigger_port,
         )
@@ -138,14 +145,26 @@ def spec_asked(context: PageContext) -> TaskSpec:
     count = count_asked(context.settings.max_steps)
     job = sent.get("job") or None
     params = typed(form_of(context.jobs.find(job)), sent) if job else {}
-    label = sent.get("label", "").strip() or None
-    asked = TaskRequest.model_validate({"count": count, "job": job, "label": label, "params": params})
-    return spec_of(asked, context.jobs, context.settings.stall_after)
+    asked = {
+        "count": count,
+        "job": job,
+        "label": sent.get("label", "").strip() or None,
+        "params": params,
+        "priority": sent.get("priority") or None,
+    }
+    return spec_of(TaskRequest.model_validate(asked), context.jobs, context.settings.stall_after)
 
 
 def overview(context: PageContext, choice: FinishedFilter) -> dict[str, Any]:
     """Read the running tasks and one page of the finished ones."""
-    wanted = Filter(choice.state, choice.label, ended=True, job=choice.job, prefix=choice.prefix)
+    wanted = Filter(
+        choice.state,
+        choice.label,
+        ended=True,
+        job=choice.job,
+        prefix=choice.prefix,
+        error=choice.error,
+    )
     found = listing.list_tasks(context.store, wanted, limit=SHOWN, cursor=choice.cursor)
     return {
         "rows": running(context),

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from donebit import clock
 from donebit.errors import InvalidInput
 from donebit.json_reading import read_json
+from donebit.priority import PRIORITIES
 from donebit.schedules import changes, expecting
 from donebit.schedules.schedule import LONGEST_NAME, Missed, Overlap
 from donebit.web.answers import answer
@@ -48,6 +49,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             **now or {"schedules": [], "expectations": [], "next": None},
             jobs=[job.name for job in context.jobs if job.needs_only_count],
             chosen=FIRST_JOB,
+            priorities=PRIORITIES,
             missed=list(Missed),
             overlaps=list(Overlap),
             longest=LONGEST_NAME,
@@ -98,7 +100,11 @@ def body_asked(context: PageContext) -> NewScheduleBody:
         InvalidInput: the number of steps is none, or the parameters are no JSON object.
     """
     sent = {name: text.strip() for name, text in request.form.items()}
-    task: dict[str, Any] = {"count": count_asked(context.settings.max_steps), "job": sent.get("job") or None}
+    task: dict[str, Any] = {
+        "count": count_asked(context.settings.max_steps),
+        "job": sent.get("job") or None,
+        "priority": sent.get("priority") or None,
+    }
     if sent.get("params"):
         task["params"] = params_of(sent["params"])
     asked = {field: sent[field] for field in ("name", "cron", "zone", "missed", "overlap") if sent.get(field)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, render_template, request
@@ -23,6 +24,7 @@ NOW = "now"  # the key of the message about the workers
 NODES = "nodes"  # of that about the nodes of a cluster
 LINES = 300  # of the log, that a page begins with
 SPARK_WIDTH, SPARK_HEIGHT = 118, 32  # of the drawing of throughput, two apart from second to second
+STEP = re.compile(r"[0-9]{1,10}")
 LATELY_SECONDS = 5  # over which the one figure of throughput is taken
 
 
@@ -31,7 +33,8 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     @page_route(context.settings)
     def workers() -> ResponseReturnValue:
         task_id = request.args.get("task", "").strip()
-        table, away = attempt(lambda: read_workers(context, task_id, {}))
+        step = request.args.get("step", "").strip() if task_id else ""
+        table, away = attempt(lambda: read_workers(context, f"{task_id} {step}".strip(), {}))
         if table is None:  # the other nodes of a cluster know who is away
             table, _ = attempt(lambda: draw_nodes(context))
         lines = dict(table or {})
@@ -42,6 +45,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
             nodes=lines.pop(NODES, None),
             lines=list(lines.values()),
             task_id=task_id,
+            step=step,
             away=away,
             settings=context.settings,
         )
@@ -51,15 +55,24 @@ def read_workers(context: PageContext, about: str, before: Table) -> Table:
     """Read how the workers are and the last lines of their log, each drawn as HTML.
 
     Args:
-        about: the task whose lines are read; empty for all
+        about: the task whose lines are read, or a step of it as `nightly 3`; empty for all
         before: what the last call returned; its lines are not drawn again
     """
     after = before[NOW]["next"] if before else None
-    new, following = tail(context.store, {}, after, task_id=about or None, window=LINES)
+    task_id, step = parse_about(about)
+    new, following = tail(context.store, {}, after, task_id=task_id, step=step, window=LINES)
     lines = {line_id: line for line_id, line in before.items() if line_id not in (NOW, NODES)}
     lines |= {line_id: draw_line(line) for line_id, line in new.items()}
     now = draw_workers(context) | {"next": following}
     return {NOW: now, **draw_nodes(context), **dict(list(lines.items())[-LINES:])}
+
+
+def parse_about(about: str) -> tuple[str | None, int | None]:
+    """The task and the step that lines are asked for about."""
+    task_id, _, step = about.rpartition(" ")
+    if task_id and STEP.fullmatch(step):
+        return task_id, int(step)
+    return about or None, None
 
 
 def draw_nodes(context: PageContext) -> Mapping[str, Message]:

@@ -16,5 +16,5 @@ function draw(message) {
   else add(message);
 }
 
-onFilter((task) => follow(`${ROOT}/events/workers${task ? `?about=${encodeURIComponent(task)}` : ""}`, draw));
+onFilter((about) => follow(`${ROOT}/events/workers${about ? `?about=${encodeURIComponent(about)}` : ""}`, draw));
 begin();

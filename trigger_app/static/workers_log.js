@@ -1,4 +1,4 @@
-// The tail of the workers' log: of all tasks or of one, at its end until somebody scrolls back in it.
+// The tail of the workers' log: of all tasks, of one or of one of its steps, at its end until somebody scrolls back in it.
 import { ROOT } from "./root.js";
 
 const $ = (selector) => document.querySelector(selector);
@@ -8,10 +8,11 @@ const AT_END_PX = 8;
 const TROUBLE = 'li:not([data-level="info"], [data-level="debug"])';
 
 const log = $("#log");
-const field = $("#filter [name=task]");
+const fields = $("#filter").elements;
 
 let follow = () => {};
-let task = field.defaultValue;
+let task = fields.task.defaultValue;
+let step = fields.step.defaultValue;
 let last = [0, 0]; // the place of the last line that is shown, or waits to be
 let waiting = [];
 let unread = 0;
@@ -66,11 +67,12 @@ function showEmpty() {
   $("#no-trouble").hidden = !calm;
   $("#none-of-task").hidden = calm || !task;
   $("#none-at-all").hidden = calm || Boolean(task);
-  $("#filtered").textContent = task;
+  $("#filtered").textContent = step ? `${task}, step ${step}` : task;
 }
 
-function filter(chosen) {
-  task = field.value = chosen;
+function filter(chosenTask, chosenStep) {
+  task = fields.task.value = chosenTask;
+  step = fields.step.value = chosenTask && chosenStep;
   last = [0, 0];
   waiting = [];
   log.replaceChildren();
@@ -78,16 +80,22 @@ function filter(chosen) {
   $("#open").href = `${ROOT}/tasks/${encodeURIComponent(task)}`;
   toEnd();
   showEmpty();
-  follow(task);
+  follow(step ? `${task} ${step}` : task);
 }
 
-function choose(chosen) {
-  const address = `${ROOT}/workers${chosen ? `?task=${encodeURIComponent(chosen)}` : ""}`;
-  if (chosen !== task) history.pushState(null, "", address);
-  filter(chosen);
+function choose(chosenTask, chosenStep = "") {
+  const asked = Object.entries({ task: chosenTask, step: chosenTask && chosenStep }).filter(([, text]) => text);
+  const address = `${ROOT}/workers${asked.length ? `?${new URLSearchParams(asked)}` : ""}`;
+  if (chosenTask !== task || chosenStep !== step) history.pushState(null, "", address);
+  filter(chosenTask, chosenStep);
 }
 
-/** Call `action` with the task whose lines are asked for; with an empty text for all. */
+function filterAs(address) {
+  const query = new URLSearchParams(address);
+  filter(query.get("task") ?? "", query.get("step") ?? "");
+}
+
+/** Call `action` with the task, or the task and the step, whose lines are asked for; with an empty text for all. */
 export function onFilter(action) {
   follow = action;
 }
@@ -95,20 +103,22 @@ export function onFilter(action) {
 /** Show the stream's lines from now on, in place of those that the page came with. */
 export function begin() {
   toEnd();
-  filter(new URLSearchParams(location.search).get("task") ?? "");
+  filterAs(location.search);
 }
 
 $("#filter").addEventListener("submit", (event) => {
   event.preventDefault();
-  choose(field.value.trim());
+  choose(fields.task.value.trim(), fields.step.value.trim());
 });
-field.addEventListener("search", () => field.value || choose(""));
-addEventListener("popstate", () => filter(new URLSearchParams(location.search).get("task") ?? ""));
+fields.task.addEventListener("search", () => fields.task.value || choose(""));
+fields.step.addEventListener("search", () => fields.step.value || choose(task));
+addEventListener("popstate", () => filterAs(location.search));
 document.addEventListener("click", (event) => {
   const link = event.target.closest(`a[href^='${ROOT}/workers']`);
   if (!link || !link.closest("main") || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  choose(new URL(link.href).searchParams.get("task") ?? "");
+  const { searchParams } = new URL(link.href);
+  choose(searchParams.get("task") ?? "", searchParams.get("step") ?? "");
   $("#log-title").scrollIntoView({ block: "nearest" });
 });
 $("#trouble").addEventListener("change", (event) => {

@@ -166,7 +166,7 @@ class Collector:
         if not self.dropped:
             return []
         text = f"{self.dropped} lines of this worker are missing here: Redis was unavailable"
-        return [encode_line(logging.WARNING, text, time.time(), self.worker.name, "")]
+        return [encode_line(logging.WARNING, text, time.time(), self.worker.name)]
 
 
 def is_alive(pid: int) -> bool:

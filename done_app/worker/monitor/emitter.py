@@ -47,21 +47,23 @@ class LineHandler(logging.Handler):
             self._dropped += 1
 
     def _put(self, level: int, text: str, at_seconds: float) -> bool:
-        return self._pipe.put(
-            LINE, encode_line(level, text, at_seconds, self._worker, logs.current_task.get())
-        )
+        about = logs.current_task.get(), logs.current_step()
+        return self._pipe.put(LINE, encode_line(level, text, at_seconds, self._worker, *about))
 
 
 def dropped_notice(lines: int) -> str:
     return f"{lines} of the worker's lines are missing here: they came faster than they could be saved"
 
 
-def encode_line(level: int, text: str, at_seconds: float, worker: str, task_id: str) -> bytes:
+def encode_line(
+    level: int, text: str, at_seconds: float, worker: str, task_id: str = "", step: int | None = None
+) -> bytes:
     """A log line as JSON in UTF-8; the middle of one that would not fit the pipe is cut out.
 
     Args:
         worker: the worker's name, host:pid and a random part.
         task_id: the task it is about; empty for none.
+        step: the step of the task it is about; None for none.
     """
     fields = {
         "at": int(at_seconds * 1000),
@@ -69,6 +71,7 @@ def encode_line(level: int, text: str, at_seconds: float, worker: str, task_id: 
         "worker": worker,
         "pid": os.getpid(),
         "task": task_id,
+        "step": step,
         "text": shortened(text, MAX_LINE_LENGTH),
     }
     most = MAX_LINE_LENGTH

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from done_app.worker.steps.outcome import RunOutcome, StepReporter
 from done_app.worker.steps.raised import describe_traceback
+from donebit import logs
 from donebit.completion.failing import Failure
 from donebit.completion.task import Task
 from donebit.exceptions import name_of
@@ -40,6 +41,10 @@ class FailedAttempts:
         failure = self.reporter.failed(step, error, count_attempt=not counted, last=last, traceback=traceback)
         self.outcome.add_failure(step, failure)
         self._trace(step, error, failure, raised, traceback)
+        with logs.step_context([step]):
+            self._log(step, error, failure, raised)
+
+    def _log(self, step: int, error: str, failure: Failure, raised: BaseException | None) -> None:
         if failure.gave_up:
             log.error(
                 "step %d of task %s failed for good after %d attempts: %s",

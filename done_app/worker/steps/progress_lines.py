@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import NamedTuple
 
 from done_app.worker.steps.step_ranges import StepRanges
 from donebit.completion.reporting import Report
@@ -16,6 +17,13 @@ LINE_A_STEP = 250  # a task of at most so many steps has a line for each
 LINE_EVERY = timedelta(seconds=2)
 SLOTS = 1024
 WORD_BYTES = 8
+
+
+class ProgressLine(NamedTuple):
+    """One line, and the step that it is about; of a large task there is none."""
+
+    text: str
+    step: int | None = None
 
 
 class LineClock:
@@ -38,7 +46,7 @@ class LineClock:
         return True
 
 
-def lines_of(clock: LineClock, done: StepRanges, report: Report, task: Task) -> Iterator[str]:
+def lines_of(clock: LineClock, done: StepRanges, report: Report, task: Task) -> Iterator[ProgressLine]:
     """The lines to write about steps that were finished.
 
     Args:
@@ -51,15 +59,16 @@ def lines_of(clock: LineClock, done: StepRanges, report: Report, task: Task) -> 
         yield task_line(report, task)
 
 
-def step_lines(done: StepRanges, report: Report, task: Task) -> Iterator[str]:
+def step_lines(done: StepRanges, report: Report, task: Task) -> Iterator[ProgressLine]:
     """A line for each step, with how many are done by then."""
     before = report.done_steps - len(done)
     steps = (step for start, stop in done.ranges for step in range(start, stop))
     for number, step in enumerate(steps, 1):
-        yield f"step {step} of task {task.id} is done ({max(before, 0) + number}/{report.count})"
+        said = f"step {step} of task {task.id} is done ({max(before, 0) + number}/{report.count})"
+        yield ProgressLine(said, step)
 
 
-def task_line(report: Report, task: Task) -> str:
+def task_line(report: Report, task: Task) -> ProgressLine:
     """A line that says how far a task is."""
     failed = f", {report.failed_steps} failed" if report.failed_steps else ""
-    return f"task {task.id} has {report.done_steps} of {report.count} steps done{failed}"
+    return ProgressLine(f"task {task.id} has {report.done_steps} of {report.count} steps done{failed}")

@@ -18,6 +18,7 @@ from done_app.worker.steps.raised import describe_error, raise_if_ending
 from done_app.worker.steps.step_ranges import Range, StepRanges
 from done_app.worker.steps.step_times import QUICK_SECONDS
 from done_app.worker.steps.time_limit import StepTimedOut, time_limit
+from donebit import logs
 from donebit.completion.results import ResultsFull, encode
 from donebit.completion.task import Task
 from donebit.jobs.registry import Job
@@ -165,7 +166,7 @@ class Runner:
         """Run steps until it is time to report or one raises, and return the step to continue from."""
         self.position[0] = start
         try:
-            with forks_ended():
+            with forks_ended(), logs.step_context(self.position):
                 if self.job.keep_results or self.items is not None:
                     self.call_each(start, stop)
                 else:
@@ -237,7 +238,7 @@ class Runner:
         try:
             began = time.monotonic()
             # A process that the step forks ends first: it has not the thread that the limit would wait for.
-            with time_limit(self.job.step_timeout), forks_ended():
+            with logs.step_context(self.position), time_limit(self.job.step_timeout), forks_ended():
                 self.call(step)
         except StepTimedOut as error:
             self.record_failure(step, str(error), counted=self.careful)

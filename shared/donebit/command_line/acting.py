@@ -45,7 +45,9 @@ def act(session: Session, /, *, action: str, dry_run: bool, yes: bool, as_json: 
     """
     wanted = {name.removesuffix("_"): value for name, value in filters.items() if value is not None}
     if not wanted:
-        raise UsageError("act takes at least one filter: --state, --label, --job, --prefix, --from or --to")
+        raise UsageError(
+            "act takes at least one filter: --state, --label, --job, --prefix, --error, --from or --to"
+        )
     question = f"{action.capitalize()} every task of this filter? --dry-run lists them."
     if not (dry_run or confirmed(session, question, sure=yes)):
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 from rich.text import Text
@@ -22,6 +23,7 @@ LOGS_EXAMPLES = examples(
     "donebit logs",
     "donebit logs -f                          until Ctrl-C",
     "donebit logs -f --task 9f2c41d07a3b      of one task",
+    "donebit logs --task 9f2c41d07a3b --step 3",
     "donebit logs --level warning             warnings and errors",
     "donebit logs -n 1000 --json | jq -r 'select(.level == \"error\").text'",
 )
@@ -30,6 +32,7 @@ LOGS_EXAMPLES = examples(
 @click.command(short_help="Show the workers' log; -f to follow it.", epilog=LOGS_EXAMPLES)
 @click.option("--follow", "-f", "followed", is_flag=True, help="Show new lines as they come, until Ctrl-C.")
 @click.option("--task", metavar="ID", help="Only lines about this task.")
+@click.option("--step", type=click.IntRange(min=0), help="Only lines about this step of the task.")
 @click.option("--level", type=click.Choice(LEVELS), help="Only lines of this level or a worse one.")
 @click.option(
     "--lines",
@@ -47,6 +50,7 @@ def logs(
     *,
     followed: bool,
     task: str | None,
+    step: int | None,
     level: str | None,
     lines: int,
     retry_for: float,
@@ -58,22 +62,26 @@ def logs(
     more. Of warnings and errors another 10,000 are kept, for a week; --level looks through the last 1,000 of
     them, or with --follow of all lines.
     """
+    about = {"task": task, "step": step}
     levels = LEVELS[LEVELS.index(level or LEVELS[0]) :]
     # Warnings and errors are kept apart; what is followed has the ids of the whole log.
     apart = "warning" if level in LOUD and not followed else None
-    last = session.done.get(PATH, task=task, limit=MOST_LINES if level else lines, level=apart)
+    last = session.done.get(PATH, **about, limit=MOST_LINES if level else lines, level=apart)
     matching = [line for line in last["lines"] if line["level"] in levels]
     for line in matching[-lines:]:
         session.terminal.answer(line, formatted, as_json=as_json)
     if followed:
-        for line in new_lines(session, task, last["next"], retry_for):
+        for line in new_lines(session, {**about, "after": last["next"]}, retry_for):
             if line["level"] in levels:
                 session.terminal.answer(line, formatted, as_json=as_json)
 
 
-def new_lines(session: Session, task: str | None, after: str, retry_seconds: float) -> Iterator[Message]:
-    """Yield each line after the one with the id `after`, each once, even if the stream is lost between."""
-    place = {"task": task, "after": after}
+def new_lines(session: Session, place: dict[str, Any], retry_seconds: float) -> Iterator[Message]:
+    """Yield each line after a place in the log, each once, even if the stream is lost between.
+
+    Args:
+        place: the query of the request; its `after` moves on with the lines.
+    """
     for message in follow(session.done, PATH, retry_seconds=retry_seconds, query=lambda: place):
         if isinstance(message, StreamLost):
             session.terminal.note(f"connection lost, retrying: {message.detail}")

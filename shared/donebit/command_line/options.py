@@ -62,6 +62,7 @@ def task_filter(command: Command) -> Command:
     for option in (
         click.option("--to", metavar="TIME", help="Only tasks created before this time or date."),
         click.option("--from", "from_", metavar="TIME", help="Only tasks created then or later."),
+        click.option("--error", metavar="TEXT", help="Only tasks with steps that failed so."),
         click.option("--prefix", metavar="TEXT", help="Only tasks whose ID begins so."),
         click.option("--job", help="Only tasks of this job."),
         click.option("--label", help="Only tasks with this label."),

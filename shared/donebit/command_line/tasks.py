@@ -29,12 +29,13 @@ TASKS_EXAMPLES = examples(
     "donebit tasks",
     "donebit tasks --state failed --label nightly",
     "donebit tasks --job resize --prefix nightly- --from 2026-11-21",
+    "donebit tasks --error 'no such picture'",
     "donebit tasks --limit 5 --cursor NEXT          the next page; each page names its NEXT",
     "donebit tasks --all --json | jq -r .task_id",
 )
 
 
-FILTERS = ("state", "label", "job", "prefix", "from", "to")
+FILTERS = ("state", "label", "job", "prefix", "error", "from", "to")
 COLUMNS = ("task", "state", "done", "steps", "failed", "job", "label", "created")  # what matters most first
 NAMES, NUMBERS = {"task", "job", "label"}, {"done", "steps", "failed"}
 

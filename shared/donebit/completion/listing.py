@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from donebit import clock
+from donebit.completion.failure_groups import text_of
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
@@ -27,6 +28,7 @@ class Filter:
     ended: bool = False  # only tasks that have ended
     job: str | None = None
     prefix: str | None = None  # of the id
+    error: str | None = None  # a part of the error of a step that gave up, in either case
     created_from: datetime | None = None
     created_before: datetime | None = None
     also: Callable[[Task], bool] | None = None  # a further condition
@@ -114,7 +116,21 @@ def _matching(store: Store, task_filter: Filter, entries: Sequence[ListedTask]) 
     ids = [one.task_id for one in entries if task_filter.may_match(one.task_id)]
     records = zip(ids, store.tasks.records(ids), strict=True)
     tasks = [Task.from_record(task_id, record) for task_id, record in records if record]
-    return {task.id: task for task in tasks if task_filter.matches(task)}
+    found = [task for task in tasks if task_filter.matches(task)]
+    if task_filter.error is not None:
+        found = _failed_so(store, task_filter.error, found)
+    return {task.id: task for task in found}
+
+
+def _failed_so(store: Store, error: str, tasks: Sequence[Task]) -> list[Task]:
+    """Those of the tasks of which a step gave up and an error has this text, whatever its numbers and ids."""
+    failed, wanted = [task for task in tasks if task.failed_steps], text_of(error).casefold()
+    texts = store.failures.group_texts([task.id for task in failed])
+    return [
+        task
+        for task, of_task in zip(failed, texts, strict=True)
+        if any(wanted in text.casefold() for text in of_task)
+    ]
 
 
 def list_running(store: Store) -> list[Task]:

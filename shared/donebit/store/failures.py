@@ -172,6 +172,15 @@ class FailureStore:
         return {name.decode(): value.decode(errors="replace") for name, value in found.items()}
 
     @outages_named
+    def group_texts(self, task_ids: Sequence[str]) -> list[list[str]]:
+        """The texts of the groups of each task's errors, those of attempts that were made again too."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for task_id in task_ids:
+                pipe.hkeys(self._keys.error_groups(task_id))
+            found = cast(list[list[bytes]], pipe.execute())
+        return [[name[1:].decode() for name in names if name.startswith(b"=")] for names in found]
+
+    @outages_named
     def failed_bytes(self, task_id: str, start: int, stop: int) -> bytes:
         """Bytes `start` to `stop` (half open) of the bitmap of steps that gave up, shorter where it ends."""
         return cast(bytes, self._client.getrange(self._keys.failed(task_id), start, stop - 1))

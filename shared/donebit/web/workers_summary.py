@@ -140,6 +140,7 @@ class LineSummary(BaseModel):
     worker: str = Field(examples=["web-1:4242-9f2c41"])
     pid: int = Field(examples=[4243], description="process that wrote it")
     task_id: str | None = Field(examples=["9f2c41d07a3b"], description="task it is about; null: none")
+    step: int | None = Field(examples=[None], description="step of the task it is about; null: none")
     text: str = Field(
         examples=["task 9f2c41d07a3b has 4000 of 10000 steps done"],
         description="with the traceback, if there is one; of a long one the middle is left out",
@@ -154,6 +155,7 @@ class LineSummary(BaseModel):
             worker=line.worker,
             pid=line.pid,
             task_id=line.task_id,
+            step=line.step,
             text=line.text,
         )
 

@@ -26,6 +26,7 @@ class LogLine:
     worker: str  # its name, <host>:<pid> of the worker and a random part
     pid: int  # of the process that logged it
     task_id: str | None  # the task it is about
+    step: int | None  # the step of it
     text: str  # with the traceback, where there is one
 
     @classmethod
@@ -43,6 +44,7 @@ class LogLine:
             worker=str(fields["worker"]),
             pid=int(fields["pid"]),
             task_id=fields["task"] or None,
+            step=fields.get("step"),  # a worker of an earlier version named none
             text=str(fields["text"]),
         )
 
@@ -59,6 +61,7 @@ def list_lines(
     store: Store,
     *,
     task_id: str | None = None,
+    step: int | None = None,
     limit: int,
     after: str | None = None,
     loud: bool = False,
@@ -69,14 +72,15 @@ def list_lines(
         loud: warnings and errors alone, which are kept apart, so that other lines do not push them out; they
             have ids of their own there.
         task_id: only lines about this task; at most the 10,000 lines that are kept are searched.
+        step: only lines about this step of it.
         after: the id of a line.
     """
     if after is None:
-        return _last(store, task_id, limit, loud=loud)
-    return _following(store, task_id, limit, after, loud=loud)
+        return _last(store, task_id, step, limit, loud=loud)
+    return _following(store, task_id, step, limit, after, loud=loud)
 
 
-def _last(store: Store, task_id: str | None, limit: int, *, loud: bool) -> LogPage:
+def _last(store: Store, task_id: str | None, step: int | None, limit: int, *, loud: bool) -> LogPage:
     found: list[LogLine] = []
     newest = oldest = None
     while len(found) < limit:
@@ -84,25 +88,29 @@ def _last(store: Store, task_id: str | None, limit: int, *, loud: bool) -> LogPa
         if not entries:
             break
         newest, oldest = newest or entries[0].id, entries[-1].id
-        found += parse_lines(entries, task_id)
+        found += parse_lines(entries, task_id, step)
     return LogPage(found[:limit][::-1], newest or FIRST_ID)
 
 
-def _following(store: Store, task_id: str | None, limit: int, after: str, *, loud: bool) -> LogPage:
+def _following(
+    store: Store, task_id: str | None, step: int | None, limit: int, after: str, *, loud: bool
+) -> LogPage:
     found: list[LogLine] = []
     while len(found) < limit:
         entries = store.worker_log.after(after, READ_AT_ONCE, loud=loud)
         if not entries:
             break
         after = entries[-1].id
-        found += parse_lines(entries, task_id)
+        found += parse_lines(entries, task_id, step)
         if len(entries) < READ_AT_ONCE:
             break
     return LogPage(found[:limit], found[limit - 1].id if len(found) >= limit else after)
 
 
-def parse_lines(entries: Iterable[Entry], task_id: str | None = None) -> Iterator[LogLine]:
-    """The lines of the entries that can be parsed, about one task if it is given."""
+def parse_lines(
+    entries: Iterable[Entry], task_id: str | None = None, step: int | None = None
+) -> Iterator[LogLine]:
+    """The lines of the entries that can be parsed, about one task, or one step of it, if it is given."""
     for entry in entries:
         if task_id is not None and task_id.encode() not in entry.text:  # cheaper than parsing it
             continue
@@ -110,7 +118,7 @@ def parse_lines(entries: Iterable[Entry], task_id: str | None = None) -> Iterato
             line = LogLine.from_entry(entry)
         except (KeyError, TypeError, ValueError):
             continue
-        if task_id in (None, line.task_id):
+        if task_id in (None, line.task_id) and step in (None, line.step):
             yield line
 
 

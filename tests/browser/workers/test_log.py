@@ -41,6 +41,25 @@ def test_the_log_is_filtered_by_task_and_the_address_says_so(page: Page, stack: 
     assert page.complaints() == []
 
 
+def test_a_failed_step_leads_to_its_own_lines(page: Page, stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "block-1").touch()
+    task_id = stack.create(3, job="blocked", params={"folder": str(tmp_path)})
+    stack.await_told(task_id)
+    page.open(f"/tasks/{task_id}")
+
+    page.find("#steps tbody a").click()
+
+    eventually(lambda: len(log_of(page)) == 2, DONE_SECONDS, what="not both attempts are shown")
+    assert all(line.startswith(f"step 1 of task {task_id} failed") for line in log_of(page))
+    assert page.browser.current_url.endswith(f"/workers?task={task_id}&step=1")
+    page.find("#filter [name=step]").clear()
+    filter_by(page, task_id)
+    eventually(lambda: tells(page, f"step 2 of task {task_id} is done"), DONE_SECONDS, what="all do not come")
+    page.browser.back()
+    eventually(lambda: len(log_of(page)) == 2, DONE_SECONDS, what="it does not come back to the step")
+    assert page.complaints() == []
+
+
 def test_a_filtered_log_goes_on_live(page: Page, stack: Stack) -> None:
     filter_by(page, "to-come")
     eventually(lambda: "No log lines for task to-come" in page.text("#no-line"), what="it does not say so")

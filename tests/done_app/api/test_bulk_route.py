@@ -153,3 +153,17 @@ def test_tasks_are_listed_by_id_prefix_job_and_date(services: Services) -> None:
     assert "daily-1" in listed(f"from={created}")
     assert "daily-1" not in listed(f"to={created}")
     problem_of(services.done.get("/tasks?from=soon"), 422)
+
+
+def test_tasks_are_listed_and_acted_on_by_their_error(services: Services) -> None:
+    for name, error in (("a", "TimeoutError: after 3 s"), ("b", "ValueError: no")):
+        services.start(1, task_id=name)
+        services.done.post(f"/tasks/{name}/failures", json={"step": 0, "error": error})
+
+    listed = body_of(services.done.get("/tasks?error=timeouterror: after 30 s"))["tasks"]
+    action = {"action": "resume", "error": "ValueError", "dry_run": True}
+    would = body_of(services.done.post("/tasks/actions", json=action))
+
+    assert [task["task_id"] for task in listed] == ["a"]
+    assert would["tasks"] == ["b"]
+    problem_of(services.done.get("/tasks?error="), 422)

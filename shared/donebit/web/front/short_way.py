@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flask import Flask, g
 
 from donebit.access.roles import Caller
+from donebit.traces import traces
 from donebit.web import audit, guard, prefix
 from donebit.web.answers import JSON, body_of
 from donebit.web.exchange import Exchange
@@ -97,7 +98,12 @@ class ShortWay:
 
 
 def short_ways(app: Flask, pool: Pool) -> dict[str, ShortWay]:
-    """The short ways of a service, by the method of their route."""
+    """The short ways of a service, by the method of their route; none where traces are set up.
+
+    Each request has a span then, which request_spans.py makes around a view.
+    """
+    if traces.are_on:
+        return {}
     return {route.route.partition(" ")[0]: ShortWay(app, route, pool) for route in short_routes_of(app)}
 
 

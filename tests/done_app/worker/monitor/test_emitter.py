@@ -21,16 +21,20 @@ from tests.workers.arranged import WORKER, texts
 def test_a_line_says_who_when_how_loud_and_about_what(handler: LineHandler, pipe: Pipe) -> None:
     with logs.task_context("9f2c"):
         handler.handle(record("step %d of %s", 3, "ten"))
+        with logs.step_context([3]):
+            handler.handle(record("so far"))
 
-    (said,) = map(json.loads, lines_of(pipe))
+    said, of_step = map(json.loads, lines_of(pipe))
     assert abs(said.pop("at") - clock.now_ms()) < 60_000
     assert said == {
         "level": "info",
         "worker": WORKER,
         "pid": os.getpid(),
         "task": "9f2c",
+        "step": None,
         "text": "step 3 of ten",
     }
+    assert (of_step["task"], of_step["step"], of_step["text"]) == ("9f2c", 3, "so far")
 
 
 def test_how_many_lines_found_no_room_is_said_with_the_next_that_does(

@@ -27,7 +27,7 @@ def reported(done: int, count: int, failed: int = 0) -> Report:
 
 
 def lines(clock: LineClock, task: Task, done: list[tuple[int, int]], report: Report) -> list[str]:
-    return list(lines_of(clock, StepRanges(done), report, task))
+    return [line.text for line in lines_of(clock, StepRanges(done), report, task)]
 
 
 def test_each_step_of_a_small_task_has_a_line(task: Task) -> None:
@@ -38,6 +38,15 @@ def test_each_step_of_a_small_task_has_a_line(task: Task) -> None:
         "step 6 of task some is done (4/250)",
         "step 7 of task some is done (5/250)",
     ]
+
+
+def test_only_the_lines_of_a_small_task_are_about_a_step(task: Task) -> None:
+    done = StepRanges([(3, 4), (6, 8)])
+
+    small, large = (lines_of(LineClock(), done, reported(5, LINE_A_STEP + more), task) for more in (0, 1))
+
+    assert [line.step for line in small] == [3, 6, 7]
+    assert [line.step for line in large] == [None]
 
 
 def test_a_large_task_has_one_line_every_two_seconds(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:

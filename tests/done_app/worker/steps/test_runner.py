@@ -23,7 +23,7 @@ from done_app.worker.steps.reporter import StoreStepReporter
 from done_app.worker.steps.runner import MAX_RUN_TIME, REPORT_EVERY, Runner
 from done_app.worker.steps.step_ranges import MAX_RANGES_PER_REPORT, StepRanges
 from done_app.worker.steps.time_limit import StepTimedOut
-from donebit import job
+from donebit import job, logs
 from donebit.completion import failing, lifecycle, missing, reporting, results
 from donebit.completion.reporting import Report
 from donebit.completion.spec import TaskSpec
@@ -252,6 +252,16 @@ def test_each_step_runs_once_and_only_those_that_raise_are_retried(
     assert outcome.done.ranges == [(5, 8), (12, 13)]
 
 
+@pytest.mark.parametrize("terms", [{}, {"keep_results": True}, {"step_timeout": timedelta(minutes=1)}])
+def test_what_a_step_logs_is_about_it(bench: MakeBench, terms: dict[str, Any]) -> None:
+    about: list[int | None] = []
+
+    bench(10, lambda _: about.append(logs.current_step())).run(0, 10, **terms)
+
+    assert about == list(range(10))
+    assert logs.current_step() is None
+
+
 def test_a_step_that_raises_is_to_be_tried_again_and_its_neighbours_go_on(
     bench: MakeBench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -352,7 +362,13 @@ RAISED: dict[str, Callable[[], BaseException]] = {
 
 @pytest.mark.parametrize("said", RAISED)
 @pytest.mark.parametrize("careful", [False, True])
-def test_whatever_a_step_raises_is_its_own_failure(bench: MakeBench, said: str, careful: bool) -> None:
+def test_whatever_a_step_raises_is_its_own_failure(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, said: str, careful: bool
+) -> None:
+    monkeypatch.setattr(
+        logging, "raiseExceptions", False
+    )  # of pytest's log, which cannot print one of no name
+
     def function(step: int) -> None:
         if step == 1:
             raise RAISED[said]()
