@@ -19,21 +19,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture
-def tab(browser: Chrome, stack: Stack) -> Page:
+def page(browser: Chrome, stack: Stack) -> Page:
     """A new tab, in which a test opens one of trigger_app's pages."""
     open_new_tab(browser)
     browser.set_window_size(1200, 900)
     browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
-    tab = Page(browser, stack.trigger)
-    tab.complaints()  # what an earlier test left there
-    return tab
-
-
-@pytest.fixture
-def page(tab: Page) -> Page:
-    """The page of trigger_app, just opened in a new tab."""
-    tab.open()
-    return tab
+    page = Page(browser, stack.trigger)
+    page.complaints()  # what an earlier test left there
+    return page
 
 
 def open_new_tab(browser: Chrome) -> None:

@@ -23,6 +23,7 @@ axe.run({ resultTypes: ["violations"] }).then(
 """
 LIVE = {"/": "#running *", "/distinct": "#distinct", "/workers": ".worker"}
 WIDTHS = (360, 768, 1160, 1280, 2200)
+NO_BARRIERS: dict[str, list[str]] = {"light": [], "dark": []}
 
 
 def violations(page: Page) -> list[str]:
@@ -53,35 +54,40 @@ def open_live(page: Page, path: str) -> None:
     eventually(lambda: page.browser.find_elements("css selector", live), what="the page is not live")
 
 
-def barriers(page: Page) -> dict[str, list[str]]:
+def barriers(page: Page, width: int = 1280) -> dict[str, list[str]]:
     """What is wrong with the page that is open, in the light scheme and in the dark one."""
     found = {}
     for scheme in ("light", "dark"):
-        page.look(1280, dark=scheme == "dark")
+        page.look(width, dark=scheme == "dark")
         page.drawn()
         found[scheme] = violations(page)
     return found
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/distinct", "/?state=failed&label=nightly", "/?state=done&label=none"]
+    "path", ["/", "/distinct", "/workers", "/?state=failed&label=nightly", "/?state=done&label=none"]
 )
-def test_a_view_has_no_barrier_in_either_scheme(tab: Page, stack: Stack, path: str) -> None:
+def test_a_view_has_no_barrier_and_fits_every_window(page: Page, stack: Stack, path: str) -> None:
     for kind in ("running", "failed", "done"):
         a_task(stack, kind)
+    page.look(WIDTHS[0])
 
-    open_live(tab, path)
+    open_live(page, path)
 
-    assert barriers(tab) == {"light": [], "dark": []}
-    assert tab.complaints() == []
+    assert barriers(page) == NO_BARRIERS
+    assert overflows(page) == {}
+    assert page.complaints() == []
 
 
-@pytest.mark.parametrize("kind", ["running", "large", "failed", "done", "cancelled"])
-def test_an_opened_task_has_no_barrier_in_either_scheme(tab: Page, stack: Stack, kind: str) -> None:
-    open_live(tab, f"/tasks/{a_task(stack, kind)}")
+@pytest.mark.parametrize("kind", ["running", "large", "larger", "failed", "done", "cancelled"])
+def test_an_opened_task_has_no_barrier_and_fits_every_window(page: Page, stack: Stack, kind: str) -> None:
+    page.look(WIDTHS[0])
 
-    assert barriers(tab) == {"light": [], "dark": []}
-    assert tab.complaints() == []
+    open_live(page, f"/tasks/{a_task(stack, kind)}")
+
+    assert barriers(page) == NO_BARRIERS
+    assert overflows(page) == {}
+    assert page.complaints() == []
 
 
 @pytest.mark.parametrize("name", ["cancel", "delete", "extend"])
@@ -111,37 +117,19 @@ def overflow_at(page: Page, width: int) -> int:
     return page.overflow_px()
 
 
-@pytest.mark.parametrize("kind", ["running", "large", "larger", "failed", "done"])
-def test_an_opened_task_fits_every_window(tab: Page, stack: Stack, kind: str) -> None:
-    tab.look(WIDTHS[0])
-    open_live(tab, f"/tasks/{a_task(stack, kind)}")
-
-    assert overflows(tab) == {}
-
-
-@pytest.mark.parametrize("path", ["/", "/distinct", "/workers"])
-def test_a_view_fits_every_window(tab: Page, stack: Stack, path: str) -> None:
-    for kind in ("running", "failed", "done"):
-        a_task(stack, kind)
-    tab.look(WIDTHS[0])
-
-    open_live(tab, path)
-
-    assert overflows(tab) == {}
-
-
 @pytest.mark.parametrize("path", ["/audit", "/jobs", "/jobs/demo", "/schedules"])
-def test_a_list_fits_every_window(tab: Page, stack: Stack, path: str) -> None:
+def test_a_list_fits_every_window(page: Page, stack: Stack, path: str) -> None:
     stack.create(3, job="demo", label="a-label-of-many-characters-that-does-not-break")
-    tab.look(WIDTHS[0])
+    page.look(WIDTHS[0])
 
-    tab.open(path)
+    page.open(path)
 
-    assert overflows(tab) == {}
-    assert violations(tab) == []
+    assert overflows(page) == {}
+    assert violations(page) == []
 
 
 def test_a_wall_screen_has_larger_type(page: Page) -> None:
+    page.open()
     sizes = []
     for width in (1280, 1920, 2560, 3840):
         page.look(width)
@@ -164,6 +152,7 @@ def test_a_page_is_dark_for_eyes_that_like_it_so(page: Page) -> None:
 
 
 def test_the_navigation_leads_to_each_view_and_says_where_one_is(page: Page) -> None:
+    page.open()
     links = {
         a.text: str(a.get_attribute("href"))
         for a in page.browser.find_elements("css selector", "header nav a")
@@ -179,6 +168,7 @@ def test_the_navigation_leads_to_each_view_and_says_where_one_is(page: Page) -> 
 
 
 def test_the_skip_link_is_the_first_stop_and_covers_nothing(page: Page) -> None:
+    page.open()
     page.press(Keys.TAB)
 
     assert page.focused() == "Skip to content"
@@ -187,15 +177,15 @@ def test_the_skip_link_is_the_first_stop_and_covers_nothing(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/demo"])
-def test_the_pages_of_jobs_have_no_barrier_in_either_scheme(tab: Page, stack: Stack, path: str) -> None:
+def test_the_pages_of_jobs_have_no_barrier_in_either_scheme(page: Page, stack: Stack, path: str) -> None:
     for _ in range(2):  # runs, of which there are bars
         task_id = stack.create(3, job="demo", params={"sleep_ms": 0, "fail_percent": 100})
     eventually(lambda: stack.task(task_id).announced_at, DONE_SECONDS, what="it was not announced")
 
-    tab.open(path)
+    page.open(path)
 
-    assert tab.is_there(".strip .f")
-    assert barriers(tab) == {"light": [], "dark": []}
-    tab.look(360, dark=False)
-    assert tab.browser.execute_script(OVERFLOW) <= 0
-    assert tab.complaints() == []
+    assert page.is_there(".strip .f")
+    assert barriers(page) == NO_BARRIERS
+    page.look(360, dark=False)
+    assert page.browser.execute_script(OVERFLOW) <= 0
+    assert page.complaints() == []

@@ -80,6 +80,7 @@ def test_a_question_asked_while_redis_is_away_says_so(page: Page, stack: Stack, 
 
 
 def test_an_empty_list_says_what_to_do_and_that_works(page: Page, stack: Stack) -> None:
+    page.open()
     eventually(lambda: "No tasks running." in page.text("#running .empty"), what="no empty state")
     _, method, address = page.text("#running .empty code").split()[1:]
 

@@ -207,6 +207,7 @@ def test_a_task_that_is_deleted_elsewhere_is_told_to_be_gone(
 
 
 def test_everything_is_done_with_the_keyboard_alone(page: Page, stack: Stack) -> None:
+    page.open()
     page.tab_to("count")
     page.press(Keys.CONTROL, "a", Keys.NULL, "30")
     page.tab_to("job")

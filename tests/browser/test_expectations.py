@@ -10,7 +10,7 @@ from selenium.webdriver import Keys
 from donebit.schedules import expecting
 from donebit.store import Store
 from tests.browser.page import Page
-from tests.browser.test_accessibility import barriers, overflows
+from tests.browser.test_accessibility import NO_BARRIERS, barriers, overflows
 from tests.browser.test_schedules import LONG, row
 from tests.stack import Stack, ask
 from tests.started import eventually
@@ -107,7 +107,7 @@ def test_they_have_no_barrier_and_fit_every_window(page: Page, stack: Stack, sto
     make(stack, LONG, cron="0,5,10,15,20,25,30,35,40,45,50,55 1-3 1-7 * MON-FRI", job="j" * 100)
     open_live(page)
 
-    assert barriers(page) == {"light": [], "dark": []}
+    assert barriers(page) == NO_BARRIERS
     assert overflows(page) == {}
     assert page.complaints() == []
     assert len(expecting.list_expectations(store)) == 2

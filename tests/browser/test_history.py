@@ -5,7 +5,7 @@ from __future__ import annotations
 from donebit import clock
 from donebit.completion.throughput import RANGES
 from tests.browser.page import Page
-from tests.browser.test_accessibility import barriers, overflows
+from tests.browser.test_accessibility import NO_BARRIERS, barriers, overflows
 from tests.stack import DONE_SECONDS, Stack
 from tests.started import eventually
 
@@ -53,6 +53,6 @@ def test_it_has_no_barrier_and_fits_every_window(page: Page, stack: Stack) -> No
     page.open("/history?range=30d")
     page.find("summary").click()
 
-    assert barriers(page) == {"light": [], "dark": []}
+    assert barriers(page) == NO_BARRIERS
     assert overflows(page) == {}
     assert page.complaints() == []

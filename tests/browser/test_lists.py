@@ -22,6 +22,7 @@ def ended(page: Page) -> list[str]:
 
 
 def test_the_fields_of_a_job_follow_its_choice(page: Page) -> None:
+    page.open()
     names = "return [...document.querySelectorAll('#params [name]')].map((field) => [field.name, field.type])"
 
     page.find("#start [name=job]").send_keys("note")
@@ -31,6 +32,7 @@ def test_the_fields_of_a_job_follow_its_choice(page: Page) -> None:
 
 
 def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
+    page.open()
     page.browser.execute_script("document.querySelector('#start form').noValidate = true")
     page.fill("done", count=3, sleep_ms=-1)
 
@@ -42,6 +44,7 @@ def test_a_parameter_that_is_refused_is_told(page: Page) -> None:
 
 
 def test_a_running_task_tells_its_speed_and_what_it_waits_for(page: Page, stack: Stack) -> None:
+    page.open()
     task_id = stack.create(10_000, job="demo", params={"sleep_ms": 40})
     row = f"#running li[data-id='{task_id}']"
 
@@ -53,6 +56,7 @@ def test_a_running_task_tells_its_speed_and_what_it_waits_for(page: Page, stack:
 
 
 def test_an_ended_task_tells_how_long_it_took_and_how_fast_it_was(page: Page, stack: Stack) -> None:
+    page.open()
     task_id = stack.trigger_done(10, 0)
     stack.await_told(task_id)
 

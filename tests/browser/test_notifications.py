@@ -64,136 +64,138 @@ def is_pressed(page: Page) -> bool:
     return page.find(BUTTON).get_attribute("aria-pressed") == "true"
 
 
-def test_the_end_is_shown_and_the_button_goes(tab: Page, stack: Stack) -> None:
-    begin(tab, "granted")
-    task_id = wait_for_end(tab, stack, label="nightly")
-    eventually(lambda: is_pressed(tab), what="it is not waited for")
-    assert violations(tab) == []
+def test_the_end_is_shown_and_the_button_goes(page: Page, stack: Stack) -> None:
+    begin(page, "granted")
+    task_id = wait_for_end(page, stack, label="nightly")
+    eventually(lambda: is_pressed(page), what="it is not waited for")
+    assert violations(page) == []
 
     report(stack, task_id, (0, 3))
 
-    eventually(lambda: shown(tab), what="nothing is shown")
-    ((title, text),) = shown(tab)
+    eventually(lambda: shown(page), what="nothing is shown")
+    ((title, text),) = shown(page)
     assert title == "Task nightly: done"
     assert text.startswith("3 of 3 steps done in ")
-    eventually(lambda: not tab.is_there("#notify:not([hidden])"), what="the button stays")
-    assert tab.complaints() == []
+    eventually(lambda: not page.is_there("#notify:not([hidden])"), what="the button stays")
+    assert page.complaints() == []
 
 
-def test_any_page_shows_it_once_while_none_is_in_sight(tab: Page, stack: Stack) -> None:
-    begin(tab, "granted")
-    task_id = wait_for_end(tab, stack)
-    eventually(lambda: is_pressed(tab), what="it is not waited for")
-    first = tab.browser.current_window_handle
-    tab.open("/jobs")
-    tab.browser.switch_to.new_window("tab")
-    second = tab.browser.current_window_handle
-    begin(tab, "granted")
-    tab.open("/schedule")
-    tab.browser.switch_to.new_window("tab")  # nothing of the site is in sight
+def test_any_page_shows_it_once_while_none_is_in_sight(page: Page, stack: Stack) -> None:
+    begin(page, "granted")
+    task_id = wait_for_end(page, stack)
+    eventually(lambda: is_pressed(page), what="it is not waited for")
+    first = page.browser.current_window_handle
+    page.open("/jobs")
+    page.browser.switch_to.new_window("tab")
+    second = page.browser.current_window_handle
+    begin(page, "granted")
+    page.open("/schedule")
+    page.browser.switch_to.new_window("tab")  # nothing of the site is in sight
 
     ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
 
     def all_shown() -> list[list[str]]:
         found = []
         for handle in (first, second):
-            tab.browser.switch_to.window(handle)
-            found += shown(tab)
+            page.browser.switch_to.window(handle)
+            found += shown(page)
         return found
 
     eventually(all_shown, what="nothing is shown")
     assert [title for title, _ in all_shown()] == [f"Task {task_id}: cancelled"]
-    eventually(lambda: locks(tab) == 0, what="a page goes on to listen")
+    eventually(lambda: locks(page) == 0, what="a page goes on to listen")
 
 
-def test_a_page_that_is_opened_later_shows_it(tab: Page, stack: Stack) -> None:
-    begin(tab, "granted")
-    task_id = wait_for_end(tab, stack)
-    eventually(lambda: is_pressed(tab), what="it is not waited for")
-    tab.browser.get("about:blank")
+def test_a_page_that_is_opened_later_shows_it(page: Page, stack: Stack) -> None:
+    begin(page, "granted")
+    task_id = wait_for_end(page, stack)
+    eventually(lambda: is_pressed(page), what="it is not waited for")
+    page.browser.get("about:blank")
     report(stack, task_id, (0, 3))
 
-    tab.open("/history")
+    page.open("/history")
 
-    eventually(lambda: shown(tab), what="nothing is shown")
+    eventually(lambda: shown(page), what="nothing is shown")
 
 
-def test_a_second_click_takes_it_back(tab: Page, stack: Stack) -> None:
-    begin(tab, "granted")
-    task_id = wait_for_end(tab, stack)
-    eventually(lambda: is_pressed(tab), what="it is not waited for")
+def test_a_second_click_takes_it_back(page: Page, stack: Stack) -> None:
+    begin(page, "granted")
+    task_id = wait_for_end(page, stack)
+    eventually(lambda: is_pressed(page), what="it is not waited for")
 
-    tab.find(BUTTON).click()
+    page.find(BUTTON).click()
 
-    eventually(lambda: not is_pressed(tab), what="it is still waited for")
+    eventually(lambda: not is_pressed(page), what="it is still waited for")
     report(stack, task_id, (0, 3))
-    eventually(lambda: tab.text(".facts .state") == "done", what="the page does not move")
-    assert shown(tab) == []
+    eventually(lambda: page.text(".facts .state") == "done", what="the page does not move")
+    assert shown(page) == []
 
 
-def test_the_button_of_another_page_of_the_task_follows(tab: Page, stack: Stack) -> None:
-    begin(tab, "granted")
+def test_the_button_of_another_page_of_the_task_follows(page: Page, stack: Stack) -> None:
+    begin(page, "granted")
     task_id = stack.create(3)
-    tab.open(f"/tasks/{task_id}")
-    first = tab.browser.current_window_handle
-    tab.browser.switch_to.new_window("tab")
-    tab.open(f"/tasks/{task_id}")
-    eventually(lambda: tab.is_there("#notify:not([hidden])"), what="there is no button")
+    page.open(f"/tasks/{task_id}")
+    first = page.browser.current_window_handle
+    page.browser.switch_to.new_window("tab")
+    page.open(f"/tasks/{task_id}")
+    eventually(lambda: page.is_there("#notify:not([hidden])"), what="there is no button")
 
-    tab.find(BUTTON).click()
-    eventually(lambda: is_pressed(tab), what="it is not waited for")
-    second = tab.browser.current_window_handle
-    tab.browser.switch_to.window(first)
-    eventually(lambda: is_pressed(tab), what="the other button does not follow")
-    tab.find(BUTTON).click()
-    tab.browser.switch_to.window(second)
+    page.find(BUTTON).click()
+    eventually(lambda: is_pressed(page), what="it is not waited for")
+    second = page.browser.current_window_handle
+    page.browser.switch_to.window(first)
+    eventually(lambda: is_pressed(page), what="the other button does not follow")
+    page.find(BUTTON).click()
+    page.browser.switch_to.window(second)
 
-    eventually(lambda: not is_pressed(tab), what="it is still waited for")
-    assert tab.text("#notify .said") == ""
+    eventually(lambda: not is_pressed(page), what="it is still waited for")
+    assert page.text("#notify .said") == ""
 
 
-def test_a_task_that_ends_while_permission_is_asked_for_has_no_button(tab: Page, stack: Stack) -> None:
-    begin(tab, "granted")
+def test_a_task_that_ends_while_permission_is_asked_for_has_no_button(page: Page, stack: Stack) -> None:
+    begin(page, "granted")
     ask_later = "Notification.requestPermission = () => new Promise((resolve) => (window.allow = resolve))"
     task_id = stack.create(3)
-    tab.open(f"/tasks/{task_id}")
-    eventually(lambda: tab.is_there("#notify:not([hidden])"), what="there is no button")
-    tab.browser.execute_script(ask_later)
-    tab.find(BUTTON).click()
+    page.open(f"/tasks/{task_id}")
+    eventually(lambda: page.is_there("#notify:not([hidden])"), what="there is no button")
+    page.browser.execute_script(ask_later)
+    page.find(BUTTON).click()
     report(stack, task_id, (0, 3))
-    eventually(lambda: not tab.is_there("#notify:not([hidden])"), what="the button stays")
+    eventually(lambda: not page.is_there("#notify:not([hidden])"), what="the button stays")
 
-    tab.browser.execute_script("window.allow('granted')")
+    page.browser.execute_script("window.allow('granted')")
 
-    eventually(lambda: shown(tab), what="nothing is shown")
-    assert not tab.is_there("#notify:not([hidden])")
+    eventually(lambda: shown(page), what="nothing is shown")
+    assert not page.is_there("#notify:not([hidden])")
 
 
-def test_a_page_moves_where_the_browser_keeps_no_data(tab: Page, stack: Stack) -> None:
-    begin(tab, "granted")
+def test_a_page_moves_where_the_browser_keeps_no_data(page: Page, stack: Stack) -> None:
+    begin(page, "granted")
     blocked = "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException(); } })"
-    tab.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": blocked})
+    page.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": blocked})
 
-    task_id = wait_for_end(tab, stack)
+    task_id = wait_for_end(page, stack)
 
-    eventually(lambda: "keeps no data of this site" in tab.text("#notify .said"), what="it does not say why")
+    eventually(lambda: "keeps no data of this site" in page.text("#notify .said"), what="it does not say why")
     report(stack, task_id, (0, 3))
-    eventually(lambda: tab.text(".facts .state") == "done", what="the page does not move")
-    assert tab.complaints() == []
+    eventually(lambda: page.text(".facts .state") == "done", what="the page does not move")
+    assert page.complaints() == []
 
 
-def test_the_button_says_why_it_cannot(tab: Page, stack: Stack) -> None:
-    begin(tab, "denied")
+def test_the_button_says_why_it_cannot(page: Page, stack: Stack) -> None:
+    begin(page, "denied")
 
-    wait_for_end(tab, stack)
+    wait_for_end(page, stack)
 
-    eventually(lambda: "are blocked in this browser" in tab.text("#notify .said"), what="it does not say why")
-    assert not is_pressed(tab)
+    eventually(
+        lambda: "are blocked in this browser" in page.text("#notify .said"), what="it does not say why"
+    )
+    assert not is_pressed(page)
 
 
-def test_there_is_no_button_without_a_script(tab: Page, stack: Stack) -> None:
+def test_there_is_no_button_without_a_script(page: Page, stack: Stack) -> None:
     task_id = stack.create(3)
-    with tab.without_script():
-        tab.open(f"/tasks/{task_id}")
+    with page.without_script():
+        page.open(f"/tasks/{task_id}")
 
-        assert not tab.find(BUTTON).is_displayed()
+        assert not page.find(BUTTON).is_displayed()

@@ -12,6 +12,7 @@ from tests.started import eventually
 
 
 def test_a_task_started_with_the_form_moves_to_its_end_without_a_reload(page: Page) -> None:
+    page.open()
     page.mark()
     page.fill("done", count=60, sleep_ms=150)
 
@@ -44,6 +45,7 @@ def test_the_distinct_count_moves_after_simulated_visits(page: Page, stack: Stac
 
 
 def test_enter_starts_a_task_and_the_fields_follow_one_another(page: Page) -> None:
+    page.open()
     page.fill("done", count=7)
     page.press(Keys.TAB)
     job = page.focused()
@@ -58,6 +60,7 @@ def test_enter_starts_a_task_and_the_fields_follow_one_another(page: Page) -> No
 
 
 def test_a_count_that_is_refused_is_told_on_the_page(page: Page) -> None:
+    page.open()
     page.browser.execute_script("document.querySelector('#start form').noValidate = true")
     page.fill("done", count=99_999_999)
 
@@ -69,6 +72,7 @@ def test_a_count_that_is_refused_is_told_on_the_page(page: Page) -> None:
 
 
 def test_the_browser_itself_holds_a_count_to_its_bounds(page: Page) -> None:
+    page.open()
     page.fill("done", count=-1)
 
     page.submit("done")
@@ -78,6 +82,7 @@ def test_the_browser_itself_holds_a_count_to_its_bounds(page: Page) -> None:
 
 
 def test_a_notice_shows_while_redis_is_away_and_goes_when_it_is_back(page: Page, stack: Stack) -> None:
+    page.open()
     page.mark()
     assert page.text("#notice") == ""
 
@@ -150,6 +155,7 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, stack: St
 
 
 def test_the_page_loads_from_nowhere_but_its_own_service(page: Page) -> None:
+    page.open()
     script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
 
     loaded = page.browser.execute_script(script)
@@ -159,6 +165,7 @@ def test_the_page_loads_from_nowhere_but_its_own_service(page: Page) -> None:
 
 
 def test_pages_that_were_left_take_no_connection_from_the_next_one(page: Page, stack: Stack) -> None:
+    page.open()
     for _ in range(8):  # a browser opens six to one service
         page.browser.get("about:blank")
         page.open()
@@ -171,6 +178,7 @@ def is_shown(page: Page, task_id: str) -> bool:
 
 
 def test_a_page_that_is_gone_back_to_is_live_again(page: Page, stack: Stack) -> None:
+    page.open()
     page.browser.get("about:blank")
     page.browser.back()
 

@@ -9,7 +9,7 @@ import pytest
 from donebit.schedules import changes
 from donebit.store import Store
 from tests.browser.page import Page
-from tests.browser.test_accessibility import barriers, overflows
+from tests.browser.test_accessibility import NO_BARRIERS, barriers, overflows
 from tests.stack import Stack, ask
 from tests.started import eventually
 
@@ -126,7 +126,7 @@ def test_the_page_has_no_barrier_and_fits_every_window(page: Page, stack: Stack,
     ask("POST", f"{stack.trigger}/schedules/mine/run")
     open_live(page, "mine")
 
-    assert barriers(page) == {"light": [], "dark": []}
+    assert barriers(page) == NO_BARRIERS
     assert overflows(page) == {}
     assert page.complaints() == []
     assert changes.get(store, LONG).paused

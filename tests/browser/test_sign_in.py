@@ -15,7 +15,14 @@ from donebit.access.roles import Role
 from donebit.demo.ports import free_server_port
 from tests.browser.chromium import OTHER_NAME
 from tests.browser.page import Page
-from tests.browser.test_accessibility import WIDTHS, violations
+from tests.browser.test_accessibility import (
+    NO_BARRIERS,
+    WIDTHS,
+    barriers,
+    overflow_at,
+    overflows,
+    violations,
+)
 from tests.browser.test_bitmap import report
 from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
 from tests.started import eventually
@@ -208,16 +215,16 @@ def test_signing_out_leads_to_the_sign_in(page: Page, stack: Stack, guarded: str
 
 
 @pytest.mark.usefixtures("stack")
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_of_who_has_signed_in_fits_and_has_no_barrier(page: Page, guarded: str, width: int) -> None:
+def test_the_page_of_who_has_signed_in_fits_and_has_no_barrier(page: Page, guarded: str) -> None:
     page.address = guarded
-    page.look(width)
+    page.look(WIDTHS[0])
     page.open()
     sign_in(page, TOKEN)
     eventually(lambda: page.is_there("#sign-out"), what="the token is not taken")
 
-    assert page.overflow_px() == 0
-    assert violations(page) == []
+    for width in WIDTHS:
+        assert overflow_at(page, width) == 0
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize("path", ["/distinct", "/workers", "/tasks/some", "/tasks/some/delete"])
@@ -241,33 +248,20 @@ def test_a_wrong_token_is_told_and_opens_nothing(page: Page, guarded: str) -> No
 
 
 @pytest.mark.usefixtures("stack")
-@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("refused", [False, True])
-def test_the_sign_in_has_no_barrier(page: Page, guarded: str, *, refused: bool, dark: bool) -> None:
+def test_the_sign_in_has_no_barrier_and_fits_every_window(page: Page, guarded: str, *, refused: bool) -> None:
     page.address = guarded
-    page.look(1280, dark=dark)
+    page.look(WIDTHS[0])
     page.open()
     if refused:
         sign_in(page, "another")
         eventually(lambda: page.text("#refused"), what="it is not refused")
 
-    found = violations(page)
-
-    assert found == []
+    assert page.text("h1") == "Sign in"
+    assert barriers(page) == NO_BARRIERS
+    assert overflows(page) == {}
     assert page.focused() == "token"
     assert all("401" in complaint for complaint in page.complaints())  # the browser's own word of it
-
-
-@pytest.mark.usefixtures("stack")
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_sign_in_fits_its_window(page: Page, guarded: str, width: int) -> None:
-    page.address = guarded
-    page.look(width)
-
-    page.open()
-
-    assert page.text("h1") == "Sign in"
-    assert page.overflow_px() == 0
 
 
 def test_without_the_token_nothing_but_the_sign_in_is_answered(guarded: str) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
 import urllib3
+from packaging.requirements import Requirement
 
 from donebit.demo.ports import free_server_port
-from tests.docs.examples import blocks
+from tests.docs.examples import blocks, files
 from tests.docs.pages import write_files
 from tests.receiver import SECRET
 from tests.stack import Stack
@@ -19,6 +23,7 @@ from tests.started import REPOSITORY, Started, eventually
 PAGE = REPOSITORY / "docs/web-frameworks.md"
 LINES = [line for block in blocks(PAGE, "sh") for line in block.splitlines()]
 COMMANDS = [line for line in LINES if line.startswith("python -m granian")]
+INSTALLS = [line for line in LINES if line.startswith("pip install")]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,46 @@ def test_the_page_has_three_sites() -> None:
         "django_site",
         "fastapi_site",
     ]
+
+
+def installed(wanted: Iterable[str]) -> set[str]:
+    """The packages that pip installs for these requirements."""
+    found, asked = set(), [Requirement(one) for one in wanted]
+    while asked:
+        one = asked.pop()
+        if (named := (one.name, *sorted(one.extras))) in found:
+            continue
+        found.add(named)
+        needs = map(Requirement, requires(one.name) or ())
+        asked += [need for need in needs if is_needed(need, one.extras or {""})]
+    return {name.lower() for name, *_ in found}
+
+
+def is_needed(need: Requirement, extras: Iterable[str]) -> bool:
+    return need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in extras)
+
+
+def imported(source: str) -> set[str]:
+    """The packages that a file imports."""
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [getattr(node, "module", None) or node.names[0].name for node in found]
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    ("install", "command"),
+    list(zip(INSTALLS, COMMANDS, strict=True)),
+    ids=["Flask", "Django", "FastAPI"],
+)
+def test_what_a_site_needs_is_installed_by_its_first_line(install: str, command: str) -> None:
+    words = command.split()
+    server, site = words[2], words[-1]
+    brought = installed(shlex.split(install)[2:])
+
+    needed = imported(files(PAGE)[f"{site.partition(':')[0]}.py"]) | {server}
+
+    of_modules = {**packages_distributions(), "donebit": ["donebit"]}  # here it is a folder
+    assert {name for name in needed if not brought & {one.lower() for one in of_modules[name]}} == set()
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda line: line.split()[-1].split(":")[0])
