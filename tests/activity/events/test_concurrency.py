@@ -29,6 +29,7 @@ from donebit.store.store import WORKER_TIMEOUT
 from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
 from tests.activity.events.visitor import BATCHES, EVENTS, batch_of, user_of
+from tests.clustered import in_one_piece
 from tests.servers import running, valkey_binary
 from tests.started import REPOSITORY
 
@@ -67,6 +68,7 @@ def test_eight_processes_lose_no_visit_and_each_user_is_new_to_one_of_them(
 
 
 def test_texts_that_come_at_once_get_one_number_each_without_gaps(real_store: Store) -> None:
+    in_one_piece(real_store)
     texts = [f"user {number}" for number in range(500)]
 
     def numbers(seed: int) -> dict[str, int]:
