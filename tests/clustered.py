@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from donebit.store import Store
+from donebit.store.activity_layout import layout
 from donebit.store.client import connect
 from donebit.store.store import WORKER_TIMEOUT
 from tests.clusters import CLUSTER, Cluster, cluster_of
@@ -47,6 +48,11 @@ def is_of_one_server(item: pytest.Item) -> bool:
     """Whether a test can mean one server only."""
     takes = getattr(item, "fixturenames", ())
     return THE_SERVER in takes or any(part in item.nodeid for part in OF_ONE_SERVER)
+
+
+def in_one_piece(store: Store) -> None:
+    """Have the directories of a new store in no shards, on a cluster too: numbers are then in a row."""
+    store.mover.replace_text(store.keys.LAYOUT, store.keys.LAYOUT, layout("UTC"))
 
 
 def is_sampled(test: str) -> bool:

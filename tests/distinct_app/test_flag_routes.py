@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from donebit.store import Store, keys
+from tests.clustered import in_one_piece
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 
@@ -43,6 +44,7 @@ def test_many_users_are_set_and_cleared_as_ids_ranges_and_packed(store: Store) -
 
 
 def test_any_text_is_flagged_in_a_path_or_a_query(store: Store) -> None:
+    in_one_piece(store)
     distinct = Services(store).distinct
     distinct.put("/flags/texts/users?user=a/b")
     distinct.put("/flags/texts/users/7")  # of digits, and yet a text: the flag holds texts

@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from donebit.store import Store
+from tests.clustered import in_one_piece
 from tests.conftest import everything
 from tests.web.services import Services, body_of, problem_of
 
@@ -19,6 +20,7 @@ TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
 
 @pytest.fixture
 def distinct(store: Store) -> Any:
+    in_one_piece(store)
     client = Services(store).distinct
     for event, users in {"a": [1, 2, 3], "b": [2, 3, 2_000_000], "t": ["x", "y"]}.items():
         body_of(client.post(f"/events/{event}", json={"users": users}))

@@ -11,6 +11,7 @@ from redis import Redis
 from donebit.store import Store, keys
 from donebit.store.catalogue import Catalogue, table
 from donebit.store.catalogue_rows import ROWS, Ttl
+from donebit.store.id_shards import Directory
 from donebit.store.key_names_of_activity import APART
 from tests.conftest import fault
 
@@ -62,6 +63,8 @@ NAMES = [
     keys.permissions("file", "notes.txt"),
     *(one("users") for one in (keys.numbers, keys.next_number, keys.erasures, keys.erasing)),
     keys.ids_of_numbers("mapped", 3),
+    *map(keys.numbers, Directory("mapped", 64).names),
+    keys.ids_of_numbers("users-3/64", 67),
     keys.heartbeat("worker"),
     keys.WORKERS,
     keys.HEALS,

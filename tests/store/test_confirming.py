@@ -24,7 +24,7 @@ from donebit.errors import StoreUnavailable
 from donebit.store import Store
 from donebit.store.bitmaps import Bitmap
 from donebit.store.confirming import CHANGING
-from donebit.store.directory import NEW_A_CALL
+from donebit.store.numbering import NEW_A_CALL
 from donebit.store.slots import SCRIPTS_CALLED
 from donebit.workers import presence, replicas
 from tests.activity.arranged import UTC_CALENDAR, count, present, real_now, record, site_on

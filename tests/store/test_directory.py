@@ -6,6 +6,7 @@ import random
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from donebit.errors import Conflict
-from donebit.store import Store, directory, keys, packing_rows, text_ids
-from donebit.store.directory import BUCKET
-from donebit.store.id_numbers import UNKNOWN, Asked
+from donebit.store import Store, directory, keys, numbering, packing_rows, text_ids
+from donebit.store.id_numbers import UNKNOWN
+from donebit.store.id_shards import BUCKET
+from donebit.store.numbering import Numbering
 from donebit.store.text_ids import packed, unpacked
+from tests.clustered import in_one_piece
 
 UUID = "0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00"
 LIKE_UUIDS = [
@@ -74,6 +77,7 @@ def test_a_text_of_sixteen_bytes_is_not_taken_for_the_uuid_of_these_bytes(store:
 
 
 def test_a_uuid_takes_sixteen_bytes_in_both_directions(store: Store, client: Redis) -> None:
+    in_one_piece(store)
     store.directory.number_users([UUID])
 
     raw = uuid.UUID(UUID).bytes
@@ -85,8 +89,9 @@ def test_a_uuid_takes_sixteen_bytes_in_both_directions(store: Store, client: Red
 def test_numbers_are_dense_over_many_calls_and_lead_back(
     store: Store, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(directory, "NEW_A_CALL", 10)
-    monkeypatch.setattr(directory, "NEW_A_PIPELINE", 3)
+    in_one_piece(store)
+    monkeypatch.setattr(numbering, "NEW_A_CALL", 10)
+    monkeypatch.setattr(numbering, "NEW_A_PIPELINE", 3)
     monkeypatch.setattr(directory, "IDS_A_CALL", 7)
     texts = [f"user {number}" for number in range(size)]
 
@@ -94,11 +99,13 @@ def test_numbers_are_dense_over_many_calls_and_lead_back(
 
     assert numbers == [*range(size), *range(size)]
     assert store.directory.texts_of(numbers) == [*texts, *texts]
-    assert store.directory.known([*texts, "nobody"]).numbers.tolist() == [*range(size), UNKNOWN]
-    assert store.directory.known([]).next_free == size
+    assert store.directory.known([*texts, "nobody"]).tolist() == [*range(size), UNKNOWN]
+    assert store.directory.coming(["one", "two"]) == range(size, size + 2)
+    assert len(store.directory.coming([])) == 0
 
 
 def test_numbers_of_four_bytes_lead_back_too(store: Store, client: Redis) -> None:
+    in_one_piece(store)
     client.set(keys.next_number("users"), 2**24 - BUCKET)
     texts = [f"user {number}" for number in range(BUCKET + 2)]
 
@@ -110,6 +117,7 @@ def test_numbers_of_four_bytes_lead_back_too(store: Store, client: Redis) -> Non
 
 
 def test_any_few_numbers_lead_back_in_the_order_asked(store: Store) -> None:
+    in_one_piece(store)
     texts = [f"user {number}" for number in range(2 * BUCKET + 7)]
     store.directory.number_users(texts)
     store.directory.erase_id("user 70")
@@ -121,12 +129,13 @@ def test_any_few_numbers_lead_back_in_the_order_asked(store: Store) -> None:
 
 def test_looking_gives_nobody_a_number(store: Store, client: Redis) -> None:
     assert store.directory.number_of("nobody") is None
-    assert store.directory.known(["nobody"]).numbers.tolist() == [UNKNOWN]
+    assert store.directory.known(["nobody"]).tolist() == [UNKNOWN]
     assert store.directory.texts_of([0, 7]) == [None, None]
     assert client.keys() == []
 
 
 def test_integers_have_a_directory_of_their_own(store: Store) -> None:
+    in_one_piece(store)
     store.directory.number_users(["x", "7"])
 
     assert store.mapped.number_users([2**32 - 1, 7, 0]) == [0, 1, 2]
@@ -137,17 +146,18 @@ def test_integers_have_a_directory_of_their_own(store: Store) -> None:
 def test_whoever_counted_on_numbers_that_others_took_asks_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory, "SPARE_BUCKETS", 0)
-    monkeypatch.setattr(directory, "NEW_A_CALL", BUCKET)
-    calls, interruptions = directory.TextDirectory._calls, [None]
+    in_one_piece(store)
+    monkeypatch.setattr(numbering, "SPARE_BUCKETS", 0)
+    monkeypatch.setattr(numbering, "NEW_A_CALL", BUCKET)
+    calls, interruptions = Numbering._calls, [None]
 
-    def others_first(self: directory.TextDirectory, ids: list[str], free: int, asked: list[Asked]) -> object:
+    def others_first(*arguments: Any) -> object:
         if interruptions:
             interruptions.pop()
             store.directory.number_users([f"other {number}" for number in range(BUCKET + 9)])
-        return calls(self, ids, free, asked)
+        return calls(*arguments)
 
-    monkeypatch.setattr(directory.TextDirectory, "_calls", others_first)
+    monkeypatch.setattr(Numbering, "_calls", others_first)
     texts = [f"user {number}" for number in range(2 * BUCKET)]
 
     numbers = store.directory.number_users(texts)
@@ -161,9 +171,10 @@ def test_whoever_counted_on_numbers_that_others_took_asks_again(
 def test_a_command_with_rows_is_sent_like_one_with_as_many_arguments(count: int, width: int) -> None:
     rows = np.random.default_rng(1).integers(0, 256, (count, width), np.uint8)
 
-    sent = packing_rows.with_rows(("HMGET", "key", 7), rows)
+    sent = packing_rows.with_rows("HMGET", "key", rows)
 
-    assert sent == pack_command(("HMGET", "key", 7, *(row.tobytes() for row in rows)))
+    arguments = [b"HMGET", b"key", *(row.tobytes() for row in rows)]
+    assert (sent, sent.arguments) == (pack_command(tuple(arguments)), arguments)
 
 
 ALIKE = st.sampled_from(["uuid", "UUID", "no uuid", "a dash", "no digit", "not ASCII"])
@@ -197,6 +208,7 @@ def test_rows_of_texts_are_the_fields_that_the_directory_keeps(drawn: list[tuple
 
 @pytest.mark.parametrize("known", [0, 1, 3, 6])
 def test_new_and_known_ids_and_repeated_ones_are_numbered_in_one_call(store: Store, known: int) -> None:
+    in_one_piece(store)
     low, high = str(uuid.UUID(int=0xABCDEF << 100)), str(uuid.UUID(int=0xABCDEF << 100)).upper()
     texts = ["new", "b", low, "a", "b", high, "new", "last", "x" * 36, "ü" * 36]
     before = dict(zip(texts, store.directory.number_users(texts[:known]) if known else [], strict=False))
@@ -212,8 +224,9 @@ def test_new_and_known_ids_and_repeated_ones_are_numbered_in_one_call(store: Sto
 def test_a_batch_over_many_calls_numbers_them_in_the_order_of_its_ids(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory, "NEW_A_CALL", 7)
-    monkeypatch.setattr(directory, "NEW_A_PIPELINE", 3)
+    in_one_piece(store)
+    monkeypatch.setattr(numbering, "NEW_A_CALL", 7)
+    monkeypatch.setattr(numbering, "NEW_A_PIPELINE", 3)
     store.directory.number_users(["user 30", "user 5"])
     texts = [f"user {number % 60}" for number in range(100)]
 
@@ -227,16 +240,17 @@ def test_a_batch_over_many_calls_numbers_them_in_the_order_of_its_ids(
 def test_whoever_never_comes_to_number_is_told(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory.TextDirectory, "_calls", lambda *_: [("LRANGE", "nothing", 0, -1)])
+    monkeypatch.setattr(Numbering, "_calls", lambda *_: [("LRANGE", "nothing", 0, -1)])
     client.rpush("nothing", "9")
 
     with pytest.raises(Conflict, match="numbered too fast; send the visits again"):
         store.directory.number_users(["a"])
 
-    assert client.keys() == [b"nothing"]
+    assert list(client.scan_iter()) == [b"nothing"]
 
 
 def test_a_server_that_has_forgotten_the_script_is_told_it_again(store: Store, client: Redis) -> None:
+    in_one_piece(store)
     before = store.directory.number_users(["a"])
 
     client.script_flush()
@@ -247,8 +261,9 @@ def test_a_server_that_has_forgotten_the_script_is_told_it_again(store: Store, c
 def test_many_who_number_at_once_get_dense_numbers_that_lead_back(
     real_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(directory, "SPARE_BUCKETS", 1)
-    monkeypatch.setattr(directory, "NEW_A_CALL", 100)
+    in_one_piece(real_store)
+    monkeypatch.setattr(numbering, "SPARE_BUCKETS", 1)
+    monkeypatch.setattr(numbering, "NEW_A_CALL", 100)
     texts = [f"user {number}" for number in range(3000)]
 
     def number(seed: int) -> dict[str, int]:

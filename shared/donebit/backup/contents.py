@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,6 +11,7 @@ from donebit.backup.records import END_OF_KEY, GONE, KEY, VALUES, read_frames
 from donebit.errors import BadBackup
 from donebit.store.catalogue import Catalogue
 from donebit.store.catalogue_rows import BROKER, WORKERS, KeyRow, Ttl
+from donebit.store.id_shards import by_shard, directory_in
 from donebit.store.key_values import NEVER, KeyHead, count_elements
 
 # A queue's messages name steps that the sweep sends again, and what runs now says so itself.
@@ -85,9 +86,14 @@ def is_answer(name: str) -> bool:
     return row is not None and row.pattern == ANSWER
 
 
-def numbers_of(ids_name: str) -> str:
-    """The key that has the numbers of the ids in a bucket."""
-    return f"{ids_name.partition('}')[0]}}}:numbers"
+def numbers_of(ids_name: str, ids: Sequence[bytes]) -> Iterator[tuple[str, list[int]]]:
+    """The keys that have the numbers of the ids in a bucket, and the places of those ids that each has."""
+    filled = [place for place, one in enumerate(ids) if one]  # an erased one has left its place empty
+    begin, _, rest = ids_name.partition("{")
+    directory = directory_in(rest.partition("}")[0])
+    for shard, places in by_shard(directory.shards_of([ids[place] for place in filled])):
+        name = f"{begin}{{{directory.names[shard]}}}:numbers"
+        yield name, [filled[place] for place in places.tolist()]
 
 
 def read_entries(path: Path) -> dict[str, KeyEntry]:
@@ -97,20 +103,21 @@ def read_entries(path: Path) -> dict[str, KeyEntry]:
         BadBackup: it is damaged or cut short, or has what no version of Donebit writes.
     """
     entries: dict[str, KeyEntry] = {}
-    ids: Counter[str] = Counter()  # in each bucket; an erased user leaves an empty place
-    place, elements, filled = 0, 0, 0
+    ids: dict[str, Counter[str]] = {}  # of each bucket, how many of its ids have their numbers in which key
+    place, elements = 0, 0
     for frame in read_frames(path):
         name, kind = frame.head.name, frame.head.kind
         if frame.letter == KEY:
-            place, elements, filled = place + 1, 0, 0
+            place, elements = place + 1, 0
+            ids.pop(name, None)
         elif frame.letter == VALUES:
             elements += count_elements(kind, frame.values)
-            filled += sum(1 for value in frame.values if value)
+            if counts := numbered_in(name, frame.values):
+                ids.setdefault(name, Counter()).update(counts)
         elif frame.letter == GONE:
             entries.pop(name, None)
         elif frame.letter == END_OF_KEY:
             entries[name] = KeyEntry(place, _pattern(path, name, kind), elements, frame.head.expires_ms)
-            ids[name] = filled
     return entries | numbers_entries(entries, ids)
 
 
@@ -121,12 +128,19 @@ def _pattern(path: Path, name: str, kind: str) -> str:
     return row.pattern
 
 
-def numbers_entries(entries: Mapping[str, KeyEntry], ids: Mapping[str, int]) -> dict[str, KeyEntry]:
+def numbered_in(name: str, values: Sequence[bytes]) -> dict[str, int]:
+    """How many ids have their numbers in which key; of a key that is no bucket, none."""
+    row = ROWS.row_of(name)
+    if row is None or row.pattern != IDS:
+        return {}
+    return {numbers: len(places) for numbers, places in numbers_of(name, values)}
+
+
+def numbers_entries(entries: Mapping[str, KeyEntry], ids: Mapping[str, Counter[str]]) -> dict[str, KeyEntry]:
     """The keys that are made from the lists of ids."""
     sizes: Counter[str] = Counter()
-    for name, entry in entries.items():
-        if entry.pattern == IDS and ids[name]:
-            sizes[numbers_of(name)] += ids[name]
+    for name in entries:
+        sizes.update(ids.get(name, {}))
     return {name: KeyEntry(0, NUMBERS, size, NEVER) for name, size in sizes.items()}
 
 

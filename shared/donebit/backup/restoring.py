@@ -30,10 +30,11 @@ from donebit.backup.taking import READABLE_LAYOUTS, checksum
 from donebit.errors import BadBackup, Conflict
 from donebit.formatting import number
 from donebit.store import Store
-from donebit.store.directory import BUCKET
+from donebit.store.id_shards import BUCKET
 from donebit.store.key_values import NEVER, KeyHead
 from donebit.store.layout import (
     LAYOUT_VERSION,
+    PRESENT_LAYOUTS,
     RESTORING_TEXT,
     LayoutVersion,
     found_layout,
@@ -120,7 +121,7 @@ def restore_backup(
     refuse_unfit_target(store, marker)
     if not force:
         refuse_running(store)
-    migrate = backup.manifest.layout != LAYOUT_VERSION
+    migrate = backup.manifest.layout not in PRESENT_LAYOUTS
     if dry_run:
         return RestoredBackup(backup.manifest, backup.manifest.counts, {}, 0, migrate)
     store.mover.replace_text(store.keys.LAYOUT, store.keys.LAYOUT, marker)
@@ -147,7 +148,7 @@ def refuse_unfit_target(store: Store, marker: str) -> None:
             f"empty the store: {how_to_empty(store)}"
         )
     there = {name: entry for name, entry in entries_of(store) if name not in OF_AN_EMPTY_STORE}
-    if there or found not in (LayoutVersion.EMPTY, LAYOUT_VERSION):
+    if there or found not in (LayoutVersion.EMPTY, *PRESENT_LAYOUTS):
         raise Conflict(
             f"this Redis is not empty: {named(count_kinds(there.values()), found)}; nothing was changed. "
             f"Restore into an empty one, or empty it: {how_to_empty(store)}"
@@ -235,13 +236,11 @@ class Writing:
             return
         first = int(head.name.rpartition(":")[2]) * BUCKET + self._place
         self._place += len(values)
-        fields = [
-            part
-            for at, user in enumerate(values, first)
-            if user  # an erased one has left its place empty
-            for part in (user, at.to_bytes(4, "little"))
-        ]
-        self._writer.write(KeyHead(numbers_of(head.name), "hash", NEVER), fields)
+        for name, places in numbers_of(head.name, values):
+            fields = [
+                part for place in places for part in (values[place], (first + place).to_bytes(4, "little"))
+            ]
+            self._writer.write(KeyHead(name, "hash", NEVER), fields)
 
 
 def verified(store: Store, backup: OpenedBackup) -> tuple[int, dict[str, KindCount]]:

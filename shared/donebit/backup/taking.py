@@ -27,7 +27,9 @@ from donebit.store.key_reading import CHUNK_BYTES
 from donebit.store.key_values import KeyHead
 from donebit.store.layout import (
     BEING_RESTORED,
+    BEING_SHARDED,
     LAYOUT_VERSION,
+    PRESENT_LAYOUTS,
     LayoutVersion,
     found_layout,
 )
@@ -37,7 +39,10 @@ BYTES_A_TRIP: Final = 8 * 1024 * 1024
 KEYS_AT_ONCE, BYTES_AT_ONCE = 5_000, 64 * 1024 * 1024
 FEW_KEYS = 200
 MOST_ROUNDS = 100
-READABLE_LAYOUTS = (LayoutVersion.CASED, LAYOUT_VERSION)  # `donebit migrate` moves the first after a restore
+READABLE_LAYOUTS = (
+    LayoutVersion.CASED,
+    *PRESENT_LAYOUTS,
+)  # `donebit migrate` moves the first after a restore
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,8 @@ def checked_layout(store: Store) -> int:
         return LAYOUT_VERSION
     if found == LayoutVersion.RESTORING:
         raise Conflict(BEING_RESTORED)
+    if found == LayoutVersion.BEING_SHARDED:
+        raise Conflict(BEING_SHARDED)
     if found not in READABLE_LAYOUTS:
         raise Conflict(
             f"this Redis holds data in layout {found}, and `donebit backup` copies layout {LAYOUT_VERSION}: "

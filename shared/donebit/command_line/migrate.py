@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from donebit.formatting import number
 
 if TYPE_CHECKING:
     from donebit.migration.run import Migrated
+    from donebit.migration.shards import Cut
 
 
 @click.command(
@@ -23,22 +25,30 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Count what there is to do, and change nothing.")
 @click.option("--force", is_flag=True, help="Migrate even if a worker was seen in the last 30 s.")
+@click.option(
+    "--shard-directories",
+    is_flag=True,
+    help="Cut the directories of text and mapped ids in shards, as a new store on a cluster has them.",
+)
 @in_session
-def migrate(session: Session, *, dry_run: bool, force: bool) -> None:
+def migrate(session: Session, *, dry_run: bool, force: bool, shard_directories: bool) -> None:
     """Move the data of an earlier version to the present layout.
 
     Speaks to the Redis of REDIS_URL itself, under the prefix of KEY_PREFIX. Stop every service, worker and
     beat first. Killed at any point it loses nothing: run it again, and it goes on.
     """
     try:
-        migrated = _migrated(dry_run=dry_run, force=force)
+        if shard_directories:
+            lines = lines_of_shards(_cut(dry_run=dry_run, force=force))
+        else:
+            lines = lines_of(_migrated(dry_run=dry_run, force=force), dry_run=dry_run)
     except ConfigurationError as error:
         raise UsageError(error.detail) from None
     except StoreUnavailable as error:
         raise ServiceUnavailable(f"{error.detail}; run `donebit migrate` again to go on") from None
     except Conflict as error:
         raise RefusedByStore(error.detail) from None
-    session.terminal.lines(lines_of(migrated, dry_run=dry_run))
+    session.terminal.lines(lines)
 
 
 def _migrated(*, dry_run: bool, force: bool) -> Migrated:
@@ -48,20 +58,46 @@ def _migrated(*, dry_run: bool, force: bool) -> Migrated:
     return migrate_store(config.load(), dry_run=dry_run, force=force)
 
 
+def _cut(*, dry_run: bool, force: bool) -> Cut:
+    from donebit.migration.command import shard_store  # noqa: PLC0415 - as above
+
+    return shard_store(config.load(), dry_run=dry_run, force=force)
+
+
 def lines_of(migrated: Migrated, *, dry_run: bool) -> list[str]:
     """What is reported of a migration, line by line."""
     if not migrated.before:
         if not migrated.found:
             return ["this Redis holds nothing of an earlier version: there is nothing to do"]
         return [f"this Redis has layout {migrated.found} already: there is nothing to do"]
-    width = max(map(len, migrated.before))
-    head = f"{'':{width}}  {'before':>12}" + ("" if dry_run else f"  {'after':>12}")
-    rows = [
-        f"{what:{width}}  {number(count):>12}" + ("" if dry_run else f"  {number(migrated.after[what]):>12}")
-        for what, count in migrated.before.items()
-    ]
     verb = "would be renamed, and nothing was changed" if dry_run else "were renamed"
-    return [head, *rows, f"{number(migrated.keys)} keys {verb}", *lines_of_uuids(migrated, dry_run=dry_run)]
+    table = lines_of_counts(migrated.before, migrated.after)
+    return [*table, f"{number(migrated.keys)} keys {verb}", *lines_of_uuids(migrated, dry_run=dry_run)]
+
+
+def lines_of_shards(cut: Cut) -> list[str]:
+    """What is reported of directories that were cut in shards, line by line."""
+    if not cut.before:
+        return [
+            "the directories are in shards already: there is nothing to do"
+            if cut.found
+            else "this Redis holds no visits: there is nothing to do"
+        ]
+    end = "the directories are in shards" if cut.after else "nothing was changed"
+    return [*lines_of_counts(cut.before, cut.after), end]
+
+
+def lines_of_counts(before: Mapping[str, int], after: Mapping[str, int]) -> list[str]:
+    """A table of how many there were, and are; without the second where nothing was done."""
+    width = max(map(len, before))
+    head = f"{'':{width}}  {'before':>12}" + (f"  {'after':>12}" if after else "")
+    return [
+        head,
+        *(
+            f"{what:{width}}  {number(count):>12}" + (f"  {number(after[what]):>12}" if after else "")
+            for what, count in before.items()
+        ),
+    ]
 
 
 def lines_of_uuids(migrated: Migrated, *, dry_run: bool) -> list[str]:

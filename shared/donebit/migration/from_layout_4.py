@@ -8,8 +8,8 @@ from typing import Final
 
 from donebit.store import Store
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
-from donebit.store.directory import BUCKET
 from donebit.store.flags import Marks
+from donebit.store.id_shards import BUCKET
 from donebit.store.key_names import Keys
 from donebit.store.text_ids import UUID_BYTES, UUID_CHARACTERS, packed
 from donebit.store.visits import Batch, PeriodExpiry

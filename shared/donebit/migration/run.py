@@ -13,7 +13,14 @@ from donebit.migration.from_layout_3 import Ambiguous
 from donebit.migration.from_layout_4 import Lowered
 from donebit.store import Store
 from donebit.store.key_names import Keys
-from donebit.store.layout import BEING_RESTORED, LAYOUT_VERSION, LayoutVersion, found_layout
+from donebit.store.layout import (
+    BEING_RESTORED,
+    BEING_SHARDED,
+    LAYOUT_VERSION,
+    PRESENT_LAYOUTS,
+    LayoutVersion,
+    found_layout,
+)
 from donebit.store.moving import KeyMover, Renamed
 
 NO_UUIDS = Lowered(0, 0)
@@ -52,7 +59,7 @@ def migrate(store: Store, *, dry_run: bool = False, force: bool = False) -> Migr
     """
     mover, keys = store.mover, store.keys
     found = found_layout(mover, keys)
-    if found in (LAYOUT_VERSION, LayoutVersion.EMPTY):
+    if found in (*PRESENT_LAYOUTS, LayoutVersion.EMPTY):
         return Migrated(found, {}, {}, 0)
     if found not in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise Conflict(unknown_layout(found))
@@ -78,6 +85,8 @@ def unknown_layout(found: int) -> str:
     """Why a store cannot be moved on, in a sentence."""
     if found == LayoutVersion.RESTORING:
         return BEING_RESTORED
+    if found == LayoutVersion.BEING_SHARDED:
+        return BEING_SHARDED
     if found == LayoutVersion.UNKNOWN:
         return "the store names a layout that no version of Donebit writes: nothing was changed"
     if found > LAYOUT_VERSION:

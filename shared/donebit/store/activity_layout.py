@@ -10,13 +10,20 @@ from donebit.errors import ConfigurationError
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.layout import LAYOUT_VERSION
+from donebit.store.layout import LAYOUT_VERSION, in_shards, shards_in
+from donebit.store.sharding import shards_of_new
 from donebit.zone_rules import fingerprint
 
 
-def layout(zone: str) -> str:
-    """What bitmaps of two layouts must not be mixed over: where segments are cut, and where days begin."""
-    return f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
+def layout(zone: str, shards: int = 1) -> str:
+    """What bitmaps of two layouts must not be mixed over: where segments are cut, and where days begin.
+
+    Args:
+        zone: as ZONE is set
+        shards: that the directories are in; in more than one they make the number of the layout a higher one
+    """
+    text = f"{LAYOUT_VERSION} segment_bits={SEGMENT_BITS} zone={zone}"
+    return text if shards == 1 else in_shards(text, shards)
 
 
 class ActivityLayoutStore:
@@ -35,8 +42,9 @@ class ActivityLayoutStore:
             ConfigurationError: the bitmaps there were written with another layout.
         """
         if not self._checked:
+            new = layout(zone, shards_of_new(self._client))
             self._compare(
-                zone, cast(bytes | None, self._client.set(self._keys.LAYOUT, layout(zone), nx=True, get=True))
+                zone, cast(bytes | None, self._client.set(self._keys.LAYOUT, new, nx=True, get=True))
             )
 
     @outages_named
@@ -50,10 +58,12 @@ class ActivityLayoutStore:
             self._compare(zone, found)
 
     def _compare(self, zone: str, found: bytes | None) -> None:
-        if found is not None and found.decode() != layout(zone):
+        held = "" if found is None else found.decode()
+        wanted = layout(zone, shards_in(held))
+        if found is not None and held != wanted:
             raise ConfigurationError(
-                f"this Redis holds activity in the layout {found.decode()!r}, and this service would write "
-                f"{layout(zone)!r}: set ZONE as it was, use another database, or move the activity there "
+                f"this Redis holds activity in the layout {held!r}, and this service would write "
+                f"{wanted!r}: set ZONE as it was, use another database, or move the activity there "
                 "(docs/backup.md)"
             )
         self._checked = True

@@ -31,7 +31,7 @@ PLACEHOLDERS: Final = {
     "<message>": ".+",
     "<period>": r"\d{4}-[0-9TW-]+",
     "<users>": "(?:integers|texts|mapped)",
-    "<directory>": "(?:users|mapped)",
+    "<directory>": r"(?:users|mapped)(?:-\d+/\d+)?",
     "<delivery>": "(?:webhook|callback|then)",
     "<process>": "(?:worker|sweep|health)",
     "<key>": ".+",

@@ -67,9 +67,14 @@ EVENTS = (
         PERMANENT,
         "every event -> the kind of users it holds; entered before its first bit, gone when it is forgotten",
     ),
-    KeyRow("seen:{<directory>}:numbers", "hash", PERMANENT, "id -> dense number, 4 bytes"),
+    KeyRow(
+        "seen:{<directory>}:numbers",
+        "hash",
+        PERMANENT,
+        "id -> dense number, 4 bytes; the directory is users, or mapped, or a shard, such as users-7/64",
+    ),
     KeyRow("seen:{<directory>}:ids:<bucket>", "list", PERMANENT, "the ids of 64 numbers, in their order"),
-    KeyRow("seen:{<directory>}:next", "string", PERMANENT, "the next free dense number"),
+    KeyRow("seen:{<directory>}:next", "string", PERMANENT, "how many numbers it has given"),
     KeyRow("seen:{<directory>}:erasures", "string", PERMANENT, "how many ids were ever erased"),
     KeyRow(
         "seen:{<directory>}:erasing",

@@ -1,44 +1,32 @@
-"""The directories in Redis: the dense number of each text, or of each sparse integer, and back again."""
+"""The directories in Redis: the dense number of each text, or of each sparse integer, and back again.
+
+On a cluster each of them is in shards (`id_shards.py`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import NoScriptError
 
-from donebit.errors import Conflict
 from donebit.store import text_ids
 from donebit.store.client import outages_named
-from donebit.store.id_numbers import UNKNOWN, Asked, Field, Numbers, Places, in_order, parts, unpack_numbers
+from donebit.store.id_numbers import UNKNOWN, Field, Numbers, Places, unpack_numbers
+from donebit.store.id_shards import BUCKET, Directory, Kept, Rows, in_parts
 from donebit.store.key_names import Keys
+from donebit.store.numbering import Numbering
 from donebit.store.packing import Command
 from donebit.store.packing_rows import with_rows
-from donebit.store.pipelining import answers_in_turn
-from donebit.store.server_client import router_of
+from donebit.store.pipelining import answers_in_turn, answers_to
+from donebit.store.sharding import Sharding
 
 Id = TypeVar("Id")
 
 IDS_A_CALL = 1000
-NEW_A_CALL = 500  # which takes the server 2 ms
-NEW_A_PIPELINE = 48  # calls: others that number at the same time take what these counted on
-# A list this short is kept as one string: 19 bytes a UUID, where a hash of all would take 60. Where an id
-# was that is erased, it holds an empty text.
-BUCKET = 64
-SPARE_BUCKETS = 32  # for the numbers that others take meanwhile
-ATTEMPTS = 1000
-
-
-class KnownIds(NamedTuple):
-    """What a directory knows of some ids."""
-
-    numbers: Numbers  # in the order of the ids; UNKNOWN for one never seen
-    next_free: int
 
 
 class DirectoryStore(Generic[Id]):
@@ -61,18 +49,32 @@ class DirectoryStore(Generic[Id]):
         name: str,
         packed: Callable[[Sequence[Id]], Sequence[Field]],
         unpacked: Callable[[bytes], Id],
-        rows: Callable[[Sequence[Id]], npt.NDArray[np.uint8] | None],
+        rows: Callable[[Sequence[Id]], Rows | None],
     ) -> None:
         self._client = client
+        self._sharding = Sharding(client, keys)
         self._keys = keys
         self._scripts = scripts
         self._name = name
         self._packed, self._unpacked, self._rows = packed, unpacked, rows
+        self._numbering = Numbering(client, scripts, keys, self._kept)
 
     @outages_named
-    def known(self, ids: Sequence[Id]) -> KnownIds:
-        """The numbers of those ids that have one; gives none."""
-        return KnownIds(self._known(ids), self._next_free())
+    def known(self, ids: Sequence[Id]) -> Numbers:
+        """The numbers of the ids in their order, UNKNOWN for one never seen; gives none."""
+        return self._known(ids)
+
+    @outages_named
+    def coming(self, ids: Collection[Id]) -> range:
+        """From the first to the last number that ids never seen would get, if nobody else came before."""
+        if not ids:
+            return range(0)
+        directory = self._directory()
+        new = dict(enumerate(np.bincount(directory.shards_of(self._kept(list(ids)))).tolist()))
+        free = self._numbering.free(directory, [shard for shard, count in new.items() if count])
+        first = min(directory.number_at(shard, place) for shard, place in free.items())
+        last = max(directory.number_at(shard, place + new[shard] - 1) for shard, place in free.items())
+        return range(first, last + 1)
 
     @outages_named
     def number_users(self, ids: Sequence[Id]) -> list[int]:
@@ -84,7 +86,7 @@ class DirectoryStore(Generic[Id]):
         numbers = self._likely_known(ids)
         unknown = np.flatnonzero(numbers == UNKNOWN).tolist()
         if unknown:
-            numbers[unknown] = self._number([ids[place] for place in unknown])
+            numbers[unknown] = self._numbering.number(self._directory(), [ids[place] for place in unknown])
         answer: list[int] = numbers.tolist()
         return answer
 
@@ -97,11 +99,11 @@ class DirectoryStore(Generic[Id]):
     @outages_named
     def ids_of(self, numbers: Sequence[int]) -> list[Id | None]:
         """The id of each number; None where there is none, or no longer."""
+        directory = self._directory()
         groups = [list(group) for _, group in groupby(sorted(set(numbers)), lambda number: number // BUCKET)]
+        questions = (self._ids_at(directory, group) for group in groups)
         found: dict[int, bytes] = {}
-        for group, fields in zip(
-            groups, answers_in_turn(self._client, map(self._ids_at, groups)), strict=True
-        ):
+        for group, fields in zip(groups, answers_in_turn(self._client, questions), strict=True):
             found.update(enumerate(fields, group[0]))
         fields = [found.get(number) for number in numbers]
         return [self._unpacked(field) if field else None for field in fields]
@@ -115,49 +117,71 @@ class DirectoryStore(Generic[Id]):
         number = int(self._known([user])[0])
         if number == UNKNOWN:
             return False
-        (field,) = self._packed([user])
-        names = [self._keys.numbers(self._name), self._keys.ids_of_numbers(self._name, number // BUCKET)]
-        names += [self._keys.erasures(self._name), self._keys.erasing(self._name)]
-        args = [field, number.to_bytes(4, "little"), number % BUCKET, number]
+        directory, (field,) = self._directory(), self._packed([user])
+        (shard,) = directory.names_of([field])
+        names = [self._keys.numbers(shard), self._keys.erasures(shard), self._keys.erasing(shard)]
+        if directory.name_at(number // BUCKET) == shard:
+            names.append(self._keys.ids_of_numbers(shard, number // BUCKET))
+        args = [field, number.to_bytes(4, "little"), number, number % BUCKET]
         return bool(self._scripts["erase_id"](keys=names, args=args))
 
     @outages_named
-    def erasures(self) -> int:
-        """How many ids were ever erased."""
-        return int(cast(bytes | None, self._client.get(self._keys.erasures(self._name))) or 0)
+    def erasures(self, ids: Sequence[Id]) -> int:
+        """How many ids were ever erased of those shards that these are in."""
+        directory = self._directory()
+        names = directory.names if len(ids) >= directory.shards else directory.names_of(self._kept(ids))
+        counts = answers_to(self._client, [("GET", self._keys.erasures(name)) for name in names])
+        return sum(int(count or 0) for count in counts)
 
     @outages_named
     def erasing(self) -> list[int]:
         """The numbers whose id is erased, and whose bits may not all be cleared."""
-        return sorted(map(int, cast(set[bytes], self._client.smembers(self._keys.erasing(self._name)))))
+        keys = map(self._keys.erasing, self._directory().names)
+        found = answers_to(self._client, [("SMEMBERS", key) for key in keys])
+        return sorted(int(number) for numbers in found for number in numbers)
 
     @outages_named
     def erased(self, number: int) -> None:
         """All bits of a number are cleared."""
-        self._client.srem(self._keys.erasing(self._name), number)
+        directory = self._directory()
+        if (
+            directory.shards > 1
+        ):  # a number from before that is in another shard than its id was, and has it still
+            bucket, place = divmod(number, BUCKET)
+            self._client.lset(self._keys.ids_of_numbers(directory.name_at(bucket), bucket), place, "")
+        keys = map(self._keys.erasing, directory.names)  # in which of them it is, only its id would say
+        answers_to(self._client, [("SREM", key, number) for key in keys])
 
-    def _ids_at(self, numbers: Sequence[int]) -> Command:
+    def _directory(self) -> Directory:
+        return Directory(self._name, self._sharding.shards())
+
+    def _ids_at(self, directory: Directory, numbers: Sequence[int]) -> Command:
         """The question for the ids from the first to the last of these numbers, of one bucket."""
-        first, last = numbers[0], numbers[-1]
-        return (
-            "LRANGE",
-            self._keys.ids_of_numbers(self._name, first // BUCKET),
-            first % BUCKET,
-            last % BUCKET,
-        )
+        bucket = numbers[0] // BUCKET
+        key = self._keys.ids_of_numbers(directory.name_at(bucket), bucket)
+        return ("LRANGE", key, numbers[0] % BUCKET, numbers[-1] % BUCKET)
+
+    def _kept(self, ids: Sequence[Id]) -> Kept:
+        """The ids as the directory keeps them."""
+        rows = self._rows(ids)
+        return self._packed(ids) if rows is None else rows
 
     def _known(self, ids: Sequence[Id]) -> Numbers:
-        name = self._keys.numbers(self._name)
-        calls = (self._asking(name, part) for part in parts(ids, IDS_A_CALL))
-        numbers = np.empty(len(ids), np.uint32)
-        for call, found in enumerate(answers_in_turn(self._client, calls)):
-            numbers[call * IDS_A_CALL : call * IDS_A_CALL + len(found)] = unpack_numbers(found)
+        numbers, asked = np.empty(len(ids), np.uint32), list[Places]()
+        for call, found in enumerate(answers_in_turn(self._client, self._questions(ids, asked))):
+            numbers[asked[call]] = unpack_numbers(found)
         return numbers
 
-    def _asking(self, name: str, ids: Sequence[Id]) -> Command:
-        """The question for the numbers of some ids."""
-        rows = self._rows(ids) if router_of(self._client) is None else None
-        return ("HMGET", name, *self._packed(ids)) if rows is None else with_rows(("HMGET", name), rows)
+    def _questions(self, ids: Sequence[Id], asked: list[Places]) -> Iterator[Command]:
+        """The questions for the numbers of some ids; the places of those that each is about go to `asked`."""
+        directory = self._directory()
+        keys = list(map(self._keys.numbers, directory.names))
+        for shard, places, kept in in_parts(directory, ids, IDS_A_CALL, self._kept):
+            asked.append(places)
+            if isinstance(kept, np.ndarray):
+                yield with_rows("HMGET", keys[shard], kept)
+            else:
+                yield ("HMGET", keys[shard], *kept)
 
     def _likely_known(self, ids: Sequence[Id]) -> Numbers:
         """As `_known`; where of the first thousand nobody is known, all are taken for new.
@@ -169,70 +193,6 @@ class DirectoryStore(Generic[Id]):
         if (numbers != UNKNOWN).any():
             numbers[IDS_A_CALL:] = self._known(ids[IDS_A_CALL:])
         return numbers
-
-    def _number(self, ids: Sequence[Id]) -> Numbers:
-        """Numbers for ids that had none."""
-        once = list(dict.fromkeys(ids))  # a call that needs fewer numbers would leave the next ones refused
-        numbers = np.concatenate(
-            [self._number_part(part) for part in parts(once, NEW_A_PIPELINE * NEW_A_CALL)]
-        )
-        return numbers if len(once) == len(ids) else in_order(once, numbers, ids)
-
-    def _number_part(self, ids: Sequence[Id]) -> Numbers:
-        """Those of one pipeline; what is refused, for others took the numbers, is asked for again."""
-        numbers, places = np.empty(len(ids), np.uint32), np.arange(len(ids))
-        free = self._next_free()
-        for _ in range(ATTEMPTS):
-            try:
-                free, places = self._take_numbers(ids, places, free, numbers)
-            except NoScriptError:
-                self._client.script_load(self._scripts["number_users"].script)
-            if not len(places):
-                return numbers
-        raise Conflict("users are being numbered too fast; send the visits again")
-
-    def _next_free(self) -> int:
-        return int(cast(bytes | None, self._client.get(self._keys.next_number(self._name))) or 0)
-
-    def _take_numbers(
-        self, ids: Sequence[Id], places: Places, free: int, numbers: Numbers
-    ) -> tuple[int, Places]:
-        """Lay the numbers of the ids at these places in `numbers`.
-
-        Returns:
-            the next free number afterwards, and the places of the ids that were refused one
-
-        Raises:
-            NoScriptError: the server does not know the script; an id that has a number keeps it.
-        """
-        refused: list[Places] = [places[:0]]
-        asked: list[Asked] = []
-        remaining = ids if len(places) == len(ids) else [ids[place] for place in places]
-        answers = answers_in_turn(self._client, self._calls(remaining, free, asked))
-        for call, (part, (now_free, *given)) in enumerate(
-            zip(parts(places, NEW_A_CALL), answers, strict=True)
-        ):
-            free = int(now_free)
-            if given:
-                numbers[part] = asked[call].numbers(free, given)
-            else:
-                refused.append(part)
-        return free, np.concatenate(refused)
-
-    def _calls(self, ids: Sequence[Id], free: int, asked: list[Asked]) -> Iterator[Command]:
-        """Of the script, if the next free number is this before the first; what each asks goes to `asked`.
-
-        Made one by one, while the server works at those before.
-        """
-        for part in parts(ids, NEW_A_CALL):
-            fields = self._packed(part)
-            asked.append(Asked(fields, tuple(dict.fromkeys(fields))))
-            first, last = free // BUCKET, (free + len(part) - 1) // BUCKET + SPARE_BUCKETS
-            buckets = [self._keys.ids_of_numbers(self._name, bucket) for bucket in range(first, last + 1)]
-            names = [self._keys.numbers(self._name), self._keys.next_number(self._name), *buckets]
-            sha = self._scripts["number_users"].sha
-            yield ("EVALSHA", sha, len(names), *names, first, BUCKET, *asked[-1].once)
-            free += len(part)
 
 
 class TextDirectory(DirectoryStore[str]):

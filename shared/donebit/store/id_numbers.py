@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar, cast, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,8 @@ class Asked(NamedTuple):
     fields: Sequence[Field]
     once: tuple[Field, ...]
 
-    def numbers(self, free: int, given: Sequence[bytes | int]) -> Numbers:
-        """The numbers of the ids, of the script's answer and the next free number after it."""
-        if given == [ALL_NEW]:
-            numbers = np.arange(free - len(self.once), free, dtype=np.uint32)
-        else:
-            numbers = unpack_numbers(cast(Sequence[bytes], given))
+    def in_order(self, numbers: Numbers) -> Numbers:
+        """The numbers of the ids, of those that each of them has once."""
         # Two ids may be one as they are kept: a UUID in capitals and in lower case.
         return numbers if len(self.once) == len(self.fields) else in_order(self.once, numbers, self.fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import Final
 
@@ -25,6 +26,12 @@ OLD_KEYS: Final = {
 }
 OLD_PERMISSIONS = "may:{*}:names"
 RESTORING_TEXT: Final = "restoring "  # and which backup: in place of a layout, while the store is not whole
+SHARDING_TEXT: Final = "sharding "  # and the layout before, while the directories are cut in shards
+ID_SHARDS = re.compile(r" id_shards=(\d+) ")
+BEING_SHARDED = (
+    "the directories of this store are being cut in shards: run the same `donebit migrate "
+    "--shard-directories` again, which completes it"
+)
 BEING_RESTORED = (
     "this Redis holds a part of a backup: run the same `donebit restore` again, which completes it"
 )
@@ -33,19 +40,38 @@ BEING_RESTORED = (
 class LayoutVersion(IntEnum):
     """What a store can be found to be, beside the number of its layout."""
 
+    BEING_SHARDED = -3  # its directories are cut in shards, and not all of them yet
     RESTORING = -2  # a restore has begun, and not ended
     UNKNOWN = -1  # it says something that no version of Donebit writes
     EMPTY = 0
     UNPREFIXED = 3
     CASED = 4  # a UUID in capitals was another user than in lower case
+    SHARDED = 6  # as LAYOUT_VERSION, with its directories in shards, which a version before does not know
+
+
+PRESENT_LAYOUTS = (LAYOUT_VERSION, LayoutVersion.SHARDED)  # whichever a store began with
 
 
 def version_in(text: str) -> int:
     """The number of the layout that a store's own text names."""
     if text.startswith(RESTORING_TEXT):
         return LayoutVersion.RESTORING
+    if text.startswith(SHARDING_TEXT):
+        return LayoutVersion.BEING_SHARDED
     number = text.partition(" ")[0]
     return int(number) if number.isascii() and number.isdigit() else LayoutVersion.UNKNOWN
+
+
+def shards_in(text: str) -> int:
+    """In how many shards the directories are, of a store whose layout this text is."""
+    found = ID_SHARDS.search(text)
+    return int(found[1]) if found else 1
+
+
+def in_shards(text: str, shards: int) -> str:
+    """The layout of a store after its directories were cut in so many shards, from that before."""
+    segments, _, zone = text.partition(" ")[2].partition(" zone=")
+    return f"{LayoutVersion.SHARDED:d} {segments} id_shards={shards} zone={zone}"
 
 
 def found_layout(mover: KeyMover, keys: Keys) -> int:
@@ -74,12 +100,14 @@ def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
 
     Raises:
         ConfigurationError: it has to be moved by `donebit migrate` first, or is too old for that; or a
-            restore has not ended.
+            restore or a migration has not ended.
         StoreUnavailable: the server cannot be reached.
     """
     found = found_layout(mover, keys)
     if found == LayoutVersion.RESTORING:
         raise ConfigurationError(BEING_RESTORED)
+    if found == LayoutVersion.BEING_SHARDED:
+        raise ConfigurationError(BEING_SHARDED)
     if found in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise ConfigurationError(
             f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "

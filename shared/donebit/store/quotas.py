@@ -9,7 +9,9 @@ from typing import NamedTuple, cast
 from redis import Redis
 
 from donebit.store.client import outages_named
+from donebit.store.id_shards import Directory
 from donebit.store.key_names import Keys
+from donebit.store.sharding import Sharding
 
 KEPT = timedelta(seconds=10)
 PROCESSES = "#"  # before a token's name, which has none: how many processes had requests of it
@@ -33,16 +35,20 @@ class QuotaStore:
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
+        self._sharding = Sharding(client, keys)
 
     @outages_named
     def amounts(self) -> Amounts:
         """How much there is of each."""
+        texts = Directory(self._keys.TEXT_USERS, self._sharding.shards())
         with self._client.pipeline(transaction=False) as pipe:
             pipe.zcard(self._keys.OPEN_TASKS)
             pipe.hlen(self._keys.EVENTS)
             pipe.hlen(self._keys.FLAGS)
-            pipe.hlen(self._keys.numbers(self._keys.TEXT_USERS))
-            return Amounts(*pipe.execute())
+            for name in texts.names:
+                pipe.hlen(self._keys.numbers(name))
+            open_tasks, events, flags, *text_ids = pipe.execute()
+        return Amounts(open_tasks, events, flags, sum(text_ids))
 
     @outages_named
     def has_task(self, task_id: str) -> bool:

@@ -16,6 +16,7 @@ from redis import ConnectionPool, exceptions
 
 from donebit.store.connections import ELSEWHERE
 from donebit.store.nodes import NodeAddress, Nodes
+from donebit.store.packing import PackedCommand
 from donebit.store.slots import first_key, slot_of
 
 Command = Sequence[Any]
@@ -169,7 +170,9 @@ class Router:
             except exceptions.ConnectionError as error:
                 raise NothingSent from error
             for address, connection in connections.items():
-                of_node = [(command, way.asks) for command, way in commands if way.address == address]
+                of_node = [
+                    (_arguments(command), way.asks) for command, way in commands if way.address == address
+                ]
                 with self.noting(address):
                     connection.send_packed_command(connection.pack_commands(_asking(of_node)))
             return [self.read(connections[way.address], way) for _, way in commands]
@@ -259,3 +262,8 @@ def pause_before(attempt: int) -> None:
 
 def _asking(commands: Iterable[tuple[Command, bool]]) -> list[Command]:
     return [part for command, asks in commands for part in ([("ASKING",), command] if asks else [command])]
+
+
+def _arguments(command: Command) -> Command:
+    """A command as the library packs it."""
+    return command.arguments if isinstance(command, PackedCommand) else command

@@ -8,6 +8,8 @@ from functools import cache
 from itertools import product
 from typing import Any, Final
 
+from donebit.store.packing import PackedCommand
+
 SLOTS: Final = 16384
 LAST_SLOT: Final = SLOTS - 1
 ALPHABET: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -41,6 +43,8 @@ def first_key(command: Sequence[Any]) -> Key | None:
 
     All keys of a command are in one slot; those of an MGET may not be, which is then taken apart.
     """
+    if isinstance(command, PackedCommand):
+        return command.key
     name = command[0]
     if name in SCRIPTS_CALLED:
         return command[3] if int(command[2]) else None

@@ -26,6 +26,7 @@ from donebit.store.client import connect, reading_scripts, scripts_of
 from donebit.store.confirming import Confirmation
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
+from donebit.store.directory_cutting import DirectoryCuttingStore
 from donebit.store.expectations import ExpectationStore
 from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
@@ -93,6 +94,7 @@ class Store:
     permissions: PermissionStore
     directory: TextDirectory
     mapped: IntegerDirectory
+    cutting: DirectoryCuttingStore
     heartbeats: HeartbeatStore
     server: ServerStateStore
     nodes: NodesStateStore

@@ -85,8 +85,8 @@ def uuids_in(texts: Sequence[str]) -> list[str | bytes]:
 
 
 def as_fields(rows: npt.NDArray[np.uint8]) -> list[str | bytes]:
-    """Rows of a UUID's bytes, contiguous, as bytes each."""
-    fields: list[str | bytes] = rows.view(f"V{UUID_BYTES}").ravel().tolist()
+    """Rows of bytes, contiguous, as bytes each."""
+    fields: list[str | bytes] = rows.view(f"V{rows.shape[1]}").ravel().tolist()
     return fields
 
 

@@ -15,6 +15,7 @@ from donebit.errors import ConfigurationError, InvalidInput
 from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import count, present, real_now, record, record_packed
+from tests.clustered import in_one_piece
 from tests.conftest import everything
 
 AT_BORDERS = [0, 1, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 1, 2 * SEGMENT_BITS, LARGEST_ID]
@@ -81,6 +82,7 @@ def test_texts_are_users_too_and_each_is_one(store: Store) -> None:
 
 
 def test_a_text_has_one_number_in_all_events_and_numbers_are_dense(store: Store) -> None:
+    in_one_piece(store)
     record(store, ["a", "b"], "one")
     record(store, ["c", "b"], "two")
 

@@ -29,6 +29,7 @@ from donebit.store.store import WORKER_TIMEOUT
 from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
 from tests.activity.events.visitor import BATCHES, EVENTS, batch_of, user_of
+from tests.clustered import in_one_piece
 from tests.servers import running, valkey_binary
 from tests.started import REPOSITORY
 
@@ -67,6 +68,7 @@ def test_eight_processes_lose_no_visit_and_each_user_is_new_to_one_of_them(
 
 
 def test_texts_that_come_at_once_get_one_number_each_without_gaps(real_store: Store) -> None:
+    in_one_piece(real_store)
     texts = [f"user {number}" for number in range(500)]
 
     def numbers(seed: int) -> dict[str, int]:
@@ -159,7 +161,7 @@ def test_a_batch_sent_again_after_a_killed_server_is_counted_exactly(
             assert count(store, event) == 40_000
         assert [one.fresh_ever for one in again.values()] == [0, 0, 0]
         texts = [user_of("texts", user * 900) for user in range(40_000)]
-        numbers = store.directory.known([str(text) for text in texts]).numbers
+        numbers = store.directory.known([str(text) for text in texts])
         assert len(set(numbers.tolist())) == 40_000
         assert store.directory.texts_of(numbers.tolist()) == texts
 

@@ -12,6 +12,7 @@ from donebit.activity.periods.calendar import Granularity
 from donebit.activity.periods.expiry import DEFAULT
 from donebit.store import Store, keys
 from tests.activity.arranged import UTC_CALENDAR, real_now, record
+from tests.clustered import in_one_piece
 from tests.conftest import keys_without_ttl
 from tests.key_by_key import existing
 
@@ -55,6 +56,7 @@ def test_only_what_the_catalogue_calls_permanent_stays_for_ever(
 
 
 def test_the_directory_of_texts_is_permanent(store: Store, client: Redis) -> None:
+    in_one_piece(store)
     record(store, ["a"])
 
     assert keys_without_ttl(client) == PERMANENT | TEXTS | {

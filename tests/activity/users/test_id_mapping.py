@@ -26,6 +26,7 @@ from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from donebit.store.directory import TextDirectory
 from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, present, real_now, record, site_on
+from tests.clustered import in_one_piece
 from tests.conftest import everything
 
 SPARSE = [LARGEST_ID, 7, 3 * SEGMENT_BITS, 0]
@@ -69,6 +70,7 @@ def test_an_integer_has_one_mapped_number_in_all_events(store: Store) -> None:
     [(UserKind.INTEGERS, [LARGEST_ID, 5]), (UserKind.TEXTS, ["b", "ä", "a"]), (UserKind.MAPPED, SPARSE)],
 )
 def test_members_are_named_as_they_were_sent(store: Store, kind: UserKind, users: list[User]) -> None:
+    in_one_piece(store)  # members come in the order of their numbers
     now, site = real_now(), site_on(store)
     ingest.record(site, "seen", users, at=now, now=now, ids=kind)
 
@@ -80,6 +82,7 @@ def test_members_are_named_as_they_were_sent(store: Store, kind: UserKind, users
 
 
 def test_every_number_of_a_user_is_found(store: Store) -> None:
+    in_one_piece(store)
     record_as(store, [5, 6], UserKind.MAPPED)
     record_as(store, ["six"], None, "texts")
     site = site_on(store)
@@ -147,11 +150,12 @@ def test_what_is_new_in_several_parts_of_a_request_is_numbered_once(store: Store
     made = ingest.record_all(site, arrivals, now=now)
 
     assert [(one.received, one.fresh_ever) for one in made.values()] == [(4, 2), (2, 2)]
-    assert store.directory.known([]).next_free == 2
+    assert store.quotas.amounts().text_ids == 2
 
 
 @pytest.mark.parametrize("known_at", [0, 999, 1000, 1499])
 def test_ids_that_are_known_among_many_new_keep_their_numbers(real_store: Store, known_at: int) -> None:
+    in_one_piece(real_store)
     texts = [f"text {number}" for number in range(1500)]
     (before,) = real_store.directory.number_users([texts[known_at]])
 
@@ -159,7 +163,7 @@ def test_ids_that_are_known_among_many_new_keep_their_numbers(real_store: Store,
 
     assert numbers[known_at] == before == 0
     assert sorted(numbers) == list(range(1500))
-    assert real_store.directory.known(texts).numbers.tolist() == numbers
+    assert real_store.directory.known(texts).tolist() == numbers
 
 
 def test_a_uuid_is_one_user_in_capitals_and_in_lower_case(store: Store) -> None:

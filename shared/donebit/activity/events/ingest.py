@@ -119,14 +119,15 @@ def expected_of_kind(
     directory = directory_of(site, kind)
     if directory is None:
         return {place: touched(np.asarray(users, np.uint32)) for place, users in groups.items()}
-    known, new, next_free = {}, set[User](), 0
+    known, new = {}, set[User]()
     for place, users in groups.items():
         named = as_ids(users)
-        known[place], next_free = directory.known(named)
+        known[place] = directory.known(named)
         new |= {named[unknown] for unknown in np.flatnonzero(known[place] == UNKNOWN).tolist()}
     refuse_more(site, kind, len(new))
     # Which group gets which new number is not known yet: each group with new users may get any of them.
-    coming = range(next_free // SEGMENT_BITS, (next_free + len(new) - 1) // SEGMENT_BITS + 1)
+    numbers_to_come = directory.coming(new)
+    coming = range(numbers_to_come.start // SEGMENT_BITS, (numbers_to_come.stop - 1) // SEGMENT_BITS + 1)
     return {
         place: sorted(
             {*touched(numbers[numbers != UNKNOWN]), *(coming if (numbers == UNKNOWN).any() else ())}

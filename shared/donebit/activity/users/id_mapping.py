@@ -39,9 +39,7 @@ def refuse_new(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> None:
     if directory is None or kind is not UserKind.TEXTS or site.text_room is None:
         return
     if len(users) > site.text_room():
-        new = {
-            users[int(place)] for place in np.flatnonzero(directory.known(as_ids(users)).numbers == UNKNOWN)
-        }
+        new = {users[int(place)] for place in np.flatnonzero(directory.known(as_ids(users)) == UNKNOWN)}
         refuse_more(site, kind, len(new))
 
 

@@ -36,12 +36,12 @@ def with_numbers(
     results: list[Result] = []
     remaining = as_ids(users)
     for _ in range(ATTEMPTS):
-        before = directory.erasures()
+        before = directory.erasures(remaining)
         numbers = directory.number_users(remaining)
         results.append(write(np.array(numbers, np.uint32)))
-        if directory.erasures() == before:
+        if directory.erasures(remaining) == before:
             return results
-        now = directory.known(remaining).numbers
+        now = directory.known(remaining)
         lost = {user: old for user, old, new in zip(remaining, numbers, now, strict=True) if old != new}
         for number in lost.values():
             clear(site, kind, number, Erased())

@@ -82,6 +82,6 @@ class Selection:
         directory = directory_of(site, self.kind)
         if directory is None:
             return np.asarray(self.chosen, np.uint32)
-        numbers: Ids = directory.known(as_ids(self.chosen)).numbers
+        numbers: Ids = directory.known(as_ids(self.chosen))
         held: Ids = numbers[numbers != UNKNOWN]
         return held

@@ -1,0 +1,35 @@
+"""In how many shards a store has its directories: its layout says so, from the first visit on."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from redis import Redis
+
+from donebit.store.id_shards import OF_A_CLUSTER
+from donebit.store.key_names import Keys
+from donebit.store.layout import shards_in
+from donebit.store.server_client import router_of
+
+
+def shards_of_new(client: Redis) -> int:
+    """In how many shards a store that begins there has its directories."""
+    return 1 if router_of(client) is None else OF_A_CLUSTER
+
+
+class Sharding:
+    """In how many shards the directories of a store are."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client, self._keys = client, keys
+        self._shards: int | None = None
+
+    def shards(self) -> int:
+        """How many; asked once, and again while there is no visit yet."""
+        if self._shards is not None:
+            return self._shards
+        text = cast(bytes | None, self._client.get(self._keys.LAYOUT))
+        if text is None:
+            return shards_of_new(self._client)
+        self._shards = shards_in(text.decode())
+        return self._shards
