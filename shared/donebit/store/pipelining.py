@@ -22,8 +22,9 @@ from donebit.store.server_client import router_of
 AHEAD = 12  # commands that are sent together; at most two such parts are under way
 AHEAD_OF_NODES = 3 * AHEAD  # the same on a cluster, for its nodes together
 # A server runs all that has come of one client before it turns to another, and a full bitmap that is combined
-# takes it about 9 us. So no more of them are under way, or one command that reads more.
-BITMAPS_AHEAD = 32
+# takes it about 9 us. So a part reads this many, or its last command's more, and is sent once the others are
+# answered.
+BITMAPS_AHEAD = 64
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
 
 
@@ -39,7 +40,7 @@ def next_part(commands: Iterator[Command], most: int) -> Part:
     deadline.refuse_late()
     part: list[Command] = []
     bitmaps = 0
-    while len(part) < most and bitmaps < BITMAPS_AHEAD // 2 and (command := next(commands, None)) is not None:
+    while len(part) < most and bitmaps < BITMAPS_AHEAD and (command := next(commands, None)) is not None:
         part.append(command)
         bitmaps += weight_of(command)
     return Part(part, bitmaps)
@@ -58,8 +59,7 @@ def weight_of(command: Command) -> int:
 
 def must_wait(part: Part, under_way: Sequence[Part]) -> bool:
     """Whether a part is sent only after the answers to one that is under way."""
-    bitmaps = part.bitmaps + sum(one.bitmaps for one in under_way)
-    return len(under_way) > 1 or (bool(under_way) and bitmaps > BITMAPS_AHEAD)
+    return len(under_way) > 1 or (bool(under_way) and part.bitmaps > 0)
 
 
 def read_answer(connection: AbstractConnection) -> Any:
