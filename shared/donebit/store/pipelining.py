@@ -21,20 +21,23 @@ from donebit.store.server_client import router_of
 
 AHEAD = 12  # commands that are sent together; at most two such parts are under way
 # A server runs all that has come of one client before it turns to another, and a full bitmap that is combined
-# takes it about 9 us. So no more of them are under way, or one command that reads more.
-BITMAPS_AHEAD = 32
+# takes it about 9 us. So a part reads this many, or its last command's more, and is sent once the others are
+# answered.
+BITMAPS_AHEAD = 64
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
 NODES = 3  # of a cluster, at least: so much more is under way to all of them, for each is to have work
 
 
-class Part(NamedTuple):
+class CommandBatch(NamedTuple):
     """Commands that are sent together, and how many bitmaps they may read."""
 
     commands: list[Command]
     bitmaps: int
 
 
-def next_part(commands: Iterator[Command], most: int = AHEAD, most_bitmaps: int = BITMAPS_AHEAD // 2) -> Part:
+def next_part(
+    commands: Iterator[Command], most: int = AHEAD, most_bitmaps: int = BITMAPS_AHEAD
+) -> CommandBatch:
     """The next commands that are sent together: at most so many, and fewer where their scripts are heavy."""
     deadline.refuse_late()
     part: list[Command] = []
@@ -42,7 +45,7 @@ def next_part(commands: Iterator[Command], most: int = AHEAD, most_bitmaps: int 
     while len(part) < most and bitmaps < most_bitmaps and (command := next(commands, None)) is not None:
         part.append(command)
         bitmaps += weight_of(command)
-    return Part(part, bitmaps)
+    return CommandBatch(part, bitmaps)
 
 
 def weight_of(command: Command) -> int:
@@ -56,10 +59,9 @@ def weight_of(command: Command) -> int:
             return 0
 
 
-def must_wait(part: Part, under_way: Sequence[Part]) -> bool:
+def must_wait(part: CommandBatch, under_way: Sequence[CommandBatch]) -> bool:
     """Whether a part is sent only after the answers to one that is under way."""
-    bitmaps = part.bitmaps + sum(one.bitmaps for one in under_way)
-    return len(under_way) > 1 or (bool(under_way) and bitmaps > BITMAPS_AHEAD)
+    return len(under_way) > 1 or (bool(under_way) and part.bitmaps > 0)
 
 
 def read_answer(connection: AbstractConnection) -> Any:
@@ -157,7 +159,7 @@ def _from_server(
         read: how an answer is read from the connection
     """
     commands, connection = iter(commands), client.connection_pool.get_connection()
-    under_way, question = deque[Part](), late_question(connection)
+    under_way, question = deque[CommandBatch](), late_question(connection)
     try:
         while (part := next_part(commands)).commands:
             request = b"".join(map(packed, part.commands))  # while the server works
@@ -186,7 +188,7 @@ def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
     with ExitStack() as lent:
         flight = Flight(router, lent)
         try:
-            while part := next_part(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD).commands:
+            while part := next_part(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD // 2).commands:
                 flight.send(part)
                 if flight.parts > 1:
                     yield from flight.receive()
