@@ -103,7 +103,7 @@ def serve_requests(
         interface=Interfaces.ASGINL,
         workers=settings.web_processes,
         respawn_failed_workers=settings.web_processes > 1,  # a single one ends the service, as it ever did
-        loop=Loops.asyncio,
+        loop=Loops.uvloop,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
             header_read_timeout=int(settings.header_timeout / timedelta(milliseconds=1)),
