@@ -165,7 +165,24 @@ def test_a_line_that_is_no_visit_does_not_decide_the_kind(user: str) -> None:
     assert (users, len(refused)) == (["ada", "joan"], 1)
 
 
-@pytest.mark.parametrize("user", ["-1", "-7.0", "1e3", "1.23457E+11", "NaN", " nan "])
+NO_IDS = [
+    "-1",
+    "-7.0",
+    "1e3",
+    "1.23457E+11",
+    "NaN",
+    " nan ",
+    "NULL",
+    "null",
+    "\\N",
+    "N/A",
+    "<NA>",
+    "None",
+    "inf",
+]
+
+
+@pytest.mark.parametrize("user", NO_IDS)
 def test_a_number_that_is_no_id_does_not_make_texts_of_integers(user: str) -> None:
     users, (refused,) = taken(csv_rows(f"user,at\n{user},{AT}\n7,{AT}\n8,{AT}\n".encode()))
 
