@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -165,7 +166,24 @@ def test_a_line_that_is_no_visit_does_not_decide_the_kind(user: str) -> None:
     assert (users, len(refused)) == (["ada", "joan"], 1)
 
 
-@pytest.mark.parametrize("user", ["-1", "-7.0", "1e3", "1.23457E+11", "NaN", " nan "])
+NO_IDS = [
+    "-1",
+    "-7.0",
+    "1e3",
+    "1.23457E+11",
+    "NaN",
+    " nan ",
+    "NULL",
+    "null",
+    "\\N",
+    "N/A",
+    "<NA>",
+    "None",
+    "inf",
+]
+
+
+@pytest.mark.parametrize("user", NO_IDS)
 def test_a_number_that_is_no_id_does_not_make_texts_of_integers(user: str) -> None:
     users, (refused,) = taken(csv_rows(f"user,at\n{user},{AT}\n7,{AT}\n8,{AT}\n".encode()))
 
@@ -230,7 +248,7 @@ def test_where_a_line_that_is_too_long_ends_is_known() -> None:
 
 def test_visits_of_an_hour_are_grouped_however_times_are_written() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = PendingBatch(LoadContext(KindOfUsers("auto")))
+    batch = PendingBatch(LoadContext(KindOfUsers("auto"), zone=ZoneInfo("UTC")))
     for minute in (0, 1, 59):
         batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute)), None), 1)
 
@@ -241,7 +259,7 @@ def test_visits_of_an_hour_are_grouped_however_times_are_written() -> None:
 
 def test_where_days_begin_at_half_past_visits_are_kept_apart_by_quarters() -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
-    batch = PendingBatch(LoadContext(KindOfUsers("auto"), grain_minutes=15))
+    batch = PendingBatch(LoadContext(KindOfUsers("auto"), zone=ZoneInfo("Asia/Kolkata")))
     for minute in (0, 14, 15, 29, 30, 59):
         batch.add(("some", "7", clock.iso(hour + timedelta(minutes=minute)), None), 1)
 
@@ -251,3 +269,25 @@ def test_where_days_begin_at_half_past_visits_are_kept_apart_by_quarters() -> No
         30: 1,
         45: 1,
     }
+
+
+@pytest.mark.parametrize("written", ["{}T04:{}:00Z", "{} 04:{}:00"], ids=["plain", "otherwise"])
+@pytest.mark.parametrize(
+    ("zone", "day", "quarters"),
+    [
+        ("America/Caracas", "2015-06-10", [30, 45]),  # 4.5 hours behind UTC from 2007 to 2016
+        ("America/Caracas", "2026-06-10", [0]),
+        ("Australia/Lord_Howe", "2026-01-10", [0]),
+        ("Australia/Lord_Howe", "2026-06-10", [30, 45]),  # half an hour later in winter alone
+    ],
+)
+def test_whether_hours_are_split_is_decided_by_the_time_of_the_visit(
+    zone: str, day: str, quarters: list[int], written: str
+) -> None:
+    batch = PendingBatch(LoadContext(KindOfUsers("auto"), zone=ZoneInfo(zone)))
+    for user, minute in enumerate(("31", "46", "47")):
+        batch.add(("some", user, written.format(day, minute), None), 1)
+
+    minutes = [group.at.minute for group in batch if isinstance(group.at, datetime)]
+    assert minutes == quarters
+    assert sum(len(group.users) for group in batch) == 3

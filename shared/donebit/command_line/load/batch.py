@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import cache
+from zoneinfo import ZoneInfo
 
 from donebit import moments
 from donebit.command_line.load.reading import Row
@@ -41,7 +43,7 @@ class LoadContext:
 
     users: KindOfUsers
     unit: TimeUnit | None = None  # what times count since 1970; None for times in ISO 8601
-    grain_minutes: int = 60  # no period begins or ends within so many
+    zone: ZoneInfo | None = None  # in which days begin; None where it is not known
     names: Mapping[str, str] = field(default_factory=dict)  # of events, by what the file calls them
     latest: datetime = field(default_factory=lambda: datetime.now(UTC) + AHEAD)
 
@@ -63,11 +65,15 @@ class LoadContext:
             raise BadValue(f"at is {quoted(at)}, which is more than 5 minutes ahead")
         return found
 
+    def has_whole_hours(self, moment: date | datetime) -> bool:
+        """Whether no day begins within an hour, in the month that a moment is in."""
+        return begin_at_hours(self.zone, moment.year, moment.month)
+
     def floor(self, moment: date | datetime) -> date | datetime:
-        """Return the start of the hour, or of the shorter grain, that a moment is in; a day as it is."""
+        """Return the start of the hour, or of the quarter where days begin within hours; a day as it is."""
         if not isinstance(moment, datetime):
             return moment
-        minute = moment.minute // self.grain_minutes * self.grain_minutes
+        minute = 0 if self.has_whole_hours(moment) else moment.minute // 15 * 15
         return moment.replace(minute=minute, second=0, microsecond=0)
 
 
@@ -76,7 +82,7 @@ class PendingBatch:
 
     def __init__(self, context: LoadContext) -> None:
         self._context = context
-        self._by_hour = context.grain_minutes == 60 and context.unit is None
+        self._as_text = context.unit is None
         self._users = context.users
         self._groups: dict[tuple[object, object], Group] = {}
         self.visits = 0
@@ -91,9 +97,12 @@ class PendingBatch:
             event = self._context.names.get(event, event)
         moment = self._context.moment(at)
         # The first 13 characters of 2026-11-21T03:04:05Z are its hour, and cheaper than any arithmetic.
-        plain = self._by_hour and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
+        plain = self._as_text and at[-1] == "Z" and at[10] == "T"  # type: ignore[index]  # it is a text here
         key = event, at[:13] if plain else self._context.floor(moment)  # type: ignore[index]  # as above
         group = self._groups.get(key) if isinstance(event, str) else None
+        if group is None and plain and isinstance(event, str) and not self._context.has_whole_hours(moment):
+            key = event, self._context.floor(moment)
+            group = self._groups.get(key)
         if group is None:
             self._groups[key] = self._new_group((event, user, at, ids), moment, line)
         else:
@@ -126,6 +135,16 @@ def _checked_text(at: object) -> str:
     if not isinstance(at, str):
         raise ValueError
     return at
+
+
+@cache
+def begin_at_hours(zone: ZoneInfo | None, year: int, month: int) -> bool:
+    """Whether all days of a month begin at whole hours of UTC: some zones were half an hour off for years."""
+    if zone is None:
+        return False
+    first = datetime(year, month, 1, tzinfo=zone)
+    offsets = ((first + timedelta(days=day)).utcoffset() for day in range(32))
+    return all(offset is not None and offset % timedelta(hours=1) == timedelta(0) for offset in offsets)
 
 
 def earliest_midnight(day: date) -> datetime:

@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rich.progress import TextColumn
 
-from donebit import clock
-from donebit.command_line.exit_codes import RequestRefused, ServiceUnavailable, UsageError
+from donebit.command_line.exit_codes import ServiceUnavailable, UsageError
 from donebit.command_line.load.batch import LoadContext
 from donebit.command_line.load.loading import Loading, ProgressWatcher
 from donebit.command_line.load.reading import Columns, CsvRows, NdjsonRows, Rows, looks_like_ndjson
@@ -40,7 +39,6 @@ from donebit.moments import TimeUnit
 from donebit.names import checked_name
 
 NDJSON, CSV = (".ndjson", ".jsonl", ".json"), (".csv", ".tsv")
-HALF_A_YEAR = timedelta(days=182)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def run(session: Session, asked: LoadOptions) -> LoadOutcome:
     users = KindOfUsers(asked.ids, cache(partial(held_kind, distinct)))
     known = LoadContext(users, asked.unit, names=asked.names)
     check_options(asked, known)
-    known.grain_minutes = grain_minutes(distinct)
+    known.zone = zone_of(distinct)
     state = asked.state(distinct.address)
     loaded = (None if asked.restart else state.read()) or Progress()
     before = loaded.received
@@ -170,21 +168,12 @@ def check_options(asked: LoadOptions, known: LoadContext) -> None:
         raise UsageError(f"--{error}") from None
 
 
-def grain_minutes(distinct: ServiceClient) -> int:
-    """Return how many minutes of visits may be sent under one time: 60, or 15.
-
-    Where the site's zone is off by half an hour, perhaps for a part of the year, days begin within an hour.
-    """
-    for before in (timedelta(0), HALF_A_YEAR):
-        try:
-            day = distinct.get("/events/load/count", period="day", at=clock.iso(clock.now() - before))
-        except RequestRefused as error:
-            if error.status != 422:
-                raise
-            return 15  # there is an event of this name, of which days are kept for less than half a year
-        if datetime.fromisoformat(day["from"]).minute:
-            return 15
-    return 60
+def zone_of(distinct: ServiceClient) -> ZoneInfo | None:
+    """Return the zone in which the site's days begin; None if this machine does not know it."""
+    try:
+        return ZoneInfo(distinct.get("/events/load/summary")["zone"])
+    except ZoneInfoNotFoundError:
+        return None
 
 
 def held_kind(distinct: ServiceClient, event: str) -> str | None:

@@ -18,9 +18,11 @@ AUTO, INTEGERS, MAPPED, TEXTS = "auto", "integers", "mapped", "texts"
 KINDS = (INTEGERS, MAPPED, TEXTS)
 # A column of floats is how many programs write one of integers that has gaps.
 INTEGRAL = re.compile(r"[ \t]*(0|[1-9][0-9]*)(?:\.0*)?[ \t]*", re.ASCII)
-# A number, as programs write it, that is no id: below zero, with an exponent, or missing. One with a fraction
-# may be an id of texts, as Google Analytics has them.
-NUMBER = re.compile(r"[ \t]*(?:-[0-9]+(?:\.0*)?|[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+|nan|NaN)[ \t]*", re.ASCII)
+# A number, as programs write it, that is no id: below zero, or with an exponent. One with a fraction may be
+# an id of texts, as Google Analytics has them.
+NUMBER = re.compile(r"[ \t]*(?:-[0-9]+(?:\.0*)?|[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+)[ \t]*", re.ASCII)
+# What databases, spreadsheets and programs write where there is no value.
+MISSING = {"NULL", "null", "None", "\\N", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "inf", "-inf"}
 EXACT_FLOATS = 2**53  # beyond it a float may be another integer than was meant
 Users: TypeAlias = "array[int] | list[str]"  # quoted: array takes no index before Python 3.12
 
@@ -103,7 +105,7 @@ def quoted(value: object) -> str:
 
 
 def _kind_of_user(user: object) -> str:
-    if not isinstance(user, str) or not user.strip():
+    if not isinstance(user, str) or not user.strip() or user.strip() in MISSING:
         return INTEGERS
     return INTEGERS if INTEGRAL.fullmatch(user) or NUMBER.fullmatch(user) else TEXTS
 
