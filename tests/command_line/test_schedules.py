@@ -8,13 +8,15 @@ from tests.command_line.command import Donebit
 def test_a_schedule_is_made_shown_and_listed(donebit: Donebit, name: str) -> None:
     asked = ("--zone", "Europe/Berlin", "--count", 3, "--job", "demo", "--param", "sleep_ms=7")
 
-    made = donebit("schedules", "set", name, "30 2 * * *", *asked, "--overlap", "queue")
+    made = donebit("schedules", "set", name, "30 2 * * *", *asked, "--overlap", "queue", "--priority", "high")
     shown = donebit("schedules", "show", name)
     listed = donebit("schedules", "list")
     line = next(one for one in donebit("schedules", "list", "--json").lines if one["name"] == name)
 
     assert (made.code, made.out) == (0, shown.out)
-    assert f"schedule {name}: 30 2 * * * (Europe/Berlin), 3 steps of demo\nnext: 20" in made.out
+    assert (
+        f"schedule {name}: 30 2 * * * (Europe/Berlin), 3 steps of demo, high priority\nnext: 20" in made.out
+    )
     assert name in listed.out
     assert (line["overlap"], line["task"]["params"]) == ("queue", {"sleep_ms": 7})
 

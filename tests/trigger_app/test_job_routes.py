@@ -124,6 +124,40 @@ def test_a_run_is_run_again_from_the_page_of_its_job(services: Services, real_st
     assert again.status_code == 303
 
 
+def test_a_task_is_run_again_with_changes_from_its_page(services: Services) -> None:
+    task_id = services.start(2, job="demo", params={"sleep_ms": 7, "fail_percent": 3}, label="old")
+    services.done.post(f"/tasks/{task_id}/cancel")
+    page = services.trigger.get(f"/tasks/{task_id}", headers=PEOPLE).text
+
+    form = {"params": '{"sleep_ms": 0}', "label": "new"}
+    again = services.trigger.post(f"/tasks/{task_id}/again", data=form, headers=PEOPLE)
+
+    task = body_of(services.done.get(again.headers["Location"]))
+    assert '{"fail_percent": 3, "sleep_ms": 7}</textarea>' in page
+    assert 'href="/jobs/demo"' in page
+    assert (task["rerun_of"], task["label"]) == (task_id, "new")
+    assert task["params"] == {"sleep_ms": 0, "fail_percent": 3}
+
+
+@pytest.mark.parametrize("params", ["{", "[]", "7", '{"sleep_ms": "soon"}', '{"nosuch": 1}'])
+def test_changes_that_are_no_parameters_start_nothing(services: Services, params: str) -> None:
+    task_id = services.start(2, job="demo")
+    services.done.post(f"/tasks/{task_id}/cancel")
+
+    problem_of(services.trigger.post(f"/tasks/{task_id}/again", data={"params": params}), 422)
+
+    assert len(body_of(services.done.get("/tasks"))["tasks"]) == 1
+
+
+def test_the_page_of_a_job_leads_to_the_form_that_starts_one(real_store: Store) -> None:
+    services = Services(real_store, jobs=("tests.integration.own_jobs",))
+
+    page, items = (services.trigger.get(f"/jobs/{name}", headers=PEOPLE).text for name in ("note", "length"))
+
+    assert '<a href="/?job=note">' in page
+    assert "/?job=" not in items
+
+
 def test_the_page_draws_the_runs_from_the_oldest_on(services: Services, real_store: Store) -> None:
     ended(services, real_store)
     one_run = services.trigger.get("/jobs/demo", headers=PEOPLE).text

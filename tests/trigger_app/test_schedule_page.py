@@ -43,7 +43,9 @@ def test_the_form_makes_a_schedule_and_leads_back_to_the_page(services: Services
         "high",
     )
     assert (made.missed, made.overlap) == ("all", "queue")
-    assert "30 2 * * *" in page(services)
+    shown = page(services)
+    assert "30 2 * * *" in shown
+    assert "demo, 3 steps, high priority" in shown
 
 
 def test_the_form_offers_no_job_that_a_number_of_steps_cannot_start(real_store: Store) -> None:

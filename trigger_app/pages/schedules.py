@@ -9,8 +9,6 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from donebit import clock
-from donebit.errors import InvalidInput
-from donebit.json_reading import read_json
 from donebit.priority import PRIORITIES
 from donebit.schedules import changes, expecting
 from donebit.schedules.schedule import LONGEST_NAME, Missed, Overlap
@@ -21,7 +19,15 @@ from trigger_app.pages import expectations
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.problems import wants_page
-from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
+from trigger_app.pages.view import (
+    PageContext,
+    View,
+    attempt,
+    count_asked,
+    page_route,
+    params_asked,
+    redirect_to,
+)
 from trigger_app.schedules.models import NewScheduleBody, ScheduleAnswer, ScheduleDetail
 from trigger_app.schedules.scheduler import Scheduler
 
@@ -103,19 +109,11 @@ def body_asked(context: PageContext) -> NewScheduleBody:
     task: dict[str, Any] = {
         "count": count_asked(context.settings.max_steps),
         "job": sent.get("job") or None,
+        "params": params_asked(),
         "priority": sent.get("priority") or None,
     }
-    if sent.get("params"):
-        task["params"] = params_of(sent["params"])
     asked = {field: sent[field] for field in ("name", "cron", "zone", "missed", "overlap") if sent.get(field)}
     return NewScheduleBody.model_validate({"name": "", "cron": "", **asked, "task": task})
-
-
-def params_of(text: str) -> object:
-    try:
-        return read_json(text)
-    except (InvalidInput, ValueError):
-        raise InvalidInput(f"params is {text[:100]!r}; it must be a JSON object", field="params") from None
 
 
 def overview(context: PageContext, after: str) -> dict[str, Any]:

@@ -17,11 +17,20 @@ from donebit.errors import InvalidInput, NotFound
 from donebit.web.listener import Table
 from donebit.web.quotas import current_quotas
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
+from trigger_app.models import RerunBody
 from trigger_app.pages import cells, failures
 from trigger_app.pages.changes import changed
 from trigger_app.pages.fragments import fragment
 from trigger_app.pages.timeline import timeline_of
-from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
+from trigger_app.pages.view import (
+    PageContext,
+    View,
+    attempt,
+    count_asked,
+    page_route,
+    params_asked,
+    redirect_to,
+)
 
 LARGE = 200_000  # steps; the map of more than these takes all of the width, so that each has a pixel
 PARTS = ("facts", "rule", "steps", "timeline")
@@ -114,11 +123,12 @@ def add_button_close(routes: Blueprint, context: PageContext) -> None:
 
 
 def add_button_again(routes: Blueprint, context: PageContext) -> None:
-    """Add the address that starts a task with the order of an old one."""
+    """Add the address that starts a task with the order of an old one, or with changes to it."""
 
     @routes.post("/tasks/<task_id>/again")
     def again(task_id: str) -> ResponseReturnValue:
-        started, _ = context.starter.rerun(task_id)
+        asked = {"params": params_asked(), "label": request.form.get("label", "").strip() or None}
+        started, _ = context.starter.rerun(task_id, RerunBody.model_validate(asked))
         return redirect_to(f"/tasks/{started.task.id}")
 
 

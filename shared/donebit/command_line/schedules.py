@@ -15,6 +15,7 @@ from donebit.command_line.session import Session
 from donebit.command_line.tasks import ago, name
 from donebit.command_line.trigger import JsonObject, Param, params_of, print_started
 from donebit.formatting import count_of
+from donebit.priority import HIGH
 from donebit.utf8 import one_line
 
 COLUMNS = ("schedule", "cron", "zone", "next", "last", "last task")
@@ -164,10 +165,11 @@ def describe(schedule: Answer) -> str:
     """Return a schedule in a few lines."""
     task = schedule["task"]
     by = f"of {task['job']}" if "job" in task else "to report via the API"
+    high = ", high priority" if task.get("priority") == HIGH else ""
     firings = "paused" if schedule["paused"] else ", ".join(schedule["upcoming"][:2])
     lines = [
         f"schedule {schedule['name']}: {schedule['cron']} ({schedule['zone']}), "
-        f"{count_of(task['count'], 'step')} {by}",
+        f"{count_of(task['count'], 'step')} {by}{high}",
         f"next: {firings}",
         f"started {schedule['started']}, skipped {schedule['skipped']}, missed {schedule['left_out']}, "
         f"waiting {schedule['waiting']}",
