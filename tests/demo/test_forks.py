@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -136,3 +137,37 @@ def test_others_are_started_when_the_one_that_forks_was_killed(forks: Forks, tmp
 
 def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+LIVES = """
+import atexit, sys, threading
+atexit.register(print, "at exit")
+threading.Thread(target=lambda: (threading.main_thread().join(), print("thread"))).start()
+print("main")
+"""
+
+
+@pytest.mark.parametrize(
+    "end", ["", "sys.exit()", "sys.exit(3)", "sys.exit('why')", "raise ValueError('why')"]
+)
+def test_it_ends_as_a_python_of_its_own_does(forks: Forks, tmp_path: Path, end: str) -> None:
+    process = start(forks, tmp_path, LIVES + end)
+
+    own = subprocess.run(
+        [sys.executable, "module_0.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    lines = said(process).splitlines()
+    assert process.wait(10) == own.returncode
+    assert [line for line in lines if line in own.stdout] == own.stdout.splitlines()
+    assert {*own.stderr.splitlines()[-1:]} <= {*lines}
+
+
+def test_what_it_cannot_write_at_its_end_is_an_error(forks: Forks, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("print('lost')")
+    full = os.open("/dev/full", os.O_WRONLY)
+
+    pid, ending = forks.start("module", (), tmp_path, {}, (full, full, full))
+
+    os.close(full)
+    assert Forked(pid, ending).wait(10) == 120  # Python's

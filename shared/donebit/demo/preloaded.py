@@ -7,6 +7,7 @@ the memory that these take in each. (`forks.py` is the other side.)
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -15,6 +16,7 @@ import runpy
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -174,7 +176,30 @@ def begin(descriptor: int, modules: Sequence[str]) -> Callable[[], object]:
     request = Forking(socket.socket(fileno=descriptor)).next_child()
     if request is None:
         return lambda: None
-    return lambda: runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    return run
+
+
+def run() -> None:
+    """Run the module that was asked for, and end this process as Python would.
+
+    Python would also clear all that was imported, and with that copy it first: ten times the work of a short
+    process.
+    """
+    try:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        if not isinstance(end.code, int | None):  # a text, which Python prints
+            raise
+        code = end.code or 0
+    threading._shutdown()  # type: ignore[attr-defined] # as multiprocessing ends its processes
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # of which Python tells
+        sys.exit(code)
+    os._exit(code)
 
 
 if __name__ == "__main__":
