@@ -26,8 +26,8 @@ from donebit.store.key_names import Keys
 from donebit.store.key_reading import CHUNK_BYTES
 from donebit.store.key_values import KeyHead
 from donebit.store.layout import (
+    BEING_CUT,
     BEING_RESTORED,
-    BEING_SHARDED,
     LAYOUT_VERSION,
     PRESENT_LAYOUTS,
     LayoutVersion,
@@ -92,8 +92,8 @@ def checked_layout(store: Store) -> int:
         return LAYOUT_VERSION
     if found == LayoutVersion.RESTORING:
         raise Conflict(BEING_RESTORED)
-    if found == LayoutVersion.BEING_SHARDED:
-        raise Conflict(BEING_SHARDED)
+    if found == LayoutVersion.BEING_CUT:
+        raise Conflict(BEING_CUT)
     if found not in READABLE_LAYOUTS:
         raise Conflict(
             f"this Redis holds data in layout {found}, and `donebit backup` copies layout {LAYOUT_VERSION}: "

@@ -14,8 +14,8 @@ from donebit.migration.from_layout_4 import Lowered
 from donebit.store import Store
 from donebit.store.key_names import Keys
 from donebit.store.layout import (
+    BEING_CUT,
     BEING_RESTORED,
-    BEING_SHARDED,
     LAYOUT_VERSION,
     PRESENT_LAYOUTS,
     LayoutVersion,
@@ -85,8 +85,8 @@ def unknown_layout(found: int) -> str:
     """Why a store cannot be moved on, in a sentence."""
     if found == LayoutVersion.RESTORING:
         return BEING_RESTORED
-    if found == LayoutVersion.BEING_SHARDED:
-        return BEING_SHARDED
+    if found == LayoutVersion.BEING_CUT:
+        return BEING_CUT
     if found == LayoutVersion.UNKNOWN:
         return "the store names a layout that no version of Donebit writes: nothing was changed"
     if found > LAYOUT_VERSION:

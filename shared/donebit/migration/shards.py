@@ -12,7 +12,7 @@ from donebit.store import Store
 from donebit.store.directory_cutting import BUCKETS_A_CALL
 from donebit.store.id_shards import BUCKET, OF_A_CLUSTER, Directory
 from donebit.store.key_names import Keys
-from donebit.store.layout import LAYOUT_VERSION, SHARDING_TEXT, LayoutVersion, found_layout, in_shards
+from donebit.store.layout import CUTTING_TEXT, LAYOUT_VERSION, LayoutVersion, found_layout, in_shards
 
 WHAT: Final = {Keys.TEXT_USERS: "users with text ids", Keys.MAPPED_USERS: "users with mapped ids"}
 
@@ -48,7 +48,7 @@ def shard_directories(store: Store, *, dry_run: bool = False, force: bool = Fals
         return Cut(found, {}, {})
     if found in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise Conflict(f"the store has layout {found}: run `donebit migrate` first; nothing was changed")
-    if found not in (LAYOUT_VERSION, LayoutVersion.BEING_SHARDED):
+    if found not in (LAYOUT_VERSION, LayoutVersion.BEING_CUT):
         raise Conflict(unknown_layout(found))
     if not (force or dry_run):
         refuse_alive(store.mover, store.keys, unprefixed=False)
@@ -57,8 +57,8 @@ def shard_directories(store: Store, *, dry_run: bool = False, force: bool = Fals
     if dry_run:
         return Cut(found, before, {})
     (text,) = store.mover.texts([store.keys.LAYOUT])
-    layout = (text or "").removeprefix(SHARDING_TEXT)
-    store.mover.replace_text(store.keys.LAYOUT, store.keys.LAYOUT, SHARDING_TEXT + layout)
+    layout = (text or "").removeprefix(CUTTING_TEXT)
+    store.mover.replace_text(store.keys.LAYOUT, store.keys.LAYOUT, CUTTING_TEXT + layout)
     for directory in directories.values():
         cut(store, directory)
     after = {WHAT[name]: store.cutting.count(one.names) for name, one in directories.items()}

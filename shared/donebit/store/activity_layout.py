@@ -59,7 +59,7 @@ class ActivityLayoutStore:
 
     def _compare(self, zone: str, found: bytes | None) -> None:
         held = "" if found is None else found.decode()
-        wanted = layout(zone, shards_in(held))
+        wanted = layout(zone, shards_in(held) or 1)
         if found is not None and held != wanted:
             raise ConfigurationError(
                 f"this Redis holds activity in the layout {held!r}, and this service would write "

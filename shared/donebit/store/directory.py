@@ -144,9 +144,8 @@ class DirectoryStore(Generic[Id]):
     def erased(self, number: int) -> None:
         """All bits of a number are cleared."""
         directory = self._directory()
-        if (
-            directory.shards > 1
-        ):  # a number from before that is in another shard than its id was, and has it still
+        # A number from before there were shards may be in another than its id was, and has it still.
+        if directory.shards > 1:
             bucket, place = divmod(number, BUCKET)
             self._client.lset(self._keys.ids_of_numbers(directory.name_at(bucket), bucket), place, "")
         keys = map(self._keys.erasing, directory.names)  # in which of them it is, only its id would say

@@ -26,9 +26,9 @@ OLD_KEYS: Final = {
 }
 OLD_PERMISSIONS = "may:{*}:names"
 RESTORING_TEXT: Final = "restoring "  # and which backup: in place of a layout, while the store is not whole
-SHARDING_TEXT: Final = "sharding "  # and the layout before, while the directories are cut in shards
-ID_SHARDS = re.compile(r" id_shards=(\d+) ")
-BEING_SHARDED = (
+CUTTING_TEXT: Final = "cutting "  # and the layout before, while the directories are cut in shards
+LAYOUT_TEXT = re.compile(r"\d+ (?P<segments>segment_bits=\d+) (?:id_shards=(?P<shards>\d+) )?zone=")
+BEING_CUT = (
     "the directories of this store are being cut in shards: run the same `donebit migrate "
     "--shard-directories` again, which completes it"
 )
@@ -40,7 +40,7 @@ BEING_RESTORED = (
 class LayoutVersion(IntEnum):
     """What a store can be found to be, beside the number of its layout."""
 
-    BEING_SHARDED = -3  # its directories are cut in shards, and not all of them yet
+    BEING_CUT = -3  # its directories are cut in shards, and not all of them yet
     RESTORING = -2  # a restore has begun, and not ended
     UNKNOWN = -1  # it says something that no version of Donebit writes
     EMPTY = 0
@@ -56,22 +56,21 @@ def version_in(text: str) -> int:
     """The number of the layout that a store's own text names."""
     if text.startswith(RESTORING_TEXT):
         return LayoutVersion.RESTORING
-    if text.startswith(SHARDING_TEXT):
-        return LayoutVersion.BEING_SHARDED
+    if text.startswith(CUTTING_TEXT):
+        return LayoutVersion.BEING_CUT
     number = text.partition(" ")[0]
     return int(number) if number.isascii() and number.isdigit() else LayoutVersion.UNKNOWN
 
 
-def shards_in(text: str) -> int:
-    """In how many shards the directories are, of a store whose layout this text is."""
-    found = ID_SHARDS.search(text)
-    return int(found[1]) if found else 1
+def shards_in(text: str) -> int | None:
+    """In how many shards the directories are of a store with this text; None where it names no layout."""
+    found = LAYOUT_TEXT.search(text)
+    return int(found["shards"] or 1) if found else None
 
 
 def in_shards(text: str, shards: int) -> str:
     """The layout of a store after its directories were cut in so many shards, from that before."""
-    segments, _, zone = text.partition(" ")[2].partition(" zone=")
-    return f"{LayoutVersion.SHARDED:d} {segments} id_shards={shards} zone={zone}"
+    return LAYOUT_TEXT.sub(rf"{LayoutVersion.SHARDED:d} \g<segments> id_shards={shards} zone=", text)
 
 
 def found_layout(mover: KeyMover, keys: Keys) -> int:
@@ -106,8 +105,8 @@ def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
     found = found_layout(mover, keys)
     if found == LayoutVersion.RESTORING:
         raise ConfigurationError(BEING_RESTORED)
-    if found == LayoutVersion.BEING_SHARDED:
-        raise ConfigurationError(BEING_SHARDED)
+    if found == LayoutVersion.BEING_CUT:
+        raise ConfigurationError(BEING_CUT)
     if found in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise ConfigurationError(
             f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "

@@ -28,8 +28,6 @@ class Sharding:
         """How many; asked once, and again while there is no visit yet."""
         if self._shards is not None:
             return self._shards
-        text = cast(bytes | None, self._client.get(self._keys.LAYOUT))
-        if text is None:
-            return shards_of_new(self._client)
+        text = cast(bytes | None, self._client.get(self._keys.LAYOUT)) or b""
         self._shards = shards_in(text.decode())
-        return self._shards
+        return self._shards or shards_of_new(self._client)
