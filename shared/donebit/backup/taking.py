@@ -27,6 +27,7 @@ from donebit.store.key_reading import CHUNK_BYTES
 from donebit.store.key_values import KeyHead
 from donebit.store.layout import (
     BEING_RESTORED,
+    BEING_SHARDED,
     LAYOUT_VERSION,
     LayoutVersion,
     found_layout,
@@ -87,6 +88,8 @@ def checked_layout(store: Store) -> int:
         return LAYOUT_VERSION
     if found == LayoutVersion.RESTORING:
         raise Conflict(BEING_RESTORED)
+    if found == LayoutVersion.TASKS_BEING_SHARDED:
+        raise Conflict(BEING_SHARDED)
     if found not in READABLE_LAYOUTS:
         raise Conflict(
             f"this Redis holds data in layout {found}, and `donebit backup` copies layout {LAYOUT_VERSION}: "

@@ -60,8 +60,17 @@ def lines_of(migrated: Migrated, *, dry_run: bool) -> list[str]:
         f"{what:{width}}  {number(count):>12}" + ("" if dry_run else f"  {number(migrated.after[what]):>12}")
         for what, count in migrated.before.items()
     ]
+    return [head, *rows, *lines_of_changes(migrated, dry_run=dry_run)]
+
+
+def lines_of_changes(migrated: Migrated, *, dry_run: bool) -> list[str]:
+    """What is reported of what was changed, or would be."""
     verb = "would be renamed, and nothing was changed" if dry_run else "were renamed"
-    return [head, *rows, f"{number(migrated.keys)} keys {verb}", *lines_of_uuids(migrated, dry_run=dry_run)]
+    lines = [f"{number(migrated.keys)} keys {verb}", *lines_of_uuids(migrated, dry_run=dry_run)]
+    if migrated.sharded:
+        verb = "would be" if dry_run else "were"
+        lines.append(f"{number(migrated.sharded)} entries of the indexes of tasks {verb} moved into shards")
+    return lines
 
 
 def lines_of_uuids(migrated: Migrated, *, dry_run: bool) -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from redis import Redis
+from redis.commands.core import Script
 
 from donebit.errors import ConfigurationError
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.layout import LAYOUT_VERSION
+from donebit.store.layout import LAYOUT_VERSION, TASKS_IN_SHARDS, unmarked
+from donebit.store.task_shards import TaskShards
 from donebit.zone_rules import fingerprint
 
 
@@ -22,9 +25,11 @@ def layout(zone: str) -> str:
 class ActivityLayoutStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
         self._client = client
+        self._scripts = scripts
         self._keys = keys
+        self._shards = shards
         self._checked = False
 
     @outages_named
@@ -35,9 +40,14 @@ class ActivityLayoutStore:
             ConfigurationError: the bitmaps there were written with another layout.
         """
         if not self._checked:
-            self._compare(
-                zone, cast(bytes | None, self._client.set(self._keys.LAYOUT, layout(zone), nx=True, get=True))
-            )
+            self._compare(zone, self.note_layout(zone))
+
+    @outages_named
+    def note_layout(self, zone: str) -> bytes | None:
+        """Write the layout if there was no visit yet; else what is written."""
+        mark = f"{TASKS_IN_SHARDS} " if self._shards.count > 1 else ""
+        args = [mark + layout(zone), TASKS_IN_SHARDS]
+        return cast(bytes | None, self._scripts["note_layout"](keys=[self._keys.LAYOUT], args=args))
 
     @outages_named
     def refuse_other(self, zone: str) -> None:
@@ -46,11 +56,16 @@ class ActivityLayoutStore:
         Raises:
             ConfigurationError: the bitmaps there were written with another layout.
         """
-        if not self._checked and (found := cast(bytes | None, self._client.get(self._keys.LAYOUT))):
+        if not self._checked and (found := self._found()):
             self._compare(zone, found)
 
+    def _found(self) -> bytes | None:
+        """The layout as it was written at the first visit; nothing before that."""
+        found = cast(bytes | None, self._client.get(self._keys.LAYOUT))
+        return found if found and unmarked(found.decode()) else None
+
     def _compare(self, zone: str, found: bytes | None) -> None:
-        if found is not None and found.decode() != layout(zone):
+        if found is not None and unmarked(found.decode()) != layout(zone):
             raise ConfigurationError(
                 f"this Redis holds activity in the layout {found.decode()!r}, and this service would write "
                 f"{layout(zone)!r}: set ZONE as it was, use another database, or move the activity there "
@@ -61,7 +76,7 @@ class ActivityLayoutStore:
     @outages_named
     def keep_zone_rules(self, zone: str) -> None:
         """Record by which rules of the zone days are cut, where that is not recorded or no visit came yet."""
-        is_new = not self._client.exists(self._keys.LAYOUT)
+        is_new = self._found() is None
         self._client.set(self._keys.ZONE_RULES, f"{zone} {fingerprint(zone)}", nx=not is_new)
 
     @outages_named

@@ -24,7 +24,12 @@ OLD_KEYS: Final = {
     "seen:{mapped}:next": "string",
 }
 OLD_PERMISSIONS = "may:{*}:names"
+# A mark before the layout of a store whose tasks are in shards; alone until its first visit. It is no number:
+# releases that know of no shards refuse it, in their services and in their workers.
+TASKS_IN_SHARDS: Final = "tasks-in-shards"
+SHARDING_TASKS: Final = "sharding-tasks"  # the mark while they are moved there
 RESTORING_TEXT: Final = "restoring "  # and which backup: in place of a layout, while the store is not whole
+BEING_SHARDED = "`donebit migrate` of this Redis has not ended: run it again, which completes it"
 BEING_RESTORED = (
     "this Redis holds a part of a backup: run the same `donebit restore` again, which completes it"
 )
@@ -33,6 +38,7 @@ BEING_RESTORED = (
 class LayoutVersion(IntEnum):
     """What a store can be found to be, beside the number of its layout."""
 
+    TASKS_BEING_SHARDED = -4  # a move of tasks into shards has begun, and not ended
     RESTORING = -2  # a restore has begun, and not ended
     UNKNOWN = -1  # it says something that no version of Donebit writes
     EMPTY = 0
@@ -44,8 +50,24 @@ def version_in(text: str) -> int:
     """The number of the layout that a store's own text names."""
     if text.startswith(RESTORING_TEXT):
         return LayoutVersion.RESTORING
+    if text.startswith(SHARDING_TASKS):
+        return LayoutVersion.TASKS_BEING_SHARDED
+    text = unmarked(text)
+    if not text:
+        return LayoutVersion.EMPTY
     number = text.partition(" ")[0]
     return int(number) if number.isascii() and number.isdigit() else LayoutVersion.UNKNOWN
+
+
+def is_marked(text: str) -> bool:
+    """Whether a store's own text says that its tasks are in shards."""
+    return text.partition(" ")[0] == TASKS_IN_SHARDS
+
+
+def unmarked(text: str) -> str:
+    """A store's own text of its layout without a mark about its tasks; empty before the first visit."""
+    mark, _, rest = text.partition(" ")
+    return rest if mark in (TASKS_IN_SHARDS, SHARDING_TASKS) else text
 
 
 def found_layout(mover: KeyMover, keys: Keys) -> int:
@@ -80,6 +102,8 @@ def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
     found = found_layout(mover, keys)
     if found == LayoutVersion.RESTORING:
         raise ConfigurationError(BEING_RESTORED)
+    if found == LayoutVersion.TASKS_BEING_SHARDED:
+        raise ConfigurationError(BEING_SHARDED)
     if found in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise ConfigurationError(
             f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "

@@ -10,6 +10,7 @@ from redis import Redis
 
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.task_shards import TaskShards
 
 KEPT = timedelta(seconds=10)
 PROCESSES = "#"  # before a token's name, which has none: how many processes had requests of it
@@ -30,19 +31,22 @@ class QuotaStore:
     Every method raises StoreUnavailable when the server cannot be reached.
     """
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, keys: Keys, shards: TaskShards) -> None:
         self._client = client
         self._keys = keys
+        self._shards = shards
 
     @outages_named
     def amounts(self) -> Amounts:
         """How much there is of each."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zcard(self._keys.OPEN_TASKS)
             pipe.hlen(self._keys.EVENTS)
             pipe.hlen(self._keys.FLAGS)
             pipe.hlen(self._keys.numbers(self._keys.TEXT_USERS))
-            return Amounts(*pipe.execute())
+            for name in self._shards.keys(self._keys.OPEN_TASKS):
+                pipe.zcard(name)
+            events, flags, text_ids, *open_tasks = cast(list[int], pipe.execute())
+        return Amounts(sum(open_tasks), events, flags, text_ids)
 
     @outages_named
     def has_task(self, task_id: str) -> bool:
