@@ -17,6 +17,7 @@ from donebit.store import Store, keys
 from donebit.store.catalogue import Catalogue
 from donebit.store.catalogue_rows import Ttl
 from donebit.store.client import connect
+from donebit.store.layout import TASKS_IN_SHARDS
 from donebit.store.store import WORKER_TIMEOUT
 from tests.clusters import CLUSTER
 from tests.forked import forks
@@ -199,7 +200,15 @@ def fault(name: str, redis_type: str, ttl_ms: int) -> str | None:
 
 def keys_without_ttl(client: Redis) -> set[str]:
     """Every key that stays for ever."""
-    return {key.decode() for key in client.scan_iter() if client.ttl(key) == -1}
+    return {key.decode() for key in keys_in_use(client) if client.ttl(key) == -1}
+
+
+def keys_in_use(client: Redis) -> list[bytes]:
+    """Every key, but what is written at the first use of a cluster."""
+    written = {keys.TASK_SHARDS.encode()}
+    if client.get(keys.LAYOUT) == TASKS_IN_SHARDS.encode():  # there was no visit yet
+        written.add(keys.LAYOUT.encode())
+    return [key for key in client.scan_iter() if key not in written]
 
 
 def everything(client: Redis) -> dict[bytes, object]:

@@ -28,6 +28,7 @@ DONEBIT = (sys.executable, "-m", "donebit.command_line")
 REPOSITORY = Path(__file__).parents[2]
 IN_ANGLES = {"period": "2026-11", "users": "texts", "delivery": "webhook", "segment": "0", "level": "1"}
 IN_ANGLES |= {"second": "1", "seconds": "600", "directory": "mapped", "bucket": "0", "generation": "0a"}
+IN_ANGLES |= {"shard": "0"}
 
 
 def store_of(server: RunningServer, prefix: str = "donebit:") -> Store:

@@ -16,13 +16,18 @@ from donebit.activity.users.ids import UserKind
 from donebit.backup import taking
 from donebit.backup.restoring import open_backup, restore_backup
 from donebit.errors import BadBackup, ConfigurationError, Conflict, StoreUnavailable
-from donebit.store import key_reading
+from donebit.migration.into_shards import mark_layout
+from donebit.store import Store, key_reading, keys
+from donebit.store.client import connect
 from donebit.store.key_writing import KeyWriter
-from donebit.store.store import refuse_unfit
+from donebit.store.layout import TASKS_IN_SHARDS
+from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
+from donebit.store.task_shards import OF_A_CLUSTER
 from donebit.workers import presence
 from donebit.workers.presence import Worker
 from tests.activity.arranged import record
 from tests.backup.arranged import REPOSITORY, fill_every_kind, held, restore, run, store_of, take
+from tests.clusters import Cluster
 from tests.conftest import everything, wrong_keys
 from tests.servers import RunningServer
 
@@ -94,6 +99,43 @@ def test_a_restored_store_goes_on_where_it_was(backup: Path, empty: RunningServe
     assert again.fresh_ever == len(known) > 10
     assert store.directory.number_users(known[:1]) == [store.directory.number_of(known[0])]
     assert UserKind.TEXTS in store.visits.events().values()
+
+
+def test_a_backup_of_one_server_gets_shards_of_tasks_on_a_cluster(backup: Path, cluster: Cluster) -> None:
+    cluster.flush()
+    with connect(cluster.url, connections=4, timeout=WORKER_TIMEOUT) as client:
+        store = Store.on(client)
+
+        restored = restore_backup(store, open_backup(backup))
+
+        refuse_unfit(store, "amqp://broker")
+        opened, listed = store.task_index.sizes()
+        assert restored.restored == restored.counts
+        assert (opened, listed) == (restored.counts["open tasks"], restored.counts["tasks"])
+        assert restored.sharded == opened + listed + restored.counts["pending deliveries"]
+        assert store.task_shards.count == OF_A_CLUSTER
+        assert dict(wrong_keys(client)) == {}
+    cluster.flush()
+
+
+def test_a_store_in_shards_is_counted_and_comes_back_in_shards(
+    backup: Path, empty: RunningServer, full: RunningServer, tmp_path: Path
+) -> None:
+    """As when the files of a cluster's primaries were put together on one server."""
+    counts = open_backup(backup).manifest.counts
+    full.client.set(keys.TASK_SHARDS, OF_A_CLUSTER)
+    for index in keys.of_all_tasks():
+        store_of(full).mover.spread(index, OF_A_CLUSTER)
+    mark_layout(store_of(full), TASKS_IN_SHARDS)
+    before = held(full.client)
+
+    taken = take(full, tmp_path / "in-shards")
+    restore(empty, taken.folder)
+
+    assert held(empty.client) == before
+    assert taken.manifest.counts == counts | {"keys": taken.manifest.counts["keys"]}
+    assert store_of(empty).task_index.sizes() == (counts["open tasks"], counts["tasks"])
+    refuse_unfit(store_of(empty))
 
 
 def test_another_prefix_may_be_restored_to(backup: Path, full: RunningServer) -> None:

@@ -12,11 +12,11 @@ from donebit.completion import failing, lifecycle, reporting, resuming
 from donebit.completion.announcing import ANNOUNCE_LEASE, announce
 from donebit.completion.spec import Webhook
 from donebit.completion.task import Task
-from donebit.store import Store, keys
+from donebit.store import Store
 from donebit.store.tasks import TaskStore
 from tests.completion.arranged import TTLS, now, start, start_done
 from tests.completion.conftest import HandMovedClock
-from tests.conftest import keys_without_ttl
+from tests.conftest import keys_in_use, keys_without_ttl
 
 
 class Crash(Exception):
@@ -27,13 +27,11 @@ def crash(_: Task) -> None:
     raise Crash
 
 
-def is_open(client: Redis, task: Task) -> bool:
-    return client.zscore(keys.OPEN_TASKS, task.id) is not None
+def is_open(store: Store, task: Task) -> bool:
+    return store.task_index.next_look(task.id) is not None
 
 
-def test_an_end_is_told_once_and_the_task_is_closed(
-    store: Store, client: Redis, hand_moved_clock: HandMovedClock
-) -> None:
+def test_an_end_is_told_once_and_the_task_is_closed(store: Store, hand_moved_clock: HandMovedClock) -> None:
     task = start_done(store)
     told: list[Task] = []
 
@@ -44,7 +42,7 @@ def test_an_end_is_told_once_and_the_task_is_closed(
     assert answers == [True, False, False, False]
     assert [end.end_name for end in told] == [f"{task.id}.1.done"]
     assert now(store, task).announced_at is not None
-    assert not is_open(client, task)
+    assert not is_open(store, task)
 
 
 def test_a_cancelled_task_is_told_as_cancelled(store: Store) -> None:
@@ -81,11 +79,11 @@ def test_a_running_task_is_not_announced_and_an_ended_one_is_at_once(store: Stor
 def test_of_an_unknown_task_nothing_is_told_and_nothing_kept(store: Store, client: Redis) -> None:
     assert not announce(store, "never", crash)
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
 
 
 def test_another_announces_after_the_lease_of_one_that_died(
-    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+    store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store)
     told: list[Task] = []
@@ -94,13 +92,13 @@ def test_another_announces_after_the_lease_of_one_that_died(
         announce(store, task.id, crash)
     hand_moved_clock.forward(seconds=ANNOUNCE_LEASE.total_seconds() - 0.001)
     within_the_lease = announce(store, task.id, told.append)
-    open_meanwhile = is_open(client, task)
+    open_meanwhile = is_open(store, task)
     hand_moved_clock.forward(seconds=0.001)
     after_it = announce(store, task.id, told.append)
 
     assert (within_the_lease, open_meanwhile, after_it) == (False, True, True)
     assert [end.end_name for end in told] == [f"{task.id}.1.done"]
-    assert not is_open(client, task)
+    assert not is_open(store, task)
 
 
 def test_an_end_is_not_noted_as_told_before_it_is(store: Store) -> None:
@@ -117,7 +115,7 @@ def test_a_task_deleted_while_it_is_told_does_not_come_back(store: Store, client
 
     assert announce(store, task.id, lambda end: lifecycle.delete(store, end.id))
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
     assert keys_without_ttl(client) == set()
 
 
@@ -136,7 +134,7 @@ def test_a_task_deleted_just_before_it_is_told_leaves_nothing(
 
     announce(store, task.id)
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
 
 
 def test_an_end_that_nobody_has_told_is_told_before_the_task_runs_again(

@@ -15,6 +15,7 @@ from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.store import Store
 from tests.completion.arranged import missing_ranges, now, start, start_done
 from tests.completion.conftest import HandMovedClock
+from tests.conftest import keys_in_use
 
 
 def test_a_running_task_is_cancelled_now(store: Store, hand_moved_clock: HandMovedClock) -> None:
@@ -66,7 +67,7 @@ def test_a_deleted_task_leaves_nothing(store: Store, client: Redis, state: State
 
     lifecycle.delete(store, task.id)
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
     assert listing.list_tasks(store, Filter(), limit=1).tasks == []
 
 
@@ -91,7 +92,7 @@ def test_an_unknown_task_is_named(store: Store, client: Redis, asked: Callable[[
     with pytest.raises(NotFound, match="no task never-started is known, or it has expired"):
         asked(store, "never-started")
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
 
 
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)

@@ -15,6 +15,7 @@ from donebit.errors import Conflict, InvalidInput, NotFound
 from donebit.store import Store, keys
 from tests.completion.arranged import TTLS, now, start, start_done
 from tests.completion.conftest import HandMovedClock
+from tests.conftest import keys_in_use
 
 
 def test_the_same_id_and_order_again_is_the_same_task(store: Store, hand_moved_clock: HandMovedClock) -> None:
@@ -107,7 +108,7 @@ def test_an_id_that_is_no_name_is_refused(store: Store, client: Redis, name: str
     with pytest.raises(InvalidInput, match=r"task_id is .*; it must be 1 to 100 of A-Z a-z 0-9"):
         start(store, task_id=name)
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
 
 
 def test_a_label_that_is_no_name_is_refused(store: Store) -> None:

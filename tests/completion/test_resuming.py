@@ -113,12 +113,13 @@ def test_a_resumed_task_becomes_done_and_is_announced_under_its_next_run(store: 
 def test_an_index_that_a_resume_makes_anew_does_not_stay_for_ever(store: Store, client: Redis) -> None:
     task = start_failed(store)
     told(store, task)
-    none_open = client.exists(keys.OPEN_TASKS) == 0
+    index = store.task_shards.key(keys.OPEN_TASKS, task.id)
+    none_open = client.exists(index) == 0
 
     resuming.resume(store, task.id, TTLS)
 
     assert none_open
-    assert client.exists(keys.OPEN_TASKS)
+    assert client.exists(index)
     assert keys_without_ttl(client) == set()
 
 
@@ -277,11 +278,12 @@ def test_a_resumed_task_is_listed_as_long_as_the_settings_keep_open_tasks(
     ttls = TaskTtls.from_settings(Settings(task_ttl=timedelta(days=300)))
     task = start_failed(store)
     announce(store, task.id)
-    client.delete(keys.OPEN_TASKS)
+    index = store.task_shards.key(keys.OPEN_TASKS, task.id)
+    client.delete(index)
 
     resuming.resume(store, task.id, ttls)
 
-    assert life_left(client, keys.OPEN_TASKS) > timedelta(days=300)
+    assert life_left(client, index) > timedelta(days=300)
 
 
 def test_a_report_and_the_task_count_missing_steps_alike(store: Store) -> None:

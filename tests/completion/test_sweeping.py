@@ -83,7 +83,7 @@ def test_an_end_that_nobody_told_is_announced_until_somebody_has(
 
 
 def test_an_end_that_was_told_and_not_closed_is_closed_and_not_told_again(
-    store: Store, client: Redis, hand_moved_clock: HandMovedClock
+    store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start_done(store)
     store.tasks.update_record(task.id, task.nonce, task.run, {"announced_at": 1})
@@ -91,7 +91,7 @@ def test_an_end_that_was_told_and_not_closed_is_closed_and_not_told_again(
     publisher = look_now(store, hand_moved_clock)
 
     assert publisher.empty
-    assert client.zcard(keys.OPEN_TASKS) == 0
+    assert store.task_index.sizes().open == 0
 
 
 def test_bits_set_by_other_hands_are_counted(
@@ -196,7 +196,8 @@ def test_an_open_task_is_kept_alive_by_the_sweep(
     store: Store, client: Redis, hand_moved_clock: HandMovedClock
 ) -> None:
     task = start(store, ttls=LIVES)
-    names = [keys.bitmap(task.id), keys.record(task.id), keys.OPEN_TASKS, keys.ALL_TASKS]
+    indexes = [store.task_shards.key(one, task.id) for one in (keys.OPEN_TASKS, keys.ALL_TASKS)]
+    names = [keys.bitmap(task.id), keys.record(task.id), *indexes]
     for name in names:
         client.pexpire(name, timedelta(hours=1))
 

@@ -16,7 +16,7 @@ from donebit.completion.task import Task
 from donebit.errors import InvalidInput, NotFound
 from donebit.store import Store, keys
 from tests.completion.arranged import BYTE_BORDERS, TTLS, expire, now, set_by_other_hands, start, start_done
-from tests.conftest import keys_without_ttl
+from tests.conftest import keys_in_use, keys_without_ttl
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_late_step_of_a_deleted_task_creates_no_key(
     with pytest.raises(NotFound):
         reporting.report(store, task.id, [0], reply_key=reply_key)
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
 
 
 def test_a_late_duplicate_after_the_end_does_not_bring_the_bitmap_back(store: Store, client: Redis) -> None:
@@ -194,7 +194,7 @@ def test_a_count_out_of_bounds_is_refused_before_anything_is_allocated(
     with pytest.raises(InvalidInput, match=f"count is {count}; it must be 0 to 1000"):
         lifecycle.start(store, TaskSpec(count), ttls=TTLS, max_steps=1000)
 
-    assert list(client.scan_iter()) == []
+    assert keys_in_use(client) == []
 
 
 @pytest.mark.parametrize("count", BYTE_BORDERS)

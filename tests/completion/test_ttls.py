@@ -45,15 +45,16 @@ def test_a_started_task_has_the_life_of_an_open_one(store: Store, client: Redis)
 
 
 def test_the_indexes_outlive_the_tasks_in_them(store: Store, client: Redis) -> None:
-    start(store, ttls=LIVES)
+    task = start(store, ttls=LIVES)
 
-    assert all(life_left(client, index) > LIVES.open for index in (keys.OPEN_TASKS, keys.ALL_TASKS))
+    indexes = [store.task_shards.key(one, task.id) for one in (keys.OPEN_TASKS, keys.ALL_TASKS)]
+    assert all(life_left(client, index) > LIVES.open for index in indexes)
 
 
 def test_the_indexes_outlive_tombstones_that_stay_longer_than_open_tasks(store: Store, client: Redis) -> None:
-    start(store, ttls=TaskTtls(open=timedelta(hours=1), ended=timedelta(days=30)))
+    task = start(store, ttls=TaskTtls(open=timedelta(hours=1), ended=timedelta(days=30)))
 
-    assert life_left(client, keys.ALL_TASKS) > timedelta(days=30)
+    assert life_left(client, store.task_shards.key(keys.ALL_TASKS, task.id)) > timedelta(days=30)
 
 
 def test_progress_renews_the_life(store: Store, client: Redis, hand_moved_clock: HandMovedClock) -> None:

@@ -16,6 +16,7 @@ FILE = Path(__file__).with_name("layout_3.json.gz")
 WRITTEN: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
 LAYOUT_4: dict[str, Any] = json.loads(gzip.decompress(FILE.with_name("layout_4.json.gz").read_bytes()))
 LAYOUT_5: dict[str, Any] = json.loads(gzip.decompress(FILE.with_name("layout_5.json.gz").read_bytes()))
+UNSHARDED: dict[str, Any] = json.loads(gzip.decompress(FILE.with_name("unsharded.json.gz").read_bytes()))
 WRITTEN_AT = datetime.fromisoformat(WRITTEN["written_at"])
 
 

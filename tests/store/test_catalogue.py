@@ -13,6 +13,7 @@ from donebit.store.catalogue import Catalogue, table
 from donebit.store.catalogue_rows import ROWS, Ttl
 from donebit.store.id_shards import Directory
 from donebit.store.key_names_of_activity import APART
+from donebit.store.key_names_of_tasks import shard_of_tasks
 from tests.conftest import fault
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -28,6 +29,8 @@ NAMES = [
     keys.OPEN_TASKS,
     keys.ALL_TASKS,
     *map(keys.pending, ("webhook", "callback", "then")),
+    *(shard_of_tasks(index, b"a", 16) for index in keys.of_all_tasks()),
+    keys.TASK_SHARDS,
     *keys.of_segment(7, "login", "all"),
     keys.schedule("nightly"),
     keys.SCHEDULES,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from donebit.store.activity_layout import ActivityLayoutStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.chords import ChordStore
 from donebit.store.client import NEEDS, SCRIPTS
@@ -34,6 +35,7 @@ FILES = sorted(SCRIPTS.glob("*.lua"))
 
 OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
+    ActivityLayoutStore,
     TakeBackStore,
     TaskStore,
     ExpectationStore,

@@ -36,6 +36,11 @@ def back_up(settings: Settings, target: Path, *, stopped: bool) -> TakenBackup:
     if folder.exists():
         raise Conflict(f"{folder} exists: a backup is a new folder")
     store = opened(settings.redis_url, settings)
+    if store.server.is_cluster():
+        raise Conflict(
+            "REDIS_URL names a cluster, which has no one moment to back up: keep the files of each primary "
+            "(docs/cluster.md)"
+        )
     if stopped:
         refuse_running(store, unless="")
     return take_backup(store, folder.absolute(), version("donebit"), stopped=stopped)
@@ -85,10 +90,4 @@ def converted(settings: Settings, copy: ServerCopy, folder: Path) -> OpenedBacku
 
 
 def opened(url: str, settings: Settings) -> Store:
-    store = Store.at(url, prefix=settings.key_prefix, connections=4, timeout=TIMEOUT)
-    if store.server.is_cluster():
-        raise Conflict(
-            "REDIS_URL names a cluster, which has no one moment to back up: keep the files of each primary "
-            "(docs/cluster.md)"
-        )
-    return store
+    return Store.at(url, prefix=settings.key_prefix, connections=4, timeout=TIMEOUT)

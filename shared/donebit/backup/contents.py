@@ -164,8 +164,9 @@ def summary(kinds: Mapping[str, KindCount]) -> dict[str, int]:
 
 
 def _kinds(kinds: Mapping[str, KindCount], pattern: str) -> list[KindCount]:
-    """Those of a pattern; of flags also those in the bitmaps of a generation."""
-    return [found for name, found in kinds.items() if name in (pattern, f"{pattern}@<generation>")]
+    """Those of a pattern; of flags also the bitmaps of a generation, of the indexes of tasks also shards."""
+    patterns = (pattern, f"{pattern}@<generation>", f"{pattern}:{{<shard>}}")
+    return [found for name, found in kinds.items() if name in patterns]
 
 
 def entry_of(head: KeyHead, elements: int) -> KeyEntry | None:

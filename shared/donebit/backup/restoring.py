@@ -29,6 +29,7 @@ from donebit.backup.running import refuse_running
 from donebit.backup.taking import READABLE_LAYOUTS, checksum
 from donebit.errors import BadBackup, Conflict
 from donebit.formatting import number
+from donebit.migration.into_shards import move_into_shards, needs_shards
 from donebit.store import Store
 from donebit.store.id_shards import BUCKET
 from donebit.store.key_values import NEVER, KeyHead
@@ -36,13 +37,14 @@ from donebit.store.layout import (
     LAYOUT_VERSION,
     PRESENT_LAYOUTS,
     RESTORING_TEXT,
+    SHARDING_TASKS,
     LayoutVersion,
     found_layout,
 )
 
-LAYOUT_KEY, ZONE_RULES_KEY = "layout", "zone_rules"
+LAYOUT_KEY, SHARDS_KEY, ZONE_RULES_KEY = "layout", "done:shards", "zone_rules"
 # A service or worker that has been started on an empty store leaves these.
-OF_AN_EMPTY_STORE = frozenset((LAYOUT_KEY, ZONE_RULES_KEY, LOG))
+OF_AN_EMPTY_STORE = frozenset((LAYOUT_KEY, SHARDS_KEY, ZONE_RULES_KEY, LOG))
 KEYS_A_TRIP = 1000
 NAMED = 3  # keys that differ
 
@@ -65,6 +67,7 @@ class RestoredBackup:
         restored: the same of the store; empty after a dry run
         expired: keys that have expired since the backup was taken, and are not restored
         migrate: whether the layout is an earlier one
+        sharded: how many entries of the indexes of tasks were moved into shards, as they are on a cluster
     """
 
     manifest: Manifest
@@ -72,6 +75,7 @@ class RestoredBackup:
     restored: Mapping[str, int]
     expired: int
     migrate: bool
+    sharded: int = 0
 
 
 def open_backup(folder: Path) -> OpenedBackup:
@@ -129,8 +133,11 @@ def restore_backup(
     expired, restored = verified(store, backup)
     if not force:
         refuse_running(store)
-    finish(store, layout)
-    return RestoredBackup(backup.manifest, backup.manifest.counts, summary(restored), expired, migrate)
+    into_shards = not migrate and needs_shards(store)
+    finish(store, f"{SHARDING_TASKS} {layout}" if into_shards else layout)
+    sharded = move_into_shards(store, dry_run=False) if into_shards else 0
+    counts = summary(restored)
+    return RestoredBackup(backup.manifest, backup.manifest.counts, counts, expired, migrate, sharded)
 
 
 def refuse_unfit_target(store: Store, marker: str) -> None:

@@ -26,10 +26,9 @@ from donebit.store.key_names import Keys
 from donebit.store.key_reading import CHUNK_BYTES
 from donebit.store.key_values import KeyHead
 from donebit.store.layout import (
-    BEING_CUT,
-    BEING_RESTORED,
     LAYOUT_VERSION,
     PRESENT_LAYOUTS,
+    UNFINISHED,
     LayoutVersion,
     found_layout,
 )
@@ -90,10 +89,8 @@ def checked_layout(store: Store) -> int:
     found = found_layout(store.mover, store.keys)
     if found == LayoutVersion.EMPTY:
         return LAYOUT_VERSION
-    if found == LayoutVersion.RESTORING:
-        raise Conflict(BEING_RESTORED)
-    if found == LayoutVersion.BEING_CUT:
-        raise Conflict(BEING_CUT)
+    if found in UNFINISHED:
+        raise Conflict(UNFINISHED[LayoutVersion(found)])
     if found not in READABLE_LAYOUTS:
         raise Conflict(
             f"this Redis holds data in layout {found}, and `donebit backup` copies layout {LAYOUT_VERSION}: "

@@ -129,6 +129,8 @@ def last_lines(restored: Any, *, dry_run: bool) -> list[str]:
     lines = [f"the backup of {taken_at} is restored, key by key as it was"]
     if restored.expired:
         lines.append(f"{number(restored.expired)} of its keys have expired since, and are not restored")
+    if restored.sharded:
+        lines.append(f"{number(restored.sharded)} entries of the indexes of tasks were moved into shards")
     if restored.migrate:
         lines.append("it has an earlier layout: run `donebit migrate` before services and workers start")
     return lines

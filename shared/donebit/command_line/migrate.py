@@ -70,9 +70,8 @@ def lines_of(migrated: Migrated, *, dry_run: bool) -> list[str]:
         if not migrated.found:
             return ["this Redis holds nothing of an earlier version: there is nothing to do"]
         return [f"this Redis has layout {migrated.found} already: there is nothing to do"]
-    verb = "would be renamed, and nothing was changed" if dry_run else "were renamed"
     table = lines_of_counts(migrated.before, migrated.after)
-    return [*table, f"{number(migrated.keys)} keys {verb}", *lines_of_uuids(migrated, dry_run=dry_run)]
+    return [*table, *lines_of_changes(migrated, dry_run=dry_run)]
 
 
 def lines_of_shards(cut: Cut) -> list[str]:
@@ -98,6 +97,16 @@ def lines_of_counts(before: Mapping[str, int], after: Mapping[str, int]) -> list
             for what, count in before.items()
         ),
     ]
+
+
+def lines_of_changes(migrated: Migrated, *, dry_run: bool) -> list[str]:
+    """What is reported of what was changed, or would be."""
+    verb = "would be renamed, and nothing was changed" if dry_run else "were renamed"
+    lines = [f"{number(migrated.keys)} keys {verb}", *lines_of_uuids(migrated, dry_run=dry_run)]
+    if migrated.sharded:
+        verb = "would be" if dry_run else "were"
+        lines.append(f"{number(migrated.sharded)} entries of the indexes of tasks {verb} moved into shards")
+    return lines
 
 
 def lines_of_uuids(migrated: Migrated, *, dry_run: bool) -> list[str]:

@@ -11,19 +11,21 @@ from donebit.migration import from_layout_3 as step
 from donebit.migration import from_layout_4
 from donebit.migration.from_layout_3 import Ambiguous
 from donebit.migration.from_layout_4 import Lowered
+from donebit.migration.into_shards import move_into_shards, names_of_all_shards, needs_shards
 from donebit.store import Store
 from donebit.store.key_names import Keys
 from donebit.store.layout import (
-    BEING_CUT,
-    BEING_RESTORED,
     LAYOUT_VERSION,
     PRESENT_LAYOUTS,
+    UNFINISHED,
     LayoutVersion,
     found_layout,
 )
 from donebit.store.moving import KeyMover, Renamed
 
 NO_UUIDS = Lowered(0, 0)
+OLDER = (LayoutVersion.UNPREFIXED, LayoutVersion.CASED)
+PRESENT = (*PRESENT_LAYOUTS, LayoutVersion.EMPTY, LayoutVersion.TASKS_BEING_SHARDED)
 ALIVE = timedelta(seconds=30)  # a worker says every few seconds that it is there
 
 
@@ -37,6 +39,7 @@ class Migrated:
         after: how many there are under the new names; empty where nothing was done
         keys: how many keys were renamed, or would be
         lowered: UUIDs in capitals, and how many of them were merged with those in lower case, or would be
+        sharded: how many entries of the indexes of tasks were moved into shards, or would be
     """
 
     found: int
@@ -44,6 +47,7 @@ class Migrated:
     after: Mapping[str, int]
     keys: int
     lowered: Lowered = NO_UUIDS
+    sharded: int = 0
 
 
 def migrate(store: Store, *, dry_run: bool = False, force: bool = False) -> Migrated:
@@ -59,20 +63,30 @@ def migrate(store: Store, *, dry_run: bool = False, force: bool = False) -> Migr
     """
     mover, keys = store.mover, store.keys
     found = found_layout(mover, keys)
-    if found in (*PRESENT_LAYOUTS, LayoutVersion.EMPTY):
-        return Migrated(found, {}, {}, 0)
-    if found not in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
+    if found not in (*OLDER, *PRESENT):
         raise Conflict(unknown_layout(found))
+    into_shards = needs_shards(store)
+    if found in PRESENT and not into_shards:
+        return Migrated(found, {}, {}, 0)
     unprefixed = found == LayoutVersion.UNPREFIXED
     if not (force or dry_run):
         refuse_alive(mover, keys, unprefixed=unprefixed)
     before = counts(mover, keys, both=unprefixed)
-    moved = move(mover, keys, dry_run=dry_run) if unprefixed else 0
-    numbers = old_numbers(mover) if unprefixed and dry_run else None
+    moved, lowered = 0, NO_UUIDS
+    if found in OLDER:
+        moved, lowered = to_present(store, unprefixed=unprefixed, dry_run=dry_run)
+    sharded = move_into_shards(store, dry_run=dry_run) if into_shards else 0
+    return Migrated(found, before, {} if dry_run else counts(mover, keys), moved, lowered, sharded)
+
+
+def to_present(store: Store, *, unprefixed: bool, dry_run: bool) -> tuple[int, Lowered]:
+    """Move an older store to the present layout; how many keys, and which UUIDs."""
+    moved = move(store.mover, store.keys, dry_run=dry_run) if unprefixed else 0
+    numbers = old_numbers(store.mover) if unprefixed and dry_run else None
     lowered = from_layout_4.lower_uuids(store, dry_run=dry_run, numbers=numbers)
     if not dry_run:
-        finish(mover, keys)
-    return Migrated(found, before, {} if dry_run else counts(mover, keys), moved, lowered)
+        finish(store.mover, store.keys)
+    return moved, lowered
 
 
 def old_numbers(mover: KeyMover) -> str | None:
@@ -83,10 +97,8 @@ def old_numbers(mover: KeyMover) -> str | None:
 
 def unknown_layout(found: int) -> str:
     """Why a store cannot be moved on, in a sentence."""
-    if found == LayoutVersion.RESTORING:
-        return BEING_RESTORED
-    if found == LayoutVersion.BEING_CUT:
-        return BEING_CUT
+    if found in UNFINISHED:
+        return UNFINISHED[LayoutVersion(found)]
     if found == LayoutVersion.UNKNOWN:
         return "the store names a layout that no version of Donebit writes: nothing was changed"
     if found > LAYOUT_VERSION:
@@ -174,6 +186,11 @@ def finish(mover: KeyMover, keys: Keys) -> None:
 def counts(mover: KeyMover, keys: Keys, *, both: bool = False) -> dict[str, int]:
     """How many of each thing there are under the new names, or under both."""
     return {
-        what: mover.size(new) + (mover.size(old) if both else 0)
+        what: sum(map(mover.size, names_now(keys, new))) + (mover.size(old) if both else 0)
         for what, (old, new) in step.inventory(keys).items()
     }
+
+
+def names_now(keys: Keys, name: str) -> list[str]:
+    """The keys that hold what a key of layout 5 does."""
+    return names_of_all_shards(name) if name in keys.of_all_tasks() else [name]

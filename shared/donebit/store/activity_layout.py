@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from redis import Redis
+from redis.commands.core import Script
 
 from donebit.errors import ConfigurationError
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.layout import LAYOUT_VERSION, in_shards, shards_in
+from donebit.store.layout import LAYOUT_VERSION, TASKS_IN_SHARDS, in_shards, shards_in, unmarked
 from donebit.store.sharding import shards_of_new
+from donebit.store.task_shards import TaskShards
 from donebit.zone_rules import fingerprint
 
 
@@ -29,9 +32,11 @@ def layout(zone: str, shards: int = 1) -> str:
 class ActivityLayoutStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
         self._client = client
+        self._scripts = scripts
         self._keys = keys
+        self._shards = shards
         self._checked = False
 
     @outages_named
@@ -42,10 +47,14 @@ class ActivityLayoutStore:
             ConfigurationError: the bitmaps there were written with another layout.
         """
         if not self._checked:
-            new = layout(zone, shards_of_new(self._client))
-            self._compare(
-                zone, cast(bytes | None, self._client.set(self._keys.LAYOUT, new, nx=True, get=True))
-            )
+            self._compare(zone, self.note_layout(zone))
+
+    @outages_named
+    def note_layout(self, zone: str) -> bytes | None:
+        """Write the layout if there was no visit yet; else what is written."""
+        mark = f"{TASKS_IN_SHARDS} " if self._shards.count > 1 else ""
+        args = [mark + layout(zone, shards_of_new(self._client)), TASKS_IN_SHARDS]
+        return cast(bytes | None, self._scripts["note_layout"](keys=[self._keys.LAYOUT], args=args))
 
     @outages_named
     def refuse_other(self, zone: str) -> None:
@@ -54,11 +63,16 @@ class ActivityLayoutStore:
         Raises:
             ConfigurationError: the bitmaps there were written with another layout.
         """
-        if not self._checked and (found := cast(bytes | None, self._client.get(self._keys.LAYOUT))):
+        if not self._checked and (found := self._found()):
             self._compare(zone, found)
 
+    def _found(self) -> bytes | None:
+        """The layout as it was written at the first visit; nothing before that."""
+        found = cast(bytes | None, self._client.get(self._keys.LAYOUT))
+        return found if found and unmarked(found.decode()) else None
+
     def _compare(self, zone: str, found: bytes | None) -> None:
-        held = "" if found is None else found.decode()
+        held = "" if found is None else unmarked(found.decode())
         wanted = layout(zone, shards_in(held) or 1)
         if found is not None and held != wanted:
             raise ConfigurationError(
@@ -71,7 +85,7 @@ class ActivityLayoutStore:
     @outages_named
     def keep_zone_rules(self, zone: str) -> None:
         """Record by which rules of the zone days are cut, where that is not recorded or no visit came yet."""
-        is_new = not self._client.exists(self._keys.LAYOUT)
+        is_new = self._found() is None
         self._client.set(self._keys.ZONE_RULES, f"{zone} {fingerprint(zone)}", nx=not is_new)
 
     @outages_named

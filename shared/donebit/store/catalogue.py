@@ -21,6 +21,7 @@ PLACEHOLDERS: Final = {
     "<object>": NAME,
     "<segment>": r"\d+",
     "<bucket>": r"\d+",
+    "<shard>": "[0-9a-f]",
     "<minute>": r"\d+",
     "<second>": r"\d+",
     "<seconds>": r"\d+",

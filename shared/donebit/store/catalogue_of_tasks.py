@@ -94,6 +94,9 @@ TASKS = (
     KeyRow("done:chords", "zset", EXPIRES, "ended chords whose body is to be called, by the next look (ms)"),
     KeyRow("done:open", "zset", EXPIRES, "tasks not yet announced, by when the sweep looks next (ms)"),
     KeyRow("done:tasks", "zset", EXPIRES, "tasks by creation (us), for listing"),
+    KeyRow("done:open:{<shard>}", "zset", EXPIRES, "on a cluster in place of done:open: those of a shard"),
+    KeyRow("done:tasks:{<shard>}", "zset", EXPIRES, "on a cluster in place of done:tasks: those of a shard"),
+    KeyRow("done:shards", "string", PERMANENT, "on a cluster: in how many shards the indexes of tasks are"),
     KeyRow(
         "done:leases",
         "zset",
@@ -105,6 +108,12 @@ TASKS = (
         "zset",
         EXPIRES,
         "<task>:<run>:<end>:<kind> not yet delivered, by the next attempt (ms)",
+    ),
+    KeyRow(
+        "done:pending:<delivery>:{<shard>}",
+        "zset",
+        EXPIRES,
+        "on a cluster in place of done:pending:<delivery>: those of a shard's tasks",
     ),
     KeyRow(
         "done:{<task>}:permits",

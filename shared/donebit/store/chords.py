@@ -20,6 +20,7 @@ from donebit.store.failures import ERRORS_KEPT
 from donebit.store.key_names import Keys
 from donebit.store.milliseconds import milliseconds
 from donebit.store.server_client import CLUSTER, mode_of
+from donebit.store.task_shards import TaskShards
 
 MAX_OPEN_INDEX = 10_000_000  # a part with a larger index takes its step when the size is known
 
@@ -107,15 +108,15 @@ class ChordStore:
         """The chords that any client of redis-py reaches.
 
         Raises:
-            ConfigurationError: it reaches a node of a cluster.
+            ConfigurationError: it reaches a node of a cluster, or keys that were copied from one.
         """
-        reached = cast(Redis, client)
-        if mode_of(reached.connection_pool) == CLUSTER:
+        reached, keys = cast(Redis, client), Keys(prefix)
+        if mode_of(reached.connection_pool) == CLUSTER or TaskShards(reached, keys).count > 1:
             raise ConfigurationError(
-                "result_backend names a node of a cluster, where Celery can keep neither results nor chords: "
-                "name one Redis server"
+                "result_backend names a node of a cluster, or keys copied from one, where Celery can keep "
+                "neither results nor chords: name one Redis server"
             )
-        return cls(reached, scripts_of(reached), Keys(prefix))
+        return cls(reached, scripts_of(reached), keys)
 
     def start_chord(
         self, task_id: str, body_id: str, body: bytes, fields: Mapping[str, str | int], ttl: timedelta

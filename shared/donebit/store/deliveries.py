@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import chain, islice
 from typing import NamedTuple, cast
 
 from redis import Redis
@@ -13,6 +14,8 @@ from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.key_names_of_tasks import KINDS
 from donebit.store.milliseconds import milliseconds
+from donebit.store.sharded_sets import lowest
+from donebit.store.task_shards import TaskShards
 
 WRITTEN_WITHIN = timedelta(minutes=1)  # a wish to have a delivery made again, unless its writer dies
 
@@ -50,10 +53,14 @@ class StoredDelivery(NamedTuple):
 class DeliveryStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
         self._client = client
         self._keys = keys
+        self._shards = shards
         self._scripts = scripts
+
+    def _pending(self, name: Name) -> str:
+        return self._shards.key(self._keys.pending(name.kind), name.task_id)
 
     @outages_named
     def enqueue_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
@@ -69,14 +76,14 @@ class DeliveryStore:
     @outages_named
     def due(self, kind: str, now_ms: int, limit: int) -> list[Name]:
         """Those of a kind whose next attempt is due, the longest due first."""
-        found = self._client.zrangebyscore(self._keys.pending(kind), 0, now_ms, start=0, num=limit)
-        return [Name.read(member.decode()) for member in cast(list[bytes], found)]
+        names = self._shards.keys(self._keys.pending(kind))
+        return [Name.read(member.decode()) for member, _ in lowest(self._client, names, now_ms, limit)]
 
     @outages_named
     def take_delivery(self, name: Name, *, now_ms: int, lease_ends_ms: int) -> bool:
         """Whether the caller is the one to try it until the lease ends."""
         args: list[str | int] = [name.member, now_ms, lease_ends_ms]
-        return bool(self._scripts["take_delivery"](keys=[self._keys.pending(name.kind)], args=args))
+        return bool(self._scripts["take_delivery"](keys=[self._pending(name)], args=args))
 
     @outages_named
     def text(self, name: Name) -> str | None:
@@ -120,20 +127,19 @@ class DeliveryStore:
 
     def _index(self, name: Name, at_ms: int, ttl: timedelta, *, if_absent: bool = False) -> None:
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zadd(self._keys.pending(name.kind), {name.member: at_ms}, nx=if_absent)
-            pipe.pexpire(self._keys.pending(name.kind), milliseconds(ttl))
+            pipe.zadd(self._pending(name), {name.member: at_ms}, nx=if_absent)
+            pipe.pexpire(self._pending(name), milliseconds(ttl))
             pipe.execute()
 
     @outages_named
     def try_again(self, name: Name, at_ms: int) -> None:
-        self._client.zadd(self._keys.pending(name.kind), {name.member: at_ms}, xx=True)
+        self._client.zadd(self._pending(name), {name.member: at_ms}, xx=True)
 
     @outages_named
     def remove_if_score(self, name: Name, lease_ends_ms: int) -> None:
         """Take a delivery out of its index, unless it was enqueued again since the lease was taken."""
-        self._scripts["remove_if_score"](
-            keys=[self._keys.pending(name.kind)], args=[name.member, lease_ends_ms]
-        )
+        args: list[str | int] = [name.member, lease_ends_ms]
+        self._scripts["remove_if_score"](keys=[self._pending(name)], args=args)
 
     @outages_named
     def of_task(self, task_id: str) -> list[StoredDelivery]:
@@ -144,7 +150,7 @@ class DeliveryStore:
         names = [Name.read(f"{task_id}:{field.decode()}") for field in found]
         with self._client.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.zscore(self._keys.pending(name.kind), name.member)
+                pipe.zscore(self._pending(name), name.member)
             scores = pipe.execute()
         return [
             StoredDelivery(name, text.decode(), None if at is None else int(at))
@@ -154,7 +160,9 @@ class DeliveryStore:
     @outages_named
     def pending_counts(self) -> dict[str, int]:
         """How many deliveries of each kind are still to be made."""
+        names = {kind: self._shards.keys(self._keys.pending(kind)) for kind in KINDS}
         with self._client.pipeline(transaction=False) as pipe:
-            for kind in KINDS:
-                pipe.zcard(self._keys.pending(kind))
-            return dict(zip(KINDS, cast(list[int], pipe.execute()), strict=True))
+            for name in chain.from_iterable(names.values()):
+                pipe.zcard(name)
+            counts = iter(cast(list[int], pipe.execute()))
+        return {kind: sum(islice(counts, len(names[kind]))) for kind in KINDS}

@@ -42,6 +42,11 @@ class Keys(TaskKeys, ActivityKeys):
         self.SIGN_OUTS = f"{prefix}access:sign_outs"
         self.AUDIT = f"{prefix}access:audit"
 
+    def unsharded(self) -> list[str]:
+        """The keys of which a store without shards that holds anything has at least one."""
+        directories = [self.numbers(self.TEXT_USERS), self.numbers(self.MAPPED_USERS)]
+        return [*self.of_all_tasks(), self.EVENTS, self.FLAGS, *directories]
+
     def runs(self, job: str) -> str:
         """The past runs of a job."""
         return f"{self.prefix}job:{{{job}}}:runs"

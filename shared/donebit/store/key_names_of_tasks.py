@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 KINDS = ("webhook", "callback", "then")  # of deliveries; one must not wait for a slow other
 
 
@@ -20,6 +22,7 @@ class TaskKeys:
         self.ALL_TASKS = f"{prefix}done:tasks"
         self.LEASES = f"{prefix}done:leases"
         self.CHORDS = f"{prefix}done:chords"
+        self.TASK_SHARDS = f"{prefix}done:shards"
 
     def bitmap(self, task_id: str) -> str:
         """The bitmap of a task's steps."""
@@ -98,6 +101,10 @@ class TaskKeys:
         """The deliveries of a kind that are still to be made, of all tasks."""
         return self._pending + kind
 
+    def of_all_tasks(self) -> list[str]:
+        """The indexes of all tasks and of their deliveries: in as many keys each as tasks have shards."""
+        return [self.OPEN_TASKS, self.ALL_TASKS, *map(self.pending, KINDS)]
+
     def of_failures(self, task_id: str) -> list[str]:
         """What the failures of a task leave."""
         of_groups = [self.reasons(task_id), self.error_groups(task_id)]
@@ -124,3 +131,18 @@ class TaskKeys:
     def replies(self, task_id: str, idempotency_key: str | None) -> list[str]:
         """The answer that was given under an Idempotency-Key; none without a key."""
         return [] if idempotency_key is None else [self.reply(task_id, idempotency_key)]
+
+
+def shards_of_tasks(index: str, count: int) -> list[str]:
+    """The keys of an index of all tasks that is in so many."""
+    return [index] if count == 1 else [_shard(index, number) for number in range(count)]
+
+
+def shard_of_tasks(index: str, task_id: bytes, count: int) -> str:
+    """The key of an index of all tasks that a task is in, of so many."""
+    return _shard(index, crc32(task_id) % count)
+
+
+def _shard(index: str, number: int) -> str:
+    """A shard's key of an index, which shares a slot with its keys of the other indexes."""
+    return f"{index}:{{{number:x}}}"

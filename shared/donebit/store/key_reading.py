@@ -20,6 +20,8 @@ from donebit.store.key_values import (
     flat,
     read_command,
 )
+from donebit.store.routing import Command
+from donebit.store.server_client import primaries_of, router_of
 
 KEYS_A_PAGE = 1000
 CHUNK_BYTES = 1024 * 1024  # of a key that is read in parts, about
@@ -43,17 +45,25 @@ class KeyReader:
 
     def pages(self) -> Iterator[list[str]]:
         """The names of all keys under the prefix, without it; one may come twice."""
+        for primary in self._primaries():
+            yield from self._pages_of(primary)
+
+    @outages_named
+    def _primaries(self) -> list[Redis]:
+        return primaries_of(self._client)
+
+    def _pages_of(self, primary: Redis) -> Iterator[list[str]]:
         cursor = b"0"
         pattern = re.sub(r"([\\*?\[\]^])", r"\\\1", self._prefix) + "*"
         while True:
-            cursor, names = self._page(cursor, pattern)
+            cursor, names = self._page(primary, cursor, pattern)
             yield [as_text(name)[len(self._prefix) :] for name in names]
             if cursor == b"0":
                 return
 
     @outages_named
-    def _page(self, cursor: bytes, pattern: str) -> tuple[bytes, list[bytes]]:
-        found = answer_to(self._client, "SCAN", cursor.decode(), "MATCH", pattern, "COUNT", KEYS_A_PAGE)
+    def _page(self, primary: Redis, cursor: bytes, pattern: str) -> tuple[bytes, list[bytes]]:
+        found = answer_to(primary, "SCAN", cursor.decode(), "MATCH", pattern, "COUNT", KEYS_A_PAGE)
         return cast(tuple[bytes, list[bytes]], found)
 
     @outages_named
@@ -64,14 +74,13 @@ class KeyReader:
             Conflict: one has another type than the catalogue says.
         """
         rows = [(name, row) for name in names if (row := self._rows.row_of(name)) is not None]
-        with self._raw.pipeline(transaction=False) as pipe:
-            for name, row in rows:
-                key = self._key(name)
-                pipe.execute_command(SIZE_COMMANDS[row.redis_type], key)  # type: ignore[no-untyped-call]  # the library leaves it untyped
-                pipe.execute_command("PEXPIRETIME", key)  # type: ignore[no-untyped-call]  # as above
-                if row.redis_type != "string":  # an element may have 64 bytes, or 64 kB
-                    pipe.execute_command("MEMORY", "USAGE", key)  # type: ignore[no-untyped-call]  # as above
-            answers = iter(pipe.execute(raise_on_error=False))
+        commands: list[Command] = []
+        for name, row in rows:
+            key = self._key(name)
+            commands += [(SIZE_COMMANDS[row.redis_type], key), ("PEXPIRETIME", key)]
+            if row.redis_type != "string":  # an element may have 64 bytes, or 64 kB
+                commands.append(("MEMORY USAGE", key))
+        answers = iter(self._answers(commands))
         heads = [_head(name, row.redis_type, answers) for name, row in rows]
         return [head for head in heads if head.expires_ms != GONE]
 
@@ -128,11 +137,18 @@ class KeyReader:
     @outages_named
     def counts(self, heads: Sequence[KeyHead]) -> list[int]:
         """How many elements each has; of a string how many bits are set."""
+        commands = SIZE_COMMANDS | {"string": "BITCOUNT"}
+        answers = self._answers([(commands[head.kind], self._key(head.name)) for head in heads])
+        return [_size(head.name, answer) for head, answer in zip(heads, answers, strict=True)]
+
+    def _answers(self, commands: Sequence[Command]) -> list[Any]:
+        """What each command is answered, an error of the server's as a value."""
+        if (router := router_of(self._client)) is not None:
+            return router.answers(commands)
         with self._raw.pipeline(transaction=False) as pipe:
-            for head in heads:
-                command = "BITCOUNT" if head.kind == "string" else SIZE_COMMANDS[head.kind]
-                pipe.execute_command(command, self._key(head.name))  # type: ignore[no-untyped-call]  # as above
-            return cast(list[int], pipe.execute())
+            for command in commands:
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+            return pipe.execute(raise_on_error=False)
 
     @outages_named
     def server(self) -> str:

@@ -25,22 +25,20 @@ OLD_KEYS: Final = {
     "seen:{mapped}:next": "string",
 }
 OLD_PERMISSIONS = "may:{*}:names"
+# A mark before the layout of a store whose tasks are in shards; alone until its first visit. It is no number:
+# releases that know of no shards refuse it, in their services and in their workers.
+TASKS_IN_SHARDS: Final = "tasks-in-shards"
+SHARDING_TASKS: Final = "sharding-tasks"  # the mark while they are moved there
 RESTORING_TEXT: Final = "restoring "  # and which backup: in place of a layout, while the store is not whole
 CUTTING_TEXT: Final = "cutting "  # and the layout before, while the directories are cut in shards
 LAYOUT_TEXT = re.compile(r"\d+ (?P<segments>segment_bits=\d+) (?:id_shards=(?P<shards>\d+) )?zone=")
-BEING_CUT = (
-    "the directories of this store are being cut in shards: run the same `donebit migrate "
-    "--shard-directories` again, which completes it"
-)
-BEING_RESTORED = (
-    "this Redis holds a part of a backup: run the same `donebit restore` again, which completes it"
-)
 
 
 class LayoutVersion(IntEnum):
     """What a store can be found to be, beside the number of its layout."""
 
     BEING_CUT = -3  # its directories are cut in shards, and not all of them yet
+    TASKS_BEING_SHARDED = -4  # a move of tasks into shards has begun, and not ended
     RESTORING = -2  # a restore has begun, and not ended
     UNKNOWN = -1  # it says something that no version of Donebit writes
     EMPTY = 0
@@ -50,6 +48,19 @@ class LayoutVersion(IntEnum):
 
 
 PRESENT_LAYOUTS = (LAYOUT_VERSION, LayoutVersion.SHARDED)  # whichever a store began with
+# What has begun and not ended, and how it is ended: until then nothing else may use the store.
+UNFINISHED: Final = {
+    LayoutVersion.RESTORING: (
+        "this Redis holds a part of a backup: run the same `donebit restore` again, which completes it"
+    ),
+    LayoutVersion.BEING_CUT: (
+        "the directories of this store are being cut in shards: run the same `donebit migrate "
+        "--shard-directories` again, which completes it"
+    ),
+    LayoutVersion.TASKS_BEING_SHARDED: (
+        "`donebit migrate` of this Redis has not ended: run it again, which completes it"
+    ),
+}
 
 
 def version_in(text: str) -> int:
@@ -58,6 +69,11 @@ def version_in(text: str) -> int:
         return LayoutVersion.RESTORING
     if text.startswith(CUTTING_TEXT):
         return LayoutVersion.BEING_CUT
+    if text.startswith(SHARDING_TASKS):
+        return LayoutVersion.TASKS_BEING_SHARDED
+    text = unmarked(text)
+    if not text:
+        return LayoutVersion.EMPTY
     number = text.partition(" ")[0]
     return int(number) if number.isascii() and number.isdigit() else LayoutVersion.UNKNOWN
 
@@ -71,6 +87,17 @@ def shards_in(text: str) -> int | None:
 def in_shards(text: str, shards: int) -> str:
     """The layout of a store after its directories were cut in so many shards, from that before."""
     return LAYOUT_TEXT.sub(rf"{LayoutVersion.SHARDED:d} \g<segments> id_shards={shards} zone=", text)
+
+
+def is_marked(text: str) -> bool:
+    """Whether a store's own text says that its tasks are in shards."""
+    return text.partition(" ")[0] == TASKS_IN_SHARDS
+
+
+def unmarked(text: str) -> str:
+    """A store's own text of its layout without a mark about its tasks; empty before the first visit."""
+    mark, _, rest = text.partition(" ")
+    return rest if mark in (TASKS_IN_SHARDS, SHARDING_TASKS) else text
 
 
 def found_layout(mover: KeyMover, keys: Keys) -> int:
@@ -103,10 +130,8 @@ def refuse_older_layout(mover: KeyMover, keys: Keys) -> None:
         StoreUnavailable: the server cannot be reached.
     """
     found = found_layout(mover, keys)
-    if found == LayoutVersion.RESTORING:
-        raise ConfigurationError(BEING_RESTORED)
-    if found == LayoutVersion.BEING_CUT:
-        raise ConfigurationError(BEING_CUT)
+    if found in UNFINISHED:
+        raise ConfigurationError(UNFINISHED[LayoutVersion(found)])
     if found in (LayoutVersion.UNPREFIXED, LayoutVersion.CASED):
         raise ConfigurationError(
             f"this Redis holds data of Donebit in layout {found:d}, and this version writes layout "

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 
 from donebit.errors import ConfigurationError
 from donebit.store.client import outages_named
+from donebit.store.key_names_of_tasks import shard_of_tasks
 from donebit.store.server_client import primaries_of
 
 KEYS_A_PAGE = 1000
@@ -132,6 +133,39 @@ class KeyMover:
             if old != new:
                 pipe.unlink(old)
             pipe.execute()
+
+    def spread(self, index: str, shards: int) -> int:
+        """Move the entries of an index of all tasks to its shards, with their time to live; how many.
+
+        Each is in its shard before it leaves the index: killed at any point, the same again goes on.
+        """
+        moved = 0
+        while page := self._entries(index):
+            self._spread_page(index, shards, page)
+            moved += len(page)
+        return moved
+
+    @outages_named
+    def _entries(self, index: str) -> list[tuple[bytes, float]]:
+        return cast(
+            list[tuple[bytes, float]], self._client.zrange(index, 0, KEYS_A_PAGE - 1, withscores=True)
+        )
+
+    @outages_named
+    def _spread_page(self, index: str, shards: int, page: Sequence[tuple[bytes, float]]) -> None:
+        left_ms = self._client.pttl(index)
+        of_shards: dict[str, dict[Any, float]] = {}
+        for member, score in page:
+            task_id = member.partition(b":")[0]  # what an entry of a delivery begins with
+            name = shard_of_tasks(index, task_id, shards)
+            of_shards.setdefault(name, {})[member] = score
+        with self._client.pipeline(transaction=False) as pipe:
+            for name, entries in of_shards.items():
+                pipe.zadd(name, entries)
+                if left_ms > 0:
+                    pipe.pexpire(name, left_ms)
+            pipe.execute()
+        self._client.zrem(index, *(member for member, _ in page))
 
     def hash_pages(self, name: str) -> Iterator[list[tuple[bytes, bytes]]]:
         """The fields of a hash and what they hold, a page at a time; a field may come twice."""

@@ -12,6 +12,7 @@ from donebit.store.client import outages_named
 from donebit.store.id_shards import Directory
 from donebit.store.key_names import Keys
 from donebit.store.sharding import Sharding
+from donebit.store.task_shards import TaskShards
 
 KEPT = timedelta(seconds=10)
 PROCESSES = "#"  # before a token's name, which has none: how many processes had requests of it
@@ -32,23 +33,26 @@ class QuotaStore:
     Every method raises StoreUnavailable when the server cannot be reached.
     """
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, keys: Keys, shards: TaskShards) -> None:
         self._client = client
         self._keys = keys
         self._sharding = Sharding(client, keys)
+        self._shards = shards
 
     @outages_named
     def amounts(self) -> Amounts:
         """How much there is of each."""
         texts = Directory(self._keys.TEXT_USERS, self._sharding.shards())
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.zcard(self._keys.OPEN_TASKS)
             pipe.hlen(self._keys.EVENTS)
             pipe.hlen(self._keys.FLAGS)
             for name in texts.names:
                 pipe.hlen(self._keys.numbers(name))
-            open_tasks, events, flags, *text_ids = pipe.execute()
-        return Amounts(open_tasks, events, flags, sum(text_ids))
+            for name in self._shards.keys(self._keys.OPEN_TASKS):
+                pipe.zcard(name)
+            events, flags, *others = cast(list[int], pipe.execute())
+        text_ids, open_tasks = others[: len(texts.names)], others[len(texts.names) :]
+        return Amounts(sum(open_tasks), events, flags, sum(text_ids))
 
     @outages_named
     def has_task(self, task_id: str) -> bool:

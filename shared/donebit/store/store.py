@@ -53,6 +53,7 @@ from donebit.store.server_state import ServerStateStore
 from donebit.store.taking_back import TakeBackStore
 from donebit.store.task_changes import TaskChangeStore
 from donebit.store.task_index import TaskIndexStore
+from donebit.store.task_shards import TaskShards
 from donebit.store.tasks import TaskStore
 from donebit.store.throughput import ThroughputStore
 from donebit.store.visit_counter import VisitCounterStore
@@ -70,6 +71,7 @@ class Store:
     """What the domain is given. Built once a process, shared by its threads."""
 
     keys: Keys
+    task_shards: TaskShards
     tasks: TaskStore
     task_changes: TaskChangeStore
     task_index: TaskIndexStore
@@ -114,9 +116,16 @@ class Store:
     @classmethod
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
         """The store that a client reaches, of the installation whose keys begin with the prefix."""
-        given: dict[str, Any] = {"client": client, "scripts": scripts_of(client), "keys": Keys(prefix)}
+        keys = Keys(prefix)
+        shards = TaskShards(client, keys)
+        given: dict[str, Any] = {
+            "client": client,
+            "scripts": scripts_of(client),
+            "keys": keys,
+            "shards": shards,
+        }
         parts = {name: kind(*(given[need] for need in needs)) for name, kind, needs in _parts()}
-        return cls(given["keys"], **parts)
+        return cls(keys, shards, **parts)
 
     @classmethod
     def at(
@@ -147,9 +156,9 @@ class Store:
 
 @cache
 def _parts() -> list[tuple[str, Callable[..., Any], tuple[str, ...]]]:
-    """Every part of the store but the keys: its name, its class, and what that is made with."""
+    """Every part of the store but keys and shards: its name, its class, and what that is made with."""
     kinds = get_type_hints(Store)
-    del kinds["keys"]
+    del kinds["keys"], kinds["task_shards"]
     return [(name, kind, tuple(signature(kind).parameters)) for name, kind in kinds.items()]
 
 

@@ -20,14 +20,15 @@ from donebit.store.answers import (
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.task_index import TaskIndexStore
+from donebit.store.task_shards import TaskShards
 
 
 class TaskChangeStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
         self._client = client
-        self._index = TaskIndexStore(client, scripts, keys)
+        self._index = TaskIndexStore(client, scripts, keys, shards)
         self._keys = keys
         self._scripts = scripts
 

@@ -10,6 +10,7 @@ from redis import Redis
 
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.task_shards import TaskShards
 from donebit.store.worker_log import add_lines
 
 REMEMBERED = timedelta(minutes=10)  # after a worker was last seen
@@ -35,9 +36,10 @@ class WorkerReports(NamedTuple):
 class WorkerStore:
     """Signs of the workers. Every method raises StoreUnavailable when the server cannot be reached."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, keys: Keys, shards: TaskShards) -> None:
         self._client = client
         self._keys = keys
+        self._shards = shards
 
     @outages_named
     def keep(
@@ -100,20 +102,21 @@ class WorkerStore:
             pipe.zrevrange(self._keys.HEALS, 0, heals - 1)
             pipe.zcount(self._keys.HEALS, now_ms - HEALS_LIVE // timedelta(milliseconds=1), "+inf")
             pipe.get(self._keys.heartbeat("sweep"))
-            pipe.zcard(self._keys.OPEN_TASKS)
             pipe.hlen(self._keys.of_broker("unacked"))
             for queue in queues:
                 pipe.llen(self._keys.of_broker(queue))
+            for name in self._shards.keys(self._keys.OPEN_TASKS):
+                pipe.zcard(name)
             found: list[Any] = pipe.execute()
-        workers, before, now, last, healed, sweep, open_tasks, in_hand, *lengths = found
+        workers, before, now, last, healed, sweep, in_hand, *lengths = found
         return WorkerReports(
             workers=_texts(workers),
             steps={int(second): int(steps) for second, steps in (before | now).items()},
             heals=[heal.decode() for heal in last],
             healed=healed,
             sweep_ms=None if sweep is None else int(sweep),
-            open_tasks=open_tasks,
-            queues=lengths,
+            open_tasks=sum(lengths[len(queues) :]),
+            queues=lengths[: len(queues)],
             in_hand=in_hand,
         )
 

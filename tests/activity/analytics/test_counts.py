@@ -16,7 +16,7 @@ from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS
 from tests.activity.arranged import count, present, real_now, record, record_packed
 from tests.clustered import in_one_piece
-from tests.conftest import everything
+from tests.conftest import everything, keys_in_use
 
 AT_BORDERS = [0, 1, 7, 8, SEGMENT_BITS - 1, SEGMENT_BITS, SEGMENT_BITS + 1, 2 * SEGMENT_BITS, LARGEST_ID]
 
@@ -146,7 +146,7 @@ def test_another_layout_is_refused_with_what_to_do(store: Store, client: Redis) 
     with pytest.raises(ConfigurationError, match=r"'0 segment_bits=8'.* use another database"):
         record(store, [1])
 
-    assert list(client.scan_iter()) == [keys.LAYOUT.encode()]
+    assert keys_in_use(client) == [keys.LAYOUT.encode()]
 
 
 def test_two_batches_in_one_call_of_the_server_at_most(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from donebit.store.visits import VisitStore
 from tests.activity.arranged import count, real_now, record, site_on
+from tests.conftest import keys_in_use
 
 
 def of_event(client: Redis, event: str) -> list[bytes]:
@@ -91,7 +92,7 @@ def test_a_visit_between_the_bitmaps_and_the_registry_is_forgotten_too(
 
     forget(site_on(store), "seen")
 
-    assert list(client.scan_iter()) == [keys.LAYOUT.encode()]
+    assert keys_in_use(client) == [keys.LAYOUT.encode()]
 
 
 def test_deleting_an_event_that_changes_at_every_attempt_is_a_conflict(

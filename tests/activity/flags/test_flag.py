@@ -19,7 +19,7 @@ from donebit.store import Store, keys
 from donebit.store.bitmaps import SEGMENT_BITS, Bitmap
 from donebit.store.flags import FlagStore
 from tests.activity.arranged import real_now, site_on
-from tests.conftest import everything
+from tests.conftest import everything, keys_in_use
 
 
 def test_a_flag_is_set_asked_for_and_cleared_again(store: Store) -> None:
@@ -127,7 +127,7 @@ def test_a_flag_that_is_dropped_leaves_nothing(store: Store, client: Redis) -> N
     assert [flag.name for flag in flags.all_flags(site)] == ["gone"]
     assert flags.drop(site, "gone") is True
 
-    assert list(client.scan_iter()) == [keys.LAYOUT.encode()]
+    assert keys_in_use(client) == [keys.LAYOUT.encode()]
     assert flags.drop(site, "gone") is False
 
 
@@ -177,4 +177,4 @@ def test_a_flag_dropped_while_it_is_set_is_registered_again(
     assert flags.members(site, "raced", limit=9).tolist() == [2]
     assert [flag.name for flag in flags.all_flags(site)] == ["raced"]
     flags.drop(site, "raced")
-    assert list(client.scan_iter()) == [keys.LAYOUT.encode()]
+    assert keys_in_use(client) == [keys.LAYOUT.encode()]
