@@ -18,11 +18,11 @@ from donebit.store.pipelining import (
     AHEAD,
     BITMAPS_AHEAD,
     OF_A_GET,
-    Part,
+    Bundle,
     answers_in_turn,
     each_answer_to,
     must_wait,
-    next_part,
+    next_bundle,
 )
 from tests.activity.arranged import record
 from tests.servers import RunningServer
@@ -89,9 +89,9 @@ def test_of_heavy_scripts_few_are_under_way_at_once(client: Redis) -> None:
 
 def most_under_way(command: Command) -> int:
     """How many of the same commands are sent before an answer is awaited."""
-    commands, under_way = iter([command] * MANY), list[Part]()
-    while not must_wait(part := next_part(commands, AHEAD), under_way):
-        under_way.append(part)
+    commands, under_way = iter([command] * MANY), list[Bundle]()
+    while not must_wait(bundle := next_bundle(commands, AHEAD), under_way):
+        under_way.append(bundle)
     return sum(len(one.commands) for one in under_way)
 
 

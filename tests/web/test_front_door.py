@@ -247,7 +247,7 @@ def test_a_taken_port_is_one_sentence_that_names_the_setting(service: Service, t
     assert sentence == f"port {service.port} is taken; TRIGGER_PORT can name another"
 
 
-def test_an_address_has_at_most_a_quarter_of_the_connections_without_a_token(
+def test_an_address_has_a_quarter_of_the_connections_without_a_token(
     server: RunningServer, tmp_path: Path
 ) -> None:
     service = start(server, tmp_path, MAX_CONNECTIONS="40", HEADER_TIMEOUT="60", WEB_THREADS="4")

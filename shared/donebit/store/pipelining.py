@@ -19,31 +19,31 @@ from donebit.store.packing import Command, packed
 from donebit.store.routing import Router
 from donebit.store.server_client import router_of
 
-AHEAD = 12  # commands that are sent together; at most two such parts are under way
+AHEAD = 12  # commands that are sent together; at most two such bundles are under way
 AHEAD_OF_NODES = 3 * AHEAD  # the same on a cluster, for its nodes together
 # A server runs all that has come of one client before it turns to another, and a full bitmap that is combined
-# takes it about 9 us. So a part reads this many, or its last command's more, and is sent once the others are
-# answered.
+# takes it about 9 us. So a bundle reads this many, or its last command's more, and is sent once the others
+# are answered.
 BITMAPS_AHEAD = 64
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
 
 
-class Part(NamedTuple):
+class Bundle(NamedTuple):
     """Commands that are sent together, and how many bitmaps they may read."""
 
     commands: list[Command]
     bitmaps: int
 
 
-def next_part(commands: Iterator[Command], most: int) -> Part:
+def next_bundle(commands: Iterator[Command], most: int) -> Bundle:
     """The next commands that are sent together: at most so many, and fewer where their scripts are heavy."""
     deadline.refuse_late()
-    part: list[Command] = []
+    bundle: list[Command] = []
     bitmaps = 0
-    while len(part) < most and bitmaps < BITMAPS_AHEAD and (command := next(commands, None)) is not None:
-        part.append(command)
+    while len(bundle) < most and bitmaps < BITMAPS_AHEAD and (command := next(commands, None)) is not None:
+        bundle.append(command)
         bitmaps += weight_of(command)
-    return Part(part, bitmaps)
+    return Bundle(bundle, bitmaps)
 
 
 def weight_of(command: Command) -> int:
@@ -57,9 +57,9 @@ def weight_of(command: Command) -> int:
             return 0
 
 
-def must_wait(part: Part, under_way: Sequence[Part]) -> bool:
-    """Whether a part is sent only after the answers to one that is under way."""
-    return len(under_way) > 1 or (bool(under_way) and part.bitmaps > 0)
+def must_wait(bundle: Bundle, under_way: Sequence[Bundle]) -> bool:
+    """Whether a bundle is sent only after the answers to one that is under way."""
+    return len(under_way) > 1 or (bool(under_way) and bundle.bitmaps > 0)
 
 
 def read_answer(connection: AbstractConnection) -> Any:
@@ -157,20 +157,20 @@ def _from_server(
         read: how an answer is read from the connection
     """
     commands, connection = iter(commands), client.connection_pool.get_connection()
-    under_way, question = deque[Part](), late_question(connection)
+    under_way, question = deque[Bundle](), late_question(connection)
     try:
-        while (part := next_part(commands, AHEAD)).commands:
-            request = b"".join(map(packed, part.commands))  # while the server works
-            while must_wait(part, under_way):
+        while (bundle := next_bundle(commands, AHEAD)).commands:
+            request = b"".join(map(packed, bundle.commands))  # while the server works
+            while must_wait(bundle, under_way):
                 yield from (read(connection) for _ in under_way.popleft().commands)
             if question:
-                question.note(part.commands)
+                question.note(bundle.commands)
             connection.send_packed_command([request])  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            under_way.append(part)
+            under_way.append(bundle)
         if question:
             question.send()
-        for part in under_way:
-            yield from (read(connection) for _ in part.commands)
+        for bundle in under_way:
+            yield from (read(connection) for _ in bundle.commands)
         if question:
             question.read()
     except BaseException:
@@ -184,14 +184,14 @@ def _from_server(
 def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
     commands = iter(commands)
     with ExitStack() as lent:
-        flight, under_way = Flight(router, lent), deque[Part]()
+        flight, under_way = Flight(router, lent), deque[Bundle]()
         try:
-            while (part := next_part(commands, AHEAD_OF_NODES)).commands:
-                while must_wait(part, under_way):
+            while (bundle := next_bundle(commands, AHEAD_OF_NODES)).commands:
+                while must_wait(bundle, under_way):
                     under_way.popleft()
                     yield from flight.receive()
-                flight.send(part.commands)
-                under_way.append(part)
+                flight.send(bundle.commands)
+                under_way.append(bundle)
             for _ in under_way:
                 yield from flight.receive()
             flight.confirm()
