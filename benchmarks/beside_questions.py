@@ -1,7 +1,8 @@
 """`python -m benchmarks.beside_questions`: a step and a visit beside the heaviest questions, and alone.
 
-Each mark is the only one under way; a question is asked again and again by another client meanwhile. They
-take turns. It prints the medians and their ratio, and ends with 1 if one is above the bound.
+Each mark is the only one under way, and another client asks a question meanwhile: marks are made for as long
+as that is not answered. They take turns. It prints the medians and their ratio, and ends with 1 if one is
+above the bound.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from itertools import count
 from statistics import median
@@ -64,8 +65,7 @@ def of_mark(served: Served, mark: str, asked: dict[str, Question]) -> Iterator[F
     with marking(served, mark) as once:
         for _ in range(ROUNDS):
             for name, question in ways.items():
-                with asking(served.distinct_port, question):
-                    taken[name] += [once() for _ in range(MARKS)]
+                taken[name] += marks_beside(served.distinct_port, question, once)
     alone = median(taken["alone"])
     for name in asked:
         yield compared(f"a {mark} beside {name}", median(taken[name]), "alone", alone, at_most=BOUND)
@@ -91,31 +91,27 @@ def marking(served: Served, mark: str) -> Iterator[Callable[[], float]]:
         yield once
 
 
-@contextmanager
-def asking(port: int, question: Question | None) -> Iterator[None]:
-    """Ask a question again and again, by another thread, from before until after."""
+def marks_beside(port: int, question: Question | None, once: Callable[[], float]) -> list[float]:
+    """The seconds of each mark until a question is answered; of so many without one."""
     if question is None:
-        yield
-        return
-    over, begun = threading.Event(), threading.Event()
+        return [once() for _ in range(MARKS)]
+    begun, taken = threading.Event(), []
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(ask, port, question, begun, over)
+        asked = pool.submit(ask, port, question, begun)
         begun.wait()
-        try:
-            yield
-        finally:
-            over.set()
-        asked.result()  # raises what went wrong
+        while not asked.done():
+            taken.append(once())
+    asked.result()  # raises what went wrong
+    return taken
 
 
-def ask(port: int, question: Question, begun: threading.Event, over: threading.Event) -> None:
+def ask(port: int, question: Question, begun: threading.Event) -> None:
     """
     Raises:
-        RuntimeError: an answer is not 200.
+        RuntimeError: the answer is not 200.
     """
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
-    body = json.dumps(question.body) if question.body else None
-    while not over.is_set():
+    with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=60)) as connection:
+        body = json.dumps(question.body) if question.body else None
         connection.request(
             "POST" if body else "GET", question.path, body, {"Content-Type": "application/json"}
         )
@@ -124,7 +120,6 @@ def ask(port: int, question: Question, begun: threading.Event, over: threading.E
         said = answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{question.path} was answered with {answer.status}: {said[:300]!r}")
-    connection.close()
 
 
 def days_until(now: datetime, number: int) -> list[str]:

@@ -3,4 +3,4 @@
 from donebit.web.serving import serve
 
 if __name__ == "__main__":
-    serve("distinct_app.service:create_app", "distinct_port")
+    serve("distinct_app.service:create_app", "distinct_port", questions=True)

@@ -79,6 +79,10 @@ class Started:
         processes = PROCESSES.glob("[0-9]*")
         return {int(process.name) for process in processes if self._works_here(process)}
 
+    def children(self, pid: int | None = None) -> set[int]:
+        """Who was started by it, or by another process of its family."""
+        return {one for one in self.family() if _parent(one) == (pid or self.process.pid)}
+
     def child(self, part_of_command: str) -> int:
         """The one process that it started whose command line has this in it."""
         found = [pid for pid in self.family() if _group(pid) == pid != self.process.pid]

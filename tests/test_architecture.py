@@ -59,6 +59,7 @@ LAYERS = (
         "donebit.redis_url",
         "donebit.retry_policy",
         "donebit.networks",
+        "donebit.orphans",
         "donebit.server_binary",
         "donebit.spans",
         "donebit.secret_files",

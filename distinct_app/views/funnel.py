@@ -11,6 +11,7 @@ from donebit.activity.analytics.funnel import Reached, Step
 from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
+from donebit.web.questions.asking import answer_to
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -23,7 +24,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         The order in which a user took the steps is known only as far as their periods show it.
         """
         steps = [step_of(site, step, place) for place, step in enumerate(body.steps)]
-        reached = funnel.reached(site, steps)
+        reached = answer_to(funnel.reached, site, steps)
         pairs = zip(body.steps, reached, strict=True)
         return answer(FunnelAnswer(steps=[step_answer(*pair) for pair in pairs], note=NOTE))
 

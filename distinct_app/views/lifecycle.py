@@ -20,6 +20,7 @@ from donebit.activity.analytics.retention import Cohort, Question
 from donebit.activity.sets.members import page_of
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
+from donebit.web.questions.asking import answer_to
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -33,7 +34,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """Count new, returning, resurrecting and dormant users of each period."""
         question = question_of(path)
         periods = periods_of(site, question, query, query.granularity, query.periods)
-        made = lifecycle.lifecycle(site, question, periods)
+        made = answer_to(lifecycle.lifecycle, site, question, periods)
         return answer(
             LifecycleAnswer(
                 event=path.event,
@@ -49,7 +50,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         question = question_of(path)
         period = named_period(site, question, query.period, "period")
         users = lifecycle.users(site, question, period, query.state)
-        page = page_of(site, question.event.kind, users, after=query.after, limit=query.limit)
+        page = answer_to(page_of, site, question.event.kind, users, after=query.after, limit=query.limit)
         return answer(
             StateMembers(
                 event=path.event, state=query.state, users=page.users, next=page.next, **range_fields(period)

@@ -28,6 +28,7 @@ from donebit.activity.sets.members import page_of
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
 from donebit.web.problems import of_http_error
+from donebit.web.questions.asking import answer_to
 
 MATRIX_PATH = re.compile(r"/events/([^/]+)/retention")
 
@@ -44,9 +45,8 @@ def add(routes: APIBlueprint, site: Site) -> None:
         question = question_of(path, query)
         cohorts.refuse_too_many(query.rows, query.columns)
         periods = periods_of(site, question, query, query.granularity, query.rows)
-        return answer(
-            retention_answer(question, query, cohorts.matrix(site, question, periods, query.columns))
-        )
+        matrix = answer_to(cohorts.matrix, site, question, periods, query.columns)
+        return answer(retention_answer(question, query, matrix))
 
     @routes.get("/events/<event>/retention/members", responses={200: CohortMembers})
     def retention_members(path: EventPath, query: CellQuery) -> Reply:
@@ -54,7 +54,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         question = question_of(path, query)
         row = named_period(site, question, query.row, "row")
         users = members(site, question, row, query.column)
-        page = page_of(site, question.event.kind, users, after=query.after, limit=query.limit)
+        page = answer_to(page_of, site, question.event.kind, users, after=query.after, limit=query.limit)
         return answer(
             CohortMembers(
                 event=path.event,

@@ -14,6 +14,7 @@ from donebit.activity.events import event
 from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
+from donebit.web.questions.asking import answer_to
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -23,7 +24,8 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def event_series(path: EventPath, query: SeriesQuery) -> Reply:
         """Count distinct users of each hour, day, week or month, and of rolling windows."""
         start, stop = (site.calendar.moment(text) if text else None for text in (query.from_, query.to))
-        found = series.columns(
+        found = answer_to(
+            series.columns,
             site,
             event.get(site, path.event),
             Granularity(query.granularity),

@@ -21,6 +21,7 @@ from donebit.activity.analytics.stickiness import Active, ActivityDistribution
 from donebit.activity.periods.calendar import bounds
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
+from donebit.web.questions.asking import answer_to
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -35,14 +36,15 @@ def add(routes: APIBlueprint, site: Site) -> None:
         question = question_of(path)
         until = SuccessiveQuery(at=query.at)
         periods = periods_of(site, question, until, query.granularity, query.periods)
-        return answer(stickiness_answer(path.event, query, stickiness.distribution(site, question, periods)))
+        made = answer_to(stickiness.distribution, site, question, periods)
+        return answer(stickiness_answer(path.event, query, made))
 
     @routes.get("/events/<event>/stickiness/ratios", responses={200: RatiosAnswer})
     def event_ratios(path: EventPath, query: RatiosQuery) -> Reply:
         """Show daily, weekly and monthly active users and the DAU/WAU/MAU ratios."""
         question = question_of(path)
         days = periods_of(site, question, query, "day", query.days)
-        active = stickiness.active_users(site, question, days)
+        active = answer_to(stickiness.active_users, site, question, days)
         return answer(RatiosAnswer(event=path.event, days=[ratios(one, question) for one in active]))
 
 

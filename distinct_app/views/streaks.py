@@ -29,6 +29,7 @@ from donebit.activity.periods.calendar import Granularity
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User
 from donebit.web.answers import Reply, answer
+from donebit.web.questions.asking import answer_to
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -41,7 +42,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
         """Count users by the length of their longest and their current streak."""
         event = events.get(site, path.event)
         span = requested_range(site, event, query)
-        found = streaks.distribution(site, event, span)
+        found = answer_to(streaks.distribution, site, event, span)
         lengths = lengths_of(found)
         note = streaks_note(span)
         return answer(

@@ -13,6 +13,7 @@ from donebit.activity.analytics import summary
 from donebit.activity.events import event
 from donebit.activity.site import Site
 from donebit.web.answers import Reply, answer
+from donebit.web.questions.asking import answer_to
 
 
 def add(routes: APIBlueprint, site: Site) -> None:
@@ -22,7 +23,7 @@ def add(routes: APIBlueprint, site: Site) -> None:
     def summary_of_event(path: EventPath, query: SummaryQuery) -> Reply:
         """Summarize an event: distinct users now, today, recently and in total, new users, last days."""
         now = clock.now()
-        found = summary.summary(site, event.get(site, path.event), days=query.days, now=now)
+        found = answer_to(summary.summary, site, event.get(site, path.event), days=query.days, now=now)
         fields = asdict(found) | {
             "known_since": clock.iso(found.known_since),
             "days": [DayCount(day=day.name, count=count) for day, count in found.days],

@@ -18,6 +18,11 @@ class Deadline(NamedTuple):
     at: float
     limit: timedelta
 
+    @property
+    def left(self) -> float:
+        """The seconds that are left; below zero where it is over."""
+        return self.at - time.monotonic()
+
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
@@ -25,6 +30,16 @@ _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 def begin(limit: timedelta) -> None:
     """Give what this thread does from now on so much time, until `end`."""
     _deadline.set(Deadline(time.monotonic() + limit.total_seconds(), limit))
+
+
+def current() -> Deadline | None:
+    """When what this thread does must be done; None for any time."""
+    return _deadline.get()
+
+
+def go_on(deadline: Deadline | None) -> None:
+    """Give what this thread does the time that a thread has, be it of another process of this machine."""
+    _deadline.set(deadline)
 
 
 def end() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from http import HTTPStatus
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from donebit.utf8 import one_line
 
@@ -21,10 +21,20 @@ class DonebitError(Exception):
         self.detail = detail
         self.field = field
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be the same error in another process, whatever a class of errors is made from."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
     @property
     def in_full(self) -> str:
         """The detail with the error that led to it, which may name commands and keys: for the log alone."""
         return f"{self.detail} ({self.__cause__})" if self.__cause__ else self.detail
+
+
+def _made_again(kind: type[DonebitError], args: tuple[Any, ...], fields: dict[str, Any]) -> DonebitError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class InvalidInput(DonebitError):
@@ -104,6 +114,12 @@ class StoreUnavailable(DonebitError):
 
 class TookTooLong(DonebitError):
     """A question was given up, as it takes longer than one may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class AnswerLost(DonebitError):
+    """The process that computed an answer was ended by something else."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 

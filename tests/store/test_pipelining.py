@@ -18,11 +18,11 @@ from donebit.store.pipelining import (
     AHEAD,
     BITMAPS_AHEAD,
     OF_A_GET,
-    CommandBatch,
+    Bundle,
     answers_in_turn,
     each_answer_to,
     must_wait,
-    next_part,
+    next_bundle,
 )
 from tests.activity.arranged import record
 from tests.servers import RunningServer
@@ -85,14 +85,14 @@ def test_of_heavy_scripts_few_are_under_way_at_once(client: Redis) -> None:
     sizes = [most_under_way(one) for one in (light, heavy, many_marks, read)]
 
     assert sizes == [AHEAD, 1, 2 * AHEAD, min(AHEAD, BITMAPS_AHEAD // OF_A_GET)]
-    assert len(next_part(iter([heavy] * MANY), 2 * AHEAD, 2 * 64).commands) == 2
+    assert len(next_bundle(iter([heavy] * MANY), 2 * AHEAD, 2 * 64).commands) == 2
 
 
 def most_under_way(command: Command) -> int:
     """How many of the same commands are sent before an answer is awaited."""
-    commands, under_way = iter([command] * MANY), list[CommandBatch]()
-    while not must_wait(part := next_part(commands), under_way):
-        under_way.append(part)
+    commands, under_way = iter([command] * MANY), list[Bundle]()
+    while not must_wait(bundle := next_bundle(commands), under_way):
+        under_way.append(bundle)
     return sum(len(one.commands) for one in under_way)
 
 

@@ -75,7 +75,7 @@ def test_a_refused_body_takes_at_most_three_times_its_size(
     service: tuple[int, Started], make: Callable[[], bytes]
 ) -> None:
     port, started = service
-    (child,) = started.family() - {started.process.pid}
+    (child,) = started.children()
     memory, body = Memory(child), make()
 
     memory.forget_peak()
@@ -107,7 +107,7 @@ def test_an_accepted_body_takes_at_most_three_times_its_size(
     service: tuple[int, Started], method: str, path: str, media_type: str, make: Callable[[], bytes]
 ) -> None:
     port, started = service
-    (child,) = started.family() - {started.process.pid}
+    (child,) = started.children()
     memory, body = Memory(child), make()
 
     memory.forget_peak()
@@ -119,7 +119,7 @@ def test_an_accepted_body_takes_at_most_three_times_its_size(
 
 def test_a_million_users_in_a_list_take_little_more_than_the_list(service: tuple[int, Started]) -> None:
     port, started = service
-    (child,) = started.family() - {started.process.pid}
+    (child,) = started.children()
     memory, body = Memory(child), b'{"users": [%s]}' % b", ".join(b"%d" % one for one in range(10**6))
 
     for event in ("a", "b"):

@@ -51,7 +51,7 @@ class Service:
 
     @property
     def memory(self) -> Memory:
-        (child,) = self.started.family() - {self.started.process.pid}
+        (child,) = self.started.children()
         return Memory(child)
 
 

@@ -59,7 +59,7 @@ def all_say(services: RealServices, pattern: str, value: float) -> bool:
 
 
 def serving(service: Started) -> set[int]:
-    return service.family() - {service.process.pid}
+    return service.children()
 
 
 def test_processes_are_one_service_and_a_killed_one_is_replaced(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from donebit.errors import BadBackup, Conflict, StoreUnavailable
+from donebit.orphans import end_with_parent
 from donebit.server_binary import installed_binaries, wheel_binary
 from donebit.store import Store
 
@@ -24,7 +21,6 @@ PARTS_OF_LOG = ("*.incr.aof", "*.base.rdb", "*.base.aof")
 RDB_MAGIC = (b"REDIS", b"VALKEY")
 # Valkey reads a snapshot of Redis 8 only so; other servers do not know the option, and are started without.
 RELAXED = ("--rdb-version-check", "relaxed")
-DEATH_OF_PARENT: Final = 1  # PR_SET_PDEATHSIG of Linux
 POLL_SECONDS = 0.05
 
 
@@ -119,12 +115,6 @@ def start(binary: Path, folder: Path, options: tuple[str, ...], database: int) -
             stdin=subprocess.DEVNULL,
             preexec_fn=end_with_parent,  # noqa: PLW1509 - this process has one thread
         )
-
-
-def end_with_parent() -> None:
-    """Let the kernel end this process when the one that started it is killed; on Linux only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
 
 
 def is_loaded(process: subprocess.Popen[bytes], url: str) -> bool:

@@ -19,33 +19,31 @@ from donebit.store.packing import Command, packed
 from donebit.store.routing import Router
 from donebit.store.server_client import router_of
 
-AHEAD = 12  # commands that are sent together; at most two such parts are under way
+AHEAD = 12  # commands that are sent together; at most two such bundles are under way
 # A server runs all that has come of one client before it turns to another, and a full bitmap that is combined
-# takes it about 9 us. So a part reads this many, or its last command's more, and is sent once the others are
-# answered.
+# takes it about 9 us. So a bundle reads this many, or its last command's more, and is sent once the others
+# are answered.
 BITMAPS_AHEAD = 64
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
 NODES = 3  # of a cluster, at least: so much more is under way to all of them, for each is to have work
 
 
-class CommandBatch(NamedTuple):
+class Bundle(NamedTuple):
     """Commands that are sent together, and how many bitmaps they may read."""
 
     commands: list[Command]
     bitmaps: int
 
 
-def next_part(
-    commands: Iterator[Command], most: int = AHEAD, most_bitmaps: int = BITMAPS_AHEAD
-) -> CommandBatch:
+def next_bundle(commands: Iterator[Command], most: int = AHEAD, most_bitmaps: int = BITMAPS_AHEAD) -> Bundle:
     """The next commands that are sent together: at most so many, and fewer where their scripts are heavy."""
     deadline.refuse_late()
-    part: list[Command] = []
+    bundle: list[Command] = []
     bitmaps = 0
-    while len(part) < most and bitmaps < most_bitmaps and (command := next(commands, None)) is not None:
-        part.append(command)
+    while len(bundle) < most and bitmaps < most_bitmaps and (command := next(commands, None)) is not None:
+        bundle.append(command)
         bitmaps += weight_of(command)
-    return CommandBatch(part, bitmaps)
+    return Bundle(bundle, bitmaps)
 
 
 def weight_of(command: Command) -> int:
@@ -59,9 +57,9 @@ def weight_of(command: Command) -> int:
             return 0
 
 
-def must_wait(part: CommandBatch, under_way: Sequence[CommandBatch]) -> bool:
-    """Whether a part is sent only after the answers to one that is under way."""
-    return len(under_way) > 1 or (bool(under_way) and part.bitmaps > 0)
+def must_wait(bundle: Bundle, under_way: Sequence[Bundle]) -> bool:
+    """Whether a bundle is sent only after the answers to one that is under way."""
+    return len(under_way) > 1 or (bool(under_way) and bundle.bitmaps > 0)
 
 
 def read_answer(connection: AbstractConnection) -> Any:
@@ -159,20 +157,20 @@ def _from_server(
         read: how an answer is read from the connection
     """
     commands, connection = iter(commands), client.connection_pool.get_connection()
-    under_way, question = deque[CommandBatch](), late_question(connection)
+    under_way, question = deque[Bundle](), late_question(connection)
     try:
-        while (part := next_part(commands)).commands:
-            request = b"".join(map(packed, part.commands))  # while the server works
-            while must_wait(part, under_way):
+        while (bundle := next_bundle(commands)).commands:
+            request = b"".join(map(packed, bundle.commands))  # while the server works
+            while must_wait(bundle, under_way):
                 yield from (read(connection) for _ in under_way.popleft().commands)
             if question:
-                question.note(part.commands)
+                question.note(bundle.commands)
             connection.send_packed_command([request])  # type: ignore[no-untyped-call]  # the library leaves it untyped
-            under_way.append(part)
+            under_way.append(bundle)
         if question:
             question.send()
-        for part in under_way:
-            yield from (read(connection) for _ in part.commands)
+        for bundle in under_way:
+            yield from (read(connection) for _ in bundle.commands)
         if question:
             question.read()
     except BaseException:
@@ -188,8 +186,8 @@ def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
     with ExitStack() as lent:
         flight = Flight(router, lent)
         try:
-            while part := next_part(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD // 2).commands:
-                flight.send(part)
+            while bundle := next_bundle(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD // 2).commands:
+                flight.send(bundle)
                 if flight.parts > 1:
                     yield from flight.receive()
             while flight.parts:

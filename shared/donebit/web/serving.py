@@ -33,6 +33,7 @@ from donebit.web.guard import refuse_open_address
 from donebit.web.main_process import end_after_main
 from donebit.web.prefix import prefix_of, refuse_own_path
 from donebit.web.process_figures import share_figures
+from donebit.web.questions import asking
 
 KILL_AFTER_SECONDS = 3  # open event streams would hold a graceful stop up for ever
 # A thread that computes an answer keeps Python from the others for so long. With the 5 ms of the default a
@@ -48,11 +49,16 @@ log = logging.getLogger(__name__)
 
 
 def serve(
-    factory: str, port_setting: str, check: Callable[[Settings], object] = lambda settings: settings
+    factory: str,
+    port_setting: str,
+    check: Callable[[Settings], object] = lambda settings: settings,
+    *,
+    questions: bool = False,
 ) -> None:
     """Serve the application that `factory` ("module:function") makes, until it is stopped.
 
     Args:
+        questions: whether it answers questions that are to be computed beside it
         check: raises a ConfigurationError for what the application could not be made with: here it is
             one sentence, and in the server's own process it would be a traceback.
 
@@ -71,16 +77,16 @@ def serve(
         check_server(own, settings.zone, settings.broker_url)
     except DonebitError as error:
         stop_program(error.detail)
-    listen(factory, port, settings)
+    listen(factory, port, settings, questions=questions)
 
 
-def listen(factory: str, port: int, settings: Settings) -> None:
+def listen(factory: str, port: int, settings: Settings, *, questions: bool) -> None:
     """Take requests on a port until the process is stopped."""
     share_memory(factory)
     log.info("%s answers on http://%s:%d/", factory.partition(":")[0], settings.host, port)
     several, connections = settings.web_processes > 1, connections_at_once(settings)
     with TemporaryDirectory(prefix="donebit-") if several else nullcontext() as folder:
-        loader = partial(make_door, port=port, connections=connections, figures=folder)
+        loader = partial(make_door, port=port, connections=connections, figures=folder, questions=questions)
         serve_requests(factory, port, connections, settings, loader)
 
 
@@ -127,7 +133,9 @@ def share_memory(factory: str) -> None:
     gc.freeze()
 
 
-def make_door(factory: str, port: int, connections: int, figures: str | None = None) -> FrontDoor:
+def make_door(
+    factory: str, port: int, connections: int, figures: str | None = None, *, questions: bool = False
+) -> FrontDoor:
     """Make the application in the process that serves it.
 
     Args:
@@ -135,9 +143,11 @@ def make_door(factory: str, port: int, connections: int, figures: str | None = N
         port: that it listens on
         connections: that it takes at once
         figures: the folder in which the processes of a service lay theirs; None where there is one process
+        questions: whether some are computed beside it
     """
-    end_after_main(KILL_AFTER_SECONDS)
     settings = config.load()
+    processes = asking.start(settings) if questions else None  # before there are threads
+    end_after_main(KILL_AFTER_SECONDS)
     traces.set_up(settings, program_of(factory))
     Finalize(None, traces.end, exitpriority=0)
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -145,6 +155,7 @@ def make_door(factory: str, port: int, connections: int, figures: str | None = N
     app = getattr(import_module(module), function)(settings)
     if figures is not None:
         share_figures(app, Path(figures))
+    asking.register(app, processes)
     door = FrontDoor(app, settings)
     door.bound_connections(port, max(1, connections // PARTS_OF_CONNECTIONS))
     return door

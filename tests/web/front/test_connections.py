@@ -61,12 +61,12 @@ def ended(connections: list[Accepted]) -> list[bool]:
 @pytest.mark.parametrize("source", ["127.0.0.1", "::1"])
 def test_the_oldest_beyond_the_bound_are_ended(listening: Listening, source: str) -> None:
     old = listening.open(2, source)
-    listening.watched.look()
+    listening.watched.check()
     new = listening.open(MOST, source)
-    listening.watched.look()
+    listening.watched.check()
     assert not any(ended(old + new))  # the new ones may be about to ask
 
-    listening.watched.look()
+    listening.watched.check()
 
     assert ended(old + new) == [True] * 2 + [False] * MOST
     assert listening.noted == [(old[0].peer[0], 2)]
@@ -82,7 +82,7 @@ def test_who_has_shown_a_token_another_address_and_a_proxy_are_not_counted(liste
     ]
 
     for _ in range(3):
-        listening.watched.look()
+        listening.watched.check()
 
     assert not any(ended(known + others))
     assert not listening.noted
@@ -92,6 +92,6 @@ def test_who_is_gone_is_forgotten(listening: Listening) -> None:
     (here,) = listening.open(1, "127.0.0.1")
     listening.known.update([here.peer, ("127.0.0.1", "1")])
 
-    listening.watched.look()
+    listening.watched.check()
 
     assert listening.known == {here.peer}

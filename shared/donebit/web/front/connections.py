@@ -1,7 +1,7 @@
 """Ends connections of one address that are too many, and on which nobody with a token has asked anything.
 
-The listener takes connections, bounds them in all, and tells of none before a request's head is there. But
-all of them are open files of this process: so it can be seen whose they are, and one can be shut down.
+The listener takes connections, bounds them in all, and says nothing of one before a request's head is there.
+But all of them are open files of this process: so it can be seen whose they are, and one can be shut down.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from donebit.networks import network_of
 from donebit.web.front.proxies import TrustedProxies
 
 OPEN_FILES = Path("/dev/fd")
-LOOK_EVERY_SECONDS = 0.5
+CHECK_EVERY_SECONDS = 0.5
 
 Peer = tuple[str, str]  # an address and a port, as the listener says it
 
@@ -45,19 +45,19 @@ class Connections:
         """
         self._port, self._most_of_one, self._known = port, most_of_one, known
         self._proxies, self._note = proxies, note
-        self._strangers: list[Peer] = []  # at the look before, the oldest first
+        self._strangers: list[Peer] = []  # at the check before, the oldest first
 
     def watch(self) -> None:
-        """Look again and again, in a thread."""
+        """Bound them from now on, by a thread."""
         threading.Thread(target=self._watch, name="connections", daemon=True).start()
 
     def _watch(self) -> None:
         while True:
-            time.sleep(LOOK_EVERY_SECONDS)
-            self.look()
+            time.sleep(CHECK_EVERY_SECONDS)
+            self.check()
 
-    def look(self) -> None:
-        """End what is beyond the bound: the oldest of those that were strangers at the look before too.
+    def check(self) -> None:
+        """End what is beyond the bound: the oldest of those that were strangers at the check before too.
 
         Who has just come may be about to ask.
         """
