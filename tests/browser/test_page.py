@@ -152,6 +152,8 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, stack: St
     eventually(lambda: page.text("#tasks .id").startswith("a-name"), what="the task is not shown")
     assert page.browser.execute_script("return window.innerWidth") == 360
     assert page.overflow_px() == 0
+    rows = "return new Set([...document.querySelector('#filter').elements].map((one) => one.offsetTop)).size"
+    assert page.browser.execute_script(rows) == 3  # of six fields
 
 
 def test_the_page_loads_from_nowhere_but_its_own_service(page: Page) -> None:

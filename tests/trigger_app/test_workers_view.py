@@ -79,6 +79,7 @@ def test_the_log_of_one_task_is_drawn_alone(services: Services, real_store: Stor
 
     assert "mine" in text_of(mine, "log")
     assert "theirs" not in mine
+    assert "error theirs" in text_of(shown(services, "?task=b"), "log")
     assert "No log lines for task c" in text_of(nobodys, "no-line")
 
 

@@ -1,4 +1,8 @@
-"""Whoever is killed, and when: each firing starts its task once, and each miss is announced under one id."""
+"""Whoever is killed, and when: each firing starts its task once, and each miss is announced under one id.
+
+Two hours of schedules, with a change of the clock in their middle, pass within some ten seconds. In a long
+run they take longer, so that there is time for more kills, and four rounds have all changes of both zones.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +32,21 @@ from tests.faults.harness.ground import HEAL_SECONDS, pass_by
 from tests.receiver import Receiver, receiving
 from tests.schedules.arranged import announcements, every
 from tests.started import eventually
-from tests.torture import Healed
+from tests.torture import Healed, is_long
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 AROUND = timedelta(minutes=61)  # before and after a change: an hour that comes twice is within
 WITHIN = timedelta(minutes=15)
-KILLS = 6
+
+
+class Pace(NamedTuple):
+    """How fast the two hours pass, and how many processes are killed meanwhile."""
+
+    seconds: tuple[float, float]  # that the clock goes on by, several times a second
+    kills: int
+
+
+SHORT, LONG = Pace((30, 150), 6), Pace((8, 40), 24)
 
 
 class Change(NamedTuple):
@@ -59,6 +72,7 @@ class Night:
 
     fleet: Fleet
     change: Change
+    pace: Pace
     receiver: Receiver
     chance: Random
     folder: Path
@@ -93,11 +107,11 @@ class Night:
     def live_through(self) -> None:
         """Let the time pass: some are killed, and started again later; half of the backups are made."""
         length = self.end - self.begin
-        kills = sorted(self.begin + length * self.chance.uniform(0.05, 0.95) for _ in range(KILLS))
+        kills = sorted(self.begin + length * self.chance.uniform(0.05, 0.95) for _ in range(self.pace.kills))
         quarters = [one + WITHIN / 2 for one in every(15, self.begin, self.end) if self.chance.random() < 0.5]
         while (now := self.fleet.clock.now()) < self.end:
             pass_by(self.chance.uniform(0.05, 0.25))
-            later = now + timedelta(seconds=self.chance.uniform(30, 150))
+            later = now + timedelta(seconds=self.chance.uniform(*self.pace.seconds))
             self.fleet.clock.set(min(later, self.end))
             if quarters and quarters[0] < now:
                 quarters.pop(0)
@@ -170,8 +184,21 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+@pytest.fixture
+def change(request: pytest.FixtureRequest) -> Change:
+    """Each in its turn, by the seed."""
+    return CHANGES[request.node.callspec.params["chance"] % len(CHANGES)]
+
+
+@pytest.fixture
+def pace(request: pytest.FixtureRequest) -> Pace:
+    return LONG if is_long(request.config) else SHORT
+
+
 def test_beats_and_workers_killed_over_a_change_of_the_clock(
     fleet: Fleet,
+    change: Change,
+    pace: Pace,
     receiver: Receiver,
     chance: Random,
     healed: Healed,
@@ -180,7 +207,7 @@ def test_beats_and_workers_killed_over_a_change_of_the_clock(
 ) -> None:
     monkeypatch.setattr(clock, "now", fleet.clock.now)
     monkeypatch.setattr(clock, "now_ms", fleet.clock.now_ms)
-    night = Night(fleet, chance.choice(CHANGES), receiver, chance, tmp_path)
+    night = Night(fleet, change, pace, receiver, chance, tmp_path)
     night.plan()
     fleet.start_all()
 
