@@ -138,6 +138,10 @@ class AsyncDonebit(AsyncScheduleRequests):
         """Resume a paused, failed, cancelled or stalled task, as `Donebit.resume` does."""
         return await self._run(calls.change(task_id, "resume"))
 
+    async def cancel(self, task_id: str) -> Task:
+        """Cancel a running task, as `Donebit.cancel` does."""
+        return await self._run(calls.change(task_id, "cancel"))
+
     async def retry(self, task_id: str, steps: Iterable[int] = (), *, group: str | None = None) -> Task:
         """Try some failed steps again, as `Donebit.retry` does."""
         return await self._run(calls.retry(task_id, steps, group))
