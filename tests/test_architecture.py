@@ -45,6 +45,7 @@ LAYERS = (
         "donebit.deadline",
         "donebit.errors",
         "donebit.exceptions",
+        "donebit.extras",
         "donebit.formatting",
         "donebit.item_pieces",
         "donebit.json_reading",

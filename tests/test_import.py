@@ -49,14 +49,26 @@ def test_counting_chords_needs_neither_numpy_nor_the_services() -> None:
     assert {"celery", "kombu", "redis"} <= set(loaded.stdout.split()) <= {"celery", "click", "kombu", "redis"}
 
 
-def test_the_command_without_the_server_extra_is_one_sentence() -> None:
-    without_click = "import sys; sys.modules['click'] = None"
-    code = f"{without_click}; from donebit.command_line.main import main; sys.exit(main())"
+@pytest.mark.parametrize(
+    ("module", "missing", "what", "extra"),
+    [
+        ("donebit.command_line", "click", "donebit: the command", "server"),
+        ("donebit.demo", "celery", "donebit.demo", "server,demo"),
+        ("trigger_app", "pydantic", "trigger_app", "server"),
+        ("done_app", "pydantic", "done_app", "server"),
+        ("distinct_app", "pydantic", "distinct_app", "server"),
+    ],
+)
+def test_a_program_without_its_extra_is_one_sentence(
+    module: str, missing: str, what: str, extra: str
+) -> None:
+    code = (
+        f"import runpy, sys; sys.modules['{missing}'] = None; runpy.run_module('{module}', None, '__main__')"
+    )
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "donebit: the command needs the extra `server` (click is not installed): "
-        "pip install 'donebit[server]'\n"
+        f"{what} needs the extra `{extra}` ({missing} is not installed): pip install 'donebit[{extra}]'\n"
     )

@@ -1,7 +1,10 @@
 """`python -m trigger_app`: the HTTP service."""
 
-from donebit.jobs.registry import load_jobs
-from donebit.web.serving import serve
+from donebit.extras import needing
+
+with needing("server", "trigger_app"):
+    from donebit.jobs.registry import load_jobs
+    from donebit.web.serving import serve
 
 if __name__ == "__main__":
     serve("trigger_app.service:create_app", "trigger_port", check=load_jobs)

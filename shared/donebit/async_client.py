@@ -11,6 +11,7 @@ from donebit.async_results import AsyncResults
 from donebit.async_schedules import AsyncScheduleRequests
 from donebit.calls import ResultPart
 from donebit.errors import ConfigurationError
+from donebit.extras import missing_extra
 from donebit.names import checked_name
 from donebit.task_types import Report, Task
 
@@ -39,10 +40,7 @@ class AsyncDonebit(AsyncScheduleRequests):
         try:
             from donebit.async_transport import AsyncTransport  # noqa: PLC0415 - it needs what the extra brings
         except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                f"AsyncDonebit needs the extra `async` ({error.name} is not installed): "
-                "pip install 'donebit[async]'"
-            ) from None
+            raise ConfigurationError(missing_extra("async", "AsyncDonebit", error.name)) from None
         super().__init__(AsyncTransport(trigger_url, done_url, token, timeout_seconds))
 
     async def __aenter__(self) -> Self:
@@ -139,6 +137,10 @@ class AsyncDonebit(AsyncScheduleRequests):
     async def resume(self, task_id: str) -> Task:
         """Resume a paused, failed, cancelled or stalled task, as `Donebit.resume` does."""
         return await self._run(calls.change(task_id, "resume"))
+
+    async def cancel(self, task_id: str) -> Task:
+        """Cancel a running task, as `Donebit.cancel` does."""
+        return await self._run(calls.change(task_id, "cancel"))
 
     async def retry(self, task_id: str, steps: Iterable[int] = (), *, group: str | None = None) -> Task:
         """Try some failed steps again, as `Donebit.retry` does."""

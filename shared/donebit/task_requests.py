@@ -76,6 +76,18 @@ class TaskRequests(CallRunner):
         """
         return self._run(calls.change(task_id, "resume"))
 
+    def cancel(self, task_id: str) -> Task:
+        """Cancel a running task: no further step begins, and it ends as cancelled.
+
+        Returns:
+            The task as it is now.
+
+        Raises:
+            ApiError: 404 if the task is unknown or expired, 409 if it has ended.
+            ServiceUnreachable: done_app did not answer within `timeout_seconds`; the task may be cancelled.
+        """
+        return self._run(calls.change(task_id, "cancel"))
+
     def retry(self, task_id: str, steps: Iterable[int] = (), *, group: str | None = None) -> Task:
         """Try some failed steps of a failed or running task again; `resume` tries all of them.
 

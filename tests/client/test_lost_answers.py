@@ -119,6 +119,16 @@ def test_a_task_is_paused_once_though_the_answer_is_lost_and_resumed(
     assert len(set(lossy.keys_sent)) == 2
 
 
+def test_a_task_is_cancelled_once_though_the_answer_is_lost(cut_off: Donebit, lossy: LossyWay) -> None:
+    task_id = cut_off.start(2)
+    lossy.answers_to_lose = 1
+
+    cancelled = cut_off.cancel(task_id)
+
+    assert (cancelled["state"], cut_off.get(task_id)["state"]) == ("cancelled", "cancelled")
+    assert len(set(lossy.keys_sent)) == 2
+
+
 def test_a_task_is_run_again_once_though_the_answer_is_lost(cut_off: Donebit, lossy: LossyWay) -> None:
     task_id = cut_off.start(2, label="mine")
     lossy.answers_to_lose = 1

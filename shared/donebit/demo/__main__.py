@@ -9,10 +9,14 @@ from __future__ import annotations
 import sys
 
 from donebit.demo.forks import Forks
+from donebit.extras import needing
 
 
 def main(arguments: list[str]) -> int:
     """Run until stopped, and return the exit code."""
+    with needing("server,demo", "donebit.demo"):
+        import celery  # noqa: F401, PLC0415 - which all that is forked needs
+
     # Elsewhere libraries of the system may not survive a fork.
     forks = Forks() if sys.platform == "linux" else None
     try:
