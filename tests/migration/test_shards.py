@@ -118,6 +118,7 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(old: Store, client: Redis
 
 def test_what_was_cut_is_not_cut_again(old: Store, client: Redis) -> None:
     shard_directories(old)
+    migrate(old)  # on a cluster, the indexes of tasks as well
     before = everything(client)
 
     assert lines_of_shards(shard_directories(old)) == [
@@ -125,6 +126,36 @@ def test_what_was_cut_is_not_cut_again(old: Store, client: Redis) -> None:
     ]
     assert migrate(old).found == 6
     assert everything(client) == before
+
+
+@pytest.mark.parametrize("tasks_first", [True, False])
+def test_tasks_and_directories_are_moved_in_either_order(
+    lasting_cluster: tuple[Redis, Store], *, tasks_first: bool
+) -> None:
+    client = lasting_cluster[0]
+    client.flushall()
+    load_old_store(client, LAYOUT_5)
+    store, moves = Store.on(client), [migrate, shard_directories]
+
+    for move in moves if tasks_first else reversed(moves):
+        move(store)
+
+    moved = Store.on(client)
+    refuse_unfit(moved, "amqp://broker")
+    assert client.get(keys.LAYOUT) == b"tasks-in-shards 6 segment_bits=1048448 id_shards=64 zone=UTC"
+    assert moved.quotas.amounts().text_ids == len(TEXTS)
+    client.flushall()
+
+
+def test_a_move_of_tasks_that_has_not_ended_comes_first(lasting_cluster: tuple[Redis, Store]) -> None:
+    client = lasting_cluster[0]
+    client.flushall()
+    client.set(keys.LAYOUT, "sharding-tasks 5 segment_bits=1048448 zone=UTC")
+
+    with pytest.raises(Conflict, match="`donebit migrate` of this Redis has not ended"):
+        shard_directories(Store.on(client))
+
+    client.flushall()
 
 
 def test_a_service_that_still_runs_gives_no_number(old: Store, client: Redis) -> None:

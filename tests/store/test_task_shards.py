@@ -20,7 +20,7 @@ from donebit.store.chords import ChordStore
 from donebit.store.client import connect
 from donebit.store.deliveries import Name
 from donebit.store.key_names_of_tasks import shard_of_tasks
-from donebit.store.layout import LAYOUT_VERSION, TASKS_IN_SHARDS
+from donebit.store.layout import TASKS_IN_SHARDS, LayoutVersion
 from donebit.store.slots import SLOTS, slot_of
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 from donebit.store.task_shards import OF_A_CLUSTER, TaskShards
@@ -248,7 +248,7 @@ def test_a_store_that_begins_with_a_visit_is_new_too(on_cluster: Redis) -> None:
     ingest.record(site_on(Store.on(on_cluster)), "opened", [1], at=now, now=now)
 
     assert Store.on(on_cluster).task_shards.count == OF_A_CLUSTER
-    assert text(on_cluster, keys.LAYOUT).startswith(f"{TASKS_IN_SHARDS} {LAYOUT_VERSION} ")
+    assert text(on_cluster, keys.LAYOUT).startswith(f"{TASKS_IN_SHARDS} {LayoutVersion.SHARDED:d} ")
 
 
 def test_the_first_visit_writes_the_layout_after_the_mark(on_cluster: Redis) -> None:
@@ -260,7 +260,7 @@ def test_the_first_visit_writes_the_layout_after_the_mark(on_cluster: Redis) -> 
 
     refuse_unfit(store, "amqp://broker")
     mark, *layout = text(on_cluster, keys.LAYOUT).split()
-    assert (mark, layout[0], layout[-1]) == (TASKS_IN_SHARDS, str(LAYOUT_VERSION), "zone=UTC")
+    assert (mark, layout[0], layout[-1]) == (TASKS_IN_SHARDS, str(LayoutVersion.SHARDED.value), "zone=UTC")
     for check in ("check", "refuse_other"):
         with pytest.raises(ConfigurationError, match="set ZONE as it was"):
             getattr(Store.on(on_cluster).activity_layout, check)("Europe/Berlin")
