@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -171,6 +172,27 @@ def test_they_end_with_the_service(server: RunningServer, tmp_path: Path, ended_
         os.kill(service.worker, ended_by)
 
         eventually(service.started.is_gone, what="a process is left")
+
+
+def test_a_process_that_does_not_begin_leaves_the_question_to_the_service(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    with distinct(server, tmp_path) as service, ThreadPoolExecutor(1) as threads:
+        starter = service.starter
+        os.kill(starter, signal.SIGSTOP)
+
+        asked = threads.submit(service.ask)
+        eventually(lambda: files_on_their_way_to(starter), what="no process was asked for")
+        os.kill(starter, signal.SIGKILL)
+
+        assert asked.result().status == 200
+        assert "could not be started" in service.started.out
+
+
+def files_on_their_way_to(process: int) -> int:
+    """How many file descriptors wait for a process at its sockets, as Linux counts them."""
+    about = "".join(file.read_text() for file in Path(f"/proc/{process}/fdinfo").iterdir())
+    return sum(map(int, re.findall(r"^scm_fds:\s*(\d+)$", about, re.MULTILINE)))
 
 
 def test_without_the_process_that_forks_the_service_computes_itself(

@@ -138,7 +138,11 @@ class QuestionProcesses:
                 ours.close()
                 log.exception("the process that forks is gone: the service computes its questions itself")
                 return None
-        return QuestionProcess(Connection(ours.detach()))
+        try:
+            return QuestionProcess(Connection(ours.detach()))
+        except (EOFError, OSError):
+            log.warning("a process for questions could not be started: the service computes this one itself")
+            return None
 
 
 def start(settings: Settings) -> QuestionProcesses | None:

@@ -59,9 +59,12 @@ def fork_for_each(requests: socket.socket, settings: Settings) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none stays as a zombie
     while (asked := socket.recv_fds(requests, 1, 1))[0]:
         (file,) = asked[1]
-        if not os.fork():
-            requests.close()
-            begin(Connection(file), settings)
+        try:
+            if not os.fork():
+                requests.close()
+                begin(Connection(file), settings)
+        except OSError:  # there is no room for one more: who asked sees the connection closed
+            log.exception("no process for questions")
         os.close(file)
 
 
