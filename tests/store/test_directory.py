@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +20,7 @@ from donebit.errors import Conflict
 from donebit.store import Store, directory, keys, numbering, packing_rows, text_ids
 from donebit.store.id_numbers import UNKNOWN
 from donebit.store.id_shards import BUCKET
-from donebit.store.numbering import Numbering
+from donebit.store.numbering import Asked, Numbering
 from donebit.store.text_ids import packed, unpacked
 from tests.clustered import in_one_piece
 
@@ -240,7 +241,13 @@ def test_a_batch_over_many_calls_numbers_them_in_the_order_of_its_ids(
 def test_whoever_never_comes_to_number_is_told(
     store: Store, client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Numbering, "_calls", lambda *_: [("LRANGE", "nothing", 0, -1)])
+    def refused(*arguments: Any) -> Iterator[tuple[Any, ...]]:
+        *_, remaining, _, asked = arguments
+        for part in remaining:
+            asked.append(Asked(part, ["a"], ("a",)))
+            yield ("LRANGE", "nothing", 0, -1)
+
+    monkeypatch.setattr(Numbering, "_calls", refused)
     client.rpush("nothing", "9")
 
     with pytest.raises(Conflict, match="numbered too fast; send the visits again"):

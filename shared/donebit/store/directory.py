@@ -15,8 +15,8 @@ from redis.commands.core import Script
 
 from donebit.store import text_ids
 from donebit.store.client import outages_named
-from donebit.store.id_numbers import UNKNOWN, Field, Numbers, Places, unpack_numbers
-from donebit.store.id_shards import BUCKET, Directory, Kept, Rows, in_parts
+from donebit.store.id_numbers import UNKNOWN, Numbers, Places, unpack_numbers
+from donebit.store.id_shards import BUCKET, Directory, Kept, fields_of, in_parts
 from donebit.store.key_names import Keys
 from donebit.store.numbering import Numbering
 from donebit.store.packing import Command
@@ -36,9 +36,8 @@ class DirectoryStore(Generic[Id]):
 
     Args:
         name: of the directory in keys
-        packed: ids as they are kept
+        kept: ids as they are kept
         unpacked: an id from how it is kept
-        rows: as `packed`, a row of bytes each where all have as many; None where they have not
     """
 
     def __init__(
@@ -47,17 +46,16 @@ class DirectoryStore(Generic[Id]):
         scripts: Mapping[str, Script],
         keys: Keys,
         name: str,
-        packed: Callable[[Sequence[Id]], Sequence[Field]],
+        kept: Callable[[Sequence[Id]], Kept],
         unpacked: Callable[[bytes], Id],
-        rows: Callable[[Sequence[Id]], Rows | None],
     ) -> None:
         self._client = client
         self._sharding = Sharding(client, keys)
         self._keys = keys
         self._scripts = scripts
         self._name = name
-        self._packed, self._unpacked, self._rows = packed, unpacked, rows
-        self._numbering = Numbering(client, scripts, keys, self._kept)
+        self._kept, self._unpacked = kept, unpacked
+        self._numbering = Numbering(client, scripts, keys, kept)
 
     @outages_named
     def known(self, ids: Sequence[Id]) -> Numbers:
@@ -117,8 +115,8 @@ class DirectoryStore(Generic[Id]):
         number = int(self._known([user])[0])
         if number == UNKNOWN:
             return False
-        directory, (field,) = self._directory(), self._packed([user])
-        (shard,) = directory.names_of([field])
+        directory, (field,) = self._directory(), fields_of(self._kept([user]))
+        shard = directory.names[int(directory.shards_of([field])[0])]
         names = [self._keys.numbers(shard), self._keys.erasures(shard), self._keys.erasing(shard)]
         if directory.name_at(number // BUCKET) == shard:
             names.append(self._keys.ids_of_numbers(shard, number // BUCKET))
@@ -129,7 +127,7 @@ class DirectoryStore(Generic[Id]):
     def erasures(self, ids: Sequence[Id]) -> int:
         """How many ids were ever erased of those shards that these are in."""
         directory = self._directory()
-        names = directory.names if len(ids) >= directory.shards else directory.names_of(self._kept(ids))
+        names = (directory.names[shard] for shard in directory.shards_with(ids, self._kept))
         counts = answers_to(self._client, [("GET", self._keys.erasures(name)) for name in names])
         return sum(int(count or 0) for count in counts)
 
@@ -159,11 +157,6 @@ class DirectoryStore(Generic[Id]):
         bucket = numbers[0] // BUCKET
         key = self._keys.ids_of_numbers(directory.name_at(bucket), bucket)
         return ("LRANGE", key, numbers[0] % BUCKET, numbers[-1] % BUCKET)
-
-    def _kept(self, ids: Sequence[Id]) -> Kept:
-        """The ids as the directory keeps them."""
-        rows = self._rows(ids)
-        return self._packed(ids) if rows is None else rows
 
     def _known(self, ids: Sequence[Id]) -> Numbers:
         numbers, asked = np.empty(len(ids), np.uint32), list[Places]()
@@ -198,8 +191,7 @@ class TextDirectory(DirectoryStore[str]):
     """The numbers of texts; a UUID is kept as its 16 bytes."""
 
     def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
-        of_texts = text_ids.packed, text_ids.unpacked, text_ids.rows_of
-        super().__init__(client, scripts, keys, keys.TEXT_USERS, *of_texts)
+        super().__init__(client, scripts, keys, keys.TEXT_USERS, text_ids.kept, text_ids.unpacked)
 
     def texts_of(self, numbers: Sequence[int]) -> list[str | None]:
         """The text of each number; None where there is none, or no longer."""
@@ -211,11 +203,5 @@ class IntegerDirectory(DirectoryStore[int]):
 
     def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
         super().__init__(
-            client,
-            scripts,
-            keys,
-            keys.MAPPED_USERS,
-            lambda ids: [b"%d" % one for one in ids],
-            int,
-            lambda _: None,
+            client, scripts, keys, keys.MAPPED_USERS, lambda ids: [b"%d" % one for one in ids], int
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +16,6 @@ Places = npt.NDArray[np.intp]
 ALL_NEW = 1  # as number_users.lua answers where the numbers are the next ones, in the order of the ids
 UNKNOWN = 2**32 - 1  # of an id never seen; no number ever given is as large
 MISSING = UNKNOWN.to_bytes(4, "little")
-
-
-class Asked(NamedTuple):
-    """The ids of one call of the script, and each of them once, as it takes them."""
-
-    fields: Sequence[Field]
-    once: tuple[Field, ...]
-
-    def in_order(self, numbers: Numbers) -> Numbers:
-        """The numbers of the ids, of those that each of them has once."""
-        # Two ids may be one as they are kept: a UUID in capitals and in lower case.
-        return numbers if len(self.once) == len(self.fields) else in_order(self.once, numbers, self.fields)
 
 
 def in_order(once: Sequence[Item], numbers: Numbers, items: Sequence[Item]) -> Numbers:

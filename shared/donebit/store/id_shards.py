@@ -8,7 +8,7 @@ shards together are about as dense as those of one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from hashlib import shake_128
 from typing import NamedTuple, TypeVar
@@ -72,6 +72,8 @@ class Directory(NamedTuple):
     def numbers_at(self, shard: int, places: range) -> Numbers:
         """The numbers that a shard gives in a row."""
         local = np.arange(places.start, places.stop, dtype=np.uint32)
+        if self.shards == 1:
+            return local
         return (local // BUCKET * self.shards + shard) * BUCKET + local % BUCKET
 
     def shards_of(self, ids: Kept) -> Shards:
@@ -80,9 +82,15 @@ class Directory(NamedTuple):
             return np.zeros(len(ids), np.intp)
         return (hashes_of(ids) * np.uint64(self.shards) >> np.uint64(32)).astype(np.intp)
 
-    def names_of(self, ids: Kept) -> list[str]:
-        """The names of the shards that these ids are in, each once."""
-        return [self.names[shard] for shard in set(self.shards_of(ids).tolist())]
+    def shards_with(self, ids: Sequence[Id], kept: Callable[[Sequence[Id]], Kept]) -> Collection[int]:
+        """The shards that few ids are in, each once; of many ids all shards.
+
+        Args:
+            kept: ids as a directory keeps them
+        """
+        if len(ids) >= self.shards:
+            return range(self.shards)
+        return set(self.shards_of(kept(ids)).tolist())
 
 
 @cache

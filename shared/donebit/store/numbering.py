@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from redis import Redis
@@ -11,7 +11,7 @@ from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
 from donebit.errors import Conflict
-from donebit.store.id_numbers import ALL_NEW, Asked, Numbers, in_order, parts, unpack_numbers
+from donebit.store.id_numbers import ALL_NEW, Field, Numbers, in_order, parts, unpack_numbers
 from donebit.store.id_shards import BUCKET, Directory, IdPart, Kept, fields_of, in_parts
 from donebit.store.key_names import Keys
 from donebit.store.packing import Command
@@ -24,6 +24,19 @@ NEW_A_PIPELINE = 48  # calls: others that number at the same time take what thes
 SPARE_BUCKETS = 32  # for the numbers that others take meanwhile
 SPARE_OF_A_SHARD = 8  # the same, where each of many shards has some
 ATTEMPTS = 1000
+
+
+class Asked(NamedTuple):
+    """What one call of the script is about: ids, and each of them once, as it takes them."""
+
+    part: IdPart
+    fields: Sequence[Field]
+    once: tuple[Field, ...]
+
+    def in_order(self, numbers: Numbers) -> Numbers:
+        """The numbers of the ids, of those that each of them has once."""
+        # Two ids may be one as they are kept: a UUID in capitals and in lower case.
+        return numbers if len(self.once) == len(self.fields) else in_order(self.once, numbers, self.fields)
 
 
 class Numbering(Generic[Id]):
@@ -59,19 +72,21 @@ class Numbering(Generic[Id]):
     def _number_part(self, directory: Directory, ids: Sequence[Id]) -> Numbers:
         """Those of one pipeline; what is refused, for others took the numbers, is asked for again."""
         numbers = np.empty(len(ids), np.uint32)
-        remaining = list(in_parts(directory, ids, NEW_A_CALL, self._kept))
-        free = self.free(directory, {part.shard for part in remaining})
+        free = self.free(directory, directory.shards_with(ids, self._kept))
+        remaining: Iterable[IdPart] = in_parts(directory, ids, NEW_A_CALL, self._kept)
         for _ in range(ATTEMPTS):
             try:
-                remaining = self._take_numbers(directory, remaining, free, numbers)
+                remaining = refused = self._take_numbers(directory, remaining, free, numbers)
             except NoScriptError:  # those that have a number by now keep it
                 self._client.script_load(self._script.script)
-            if not remaining:
-                return numbers
+                remaining = in_parts(directory, ids, NEW_A_CALL, self._kept)
+            else:
+                if not refused:
+                    return numbers
         raise Conflict("users are being numbered too fast; send the visits again")
 
     def _take_numbers(
-        self, directory: Directory, remaining: Sequence[IdPart], free: dict[int, int], numbers: Numbers
+        self, directory: Directory, remaining: Iterable[IdPart], free: dict[int, int], numbers: Numbers
     ) -> list[IdPart]:
         """Lay the numbers of the ids in `numbers`, and how many each shard has given then in `free`.
 
@@ -83,7 +98,8 @@ class Numbering(Generic[Id]):
         """
         refused, asked = list[IdPart](), list[Asked]()
         answers = answers_in_turn(self._client, self._calls(directory, remaining, dict(free), asked))
-        for call, (part, (now_free, *given)) in enumerate(zip(remaining, answers, strict=True)):
+        for call, (now_free, *given) in enumerate(answers):
+            part = asked[call].part
             last = free[part.shard] = int(now_free)
             if not given:
                 refused.append(part)
@@ -95,7 +111,7 @@ class Numbering(Generic[Id]):
         return refused
 
     def _calls(
-        self, directory: Directory, remaining: Sequence[IdPart], free: dict[int, int], asked: list[Asked]
+        self, directory: Directory, remaining: Iterable[IdPart], free: dict[int, int], asked: list[Asked]
     ) -> Iterator[Command]:
         """Of the script, if the shards have given so many numbers; what each asks goes to `asked`.
 
@@ -103,9 +119,9 @@ class Numbering(Generic[Id]):
         """
         sha, names = self._script.sha, directory.names
         spare = SPARE_BUCKETS if directory.shards == 1 else SPARE_OF_A_SHARD
-        for shard, _, kept in remaining:
-            fields = fields_of(kept)
-            asked.append(Asked(fields, tuple(dict.fromkeys(fields))))
+        for part in remaining:
+            shard, fields = part.shard, fields_of(part.ids)
+            asked.append(Asked(part, fields, tuple(dict.fromkeys(fields))))
             first, last = free[shard] // BUCKET, (free[shard] + len(fields) - 1) // BUCKET + spare
             buckets = (directory.bucket_at(shard, bucket * BUCKET) for bucket in range(first, last + 1))
             keys = [self._keys.numbers(names[shard]), self._keys.next_number(names[shard])]

@@ -26,26 +26,24 @@ if count > 0 then
   if bucket < 3 or floor((first + count - 1) / size) - ARGV[1] + 3 > #KEYS then
     return {string.format('%.0f', first)}
   end
-  -- Of the numbers of a bucket only the first byte differs.
-  local fields, low, high, number = {}, {}, nil, nil
-  for i = 1, count do
-    if not high or free % size == 0 then
-      number = (floor(free / size) * ARGV[3] + ARGV[4]) * size + free % size
-      high = char(floor(number / 256) % 256, floor(number / 65536) % 256, floor(number / 16777216))
-    end
-    local byte = number % 256
-    if not low[byte] then low[byte] = char(byte) end
-    fields[2 * i - 1], fields[2 * i] = new[i], low[byte] .. high
-    free, number = free + 1, number + 1
-  end
   call('INCRBY', KEYS[2], count)
-  call('HSET', KEYS[1], unpack(fields))
-  local from = 1
+  local fields, low, from = {}, {}, 1
   while from <= count do
-    local last = math.min(from + size - 1 - (first + from - 1) % size, count)
+    local place = free % size
+    local last = math.min(from + size - 1 - place, count)
+    local number = (floor(free / size) * ARGV[3] + ARGV[4]) * size + place
+    -- Of the numbers of a bucket only the first byte differs.
+    local high = char(floor(number / 256) % 256, floor(number / 65536) % 256, floor(number / 16777216))
+    local byte = number % 256
+    for i = from, last do
+      if not low[byte] then low[byte] = char(byte) end
+      fields[2 * i - 1], fields[2 * i] = new[i], low[byte] .. high
+      byte = byte + 1
+    end
     call('RPUSH', KEYS[bucket], unpack(new, from, last))
-    from, bucket = last + 1, bucket + 1
+    free, from, bucket = free + last - from + 1, last + 1, bucket + 1
   end
+  call('HSET', KEYS[1], unpack(fields))
   if count == #numbers then return {string.format('%.0f', free), 1} end
   local given = 0
   for i = 1, #numbers do
