@@ -19,7 +19,7 @@ from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web import audit
 from donebit.web.answers import Reply, answer
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_task, note_task
 from trigger_app.models import RerunBody, TaskBody, TaskStarted
 from trigger_app.orders import Checker, pack_items, spec_of
 
@@ -69,7 +69,7 @@ class Starter:
             QuotaExceeded: as many tasks are open as may be.
         """
         self.checker.check(spec)
-        current_quotas().admit_task(task_id)
+        admit_task(task_id)
         ttls = TaskTtls.from_settings(self.settings)
         started = lifecycle.start(
             self.store, spec, task_id=task_id, ttls=ttls, max_steps=self.settings.max_steps, items=items
@@ -77,6 +77,7 @@ class Starter:
         task = started.task
         queued = publish_start(self.publisher, task) if started.fresh else None
         if started.fresh:
+            note_task(task.id)
             what = f"{task.count} steps of {spec.job or 'its caller'}"
             log.info("task %s is started: %s", task.id, what)
             audit.name(f"task {task.id}", what)
@@ -111,7 +112,7 @@ class Starter:
         task = rerunning.get_order(self.store, task_id)
         spec = rerunning.spec_again(task, body.params, body.label) if body else rerunning.spec_again(task)
         self.checker.check(spec, has_parent=task.parent is not None)
-        current_quotas().admit_task(rerunning.next_id(task, reply_key))
+        admit_task(rerunning.next_id(task, reply_key))
         started = rerunning.rerun(
             self.store,
             task,
@@ -122,6 +123,7 @@ class Starter:
         )
         if not started.fresh:
             return started, None
+        note_task(started.task.id)
         log.info("task %s is started: it runs task %s again", started.task.id, task.id)
         audit.name(f"task {task.id}", f"as task {started.task.id}")
         return started, publish_start(self.publisher, started.task)

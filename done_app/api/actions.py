@@ -19,7 +19,7 @@ from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web import audit
 from donebit.web.answers import Reply, answer
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_again, admit_task, note_task
 from donebit.web.rerun_answer import RerunStarted, rerun_reply
 from donebit.web.task_answer import TaskAnswer, task_answer
 
@@ -56,7 +56,7 @@ def add_actions(
 
         Steps that gave up run again too, unless the task was paused or stalled.
         """
-        current_quotas().admit_again(path.task_id)
+        admit_again(path.task_id)
         resume(store, publisher, path.task_id, ttls, reply_key=header.idempotency_key)
         return answer(task_answer(store, settings, lifecycle.get_task(store, path.task_id)))
 
@@ -124,7 +124,7 @@ def add_rerun(routes: APIBlueprint, store: Store, publisher: Publisher, settings
         With trigger_app's route of this name, parameters can be changed.
         """
         task, key = rerunning.get_order(store, path.task_id), header.idempotency_key
-        current_quotas().admit_task(rerunning.next_id(task, key))
+        admit_task(rerunning.next_id(task, key))
         started = rerunning.rerun(
             store,
             task,
@@ -134,6 +134,7 @@ def add_rerun(routes: APIBlueprint, store: Store, publisher: Publisher, settings
             reply_key=key,
         )
         if started.fresh:
+            note_task(started.task.id)
             audit.name(f"task {task.id}", f"as task {started.task.id}")
         return rerun_reply(
             started, task.id, publish_start(publisher, started.task) if started.fresh else None

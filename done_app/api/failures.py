@@ -15,7 +15,7 @@ from donebit.publishing import retry
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_again
 
 
 def add_failure_reads(routes: APIBlueprint, store: Store) -> None:
@@ -50,7 +50,7 @@ def add_retry(routes: APIBlueprint, store: Store, publisher: Publisher, settings
         The other failed steps stay so; `resume` tries all of them again.
         """
         key = header.idempotency_key
-        current_quotas().admit_again(path.task_id)
+        admit_again(path.task_id)
         retried = retry(store, publisher, path.task_id, body.as_chosen(), ttls, reply_key=key)
         task = lifecycle.get_task(store, path.task_id).task
         return answer(

@@ -125,6 +125,7 @@ class Settings(Addresses):
 
     # What there may be in all, and how fast it may be asked for; 0 is no limit.
     max_open_tasks: NonNegativeInt = 0
+    max_open_tasks_of_token: NonNegativeInt = 0
     max_events: NonNegativeInt = 0
     max_flags: NonNegativeInt = 0
     max_text_ids: NonNegativeInt = 0

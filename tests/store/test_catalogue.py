@@ -84,6 +84,7 @@ NAMES = [
     keys.TOKENS,
     keys.SIGN_OUTS,
     keys.AUDIT,
+    keys.open_tasks_of("reporter"),
     keys.requests_in_second(1795230245),
     *map(keys.of_broker, ("donebit.control", "donebit.steps\x06\x163", "unacked", "unacked_index")),
     *map(keys.of_broker, ("unacked_mutex", "_kombu.binding.donebit.control")),

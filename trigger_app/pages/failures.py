@@ -19,7 +19,7 @@ from donebit.errors import InvalidInput
 from donebit.step_numbers import step_range
 from donebit.store import Store
 from donebit.web.listener import Message, Table
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_again
 from donebit.workers import log
 from donebit.workers.log import LogLine
 from trigger_app.pages.changes import changed
@@ -42,7 +42,7 @@ def add_button(routes: Blueprint, context: PageContext) -> None:
     @routes.post("/tasks/<task_id>/retry")
     def retry(task_id: str) -> ResponseReturnValue:
         ttls = TaskTtls.from_settings(context.settings)
-        current_quotas().admit_again(task_id)
+        admit_again(task_id)
         publishing.retry(context.store, context.publisher, task_id, steps_asked(), ttls)
         return changed(task_id)
 

@@ -15,7 +15,7 @@ from donebit.completion.task import Task, TaskSnapshot
 from donebit.completion.ttls import TaskTtls
 from donebit.errors import InvalidInput, NotFound
 from donebit.web.listener import Table
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_again
 from donebit.web.task_answer import FIRST_RANGES, Range, task_answer
 from trigger_app.models import RerunBody
 from trigger_app.pages import cells, failures
@@ -80,7 +80,7 @@ def add_buttons(routes: Blueprint, context: PageContext) -> None:
 
     @routes.post("/tasks/<task_id>/resume")
     def resume(task_id: str) -> ResponseReturnValue:
-        current_quotas().admit_again(task_id)
+        admit_again(task_id)
         publishing.resume(context.store, context.publisher, task_id, TaskTtls.from_settings(context.settings))
         return changed(task_id)
 

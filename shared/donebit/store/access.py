@@ -62,7 +62,8 @@ class AccessStore:
 
     @outages_named
     def remove_token(self, name: str) -> bool:
-        """Remove a token; whether there was one of that name."""
+        """Remove a token, and what it began; whether there was one of that name."""
+        self._client.unlink(self._keys.open_tasks_of(name))
         return self._client.hdel(self._keys.TOKENS, name) == 1
 
     @outages_named

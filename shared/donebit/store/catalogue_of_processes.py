@@ -79,6 +79,13 @@ ACCESS = (
         "who did what to what: the newest AUDIT_ENTRIES or so",
     ),
     KeyRow(
+        "access:open_tasks:<token>",
+        "set",
+        PERMANENT,
+        "the tasks that a token began, some of which may have ended; with MAX_OPEN_TASKS_OF_TOKEN, until the "
+        "token is revoked",
+    ),
+    KeyRow(
         "access:requests:<second>",
         "hash",
         EXPIRES,

@@ -92,6 +92,10 @@ class Keys(TaskKeys, ActivityKeys):
         """How many requests each token sent in a second, counted from the epoch."""
         return f"{self.prefix}access:requests:{second}"
 
+    def open_tasks_of(self, token: str) -> str:
+        """Which of the tasks that a token began are open."""
+        return f"{self.prefix}access:open_tasks:{token}"
+
     def of_broker(self, name: str) -> str:
         """A key of Celery's broker, where it is this server: a queue's, or that of messages in progress."""
         return self.prefix + name

@@ -65,6 +65,25 @@ class QuotaStore:
         return self._client.hget(self._keys.record(task_id), "state") in (b"failed", b"cancelled")
 
     @outages_named
+    def open_tasks_of(self, token: str, most: int) -> int:
+        """How many of the tasks that a token began are open; those that are not are forgotten at the most."""
+        key = self._keys.open_tasks_of(token)
+        count = self._client.scard(key)
+        if count < most:
+            return count
+        began = [name.decode() for name in cast(set[bytes], self._client.smembers(key))]
+        scores = self._client.zmscore(self._keys.OPEN_TASKS, began) if began else []
+        ended = [name for name, score in zip(began, scores, strict=True) if score is None]
+        if ended:
+            self._client.srem(key, *ended)
+        return len(began) - len(ended)
+
+    @outages_named
+    def note_task_of(self, token: str, task_id: str) -> None:
+        """Note that a token has begun a task."""
+        self._client.sadd(self._keys.open_tasks_of(token), task_id)
+
+    @outages_named
     def count_new_events(self, events: Collection[str]) -> int:
         """How many of these events there are not; there must be one at least."""
         return cast(list[object], self._client.hmget(self._keys.EVENTS, list(events))).count(None)

@@ -15,7 +15,7 @@ from donebit.publishing import publish_end, publish_start, resume
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web import audit
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_again, admit_task, note_task
 
 WITHIN_SECONDS = 10.0
 NOT_REACHED = f"not reached within {WITHIN_SECONDS:g} s; send the request again"
@@ -57,7 +57,7 @@ class Actor:
             case Action.PAUSE:
                 lifecycle.pause(self.store, task.id, reply_key=reply_key)
             case Action.RESUME:
-                current_quotas().admit_again(task.id)
+                admit_again(task.id)
                 ttls = TaskTtls.from_settings(self.settings)
                 resume(self.store, self.publisher, task.id, ttls, reply_key=reply_key)
             case Action.RERUN:
@@ -65,7 +65,7 @@ class Actor:
         return None
 
     def rerun(self, task: Task, reply_key: str | None) -> str:
-        current_quotas().admit_task(rerunning.next_id(task, reply_key))
+        admit_task(rerunning.next_id(task, reply_key))
         started = rerunning.rerun(
             self.store,
             task,
@@ -75,6 +75,7 @@ class Actor:
             reply_key=reply_key,
         )
         if started.fresh:
+            note_task(started.task.id)
             publish_start(self.publisher, started.task)
         return started.task.id
 

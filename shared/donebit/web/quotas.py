@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from donebit.access.quotas import Quota, Quotas
+from donebit.access.quotas_of_tokens import OpenTasksOfTokens
 from donebit.access.rates import Rates
 from donebit.access.roles import Caller
 from donebit.access.tokens import OPERATOR
@@ -19,7 +20,7 @@ from donebit.web.access import access_of, current_caller
 from donebit.web.audit import ANYONE, OF_TASKS
 from donebit.web.exchange import exchange_of
 
-EXTENSION, RATES = "donebit_quotas", "donebit_rates"
+EXTENSION, RATES, OF_TOKENS = "donebit_quotas", "donebit_rates", "donebit_quotas_of_tokens"
 
 
 class QuotaCollector(Collector):
@@ -47,6 +48,7 @@ class QuotaCollector(Collector):
 def register(app: Flask, store: Store, settings: Settings) -> Collector:
     """Hold a service to the limits; register it after what finds out who a caller is."""
     quotas = app.extensions[EXTENSION] = Quotas(store, settings)
+    app.extensions[OF_TOKENS] = OpenTasksOfTokens(store, settings.max_open_tasks_of_token)
     rates = app.extensions[RATES] = Rates(
         store, settings.requests_per_second_of_token, settings.requests_per_second
     )
@@ -64,6 +66,41 @@ def quotas_of(app: Flask) -> Quotas:
 def current_quotas() -> Quotas:
     """The limits of the service that answers now."""
     return quotas_of(current_app)
+
+
+def admit_task(task_id: str | None = None) -> None:
+    """Admit the start of a task by the current request, or of one that exists already.
+
+    Raises:
+        QuotaExceeded: as many have not ended as may be, in all or of its token.
+    """
+    current_quotas().admit_task(task_id)
+    if who := bounded_token():
+        _of_tokens().admit(who, task_id)
+
+
+def admit_again(task_id: str) -> None:
+    """Admit that a task runs on, which may have ended. Raises QuotaExceeded as `admit_task` does."""
+    current_quotas().admit_again(task_id)
+    if who := bounded_token():
+        _of_tokens().admit_again(who, task_id)
+
+
+def note_task(task_id: str) -> None:
+    """Note that the current request has started a task."""
+    if who := bounded_token():
+        _of_tokens().note(who, task_id)
+
+
+def bounded_token() -> str | None:
+    """The name of the token of the current request; None for API_TOKEN, which has no limits, and for none."""
+    caller = current_caller()
+    return caller.name if caller and caller.name != OPERATOR else None
+
+
+def _of_tokens() -> OpenTasksOfTokens:
+    found: OpenTasksOfTokens = current_app.extensions[OF_TOKENS]
+    return found
 
 
 def refuse_fast() -> None:

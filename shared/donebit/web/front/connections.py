@@ -61,8 +61,11 @@ class Connections:
 
         Who has just come may be about to ask.
         """
-        knew = self._known.copy()
-        here = dict(self._here())
+        files, knew = open_files(), self._known.copy()
+        if max(len(files), len(knew)) <= self._most_of_one:  # no address can be beyond it
+            self._strangers = []
+            return
+        here = dict(self._here(files))
         strangers = [peer for peer in self._strangers if peer in here and peer not in self._known]
         beyond = self._beyond(strangers)
         for peer in beyond:
@@ -73,9 +76,9 @@ class Connections:
         self._strangers = list(dict.fromkeys([*strangers, *others]))
         self._known.difference_update(knew - here.keys())
 
-    def _here(self) -> Iterator[tuple[Peer, int]]:
+    def _here(self, files: list[int]) -> Iterator[tuple[Peer, int]]:
         """Whose connections there are, and the file of each."""
-        for number in sorted(int(one.name) for one in OPEN_FILES.iterdir()):
+        for number in files:
             with suppress(OSError), closing(duplicate(number)) as one:  # it is gone, or something else
                 if one.family in (socket.AF_INET, socket.AF_INET6) and one.getsockname()[1] == self._port:
                     yield peer_of(one), number
@@ -87,6 +90,11 @@ class Connections:
             if counts[network_of(peer[0])] > self._most_of_one and not self._proxies.has(peer[0]):
                 beyond.append(peer)
         return beyond
+
+
+def open_files() -> list[int]:
+    """The numbers of all open files of this process."""
+    return sorted(int(one.name) for one in OPEN_FILES.iterdir())
 
 
 def duplicate(file: int) -> socket.socket:
