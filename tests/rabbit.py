@@ -17,7 +17,7 @@ from kombu import Connection
 from donebit.addresses import LOOPBACK
 from donebit.demo.ports import free_server_ports
 from donebit.demo.rabbitmq import OwnRabbit, rabbitmq_program
-from tests.stack import Stack
+from tests.stack import Stack, started_stack
 from tests.started import Started, eventually
 from tests.tls import Certificates
 
@@ -144,9 +144,5 @@ def rabbit(running_rabbit: RunningRabbit) -> RunningRabbit:
 @pytest.fixture
 def rabbit_stack(rabbit: RunningRabbit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Everything, with this broker; each test's own, since messages of one would reach the next."""
-    stack = Stack(tmp_path_factory.mktemp("stack"), BROKER_URL=rabbit.url)
-    try:
-        stack.start()
+    with started_stack(tmp_path_factory.mktemp("stack"), BROKER_URL=rabbit.url) as stack:
         yield stack
-    finally:
-        stack.close()

@@ -8,7 +8,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -257,14 +257,21 @@ class Stack:
         self.server.close()
 
 
-@pytest.fixture(scope="session")
-def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("stack"))
+@contextmanager
+def started_stack(folder: Path, store_url: str = "", **environment: str) -> Iterator[Stack]:
+    """A stack that runs, ended afterwards."""
+    stack = Stack(folder, store_url, **environment)
     try:
         stack.start()
         yield stack
     finally:
         stack.close()
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with started_stack(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
 
 
 @pytest.fixture

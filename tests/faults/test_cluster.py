@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.clusters import Cluster
 from tests.faults.test_least_privilege import LINES, delivered, refused
-from tests.stack import DONE_SECONDS, Stack, ask
+from tests.stack import DONE_SECONDS, Stack, ask, started_stack
 from tests.started import eventually
 
 DOCS = Path(__file__).parents[2] / "docs" / "cluster.md"
@@ -22,7 +20,8 @@ def test_everything_runs_on_a_cluster_with_the_documented_user(cluster: Cluster,
         for line in (LINES[0], *OF_CLUSTER):
             node.client.execute_command(*shlex.split(line))  # type: ignore[no-untyped-call]  # the library leaves it untyped
         node.client.acl_log_reset()
-    with stack_on(cluster.url.replace("redis://", "redis://donebit:PASSWORD@"), tmp_path) as stack:
+    store_url = cluster.url.replace("redis://", "redis://donebit:PASSWORD@")
+    with started_stack(tmp_path, store_url) as stack:
         use(stack)
         refusals = [one for node in cluster.primaries for one in refused(node.client)]
     for node in cluster.primaries:
@@ -30,16 +29,6 @@ def test_everything_runs_on_a_cluster_with_the_documented_user(cluster: Cluster,
     cluster.flush()
 
     assert refusals == []
-
-
-@contextmanager
-def stack_on(store_url: str, folder: Path) -> Iterator[Stack]:
-    stack = Stack(folder, store_url)
-    try:
-        stack.start()
-        yield stack
-    finally:
-        stack.close()
 
 
 def use(stack: Stack) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from donebit import queue
+from tests.clusters import Cluster
+from tests.conftest import wrong_keys
 from tests.faults.test_leases import await_begun, runs
 from tests.integration.priorities import NORMAL_TASKS, STEPS_EACH, normal_steps_done_before_high
 from tests.rabbit import CONSUMER_TIMEOUT, RunningRabbit
-from tests.stack import DONE_SECONDS, Stack, ask
+from tests.stack import DONE_SECONDS, Stack, ask, started_stack
 from tests.started import eventually, say
 
 NEVER = 3600.0  # a stall_after, in seconds: nothing is sent again
@@ -58,6 +60,27 @@ def test_a_broker_killed_and_started_again_costs_no_step(
     answer = rabbit_stack.answer(task_id)
     assert (answer["state"], answer["failed_attempts"]) == ("done", 0)
     assert set(rabbit_stack.told(task_id)) == {f"{task_id}.1.done"}
+
+
+def test_a_killed_broker_and_cut_connections_cost_no_step_on_a_cluster(
+    rabbit: RunningRabbit, cluster: Cluster, tmp_path: Path
+) -> None:
+    with started_stack(tmp_path, cluster.url, BROKER_URL=rabbit.url) as stack:
+        params = {"folder": str(stack.folder("noted")), "pause_ms": 20}
+        task_id = stack.create(400, job="note", params=params, batch=20, stall_after=2)
+        stack.await_progress(task_id, 20)
+        rabbit.end()
+        rabbit.start()
+        stack.await_progress(task_id, 200)
+        rabbit.cut_connections()
+        stack.await_told(task_id)
+        answer, told = stack.answer(task_id), stack.told(task_id)
+        wrong = [one for node in cluster.primaries for one in wrong_keys(node.client)]
+    cluster.flush()
+
+    assert {int(one.name) for one in (tmp_path / "noted").iterdir()} == set(range(400))
+    assert (answer["state"], answer["failed_attempts"], wrong) == ("done", 0, [])
+    assert set(told) == {f"{task_id}.1.done"}
 
 
 def test_a_step_whose_connection_is_cut_runs_once_and_is_no_failure(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.backup.arranged import run, take
-from tests.stack import DONE_SECONDS, Stack, ask
+from tests.stack import DONE_SECONDS, Stack, ask, started_stack
 from tests.started import eventually
 
 STEPS = 2000
@@ -17,12 +17,8 @@ STEPS = 2000
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[Stack]:
     """A stack of this test's own, which ends all of it."""
-    stack = Stack(tmp_path)
-    try:
-        stack.start()
+    with started_stack(tmp_path) as stack:
         yield stack
-    finally:
-        stack.close()
 
 
 def end_programs(stack: Stack) -> None:

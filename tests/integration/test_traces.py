@@ -14,7 +14,7 @@ from donebit.demo.ports import free_server_port
 from donebit.store import keys
 from tests.collector import Collector, Seen, collecting
 from tests.receiver import receiving
-from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask
+from tests.stack import DONE_SECONDS, START_SECONDS, Stack, ask, started_stack
 from tests.started import Started, eventually
 
 SLICE = "donebit.run_steps"
@@ -29,12 +29,8 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def traced_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
     """A stack that sends its spans to the collector."""
-    stack = Stack(tmp_path_factory.mktemp("traced"), **collector.environment)
-    try:
-        stack.start()
+    with started_stack(tmp_path_factory.mktemp("traced"), **collector.environment) as stack:
         yield stack
-    finally:
-        stack.close()
 
 
 def spans_of(collector: Collector, task_id: str, end: str = "donebit.announce") -> dict[str, list[Seen]]:

@@ -21,6 +21,12 @@ def first_of(signature: Signature[Any]) -> Signature[Any]:
     return first_of(tasks[0]) if tasks else signature
 
 
+def is_known(app: Celery, signature: Signature[Any]) -> bool:
+    """Whether the application has the task that is sent first, or that a chord leads to."""
+    first = first_of(signature)
+    return is_known(app, first.body) if isinstance(first, chord) else str(first.task) in app.tasks
+
+
 def marked(body: Signature[Any], group_id: str, nonce: str) -> Signature[Any]:
     """The body, whose first message says of which chord it is: its worker then notes that it has begun."""
     first = first_of(body)

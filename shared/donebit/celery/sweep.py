@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from celery import Celery, current_app, shared_task, signals
+from kombu.exceptions import ContentDisallowed, DecodeError, SerializerNotInstalled
 
 from donebit.celery import calling, signatures
 from donebit.celery.backend import DonebitBackend
@@ -18,9 +19,10 @@ log = logging.getLogger(__name__)
 
 
 def sweep_chords(app: Celery | None = None) -> int:
-    """Call the body of each ended chord that nobody is calling.
+    """Call the body of each ended chord that nobody is calling, if the application has the body's task.
 
-    Each worker does this by itself every 5 seconds. Any number of sweeps may run at once.
+    Each worker does this by itself every 5 seconds. Any number of sweeps may run at once. Of several
+    applications on one database each calls its own: another one's routes and serializers are not its.
 
     Args:
         app: the application; the current one if left out
@@ -32,8 +34,21 @@ def sweep_chords(app: Celery | None = None) -> int:
     if not isinstance(backend, DonebitBackend):
         return 0
     backend.chords.tidy()
-    due = backend.chords.due(AT_ONCE)
-    return sum(calling.call_ended(backend, task_id) for task_id in due)
+    called = left = 0
+    while due := backend.chords.due(AT_ONCE, beyond=left):
+        for task_id in due:
+            was_called = _has_body_of(backend, task_id) and calling.call_ended(backend, task_id)
+            called, left = called + was_called, left + (not was_called)
+    return called
+
+
+def _has_body_of(backend: DonebitBackend, task_id: str) -> bool:
+    """Whether the application has the task of a chord's body; True where the body is gone."""
+    found = backend.chords.body(task_id)
+    try:
+        return found is None or signatures.is_known(backend.app, signatures.unpacked(backend.app, found[1]))
+    except (SerializerNotInstalled, ContentDisallowed, DecodeError):  # another application's
+        return False
 
 
 def _sweep_until(stopped: threading.Event, app: Celery) -> None:

@@ -147,9 +147,13 @@ class ChordTasks:
         """Drop what is kept of a chord that has no body to call."""
         self.store.drop(task_id)
 
-    def due(self, limit: int) -> list[str]:
-        """The tasks of ended chords whose body is to be called and that nobody is calling."""
-        return self.store.due(limit)
+    def due(self, limit: int, *, beyond: int = 0) -> list[str]:
+        """The tasks of ended chords whose body is to be called and that nobody is calling.
+
+        Args:
+            beyond: how many of them are passed over, from the longest due on
+        """
+        return self.store.due(limit, beyond)
 
 
 def task_id_of(group_id: str) -> str:

@@ -168,11 +168,15 @@ class ChordStore:
         names = [self._keys.bitmap(task_id), self._keys.record(task_id)]
         return ChordStatus(text(self._scripts["add_part"](keys=names, args=[])))
 
-    def due(self, limit: int) -> list[str]:
-        """Ended chords whose body is to be called and that nobody is calling, by the server's clock."""
+    def due(self, limit: int, beyond: int = 0) -> list[str]:
+        """Ended chords whose body is to be called and that nobody is calling, by the server's clock.
+
+        Args:
+            beyond: how many of them are passed over, from the longest due on
+        """
         seconds, microseconds = self._client.time()
         now_ms = int(seconds) * 1000 + int(microseconds) // 1000
-        found = self._client.zrangebyscore(self._keys.CHORDS, 0, now_ms, start=0, num=limit)
+        found = self._client.zrangebyscore(self._keys.CHORDS, 0, now_ms, start=beyond, num=limit)
         return [text(name) for name in cast(list[object], found)]
 
     def take_chord(self, task_id: str, token: str, lease: timedelta) -> Taken:

@@ -1,0 +1,109 @@
+"""The result backend by itself: its sweep, what it subscribes to, and how it finds its server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+import pytest
+from celery import chain, chord, group
+from celery.app.task import Context
+from celery.result import GroupResult
+from kombu.exceptions import EncodeError
+
+from donebit.celery import progress, sweep, sweep_chords
+from donebit.completion import announcing, lifecycle
+from donebit.store import Store
+from tests.celery.conftest import Workers
+from tests.sentinel_group import MASTER, sentinel_group
+from tests.servers import RunningServer, valkey_binary
+from tests.started import eventually
+
+SECONDS = 20
+
+
+def test_a_part_is_subscribed_to_when_somebody_waits_for_it(
+    project: ModuleType, workers: Workers, valkey: RunningServer
+) -> None:
+    before = project.same.delay(0)
+    nested = chain(project.same.s(1), group(project.same.s(), project.same.s()))
+    applied = chord([*(project.same.s(n) for n in range(20)), nested], project.same.s()).apply_async()
+    parts, after = cast(GroupResult, applied.parent), project.same.delay(1)
+
+    def channels() -> int:
+        return len(valkey.client.pubsub_channels("celery-task-meta-*"))
+
+    assert channels() < 5
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(parts.get, timeout=SECONDS, disable_sync_subtasks=False)
+        eventually(lambda: channels() > 20)
+        workers("--pool=threads", "--concurrency=2")
+        assert waiting.result() == [*range(20), [1, 1]]
+    assert (before.get(timeout=SECONDS), after.get(timeout=SECONDS)) == (0, 1)
+
+
+def test_a_part_of_a_header_that_could_not_be_sent_is_waited_for_too(
+    project: ModuleType, workers: Workers
+) -> None:
+    unsendable = project.same.s(object())
+    with pytest.raises(EncodeError):
+        chord(
+            [project.same.s(1).set(task_id="first"), unsendable, unsendable], project.same.s()
+        ).apply_async()
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(workers, "--pool=threads", "--concurrency=1")
+
+        assert project.same.AsyncResult("first").get(timeout=SECONDS) == 1
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server of the test's own, which Sentinels watch, is the application's result backend."""
+    with (
+        closing(RunningServer(valkey_binary(), tmp_path)) as master,
+        sentinel_group(master, tmp_path) as group,
+    ):
+        monkeypatch.setenv("TEST_BACKEND", f"donebit+{group.celery_url()}")
+        yield
+
+
+@pytest.mark.usefixtures("watched")
+def test_chords_are_counted_on_the_server_that_sentinels_name(project: ModuleType) -> None:
+    project.app.conf.result_backend_transport_options = {"master_name": MASTER}
+
+    applied = chord([project.same.s(n) for n in range(2)], project.same.s()).apply_async()
+    parts = cast(GroupResult, applied.parent)
+    body = project.same.s().set(task_id=applied.id)
+    for number, part in enumerate(cast(list[GroupResult], parts.results)):
+        request = Context(id=part.id, group=parts.id, group_index=number, chord=body)
+        project.app.backend.mark_as_done(part.id, number, request)
+
+    assert (progress(applied).done, progress(applied).called) == (2, True)
+
+
+def sum_of(results: list[int]) -> int:
+    return sum(results)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+def test_a_sweep_leaves_the_bodies_of_other_applications(
+    project: ModuleType, lasting_store: tuple[object, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own is called though one of another application is due before it."""
+    monkeypatch.setattr(sweep, "AT_ONCE", 1)
+    of_another = project.app.signature("another.total")
+    bodies = [of_another, chord([project.same.s(), project.same.s()], of_another), project.same.s()]
+    for body in bodies:
+        applied = chord([project.same.s(1), project.same.s(2)], body).apply_async()
+        lifecycle.cancel(lasting_store[1], progress(applied).task_id)
+        announcing.announce(lasting_store[1], progress(applied).task_id)
+
+    assert (sweep_chords(project.app), sweep_chords(project.app)) == (1, 0)
+    assert progress(applied).called
+    project.app.task(sum_of, name="another.total")
+    assert (sweep_chords(project.app), sweep_chords(project.app)) == (2, 0)
