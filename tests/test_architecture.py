@@ -44,6 +44,7 @@ LAYERS = (
         "donebit.config",
         "donebit.deadline",
         "donebit.errors",
+        "donebit.exceptions",
         "donebit.formatting",
         "donebit.item_pieces",
         "donebit.json_reading",
