@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from donebit.traces import traces
 from donebit.workers import presence
 
 HEARTBEAT_EVERY_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 1.0  # a server that is away at the start
 COURIER_CONNECTIONS = 32
 PERMIT_TIMEOUT = timedelta(seconds=0.5)  # who has lost a permit is ended within a second
 KEEPER_TIMEOUT = timedelta(seconds=1)  # a lease must be renewed again soon
@@ -111,16 +113,33 @@ def stop_monitor(**_: Any) -> None:
 
 @signals.worker_init.connect
 def check_jobs_and_server(**_: Any) -> None:
-    """Check before the first message that the jobs load and that the server does not evict keys."""
+    """Check before the first message that the jobs load, and that the server and what it holds are fit."""
     try:
         jobs()
-        refuse_unfit(store(), settings.broker_url)
-    except StoreUnavailable as error:
-        log.warning("%s; the worker waits for it", error.in_full)
+        await_fit_server()
     except DonebitError as error:
         stop_program(error.detail)
     finally:
         store.cache_clear()
+
+
+def await_fit_server() -> None:
+    """Wait for a server that is away: what it holds may be for another version, or not whole.
+
+    Raises:
+        ConfigurationError: it is unfit.
+    """
+    has_waited = False
+    while True:
+        try:
+            refuse_unfit(store(), settings.broker_url)
+        except StoreUnavailable as error:
+            if not has_waited:
+                log.warning("%s; the worker waits for it", error.in_full)
+            has_waited = True
+            time.sleep(ASK_AGAIN_SECONDS)
+        else:
+            return
 
 
 @signals.worker_ready.connect

@@ -127,7 +127,7 @@ def test_a_worker_that_cannot_run_the_steps_is_named_until_steps_are_done(
     assert asked(store, task).waiting_for is Waiting.LOST
 
 
-def test_a_process_that_just_took_steps_may_be_about_to_send_them_back(
+def test_a_process_that_only_just_took_steps_may_send_them_back(
     store: Store, hand_moved_clock: HandMovedClock
 ) -> None:
     task = fanned_out(store)

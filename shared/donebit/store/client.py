@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -67,7 +67,12 @@ KILLED = "Script killed by user"  # an operator's SCRIPT KILL, which only ends a
 
 
 def connect(
-    url: str, *, connections: int, timeout: timedelta, confirmation: Confirmation | None = None
+    url: str,
+    *,
+    connections: int,
+    timeout: timedelta,
+    confirmation: Confirmation | None = None,
+    before_first: Callable[[], None] | None = None,
 ) -> ServerClient:
     """A client that waits `timeout` at most for an answer, and never sends a command twice.
 
@@ -84,6 +89,7 @@ def connect(
         connections: to each server, at most
         timeout: for how long an answer is waited for
         confirmation: what replicas have to do with each change; None for nothing
+        before_first: as of ServerClient
 
     Raises:
         ConfigurationError: the address is not one of a Redis server.
@@ -93,11 +99,9 @@ def connect(
     except ValueError as error:
         raise ConfigurationError(f"REDIS_URL: {error}") from None
 
-    def pool_at(address: NodeAddress) -> LendingPool:
-        return _pool_to(server, address, connections, timeout, confirmation)
-
+    pool_at = partial(_pool_to, server, connections=connections, timeout=timeout, confirmation=confirmation)
     seeds = [NodeAddress(host, port) for host, port in server.addresses]
-    return ServerClient(seeds, pool_at, timeout.total_seconds(), confirmation)
+    return ServerClient(seeds, pool_at, timeout.total_seconds(), confirmation, before_first)
 
 
 def _pool_to(

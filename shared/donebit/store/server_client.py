@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from threading import Lock
 from typing import Any, cast
 
 from redis import ConnectionPool, Redis, exceptions
@@ -28,6 +27,7 @@ class ServerClient(Redis):
         pool_at: makes the pool of connections to a server
         patience_seconds: for how long a command is sent again that a node has refused, having done nothing
         confirmation: what the pools' connections have replicas confirm; None for nothing
+        before_first: is called before the first command is sent, and may raise to hold it back
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class ServerClient(Redis):
         pool_at: Callable[[NodeAddress], ConnectionPool],
         patience_seconds: float,
         confirmation: Confirmation | None = None,
+        before_first: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(connection_pool=pool_at(seeds[0]))
         self.confirmation = confirmation
@@ -44,7 +45,7 @@ class ServerClient(Redis):
         self._patience_seconds = patience_seconds
         self._sources: dict[str, str] = {}
         self._router: Router | None = None
-        self._is_known, self._finding_out = False, Lock()
+        self._is_known, self._before_first = False, before_first
 
     @property
     def router(self) -> Router | None:
@@ -66,6 +67,8 @@ class ServerClient(Redis):
         if mode == CLUSTER:
             nodes = Nodes(self._seeds, self._pool_at)
             self._router = Router(nodes, self._sources, self._patience_seconds)
+        if self._before_first is not None:
+            self._before_first()
         self._is_known = True
 
     def _mode_of_any(self) -> str:

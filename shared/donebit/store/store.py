@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from inspect import signature
 from typing import Any, get_type_hints
 
@@ -137,6 +137,7 @@ class Store:
         timeout: timedelta = SERVICE_TIMEOUT,
         replicas: int = 0,
         goes_on: bool = False,
+        only_if_fit: bool = False,
     ) -> Store:
         """The store at an address.
 
@@ -146,11 +147,19 @@ class Store:
             timeout: how long each call waits for the server
             replicas: how many are to confirm each change
             goes_on: whether a change that they do not confirm in time counts all the same
+            only_if_fit: whether nothing is sent before the server and what it holds were found fit: it may
+                have been away when the program looked at its start
         """
         confirmation = None
         if replicas:
             confirmation = Confirmation(Keys(prefix), replicas, reading_scripts(), goes_on=goes_on)
-        client = connect(url, connections=connections, timeout=timeout, confirmation=confirmation)
+        client = connect(
+            url,
+            connections=connections,
+            timeout=timeout,
+            confirmation=confirmation,
+            before_first=partial(hold_back_unfit, url, prefix, timeout) if only_if_fit else None,
+        )
         return cls.on(client, prefix)
 
 
@@ -230,6 +239,19 @@ def refuse_unfit(store: Store, broker_url: str | None = None) -> None:
             "REDIS_URL names several servers, and the first that answers is no cluster's"
         )
     refuse_older_layout(store.mover, store.keys)
+
+
+def hold_back_unfit(url: str, prefix: str, timeout: timedelta) -> None:
+    """Refuse for now what refuse_unfit refuses: an operator can mend it while the program waits.
+
+    Raises:
+        StoreUnavailable: the server cannot be reached, or is unfit, and why.
+    """
+    try:
+        with refusals_as_configuration():
+            refuse_unfit(Store.at(url, prefix=prefix, connections=1, timeout=timeout))
+    except ConfigurationError as error:
+        raise StoreUnavailable(error.detail) from None
 
 
 def refuse_broker_on_cluster(broker_url: str) -> None:

@@ -233,4 +233,5 @@ def service_store(settings: Settings) -> Store:
         prefix=settings.key_prefix,
         connections=threads,
         replicas=settings.wait_replicas,
+        only_if_fit=True,
     )
