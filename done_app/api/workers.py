@@ -62,17 +62,22 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
             raise InvalidInput("step is given without the task that it is of", field="step")
         if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
             return stream(store, feed, query)
-        page = log.list_lines(
-            store,
-            task_id=query.task,
-            step=query.step,
-            limit=query.limit,
-            after=query.after,
-            loud=query.level is not None,
-        )
-        return answer(LogAnswer(lines=[LineSummary.of(line) for line in page.lines], next=page.next))
+        return answer(log_page(store, query))
 
     return routes
+
+
+def log_page(store: Store, query: LogQuery) -> LogAnswer:
+    """Read the lines that are asked for."""
+    page = log.list_lines(
+        store,
+        task_id=query.task,
+        step=query.step,
+        limit=query.limit,
+        after=query.after,
+        loud=query.level is not None,
+    )
+    return LogAnswer(lines=[LineSummary.of(line) for line in page.lines], next=page.next)
 
 
 def stream(store: Store, feed: Feed, query: LogQuery) -> Reply:

@@ -156,11 +156,16 @@ def run_held(held: HeldSteps, name: str, message_id: str, *, careful: bool) -> R
             items=TypedItems(ItemReader(worker_app.store(), task), job.item) if job.item else None,
         )
         outcome = runner.run(held.ranges)
+    log_progress(task, outcome)
+    return outcome
+
+
+def log_progress(task: Task, outcome: RunOutcome) -> None:
+    """Log what a run has finished; a line about one step says which."""
     if outcome.report is not None:
         for text, step in lines_of(line_clock, outcome.done, outcome.report, task):
             with logs.step_context(() if step is None else [step]):
                 log.info("%s", text)
-    return outcome
 
 
 def send_remaining(task: Task, outcome: RunOutcome, *, careful: bool, handed_over: bool) -> None:
