@@ -62,13 +62,13 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
             raise InvalidInput("step is given without the task that it is of", field="step")
         if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
             return stream(store, feed, query)
-        return answer(lines_of(store, query))
+        return answer(log_page(store, query))
 
     return routes
 
 
-def lines_of(store: Store, query: LogQuery) -> LogAnswer:
-    """Read the lines that the query asks for."""
+def log_page(store: Store, query: LogQuery) -> LogAnswer:
+    """Read the lines that are asked for."""
     page = log.list_lines(
         store,
         task_id=query.task,
