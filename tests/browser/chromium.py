@@ -17,6 +17,7 @@ FLAGS = (
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
+    "--renderer-process-limit=1",  # or each new tab, and with that each test, starts one: a third of its work
     # A name that is not loopback: there a page over plain HTTP is not trusted, and the browser sends less.
     f"--host-resolver-rules=MAP {OTHER_NAME} 127.0.0.1",
 )

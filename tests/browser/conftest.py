@@ -1,4 +1,4 @@
-"""One browser for all tests, and the page of trigger_app in it."""
+"""One browser for all tests here, and the page of trigger_app in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.browser.page import Page
 from tests.stack import Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # what a page shows last would go on until all other tests have ended
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     with chromium(tmp_path_factory.mktemp("profile")) as chrome:
         yield chrome

@@ -1,4 +1,4 @@
-"""The ground of the tortures: one a process of pytest-xdist, mended after each test."""
+"""The ground of the tortures, one a process of pytest-xdist: mended after each test, ended after the last."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.harness.activity_ground import ActivityGround
 from tests.faults.harness.ground import Ground
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     with closing(Ground(tmp_path_factory.mktemp("ground"))) as ground:
         yield ground
@@ -23,7 +23,7 @@ def ground(whole_ground: Ground) -> Iterator[Ground]:
     whole_ground.restore()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole_activity_ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActivityGround]:
     with closing(ActivityGround(tmp_path_factory.mktemp("activity"))) as ground:
         yield ground
