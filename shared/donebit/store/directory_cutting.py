@@ -63,13 +63,13 @@ class DirectoryCuttingStore:
         lists = {whole(directory.name_at(bucket), bucket): some for bucket, some in ids.items()}
         self._answers(
             [
-                *(("DEL", name) for name in lists),
+                *(("UNLINK", name) for name in lists),
                 *(("RPUSH", name, *some) for name, some in lists.items()),
                 *self._numbering(directory, numbers),
             ]
         )
         gone = [("HDEL", self._keys.numbers(directory.name), *numbers)] if numbers else []
-        self._answers([*gone, *(("DEL", whole(directory.name, bucket)) for bucket in ids)])
+        self._answers([*gone, *(("UNLINK", whole(directory.name, bucket)) for bucket in ids)])
 
     def _numbering(self, directory: Directory, numbers: Mapping[bytes, bytes]) -> Iterable[Command]:
         """What gives ids their numbers, each in its shard."""
@@ -91,7 +91,7 @@ class DirectoryCuttingStore:
             self._answers([("SADD", self._keys.erasing(new), *erasing)])
         with self._client.pipeline(transaction=True) as pipe:
             pipe.set(self._keys.next_number(old), CUT)
-            pipe.delete(self._keys.erasures(old), self._keys.erasing(old))
+            pipe.unlink(self._keys.erasures(old), self._keys.erasing(old))
             pipe.execute()
 
     def _answers(self, commands: Iterable[Command]) -> list[Any]:
