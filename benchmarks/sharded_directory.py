@@ -20,8 +20,8 @@ from donebit.store.client import connect
 from donebit.store.id_shards import OF_A_CLUSTER
 from tests.clusters import cluster_of
 
-COUNT = 200_000
-ROUNDS = 7
+COUNT = 400_000
+ROUNDS = 3
 
 
 def measure() -> list[Figure]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import everything
-from tests.migration.old_store import load_old_store
+from tests.migration.old_store import LAYOUT_5, load_old_store
 from tests.servers import RunningServer, running, valkey_binary
 
 DONEBIT = (sys.executable, "-m", "donebit.command_line", "migrate")
@@ -61,6 +61,17 @@ def test_a_second_run_ends_well_and_does_nothing(server: RunningServer) -> None:
 
     assert (first.returncode, second.returncode) == (0, 0)
     assert second.stdout == "this Redis has layout 5 already: there is nothing to do\n"
+
+
+def test_directories_are_cut_in_shards_and_counted(server: RunningServer) -> None:
+    server.client.flushall()
+    load_old_store(server.client, LAYOUT_5)
+
+    ended = run((*DONEBIT, "--shard-directories"), server.url)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [line.split()[-2:] for line in ended.stdout.splitlines()[1:3]] == [["417", "417"], ["90", "90"]]
+    assert ended.stdout.splitlines()[-1] == "the directories are in shards"
 
 
 def test_a_dry_run_only_counts(server: RunningServer) -> None:

@@ -37,7 +37,11 @@ from tests.started import eventually
 
 SOURCES = Path(__file__).parents[2] / "shared" / "donebit" / "store"
 UNCONFIRMED = "too few replicas have confirmed the change"
-BACKUP = {"key_writing.py", "moving.py"}  # used offline, by commands that wait for nobody
+BACKUP = {
+    "directory_cutting.py",
+    "key_writing.py",
+    "moving.py",
+}  # used offline, by commands that wait for nobody
 STEPS = 100
 DAYS = [
     Bitmap("seen", UTC_CALENDAR.period_at(Granularity.DAY, real_now() - ago * DAY).name) for ago in (1, 0)

@@ -76,6 +76,10 @@ class Directory(NamedTuple):
             return local
         return (local // BUCKET * self.shards + shard) * BUCKET + local % BUCKET
 
+    def ids_at_once(self, most: int) -> int:
+        """Of how many ids hardly any shard has more than so many, and each about as many."""
+        return most if self.shards == 1 else most * self.shards * 7 // 8
+
     def shards_of(self, ids: Kept) -> Shards:
         """The shard of each id."""
         if self.shards == 1:
@@ -108,8 +112,9 @@ def in_parts(
     Args:
         kept: ids as a directory keeps them
     """
-    for start in range(0, len(ids), size * directory.shards):
-        some = kept(ids[start : start + size * directory.shards])
+    at_once = directory.ids_at_once(size)
+    for start in range(0, len(ids), at_once):
+        some = kept(ids[start : start + at_once])
         if directory.shards == 1:
             yield IdPart(0, np.arange(start, start + len(some)), some)
             continue

@@ -59,7 +59,7 @@ class Numbering(Generic[Id]):
             Conflict: others take numbers faster than can be counted on.
         """
         once = list(dict.fromkeys(ids))  # a call that needs fewer numbers would leave the next ones refused
-        size = NEW_A_PIPELINE * NEW_A_CALL
+        size = max(NEW_A_PIPELINE * NEW_A_CALL, directory.ids_at_once(NEW_A_CALL))
         numbers = np.concatenate([self._number_part(directory, part) for part in parts(once, size)])
         return numbers if len(once) == len(ids) else in_order(once, numbers, ids)
 
