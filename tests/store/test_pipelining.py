@@ -90,11 +90,9 @@ def test_of_heavy_scripts_few_are_under_way_at_once(client: Redis) -> None:
 def most_under_way(command: Command) -> int:
     """How many of the same commands are sent before an answer is awaited."""
     commands, under_way = iter([command] * MANY), list[Bundle]()
-    bundle = next_bundle(commands, AHEAD)
-    while not (under_way and must_wait(bundle, under_way)):
+    while not must_wait(bundle := next_bundle(commands, AHEAD), under_way):
         under_way.append(bundle)
-        bundle = next_bundle(commands, AHEAD)
-    return sum(map(len, under_way))
+    return sum(len(one.commands) for one in under_way)
 
 
 def test_a_refused_command_is_answered_by_itself(real_client: Redis) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis, exceptions
 from redis.commands.core import Script
@@ -29,22 +28,22 @@ BITMAPS_AHEAD = 64
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
 
 
-class Bundle(list[Command]):
+class Bundle(NamedTuple):
     """Commands that are sent together, and how many bitmaps they may read."""
 
-    __slots__ = ("bitmaps",)
+    commands: list[Command]
     bitmaps: int
 
 
 def next_bundle(commands: Iterator[Command], most: int) -> Bundle:
     """The next commands that are sent together: at most so many, and fewer where their scripts are heavy."""
     deadline.refuse_late()
-    bundle, bitmaps = Bundle(), 0
+    bundle: list[Command] = []
+    bitmaps = 0
     while len(bundle) < most and bitmaps < BITMAPS_AHEAD and (command := next(commands, None)) is not None:
         bundle.append(command)
         bitmaps += weight_of(command)
-    bundle.bitmaps = bitmaps
-    return bundle
+    return Bundle(bundle, bitmaps)
 
 
 def weight_of(command: Command) -> int:
@@ -59,8 +58,8 @@ def weight_of(command: Command) -> int:
 
 
 def must_wait(bundle: Bundle, under_way: Sequence[Bundle]) -> bool:
-    """Whether a bundle is sent only after the answers to one of those that are under way."""
-    return len(under_way) > 1 or bundle.bitmaps > 0
+    """Whether a bundle is sent only after the answers to one that is under way."""
+    return len(under_way) > 1 or (bool(under_way) and bundle.bitmaps > 0)
 
 
 def read_answer(connection: AbstractConnection) -> Any:
@@ -161,18 +160,18 @@ def _from_server(
     commands, connection = iter(commands), client.connection_pool.get_connection()
     under_way, question = deque[Bundle](), late_question(connection)
     try:
-        while bundle := next_bundle(commands, AHEAD):
-            request = b"".join(map(packed, bundle))  # while the server works
-            while under_way and must_wait(bundle, under_way):
-                yield from map(read, repeat(connection, len(under_way.popleft())))
+        while (bundle := next_bundle(commands, AHEAD)).commands:
+            request = b"".join(map(packed, bundle.commands))  # while the server works
+            while must_wait(bundle, under_way):
+                yield from (read(connection) for _ in under_way.popleft().commands)
             if question:
-                question.note(bundle)
+                question.note(bundle.commands)
             connection.send_packed_command([request])  # type: ignore[no-untyped-call]  # the library leaves it untyped
             under_way.append(bundle)
         if question:
             question.send()
         for bundle in under_way:
-            yield from map(read, repeat(connection, len(bundle)))
+            yield from (read(connection) for _ in bundle.commands)
         if question:
             question.read()
     except BaseException:
@@ -188,11 +187,11 @@ def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
     with ExitStack() as lent:
         flight, under_way = Flight(router, lent), deque[Bundle]()
         try:
-            while bundle := next_bundle(commands, AHEAD_OF_NODES):
-                while under_way and must_wait(bundle, under_way):
+            while (bundle := next_bundle(commands, AHEAD_OF_NODES)).commands:
+                while must_wait(bundle, under_way):
                     under_way.popleft()
                     yield from flight.receive()
-                flight.send(bundle)
+                flight.send(bundle.commands)
                 under_way.append(bundle)
             for _ in under_way:
                 yield from flight.receive()
