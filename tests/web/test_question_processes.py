@@ -182,4 +182,4 @@ def test_without_the_process_that_forks_the_service_computes_itself(
 
         assert service.ask().status == 200
 
-        assert "the service computes it itself" in service.started.out
+        assert "the service computes its questions itself" in service.started.out

@@ -133,14 +133,17 @@ class QuestionProcesses:
 
     def _start_one(self) -> QuestionProcess | None:
         ours, theirs = socket.socketpair()
-        connection = Connection(ours.detach())
-        try:
-            with theirs:
+        with theirs:
+            try:
                 socket.send_fds(self._requests, [b"+"], [theirs.fileno()])
-            return QuestionProcess(connection)
-        except (OSError, EOFError):
-            connection.close()
-            log.exception("there is no process for a question: the service computes it itself")
+            except OSError:
+                ours.close()
+                log.exception("the process that forks is gone: the service computes its questions itself")
+                return None
+        try:
+            return QuestionProcess(Connection(ours.detach()))
+        except (EOFError, OSError):
+            log.warning("a process for questions could not be started: the service computes this one itself")
             return None
 
 

@@ -63,12 +63,11 @@ def fork_for_each(requests: socket.socket, settings: Settings) -> None:
     while (asked := socket.recv_fds(requests, 1, 1))[0]:
         (file,) = asked[1]
         try:
-            is_child = not os.fork()
-        except OSError:  # as many processes as may be; who asks sees the connection close
-            is_child = False
-        if is_child:
-            requests.close()
-            begin(Connection(file), settings)
+            if not os.fork():
+                requests.close()
+                begin(Connection(file), settings)
+        except OSError:  # there is no room for one more: who asked sees the connection closed
+            log.exception("no process for questions")
         os.close(file)
 
 
