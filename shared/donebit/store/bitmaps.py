@@ -102,6 +102,19 @@ def bits_of(packed: bytes) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))
 
 
+def merging(digest: str, operation: str, names: Sequence[str]) -> Command:
+    """A call of `combine` that keeps what comes of some bitmaps, for scripts to come.
+
+    Args:
+        digest: of the script
+        operation: AND, OR or XOR
+        names: the keys of the bitmaps, and last the one in which the result is laid
+    """
+    parts = len(names) - 1
+    program = [*map(str, range(1, parts + 1)), f"{operation}:{parts}"]
+    return ("EVALSHA", digest, len(names), *names, "kept", parts, *program)
+
+
 class BitmapStore:
     """Bitmaps as questions read them; nothing of a question remains.
 
@@ -259,8 +272,7 @@ class BitmapStore:
                 *(part.segment(self._keys, one.segment) for part in parts),
                 scratch.segment(self._keys, one.segment),
             ]
-            program = [*map(str, range(1, len(parts) + 1)), f"{operation}:{len(parts)}"]
-            yield self._combine(names, "kept", len(parts), program)
+            yield merging(self._scripts["combine"].sha, operation, names)
 
     def _unmerges(self, one: Combination) -> Iterator[Command]:
         if one.merged:

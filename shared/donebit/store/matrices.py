@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from redis import Redis
 from redis.commands.core import Script
 
-from donebit.store.bitmaps import Bitmap
+from donebit.store.bitmaps import Bitmap, Scratch, merging
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.packing import Command
@@ -17,12 +18,17 @@ from donebit.store.pipelining import answers_to
 
 
 class Windows(NamedTuple):
-    """Windows of `width` bitmaps that slide over some bitmaps of one segment; at most `width` of them."""
+    """Windows of `width` bitmaps that slide over some bitmaps of one segment; at most `width` of them.
+
+    `merged` are what some of the bitmaps are the unions of. They are made before, by a script each, and may
+    be among the bitmaps of the next windows of the segment too.
+    """
 
     segment: int
-    bitmaps: tuple[Bitmap, ...]
+    bitmaps: tuple[Bitmap | Scratch, ...]
     there: tuple[bool, ...]  # which of them the segment has
     width: int
+    merged: tuple[tuple[Scratch, tuple[Bitmap, ...]], ...] = ()
 
 
 class CohortRows(NamedTuple):
@@ -51,16 +57,31 @@ class MatrixStore:
 
     @outages_named
     def rolling_counts(self, windows: Sequence[Windows]) -> list[list[int]]:
-        """How many users each window has, for each of the segments; in few round trips."""
-        script, token = self._scripts["rolling_counts"], uuid.uuid4().hex
+        """How many users each window has, in few round trips; those of a segment follow each other."""
+        script, combine = self._scripts["rolling_counts"], self._scripts["combine"]
         commands: list[Command] = []
-        for one in windows:
-            names = [bitmap.segment(self._keys, one.segment) for bitmap in one.bitmaps]
-            levels = len(one.bitmaps) - one.width + 3  # one a window, and two
-            names += [self._keys.query_scratch(one.segment, token, level) for level in range(levels)]
-            there = "".join(str(int(is_there)) for is_there in one.there)
-            commands.append(("EVALSHA", script.sha, len(names), *names, one.width, there))
-        return answers_to(self._client, commands, script)
+        places: list[int] = []
+        for segment, of_segment in groupby(windows, key=lambda one: one.segment):
+            merged: list[str] = []
+            for one in of_segment:
+                for scratch, parts in one.merged:
+                    merged.append(scratch.segment(self._keys, segment))
+                    names = [*(part.segment(self._keys, segment) for part in parts), merged[-1]]
+                    commands.append(merging(combine.sha, "OR", names))
+                places.append(len(commands))
+                commands.append(self._windows_call(script.sha, one))
+            if merged:
+                commands.append(("UNLINK", *merged))
+        answers = answers_to(self._client, commands, script, combine)
+        return [answers[place] for place in places]
+
+    def _windows_call(self, digest: str, one: Windows) -> Command:
+        token = uuid.uuid4().hex
+        names = [bitmap.segment(self._keys, one.segment) for bitmap in one.bitmaps]
+        levels = len(one.bitmaps) - one.width + 3  # one a window, and two
+        names += [self._keys.query_scratch(one.segment, token, level) for level in range(levels)]
+        there = "".join(str(int(is_there)) for is_there in one.there)
+        return ("EVALSHA", digest, len(names), *names, one.width, there)
 
     @outages_named
     def cohort_rows(self, asked: Sequence[CohortRows]) -> list[list[int]]:

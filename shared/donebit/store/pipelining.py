@@ -67,21 +67,22 @@ def read_answer(connection: AbstractConnection) -> Any:
     return connection.read_response()
 
 
-def answers_to(client: Redis, commands: Sequence[Command], script: Script | None = None) -> list[Any]:
-    """What each command answers. Those that call the script do so by its digest.
+def answers_to(client: Redis, commands: Sequence[Command], *scripts: Script) -> list[Any]:
+    """What each command answers. Those that call one of the scripts do so by its digest.
 
     redis-py's pipeline writes all of its commands before the server sees the first, and asks before each
     whether the server knows the scripts: a third of what a question over 10^8 users took. If the server does
-    not know the script, it is sent, and all is sent again: only for commands that may run twice.
+    not know one, they are sent, and all is sent again: only for commands that may run twice.
     """
     if not commands:
         return []
     try:
         return list(answers_in_turn(client, commands))
     except exceptions.NoScriptError:
-        if script is None:
+        if not scripts:
             raise
-        client.script_load(script.script)
+        for script in scripts:
+            client.script_load(script.script)
         return list(answers_in_turn(client, commands))
 
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from redis import Redis
 
 from donebit.activity.analytics import series
-from donebit.activity.analytics.series import MOST_COLUMNS, WINDOWS_A_SCRIPT, Column
+from donebit.activity.analytics.series import (
+    BLOCK,
+    MOST_COLUMNS,
+    MOST_ROLLING,
+    WIDE,
+    WINDOWS_A_SCRIPT,
+    Column,
+)
 from donebit.activity.events import event, ingest
 from donebit.activity.periods.calendar import DAY, Granularity
 from donebit.activity.sets import algebra
@@ -120,6 +127,24 @@ def test_too_many_columns_and_none_are_refused(store: Store) -> None:
         columns(store, start=at, stop=at + (MOST_COLUMNS + 1) * DAY)
     with pytest.raises(InvalidInput, match="to is 2026-01-01T00:00:00Z; it must be after from"):
         columns(store, start=at, stop=at)
+
+
+@pytest.mark.parametrize("rolling", [WIDE - 1, WIDE, WIDE + BLOCK + 1, MOST_ROLLING])
+def test_wide_windows_have_the_users_of_their_days(store: Store, client: Redis, rolling: int) -> None:
+    now, long = real_now(), 2 * BLOCK + 3
+    # Blocks of days with many users, with one of them alone, and without any; in two segments.
+    seen = {ago: {ago, ago // 20, SEGMENT_BITS + ago % 3} for ago in range(0, 40, 3)} | {61: {7}}
+    seen |= {ago: {5, ago} for ago in range(85, 130, 7)}
+    arrange(store, seen, now)
+    before = everything(client)
+    client.script_flush()
+
+    found = columns(store, start=now - (long - 1) * DAY, rolling=rolling)
+
+    assert [column.rolling for column in found] == [
+        len(set().union(*(seen.get(ago + n, set()) for n in range(rolling)))) for ago in reversed(range(long))
+    ]
+    assert everything(client) == before
 
 
 def test_an_event_never_seen_has_columns_of_nobody(store: Store) -> None:

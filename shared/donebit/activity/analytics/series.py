@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from donebit.activity.sets.algebra import Set, union
 from donebit.activity.site import Site
 from donebit.errors import InvalidInput
 from donebit.store import Store
-from donebit.store.bitmaps import Bitmap
+from donebit.store.bitmaps import Bitmap, Scratch
 from donebit.store.matrices import Windows
 
 MOST_COLUMNS = 500  # more than the days that are kept by default
@@ -21,6 +22,8 @@ USUAL_COLUMNS = 30
 MOST_ROLLING = 100  # periods in a window
 # 6 windows of 30 full segments take less than a millisecond, in which the server serves no other client.
 WINDOWS_A_SCRIPT = 6
+BLOCK = 16  # periods of which a script makes the union, once for all windows that have all of them
+WIDE = 3 * BLOCK  # periods of a window, from which on that saves more than it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,60 @@ def window_scripts(
         there: which of the bitmaps the segment has.
     """
     at_once, last = min(WINDOWS_A_SCRIPT, width), len(bitmaps) - width
+    blocks = Blocks(bitmaps, there)
     for first in range(0, last + 1, at_once):
-        part = slice(first, min(first + at_once - 1, last) + width)
-        if any(there[part]):
-            yield first, Windows(segment, tuple(bitmaps[part]), tuple(there[part]), width)
+        final = min(first + at_once - 1, last)
+        if not any(there[first : final + width]):
+            continue
+        parts = blocks.covering(first, final, width)
+        sources, are_there = zip(*parts, strict=True)
+        yield first, Windows(segment, sources, are_there, len(parts) - (final - first), blocks.new())
+
+
+class Blocks:
+    """Unions of successive bitmaps of one segment, for windows that have all of them in common."""
+
+    def __init__(self, bitmaps: Sequence[Bitmap], there: Sequence[bool]) -> None:
+        self._bitmaps, self._there = bitmaps, there
+        self._token = uuid.uuid4().hex
+        self._made: dict[int, tuple[Bitmap | Scratch, bool]] = {}
+        self._new: list[tuple[Scratch, tuple[Bitmap, ...]]] = []
+
+    def covering(self, first: int, final: int, width: int) -> list[tuple[Bitmap | Scratch, bool]]:
+        """What windows consist of, and whether it is there: where all have a block in common, that.
+
+        Args:
+            first: the place of the first window
+            final: that of the last
+            width: how many bitmaps each has
+        """
+        parts: list[tuple[Bitmap | Scratch, bool]] = []
+        place, stop = first, final + width
+        while place < stop:
+            is_common = width >= WIDE and place >= final and place + BLOCK <= first + width
+            if is_common and place % BLOCK == 0:
+                parts.append(self._block(place))
+                place += BLOCK
+            else:
+                parts.append((self._bitmaps[place], self._there[place]))
+                place += 1
+        return parts
+
+    def new(self) -> tuple[tuple[Scratch, tuple[Bitmap, ...]], ...]:
+        """The blocks that were not there before, and what each is the union of."""
+        new, self._new = tuple(self._new), []
+        return new
+
+    def _block(self, place: int) -> tuple[Bitmap | Scratch, bool]:
+        if place not in self._made:
+            of_block = slice(place, place + BLOCK)
+            pairs = zip(self._bitmaps[of_block], self._there[of_block], strict=True)
+            found = tuple(bitmap for bitmap, is_there in pairs if is_there)
+            scratch = Scratch(self._token, place)
+            if len(found) > 1:
+                self._new.append((scratch, found))
+            self._made[place] = (found[0] if len(found) == 1 else scratch, bool(found))
+        return self._made[place]
 
 
 def windows_with_imports(

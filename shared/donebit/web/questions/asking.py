@@ -15,6 +15,7 @@ from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from flask import Flask, current_app
@@ -85,7 +86,8 @@ class QuestionProcesses:
                 target=fork_for_each, args=(theirs, settings), name="questions", daemon=True
             )
             self._starter.start()
-        # By which it is no zombie if it is killed. This process has no other threads before.
+        Finalize(None, self._requests.close, exitpriority=1)  # which ends it
+        # By which it is no zombie if it is killed.
         threading.Thread(target=self._starter.join, name="questions", daemon=True).start()
         self._room = threading.Semaphore(MOST_AT_ONCE)
         self._idle: deque[QuestionProcess] = deque()
@@ -98,7 +100,7 @@ class QuestionProcesses:
             TookTooLong: the time of the question is over.
         """
         until = deadline.current()
-        if not self._room.acquire(timeout=None if until is None else max(0.0, until.left)):
+        while not self._room.acquire(timeout=None if until is None else max(0.0, until.left)):
             deadline.refuse_late()
         try:
             process = self._idle_one() or self._start_one()

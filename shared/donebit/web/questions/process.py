@@ -54,8 +54,11 @@ class Outcome(NamedTuple):
 def fork_for_each(requests: socket.socket, settings: Settings) -> None:
     """Fork a process for each connection that comes, until the service is gone."""
     close_all_but(requests.fileno())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the service ends by it, and this with it
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # which may go to all: the service ends first
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none stays as a zombie
     while (asked := socket.recv_fds(requests, 1, 1))[0]:
         (file,) = asked[1]
