@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from donebit.completion import lifecycle, reporting
+from donebit.completion.reporting import Report, StepReport
 from donebit.completion.spec import TaskSpec
 from donebit.completion.state import State
 from donebit.errors import InvalidInput, NotFound
@@ -30,6 +31,15 @@ def test_a_task_completes_with_its_last_missing_step_and_only_once(store: Store)
 
     assert [answer.completed_task for answer in answers] == [False, False, False, True, False]
     assert [answer.fresh for answer in answers] == [1, 1, 0, 1, 0]
+
+
+def test_of_reports_that_arrive_together_only_one_completes_the_task(store: Store) -> None:
+    task_id = start(store, 1)
+
+    answers = reporting.report_each(store, [StepReport(task_id, 0)] * 3)
+
+    completed = [answer.completed_task for answer in answers if isinstance(answer, Report)]
+    assert completed == [True, False, False]
 
 
 @pytest.mark.parametrize("count", BYTE_BORDERS)
