@@ -21,7 +21,7 @@ from donebit.activity.events.event import Event
 from donebit.activity.site import Site
 from donebit.activity.users.ids import User, UserKind
 from donebit.errors import InvalidInput
-from donebit.json_reading import read_json
+from donebit.json_reading import read_json_line
 from donebit.moments import TimeUnit
 from donebit.web import wording
 from donebit.web.problems import Fault, Faults
@@ -156,7 +156,7 @@ def parse_line(model: type[VisitLine], line: bytes) -> VisitLine:
     if len(line) > MOST_LINE_BYTES:
         raise InvalidInput(f"it has {len(line)} bytes; at most {MOST_LINE_BYTES}")
     try:
-        return model.model_validate(read_json(line))
+        return model.model_validate(read_json_line(line))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         # Without the tag of the union that a user is, as in `user.integers`.

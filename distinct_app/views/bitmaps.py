@@ -33,7 +33,7 @@ from donebit.activity.transfer.export import Export
 from donebit.activity.transfer.formats import Format, Parts
 from donebit.activity.users.ids import LARGEST_ID, Ids, User
 from donebit.errors import InvalidInput
-from donebit.json_reading import read_json
+from donebit.json_reading import read_json_line
 from donebit.store.bitmaps import Bitmap
 from donebit.web.answers import Reply, answer
 
@@ -157,7 +157,7 @@ def sent_lines() -> Iterator[bytes]:
 def sent_user(line: bytes, number: int) -> User:
     """The user of a line. Raises InvalidInput, naming the line, for what is none."""
     try:
-        user = read_json(line)
+        user = read_json_line(line)
     except (ValueError, InvalidInput):
         user = None
     if not isinstance(user, int | str) or isinstance(user, bool):

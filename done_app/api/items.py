@@ -19,7 +19,7 @@ from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.errors import InvalidInput
 from donebit.jobs.registry import Jobs
-from donebit.json_reading import read_json
+from donebit.json_reading import read_json_line
 from donebit.store import Store
 from donebit.web.answers import Reply, answer
 
@@ -125,6 +125,6 @@ def sent_items() -> list[Any]:
 
 def line_of(number: int, line: bytes) -> Any:
     try:
-        return read_json(line)
+        return read_json_line(line)
     except ValueError as error:
         raise InvalidInput(f"line {number} is no JSON: {error}", field=f"line {number}") from None

@@ -26,6 +26,15 @@ def read_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def read_json_line(line: bytes) -> Any:
+    """Parse a line of JSON. It is UTF-8: a line of UTF-16 would not end at the byte of a line feed.
+
+    Raises:
+        ValueError, InvalidInput: as read_json.
+    """
+    return read_json(line.decode("utf-8-sig"))
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make the object of these pairs; called for objects alone, so a list of numbers costs nothing more."""
     made = dict(pairs)

@@ -1,4 +1,4 @@
-"""A server that is away when a program starts is looked at when it comes, before anything is sent to it."""
+"""What is unfit is refused at the start; where the server is away then, before anything is sent to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from donebit.demo.ports import free_server_port
-from donebit.errors import StoreUnavailable
+from donebit.errors import ConfigurationError, StoreUnavailable
 from donebit.store import Store
+from donebit.store.store import refuse_unfit
 from tests.servers import RunningServer
 from tests.stack import START_SECONDS, ask
 from tests.started import Started, eventually
@@ -27,6 +28,15 @@ def test_what_is_unfit_is_held_back_until_it_is_mended(own_server: RunningServer
     own_server.client.config_set("maxmemory-policy", "noeviction")
 
     assert store.heartbeats.last_seen_ms("worker") == [None]
+
+
+def test_a_user_who_may_not_run_scripts_is_refused_at_the_start(own_server: RunningServer) -> None:
+    rules = ["reset", "on", ">word", "~*", "&*", "+@all", "-@scripting"]
+    own_server.client.execute_command("ACL", "SETUSER", "plain", *rules)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+    url = own_server.url.replace("redis://", "redis://plain:word@")
+
+    with pytest.raises(ConfigurationError, match=r"refuses what Donebit needs: .*evalsha"):
+        refuse_unfit(Store.at(url, connections=1))
 
 
 def test_programs_that_wait_for_a_server_write_nothing_to_an_older_store(

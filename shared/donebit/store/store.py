@@ -239,6 +239,7 @@ def refuse_unfit(store: Store, broker_url: str | None = None) -> None:
             "REDIS_URL names several servers, and the first that answers is no cluster's"
         )
     refuse_older_layout(store.mover, store.keys)
+    store.leases.lapsed_leases()  # by a script, which some managed servers and users may not run
 
 
 def hold_back_unfit(url: str, prefix: str, timeout: timedelta) -> None:

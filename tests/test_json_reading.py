@@ -1,0 +1,27 @@
+"""JSON is read strictly: a line of it is UTF-8, whatever its bytes look like."""
+
+from __future__ import annotations
+
+import pytest
+
+from donebit.json_reading import read_json_line
+
+WRONG = {
+    "NUL after": b"8\0",
+    "NUL before": b"\0008",
+    "UTF-16": "7".encode("utf-16"),
+    "UTF-32": "7".encode("utf-32-le"),
+    "Latin-1": b'"\xfc"',
+    "half a character": b'"\xed\xa0\x80"',
+}
+
+
+@pytest.mark.parametrize("line", WRONG.values(), ids=WRONG)
+def test_a_line_that_is_not_utf_8_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"decode|Extra data|Expecting|control character"):
+        read_json_line(line)
+
+
+@pytest.mark.parametrize("line", [b"7", b"\xef\xbb\xbf7", b" 7 \r"])
+def test_a_mark_and_blanks_around_a_value_are_passed_over(line: bytes) -> None:
+    assert read_json_line(line) == 7
