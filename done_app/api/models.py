@@ -226,8 +226,8 @@ class LogQuery(Request):
     step: Annotated[
         WrittenStep | None,
         Field(
-            description="only lines about this step of `task`: what it logged, its failures, and its end "
-            "where each step has a line",
+            description="only lines about this step, of `task` or of any: what it logged, its failures, and "
+            "its end where each step has a line",
             json_schema_extra={"example": 3},
         ),
     ] = None

@@ -58,8 +58,6 @@ def blueprint(store: Store, settings: Settings, feed: Feed) -> APIBlueprint:
         `level=warning` asks for. A worker drops lines that it cannot save in time: for a complete
         log, collect its standard output.
         """
-        if query.step is not None and query.task is None:
-            raise InvalidInput("step is given without the task that it is of", field="step")
         if request.accept_mimetypes.best_match([JSON, EVENTS]) == EVENTS:
             return stream(store, feed, query)
         return answer(log_page(store, query))

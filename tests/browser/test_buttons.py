@@ -87,6 +87,29 @@ def test_run_again_leads_to_the_new_task_which_names_the_old_one(
     assert page.complaints() == []
 
 
+def test_changes_typed_by_keyboard_stay_while_the_page_moves_and_are_run(page: Page, stack: Stack) -> None:
+    task_id = stack.create(1000, job="demo", params={"sleep_ms": 7})
+    ask("POST", f"{stack.done}/tasks/{task_id}/cancel")
+    page.open(f"/tasks/{task_id}")
+    page.find(".changed summary").send_keys(Keys.ENTER)
+    field = page.find(".changed [name=params]")
+    field.clear()
+    field.send_keys('{"sleep_ms": 0}')
+    report(stack, task_id, (990, 1000))
+
+    def drawn() -> bool:
+        return page.text(".facts .steps") == f"{stack.task(task_id).done_steps} of 1,000"
+
+    eventually(drawn, what="the page stands still")
+
+    page.find(".changed [name=label]").send_keys("changed", Keys.ENTER)
+
+    eventually(lambda: f"/tasks/{task_id}." in page.browser.current_url, what="the page stays")
+    assert "sleep_ms=0" in page.text(".facts dl")
+    assert "changed" in page.text(".facts dl")
+    assert page.complaints() == []
+
+
 def test_delete_asks_first_and_then_leads_back_to_the_tasks(
     page: Page, stack: Stack, opened: Callable[..., str]
 ) -> None:

@@ -119,13 +119,13 @@ def test_the_log_of_a_step_is_told_alone(services: Services, store: Store) -> No
     (line,) = log_of(services, "?task=a&step=0")["lines"]
 
     assert (line["step"], line["text"]) == (0, "mine")
+    assert said(log_of(services, "?step=1")) == ["theirs"]
     assert log_of(services, "?task=a&limit=3")["lines"][0]["step"] is None
 
 
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("step=0", "step is given without the task that it is of"),
         ("task=a&step=-1", "step is -1; it must be at least 0"),
         ("limit=0", "limit is 0; it must be at least 1"),
         ("limit=1001", "limit is 1001; it must be at most 1000"),

@@ -72,7 +72,7 @@ def list_lines(
         loud: warnings and errors alone, which are kept apart, so that other lines do not push them out; they
             have ids of their own there.
         task_id: only lines about this task; at most the 10,000 lines that are kept are searched.
-        step: only lines about this step of it.
+        step: only lines about this step of it, or of any task.
         after: the id of a line.
     """
     if after is None:
@@ -84,7 +84,8 @@ def _last(store: Store, task_id: str | None, step: int | None, limit: int, *, lo
     found: list[LogLine] = []
     newest = oldest = None
     while len(found) < limit:
-        entries = store.worker_log.newest(READ_AT_ONCE if task_id else limit, oldest, loud=loud)
+        count = limit if task_id is None and step is None else READ_AT_ONCE
+        entries = store.worker_log.newest(count, oldest, loud=loud)
         if not entries:
             break
         newest, oldest = newest or entries[0].id, entries[-1].id

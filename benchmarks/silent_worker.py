@@ -1,0 +1,29 @@
+"""The worker as it is, but that it keeps no log lines, no counts for /metrics and /history, and no past runs.
+
+No setting does this: it is what `kept_beside` compares with.
+"""
+
+from __future__ import annotations
+
+from done_app.worker import celery_tasks, signals, worker_app  # noqa: F401 - which connects its handlers
+from done_app.worker.monitor.emitter import Emitter
+from done_app.worker.monitor.monitor import Monitor
+from done_app.worker.steps.outcome import RunOutcome
+from done_app.worker.steps.step_times import StepTimes
+from donebit.completion import counting, history
+
+
+def keep_nothing(*_: object) -> None: ...
+
+
+for place, name in (
+    (Monitor, "add_handler"),  # which sends log lines to the main process, to be kept in Redis
+    (RunOutcome, "write_counts"),
+    (StepTimes, "add"),
+    (StepTimes, "add_quick"),
+    (Emitter, "_send_counts"),
+    (counting, "add_tally"),
+    (history, "record_end"),
+):
+    setattr(place, name, keep_nothing)
+app = worker_app.app
