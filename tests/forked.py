@@ -75,3 +75,15 @@ def start_module(
         for descriptor in opened:
             os.close(descriptor)
     return ForkedCommand(pid, ending, *pipes)
+
+
+def run_module(
+    module: str, arguments: Sequence[object], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a module to its end, as `subprocess.run` would by `python -m`."""
+    process = start_module(module, [*map(str, arguments)], folder, environment)
+    try:
+        out, err = process.communicate(60)
+    finally:
+        process.kill()  # where it takes too long
+    return subprocess.CompletedProcess(module, process.wait(), out.decode(), err.decode())
