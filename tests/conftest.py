@@ -21,7 +21,7 @@ from donebit.store.layout import TASKS_IN_SHARDS
 from donebit.store.store import WORKER_TIMEOUT
 from tests.clusters import CLUSTER
 from tests.forked import forks
-from tests.servers import RunningServer, redis_binary, running, valkey_binary
+from tests.servers import LASTING, RunningServer, redis_binary, running, valkey_binary
 
 pytest_plugins = [
     "tests.clustered",
@@ -71,14 +71,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running(valkey_binary(), tmp_path_factory.mktemp("valkey")) as server:
+    with running(valkey_binary(), tmp_path_factory.mktemp("valkey"), LASTING) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_8(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     assert REDIS_8 is not None
-    with running(REDIS_8, tmp_path_factory.mktemp("redis")) as server:
+    with running(REDIS_8, tmp_path_factory.mktemp("redis"), LASTING) as server:
         yield server
 
 

@@ -9,11 +9,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from donebit.demo.forks import Forked, Forks
 
 PRELOADED = Path(__file__).with_name("preloaded.py")
+OF_REPORTERS = ("donebit.activity.events.single_visit", "donebit.completion.reporting")
 
 
 class ForkedCommand(Forked):
@@ -75,3 +78,22 @@ def start_module(
         for descriptor in opened:
             os.close(descriptor)
     return ForkedCommand(pid, ending, *pipes)
+
+
+def run_module(
+    module: str, arguments: Sequence[object], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a module to its end, as `subprocess.run` would by `python -m`."""
+    process = start_module(module, [*map(str, arguments)], folder, environment)
+    try:
+        out, err = process.communicate(60)
+    finally:
+        process.kill()  # where it takes too long
+    return subprocess.CompletedProcess(module, process.wait(), out.decode(), err.decode())
+
+
+def forking_context() -> ForkServerContext:
+    """For processes that report: each begins with what it imports already imported."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([*OF_REPORTERS])
+    return context

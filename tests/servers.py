@@ -16,7 +16,8 @@ from donebit.demo.ports import free_server_port
 from donebit.server_binary import wheel_binary
 from tests.started import eventually
 
-DURABLE = ("--appendfsync", "always")
+DURABLE = ("--appendfsync", "always")  # or a kill loses what was written while the disk was slow
+LASTING: tuple[str, ...] = ()  # of a server that no test kills: each write would wait for the disk
 
 
 def redis_binary() -> Path | None:
@@ -64,8 +65,8 @@ class RunningServer:
 
 
 @contextmanager
-def running(binary: Path, folder: Path) -> Iterator[RunningServer]:
-    server = RunningServer(binary, folder)
+def running(binary: Path, folder: Path, options: Sequence[str] = DURABLE) -> Iterator[RunningServer]:
+    server = RunningServer(binary, folder, options=options)
     try:
         yield server
     finally:

@@ -108,6 +108,7 @@ class Started:
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)  # each look at all processes takes as much as some of them need to end
         self.process.wait()
 
 

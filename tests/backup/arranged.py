@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from redis import Redis
@@ -21,10 +19,10 @@ from donebit.store.catalogue_rows import KeyRow, Ttl
 from donebit.store.store import WORKER_TIMEOUT
 from tests.activity.arranged import record
 from tests.conftest import everything
+from tests.forked import run_module
 from tests.migration.old_store import load_old_store
 from tests.servers import RunningServer
 
-DONEBIT = (sys.executable, "-m", "donebit.command_line")
 REPOSITORY = Path(__file__).parents[2]
 IN_ANGLES = {"period": "2026-11", "users": "texts", "delivery": "webhook", "segment": "0", "level": "1"}
 IN_ANGLES |= {"second": "1", "seconds": "600", "directory": "mapped", "bucket": "0", "generation": "0a"}
@@ -97,22 +95,11 @@ def held(client: Redis, prefix: str = "donebit:") -> dict[bytes, tuple[object, i
     }
 
 
-def run(
-    server: RunningServer, *arguments: str | Path, before: Callable[[], None] | None = None, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    """Run `donebit` on a server.
+def run(server: RunningServer, *arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `donebit` on a server."""
+    return run_module("donebit.command_line", arguments, REPOSITORY, environment_of(server) | settings)
 
-    Args:
-        before: called in the process before it runs
-    """
-    environment = os.environ | {"REDIS_URL": server.url, "KEY_PREFIX": "", "ZONE": ""} | settings
-    return subprocess.run(
-        (*DONEBIT, *map(str, arguments)),
-        env=environment,
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        preexec_fn=before,
-    )
+
+def environment_of(server: RunningServer) -> dict[str, str]:
+    """What `donebit` finds there for this server."""
+    return os.environ | {"REDIS_URL": server.url, "KEY_PREFIX": "", "ZONE": ""}

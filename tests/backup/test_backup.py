@@ -26,7 +26,7 @@ from donebit.store.catalogue_rows import BROKER, ROWS, Ttl
 from donebit.store.key_reading import KeyReader
 from donebit.workers import presence
 from tests.activity.arranged import site_on
-from tests.backup.arranged import REPOSITORY, example_of, held, restore, run, store_of, take
+from tests.backup.arranged import REPOSITORY, environment_of, example_of, held, restore, run, store_of, take
 from tests.conftest import everything
 from tests.servers import RunningServer
 from tests.started import eventually
@@ -185,7 +185,16 @@ def limit_files() -> None:
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(full: RunningServer, tmp_path: Path) -> None:
-    ended = run(full, "backup", tmp_path / "backup", before=limit_files)
+    command = (sys.executable, "-m", "donebit.command_line", "backup", tmp_path / "backup")
+
+    ended = subprocess.run(
+        command,
+        env=environment_of(full),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limit_files,  # of the process alone
+    )
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.strip() == "error: the backup: File too large"

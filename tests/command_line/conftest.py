@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.command_line.command import Donebit
-from tests.servers import RunningServer, running, valkey_binary
+from tests.servers import LASTING, RunningServer, running, valkey_binary
 from tests.web.real import RealServices, running_services
 
 
 @pytest.fixture(scope="session")
 def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server that no other test empties."""
-    with running(valkey_binary(), tmp_path_factory.mktemp("command_line")) as server:
+    with running(valkey_binary(), tmp_path_factory.mktemp("command_line"), LASTING) as server:
         yield server
 
 

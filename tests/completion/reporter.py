@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing.context import SpawnContext
+from multiprocessing.context import ForkServerContext
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 
@@ -24,7 +24,7 @@ class Pile:
     together: Barrier
 
     @classmethod
-    def of(cls, reports: list[Report], context: SpawnContext, processes: int) -> Pile:
+    def of(cls, reports: list[Report], context: ForkServerContext, processes: int) -> Pile:
         return cls(reports, context.Value("i", 0), context.Barrier(processes))
 
     def take(self) -> Iterator[Report]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 from redis import Redis
 
@@ -15,6 +14,7 @@ from donebit.store import Store
 from tests.completion.arranged import now, start
 from tests.completion.reporter import Pile, Report, report_and_fail_all, share
 from tests.conftest import keys_without_ttl
+from tests.forked import forking_context
 
 PROCESSES, TASKS, STEPS = 8, 100, 16
 FAILING = range(4)  # of the tasks that have failures
@@ -37,7 +37,7 @@ def test_each_of_100_tasks_ends_once_and_rightly_under_8_processes(
     chance = random.Random(3)
     tasks = [start(real_store, STEPS) for _ in range(TASKS)]
     reports = [each for n, task in enumerate(tasks) for each in reports_of(task, n % 3, chance)]
-    context = get_context("spawn")
+    context = forking_context()
     pile = Pile.of(reports, context, PROCESSES)
 
     with ProcessPoolExecutor(PROCESSES, context, share, (pile,)) as pool:

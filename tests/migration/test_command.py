@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import everything
+from tests.forked import run_module
 from tests.migration.old_store import LAYOUT_5, load_old_store
 from tests.servers import RunningServer, running, valkey_binary
 
-DONEBIT = (sys.executable, "-m", "donebit.command_line", "migrate")
+DONEBIT = ("donebit.command_line", "migrate")
 PROGRAMS = {
-    "trigger_app": (sys.executable, "-m", "trigger_app"),
-    "done_app": (sys.executable, "-m", "done_app"),
-    "distinct_app": (sys.executable, "-m", "distinct_app"),
-    "worker": (sys.executable, "-m", "celery", "--app", "done_app.worker", "worker", "--concurrency", "1"),
-    "demo": (sys.executable, "-m", "donebit.demo"),
+    "trigger_app": ("trigger_app",),
+    "done_app": ("done_app",),
+    "distinct_app": ("distinct_app",),
+    "worker": ("celery", "--app", "done_app.worker", "worker", "--concurrency", "1"),
+    "demo": ("donebit.demo",),
 }
 
 
@@ -41,9 +41,8 @@ def server(own_server: RunningServer) -> RunningServer:
 def run(command: tuple[str, ...], url: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"REDIS_URL": url, "API_TOKEN": "", "HOST": "", "ZONE": ""} | settings
     folder = Path(__file__).parents[2]
-    return subprocess.run(
-        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
+    module, *arguments = command
+    return run_module(module, arguments, folder, environment)
 
 
 def test_counts_stand_beside_each_other(server: RunningServer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -22,6 +21,7 @@ from donebit.config import Settings
 from donebit.errors import ConfigurationError
 from donebit.store import Store
 from donebit.store.store import refuse_unfit
+from tests.forked import run_module
 from tests.servers import RunningServer, valkey_binary
 from tests.started import eventually
 
@@ -188,14 +188,8 @@ def test_the_port_of_a_sentinel_is_refused_in_a_sentence(sentinel_port: int, dat
 
 @pytest.mark.parametrize("program", [["done_app"], ["celery", "--app", "done_app.worker", "--quiet", "beat"]])
 def test_a_program_ends_with_one_sentence_and_exit_code_2(program: list[str]) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", *program],
-        env={"REDIS_URL": "redis://localhost/abc"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    module, *arguments = program
+    ended = run_module(module, arguments, Path.cwd(), {"REDIS_URL": "redis://localhost/abc"})
 
     assert ended.returncode == 2
     assert ended.stderr.startswith("settings: REDIS_URL: it names database 'abc'")

@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from donebit.store import Store
 from tests.activity.arranged import count, record
 from tests.completion.arranged import now, start
 from tests.conftest import everything
+from tests.forked import run_module
 from tests.servers import RunningServer, redis_binary, running, valkey_binary
 from tests.started import eventually
 
@@ -42,13 +42,8 @@ def donebit_lines() -> list[list[str]]:
 def run_donebit(server: RunningServer, arguments: list[str], places: dict[str, Path]) -> str:
     """Run a line of the page, with folders of this test for those that the page names."""
     told = [str(places.get(one, one)) for one in arguments]
-    ended = subprocess.run(
-        (sys.executable, "-m", "donebit.command_line", *told),
-        env=os.environ | {"REDIS_URL": server.url, "KEY_PREFIX": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = os.environ | {"REDIS_URL": server.url, "KEY_PREFIX": ""}
+    ended = run_module("donebit.command_line", told, Path.cwd(), environment)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

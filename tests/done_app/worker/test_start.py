@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,15 +10,15 @@ import pytest
 from done_app.worker import pool
 from donebit.demo.ports import free_server_port
 from donebit.errors import ConfigurationError
+from tests.forked import run_module
 from tests.servers import RunningServer
 
 
 @pytest.mark.parametrize("role", ["worker", "beat"])
 def test_a_setting_that_makes_no_sense_is_one_sentence(role: str) -> None:
-    command = [sys.executable, "-m", "celery", "--app", "done_app.worker", "--quiet", role]
-
     environment = os.environ | {"WORKER_PROCESSES": "many"}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    ended = run_module("celery", ["--app", "done_app.worker", "--quiet", role], Path.cwd(), environment)
 
     assert ended.returncode == 2
     assert ended.stderr.startswith("settings: WORKER_PROCESSES: ")
@@ -37,14 +35,8 @@ def test_a_module_of_jobs_that_is_not_there_is_one_sentence(
 ) -> None:
     environment = os.environ | {"JOBS": "nosuch", "REDIS_URL": valkey.url}
 
-    ended = subprocess.run(
-        [sys.executable, "-m", *command],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    module, *arguments = command
+    ended = run_module(module, arguments, Path.cwd(), environment)
 
     assert ended.returncode == 2
     assert ended.stderr == "JOBS: module 'nosuch' cannot be imported: No module named 'nosuch'\n"
@@ -54,16 +46,10 @@ def test_a_worker_does_not_start_with_jobs_that_raise_at_import(
     valkey: RunningServer, tmp_path: Path
 ) -> None:
     (tmp_path / "broken_jobs.py").write_text("raise RuntimeError('no licence')\n")
-    command = [sys.executable, "-m", "celery", "--app", "done_app.worker", "--quiet", "worker"]
+    arguments = ["--app", "done_app.worker", "--quiet", "worker"]
 
-    ended = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=os.environ | {"JOBS": "broken_jobs", "REDIS_URL": valkey.url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    ended = run_module(
+        "celery", arguments, tmp_path, os.environ | {"JOBS": "broken_jobs", "REDIS_URL": valkey.url}
     )
 
     assert ended.returncode == 2
@@ -85,15 +71,8 @@ def test_a_database_that_the_server_does_not_have_is_one_sentence(
     url = valkey.url.removesuffix("/0") + "/99"
     environment = os.environ | ports | {"REDIS_URL": url}
 
-    ended = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    module, *arguments = command
+    ended = run_module(module, arguments, tmp_path, environment)
 
     assert ended.returncode == 2
     assert ended.stderr == "REDIS_URL names database 99; this server's databases are 0 to 15\n"
@@ -101,16 +80,9 @@ def test_a_database_that_the_server_does_not_have_is_one_sentence(
 
 @pytest.mark.parametrize(("name", "module"), [("solo", "solo"), ("threads", "thread")])
 def test_a_pool_that_cannot_end_a_step_is_one_sentence(name: str, module: str, valkey: RunningServer) -> None:
-    command = [sys.executable, "-m", "celery", "--app", "done_app.worker", "--quiet", "worker"]
+    command = ["--app", "done_app.worker", "--quiet", "worker", "--pool", name]
 
-    ended = subprocess.run(
-        [*command, "--pool", name],
-        env=os.environ | {"REDIS_URL": valkey.url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = run_module("celery", command, Path.cwd(), os.environ | {"REDIS_URL": valkey.url})
 
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"the worker's pool is celery.concurrency.{module}; it must be prefork, ")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from functools import partial
-from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -35,6 +34,7 @@ from tests.clusters import Cluster, Node, cluster_of
 from tests.completion.arranged import start
 from tests.conftest import wrong_keys
 from tests.faults.harness.ground import pass_by
+from tests.forked import forking_context
 from tests.started import eventually, say
 from tests.torture import Healed, is_long
 
@@ -136,7 +136,7 @@ class Work(NamedTuple):
 @pytest.fixture(scope="module")
 def reporters() -> Iterator[tuple[ProcessPoolExecutor, Barrier]]:
     """The processes that report, and where they and the test meet before they begin."""
-    context = get_context("spawn")
+    context = forking_context()
     together = context.Barrier(PROCESSES + 1)
     with ProcessPoolExecutor(PROCESSES, context, _share_barrier, (together,)) as pool:
         yield pool, together
