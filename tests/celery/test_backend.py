@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
+from typing import cast
 
 import pytest
-from celery import chord
+from celery import chain, chord, group
+from celery.result import GroupResult
+from kombu.exceptions import EncodeError
 
 from donebit.celery import progress, sweep, sweep_chords
 from donebit.completion import announcing, lifecycle
 from donebit.store import Store
+from tests.celery.conftest import Workers
+from tests.servers import RunningServer
+from tests.started import eventually
+
+SECONDS = 20
+
+
+def test_a_part_is_subscribed_to_when_somebody_waits_for_it(
+    project: ModuleType, workers: Workers, valkey: RunningServer
+) -> None:
+    before = project.same.delay(0)
+    nested = chain(project.same.s(1), group(project.same.s(), project.same.s()))
+    applied = chord([*(project.same.s(n) for n in range(20)), nested], project.same.s()).apply_async()
+    parts, after = cast(GroupResult, applied.parent), project.same.delay(1)
+
+    def channels() -> int:
+        return len(valkey.client.pubsub_channels("celery-task-meta-*"))
+
+    assert channels() < 5
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(parts.get, timeout=SECONDS, disable_sync_subtasks=False)
+        eventually(lambda: channels() > 20)
+        workers("--pool=threads", "--concurrency=2")
+        assert waiting.result() == [*range(20), [1, 1]]
+    assert (before.get(timeout=SECONDS), after.get(timeout=SECONDS)) == (0, 1)
+
+
+def test_a_part_of_a_header_that_could_not_be_sent_is_waited_for_too(
+    project: ModuleType, workers: Workers
+) -> None:
+    unsendable = project.same.s(object())
+    with pytest.raises(EncodeError):
+        chord(
+            [project.same.s(1).set(task_id="first"), unsendable, unsendable], project.same.s()
+        ).apply_async()
+
+    with ThreadPoolExecutor() as threads:
+        threads.submit(workers, "--pool=threads", "--concurrency=1")
+
+        assert project.same.AsyncResult("first").get(timeout=SECONDS) == 1
 
 
 def sum_of(results: list[int]) -> int:

@@ -12,13 +12,13 @@ from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from celery import Celery, states
-from celery.backends.redis import RedisBackend
 from celery.canvas import Signature, maybe_signature
 from celery.exceptions import ChordError
 from celery.result import GroupResult, ResultBase, allow_join_result
 from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its types leave it out
 
 from donebit.celery import calling, signatures
+from donebit.celery.subscribing import LateSubscriber
 from donebit.completion import chords
 from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, raw
 from donebit.names import DEFAULT_KEY_PREFIX
@@ -39,7 +39,7 @@ class CountedPart(NamedTuple):
     token: str
 
 
-class DonebitBackend(RedisBackend):
+class DonebitBackend(LateSubscriber):
     """A result backend that counts each chord by a task of Donebit's."""
 
     app: Celery
@@ -67,14 +67,17 @@ class DonebitBackend(RedisBackend):
 
     def apply_chord(self, header_result_args: tuple[Any, ...], body: Signature[Any], **kwargs: Any) -> None:
         """Make the chord's task, before anything of its header is sent."""
-        super().apply_chord(header_result_args, body, **kwargs)  # keeps the header if it is nested
         group_id, results = str(header_result_args[0]), header_result_args[1]
+        is_generator = isinstance(results, _regen)  # which would be used up
+        if not is_generator:
+            self.begin_header(results)
+        super().apply_chord(header_result_args, body, **kwargs)  # keeps the header if it is nested
         status: ChordStatus = self._insist(
             self.chords.start,
             {"group": group_id, "body": str(body.task)},
             str(body.id),
             signatures.packed(body, self.app.conf.task_serializer),
-            expected=0 if isinstance(results, _regen) else len(results),  # which would use a generator up
+            expected=0 if is_generator else len(results),
             ttl=self._kept_for(),
         )
         if status is ChordStatus.TAKEN:
@@ -82,6 +85,7 @@ class DonebitBackend(RedisBackend):
 
     def set_chord_size(self, group_id: str, chord_size: int) -> None:
         """Set how many parts the header has, which Celery knows when it sends the last one."""
+        self.end_header()
         status = self._insist(self.chords.seal, group_id, chord_size)
         if status is ChordStatus.UNKNOWN:
             super().set_chord_size(group_id, chord_size)
