@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from types import ModuleType
 from typing import cast
 
 import pytest
 from celery import chain, chord, group
+from celery.app.task import Context
 from celery.result import GroupResult
 from kombu.exceptions import EncodeError
 
@@ -15,7 +19,8 @@ from donebit.celery import progress, sweep, sweep_chords
 from donebit.completion import announcing, lifecycle
 from donebit.store import Store
 from tests.celery.conftest import Workers
-from tests.servers import RunningServer
+from tests.sentinel_group import MASTER, sentinel_group
+from tests.servers import RunningServer, valkey_binary
 from tests.started import eventually
 
 SECONDS = 20
@@ -54,6 +59,31 @@ def test_a_part_of_a_header_that_could_not_be_sent_is_waited_for_too(
         threads.submit(workers, "--pool=threads", "--concurrency=1")
 
         assert project.same.AsyncResult("first").get(timeout=SECONDS) == 1
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server of the test's own, which Sentinels watch, is the application's result backend."""
+    with (
+        closing(RunningServer(valkey_binary(), tmp_path)) as master,
+        sentinel_group(master, tmp_path) as group,
+    ):
+        monkeypatch.setenv("TEST_BACKEND", f"donebit+{group.celery_url()}")
+        yield
+
+
+@pytest.mark.usefixtures("watched")
+def test_chords_are_counted_on_the_server_that_sentinels_name(project: ModuleType) -> None:
+    project.app.conf.result_backend_transport_options = {"master_name": MASTER}
+
+    applied = chord([project.same.s(n) for n in range(2)], project.same.s()).apply_async()
+    parts = cast(GroupResult, applied.parent)
+    body = project.same.s().set(task_id=applied.id)
+    for number, part in enumerate(cast(list[GroupResult], parts.results)):
+        request = Context(id=part.id, group=parts.id, group_index=number, chord=body)
+        project.app.backend.mark_as_done(part.id, number, request)
+
+    assert (progress(applied).done, progress(applied).called) == (2, True)
 
 
 def sum_of(results: list[int]) -> int:

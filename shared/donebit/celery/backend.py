@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from celery import Celery, states
+from celery.backends.redis import SentinelBackend
 from celery.canvas import Signature, maybe_signature
 from celery.exceptions import ChordError
 from celery.result import GroupResult, ResultBase, allow_join_result
@@ -47,6 +48,10 @@ class DonebitBackend(LateSubscriber):
     _chord_zset: bool
     _unpack_chord_result: Callable[..., Any]
     _get_result_meta: Callable[..., dict[str, Any]]
+
+    def __new__(cls, *args: Any, url: str | None = None, **kwargs: Any) -> DonebitBackend:  # noqa: ARG004
+        """The backend of the server at the address, or of the one that its Sentinels name."""
+        return super().__new__(DonebitSentinelBackend if url and url.startswith("sentinel:") else cls)
 
     @cached_property
     def chords(self) -> ChordTasks:
@@ -199,6 +204,10 @@ class DonebitBackend(LateSubscriber):
     def _insist(self, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Repeat after a lost connection, as Celery does for results: each of these may be repeated."""
         return self.ensure(lambda: operation(*args, **kwargs), ())
+
+
+class DonebitSentinelBackend(DonebitBackend, SentinelBackend):
+    """The same on the server that Sentinels name: `donebit+sentinel://...`."""
 
 
 def _joined(nested: Any, timeout: float | None) -> list[Any]:
