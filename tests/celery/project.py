@@ -2,6 +2,8 @@
 
 Where DIE is set, that share of the pool's processes that end a chord is killed before they call the body:
 before the results are gathered, and just before the body's message is sent.
+
+Its tasks are of no other application: the tests import it again and again.
 """
 
 from __future__ import annotations
@@ -32,38 +34,38 @@ app.conf.update(
 )
 
 
-@app.task
+@app.task(shared=False)
 def add(x: int, y: int) -> int:
     return x + y
 
 
-@app.task
+@app.task(shared=False)
 def same(value: Any) -> Any:
     return value
 
 
-@app.task(ignore_result=True)
+@app.task(shared=False, ignore_result=True)
 def lean(value: Any) -> Any:
     return value
 
 
-@app.task
+@app.task(shared=False)
 def fail(value: Any) -> None:
     raise ValueError(value)
 
 
-@app.task(bind=True)
+@app.task(shared=False, bind=True)
 def grow(self: Task[..., Any], value: int) -> int:
     self.add_to_chord(same.s(value * 10))
     return value
 
 
-@app.task
+@app.task(shared=False)
 def note_error(request: Any, error: object, _: object) -> None:
     _redis().rpush("errors", f"{type(error).__name__} {request.id}")
 
 
-@app.task(bind=True)
+@app.task(shared=False, bind=True)
 def twice(self: Task[..., Any], value: int, *, again: bool = False) -> int:
     """Deliver its own message once more in one of four cases."""
     if value % 4 == 0 and not again:
@@ -71,7 +73,7 @@ def twice(self: Task[..., Any], value: int, *, again: bool = False) -> int:
     return value
 
 
-@app.task(bind=True)
+@app.task(shared=False, bind=True)
 def note(self: Task[..., Any], results: list[int], number: int) -> None:
     """Write down that the body of chord `number` has run, under which id, and with what."""
     redelivered = bool((self.request.delivery_info or {}).get("redelivered"))

@@ -31,6 +31,7 @@ REQUIREMENTS = [
     f"pytest{one}" for one in ("", "-celery", "-rerunfailures", "-subtests", "-timeout", "-click", "-order")
 ]
 REQUIREMENTS += ["pydantic", "hatchling", "editables"]
+XPASSED = "[XPASS(strict)]"  # pytest, of a test that Celery expects to fail
 ASKED, ANSWERED = ("backend.startswith(", "BACKEND.startswith("), '.removeprefix("donebit+").startswith('
 
 
@@ -93,6 +94,8 @@ def outcomes(source: Path, backend: str, chosen: list[str]) -> dict[str, str]:
 
 def _outcome(case: ElementTree.Element) -> str:
     found = {child.tag for child in case}
+    if any(XPASSED in (child.get("message") or child.text or "") for child in case):
+        return "passed"
     if found & {"failure", "error"}:
         return "failed"
     return "skipped" if "skipped" in found else "passed"
