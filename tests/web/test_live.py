@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -105,6 +106,29 @@ def test_a_client_is_told_what_there_is_and_then_only_what_changes() -> None:
 
     assert (first, second, third) == ([{"a": 1}, {"b": 1}], [{"a": 2}], [{"c": 1}])
     client.leave()
+
+
+def test_who_comes_while_a_read_is_under_way_is_told_nothing_older() -> None:
+    source = Source(topic={"a": {"a": "old"}})
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(before: Mapping[Topic, Table]) -> Mapping[Topic, Table]:
+        found = source.read(before)
+        reading.set()
+        go_on.wait(10)
+        return found
+
+    feed = Feed(slow, 10)
+    early = Client(feed.stream("topic"))
+    assert reading.wait(10)
+    source.tables["topic"] = {"a": {"a": "new"}}
+
+    late = Client(feed.stream("topic"))
+    go_on.set()
+
+    assert (early.take(), late.take()) == ([{"a": "old"}], [{"a": "new"}])
+    for client in (early, late):
+        client.leave()
 
 
 @pytest.mark.parametrize("sign", [COMMENT, ALIVE])

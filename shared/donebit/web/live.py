@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from flask import Response, has_request_context, request
 
@@ -108,62 +108,55 @@ class Feed:
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            topics = self._topics()
-            if not topics:
+            listeners = self._at_present()
+            if not listeners:
                 self._awake.wait()
                 self._awake.clear()
                 continue
             began = time.monotonic()
-            self._end_refused()
-            self._send(topics)
+            self._end_refused(listeners)
+            self._send(listeners)
             took = time.monotonic() - began
             pause.wait(min(max(READ_EVERY_SECONDS, READING_SHARE * took), LONGEST_PAUSE_SECONDS))
 
-    def _topics(self) -> set[Topic]:
-        with self._lock:
-            topics = {listener.topic for listener in self._listeners}
-        self._tables = {topic: table for topic, table in self._tables.items() if topic in topics}
-        return topics
-
-    def _end_refused(self) -> None:
+    def _at_present(self) -> list[Listener]:
+        """All listeners. Who joins while they are served has to wait: what is read by then may be older."""
         with self._lock:
             listeners = list(self._listeners)
+        topics = {listener.topic for listener in listeners}
+        self._tables = {topic: table for topic, table in self._tables.items() if topic in topics}
+        return listeners
+
+    def _end_refused(self, listeners: Sequence[Listener]) -> None:
         for listener in listeners:
             if not listener.is_allowed():
                 listener.end()
 
-    def _send(self, topics: set[Topic]) -> None:
+    def _send(self, listeners: Sequence[Listener]) -> None:
+        topics = {listener.topic for listener in listeners}
         try:
             found = self._read({topic: self._tables.get(topic, {}) for topic in topics})
         except StoreUnavailable as error:
-            self._send_outage(topics, error.detail)
+            for listener in listeners:
+                listener.offer_outage(error.detail)
             return
         except Exception:  # the one reader: without it every stream would be silent for ever
             log.exception("the event streams cannot be read")
             return
         for topic in topics:
-            self._send_topic(topic, found.get(topic))
+            self._send_topic([one for one in listeners if one.topic == topic], topic, found.get(topic))
 
-    def _send_topic(self, topic: Topic, table: Table | None) -> None:
+    def _send_topic(self, listeners: Sequence[Listener], topic: Topic, table: Table | None) -> None:
         if table is None:
-            for listener in self._listening(topic):
+            for listener in listeners:
                 listener.end()
             return
         before = self._tables.get(topic, table)
         changed = [key for key, message in table.items() if is_news(before.get(key), message)]
         self._tables[topic] = table
         texts = Texts(table)
-        for listener in self._listening(topic):
+        for listener in listeners:
             listener.offer(table, changed, texts)
-
-    def _send_outage(self, topics: set[Topic], detail: str) -> None:
-        for topic in topics:
-            for listener in self._listening(topic):
-                listener.offer_outage(detail)
-
-    def _listening(self, topic: Topic) -> list[Listener]:
-        with self._lock:
-            return [listener for listener in self._listeners if listener.topic == topic]
 
 
 def is_news(before: Message | None, now: Message) -> bool:
