@@ -21,6 +21,7 @@ from donebit.store.layout import TASKS_IN_SHARDS
 from donebit.store.store import WORKER_TIMEOUT
 from tests.clusters import CLUSTER
 from tests.forked import forks
+from tests.ports import keep_to_own
 from tests.servers import LASTING, RunningServer, redis_binary, running, valkey_binary
 
 pytest_plugins = [
@@ -64,6 +65,7 @@ SERVERS = {"fakeredis": "lasting_fake", "valkey": "lasting_store"} | (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    keep_to_own()
     config.addinivalue_line(
         "markers", "own_keys(*patterns): keys that a test writes in breach of the catalogue"
     )

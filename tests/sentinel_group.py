@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from donebit.addresses import LOOPBACK
-from donebit.demo.ports import free_server_port
+from donebit.demo.ports import free_server_ports
 from tests.replicas import is_copied, replica_of
 from tests.servers import RunningServer, valkey_binary
 from tests.started import eventually
@@ -70,7 +70,7 @@ class SentinelGroup:
 @contextmanager
 def sentinel_group(master: RunningServer, folder: Path) -> Iterator[SentinelGroup]:
     """Give a server a replica and three Sentinels."""
-    ports = [free_server_port() for _ in range(3)]
+    ports = free_server_ports(3)
     with ExitStack() as ending:
         replica = ending.enter_context(replica_of(master, folder / "replica"))
         for port in ports:

@@ -23,13 +23,13 @@ from donebit.completion import lifecycle
 from donebit.completion.task import Task
 from donebit.config import Settings
 from donebit.demo import programs
-from donebit.demo.ports import free_server_port
 from donebit.demo.process import Program
 from donebit.errors import Conflict, NotFound
 from donebit.queue import Publisher
 from donebit.queue_lengths import read_lengths
 from donebit.store import Store, keys
 from donebit.store.store import WORKER_TIMEOUT
+from tests.ports import SERVICES, named_ports
 from tests.receiver import SECRET
 from tests.servers import RunningServer, valkey_binary
 from tests.started import Started, eventually
@@ -78,7 +78,7 @@ class Stack:
 
     def __init__(self, folder: Path, store_url: str = "", **environment: str) -> None:
         self._folder = folder
-        self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+        self.ports = named_ports(SERVICES)
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
         self._running: dict[str, Started] = {}
         self.server = RunningServer(valkey_binary(), self.folder("server"))

@@ -16,9 +16,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from donebit.demo.ports import free_server_port
 from donebit.demo.probes import health_is_ok
 from tests.docs.examples import blocks, files
+from tests.ports import ports_of_services
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
 
@@ -103,7 +103,7 @@ def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment
 def settings(valkey: RunningServer) -> Iterator[dict[str, str]]:
     """Free ports, and an empty server at REDIS_URL."""
     valkey.client.flushall()  # another test's store may be of another zone
-    ports = {name: str(free_server_port()) for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+    ports = ports_of_services()
     unset = dict.fromkeys(("REDIS_URL", "BROKER_URL", "API_TOKEN", "HOST", "JOBS"), "")
     quiet = {"SAMPLE": "0", "WORKER_PROCESSES": "2", "PYTHONWARNINGS": "ignore"}
     yield unset | ports | quiet

@@ -210,7 +210,7 @@ DAMAGES: dict[str, tuple[Damage, int, str]] = {
     "later format": (change("format", 2), 1, "of a later version"),
     "other counts": (change("kinds", {}), 1, "does not hold what the manifest beside it says"),
     "earlier layout": (change("layout", 3), 3, "`donebit migrate`"),
-    "later layout": (change("layout", 6), 3, "this version restores layout 5"),
+    "later layout": (change("layout", 7), 3, "this version restores layout 5"),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.command import Command
@@ -13,6 +13,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from tests.started import eventually
 
+REPLACED = "does not belong to the document"
 FORMS = {"done": "#start", "distinct": "#simulate"}
 
 # Two frames: what reacts to a new size has reacted then, and is drawn. Colours fade after that.
@@ -51,6 +52,9 @@ class Page:
                 return found[0].text if found else ""
             except StaleElementReferenceException:  # the row was drawn anew in between
                 continue
+            except WebDriverException as error:  # as is what chromedriver has not noticed yet
+                if REPLACED not in str(error):
+                    raise
         return ""
 
     def fill(self, form: str, **values: object) -> None:

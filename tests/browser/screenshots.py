@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from donebit.demo.ports import free_server_port
 from tests.browser.chromium import chromium
 from tests.browser.pictures import PICTURES, WATCHED, take
 from tests.machine import needs
+from tests.ports import named_ports
 from tests.stack import ask
 from tests.started import REPOSITORY, eventually
 
@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
 @contextmanager
 def own_demo(folder: Path) -> Iterator[tuple[str, str]]:
     """The addresses of its trigger_app and done_app, once it is filled."""
-    ports = {name: str(free_server_port()) for name in PORTS}
+    ports = {name: str(port) for name, port in named_ports(PORTS).items()}
     shell = {name: value for name, value in os.environ.items() if name not in OTHERS}
     lines = folder / "lines"
     with lines.open("w") as out:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from donebit.demo.ports import free_server_port
 from tests.forked import ForkedCommand, start_module
+from tests.ports import named_ports
 from tests.started import eventually
 
 MODULE = "donebit.command_line"
@@ -141,4 +141,4 @@ class Donebit:
 
 def nowhere() -> dict[str, int]:
     """Ports where nothing answers."""
-    return {name: free_server_port() for name in ("trigger", "done", "distinct")}
+    return named_ports(("trigger", "done", "distinct"))

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from donebit import clock
-from donebit.demo.ports import free_server_port
 from tests.command_line.command import Donebit
+from tests.ports import named_ports
 from tests.servers import RunningServer
 from tests.started import Started, eventually
 from tests.web.real import RealServices
@@ -27,7 +27,7 @@ def sites(
     services: RealServices, own_server: RunningServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, int]]:
     """The port of a distinct_app in each zone, with keys of its own."""
-    ports = {name: free_server_port() for name in ZONES}
+    ports = named_ports(ZONES)
     started = []
     for name, port in ports.items():
         settings = {"DISTINCT_PORT": str(port), "ZONE": ZONES[name], "KEY_PREFIX": f"{name}:"}

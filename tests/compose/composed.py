@@ -16,8 +16,8 @@ from pathlib import Path
 from redis import Redis
 
 from donebit.addresses import LOOPBACK
-from donebit.demo.ports import free_server_port
 from tests.compose.compose_file import FILE, services
+from tests.ports import named_ports
 from tests.servers import valkey_binary
 from tests.started import Started
 
@@ -37,7 +37,7 @@ class Composed:
 
     def __init__(self, folder: Path, file: Path = FILE, **variables: str) -> None:
         self._folder = folder
-        self._ports = {port: str(free_server_port()) for port in PORTS}
+        self._ports = {port: str(free) for port, free in named_ports(PORTS).items()}
         secrets = {"REDIS_PASSWORD": PASSWORD, "API_TOKEN": TOKEN, "WORKER_PROCESSES": "2"}
         self._parts = services(secrets | {"REDIS_ADMIN_PASSWORD": ADMIN} | variables, file)
         self.started: list[Started] = []

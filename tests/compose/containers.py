@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from donebit.demo.ports import free_server_port
 from tests.compose.compose_file import CLUSTER_FILE, project, services
+from tests.ports import SERVICES, named_ports
 from tests.servers import valkey_binary
 from tests.started import REPOSITORY
 
@@ -167,7 +167,7 @@ class Running:
     def __init__(self, podman: Podman, file: Path) -> None:
         self.podman, self._file, self._project = podman, file, project(file)
         self.token = secrets.token_hex(16)
-        self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+        self.ports = named_ports(SERVICES)
         variables: Mapping[str, object] = {
             "REDIS_PASSWORD": secrets.token_hex(16),
             "CLUSTER_PASSWORD": secrets.token_hex(16),

@@ -18,6 +18,7 @@ import pytest
 from donebit.demo.local_http import Answer, NoAnswer, ask
 from donebit.demo.ports import free_server_port
 from donebit.listening import bound, refusal
+from tests.ports import SERVICES, named_ports, ports_of_services
 from tests.started import Started, eventually
 
 START_SECONDS = 60.0  # a machine with other things to do; 2 to 3 on an idle one
@@ -32,7 +33,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.ports = {name: free_server_port() for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+        self.ports = named_ports(SERVICES)
         self.trigger, self.done, self.distinct = (f"http://127.0.0.1:{port}" for port in self.ports.values())
         self.last_task = ""
 
@@ -140,7 +141,7 @@ def test_a_second_demo_names_the_taken_port(demo: Demo, running: Started) -> Non
 
 
 def test_a_second_demo_on_other_ports_says_the_data_is_in_use(demo: Demo, running: Started) -> None:
-    second = demo.start(**{name: str(free_server_port()) for name in demo.ports})
+    second = demo.start(**ports_of_services())
 
     assert second.exit_code() == 1
     assert second.err == "another demo is running on the data in .data/: stop that one first\n"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from donebit.config import Settings
-from donebit.demo.ports import free_server_port
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.key_names import Keys
 from tests.docs.examples import blocks, examples, files
+from tests.ports import named_ports
 from tests.servers import RunningServer
 from tests.started import REPOSITORY, Started, eventually
 
@@ -58,7 +58,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = {name: str(free_server_port()) for name in PORTS}
+        self.ports = {name: str(port) for name, port in named_ports(PORTS).items()}
         for name in ("Makefile", ".env.example", "shared", "trigger_app", "done_app", "distinct_app"):
             (folder / name).symlink_to(REPOSITORY / name)
         python = folder / ".venv/bin/python"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from donebit.addresses import LOOPBACK
-from donebit.demo.ports import free_server_port
+from tests.ports import named_ports
 from tests.started import Started, eventually
 from tests.web.services import NAMES
 
@@ -67,7 +67,7 @@ def running_services(
     folder: Path, redis_url: str, names: Sequence[str] = tuple(NAMES), **environment: str
 ) -> Iterator[RealServices]:
     """The services of these names, on ports of their own."""
-    ports = {name: free_server_port() for name in names}
+    ports = named_ports(names)
     settings = {f"{name.upper()}_PORT": str(port) for name, port in ports.items()}
     settings |= {"REDIS_URL": redis_url, "BROKER_URL": "", "WEB_THREADS": "32", **environment}
     started = [Started([sys.executable, "-m", f"{name}_app"], folder, **settings) for name in names]

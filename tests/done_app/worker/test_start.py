@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from done_app.worker import pool
-from donebit.demo.ports import free_server_port
 from donebit.errors import ConfigurationError
 from tests.forked import run_module
+from tests.ports import ports_of_services
 from tests.servers import RunningServer
 
 
@@ -67,7 +67,7 @@ def test_a_worker_does_not_start_with_jobs_that_raise_at_import(
 def test_a_database_that_the_server_does_not_have_is_one_sentence(
     command: list[str], valkey: RunningServer, tmp_path: Path
 ) -> None:
-    ports = {name: str(free_server_port()) for name in ("TRIGGER_PORT", "DONE_PORT", "DISTINCT_PORT")}
+    ports = ports_of_services()
     url = valkey.url.removesuffix("/0") + "/99"
     environment = os.environ | ports | {"REDIS_URL": url}
 
