@@ -30,7 +30,9 @@ SHARD_NAME = re.compile(r"(?P<directory>[a-z]+)-(?P<shard>\d+)/(?P<shards>\d+)")
 Id = TypeVar("Id")
 Rows = npt.NDArray[np.uint8]  # (ids, bytes): of ids that have as many bytes each
 Kept = Rows | Sequence[Field]  # ids as a directory keeps them
-Shards = npt.NDArray[np.intp]  # the shard of each of some ids
+Shards = npt.NDArray[
+    np.uint16
+]  # the shard of each of some ids; numpy sorts longer numbers five times as long
 
 
 class IdPart(NamedTuple):
@@ -83,8 +85,8 @@ class Directory(NamedTuple):
     def shards_of(self, ids: Kept) -> Shards:
         """The shard of each id."""
         if self.shards == 1:
-            return np.zeros(len(ids), np.intp)
-        return (hashes_of(ids) * np.uint64(self.shards) >> np.uint64(32)).astype(np.intp)
+            return np.zeros(len(ids), np.uint16)
+        return (hashes_of(ids) * np.uint64(self.shards) >> np.uint64(32)).astype(np.uint16)
 
     def shards_with(self, ids: Sequence[Id], kept: Callable[[Sequence[Id]], Kept]) -> Collection[int]:
         """The shards that few ids are in, each once; of many ids all shards.
