@@ -23,7 +23,7 @@ AHEAD = 12  # commands that are sent together; at most two such bundles are unde
 # A server runs all that has come of one client before it turns to another, and a full bitmap that is combined
 # takes it about 9 us. So a bundle reads this many, or its last command's more, and is sent once the others
 # are answered.
-BITMAPS_AHEAD = 64
+BITMAPS_AHEAD = 40
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
 NODES = 3  # of a cluster, at least: so much more is under way to all of them, for each is to have work
 
@@ -187,7 +187,7 @@ def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
     with ExitStack() as lent:
         flight = Flight(router, lent)
         try:
-            while bundle := next_bundle(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD // 2).commands:
+            while bundle := next_bundle(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD).commands:
                 flight.send(bundle)
                 if flight.parts > 1:
                     yield from flight.receive()

@@ -12,10 +12,10 @@ from donebit.store.bitmaps import Bitmap
 from donebit.store.matrices import CohortRows
 
 # A full bitmap that is combined and counted costs the server about 9 us, one that is read with others 6. It
-# serves no other client meanwhile: a script has this many, 0.6 ms on an idle core. Where it has to read again
+# serves no other client meanwhile: a script has this many, 0.4 ms on an idle core. Where it has to read again
 # who was seen before, it has twice as many as that takes, or most of its time would go there.
-BITMAPS_A_SCRIPT = 64
-MOST_IN_A_SCRIPT = 96
+BITMAPS_A_SCRIPT = 40
+MOST_IN_A_SCRIPT = 56
 MOST_BEFORE = 128  # read in the same script: 0.8 ms more
 OF_A_COHORT = 3  # bitmaps that are read to find the first-time users of a row
 
