@@ -49,7 +49,7 @@ class DonebitBackend(LateSubscriber):
     _unpack_chord_result: Callable[..., Any]
     _get_result_meta: Callable[..., dict[str, Any]]
 
-    def __new__(cls, *args: Any, url: str | None = None, **kwargs: Any) -> DonebitBackend:  # noqa: ARG004
+    def __new__(cls, *_args: Any, url: str | None = None, **_kwargs: Any) -> DonebitBackend:
         """The backend of the server at the address, or of the one that its Sentinels name."""
         return super().__new__(DonebitSentinelBackend if url and url.startswith("sentinel:") else cls)
 

@@ -33,8 +33,10 @@ class Listening:
         self._port = self._server.getsockname()[1]
         self.known: set[Peer] = set()
         self.noted: list[tuple[str, int]] = []
-        note = lambda address, number: self.noted.append((address, number))  # noqa: E731
-        self.watched = Connections(self._port, MOST, self.known, TrustedProxies([PROXY]), note)
+        self.watched = Connections(self._port, MOST, self.known, TrustedProxies([PROXY]), self._note)
+
+    def _note(self, address: str, number: int) -> None:
+        self.noted.append((address, number))
 
     def open(self, number: int, source: str) -> list[Accepted]:
         """Open connections from an address."""
