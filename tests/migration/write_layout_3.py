@@ -9,8 +9,7 @@ It is the code of the commit before layout 4 that writes it, so it runs in a che
     valkey-server --port 7777 --save '' &
     python ../donebit/tests/migration/write_layout_3.py redis://127.0.0.1:7777/0 layout_3.json.gz
 
-The file has every key: its type, its time to live in ms (-1 for none), and what it holds, with all bytes in
-base64; beside that when it was written, for a period past its retention cannot be asked about.
+`dumping.py`, beside it, says what the file has.
 """
 
 import sys
@@ -18,8 +17,6 @@ import os
 
 sys.path.insert(0, os.getcwd())  # of the other commit
 
-import base64
-import gzip
 import json
 from datetime import timedelta
 
@@ -33,6 +30,7 @@ from shared.completion.order import Callback, Next, Order, Webhook
 from shared.config import Settings
 from shared.queue import Outbox, make_celery
 from shared.store import Store
+from dumping import dump
 from redis import Redis
 
 
@@ -41,24 +39,24 @@ def write_tasks(store):
         return lifecycle.start(store, Order(count, **order), task_id=name, max_steps=10_000_000).task
 
     start("running", 100, label="nightly")
-    reporting.report(store, "running", [1, 2, 3], [(10, 60)], reply_key="k:1", token="t-1")
+    lifecycle.report(store, "running", [1, 2, 3], [(10, 60)], reply_key="k:1", token="t-1")
     start("trying", 9, job="demo", params={"sleep_ms": 5})
     failing.fail(store, "trying", 4, "boom", failing.Policy(max_attempts=3, backoff=timedelta(seconds=1)))
     done = start(
         "done", 3, webhook=Webhook("https://example.org/hook"), callback=Callback("reports.finished")
     )
-    reporting.report(store, done.id, [0, 1, 2])
+    lifecycle.report(store, done.id, [0, 1, 2])
     announcing.announce(store, done.id)
     start("failed", 4, then=Next(Order(2), on=("failed",)))
     for step in (1, 3):
         failing.fail(store, "failed", step, f"no file {step}")
-    reporting.report(store, "failed", [0, 2])
+    lifecycle.report(store, "failed", [0, 2])
     announcing.announce(store, "failed")
     start("cancelled", 5)
     lifecycle.cancel(store, "cancelled")
     for number in range(200):
         start(f"many-{number:03}", 8)
-        reporting.report(store, f"many-{number:03}", [number % 8])
+        lifecycle.report(store, f"many-{number:03}", [number % 8])
 
 
 def write_activity(site, now):
@@ -89,26 +87,6 @@ def write_workers(store):
     store.workers.note_heal("running", 3, now_ms)
 
 
-def dumped(client, key):
-    kind = client.type(key).decode()
-    read = {
-        "string": lambda: text(client.get(key)),
-        "hash": lambda: [[text(f), text(v)] for f, v in sorted(client.hgetall(key).items())],
-        "list": lambda: [text(one) for one in client.lrange(key, 0, -1)],
-        "set": lambda: [text(one) for one in sorted(client.smembers(key))],
-        "zset": lambda: [[text(one), score] for one, score in client.zrange(key, 0, -1, withscores=True)],
-        "stream": lambda: [
-            [name.decode(), [[text(f), text(v)] for f, v in fields.items()]]
-            for name, fields in client.xrange(key)
-        ],
-    }
-    return [text(key), kind, client.pttl(key), read[kind]()]
-
-
-def text(value):
-    return base64.b64encode(value).decode()
-
-
 url, file = sys.argv[1:]
 client = Redis.from_url(url)
 client.flushall()
@@ -121,7 +99,4 @@ outbox = Outbox(make_celery(settings))  # what a worker would have been sent
 trying = lifecycle.look(store, "trying").task
 outbox.dispatch(trying)
 outbox.run_ranges(trying, [(0, 1)])
-keys = [dumped(client, key) for key in sorted(client.scan_iter())]
-with gzip.GzipFile(file, "wb", mtime=0) as out:
-    out.write(json.dumps({"written_at": now.isoformat(), "keys": keys}).encode())
-print(len(keys), "keys")
+dump(client, file, now)

@@ -9,7 +9,7 @@ It is the code of the commit before layout 5 that writes it, so it runs in a che
     valkey-server --port 7777 --save '' &
     python ../donebit/tests/migration/write_layout_4.py redis://127.0.0.1:7777/0 layout_4.json.gz
 
-The file has the form of that of layout 3.
+`dumping.py`, beside it, says what the file has.
 """
 
 import os
@@ -17,11 +17,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.getcwd(), "shared"))  # of the other commit
 
-import base64
-import gzip
-import json
 from datetime import timedelta
 
+from dumping import dump
 from redis import Redis
 
 from donebit import clock
@@ -53,27 +51,9 @@ def write_activity(client, site, now):
     ingest.record(site, "plain", list(range(9)), at=now, now=now)
 
 
-def dumped(client, key):
-    kind = client.type(key).decode()
-    read = {
-        "string": lambda: text(client.get(key)),
-        "hash": lambda: [[text(f), text(v)] for f, v in sorted(client.hgetall(key).items())],
-        "list": lambda: [text(one) for one in client.lrange(key, 0, -1)],
-        "zset": lambda: [[text(one), score] for one, score in client.zrange(key, 0, -1, withscores=True)],
-    }
-    return [text(key), kind, client.pttl(key), read[kind]()]
-
-
-def text(value):
-    return base64.b64encode(value).decode()
-
-
 url, file = sys.argv[1:]
 client = Redis.from_url(url)
 client.flushall()
 now = clock.now()
 write_activity(client, Site.of(Store.at(url), Settings(redis_url=url)), now)
-keys = [dumped(client, key) for key in sorted(client.scan_iter())]
-with gzip.GzipFile(file, "wb", mtime=0) as out:
-    out.write(json.dumps({"written_at": now.isoformat(), "keys": keys}).encode())
-print(len(keys), "keys")
+dump(client, file, now)

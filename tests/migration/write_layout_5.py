@@ -2,7 +2,7 @@
 # ruff: noqa - as above
 """Writes a store of layout 5 as the commit before directories had shards did.
 
-It runs in a checkout of that commit, and the file has the form of that of layout 3:
+It runs in a checkout of that commit; `dumping.py`, beside it, says what the file has:
 
     git worktree add ../layout-5 dd9793b
     cd ../layout-5
@@ -15,10 +15,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.getcwd(), "shared"))  # of the other commit
 
-import base64
-import gzip
-import json
-
+from dumping import dump
 from redis import Redis
 
 from donebit import clock
@@ -47,27 +44,9 @@ def write_activity(client, site, now):
     ingest.record(site, "closed", [f"late{number}" for number in range(70)], at=now, now=now)
 
 
-def dumped(client, key):
-    kind = client.type(key).decode()
-    read = {
-        "string": lambda: text(client.get(key)),
-        "hash": lambda: [[text(f), text(v)] for f, v in sorted(client.hgetall(key).items())],
-        "list": lambda: [text(one) for one in client.lrange(key, 0, -1)],
-        "zset": lambda: [[text(one), score] for one, score in client.zrange(key, 0, -1, withscores=True)],
-    }
-    return [text(key), kind, client.pttl(key), read[kind]()]
-
-
-def text(value):
-    return base64.b64encode(value).decode()
-
-
 url, file = sys.argv[1:]
 client = Redis.from_url(url)
 client.flushall()
 now = clock.now()
 write_activity(client, Site.of(Store.at(url), Settings(redis_url=url)), now)
-keys = [dumped(client, key) for key in sorted(client.scan_iter())]
-with gzip.GzipFile(file, "wb", mtime=0) as out:
-    out.write(json.dumps({"written_at": now.isoformat(), "keys": keys}).encode())
-print(len(keys), "keys")
+dump(client, file, now)

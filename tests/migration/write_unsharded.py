@@ -8,7 +8,7 @@ It is the code of that commit that writes it, so it runs in a checkout of that c
     cd ../unsharded
     python ../donebit/tests/migration/write_unsharded.py redis://127.0.0.1:7777/0 unsharded.json.gz
 
-The address is that of any node of a cluster. The file has the form of that of layout 3.
+The address is that of any node of a cluster. `dumping.py`, beside it, says what the file has.
 """
 
 import os
@@ -16,10 +16,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.getcwd(), "shared"))  # of the other commit
 
-import base64
-import gzip
-import json
 from datetime import timedelta
+
+from dumping import dump
 
 from donebit import clock
 from donebit.activity.events import ingest
@@ -53,32 +52,10 @@ def write_tasks(store):
             store.task_index.close_task(task.id, store.task_index.next_look(task.id))
 
 
-def dumped(client, key):
-    kind = client.type(key).decode()
-    read = {
-        "string": lambda: text(client.get(key)),
-        "hash": lambda: [[text(f), text(v)] for f, v in sorted(client.hgetall(key).items())],
-        "list": lambda: [text(one) for one in client.lrange(key, 0, -1)],
-        "zset": lambda: [[text(one), score] for one, score in client.zrange(key, 0, -1, withscores=True)],
-        "stream": lambda: [
-            [text(entry), [[text(f), text(v)] for f, v in sorted(pairs.items())]]
-            for entry, pairs in client.xrange(key)
-        ],
-    }
-    return [text(key), kind, client.pttl(key), read[kind]()]
-
-
-def text(value):
-    return base64.b64encode(value).decode()
-
-
 url, file = sys.argv[1:]
 client = connect(url, connections=4, timeout=timedelta(seconds=5))
 client.flushall()
 now, store = clock.now(), Store.on(client)
 write_tasks(store)
 ingest.record(Site.of(store, Settings(redis_url=url)), "opened", list(range(9)), at=now, now=now)
-keys = [dumped(client, key) for key in sorted(client.scan_iter())]
-with gzip.GzipFile(file, "wb", mtime=0) as out:
-    out.write(json.dumps({"written_at": now.isoformat(), "keys": keys}).encode())
-print(len(keys), "keys")
+dump(client, file, now)
