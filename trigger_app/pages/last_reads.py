@@ -21,5 +21,11 @@ class LastReads:
     def is_recent(self, about: str) -> bool:
         """Whether this was read just now; else it is now."""
         now = time.monotonic()
-        self.at = {one: at for one, at in self.at.items() if now - at < self.every.total_seconds()}
+        for one, at in list(self.at.items()):
+            if now - at >= self.every.total_seconds():
+                self.at.pop(one, None)
         return self.at.setdefault(about, now) != now
+
+    def forget(self) -> None:
+        """Have all be read again: a page that was drawn just now must not be followed by what is older."""
+        self.at.clear()

@@ -47,6 +47,7 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     def schedules() -> ResponseReturnValue:
         after = request.args.get("after", "")
         now, away = attempt(lambda: overview(context, after))
+        last_reads.forget()
         return render_template(
             "schedules.html",
             here=HOME,
@@ -66,16 +67,18 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     @routes.post(HOME)
     def create_schedule() -> ResponseReturnValue:
         saved = Scheduler(context.starter).create(body_asked(context))
+        last_reads.forget()
         return redirect_to(HOME) if wants_page() else answer(ScheduleDetail.of(saved.schedule, clock.now()))
 
     add_buttons(routes, context)
-    expectations.add_routes(routes, context)
+    expectations.add_routes(routes, context, last_reads)
 
 
 def add_buttons(routes: Blueprint, context: PageContext) -> None:
     """Add the addresses of the buttons that each schedule has."""
 
     def said(name: str, what: str) -> ResponseReturnValue:
+        last_reads.forget()
         return redirect_to(HOME) if wants_page() else {"detail": f"Schedule {name} {what}."}
 
     @routes.post(f"{HOME}/<name>/pause")

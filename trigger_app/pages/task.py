@@ -48,6 +48,7 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
     @page_route(context.settings)
     def task(task_id: str) -> ResponseReturnValue:
         now, away = attempt(lambda: opened(context, lifecycle.get_task(context.store, task_id)))
+        failures.last_reads.forget()
         return render_template(
             "task.html",
             here="/",
