@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from itertools import chain
 from typing import NamedTuple, cast
 
 from redis import Redis
@@ -72,11 +73,22 @@ class QuotaStore:
         if count < most:
             return count
         began = [name.decode() for name in cast(set[bytes], self._client.smembers(key))]
-        scores = self._client.zmscore(self._keys.OPEN_TASKS, began) if began else []
-        ended = [name for name, score in zip(began, scores, strict=True) if score is None]
+        ended = self._not_open(began)
         if ended:
             self._client.srem(key, *ended)
         return len(began) - len(ended)
+
+    def _not_open(self, task_ids: Iterable[str]) -> list[str]:
+        """Those of the tasks that are not open; each index is asked once."""
+        by_index: dict[str, list[str]] = {}
+        for task_id in task_ids:
+            by_index.setdefault(self._shards.key(self._keys.OPEN_TASKS, task_id), []).append(task_id)
+        with self._client.pipeline(transaction=False) as pipe:
+            for index, names in by_index.items():
+                pipe.zmscore(index, names)
+            looks = chain.from_iterable(cast(list[list[float | None]], pipe.execute()))
+        asked = chain.from_iterable(by_index.values())
+        return [task_id for task_id, look in zip(asked, looks, strict=True) if look is None]
 
     @outages_named
     def note_task_of(self, token: str, task_id: str) -> None:
