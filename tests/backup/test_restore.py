@@ -16,7 +16,7 @@ from donebit.activity.users.ids import UserKind
 from donebit.backup import taking
 from donebit.backup.restoring import open_backup, restore_backup
 from donebit.errors import BadBackup, ConfigurationError, Conflict, StoreUnavailable
-from donebit.migration.into_shards import mark_layout
+from donebit.migration.tasks_into_shards import mark_layout
 from donebit.store import Store, key_reading, keys
 from donebit.store.client import connect
 from donebit.store.key_writing import KeyWriter

@@ -29,7 +29,7 @@ from donebit.backup.running import refuse_running
 from donebit.backup.taking import READABLE_LAYOUTS, checksum
 from donebit.errors import BadBackup, Conflict
 from donebit.formatting import number
-from donebit.migration.into_shards import move_into_shards, needs_shards
+from donebit.migration.tasks_into_shards import move_into_shards, needs_shards
 from donebit.store import Store
 from donebit.store.id_shards import BUCKET
 from donebit.store.key_values import NEVER, KeyHead

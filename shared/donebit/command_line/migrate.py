@@ -15,8 +15,8 @@ from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
 from donebit.formatting import number
 
 if TYPE_CHECKING:
+    from donebit.migration.directories_into_shards import Cut
     from donebit.migration.run import Migrated
-    from donebit.migration.shards import Cut
 
 
 @click.command(

@@ -15,8 +15,8 @@ from donebit.backup.taking import take_backup
 from donebit.command_line.migrate import lines_of
 from donebit.completion.listing import Filter, list_tasks
 from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
-from donebit.migration.into_shards import move_into_shards
 from donebit.migration.run import migrate
+from donebit.migration.tasks_into_shards import move_into_shards
 from donebit.store import Store, keys, moving
 from donebit.store.client import connect
 from donebit.store.key_names_of_tasks import KINDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from donebit.migration.shards import shard_directories
+from donebit.migration.directories_into_shards import shard_directories
 from donebit.store.store import refuse_unfit
 from tests.backup.arranged import held, restore, store_of, take
 from tests.servers import RunningServer
