@@ -152,7 +152,7 @@ def test_a_move_of_tasks_that_has_not_ended_comes_first(lasting_cluster: tuple[R
     client.flushall()
     client.set(keys.LAYOUT, "sharding-tasks 5 segment_bits=1048448 zone=UTC")
 
-    with pytest.raises(Conflict, match="`donebit migrate` of this Redis has not ended"):
+    with pytest.raises(Conflict, match="run `donebit migrate`, which completes it"):
         shard_directories(Store.on(client))
 
     client.flushall()

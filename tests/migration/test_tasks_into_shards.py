@@ -161,9 +161,9 @@ def test_cut_off_anywhere_it_goes_on_with_the_rest(
         with pytest.raises(StoreUnavailable):
             move_into_shards(store, dry_run=False)
     if calls > 1:
-        with pytest.raises(ConfigurationError, match="run it again, which completes it"):
+        with pytest.raises(ConfigurationError, match="run `donebit migrate`, which completes it"):
             refuse_unfit(Store.on(client), BROKER)
-        with pytest.raises(Conflict, match="run it again, which completes it"):
+        with pytest.raises(Conflict, match="run `donebit migrate`, which completes it"):
             take_backup(Store.on(client), Path("nowhere"), "1")
 
     migrate(Store.on(client))

@@ -38,6 +38,7 @@ from donebit.store.layout import (
     PRESENT_LAYOUTS,
     RESTORING_TEXT,
     SHARDING_TASKS,
+    UNFINISHED,
     LayoutVersion,
     found_layout,
 )
@@ -154,6 +155,8 @@ def refuse_unfit_target(store: Store, marker: str) -> None:
             "this Redis holds a part of another backup, whose restore has not ended: run that one again, or "
             f"empty the store: {how_to_empty(store)}"
         )
+    if found in UNFINISHED:
+        raise Conflict(UNFINISHED[LayoutVersion(found)])
     there = {name: entry for name, entry in entries_of(store) if name not in OF_AN_EMPTY_STORE}
     if there or found not in (LayoutVersion.EMPTY, *PRESENT_LAYOUTS):
         raise Conflict(

@@ -58,7 +58,7 @@ UNFINISHED: Final = {
         "--shard-directories` again, which completes it"
     ),
     LayoutVersion.TASKS_BEING_SHARDED: (
-        "`donebit migrate` of this Redis has not ended: run it again, which completes it"
+        "the tasks of this store are being moved into shards: run `donebit migrate`, which completes it"
     ),
 }
 
