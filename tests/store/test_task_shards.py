@@ -201,6 +201,16 @@ def test_all_entries_of_a_task_are_in_one_slot() -> None:
     assert len({slot_of(shard_of_tasks(index, b"a", OF_A_CLUSTER)) for index in keys.of_all_tasks()}) == 1
 
 
+def test_tasks_stay_in_the_shards_that_they_were_in_with_the_first_release() -> None:
+    ids = (b"a", b"nightly-2026.11.29", b"0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00")
+
+    assert [shard_of_tasks("done:open", one, OF_A_CLUSTER) for one in ids] == [
+        "done:open:{3}",
+        "done:open:{7}",
+        "done:open:{5}",
+    ]
+
+
 @pytest.mark.parametrize("there", keys.unsharded())
 def test_a_store_that_was_on_a_cluster_before_stays_as_it_is(on_cluster: Redis, there: str) -> None:
     on_cluster.zadd(there, {"a": 1})
