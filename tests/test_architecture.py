@@ -190,7 +190,7 @@ def test_the_command_line_asks_over_http_and_in_no_other_way() -> None:
             "donebit.migration.command.migrate_store",
             "donebit.migration.command.shard_store",
             "donebit.migration.run.Migrated",  # its type alone
-            "donebit.migration.shards.Cut",  # the same
+            "donebit.migration.directories_into_shards.Cut",  # the same
         },
     }
 

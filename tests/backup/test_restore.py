@@ -16,11 +16,13 @@ from donebit.activity.users.ids import UserKind
 from donebit.backup import taking
 from donebit.backup.restoring import open_backup, restore_backup
 from donebit.errors import BadBackup, ConfigurationError, Conflict, StoreUnavailable
-from donebit.migration.into_shards import mark_layout
+from donebit.migration.run import migrate
+from donebit.migration.tasks_into_shards import mark_layout
 from donebit.store import Store, key_reading, keys
 from donebit.store.client import connect
 from donebit.store.key_writing import KeyWriter
 from donebit.store.layout import TASKS_IN_SHARDS
+from donebit.store.moving import KeyMover
 from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
 from donebit.store.task_shards import OF_A_CLUSTER
 from donebit.workers import presence
@@ -115,6 +117,30 @@ def test_a_backup_of_one_server_gets_shards_of_tasks_on_a_cluster(backup: Path, 
         assert restored.sharded == opened + listed + restored.counts["pending deliveries"]
         assert store.task_shards.count == OF_A_CLUSTER
         assert dict(wrong_keys(client)) == {}
+    cluster.flush()
+
+
+def test_a_move_into_shards_that_is_broken_off_is_completed_by_migrate(
+    backup: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> int:
+        raise StoreUnavailable("cut off")
+
+    cluster.flush()
+    with connect(cluster.url, connections=4, timeout=WORKER_TIMEOUT) as client:
+        store, opened = Store.on(client), open_backup(backup)
+        with monkeypatch.context() as broken:
+            broken.setattr(KeyMover, "spread", lost)
+            with pytest.raises(StoreUnavailable):
+                restore_backup(store, opened)
+
+        with pytest.raises(Conflict, match="run `donebit migrate`, which completes it"):
+            restore_backup(store, opened)
+        assert migrate(store).sharded
+
+        refuse_unfit(Store.on(client), "amqp://broker")
+        counts = opened.manifest.counts
+        assert Store.on(client).task_index.sizes() == (counts["open tasks"], counts["tasks"])
     cluster.flush()
 
 

@@ -162,6 +162,19 @@ def test_deliveries_in_shards_are_due_as_those_of_one_index(
     assert store.deliveries.pending_counts() == {"webhook": len(pending), "callback": 0, "then": 0}
 
 
+def test_the_open_tasks_of_a_token_are_those_that_any_shard_has(lasting: tuple[Redis, Store]) -> None:
+    client, store = lasting
+    names = [f"task-{number}" for number in range(20)]
+    for name in names:
+        store.quotas.note_task_of("one", name)
+    for name in names[:15]:
+        store.task_index.index_task(name, 1, 2, DAY)
+
+    assert store.quotas.open_tasks_of("one", 21) == 20  # nobody has to look yet
+    assert store.quotas.open_tasks_of("one", 20) == 15
+    assert client.smembers(keys.open_tasks_of("one")) == {name.encode() for name in names[:15]}
+
+
 def test_one_server_has_the_keys_that_it_had(real_client: Redis, real_store: Store) -> None:
     real_store.task_index.index_task("a", 1, 2, DAY)
 
@@ -186,6 +199,16 @@ def test_a_new_store_on_a_cluster_is_marked_and_has_its_tasks_on_all_nodes(on_cl
 
 def test_all_entries_of_a_task_are_in_one_slot() -> None:
     assert len({slot_of(shard_of_tasks(index, b"a", OF_A_CLUSTER)) for index in keys.of_all_tasks()}) == 1
+
+
+def test_tasks_stay_in_the_shards_that_they_were_in_with_the_first_release() -> None:
+    ids = (b"a", b"nightly-2026.11.29", b"0194f2a1-7c3e-7b52-9d06-5f4e3a2b1c00")
+
+    assert [shard_of_tasks("done:open", one, OF_A_CLUSTER) for one in ids] == [
+        "done:open:{3}",
+        "done:open:{7}",
+        "done:open:{5}",
+    ]
 
 
 @pytest.mark.parametrize("there", keys.unsharded())

@@ -29,7 +29,7 @@ from donebit.backup.running import refuse_running
 from donebit.backup.taking import READABLE_LAYOUTS, checksum
 from donebit.errors import BadBackup, Conflict
 from donebit.formatting import number
-from donebit.migration.into_shards import move_into_shards, needs_shards
+from donebit.migration.tasks_into_shards import move_into_shards, needs_shards
 from donebit.store import Store
 from donebit.store.id_shards import BUCKET
 from donebit.store.key_values import NEVER, KeyHead
@@ -38,6 +38,7 @@ from donebit.store.layout import (
     PRESENT_LAYOUTS,
     RESTORING_TEXT,
     SHARDING_TASKS,
+    UNFINISHED,
     LayoutVersion,
     found_layout,
 )
@@ -154,6 +155,8 @@ def refuse_unfit_target(store: Store, marker: str) -> None:
             "this Redis holds a part of another backup, whose restore has not ended: run that one again, or "
             f"empty the store: {how_to_empty(store)}"
         )
+    if found in UNFINISHED:
+        raise Conflict(UNFINISHED[LayoutVersion(found)])
     there = {name: entry for name, entry in entries_of(store) if name not in OF_AN_EMPTY_STORE}
     if there or found not in (LayoutVersion.EMPTY, *PRESENT_LAYOUTS):
         raise Conflict(

@@ -15,8 +15,8 @@ from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
 from donebit.formatting import number
 
 if TYPE_CHECKING:
+    from donebit.migration.directories_into_shards import Cut
     from donebit.migration.run import Migrated
-    from donebit.migration.shards import Cut
 
 
 @click.command(
@@ -45,7 +45,7 @@ def migrate(session: Session, *, dry_run: bool, force: bool, shard_directories: 
     except ConfigurationError as error:
         raise UsageError(error.detail) from None
     except StoreUnavailable as error:
-        raise ServiceUnavailable(f"{error.detail}; run `donebit migrate` again to go on") from None
+        raise ServiceUnavailable(f"{error.detail}; run the same command again to go on") from None
     except Conflict as error:
         raise RefusedByStore(error.detail) from None
     session.terminal.lines(lines)

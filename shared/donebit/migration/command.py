@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from donebit.config import Settings
+from donebit.migration.directories_into_shards import Cut, shard_directories
 from donebit.migration.run import Migrated, migrate
-from donebit.migration.shards import Cut, shard_directories
 from donebit.store import Store
 from donebit.store.moving import missing_rights_named
 from donebit.store.store import WORKER_TIMEOUT
@@ -17,7 +17,7 @@ def migrate_store(settings: Settings, *, dry_run: bool, force: bool) -> Migrated
 
 
 def shard_store(settings: Settings, *, dry_run: bool, force: bool) -> Cut:
-    """Cut the directories of the store of these settings; raises as `shards.shard_directories` does."""
+    """Cut the directories of the store of these settings; raises as `shard_directories` does."""
     with missing_rights_named():
         return shard_directories(store_of(settings), dry_run=dry_run, force=force)
 

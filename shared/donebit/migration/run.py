@@ -11,7 +11,7 @@ from donebit.migration import from_layout_3 as step
 from donebit.migration import from_layout_4
 from donebit.migration.from_layout_3 import Ambiguous
 from donebit.migration.from_layout_4 import Lowered
-from donebit.migration.into_shards import move_into_shards, names_of_all_shards, needs_shards
+from donebit.migration.tasks_into_shards import move_into_shards, names_of_all_shards, needs_shards
 from donebit.store import Store
 from donebit.store.key_names import Keys
 from donebit.store.layout import (

@@ -11,9 +11,9 @@ from redis.commands.core import Script
 from donebit.errors import ConfigurationError
 from donebit.store.bitmaps import SEGMENT_BITS
 from donebit.store.client import outages_named
+from donebit.store.directory_shards import shards_of_new
 from donebit.store.key_names import Keys
 from donebit.store.layout import LAYOUT_VERSION, TASKS_IN_SHARDS, in_shards, shards_in, unmarked
-from donebit.store.sharding import shards_of_new
 from donebit.store.task_shards import TaskShards
 from donebit.zone_rules import fingerprint
 
@@ -32,11 +32,13 @@ def layout(zone: str, shards: int = 1) -> str:
 class ActivityLayoutStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
+    def __init__(
+        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, task_shards: TaskShards
+    ) -> None:
         self._client = client
         self._scripts = scripts
         self._keys = keys
-        self._shards = shards
+        self._task_shards = task_shards
         self._checked = False
 
     @outages_named
@@ -52,7 +54,7 @@ class ActivityLayoutStore:
     @outages_named
     def note_layout(self, zone: str) -> bytes | None:
         """Write the layout if there was no visit yet; else what is written."""
-        mark = f"{TASKS_IN_SHARDS} " if self._shards.count > 1 else ""
+        mark = f"{TASKS_IN_SHARDS} " if self._task_shards.count > 1 else ""
         args = [mark + layout(zone, shards_of_new(self._client)), TASKS_IN_SHARDS]
         return cast(bytes | None, self._scripts["note_layout"](keys=[self._keys.LAYOUT], args=args))
 

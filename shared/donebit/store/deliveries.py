@@ -53,14 +53,16 @@ class StoredDelivery(NamedTuple):
 class DeliveryStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
+    def __init__(
+        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, task_shards: TaskShards
+    ) -> None:
         self._client = client
         self._keys = keys
-        self._shards = shards
+        self._task_shards = task_shards
         self._scripts = scripts
 
     def _pending(self, name: Name) -> str:
-        return self._shards.key(self._keys.pending(name.kind), name.task_id)
+        return self._task_shards.key(self._keys.pending(name.kind), name.task_id)
 
     @outages_named
     def enqueue_delivery(self, name: Name, nonce: str, text: str, *, now_ms: int, ttl: timedelta) -> None:
@@ -76,7 +78,7 @@ class DeliveryStore:
     @outages_named
     def due(self, kind: str, now_ms: int, limit: int) -> list[Name]:
         """Those of a kind whose next attempt is due, the longest due first."""
-        names = self._shards.keys(self._keys.pending(kind))
+        names = self._task_shards.keys(self._keys.pending(kind))
         return [Name.read(member.decode()) for member, _ in lowest(self._client, names, now_ms, limit)]
 
     @outages_named
@@ -160,7 +162,7 @@ class DeliveryStore:
     @outages_named
     def pending_counts(self) -> dict[str, int]:
         """How many deliveries of each kind are still to be made."""
-        names = {kind: self._shards.keys(self._keys.pending(kind)) for kind in KINDS}
+        names = {kind: self._task_shards.keys(self._keys.pending(kind)) for kind in KINDS}
         with self._client.pipeline(transaction=False) as pipe:
             for name in chain.from_iterable(names.values()):
                 pipe.zcard(name)

@@ -15,6 +15,7 @@ from redis.commands.core import Script
 
 from donebit.store import text_ids
 from donebit.store.client import outages_named
+from donebit.store.directory_shards import DirectoryShards
 from donebit.store.id_numbers import UNKNOWN, Numbers, Places, unpack_numbers
 from donebit.store.id_shards import BUCKET, Directory, Kept, fields_of, in_parts
 from donebit.store.key_names import Keys
@@ -22,7 +23,6 @@ from donebit.store.numbering import Numbering
 from donebit.store.packing import Command
 from donebit.store.packing_rows import with_rows
 from donebit.store.pipelining import answers_in_turn, answers_to
-from donebit.store.sharding import Sharding
 
 Id = TypeVar("Id")
 
@@ -45,12 +45,13 @@ class DirectoryStore(Generic[Id]):
         client: Redis,
         scripts: Mapping[str, Script],
         keys: Keys,
+        directory_shards: DirectoryShards,
         name: str,
         kept: Callable[[Sequence[Id]], Kept],
         unpacked: Callable[[bytes], Id],
     ) -> None:
         self._client = client
-        self._sharding = Sharding(client, keys)
+        self._directory_shards = directory_shards
         self._keys = keys
         self._scripts = scripts
         self._name = name
@@ -150,7 +151,7 @@ class DirectoryStore(Generic[Id]):
         answers_to(self._client, [("SREM", key, number) for key in keys])
 
     def _directory(self) -> Directory:
-        return Directory(self._name, self._sharding.shards())
+        return Directory(self._name, self._directory_shards.count)
 
     def _ids_at(self, directory: Directory, numbers: Sequence[int]) -> Command:
         """The question for the ids from the first to the last of these numbers, of one bucket."""
@@ -190,8 +191,16 @@ class DirectoryStore(Generic[Id]):
 class TextDirectory(DirectoryStore[str]):
     """The numbers of texts; a UUID is kept as its 16 bytes."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
-        super().__init__(client, scripts, keys, keys.TEXT_USERS, text_ids.kept, text_ids.unpacked)
+    def __init__(
+        self,
+        client: Redis,
+        scripts: Mapping[str, Script],
+        keys: Keys,
+        directory_shards: DirectoryShards,
+    ) -> None:
+        super().__init__(
+            client, scripts, keys, directory_shards, keys.TEXT_USERS, text_ids.kept, text_ids.unpacked
+        )
 
     def texts_of(self, numbers: Sequence[int]) -> list[str | None]:
         """The text of each number; None where there is none, or no longer."""
@@ -201,7 +210,15 @@ class TextDirectory(DirectoryStore[str]):
 class IntegerDirectory(DirectoryStore[int]):
     """The numbers of integers that are too sparse for bitmaps as they are."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys) -> None:
-        super().__init__(
-            client, scripts, keys, keys.MAPPED_USERS, lambda ids: [b"%d" % one for one in ids], int
-        )
+    def __init__(
+        self,
+        client: Redis,
+        scripts: Mapping[str, Script],
+        keys: Keys,
+        directory_shards: DirectoryShards,
+    ) -> None:
+        super().__init__(client, scripts, keys, directory_shards, keys.MAPPED_USERS, _digits_of, int)
+
+
+def _digits_of(ids: Sequence[int]) -> Kept:
+    return [b"%d" % one for one in ids]

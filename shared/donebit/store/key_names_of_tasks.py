@@ -139,7 +139,11 @@ def shards_of_tasks(index: str, count: int) -> list[str]:
 
 
 def shard_of_tasks(index: str, task_id: bytes, count: int) -> str:
-    """The key of an index of all tasks that a task is in, of so many."""
+    """The key of an index of all tasks that a task is in, of so many.
+
+    By a checksum, which is quick for one id; those of users come many at once, and are hashed together
+    (`id_shards.py`).
+    """
     return _shard(index, crc32(task_id) % count)
 
 

@@ -37,8 +37,8 @@ LAYOUT_TEXT = re.compile(r"\d+ (?P<segments>segment_bits=\d+) (?:id_shards=(?P<s
 class LayoutVersion(IntEnum):
     """What a store can be found to be, beside the number of its layout."""
 
-    BEING_CUT = -3  # its directories are cut in shards, and not all of them yet
-    TASKS_BEING_SHARDED = -4  # a move of tasks into shards has begun, and not ended
+    BEING_CUT = -4  # its directories are cut in shards, and not all of them yet
+    TASKS_BEING_SHARDED = -3  # a move of tasks into shards has begun, and not ended
     RESTORING = -2  # a restore has begun, and not ended
     UNKNOWN = -1  # it says something that no version of Donebit writes
     EMPTY = 0
@@ -58,7 +58,7 @@ UNFINISHED: Final = {
         "--shard-directories` again, which completes it"
     ),
     LayoutVersion.TASKS_BEING_SHARDED: (
-        "`donebit migrate` of this Redis has not ended: run it again, which completes it"
+        "the tasks of this store are being moved into shards: run `donebit migrate`, which completes it"
     ),
 }
 

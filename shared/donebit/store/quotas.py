@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from itertools import chain
 from typing import NamedTuple, cast
 
 from redis import Redis
 
 from donebit.store.client import outages_named
+from donebit.store.directory_shards import DirectoryShards
 from donebit.store.id_shards import Directory
 from donebit.store.key_names import Keys
-from donebit.store.sharding import Sharding
 from donebit.store.task_shards import TaskShards
 
 KEPT = timedelta(seconds=10)
@@ -33,22 +34,24 @@ class QuotaStore:
     Every method raises StoreUnavailable when the server cannot be reached.
     """
 
-    def __init__(self, client: Redis, keys: Keys, shards: TaskShards) -> None:
+    def __init__(
+        self, client: Redis, keys: Keys, task_shards: TaskShards, directory_shards: DirectoryShards
+    ) -> None:
         self._client = client
         self._keys = keys
-        self._sharding = Sharding(client, keys)
-        self._shards = shards
+        self._task_shards = task_shards
+        self._directory_shards = directory_shards
 
     @outages_named
     def amounts(self) -> Amounts:
         """How much there is of each."""
-        texts = Directory(self._keys.TEXT_USERS, self._sharding.shards())
+        texts = Directory(self._keys.TEXT_USERS, self._directory_shards.count)
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hlen(self._keys.EVENTS)
             pipe.hlen(self._keys.FLAGS)
             for name in texts.names:
                 pipe.hlen(self._keys.numbers(name))
-            for name in self._shards.keys(self._keys.OPEN_TASKS):
+            for name in self._task_shards.keys(self._keys.OPEN_TASKS):
                 pipe.zcard(name)
             events, flags, *others = cast(list[int], pipe.execute())
         text_ids, open_tasks = others[: len(texts.names)], others[len(texts.names) :]
@@ -72,11 +75,22 @@ class QuotaStore:
         if count < most:
             return count
         began = [name.decode() for name in cast(set[bytes], self._client.smembers(key))]
-        scores = self._client.zmscore(self._keys.OPEN_TASKS, began) if began else []
-        ended = [name for name, score in zip(began, scores, strict=True) if score is None]
+        ended = self._not_open(began)
         if ended:
             self._client.srem(key, *ended)
         return len(began) - len(ended)
+
+    def _not_open(self, task_ids: Iterable[str]) -> list[str]:
+        """Those of the tasks that are not open; each index is asked once."""
+        by_index: dict[str, list[str]] = {}
+        for task_id in task_ids:
+            by_index.setdefault(self._task_shards.key(self._keys.OPEN_TASKS, task_id), []).append(task_id)
+        with self._client.pipeline(transaction=False) as pipe:
+            for index, names in by_index.items():
+                pipe.zmscore(index, names)
+            looks = chain.from_iterable(cast(list[list[float | None]], pipe.execute()))
+        asked = chain.from_iterable(by_index.values())
+        return [task_id for task_id, look in zip(asked, looks, strict=True) if look is None]
 
     @outages_named
     def note_task_of(self, token: str, task_id: str) -> None:

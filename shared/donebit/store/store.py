@@ -27,6 +27,7 @@ from donebit.store.confirming import Confirmation
 from donebit.store.deliveries import DeliveryStore
 from donebit.store.directory import IntegerDirectory, TextDirectory
 from donebit.store.directory_cutting import DirectoryCuttingStore
+from donebit.store.directory_shards import DirectoryShards
 from donebit.store.expectations import ExpectationStore
 from donebit.store.failures import FailureStore
 from donebit.store.flag_swap import FlagSwapStore
@@ -117,15 +118,16 @@ class Store:
     def on(cls, client: Redis, prefix: str = DEFAULT_KEY_PREFIX) -> Store:
         """The store that a client reaches, of the installation whose keys begin with the prefix."""
         keys = Keys(prefix)
-        shards = TaskShards(client, keys)
+        task_shards = TaskShards(client, keys)
         given: dict[str, Any] = {
             "client": client,
             "scripts": scripts_of(client),
             "keys": keys,
-            "shards": shards,
+            "task_shards": task_shards,
+            "directory_shards": DirectoryShards(client, keys),
         }
         parts = {name: kind(*(given[need] for need in needs)) for name, kind, needs in _parts()}
-        return cls(keys, shards, **parts)
+        return cls(keys, task_shards, **parts)
 
     @classmethod
     def at(

@@ -26,9 +26,11 @@ from donebit.store.task_shards import TaskShards
 class TaskChangeStore:
     """Every method raises StoreUnavailable when the server cannot be reached or does not answer in time."""
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
+    def __init__(
+        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, task_shards: TaskShards
+    ) -> None:
         self._client = client
-        self._index = TaskIndexStore(client, scripts, keys, shards)
+        self._index = TaskIndexStore(client, scripts, keys, task_shards)
         self._keys = keys
         self._scripts = scripts
 

@@ -26,17 +26,19 @@ class TaskIndexStore:
     Every method raises StoreUnavailable when the server cannot be reached or does not answer in time.
     """
 
-    def __init__(self, client: Redis, scripts: Mapping[str, Script], keys: Keys, shards: TaskShards) -> None:
+    def __init__(
+        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, task_shards: TaskShards
+    ) -> None:
         self._client = client
         self._keys = keys
-        self._shards = shards
+        self._task_shards = task_shards
         self._scripts = scripts
 
     def _open(self, task_id: str) -> str:
-        return self._shards.key(self._keys.OPEN_TASKS, task_id)
+        return self._task_shards.key(self._keys.OPEN_TASKS, task_id)
 
     def _listed(self, task_id: str) -> str:
-        return self._shards.key(self._keys.ALL_TASKS, task_id)
+        return self._task_shards.key(self._keys.ALL_TASKS, task_id)
 
     @outages_named
     def index_task(self, task_id: str, created_us: int, look_ms: int, ttl: timedelta) -> None:
@@ -48,7 +50,7 @@ class TaskIndexStore:
             pipe.zadd(self._open(task_id), {task_id: look_ms})
             pipe.zadd(self._listed(task_id), {task_id: created_us})
             for index in self._keys.of_all_tasks():
-                pipe.pexpire(self._shards.key(index, task_id), milliseconds(ttl))
+                pipe.pexpire(self._task_shards.key(index, task_id), milliseconds(ttl))
             pipe.execute()
 
     @outages_named
@@ -57,7 +59,7 @@ class TaskIndexStore:
         asked_at = clock.monotonic()
         with self._client.pipeline(transaction=False) as pipe:
             for index in self._keys.of_all_tasks():
-                for name in self._shards.keys(index):
+                for name in self._task_shards.keys(index):
                     pipe.pexpire(name, milliseconds(ttl))
             pipe.time()
             *_, (seconds, microseconds) = pipe.execute()
@@ -74,13 +76,13 @@ class TaskIndexStore:
     @outages_named
     def open_tasks(self, until_ms: int, limit: int) -> list[str]:
         """Tasks whose next look is due, the longest due first."""
-        names = self._shards.keys(self._keys.OPEN_TASKS)
+        names = self._task_shards.keys(self._keys.OPEN_TASKS)
         return [name.decode() for name, _ in lowest(self._client, names, until_ms, limit)]
 
     @outages_named
     def open_and_new(self, since_us: int) -> OpenAndNew:
         """Every open task, and every task created since a moment (us since the epoch)."""
-        opened, listed = map(self._shards.keys, (self._keys.OPEN_TASKS, self._keys.ALL_TASKS))
+        opened, listed = map(self._task_shards.keys, (self._keys.OPEN_TASKS, self._keys.ALL_TASKS))
         with self._client.pipeline(transaction=False) as pipe:
             for name in opened:
                 pipe.zrange(name, 0, -1)
@@ -117,14 +119,14 @@ class TaskIndexStore:
     @outages_named
     def newest(self, before_us: int | None, limit: int, since_us: int = 0) -> list[ListedTask]:
         """Listed tasks, the newest first, created at `before_us` or earlier, and at `since_us` or later."""
-        names = self._shards.keys(self._keys.ALL_TASKS)
+        names = self._task_shards.keys(self._keys.ALL_TASKS)
         found = highest(self._client, names, before_us, since_us, limit)
         return [ListedTask(name.decode(), int(score)) for name, score in found]
 
     @outages_named
     def sample(self, until_us: int, limit: int) -> list[str]:
         """Some of the listed tasks, about `limit`, at random, of those created until then."""
-        names = self._shards.keys(self._keys.ALL_TASKS)
+        names = self._task_shards.keys(self._keys.ALL_TASKS)
         with self._client.pipeline(transaction=False) as pipe:
             for name in names:
                 pipe.zrandmember(name, ceil(limit / len(names)), withscores=True)
@@ -135,7 +137,7 @@ class TaskIndexStore:
     @outages_named
     def sizes(self) -> IndexSizes:
         """How many tasks are open, and how many are listed."""
-        opened, listed = map(self._shards.keys, (self._keys.OPEN_TASKS, self._keys.ALL_TASKS))
+        opened, listed = map(self._task_shards.keys, (self._keys.OPEN_TASKS, self._keys.ALL_TASKS))
         with self._client.pipeline(transaction=False) as pipe:
             for name in (*opened, *listed):
                 pipe.zcard(name)

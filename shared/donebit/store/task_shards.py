@@ -19,6 +19,9 @@ class TaskShards:
 
     It is read at the first use of a process, and on a cluster recorded where no process has done that. Keys
     that somebody has copied from a cluster to one server stay in their shards there.
+
+    It has a key of its own: tasks may come before the first visit, which is what writes the layout, and with
+    it the number of shards that directories have.
     """
 
     def __init__(self, client: Redis, keys: Keys) -> None:

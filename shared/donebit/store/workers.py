@@ -36,10 +36,10 @@ class WorkerReports(NamedTuple):
 class WorkerStore:
     """Signs of the workers. Every method raises StoreUnavailable when the server cannot be reached."""
 
-    def __init__(self, client: Redis, keys: Keys, shards: TaskShards) -> None:
+    def __init__(self, client: Redis, keys: Keys, task_shards: TaskShards) -> None:
         self._client = client
         self._keys = keys
-        self._shards = shards
+        self._task_shards = task_shards
 
     @outages_named
     def keep(
@@ -105,7 +105,7 @@ class WorkerStore:
             pipe.hlen(self._keys.of_broker("unacked"))
             for queue in queues:
                 pipe.llen(self._keys.of_broker(queue))
-            for name in self._shards.keys(self._keys.OPEN_TASKS):
+            for name in self._task_shards.keys(self._keys.OPEN_TASKS):
                 pipe.zcard(name)
             found: list[Any] = pipe.execute()
         workers, before, now, last, healed, sweep, in_hand, *lengths = found

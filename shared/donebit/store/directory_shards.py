@@ -17,17 +17,20 @@ def shards_of_new(client: Redis) -> int:
     return 1 if router_of(client) is None else OF_A_CLUSTER
 
 
-class Sharding:
+class DirectoryShards:
     """In how many shards the directories of a store are."""
 
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._client, self._keys = client, keys
-        self._shards: int | None = None
+        self._count: int | None = None
 
-    def shards(self) -> int:
-        """How many; asked once, and again while there is no visit yet."""
-        if self._shards is not None:
-            return self._shards
-        text = cast(bytes | None, self._client.get(self._keys.LAYOUT)) or b""
-        self._shards = shards_in(text.decode())
-        return self._shards or shards_of_new(self._client)
+    @property
+    def count(self) -> int:
+        """As the layout has it: read once, and again while there is no visit yet.
+
+        Raises the client's own errors where it cannot be read.
+        """
+        if self._count is None:
+            text = cast(bytes | None, self._client.get(self._keys.LAYOUT)) or b""
+            self._count = shards_in(text.decode())
+        return self._count or shards_of_new(self._client)

@@ -15,8 +15,8 @@ from donebit.backup.taking import take_backup
 from donebit.command_line.migrate import lines_of
 from donebit.completion.listing import Filter, list_tasks
 from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
-from donebit.migration.into_shards import move_into_shards
 from donebit.migration.run import migrate
+from donebit.migration.tasks_into_shards import move_into_shards
 from donebit.store import Store, keys, moving
 from donebit.store.client import connect
 from donebit.store.key_names_of_tasks import KINDS
@@ -161,9 +161,9 @@ def test_cut_off_anywhere_it_goes_on_with_the_rest(
         with pytest.raises(StoreUnavailable):
             move_into_shards(store, dry_run=False)
     if calls > 1:
-        with pytest.raises(ConfigurationError, match="run it again, which completes it"):
+        with pytest.raises(ConfigurationError, match="run `donebit migrate`, which completes it"):
             refuse_unfit(Store.on(client), BROKER)
-        with pytest.raises(Conflict, match="run it again, which completes it"):
+        with pytest.raises(Conflict, match="run `donebit migrate`, which completes it"):
             take_backup(Store.on(client), Path("nowhere"), "1")
 
     migrate(Store.on(client))

@@ -15,9 +15,9 @@ from donebit.activity.periods.calendar import ALL_TIME
 from donebit.activity.users.erasure import erase
 from donebit.command_line.migrate import lines_of_shards
 from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
-from donebit.migration import shards
+from donebit.migration import directories_into_shards
+from donebit.migration.directories_into_shards import shard_directories
 from donebit.migration.run import migrate
-from donebit.migration.shards import shard_directories
 from donebit.store import Store, directory_cutting, keys, pipelining
 from donebit.store.id_numbers import UNKNOWN
 from donebit.store.id_shards import BUCKET
@@ -152,7 +152,7 @@ def test_a_move_of_tasks_that_has_not_ended_comes_first(lasting_cluster: tuple[R
     client.flushall()
     client.set(keys.LAYOUT, "sharding-tasks 5 segment_bits=1048448 zone=UTC")
 
-    with pytest.raises(Conflict, match="`donebit migrate` of this Redis has not ended"):
+    with pytest.raises(Conflict, match="run `donebit migrate`, which completes it"):
         shard_directories(Store.on(client))
 
     client.flushall()
@@ -199,7 +199,7 @@ def without_times(client: Redis) -> dict[bytes, object]:
 def test_cut_off_at_any_point_it_goes_on_with_the_rest(
     monkeypatch: pytest.MonkeyPatch, at_once: dict[bytes, object], calls: int
 ) -> None:
-    monkeypatch.setattr(shards, "BUCKETS_A_CALL", 5)
+    monkeypatch.setattr(directories_into_shards, "BUCKETS_A_CALL", 5)
     with FakeRedis(version=(7, 0)) as client:
         load_old_store(client, LAYOUT_5)
         with monkeypatch.context() as patched:
