@@ -161,18 +161,25 @@ def bound(part: Mapping[str, Any], closed: str, opened: str, inward: int) -> flo
     return part[opened] + inward if opened in part and part.get("type") == "integer" else None
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """Convert the text of one field for all parameters; none where it is empty.
+
+    Raises:
+        InvalidInput: it is no JSON object.
+    """
+    params = Field(REST, "json", required=False).typed(text) if text.strip() else {}
+    if not isinstance(params, dict):
+        raise InvalidInput(f"params is {text[:LONGEST_QUOTE]!r}; it must be a JSON object", field=REST)
+    return params
+
+
 def typed(form: JobForm, sent: Mapping[str, str]) -> dict[str, Any]:
     """Convert the fields of a form to parameters; empty fields are left out, except a required text.
 
     Raises:
         InvalidInput: a text is not of its parameter's type, or a parameter is given twice.
     """
-    params: dict[str, Any] = {}
-    if form.takes_more and (rest := sent.get(REST, "").strip()):
-        more = Field(REST, "json", required=False).typed(rest)
-        if not isinstance(more, dict):
-            raise InvalidInput(f"params is {rest[:LONGEST_QUOTE]!r}; it must be a JSON object", field=REST)
-        params |= more
+    params = json_object(sent.get(REST, "")) if form.takes_more else {}
     for field in form.fields:
         text = sent.get(field.field)
         if text is None or (text == "" and not (field.required and field.kind == "text")):

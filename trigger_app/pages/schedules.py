@@ -17,17 +17,10 @@ from donebit.web.listener import Table
 from trigger_app.expectations.models import ExpectationAnswer
 from trigger_app.pages import expectations
 from trigger_app.pages.fragments import fragment
+from trigger_app.pages.job_forms import json_object
 from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.problems import wants_page
-from trigger_app.pages.view import (
-    PageContext,
-    View,
-    attempt,
-    count_asked,
-    page_route,
-    params_asked,
-    redirect_to,
-)
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
 from trigger_app.schedules.models import NewScheduleBody, ScheduleAnswer, ScheduleDetail
 from trigger_app.schedules.scheduler import Scheduler
 
@@ -112,7 +105,7 @@ def body_asked(context: PageContext) -> NewScheduleBody:
     task: dict[str, Any] = {
         "count": count_asked(context.settings.max_steps),
         "job": sent.get("job") or None,
-        "params": params_asked(),
+        "params": json_object(sent.get("params", "")),
         "priority": sent.get("priority") or None,
     }
     asked = {field: sent[field] for field in ("name", "cron", "zone", "missed", "overlap") if sent.get(field)}

@@ -21,16 +21,9 @@ from trigger_app.models import RerunBody
 from trigger_app.pages import cells, failures
 from trigger_app.pages.changes import changed
 from trigger_app.pages.fragments import fragment
+from trigger_app.pages.job_forms import json_object
 from trigger_app.pages.timeline import timeline_of
-from trigger_app.pages.view import (
-    PageContext,
-    View,
-    attempt,
-    count_asked,
-    page_route,
-    params_asked,
-    redirect_to,
-)
+from trigger_app.pages.view import PageContext, View, attempt, count_asked, page_route, redirect_to
 
 LARGE = 200_000  # steps; the map of more than these takes all of the width, so that each has a pixel
 PARTS = ("facts", "rule", "steps", "timeline")
@@ -128,7 +121,10 @@ def add_button_again(routes: Blueprint, context: PageContext) -> None:
 
     @routes.post("/tasks/<task_id>/again")
     def again(task_id: str) -> ResponseReturnValue:
-        asked = {"params": params_asked(), "label": request.form.get("label", "").strip() or None}
+        asked = {
+            "params": json_object(request.form.get("params", "")),
+            "label": request.form.get("label", "").strip() or None,
+        }
         started, _ = context.starter.rerun(task_id, RerunBody.model_validate(asked))
         return redirect_to(f"/tasks/{started.task.id}")
 

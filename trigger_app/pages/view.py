@@ -16,7 +16,6 @@ from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.errors import InvalidInput, StoreUnavailable
 from donebit.jobs.registry import Jobs
-from donebit.json_reading import read_json
 from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.access import current_caller
@@ -96,22 +95,6 @@ def count_asked(most: int) -> int:
     if not (count.isascii() and count.isdigit() and len(count) <= 20):
         raise InvalidInput(f"count is {count[:100]!r}; it must be 0 to {most}", field="count")
     return int(count)
-
-
-def params_asked() -> dict[str, Any]:
-    """Read a job's parameters from a form's JSON object; none where it is empty.
-
-    Raises:
-        InvalidInput: it is no JSON object.
-    """
-    text = request.form.get("params", "").strip()
-    try:
-        params = read_json(text) if text else {}
-    except (InvalidInput, ValueError):
-        params = None
-    if not isinstance(params, dict):
-        raise InvalidInput(f"params is {text[:100]!r}; it must be a JSON object", field="params")
-    return params
 
 
 def attempt(read: Callable[[], T]) -> tuple[T | None, str | None]:
