@@ -44,8 +44,8 @@ class Record(NamedTuple):
     def next_at(self, growth: Growth) -> float:
         """From when on the next sign-in is looked at (s)."""
         beyond = self.wrong - growth.free
-        if beyond < 0:
-            return self.at
+        if beyond < 0:  # at once, also where the clock goes back a little, as on a machine that was moved
+            return float("-inf")
         return self.at + min(growth.longest_seconds, growth.first_seconds * 2.0 ** min(beyond, 60))
 
 
