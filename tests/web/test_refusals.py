@@ -53,7 +53,7 @@ def test_the_pauses_of_an_address_double_and_end_at_a_minute(now: Clock) -> None
     assert waits == [0] * OF_ADDRESS.free + [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_nobody_waits_after_right_tokens_where_the_clock_goes_back_a_little(now: Clock) -> None:
+def test_right_tokens_wait_for_nothing_where_the_clock_goes_back(now: Clock) -> None:
     pauses = SignInPauses(now)
     assert pauses.begin("192.0.2.1") == 0
     pauses.succeed("192.0.2.1")
