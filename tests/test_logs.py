@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 import sys
@@ -118,6 +119,17 @@ def test_a_line_for_machines_names_the_step_that_it_is_about() -> None:
 
     assert (first["step"], later["step"]) == (0, 7)
     assert "step" not in outside
+
+
+def test_a_thread_that_outlives_the_step_that_started_it_is_at_none() -> None:
+    with logs.step_context([3]):
+        copied = contextvars.copy_context()
+        during = copied.run(logs.current_step)
+
+    with logs.step_context([4]):
+        after = copied.run(logs.current_step)
+
+    assert (during, after) == (3, None)
 
 
 @pytest.mark.parametrize(("log_format", "line"), [("text", "hello\n"), ("json", '"message": "hello"}\n')])

@@ -16,7 +16,7 @@ from donebit.config import Settings
 from donebit.utf8 import one_line, shortened
 
 current_task: ContextVar[str] = ContextVar("about_task", default="")
-_at_step: ContextVar[Sequence[int]] = ContextVar("about_step", default=())
+_at_step: ContextVar[Sequence[Sequence[int]]] = ContextVar("about_step", default=())
 MAX_TRACEBACK_LENGTH = 20_000  # some hundred frames, and what the exception says
 QUIET_LOGGERS = ("celery", "kombu", "redis", "urllib3", "werkzeug", "_granian", "granian", "amqp")
 
@@ -38,16 +38,18 @@ def step_context(at: Sequence[int]) -> Iterator[None]:
     Args:
         at: its first item is the step, and may be changed inside the block; empty for none.
     """
-    token = _at_step.set(at)
+    about = [at]
+    token = _at_step.set(about)
     try:
         yield
     finally:
         _at_step.reset(token)
+        about.clear()  # for a thread that runs in a copy of this context, and longer
 
 
 def current_step() -> int | None:
     """The step that what is logged now is about."""
-    at = _at_step.get()
+    at = next(iter(_at_step.get()), ())
     return at[0] if at else None
 
 
