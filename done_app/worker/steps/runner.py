@@ -55,6 +55,7 @@ class Runner:
     value_bytes: int = 0
     outcome: RunOutcome = field(default_factory=RunOutcome)
     failures: FailedAttempts = field(init=False)
+    last_step: int = 0  # that was begun; `position` is shared with processes that steps fork
     started_at: float = 0.0
     reported_at: float = 0.0
 
@@ -164,7 +165,7 @@ class Runner:
 
     def run_uncounted(self, start: int, stop: int) -> int:
         """Run steps until it is time to report or one raises, and return the step to continue from."""
-        self.position[0] = start
+        self.last_step = self.position[0] = start
         try:
             with forks_ended(), logs.step_context(self.position):
                 if self.job.keep_results or self.items is not None:
@@ -172,15 +173,15 @@ class Runner:
                 else:
                     self.call_bare(start, stop)
         except UnfitItem as error:
-            self.finished.add(start, self.position[0])
-            self.outcome.add_unfit(self.position[0], str(error))
+            self.finished.add(start, self.last_step)
+            self.outcome.add_unfit(self.last_step, str(error))
         except BaseException as error:
             raise_if_ending(error)
-            self.finished.add(start, self.position[0])
-            self.record_raised(self.position[0], error)
+            self.finished.add(start, self.last_step)
+            self.record_raised(self.last_step, error)
         else:
-            self.finished.add(start, self.position[0] + 1)
-        return self.position[0] + 1
+            self.finished.add(start, self.last_step + 1)
+        return self.last_step + 1
 
     def call_bare(self, start: int, stop: int) -> None:
         """Call the function of a job that neither takes items nor keeps results.
@@ -189,7 +190,8 @@ class Runner:
         """
         function, name, params = self.job.function, self.job.name, self.params
         now, until, position = time.monotonic, self.next_interrupt_at(), self.position
-        first, began = start, (at := now())
+        first = step = start
+        began = at = now()
         pause_at = min(until, at + QUICK_SECONDS)
         try:
             for step in range(start, stop):
@@ -204,15 +206,17 @@ class Runner:
                     if at >= until:
                         break
         except BaseException:
-            self.outcome.times.add_quick(position[0] - first, at - began)
+            self.last_step = step
+            self.outcome.times.add_quick(step - first, at - began)
             raise
-        self.outcome.times.add_quick(position[0] + 1 - first, at - began)
+        self.last_step = step
+        self.outcome.times.add_quick(step + 1 - first, at - began)
 
     def call_each(self, start: int, stop: int) -> None:
         """Call the function of a job that takes items or keeps results."""
         until, at = self.next_interrupt_at(), time.monotonic()
         for step in range(start, stop):
-            self.position[0] = step
+            self.last_step = self.position[0] = step
             before = at
             self.call(step)
             at = time.monotonic()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import mmap
+import os
 import signal
 import time
 from asyncio import CancelledError
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -48,15 +50,22 @@ class Bench:
     function: Callable[[int], object]
     reports: list[list[tuple[int, int]]] = field(default_factory=list)
 
-    def run(self, start: int, stop: int, *, careful: bool = False, **terms: Any) -> RunOutcome:
-        return self.run_ranges([(start, stop)], careful=careful, **terms)
+    def run(self, start: int, stop: int, **terms: Any) -> RunOutcome:
+        return self.run_ranges([(start, stop)], **terms)
 
-    def run_ranges(self, ranges: list[tuple[int, int]], *, careful: bool = False, **terms: Any) -> RunOutcome:
+    def run_ranges(
+        self,
+        ranges: list[tuple[int, int]],
+        *,
+        careful: bool = False,
+        position: MutableSequence[int] | None = None,
+        **terms: Any,
+    ) -> RunOutcome:
         made = Job.from_function(job("bench", **terms)(partial(self.function)))
         desk = RecordingDesk(
             self.store, self.task, made.retry_policy, self.reports, max_result_bytes=ROOM_FOR_RESULTS
         )
-        return Runner(self.task, made, desk, careful).run(ranges)
+        return Runner(self.task, made, desk, careful, [0] if position is None else position).run(ranges)
 
     def missing(self) -> list[tuple[int, int]]:
         task = lifecycle.get_task(self.store, self.task.id).task
@@ -250,6 +259,26 @@ def test_each_step_runs_once_and_only_those_that_raise_are_retried(
     assert made.missing() == [(0, 5), (8, 12), (13, 20)]
     assert outcome.to_retry.ranges == [(4, 5), (8, 10), (13, 14)]
     assert outcome.done.ranges == [(5, 8), (12, 13)]
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork")  # as pytest has threads
+@pytest.mark.parametrize("terms", [{}, {"keep_results": True}])
+def test_steps_that_a_forked_process_ran_are_not_reported(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch, terms: dict[str, Any]
+) -> None:
+    """It writes where it is to the memory that says it of the process that it came from."""
+    monkeypatch.setattr(runner, "MAX_RUN_TIME", timedelta(minutes=1))
+
+    def function(step: int) -> None:
+        if step == 2 and (pid := os.fork()):
+            os.waitpid(pid, 0)
+            raise ValueError("its neighbours are run by the other process")
+
+    shared = memoryview(mmap.mmap(-1, 8)).cast("q")
+    outcome = bench(10, function).run(0, 10, position=shared, **terms)
+
+    assert outcome.done.ranges == [(0, 2), (3, 10)]
+    assert outcome.to_retry.ranges == [(2, 3)]
 
 
 @pytest.mark.parametrize("terms", [{}, {"keep_results": True}, {"step_timeout": timedelta(minutes=1)}])
