@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
+import sys
 import threading
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from celery import signals
 
@@ -126,9 +128,12 @@ def check_jobs_and_server(**_: Any) -> None:
 def await_fit_server() -> None:
     """Wait for a server that is away: what it holds may be for another version, or not whole.
 
+    SIGTERM ends that: Celery heeds it only later, and the first process of a container has no other handler.
+
     Raises:
         ConfigurationError: it is unfit.
     """
+    signal.signal(signal.SIGTERM, _leave)
     has_waited = False
     while True:
         try:
@@ -140,6 +145,10 @@ def await_fit_server() -> None:
             time.sleep(ASK_AGAIN_SECONDS)
         else:
             return
+
+
+def _leave(*_: object) -> NoReturn:
+    sys.exit(0)
 
 
 @signals.worker_ready.connect

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def test_a_user_who_may_not_run_scripts_is_refused_at_the_start(own_server: Runn
 
     with pytest.raises(ConfigurationError, match=r"refuses what Donebit needs: .*evalsha"):
         refuse_unfit(Store.at(url, connections=1))
+
+
+def test_a_worker_that_waits_for_a_server_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    """It may be the first process of a container, which the kernel does not end for it."""
+    worker = Started(WORKER, tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_server_port()}/0")
+    try:
+        eventually(lambda: "the worker waits for it" in worker.err, START_SECONDS)
+        worker.send(signal.SIGTERM)
+
+        assert worker.exit_code() == 0
+    finally:
+        worker.end()
 
 
 def test_programs_that_wait_for_a_server_write_nothing_to_an_older_store(
