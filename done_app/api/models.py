@@ -169,8 +169,9 @@ class TaskFilter(Request):
             max_length=LONGEST_TEXT,
             description="only tasks with failed steps and an error that has this text, in capitals or not; "
             "numbers and ids in it stand for any",
-            json_schema_extra={"example": "ValueError: no such picture"},
+            json_schema_extra={"example": "ValueError: no such picture", "pattern": r"\S"},
         ),
+        matching(r"(?s).*\S.*", "a text with more than spaces in it"),
     ] = None
     from_: Annotated[
         Moment | None,

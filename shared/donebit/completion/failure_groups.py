@@ -159,6 +159,11 @@ def _numbers(reasons: bytes, steps: Steps) -> npt.NDArray[np.uint8]:
     return numbers
 
 
+def texts_of_errors(store: Store, task: Task) -> set[str]:
+    """The texts of the groups of a task whose errors alone are kept: of a chord, or an earlier version."""
+    return {text_of(json.loads(error)) for error in store.failures.kept_errors(task.id)}
+
+
 def _by_error(store: Store, task: Task, steps: Steps) -> Iterator[tuple[str, Steps]]:
     """Steps of a chord, or that failed under an earlier version: by the errors that were kept."""
     for first in range(0, len(steps), ERRORS_AT_ONCE):

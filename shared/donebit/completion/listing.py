@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from donebit import clock
-from donebit.completion.failure_groups import text_of
+from donebit.completion.failure_groups import text_of, texts_of_errors
 from donebit.completion.state import State
 from donebit.completion.task import Task
 from donebit.errors import InvalidInput
@@ -129,7 +129,7 @@ def _failed_so(store: Store, error: str, tasks: Sequence[Task]) -> list[Task]:
     return [
         task
         for task, of_task in zip(failed, texts, strict=True)
-        if any(wanted in text.casefold() for text in of_task)
+        if any(wanted in text.casefold() for text in of_task or texts_of_errors(store, task))
     ]
 
 

@@ -181,6 +181,11 @@ class FailureStore:
         return [[name[1:].decode() for name in names if name.startswith(b"=")] for names in found]
 
     @outages_named
+    def kept_errors(self, task_id: str) -> list[str]:
+        """The last errors of a task's steps, in no order: those of ERRORS_KEPT steps at most."""
+        return [text.decode() for text in cast(list[bytes], self._client.hvals(self._keys.errors(task_id)))]
+
+    @outages_named
     def failed_bytes(self, task_id: str, start: int, stop: int) -> bytes:
         """Bytes `start` to `stop` (half open) of the bitmap of steps that gave up, shorter where it ends."""
         return cast(bytes, self._client.getrange(self._keys.failed(task_id), start, stop - 1))
