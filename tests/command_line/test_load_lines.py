@@ -179,7 +179,11 @@ NO_IDS = [
     "N/A",
     "<NA>",
     "None",
+    "none",
+    "undefined",
+    "-nan",
     "inf",
+    "-Infinity",
 ]
 
 

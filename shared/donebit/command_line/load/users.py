@@ -22,7 +22,22 @@ INTEGRAL = re.compile(r"[ \t]*(0|[1-9][0-9]*)(?:\.0*)?[ \t]*", re.ASCII)
 # an id of texts, as Google Analytics has them.
 NUMBER = re.compile(r"[ \t]*(?:-[0-9]+(?:\.0*)?|[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+)[ \t]*", re.ASCII)
 # What databases, spreadsheets and programs write where there is no value.
-MISSING = {"NULL", "null", "None", "\\N", "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "inf", "-inf"}
+MISSING = {
+    "NULL",
+    "Null",
+    "null",
+    "None",
+    "none",
+    "undefined",
+    "\\N",
+    "NA",
+    "N/A",
+    "n/a",
+    "#NA",
+    "#N/A",
+    "<NA>",
+}
+MISSING |= {"NaN", "NAN", "nan", "-NaN", "-nan", "inf", "-inf", "Infinity", "-Infinity"}
 EXACT_FLOATS = 2**53  # beyond it a float may be another integer than was meant
 Users: TypeAlias = "array[int] | list[str]"  # quoted: array takes no index before Python 3.12
 
