@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from celery import chain, chord, group
 from celery.app.task import Context
-from celery.result import GroupResult
+from celery.result import AsyncResult, GroupResult
 from kombu.exceptions import EncodeError
 
 from donebit.celery import progress, sweep, sweep_chords
@@ -91,6 +91,12 @@ def sum_of(results: list[int]) -> int:
     return sum(results)
 
 
+def end(store: Store, applied: AsyncResult[object]) -> None:
+    """End a chord whose body nobody calls."""
+    lifecycle.cancel(store, progress(applied).task_id)
+    announcing.announce(store, progress(applied).task_id)
+
+
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
 def test_a_sweep_leaves_the_bodies_of_other_applications(
     project: ModuleType, lasting_store: tuple[object, Store], monkeypatch: pytest.MonkeyPatch
@@ -101,10 +107,24 @@ def test_a_sweep_leaves_the_bodies_of_other_applications(
     bodies = [of_another, chord([project.same.s(), project.same.s()], of_another), project.same.s()]
     for body in bodies:
         applied = chord([project.same.s(1), project.same.s(2)], body).apply_async()
-        lifecycle.cancel(lasting_store[1], progress(applied).task_id)
-        announcing.announce(lasting_store[1], progress(applied).task_id)
+        end(lasting_store[1], applied)
 
     assert (sweep_chords(project.app), sweep_chords(project.app)) == (1, 0)
     assert progress(applied).called
     project.app.task(sum_of, name="another.total", shared=False)
     assert (sweep_chords(project.app), sweep_chords(project.app)) == (2, 0)
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery
+def test_a_sweep_leaves_a_body_that_its_application_may_not_read(
+    project: ModuleType, lasting_store: tuple[object, Store]
+) -> None:
+    conf = project.app.conf
+    conf.task_serializer, conf.accept_content = "pickle", ["json", "pickle"]
+    of_another = chord([project.same.s(1), project.same.s(2)], project.same.s()).apply_async()
+    conf.task_serializer, conf.accept_content = "json", ["json"]
+    own = chord([project.same.s(1), project.same.s(2)], project.same.s()).apply_async()
+    for applied in (of_another, own):
+        end(lasting_store[1], applied)
+
+    assert (sweep_chords(project.app), progress(own).called, progress(of_another).called) == (1, True, False)
