@@ -25,6 +25,7 @@ AT_MOST_SECONDS = 1.5  # one second; the rest is room for a busy machine
 HOST = b"Host: localhost\r\n"
 BEARER = f"Authorization: Bearer {TOKEN}\r\n".encode()
 WITH_TOKEN = b"GET /metrics HTTP/1.1\r\n" + HOST + BEARER + b"\r\n"
+VISIT = b"POST /distinct?userId=7 HTTP/1.1\r\n" + HOST + BEARER + b"\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
 JSON = b"Content-Type: application/json\r\n"
 
@@ -61,11 +62,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield own
 
 
-def start(server: RunningServer, folder: Path, **settings: str) -> Service:
-    """Start trigger_app, which has a page, with a token unless the settings say otherwise."""
+def start(server: RunningServer, folder: Path, name: str = "trigger", **settings: str) -> Service:
+    """Start a service, trigger_app as it has a page, with a token unless the settings say otherwise."""
     port = free_server_port()
-    whole = {"TRIGGER_PORT": str(port), "REDIS_URL": server.url, "API_TOKEN": TOKEN, "BROKER_URL": ""}
-    service = Service(Started([sys.executable, "-m", "trigger_app"], folder, **(whole | settings)), port)
+    own = {f"{name.upper()}_PORT": str(port), "REDIS_URL": server.url, "API_TOKEN": TOKEN, "BROKER_URL": ""}
+    service = Service(Started([sys.executable, "-m", f"{name}_app"], folder, **(own | settings)), port)
 
     def answers() -> bool:
         try:
@@ -247,16 +248,17 @@ def test_a_taken_port_is_one_sentence_that_names_the_setting(service: Service, t
     assert sentence == f"port {service.port} is taken; TRIGGER_PORT can name another"
 
 
+@pytest.mark.parametrize(("name", "asked"), [("trigger", WITH_TOKEN), ("distinct", VISIT)])
 def test_an_address_has_a_quarter_of_the_connections_without_a_token(
-    server: RunningServer, tmp_path: Path
+    server: RunningServer, tmp_path: Path, name: str, asked: bytes
 ) -> None:
-    service = start(server, tmp_path, MAX_CONNECTIONS="40", HEADER_TIMEOUT="60", WEB_THREADS="4")
+    service = start(server, tmp_path, name, MAX_CONNECTIONS="40", HEADER_TIMEOUT="60", WEB_THREADS="4")
     try:
-        with held(service.port, WITH_TOKEN, 15) as known, held(service.port, b"", 25) as silent:
+        with held(service.port, asked, 15) as known, held(service.port, b"", 25) as silent:
             eventually(lambda: sum(map(is_ended, silent)) == 15, 10, what="too few are ended")
             for one in known:
                 one.recv(65536)
-                one.sendall(WITH_TOKEN)
+                one.sendall(asked)
                 assert one.recv(65536)
             metrics = answer_to(service.port, WITH_TOKEN.replace(BEARER, BEARER + b"Connection: close\r\n"))
     finally:

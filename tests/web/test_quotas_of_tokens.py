@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 from donebit.access import tokens
 from donebit.access.roles import Role
 from donebit.store import Store
+from donebit.store.task_shards import OF_A_CLUSTER
 from tests.web.services import Services, body_of
 from tests.web.test_quotas import HEADERS, keys, refused
 from tests.web.test_roles import ADMIN, bearer
@@ -36,6 +37,19 @@ def test_a_token_has_only_so_many_open_tasks(real_store: Store, real_client: Red
     services.done.delete("/tasks/a", headers=one)
     body_of(start("h"), 202)
     refused(start("i"), "MAX_OPEN_TASKS_OF_TOKEN")
+
+
+def test_tasks_in_shards_are_counted_too(real_client: Redis) -> None:
+    store = Store.on(real_client)
+    real_client.set(store.keys.TASK_SHARDS, OF_A_CLUSTER)
+    services = Services(store, api_token=ADMIN, max_open_tasks_of_token=2)
+    who = bearer(tokens.create(store, "one", Role.ADMIN)[1])
+
+    for task_id in "ab":
+        body_of(services.trigger.post("/tasks", json={"count": 1, "task_id": task_id}, headers=who), 202)
+    for task_id in "cde":
+        asked = services.trigger.post("/tasks", json={"count": 1, "task_id": task_id}, headers=who)
+        refused(asked, "MAX_OPEN_TASKS_OF_TOKEN")
 
 
 def test_a_task_that_runs_on_is_that_of_the_token_that_says_so(real_store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ import pytest
 
 from donebit.web.front.connections import Connections, Peer, peer_of
 from donebit.web.front.proxies import TrustedProxies
+from tests.started import eventually
 from tests.web.held import is_ended
 
 MOST = 3
@@ -97,3 +99,18 @@ def test_who_is_gone_is_forgotten(listening: Listening) -> None:
     listening.watched.check()
 
     assert listening.known == {here.peer}
+
+
+def test_they_are_bounded_again_once_a_file_is_free(
+    listening: Listening, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened = listening.open(MOST + 1, "127.0.0.1")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1, limits[1]))
+    try:
+        listening.watched.watch()
+        eventually(lambda: "the connections cannot be looked at" in caplog.text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    eventually(lambda: ended(opened) == [True, *[False] * MOST], what="none is ended")

@@ -6,6 +6,7 @@ But all of them are open files of this process: so it can be seen whose they are
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -22,6 +23,8 @@ OPEN_FILES = Path("/dev/fd")
 CHECK_EVERY_SECONDS = 0.5
 
 Peer = tuple[str, str]  # an address and a port, as the listener says it
+
+log = logging.getLogger(__name__)
 
 
 class Connections:
@@ -54,7 +57,10 @@ class Connections:
     def _watch(self) -> None:
         while True:
             time.sleep(CHECK_EVERY_SECONDS)
-            self.check()
+            try:
+                self.check()
+            except Exception:  # no file may be free; without this thread nothing would be bounded any more
+                log.exception("the connections cannot be looked at")
 
     def check(self) -> None:
         """End what is beyond the bound: the oldest of those that were strangers at the check before too.

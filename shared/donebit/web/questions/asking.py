@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -25,12 +26,14 @@ from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.deadline import Deadline
 from donebit.errors import AnswerLost
+from donebit.throttled_log import Intervals
 from donebit.web.questions.process import Call, Outcome, fork_for_each
 
 EXTENSION = "donebit_questions"
 MOST_AT_ONCE = 16  # of a service's process; further questions wait
 KEPT_SECONDS = 30.0  # without a question; a process ends by itself some time later
 GRACE_SECONDS = 1.0  # beyond its time; a process that has not answered by then is killed
+LINE_EVERY = timedelta(minutes=1)  # about what lasts: the process that forks is not started again
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -41,9 +44,16 @@ log = logging.getLogger(__name__)
 class QuestionProcess:
     """One process, asked one question at a time."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Raises EOFError if the process ends before it has begun."""
+    def __init__(self, connection: Connection, until: Deadline | None) -> None:
+        """
+        Raises:
+            EOFError: the process ends before it has begun.
+            TookTooLong: it has not begun in the time of the question that it is to be asked.
+        """
         self._connection = connection
+        if not self._has_said(until):
+            connection.close()
+            deadline.refuse_late()
         self._pid: int = connection.recv()
         self._used_at = time.monotonic()
 
@@ -61,7 +71,7 @@ class QuestionProcess:
         """
         try:
             self._connection.send((call, until))
-            if not self._connection.poll(None if until is None else until.left + GRACE_SECONDS):
+            if not self._has_said(until):
                 os.kill(self._pid, signal.SIGKILL)
                 deadline.refuse_late()
             outcome: Outcome = self._connection.recv()
@@ -69,6 +79,9 @@ class QuestionProcess:
             raise AnswerLost("the process that computed the answer has ended; ask again") from None
         self._used_at = time.monotonic()
         return outcome
+
+    def _has_said(self, until: Deadline | None) -> bool:
+        return self._connection.poll(None if until is None else until.left + GRACE_SECONDS)
 
     def close(self) -> None:
         """Let it end."""
@@ -91,6 +104,7 @@ class QuestionProcesses:
         threading.Thread(target=self._starter.join, name="questions", daemon=True).start()
         self._room = threading.Semaphore(MOST_AT_ONCE)
         self._idle: deque[QuestionProcess] = deque()
+        self._lines = Intervals(LINE_EVERY)
 
     def ask(self, site: Site, call: Call) -> Any:
         """Call a function of a site elsewhere; here, if there can be no process.
@@ -103,7 +117,7 @@ class QuestionProcesses:
         while not self._room.acquire(timeout=None if until is None else max(0.0, until.left)):
             deadline.refuse_late()
         try:
-            process = self._idle_one() or self._start_one()
+            process = self._idle_one() or self._start_one(until)
             if process is None:
                 return call(site)
             outcome = self._ask(process, call, until)
@@ -131,17 +145,18 @@ class QuestionProcesses:
                 process.close()
         return None
 
-    def _start_one(self) -> QuestionProcess | None:
+    def _start_one(self, until: Deadline | None) -> QuestionProcess | None:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 socket.send_fds(self._requests, [b"+"], [theirs.fileno()])
             except OSError:
                 ours.close()
-                log.exception("the process that forks is gone: the service computes its questions itself")
+                if self._lines.is_due("starter"):
+                    log.exception("the process that forks is gone: the service computes its questions itself")
                 return None
         try:
-            return QuestionProcess(Connection(ours.detach()))
+            return QuestionProcess(Connection(ours.detach()), until)
         except (EOFError, OSError):
             log.warning("a process for questions could not be started: the service computes this one itself")
             return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import resource
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from donebit.deadline import Deadline
 from donebit.errors import DonebitError
 from donebit.orphans import end_with_parent
 from donebit.store import Store
+from donebit.web.front.connections import open_files
 
 UNUSED_SECONDS = 60.0  # without a question a process ends
 NICENESS = 5  # marks come first
@@ -54,10 +54,7 @@ class Outcome(NamedTuple):
 def fork_for_each(requests: socket.socket, settings: Settings) -> None:
     """Fork a process for each connection that comes, until the service is gone."""
     close_all_but(requests.fileno())
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # which may go to all: the service ends first
+    for number in (signal.SIGINT, signal.SIGTERM):  # which may go to all: the service ends first
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none stays as a zombie
     while (asked := socket.recv_fds(requests, 1, 1))[0]:
@@ -73,9 +70,10 @@ def fork_for_each(requests: socket.socket, settings: Settings) -> None:
 
 def close_all_but(file: int) -> None:
     """Close what a fork has from the service: its port, and its own end of the connection."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    os.closerange(FIRST_FILE, file)
-    os.closerange(file + 1, most)
+    for number in open_files():  # not each that the system would allow: that may be a thousand million
+        if number >= FIRST_FILE and number != file:
+            with suppress(OSError):  # that of the listing is closed
+                os.close(number)
 
 
 def begin(connection: Connection, settings: Settings) -> None:
@@ -83,10 +81,10 @@ def begin(connection: Connection, settings: Settings) -> None:
     try:
         end_with_parent()
         os.nice(NICENESS)
-        store = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1)
+        store = Store.at(settings.redis_url, prefix=settings.key_prefix, connections=1, only_if_fit=True)
         site = Site.of(store, settings)
-        connection.send(os.getpid())
         with suppress(EOFError, OSError):  # nobody asks any more
+            connection.send(os.getpid())
             while connection.poll(UNUSED_SECONDS):
                 connection.send(outcome_of(site, *connection.recv()))
     except BaseException:
