@@ -16,9 +16,9 @@ from donebit.config import Settings
 from donebit.demo.sample.filling import fill
 from donebit.demo.sample.services import services as sample_clients
 from donebit.errors import ConfigurationError
-from donebit.migration.command import migrate_store
+from donebit.migration.command import migrate_store, shard_store
 from donebit.store import Store
-from tests.migration.old_store import LAYOUT_4, WRITTEN, load_old_store
+from tests.migration.old_store import LAYOUT_4, LAYOUT_5, WRITTEN, load_old_store
 from tests.servers import RunningServer, running, valkey_binary
 from tests.stack import DONE_SECONDS, Stack, ask
 from tests.started import eventually
@@ -127,6 +127,15 @@ def test_a_migration_runs_with_the_documented_user(
     made = migrate_store(settings, dry_run=dry_run, force=False)
 
     assert f"layout {made.found}" == layout
+    assert refused(own.client) == []
+
+
+def test_directories_are_cut_with_the_documented_user(own: RunningServer) -> None:
+    load_old_store(own.client, LAYOUT_5)
+
+    cut = shard_store(Settings(redis_url=url_of(own.port)), dry_run=False, force=False)
+
+    assert cut.after == cut.before == {"users with text ids": 417, "users with mapped ids": 90}
     assert refused(own.client) == []
 
 
