@@ -56,6 +56,7 @@ class Forked:
         if self.returncode is None and select.select([self._ending], [], [], timeout)[0]:
             said = self._ending.recv(64)
             self.returncode = int(said) if said else -signal.SIGKILL
+            self._ending.close()  # in a cycle of objects it may be collected before __del__
         return self.returncode
 
     def send_signal(self, number: int) -> None:
