@@ -49,6 +49,13 @@ LabelFilter = Annotated[
 ]
 
 
+ErrorText = Annotated[
+    str,
+    Field(min_length=1, max_length=LONGEST_TEXT, json_schema_extra={"pattern": r"\S"}),
+    matching(r"(?s).*\S.*", "a text with more than spaces in it"),
+]
+
+
 class TaskPath(Request):
     task_id: Annotated[Name, Field(description="the task's id", json_schema_extra={"example": EXAMPLE_ID})]
 
@@ -163,15 +170,12 @@ class TaskFilter(Request):
         Field(description="only tasks whose id begins so", json_schema_extra={"example": "9f2c"}),
     ] = None
     error: Annotated[
-        str | None,
+        ErrorText | None,
         Field(
-            min_length=1,
-            max_length=LONGEST_TEXT,
             description="only tasks with failed steps and an error that has this text, in capitals or not; "
             "numbers and ids in it stand for any",
-            json_schema_extra={"example": "ValueError: no such picture", "pattern": r"\S"},
+            json_schema_extra={"example": "ValueError: no such picture"},
         ),
-        matching(r"(?s).*\S.*", "a text with more than spaces in it"),
     ] = None
     from_: Annotated[
         Moment | None,

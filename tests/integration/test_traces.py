@@ -33,11 +33,17 @@ def traced_stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector)
         yield stack
 
 
-def spans_of(collector: Collector, task_id: str, end: str = "donebit.announce") -> dict[str, list[Seen]]:
-    """The spans of a task's whole trace, by name, once its last one has come."""
+def spans_of(
+    collector: Collector, task_id: str, end: str = "donebit.announce", slices: int = 0
+) -> dict[str, list[Seen]]:
+    """The spans of a task's whole trace, by name, once its end and so many slices have come.
+
+    Each process sends its own: the last one may come first.
+    """
     (last, *_) = collector.await_spans(
         lambda seen: seen.name == end and seen.attributes.get("donebit.task_id") == task_id
     )
+    collector.await_spans(lambda seen: seen.name == SLICE and seen.trace == last.trace, slices)
     found: dict[str, list[Seen]] = {}
     for seen in collector.spans():
         if seen.trace == last.trace:
@@ -55,7 +61,7 @@ def test_one_trace_from_the_request_to_the_webhook(traced_stack: Stack, collecto
         body = {"count": 40, "job": "demo", "params": {"sleep_ms": 0}, "batch": 20, "webhook": receiver.url}
         headers = {"traceparent": f"00-{trace}-{caller}-01"}
         answer = ask("POST", f"{traced_stack.trigger}/tasks", body, headers=headers)
-        found = spans_of(collector, answer.said["task_id"], "donebit.webhook")
+        found = spans_of(collector, answer.said["task_id"], "donebit.webhook", slices=2)
 
     (request,), (dispatch,) = found["POST /tasks"], found["donebit.dispatch"]
     (announcement,), (webhook,) = found["donebit.announce"], found["donebit.webhook"]
@@ -78,7 +84,7 @@ def test_one_trace_from_the_request_to_the_webhook(traced_stack: Stack, collecto
 def test_the_rest_of_a_slice_stands_beside_it(traced_stack: Stack, collector: Collector) -> None:
     task_id = traced_stack.create(8, job="demo", params={"sleep_ms": 200}, batch=8)
 
-    found = spans_of(collector, task_id)
+    found = spans_of(collector, task_id, slices=2)
 
     assert len(found[SLICE]) > 1
     assert parents(found[SLICE]) == {found["donebit.dispatch"][0].id}
@@ -90,14 +96,18 @@ def test_failed_attempts_are_exceptions_of_their_slice(
     (tmp_path / "block-1").touch()
     task_id = traced_stack.create(3, job="blocked", params={"folder": str(tmp_path)})
 
-    found = spans_of(collector, task_id)
+    found = spans_of(collector, task_id, slices=2)
 
-    exceptions = [one for seen in found[SLICE] for one in seen.exceptions]
+    failing = sorted(
+        (seen for seen in found[SLICE] if seen.exceptions),
+        key=lambda seen: seen.exceptions[0]["donebit.attempts"],
+    )
+    exceptions = [one for seen in failing for one in seen.exceptions]
     assert [one["donebit.attempts"] for one in exceptions] == [1, 2]
     assert {one["exception.type"] for one in exceptions} == {"ValueError"}
     assert {one["exception.message"] for one in exceptions} == {"ValueError: step 1 is blocked"}
     assert 'raise ValueError(f"step {step} is blocked")' in exceptions[0]["exception.stacktrace"]
-    assert [seen.failed for seen in found[SLICE] if seen.exceptions] == [False, True]
+    assert [seen.failed for seen in failing] == [False, True]
     assert found["donebit.announce"][0].attributes["donebit.state"] == "failed"
 
 
@@ -129,7 +139,7 @@ def test_a_process_that_replaces_a_killed_one_sends_its_spans(
     ]
 
     for task_id in tasks:
-        assert len(spans_of(collector, task_id)[SLICE]) == 1
+        assert len(spans_of(collector, task_id, slices=1)[SLICE]) == 1
 
 
 def test_refused_requests_and_probes_have_no_span(traced_stack: Stack, collector: Collector) -> None:

@@ -166,6 +166,7 @@ def test_tasks_are_listed_and_acted_on_by_their_error(services: Services) -> Non
 
     assert [task["task_id"] for task in listed] == ["a"]
     assert would["tasks"] == ["b"]
+    body_of(services.done.post("/tasks/actions", json={"action": "cancel", "ids": ["b"], "error": None}))
     for nothing in ("", "%20"):
         problem_of(services.done.get(f"/tasks?error={nothing}"), 422)
     problem_of(services.done.post("/tasks/actions", json={"action": "delete", "error": " \n"}), 422)
