@@ -19,6 +19,7 @@ from celery.result import GroupResult, ResultBase, allow_join_result
 from celery.utils.functional import _regen  # type: ignore[attr-defined]  # its types leave it out
 
 from donebit.celery import calling, signatures
+from donebit.celery.compact import CompactResults
 from donebit.celery.subscribing import LateSubscriber
 from donebit.completion import chords
 from donebit.completion.chords import ChordStatus, ChordTasks, OwnResult, Part, raw
@@ -40,7 +41,7 @@ class CountedPart(NamedTuple):
     token: str
 
 
-class DonebitBackend(LateSubscriber):
+class DonebitBackend(LateSubscriber, CompactResults):
     """A result backend that counts each chord by a task of Donebit's."""
 
     app: Celery

@@ -36,7 +36,8 @@ __all__ = ["ChordStatus", "ChordTasks", "OwnResult", "Part", "Taken", "raw"]
 
 PLAIN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SHORT_ID = 22  # characters: 16 bytes as base64, without its padding
-SUCCEEDED = b'[1, "%s", "SUCCESS", '  # so begins, in Celery's JSON, the result of a part that succeeded
+FIRST_TEXT = ord("0")  # what is kept of a part begins with a digit or a sign, else with how long its index is
+SUCCEEDED = b'[1,"%s","SUCCESS",'  # so begins, in JSON, the result of a part that succeeded
 CHORD = "celery_chord"  # the parameter that tells a chord's task from others
 FIRST_CHECK_AFTER = timedelta(seconds=60)
 INDEX_MARGIN = timedelta(days=31)  # the indexes outlive what is in them
@@ -181,26 +182,31 @@ def part_of(part_id: str, index: int | None, encoded: bytes, error: object | Non
 
 def _written(part_id: str, index: int | None, encoded: bytes) -> bytes:
     """What is kept of a part: its index, and its result without what is the same for all of them."""
-    position = b"" if index is None else b"%d" % index
     head = SUCCEEDED % part_id.encode(errors="replace")
     if PLAIN_ID.fullmatch(part_id) and encoded.startswith(head) and encoded.endswith(b"]"):
-        return b"%s;%s%s" % (position, _short(part_id), encoded[len(head) : -1])
-    return b"%s:%s" % (position, encoded)
+        at = b"" if index is None else index.to_bytes(-(-index.bit_length() // 8) or 1)
+        return b"%c%s%s%s" % (len(at), at, uuid.UUID(part_id).bytes, encoded[len(head) : -1])
+    return b"%s:%s" % (b"" if index is None else b"%d" % index, encoded)
 
 
 def _read(kept: bytes) -> tuple[float, bytes]:
     """The index of a part, infinity for none, and its result as Celery encodes it."""
+    width = kept[0]
+    if width >= FIRST_TEXT:
+        return _read_text(kept)
+    at, part_id, rest = kept[1 : 1 + width], kept[1 + width : 17 + width], kept[17 + width :]
+    encoded = b"%s%s]" % (SUCCEEDED % str(uuid.UUID(bytes=part_id)).encode(), rest)
+    return float(int.from_bytes(at)) if width else math.inf, encoded
+
+
+def _read_text(kept: bytes) -> tuple[float, bytes]:
+    """The same of a part whose result is kept whole, or by an earlier version, its id as base64."""
     digits = len(kept) - len(kept.lstrip(b"0123456789"))
     index, sign, rest = kept[:digits], kept[digits : digits + 1], kept[digits + 1 :]
     if sign == b";":
         part_id = str(uuid.UUID(bytes=base64.b64decode(rest[:SHORT_ID] + b"==")))
         rest = b"%s%s]" % (SUCCEEDED % part_id.encode(), rest[SHORT_ID:])
     return float(index) if index else math.inf, rest
-
-
-def _short(part_id: str) -> bytes:
-    """A part's id in letters, for an application's client may decode all that it reads."""
-    return base64.b64encode(bytes.fromhex(part_id.replace("-", "")))[:SHORT_ID]
 
 
 def error_text(error: object) -> str:

@@ -217,8 +217,10 @@ class ChordStore:
 
     def results(self, task_id: str) -> list[bytes]:
         """What the parts returned, in the order they reported."""
-        found = cast(list[object], self._client.lrange(self._keys.chord_results(task_id), 0, -1))
-        return [raw(one) for one in found]
+        key = self._keys.chord_results(task_id)
+        # As bytes also where the application's client decodes what it reads: the ids in them are no text.
+        found = self._client.execute_command("LRANGE", key, 0, -1, NEVER_DECODE=True)  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        return cast(list[bytes], found)
 
     @outages_named
     def ask_for_call(self, task_id: str, ttl: timedelta) -> None:
@@ -268,9 +270,8 @@ class ChordIndexes:
         flat = [
             one for item in cast(list[object], found) for one in (item if isinstance(item, list) else [item])
         ]
-        pairs = zip(
-            flat[::2], flat[1::2], strict=True
-        )  # Celery's client may speak RESP3, which has them in pairs
+        # Celery's client may speak RESP3, which has them in pairs.
+        pairs = zip(flat[::2], flat[1::2], strict=True)
         return [text(name) for name, created_us in pairs if float(text(created_us)) <= until_us]
 
     def tidy(self, task_ids: Sequence[str], next_look_ms: int) -> None:

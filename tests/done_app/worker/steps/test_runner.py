@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import mmap
 import os
 import signal
@@ -519,19 +520,26 @@ def test_what_steps_return_is_not_kept_unless_the_job_says_so(bench: MakeBench) 
     assert results_of(made) == {}
 
 
-def test_a_result_that_is_no_json_fails_its_step_alone(bench: MakeBench) -> None:
-    made = bench(4, lambda step: {step} if step == 1 else step)
+@pytest.mark.parametrize(
+    ("returned", "why"),
+    [
+        ({1}, "cannot be written as JSON: Object of type set is not JSON serializable"),
+        (math.nan, "cannot be written as JSON: Out of range float values are not JSON compliant"),
+        ("x" * 70_000, "has 70,002 bytes of JSON; at most 65,536 are kept (MAX_STEP_RESULT_BYTES)"),
+    ],
+    ids=["a set", "no number", "too large"],
+)
+def test_a_result_that_cannot_be_kept_fails_its_step_alone(
+    bench: MakeBench, returned: object, why: str
+) -> None:
+    made = bench(4, lambda step: returned if step == 1 else step)
 
     outcome = made.run(0, 4, keep_results=True, max_attempts=1)
 
-    (failed,) = failing.list_failures(
-        made.store, lifecycle.get_task(made.store, made.task.id).task, limit=9
-    ).failures
+    task = lifecycle.get_task(made.store, made.task.id).task
+    (failed,) = failing.list_failures(made.store, task, limit=9).failures
     assert (outcome.ended, results_of(made)) == (True, {0: "0", 2: "2", 3: "3"})
-    assert (failed.step, failed.error) == (
-        1,
-        "the result of job bench cannot be written as JSON: Object of type set is not JSON serializable",
-    )
+    assert (failed.step, failed.error) == (1, f"the result of job bench {why}")
 
 
 def test_results_for_which_there_is_no_room_fail_their_steps(bench: MakeBench) -> None:
