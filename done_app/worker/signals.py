@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from datetime import timedelta
+from functools import cache
 from typing import Any, NoReturn
 
 from celery import signals
@@ -75,9 +76,14 @@ def share_memory(**_: Any) -> None:
     A collection would write to all of it, in whichever process, and so copy it. Once only: to freeze again,
     for a process that replaces a lost one, writes to it too.
     """
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    freeze_once()
+
+
+@cache
+def freeze_once() -> None:
+    """Exempt all that is there from collections, whatever the process that forked this one has exempted."""
+    gc.collect()
+    gc.freeze()
 
 
 @signals.worker_process_init.connect

@@ -18,6 +18,7 @@ from donebit.errors import ConfigurationError, Conflict, StoreUnavailable
 from donebit.store import Store
 from donebit.store.chords import ChordStore
 from donebit.store.client import connect
+from donebit.store.packing import call_on
 from donebit.store.pipelining import answers_to
 from donebit.store.server_client import ServerClient
 from donebit.store.slots import slot_of
@@ -145,6 +146,16 @@ def test_a_lost_script_is_sent_over_a_single_connection(on_cluster: ServerClient
         answers = answers_to(client, commands, script)
 
     assert [int(answer) for answer in answers] == [*range(len(LETTERS))] * 10
+
+
+def test_a_lost_script_is_sent_for_calls_that_were_packed(on_cluster: ServerClient, cluster: Cluster) -> None:
+    script = on_cluster.register_script("return KEYS[2] .. ARGV[1]")
+    for node in cluster.primaries:
+        node.client.script_flush()
+
+    commands = [call_on(script.sha, f"{{{letter}}}", ["1", "2"], "!") for letter in LETTERS]
+
+    assert answers_to(on_cluster, commands, script) == [f"{{{letter}}}2!".encode() for letter in LETTERS]
 
 
 @pytest.mark.parametrize("read", [by_command, by_pipeline, in_turn])

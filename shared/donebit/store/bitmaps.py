@@ -14,7 +14,7 @@ from redis.commands.core import Script
 from donebit import deadline
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
-from donebit.store.packing import Command
+from donebit.store.packing import Command, call_on
 from donebit.store.pipelining import answers_in_turn, answers_to
 
 # Bits a segment: 2^20 - 128, so that a full one (131,056 bytes) still fits an allocator class of 128 kB
@@ -186,10 +186,9 @@ class BitmapStore:
     @outages_named
     def timeline(self, event: str, periods: Iterable[str], segment: int, bit: int) -> list[bool]:
         """Whether one bit of a segment is set, in each of many periods of an event."""
-        names = self._keys.segment_in_each(segment, event, periods)
-        script = self._scripts["timeline"]
-        (found,) = answers_to(self._client, [("EVALSHA", script.sha, len(names), *names, bit)], script)
-        return [one == ord("1") for one in found]
+        script, begin = self._scripts["timeline"], self._keys.segment(segment, event, "")
+        (found,) = answers_to(self._client, [call_on(script.sha, begin, list(periods), bit)], script)
+        return cast(list[bool], (np.frombuffer(found, np.uint8) == ord("1")).tolist())
 
     @outages_named
     def read_segments(

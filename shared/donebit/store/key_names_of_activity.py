@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 USER_KINDS = ("integers", "texts", "mapped")
@@ -44,11 +43,6 @@ class ActivityKeys:
     def user_count(self, number: int, event: str, kind: str) -> str:
         """How many users of this kind an event's all-time bitmap has in a segment."""
         return f"{self._seen}{number}}}:{event}:{kind}"
-
-    def segment_in_each(self, number: int, event: str, periods: Iterable[str]) -> list[str]:
-        """A segment of an event's bitmap in each of many periods."""
-        begin = self.segment(number, event, "")
-        return [begin + period for period in periods]
 
     def of_segment(self, number: int, event: str, period: str) -> list[str]:
         """What is dropped with a bitmap, atomically: a count without its bits would be added to."""

@@ -145,7 +145,7 @@ class Router:
     def _follow(self, command: Command, way: Way, error: exceptions.RedisError) -> Way:
         """Where a command goes next that was refused."""
         if isinstance(error, exceptions.NoScriptError):
-            self._load(command[1], way.address)
+            self._load(command, way.address)
             return way
         if isinstance(error, exceptions.MovedError):
             address = NodeAddress(error.host or way.address.host, error.port)
@@ -155,10 +155,12 @@ class Router:
             return Way(NodeAddress(error.host or way.address.host, error.port), asks=True)
         return way  # TRYAGAIN
 
-    def _load(self, sha: str, address: NodeAddress) -> None:
-        """Give a node a script that it does not know."""
+    def _load(self, command: Command, address: NodeAddress) -> None:
+        """Give a node the script that a command calls and it does not know."""
+        digest = _arguments(command)[1]
+        source = self._sources[digest.decode() if isinstance(digest, bytes) else str(digest)]
         with self.connection_to(address) as connection:
-            connection.send_command("SCRIPT LOAD", self._sources[sha])
+            connection.send_command("SCRIPT LOAD", source)
             connection.read_response()
 
     def _sent(self, commands: Sequence[tuple[Command, Way]]) -> list[Any]:

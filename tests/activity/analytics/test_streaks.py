@@ -242,7 +242,10 @@ def test_bytes_in_which_nobody_was_seen_end_every_streak(seen: list[int]) -> Non
     rows[:, seen] = 0b1000_0001
     longest, current = np.full(32, 7, np.uint16), np.full(32, 2, np.uint16)
 
-    found = streaks.extended_where_seen(longest, current, rows)
+    wanted = longest.copy(), current.copy()
+    streaks.extend(*wanted, rows)
 
-    wanted = streaks.extended(longest, current, rows)
+    found = longest, current
+    streaks.extend_where_seen(*found, rows)
+
     assert [one.tolist() for one in found] == [one.tolist() for one in wanted]

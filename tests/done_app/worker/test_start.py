@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,25 @@ def test_a_pool_of_a_setting_is_refused_too_installed_or_not(name: str) -> None:
 @pytest.mark.parametrize("name", ["prefork", "processes", "celery.concurrency.prefork:TaskPool"])
 def test_the_pool_of_processes_is_taken_under_each_of_its_names(name: str) -> None:
     pool.refuse_unfit(name)
+
+
+FORKED_FROM_A_FROZEN_ONE = """
+import gc
+gc.freeze()
+from done_app.worker import signals
+counts = [gc.get_freeze_count()]
+for made in ([], [[]]):
+    signals.share_memory()
+    counts.append(gc.get_freeze_count())
+print(*counts)
+"""
+
+
+def test_a_worker_shares_what_it_made_itself_once_whoever_forked_it() -> None:
+    command = [sys.executable, "-c", FORKED_FROM_A_FROZEN_ONE]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+    before, first, again = map(int, done.stdout.split())
+    assert before < first
+    assert first - 10 < again <= first

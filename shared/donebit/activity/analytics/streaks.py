@@ -27,6 +27,8 @@ PERIODS_AT_ONCE = 128
 # Eighths of a segment: the working arrays of one fit a cache.
 SLICE_BYTES = FULL_BYTES // 8
 
+SAMPLED = 16  # every so many rows are looked at first
+
 Rows = npt.NDArray[np.uint8]  # (periods, bytes): eight users a byte
 Lengths = npt.NDArray[np.uint16]  # one for each user
 Counts = npt.NDArray[np.int64]  # [n]: how many users
@@ -127,39 +129,40 @@ def lengths(parts: Iterable[Rows], *, running: bool) -> tuple[Lengths, Lengths]:
     longest = current = before = np.zeros(0, np.uint16)
     for rows in parts:
         if not len(longest):
-            longest = current = np.zeros(rows.shape[1] * 8, np.uint16)
-        before = current
-        longest, current = extended_in_slices(longest, current, rows)
-    return longest, np.maximum(before, current) if running else current
+            longest, current, before = np.zeros((3, rows.shape[1] * 8), np.uint16)
+        before[:] = current
+        for start in range(0, rows.shape[1], SLICE_BYTES):
+            users = slice(start * 8, (start + SLICE_BYTES) * 8)
+            extend_where_seen(longest[users], current[users], rows[:, start : start + SLICE_BYTES])
+    return longest, np.maximum(before, current, out=current) if running else current
 
 
-def extended_in_slices(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, Lengths]:
-    """As `extended`, with arrays that fit a cache."""
-    after = np.empty_like(longest), np.empty_like(current)
-    for start in range(0, rows.shape[1], SLICE_BYTES):
-        users = slice(start * 8, (start + SLICE_BYTES) * 8)
-        found = extended_where_seen(longest[users], current[users], rows[:, start : start + SLICE_BYTES])
-        after[0][users], after[1][users] = found
-    return after
-
-
-def extended_where_seen(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, Lengths]:
-    """As `extended`; only for bytes in which anybody was seen where these are few, as with sparse ids."""
-    places = np.flatnonzero(np.bitwise_or.reduce(rows, axis=0))
-    if len(places) * 2 > rows.shape[1]:
-        return extended(longest, current, rows)
-    after = longest.copy(), np.zeros_like(current)  # who was not seen has no streak any more
+def extend_where_seen(longest: Lengths, current: Lengths, rows: Rows) -> None:
+    """As `extend`; only for bytes in which anybody was seen where these are few, as with sparse ids."""
+    few = rows.shape[1] // 2
+    places = bytes_seen(rows[::SAMPLED])  # where these alone are many, the others need not be looked at
+    places = places if len(places) > few else bytes_seen(rows)
+    if len(places) > few:
+        extend(longest, current, rows)
+        return
+    before, reaching = (of_all.reshape(-1, 8)[places].ravel() for of_all in (longest, current))
     if len(places):
-        before, reaching = (of_all.reshape(-1, 8)[places].ravel() for of_all in (longest, current))
-        for of_all, found in zip(after, extended(before, reaching, rows[:, places]), strict=True):
-            of_all.reshape(-1, 8)[places] = found.reshape(-1, 8)
-    return after
+        extend(before, reaching, rows[:, places])
+    current.fill(0)  # who was not seen has no streak any more
+    for of_all, found in ((longest, before), (current, reaching)):
+        of_all.reshape(-1, 8)[places] = found.reshape(-1, 8)
 
 
-def extended(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, Lengths]:
-    """The longest and current streaks after further periods, at most 255, so that a byte can count them.
+def bytes_seen(rows: Rows) -> npt.NDArray[np.intp]:
+    """The places of the bytes in which anybody was seen."""
+    return np.flatnonzero(np.bitwise_or.reduce(rows, axis=0))
 
-    Counting in 16 bits throughout would take nearly three times as long.
+
+def extend(longest: Lengths, current: Lengths, rows: Rows) -> None:
+    """Bring the longest and current streaks up to date with further periods.
+
+    These are at most 255, so that a byte can count them: in 16 bits throughout it would take nearly three
+    times as long.
     """
     inside, reaching = np.zeros(len(longest), np.uint8), np.zeros(len(longest), np.uint8)
     for place, row in enumerate(rows, start=1):
@@ -170,10 +173,14 @@ def extended(longest: Lengths, current: Lengths, rows: Rows) -> tuple[Lengths, L
         if place % 2 == 0 or place == len(rows):
             np.maximum(inside, reaching, out=inside)
         reaching *= here
-    leading = unbroken(rows) if current.any() else np.zeros_like(inside)
-    carried = current + leading
-    longest = np.maximum(longest, np.maximum(carried, inside))
-    return longest, np.where(leading == len(rows), carried, reaching)
+    np.maximum(longest, inside, out=longest)
+    if not current.any():
+        current[:] = reaching
+        return
+    leading = unbroken(rows)
+    current += leading
+    np.maximum(longest, current, out=longest)
+    np.copyto(current, reaching, where=leading < len(rows))
 
 
 def unbroken(rows: Rows) -> npt.NDArray[np.uint8]:
