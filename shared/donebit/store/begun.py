@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import cast
 
 from redis import Redis
+from redis.commands.core import Script
 
 from donebit.store.client import outages_named
 from donebit.store.id_numbers import parts
@@ -26,8 +27,11 @@ class BegunStore:
     Every method raises StoreUnavailable when the server cannot be reached.
     """
 
-    def __init__(self, client: Redis, keys: Keys, task_shards: TaskShards) -> None:
-        self._client, self._keys, self._task_shards = client, keys, task_shards
+    def __init__(
+        self, client: Redis, scripts: Mapping[str, Script], keys: Keys, task_shards: TaskShards
+    ) -> None:
+        self._client, self._scripts = client, scripts
+        self._keys, self._task_shards = keys, task_shards
 
     @outages_named
     def amounts(self, token: str) -> Amounts:
@@ -55,8 +59,11 @@ class BegunStore:
     def note_texts(self, token: str, numbers: Sequence[int]) -> None:
         """Note that a token has brought text ids, which have these numbers."""
         key = self._keys.begun_by(token, TEXT_IDS)
-        commands = [_setting_bits(key, part) for part in parts(numbers, NAMES_A_CALL)]
-        answers_to(self._client, commands)
+        script = self._scripts["note_texts"]
+        calls: list[Command] = [
+            ("EVALSHA", script.sha, 1, key, *part) for part in parts(numbers, NAMES_A_CALL)
+        ]
+        answers_to(self._client, calls, script)
 
     @outages_named
     def forget_text(self, number: int) -> None:
@@ -101,10 +108,3 @@ class BegunStore:
             looks = chain.from_iterable(cast(list[list[float | None]], pipe.execute()))
         asked = chain.from_iterable(by_index.values())
         return [task_id for task_id, look in zip(asked, looks, strict=True) if look is None]
-
-
-def _setting_bits(key: str, numbers: Sequence[int]) -> Command:
-    command: list[str | int] = ["BITFIELD", key]
-    for number in numbers:
-        command += ("SET", "u1", number, 1)
-    return command
