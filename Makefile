@@ -15,7 +15,7 @@ RUN := --extra server --group build
 DEV := $(RUN) --extra demo --extra async --extra otel --group dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cluster clear test test-cluster test-compose test-compose-cluster test-celery coverage torture check bench screenshots lock wheel release clean
+.PHONY: help demo demo-cluster clear test test-cluster test-compose test-compose-cluster pin-images test-celery coverage torture check bench screenshots lock wheel release clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -55,6 +55,9 @@ test-compose: ## build and run the compose file in containers, where podman and 
 test-compose-cluster: ## the same of compose.cluster.yml
 	@$(PYTHON) shared/donebit/demo/install.py dev
 	@$(BIN)/python -m tests.compose.run_containers compose.cluster.yml
+
+pin-images: ## add to the images in .env the digests that they have on this machine
+	@deploy/pin-images.sh
 
 test-celery: ## Celery's own tests of chords, and chords whose processes are killed: some 20 minutes
 	@$(PYTHON) shared/donebit/demo/install.py dev

@@ -7,7 +7,7 @@ from typing import Final
 from flask import request
 
 from donebit.names import EXAMPLE_EVENT
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_events, admit_flag
 
 # By method and rule; those of `POST /visits` are named in its body.
 BEGIN_AN_EVENT: Final = {"POST /events/<event>", "POST /events/<event>/bitmap"}
@@ -29,8 +29,8 @@ def refuse_new() -> None:
     rule = request.url_rule.rule if request.url_rule else ""
     route, parts = f"{request.method} {rule}", request.view_args or {}
     if route in BEGIN_AN_EVENT:
-        current_quotas().admit_events([parts["event"]])
+        admit_events([parts["event"]])
     elif route in BEGIN_A_FLAG:
-        current_quotas().admit_flag(parts["flag"])
+        admit_flag(parts["flag"])
     elif rule == OF_THE_EXAMPLE and "userId" in request.args:
-        current_quotas().admit_events([EXAMPLE_EVENT])
+        admit_events([EXAMPLE_EVENT])

@@ -14,7 +14,7 @@ from donebit import config
 from donebit.activity.site import Site
 from donebit.config import Settings
 from donebit.store import Store
-from donebit.web.quotas import quotas_of
+from donebit.web.quotas import LimitsOfRequest, quotas_of
 from donebit.web.service import make_service
 from donebit.web.serving import service_store
 from donebit.web.short_route import add_short_route
@@ -32,8 +32,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         NEEDS,
         AUDITS,
     )
-    text_room = quotas_of(app).text_room if settings.max_text_ids else None
-    site = Site.of(store, settings, text_room)
+    site = Site.of(store, settings, LimitsOfRequest())
     question_time.register(app, settings.question_timeout)
     app.register_api(blueprint(site))
     add_short_route(app, ShortVisit(site, quotas_of(app)))

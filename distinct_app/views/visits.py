@@ -34,7 +34,7 @@ from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids, User
 from donebit.errors import InvalidInput
 from donebit.web.answers import Reply
-from donebit.web.quotas import current_quotas
+from donebit.web.quotas import admit_events
 
 PACKED_BODY = {"schema": {"type": "string", "format": "binary", "description": "little-endian uint32 ids"}}
 
@@ -112,7 +112,7 @@ def add_many(routes: APIBlueprint, site: Site) -> None:
         """
         now = clock.now()
         arrived, bad = arrivals_of_many(site, query, now)
-        current_quotas().admit_events({one.event for one in arrived})
+        admit_events({one.event for one in arrived})
         made = many_answer(ingest.record_all(site, arrived, now=now))
         return recorded_answer(made.model_copy(update=skipped_lines(query, bad)))
 

@@ -81,7 +81,7 @@ def store() -> Store:
 
 def quotas() -> Quotas:
     """The limits, against figures as they are: a sweep may start many tasks within a second."""
-    return Quotas(store(), settings, read_again_seconds=0)
+    return Quotas.in_all(store(), settings, read_again_seconds=0)
 
 
 @cache

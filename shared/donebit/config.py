@@ -127,8 +127,11 @@ class Settings(Addresses):
     max_open_tasks: NonNegativeInt = 0
     max_open_tasks_of_token: NonNegativeInt = 0
     max_events: NonNegativeInt = 0
+    max_events_of_token: NonNegativeInt = 0
     max_flags: NonNegativeInt = 0
+    max_flags_of_token: NonNegativeInt = 0
     max_text_ids: NonNegativeInt = 0
+    max_text_ids_of_token: NonNegativeInt = 0
     requests_per_second: NonNegativeInt = 0
     requests_per_second_of_token: NonNegativeInt = 0
 

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dotenv import dotenv_values
+
 from tests.compose.compose_file import CLUSTER_FILE, project, services
 from tests.ports import SERVICES, named_ports
 from tests.servers import valkey_binary
@@ -86,6 +88,7 @@ class Podman:
         self._environment = os.environ | {
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+            "CONTAINER_TOOL": "podman",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin",
         }
 
@@ -154,7 +157,19 @@ def build(podman: Podman, file: Path) -> None:
         broker.mkdir()
         (broker / "Dockerfile").write_text(BROKER_FILE)
         podman.run(*BUILD, "-t", BROKER_IMAGE, str(broker))
-    podman.run(*BUILD, "--build-arg", f"PYTHON_IMAGE={BASE}", "-t", "donebit", ".")
+    base = pinned(podman, file)["PYTHON_IMAGE"]
+    podman.run(*BUILD, "--build-arg", f"PYTHON_IMAGE={base}", "-t", "donebit", ".")
+
+
+def pinned(podman: Podman, file: Path) -> dict[str, str]:
+    """The images that a compose file needs, by the digests that deploy/pin-images.sh adds to them."""
+    images = {"PYTHON_IMAGE": BASE, "REDIS_IMAGE": STORE_IMAGE}
+    if file == CLUSTER_FILE:
+        images["RABBITMQ_IMAGE"] = BROKER_IMAGE
+    names = podman.folder / "images"
+    names.write_text("".join(f"{name}={image}\n" for name, image in images.items()))
+    podman.run("deploy/pin-images.sh", str(names))
+    return {name: image or "" for name, image in dotenv_values(names).items()}
 
 
 TRY = ("podman", "run", "--rm", BASE, "true")
@@ -174,9 +189,7 @@ class Running:
             "BROKER_PASSWORD": secrets.token_hex(16),
             "API_TOKEN": self.token,
             "WORKER_PROCESSES": 2,
-            "REDIS_IMAGE": STORE_IMAGE,
-            "RABBITMQ_IMAGE": BROKER_IMAGE,
-            "PYTHON_IMAGE": BASE,
+            **pinned(podman, file),
             **self.ports,
         }
         parts = services({name: str(value) for name, value in variables.items()}, file)

@@ -76,6 +76,14 @@ def all_are_confined(composed: Running) -> None:
             assert found["Config"]["User"], name
 
 
+def images_are_pinned(composed: Running) -> None:
+    """the servers run the images that deploy/pin-images.sh has pinned"""
+    for service in composed.services:
+        for name in composed.names(service):
+            image = composed.podman.inspect(name)["ImageName"]
+            assert image.startswith("localhost/donebit") or "@sha256:" in image, (name, image)
+
+
 def workers_are_many(composed: Running) -> None:
     """more workers share the work, and one that is restarted costs nothing"""
     composed.compose("up", "-d", "--no-build", "--scale", f"worker={WORKERS}")
@@ -163,11 +171,19 @@ def data_outlive_the_broker(composed: Running) -> None:
 
 Checks = tuple[Callable[[Running], None], ...]
 CHECKS: Mapping[Path, Checks] = {
-    FILE: (all_are_healthy, work_is_done, all_are_confined, workers_are_many, data_outlive_redis),
+    FILE: (
+        all_are_healthy,
+        work_is_done,
+        all_are_confined,
+        images_are_pinned,
+        workers_are_many,
+        data_outlive_redis,
+    ),
     CLUSTER_FILE: (
         all_are_healthy,
         work_is_done,
         all_are_confined,
+        images_are_pinned,
         nodes_are_six,
         data_outlive_a_node,
         data_outlive_the_broker,

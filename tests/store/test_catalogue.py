@@ -12,6 +12,7 @@ from donebit.store import Store, keys
 from donebit.store.catalogue import Catalogue, table
 from donebit.store.catalogue_rows import ROWS, Ttl
 from donebit.store.id_shards import Directory
+from donebit.store.key_names import BEGUN
 from donebit.store.key_names_of_activity import APART
 from donebit.store.key_names_of_tasks import shard_of_tasks
 from tests.conftest import fault
@@ -84,7 +85,7 @@ NAMES = [
     keys.TOKENS,
     keys.SIGN_OUTS,
     keys.AUDIT,
-    keys.open_tasks_of("reporter"),
+    *(keys.begun_by("reporter", what) for what in BEGUN),
     keys.requests_in_second(1795230245),
     *map(keys.of_broker, ("donebit.control", "donebit.steps\x06\x163", "unacked", "unacked_index")),
     *map(keys.of_broker, ("unacked_mutex", "_kombu.binding.donebit.control")),

@@ -20,9 +20,9 @@ from donebit.store.pipelining import (
     OF_A_GET,
     Bundle,
     answers_in_turn,
+    bundles,
     each_answer_to,
     must_wait,
-    next_bundle,
 )
 from tests.activity.arranged import record
 from tests.servers import RunningServer
@@ -85,15 +85,38 @@ def test_of_heavy_scripts_few_are_under_way_at_once(client: Redis) -> None:
     sizes = [most_under_way(one) for one in (light, heavy, many_marks, read)]
 
     assert sizes == [AHEAD, 1, 2 * AHEAD, min(AHEAD, BITMAPS_AHEAD // OF_A_GET)]
-    assert len(next_bundle(iter([heavy] * MANY), 2 * AHEAD, 2 * 64).commands) == 2
+    assert len(next(bundles([heavy] * MANY, 2 * AHEAD, 2 * 64)).commands) == 2
 
 
 def most_under_way(command: Command) -> int:
     """How many of the same commands are sent before an answer is awaited."""
-    commands, under_way = iter([command] * MANY), list[Bundle]()
-    while not must_wait(bundle := next_bundle(commands), under_way):
+    under_way = list[Bundle]()
+    for bundle in bundles([command] * MANY):
+        if must_wait(bundle, under_way):
+            break
         under_way.append(bundle)
     return sum(len(one.commands) for one in under_way)
+
+
+def test_commands_together_read_no_more_than_a_mark_may_wait_for(client: Redis) -> None:
+    scripts = scripts_of(client)
+    union, merged = calls(scripts["combine"].sha, 31, 33), calls(scripts["combine"].sha, 17, 19)
+    windows, rows = calls(scripts["rolling_counts"].sha, 38, 2), calls(scripts["cohort_rows"].sha, 15, 42)
+    light: Command = ("BITCOUNT", "key")
+
+    def together(*commands: Command) -> list[int]:
+        return [len(bundle.commands) for bundle in bundles(commands)]
+
+    assert together(union, union, union) == [2, 1]
+    assert together(merged, windows, windows, light, merged, merged) == [1, 1, 2, 2]
+    assert together(rows, rows, light, light) == [1, 3]
+    assert together(*[light] * (AHEAD + 1), windows) == [AHEAD, 2]
+    assert together() == []
+
+
+def calls(digest: str, keys: int, arguments: int) -> Command:
+    """A call of a script with so many keys and arguments."""
+    return ("EVALSHA", digest, keys, *["key"] * keys, *["1"] * arguments)
 
 
 def test_a_refused_command_is_answered_by_itself(real_client: Redis) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from donebit.store.activity_layout import ActivityLayoutStore
+from donebit.store.begun import BegunStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.chords import ChordStore
 from donebit.store.client import NEEDS, SCRIPTS
@@ -35,6 +36,7 @@ FILES = sorted(SCRIPTS.glob("*.lua"))
 
 OF_BITOP = {"'OR'", "'AND'", "'XOR'", "'NOT'"}
 STORES = (
+    BegunStore,
     ActivityLayoutStore,
     TakeBackStore,
     TaskStore,

@@ -166,13 +166,13 @@ def test_the_open_tasks_of_a_token_are_those_that_any_shard_has(lasting: tuple[R
     client, store = lasting
     names = [f"task-{number}" for number in range(20)]
     for name in names:
-        store.quotas.note_task_of("one", name)
+        store.begun.note("one", "open_tasks", name)
     for name in names[:15]:
         store.task_index.index_task(name, 1, 2, DAY)
 
-    assert store.quotas.open_tasks_of("one", 21) == 20  # nobody has to look yet
-    assert store.quotas.open_tasks_of("one", 20) == 15
-    assert client.smembers(keys.open_tasks_of("one")) == {name.encode() for name in names[:15]}
+    assert store.begun.count("one", "open_tasks") == 20
+    assert store.begun.forget_gone("one", "open_tasks") == 15
+    assert client.smembers(keys.begun_by("one", "open_tasks")) == {name.encode() for name in names[:15]}
 
 
 def test_one_server_has_the_keys_that_it_had(real_client: Redis, real_store: Store) -> None:

@@ -66,4 +66,4 @@ def test_a_task_that_runs_on_is_that_of_the_token_that_says_so(real_store: Store
     body_of(services.done.post("/tasks/a/resume", headers=who))  # it had not ended
 
     tokens.revoke(real_store, "one")
-    assert not real_store.quotas.open_tasks_of("one", 0)
+    assert not real_store.begun.count("one", "open_tasks")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from donebit.activity.limits import NO_LIMITS, Limits
 from donebit.activity.periods.calendar import Calendar
 from donebit.config import Settings
 from donebit.store import Store
@@ -18,12 +18,12 @@ class Site:
     store: Store
     calendar: Calendar
     max_segments: int
-    text_room: Callable[[], int] | None = None  # how many more text ids there may be; None: any number
+    limits: Limits = NO_LIMITS
 
     @classmethod
-    def of(cls, store: Store, settings: Settings, text_room: Callable[[], int] | None = None) -> Site:
+    def of(cls, store: Store, settings: Settings, limits: Limits = NO_LIMITS) -> Site:
         """The site that the settings describe."""
-        return cls(store, Calendar(ZoneInfo(settings.zone)), settings.max_segments, text_room)
+        return cls(store, Calendar(ZoneInfo(settings.zone)), settings.max_segments, limits)
 
     @property
     def zone(self) -> str:

@@ -8,7 +8,7 @@ from typing import cast
 from redis import Redis
 
 from donebit.store.client import outages_named
-from donebit.store.key_names import Keys
+from donebit.store.key_names import BEGUN, Keys
 from donebit.store.milliseconds import milliseconds
 
 
@@ -62,9 +62,12 @@ class AccessStore:
 
     @outages_named
     def remove_token(self, name: str) -> bool:
-        """Remove a token, and what it began; whether there was one of that name."""
-        self._client.unlink(self._keys.open_tasks_of(name))
-        return self._client.hdel(self._keys.TOKENS, name) == 1
+        """Remove a token, and the notes of what it began; whether there was one of that name."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for what in BEGUN:
+                pipe.unlink(self._keys.begun_by(name, what))
+            pipe.hdel(self._keys.TOKENS, name)
+            return bool(pipe.execute()[-1])
 
     @outages_named
     def task_nonce(self, task_id: str) -> str:

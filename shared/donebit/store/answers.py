@@ -185,18 +185,21 @@ class OpenResult(NamedTuple):
     Attributes:
         held: the kind of users it holds, with KIND only
         span: how many segments it would span, with SEGMENTS only
+        begun: whether there was no such event or flag before
     """
 
     status: OpenStatus
     held: str = ""
     span: int = 0
+    begun: bool = False
 
     @classmethod
     def of(cls, status: bytes, why: bytes | int | None = None) -> OpenResult:
         """The answer of open_event.lua or open_flag.lua."""
+        known = OpenStatus(status.decode())
         if isinstance(why, bytes):
-            return cls(OpenStatus(status.decode()), held=why.decode())
-        return cls(OpenStatus(status.decode()), span=why or 0)
+            return cls(known, held=why.decode())
+        return cls(known, begun=bool(why)) if known is OpenStatus.OK else cls(known, span=why or 0)
 
 
 class MarkUsersResult(NamedTuple):

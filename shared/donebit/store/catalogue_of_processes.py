@@ -86,6 +86,24 @@ ACCESS = (
         "token is revoked",
     ),
     KeyRow(
+        "access:events:<token>",
+        "set",
+        PERMANENT,
+        "the events that a token began, some of which may be gone; with MAX_EVENTS_OF_TOKEN, likewise",
+    ),
+    KeyRow(
+        "access:flags:<token>",
+        "set",
+        PERMANENT,
+        "the flags that a token began, some of which may be gone; with MAX_FLAGS_OF_TOKEN, likewise",
+    ),
+    KeyRow(
+        "access:text_ids:<token>",
+        "string",
+        PERMANENT,
+        "the text ids that a token brought, a bit at each one's number; with MAX_TEXT_IDS_OF_TOKEN, likewise",
+    ),
+    KeyRow(
         "access:requests:<second>",
         "hash",
         EXPIRES,

@@ -30,7 +30,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 NEEDS = re.compile(r"^-- needs: (\w+)$", re.MULTILINE)
 # But scratch, which nobody else sees, and counts that are kept, which are counted again where they are lost.
 CHANGES_NOTHING = re.compile(r"^-- changes nothing$", re.MULTILINE)
-READS_BITMAPS = re.compile(r"^-- reads bitmaps$", re.MULTILINE)  # each of its keys may be a whole one
+READS_BITMAPS = re.compile(r"^-- reads bitmaps( twice)?$", re.MULTILINE)  # each key may be a whole one
 
 # What passes by itself, or with an operator's help, and is no fault of the request.
 OUTAGES = (
@@ -176,21 +176,18 @@ def _sources() -> dict[str, str]:
 @cache
 def reading_scripts() -> frozenset[str]:
     """The digests of the scripts that change nothing."""
-    return _digests_with(CHANGES_NOTHING)
+    return frozenset(_digest(source) for source in _sources().values() if CHANGES_NOTHING.search(source))
 
 
 @cache
-def bitmap_scripts() -> frozenset[str]:
-    """The digests of the scripts that take as long as they read bitmaps."""
-    return _digests_with(READS_BITMAPS)
+def bitmap_scripts() -> dict[str, int]:
+    """By digest, the scripts that take as long as they read bitmaps, and how often they read each, about."""
+    found = ((_digest(source), READS_BITMAPS.search(source)) for source in _sources().values())
+    return {digest: 2 if mark[1] else 1 for digest, mark in found if mark}
 
 
-def _digests_with(mark: re.Pattern[str]) -> frozenset[str]:
-    return frozenset(
-        hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-        for source in _sources().values()
-        if mark.search(source)
-    )
+def _digest(source: str) -> str:
+    return hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
 def source_of(file: Path) -> str:

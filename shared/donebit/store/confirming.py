@@ -28,7 +28,7 @@ KEPT_SECONDS: Final = 60
 # All that the store sends and that changes something; a script that changes nothing says so in its source.
 CHANGING: Final = frozenset(
     {"EXPIRE", "EXPIREAT", "HDEL", "HINCRBY", "HSET", "HSETNX", "LSET", "PERSIST", "PEXPIRE", "RENAME"}
-    | {"RPUSH", "SADD", "SET", "SREM", "UNLINK", "XADD", "ZADD", "ZREM"}
+    | {"RPUSH", "SADD", "SET", "SETBIT", "SREM", "UNLINK", "XADD", "ZADD", "ZREM"}
     | {"ZREMRANGEBYRANK", "ZREMRANGEBYSCORE"}
     | {*SCRIPTS_CALLED}
 )

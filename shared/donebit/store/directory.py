@@ -76,16 +76,21 @@ class DirectoryStore(Generic[Id]):
         return range(first, last + 1)
 
     @outages_named
-    def number_users(self, ids: Sequence[Id]) -> list[int]:
+    def number_users(self, ids: Sequence[Id], noting: Callable[[list[int]], None] | None = None) -> list[int]:
         """The dense number of each id, new ones for those not seen before.
+
+        Args:
+            noting: is called with the new numbers, if there are any
 
         Raises:
             Conflict: others take numbers faster than can be counted on.
         """
-        numbers = self._likely_known(ids)
+        numbers = self._known(ids) if noting else self._likely_known(ids)
         unknown = np.flatnonzero(numbers == UNKNOWN).tolist()
         if unknown:
             numbers[unknown] = self._numbering.number(self._directory(), [ids[place] for place in unknown])
+            if noting:
+                noting(np.unique(numbers[unknown]).tolist())
         answer: list[int] = numbers.tolist()
         return answer
 

@@ -12,6 +12,8 @@ from donebit.store.slots import suffix_for
 
 # What nobody is promised: signs of life, figures, logs; and what a question computes with.
 PASSING = ("heartbeat:", "metrics", "log:", "access:requests:")
+# What is counted of each token.
+BEGUN = ("open_tasks", "events", "flags", "text_ids")
 
 
 class Keys(TaskKeys, ActivityKeys):
@@ -92,9 +94,9 @@ class Keys(TaskKeys, ActivityKeys):
         """How many requests each token sent in a second, counted from the epoch."""
         return f"{self.prefix}access:requests:{second}"
 
-    def open_tasks_of(self, token: str) -> str:
-        """Which of the tasks that a token began are open."""
-        return f"{self.prefix}access:open_tasks:{token}"
+    def begun_by(self, token: str, what: str) -> str:
+        """What a token began of one of BEGUN."""
+        return f"{self.prefix}access:{what}:{token}"
 
     def of_broker(self, name: str) -> str:
         """A key of Celery's broker, where it is this server: a queue's, or that of messages in progress."""

@@ -21,11 +21,12 @@ from donebit.store.server_client import router_of
 
 AHEAD = 12  # commands that are sent together; at most two such bundles are under way
 # A server runs all that has come of one client before it turns to another, and a full bitmap that is combined
-# takes it about 9 us. So a bundle reads this many, or its last command's more, and is sent once the others
-# are answered.
-BITMAPS_AHEAD = 40
+# takes it about 9 us. So a bundle reads this many at most, which are two unions of thirty days, or what its
+# only command reads; it is sent once the others are answered.
+BITMAPS_AHEAD = 66
 OF_A_GET = 4  # a full bitmap that is sent takes as long as so many that are combined
-NODES = 3  # of a cluster, at least: so much more is under way to all of them, for each is to have work
+# A cluster has three nodes at least: more is under way to all of them, for each is to have work.
+AHEAD_OF_NODES, BITMAPS_AHEAD_OF_NODES = 3 * AHEAD, 2 * BITMAPS_AHEAD
 
 
 class Bundle(NamedTuple):
@@ -35,22 +36,31 @@ class Bundle(NamedTuple):
     bitmaps: int
 
 
-def next_bundle(commands: Iterator[Command], most: int = AHEAD, most_bitmaps: int = BITMAPS_AHEAD) -> Bundle:
-    """The next commands that are sent together: at most so many, and fewer where their scripts are heavy."""
-    deadline.refuse_late()
+def bundles(
+    commands: Iterable[Command], most: int = AHEAD, most_bitmaps: int = BITMAPS_AHEAD
+) -> Iterator[Bundle]:
+    """The commands that are sent together: at most so many, and fewer where their scripts are heavy."""
     bundle: list[Command] = []
     bitmaps = 0
-    while len(bundle) < most and bitmaps < most_bitmaps and (command := next(commands, None)) is not None:
+    for command in commands:
+        weight = weight_of(command)
+        if len(bundle) == most or (bitmaps and weight and bitmaps + weight > most_bitmaps):
+            deadline.refuse_late()
+            yield Bundle(bundle, bitmaps)
+            bundle, bitmaps = [], 0
         bundle.append(command)
-        bitmaps += weight_of(command)
-    return Bundle(bundle, bitmaps)
+        bitmaps += weight
+    deadline.refuse_late()
+    if bundle:
+        yield Bundle(bundle, bitmaps)
 
 
 def weight_of(command: Command) -> int:
     """How many bitmaps a command may read."""
     match command[0]:
-        case "EVALSHA" if command[1] in bitmap_scripts():
-            return int(command[2])
+        case "EVALSHA" if times := bitmap_scripts().get(str(command[1])):
+            keys = int(command[2])
+            return max(times * keys, len(command) - 3 - keys)  # some may be read for each argument
         case "GET":
             return OF_A_GET
         case _:
@@ -157,10 +167,10 @@ def _from_server(
     Args:
         read: how an answer is read from the connection
     """
-    commands, connection = iter(commands), client.connection_pool.get_connection()
+    connection = client.connection_pool.get_connection()
     under_way, question = deque[Bundle](), late_question(connection)
     try:
-        while (bundle := next_bundle(commands)).commands:
+        for bundle in bundles(commands):
             request = b"".join(map(packed, bundle.commands))  # while the server works
             while must_wait(bundle, under_way):
                 yield from (read(connection) for _ in under_way.popleft().commands)
@@ -183,12 +193,11 @@ def _from_server(
 
 
 def _from_nodes(router: Router, commands: Iterable[Command]) -> Iterator[Any]:
-    commands = iter(commands)
     with ExitStack() as lent:
         flight = Flight(router, lent)
         try:
-            while bundle := next_bundle(commands, NODES * AHEAD, NODES * BITMAPS_AHEAD).commands:
-                flight.send(bundle)
+            for bundle in bundles(commands, AHEAD_OF_NODES, BITMAPS_AHEAD_OF_NODES):
+                flight.send(bundle.commands)
                 if flight.parts > 1:
                     yield from flight.receive()
             while flight.parts:

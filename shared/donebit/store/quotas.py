@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
-from itertools import chain
 from typing import NamedTuple, cast
 
 from redis import Redis
@@ -66,36 +65,6 @@ class QuotaStore:
     def may_run_again(self, task_id: str) -> bool:
         """Whether a task has ended, and may run on after that end."""
         return self._client.hget(self._keys.record(task_id), "state") in (b"failed", b"cancelled")
-
-    @outages_named
-    def open_tasks_of(self, token: str, most: int) -> int:
-        """How many of the tasks that a token began are open; those that are not are forgotten at the most."""
-        key = self._keys.open_tasks_of(token)
-        count = self._client.scard(key)
-        if count < most:
-            return count
-        began = [name.decode() for name in cast(set[bytes], self._client.smembers(key))]
-        ended = self._not_open(began)
-        if ended:
-            self._client.srem(key, *ended)
-        return len(began) - len(ended)
-
-    def _not_open(self, task_ids: Iterable[str]) -> list[str]:
-        """Those of the tasks that are not open; each index is asked once."""
-        by_index: dict[str, list[str]] = {}
-        for task_id in task_ids:
-            by_index.setdefault(self._task_shards.key(self._keys.OPEN_TASKS, task_id), []).append(task_id)
-        with self._client.pipeline(transaction=False) as pipe:
-            for index, names in by_index.items():
-                pipe.zmscore(index, names)
-            looks = chain.from_iterable(cast(list[list[float | None]], pipe.execute()))
-        asked = chain.from_iterable(by_index.values())
-        return [task_id for task_id, look in zip(asked, looks, strict=True) if look is None]
-
-    @outages_named
-    def note_task_of(self, token: str, task_id: str) -> None:
-        """Note that a token has begun a task."""
-        self._client.sadd(self._keys.open_tasks_of(token), task_id)
 
     @outages_named
     def count_new_events(self, events: Collection[str]) -> int:

@@ -19,6 +19,7 @@ from donebit.names import DEFAULT_KEY_PREFIX
 from donebit.store.access import AccessStore
 from donebit.store.activity_layout import ActivityLayoutStore
 from donebit.store.audit import AuditStore
+from donebit.store.begun import BegunStore
 from donebit.store.bitmaps import BitmapStore
 from donebit.store.change_tracking import ChangeTracker
 from donebit.store.chords import ChordStore
@@ -110,6 +111,7 @@ class Store:
     access: AccessStore
     audit: AuditStore
     quotas: QuotaStore
+    begun: BegunStore
     metrics: MetricStore
     history: HistoryStore
     throughput: ThroughputStore

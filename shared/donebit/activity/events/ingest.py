@@ -235,6 +235,8 @@ def open_segments(site: Site, visits: Visits, numbers: Sequence[int]) -> None:
         raise other_kind(visits.event, UserKind(opened.held), visits.kind)
     if opened.status is OpenStatus.SEGMENTS:
         raise too_wide(site, visits.event, opened.span)
+    if opened.begun:
+        site.limits.note_event(visits.event)
 
 
 def too_wide(site: Site, event: str, span: int) -> InvalidInput:

@@ -204,6 +204,8 @@ def open_segments(site: Site, flag: Flag, kind: UserKind, segments: Sequence[int
             refuse_span(site, flag.name, opened.span)
         if opened.status is not OpenStatus.REPLACED:
             site.store.flags.enter(flag.name, kind)
+            if opened.begun:
+                site.limits.note_flag(flag.name)
             return flag
         flag = get(site, flag.name)
     raise Conflict(f"flag {flag.name} is being replaced; send it again")

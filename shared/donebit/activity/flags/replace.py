@@ -69,6 +69,8 @@ def _swap(site: Site, name: str, kind: UserKind, parts: Callable[[], Parts]) -> 
         stage = partial(_stage, site, name, token, parts, counts)
         staging = Staging(token, stage, partial(_check, site, name, kind), reads_itself=False)
         if site.store.swaps.swap_flag(name, kind, staging):
+            if flag.kind is None:
+                site.limits.note_flag(name)
             return sum(counts.values())
     raise Conflict(f"flag {name} is being changed at the same time; send it again")
 

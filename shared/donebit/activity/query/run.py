@@ -70,6 +70,8 @@ def save(site: Site, flag: str, expression: Expression, *, now: datetime) -> tup
     for _ in range(ATTEMPTS):
         saving = Saving(site, current, kind, expression, now)
         if site.store.swaps.swap_flag(flag, kind, saving.staging(reads_itself=itself)):
+            if current.kind is None:
+                site.limits.note_flag(flag)
             return saving.users, resolved
     raise Conflict(f"flag {flag} is being changed at the same time; save it again")
 

@@ -72,7 +72,12 @@ def erase_numbered(
 
 
 def clear(site: Site, kind: UserKind, number: int, erased: Erased) -> None:
-    """Clear a number's bits in all events and flags of its kind, and count them in `erased`."""
+    """Clear a number's bits in all events and flags of its kind, and count them in `erased`.
+
+    Nor is it counted any longer as what a token began.
+    """
+    if kind is UserKind.TEXTS:
+        site.store.begun.forget_text(number)
     segment, bit = divmod(number, SEGMENT_BITS)
     kinds = site.store.visits.events()
     events = [event for event in kinds if kinds[event] == kind]

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from donebit.activity.site import Site
 from donebit.activity.users.ids import Ids, User, UserKind
-from donebit.errors import QuotaExceeded
 from donebit.store.directory import DirectoryStore
 from donebit.store.id_numbers import UNKNOWN
 
@@ -27,7 +26,8 @@ def numbers_of(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> Ids:
     directory = directory_of(site, kind)
     if directory is None:
         return np.asarray(users, np.uint32)
-    return np.array(directory.number_users(as_ids(users)), np.uint32)
+    noting = site.limits.noting_texts() if kind is UserKind.TEXTS else None
+    return np.array(directory.number_users(as_ids(users), noting), np.uint32)
 
 
 def refuse_new(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> None:
@@ -36,21 +36,17 @@ def refuse_new(site: Site, kind: UserKind, users: Sequence[User] | Ids) -> None:
     Where all of them would have room, nothing is asked.
     """
     directory = directory_of(site, kind)
-    if directory is None or kind is not UserKind.TEXTS or site.text_room is None:
+    if directory is None or kind is not UserKind.TEXTS:
         return
-    if len(users) > site.text_room():
+    if len(users) > site.limits.text_room():
         new = {users[int(place)] for place in np.flatnonzero(directory.known(as_ids(users)) == UNKNOWN)}
         refuse_more(site, kind, len(new))
 
 
 def refuse_more(site: Site, kind: UserKind, new: int) -> None:
     """Raise QuotaExceeded if there may not be so many more text ids."""
-    if new and kind is UserKind.TEXTS and site.text_room is not None and new > (room := site.text_room()):
-        raise QuotaExceeded(
-            f"the request has {new} new text ids, and {max(0, room)} more may be kept (MAX_TEXT_IDS); "
-            "nothing was changed",
-            "MAX_TEXT_IDS",
-        )
+    if new and kind is UserKind.TEXTS:
+        site.limits.admit_texts(new)
 
 
 def number_of(site: Site, kind: UserKind, user: User) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from donebit.activity.site import Site
 from donebit.activity.users.erasure import ATTEMPTS, Erased, clear
-from donebit.activity.users.id_mapping import as_ids, directory_of
+from donebit.activity.users.id_mapping import as_ids, directory_of, numbers_of
 from donebit.activity.users.ids import Ids, User, UserKind
 from donebit.errors import Conflict
 
@@ -37,14 +37,14 @@ def with_numbers(
     remaining = as_ids(users)
     for _ in range(ATTEMPTS):
         before = directory.erasures(remaining)
-        numbers = directory.number_users(remaining)
-        results.append(write(np.array(numbers, np.uint32)))
+        numbers = numbers_of(site, kind, remaining)
+        results.append(write(numbers))
         if directory.erasures(remaining) == before:
             return results
         now = directory.known(remaining)
         lost = {user: old for user, old, new in zip(remaining, numbers, now, strict=True) if old != new}
         for number in lost.values():
-            clear(site, kind, number, Erased())
+            clear(site, kind, int(number), Erased())
         if not lost:
             return results
         remaining = list(lost)

@@ -5,7 +5,7 @@
 -- ARGV[3] the field of KEYS[1] that says of a period that it was imported as a whole, '' for none
 -- ARGV[4] the day on which the visits may begin
 -- ARGV[5] how many segments follow   ARGV[6..] the segments; then each period's name and the time it expires (s, 0 for never), in turn
--- returns {'ok'}, {'kind', the kind it holds} or {'segments', how many it would span}
+-- returns {'ok', 1 where it began}, {'kind', the kind it holds} or {'segments', how many it would span}
 -- Why a script: the kind and the span are checked and claimed atomically, so that a batch which is refused
 --               changes nothing, and two first batches cannot both choose the kind.
 local about, periods, all = KEYS[1], KEYS[2], KEYS[#KEYS]
@@ -39,4 +39,4 @@ if ARGV[3] ~= '' then
     if imported and not redis.call('ZSCORE', periods, imported) then redis.call('HDEL', about, field) end
   end
 end
-return {'ok'}
+return {'ok', kind and 0 or 1}

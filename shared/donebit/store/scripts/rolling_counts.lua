@@ -7,7 +7,7 @@
 -- Why a script: what all windows have in common is computed once, and what lies in between is nobody else's.
 -- The scratch is not written to the append-only file or sent to replicas. (fakeredis knows of neither.)
 -- changes nothing
--- reads bitmaps
+-- reads bitmaps twice
 if redis.set_repl then redis.set_repl(redis.REPL_NONE) end
 local width, there = tonumber(ARGV[1]), ARGV[2]
 local windows = #there - width + 1
