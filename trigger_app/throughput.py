@@ -80,7 +80,6 @@ def blueprint(store: Store) -> APIBlueprint:
         """Show how much was done and failed when, in the last day or month. A browser gets a page."""
         asked = RANGES[query.range]
         found = read_throughput(store, asked, clock.now())
-        history.last_reads.forget()
         made = HistoryAnswer(
             range=query.range,
             bucket_seconds=asked.bucket // SECOND,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from flask import Response, request
 from flask_openapi3 import APIBlueprint
+from werkzeug.exceptions import UnsupportedMediaType
 
 from distinct_app.bodies import lines_of
 from distinct_app.models.bitmaps import (
@@ -38,6 +39,8 @@ from donebit.store.bitmaps import Bitmap
 from donebit.web.answers import Reply, answer
 
 BYTES, LINES = "application/octet-stream", "application/x-ndjson"
+# No type says nothing, nor does the one that curl gives what it is told to send.
+OF_BITS = frozenset({BYTES, "", "application/x-www-form-urlencoded"})
 BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 OUT: dict[str | int | HTTPStatus, Any] = {
     200: {"description": "the bitmap", "content": {BYTES: BINARY, LINES: BINARY}}
@@ -129,8 +132,21 @@ def sent_body() -> bytes:
 
 
 def sent_parts(form: Format) -> Parts:
+    refuse_other_type(form)
     body = sent_body()
     return formats.parts_of_roaring(body) if form is Format.ROARING else formats.parts_of_raw(body)
+
+
+def refuse_other_type(form: Format) -> None:
+    """Refuse a body that says it is no bits, such as a form's file: as raw bits it would be some users.
+
+    Raises:
+        UnsupportedMediaType: naming its type.
+    """
+    if request.mimetype not in OF_BITS:
+        raise UnsupportedMediaType(
+            f"the body is {request.mimetype}, and format is {form}: send the bytes alone, as {BYTES}"
+        )
 
 
 def sent_users() -> list[User] | Ids:

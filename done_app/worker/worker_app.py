@@ -10,6 +10,7 @@ from celery import Task as CeleryTask
 from celery.exceptions import Reject, SecurityWarning
 
 from done_app.worker import identity
+from done_app.worker.descriptors import end_if_spent
 from done_app.worker.monitor.monitor import Monitor
 from done_app.worker.reconnect import CONSUMER, SCHEDULER
 from donebit import config, queue
@@ -30,7 +31,10 @@ class RetriedTask(CeleryTask):  # type: ignore[type-arg]  # its stubs alone take
         """Run the function, in a span that continues the one that its message was sent in."""
         about = {"donebit.task_id": args[0]}
         with traces.span(self.name, about, kind="CONSUMER", came_with=self.request.headers or {}):
-            return super().__call__(*args, **options)
+            try:
+                return super().__call__(*args, **options)
+            finally:
+                end_if_spent()
 
     def retry(self, *args: Any, **options: Any) -> Any:
         """Send the message again, later; give it back to its queue if it cannot be sent."""

@@ -146,6 +146,18 @@ def test_a_line_that_is_no_visit_stops_it_and_all_before_it_is_loaded(donebit: D
     assert (went_on.json["received"], went_on.json["fresh"], went_on.json["skipped"]) == (2, 2, 1)
 
 
+def test_every_line_that_an_open_quote_joins_counts_as_skipped(donebit: Donebit, name: str) -> None:
+    file = donebit.folder / "visits.csv"
+    file.write_text(f'user,at,name\n6,{AT},x\n7,{AT},"Ann\n8,{AT},Bo\n9,{AT},Cy\n')
+
+    stopped = donebit("load", file, "--event", name)
+    went_on = donebit("load", file, "--event", name, "--skip-bad", "--json")
+
+    assert stopped.code == 1
+    assert "lines 3 to 5: unexpected end of data. All lines before them are loaded" in stopped.err
+    assert (went_on.code, went_on.json["received"], went_on.json["skipped"]) == (5, 1, 3)
+
+
 def test_digits_are_texts_if_asked_for(donebit: Donebit, name: str) -> None:
     file = donebit.folder / "visits.csv"
     file.write_text(f"user,at\n7,{AT}\n007,{AT}\n")

@@ -129,6 +129,16 @@ def test_a_file_that_is_not_read_is_one_sentence(donebit: Donebit, content: byte
     assert len(refused.err.splitlines()) == 1
 
 
+def test_a_list_of_json_is_one_sentence_that_says_how_to_load_it(donebit: Donebit) -> None:
+    file = donebit.folder / "visits.json"
+    file.write_text('[\n{"user": 7}\n]\n')
+
+    refused = donebit("load", file, "--event", "some", "--skip-bad")
+
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert "is one JSON list, not a JSON object a line: jq -c '.[]' FILE | donebit load -" in refused.err
+
+
 @pytest.mark.parametrize(
     "line",
     [

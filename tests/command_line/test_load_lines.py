@@ -238,6 +238,13 @@ def test_where_a_row_ends_is_known_after_each() -> None:
     assert places == list(zip(ends, [2, 3, 5, 6], strict=True))
 
 
+@pytest.mark.parametrize("rest", ["", f'8,{AT},"x"\n'])
+def test_a_quote_that_nothing_closes_swallows_no_line_in_silence(rest: str) -> None:
+    rows = CsvRows(Source(io.BytesIO(f'user,at,name\n7,{AT},"Ann\n{rest}'.encode())), COLUMNS, ",")
+
+    assert [type(row) for row in rows] == [BadLine]
+
+
 def test_where_a_line_that_is_too_long_ends_is_known() -> None:
     content = f"user,at\n{'x' * (5 << 19)}\n8,{AT}\n{'y' * (5 << 19)}".encode()
     rows = csv_rows(content)

@@ -20,9 +20,9 @@ from tests.completion.arranged import TTLS, now, start
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
-IDLE = Observations(worker_seen=True, queued=0)
-NOBODY = Observations(worker_seen=False, queued=3)
-ELSEWHERE = Observations(worker_seen=True, queued=None)
+IDLE = Observations(worker_alive=True, queued=0)
+NOBODY = Observations(worker_alive=False, queued=3)
+ELSEWHERE = Observations(worker_alive=True, queued=None)
 STALL_AFTER = timedelta(seconds=60)
 
 
@@ -67,7 +67,7 @@ def test_without_a_worker_that_is_what_is_said(store: Store) -> None:
 @pytest.mark.parametrize(
     ("signs", "waiting"),
     [
-        (Observations(worker_seen=True, queued=7), Waiting.QUEUE),
+        (Observations(worker_alive=True, queued=7), Waiting.QUEUE),
         (IDLE, Waiting.LOST),
         (ELSEWHERE, Waiting.QUEUE),
     ],
@@ -100,7 +100,7 @@ def test_a_step_that_failed_waits_for_its_next_attempt(
 
 def test_a_job_that_no_live_worker_has_is_said_at_once(store: Store) -> None:
     task = fanned_out(store)
-    seen = Observations(worker_seen=True, queued=7, jobs=frozenset({"visit"}))
+    seen = Observations(worker_alive=True, queued=7, jobs=frozenset({"visit"}))
 
     found = asked(store, task, seen)
 

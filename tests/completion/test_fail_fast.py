@@ -94,7 +94,7 @@ def test_why_says_what_was_cancelled(store: Store) -> None:
     failing.fail(store, task.id, 2, "no")
     after = now(store, task)
 
-    found = diagnosis.diagnose(after, Observations(worker_seen=True, queued=0), clock.now())
+    found = diagnosis.diagnose(after, Observations(worker_alive=True, queued=0), clock.now())
 
     said = "1 of 5 steps failed, which cancelled 4 others (fail_fast). Resume runs both"
     assert found.sentence(after, clock.now()) == said

@@ -23,7 +23,7 @@ from tests.completion.arranged import BYTE_BORDERS, MAX_STEPS, TTLS, expire, mis
 from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
-SEEN = Observations(worker_seen=True, queued=0)
+SEEN = Observations(worker_alive=True, queued=0)
 
 
 def extend(store: Store, task: Task, add: int) -> tuple[Task, int]:

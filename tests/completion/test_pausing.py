@@ -24,7 +24,7 @@ from tests.completion.conftest import HandMovedClock
 from tests.completion.publisher import RecordingPublisher
 
 HOLDER = Holder("message", "host:1/a", 7)
-SEEN = Observations(worker_seen=True, queued=0)
+SEEN = Observations(worker_alive=True, queued=0)
 
 
 def start_paused(store: Store, count: int = 10) -> Task:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from donebit.demo.forks import Forked, Forks
+from donebit.demo.forks import Forked, Forks, pair
 
 # With nothing imported: what is imported changes nothing of this.
 BARE = "import sys; from donebit.demo import preloaded; preloaded.begin(int(sys.argv[1]), ())()"
@@ -161,6 +161,20 @@ def test_it_ends_as_a_python_of_its_own_does(forks: Forks, tmp_path: Path, end: 
     assert process.wait(10) == own.returncode
     assert [line for line in lines if line in own.stdout] == own.stdout.splitlines()
     assert {*own.stderr.splitlines()[-1:]} <= {*lines}
+
+
+def test_a_signal_to_one_that_has_just_ended_is_no_error() -> None:
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    ours, theirs = pair()
+    process = Forked(ended.pid, ours)
+
+    process.kill()
+
+    assert process.poll() is None
+    theirs.send(b"0")
+    theirs.close()
+    assert process.wait(10) == 0
 
 
 def test_what_it_cannot_write_at_its_end_is_an_error(forks: Forks, tmp_path: Path) -> None:

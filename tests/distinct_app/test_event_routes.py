@@ -119,6 +119,20 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/csv", "application/gzip"])
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/flags/f/bitmap"), ("POST", "/events/e/bitmap")])
+def test_a_body_that_says_it_is_no_bits_is_not_taken_for_bits(
+    store: Store, method: str, path: str, kind: str
+) -> None:
+    distinct = Services(store).distinct
+    body_of(distinct.put("/flags/f/users/7"))
+
+    refused = distinct.open(f"{path}?format=raw", method=method, data=b"--x\r\n7\r\n--x--", content_type=kind)
+
+    assert kind.partition(";")[0] in str(problem_of(refused, 415)["detail"])
+    assert body_of(distinct.post("/query", json={"text": "flag:f"}))["count"] == 1
+
+
 @pytest.mark.parametrize(("method", "url", "body", "why"), REFUSED)
 def test_a_bad_request_is_refused_and_says_why(
     store: Store, method: str, url: str, body: bytes, why: str

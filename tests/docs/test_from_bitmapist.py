@@ -85,12 +85,15 @@ def test_names_that_would_become_one_are_refused_and_no_key_is_silent(
         valkey.client.setbit(f"trackist_{event}_u", user, 1)
     valkey.client.setbit("trackist_song.played_2026_11_20", 7, 1)  # of a layout that nobody knows
     valkey.client.setbit(f"trackist_song.played_{TODAY.year}", 7, 1)
+    valkey.client.setbit("trackist_unmarked_u", 7, 0)  # as unmark_unique leaves it for the last of its users
+    valkey.client.sadd("trackist_set_u", 7)
 
     failed = module.bring_over(valkey.url, services.url("distinct"))
 
     said = capsys.readouterr().out.splitlines()
     assert len(said) == valkey.client.dbsize()
-    assert failed == sum(line.startswith("REFUSED ") for line in said) == 5
+    assert failed == sum(line.startswith("REFUSED ") for line in said) == 6
+    assert "left out trackist_unmarked_u without a user" in said
     assert asked(services, "/events/song.played/count?period=all")["count"] == 1
     assert asked(services, "/flags/song.played/users")["users"] == [2]
 

@@ -79,6 +79,17 @@ def test_a_step_that_calls_sys_exit_fails_and_its_neighbours_are_done(
     assert stack.worker.family() == pool  # no process was lost by it
 
 
+def test_steps_that_use_up_the_descriptors_leave_no_process_useless(stack: Stack, tmp_path: Path) -> None:
+    leaking = stack.create(8, job="leaking", batch=1)
+    stack.await_told(leaking)
+
+    task_id = stack.create(16, job="note", params={"folder": str(tmp_path)}, batch=1)
+
+    stack.await_told(task_id)
+    assert [stack.task(one).failed_attempts for one in (leaking, task_id)] == [0, 0]
+    assert runs(tmp_path) == dict.fromkeys(range(16), 1)
+
+
 def test_a_step_that_never_ends_is_interrupted_and_gives_up(stack: Stack, tmp_path: Path) -> None:
     params = {"folder": str(tmp_path), "stuck": 3}
     task_id = stack.create(8, job="endless", params=params, batch=8)

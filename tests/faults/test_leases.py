@@ -79,7 +79,7 @@ def test_why_names_the_step_its_age_and_its_worker(stack: Stack, tmp_path: Path)
     assert "step 0 has been running for" in answer["why"]
 
 
-def test_why_says_lost_after_the_worker_was_killed(stack: Stack, tmp_path: Path) -> None:
+def test_why_says_within_seconds_that_the_only_worker_was_killed(stack: Stack, tmp_path: Path) -> None:
     params = {"folder": str(tmp_path), "seconds": 3600}
     task_id = stack.create(1, job="long", params=params, stall_after=3600)
     await_begun(tmp_path, 0)
@@ -87,7 +87,8 @@ def test_why_says_lost_after_the_worker_was_killed(stack: Stack, tmp_path: Path)
     stack.kill_worker()
 
     # Its message stays among the unacknowledged ones for an hour, which says nothing.
-    eventually(lambda: stack.answer(task_id)["waiting_for"] == "lost", DONE_SECONDS)
+    eventually(lambda: stack.answer(task_id)["waiting_for"] == "worker", DONE_SECONDS)
+    assert stack.answer(task_id)["why"].endswith("no worker is alive")
     assert stack.server.client.hlen("donebit:unacked") > 0
     stack.start()
     await_begun(tmp_path, 0, times=2)

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import time
@@ -153,6 +154,14 @@ def leave(file: str) -> None:
 def talkative(step: int, *, word: str) -> None:
     """Say something in words that do not name the task."""
     logging.getLogger("own").warning("%s at step %d", word, step)
+
+
+@job("leaking")
+def leaking(step: int) -> None:  # noqa: ARG001 - all are alike
+    """Leave no file descriptor, as what is never closed does in the end."""
+    soonest = os.dup(0)
+    os.close(soonest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soonest, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 @job("long", max_attempts=1)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from functools import cache, partial, wraps
 from itertools import starmap
+from multiprocessing import Process
 from pathlib import Path
+from subprocess import PIPE, Popen
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,6 +26,7 @@ from donebit.jobs.unawaited import NothingRan, refuse_unawaited
 
 AWAIT = "whose work nothing awaits: write a plain function that calls asyncio.run"
 LOOP = "whose work nothing does: use a for loop in the step"
+WAIT = "whose work may not be done: wait for it in the step"
 
 
 async def fetch(step: int) -> None: ...
@@ -107,6 +112,12 @@ def test_a_module_with_a_coroutine_function_is_refused_at_start(
         load_jobs(Settings(jobs=("jobs_of_coroutines",)))
 
 
+def ended() -> Future[int]:
+    finished: Future[int] = Future()
+    finished.set_result(1)
+    return finished
+
+
 class Awaitable:
     def __await__(self) -> Iterator[None]:
         yield
@@ -122,9 +133,24 @@ class Awaitable:
         (lambda: walk(1), f"a generator, {LOOP}"),
         (lambda: map(print, [1]), f"a map, {LOOP}"),
         (lambda: starmap(print, [(1,)]), f"a starmap, {LOOP}"),
-        (Future, "a Future, whose work may not be done: wait for it in the step"),
+        (Future, f"a Future, {WAIT}"),
+        (lambda: [ended(), Future()], f"a Future, {WAIT}"),
+        (Thread, f"a Thread, {WAIT}"),
+        (Process, f"a Process, {WAIT}"),
     ],
-    ids=["coroutine", "several", "async generator", "awaitable", "generator", "map", "starmap", "future"],
+    ids=[
+        "coroutine",
+        "several",
+        "async generator",
+        "awaitable",
+        "generator",
+        "map",
+        "starmap",
+        "future",
+        "futures",
+        "thread",
+        "process",
+    ],
 )
 def test_work_returned_undone_is_refused_and_closed(make: Callable[[], object], what: str) -> None:
     with warnings.catch_warnings(record=True) as warned:
@@ -138,8 +164,19 @@ def test_work_returned_undone_is_refused_and_closed(make: Callable[[], object], 
 
 
 def test_any_other_value_may_be_returned(tmp_path: Path) -> None:
-    finished: Future[int] = Future()
-    finished.set_result(1)
+    thread = Thread()
+    thread.start()
+    thread.join()
+    finished = (ended(), [ended()], thread)
 
-    for value in (None, 0, "done", [], [1, 2], (3,), {"a": 1}, {1}, finished, tmp_path, iter([1])):
+    for value in (None, 0, "done", [], [1, 2], (3,), {"a": 1}, {1}, *finished, tmp_path, iter([1])):
         refuse_unawaited("fetch", value)
+
+
+def test_a_command_that_is_not_waited_for_is_refused_while_it_runs() -> None:
+    with Popen([sys.executable, "-c", "input()"], stdin=PIPE) as command:
+        with pytest.raises(NothingRan, match=f"^job fetch returned a Popen, {WAIT}$"):
+            refuse_unawaited("fetch", command)
+        command.communicate(b"\n")
+
+        refuse_unawaited("fetch", command)

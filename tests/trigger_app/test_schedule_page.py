@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -121,31 +120,19 @@ def test_who_watches_one_part_keeps_no_other_part_from_being_read() -> None:
     assert [reads.is_recent(after) for after in ("", "m", "", "m")] == [False, False, True, True]
 
 
-def test_what_a_page_shows_is_not_followed_by_what_was_read_before(services: Services) -> None:
-    made = {"name": "daily", "prefix": "nightly", "cron": "0 3 * * *", "within": "60"}
-    requests: list[Callable[[], object]] = [
-        lambda: page(services),
-        lambda: post(services, "", SCRIPTS, **FORM),
-        lambda: post(services, "/nightly/pause", SCRIPTS),
-        lambda: services.trigger.post("/expectation", data=made, headers=SCRIPTS),
-    ]
-
-    for request in requests:
-        assert [schedules.last_reads.is_recent("") for _ in range(2)] == [False, True]
-        request()
-    assert not schedules.last_reads.is_recent("")
-
-
 @pytest.mark.parametrize(
     ("path", "last_reads"),
-    [("/history", history.last_reads), ("/tasks/nightly", failures.last_reads)],
+    [
+        ("/events/schedules", schedules.last_reads),
+        ("/events/history/24h", history.last_reads),
+        ("/events/task/nightly", failures.last_reads),
+    ],
 )
-def test_the_other_pages_that_are_read_now_and_then_are_so_too(
+def test_a_stream_does_not_begin_with_what_was_read_before(
     services: Services, path: str, last_reads: LastReads
 ) -> None:
-    body_of(services.trigger.post("/tasks", json={"task_id": "nightly", "count": 3}), 202)
     assert [last_reads.is_recent("one") for _ in range(2)] == [False, True]
 
-    assert services.trigger.get(path, headers=PEOPLE).status_code == 200
+    services.trigger.get(path).close()
 
     assert not last_reads.is_recent("one")

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -105,3 +105,22 @@ def test_a_killed_main_process_leaves_none_that_holds_the_port(valkey: RunningSe
 
         eventually(service.is_gone, 20, what="a process is left")
         follower.close()
+
+
+def test_a_page_shows_what_another_process_has_just_changed(valkey: RunningServer, tmp_path: Path) -> None:
+    with running("trigger", valkey, tmp_path) as (_, services), ExitStack() as watchers:
+        for _ in range(4 * PROCESSES):  # some of them of each process, which so reads every other second
+            watchers.enter_context(first_lists(services))
+        for number in range(8):
+            made = {"name": f"s-{number}", "cron": "0 3 * * *", "task": {"count": 1, "job": "demo"}}
+            assert services.ask("trigger", "POST", "/schedules", made).status == 201
+
+            with first_lists(services) as shown:
+                assert f"s-{number}" in shown
+
+
+@contextmanager
+def first_lists(services: RealServices) -> Iterator[str]:
+    """The first message of a stream of the schedules, which any of the processes may send, and stays open."""
+    with urllib.request.urlopen(services.url("trigger", "/events/schedules"), timeout=10) as stream:
+        yield next(line for line in map(bytes.decode, stream) if line.startswith("data:"))

@@ -37,8 +37,8 @@ def test_a_worker_is_shown_as_it_showed_itself(store: Store) -> None:
 @pytest.mark.parametrize(
     ("seen", "listed", "alive"),
     [
-        (timedelta(seconds=14), True, True),
-        (timedelta(seconds=16), True, False),
+        (timedelta(seconds=5), True, True),
+        (timedelta(seconds=7), True, False),
         (timedelta(minutes=9), True, False),
         (timedelta(minutes=11), False, False),
     ],
@@ -113,14 +113,14 @@ def test_messages_that_wait_are_counted_by_queue(store: Store, client: Redis) ->
 
 def test_a_worker_is_full_while_none_of_its_processes_is_idle(store: Store) -> None:
     now = clock.now()
-    assert not presence.has_full_worker(store, now)
+    assert not presence.has_full_worker([])
 
     for tasks, full in (([], False), (["a", None], False), (["a", "b"], True)):
         activities = tuple(presence.ProcessActivity(n, task) for n, task in enumerate(tasks))
         worker = presence.Worker("here:7", "here", 7, 2, (), now, now, activities)
         presence.save(store, worker.name, state=worker.to_json(), steps={}, lines=[])
 
-        assert presence.has_full_worker(store, now) is full
+        assert presence.has_full_worker(presence.live_workers(store, now)) is full
 
 
 def test_of_a_broker_elsewhere_nothing_is_claimed(store: Store) -> None:

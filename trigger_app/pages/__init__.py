@@ -54,14 +54,17 @@ def blueprint(context: PageContext, feed: Feed) -> Blueprint:
 
 def add_streams(routes: Blueprint, feed: Feed) -> None:
     """Add the event streams: `/events/{view}`, and `/events/{view}/{about}` for one task or event."""
-    names = {view.name for view in VIEWS}
+    views = {view.name: view for view in VIEWS}
 
     @routes.get("/events/<name>", defaults={"about": ""})
     @routes.get("/events/<name>/<about>")
     def events(name: str, about: str) -> ResponseReturnValue:
         about = about or request.args.get("about", "")  # which may be anything, of slashes and dots too
-        if name not in names:
+        if name not in views:
             abort(HTTPStatus.NOT_FOUND, f"no view is named {name[:100]!r}")
+        # Here and not where something is changed, which another process may have done.
+        if last_reads := views[name].last_reads:
+            last_reads.forget()
         return feed.stream(f"{name}:{about}", sign_of_life=ALIVE)
 
 

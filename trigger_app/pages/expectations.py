@@ -9,7 +9,6 @@ from donebit.errors import InvalidInput
 from donebit.schedules import expecting
 from trigger_app.expectations.models import ExpectationBody
 from trigger_app.expectations.views import spec_of
-from trigger_app.pages.last_reads import LastReads
 from trigger_app.pages.problems import wants_page
 from trigger_app.pages.view import PageContext, redirect_to
 
@@ -18,15 +17,10 @@ FIELDS = ("cron", "zone", "expected", "label", "job", "prefix", "webhook", "call
 MINUTE_SECONDS = 60
 
 
-def add_routes(routes: Blueprint, context: PageContext, last_reads: LastReads) -> None:
-    """Add the addresses that the form and the buttons are sent to.
-
-    Args:
-        last_reads: of the page that they are on
-    """
+def add_routes(routes: Blueprint, context: PageContext) -> None:
+    """Add the addresses that the form and the buttons are sent to."""
 
     def said(name: str, what: str) -> ResponseReturnValue:
-        last_reads.forget()
         return redirect_to(PAGE) if wants_page() else {"detail": f"Expectation {name} {what}."}
 
     @routes.post("/expectation")

@@ -78,4 +78,4 @@ def read_history(context: PageContext, about: str, before: Table) -> Table:
     return {"history": fragment("history", root=context.settings.trigger_prefix, **drawn(of, found))}
 
 
-VIEW = View("history", HOME, "History", add_routes, read_history)
+VIEW = View("history", HOME, "History", add_routes, read_history, last_reads)

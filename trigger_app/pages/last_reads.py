@@ -27,5 +27,5 @@ class LastReads:
         return self.at.setdefault(about, now) != now
 
     def forget(self) -> None:
-        """Have all be read again: a page that was drawn just now must not be followed by what is older."""
+        """Have all be read again: who begins to watch must not be shown what is older than the page."""
         self.at.clear()

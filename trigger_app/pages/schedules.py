@@ -28,7 +28,6 @@ HOME = "/schedule"  # /schedules is the API's
 SHOWN = 100  # on a page
 FIRST_JOB = "demo"
 
-
 last_reads = LastReads(timedelta(seconds=2))  # their next times are computed each time
 
 
@@ -40,7 +39,6 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     def schedules() -> ResponseReturnValue:
         after = request.args.get("after", "")
         now, away = attempt(lambda: overview(context, after))
-        last_reads.forget()
         return render_template(
             "schedules.html",
             here=HOME,
@@ -60,18 +58,16 @@ def add_routes(routes: Blueprint, context: PageContext) -> None:
     @routes.post(HOME)
     def create_schedule() -> ResponseReturnValue:
         saved = Scheduler(context.starter).create(body_asked(context))
-        last_reads.forget()
         return redirect_to(HOME) if wants_page() else answer(ScheduleDetail.of(saved.schedule, clock.now()))
 
     add_buttons(routes, context)
-    expectations.add_routes(routes, context, last_reads)
+    expectations.add_routes(routes, context)
 
 
 def add_buttons(routes: Blueprint, context: PageContext) -> None:
     """Add the addresses of the buttons that each schedule has."""
 
     def said(name: str, what: str) -> ResponseReturnValue:
-        last_reads.forget()
         return redirect_to(HOME) if wants_page() else {"detail": f"Schedule {name} {what}."}
 
     @routes.post(f"{HOME}/<name>/pause")
@@ -134,4 +130,4 @@ def read_schedules(context: PageContext, about: str, before: Table) -> Table:
     return {name: fragment(name, root=root, **found) for name in ("schedules", "expectations")}
 
 
-VIEW = View("schedules", HOME, "Schedules", add_routes, read_schedules)
+VIEW = View("schedules", HOME, "Schedules", add_routes, read_schedules, last_reads)

@@ -41,7 +41,6 @@ def add_pages(routes: Blueprint, context: PageContext) -> None:
     @page_route(context.settings)
     def task(task_id: str) -> ResponseReturnValue:
         now, away = attempt(lambda: opened(context, lifecycle.get_task(context.store, task_id)))
-        failures.last_reads.forget()
         return render_template(
             "task.html",
             here="/",
@@ -182,4 +181,4 @@ def read_parts(context: PageContext, about: str, before: Table) -> Table:
     return {**parts, **cells.changed_cells(context.store, snapshot, before)}
 
 
-VIEW = View("task", "/tasks/", "", add_routes, read_parts)
+VIEW = View("task", "/tasks/", "", add_routes, read_parts, failures.last_reads)

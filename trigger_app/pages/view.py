@@ -20,6 +20,7 @@ from donebit.queue import Publisher
 from donebit.store import Store
 from donebit.web.access import current_caller
 from donebit.web.listener import Table
+from trigger_app.pages.last_reads import LastReads
 from trigger_app.starting import Starter
 
 Page = Callable[..., ResponseReturnValue]
@@ -50,6 +51,7 @@ class View:
         read: called four times a second while anyone listens to /events/{name} or /events/{name}/{about}.
             It gets the context, `about`, and the messages that it returned last, by their keys; messages that
             it changes are sent.
+        last_reads: of what `read` reads less often; a stream that is opened begins with what is read then.
     """
 
     name: str
@@ -57,6 +59,7 @@ class View:
     title: str
     add_routes: Callable[[Blueprint, PageContext], None]
     read: Callable[[PageContext, str, Table], Table]
+    last_reads: LastReads | None = None
 
 
 def page_route(settings: Settings) -> Callable[[Page], Page]:

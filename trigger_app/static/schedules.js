@@ -18,10 +18,16 @@ document.addEventListener("submit", async (event) => {
     return;
   }
   if (creates && result.accepted) form.reset();
+  if (result.accepted) watch();
   say(place, result.detail || `Created schedule ${result.body.name}.`);
 });
 
-follow(`${ROOT}/events/schedules`, (message) => {
-  const place = document.getElementById(message.fragment);
-  if (place.dataset.older === undefined) lay(place, message.html);
-});
+/** Follow the lists, from how they are now: the process that sends them may not be the one that has changed them. */
+function watch() {
+  follow(`${ROOT}/events/schedules`, (message) => {
+    const place = document.getElementById(message.fragment);
+    if (place.dataset.older === undefined) lay(place, message.html);
+  });
+}
+
+watch();

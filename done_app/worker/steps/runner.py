@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, MutableSequence
+from collections.abc import Iterator, MutableSequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
@@ -13,6 +13,7 @@ from done_app.worker.children import forks_ended
 from done_app.worker.steps.failed_attempts import FailedAttempts, death_error
 from done_app.worker.steps.items import TypedItems, UnfitItem
 from done_app.worker.steps.outcome import RunOutcome, StepReporter, ranges_after
+from done_app.worker.steps.params import StepParams
 from done_app.worker.steps.position import PositionBoard
 from done_app.worker.steps.raised import describe_error, raise_if_ending
 from done_app.worker.steps.step_ranges import Range, StepRanges
@@ -49,7 +50,7 @@ class Runner:
     max_result_bytes: int = 64 * 1024  # of one step
     results: Results[Any] = field(default_factory=Results)  # of the task before it, for a job that takes them
     items: TypedItems | None = None  # of a job that takes them
-    params: Mapping[str, Any] = field(init=False)  # converted to the types of the function's signature
+    params: StepParams = field(init=False)
     finished: StepRanges = field(default_factory=StepRanges)
     values: list[str] = field(default_factory=list)  # the results of the finished steps, in their order
     value_bytes: int = 0
@@ -61,9 +62,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.failures = FailedAttempts(self.task, self.job, self.reporter, self.outcome)
-        self.params = self.job.convert_params(self.task.spec.params)
-        if self.job.results_name:
-            self.params = {**self.params, self.job.results_name: self.results}
+        self.params = StepParams.of(self.job, self.task, self.results)
 
     def run(self, ranges: list[Range]) -> RunOutcome:
         """Run the missing steps of the ranges for at most about MAX_RUN_TIME."""
@@ -168,7 +167,7 @@ class Runner:
         self.last_step = self.position[0] = start
         try:
             with forks_ended(), logs.step_context(self.position):
-                if self.job.keep_results or self.items is not None:
+                if self.job.keep_results or self.items is not None or not self.params.are_same:
                     self.call_each(start, stop)
                 else:
                     self.call_bare(start, stop)
@@ -184,11 +183,11 @@ class Runner:
         return self.last_step + 1
 
     def call_bare(self, start: int, stop: int) -> None:
-        """Call the function of a job that neither takes items nor keeps results.
+        """Call the function of a job that neither takes items nor keeps results, with the same params.
 
         For most steps this loop is the whole overhead.
         """
-        function, name, params = self.job.function, self.job.name, self.params
+        function, name, params = self.job.function, self.job.name, self.params.same
         now, until, position = time.monotonic, self.next_interrupt_at(), self.position
         first = step = start
         began = at = now()
@@ -213,7 +212,7 @@ class Runner:
         self.outcome.times.add_quick(step + 1 - first, at - began)
 
     def call_each(self, start: int, stop: int) -> None:
-        """Call the function of a job that takes items or keeps results."""
+        """Call the function of any job."""
         until, at = self.next_interrupt_at(), time.monotonic()
         for step in range(start, stop):
             self.last_step = self.position[0] = step
@@ -227,7 +226,7 @@ class Runner:
     def call(self, step: int) -> None:
         """Call the job's function for a step, with its item, and keep what it returns."""
         given = (step,) if self.items is None else (step, self.items.item(step))
-        returned = self.job.function(*given, **self.params)
+        returned = self.job.function(*given, **self.params.of_step())
         refuse_unawaited(self.job.name, returned)
         if self.job.keep_results:
             value = encode(returned, self.max_result_bytes, f"the result of job {self.job.name}")

@@ -25,7 +25,7 @@ class Waiting(StrEnum):
     CLOSE = "close"  # it is open, and each of its steps has ended, or none may start before
     REPORTS = "reports"  # it has no job: its steps are reported from elsewhere
     FAN_OUT = "fan-out"  # its messages are not sent yet
-    WORKER = "worker"  # none was seen within the last minute
+    WORKER = "worker"  # none is alive
     JOB = "job"  # for a worker that has its job and can read its params
     RETRY = "retry"  # a failed step's pause before its next attempt
     RUNNING = "running"  # a worker runs its steps
@@ -38,7 +38,7 @@ class Waiting(StrEnum):
 class Observations:
     """What is known of workers and queues; None for what is unknown, as the broker does not say."""
 
-    worker_seen: bool
+    worker_alive: bool  # some worker is, of any jobs
     queued: int | None  # messages that wait for a worker, of all tasks
     jobs: frozenset[str] | None = None  # that live workers have
 
@@ -110,7 +110,7 @@ REASONS = {
     Waiting.CLOSE: "waiting to be closed",
     Waiting.REPORTS: "waiting for external reports",
     Waiting.FAN_OUT: "their messages are not sent yet",
-    Waiting.WORKER: "no worker was seen in the last minute",
+    Waiting.WORKER: "no worker is alive",
     Waiting.JOB: "no live worker has its job",
     Waiting.RETRY: "a failed step is retried soon",
     Waiting.RUNNING: "in progress; if a worker dies, missing steps are resent automatically",
@@ -164,7 +164,7 @@ def waiting_for(task: Task, seen: Observations, now: datetime, *, running: bool 
         (task.spec.job is None, Waiting.REPORTS),
         (running, Waiting.RUNNING),
         (task.stalled, Waiting.LOST),
-        (not seen.worker_seen, Waiting.WORKER),
+        (not seen.worker_alive, Waiting.WORKER),
         (not has_its_job(task, seen), Waiting.JOB),
         (task.dispatched_at is None, Waiting.FAN_OUT),
         (_is_handed_back(task, now), Waiting.JOB),

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from itertools import starmap
+from multiprocessing.process import BaseProcess
+from subprocess import Popen
+from threading import Thread
 from types import CoroutineType, GeneratorType
 
 from donebit.errors import ConfigurationError
@@ -21,6 +24,8 @@ KINDS: tuple[tuple[str, Callable[[object], bool]], ...] = (
 )
 # What these hold runs when they are iterated, and a worker does not.
 LAZY = (GeneratorType, map, filter, starmap)
+# What these stand for may still run.
+RUNNING = (Future, Popen, Thread, BaseProcess)
 # Most steps return nothing; of what others do return, these need no closer look.
 PLAIN = frozenset({type(None), bool, int, float, str, bytes, dict})
 
@@ -71,31 +76,42 @@ def refuse_unawaited(name: str, returned: object) -> None:
             not warn that they were never awaited.
 
     Raises:
-        NothingRan: it is awaitable, an async iterator, a lazy iterator such as a generator, or an unfinished
-            future. The text is one sentence that names the job.
+        NothingRan: it is awaitable, an async iterator, a lazy iterator such as a generator, or a future, a
+            thread or a process that has not ended. The text is one sentence that names the job.
     """
     if type(returned) in PLAIN:
         return
     several = returned if isinstance(returned, list | tuple | set) else (returned,)
-    if not several or not _is_unfinished(next(iter(several))):  # of several, the first tells enough
+    if not several:
         return
-    kind = type(next(iter(several))).__name__
+    first = next(iter(several))  # of several coroutines the first tells enough
+    runs = isinstance(first, RUNNING)
+    if not (any(map(_runs, several)) if runs else _is_lazy(first)):
+        return
+    kind = type(first).__name__
     for one in several:
         if isinstance(one, CoroutineType | GeneratorType):
             one.close()
     article = "an" if kind[0].lower() in "aeiou" else "a"
-    raise NothingRan(f"job {name} returned {article} {kind}, {_remedy(kind)}")
+    raise NothingRan(f"job {name} returned {article} {kind}, {_remedy(kind, runs=runs)}")
 
 
-def _is_unfinished(returned: object) -> bool:
-    if isinstance(returned, Future):
-        return not returned.done()
+def _runs(returned: object) -> bool:
+    """Whether a future, a thread or a process has not ended, or has not begun."""
+    if isinstance(returned, Thread | BaseProcess):
+        return returned.ident is None or returned.is_alive()
+    if isinstance(returned, Popen):
+        return returned.poll() is None
+    return isinstance(returned, Future) and not returned.done()
+
+
+def _is_lazy(returned: object) -> bool:
     kind = type(returned)
     return hasattr(kind, "__await__") or hasattr(kind, "__anext__") or isinstance(returned, LAZY)
 
 
-def _remedy(kind: str) -> str:
-    if kind == "Future":
+def _remedy(kind: str, *, runs: bool = False) -> str:
+    if runs:
         return "whose work may not be done: wait for it in the step"
     if kind in ("a generator function", "generator", *(lazy.__name__ for lazy in LAZY)):
         return "whose work nothing does: use a for loop in the step"

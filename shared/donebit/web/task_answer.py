@@ -163,14 +163,13 @@ def signs(store: Store, settings: Settings, priority: Priority) -> Observations:
 
     Of these only where the broker says how many messages wait.
     """
-    (worker,) = store.heartbeats.last_seen_ms("worker")
-    jobs = presence.jobs_of_live_workers(store, clock.now())
+    live = presence.live_workers(store, clock.now())
     lengths = read_lengths(store, settings, queues_of_steps(priority))
     queued = None if lengths is None else sum(lengths.values())
     if queued == 0 and amqp_url.is_rabbitmq(settings.broker):
         # It gives a worker messages that wait there for a process, and does not count them.
-        queued = int(presence.has_full_worker(store, clock.now()))
-    return Observations(worker is not None, queued, jobs)
+        queued = int(presence.has_full_worker(live))
+    return Observations(bool(live), queued, presence.jobs_of(live))
 
 
 def _sweep(store: Store, task: Task, found: Diagnosis) -> SweepAnswer:

@@ -29,7 +29,7 @@ class TaskMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """The counters and histograms; none while Redis is away, which `donebit_up` says."""
         try:
-            jobs = presence.jobs_of_live_workers(self._store, clock.now()) or ()
+            jobs = presence.jobs_of(presence.live_workers(self._store, clock.now())) or ()
             found = counting.read_series(self._store, jobs)
         except StoreUnavailable:
             return

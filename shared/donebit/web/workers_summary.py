@@ -46,7 +46,7 @@ class WorkerSummary(BaseModel):
         description="queues it takes messages from",
     )
     alive: bool = Field(
-        description="seen within 15 s; a worker that stopped normally is not listed, a lost one is listed "
+        description="seen within 6 s; a worker that stopped normally is not listed, a lost one is listed "
         "for ten minutes"
     )
     since: str = Field(examples=[TIME])

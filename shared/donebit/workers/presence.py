@@ -11,7 +11,7 @@ from typing import Any
 from donebit import clock
 from donebit.store import Store
 
-HEARTBEAT_EVERY = timedelta(seconds=5)  # a worker saves its state at least this often
+HEARTBEAT_EVERY = timedelta(seconds=2)  # a worker saves its state at least this often
 # Three missed heartbeats: a worker that is busy, or whose Redis was unavailable for a moment, is alive.
 SILENT_AFTER = HEARTBEAT_EVERY * 3
 DROPPED_AFTER = timedelta(minutes=10)
@@ -48,7 +48,7 @@ class Worker:
     jobs: Sequence[str] | None = None  # that it can run; None for a worker of an earlier version
 
     def alive(self, now: datetime) -> bool:
-        """Whether it has saved its state within 15 seconds. A worker that shut down is not listed at all."""
+        """Whether it has saved its state within 6 seconds. A worker that shut down is not listed at all."""
         return now - self.last_seen < SILENT_AFTER
 
     def to_json(self) -> str:
@@ -155,17 +155,21 @@ def recent_workers(saved: Mapping[str, str], now: datetime) -> Iterator[Worker]:
             yield worker
 
 
-def jobs_of_live_workers(store: Store, now: datetime) -> frozenset[str] | None:
+def live_workers(store: Store, now: datetime) -> list[Worker]:
+    """The workers that are alive."""
+    return [worker for worker in recent_workers(store.workers.shown(), now) if worker.alive(now)]
+
+
+def jobs_of(live: Sequence[Worker]) -> frozenset[str] | None:
     """The jobs that some live worker has; None when no worker is alive, or one does not say what it has."""
-    live = [worker.jobs for worker in recent_workers(store.workers.shown(), now) if worker.alive(now)]
-    if not live or None in live:
+    jobs = [worker.jobs for worker in live]
+    if not jobs or None in jobs:
         return None
-    return frozenset(name for jobs in live for name in jobs or ())
+    return frozenset(name for names in jobs for name in names or ())
 
 
-def has_full_worker(store: Store, now: datetime) -> bool:
+def has_full_worker(live: Sequence[Worker]) -> bool:
     """Whether some live worker has no idle process, so that messages may wait in it."""
-    live = (worker for worker in recent_workers(store.workers.shown(), now) if worker.alive(now))
     # None of a worker's processes has said yet what it runs where it has just begun.
     known = (worker.activities for worker in live if worker.activities)
     return any(all(one.task_id is not None for one in activities) for activities in known)

@@ -126,8 +126,15 @@ class Ground:
 
     def kill_worker(self) -> None:
         """kill -9, of the worker and of every process of its pool at once."""
-        os.killpg(self.worker.process.pid, signal.SIGKILL)
+        self.signal_worker(signal.SIGKILL)
         self.worker.process.wait()
+
+    def signal_worker(self, number: int) -> None:
+        """The same with any signal. Where it has just ended by itself, its exit code is waited for."""
+        try:
+            os.killpg(self.worker.process.pid, number)
+        except ProcessLookupError:
+            self.worker.process.wait()
 
     def end_worker(self, grace_seconds: float) -> None:
         """As a deploy does: SIGTERM, and kill -9 of what is still there after a while."""
@@ -299,9 +306,9 @@ class Ground:
         self.server.process.send_signal(signal.SIGCONT)
         if not self.server.answers():
             self.server.start()
+        self.signal_worker(signal.SIGCONT)
         if self.worker.process.poll() is not None:
             self.start_worker()
-        os.killpg(self.worker.process.pid, signal.SIGCONT)
         for task_id, _ in self.store.task_index.newest(None, 1000):
             with suppress(NotFound):
                 lifecycle.delete(self.store, task_id)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -149,17 +150,18 @@ class Night:
         return [Task.from_record(task_id, record) for task_id, record in sorted(records) if record]
 
     def await_all(self) -> None:
-        """Wait until all has happened; the clock goes on meanwhile, though no further firing is due."""
+        """Wait until all has happened, for as long as something does: a machine may have more to do."""
+        while missing := self.missing():
+            try:
+                eventually(partial(self.are_fewer, len(missing)), HEAL_SECONDS)
+            except AssertionError:
+                raise AssertionError(f"{self.missing()} did not come; {self.fleet.log[-4000:]}") from None
 
-        def is_over() -> bool:
-            self.fleet.clock.forward(milliseconds=50)
-            self.fleet.start_all()
-            return not self.missing()
-
-        try:
-            eventually(is_over, HEAL_SECONDS)
-        except AssertionError:
-            raise AssertionError(f"{self.missing()} did not come; {self.fleet.log[-4000:]}") from None
+    def are_fewer(self, most: int) -> bool:
+        """Whether fewer are missing; the clock goes on meanwhile, though no further firing is due."""
+        self.fleet.clock.forward(milliseconds=50)
+        self.fleet.start_all()
+        return len(self.missing()) < most
 
     def missing(self) -> list[str]:
         """Firings whose tasks have not ended, and announcements that have not come."""

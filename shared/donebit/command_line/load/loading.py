@@ -105,7 +105,7 @@ class Loading:
                 if row is not None:
                     self._batch.add(row, number + 1)
             except BadValue as error:
-                self._bad(f"line {number + 1}: {error}", offset, number)
+                self._bad(str(error), offset, number)
             offset, number = lines.offset, lines.number
             if not index % CHECK_EVERY_ROWS:
                 self._check_progress(offset, number)
@@ -164,14 +164,19 @@ class Loading:
         self._pending = Pending(self._sender.begin(self._batch), after)
         self._batch = PendingBatch(self._known)
 
-    def _bad(self, detail: str, offset: int, number: int) -> None:
-        """Skip and report a line that is not a visit, or stop there."""
+    def _bad(self, why: str, offset: int, number: int) -> None:
+        """Skip and report what is not a visit, or stop there: a line, or several that a quote joins."""
+        last = self._rows.lines.number
+        lines = f"line {last}" if last <= number + 1 else f"lines {number + 1} to {last}"
         if not self._skips_bad:
             self._send(offset, number)
             self.settle()
-            raise OperationFailed(f"{detail}. All lines before it are loaded; --skip-bad skips invalid lines")
-        self._skipped += 1
-        self._show(detail)
+            before = "it" if last <= number + 1 else "them"
+            raise OperationFailed(
+                f"{lines}: {why}. All lines before {before} are loaded; --skip-bad skips invalid lines"
+            )
+        self._skipped += last - number
+        self._show(f"{lines}: {why}")
 
     def _refused(self, group: Group, error: RequestRefused, visits: int) -> None:
         """Skip and report visits that distinct_app refuses, or stop there."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from donebit.command_line.exit_codes import UsageError
@@ -17,6 +18,7 @@ LINE_END_BYTES = 1 << 16  # in which a line ends
 LONGEST_LINE = 1 << 20
 # What stands for a longer line: neither JSON nor, as its field is too large even within quotes, CSV.
 TOO_LONG = "\0" * (csv.field_size_limit() + 1)
+LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +122,15 @@ class CsvRows:
 
     def _header(self) -> list[str]:
         try:
-            header = next(csv.reader(self.lines, delimiter=self._delimiter), [])
+            header = next(self._reader(self.lines), [])
         except csv.Error as error:
             detail = self.lines.bad_line(f"is not CSV: {error}").detail
             raise UsageError(f"the first line {detail}; is this a file of visits?") from None
         return [name.strip() for name in header]
+
+    def _reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        # Strictly: a quote that nothing closes would swallow all lines up to the next one.
+        return csv.reader(lines, delimiter=self._delimiter, strict=True)
 
     def _place(self, name: str, what: str) -> int:
         if (times := self._names.count(name)) > 1:
@@ -159,7 +165,7 @@ class CsvRows:
         lines = iter(self.lines)
         while True:
             try:
-                yield from self._rows(csv.reader(lines, delimiter=self._delimiter))
+                yield from self._rows(self._reader(lines))
                 return
             except csv.Error as error:
                 yield self.lines.bad_line(str(error))
@@ -183,6 +189,10 @@ class NdjsonRows:
     first_offset = first_number = 0
 
     def __init__(self, source: Source, columns: Columns) -> None:
+        if LIST_OF_OBJECTS.match(source.peek(LINE_END_BYTES)):
+            raise UsageError(
+                "the file is one JSON list, not a JSON object a line: jq -c '.[]' FILE | donebit load -"
+            )
         self.lines = FileLines(source)
         self._getters = (
             _given(columns.every_event) or getter([columns.event]),
