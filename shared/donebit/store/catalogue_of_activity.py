@@ -65,7 +65,8 @@ EVENTS = (
         "event:names",
         "hash",
         PERMANENT,
-        "every event -> the kind of users it holds; entered before its first bit, gone when it is forgotten",
+        "every event -> the kind of users it holds; entered before its first bit, gone when it is forgotten, "
+        "for which a mark first follows the kind",
     ),
     KeyRow(
         "seen:{<directory>}:numbers",

@@ -20,6 +20,7 @@ from donebit.store.rounds import answers_by_round
 KEYS_A_PIPELINE = 1000
 # The oldest day of an event with users of all time alone, who are kept apart: visits are yet to come.
 NO_VISITS_BEFORE = "8999-12-31"
+LEAVING = b" "  # after an event's kind in the list of all, and before what no other process writes
 
 
 class PeriodExpiry(NamedTuple):
@@ -61,6 +62,11 @@ def _decoded(fields: Mapping[bytes, bytes]) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
+def _kind_of(entry: bytes) -> str:
+    """The kind of users that an event holds, from its entry in the list of all."""
+    return entry.partition(LEAVING)[0].decode()
+
+
 class VisitStore:
     """The bitmaps of events, as visits are written to them.
 
@@ -89,7 +95,7 @@ class VisitStore:
     def events(self) -> dict[str, str]:
         """Every event that was ever visited, and is not forgotten, with the kind of users it holds."""
         found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.EVENTS))
-        return {event.decode(): kind.decode() for event, kind in found.items()}
+        return {event.decode(): _kind_of(entry) for event, entry in found.items()}
 
     @outages_named
     def open_event(
@@ -236,18 +242,31 @@ class VisitStore:
 
     @outages_named
     def drop_event(self, event: str, periods: Sequence[str]) -> bool:
-        """Drop what is known about an event, and its bitmaps; False when it got another period meanwhile.
-
-        The event is taken out of the list of all afterwards. A process that begins it again meanwhile may
-        have entered it before: it is entered again.
-        """
+        """Drop what is known about an event, and its bitmaps; False when it was begun again meanwhile."""
         registries = [self._keys.segments(event, period) for period in periods]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         dropped, *last = cast(list[Any], self._scripts["drop_event"](keys=names, args=list(periods)))
         if not dropped:
             return False
         self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
-        self._client.hdel(self._keys.EVENTS, event)
-        if kind := self.about(event).get("kind"):
-            self._client.hset(self._keys.EVENTS, event, kind)
-        return True
+        return self._leave_list(event)
+
+    def _leave_list(self, event: str) -> bool:
+        """Take a dropped event out of the list of all; False when a visit entered it again meanwhile.
+
+        It stays in the list, under a mark, until it is certain that it has not begun again: a visit that
+        begins it enters it afterwards, and so in place of the mark. This process may die at any point.
+        """
+        entered = cast(bytes | None, self._client.hget(self._keys.EVENTS, event))
+        if entered is None:
+            return True
+        mark = _kind_of(entered).encode() + LEAVING + uuid.uuid4().hex.encode()
+        if not self.replace_entry(event, entered, mark):
+            return False
+        kind = self.about(event).get("kind", "")
+        return self.replace_entry(event, mark, kind.encode()) or kind != ""
+
+    @outages_named
+    def replace_entry(self, event: str, old: bytes, new: bytes) -> bool:
+        """Change the entry of an event in the list of all, or take it out, unless it is another by now."""
+        return bool(self._scripts["replace_entry"](keys=[self._keys.EVENTS], args=[event, old, new]))
