@@ -220,9 +220,8 @@ def past_run(took_ms: int) -> PastRun:
 def test_a_job_that_is_not_registered_any_more_has_its_runs(services: Services, real_store: Store) -> None:
     task_id = ended(services, real_store)
     entry = real_store.history.runs("demo", 1)[0]
-    real_store.history.append_run(
-        "gone", entry.text, now_ms=1, ttl=lifecycle.get_task(real_store, task_id).task.history_ttl
-    )
+    ttl = lifecycle.get_task(real_store, task_id).task.history_ttl
+    real_store.history.append_run("gone", task_id, entry.text, now_ms=1, ttl=ttl)
 
     found = body_of(services.trigger.get("/jobs/gone"))
 
