@@ -111,7 +111,12 @@ FLAGS = (
         "the kind of users it holds, its generation, how often it was marked and users were erased since it "
         "began, and old:<generation> and new:<generation> for bitmaps that are to go or are being made",
     ),
-    KeyRow("flag:names", "hash", PERMANENT, "every flag -> the kind of users it holds"),
+    KeyRow(
+        "flag:names",
+        "hash",
+        PERMANENT,
+        "every flag -> the kind of users it holds; when it is dropped, a mark first follows the kind",
+    ),
     KeyRow("flag:erasures", "string", PERMANENT, "of an earlier version, and not read any more"),
     KeyRow("may:{<kind>}:names", "list", PERMANENT, "what the bits of this kind of objects permit, in order"),
     KeyRow(

@@ -15,12 +15,12 @@ from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.key_names_of_activity import APART, IMPORTED_FIELD, RETENTION_FIELDS
+from donebit.store.listed_names import ListedNames
 from donebit.store.rounds import answers_by_round
 
 KEYS_A_PIPELINE = 1000
 # The oldest day of an event with users of all time alone, who are kept apart: visits are yet to come.
 NO_VISITS_BEFORE = "8999-12-31"
-LEAVING = b" "  # after an event's kind in the list of all, and before what no other process writes
 
 
 class PeriodExpiry(NamedTuple):
@@ -62,11 +62,6 @@ def _decoded(fields: Mapping[bytes, bytes]) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
-def _kind_of(entry: bytes) -> str:
-    """The kind of users that an event holds, from its entry in the list of all."""
-    return entry.partition(LEAVING)[0].decode()
-
-
 class VisitStore:
     """The bitmaps of events, as visits are written to them.
 
@@ -77,6 +72,7 @@ class VisitStore:
         self._client = client
         self._keys = keys
         self._scripts = scripts
+        self._events = ListedNames(client, scripts, keys.EVENTS)
 
     @outages_named
     def about(self, event: str) -> dict[str, str]:
@@ -94,8 +90,7 @@ class VisitStore:
     @outages_named
     def events(self) -> dict[str, str]:
         """Every event that was ever visited, and is not forgotten, with the kind of users it holds."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.EVENTS))
-        return {event.decode(): _kind_of(entry) for event, entry in found.items()}
+        return self._events.kinds()
 
     @outages_named
     def open_event(
@@ -249,24 +244,4 @@ class VisitStore:
         if not dropped:
             return False
         self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
-        return self._leave_list(event)
-
-    def _leave_list(self, event: str) -> bool:
-        """Take a dropped event out of the list of all; False when a visit entered it again meanwhile.
-
-        It stays in the list, under a mark, until it is certain that it has not begun again: a visit that
-        begins it enters it afterwards, and so in place of the mark. This process may die at any point.
-        """
-        entered = cast(bytes | None, self._client.hget(self._keys.EVENTS, event))
-        if entered is None:
-            return True
-        mark = _kind_of(entered).encode() + LEAVING + uuid.uuid4().hex.encode()
-        if not self.replace_entry(event, entered, mark):
-            return False
-        kind = self.about(event).get("kind", "")
-        return self.replace_entry(event, mark, kind.encode()) or kind != ""
-
-    @outages_named
-    def replace_entry(self, event: str, old: bytes, new: bytes) -> bool:
-        """Change the entry of an event in the list of all, or take it out, unless it is another by now."""
-        return bool(self._scripts["replace_entry"](keys=[self._keys.EVENTS], args=[event, old, new]))
+        return self._events.leave(event, lambda: self.about(event).get("kind", ""))
