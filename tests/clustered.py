@@ -73,3 +73,12 @@ def lasting_cluster(cluster: Cluster) -> Iterator[tuple[Redis, Store]]:
     """One of all tests on a cluster."""
     with connect(cluster.url, connections=64, timeout=WORKER_TIMEOUT) as client:
         yield client, Store.on(client)
+
+
+@pytest.fixture(params=["lasting_store", "lasting_cluster"])
+def lasting(request: pytest.FixtureRequest) -> Iterator[tuple[Redis, Store]]:
+    """One server, or a cluster."""
+    found: tuple[Redis, Store] = request.getfixturevalue(request.param)
+    found[0].flushall()
+    yield found
+    found[0].flushall()

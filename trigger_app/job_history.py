@@ -149,12 +149,9 @@ def described(store: Store, jobs: Jobs, name: str | None) -> list[JobAnswer]:
     chosen = [one for one in found if name in (None, one.job)]
     if name is not None and not chosen:
         raise NotFound(f"no job {name} is known, and none of its runs is kept", field="name")
-    newest = [one.last for one in chosen if one.last]
-    last = {run.id: run for run in as_answers(store, newest)}
-    return [
-        describe(one.job, registered.get(one.job), one.runs, last[one.last.id] if one.last else None)
-        for one in chosen
-    ]
+    newest = {one.job: one.last for one in chosen if one.last}
+    last = dict(zip(newest, as_answers(store, list(newest.values())), strict=True))
+    return [describe(one.job, registered.get(one.job), one.runs, last.get(one.job)) for one in chosen]
 
 
 def as_answers(store: Store, runs: Sequence[PastRun]) -> list[RunAnswer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 
@@ -50,16 +51,16 @@ def cell(steps: range, failed: set[int], done: set[int]) -> str:
 )
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_run_is_kept_as_it_ended(
-    real_store: Store, real_client: Redis, count: int, failed: set[int], done: set[int], whole: bool
+    real_store: Store, count: int, failed: set[int], done: set[int], whole: bool
 ) -> None:
-    real_client.delete(keys.runs("a"))
+    job = uuid.uuid4().hex  # of this example alone
     failed = {step for step in failed if step < count}
     done = (set(range(count)) if whole else {step for step in done if step < count}) - failed
-    task = start(real_store, count, job="a")
+    task = start(real_store, count, job=job)
 
     end(real_store, task, failed, done)
 
-    (run,) = runs(real_store)
+    (run,) = runs(real_store, job)
     ended, cells = now(real_store, task), min(count, 64)
     edges = [count * one // cells for one in range(cells + 1)]
     ranges = [range(a, b) for a, b in itertools.pairwise(edges)]
@@ -154,20 +155,22 @@ def test_runs_are_kept_for_as_long_as_set(store: Store, client: Redis, ttl: time
 
     end(store, task, set(), {0})
 
-    for name in (keys.runs("a"), keys.JOBS):
+    for name in (store.history.key("a", task.id), keys.JOBS):
         assert ttl - timedelta(minutes=1) < timedelta(milliseconds=client.pttl(name)) <= ttl
 
 
 def test_older_runs_make_room(store: Store, client: Redis) -> None:
     old = start(store, 1, job="old")
     end(store, old, set(), {0})
+    task = start(store, 1, job="a")
+    name = store.history.key("a", task.id)
     for ms in range(1, 1001):
-        client.xadd(keys.runs("a"), {"r": "x"}, id=f"{ms}-0")
+        client.xadd(name, {"r": "x"}, id=f"{ms}-0")
     client.zadd(keys.JOBS, {"old": 1})
 
-    end(store, start(store, 1, job="a"), set(), {0})
+    end(store, task, set(), {0})
 
-    assert client.xlen(keys.runs("a")) < 300  # the server drops them by the hundred
+    assert client.xlen(name) < 300  # the server drops them by the hundred
     assert store.history.jobs() == ["a"]
 
 
@@ -188,9 +191,10 @@ def test_a_run_takes_less_than_200_bytes(real_store: Store, real_client: Redis) 
 
 
 def test_what_another_version_wrote_is_passed_over(store: Store, client: Redis) -> None:
-    end(store, start(store, 1, job="a"), set(), {0})
+    task = start(store, 1, job="a")
+    end(store, task, set(), {0})
     for text in ("", "x", "a z 1 1 1 0 0 0", "a d 1 1 one 0 0 0"):
-        client.xadd(keys.runs("a"), {"r": text})
+        client.xadd(store.history.key("a", task.id), {"r": text})
 
     assert len(runs(store)) == 1
 

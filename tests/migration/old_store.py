@@ -17,6 +17,9 @@ WRITTEN: dict[str, Any] = json.loads(gzip.decompress(FILE.read_bytes()))
 LAYOUT_4: dict[str, Any] = json.loads(gzip.decompress(FILE.with_name("layout_4.json.gz").read_bytes()))
 LAYOUT_5: dict[str, Any] = json.loads(gzip.decompress(FILE.with_name("layout_5.json.gz").read_bytes()))
 UNSHARDED: dict[str, Any] = json.loads(gzip.decompress(FILE.with_name("unsharded.json.gz").read_bytes()))
+RUNS_IN_ONE_KEY: dict[str, Any] = json.loads(
+    gzip.decompress(FILE.with_name("runs_in_one_key.json.gz").read_bytes())
+)
 WRITTEN_AT = datetime.fromisoformat(WRITTEN["written_at"])
 
 

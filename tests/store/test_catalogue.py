@@ -10,14 +10,17 @@ from redis import Redis
 
 from donebit.store import Store, keys
 from donebit.store.catalogue import Catalogue, table
-from donebit.store.catalogue_rows import ROWS, Ttl
+from donebit.store.catalogue_rows import BROKER, ROWS, Ttl
 from donebit.store.id_shards import Directory
 from donebit.store.key_names import BEGUN
 from donebit.store.key_names_of_activity import APART
 from donebit.store.key_names_of_tasks import shard_of_tasks
 from tests.conftest import fault
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+DOCS = Path(__file__).parents[2] / "docs"
+OPERATIONS = DOCS / "operations.md"
+# Of chords, which a cluster does not take, and of no use any more.
+NOT_ON_A_CLUSTER = {"done:chords", "flag:erasures"}
 NAMES = [
     keys.bitmap("a"),
     *keys.of_task("a"),
@@ -79,6 +82,7 @@ NAMES = [
     keys.METRICS,
     keys.JOBS,
     keys.runs("a"),
+    shard_of_tasks(keys.runs_in_shards("a"), b"a", 16),
     keys.throughput(600, 1795230000),
     keys.TROUBLE_LOG,
     keys.WORKER_LOG,
@@ -96,6 +100,15 @@ NAMES = [
 
 def test_the_documentation_shows_the_catalogue_as_it_is() -> None:
     assert table() in OPERATIONS.read_text() + "\n"
+
+
+def test_what_bounds_each_key_that_stays_one_is_documented() -> None:
+    patterns = {row.pattern for row in ROWS if row not in BROKER}
+    single = {one for one in patterns if "{" not in one and one + ":{<shard>}" not in patterns}
+
+    documented = (DOCS / "cluster.md").read_text()
+
+    assert [one for one in single - NOT_ON_A_CLUSTER if f"`{one}`" not in documented] == []
 
 
 def test_every_key_that_is_built_has_one_row_and_every_row_a_key() -> None:

@@ -21,6 +21,7 @@ from donebit.store.flags import FlagStore
 from donebit.store.items import ItemStore
 from donebit.store.kept_windows import KeptWindowStore
 from donebit.store.leases import LeaseStore
+from donebit.store.listed_names import ListedNames
 from donebit.store.matrices import MatrixStore
 from donebit.store.metrics import MetricStore
 from donebit.store.permissions import PermissionStore
@@ -50,6 +51,7 @@ STORES = (
     LeaseStore,
     DeliveryStore,
     VisitStore,
+    ListedNames,
     DirectoryStore,
     BitmapStore,
     KeptWindowStore,

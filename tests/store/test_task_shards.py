@@ -75,15 +75,6 @@ ENTRIES = st.builds(
 )
 
 
-@pytest.fixture(params=["lasting_store", "lasting_cluster"])
-def lasting(request: pytest.FixtureRequest) -> Iterator[tuple[Redis, Store]]:
-    """One server, or a cluster."""
-    found: tuple[Redis, Store] = request.getfixturevalue(request.param)
-    found[0].flushall()
-    yield found
-    found[0].flushall()
-
-
 @pytest.fixture
 def on_cluster(cluster: Cluster) -> Iterator[Redis]:
     cluster.flush()

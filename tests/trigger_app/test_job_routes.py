@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from redis import Redis
 
 from donebit import clock
 from donebit.completion import announcing, failing, lifecycle
 from donebit.completion.history import PastRun
 from donebit.completion.state import State
-from donebit.store import Store
+from donebit.store import Store, keys
+from donebit.store.history import RUN
 from tests.web.services import Services, body_of, problem_of
 from trigger_app import job_history
 from trigger_app.pages import jobs
@@ -47,6 +50,23 @@ def test_jobs_are_listed_with_what_they_do_and_their_last_run(services: Services
     assert (last["task_id"], last["end"], last["strip"]) == (task_id, "failed", "dfdd")
     assert (last["done_steps"], last["failed_steps"], last["order_kept"]) == (3, 1, True)
     assert jobs["visit"]["last_run"] is None
+
+
+def test_last_runs_of_one_moment_are_each_of_its_own_job(
+    services: Services, real_store: Store, real_client: Redis
+) -> None:
+    """The ids of two streams may be the same."""
+    ended(services, real_store)
+    entry = real_store.history.runs("demo", 1)[0]
+    for job in ("one", "two"):
+        text: Any = {RUN: entry.text.replace(entry.text.partition(b" ")[0], job.encode())}
+        real_client.xadd(keys.runs(job), text, id="1-0")
+        real_client.expire(keys.runs(job), 100)
+        real_client.zadd(keys.JOBS, {job: 1})
+
+    found = {one["name"]: one["last_run"] for one in body_of(services.trigger.get("/jobs"))["jobs"]}
+
+    assert (found["one"]["task_id"], found["two"]["task_id"]) == ("one", "two")
 
 
 def test_a_job_says_how_and_how_many_of_its_steps_run(
@@ -200,9 +220,8 @@ def past_run(took_ms: int) -> PastRun:
 def test_a_job_that_is_not_registered_any_more_has_its_runs(services: Services, real_store: Store) -> None:
     task_id = ended(services, real_store)
     entry = real_store.history.runs("demo", 1)[0]
-    real_store.history.append_run(
-        "gone", entry.text, now_ms=1, ttl=lifecycle.get_task(real_store, task_id).task.history_ttl
-    )
+    ttl = lifecycle.get_task(real_store, task_id).task.history_ttl
+    real_store.history.append_run("gone", task_id, entry.text, now_ms=1, ttl=ttl)
 
     found = body_of(services.trigger.get("/jobs/gone"))
 

@@ -89,8 +89,8 @@ def record_end(store: Store, task: Task) -> None:
     if task.spec.job is None or task.ended_at is None:
         return
     with suppress(StoreUnavailable):
-        now_ms = clock.now_ms()
-        store.history.append_run(task.spec.job, as_entry(store, task), now_ms=now_ms, ttl=task.history_ttl)
+        entry, now_ms = as_entry(store, task), clock.now_ms()
+        store.history.append_run(task.spec.job, task.id, entry, now_ms=now_ms, ttl=task.history_ttl)
 
 
 def as_entry(store: Store, task: Task) -> bytes:

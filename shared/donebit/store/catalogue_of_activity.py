@@ -65,7 +65,8 @@ EVENTS = (
         "event:names",
         "hash",
         PERMANENT,
-        "every event -> the kind of users it holds; entered before its first bit, gone when it is forgotten",
+        "every event -> the kind of users it holds; entered before its first bit, gone when it is forgotten, "
+        "for which a mark first follows the kind",
     ),
     KeyRow(
         "seen:{<directory>}:numbers",
@@ -110,7 +111,12 @@ FLAGS = (
         "the kind of users it holds, its generation, how often it was marked and users were erased since it "
         "began, and old:<generation> and new:<generation> for bitmaps that are to go or are being made",
     ),
-    KeyRow("flag:names", "hash", PERMANENT, "every flag -> the kind of users it holds"),
+    KeyRow(
+        "flag:names",
+        "hash",
+        PERMANENT,
+        "every flag -> the kind of users it holds; when it is dropped, a mark first follows the kind",
+    ),
     KeyRow("flag:erasures", "string", PERMANENT, "of an earlier version, and not read any more"),
     KeyRow("may:{<kind>}:names", "list", PERMANENT, "what the bits of this kind of objects permit, in order"),
     KeyRow(

@@ -82,6 +82,12 @@ TASKS = (
         "a job's past runs, some 100 bytes each; HISTORY_TTL after the last",
     ),
     KeyRow(
+        "job:<job>:runs:{<shard>}",
+        "stream",
+        EXPIRES,
+        "on a cluster in place of job:{<job>}:runs: those of a shard's tasks",
+    ),
+    KeyRow(
         "job:names", "zset", EXPIRES, "jobs that have run, by their last end (ms); HISTORY_TTL after the last"
     ),
     KeyRow(

@@ -16,6 +16,7 @@ from donebit.store.answers import OpenResult
 from donebit.store.bitmaps import Bitmap, segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
+from donebit.store.listed_names import ListedNames
 
 KEYS_A_PIPELINE = 1000
 ATTEMPTS = 5
@@ -94,6 +95,7 @@ class FlagStore:
         self._client = client
         self._keys = keys
         self._scripts = scripts
+        self._names = ListedNames(client, scripts, keys.FLAGS)
 
     def about(self, flag: str) -> FlagRecord:
         """What is known about a flag."""
@@ -110,8 +112,7 @@ class FlagStore:
     @outages_named
     def flags(self) -> dict[str, str]:
         """Every flag there is, and the kind of users it holds."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.FLAGS))
-        return {name.decode(): kind.decode() for name, kind in found.items()}
+        return self._names.kinds()
 
     @outages_named
     def open_flag(self, flag: Bitmap, kind: str, segments: Sequence[int], limit: int) -> OpenResult:
@@ -135,7 +136,7 @@ class FlagStore:
     @outages_named
     def enter(self, flag: str, kind: str) -> None:
         """Enter a flag into the list of all flags."""
-        self._client.hset(self._keys.FLAGS, flag, kind)
+        self._names.enter(flag, kind)
 
     @outages_named
     def look_at_flag(self, flag: Bitmap, *, changed: bool) -> list[int] | None:
@@ -204,10 +205,7 @@ class FlagStore:
 
     @outages_named
     def leave(self, flag: str) -> None:
-        """Take a flag that is gone out of the list.
-
-        A process that begins it again meanwhile may have entered it before: it is entered again.
-        """
-        self._client.hdel(self._keys.FLAGS, flag)
-        if kind := self.about(flag).kind:
-            self.enter(flag, kind)
+        """Take a flag that is gone out of the list, unless it begins again meanwhile."""
+        for _ in range(ATTEMPTS):
+            if self._names.leave(flag, lambda: self.about(flag).kind or ""):
+                return

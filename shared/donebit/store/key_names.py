@@ -53,6 +53,10 @@ class Keys(TaskKeys, ActivityKeys):
         """The past runs of a job."""
         return f"{self.prefix}job:{{{job}}}:runs"
 
+    def runs_in_shards(self, job: str) -> str:
+        """What the keys of a job's past runs begin with where tasks are in shards."""
+        return f"{self.prefix}job:{job}:runs"
+
     def schedule(self, name: str) -> str:
         """What is known about a schedule."""
         return f"{self.prefix}schedule:{{{name}}}"

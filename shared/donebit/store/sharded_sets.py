@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from math import isqrt
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from redis import Redis
 
+One = TypeVar("One")
 Scored = tuple[bytes, float]  # a member and its score
 
 
@@ -21,7 +22,7 @@ def lowest(client: Redis, names: Sequence[str], most: int, limit: int) -> list[S
                 pipe.zrangebyscore(name, 0, most, start=0, num=count, withscores=True)
             return cast(list[list[Scored]], pipe.execute())
 
-    return _first_of_all(of_each, len(names), limit)
+    return first_of_all(of_each, len(names), limit, _place)
 
 
 def highest(client: Redis, names: Sequence[str], most: int | None, least: int, limit: int) -> list[Scored]:
@@ -34,25 +35,35 @@ def highest(client: Redis, names: Sequence[str], most: int | None, least: int, l
                 pipe.zrevrangebyscore(name, top, least, start=0, num=count, withscores=True)
             return cast(list[list[Scored]], pipe.execute())
 
-    return _first_of_all(of_each, len(names), limit, descending=True)
+    return first_of_all(of_each, len(names), limit, _place, descending=True)
 
 
-def _first_of_all(
-    of_each: Callable[[int], list[list[Scored]]], shards: int, limit: int, *, descending: bool = False
-) -> list[Scored]:
-    """The first members, each shard asked for somewhat more than its share; once more where that is not all.
+def first_of_all(
+    of_each: Callable[[int], list[list[One]]],
+    shards: int,
+    limit: int,
+    place: Callable[[One], Any],
+    *,
+    descending: bool = False,
+) -> list[One]:
+    """The first of all, each shard asked for somewhat more than its share; once more where that is not all.
 
     Args:
         of_each: reads the first so many of each shard
+        place: by which they stand in order
     """
     if shards == 1:
         (page,) = of_each(limit)
         return page
+
+    def first_of(pages: Iterable[list[One]]) -> list[One]:
+        return sorted(chain.from_iterable(pages), key=place, reverse=descending)[:limit]
+
     share = min(limit, likely_share(limit, shards))
     pages = of_each(share)
-    found = _first_of_pages(pages, limit, descending=descending)
+    found = first_of(pages)
     if share < limit and any(len(page) == share and page[-1] in found for page in pages):
-        return _first_of_pages(of_each(limit), limit, descending=descending)
+        return first_of(of_each(limit))
     return found
 
 
@@ -62,11 +73,7 @@ def likely_share(limit: int, shards: int) -> int:
     return mean + 4 * isqrt(mean) + 4
 
 
-def _first_of_pages(pages: Iterable[list[Scored]], limit: int, *, descending: bool) -> list[Scored]:
-    """The first of all pages, in the order of a sorted set: by score, and then by member."""
-    return sorted(chain.from_iterable(pages), key=_place, reverse=descending)[:limit]
-
-
 def _place(one: Scored) -> tuple[float, bytes]:
+    """The order of a sorted set: by score, and then by member."""
     member, score = one
     return score, member

@@ -77,8 +77,9 @@ class VisitCounterStore:
         What is remembered of the event's registry only saves a round trip: it is read again after the marks.
 
         Returns:
-            What became of each. None where nothing was marked, as a bitmap is missing: the registries have to
-            be entered first. In place of one that failed, perhaps after it was marked, the error.
+            What became of each. None where nothing was marked, as a bitmap is missing, or where the registry
+            lacks the segment, so that nobody would find the mark: the registries have to be entered first. In
+            place of one that failed, perhaps after it was marked, the error.
         """
         known = self._registries.get((event, kind), NONE)
         own = {segment for segment, _ in places}
@@ -94,7 +95,11 @@ class VisitCounterStore:
             names = self._counters(event, kind, known.others(own))
             counts = [self._client.mget(names)] if names else []
         of_segments = counts_of(known.others(own), content, *counts)
-        return [counted(one, place[0], of_segments) for one, place in zip(marked, places, strict=True)]
+        lost = set[int]() if isinstance(content, RedisError) else own.difference(known.segments)
+        return [
+            None if segment in lost else counted(one, segment, of_segments)
+            for one, (segment, _) in zip(marked, places, strict=True)
+        ]
 
     def _answers(
         self,

@@ -15,6 +15,7 @@ from donebit.store.bitmaps import segments_in
 from donebit.store.client import outages_named
 from donebit.store.key_names import Keys
 from donebit.store.key_names_of_activity import APART, IMPORTED_FIELD, RETENTION_FIELDS
+from donebit.store.listed_names import ListedNames
 from donebit.store.rounds import answers_by_round
 
 KEYS_A_PIPELINE = 1000
@@ -71,6 +72,7 @@ class VisitStore:
         self._client = client
         self._keys = keys
         self._scripts = scripts
+        self._events = ListedNames(client, scripts, keys.EVENTS)
 
     @outages_named
     def about(self, event: str) -> dict[str, str]:
@@ -88,8 +90,7 @@ class VisitStore:
     @outages_named
     def events(self) -> dict[str, str]:
         """Every event that was ever visited, and is not forgotten, with the kind of users it holds."""
-        found = cast(dict[bytes, bytes], self._client.hgetall(self._keys.EVENTS))
-        return {event.decode(): kind.decode() for event, kind in found.items()}
+        return self._events.kinds()
 
     @outages_named
     def open_event(
@@ -236,18 +237,11 @@ class VisitStore:
 
     @outages_named
     def drop_event(self, event: str, periods: Sequence[str]) -> bool:
-        """Drop what is known about an event, and its bitmaps; False when it got another period meanwhile.
-
-        The event is taken out of the list of all afterwards. A process that begins it again meanwhile may
-        have entered it before: it is entered again.
-        """
+        """Drop what is known about an event, and its bitmaps; False when it was begun again meanwhile."""
         registries = [self._keys.segments(event, period) for period in periods]
         names = [self._keys.event_meta(event), self._keys.periods(event), *registries]
         dropped, *last = cast(list[Any], self._scripts["drop_event"](keys=names, args=list(periods)))
         if not dropped:
             return False
         self.drop_segments(event, dict(zip(periods, map(segments_in, last), strict=True)))
-        self._client.hdel(self._keys.EVENTS, event)
-        if kind := self.about(event).get("kind"):
-            self._client.hset(self._keys.EVENTS, event, kind)
-        return True
+        return self._events.leave(event, lambda: self.about(event).get("kind", ""))

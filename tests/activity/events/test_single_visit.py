@@ -99,6 +99,20 @@ def test_where_a_bitmap_or_the_count_is_gone_the_visit_goes_the_long_way(
     assert count(store, granularity=Granularity.DAY) == (1 if period == "day" else 101)
 
 
+def test_a_visit_whose_segment_the_registries_lack_enters_it_again(store: Store, client: Redis) -> None:
+    """As after a failover to a replica that had not got them yet; on a cluster the bits are elsewhere."""
+    for user in (1, SEGMENT_BITS + 1):
+        visit(site_on(store), "seen", user, real_now())
+    for granularity in Granularity:
+        name = UTC_CALENDAR.period_at(granularity, real_now()).name
+        client.setbit(keys.segments("seen", name), 1, 0)
+
+    made = visit(site_on(store), "seen", SEGMENT_BITS + 2, real_now())
+
+    assert made.users == 3
+    assert [count(store, granularity=granularity) for granularity in Granularity] == [3] * len(Granularity)
+
+
 def test_a_count_that_another_segment_has_lost_is_made_of_its_bits(store: Store, client: Redis) -> None:
     site, now = site_on(store), real_now()
     record(store, [1, SEGMENT_BITS, SEGMENT_BITS + 1], at=now)

@@ -1,0 +1,64 @@
+"""The list of all events and that of all flags: each name with the kind of users that it holds.
+
+What is known about one of them is in its own slot, and nodes of a cluster have no order in common. So a name
+is entered after what is known has begun, and before the first bit; and it leaves in three commands, of which
+any may be the last of its process.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from redis import Redis
+from redis.commands.core import Script
+
+LEAVING = b" "  # after the kind of a name that may be about to leave, and before what nobody else writes
+
+
+class ListedNames:
+    """The names in one list. Methods raise the client's own errors.
+
+    Args:
+        name: of the key
+    """
+
+    def __init__(self, client: Redis, scripts: Mapping[str, Script], name: str) -> None:
+        self._client, self._scripts, self._name = client, scripts, name
+
+    def kinds(self) -> dict[str, str]:
+        """Every name, with the kind of users it holds."""
+        found = cast(dict[bytes, bytes], self._client.hgetall(self._name))
+        return {name.decode(): kind_of(entry) for name, entry in found.items()}
+
+    def enter(self, name: str, kind: str) -> None:
+        """Enter a name, in place of its entry."""
+        self._client.hset(self._name, name, kind)
+
+    def leave(self, name: str, present_kind: Callable[[], str]) -> bool:
+        """Take out a name of which nothing is known any more; False when it was entered again meanwhile.
+
+        It stays, under a mark, until it is certain that it has not begun again: the process that begins it
+        enters it afterwards, and so in place of the mark.
+
+        Args:
+            present_kind: reads what is known about it; empty for nothing
+        """
+        entry = cast(bytes | None, self._client.hget(self._name, name))
+        if entry is None:
+            return True
+        mark = kind_of(entry).encode() + LEAVING + uuid.uuid4().hex.encode()
+        if not self.replace_entry(name, entry, mark):
+            return False
+        kind = present_kind()
+        return self.replace_entry(name, mark, kind.encode()) or kind != ""
+
+    def replace_entry(self, name: str, old: bytes, new: bytes) -> bool:
+        """Change an entry, or with nothing in its place take it out, unless it is another by now."""
+        return bool(self._scripts["replace_entry"](keys=[self._name], args=[name, old, new]))
+
+
+def kind_of(entry: bytes) -> str:
+    """The kind of users, from an entry."""
+    return entry.partition(LEAVING)[0].decode()

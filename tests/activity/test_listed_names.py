@@ -1,0 +1,101 @@
+"""The lists of events and of flags have each that there is, in whatever order commands come, whoever dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from donebit.activity.events.deletion import forget
+from donebit.activity.flags import flag
+from donebit.errors import Conflict, StoreUnavailable
+from donebit.store import Store
+from tests.activity.arranged import record, site_on
+from tests.activity.turns import run_in_turns
+
+NAME = "seen"
+DROPS, DROPS_TOO, BEGINS = "drops", "drops too", "begins"
+COMMANDS = 11  # of a process that drops one, and one more
+# Both have dropped an event, and the first is about to take it out; the second has yet to look.
+MARKED_BY_ANOTHER = [DROPS, DROPS_TOO] * 6 + [DROPS] * 3 + [BEGINS] * 5 + [DROPS_TOO] * 2 + [DROPS]
+
+
+class Listed(NamedTuple):
+    """What is listed, and how it begins, goes and is looked for."""
+
+    begin: Callable[[Store, int], object]
+    drop: Callable[[Store], object]
+    is_listed: Callable[[Store], bool]
+    is_there: Callable[[Store], bool]
+
+
+EVENTS = Listed(
+    lambda store, user: record(store, [user], NAME),
+    lambda store: forget(site_on(store), NAME),
+    lambda store: NAME in store.visits.events(),
+    lambda store: "kind" in store.visits.about(NAME),
+)
+FLAGS = Listed(
+    lambda store, user: flag.set_users(site_on(store), NAME, [user]),
+    lambda store: flag.drop(site_on(store), NAME),
+    lambda store: NAME in store.flags.flags(),
+    lambda store: store.flags.about(NAME).kind is not None,
+)
+each_list = pytest.mark.parametrize("listed", [EVENTS, FLAGS], ids=["events", "flags"])
+
+
+def run_together(listed: Listed, store: Store, order: Sequence[str], lost: dict[str, int]) -> None:
+    """Begin one while two processes drop it; each may be refused, and some are cut off."""
+
+    def dropping() -> None:
+        with suppress(Conflict, StoreUnavailable):
+            listed.drop(store)
+
+    def beginning() -> None:
+        with suppress(Conflict, StoreUnavailable):
+            listed.begin(store, 2)
+
+    run_in_turns({DROPS: dropping, DROPS_TOO: dropping, BEGINS: beginning}, order, lost)
+
+
+@each_list
+@pytest.mark.parametrize("left", range(4))
+def test_what_has_begun_again_is_listed_though_who_dropped_it_dies(
+    lasting: tuple[Redis, Store], listed: Listed, left: int
+) -> None:
+    """Begun again before any of the commands, of which so many follow."""
+    client, store = lasting
+    for sent in range(COMMANDS):
+        client.flushall()
+        listed.begin(store, 1)
+        order = [DROPS] * sent + [BEGINS] * 50 + [DROPS] * left
+
+        run_together(listed, store, order, {DROPS: sent + left, DROPS_TOO: 0})
+
+        assert listed.is_listed(store) or not listed.is_there(store), f"after {sent} commands"
+
+
+@each_list
+@given(
+    order=st.lists(st.sampled_from([DROPS, DROPS_TOO, BEGINS]), max_size=40),
+    lost=st.dictionaries(st.sampled_from([DROPS, DROPS_TOO]), st.integers(0, COMMANDS), max_size=1),
+)
+@example(order=MARKED_BY_ANOTHER, lost={})
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_the_list_has_what_is_there_in_whatever_order_commands_come(
+    lasting: tuple[Redis, Store], listed: Listed, order: list[str], lost: dict[str, int]
+) -> None:
+    client, store = lasting
+    client.flushall()
+    listed.begin(store, 1)
+
+    run_together(listed, store, order, lost)
+
+    assert listed.is_listed(store) or not listed.is_there(store)
+    if not lost:
+        assert listed.is_listed(store) == listed.is_there(store)

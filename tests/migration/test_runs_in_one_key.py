@@ -1,0 +1,56 @@
+"""A cluster's store with the past runs of a job in one key, as the commit before wrote it, shows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from donebit.completion import announcing, history, reporting
+from donebit.completion.history import list_runs
+from donebit.store import Store, keys
+from donebit.store.client import connect
+from donebit.store.store import WORKER_TIMEOUT, refuse_unfit
+from tests.clusters import Cluster
+from tests.completion.arranged import start
+from tests.conftest import wrong_keys
+from tests.migration.old_store import RUNS_IN_ONE_KEY, load_old_store
+
+OLD = [f"nightly-{number}" for number in reversed(range(40))]  # of the file, the newest first
+
+
+@pytest.fixture
+def client(cluster: Cluster) -> Iterator[Redis]:
+    cluster.flush()
+    with connect(cluster.url, connections=8, timeout=WORKER_TIMEOUT) as client:
+        load_old_store(client, RUNS_IN_ONE_KEY)
+        yield client
+    cluster.flush()
+
+
+def tasks_of(store: Store, job: str, size: int) -> list[str]:
+    """The tasks of all runs of a job, which are read page by page."""
+    page = list_runs(store, job, limit=size)
+    found = page.runs
+    while page.next:
+        page = list_runs(store, job, limit=size, before=page.next)
+        found += page.runs
+    return [run.task_id for run in found]
+
+
+def test_runs_from_before_the_shards_are_shown_after_newer_ones(client: Redis) -> None:
+    store = Store.on(client)
+    refuse_unfit(store, "amqp://broker")
+    assert tasks_of(store, "nightly", 7) == OLD
+
+    new = [start(store, 1, job="nightly").id for _ in range(9)]
+    for task_id in new:
+        reporting.report(store, task_id, [0])
+        announcing.announce(store, task_id)
+
+    assert tasks_of(store, "nightly", 7) == [*reversed(new), *OLD]
+    assert client.xlen(keys.runs("nightly")) == len(OLD)
+    found = {one.job: (one.runs, one.last and one.last.task_id) for one in history.list_jobs(store, [])}
+    assert found == {"hourly": (5, "hourly-4"), "nightly": (49, new[-1])}
+    assert dict(wrong_keys(client)) == {}
